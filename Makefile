@@ -1,0 +1,47 @@
+# `make demo` and `make test` do all their own set-up; run again, it takes no time.
+
+SHELL := /bin/sh
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+STAMP := .venv/.hansa-setup
+CHROMIUM := /usr/bin/chromium
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format soak browser strace
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: $(STAMP)  ## virtual environment and locked dependencies in .venv
+
+$(STAMP): pyproject.toml uv.lock scripts/setup.sh
+	@scripts/setup.sh $(UV_VERSION)
+	@touch $@
+
+demo: setup  ## one resident's day on a ledger of your own, with console and API
+	@$(BIN)/hansa demo
+
+test: setup browser strace  ## every test
+	@$(BIN)/pytest
+
+lint: setup  ## style, types, and which package may import which
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## put the sources into the one format
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+soak: setup  ## properties and simulations with many more examples and seeds
+	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation)
+
+# Where they cannot be installed, the tests that need them are skipped, which fails under CI=true.
+browser: setup  ## Debian's Chromium, for the tests of the console
+	@test -x $(CHROMIUM) || scripts/debian_packages.sh chromium || \
+		echo "setup: going on without Chromium: browser tests will be skipped"
+
+strace: setup  ## strace, with which tests kill real processes at chosen system calls
+	@command -v strace >/dev/null || scripts/debian_packages.sh strace || \
+		echo "setup: going on without strace: the tests that need it will be skipped"
