@@ -1,0 +1,93 @@
+"""Debian's Chromium through Playwright, and axe's verdict on a page.
+
+`chromium` is one browser per module; `open_page` makes pages of a given width and colour
+scheme, each in a context of its own, and fails the test if the page logged an error.
+`check_accessible` lists what axe finds. Tests start their own node and pass URLs in.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+CHROMIUM = Path(os.environ.get("HANSA_CHROMIUM", "/usr/bin/chromium"))
+WIDTHS = (390, 1280)
+COLOUR_SCHEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium for one module of tests.
+
+    Not for the session: Playwright keeps an event loop running in this thread while it lives, and
+    tests elsewhere call `asyncio.run`.
+    """
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}: run make browser, or name one in HANSA_CHROMIUM")
+    with sync_playwright() as playwright:
+        # root has no user namespace to build Chromium's sandbox from
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """A function that opens a URL: `open_page(url, width=1280, colour_scheme="light")`."""
+    contexts, problems = [], []
+
+    def open_url(url, *, width=1280, colour_scheme="light"):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=colour_scheme,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"{url}: {error}"))
+        page.on(
+            "console",
+            lambda line: problems.append(f"{url}: {line.text}") if line.type == "error" else None,
+        )
+        page.goto(url)
+        return page
+
+    yield open_url
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture(scope="session")
+def check_accessible():
+    """A function that returns axe's findings on a page, one line each; none is the aim."""
+    axe = Axe()
+
+    def check(page):
+        violations = axe.run(page).response["violations"]
+        return [
+            f"{violation['id']} ({violation['impact']}): {violation['help']}: "
+            f"{' '.join(map(str, node['target']))}"
+            for violation in violations
+            for node in violation["nodes"]
+        ]
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def check_fits():
+    """A function that says whether a page fits its width, without scrolling sideways."""
+
+    def check(page):
+        return page.evaluate(
+            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        )
+
+    return check

@@ -1,0 +1,82 @@
+"""What all tests share: where the datasets are, how hard to try, and what may not be skipped.
+
+Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
+and a test of the console fails where there is no browser.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+IS_SOAK = os.environ.get("HANSA_SOAK", "") == "1"
+
+hypothesis.settings.register_profile(
+    "hansa",
+    deadline=None,  # a slow machine is not a wrong result
+    print_blob=True,
+    max_examples=5_000 if IS_SOAK else 100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("hansa")
+
+
+def find_datasets() -> Path | None:
+    """Find the datasets folder: `HANSA_DATASETS`, or `shared/data` beside the repository."""
+    named = os.environ.get("HANSA_DATASETS")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """The datasets folder; a test that asks for it counts as a data test."""
+    folder = find_datasets()
+    if folder is None:
+        where = os.environ.get("HANSA_DATASETS") or "../shared/data"
+        pytest.skip(f"no datasets at {where}; HANSA_DATASETS names another place")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def soak() -> bool:
+    """Whether to try many more examples and seeds (`make soak`)."""
+    return IS_SOAK
+
+
+def pytest_collection_modifyitems(items):
+    """Mark by what a test asks for, or by the folder it lives in."""
+    for item in items:
+        if "datasets" in item.fixturenames:
+            item.add_marker("data")
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in {"browser", "integration", "simulation"}:
+            item.add_marker(folder)
+
+
+def forbid_skip(item) -> str | None:
+    """Why this test may not be skipped here, or None."""
+    if not IS_CI:
+        return None
+    if item.get_closest_marker("data") and find_datasets():
+        return "the datasets are there, so a data test may not be skipped in CI"
+    if item.get_closest_marker("browser"):
+        return "tests of the console may not be skipped in CI: run make browser"
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = forbid_skip(item)
+        if reason:
+            skipped_because = report.longrepr[2] if report.longrepr else ""
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: {reason}. It said: {skipped_because}"
+    return report
