@@ -1,0 +1,186 @@
+"""Documentation as a test: commands exist, links lead somewhere, examples give what they say.
+
+In a fenced `sh` block of README.md or docs/, every line that calls `make` or `hansa` must name a
+target, or a command with its options, that is there. Blocks of other languages are examples of
+text, except `python` blocks with `>>>`, which run.
+"""
+
+from __future__ import annotations
+
+import doctest
+import functools
+import importlib
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+HANSA = Path(sys.executable).parent / "hansa"
+QUICK = {("hansa", "--help"), ("hansa", "--version")}
+"""Commands that need no node and no data: these run."""
+
+OTHERS_COMMANDS = {"cat", "cd", "cp", "curl", "docker", "export", "git", "ls", "openssl", "uv"}
+"""Commands of others that a page may use; what they do is not ours to test."""
+
+
+def read_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def read_commands() -> list[tuple[str, str]]:
+    """Read (page, command line) of every fenced `sh` block, continued lines joined."""
+    commands = []
+    for page in PAGES:
+        for block in read_blocks(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                text = line.strip().removeprefix("$ ")
+                if text and not text.startswith("#"):
+                    commands.append((str(page.relative_to(ROOT)), text))
+    return commands
+
+
+def split_words(text: str) -> list[str]:
+    """Split a command line; only the first command of a pipe or chain, without its environment."""
+    words = shlex.split(text, comments=True)
+    for index, word in enumerate(words):
+        if word in {"|", "&&", ";", ">", ">>", "&", "||"}:
+            words = words[:index]
+            break
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    return words
+
+
+@functools.cache
+def read_help(*words: str) -> str | None:
+    """Read what `hansa WORDS --help` prints, or None if there is no such command."""
+    done = subprocess.run(
+        [HANSA, *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def check_make(words: list[str]) -> str | None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    missing = [word for word in words if "=" not in word and word not in targets]
+    return f"no target {missing[0]} in the Makefile" if missing else None
+
+
+def check_hansa(words: list[str]) -> str | None:
+    """Check the command, its subcommand if it has some, and its options.
+
+    With `--help` behind it, an unknown command or subcommand fails, and an argument is not read.
+    """
+    leading = [*itertools.takewhile(lambda word: not word.startswith("-"), words)][:2]
+    manual = read_help(*leading)
+    if manual is None:
+        return f"there is no hansa {' '.join(leading)}"
+    options = {word.split("=", 1)[0] for word in words if word.startswith("--")}
+    unknown = sorted(option for option in options if not re.search(rf"{option}\b", manual))
+    return f"hansa {' '.join(leading)} has no option {unknown[0]}" if unknown else None
+
+
+@pytest.mark.parametrize(("page", "text"), read_commands())
+def test_commands_on_pages_exist(page, text):
+    program, *words = split_words(text)
+    name = Path(program).name
+    if name == "make":
+        problem = check_make(words)
+    elif name == "hansa":
+        problem = check_hansa(words)
+    elif program.startswith("./"):
+        problem = None if (ROOT / program).exists() else "no such file"
+    else:
+        problem = None if name in OTHERS_COMMANDS else "neither ours nor a listed one of others"
+    assert problem is None, f"{page}: {text}: {problem}"
+
+
+@pytest.mark.parametrize(
+    "text", sorted({text for _, text in read_commands() if tuple(split_words(text)) in QUICK})
+)
+def test_quick_commands_run(text):
+    done = subprocess.run(
+        [HANSA, *split_words(text)[1:]], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- links --------------------------------------------------------------------------------------
+
+
+def make_anchor(heading: str) -> str:
+    """Compute the anchor of a heading as GitHub does."""
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+    return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+
+
+def read_anchors(page: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#{1,6} (.+)$", text, re.MULTILINE)
+    named = re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text)
+    return {make_anchor(heading) for heading in headings} | set(named)
+
+
+def find_broken_links(page: Path) -> list[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    targets = re.findall(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)", text)
+    targets += re.findall(r"<img[^>]* src=\"([^\"]+)\"", text)
+    broken = []
+    for target in targets:
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        is_missing = not file.exists() or not file.is_relative_to(ROOT)
+        if is_missing or (anchor and file.suffix == ".md" and anchor not in read_anchors(file)):
+            broken.append(target)
+    return broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    assert find_broken_links(page) == []
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+
+def with_doctests() -> list[str]:
+    return [
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted(SOURCE.rglob("*.py"))
+        if ">>> " in path.read_text()
+    ]
+
+
+@pytest.mark.parametrize("module", with_doctests())
+def test_examples_in_docstrings_run(module):
+    results = doctest.testmod(importlib.import_module(module))
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if any(">>> " in block for block in read_blocks(page, "python"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_examples_on_pages_run(page):
+    """The blocks of a page run in order and share their names."""
+    text = "\n".join(read_blocks(page, "python"))
+    example = doctest.DocTestParser().get_doctest(text, {}, str(page), str(page), 0)
+    assert doctest.DocTestRunner().run(example).failed == 0
