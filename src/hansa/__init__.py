@@ -1,0 +1,3 @@
+"""Hansa: digital money, identity and trust for the institutions of a city or a country."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The `hansa` command: thin over `sdk` and `node`."""

@@ -1,0 +1,1 @@
+"""Contracts: one module is one contract is one state machine."""

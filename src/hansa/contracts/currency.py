@@ -1,0 +1,400 @@
+"""Currency: assets, their issue and redemption, operators' vaults and quotas.
+
+An asset is a currency, a liable issuer and a regime. Under `m0` the issuer is the central bank;
+under `deposit` it is an operator, within a quota that the central bank sets. Money comes into
+being and ends only here, under the issuer's officers (m of n of its keys with purpose ISSUE).
+At every position of the ledger: issued = vaults + wallets + held. Amounts are minor units.
+
+Source: PBoC, Progress of Research & Development of E-CNY in China (2021), sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from hansa.contracts import members
+from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.contract import NO_MONEY, Command, Delta, Event, Function, Ledger
+from hansa.kernel.errors import Refused
+from hansa.kernel.genesis import Genesis
+from hansa.kernel.state import Row, View
+from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Positive, Signed
+
+NAME = "currency"
+VERSION = 1
+
+
+class Code(StrEnum):
+    """Refusals, in order of precedence."""
+
+    UNKNOWN_ASSET = "currency.UNKNOWN_ASSET"
+    ASSET_EXISTS = "currency.ASSET_EXISTS"
+    WRONG_NAME = "currency.WRONG_NAME"
+    WRONG_ISSUER = "currency.WRONG_ISSUER"
+    SAME_VAULT = "currency.SAME_VAULT"
+    OVER_QUOTA = "currency.OVER_QUOTA"
+    INSUFFICIENT_VAULT = "currency.INSUFFICIENT_VAULT"
+    OVERFLOW = "currency.OVERFLOW"
+
+
+class Regime(StrEnum):
+    """Whose liability the money is, and under which rules."""
+
+    M0 = "m0"
+    DEPOSIT = "deposit"
+
+
+class Asset(Row, frozen=True, array_like=True):
+    """Money of one currency, issuer and regime."""
+
+    TABLE: ClassVar[bytes] = b"cy"
+    KEY: ClassVar[tuple[str, ...]] = ("asset",)
+
+    asset: AssetCode
+    currency: str
+    """ISO 4217 alphabetic code."""
+    issuer: Address
+    regime: Regime
+    exponent: NonNegative
+    """Digits after the decimal point of one major unit."""
+    issued_minor: NonNegative = 0
+    """Issued less redeemed and destroyed."""
+    previous: NonNegative = 0
+
+
+class Vault(Row, frozen=True, array_like=True):
+    """An operator's stock of an asset, and how much may be issued to it."""
+
+    TABLE: ClassVar[bytes] = b"cv"
+    KEY: ClassVar[tuple[str, ...]] = ("operator", "asset")
+
+    operator: Address
+    asset: AssetCode
+    balance_minor: NonNegative = 0
+    quota_minor: NonNegative = 0
+    issued_minor: Signed = 0
+    """Issued to this operator less redeemed by it; below zero if it redeemed others' money."""
+    previous: NonNegative = 0
+
+
+class Define(Command, frozen=True, array_like=True):
+    """Create an asset, named by its currency and, unless it is M0, its issuer."""
+
+    asset: AssetCode
+    currency: str
+    issuer: Address
+    regime: Regime
+    exponent: NonNegative
+
+
+class SetQuota(Command, frozen=True, array_like=True):
+    """Say how much of an asset may be outstanding to an operator."""
+
+    operator: Address
+    asset: AssetCode
+    quota_minor: NonNegative
+
+
+class Issue(Command, frozen=True, array_like=True):
+    """Create money in an operator's vault."""
+
+    operator: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class Redeem(Command, frozen=True, array_like=True):
+    """Take money out of an operator's vault and out of existence."""
+
+    operator: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class Destroy(Command, frozen=True, array_like=True):
+    """End money that lies in the issuer's own vault."""
+
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class MoveVault(Command, frozen=True, array_like=True):
+    """Move money from one institution's vault to another's."""
+
+    payer: Address
+    payee: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class Defined(Event, frozen=True, array_like=True):
+    """An asset was created."""
+
+    asset: AssetCode
+    issuer: Address
+    regime: Regime
+
+
+class QuotaSet(Event, frozen=True, array_like=True):
+    """An operator's quota changed."""
+
+    operator: Address
+    asset: AssetCode
+    quota_minor: NonNegative
+
+
+class Issued(Event, frozen=True, array_like=True):
+    """Money came into being."""
+
+    operator: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class Redeemed(Event, frozen=True, array_like=True):
+    """Money left a vault and ended."""
+
+    operator: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class Destroyed(Event, frozen=True, array_like=True):
+    """Money in the issuer's own vault ended."""
+
+    issuer: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+class VaultMoved(Event, frozen=True, array_like=True):
+    """Money changed vaults."""
+
+    payer: Address
+    payee: Address
+    asset: AssetCode
+    amount_minor: Positive
+
+
+def define(view: View, context: Context, command: Define) -> list[Event]:
+    """Create an asset; needs the central bank's officers."""
+    context.require(members.get_central_bank(view), Purpose.ISSUE)
+    return define_approved(view, context, command)
+
+
+def set_quota(view: View, context: Context, command: SetQuota) -> list[Event]:
+    """Set a quota; needs the central bank's officers, whoever issues the asset."""
+    context.require(members.get_central_bank(view), Purpose.ISSUE)
+    return set_quota_approved(view, context, command)
+
+
+def issue(view: View, context: Context, command: Issue) -> list[Event]:
+    """Create money in a vault; needs the issuer's officers."""
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
+    return issue_approved(view, context, command)
+
+
+def redeem(view: View, context: Context, command: Redeem) -> list[Event]:
+    """End money in a vault; needs the issuer's officers and the operator."""
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
+    context.require(command.operator, Purpose.OPERATE)
+    return redeem_approved(view, context, command)
+
+
+def destroy(view: View, context: Context, command: Destroy) -> list[Event]:
+    """End money in the issuer's own vault; needs the issuer's officers."""
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
+    return destroy_approved(view, context, command)
+
+
+def move_vault(view: View, context: Context, command: MoveVault) -> list[Event]:
+    """Move money between two institutions' vaults; the sum of vaults does not change."""
+    # CHECK
+    context.require(command.payer, Purpose.OPERATE, command.amount_minor)
+    if command.payer == command.payee:
+        raise Refused(Code.SAME_VAULT, vault=command.payer)
+    get_asset(view, command.asset)
+    members.require_role(view, command.payer, members.Role.OPERATOR)
+    members.require_role(view, command.payee, members.Role.OPERATOR)
+    debit = check_vault(view, context, command.payer, command.asset, -command.amount_minor)
+    credit = check_vault(view, context, command.payee, command.asset, command.amount_minor)
+    # CHANGE
+    deltas = (put_vault(view, debit), put_vault(view, credit))
+    # TELL
+    return [VaultMoved(deltas, command.payer, command.payee, command.asset, command.amount_minor)]
+
+
+def define_approved(view: View, context: Context, command: Define) -> list[Event]:
+    """Create an asset once authority is established, here or by a vote of officers."""
+    # CHECK
+    if view.get(Asset, command.asset) is not None:
+        raise Refused(Code.ASSET_EXISTS, asset=command.asset)
+    if not _is_currency_code(command.currency) or not command.asset.startswith(command.currency):
+        raise Refused(Code.WRONG_NAME, asset=command.asset, currency=command.currency)
+    is_central_bank = command.issuer == members.get_central_bank(view)
+    if is_central_bank != (command.regime is Regime.M0):
+        raise Refused(Code.WRONG_ISSUER, issuer=command.issuer, regime=command.regime)
+    if not is_central_bank:
+        members.require_role(view, command.issuer, members.Role.OPERATOR)
+    # CHANGE
+    view.put(
+        Asset(command.asset, command.currency, command.issuer, command.regime, command.exponent)
+    )
+    # TELL
+    return [Defined(NO_MONEY, command.asset, command.issuer, command.regime)]
+
+
+def set_quota_approved(view: View, context: Context, command: SetQuota) -> list[Event]:
+    """Set a quota once authority is established; what is issued already stays issued."""
+    # CHECK
+    get_asset(view, command.asset)
+    members.require_role(view, command.operator, members.Role.OPERATOR)
+    vault = get_vault(view, command.operator, command.asset)
+    # CHANGE
+    view.put(msgspec.structs.replace(vault, quota_minor=command.quota_minor))
+    # TELL
+    return [QuotaSet(NO_MONEY, command.operator, command.asset, command.quota_minor)]
+
+
+def issue_approved(view: View, context: Context, command: Issue) -> list[Event]:
+    """Create money in a vault once authority is established."""
+    # CHECK
+    asset = get_asset(view, command.asset)
+    if command.operator != asset.issuer:
+        members.require_role(view, command.operator, members.Role.OPERATOR)
+    vault = get_vault(view, command.operator, command.asset)
+    if vault.issued_minor + command.amount_minor > vault.quota_minor:
+        raise Refused(
+            Code.OVER_QUOTA, quota_minor=vault.quota_minor, issued_minor=vault.issued_minor
+        )
+    if asset.issued_minor + command.amount_minor > INT64_MAX:
+        raise Refused(Code.OVERFLOW, issued_minor=asset.issued_minor)
+    # CHANGE
+    deltas = _change_supply(view, context, asset, vault, command.amount_minor)
+    # TELL
+    return [Issued(deltas, command.operator, command.asset, command.amount_minor)]
+
+
+def redeem_approved(view: View, context: Context, command: Redeem) -> list[Event]:
+    """End money in a vault once authority is established."""
+    # CHECK
+    asset = get_asset(view, command.asset)
+    vault = _require_stock(view, command.operator, command.asset, command.amount_minor)
+    # CHANGE
+    deltas = _change_supply(view, context, asset, vault, -command.amount_minor)
+    # TELL
+    return [Redeemed(deltas, command.operator, command.asset, command.amount_minor)]
+
+
+def destroy_approved(view: View, context: Context, command: Destroy) -> list[Event]:
+    """End money in the issuer's own vault once authority is established."""
+    # CHECK
+    asset = get_asset(view, command.asset)
+    vault = _require_stock(view, asset.issuer, command.asset, command.amount_minor)
+    # CHANGE
+    deltas = _change_supply(view, context, asset, vault, -command.amount_minor)
+    # TELL
+    return [Destroyed(deltas, asset.issuer, command.asset, command.amount_minor)]
+
+
+def get_asset(view: View, asset: str) -> Asset:
+    """Get an asset; refuses an unknown one."""
+    row = view.get(Asset, asset)
+    if row is None:
+        raise Refused(Code.UNKNOWN_ASSET, asset=asset)
+    return row
+
+
+def get_vault(view: View, operator: bytes, asset: str) -> Vault:
+    """Get a vault; an empty one, without quota, if none was opened yet."""
+    return view.get(Vault, operator, asset) or Vault(operator, asset)
+
+
+def check_vault(view: View, context: Context, operator: bytes, asset: str, amount: int) -> Vault:
+    """Compute a vault after `amount` minor units came in (or, negative, went out).
+
+    Refuses with INSUFFICIENT_VAULT; writes nothing.
+    """
+    vault = get_vault(view, operator, asset)
+    if vault.balance_minor + amount < 0:
+        raise Refused(Code.INSUFFICIENT_VAULT, balance_minor=vault.balance_minor)
+    return msgspec.structs.replace(
+        vault, balance_minor=vault.balance_minor + amount, previous=context.position
+    )
+
+
+def put_vault(view: View, changed: Vault) -> Delta:
+    """Write a vault computed by `check_vault`; returns the change for the event."""
+    before = get_vault(view, changed.operator, changed.asset)
+    view.put(changed)
+    return Delta(
+        Ledger.VAULT,
+        changed.operator,
+        changed.asset,
+        changed.balance_minor - before.balance_minor,
+        changed.balance_minor,
+        before.previous,
+    )
+
+
+def install(view: View, genesis: Genesis) -> None:
+    """Write the assets that genesis names."""
+    for asset in genesis.assets:
+        view.put(
+            Asset(
+                asset.asset, asset.currency, asset.issuer, Regime(asset.regime), asset.exponent
+            )
+        )
+
+
+def _require_stock(view: View, operator: bytes, asset: str, amount_minor: int) -> Vault:
+    vault = get_vault(view, operator, asset)
+    if vault.balance_minor < amount_minor:
+        raise Refused(Code.INSUFFICIENT_VAULT, balance_minor=vault.balance_minor)
+    return vault
+
+
+def _change_supply(
+    view: View, context: Context, asset: Asset, vault: Vault, amount_minor: int
+) -> tuple[Delta, ...]:
+    """Create (or, negative, end) money in a vault: the two legs that keep the supply equation."""
+    issued_minor = asset.issued_minor + amount_minor
+    stocked = msgspec.structs.replace(
+        vault,
+        balance_minor=vault.balance_minor + amount_minor,
+        issued_minor=vault.issued_minor + amount_minor,
+        previous=context.position,
+    )
+    supply = Delta(
+        Ledger.ISSUED, asset.issuer, asset.asset, amount_minor, issued_minor, asset.previous
+    )
+    view.put(
+        msgspec.structs.replace(asset, issued_minor=issued_minor, previous=context.position)
+    )
+    return (supply, put_vault(view, stocked))
+
+
+def _is_currency_code(text: str) -> bool:
+    return len(text) == 3 and all("A" <= letter <= "Z" for letter in text)
+
+
+COMMANDS: dict[str, tuple[type[Command], Function]] = {
+    "define": (Define, define),
+    "set_quota": (SetQuota, set_quota),
+    "issue": (Issue, issue),
+    "redeem": (Redeem, redeem),
+    "destroy": (Destroy, destroy),
+    "move_vault": (MoveVault, move_vault),
+}
+
+APPROVED: dict[str, tuple[type[Command], Function]] = {
+    "define": (Define, define_approved),
+    "set_quota": (SetQuota, set_quota_approved),
+    "issue": (Issue, issue_approved),
+    "redeem": (Redeem, redeem_approved),
+    "destroy": (Destroy, destroy_approved),
+}
+"""Monetary acts that a vote of the central bank's officers may order (see `governance`)."""

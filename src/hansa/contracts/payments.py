@@ -1,0 +1,523 @@
+"""Payments: transfers, holds, refunds, and conversion between vault and wallet.
+
+Every payment is named by its payer and the payer's `end_to_end_id`, which is accepted once while
+the payment is on record (policy `payments.refund_days`); after that anyone may sweep the row.
+Amounts are minor units of one asset. A refund is a new payment linked to its original.
+
+Source: ISO 20022 pain.001 and pacs.008 (EndToEndIdentification), pacs.004 (return).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from hansa.contracts import currency, members, policy, wallets
+from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.contract import NO_MONEY, Command, Event, Function
+from hansa.kernel.errors import Refused
+from hansa.kernel.state import Row, View
+from hansa.kernel.values import Address, AssetCode, EndToEndId, NonNegative, Positive, TimeMs
+
+NAME = "payments"
+VERSION = 1
+
+DAY_MS = 86_400_000
+REFUND_DAYS = 365
+"""How long a payment stays on record where policy is silent."""
+HOLD_DAYS_MAX = 30
+
+
+class Code(StrEnum):
+    """Refusals, in order of precedence."""
+
+    SAME_WALLET = "payments.SAME_WALLET"
+    ID_USED = "payments.ID_USED"
+    UNKNOWN_PAYMENT = "payments.UNKNOWN_PAYMENT"
+    WRONG_STATE = "payments.WRONG_STATE"
+    WRONG_PARTY = "payments.WRONG_PARTY"
+    ATTESTATION_REQUIRED = "payments.ATTESTATION_REQUIRED"
+    WRONG_EXPIRY = "payments.WRONG_EXPIRY"
+    HOLD_EXPIRED = "payments.HOLD_EXPIRED"
+    HOLD_RUNNING = "payments.HOLD_RUNNING"
+    OVER_HOLD = "payments.OVER_HOLD"
+    OVER_REFUND = "payments.OVER_REFUND"
+    STILL_ON_RECORD = "payments.STILL_ON_RECORD"
+
+
+class Status(IntEnum):
+    """Where a payment stands."""
+
+    PAID = 1
+    HELD = 2
+    VOIDED = 3
+    REFUNDED = 4
+    CONVERTED = 5
+    REFUND = 6
+    """Itself a refund of another payment."""
+
+
+LIFE_CYCLE: dict[tuple[Status, str], Status] = {
+    (Status.HELD, "post"): Status.PAID,
+    (Status.HELD, "void"): Status.VOIDED,
+    (Status.PAID, "refund"): Status.PAID,
+    (Status.PAID, "refund_rest"): Status.REFUNDED,
+}
+"""What may follow what; a pair that is not here is WRONG_STATE. Nothing goes back."""
+
+
+class Payment(Row, frozen=True, array_like=True):
+    """A payment on record."""
+
+    TABLE: ClassVar[bytes] = b"py"
+    KEY: ClassVar[tuple[str, ...]] = ("payer", "end_to_end_id")
+    CACHED: ClassVar[bool] = False
+
+    payer: Address
+    end_to_end_id: EndToEndId
+    payee: Address
+    asset: AssetCode
+    amount_minor: Positive
+    """What was paid or is held."""
+    status: Status
+    position: NonNegative
+    """Position of the transaction that made it."""
+    expires_ms: TimeMs
+    """End of the hold while HELD; else when the row may be swept."""
+    refunded_minor: NonNegative = 0
+
+    @classmethod
+    def key(cls, *parts: bytes | str | int) -> bytes:
+        """As `Row.key`, for the hot path."""
+        reference = parts[1].encode()  # type: ignore[union-attr]
+        return b"py" + parts[0] + bytes((len(reference),)) + reference  # type: ignore[operator]
+
+    def row_key(self) -> bytes:
+        """Compute this row's key."""
+        return self.key(self.payer, self.end_to_end_id)
+
+
+class Transfer(Command, frozen=True, array_like=True):
+    """Pay from wallet to wallet."""
+
+    payer: Address
+    payee: Address
+    asset: AssetCode
+    amount_minor: Positive
+    end_to_end_id: EndToEndId
+
+
+class Hold(Command, frozen=True, array_like=True):
+    """Reserve money in the payer's wallet for a payee."""
+
+    payer: Address
+    payee: Address
+    asset: AssetCode
+    amount_minor: Positive
+    end_to_end_id: EndToEndId
+    expires_ms: TimeMs
+
+
+class Post(Command, frozen=True, array_like=True):
+    """Take (all or part of) a hold; the rest returns to the payer."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+    amount_minor: Positive
+
+
+class Void(Command, frozen=True, array_like=True):
+    """Give a hold back: by the payee at any time, by anyone once it has expired."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+
+
+class Refund(Command, frozen=True, array_like=True):
+    """Pay back all or part of a payment, as a new payment of its payee."""
+
+    payer: Address
+    """Payer of the original payment, who receives the refund."""
+    end_to_end_id: EndToEndId
+    amount_minor: Positive
+    refund_id: EndToEndId
+    """The refunder's own reference."""
+
+
+class CashIn(Command, frozen=True, array_like=True):
+    """Convert from the operator's vault into a wallet."""
+
+    operator: Address
+    wallet: Address
+    asset: AssetCode
+    amount_minor: Positive
+    end_to_end_id: EndToEndId
+
+
+class CashOut(Command, frozen=True, array_like=True):
+    """Convert from a wallet into its operator's vault."""
+
+    wallet: Address
+    asset: AssetCode
+    amount_minor: Positive
+    end_to_end_id: EndToEndId
+
+
+class Sweep(Command, frozen=True, array_like=True):
+    """Remove a payment's row after its time; anyone may."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+
+
+class Transferred(Event, frozen=True, array_like=True):
+    """Money moved between wallets; the deltas say whose."""
+
+    end_to_end_id: EndToEndId
+    attestation: bytes
+    """The sponsor's commitment to its risk decision, empty if none."""
+
+
+class Held(Event, frozen=True, array_like=True):
+    """Money was reserved."""
+
+    payee: Address
+    end_to_end_id: EndToEndId
+    expires_ms: TimeMs
+    attestation: bytes
+
+
+class Posted(Event, frozen=True, array_like=True):
+    """A hold was taken."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+    amount_minor: Positive
+
+
+class Voided(Event, frozen=True, array_like=True):
+    """A hold was given back."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+
+
+class Refunded(Event, frozen=True, array_like=True):
+    """Money of an earlier payment went back."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+    refund_id: EndToEndId
+    refunded_minor: Positive
+    """Sum of all refunds of this payment so far."""
+
+
+class Converted(Event, frozen=True, array_like=True):
+    """Money moved between an operator's vault and a wallet."""
+
+    operator: Address
+    end_to_end_id: EndToEndId
+
+
+class Swept(Event, frozen=True, array_like=True):
+    """A payment's row was removed."""
+
+    payer: Address
+    end_to_end_id: EndToEndId
+
+
+def transfer(view: View, context: Context, command: Transfer) -> list[Event]:
+    """Move money between two wallets; the sum of all balances does not change."""
+    # CHECK
+    context.require(command.payer, Purpose.PAY, command.amount_minor)
+    debit, credit = _check_legs(view, context, command)
+    # CHANGE
+    deltas = wallets.post(view, debit, credit)
+    _record(view, context, command, Status.PAID)
+    # TELL
+    return [Transferred(deltas, command.end_to_end_id, context.attestation or b"")]
+
+
+def hold(view: View, context: Context, command: Hold) -> list[Event]:
+    """Reserve money; it counts against the payer's limits now, whatever becomes of it."""
+    # CHECK
+    context.require(command.payer, Purpose.PAY, command.amount_minor)
+    payer, _ = _check_parties(view, context, command)
+    days = policy.get_policy(view, "payments.hold_days_max", context.time_ms) or (HOLD_DAYS_MAX,)
+    if not context.time_ms < command.expires_ms <= context.time_ms + days[0] * DAY_MS:
+        raise Refused(Code.WRONG_EXPIRY, time_ms=context.time_ms, days_max=days[0])
+    entry = wallets.check_hold(view, context, payer, command.asset, command.amount_minor)
+    # CHANGE
+    deltas = wallets.post(view, entry)
+    _record(view, context, command, Status.HELD, command.expires_ms)
+    # TELL
+    return [
+        Held(
+            deltas,
+            command.payee,
+            command.end_to_end_id,
+            command.expires_ms,
+            context.attestation or b"",
+        )
+    ]
+
+
+def post(view: View, context: Context, command: Post) -> list[Event]:
+    """Take a hold before it expires; by its payee, once, up to what is held."""
+    # CHECK
+    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    status = _follow(payment, "post")
+    context.require(payment.payee, Purpose.PAY)
+    if context.time_ms > payment.expires_ms:
+        raise Refused(Code.HOLD_EXPIRED, expires_ms=payment.expires_ms)
+    if command.amount_minor > payment.amount_minor:
+        raise Refused(Code.OVER_HOLD, held_minor=payment.amount_minor)
+    wallets.get_usable(view, payment.payer)
+    payee = wallets.get_usable(view, payment.payee)
+    rest_minor = payment.amount_minor - command.amount_minor
+    release = wallets.compute_release(
+        view, context, payment.payer, payment.asset, payment.amount_minor, rest_minor
+    )
+    credit = wallets.check_credit(view, context, payee, payment.asset, command.amount_minor)
+    # CHANGE
+    deltas = wallets.post(view, release, credit)
+    view.put(
+        msgspec.structs.replace(
+            payment,
+            amount_minor=command.amount_minor,
+            status=status,
+            expires_ms=_end_of_record(view, context),
+        )
+    )
+    # TELL
+    return [Posted(deltas, command.payer, command.end_to_end_id, command.amount_minor)]
+
+
+def void(view: View, context: Context, command: Void) -> list[Event]:
+    """Give a hold back to its payer; also to a frozen wallet, whose money then stays in it."""
+    # CHECK
+    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    status = _follow(payment, "void")
+    if context.time_ms <= payment.expires_ms:
+        if payment.payee not in context.signers and payment.payer in context.signers:
+            raise Refused(Code.HOLD_RUNNING, expires_ms=payment.expires_ms)
+        context.require(payment.payee, Purpose.PAY)
+    release = wallets.compute_release(
+        view,
+        context,
+        payment.payer,
+        payment.asset,
+        payment.amount_minor,
+        payment.amount_minor,
+    )
+    # CHANGE
+    deltas = wallets.post(view, release)
+    view.put(
+        msgspec.structs.replace(
+            payment, status=status, expires_ms=_end_of_record(view, context)
+        )
+    )
+    # TELL
+    return [Voided(deltas, command.payer, command.end_to_end_id)]
+
+
+def refund(view: View, context: Context, command: Refund) -> list[Event]:
+    """Pay back a payment; the sum of its refunds never exceeds it."""
+    # CHECK
+    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    context.require(payment.payee, Purpose.PAY, command.amount_minor)
+    refunded_minor = payment.refunded_minor + command.amount_minor
+    is_rest = refunded_minor == payment.amount_minor
+    status = _follow(payment, "refund_rest" if is_rest else "refund")
+    if refunded_minor > payment.amount_minor:
+        raise Refused(Code.OVER_REFUND, refundable_minor=payment.amount_minor - payment.refunded_minor)
+    _require_new_id(view, payment.payee, command.refund_id)
+    payee = wallets.get_usable(view, payment.payee)
+    payer = wallets.get_usable(view, payment.payer)
+    amount_minor = command.amount_minor
+    debit = wallets.check_return(view, context, payee, payment.asset, amount_minor)
+    credit = wallets.check_credit(
+        view, context, payer, payment.asset, amount_minor, is_refund=True
+    )
+    # CHANGE
+    deltas = wallets.post(view, debit, credit)
+    view.put(
+        msgspec.structs.replace(payment, refunded_minor=refunded_minor, status=status)
+    )
+    view.put(
+        Payment(
+            payment.payee,
+            command.refund_id,
+            payment.payer,
+            payment.asset,
+            amount_minor,
+            Status.REFUND,
+            context.position,
+            _end_of_record(view, context),
+        )
+    )
+    # TELL
+    return [
+        Refunded(
+            deltas, command.payer, command.end_to_end_id, command.refund_id, refunded_minor
+        )
+    ]
+
+
+def cash_in(view: View, context: Context, command: CashIn) -> list[Event]:
+    """Convert an operator's money into a wallet's."""
+    # CHECK
+    context.require(command.operator, Purpose.OPERATE, command.amount_minor)
+    members.require_role(view, command.operator, members.Role.OPERATOR)
+    _require_new_id(view, command.operator, command.end_to_end_id)
+    asset, amount_minor = command.asset, command.amount_minor
+    currency.get_asset(view, asset)
+    wallet = wallets.get_usable(view, command.wallet)
+    vault = currency.check_vault(view, context, command.operator, asset, -amount_minor)
+    credit = wallets.check_credit(view, context, wallet, asset, amount_minor)
+    # CHANGE
+    deltas = (currency.put_vault(view, vault), *wallets.post(view, credit))
+    _put_conversion(view, context, command.operator, command.wallet, command)
+    # TELL
+    return [Converted(deltas, command.operator, command.end_to_end_id)]
+
+
+def cash_out(view: View, context: Context, command: CashOut) -> list[Event]:
+    """Convert a wallet's money into its operator's, who owes the deposit outside the ledger."""
+    # CHECK
+    context.require(command.wallet, Purpose.PAY, command.amount_minor)
+    _require_new_id(view, command.wallet, command.end_to_end_id)
+    asset, amount_minor = command.asset, command.amount_minor
+    wallet = wallets.get_usable(view, command.wallet)
+    members.require_role(view, wallet.operator, members.Role.OPERATOR)
+    debit = wallets.check_debit(view, context, wallet, asset, amount_minor)
+    vault = currency.check_vault(view, context, wallet.operator, asset, amount_minor)
+    # CHANGE
+    deltas = (*wallets.post(view, debit), currency.put_vault(view, vault))
+    _put_conversion(view, context, command.wallet, wallet.operator, command)
+    # TELL
+    return [Converted(deltas, wallet.operator, command.end_to_end_id)]
+
+
+def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
+    """Remove a payment whose time on record is over."""
+    # CHECK
+    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    if payment.status is Status.HELD or context.time_ms <= payment.expires_ms:
+        raise Refused(Code.STILL_ON_RECORD, expires_ms=payment.expires_ms)
+    # CHANGE
+    view.delete(Payment, command.payer, command.end_to_end_id)
+    # TELL
+    return [Swept(NO_MONEY, command.payer, command.end_to_end_id)]
+
+
+def _check_parties(
+    view: View, context: Context, command: Transfer | Hold
+) -> tuple[wallets.Wallet, wallets.Wallet]:
+    """Check whatever a payment asks of its parties, apart from money."""
+    if command.payer == command.payee:
+        raise Refused(Code.SAME_WALLET, wallet=command.payer)
+    _require_new_id(view, command.payer, command.end_to_end_id)
+    payer = wallets.get_usable(view, command.payer)
+    payee = wallets.get_usable(view, command.payee)
+    _require_attestation(view, context, payer.operator, command.amount_minor)
+    return payer, payee
+
+
+def _check_legs(
+    view: View, context: Context, command: Transfer
+) -> tuple[wallets.Entry, wallets.Entry]:
+    payer, payee = _check_parties(view, context, command)
+    asset, amount_minor = command.asset, command.amount_minor
+    return (
+        wallets.check_debit(view, context, payer, asset, amount_minor),
+        wallets.check_credit(view, context, payee, asset, amount_minor),
+    )
+
+
+def _require_new_id(view: View, payer: bytes, end_to_end_id: str) -> None:
+    earlier = view.get(Payment, payer, end_to_end_id)
+    if earlier is not None:
+        raise Refused(Code.ID_USED, end_to_end_id=end_to_end_id, position=earlier.position)
+
+
+def _require_attestation(
+    view: View, context: Context, operator: bytes, amount_minor: int
+) -> None:
+    """Refuse a payment whose operator's attested risk decision policy asks for and lacks."""
+    values = policy.get_policy(view, "payments.attestation_from_minor", context.time_ms)
+    if not values or not values[0] or amount_minor < values[0]:
+        return
+    if context.attestation is None or context.sponsor != operator:
+        raise Refused(Code.ATTESTATION_REQUIRED, from_minor=values[0], operator=operator)
+
+
+def _get_payment(view: View, payer: bytes, end_to_end_id: str) -> Payment:
+    payment = view.get(Payment, payer, end_to_end_id)
+    if payment is None:
+        raise Refused(Code.UNKNOWN_PAYMENT, end_to_end_id=end_to_end_id)
+    return payment
+
+
+def _follow(payment: Payment, word: str) -> Status:
+    status = LIFE_CYCLE.get((payment.status, word))
+    if status is None:
+        raise Refused(Code.WRONG_STATE, status=payment.status.name, command=word)
+    return status
+
+
+def _end_of_record(view: View, context: Context) -> int:
+    days = policy.get_policy(view, "payments.refund_days", context.time_ms) or (REFUND_DAYS,)
+    return context.time_ms + days[0] * DAY_MS
+
+
+def _record(
+    view: View,
+    context: Context,
+    command: Transfer | Hold,
+    status: Status,
+    expires_ms: int | None = None,
+) -> None:
+    view.put(
+        Payment(
+            command.payer,
+            command.end_to_end_id,
+            command.payee,
+            command.asset,
+            command.amount_minor,
+            status,
+            context.position,
+            _end_of_record(view, context) if expires_ms is None else expires_ms,
+        )
+    )
+
+
+def _put_conversion(
+    view: View, context: Context, payer: bytes, payee: bytes, command: CashIn | CashOut
+) -> None:
+    view.put(
+        Payment(
+            payer,
+            command.end_to_end_id,
+            payee,
+            command.asset,
+            command.amount_minor,
+            Status.CONVERTED,
+            context.position,
+            _end_of_record(view, context),
+        )
+    )
+
+
+COMMANDS: dict[str, tuple[type[Command], Function]] = {
+    "transfer": (Transfer, transfer),
+    "hold": (Hold, hold),
+    "post": (Post, post),
+    "void": (Void, void),
+    "refund": (Refund, refund),
+    "cash_in": (CashIn, cash_in),
+    "cash_out": (CashOut, cash_out),
+    "sweep": (Sweep, sweep),
+}

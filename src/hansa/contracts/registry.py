@@ -1,0 +1,130 @@
+"""The registry: which contracts this code knows, and what the kernel asks of them as a whole.
+
+Activation is the network's decision (see `governance`): at each height the rows on the ledger
+say which version of which contract is in force; a node whose code lacks it stops before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from types import ModuleType
+
+from hansa.contracts import (
+    accounts,
+    currency,
+    governance,
+    members,
+    payments,
+    policy,
+    wallets,
+)
+from hansa.kernel.contract import Contract
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.execution import Quota
+from hansa.kernel.genesis import Genesis, GenesisContract
+from hansa.kernel.state import View
+
+MODULES: tuple[ModuleType, ...] = (
+    accounts,
+    members,
+    policy,
+    governance,
+    currency,
+    wallets,
+    payments,
+)
+"""In the order in which genesis installs them; a contract's older versions stay listed."""
+
+DEFAULT_QUOTA = Quota(2**40, 2**32, 1_000_000, 2**32)
+"""For members where policy is silent: bytes, envelopes and refusals a day, stored rows."""
+
+
+def hash_source(module: ModuleType) -> bytes:
+    """Hash a contract's source text: what governance activates, and validators report."""
+    return hashlib.sha256(inspect.getsource(module).encode()).digest()
+
+
+def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str, int], Contract]:
+    """Build all contracts that this code knows, by name and version."""
+    contracts = {}
+    for module in modules:
+        contract = Contract.build(
+            module.NAME, module.VERSION, hash_source(module), module.COMMANDS
+        )
+        contracts[contract.name, contract.version] = contract
+    return contracts
+
+
+def list_genesis_contracts() -> tuple[GenesisContract, ...]:
+    """List this code's contracts as a new genesis activates them."""
+    return tuple(
+        GenesisContract(name, version, contract.source_hash)
+        for (name, version), contract in sorted(build_contracts().items())
+    )
+
+
+class Registry:
+    """Answers the kernel's questions (`kernel.execution.Rules`) from rows on the ledger."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self._genesis = genesis
+        self._known = build_contracts()
+        self._seen: object = None
+        self._next_change = 0
+        self._active: Mapping[str, Contract] = {}
+
+    def install(self, view: View) -> None:
+        """Write the rows that genesis names, each by the contract that owns them."""
+        for module in MODULES:
+            install = getattr(module, "install", None)
+            if install is not None:
+                install(view, self._genesis)
+
+    def active_contracts(self, view: View, height: int) -> Mapping[str, Contract]:
+        """Get the contracts in force at `height`.
+
+        Raises:
+          Unavailable: this code lacks a version in force, or has another source of it.
+        """
+        activations = governance.get_activations(view)
+        if activations is self._seen and height < self._next_change:
+            return self._active
+        active: dict[str, Contract] = {}
+        self._next_change = 2**62
+        for entry in activations.entries if activations else ():
+            if entry.from_height > height:
+                self._next_change = min(self._next_change, entry.from_height)
+                continue
+            active[entry.contract] = self._require_code(
+                entry.contract, entry.version, entry.source_hash, height
+            )
+        self._seen, self._active = activations, active
+        return active
+
+    def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
+        """Get a sponsor's quota: its own by policy, else everyone's; None for strangers."""
+        member = members.get_member(view, sponsor)
+        if member is None or member.suspended:
+            return None
+        for key in (f"sponsor.quota.{sponsor.hex()}", "sponsor.quota"):
+            values = policy.get_policy(view, key, time_ms)
+            if values:
+                return Quota(*values)
+        return DEFAULT_QUOTA
+
+    def _require_code(
+        self, name: str, version: int, source_hash: bytes, height: int
+    ) -> Contract:
+        contract = self._known.get((name, version))
+        if contract is None or contract.source_hash != source_hash:
+            missing = "lacks it" if contract is None else "has another source of it"
+            raise Unavailable(
+                f"contract {name} version {version} is in force from height {height}, but this "
+                f"program {missing}: install the release that the network activated",
+                contract=name,
+                version=version,
+                height=height,
+            )
+        return contract

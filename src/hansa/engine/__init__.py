@@ -1,0 +1,1 @@
+"""Order and keep blocks: the block log, the state store, and the embedded engine."""

@@ -1,0 +1,392 @@
+"""One node's chain: the machine, the block log that is the truth, and the store behind it.
+
+The store always stands at a checkpoint; whatever the log holds beyond it is executed again when
+the chain is opened. A block counts as confirmed once `sync` has returned.
+
+    batches -> Machine.apply_block -> log.append -> log.sync -> confirmed
+                        |
+                        +-- at a checkpoint: rows, tree nodes and index -> store
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from hansa.engine.log import BlockLog
+from hansa.engine.store import Store
+from hansa.kernel.block import (
+    BlockRecord,
+    Drop,
+    Header,
+    Repeated,
+    compute_position,
+    decode_header,
+    decode_record,
+    split_position,
+)
+from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
+from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
+from hansa.kernel.execution import Block, BlockResult, Machine, Rules
+from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.state import State
+from hansa.kernel.transaction import (
+    CheckedBatch,
+    build_checked,
+    decode_batch,
+    decode_envelope,
+    trust_batch,
+)
+from hansa.kernel.trees.state_tree import StateTree
+
+ROW_SPACE = b"r"
+NODE_SPACE = b"n"
+INDEX_SPACE = b"t"
+FLUSH_TRANSACTIONS = 20_000
+"""The store is flushed at the first checkpoint after so many transactions; what an opening
+after a crash executes again is bounded by it."""
+
+
+class Sealer(Protocol):
+    """Signs block headers."""
+
+    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
+        """Sign; returns suite, public key and signature."""
+
+
+class RowProof(NamedTuple):
+    """A row, or its absence, as of the last checkpoint, with its path to the state root."""
+
+    key: bytes
+    value: bytes | None
+    path: list[bytes]
+    header: bytes
+    signatures: tuple[tuple[int, bytes, bytes], ...]
+
+
+class _StoredRows:
+    """Committed rows, read from the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._get = store.get
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._get(ROW_SPACE + key)
+
+
+class _StoredNodes:
+    """Tree nodes: read from the store, writes gathered for the checkpoint's batch."""
+
+    def __init__(self, store: Store) -> None:
+        self._get = store.get
+        self.gathered: dict[bytes, bytes | None] = {}
+
+    def get_node(self, path: bytes) -> bytes | None:
+        key = NODE_SPACE + path
+        if key in self.gathered:
+            return self.gathered[key]
+        return self._get(key)
+
+    def put_node(self, path: bytes, blob: bytes) -> None:
+        self.gathered[NODE_SPACE + path] = blob
+
+    def delete_node(self, path: bytes) -> None:
+        self.gathered[NODE_SPACE + path] = None
+
+
+class Chain:
+    """Executes blocks, keeps them, and answers from them. One writer; not thread-safe."""
+
+    def __init__(
+        self, log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer
+    ) -> None:
+        self.log = log
+        self.store = store
+        self.network = network
+        self._rules = rules
+        self._sealer = sealer
+        self._nodes = _StoredNodes(store)
+        self._index: dict[bytes, bytes | None] = {}
+        self._since_flush = 0
+        self.confirmed_height = -1
+        self.machine = self._build_machine(None)
+
+    @staticmethod
+    def open(
+        log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer
+    ) -> Chain:
+        """Open a chain, or begin one; executes again what the store lacks.
+
+        Raises:
+          Corrupt: the log does not follow from genesis, names another genesis, or a block does
+            not execute to its own header; the error names the height.
+        """
+        chain = Chain(log, store, network, rules, sealer)
+        if log.height_max < 0:
+            chain._begin()
+        else:
+            chain._recover()
+        chain.confirmed_height = chain.head.height
+        return chain
+
+    @property
+    def head(self) -> Header:
+        """The newest header, confirmed or about to be."""
+        head = self.machine.head
+        if head is None:
+            raise Corrupt("the chain has no genesis block", height=0)
+        return head
+
+    def execute(self, time_ms: int, batches: Sequence[CheckedBatch]) -> BlockResult:
+        """Execute the next block; it is not in the log before `append`."""
+        time_ms = max(time_ms, self.head.time_ms)
+        return self.machine.apply_block(Block(self.head.height + 1, time_ms, batches))
+
+    def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
+        """Write an executed block to the log, and at a checkpoint its rows to the store."""
+        header = result.header.encoded()
+        record = BlockRecord(
+            header,
+            (self._sealer.seal(self.network.header_prefix + header),),
+            tuple(batch.raw for batch in batches),
+            tuple(result.receipts),
+            _list_dropped(result),
+            tuple(result.facts),
+        )
+        self.log.append(result.header.height, record.encoded())
+        self._settle(result)
+
+    def sync(self) -> None:
+        """Make everything appended so far durable: one fdatasync."""
+        height = self.log.height_max
+        self.log.sync()
+        self.confirmed_height = height
+
+    def flush(self) -> None:
+        """Bring the store on disk up to the last checkpoint."""
+        self.store.flush()
+        self._since_flush = 0
+
+    def close(self) -> None:
+        """Flush and close; what is left is opened again without work."""
+        self.flush()
+        self.store.close()
+        self.log.close()
+
+    def get_record(self, height: int) -> BlockRecord:
+        """Get a block from the log; raises `NotFound`."""
+        return decode_record(self.log.read(height))
+
+    def get_header(self, height: int) -> Header:
+        """Get a block's header."""
+        return decode_header(self.get_record(height).header)
+
+    def iterate_records(self, from_height: int) -> Iterator[BlockRecord]:
+        """Iterate blocks in order."""
+        for _, raw in self.log.iterate(from_height):
+            yield decode_record(raw)
+
+    def find_position(self, tx_id: bytes) -> tuple[int, int]:
+        """Find a transaction's height and index.
+
+        Raises:
+          NotFound: no block holds it.
+        """
+        key = INDEX_SPACE + tx_id
+        raw = self._index.get(key) or self.store.get(key)
+        if raw is None:
+            raise NotFound("no transaction with this id is in any block", tx_id=tx_id)
+        return split_position(int.from_bytes(raw, "big"))
+
+    def get_row(self, key: bytes) -> bytes | None:
+        """Get an encoded row as of the last checkpoint."""
+        return self.store.get(ROW_SPACE + key)
+
+    def iterate_rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Iterate the rows under a key prefix as of the last checkpoint, in key order."""
+        for key, value in self.store.iterate_prefix(ROW_SPACE + prefix):
+            yield key[len(ROW_SPACE) :], value
+
+    def prove_row(self, key: bytes) -> RowProof:
+        """Prove a row, or that there is none, as of the last checkpoint."""
+        record = self.get_record(self.head.checkpoint_height)
+        path = self.machine.tree.prove(self.network.digest(key))
+        return RowProof(key, self.get_row(key), path, record.header, record.signatures)
+
+    def _build_machine(self, head: Header | None) -> Machine:
+        return Machine(
+            self.network,
+            self._rules,
+            State(_StoredRows(self.store)),
+            StateTree(self._nodes, self.network.digest),
+            head,
+            0 if head is None else head.time_ms,
+        )
+
+    def _begin(self) -> None:
+        """Make block 0 and keep it durably before anything else."""
+        if self.store.height >= 0:
+            raise Corrupt(
+                "the store has blocks but the log has none: restore the log from a backup",
+                height=self.store.height,
+            )
+        self.append(self.machine.apply_genesis(), ())
+        self.sync()
+        self.flush()
+
+    def _recover(self) -> None:
+        self._check_genesis()
+        if self.store.height > self.log.height_max:
+            raise Corrupt(
+                f"the store stands at block {self.store.height} but the log ends at "
+                f"{self.log.height_max}: blocks are missing; restore a backup",
+                height=self.log.height_max,
+            )
+        if self.store.height < 0:
+            self._compare(self.machine.apply_genesis(), self.get_record(0))
+            start = 1
+        else:
+            head = self.get_header(self.store.height)
+            self.machine = self._build_machine(head)
+            if self.machine.tree.root() != head.state_root:
+                raise Corrupt(
+                    f"the store's tree has not the state root of block {head.height}",
+                    height=head.height,
+                )
+            self._refill_window(head)
+            start = self.store.height + 1
+        for record in self.iterate_records(start):
+            self._repeat(record)
+
+    def _check_genesis(self) -> None:
+        record = self.get_record(0)
+        if not is_sealed(self.network, record.header, record.signatures):
+            raise Corrupt(
+                "block 0 is not sealed for this genesis: the folder belongs to another network",
+                height=0,
+            )
+
+    def _repeat(self, record: BlockRecord) -> None:
+        """Execute a logged block again and compare."""
+        header = decode_header(record.header)
+        batches = [
+            build_checked(raw, trust_batch(raw, self.network, dropped), self.network)
+            for raw, dropped in zip(
+                record.batches, group_dropped(record, is_stateless=True), strict=True
+            )
+        ]
+        block = Block(header.height, header.time_ms, batches)
+        self._compare(self.machine.apply_block(block), record)
+
+    def _compare(self, result: BlockResult, record: BlockRecord) -> None:
+        if result.header.encoded() != record.header:
+            raise Corrupt(
+                f"block {result.header.height} does not execute to its own header",
+                height=result.header.height,
+            )
+        self._settle(result)
+
+    def _settle(self, result: BlockResult) -> None:
+        """Take a block into the index, and at a checkpoint into the store."""
+        height = result.header.height
+        for index, tx_id in enumerate(result.tx_ids):
+            self._index[INDEX_SPACE + tx_id] = compute_position(height, index).to_bytes(8, "big")
+        self._since_flush += len(result.tx_ids)
+        if result.committed is None:
+            return
+        puts = {ROW_SPACE + key: value for key, value in result.committed.items()}
+        puts.update(self._nodes.gathered)
+        puts.update(self._index)
+        self.store.write(puts, height)
+        self._nodes.gathered.clear()
+        self._index = {}
+        if self._since_flush >= FLUSH_TRANSACTIONS:
+            self.flush()
+
+    def _refill_window(self, head: Header) -> None:
+        """Put back the nonces of the last fifteen minutes, from the blocks up to `head`."""
+        heights = []
+        for height in range(head.height, 0, -1):
+            if self.get_header(height).time_ms < head.time_ms - VALIDITY_MAX_MS:
+                break
+            heights.append(height)
+        window = self.machine.window
+        for height in reversed(heights):
+            record = self.get_record(height)
+            time_ms = decode_header(record.header).time_ms
+            for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
+                for index, item in enumerate(decode_batch(raw)[1].items):
+                    if index in dropped:
+                        continue
+                    _, body = decode_envelope(item.envelope)
+                    if body.valid_until_ms >= head.time_ms:
+                        window.add(body.signers[0], body.nonce, body.valid_until_ms, time_ms)
+
+
+def is_sealed(
+    network: Network, header: bytes, signatures: Sequence[tuple[int, bytes, bytes]]
+) -> bool:
+    """Whether a key that genesis names sealed this header."""
+    sealers = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
+    message = network.header_prefix + header
+    checks = [
+        SignatureCheck(suite, public_key, signature, message)
+        for suite, public_key, signature in signatures
+        if (suite, public_key) in sealers
+    ]
+    return any(verify_many(checks))
+
+
+def group_dropped(
+    record: BlockRecord, *, is_stateless: bool = False
+) -> list[dict[int, Invalid]]:
+    """Group a block's dropped items by batch, as errors by item.
+
+    Args:
+      is_stateless: only what the stateless checks dropped; execution finds the rest again.
+    """
+    groups: list[dict[int, Invalid]] = [{} for _ in record.batches]
+    for drop in record.dropped:
+        code = InvalidCode(drop.code)
+        if not is_stateless or code in STATELESS_CODES:
+            groups[drop.batch][drop.item] = Invalid(code, drop.message)
+    return groups
+
+
+def find_envelope(record: BlockRecord, index: int) -> tuple[bytes, bytes, bytes | None]:
+    """Find the envelope behind a block's receipt: (envelope, sponsor, attestation)."""
+    for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
+        _, body = decode_batch(raw)
+        kept = len(body.items) - len(dropped)
+        if index >= kept:
+            index -= kept
+            continue
+        for number, item in enumerate(body.items):
+            if number not in dropped:
+                if index == 0:
+                    return item.envelope, body.sponsor, item.attestation
+                index -= 1
+    raise NotFound("the block has no transaction with this index", index=index)
+
+
+def list_envelopes(record: BlockRecord) -> list[bytes]:
+    """List the envelopes of a block that have receipts, in order."""
+    return [
+        item.envelope
+        for raw, dropped in zip(record.batches, group_dropped(record), strict=True)
+        for number, item in enumerate(decode_batch(raw)[1].items)
+        if number not in dropped
+    ]
+
+
+def _list_dropped(result: BlockResult) -> tuple[Drop, ...]:
+    drops = []
+    for batch, outcomes in enumerate(result.outcomes):
+        for item, outcome in enumerate(outcomes):
+            if isinstance(outcome, Invalid):
+                drops.append(Drop(batch, item, outcome.code.value, outcome.message))
+            elif isinstance(outcome, Repeated):
+                drops.append(
+                    Drop(batch, item, InvalidCode.NONCE_USED.value, "a repeated transaction")
+                )
+    return tuple(drops)

@@ -1,0 +1,229 @@
+"""The embedded engine: one process orders batches into blocks by group commit.
+
+A block closes at 2,000 transactions or 20 ms after its first. While one block is being made
+durable the next is executed; nobody is answered before the sync has returned.
+
+    submit -> verify (processes) -> queue -> execute -> append -> sync (thread) -> answers
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from hansa.engine.chain import Chain
+from hansa.engine.verification import Verifier
+from hansa.kernel.block import Repeated, decode_receipt
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.execution import BlockResult
+from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
+
+BLOCK_TRANSACTIONS = 2_000
+BLOCK_WAIT_MS = 20
+QUEUE_TRANSACTIONS = 20_000
+"""What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
+
+
+class Answer(NamedTuple):
+    """What became of one envelope: a receipt at its place, or why there is none."""
+
+    receipt: bytes
+    height: int
+    index: int
+    error: Invalid | None
+
+
+class _Waiting(NamedTuple):
+    batch: CheckedBatch
+    done: asyncio.Future[list[Answer]]
+
+
+Listener = Callable[[BlockResult], None]
+
+
+class EmbeddedEngine:
+    """Orders, executes and confirms batches of one chain, in one event loop."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        verifier: Verifier,
+        clock_ms: Callable[[], int],
+        *,
+        block_transactions: int = BLOCK_TRANSACTIONS,
+        block_wait_ms: int = BLOCK_WAIT_MS,
+        queue_transactions: int = QUEUE_TRANSACTIONS,
+    ) -> None:
+        self.chain = chain
+        self.verifier = verifier
+        self.failure: HansaError | None = None
+        """Why the engine stopped, or None; nothing is confirmed after it."""
+        self._clock_ms = clock_ms
+        self._block_transactions = block_transactions
+        self._block_wait_ms = block_wait_ms
+        self._queue_transactions = queue_transactions
+        self._queue: deque[_Waiting] = deque()
+        self._queued = 0
+        self._verifying = 0
+        self._unanswered: set[asyncio.Future[list[Answer]]] = set()
+        self._arrived = asyncio.Event()
+        self._listeners: list[Listener] = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_closing = False
+
+    def start(self) -> None:
+        """Begin to make blocks."""
+        self._task = asyncio.get_running_loop().create_task(self._make_blocks())
+
+    async def stop(self) -> None:
+        """Confirm what is queued, then stop; the chain stays open.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+        self._is_closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await self._task
+        self.verifier.close()
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with every block once it is confirmed, in order."""
+        self._listeners.append(listener)
+
+    @property
+    def queued(self) -> int:
+        """Transactions that wait to be verified or executed."""
+        return self._queued + self._verifying
+
+    async def submit(self, raw: bytes) -> list[Answer]:
+        """Have a batch ordered; returns once it is confirmed, with one answer per item.
+
+        Raises:
+          Invalid: the batch as a whole.
+          Unavailable: too much is waiting, or the engine has stopped.
+        """
+        self._check_room(1)
+        size = max(1, len(raw) // 200)
+        self._verifying += size
+        try:
+            verdict = await self.verifier.check_batch(raw)
+        finally:
+            self._verifying -= size
+        return await self.submit_checked(raw, verdict)
+
+    async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
+        """Have a batch ordered that was verified before; otherwise as `submit`."""
+        batch = build_checked(raw, verdict, self.chain.network)
+        self._check_room(len(batch.items))
+        done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(batch, done))
+        self._unanswered.add(done)
+        done.add_done_callback(self._unanswered.discard)
+        self._queued += len(batch.items)
+        self._arrived.set()
+        return await done
+
+    def _check_room(self, count: int) -> None:
+        if self.failure is not None:
+            raise Unavailable(f"the engine has stopped: {self.failure.message}")
+        if self._is_closing:
+            raise Unavailable("the node is stopping: send again when it is back")
+        if self.queued and self.queued + count > self._queue_transactions:
+            raise Unavailable(
+                f"{self.queued} transactions are waiting already: send again in a moment",
+                queued=self.queued,
+            )
+
+    async def _make_blocks(self) -> None:
+        confirming: asyncio.Task[None] | None = None
+        try:
+            while await self._gather():
+                waiting = self._take()
+                batches = [item.batch for item in waiting]
+                result = self.chain.execute(self._clock_ms(), batches)
+                if confirming is not None:
+                    await confirming
+                self.chain.append(result, batches)
+                confirming = asyncio.create_task(self._confirm(result, waiting))
+                await asyncio.sleep(0)
+            if confirming is not None:
+                await confirming
+        except HansaError as error:
+            self._fail(error)
+            raise
+
+    async def _gather(self) -> bool:
+        """Wait for a block's worth of transactions; False when there will be no more."""
+        while not self._queue:
+            if self._is_closing:
+                return False
+            self._arrived.clear()
+            await self._arrived.wait()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._block_wait_ms / 1000
+        while self._queued < self._block_transactions and not self._is_closing:
+            rest = deadline - loop.time()
+            if rest <= 0:
+                break
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(rest):
+                    await self._arrived.wait()
+            except TimeoutError:
+                break
+        return True
+
+    def _take(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        count = 0
+        while self._queue:
+            size = len(self._queue[0].batch.items)
+            if taken and count + size > self._block_transactions:
+                break
+            taken.append(self._queue.popleft())
+            count += size
+        self._queued -= count
+        return taken
+
+    async def _confirm(self, result: BlockResult, waiting: Sequence[_Waiting]) -> None:
+        """Make a block durable, then answer everybody who waits for it."""
+        await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
+        for item, outcomes in zip(waiting, result.outcomes, strict=True):
+            if not item.done.done():
+                answers = [self._answer(outcome, result) for outcome in outcomes]
+                item.done.set_result(answers)
+        for listener in self._listeners:
+            listener(result)
+
+    def _answer(self, outcome: int | Invalid | Repeated, result: BlockResult) -> Answer:
+        if isinstance(outcome, Invalid):
+            return Answer(b"", 0, 0, outcome)
+        if isinstance(outcome, Repeated):
+            return self._answer_repeated(outcome)
+        return Answer(result.receipts[outcome], result.header.height, outcome, None)
+
+    def _answer_repeated(self, outcome: Repeated) -> Answer:
+        """Answer a repetition by the first receipt; another body under the nonce is an error."""
+        try:
+            height, index = self.chain.find_position(outcome.tx_id)
+        except NotFound:
+            error = Invalid(
+                InvalidCode.NONCE_USED,
+                "this signer used this nonce for another transaction that is still valid: "
+                "take a new random nonce",
+            )
+            return Answer(b"", 0, 0, error)
+        receipt = self.chain.get_record(height).receipts[index]
+        assert decode_receipt(receipt).tx_id == outcome.tx_id  # noqa: S101 - our own index
+        return Answer(receipt, height, index, None)
+
+    def _fail(self, error: HansaError) -> None:
+        """Stop for good: whoever waits learns that nothing was confirmed."""
+        self.failure = error
+        self._queue.clear()
+        for done in list(self._unanswered):
+            if not done.done():
+                done.set_exception(Unavailable(f"the engine has stopped: {error.message}"))

@@ -1,0 +1,120 @@
+"""Headers, receipts and block records: what a block leaves behind, byte for byte.
+
+Source: docs/reference/wire.md.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.errors import Fact, Invalid
+from hansa.kernel.values import Hash, NonNegative, TimeMs
+
+HEADER_VERSION = 1
+POSITION_SHIFT = 20
+"""A position is height << 20 | index of the transaction in its block."""
+
+POSITION_MASK = (1 << POSITION_SHIFT) - 1
+
+
+class Status(IntEnum):
+    """How a transaction ended."""
+
+    OK = 0
+    REFUSED = 1
+    FAILED = 2
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """What a block commits to; its hash chains the blocks."""
+
+    version: NonNegative
+    height: NonNegative
+    time_ms: TimeMs
+    previous_hash: Hash
+    tx_root: Hash
+    receipt_root: Hash
+    write_set_hash: Hash
+    checkpoint_height: NonNegative
+    state_root: Hash
+    """Root of the state tree as of `checkpoint_height`, this block's included if it is one."""
+    tx_count: NonNegative
+
+    def encoded(self) -> bytes:
+        """Encode canonically: the bytes that are hashed and signed."""
+        return encode(self)
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What became of one transaction."""
+
+    tx_id: Hash
+    status: Status
+    code: str
+    """Empty if ok; else `<contract>.<CODE>`."""
+    call: NonNegative
+    """Index of the call that was refused or failed; 0 if ok."""
+    events: list[tuple[str, str, list[Any]]]
+    """(contract, name, fields); the first field is the list of balance deltas."""
+
+
+class Drop(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An item of a batch that got no receipt: invalid, or a repetition."""
+
+    batch: NonNegative
+    item: NonNegative
+    code: str
+    message: str
+
+
+class BlockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One block as the log keeps it. Header, batches and order are truth, the rest follows."""
+
+    header: bytes
+    signatures: tuple[tuple[int, bytes, bytes], ...]
+    """(suite, public key, signature) of the sealers over the header."""
+    batches: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
+    dropped: tuple[Drop, ...]
+    facts: tuple[tuple[int, tuple[tuple[str, Fact], ...]], ...]
+    """For people, not hashed: facts of refusals by index of the receipt."""
+
+    def encoded(self) -> bytes:
+        """Encode for the log."""
+        return encode(self)
+
+
+_decode_header: Decoder[Header] = Decoder(Header, "block header")
+_decode_receipt: Decoder[Receipt] = Decoder(Receipt, "receipt")
+_decode_record: Decoder[BlockRecord] = Decoder(BlockRecord, "block record")
+
+decode_header = _decode_header.decode
+decode_receipt = _decode_receipt.decode
+decode_record = _decode_record.decode_trusted
+
+
+class Repeated:
+    """An envelope whose nonce was seen: answered by the first receipt if it is the same one."""
+
+    __slots__ = ("tx_id",)
+
+    def __init__(self, tx_id: bytes) -> None:
+        self.tx_id = tx_id
+
+
+Outcome = int | Invalid | Repeated
+"""What became of a batch's item: the index of its receipt in the block, or why it has none."""
+
+
+def compute_position(height: int, index: int) -> int:
+    """Compute the position that names the transaction for ever."""
+    return height << POSITION_SHIFT | index
+
+
+def split_position(position: int) -> tuple[int, int]:
+    """Split a position into height and index."""
+    return position >> POSITION_SHIFT, position & POSITION_MASK

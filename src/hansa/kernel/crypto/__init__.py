@@ -1,0 +1,1 @@
+"""Hashes, signature suites and addresses: thin, cross-checked layers over kept libraries."""

@@ -1,0 +1,432 @@
+"""Execution: `apply_block`, the only way in which state changes.
+
+Blocks come in as (height, time, checked batches). The same stream gives the same headers,
+receipts and roots on every engine, byte for byte. Execution is serial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import ClassVar, NamedTuple, Protocol
+
+
+
+from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.block import (
+    HEADER_VERSION,
+    Header,
+    Outcome,
+    Repeated,
+    Status,
+    compute_position,
+)
+from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
+from hansa.kernel.crypto.hashing import ZERO_HASH
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt, Fact, Invalid, InvalidCode, Refused
+from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
+from hansa.kernel.nonces import ReplayWindow
+from hansa.kernel.state import Row, State, View
+from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
+from hansa.kernel.trees.merkle import compute_root
+from hansa.kernel.trees.state_tree import StateTree
+from hansa.kernel.values import Address, NonNegative
+
+DAY_MS = 86_400_000
+
+
+class ExecutionCode(StrEnum):
+    """Refusals of execution itself."""
+
+    UNKNOWN_COMMAND = "kernel.UNKNOWN_COMMAND"
+    TOO_MANY_EVENTS = "kernel.TOO_MANY_EVENTS"
+
+
+class Quota(NamedTuple):
+    """What a sponsor may bring into blocks in a day of ledger time, and keep stored."""
+
+    day_bytes: int
+    day_envelopes: int
+    day_refusals: int
+    stored_rows: int
+
+
+class SponsorUsage(Row, frozen=True, array_like=True):
+    """What a sponsor used of its quota."""
+
+    TABLE: ClassVar[bytes] = b"su"
+    KEY: ClassVar[tuple[str, ...]] = ("sponsor",)
+
+    sponsor: Address
+    day: NonNegative = 0
+    bytes_used: NonNegative = 0
+    envelopes: NonNegative = 0
+    refusals: NonNegative = 0
+    """Refused, failed and invalid items."""
+    stored_rows: NonNegative = 0
+
+
+class Rules(Protocol):
+    """What the kernel asks of the contracts as a whole; see `hansa.contracts.registry`."""
+
+    def install(self, view: View) -> None:
+        """Write the rows that genesis names."""
+
+    def active_contracts(self, view: View, height: int) -> Mapping[str, Contract]:
+        """Get the contracts in force at `height`, by name; raises `Unavailable` if this node
+        lacks the code of one."""
+
+    def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
+        """Get what `sponsor` may use; None if it is no active member."""
+
+
+class Block(NamedTuple):
+    """The input of execution."""
+
+    height: int
+    time_ms: int
+    batches: Sequence[CheckedBatch]
+
+
+class BlockResult(NamedTuple):
+    """What a block did; the engine writes it down."""
+
+    header: Header
+    header_hash: bytes
+    receipts: list[bytes]
+    tx_ids: list[bytes]
+    outcomes: list[list[Outcome]]
+    """Per batch and item."""
+    facts: list[tuple[int, tuple[tuple[str, Fact], ...]]]
+    failures: list[tuple[int, Exception]]
+    """Unexpected exceptions of contracts, by receipt: an alarm for the operator of the node."""
+    committed: dict[bytes, bytes | None] | None
+    """If this block is a checkpoint: all rows written since the last one; else None."""
+
+
+class Machine:
+    """The state machine: state, tree, replay window and the head of the chain of headers."""
+
+    def __init__(
+        self,
+        network: Network,
+        rules: Rules,
+        state: State,
+        tree: StateTree,
+        head: Header | None = None,
+        checkpoint_time_ms: int = 0,
+    ) -> None:
+        limits = network.limits
+        self.network = network
+        self.rules = rules
+        self.state = state
+        self.tree = tree
+        self.window = ReplayWindow(network.digest)
+        self.head = head
+        self.head_hash = ZERO_HASH if head is None else self._hash_header(head.encoded())
+        self.checkpoint_time_ms = checkpoint_time_ms
+        self._view = View(state, limits.reads, limits.writes)
+
+    def apply_genesis(self) -> BlockResult:
+        """Make block 0: the rows of genesis, a checkpoint, no transactions."""
+        install_view = View(self.state, 2**31, 2**31)
+        install_view.begin()
+        self.rules.install(install_view)
+        install_view.commit()
+        return self._close(0, self.network.genesis.time_ms, _Progress())
+
+    def apply_block(self, block: Block) -> BlockResult:
+        """Execute a block.
+
+        Raises:
+          Corrupt: height or time do not follow the head (the engine's fault).
+          Unavailable: this node lacks the code of an active contract.
+        """
+        head = self.head
+        if head is None or block.height != head.height + 1 or block.time_ms < head.time_ms:
+            raise Corrupt(
+                f"block {block.height} at {block.time_ms} ms does not follow the head",
+                height=block.height,
+            )
+        self._view.begin()
+        contracts = self.rules.active_contracts(self._view, block.height)
+        progress = _Progress()
+        for batch in block.batches:
+            progress.outcomes.append(_BatchRun(self, block, contracts, progress).run(batch))
+        return self._close(block.height, block.time_ms, progress)
+
+    def _close(self, height: int, time_ms: int, progress: _Progress) -> BlockResult:
+        digest = self.network.digest
+        writes = self.state.end_block()
+        is_checkpoint = (
+            height == 0 or time_ms - self.checkpoint_time_ms >= CHECKPOINT_INTERVAL_MS
+        )
+        committed = None
+        if is_checkpoint:
+            committed = self.state.end_checkpoint()
+            self.tree.update(
+                {
+                    digest(key): None if value is None else digest(value)
+                    for key, value in committed.items()
+                }
+            )
+            self.checkpoint_time_ms = time_ms
+            checkpoint_height = height
+        else:
+            checkpoint_height = self.head.checkpoint_height if self.head else 0
+        header = Header(
+            HEADER_VERSION,
+            height,
+            time_ms,
+            self.head_hash,
+            compute_root(progress.envelope_hashes, digest),
+            compute_root(progress.receipts, digest),
+            digest(encode(writes)),
+            checkpoint_height,
+            self.tree.root(),
+            len(progress.receipts),
+        )
+        self.head = header
+        self.head_hash = self._hash_header(header.encoded())
+        return BlockResult(
+            header,
+            self.head_hash,
+            progress.receipts,
+            progress.tx_ids,
+            progress.outcomes,
+            progress.facts,
+            progress.failures,
+            committed,
+        )
+
+    def _hash_header(self, encoded: bytes) -> bytes:
+        return self.network.digest(self.network.header_prefix + encoded)
+
+    @property
+    def view(self) -> View:
+        """The view that transactions use, one after the other."""
+        return self._view
+
+
+class _Progress:
+    """What has come of a block so far."""
+
+    __slots__ = ("envelope_hashes", "facts", "failures", "outcomes", "receipts", "tx_ids")
+
+    def __init__(self) -> None:
+        self.envelope_hashes: list[bytes] = []
+        self.receipts: list[bytes] = []
+        self.tx_ids: list[bytes] = []
+        self.outcomes: list[list[Outcome]] = []
+        self.facts: list[tuple[int, tuple[tuple[str, Fact], ...]]] = []
+        self.failures: list[tuple[int, Exception]] = []
+
+
+class _BatchRun:
+    """Executes one batch under its sponsor's quota."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        block: Block,
+        contracts: Mapping[str, Contract],
+        progress: _Progress,
+    ) -> None:
+        self._window = machine.window
+        self._rules = machine.rules
+        self._view = machine.view
+        self._events_max = machine.network.limits.events
+        self._block = block
+        self._contracts = contracts
+        self._progress = progress
+        self._entries: dict[tuple[str, str], CommandEntry | None] = {}
+        self._refusals = self._rows = self._envelopes = self._bytes = 0
+
+    def run(self, batch: CheckedBatch) -> list[Outcome]:
+        """Execute all items; returns one outcome each."""
+        view, time_ms = self._view, self._block.time_ms
+        view.begin()
+        try:
+            quota = self._admit(batch)
+        except Invalid as error:
+            return [error] * len(batch.items)
+        used = view.get(SponsorUsage, batch.sponsor) or SponsorUsage(batch.sponsor)
+        day = time_ms // DAY_MS
+        if used.day != day:
+            used = SponsorUsage(batch.sponsor, day, stored_rows=used.stored_rows)
+        outcomes = [self._run_item(item, batch.sponsor, quota, used) for item in batch.items]
+        view.begin()
+        view.put(
+            SponsorUsage(
+                batch.sponsor,
+                day,
+                used.bytes_used + self._bytes,
+                used.envelopes + self._envelopes,
+                used.refusals + self._refusals,
+                max(0, used.stored_rows + self._rows),
+            )
+        )
+        view.commit()
+        return outcomes
+
+    def _admit(self, batch: CheckedBatch) -> Quota:
+        """Check that the sponsor is a member and that the batch's key may sign for it."""
+        quota = self._rules.sponsor_quota(self._view, batch.sponsor, self._block.time_ms)
+        if quota is None:
+            raise Invalid(
+                InvalidCode.UNKNOWN_SPONSOR,
+                "the batch's sponsor is no active member: only members bring transactions in",
+                sponsor=batch.sponsor,
+            )
+        context = self._build_context(None, batch.sponsor, (batch.key_address,), b"", 0)
+        try:
+            context.require(batch.sponsor, Purpose.SPONSOR)
+        except Refused:
+            raise Invalid(
+                InvalidCode.UNKNOWN_SPONSOR,
+                "the key that signed the batch may not sponsor for this member",
+                sponsor=batch.sponsor,
+                key=batch.key_address,
+            ) from None
+        return quota
+
+    def _run_item(
+        self,
+        item: CheckedEnvelope | Invalid,
+        sponsor: bytes,
+        quota: Quota,
+        used: SponsorUsage,
+    ) -> Outcome:
+        if isinstance(item, Invalid):
+            self._refusals += 1
+            return item
+        exceeded = self._find_exceeded(quota, used, item.size)
+        if exceeded is not None:
+            return exceeded
+        body, time_ms = item.body, self._block.time_ms
+        until = body.valid_until_ms
+        if not time_ms <= until <= time_ms + VALIDITY_MAX_MS:
+            self._refusals += 1
+            return _stale(until, time_ms)
+        try:
+            calls = self._decode_calls(item)
+        except Invalid as error:
+            self._refusals += 1
+            return error
+        if not self._window.add(body.signers[0], body.nonce, until, time_ms):
+            return Repeated(item.tx_id)
+        self._envelopes += 1
+        self._bytes += item.size
+        return self._execute(item, calls, sponsor)
+
+    def _find_exceeded(self, quota: Quota, used: SponsorUsage, size: int) -> Invalid | None:
+        counts = (
+            ("bytes a day", used.bytes_used + self._bytes + size, quota.day_bytes),
+            ("envelopes a day", used.envelopes + self._envelopes + 1, quota.day_envelopes),
+            ("refusals a day", used.refusals + self._refusals, quota.day_refusals),
+            ("stored rows", used.stored_rows + self._rows, quota.stored_rows),
+        )
+        for what, count, count_max in counts:
+            if count > count_max:
+                return Invalid(
+                    InvalidCode.QUOTA,
+                    f"the sponsor is over its quota of {count_max} {what}: "
+                    "wait for the next day, or ask governance for more",
+                    quota=what,
+                    maximum=count_max,
+                )
+        return None
+
+    def _decode_calls(
+        self, item: CheckedEnvelope
+    ) -> list[tuple[str, CommandEntry | None, object]]:
+        """Decode all arguments before any call runs; unknown contracts come out as None."""
+        calls: list[tuple[str, CommandEntry | None, object]] = []
+        for call in item.body.calls:
+            contract = self._contracts.get(call.contract)
+            entry = None if contract is None else contract.commands.get(call.command)
+            if contract is None or entry is None:
+                calls.append((call.contract, None, call.command))
+            else:
+                arguments = decode_arguments(
+                    contract, call.command, entry, bytes(call.arguments)
+                )
+                calls.append((call.contract, entry, arguments))
+        return calls
+
+    def _execute(
+        self,
+        item: CheckedEnvelope,
+        calls: list[tuple[str, CommandEntry | None, object]],
+        sponsor: bytes,
+    ) -> int:
+        """Run the calls together; write a receipt, whatever happens."""
+        progress, view = self._progress, self._view
+        index = len(progress.receipts)
+        view.begin()
+        context = self._build_context(
+            item.attestation, sponsor, item.body.signers, item.tx_id, index
+        )
+        told: list[tuple[str, str, Event]] = []
+        number = 0
+        try:
+            for number, (name, entry, arguments) in enumerate(calls):
+                if entry is None:
+                    raise Refused(ExecutionCode.UNKNOWN_COMMAND, contract=name)
+                events = entry.function(view, context, arguments)
+                context.earlier_events += events
+                told += [(name, type(event).__name__, event) for event in events]
+                if len(told) > self._events_max:
+                    raise Refused(ExecutionCode.TOO_MANY_EVENTS, events_max=self._events_max)
+            receipt = encode((item.tx_id, Status.OK, "", 0, told))
+            self._rows += view.count_new_rows()
+            view.commit()
+        except Refused as refusal:
+            self._refusals += 1
+            receipt = encode((item.tx_id, Status.REFUSED, refusal.code.value, number, ()))
+            progress.facts.append((index, tuple(refusal.facts.items())))
+        except Corrupt:
+            raise
+        except Exception as error:  # noqa: BLE001 - a contract's bug must not stop the chain
+            self._refusals += 1
+            receipt = encode((item.tx_id, Status.FAILED, "kernel.FAILED", number, ()))
+            progress.failures.append((index, error))
+        progress.receipts.append(receipt)
+        progress.tx_ids.append(item.tx_id)
+        progress.envelope_hashes.append(item.envelope_hash)
+        return index
+
+    def _build_context(
+        self,
+        attestation: bytes | None,
+        sponsor: bytes,
+        signers: tuple[bytes, ...],
+        tx_id: bytes,
+        index: int,
+    ) -> Context:
+        block = self._block
+        return Context(
+            self._view,
+            height=block.height,
+            time_ms=block.time_ms,
+            position=compute_position(block.height, index),
+            tx_id=tx_id,
+            signers=signers,
+            sponsor=sponsor,
+            attestation=attestation,
+        )
+
+
+def _stale(valid_until_ms: int, time_ms: int) -> Invalid:
+    if valid_until_ms < time_ms:
+        return Invalid(
+            InvalidCode.EXPIRED,
+            f"the transaction was valid until {valid_until_ms} ms; ledger time is {time_ms} ms: "
+            "sign it anew",
+        )
+    return Invalid(
+        InvalidCode.TOO_FAR_AHEAD,
+        f"the transaction is valid until {valid_until_ms} ms, more than 15 minutes after ledger "
+        f"time {time_ms} ms: sign it with an earlier end",
+    )

@@ -1,0 +1,162 @@
+"""Genesis: what a network is before its first block, and the hash that names it.
+
+Every signature covers the genesis hash, so nothing can be carried to another network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from hansa.kernel.authority import AccountKey
+from hansa.kernel.crypto.hashing import CryptoProfile, Domain, crypto_profile, signing_prefix
+from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.values import Address, AssetCode, Hash, Name, NonNegative, Positive, TimeMs
+
+GENESIS_VERSION = 1
+VALIDITY_MAX_MS = 15 * 60 * 1000
+CHECKPOINT_INTERVAL_MS = 1000
+
+
+class Limits(msgspec.Struct, frozen=True, array_like=True):
+    """Bounds of the network, never reached by ordinary work."""
+
+    envelope_bytes: Positive = 16_384
+    batch_bytes: Positive = 4_194_304
+    batch_items: Positive = 4_096
+    signers: Positive = 16
+    calls: Positive = 16
+    reads: Positive = 4_096
+    writes: Positive = 1_024
+    events: Positive = 256
+
+
+class Sealer(msgspec.Struct, frozen=True, array_like=True):
+    """A key that signs block headers of an embedded node."""
+
+    suite: Positive
+    public_key: bytes
+
+
+class GenesisMember(msgspec.Struct, frozen=True, array_like=True):
+    """An institution of the first hour, with the keys that govern its account."""
+
+    address: Address
+    name: Name
+    roles: tuple[str, ...]
+    weight: NonNegative
+    """Voting power as a validator; 0 for none."""
+    keys: tuple[AccountKey, ...]
+    threshold: Positive
+
+
+class GenesisAsset(msgspec.Struct, frozen=True, array_like=True):
+    """An asset that exists from the start."""
+
+    asset: AssetCode
+    currency: str
+    """ISO 4217 alphabetic code."""
+    issuer: Address
+    regime: str
+    """`m0` or `deposit`."""
+    exponent: NonNegative = 2
+
+
+class GenesisPolicy(msgspec.Struct, frozen=True, array_like=True):
+    """A policy value in force from the start."""
+
+    key: Name
+    values: tuple[int, ...]
+
+
+class GenesisContract(msgspec.Struct, frozen=True, array_like=True):
+    """A contract active from the start: version and hash of its source."""
+
+    name: Name
+    version: Positive
+    source_hash: Hash
+
+
+class Genesis(msgspec.Struct, frozen=True, array_like=True):
+    """The document that all nodes of a network hold, byte for byte."""
+
+    version: Positive
+    network: Name
+    time_ms: TimeMs
+    hash: str
+    suites: tuple[int, ...]
+    limits: Limits
+    sealers: tuple[Sealer, ...]
+    members: tuple[GenesisMember, ...]
+    assets: tuple[GenesisAsset, ...]
+    policy: tuple[GenesisPolicy, ...]
+    contracts: tuple[GenesisContract, ...]
+
+    @property
+    def profile(self) -> CryptoProfile:
+        """The network's hash."""
+        return crypto_profile(self.hash)
+
+    def encoded(self) -> bytes:
+        """Encode canonically; these bytes are the file `genesis.bin`."""
+        return encode(self)
+
+    def compute_hash(self) -> bytes:
+        """Compute the 32 bytes that name this network in every signature."""
+        return self.profile.digest(b"hansa\x00genesis\x00" + self.encoded())
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What follows from genesis for every check: hashes, prefixes, limits. Built once."""
+
+    genesis: Genesis
+    genesis_hash: bytes
+    digest: Callable[[bytes], bytes]
+    tx_prefix: bytes
+    batch_prefix: bytes
+    header_prefix: bytes
+    attestation_prefix: bytes
+
+    @staticmethod
+    def of(genesis: Genesis) -> Network:
+        """Build the network that `genesis` describes."""
+        genesis_hash = genesis.compute_hash()
+        return Network(
+            genesis,
+            genesis_hash,
+            genesis.profile.digest,
+            signing_prefix(Domain.TX, genesis_hash),
+            signing_prefix(Domain.BATCH, genesis_hash),
+            signing_prefix(Domain.HEADER, genesis_hash),
+            signing_prefix(Domain.ATTESTATION, genesis_hash),
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """The network's bounds."""
+        return self.genesis.limits
+
+
+_DECODER: Decoder[Genesis] = Decoder(Genesis, "genesis")
+
+
+def decode_genesis(raw: bytes) -> Genesis:
+    """Decode and check a genesis document.
+
+    Raises:
+      Invalid: malformed, of an unknown version or hash, or without a sealer.
+    """
+    genesis = _DECODER.decode(raw)
+    if genesis.version != GENESIS_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"genesis has version {genesis.version}: this program reads {GENESIS_VERSION}",
+        )
+    crypto_profile(genesis.hash)
+    if not genesis.sealers:
+        raise Invalid(InvalidCode.MALFORMED, "genesis names no sealer: nobody could sign headers")
+    return genesis

@@ -1,0 +1,381 @@
+"""Envelopes and batches: what clients sign, what sponsors hand in, and the stateless checks.
+
+The bytes as received are what is signed and hashed; nobody re-encodes. Everything here needs
+only the network's genesis, so it runs in parallel, once per node and envelope.
+
+Source: docs/reference/wire.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hansa.kernel.crypto.address import address_of
+from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
+from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.errors import Fact, Invalid, InvalidCode
+from hansa.kernel.genesis import Network
+from hansa.kernel.values import Address, Hash, NonNegative, Nonce, TimeMs
+
+TRANSACTION_VERSION = 1
+ID_BYTES = 64
+"""Of each checked envelope: tx_id and envelope hash, 32 bytes each."""
+
+VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
+
+_Scalar = bytes | str | int | bool | None
+_Plain = _Scalar | list[_Scalar | list[_Scalar | list[_Scalar | list[_Scalar]]]]
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One command for one contract; `arguments` is an encoded array."""
+
+    contract: str
+    command: str
+    arguments: msgspec.Raw
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the signers agree to; its calls succeed or fail together."""
+
+    version: int
+    signers: tuple[Address, ...]
+    """Addresses of the signing keys, exactly these, in the order of the signatures."""
+    nonce: Nonce
+    valid_until_ms: TimeMs
+    calls: tuple[Call, ...]
+
+
+class _PlainCall(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    contract: str
+    command: str
+    arguments: list[_Plain]
+
+
+class _PlainBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    version: NonNegative
+    signers: tuple[Address, ...]
+    nonce: Nonce
+    valid_until_ms: TimeMs
+    calls: tuple[_PlainCall, ...]
+
+
+class Signature(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A signature with the suite and public key that made it."""
+
+    suite: int
+    public_key: bytes
+    signature: bytes
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A body, as bytes, and its signatures."""
+
+    body: bytes
+    signatures: tuple[Signature, ...]
+
+
+class BatchItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An envelope, as bytes, and the sponsor's commitment to its risk decision, if any."""
+
+    envelope: bytes
+    attestation: Hash | None
+
+
+class BatchBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a sponsor signs."""
+
+    version: int
+    sponsor: Address
+    items: tuple[BatchItem, ...]
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a member hands to be ordered: one signature over many envelopes."""
+
+    body: bytes
+    suite: int
+    public_key: bytes
+    signature: bytes
+
+
+_decode_envelope: Decoder[Envelope] = Decoder(Envelope, "envelope")
+_decode_body: Decoder[Body] = Decoder(Body, "transaction body")
+_decode_plain_body: Decoder[_PlainBody] = Decoder(_PlainBody, "transaction body")
+_decode_batch: Decoder[Batch] = Decoder(Batch, "batch")
+_decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody, "batch body")
+
+
+class CheckedEnvelope(NamedTuple):
+    """An envelope that passed all stateless checks."""
+
+    body: Body
+    tx_id: bytes
+    envelope_hash: bytes
+    attestation: bytes | None
+    size: int
+
+
+class CheckedBatch(NamedTuple):
+    """A batch that passed all stateless checks, with each item's outcome."""
+
+    raw: bytes
+    sponsor: bytes
+    key_address: bytes
+    """Address of the key that signed the batch; whether it may is asked at execution."""
+    items: list[CheckedEnvelope | Invalid]
+
+
+class Verdict(NamedTuple):
+    """What a verifying process answers about one batch: small, so that it travels cheaply."""
+
+    ids: bytes
+    """64 bytes an item: tx_id and envelope hash; zeros where invalid."""
+    invalid: dict[int, Invalid]
+    """Items that are invalid, by index."""
+    rejected: Invalid | None
+    """Why the batch as a whole is invalid, or None."""
+
+
+def build_body(
+    signers: Sequence[bytes],
+    nonce: bytes,
+    valid_until_ms: int,
+    calls: Sequence[tuple[str, str, msgspec.Struct]],
+) -> bytes:
+    """Encode a body; what comes out is what must be signed behind the network's `tx` prefix."""
+    return encode((TRANSACTION_VERSION, list(signers), nonce, valid_until_ms, calls))
+
+
+def build_envelope(body: bytes, signatures: Sequence[Signature]) -> bytes:
+    """Encode an envelope."""
+    return encode((body, signatures))
+
+
+def build_batch_body(sponsor: bytes, items: Sequence[tuple[bytes, bytes | None]]) -> bytes:
+    """Encode a batch body of (envelope, attestation) pairs, to be signed by the sponsor."""
+    return encode((TRANSACTION_VERSION, sponsor, items))
+
+
+def build_batch(body: bytes, signature: Signature) -> bytes:
+    """Encode a batch."""
+    return encode((body, signature.suite, signature.public_key, signature.signature))
+
+
+def decode_envelope(raw: bytes) -> tuple[Envelope, Body]:
+    """Decode an envelope for reading, without checking signatures."""
+    envelope = _decode_envelope.decode(raw)
+    return envelope, _decode_body.decode(envelope.body)
+
+
+def decode_batch(raw: bytes) -> tuple[Batch, BatchBody]:
+    """Decode a batch that this node has checked before."""
+    batch = _decode_batch.decode_trusted(raw)
+    return batch, _decode_batch_body.decode_trusted(batch.body)
+
+
+def compute_tx_id(network: Network, body: bytes) -> bytes:
+    """Compute the id of the transaction with this body."""
+    return network.digest(network.tx_prefix + body)
+
+
+def check_envelope(raw: bytes, network: Network) -> tuple[bytes, list[SignatureCheck]]:
+    """Check everything about an envelope but its signatures and what state decides.
+
+    Returns:
+      tx_id and envelope hash (64 bytes), and the signatures that must verify.
+
+    Raises:
+      Invalid: the first check that fails, in the order of `InvalidCode`.
+    """
+    limits = network.genesis.limits
+    if len(raw) > limits.envelope_bytes:
+        raise Invalid(
+            InvalidCode.TOO_LARGE,
+            f"envelope has {len(raw)} bytes: at most {limits.envelope_bytes} are accepted",
+        )
+    envelope = _decode_envelope.decode(raw)
+    body = _decode_plain_body.decode(envelope.body)
+    if body.version != TRANSACTION_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"transaction has version {body.version}: this network reads {TRANSACTION_VERSION}",
+        )
+    _check_counts(body, network)
+    message = network.tx_prefix + envelope.body
+    checks = _check_signers(body.signers, envelope.signatures, network, message)
+    return network.digest(message) + network.digest(raw), checks
+
+
+def _check_counts(body: _PlainBody, network: Network) -> None:
+    limits = network.genesis.limits
+    counts = (
+        ("signers", len(body.signers), limits.signers),
+        ("calls", len(body.calls), limits.calls),
+    )
+    for what, count, count_max in counts:
+        if not 1 <= count <= count_max:
+            raise Invalid(
+                InvalidCode.TOO_MANY,
+                f"transaction has {count} {what}: between 1 and {count_max} are accepted",
+                count=count,
+            )
+    if len(set(body.signers)) != len(body.signers):
+        raise Invalid(InvalidCode.SIGNERS, "transaction names a signer twice: name each once")
+
+
+def _check_signers(
+    signers: tuple[bytes, ...],
+    signatures: tuple[Signature, ...],
+    network: Network,
+    message: bytes,
+) -> list[SignatureCheck]:
+    """Check that the signatures are those of the signers, no more, no fewer, in order."""
+    if len(signatures) != len(signers):
+        raise Invalid(
+            InvalidCode.SIGNERS,
+            f"transaction names {len(signers)} signers but carries {len(signatures)} signatures: "
+            "exactly one signature a signer, in the same order",
+        )
+    checks = []
+    for number, (signer, signature) in enumerate(zip(signers, signatures, strict=True)):
+        suite, public_key, value = signature.suite, signature.public_key, signature.signature
+        if suite not in network.genesis.suites:
+            raise Invalid(
+                InvalidCode.SUITE,
+                f"signature {number} has suite {suite}: this network allows "
+                f"{list(network.genesis.suites)}",
+            )
+        check_public_key(suite, public_key)
+        if address_of(suite, public_key, network.digest) != signer:
+            raise Invalid(
+                InvalidCode.SIGNERS,
+                f"the key of signature {number} is not that of signer {number}: signatures stand "
+                "in the order of the signers",
+                signer=signer,
+            )
+        checks.append(SignatureCheck(suite, public_key, value, message))
+    return checks
+
+
+def check_batch(raw: bytes, network: Network, verify_many: VerifyMany) -> Verdict:
+    """Check a batch and all its envelopes, signatures included; never raises for bad input.
+
+    One bad envelope does not harm the others; a bad batch is rejected whole.
+    """
+    try:
+        batch, body = _open_batch(raw, network)
+    except Invalid as error:
+        return Verdict(b"", {}, error)
+    checks = [
+        SignatureCheck(
+            batch.suite, batch.public_key, batch.signature, network.batch_prefix + batch.body
+        )
+    ]
+    owners = [-1]
+    ids: list[bytes] = []
+    invalid: dict[int, Invalid] = {}
+    for index, item in enumerate(body.items):
+        try:
+            found, needed = check_envelope(item.envelope, network)
+        except Invalid as error:
+            invalid[index] = error
+            ids.append(bytes(ID_BYTES))
+            continue
+        ids.append(found)
+        checks += needed
+        owners += [index] * len(needed)
+    for owner, is_good in zip(owners, verify_many(checks), strict=True):
+        if not is_good:
+            if owner < 0:
+                return Verdict(b"", {}, bad_signature("the sponsor's signature of the batch"))
+            invalid[owner] = bad_signature("a signature of the transaction")
+    return Verdict(b"".join(ids), invalid, None)
+
+
+def bad_signature(what: str) -> Invalid:
+    """Build the error for a signature that does not verify."""
+    return Invalid(
+        InvalidCode.SIGNATURE,
+        f"{what} does not verify: sign the exact bytes, for this network, with the named key",
+    )
+
+
+def _open_batch(raw: bytes, network: Network) -> tuple[Batch, BatchBody]:
+    limits = network.genesis.limits
+    if len(raw) > limits.batch_bytes:
+        raise Invalid(
+            InvalidCode.TOO_LARGE,
+            f"batch has {len(raw)} bytes: at most {limits.batch_bytes} are accepted",
+        )
+    batch = _decode_batch.decode(raw)
+    body = _decode_batch_body.decode(batch.body)
+    if body.version != TRANSACTION_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"batch has version {body.version}: this network reads {TRANSACTION_VERSION}",
+        )
+    if not 1 <= len(body.items) <= limits.batch_items:
+        raise Invalid(
+            InvalidCode.TOO_MANY,
+            f"batch has {len(body.items)} items: between 1 and {limits.batch_items} are accepted",
+        )
+    if batch.suite not in network.genesis.suites:
+        raise Invalid(InvalidCode.SUITE, f"the batch is signed with suite {batch.suite}")
+    check_public_key(batch.suite, batch.public_key)
+    return batch, body
+
+
+def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatch:
+    """Join a batch that was not rejected with its verdict.
+
+    Raises:
+      Invalid: the batch as a whole was rejected.
+    """
+    if verdict.rejected is not None:
+        raise verdict.rejected
+    batch, body = decode_batch(raw)
+    ids, invalid = verdict.ids, verdict.invalid
+    items: list[CheckedEnvelope | Invalid] = []
+    decode, decode_body = _decode_envelope.decode_trusted, _decode_body.decode_trusted
+    for index, item in enumerate(body.items):
+        if index in invalid:
+            items.append(invalid[index])
+            continue
+        start = index * ID_BYTES
+        items.append(
+            CheckedEnvelope(
+                decode_body(decode(item.envelope).body),
+                ids[start : start + 32],
+                ids[start + 32 : start + 64],
+                item.attestation,
+                len(item.envelope),
+            )
+        )
+    key_address = address_of(batch.suite, batch.public_key, network.digest)
+    return CheckedBatch(raw, body.sponsor, key_address, items)
+
+
+def trust_batch(raw: bytes, network: Network, dropped: dict[int, Invalid]) -> Verdict:
+    """Build the verdict of a batch that this node itself verified and logged before."""
+    digest, prefix = network.digest, network.tx_prefix
+    _, body = decode_batch(raw)
+    decode = _decode_envelope.decode_trusted
+    ids = []
+    for index, item in enumerate(body.items):
+        if index in dropped:
+            ids.append(bytes(ID_BYTES))
+        else:
+            ids.append(digest(prefix + decode(item.envelope).body) + digest(item.envelope))
+    return Verdict(b"".join(ids), dropped, None)
+
+
+def compute_attestation(network: Network, tx_id: bytes, salt: bytes, *decision: Fact) -> bytes:
+    """Compute a sponsor's commitment to its risk decision for one transaction.
+
+    `decision` is what the owner may open years later: model, policy version, verdict, expiry.
+    """
+    return network.digest(network.attestation_prefix + encode((tx_id, salt, decision)))

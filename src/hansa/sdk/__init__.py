@@ -1,0 +1,1 @@
+"""Typed client: keys, build, sign, submit, wait, query, verify receipts."""
