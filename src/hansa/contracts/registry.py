@@ -13,11 +13,14 @@ from types import ModuleType
 
 from hansa.contracts import (
     accounts,
+    actions,
+    activations,
     currency,
     governance,
     members,
     payments,
     policy,
+    proposals,
     wallets,
 )
 from hansa.kernel.contract import Contract
@@ -37,13 +40,19 @@ MODULES: tuple[ModuleType, ...] = (
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 
+PARTS: Mapping[str, tuple[ModuleType, ...]] = {
+    governance.NAME: (actions, activations, proposals),
+}
+"""Modules that belong to a contract beside its own; their source is hashed with it."""
+
 DEFAULT_QUOTA = Quota(2**40, 2**32, 1_000_000, 2**32)
 """For members where policy is silent: bytes, envelopes and refusals a day, stored rows."""
 
 
 def hash_source(module: ModuleType) -> bytes:
     """Hash a contract's source text: what governance activates, and validators report."""
-    return hashlib.sha256(inspect.getsource(module).encode()).digest()
+    sources = [inspect.getsource(part) for part in (module, *PARTS.get(module.NAME, ()))]
+    return hashlib.sha256("".join(sources).encode()).digest()
 
 
 def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str, int], Contract]:
@@ -88,19 +97,19 @@ class Registry:
         Raises:
           Unavailable: this code lacks a version in force, or has another source of it.
         """
-        activations = governance.get_activations(view)
-        if activations is self._seen and height < self._next_change:
+        in_force = activations.get_activations(view)
+        if in_force is self._seen and height < self._next_change:
             return self._active
         active: dict[str, Contract] = {}
         self._next_change = 2**62
-        for entry in activations.entries if activations else ():
+        for entry in in_force.entries if in_force else ():
             if entry.from_height > height:
                 self._next_change = min(self._next_change, entry.from_height)
                 continue
             active[entry.contract] = self._require_code(
                 entry.contract, entry.version, entry.source_hash, height
             )
-        self._seen, self._active = activations, active
+        self._seen, self._active = in_force, active
         return active
 
     def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:

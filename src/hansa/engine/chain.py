@@ -301,7 +301,8 @@ class Chain:
         self._nodes.gathered.clear()
         self._index = {}
         if self._since_flush >= FLUSH_TRANSACTIONS:
-            self.flush()
+            self.store.flush(wait=False)
+            self._since_flush = 0
 
     def _refill_window(self, head: Header) -> None:
         """Put back the nonces of the last fifteen minutes, from the blocks up to `head`."""

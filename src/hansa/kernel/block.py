@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hansa.kernel.encoding import Decoder, encode
-from hansa.kernel.errors import Fact, Invalid
+from hansa.kernel.errors import Invalid
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
 HEADER_VERSION = 1
@@ -19,6 +19,10 @@ POSITION_SHIFT = 20
 """A position is height << 20 | index of the transaction in its block."""
 
 POSITION_MASK = (1 << POSITION_SHIFT) - 1
+
+
+PlainFact = str | int | bool | None
+"""A fact about a refusal; byte strings stand as hexadecimal text."""
 
 
 class Status(IntEnum):
@@ -80,7 +84,7 @@ class BlockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     batches: tuple[bytes, ...]
     receipts: tuple[bytes, ...]
     dropped: tuple[Drop, ...]
-    facts: tuple[tuple[int, tuple[tuple[str, Fact], ...]], ...]
+    facts: tuple[tuple[int, tuple[tuple[str, PlainFact], ...]], ...]
     """For people, not hashed: facts of refusals by index of the receipt."""
 
     def encoded(self) -> bytes:

@@ -21,6 +21,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 encode = _ENCODER.encode
 
 DEPTH_MAX = 8
+_PLAIN_TYPES = frozenset((bytes, str, int, bool, type(None)))
 _DECODE_ERRORS = (
     msgspec.DecodeError,
     msgspec.ValidationError,
@@ -76,10 +77,12 @@ def check_plain(value: object, what: str, depth: int = 0) -> None:
     """
     if depth > DEPTH_MAX:
         raise Invalid(InvalidCode.MALFORMED, f"{what} is nested deeper than {DEPTH_MAX} levels")
-    if isinstance(value, list | tuple):
-        for item in value:
-            check_plain(item, what, depth + 1)
-    elif not isinstance(value, bytes | str | int | bool | None):
+    kind = type(value)
+    if kind is list:
+        for item in value:  # type: ignore[attr-defined]
+            if type(item) not in _PLAIN_TYPES:
+                check_plain(item, what, depth + 1)
+    elif kind not in _PLAIN_TYPES:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{what} holds a {type(value).__name__}: only arrays, bytes, text, integers, "

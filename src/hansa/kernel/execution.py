@@ -17,6 +17,7 @@ from hansa.kernel.block import (
     HEADER_VERSION,
     Header,
     Outcome,
+    PlainFact,
     Repeated,
     Status,
     compute_position,
@@ -24,7 +25,7 @@ from hansa.kernel.block import (
 from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Fact, Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
 from hansa.kernel.nonces import ReplayWindow
 from hansa.kernel.state import Row, State, View
@@ -98,7 +99,7 @@ class BlockResult(NamedTuple):
     tx_ids: list[bytes]
     outcomes: list[list[Outcome]]
     """Per batch and item."""
-    facts: list[tuple[int, tuple[tuple[str, Fact], ...]]]
+    facts: list[tuple[int, tuple[tuple[str, PlainFact], ...]]]
     failures: list[tuple[int, Exception]]
     """Unexpected exceptions of contracts, by receipt: an alarm for the operator of the node."""
     committed: dict[bytes, bytes | None] | None
@@ -219,7 +220,7 @@ class _Progress:
         self.receipts: list[bytes] = []
         self.tx_ids: list[bytes] = []
         self.outcomes: list[list[Outcome]] = []
-        self.facts: list[tuple[int, tuple[tuple[str, Fact], ...]]] = []
+        self.facts: list[tuple[int, tuple[tuple[str, PlainFact], ...]]] = []
         self.failures: list[tuple[int, Exception]] = []
 
 
@@ -385,7 +386,7 @@ class _BatchRun:
         except Refused as refusal:
             self._refusals += 1
             receipt = encode((item.tx_id, Status.REFUSED, refusal.code.value, number, ()))
-            progress.facts.append((index, tuple(refusal.facts.items())))
+            progress.facts.append((index, _tell_plain(refusal)))
         except Corrupt:
             raise
         except Exception as error:  # noqa: BLE001 - a contract's bug must not stop the chain
@@ -416,6 +417,13 @@ class _BatchRun:
             sponsor=sponsor,
             attestation=attestation,
         )
+
+
+def _tell_plain(refusal: Refused) -> tuple[tuple[str, PlainFact], ...]:
+    return tuple(
+        (name, fact.hex() if isinstance(fact, bytes) else fact)
+        for name, fact in refusal.facts.items()
+    )
 
 
 def _stale(valid_until_ms: int, time_ms: int) -> Invalid:

@@ -9,13 +9,13 @@ Source: docs/reference/wire.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from hansa.kernel.crypto.address import address_of
 from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
-from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.encoding import Decoder, check_plain, encode
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.values import Address, Hash, NonNegative, Nonce, TimeMs
@@ -25,9 +25,6 @@ ID_BYTES = 64
 """Of each checked envelope: tx_id and envelope hash, 32 bytes each."""
 
 VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
-
-_Scalar = bytes | str | int | bool | None
-_Plain = _Scalar | list[_Scalar | list[_Scalar | list[_Scalar | list[_Scalar]]]]
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,7 +49,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class _PlainCall(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     contract: str
     command: str
-    arguments: list[_Plain]
+    arguments: list[Any]
 
 
 class _PlainBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -205,6 +202,8 @@ def check_envelope(raw: bytes, network: Network) -> tuple[bytes, list[SignatureC
             f"transaction has version {body.version}: this network reads {TRANSACTION_VERSION}",
         )
     _check_counts(body, network)
+    for call in body.calls:
+        check_plain(call.arguments, "arguments")
     message = network.tx_prefix + envelope.body
     checks = _check_signers(body.signers, envelope.signatures, network, message)
     return network.digest(message) + network.digest(raw), checks

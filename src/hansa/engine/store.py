@@ -1,0 +1,464 @@
+"""The state store: rows, tree nodes and indexes as they stand at one checkpoint.
+
+The block log is the truth; the store saves re-executing it. It takes what changed into memory
+and puts it on disk in one atomic step now and then: a sorted table file, written outside RocksDB
+and taken in whole, together with the height it stands at. So after a crash at any instant it
+stands at a height that was flushed, and needs neither a write-ahead log nor a memtable.
+
+This is the only module that knows rocksdict.
+
+Source: docs/decisions/0001-state-store.md; RocksDB wiki, "Creating and Ingesting SST files".
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from threading import Thread
+from typing import Final, NoReturn, Protocol, Self
+
+import rocksdict
+
+from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
+
+NOTHING = -1  # the height of an empty store
+BLOCK_CACHE_BYTES = 128 << 20
+_META_KEY = b"\x00height"
+_META = struct.Struct(">BQ")
+_META_VERSION = 1
+_INGEST_NAME = "flush.ingest"
+_READ_ONLY_ATTEMPTS = 5
+_MISSING: Final = b"\x00missing"  # compared by identity
+
+
+class Store(Protocol):
+    """Keys and values at one height. Keys start with a byte of their key space, never zero."""
+
+    @property
+    def height(self) -> int:
+        """The height of the last finished flush; -1 if there was none."""
+
+    @property
+    def pending_height(self) -> int:
+        """The height of the last `write`, which `get` shows; at least `height`."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value last written; `None` if there is none."""
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """One value or `None` per key, in the order of the keys."""
+
+    def write(self, puts: Mapping[bytes, bytes | None], height: int) -> None:
+        """Take the changes up to `height` into memory; `None` deletes."""
+
+    def flush(self, *, wait: bool = True) -> None:
+        """Make what was written durable in one step; without `wait`, in a thread."""
+
+    def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in the order of the keys, as they stood when it was called."""
+
+    def close(self) -> None:
+        """Flush and let go."""
+
+
+class StateStore:
+    """A store on disk.
+
+    One thread writes and flushes; any thread may read. At most one flush runs at a time, and
+    what it writes stays in memory until the next, so that rows rewritten often are read there.
+    """
+
+    def __init__(self, folder: Path, database: rocksdict.Rdict, *, read_only: bool) -> None:
+        self.folder = folder
+        self._database = database
+        self._read = database.get
+        self._read_only = read_only
+        self._pending: dict[bytes, bytes | None] = {}
+        self._recent: dict[bytes, bytes | None] = {}
+        self._flusher: Thread | None = None
+        self._failure: HansaError | None = None
+        self._height = self._pending_height = NOTHING
+        try:
+            self._height = self._pending_height = self._read_height()
+        except HansaError:
+            database.close()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open for reading and writing; makes an empty store if there is none.
+
+        Raises:
+          Corrupt: it cannot be read; `wipe` it and write it anew from the log.
+          Unavailable: another process has it, or the disk refuses.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _INGEST_NAME).unlink(missing_ok=True)
+            database = rocksdict.Rdict(str(folder), _options())
+        except Exception as error:  # noqa: BLE001 - rocksdict raises nothing narrower
+            _raise_ours(error, folder, NOTHING)
+        return cls(folder, database, read_only=False)
+
+    @classmethod
+    def open_read_only(cls, folder: Path) -> Self:
+        """Open the state of the last flush, beside the process that writes it.
+
+        Raises:
+          NotFound: there is no store.
+          Corrupt: it cannot be read.
+        """
+        if not (folder / "CURRENT").is_file():  # rocksdict would make the folder
+            raise NotFound(f"there is no state store in {folder}", folder=str(folder))
+        options = _options()
+        options.create_if_missing(create_if_missing=False)
+        options.set_max_open_files(-1)  # hold every file, since the writer may remove it
+        access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
+        for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
+            try:
+                database = rocksdict.Rdict(str(folder), options, access_type=access)
+            except Exception as error:  # noqa: BLE001 - as above
+                # A compaction of the writer removed a file between its being listed and opened.
+                if attempt == _READ_ONLY_ATTEMPTS:
+                    _raise_ours(error, folder, NOTHING)
+            else:
+                return cls(folder, database, read_only=True)
+        raise Unavailable(f"the state store in {folder} changes too fast to be opened")
+
+    @staticmethod
+    def wipe(folder: Path) -> None:
+        """Remove a closed store, so that it can be written anew from the log."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def height(self) -> int:
+        """The height of the last finished flush; -1 if there was none."""
+        return self._height
+
+    @property
+    def pending_height(self) -> int:
+        """The height of the last `write`, which `get` shows; at least `height`."""
+        return self._pending_height
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value last written; `None` if there is none.
+
+        Raises:
+          Corrupt: the store is damaged.
+        """
+        value = self._pending.get(key, _MISSING)
+        if value is _MISSING:
+            value = self._recent.get(key, _MISSING)
+            if value is _MISSING:
+                try:
+                    return self._read(key)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._raise(error)
+        return value
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """One value or `None` per key, in the order of the keys; one call for those on disk."""
+        pending, recent = self._pending, self._recent
+        values = [pending.get(key, _MISSING) for key in keys]
+        absent = []
+        for at, value in enumerate(values):
+            if value is _MISSING:
+                values[at] = found = recent.get(keys[at], _MISSING)
+                if found is _MISSING:
+                    absent.append(at)
+        if absent:
+            try:
+                read = self._read([keys[at] for at in absent]) or []
+            except Exception as error:  # noqa: BLE001 - as above
+                self._raise(error)
+            for at, value in zip(absent, read, strict=True):
+                values[at] = value
+        return values
+
+    def write(self, puts: Mapping[bytes, bytes | None], height: int) -> None:
+        """Take the changes up to `height` into memory; `None` deletes.
+
+        Raises:
+          Unavailable: a flush failed before, or the store is open for reading only.
+        """
+        self._require_writable()
+        if height <= self._pending_height:
+            raise Corrupt(
+                f"the state store stands at height {self._pending_height} and was to be written "
+                f"at {height}",
+                height=height,
+            )
+        self._pending.update(puts)
+        self._pending_height = height
+
+    def flush(self, *, wait: bool = True) -> None:
+        """Make what was written durable in one step; without `wait`, in a thread.
+
+        Waits for the flush before it in any case.
+
+        Raises:
+          Unavailable: the disk refused, now or in the flush before.
+        """
+        self._require_writable()
+        self._finish_flush()
+        if self._pending_height > self._height:
+            # Readers look into `_pending` first: it must be in `_recent` before it is emptied.
+            self._recent = self._pending
+            self._pending = {}
+            height = self._pending_height
+            self._flusher = Thread(
+                target=self._flush, args=(self._recent, height), name="state-flush"
+            )
+            self._flusher.start()
+            if wait:
+                self._finish_flush()
+
+    def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in the order of the keys, as they stood when it was called.
+
+        Raises:
+          Corrupt: the store is damaged.
+        """
+        # In this order, or a flush beginning in between would hide what is pending.
+        pending = tuple(self._pending.items())
+        recent = tuple(self._recent.items())
+        overlay = {key: value for key, value in chain(recent, pending) if key.startswith(prefix)}
+        try:
+            rows = self._database.iter()
+            rows.seek(prefix)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._raise(error)
+        return self._merge(rows, prefix, overlay)
+
+    def _merge(
+        self, rows: rocksdict.RdictIter, prefix: bytes, overlay: dict[bytes, bytes | None]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        fresh = sorted(overlay)
+        at = 0
+        while rows.valid():
+            key: bytes = rows.key()
+            if not key.startswith(prefix):
+                break
+            while at < len(fresh) and fresh[at] < key:
+                value = overlay[fresh[at]]
+                if value is not None:
+                    yield fresh[at], value
+                at += 1
+            if key not in overlay and key != _META_KEY:
+                yield key, rows.value()
+            rows.next()
+        try:
+            rows.status()  # the only way to learn that damage ended the iteration
+        except Exception as error:  # noqa: BLE001 - as above
+            self._raise(error)
+        for key in fresh[at:]:
+            value = overlay[key]
+            if value is not None:
+                yield key, value
+
+    def checkpoint_to(self, folder: Path) -> int:
+        """Copy the state of the last flush into a new folder; returns its height.
+
+        Takes hard links where the folder is on the same disk, so it costs next to nothing.
+        """
+        self._finish_flush()
+        try:
+            rocksdict.Checkpoint(self._database).create_checkpoint(str(folder))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._raise(error)
+        return self._height
+
+    def close(self) -> None:
+        """Flush and let go of the folder."""
+        try:
+            if not self._read_only and self._failure is None:
+                self.flush()
+        finally:
+            self._join()
+            self._database.close()
+
+    def _require_writable(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._read_only:
+            raise Unavailable(f"the state store in {self.folder} is open for reading only")
+
+    def _join(self) -> None:
+        if self._flusher is not None:
+            self._flusher.join()
+            self._flusher = None
+
+    def _finish_flush(self) -> None:
+        self._join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _flush(self, changes: dict[bytes, bytes | None], height: int) -> None:
+        """Write one table file and take it in; runs in its own thread."""
+        try:
+            path = self.folder / _INGEST_NAME
+            path.unlink(missing_ok=True)
+            _write_table(path, changes, height)
+            options = rocksdict.IngestExternalFileOptions()
+            options.set_move_files(True)
+            self._database.ingest_external_file([str(path)], options)
+            path.unlink(missing_ok=True)
+        except HansaError as error:
+            self._failure = error
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failure = _ours(error, self.folder, height)
+        else:
+            self._height = height
+
+    def _read_height(self) -> int:
+        raw = self.get(_META_KEY)
+        if raw is None:
+            return NOTHING
+        if len(raw) == _META.size:
+            version, height = _META.unpack(raw)
+            if version == _META_VERSION:
+                return int(height)
+        raise Corrupt(f"the state store in {self.folder} has a format this version cannot read")
+
+    def _raise(self, error: Exception) -> NoReturn:
+        _raise_ours(error, self.folder, self._height)
+
+
+def _write_table(path: Path, changes: Mapping[bytes, bytes | None], height: int) -> None:
+    """Write changes in the order of their keys, in short steps.
+
+    Sorting everything at once would hold up the other threads of this process for as long.
+    """
+    groups: dict[bytes, list[bytes]] = {_META_KEY[:2]: [_META_KEY]}
+    for key in changes:
+        start = key[:2]
+        group = groups.get(start)
+        if group is None:
+            groups[start] = [key]
+        else:
+            group.append(key)
+        if key < b"\x01":
+            raise Corrupt("a key of the key space zero was to be written", key=key)
+    writer = rocksdict.SstFileWriter(_options(compressed=False))
+    writer.open(str(path))
+    for start in sorted(groups):
+        group = groups[start]
+        group.sort()
+        for key in group:
+            value = _META.pack(_META_VERSION, height) if key is _META_KEY else changes[key]
+            if value is None:
+                del writer[key]
+            else:
+                writer[key] = value
+    writer.finish()
+
+
+def _options(*, compressed: bool = True) -> rocksdict.Options:
+    """Settings for random keys in an ingested layout, at most about 200 MB of memory."""
+    tables = rocksdict.BlockBasedOptions()
+    tables.set_block_cache(_block_cache())
+    tables.set_bloom_filter(10, False)  # noqa: FBT003 - not keywords there
+    tables.set_cache_index_and_filter_blocks(True)
+    tables.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    tables.set_format_version(5)
+    environment = rocksdict.Env()
+    environment.lower_thread_pool_cpu_priority()  # compaction gives way to execution
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(create_if_missing=True)
+    options.set_env(environment)
+    options.set_block_based_table_factory(tables)
+    options.set_max_background_jobs(1)
+    options.set_max_open_files(512)
+    options.set_write_buffer_size(4 << 20)  # nothing goes through it
+    options.set_level_zero_file_num_compaction_trigger(6)
+    options.set_max_bytes_for_level_base(256 << 20)
+    options.set_keep_log_file_num(3)
+    compression = rocksdict.DBCompressionType
+    options.set_compression_type(compression.lz4() if compressed else compression.none())
+    return options
+
+
+_caches: list[rocksdict.Cache] = []
+
+
+def _block_cache() -> rocksdict.Cache:
+    """One cache for all stores of the process."""
+    if not _caches:
+        _caches.append(rocksdict.Cache(BLOCK_CACHE_BYTES))
+    return _caches[0]
+
+
+def _ours(error: Exception, folder: Path, height: int) -> HansaError:
+    text = str(error)
+    if "Corruption" in text or (".sst" in text and "No such file" in text):
+        return Corrupt(
+            f"the state store in {folder} is damaged (last flushed at height {height}); it can "
+            f"be made anew from the block log: {text}",
+            folder=str(folder),
+            height=height,
+        )
+    if "No space left" in text:
+        text = "the disk is full: free some space, then start the node again"
+    elif "lock" in text.lower() and "LOCK" in text:
+        text = "another process has it open: stop that process first"
+    return Unavailable(f"the state store in {folder}: {text}", folder=str(folder))
+
+
+def _raise_ours(error: Exception, folder: Path, height: int) -> NoReturn:
+    raise _ours(error, folder, height) from error
+
+
+class MemoryStore:
+    """A store that lives as long as the process; `reopened` is what a crash would leave."""
+
+    def __init__(self, flushed: Mapping[bytes, bytes] | None = None, height: int = NOTHING) -> None:
+        self._flushed: dict[bytes, bytes] = dict(flushed or {})
+        self._rows = dict(self._flushed)
+        self._changed: dict[bytes, bytes | None] = {}
+        self.height = height
+        self.pending_height = height
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value last written; `None` if there is none."""
+        return self._rows.get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """One value or `None` per key, in the order of the keys."""
+        return [self._rows.get(key) for key in keys]
+
+    def write(self, puts: Mapping[bytes, bytes | None], height: int) -> None:
+        """Take the changes up to `height`; `None` deletes."""
+        if height <= self.pending_height:
+            raise Corrupt(f"height {height} was to be written after {self.pending_height}")
+        _apply(self._rows, puts)
+        self._changed.update(puts)
+        self.pending_height = height
+
+    def flush(self, *, wait: bool = True) -> None:  # noqa: ARG002 - there is nothing to wait for
+        """Keep what was written for `reopened`."""
+        _apply(self._flushed, self._changed)
+        self._changed = {}
+        self.height = self.pending_height
+
+    def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in the order of the keys, as they stood when it was called."""
+        return iter(sorted(item for item in self._rows.items() if item[0].startswith(prefix)))
+
+    def reopened(self) -> MemoryStore:
+        """The store as a crash leaves it: at the last flush."""
+        return MemoryStore(self._flushed, self.height)
+
+    def close(self) -> None:
+        """Flush."""
+        self.flush()
+
+
+def _apply(rows: dict[bytes, bytes], puts: Mapping[bytes, bytes | None]) -> None:
+    for key, value in puts.items():
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value

@@ -1,0 +1,399 @@
+"""A node's data folder: genesis, keys, block log and state store, and how a chain opens in it.
+
+    DIR/genesis.bin     the network's document, byte for byte
+    DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs batches
+    DIR/log/            the block log, the truth
+    DIR/store/          the state store, which the log can make anew
+    DIR/node.toml       settings (`hansa.node.settings`)
+    DIR/api-keys.json   hashed API keys (`hansa.node.api.roles`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+from hansa.contracts.registry import Registry, list_genesis_contracts
+from hansa.engine.chain import Chain
+from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore, StateStore, Store
+from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
+from hansa.kernel.crypto.signatures import Suite
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import (
+    GENESIS_VERSION,
+    Genesis,
+    GenesisAsset,
+    GenesisMember,
+    GenesisPolicy,
+    Limits,
+    Network,
+    Sealer,
+    decode_genesis,
+)
+from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
+
+NODE_KEY = "node"
+SPONSOR_KEY = "sponsor"
+_DAY_MS: Final = 86_400_000
+
+DEFAULT_POLICY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "zone.offset_minutes": (480,),
+        "wallet.limits.1": (0, 0, 0, 0),
+        "wallet.limits.2": (50_000_000, 5_000_000, 10_000_000, 0),
+        "wallet.limits.3": (2_000_000, 500_000, 1_000_000, 0),
+        "wallet.limits.4": (1_000_000, 200_000, 500_000, 5_000_000),
+        "payments.attestation_from_minor": (0,),
+        "payments.refund_days": (365,),
+        "payments.hold_days_max": (30,),
+        "sponsor.quota": (2**40, 2**32, 1_000_000, 2**32),
+    }
+)
+"""Policy of a new network unless it says otherwise; amounts in minor units of two digits.
+
+Source: the e-CNY's wallet categories (PBoC white paper 2021, section 3.2): balance, single, day.
+"""
+
+DEFAULT_ASSETS: Final = (("MOP", "MOP", 2),)
+"""(asset, currency, exponent) of M0 assets that the central bank issues."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSpec:
+    """An institution of a new network; its address is that of its first officer's key."""
+
+    name: str
+    roles: tuple[str, ...]
+    officers: tuple[bytes, ...]
+    """Addresses of the officers' keys: all purposes but sponsoring."""
+    server: bytes | None = None
+    """Address of the key on its server, which signs batches and nothing else."""
+    threshold: int = 1
+    """How many officers must sign together."""
+    weight: int = 0
+    """Voting power; above 0 it is a validator, too."""
+
+
+def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by keyword
+    network: str,
+    time_ms: int,
+    members: Sequence[MemberSpec],
+    *,
+    sealer: KeyPair,
+    policy: Mapping[str, tuple[int, ...]] = DEFAULT_POLICY,
+    assets: Sequence[tuple[str, str, int]] = DEFAULT_ASSETS,
+    hash_name: str = "sha256",
+    limits: Limits | None = None,
+) -> Genesis:
+    """Build the genesis of a network whose headers one node seals.
+
+    Args:
+      network: its name.
+      time_ms: ledger time of block 0.
+      members: exactly one central bank, and at least one member with a weight.
+      sealer: the node's key; only its public half goes in.
+      policy: values in force from the start; see `contracts.policy`.
+      assets: (asset, currency, exponent) each, M0, issued by the central bank.
+      hash_name: of the crypto profile, `sha256` or `sm3`.
+      limits: bounds of blocks and transactions.
+
+    Raises:
+      Invalid: there is not exactly one central bank.
+    """
+    banks = [member for member in members if "central_bank" in member.roles]
+    if len(banks) != 1:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"a network has one central bank, this one {len(banks)}"
+        )
+    issuer = banks[0].officers[0]
+    return Genesis(
+        version=GENESIS_VERSION,
+        network=network,
+        time_ms=time_ms,
+        hash=hash_name,
+        suites=tuple(int(suite) for suite in Suite),
+        limits=limits or Limits(),
+        sealers=(Sealer(int(sealer.suite), sealer.public_key),),
+        members=tuple(_found_member(member) for member in members),
+        assets=tuple(
+            GenesisAsset(asset, currency, issuer, "m0", exponent)
+            for asset, currency, exponent in assets
+        ),
+        policy=tuple(GenesisPolicy(key, tuple(policy[key])) for key in sorted(policy)),
+        contracts=list_genesis_contracts(),
+    )
+
+
+def _found_member(spec: MemberSpec) -> GenesisMember:
+    officer = int(ALL_PURPOSES & ~Purpose.SPONSOR) if spec.server else int(ALL_PURPOSES)
+    keys = [AccountKey(address, officer) for address in spec.officers]
+    if spec.server is not None:
+        keys.append(AccountKey(spec.server, int(Purpose.SPONSOR), spec.threshold))
+    roles = set(spec.roles) | ({"validator"} if spec.weight else set())
+    return GenesisMember(
+        spec.officers[0],
+        spec.name,
+        tuple(sorted(roles)),
+        spec.weight,
+        tuple(keys),
+        spec.threshold,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where everything of one node lies."""
+
+    path: Path
+
+    @property
+    def genesis_path(self) -> Path:
+        """The genesis document."""
+        return self.path / "genesis.bin"
+
+    @property
+    def log_path(self) -> Path:
+        """The folder of the block log."""
+        return self.path / "log"
+
+    @property
+    def store_path(self) -> Path:
+        """The folder of the state store."""
+        return self.path / "store"
+
+    @property
+    def keys_path(self) -> Path:
+        """The folder of key files."""
+        return self.path / "keys"
+
+    @property
+    def settings_path(self) -> Path:
+        """The settings, which may be missing."""
+        return self.path / "node.toml"
+
+    @property
+    def api_keys_path(self) -> Path:
+        """The hashed API keys, which may be missing."""
+        return self.path / "api-keys.json"
+
+    def exists(self) -> bool:
+        """Whether a node was set up here."""
+        return self.genesis_path.is_file()
+
+    def read_genesis(self) -> bytes:
+        """Read the genesis document as it lies on disk.
+
+        Raises:
+          NotFound: no node was set up here.
+        """
+        try:
+            return self.genesis_path.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(
+                f"there is no genesis.bin in {self.path}: set a node up with hansa init, "
+                "or name another folder with --data",
+                path=str(self.path),
+            ) from None
+        except OSError as error:
+            raise Unavailable(
+                f"cannot read {self.genesis_path}: {error.strerror}", path=str(self.path)
+            ) from None
+
+    def load_network(self) -> Network:
+        """Load the network that this node belongs to."""
+        return Network.of(decode_genesis(self.read_genesis()))
+
+    def load_key(self, name: str, passphrase: str) -> KeyPair:
+        """Load and decrypt a key of this node; raises `NotFound` or `Invalid`."""
+        return load_key(self.key_path(name), passphrase)
+
+    def key_path(self, name: str) -> Path:
+        """Where the key of this name lies."""
+        return self.keys_path / f"{name}.json"
+
+
+def create_home(
+    path: Path | str,
+    genesis: Genesis,
+    keys: Mapping[str, KeyPair],
+    passphrase: str,
+    *,
+    cost: ScryptCost = DEFAULT_COST,
+) -> Home:
+    """Set up a data folder; `genesis.bin` is written last, so half a folder is none.
+
+    Args:
+      path: the folder; may exist without a node in it.
+      genesis: the network.
+      keys: by name, without `.json`; `node` and `sponsor` are what `hansa up` uses.
+      passphrase: of all key files.
+      cost: of the key files' scrypt.
+
+    Raises:
+      Invalid: there is a node already, or a key file.
+      Unavailable: the disk refused.
+    """
+    home = Home(Path(path))
+    if home.exists():
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{home.path} holds a node already", path=str(home.path)
+        )
+    try:
+        for folder in (home.path, home.keys_path):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"cannot make the folder {home.path}: {error.strerror}") from None
+    for name, key in keys.items():
+        save_key(home.key_path(name), key, passphrase, cost=cost)
+    FileStorage(home.path).replace(home.genesis_path.name, genesis.encoded())
+    return home
+
+
+@dataclass(frozen=True, slots=True)
+class KeySealer:
+    """Signs headers with the node's key."""
+
+    key: KeyPair
+
+    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
+        """Sign; returns suite, public key and signature."""
+        return int(self.key.suite), self.key.public_key, self.key.sign(message)
+
+
+class _NoSealer:
+    """Stands where a chain is only read."""
+
+    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
+        raise Unavailable(f"this chain is open for reading: {len(message)} bytes were not signed")
+
+
+def open_chain(home: Home, sealer: KeyPair, *, rebuild: bool = False) -> Chain:
+    """Open the chain for writing, begin it if there is none, execute what the store lacks.
+
+    Args:
+      home: the data folder.
+      sealer: the node's key.
+      rebuild: throw the store away first and make it anew from the log.
+
+    Raises:
+      Unavailable: another process has the folder, or the disk refuses.
+      Corrupt: log or store are damaged; a damaged store can be rebuilt.
+    """
+    network = home.load_network()
+    named = [(item.suite, item.public_key) for item in network.genesis.sealers]
+    if (int(sealer.suite), sealer.public_key) not in named:
+        raise Invalid(
+            InvalidCode.UNAUTHENTICATED,
+            "the node's key is none of the sealers that genesis names: it could sign no block",
+        )
+    storage = FileStorage(home.log_path)
+    storage.lock()
+    store: StateStore | None = None
+    try:
+        if rebuild:
+            StateStore.wipe(home.store_path)
+        store = StateStore.open(home.store_path)
+        log = BlockLog.open(storage, trusted_height=store.height if store.height >= 0 else None)
+    except BaseException:
+        if store is not None:
+            store.close()
+        storage.unlock()
+        raise
+    return _open(log, store, network, KeySealer(sealer))
+
+
+def open_chain_read_only(home: Home) -> Chain:
+    """Open the chain beside the process that writes it, as of the last confirmed block.
+
+    The store is read as of its last flush; what was confirmed since is executed in memory.
+
+    Raises:
+      NotFound: there is no chain yet.
+      Corrupt: log or store are damaged.
+    """
+    network = home.load_network()
+    store: Store
+    try:
+        store = OverlaidStore(StateStore.open_read_only(home.store_path))
+    except NotFound:
+        store = MemoryStore()
+    reader = BlockReader.open(FileStorage(home.log_path, read_only=True))
+    if reader.height_max < 0:
+        reader.close()
+        store.close()
+        raise NotFound(f"there is no block in {home.log_path} yet", path=str(home.log_path))
+    # A chain that is only read calls nothing of the log that a reader lacks.
+    return _open(cast("BlockLog", reader), store, network, _NoSealer())
+
+
+def _open(log: BlockLog, store: Store, network: Network, sealer: KeySealer | _NoSealer) -> Chain:
+    try:
+        return Chain.open(log, store, network, Registry(network.genesis), sealer)
+    except BaseException:
+        log.close()
+        store.close()
+        raise
+
+
+class OverlaidStore:
+    """A store whose changes stay in memory, over one that is read only."""
+
+    def __init__(self, under: StateStore) -> None:
+        self._under = under
+        self._over: dict[bytes, bytes | None] = {}
+        self._pending_height = under.height
+
+    @property
+    def height(self) -> int:
+        """The height of what lies under it."""
+        return self._under.height
+
+    @property
+    def pending_height(self) -> int:
+        """The height of the last `write`."""
+        return self._pending_height
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value last written; `None` if there is none."""
+        return self._over[key] if key in self._over else self._under.get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """One value or `None` per key, in the order of the keys."""
+        return [self.get(key) for key in keys]
+
+    def write(self, puts: Mapping[bytes, bytes | None], height: int) -> None:
+        """Take the changes up to `height` into memory; `None` deletes."""
+        if height <= self._pending_height:
+            raise Corrupt(
+                f"the store stands at {self._pending_height}, not below {height}", height=height
+            )
+        self._over.update(puts)
+        self._pending_height = height
+
+    def flush(self, *, wait: bool = True) -> None:  # noqa: ARG002 - nothing to wait for
+        """Keep everything in memory; the disk is another process's."""
+
+    def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in the order of the keys."""
+        fresh = sorted(
+            (item for item in self._over.items() if item[0].startswith(prefix)), reverse=True
+        )
+        for key, value in self._under.iterate_prefix(prefix):
+            while fresh and fresh[-1][0] < key:
+                added = fresh.pop()
+                if added[1] is not None:
+                    yield added[0], added[1]
+            if key not in self._over:
+                yield key, value
+        for key, changed in reversed(fresh):
+            if changed is not None:
+                yield key, changed
+
+    def close(self) -> None:
+        """Let go of what lies under it."""
+        self._under.close()

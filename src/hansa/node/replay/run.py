@@ -1,0 +1,279 @@
+"""The run of a replay: rows in file order, signed, verified, executed, durable.
+
+    file -> jobs (2,000 rows of one day) -> sign (processes) -> verify (processes)
+         -> execute -> append -> sync (thread)
+
+Every payment's nonce carries its row number, so the chain itself says where to go on after a
+crash: the block with the highest row was whole or was not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hansa.engine.chain import Chain, group_dropped
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.block import BlockRecord, decode_receipt
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.execution import BlockResult
+from hansa.kernel.genesis import decode_genesis
+from hansa.kernel.transaction import (
+    CheckedBatch,
+    build_checked,
+    decode_batch,
+    decode_envelope,
+)
+from hansa.node.home import Home, create_home, open_chain
+from hansa.node.replay.cast import DAY_MS, Plan, choose_category, make_cast, make_genesis, make_plan
+from hansa.node.replay.signing import Job, NewWallet, sign_job
+from hansa.node.replay.source import PaymentRow, PaymentsFile
+
+ROWS_PER_BLOCK = 2_000
+JOBS_AHEAD = 6
+PASSPHRASE = "replay"  # noqa: S105 - keys of a replay come from a public seed
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What a replay did, from the first payment of the chain on."""
+
+    confirmed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Payments that were not made, by code."""
+    seconds: float = 0.0
+    processed: int = 0
+    """Rows of this run, without those of an earlier one that it resumed."""
+    peak_mb: int = 0
+    height: int = 0
+    state_root: str = ""
+    resumed_at: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Build the object that `--json` prints."""
+        return {
+            "confirmed": self.confirmed,
+            "refused": dict(sorted(self.refused.items())),
+            "seconds": round(self.seconds, 2),
+            "per_s": round(self.processed / self.seconds) if self.seconds else 0,
+            "peak_mb": self.peak_mb,
+            "height": self.height,
+            "state_root": self.state_root,
+            "resumed_at": self.resumed_at,
+        }
+
+
+def replay(
+    source: PaymentsFile, folder: Path, limit: int | None, progress: Progress
+) -> ReplayReport:
+    """Replay a file into the chain of a data folder, begun or gone on with.
+
+    Raises:
+      Invalid: a row cannot be read, or the folder holds another file's replay.
+      Unavailable: the disk refuses, or another process has the folder.
+    """
+    begun = time.monotonic()
+    plan = make_plan(source.iterate())
+    cast = make_cast()
+    home = Home(folder)
+    genesis = make_genesis(cast, source.columns, plan.first_ms)
+    if not home.exists():
+        create_home(folder, genesis, {"node": cast.sealer}, PASSPHRASE)
+    elif home.read_genesis() != genesis.encoded():
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{folder} holds another network than this file's replay: choose another --data",
+        )
+    chain = open_chain(home, cast.sealer)
+    try:
+        run = _Run(chain, source, plan, progress)
+        gc.collect()
+        gc.freeze()
+        asyncio.run(run.go(plan.rows if limit is None else min(limit, plan.rows)))
+        report = run.report
+    finally:
+        chain.close()
+    report.seconds = time.monotonic() - begun
+    report.height = chain.head.height
+    report.state_root = chain.head.state_root.hex()
+    report.peak_mb = _measure_peak_mb()
+    return report
+
+
+class _Run:
+    """One run over one chain."""
+
+    def __init__(
+        self, chain: Chain, source: PaymentsFile, plan: Plan, progress: Progress
+    ) -> None:
+        self._chain = chain
+        self._source = source
+        self._plan = plan
+        self._progress = progress
+        self._fingerprint = source.fingerprint
+        self._genesis = chain.network.genesis.encoded()
+        self._seen: set[tuple[str, str]] = set()
+        self.report = ReplayReport()
+
+    async def go(self, end: int) -> None:
+        """Replay the rows that the chain lacks, up to row `end`."""
+        start = self._resume()
+        self.report.resumed_at = start
+        cores = os.cpu_count() or 1
+        context = multiprocessing.get_context("spawn")
+        verifier = PoolVerifier(self._chain.network, cores)
+        signers = ProcessPoolExecutor(cores, mp_context=context)
+        try:
+            await self._pump(start, end, signers, verifier)
+        finally:
+            signers.shutdown(cancel_futures=True)
+            verifier.close()
+
+    async def _pump(
+        self, start: int, end: int, signers: ProcessPoolExecutor, verifier: PoolVerifier
+    ) -> None:
+        jobs = self._iterate_jobs(start, end)
+        ahead: asyncio.Queue[tuple[Job, asyncio.Task[Any]] | None] = asyncio.Queue(JOBS_AHEAD)
+
+        async def prepare(job: Job) -> tuple[list[CheckedBatch], list[bool]]:
+            loop = asyncio.get_running_loop()
+            signed = await loop.run_in_executor(signers, sign_job, self._genesis, job)
+            verdicts = await asyncio.gather(*(verifier.check_batch(raw) for raw, _ in signed))
+            batches = [
+                build_checked(raw, verdict, self._chain.network)
+                for (raw, _), verdict in zip(signed, verdicts, strict=True)
+            ]
+            return batches, [is_rows for _, is_rows in signed]
+
+        async def feed() -> None:
+            for job in jobs:
+                await ahead.put((job, asyncio.create_task(prepare(job))))
+            await ahead.put(None)
+
+        feeding = asyncio.create_task(feed())
+        syncing: asyncio.Future[None] | None = None
+        while (item := await ahead.get()) is not None:
+            job, task = item
+            batches, are_rows = await task
+            result = self._chain.execute(job.time_ms, batches)
+            if syncing is not None:
+                await syncing
+            self._chain.append(result, batches)
+            syncing = asyncio.get_running_loop().run_in_executor(None, self._chain.sync)
+            self._count(result, are_rows)
+            self.report.processed += len(job.rows)
+            self._progress(start + self.report.processed, end)
+        await feeding
+        if syncing is not None:
+            await syncing
+
+    def _iterate_jobs(self, start: int, end: int) -> Iterator[Job]:
+        """Cut the rows into blocks: at most 2,000 rows, never two days in one."""
+        rows: list[PaymentRow] = []
+        opened: list[NewWallet] = []
+        is_first = start == 0
+        for row in self._source.iterate(start):
+            if row.number >= end:
+                break
+            is_new_day = rows and row.time_ms // DAY_MS != rows[-1].time_ms // DAY_MS
+            if len(rows) >= ROWS_PER_BLOCK or is_new_day:
+                yield self._build_job(rows, opened, is_first=is_first)
+                rows, opened, is_first = [], [], False
+            opened += self._meet(row)
+            rows.append(row)
+        if rows:
+            yield self._build_job(rows, opened, is_first=is_first)
+
+    def _build_job(
+        self, rows: list[PaymentRow], opened: list[NewWallet], *, is_first: bool
+    ) -> Job:
+        issue_minor = self._plan.total_minor if is_first else 0
+        currency = self._source.columns.currency
+        time_ms = max(row.time_ms for row in rows)
+        return Job(time_ms, currency, self._fingerprint, issue_minor, opened, rows)
+
+    def _meet(self, row: PaymentRow) -> list[NewWallet]:
+        """Name the wallets that appear in this row for the first time."""
+        new = []
+        for side, name, usages in (
+            ("payer", row.payer, self._plan.payers),
+            ("payee", row.payee, self._plan.payees),
+        ):
+            if (side, name) not in self._seen:
+                self._seen.add((side, name))
+                usage = usages[name]
+                new.append(NewWallet(side, name, int(choose_category(usage)), usage.spent))
+        return new
+
+    def _count(self, result: BlockResult, are_rows: list[bool]) -> None:
+        """Count what became of the file's rows; what makes them possible must not fail."""
+        for outcomes, is_rows in zip(result.outcomes, are_rows, strict=True):
+            for outcome in outcomes:
+                code = _read_code(outcome, result)
+                if is_rows:
+                    self._tally(code)
+                elif code:
+                    raise Invalid(
+                        InvalidCode.ARGUMENTS,
+                        f"opening or funding wallets failed with {code} in block "
+                        f"{result.header.height}",
+                    )
+
+    def _tally(self, code: str) -> None:
+        if code:
+            self.report.refused[code] += 1
+        else:
+            self.report.confirmed += 1
+
+    def _resume(self) -> int:
+        """Count what the chain holds already; returns the first row that it lacks."""
+        start = 0
+        for record in self._chain.iterate_records(1):
+            start = max(start, self._recount(record))
+        for row in self._source.iterate():
+            if row.number >= start:
+                break
+            self._meet(row)
+        return start
+
+    def _recount(self, record: BlockRecord) -> int:
+        end = index = 0
+        for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
+            for number, item in enumerate(decode_batch(raw)[1].items):
+                _, body = decode_envelope(item.envelope)
+                code = dropped[number].code.value if number in dropped else ""
+                if number not in dropped:
+                    code = decode_receipt(record.receipts[index]).code
+                    index += 1
+                if body.nonce[8:] == self._fingerprint:
+                    self._tally(code)
+                    end = max(end, int.from_bytes(body.nonce[:8], "big") + 1)
+        return end
+
+
+def _read_code(outcome: object, result: BlockResult) -> str:
+    if isinstance(outcome, Invalid):
+        return outcome.code.value
+    if isinstance(outcome, int):
+        return decode_receipt(result.receipts[outcome]).code
+    return InvalidCode.NONCE_USED.value
+
+
+def _measure_peak_mb() -> int:
+    """Measure peak memory: this process and, as many as there are cores twice, its largest child."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (own + child * 2 * (os.cpu_count() or 1)) // 1024

@@ -1,0 +1,148 @@
+"""The clients' side of a replay, run in worker processes: payers and operators sign.
+
+A job is one block's rows; what comes back are its batches, signed, as any member would send them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hansa.contracts import currency, payments, wallets
+from hansa.kernel.contract import Command
+from hansa.kernel.genesis import Network, decode_genesis
+from hansa.node.replay.cast import OPERATORS, Cast, derive_wallet_key, make_cast
+from hansa.node.replay.source import PaymentRow
+from hansa.sdk.build import NONCE_BYTES, sign_batch, sign_transaction
+from hansa.sdk.keys import KeyPair
+
+VALIDITY_MS = 60_000
+CALLS_MAX = 16
+
+
+class NewWallet(NamedTuple):
+    """A wallet to be opened before its first payment."""
+
+    side: str
+    name: str
+    category: int
+    funding_minor: int
+
+
+class Job(NamedTuple):
+    """What one block is made of."""
+
+    time_ms: int
+    asset: str
+    fingerprint: bytes
+    issue_minor: int
+    """Money to be issued to each operator in this block; 0 but for the first."""
+    opened: Sequence[NewWallet]
+    rows: Sequence[PaymentRow]
+
+
+def choose_operator(name: str) -> int:
+    """Choose the operator of a party: spread by a hash of its name."""
+    return hashlib.sha256(name.encode()).digest()[0] % len(OPERATORS)
+
+
+def build_nonce(row: int, fingerprint: bytes) -> bytes:
+    """Build the nonce of a row: its number and the file's fingerprint, so a replay can resume."""
+    return row.to_bytes(8, "big") + fingerprint
+
+
+def sign_job(genesis: bytes, job: Job) -> list[tuple[bytes, bool]]:
+    """Sign everything a block holds; returns (batch, whether its items are the file's rows)."""
+    worker = _worker_for(genesis)
+    batches = [(raw, False) for raw in worker.sign_openings(job)]
+    return batches + [(raw, True) for raw in worker.sign_payments(job)]
+
+
+class _Worker:
+    """The keys and the network of one worker process."""
+
+    def __init__(self, genesis: bytes) -> None:
+        self._network = Network.of(decode_genesis(genesis))
+        self._cast: Cast = make_cast()
+
+    def sign_payments(self, job: Job) -> list[bytes]:
+        """Sign the rows, each by its payer, in one batch per payer's operator."""
+        items: list[list[tuple[bytes, None]]] = [[] for _ in OPERATORS]
+        until = job.time_ms + VALIDITY_MS
+        for row in job.rows:
+            payer = derive_wallet_key("payer", row.payer)
+            command = payments.Transfer(
+                payer.address,
+                derive_wallet_key("payee", row.payee).address,
+                job.asset,
+                row.amount_minor,
+                row.id,
+            )
+            nonce = build_nonce(row.number, job.fingerprint)
+            signed = sign_transaction(
+                self._network, (payer,), (command,), until, lambda _, nonce=nonce: nonce
+            )
+            items[choose_operator(row.payer)].append((signed.envelope, None))
+        return [self._sign_batch(number, part) for number, part in enumerate(items) if part]
+
+    def sign_openings(self, job: Job) -> list[bytes]:
+        """Sign what comes before the payments: issue, opening of wallets, funding."""
+        batches = []
+        if job.issue_minor:
+            commands: list[Command] = []
+            for operator in self._cast.operators:
+                commands += [
+                    currency.SetQuota(operator.address, job.asset, job.issue_minor),
+                    currency.Issue(operator.address, job.asset, job.issue_minor),
+                ]
+            envelope = self._sign_calls(self._cast.officers[:2], commands, job)
+            bank = self._cast.officers[0].address
+            batches.append(
+                sign_batch(self._network, bank, self._cast.bank_server, [(envelope, None)])
+            )
+        groups: list[list[Command]] = [[] for _ in OPERATORS]
+        for wallet in job.opened:
+            self._add_opening(groups, wallet, job.asset)
+        for number, commands in enumerate(groups):
+            key = (self._cast.operators[number],)
+            envelopes = [
+                (self._sign_calls(key, commands[at : at + CALLS_MAX], job), None)
+                for at in range(0, len(commands), CALLS_MAX)
+            ]
+            if envelopes:
+                batches.append(self._sign_batch(number, envelopes))
+        return batches
+
+    def _add_opening(self, groups: list[list[Command]], new: NewWallet, asset: str) -> None:
+        number = choose_operator(new.name)
+        operator = self._cast.operators[number].address
+        wallet = derive_wallet_key(new.side, new.name).address
+        groups[number].append(wallets.Open(wallet, operator, wallets.Category(new.category)))
+        if new.funding_minor:
+            groups[number].append(
+                payments.CashIn(operator, wallet, asset, new.funding_minor, f"fund-{new.name}")
+            )
+
+    def _sign_calls(self, keys: Sequence[KeyPair], commands: Sequence[Command], job: Job) -> bytes:
+        """Sign calls of an institution; the nonce follows from what is signed."""
+        seed = b"".join(repr(command).encode() for command in commands)
+        nonce = hashlib.sha256(seed).digest()[:NONCE_BYTES]
+        until = job.time_ms + VALIDITY_MS
+        return sign_transaction(self._network, keys, commands, until, lambda _: nonce).envelope
+
+    def _sign_batch(self, number: int, items: Sequence[tuple[bytes, None]]) -> bytes:
+        cast = self._cast
+        return sign_batch(
+            self._network, cast.operators[number].address, cast.operator_servers[number], items
+        )
+
+
+_workers: dict[bytes, _Worker] = {}
+
+
+def _worker_for(genesis: bytes) -> _Worker:
+    """Get this process's worker; one replay, one genesis."""
+    if genesis not in _workers:
+        _workers[genesis] = _Worker(genesis)
+    return _workers[genesis]

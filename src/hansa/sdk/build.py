@@ -1,0 +1,91 @@
+"""Build and sign transactions and batches: from commands and keys to bytes on the wire."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hansa.contracts.registry import MODULES
+from hansa.kernel.contract import Command
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import Network
+from hansa.kernel.transaction import (
+    Signature,
+    build_batch,
+    build_batch_body,
+    build_body,
+    build_envelope,
+    compute_tx_id,
+)
+from hansa.sdk.keys import KeyPair
+
+NONCE_BYTES = 16
+VALIDITY_MS = 120_000
+"""How long a transaction is valid where the caller does not say."""
+
+_WORDS: dict[type[Command], tuple[str, str]] = {
+    command: (module.NAME, word)
+    for module in MODULES
+    for word, (command, _) in module.COMMANDS.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """An envelope ready to be sent, and its id."""
+
+    envelope: bytes
+    tx_id: bytes
+
+
+def name_call(command: Command) -> tuple[str, str, Command]:
+    """Name the contract and command word that a command object belongs to.
+
+    Raises:
+      Invalid: it is no command of any contract.
+    """
+    if type(command) not in _WORDS:
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"{type(command).__name__} is no command of any contract"
+        )
+    return (*_WORDS[type(command)], command)
+
+
+def sign_transaction(
+    network: Network,
+    keys: Sequence[KeyPair],
+    commands: Sequence[Command],
+    valid_until_ms: int,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> SignedTransaction:
+    """Build and sign a transaction whose commands succeed or fail together.
+
+    Args:
+      network: the network it is for; it is worth nothing on another.
+      keys: all signers, each once; the first one's nonce it is.
+      commands: at least one, of any contracts.
+      valid_until_ms: ledger time, at most 15 minutes ahead.
+      entropy: source of the 16-byte nonce.
+    """
+    body = build_body(
+        [key.address for key in keys],
+        entropy(NONCE_BYTES),
+        valid_until_ms,
+        [name_call(command) for command in commands],
+    )
+    message = network.tx_prefix + body
+    signatures = [Signature(key.suite, key.public_key, key.sign(message)) for key in keys]
+    return SignedTransaction(build_envelope(body, signatures), compute_tx_id(network, body))
+
+
+def sign_batch(
+    network: Network,
+    sponsor: bytes,
+    key: KeyPair,
+    items: Sequence[tuple[bytes, bytes | None]],
+) -> bytes:
+    """Build and sign a batch of (envelope, attestation or None) for a sponsoring member."""
+    body = build_batch_body(sponsor, items)
+    signature = Signature(key.suite, key.public_key, key.sign(network.batch_prefix + body))
+    return build_batch(body, signature)

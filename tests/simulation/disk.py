@@ -1,0 +1,270 @@
+"""A disk that forgets: what was not synced may be lost, torn or out of order after a power cut.
+
+The model is harsher than any one file system, and obeys what POSIX promises:
+
+- A file has durable bytes and a list of changes made since its last sync. A power cut keeps any
+  subset of the 512-byte sectors of those changes, one of them torn at any byte. Changes of a
+  file's size survive in order, and may survive without the data (which then reads as zeros).
+- Names made, renamed or removed survive in order, up to any point, unless the folder was synced.
+- Every write, sync, rename, removal and folder sync is a *crash point*: the power can fail
+  before it, after it, or in the middle of it.
+
+Source: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014; Rebello et al., "Can
+Applications Recover from fsync Failures?", ATC 2020, for pages that are clean but not on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from hansa.engine.storage import TEMPORARY_SUFFIX
+from hansa.kernel.errors import NotFound, Unavailable
+
+SECTOR_BYTES = 512
+Change = tuple[int, bytes] | int  # data at an offset, or a new size
+
+
+class PowerCutError(Exception):
+    """The power failed; nothing of the process goes on."""
+
+
+@dataclass
+class Node:
+    """A file, under whatever names."""
+
+    durable: bytearray = field(default_factory=bytearray)
+    seen: bytearray = field(default_factory=bytearray)
+    changes: list[Change] = field(default_factory=list)
+
+
+class SimulatedDisk:
+    """A folder on that disk; implements `hansa.engine.storage.Storage`.
+
+    Args:
+      seed: decides what a power cut keeps.
+      crash_at: the number of the operation at which the power fails; none if `None`.
+      capacity: bytes it holds; more is refused as a full disk would.
+    """
+
+    def __init__(self, seed: int, *, crash_at: int | None = None, capacity: int = 1 << 40) -> None:
+        self.random = Random(seed)
+        self.crash_at = crash_at
+        self.capacity = capacity
+        self.operations: list[str] = []
+        self.fail_next_sync = False
+        self.is_locked = False
+        self._names: dict[str, Node] = {}
+        self._durable_names: dict[str, Node] = {}
+        self._name_changes: list[tuple[str, Node | None]] = []
+        self._boot = 0
+
+    # --- Storage -----------------------------------------------------------------------------
+
+    def open(self, name: str, *, writable: bool, create: bool = False) -> SimulatedFile:
+        if name not in self._names:
+            if not create:
+                raise NotFound(f"cannot open {name}: it does not exist", path=name)
+            self._name(name, Node())
+        return SimulatedFile(self, name, self._names[name], self._boot)
+
+    def replace(self, name: str, data: bytes) -> None:
+        self.write_temporary(name, data)
+        self.sync_temporary(name)
+        self.rename_temporary(name)
+        self.sync_folder()
+
+    def write_temporary(self, name: str, data: bytes) -> None:
+        temporary = name + TEMPORARY_SUFFIX
+        self._name(temporary, Node())
+        self.open(temporary, writable=True).append(data)
+
+    def sync_temporary(self, name: str) -> None:
+        self.open(name + TEMPORARY_SUFFIX, writable=True).sync()
+
+    def rename_temporary(self, name: str) -> None:
+        temporary = name + TEMPORARY_SUFFIX
+
+        def rename() -> None:
+            self._name(name, self._names[temporary])
+            self._name(temporary, None)
+
+        self.step(f"rename {name}", rename)
+
+    def sync_folder(self) -> None:
+        def sync() -> None:
+            self._durable_names = dict(self._names)
+            self._name_changes.clear()
+
+        self.step("sync folder", sync)
+
+    def remove(self, name: str) -> None:
+        self.step(f"remove {name}", lambda: self._name(name, None))
+        self.sync_folder()
+
+    def list(self) -> list[str]:
+        return sorted(self._names)
+
+    def lock(self) -> None:
+        if self.is_locked:
+            raise Unavailable("the simulated folder is in use")
+        self.is_locked = True
+
+    def unlock(self) -> None:
+        self.is_locked = False
+
+    def free_bytes(self) -> int:
+        return self.capacity - sum(len(node.seen) for node in self._names.values())
+
+    # --- faults ------------------------------------------------------------------------------
+
+    def step(self, what: str, operation) -> None:
+        """Do one operation that the power may interrupt."""
+        number = len(self.operations)
+        self.operations.append(what)
+        if number != self.crash_at:
+            operation()
+            return
+        if self.random.random() < 0.5:  # the power fails before or after it
+            operation()
+        raise PowerCutError(what)
+
+    def reboot(self) -> None:
+        """Go on with what a power cut leaves."""
+        self._boot += 1
+        self.is_locked = False
+        self.crash_at = None
+        kept = self.random.choice(["nothing", "everything", "some", "some"])
+        count = len(self._name_changes)
+        upto = {"nothing": 0, "everything": count}.get(kept, self.random.randint(0, count))
+        for name, node in self._name_changes[:upto]:
+            _set(self._durable_names, name, node)
+        self._name_changes.clear()
+        self._names = dict(self._durable_names)
+        for node in {id(node): node for node in self._names.values()}.values():
+            node.seen = node.durable = self._survivor(node, kept)
+            node.durable = bytearray(node.seen)
+            node.changes.clear()
+
+    def flip(self, name: str, offset: int, mask: int = 1) -> None:
+        """Damage one byte of a file for good."""
+        node = self._names[name]
+        for data in (node.seen, node.durable):
+            if offset < len(data):
+                data[offset] ^= mask
+
+    def _survivor(self, node: Node, kept: str) -> bytearray:
+        if kept == "everything":
+            return node.seen
+        data = bytearray(node.durable)
+        sized = 0 if kept == "nothing" else self.random.randint(0, len(node.changes))
+        for number, change in enumerate(node.changes):
+            if isinstance(change, int):
+                if number < sized:
+                    del data[change:]
+                    data.extend(bytes(change - len(data)))
+                continue
+            offset, written = change
+            if number < sized and offset + len(written) > len(data):
+                data.extend(bytes(offset + len(written) - len(data)))
+            if kept == "some":
+                self._keep_sectors(data, offset, written)
+        return data
+
+    def _keep_sectors(self, data: bytearray, offset: int, written: bytes) -> None:
+        share = self.random.choice([0.0, 0.5, 0.9, 1.0])
+        start = offset
+        while start < offset + len(written):
+            stop = min((start // SECTOR_BYTES + 1) * SECTOR_BYTES, offset + len(written), len(data))
+            if stop <= start:
+                return
+            if self.random.random() < share:
+                if self.random.random() < 0.1:
+                    stop = self.random.randint(start, stop)  # torn inside the sector
+                data[start:stop] = written[start - offset : stop - offset]
+            start = (start // SECTOR_BYTES + 1) * SECTOR_BYTES
+
+    def _name(self, name: str, node: Node | None) -> None:
+        _set(self._names, name, node)
+        self._name_changes.append((name, node))
+
+    def sync_file(self, name: str, node: Node) -> None:
+        """Make a file durable, or fail as a broken disk does: dirty pages turn clean."""
+        if self.fail_next_sync:
+            self.fail_next_sync = False
+            node.changes.clear()
+            raise Unavailable(f"cannot sync {name}: the disk reports an error")
+
+        def sync() -> None:
+            node.durable = bytearray(node.seen)
+            node.changes.clear()
+
+        self.step(f"sync {name}", sync)
+
+    def check_alive(self, boot: int) -> None:
+        if boot != self._boot:
+            raise AssertionError("a file handle was used after the power cut")
+
+
+class SimulatedFile:
+    """One open file on the simulated disk."""
+
+    def __init__(self, disk: SimulatedDisk, name: str, node: Node, boot: int) -> None:
+        self._disk, self._name, self._node, self._boot = disk, name, node, boot
+
+    def append(self, *parts: bytes) -> None:
+        data = b"".join(parts)
+        free = self._disk.free_bytes()
+        if len(data) > free:
+            self._write(data[: max(0, free)], len(self._node.seen))
+            raise Unavailable(f"cannot write to {self._name}: the disk is full")
+        self._write(data, len(self._node.seen))
+
+    def pwrite(self, data: bytes, offset: int) -> None:
+        growth = offset + len(data) - len(self._node.seen)
+        if growth > max(0, self._disk.free_bytes()):
+            raise Unavailable(f"cannot write to {self._name}: the disk is full")
+        self._write(data, offset)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        self._disk.check_alive(self._boot)
+        return bytes(self._node.seen[offset : offset + length])
+
+    def size(self) -> int:
+        return len(self._node.seen)
+
+    def truncate(self, size: int) -> None:
+        def cut() -> None:
+            _resize(self._node.seen, size)
+            self._node.changes.append(size)
+
+        self._disk.step(f"truncate {self._name}", cut)
+
+    def sync(self) -> None:
+        self._disk.check_alive(self._boot)
+        self._disk.sync_file(self._name, self._node)
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, data: bytes, offset: int) -> None:
+        self._disk.check_alive(self._boot)
+
+        def write() -> None:
+            _resize(self._node.seen, max(len(self._node.seen), offset))
+            self._node.seen[offset : offset + len(data)] = data
+            self._node.changes.append((offset, data))
+
+        self._disk.step(f"write {self._name}", write)
+
+
+def _resize(data: bytearray, size: int) -> None:
+    del data[size:]
+    data.extend(bytes(size - len(data)))
+
+
+def _set(names: dict[str, Node], name: str, node: Node | None) -> None:
+    if node is None:
+        names.pop(name, None)
+    else:
+        names[name] = node
