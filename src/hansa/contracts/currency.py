@@ -26,6 +26,9 @@ from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Posi
 NAME = "currency"
 VERSION = 1
 
+CURRENCY_LETTERS = 3
+"""Of an ISO 4217 code."""
+
 
 class Code(StrEnum):
     """Refusals, in order of precedence."""
@@ -344,9 +347,7 @@ def install(view: View, genesis: Genesis) -> None:
     """Write the assets that genesis names."""
     for asset in genesis.assets:
         view.put(
-            Asset(
-                asset.asset, asset.currency, asset.issuer, Regime(asset.regime), asset.exponent
-            )
+            Asset(asset.asset, asset.currency, asset.issuer, Regime(asset.regime), asset.exponent)
         )
 
 
@@ -371,14 +372,12 @@ def _change_supply(
     supply = Delta(
         Ledger.ISSUED, asset.issuer, asset.asset, amount_minor, issued_minor, asset.previous
     )
-    view.put(
-        msgspec.structs.replace(asset, issued_minor=issued_minor, previous=context.position)
-    )
+    view.put(msgspec.structs.replace(asset, issued_minor=issued_minor, previous=context.position))
     return (supply, put_vault(view, stocked))
 
 
 def _is_currency_code(text: str) -> bool:
-    return len(text) == 3 and all("A" <= letter <= "Z" for letter in text)
+    return len(text) == CURRENCY_LETTERS and all("A" <= letter <= "Z" for letter in text)
 
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {

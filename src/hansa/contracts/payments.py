@@ -1,8 +1,8 @@
 """Payments: transfers, holds, refunds, and conversion between vault and wallet.
 
-Every payment is named by its payer and the payer's `end_to_end_id`, which is accepted once while
-the payment is on record (policy `payments.refund_days`); after that anyone may sweep the row.
-Amounts are minor units of one asset. A refund is a new payment linked to its original.
+A payment is named by its payer and the payer's `end_to_end_id`, accepted once while the payment
+is on record (policy `payments.refund_days`); then anyone may sweep the row. Amounts are minor
+units of one asset.
 
 Source: ISO 20022 pain.001 and pacs.008 (EndToEndIdentification), pacs.004 (return).
 """
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import msgspec
 
-from hansa.contracts import currency, members, policy, wallets
+from hansa.contracts import balances, currency, members, policy, wallets
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
@@ -234,8 +234,8 @@ def transfer(view: View, context: Context, command: Transfer) -> list[Event]:
     context.require(command.payer, Purpose.PAY, command.amount_minor)
     debit, credit = _check_legs(view, context, command)
     # CHANGE
-    deltas = wallets.post(view, debit, credit)
-    _record(view, context, command, Status.PAID)
+    deltas = balances.post(view, debit, credit)
+    _record(view, context, (command.payer, command.payee), command, Status.PAID)
     # TELL
     return [Transferred(deltas, command.end_to_end_id, context.attestation or b"")]
 
@@ -248,10 +248,10 @@ def hold(view: View, context: Context, command: Hold) -> list[Event]:
     days = policy.get_policy(view, "payments.hold_days_max", context.time_ms) or (HOLD_DAYS_MAX,)
     if not context.time_ms < command.expires_ms <= context.time_ms + days[0] * DAY_MS:
         raise Refused(Code.WRONG_EXPIRY, time_ms=context.time_ms, days_max=days[0])
-    entry = wallets.check_hold(view, context, payer, command.asset, command.amount_minor)
+    entry = balances.check_hold(view, context, payer, command.asset, command.amount_minor)
     # CHANGE
-    deltas = wallets.post(view, entry)
-    _record(view, context, command, Status.HELD, command.expires_ms)
+    deltas = balances.post(view, entry)
+    _record(view, context, (command.payer, command.payee), command, Status.HELD)
     # TELL
     return [
         Held(
@@ -277,12 +277,12 @@ def post(view: View, context: Context, command: Post) -> list[Event]:
     wallets.get_usable(view, payment.payer)
     payee = wallets.get_usable(view, payment.payee)
     rest_minor = payment.amount_minor - command.amount_minor
-    release = wallets.compute_release(
+    release = balances.compute_release(
         view, context, payment.payer, payment.asset, payment.amount_minor, rest_minor
     )
-    credit = wallets.check_credit(view, context, payee, payment.asset, command.amount_minor)
+    credit = balances.check_credit(view, context, payee, payment.asset, command.amount_minor)
     # CHANGE
-    deltas = wallets.post(view, release, credit)
+    deltas = balances.post(view, release, credit)
     view.put(
         msgspec.structs.replace(
             payment,
@@ -304,7 +304,7 @@ def void(view: View, context: Context, command: Void) -> list[Event]:
         if payment.payee not in context.signers and payment.payer in context.signers:
             raise Refused(Code.HOLD_RUNNING, expires_ms=payment.expires_ms)
         context.require(payment.payee, Purpose.PAY)
-    release = wallets.compute_release(
+    release = balances.compute_release(
         view,
         context,
         payment.payer,
@@ -313,11 +313,9 @@ def void(view: View, context: Context, command: Void) -> list[Event]:
         payment.amount_minor,
     )
     # CHANGE
-    deltas = wallets.post(view, release)
+    deltas = balances.post(view, release)
     view.put(
-        msgspec.structs.replace(
-            payment, status=status, expires_ms=_end_of_record(view, context)
-        )
+        msgspec.structs.replace(payment, status=status, expires_ms=_end_of_record(view, context))
     )
     # TELL
     return [Voided(deltas, command.payer, command.end_to_end_id)]
@@ -332,20 +330,20 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
     is_rest = refunded_minor == payment.amount_minor
     status = _follow(payment, "refund_rest" if is_rest else "refund")
     if refunded_minor > payment.amount_minor:
-        raise Refused(Code.OVER_REFUND, refundable_minor=payment.amount_minor - payment.refunded_minor)
+        raise Refused(
+            Code.OVER_REFUND, refundable_minor=payment.amount_minor - payment.refunded_minor
+        )
     _require_new_id(view, payment.payee, command.refund_id)
     payee = wallets.get_usable(view, payment.payee)
     payer = wallets.get_usable(view, payment.payer)
     amount_minor = command.amount_minor
-    debit = wallets.check_return(view, context, payee, payment.asset, amount_minor)
-    credit = wallets.check_credit(
+    debit = balances.check_return(view, context, payee, payment.asset, amount_minor)
+    credit = balances.check_credit(
         view, context, payer, payment.asset, amount_minor, is_refund=True
     )
     # CHANGE
-    deltas = wallets.post(view, debit, credit)
-    view.put(
-        msgspec.structs.replace(payment, refunded_minor=refunded_minor, status=status)
-    )
+    deltas = balances.post(view, debit, credit)
+    view.put(msgspec.structs.replace(payment, refunded_minor=refunded_minor, status=status))
     view.put(
         Payment(
             payment.payee,
@@ -360,9 +358,7 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
     )
     # TELL
     return [
-        Refunded(
-            deltas, command.payer, command.end_to_end_id, command.refund_id, refunded_minor
-        )
+        Refunded(deltas, command.payer, command.end_to_end_id, command.refund_id, refunded_minor)
     ]
 
 
@@ -376,10 +372,10 @@ def cash_in(view: View, context: Context, command: CashIn) -> list[Event]:
     currency.get_asset(view, asset)
     wallet = wallets.get_usable(view, command.wallet)
     vault = currency.check_vault(view, context, command.operator, asset, -amount_minor)
-    credit = wallets.check_credit(view, context, wallet, asset, amount_minor)
+    credit = balances.check_credit(view, context, wallet, asset, amount_minor)
     # CHANGE
-    deltas = (currency.put_vault(view, vault), *wallets.post(view, credit))
-    _put_conversion(view, context, command.operator, command.wallet, command)
+    deltas = (currency.put_vault(view, vault), *balances.post(view, credit))
+    _record(view, context, (command.operator, command.wallet), command, Status.CONVERTED)
     # TELL
     return [Converted(deltas, command.operator, command.end_to_end_id)]
 
@@ -392,11 +388,11 @@ def cash_out(view: View, context: Context, command: CashOut) -> list[Event]:
     asset, amount_minor = command.asset, command.amount_minor
     wallet = wallets.get_usable(view, command.wallet)
     members.require_role(view, wallet.operator, members.Role.OPERATOR)
-    debit = wallets.check_debit(view, context, wallet, asset, amount_minor)
+    debit = balances.check_debit(view, context, wallet, asset, amount_minor)
     vault = currency.check_vault(view, context, wallet.operator, asset, amount_minor)
     # CHANGE
-    deltas = (*wallets.post(view, debit), currency.put_vault(view, vault))
-    _put_conversion(view, context, command.wallet, wallet.operator, command)
+    deltas = (*balances.post(view, debit), currency.put_vault(view, vault))
+    _record(view, context, (command.wallet, wallet.operator), command, Status.CONVERTED)
     # TELL
     return [Converted(deltas, wallet.operator, command.end_to_end_id)]
 
@@ -428,12 +424,12 @@ def _check_parties(
 
 def _check_legs(
     view: View, context: Context, command: Transfer
-) -> tuple[wallets.Entry, wallets.Entry]:
+) -> tuple[balances.Entry, balances.Entry]:
     payer, payee = _check_parties(view, context, command)
     asset, amount_minor = command.asset, command.amount_minor
     return (
-        wallets.check_debit(view, context, payer, asset, amount_minor),
-        wallets.check_credit(view, context, payee, asset, amount_minor),
+        balances.check_debit(view, context, payer, asset, amount_minor),
+        balances.check_credit(view, context, payee, asset, amount_minor),
     )
 
 
@@ -443,9 +439,7 @@ def _require_new_id(view: View, payer: bytes, end_to_end_id: str) -> None:
         raise Refused(Code.ID_USED, end_to_end_id=end_to_end_id, position=earlier.position)
 
 
-def _require_attestation(
-    view: View, context: Context, operator: bytes, amount_minor: int
-) -> None:
+def _require_attestation(view: View, context: Context, operator: bytes, amount_minor: int) -> None:
     """Refuse a payment whose operator's attested risk decision policy asks for and lacks."""
     values = policy.get_policy(view, "payments.attestation_from_minor", context.time_ms)
     if not values or not values[0] or amount_minor < values[0]:
@@ -476,37 +470,24 @@ def _end_of_record(view: View, context: Context) -> int:
 def _record(
     view: View,
     context: Context,
-    command: Transfer | Hold,
+    parties: tuple[bytes, bytes],
+    command: Transfer | Hold | CashIn | CashOut,
     status: Status,
-    expires_ms: int | None = None,
 ) -> None:
+    """Put a payment on record under its payer, the first of `parties`."""
+    expires_ms = _end_of_record(view, context)
+    if isinstance(command, Hold):
+        expires_ms = command.expires_ms
     view.put(
         Payment(
-            command.payer,
+            parties[0],
             command.end_to_end_id,
-            command.payee,
+            parties[1],
             command.asset,
             command.amount_minor,
             status,
             context.position,
-            _end_of_record(view, context) if expires_ms is None else expires_ms,
-        )
-    )
-
-
-def _put_conversion(
-    view: View, context: Context, payer: bytes, payee: bytes, command: CashIn | CashOut
-) -> None:
-    view.put(
-        Payment(
-            payer,
-            command.end_to_end_id,
-            payee,
-            command.asset,
-            command.amount_minor,
-            Status.CONVERTED,
-            context.position,
-            _end_of_record(view, context),
+            expires_ms,
         )
     )
 

@@ -15,6 +15,7 @@ from hansa.contracts import (
     accounts,
     actions,
     activations,
+    balances,
     currency,
     governance,
     members,
@@ -36,6 +37,7 @@ MODULES: tuple[ModuleType, ...] = (
     governance,
     currency,
     wallets,
+    balances,
     payments,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
@@ -59,9 +61,7 @@ def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str
     """Build all contracts that this code knows, by name and version."""
     contracts = {}
     for module in modules:
-        contract = Contract.build(
-            module.NAME, module.VERSION, hash_source(module), module.COMMANDS
-        )
+        contract = Contract.build(module.NAME, module.VERSION, hash_source(module), module.COMMANDS)
         contracts[contract.name, contract.version] = contract
     return contracts
 
@@ -123,9 +123,7 @@ class Registry:
                 return Quota(*values)
         return DEFAULT_QUOTA
 
-    def _require_code(
-        self, name: str, version: int, source_hash: bytes, height: int
-    ) -> Contract:
+    def _require_code(self, name: str, version: int, source_hash: bytes, height: int) -> Contract:
         contract = self._known.get((name, version))
         if contract is None or contract.source_hash != source_hash:
             missing = "lacks it" if contract is None else "has another source of it"

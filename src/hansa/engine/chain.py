@@ -112,9 +112,7 @@ class Chain:
         self.machine = self._build_machine(None)
 
     @staticmethod
-    def open(
-        log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer
-    ) -> Chain:
+    def open(log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer) -> Chain:
         """Open a chain, or begin one; executes again what the store lacks.
 
         Raises:
@@ -338,12 +336,11 @@ def is_sealed(
     return any(verify_many(checks))
 
 
-def group_dropped(
-    record: BlockRecord, *, is_stateless: bool = False
-) -> list[dict[int, Invalid]]:
+def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[dict[int, Invalid]]:
     """Group a block's dropped items by batch, as errors by item.
 
     Args:
+      record: the block.
       is_stateless: only what the stateless checks dropped; execution finds the rest again.
     """
     groups: list[dict[int, Invalid]] = [{} for _ in record.batches]

@@ -31,7 +31,8 @@ class Answer(NamedTuple):
 
     receipt: bytes
     height: int
-    index: int
+    place: int
+    """Index of the transaction in its block."""
     error: Invalid | None
 
 

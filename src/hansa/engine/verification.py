@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, Unavailable
@@ -19,6 +19,9 @@ from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.transaction import Verdict, bad_signature, check_batch, check_envelope
 
 ENVELOPES_PER_JOB = 256
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class Verifier(Protocol):
@@ -65,7 +68,7 @@ class PoolVerifier:
 
     async def check_batch(self, raw: bytes) -> Verdict:
         """Check a batch with its envelopes."""
-        return await self._run(_check_batch, raw)  # type: ignore[no-any-return]
+        return await self._run(_check_batch, raw)
 
     async def check_envelopes(self, raws: Sequence[bytes]) -> list[bytes | Invalid]:
         """Check envelopes on their own, several jobs side by side."""
@@ -79,11 +82,10 @@ class PoolVerifier:
         """Stop the processes."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def _run(self, function: object, argument: object) -> object:
+    async def _run(self, function: Callable[[A], R], argument: A) -> R:
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, function, argument  # type: ignore[arg-type]
-            )
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, function, argument)
         except BrokenProcessPool:
             raise Unavailable(
                 "a verifying process died: restart the node; nothing unconfirmed was kept"

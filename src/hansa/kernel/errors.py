@@ -1,12 +1,12 @@
 """Errors, named by who must act. Every error of Hansa derives from `HansaError`.
 
-| class         | meaning, who acts                             | in a block?      | HTTP | CLI exit |
-|---------------|-----------------------------------------------|------------------|------|----------|
-| `Invalid`     | malformed, bad signature, stale: the sender   | no               | 400  | 2        |
-| `Refused`     | a rule said no: the sender or its policy      | yes, as receipt  | 409  | 3        |
-| `NotFound`    | a query found nothing                         | -                | 404  | 4        |
-| `Unavailable` | not there now; safe to retry                  | -                | 503  | 5        |
-| `Corrupt`     | our fault or the disk's: stop the node        | -                | -    | 70       |
+| class         | meaning, who acts                           | in a block?     | HTTP | exit |
+|---------------|---------------------------------------------|-----------------|------|------|
+| `Invalid`     | malformed, bad signature, stale: the sender | no              | 400  | 2    |
+| `Refused`     | a rule said no: the sender or its policy    | yes, as receipt | 409  | 3    |
+| `NotFound`    | a query found nothing                       | -               | 404  | 4    |
+| `Unavailable` | not there now; safe to retry                | -               | 503  | 5    |
+| `Corrupt`     | our fault or the disk's: stop the node      | -               | -    | 70   |
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class InvalidCode(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
-STATELESS_CODES = frozenset(
-    list(InvalidCode)[: list(InvalidCode).index(InvalidCode.SIGNATURE) + 1]
-)
+STATELESS_CODES = frozenset(list(InvalidCode)[: list(InvalidCode).index(InvalidCode.SIGNATURE) + 1])
 """What the stateless checks find; the later codes depend on state and are found by execution."""
 
 

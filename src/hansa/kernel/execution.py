@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol
 
-
-
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.block import (
     HEADER_VERSION,
@@ -75,8 +73,7 @@ class Rules(Protocol):
         """Write the rows that genesis names."""
 
     def active_contracts(self, view: View, height: int) -> Mapping[str, Contract]:
-        """Get the contracts in force at `height`, by name; raises `Unavailable` if this node
-        lacks the code of one."""
+        """Get the contracts in force at `height`, by name; `Unavailable` if code is missing."""
 
     def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
         """Get what `sponsor` may use; None if it is no active member."""
@@ -160,9 +157,7 @@ class Machine:
     def _close(self, height: int, time_ms: int, progress: _Progress) -> BlockResult:
         digest = self.network.digest
         writes = self.state.end_block()
-        is_checkpoint = (
-            height == 0 or time_ms - self.checkpoint_time_ms >= CHECKPOINT_INTERVAL_MS
-        )
+        is_checkpoint = height == 0 or time_ms - self.checkpoint_time_ms >= CHECKPOINT_INTERVAL_MS
         committed = None
         if is_checkpoint:
             committed = self.state.end_checkpoint()
@@ -339,9 +334,7 @@ class _BatchRun:
                 )
         return None
 
-    def _decode_calls(
-        self, item: CheckedEnvelope
-    ) -> list[tuple[str, CommandEntry | None, object]]:
+    def _decode_calls(self, item: CheckedEnvelope) -> list[tuple[str, CommandEntry | None, object]]:
         """Decode all arguments before any call runs; unknown contracts come out as None."""
         calls: list[tuple[str, CommandEntry | None, object]] = []
         for call in item.body.calls:
@@ -350,9 +343,7 @@ class _BatchRun:
             if contract is None or entry is None:
                 calls.append((call.contract, None, call.command))
             else:
-                arguments = decode_arguments(
-                    contract, call.command, entry, bytes(call.arguments)
-                )
+                arguments = decode_arguments(contract, call.command, entry, bytes(call.arguments))
                 calls.append((call.contract, entry, arguments))
         return calls
 
@@ -372,7 +363,7 @@ class _BatchRun:
         told: list[tuple[str, str, Event]] = []
         number = 0
         try:
-            for number, (name, entry, arguments) in enumerate(calls):
+            for number, (name, entry, arguments) in enumerate(calls):  # noqa: B007 - the receipt's call
                 if entry is None:
                     raise Refused(ExecutionCode.UNKNOWN_COMMAND, contract=name)
                 events = entry.function(view, context, arguments)

@@ -25,7 +25,6 @@ class StateCode(StrEnum):
     TOO_MANY_WRITES = "kernel.TOO_MANY_WRITES"
 
 
-
 KeyPart = bytes | str | int
 
 
@@ -99,10 +98,7 @@ class State:
         cache = self._cache
         if key in cache:
             return cast("R | None", cache[key])
-        if key in self._dirty:
-            raw = self._dirty[key]
-        else:
-            raw = self._committed.get(key)
+        raw = self._dirty[key] if key in self._dirty else self._committed.get(key)
         row = None if raw is None else decode_row(row_type, raw)
         cache[key] = row
         if not row_type.CACHED:
@@ -125,9 +121,7 @@ class State:
     def end_block(self) -> list[tuple[bytes, bytes | None]]:
         """Close the block; returns its writes as (key, encoded row or None), sorted by key."""
         block = self._block
-        writes = [
-            (key, None if row is None else encode(row)) for key, row in sorted(block.items())
-        ]
+        writes = [(key, None if row is None else encode(row)) for key, row in sorted(block.items())]
         self._dirty.update(writes)
         self._block = {}
         return writes

@@ -18,7 +18,7 @@ from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
 from hansa.kernel.encoding import Decoder, check_plain, encode
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 from hansa.kernel.genesis import Network
-from hansa.kernel.values import Address, Hash, NonNegative, Nonce, TimeMs
+from hansa.kernel.values import Address, Hash, Nonce, NonNegative, TimeMs
 
 TRANSACTION_VERSION = 1
 ID_BYTES = 64

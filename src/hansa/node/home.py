@@ -1,11 +1,11 @@
 """A node's data folder: genesis, keys, block log and state store, and how a chain opens in it.
 
-    DIR/genesis.bin     the network's document, byte for byte
-    DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs batches
-    DIR/log/            the block log, the truth
-    DIR/store/          the state store, which the log can make anew
-    DIR/node.toml       settings (`hansa.node.settings`)
-    DIR/api-keys.json   hashed API keys (`hansa.node.api.roles`)
+DIR/genesis.bin     the network's document, byte for byte
+DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs batches
+DIR/log/            the block log, the truth
+DIR/store/          the state store, which the log can make anew
+DIR/node.toml       settings (`hansa.node.settings`)
+DIR/api-keys.json   hashed API keys (`hansa.node.api.roles`)
 """
 
 from __future__ import annotations
@@ -375,7 +375,7 @@ class OverlaidStore:
         self._over.update(puts)
         self._pending_height = height
 
-    def flush(self, *, wait: bool = True) -> None:  # noqa: ARG002 - nothing to wait for
+    def flush(self, *, wait: bool = True) -> None:
         """Keep everything in memory; the disk is another process's."""
 
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -25,10 +25,8 @@ from typing import Any
 from hansa.engine.chain import Chain, group_dropped
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.block import BlockRecord, decode_receipt
-from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
-from hansa.kernel.genesis import decode_genesis
 from hansa.kernel.transaction import (
     CheckedBatch,
     build_checked,
@@ -116,9 +114,7 @@ def replay(
 class _Run:
     """One run over one chain."""
 
-    def __init__(
-        self, chain: Chain, source: PaymentsFile, plan: Plan, progress: Progress
-    ) -> None:
+    def __init__(self, chain: Chain, source: PaymentsFile, plan: Plan, progress: Progress) -> None:
         self._chain = chain
         self._source = source
         self._plan = plan
@@ -197,9 +193,7 @@ class _Run:
         if rows:
             yield self._build_job(rows, opened, is_first=is_first)
 
-    def _build_job(
-        self, rows: list[PaymentRow], opened: list[NewWallet], *, is_first: bool
-    ) -> Job:
+    def _build_job(self, rows: list[PaymentRow], opened: list[NewWallet], *, is_first: bool) -> Job:
         issue_minor = self._plan.total_minor if is_first else 0
         currency = self._source.columns.currency
         time_ms = max(row.time_ms for row in rows)
@@ -273,7 +267,7 @@ def _read_code(outcome: object, result: BlockResult) -> str:
 
 
 def _measure_peak_mb() -> int:
-    """Measure peak memory: this process and, as many as there are cores twice, its largest child."""
+    """Measure peak memory: this process, and its largest child as often as it has children."""
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return (own + child * 2 * (os.cpu_count() or 1)) // 1024

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from hansa.contracts import currency, payments, wallets
@@ -81,7 +82,7 @@ class _Worker:
             )
             nonce = build_nonce(row.number, job.fingerprint)
             signed = sign_transaction(
-                self._network, (payer,), (command,), until, lambda _, nonce=nonce: nonce
+                self._network, (payer,), (command,), until, partial(_fixed, nonce)
             )
             items[choose_operator(row.payer)].append((signed.envelope, None))
         return [self._sign_batch(number, part) for number, part in enumerate(items) if part]
@@ -129,13 +130,19 @@ class _Worker:
         seed = b"".join(repr(command).encode() for command in commands)
         nonce = hashlib.sha256(seed).digest()[:NONCE_BYTES]
         until = job.time_ms + VALIDITY_MS
-        return sign_transaction(self._network, keys, commands, until, lambda _: nonce).envelope
+        return sign_transaction(
+            self._network, keys, commands, until, partial(_fixed, nonce)
+        ).envelope
 
     def _sign_batch(self, number: int, items: Sequence[tuple[bytes, None]]) -> bytes:
         cast = self._cast
         return sign_batch(
             self._network, cast.operators[number].address, cast.operator_servers[number], items
         )
+
+
+def _fixed(nonce: bytes, _: int) -> bytes:
+    return nonce
 
 
 _workers: dict[bytes, _Worker] = {}
