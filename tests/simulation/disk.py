@@ -22,7 +22,7 @@ from hansa.engine.storage import TEMPORARY_SUFFIX
 from hansa.kernel.errors import NotFound, Unavailable
 
 SECTOR_BYTES = 512
-Change = tuple[int, bytes] | int  # data at an offset, or a new size
+Change = tuple[bytes, int] | int  # data at an offset, or a new size
 
 
 class PowerCutError(Exception):
@@ -142,7 +142,7 @@ class SimulatedDisk:
         self._name_changes.clear()
         self._names = dict(self._durable_names)
         for node in {id(node): node for node in self._names.values()}.values():
-            node.seen = node.durable = self._survivor(node, kept)
+            node.seen = self._survivor(node, kept)
             node.durable = bytearray(node.seen)
             node.changes.clear()
 
@@ -164,7 +164,7 @@ class SimulatedDisk:
                     del data[change:]
                     data.extend(bytes(change - len(data)))
                 continue
-            offset, written = change
+            written, offset = change
             if number < sized and offset + len(written) > len(data):
                 data.extend(bytes(offset + len(written) - len(data)))
             if kept == "some":
@@ -196,7 +196,11 @@ class SimulatedDisk:
             raise Unavailable(f"cannot sync {name}: the disk reports an error")
 
         def sync() -> None:
-            node.durable = bytearray(node.seen)
+            for change in node.changes:  # only these: a page that is clean is not written
+                if isinstance(change, int):
+                    _resize(node.durable, change)
+                else:
+                    _put(node.durable, *change)
             node.changes.clear()
 
         self.step(f"sync {name}", sync)
@@ -251,9 +255,8 @@ class SimulatedFile:
         self._disk.check_alive(self._boot)
 
         def write() -> None:
-            _resize(self._node.seen, max(len(self._node.seen), offset))
-            self._node.seen[offset : offset + len(data)] = data
-            self._node.changes.append((offset, data))
+            _put(self._node.seen, data, offset)
+            self._node.changes.append((data, offset))
 
         self._disk.step(f"write {self._name}", write)
 
@@ -261,6 +264,11 @@ class SimulatedFile:
 def _resize(data: bytearray, size: int) -> None:
     del data[size:]
     data.extend(bytes(size - len(data)))
+
+
+def _put(data: bytearray, written: bytes, offset: int) -> None:
+    _resize(data, max(len(data), offset))
+    data[offset : offset + len(written)] = written
 
 
 def _set(names: dict[str, Node], name: str, node: Node | None) -> None:

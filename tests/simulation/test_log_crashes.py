@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
+from tests.simulation.disk import PowerCutError, SimulatedDisk
 
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.log_format import CONFIRMED_NAME, INDEX_NAME, is_segment_name
 from hansa.kernel.errors import Corrupt, Unavailable
-from tests.simulation.disk import PowerCutError, SimulatedDisk
 
 pytestmark = pytest.mark.simulation
 
@@ -111,7 +111,7 @@ def test_everything_confirmed_survives_a_power_cut_at_any_operation(capsys):
             kinds.add(disk.operations[point].partition(" ")[0])
             torn += any(what.startswith("truncate blocks-") for what in disk.operations)
     with capsys.disabled():
-        print(
+        print(  # noqa: T201 - the issue asks for the number of crash points
             f"\nblock log: {len(points)} distinct crash points in {SEEDS} histories, "
             f"{torn} torn tails cut off"
         )
@@ -173,6 +173,14 @@ def write_log(seed=5, groups=GROUPS):
     return disk, auditor
 
 
+def open_and_check(disk, auditor):
+    log = BlockLog.open(disk)
+    try:
+        auditor.check(log)
+    finally:
+        log.close()
+
+
 def test_a_flipped_bit_anywhere_in_a_confirmed_log_is_corrupt():
     disk, auditor = write_log()
     random = Random(1)
@@ -183,16 +191,10 @@ def test_a_flipped_bit_anywhere_in_a_confirmed_log_is_corrupt():
                 continue
             disk.flip(name, offset)
             with pytest.raises(Corrupt) as caught:
-                log = BlockLog.open(disk)
-                try:
-                    auditor.check(log)
-                finally:
-                    log.close()
+                open_and_check(disk, auditor)
             assert "height" in caught.value.facts or offset < 40
             disk.flip(name, offset)
-    log = BlockLog.open(disk)
-    auditor.check(log)
-    log.close()
+    open_and_check(disk, auditor)
 
 
 @pytest.mark.parametrize("name", [INDEX_NAME, CONFIRMED_NAME])
