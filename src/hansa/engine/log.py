@@ -330,10 +330,8 @@ class BlockLog(BlockReader):
         """
         self._require_usable()
         if self._segments and height != self.height_max + 1:
-            raise Corrupt(
-                f"block {height} was to be appended after block {self.height_max}",
-                height=height,
-            )
+            message = f"block {height} was to be appended after block {self.height_max}"
+            raise Corrupt(message, height=height)
         if len(payload) > form.PAYLOAD_BYTES_MAX:
             raise Invalid(InvalidCode.TOO_LARGE, f"block {height} has {len(payload)} bytes")
         try:
@@ -402,20 +400,25 @@ class BlockLog(BlockReader):
             start = form.INDEX_HEADER_BYTES + form.INDEX_ENTRY_BYTES * (self._indexed + 1 - minimum)
             self._index_file.pwrite(form.encode_index_entries(fresh), start)
         self._indexed = height
+        file = self._make_confirmed_file()
+        self._slot ^= form.CONFIRMED_SLOT_BYTES
+        file.pwrite(form.encode_confirmed(height), self._slot)
+        self._confirmed = height
+
+    def _make_confirmed_file(self) -> StorageFile:
         if self._confirmed_file is None:
             blank = form.encode_confirmed(NOTHING)
             self._storage.replace(
                 form.CONFIRMED_NAME, blank.ljust(2 * form.CONFIRMED_SLOT_BYTES, b"\0")
             )
             self._confirmed_file = self._storage.open(form.CONFIRMED_NAME, writable=True)
-        self._slot ^= form.CONFIRMED_SLOT_BYTES
-        self._confirmed_file.pwrite(form.encode_confirmed(height), self._slot)
-        self._confirmed = height
+        return self._confirmed_file
 
     def _add_segment(self, first: int) -> None:
         """Start a file for `first` and the blocks after it; the file before is durable then."""
         if self._segments:
             self.sync()
+        self._make_confirmed_file()  # first, so that readers know what to wait for
         name = form.segment_name(first)
         self._storage.replace(name, form.encode_segment_header(first, os.urandom(16)))
         file = self._storage.open(name, writable=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import Final, NoReturn, Protocol, Self
+from typing import Final, Protocol, Self
 
 import rocksdict
 
@@ -76,13 +76,14 @@ class StateStore:
         self._database = database
         self._read = database.get
         self._read_only = read_only
+        self._guard = _Guard(folder)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
         self._flusher: Thread | None = None
         self._failure: HansaError | None = None
         self._height = self._pending_height = NOTHING
         try:
-            self._height = self._pending_height = self._read_height()
+            self._height = self._pending_height = self._guard.height = self._read_height()
         except HansaError:
             database.close()
             raise
@@ -95,12 +96,10 @@ class StateStore:
           Corrupt: it cannot be read; `wipe` it and write it anew from the log.
           Unavailable: another process has it, or the disk refuses.
         """
-        try:
+        with _Guard(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INGEST_NAME).unlink(missing_ok=True)
             database = rocksdict.Rdict(str(folder), _options())
-        except Exception as error:  # noqa: BLE001 - rocksdict raises nothing narrower
-            _raise_ours(error, folder, NOTHING)
         return cls(folder, database, read_only=False)
 
     @classmethod
@@ -119,11 +118,12 @@ class StateStore:
         access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
         for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
             try:
-                database = rocksdict.Rdict(str(folder), options, access_type=access)
-            except Exception as error:  # noqa: BLE001 - as above
+                with _Guard(folder):
+                    database = rocksdict.Rdict(str(folder), options, access_type=access)
+            except HansaError:
                 # A compaction of the writer removed a file between its being listed and opened.
                 if attempt == _READ_ONLY_ATTEMPTS:
-                    _raise_ours(error, folder, NOTHING)
+                    raise
             else:
                 return cls(folder, database, read_only=True)
         raise Unavailable(f"the state store in {folder} changes too fast to be opened")
@@ -153,10 +153,8 @@ class StateStore:
         if value is _MISSING:
             value = self._recent.get(key, _MISSING)
             if value is _MISSING:
-                try:
+                with self._guard:
                     return self._read(key)
-                except Exception as error:  # noqa: BLE001 - as above
-                    self._raise(error)
         return value
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -170,10 +168,8 @@ class StateStore:
                 if found is _MISSING:
                     absent.append(at)
         if absent:
-            try:
+            with self._guard:
                 read = self._read([keys[at] for at in absent]) or []
-            except Exception as error:  # noqa: BLE001 - as above
-                self._raise(error)
             for at, value in zip(absent, read, strict=True):
                 values[at] = value
         return values
@@ -226,11 +222,9 @@ class StateStore:
         pending = tuple(self._pending.items())
         recent = tuple(self._recent.items())
         overlay = {key: value for key, value in chain(recent, pending) if key.startswith(prefix)}
-        try:
+        with self._guard:
             rows = self._database.iter()
             rows.seek(prefix)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._raise(error)
         return self._merge(rows, prefix, overlay)
 
     def _merge(
@@ -250,10 +244,11 @@ class StateStore:
             if key not in overlay and key != _META_KEY:
                 yield key, rows.value()
             rows.next()
-        try:
-            rows.status()  # the only way to learn that damage ended the iteration
-        except Exception as error:  # noqa: BLE001 - as above
-            self._raise(error)
+        with self._guard:
+            try:
+                rows.status()  # the only way to learn that damage ended the iteration
+            finally:
+                del rows  # or an error that is kept would keep the database open
         for key in fresh[at:]:
             value = overlay[key]
             if value is not None:
@@ -265,10 +260,8 @@ class StateStore:
         Takes hard links where the folder is on the same disk, so it costs next to nothing.
         """
         self._finish_flush()
-        try:
+        with self._guard:
             rocksdict.Checkpoint(self._database).create_checkpoint(str(folder))
-        except Exception as error:  # noqa: BLE001 - as above
-            self._raise(error)
         return self._height
 
     def close(self) -> None:
@@ -298,20 +291,19 @@ class StateStore:
 
     def _flush(self, changes: dict[bytes, bytes | None], height: int) -> None:
         """Write one table file and take it in; runs in its own thread."""
+        path = self.folder / _INGEST_NAME
+        options = rocksdict.IngestExternalFileOptions()
+        options.set_move_files(True)
         try:
-            path = self.folder / _INGEST_NAME
-            path.unlink(missing_ok=True)
-            _write_table(path, changes, height)
-            options = rocksdict.IngestExternalFileOptions()
-            options.set_move_files(True)
-            self._database.ingest_external_file([str(path)], options)
-            path.unlink(missing_ok=True)
+            with self._guard:
+                path.unlink(missing_ok=True)
+                _write_table(path, changes, height)
+                self._database.ingest_external_file([str(path)], options)
+                path.unlink(missing_ok=True)
         except HansaError as error:
             self._failure = error
-        except Exception as error:  # noqa: BLE001 - as above
-            self._failure = _ours(error, self.folder, height)
         else:
-            self._height = height
+            self._height = self._guard.height = height
 
     def _read_height(self) -> int:
         raw = self.get(_META_KEY)
@@ -322,9 +314,6 @@ class StateStore:
             if version == _META_VERSION:
                 return int(height)
         raise Corrupt(f"the state store in {self.folder} has a format this version cannot read")
-
-    def _raise(self, error: Exception) -> NoReturn:
-        _raise_ours(error, self.folder, self._height)
 
 
 def _write_table(path: Path, changes: Mapping[bytes, bytes | None], height: int) -> None:
@@ -391,24 +380,39 @@ def _block_cache() -> rocksdict.Cache:
     return _caches[0]
 
 
-def _ours(error: Exception, folder: Path, height: int) -> HansaError:
-    text = str(error)
-    if "Corruption" in text or (".sst" in text and "No such file" in text):
-        return Corrupt(
-            f"the state store in {folder} is damaged (last flushed at height {height}); it can "
-            f"be made anew from the block log: {text}",
-            folder=str(folder),
-            height=height,
-        )
-    if "No space left" in text:
-        text = "the disk is full: free some space, then start the node again"
-    elif "lock" in text.lower() and "LOCK" in text:
-        text = "another process has it open: stop that process first"
-    return Unavailable(f"the state store in {folder}: {text}", folder=str(folder))
+class _Guard:
+    """Turns what rocksdict raises, bare `Exception`s, into our errors."""
 
+    __slots__ = ("_folder", "height")
 
-def _raise_ours(error: Exception, folder: Path, height: int) -> NoReturn:
-    raise _ours(error, folder, height) from error
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.height = NOTHING
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, HansaError):
+            raise self._translate(str(error)) from error
+
+    def _translate(self, text: str) -> HansaError:
+        folder = str(self._folder)
+        if "Corruption" in text or (".sst" in text and "No such file" in text):
+            at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
+            return Corrupt(
+                f"the state store in {folder}{at} is damaged; it can be made anew from the block "
+                f"log: {text}",
+                folder=folder,
+                height=self.height,
+            )
+        if "No space left" in text:
+            text = "the disk is full: free some space, then start the node again"
+        elif "LOCK" in text and "lock" in text:
+            text = "another process has it open: stop that process first"
+        return Unavailable(f"the state store in {folder}: {text}", folder=folder)
 
 
 class MemoryStore:

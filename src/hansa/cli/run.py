@@ -1,0 +1,103 @@
+"""Commands that make something happen: demo, replay."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from hansa.cli.screen import ProgressBar, print_json, print_table, say
+from hansa.kernel.errors import NotFound
+from hansa.node.demo.serve import DEFAULT_PORT, DemoSettings, run_demo
+from hansa.node.replay.run import replay
+from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile
+
+REPLAY_FOLDER = "hansa-data/replay"
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    demo = commands.add_parser("demo", help="play a resident's day on a fresh node and serve it")
+    demo.add_argument("--data", type=Path, help="data folder (default: a new temporary one)")
+    demo.add_argument("--port", type=int, help=f"port of API and console (default {DEFAULT_PORT})")
+    demo.add_argument("--no-serve", action="store_true", help="end after the summary")
+    demo.add_argument("--seed", type=int, default=1, help="same seed, same day (default 1)")
+    demo.add_argument("--people", type=_at_least_two, default=2_000)
+    demo.add_argument("--merchants", type=_at_least_two, default=200)
+    demo.add_argument("--payments", type=_at_least_two, default=10_000)
+    demo.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    demo.set_defaults(function=_demo)
+    again = commands.add_parser("replay", help="replay a real payments file")
+    again.add_argument("file", type=Path, help="CSV or Parquet")
+    again.add_argument("--data", type=Path, default=Path(REPLAY_FOLDER), help="data folder")
+    again.add_argument("--map", type=Path, help="TOML file that names the columns")
+    again.add_argument("--limit", type=_at_least_one, help="only the first N payments")
+    again.add_argument("--json", action="store_true", help="print one JSON object")
+    again.set_defaults(function=_replay)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    bar = ProgressBar()
+    folder = options.data or Path(tempfile.mkdtemp(prefix="hansa-demo-"))
+    settings = DemoSettings(
+        folder,
+        options.seed,
+        options.people,
+        options.merchants,
+        options.payments,
+        options.port,
+        is_served=not options.no_serve,
+    )
+
+    def tell(summary: dict[str, object], lines: list[str]) -> None:
+        if options.json:
+            print_json(summary)
+            return
+        for line in lines:
+            say(line)
+
+    return run_demo(settings, bar.show, tell)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    bar = ProgressBar()
+    text, where = DEFAULT_MAP, "the default map"
+    if options.map is not None:
+        where = str(options.map)
+        try:
+            text = options.map.read_text()
+        except OSError as error:
+            raise NotFound(f"cannot read the map {where}: {error.strerror}") from None
+    source = PaymentsFile(options.file, ColumnMap.parse(text, where))
+    report = replay(
+        source,
+        options.data,
+        options.limit,
+        lambda done, total: bar.show("payments", done, total),
+    )
+    found = report.to_json()
+    if options.json:
+        print_json(found)
+        return 0
+    say(f"Replayed {options.file} into {options.data}:")
+    print_table(found)
+    say(f"Check it:  hansa audit --data {options.data}   hansa verify --data {options.data}")
+    return 0
+
+
+def _at_least_one(text: str) -> int:
+    return _at_least(text, 1)
+
+
+def _at_least_two(text: str) -> int:
+    return _at_least(text, 2)
+
+
+def _at_least(text: str, minimum: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if value < minimum:
+        raise argparse.ArgumentTypeError(f"must be at least {minimum}")
+    return value

@@ -1,0 +1,145 @@
+"""The demo as a process: a fresh node, the day, the summary, and serving until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.node.api.app import create_app
+from hansa.node.demo.run import DemoReport, DemoRun, Progress
+from hansa.node.demo.town import make_genesis, make_town
+from hansa.node.home import create_home, open_chain
+from hansa.node.service import Node, wall_clock_ms
+
+DEFAULT_PORT = 8460
+PORTS_TRIED = 100
+HOST = "127.0.0.1"
+PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
+
+Tell = Callable[[dict[str, object], list[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What the demo is asked for."""
+
+    folder: Path
+    seed: int
+    people: int
+    merchants: int
+    payments: int
+    port: int | None
+    is_served: bool
+
+
+def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
+    """Run the demo; returns the exit code: 0 if audit and supply are right.
+
+    Raises:
+      Invalid: the folder holds a node already.
+    """
+    if settings.folder.exists() and any(settings.folder.iterdir()):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{settings.folder} is not empty: the demo begins with a fresh folder",
+        )
+    town = make_town(settings.seed, settings.people, settings.merchants)
+    genesis = make_genesis(town, wall_clock_ms())
+    keys = {"node": town.sealer, "sponsor": town.servers[1]}
+    home = create_home(settings.folder, genesis, keys, PASSPHRASE)
+    chain = open_chain(home, town.sealer)
+    verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
+
+    async def run() -> int:
+        node = Node(chain, verifier, town.institutions[1].address, town.servers[1])
+        node.start()
+        runner, port = await _serve(node, settings) if settings.is_served else (None, 0)
+        try:
+            player = DemoRun(node.engine, town, wall_clock_ms)
+            report = await player.play(settings.payments, progress)
+            tell(report.to_json(), _summarise(report, settings.folder, port))
+            if runner is not None:
+                await _wait_for_signal()
+        finally:
+            if runner is not None:
+                await runner.cleanup()
+            await node.stop()
+        if not (report.audit_ok and report.supply_ok):
+            raise Corrupt("the audit found what must not be: see hansa audit", height=report.height)
+        return 0
+
+    return asyncio.run(run())
+
+
+async def _serve(node: Node, settings: DemoSettings) -> tuple[web.AppRunner, int]:
+    """Serve on the first free port from the wanted one on."""
+    runner = web.AppRunner(create_app(node), access_log=None)
+    await runner.setup()
+    first = DEFAULT_PORT if settings.port is None else settings.port
+    for port in range(first, first + PORTS_TRIED):
+        if _is_free(port):
+            await web.TCPSite(runner, HOST, port).start()
+            return runner, port
+    raise Unavailable(f"no port from {first} to {first + PORTS_TRIED - 1} is free on {HOST}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+async def _wait_for_signal() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
+    money = [
+        f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
+        f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
+        for asset, totals in report.assets.items()
+    ]
+    refused = [f"  {count:>7,}  {code}" for code, count in sorted(report.refused.items())]
+    lines = [
+        (
+            f"The day is over: {report.confirmed:,} transactions confirmed in {report.seconds:.1f} s, "
+            f"{sum(report.refused.values()):,} refused, {report.height} blocks."
+        ),
+        *money,
+        "Refused by rule:",
+        *refused,
+        (
+            f"Audit from receipts: {'passed' if report.audit_ok else 'FAILED'}. "
+            f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
+        ),
+        "",
+        "Next, in another terminal:",
+        f"  hansa tx {report.example_tx} --data {folder}",
+        f"  hansa block {report.height} --data {folder}",
+        f"  hansa audit --data {folder}",
+        f"  hansa verify --data {folder}",
+    ]
+    if port:
+        lines += ["", f"API at http://{HOST}:{port}/v1/status. Ctrl-C ends it."]
+    return lines
+
+
+def _format(minor: int) -> str:
+    return f"{minor // 100:,}.{minor % 100:02d}"

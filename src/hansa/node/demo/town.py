@@ -1,0 +1,215 @@
+"""A town from a seed: who lives there, and what they do on one day.
+
+Everything is drawn from one seeded generator in one order, so the same seed gives the same
+people, payments and final balances. What is refused is refused by the contracts, not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hansa.contracts import currency, payments, wallets
+from hansa.kernel.contract import Command
+from hansa.kernel.genesis import Genesis
+from hansa.node.home import MemberSpec, build_genesis
+from hansa.sdk.keys import KeyPair
+
+ASSET = "MOP"
+OPERATOR_NAMES = ("Harbour Bank", "River Bank", "Island Bank")
+OFFICERS_NEEDED = 2
+ISSUE_MINOR = (400_000_000, 350_000_000, 250_000_000)
+"""10,000,000.00 to three operators."""
+
+CALLS_PER_ENVELOPE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One transaction to be signed: by whom, what, and which operator brings it in."""
+
+    keys: tuple[KeyPair, ...]
+    commands: tuple[Command, ...]
+    sponsor: int
+    """Index of the sponsoring institution: 0 is the central bank, then the operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Keys of everybody in the demo."""
+
+    officers: tuple[KeyPair, ...]
+    institutions: tuple[KeyPair, ...]
+    """First officer of the central bank, the operators and the regulator: their accounts."""
+    servers: tuple[KeyPair, ...]
+    people: tuple[KeyPair, ...]
+    merchants: tuple[KeyPair, ...]
+    sealer: KeyPair
+    seed: int
+
+
+def make_town(seed: int, people: int, merchants: int) -> Town:
+    """Derive everybody's keys."""
+
+    def key(*names: object) -> KeyPair:
+        text = "\x00".join(("demo", str(seed), *map(str, names)))
+        return KeyPair.from_seed(hashlib.sha256(text.encode()).digest())
+
+    officers = tuple(key("officer", number) for number in range(3))
+    names = (*OPERATOR_NAMES, "Financial Regulator")
+    return Town(
+        officers,
+        (officers[0], *(key("institution", name) for name in names)),
+        tuple(key("server", name) for name in ("Central Bank", *names)),
+        tuple(key("person", number) for number in range(people)),
+        tuple(key("merchant", number) for number in range(merchants)),
+        key("node"),
+        seed,
+    )
+
+
+def make_genesis(town: Town, time_ms: int) -> Genesis:
+    """Build the town's network: a central bank, three operators and a regulator."""
+    officers = tuple(key.address for key in town.officers)
+    bank = MemberSpec(
+        "Central Bank", ("central_bank",), officers, town.servers[0].address, OFFICERS_NEEDED, 3
+    )
+    roles = (("operator",), ("operator",), ("operator",), ("regulator",))
+    names = (*OPERATOR_NAMES, "Financial Regulator")
+    others = [
+        MemberSpec(name, role, (town.institutions[at].address,), town.servers[at].address, 1, 2)
+        for at, (name, role) in enumerate(zip(names, roles, strict=True), start=1)
+    ]
+    return build_genesis("demo", time_ms, [bank, *others], sealer=town.sealer)
+
+
+class Day:
+    """What happens on the town's day, stage by stage; each stage is confirmed before the next."""
+
+    def __init__(self, town: Town, payment_count: int) -> None:
+        self._town = town
+        self._random = random.Random(town.seed)  # noqa: S311 - a demo's population, not a secret
+        self._payment_count = payment_count
+        self._people = list(enumerate(town.people))
+
+    def stages(self) -> Iterator[tuple[str, list[Act]]]:
+        """Yield each stage's name and acts."""
+        yield "the central bank issues money to three operators", self._issue()
+        yield "operators open wallets", self._open()
+        yield "residents convert deposits into wallets", self._fund()
+        yield "residents pay merchants and one another", self._pay()
+        yield "merchants take holds, give refunds and convert back", self._settle()
+        yield "a phone is lost, a wallet is frozen by order", self._freeze()
+        yield "both try to pay", self._try_frozen()
+
+    def operator_of(self, key: KeyPair) -> int:
+        """Tell which operator keeps a wallet: 1, 2 or 3."""
+        return 1 + key.address[0] % len(OPERATOR_NAMES)
+
+    def _issue(self) -> list[Act]:
+        operators = self._town.institutions[1:4]
+        commands: list[Command] = []
+        for operator, amount_minor in zip(operators, ISSUE_MINOR, strict=True):
+            commands += [
+                currency.SetQuota(operator.address, ASSET, amount_minor),
+                currency.Issue(operator.address, ASSET, amount_minor),
+            ]
+        return [Act(self._town.officers[:OFFICERS_NEEDED], tuple(commands), 0)]
+
+    def _open(self) -> list[Act]:
+        groups: dict[int, list[Command]] = {}
+        for key in self._town.merchants:
+            self._add_opening(groups, key, wallets.Category.I)
+        for key in self._town.people:
+            category = self._random.choices(list(wallets.Category), (5, 15, 30, 50))[0]
+            self._add_opening(groups, key, category)
+        return self._by_operator(groups)
+
+    def _add_opening(
+        self, groups: dict[int, list[Command]], key: KeyPair, category: wallets.Category
+    ) -> None:
+        at = self.operator_of(key)
+        operator = self._town.institutions[at].address
+        groups.setdefault(at, []).append(wallets.Open(key.address, operator, category))
+
+    def _fund(self) -> list[Act]:
+        groups: dict[int, list[Command]] = {}
+        for number, key in self._people:
+            at = self.operator_of(key)
+            amount_minor = self._random.randrange(20_000, 400_000, 500)
+            operator = self._town.institutions[at].address
+            groups.setdefault(at, []).append(
+                payments.CashIn(operator, key.address, ASSET, amount_minor, f"cash-in-{number}")
+            )
+        return self._by_operator(groups)
+
+    def _pay(self) -> list[Act]:
+        acts = []
+        for number in range(self._payment_count):
+            payer = self._random.choice(self._town.people)
+            is_merchant = self._random.random() < 0.8  # noqa: PLR2004 - four of five in shops
+            payees: Sequence[KeyPair] = self._town.merchants if is_merchant else self._town.people
+            payee = self._random.choice(payees)
+            amount_minor = min(int(self._random.lognormvariate(8.3, 1.1)) + 1, 900_000)
+            command = payments.Transfer(
+                payer.address, payee.address, ASSET, amount_minor, f"day-{number}"
+            )
+            acts.append(Act((payer,), (command,), self.operator_of(payer)))
+        return acts
+
+    def _settle(self) -> list[Act]:
+        acts = []
+        for number, key in self._people[:: max(1, len(self._people) // 40)]:
+            hotel = self._random.choice(self._town.merchants)
+            reference = f"hotel-{number}"
+            expires_ms = self._hold_until_ms
+            hold = payments.Hold(key.address, hotel.address, ASSET, 5_000, reference, expires_ms)
+            acts.append(Act((key,), (hold,), self.operator_of(key)))
+            end: Command = payments.Post(key.address, reference, 3_200)
+            if number % 2:
+                end = payments.Void(key.address, reference)
+            acts.append(Act((hotel,), (end,), self.operator_of(hotel)))
+        for number, key in enumerate(self._town.merchants):
+            amount_minor = self._random.randrange(1_000, 20_000)
+            out = payments.CashOut(key.address, ASSET, amount_minor, f"cash-out-{number}")
+            acts.append(Act((key,), (out,), self.operator_of(key)))
+        return acts
+
+    def _freeze(self) -> list[Act]:
+        lost, suspect = self._town.people[0], self._town.people[-1]
+        regulator = self._town.institutions[4]
+        order = hashlib.sha256(b"demo order 1").digest()
+        return [
+            Act((lost,), (wallets.SelfFreeze(lost.address),), self.operator_of(lost)),
+            Act((regulator,), (wallets.Freeze(suspect.address, regulator.address, order),), 4),
+        ]
+
+    def _try_frozen(self) -> list[Act]:
+        merchant = self._town.merchants[0].address
+        return [
+            Act(
+                (key,),
+                (payments.Transfer(key.address, merchant, ASSET, 100, "too-late"),),
+                self.operator_of(key),
+            )
+            for key in (self._town.people[0], self._town.people[-1])
+        ]
+
+    _hold_until_ms = 0
+
+    def set_clock(self, time_ms: int) -> None:
+        """Tell the day what time it is, for holds that expire a day later."""
+        self._hold_until_ms = time_ms + 86_400_000
+
+    def _by_operator(self, groups: dict[int, list[Command]]) -> list[Act]:
+        return [
+            Act(
+                (self._town.institutions[at],),
+                tuple(commands[start : start + CALLS_PER_ENVELOPE]),
+                at,
+            )
+            for at, commands in sorted(groups.items())
+            for start in range(0, len(commands), CALLS_PER_ENVELOPE)
+        ]

@@ -1,0 +1,151 @@
+"""The running node: one chain, its engine, and the desk that sponsors single envelopes.
+
+client -> API -> SponsorDesk (check, gather for 3 ms, sign one batch) -> engine -> answers
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import NamedTuple
+
+from hansa.engine.chain import Chain
+from hansa.engine.embedded import Answer, EmbeddedEngine
+from hansa.engine.verification import Verifier
+from hansa.kernel.block import Header
+from hansa.kernel.errors import HansaError, Invalid
+from hansa.kernel.execution import BlockResult
+from hansa.kernel.transaction import ID_BYTES, Verdict
+from hansa.sdk.build import sign_batch
+from hansa.sdk.keys import KeyPair
+
+GATHER_S = 0.003
+GATHER_ENVELOPES = 512
+RATE_BLOCKS = 600
+
+
+def wall_clock_ms() -> int:
+    """Read the wall clock; ledger time follows it but never goes back."""
+    return time.time_ns() // 1_000_000
+
+
+class _Asked(NamedTuple):
+    envelope: bytes
+    attestation: bytes | None
+    done: asyncio.Future[Answer]
+
+
+class SponsorDesk:
+    """Brings single envelopes of the node's customers into blocks, under its own sponsor key.
+
+    Signatures are checked here, once; only valid envelopes travel in the batch, so strangers'
+    rubbish costs the sponsor no quota. Envelopes keep their order of arrival.
+    """
+
+    def __init__(self, engine: EmbeddedEngine, sponsor: bytes, key: KeyPair) -> None:
+        self._engine = engine
+        self._sponsor = sponsor
+        self._key = key
+        self._asked: list[_Asked] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
+        """Have one envelope ordered; returns once it is confirmed.
+
+        Raises:
+          Unavailable: too much is waiting, or the engine has stopped.
+        """
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(envelope, attestation, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return await done
+
+    async def _flush(self) -> None:
+        """Gather for a moment, then check; batches leave in the order in which they came."""
+        while self._asked:
+            if len(self._asked) < GATHER_ENVELOPES:
+                await asyncio.sleep(GATHER_S)
+            asked, self._asked = self._asked[:GATHER_ENVELOPES], self._asked[GATHER_ENVELOPES:]
+            try:
+                await self._bring(asked)
+            except HansaError as error:
+                for item in asked:
+                    if not item.done.done():
+                        item.done.set_exception(error)
+        self._flushing = None
+
+    async def _bring(self, asked: list[_Asked]) -> None:
+        verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])
+        good: list[_Asked] = []
+        ids: list[bytes] = []
+        for item, verdict in zip(asked, verdicts, strict=True):
+            if isinstance(verdict, Invalid):
+                item.done.set_result(Answer(b"", 0, 0, verdict))
+            else:
+                assert len(verdict) == ID_BYTES  # noqa: S101 - our own verifier
+                good.append(item)
+                ids.append(verdict)
+        if not good:
+            return
+        items = [(item.envelope, item.attestation) for item in good]
+        raw = sign_batch(self._engine.chain.network, self._sponsor, self._key, items)
+        waiting = asyncio.create_task(
+            self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
+        )
+        waiting.add_done_callback(lambda task: _settle(good, task))
+
+
+def _settle(good: list[_Asked], task: asyncio.Task[list[Answer]]) -> None:
+    error = None if task.cancelled() else task.exception()
+    answers = [] if task.cancelled() or error else task.result()
+    for number, item in enumerate(good):
+        if item.done.done():
+            continue
+        if answers:
+            item.done.set_result(answers[number])
+        else:
+            item.done.set_exception(error or asyncio.CancelledError())
+
+
+class Node:
+    """Everything a running node is; the API and the console read from it."""
+
+    def __init__(self, chain: Chain, verifier: Verifier, sponsor: bytes, key: KeyPair) -> None:
+        self.chain = chain
+        self.engine = EmbeddedEngine(chain, verifier, wall_clock_ms)
+        self.desk = SponsorDesk(self.engine, sponsor, key)
+        self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
+        self._changed = asyncio.Condition()
+        self.engine.listen(self._note_block)
+
+    def start(self) -> None:
+        """Begin to make blocks."""
+        self.engine.start()
+
+    async def stop(self) -> None:
+        """Confirm what waits, flush and close."""
+        await self.engine.stop()
+        self.chain.close()
+
+    def list_recent(self) -> list[Header]:
+        """List the headers of recent blocks, oldest first."""
+        return list(self._recent)
+
+    async def wait_for_block(self, height: int, timeout_s: float) -> bool:
+        """Wait until block `height` is confirmed; False if it was not in time."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self.chain.confirmed_height >= height)
+        except TimeoutError:
+            return False
+        return True
+
+    def _note_block(self, result: BlockResult) -> None:
+        self._recent.append(result.header)
+        self._telling = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
