@@ -1,0 +1,195 @@
+"""The block log on real files; crashes are in tests/simulation/test_log_crashes.py."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pytest
+
+from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.log_format import PAYLOAD_BYTES_MAX
+from hansa.engine.storage import FileStorage
+from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
+
+
+def payload(height: int) -> bytes:
+    return b"%d." % height * (height % 7)
+
+
+def write(folder, heights, **options):
+    log = BlockLog.open(FileStorage(folder), **options)
+    for height in heights:
+        log.append(height, payload(height))
+        log.sync()
+    log.close()
+
+
+def read_all(log):
+    return list(log.iterate(0))
+
+
+def expected(heights):
+    return [(height, payload(height)) for height in heights]
+
+
+def open_reader(folder):
+    return BlockReader.open(FileStorage(folder, read_only=True))
+
+
+def test_what_is_appended_is_read_back(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path))
+    assert (log.height_max, log.confirmed_height) == (-1, -1)
+    for height in range(10):
+        log.append(height, payload(height))
+    assert (log.height_max, log.confirmed_height) == (9, -1)
+    assert log.sync() == 9
+    assert log.confirmed_height == 9
+    assert read_all(log) == expected(range(10))
+    log.close()
+    log = BlockLog.open(FileStorage(tmp_path), trusted_height=4)
+    assert read_all(log) == expected(range(10))
+    assert list(log.iterate(8)) == expected([8, 9])
+    assert log.recovered_bytes == 0
+    log.close()
+
+
+def test_a_log_may_begin_at_any_height_and_then_has_no_gap(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path))
+    log.append(500, b"a")
+    log.append(501, b"b")
+    assert (log.height_min, log.height_max) == (500, 501)
+    for height in (501, 503):
+        with pytest.raises(Corrupt, match="after block 501"):
+            log.append(height, b"")
+    for height in (-1, 499, 502):
+        with pytest.raises(NotFound, match="500 to 501"):
+            log.read(height)
+    log.close()
+    assert read_all(open_reader(tmp_path)) == [(500, b"a"), (501, b"b")]
+
+
+def test_a_block_over_the_limit_is_refused(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path))
+    with pytest.raises(Invalid):
+        log.append(0, bytes(PAYLOAD_BYTES_MAX + 1))
+    log.append(0, b"")
+    log.close()
+
+
+@pytest.mark.parametrize("trusted_height", [None, 0, 17, 99])
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_many_segments_open_with_and_without_index(tmp_path, trusted_height, is_indexed):
+    write(tmp_path, range(60), segment_bytes=300)
+    write(tmp_path, range(60, 100), segment_bytes=300)
+    names = FileStorage(tmp_path).list()
+    assert "blocks-00000000000000000000.log" in names
+    assert len(names) > 10
+    if not is_indexed:
+        (tmp_path / "blocks.idx").unlink()
+    reader = open_reader(tmp_path)
+    assert read_all(reader) == expected(range(100))
+    log = BlockLog.open(FileStorage(tmp_path), trusted_height=trusted_height)
+    assert read_all(log) == expected(range(100))
+    assert (tmp_path / "blocks.idx").stat().st_size == 16 + 8 * 100
+    log.close()
+    reader.close()
+
+
+def test_a_reader_follows_the_writer_and_sees_confirmed_blocks_only(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path), segment_bytes=200)
+    reader = open_reader(tmp_path)
+    assert reader.height_max == -1
+    for height in range(40):
+        log.append(height, payload(height))
+        assert reader.refresh() == height - 1
+        with pytest.raises(NotFound):
+            reader.read(height)
+        log.sync()
+        assert reader.read(height) == payload(height)
+    assert read_all(reader) == expected(range(40))
+    reader.close()
+    log.close()
+
+
+def test_the_second_writer_is_turned_away(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path))
+    with pytest.raises(Unavailable, match="is in use by process"):
+        BlockLog.open(FileStorage(tmp_path))
+    log.close()
+    BlockLog.open(FileStorage(tmp_path)).close()
+
+
+def test_a_failed_open_gives_the_folder_back(tmp_path):
+    write(tmp_path, range(3))
+    with pytest.raises(Corrupt, match="ends at height 2, but 7 was confirmed"):
+        BlockLog.open(FileStorage(tmp_path), trusted_height=7)
+    BlockLog.open(FileStorage(tmp_path)).close()
+
+
+@pytest.mark.parametrize("cut", [1, 20, 33])
+def test_a_torn_tail_is_cut_off_and_counted(tmp_path, cut):
+    write(tmp_path, range(5))
+    segment = tmp_path / "blocks-00000000000000000000.log"
+    whole = segment.read_bytes()
+    log = BlockLog.open(FileStorage(tmp_path))
+    log.append(5, b"torn")
+    log._storage.unlock()  # noqa: SLF001 - the process is gone without closing
+    segment.write_bytes(segment.read_bytes()[: len(whole) + cut])
+    log = BlockLog.open(FileStorage(tmp_path))
+    assert (log.height_max, log.recovered_bytes) == (4, cut)
+    assert segment.read_bytes() == whole
+    log.append(5, payload(5))
+    log.close()
+    assert read_all(open_reader(tmp_path)) == expected(range(6))
+
+
+def test_a_missing_confirmed_block_is_corrupt(tmp_path):
+    write(tmp_path, range(5))
+    segment = tmp_path / "blocks-00000000000000000000.log"
+    segment.write_bytes(segment.read_bytes()[:-3])
+    for open_it in (lambda: BlockLog.open(FileStorage(tmp_path)), lambda: open_reader(tmp_path)):
+        with pytest.raises(Corrupt, match="block 4 in blocks-") as caught:
+            open_it()
+        assert caught.value.facts["height"] == 4
+
+
+def test_a_missing_segment_is_corrupt(tmp_path):
+    write(tmp_path, range(40), segment_bytes=300)
+    segments = [name for name in FileStorage(tmp_path).list() if name.startswith("blocks-")]
+    (tmp_path / segments[2]).unlink()
+    with pytest.raises(Corrupt):
+        BlockLog.open(FileStorage(tmp_path))
+
+
+def test_a_wrong_index_is_noticed_at_the_first_read(tmp_path):
+    write(tmp_path, range(30))
+    index = tmp_path / "blocks.idx"
+    raw = bytearray(index.read_bytes())
+    raw[16 + 8 * 11] ^= 4
+    index.write_bytes(raw)
+    log = BlockLog.open(FileStorage(tmp_path), trusted_height=20)
+    assert read_all(log) == expected(range(30))
+    log.close()
+
+
+def test_the_layout_is_the_one_in_the_reference(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path))
+    log.append(7, b"first")
+    log.sync()
+    log.append(8, b"second")
+    log.close()
+    raw = (tmp_path / "blocks-00000000000000000007.log").read_bytes()
+    assert raw[:20] == b"HANSALOG" + struct.pack("<IQ", 1, 7)
+    salt = raw[20:36]
+    assert raw[36:40] == struct.pack("<I", zlib.crc32(raw[:36]))
+    first = b"HBLK" + struct.pack("<IQqI", 5, 7, -1, zlib.crc32(b"first"))
+    assert raw[40:72] == first + struct.pack("<I", zlib.crc32(salt + first))
+    assert raw[72:77] == b"first"
+    second = b"HBLK" + struct.pack("<IQqI", 6, 8, 7, zlib.crc32(b"second"))
+    assert raw[77:] == second + struct.pack("<I", zlib.crc32(salt + second)) + b"second"
+    assert (tmp_path / "blocks.idx").read_bytes() == b"HANSAIDX" + struct.pack("<QQQ", 7, 40, 77)
+    confirmed = (tmp_path / "confirmed").read_bytes()
+    slots = [confirmed[0:16], confirmed[512:528]]
+    record = b"HCNF" + struct.pack("<q", 8)
+    assert record + struct.pack("<I", zlib.crc32(record)) in slots

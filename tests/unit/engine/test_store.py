@@ -1,0 +1,221 @@
+"""The state store on disk and in memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+from hansa.engine.store import MemoryStore, StateStore
+from hansa.kernel.errors import Corrupt, NotFound, Unavailable
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request, tmp_path):
+    store = StateStore.open(tmp_path / "state") if request.param == "disk" else MemoryStore()
+    yield store
+    store.close()
+
+
+def test_reads_what_was_written_before_and_after_a_flush(store):
+    assert (store.height, store.pending_height) == (-1, -1)
+    store.write({b"ra": b"1", b"rb": b"2", b"rd": None}, 0)
+    assert (store.height, store.pending_height) == (-1, 0)
+    assert store.get(b"ra") == b"1"
+    store.flush()
+    assert (store.height, store.pending_height) == (0, 0)
+    store.write({b"ra": None, b"rb": b"3", b"rc": b""}, 5)
+    wanted = [None, b"3", b"", None, None]
+    for _ in range(3):
+        assert store.get_many([b"ra", b"rb", b"rc", b"rd", b"re"]) == wanted
+        assert [store.get(key) for key in (b"ra", b"rb", b"rc", b"rd", b"re")] == wanted
+        store.flush()
+        store.write({b"x": b"y"}, store.pending_height + 1)
+    assert store.get_many([]) == []
+
+
+def test_heights_only_grow(store):
+    store.write({}, 3)
+    for height in (3, 2):
+        with pytest.raises(Corrupt):
+            store.write({}, height)
+    store.flush()
+    assert store.height == 3
+
+
+def test_agrees_with_a_dictionary(store):
+    random = Random(1)
+    rows: dict[bytes, bytes] = {}
+    for height in range(60):
+        puts = {
+            random.choice([b"r", b"s", b"t"]) + bytes([random.randrange(40)]): random.choice(
+                [None, random.randbytes(random.randint(0, 60))]
+            )
+            for _ in range(random.randint(0, 30))
+        }
+        store.write(puts, height)
+        rows = {key: value for key, value in {**rows, **puts}.items() if value is not None}
+        if random.random() < 0.5:
+            store.flush(wait=random.random() < 0.5)
+        for prefix in (b"r", b"s\x07", b"t", b"", b"zz"):
+            assert list(store.iterate_prefix(prefix)) == sorted(
+                item for item in rows.items() if item[0].startswith(prefix)
+            )
+        keys = [b"r%c" % at for at in range(40)]
+        assert store.get_many(keys) == [rows.get(key) for key in keys]
+
+
+def test_iteration_shows_the_moment_it_began(store):
+    store.write({b"r1": b"a", b"r3": b"c"}, 0)
+    rows = store.iterate_prefix(b"r")
+    store.write({b"r2": b"b", b"r3": None}, 1)
+    store.flush()
+    assert list(rows) == [(b"r1", b"a"), (b"r3", b"c")]
+
+
+def test_memory_store_reopens_at_its_last_flush():
+    store = MemoryStore()
+    store.write({b"a": b"1"}, 4)
+    store.flush()
+    store.write({b"a": None, b"b": b"2"}, 5)
+    again = store.reopened()
+    assert (again.height, again.pending_height, again.get(b"a"), again.get(b"b")) == (
+        4,
+        4,
+        b"1",
+        None,
+    )
+
+
+def test_a_closed_store_opens_at_the_height_it_was_closed(tmp_path):
+    store = StateStore.open(tmp_path)
+    store.write({b"ra": b"1"}, 7)
+    store.close()
+    store = StateStore.open(tmp_path)
+    assert (store.height, store.get(b"ra")) == (7, b"1")
+    store.close()
+
+
+KILLED = """
+import os, pathlib, sys
+from hansa.engine.store import StateStore
+store = StateStore.open(pathlib.Path(sys.argv[1]))
+for height in range(1_000):
+    store.write({b"r%d" % key: b"%d" % height for key in range(300)}, height)
+    store.flush(wait=height % 3 == 0)
+    print(height, flush=True)
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 5, 14])
+def test_a_killed_store_opens_at_a_flushed_height_and_holds_just_that(tmp_path, lines):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE
+    ) as process:
+        for _ in range(lines):
+            process.stdout.readline()
+        process.kill()
+        seen = lines + len(process.stdout.read().splitlines())
+    store = StateStore.open(tmp_path)
+    assert lines - 2 <= store.height <= seen + 1
+    values = dict(store.iterate_prefix(b"r"))
+    assert len(values) == 300
+    assert set(values.values()) == {b"%d" % store.height}
+    store.close()
+
+
+def test_a_second_process_reads_the_last_flush(tmp_path):
+    store = StateStore.open(tmp_path)
+    store.write({b"ra": b"1"}, 1)
+    store.flush()
+    store.write({b"ra": b"2"}, 2)
+    with pytest.raises(Unavailable, match="another process has it open"):
+        StateStore.open(tmp_path)
+    reader = StateStore.open_read_only(tmp_path)
+    assert (reader.height, reader.get(b"ra")) == (1, b"1")
+    with pytest.raises(Unavailable, match="reading only"):
+        reader.write({}, 3)
+    with pytest.raises(Unavailable, match="reading only"):
+        reader.flush()
+    store.flush()
+    assert reader.get(b"ra") == b"1"
+    reader.close()
+    reader = StateStore.open_read_only(tmp_path)
+    assert (reader.height, reader.get(b"ra")) == (2, b"2")
+    reader.close()
+    store.close()
+
+
+def test_there_is_no_store_to_read(tmp_path):
+    with pytest.raises(NotFound):
+        StateStore.open_read_only(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_checkpoint_is_a_store_of_its_own(tmp_path):
+    store = StateStore.open(tmp_path / "state")
+    store.write({b"ra": b"1"}, 1)
+    store.flush()
+    store.write({b"ra": b"2"}, 2)
+    assert store.checkpoint_to(tmp_path / "copy") == 1
+    with pytest.raises(Unavailable):
+        store.checkpoint_to(tmp_path / "copy")
+    store.close()
+    copy = StateStore.open(tmp_path / "copy")
+    assert (copy.height, copy.get(b"ra")) == (1, b"1")
+    copy.close()
+
+
+def fill(folder):
+    random = Random(3)
+    store = StateStore.open(folder)
+    for height in range(2):
+        store.write({b"r" + random.randbytes(8): random.randbytes(200) for _ in range(500)}, height)
+        store.flush()
+    keys = [key for key, _ in store.iterate_prefix(b"r")]
+    store.close()
+    return keys
+
+
+def test_damage_is_corrupt_and_names_the_height(tmp_path):
+    keys = fill(tmp_path)
+    for table in tmp_path.glob("*.sst"):
+        raw = bytearray(table.read_bytes())
+        for at in range(9_000, len(raw) // 2, 700):
+            raw[at] ^= 1
+        table.write_bytes(raw)
+    for read in (
+        lambda store: list(store.iterate_prefix(b"r")),
+        lambda store: store.get_many(keys),
+        lambda store: [store.get(key) for key in keys],
+    ):
+        store = StateStore.open(tmp_path)
+        with pytest.raises(Corrupt, match="made anew from the block log") as caught:
+            read(store)
+        assert caught.value.facts["height"] == 1
+        store.close()
+
+
+@pytest.mark.parametrize("pattern", ["*.sst", "CURRENT", "MANIFEST-*"])
+def test_a_damaged_store_is_wiped_and_made_anew(tmp_path, pattern):
+    fill(tmp_path)
+    for path in tmp_path.glob(pattern):
+        path.write_bytes(b"junk")
+    with pytest.raises((Corrupt, Unavailable)):
+        StateStore.open(tmp_path).close()
+    StateStore.wipe(tmp_path)
+    store = StateStore.open(tmp_path)
+    assert store.height == -1
+    store.close()
+
+
+def test_the_key_space_of_the_store_itself_is_refused(tmp_path):
+    store = StateStore.open(tmp_path)
+    store.write({b"\x00height": b"x"}, 1)
+    with pytest.raises(Corrupt, match="key space zero"):
+        store.flush()
+    with pytest.raises(Corrupt, match="key space zero"):
+        store.write({}, 2)
+    store.close()
