@@ -130,7 +130,8 @@ def decode_action(action: Action) -> Command:
 
 def check_sound(kind: str, action: Command) -> None:
     """Refuse an action that could never be carried out, so that nobody votes on it."""
-    fault = ACTIONS[kind].fault(action)
+    find_fault = ACTIONS[kind].find_fault
+    fault = None if find_fault is None else find_fault(action)
     if fault is not None:
         raise Refused(fault, kind=kind)
 

@@ -117,22 +117,7 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
     electors = _approve_at_once(view, context, command.proposer, group, electors)
     rule = _get_rule(view, context.time_ms, group, action)
     kept, dropped = _make_room(view, context, command.proposer)
-    last = view.get(LastNumber)
-    roster = members.get_roster(view)
-    proposal = Proposal(
-        number=1 if last is None else last.number + 1,
-        proposer=command.proposer,
-        group=group,
-        kind=command.action.kind,
-        arguments=bytes(command.action.arguments),
-        state=State.OPEN,
-        roster_version=1 if roster is None else roster.version,
-        electors=electors,
-        needed=_compute_needed(view, group, rule, electors),
-        opened_ms=context.time_ms,
-        closes_ms=context.time_ms + rule.voting_ms,
-        time_lock_ms=rule.time_lock_ms,
-    )
+    proposal = _draft(view, context, command, group, rule, electors)
     proposal, outcome = _count(view, context, proposal)
     # CHANGE
     if dropped is not None:
@@ -259,6 +244,33 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
 def get_proposal(view: View, number: int) -> Proposal | None:
     """Get a proposal that has not been swept."""
     return view.get(Proposal, number)
+
+
+def _draft(
+    view: View,
+    context: Context,
+    command: Propose,
+    group: ProposalClass,
+    rule: Rule,
+    electors: tuple[Elector, ...],
+) -> Proposal:
+    """Build the proposal as it stands before its first count."""
+    last = view.get(LastNumber)
+    roster = members.get_roster(view)
+    return Proposal(
+        number=1 if last is None else last.number + 1,
+        proposer=command.proposer,
+        group=group,
+        kind=command.action.kind,
+        arguments=bytes(command.action.arguments),
+        state=State.OPEN,
+        roster_version=1 if roster is None else roster.version,
+        electors=electors,
+        needed=_compute_needed(view, group, rule, electors),
+        opened_ms=context.time_ms,
+        closes_ms=context.time_ms + rule.voting_ms,
+        time_lock_ms=rule.time_lock_ms,
+    )
 
 
 def _get_rule(view: View, time_ms: int, group: ProposalClass, action: Command) -> Rule:
