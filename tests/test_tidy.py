@@ -289,8 +289,15 @@ def _is_foreign_row(value, owner: str) -> bool:
         isinstance(value, type)
         and issubclass(value, rows.Row)
         and value.__module__.startswith("hansa.contracts.")
-        and value.__module__ != owner
+        and value.__module__ not in _modules_of(owner)
     )
+
+
+def _modules_of(owner: str) -> set[str]:
+    """Names of the modules that make up one contract."""
+    parts = importlib.import_module("hansa.contracts.registry").PARTS
+    others = parts.get(owner.rpartition(".")[2], ())
+    return {owner, *(module.__name__ for module in others)}
 
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)

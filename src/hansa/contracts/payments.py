@@ -16,6 +16,7 @@ import msgspec
 
 from hansa.contracts import balances, currency, members, policy, wallets
 from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
 from hansa.kernel.state import Row, View
@@ -24,7 +25,6 @@ from hansa.kernel.values import Address, AssetCode, EndToEndId, NonNegative, Pos
 NAME = "payments"
 VERSION = 1
 
-DAY_MS = 86_400_000
 REFUND_DAYS = 365
 """How long a payment stays on record where policy is silent."""
 HOLD_DAYS_MAX = 30
@@ -336,11 +336,9 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
     _require_new_id(view, payment.payee, command.refund_id)
     payee = wallets.get_usable(view, payment.payee)
     payer = wallets.get_usable(view, payment.payer)
-    amount_minor = command.amount_minor
-    debit = balances.check_return(view, context, payee, payment.asset, amount_minor)
-    credit = balances.check_credit(
-        view, context, payer, payment.asset, amount_minor, is_refund=True
-    )
+    asset, amount_minor = payment.asset, command.amount_minor
+    debit = balances.check_return(view, context, payee, asset, amount_minor)
+    credit = balances.check_credit(view, context, payer, asset, amount_minor, is_refund=True)
     # CHANGE
     deltas = balances.post(view, debit, credit)
     view.put(msgspec.structs.replace(payment, refunded_minor=refunded_minor, status=status))
@@ -475,9 +473,7 @@ def _record(
     status: Status,
 ) -> None:
     """Put a payment on record under its payer, the first of `parties`."""
-    expires_ms = _end_of_record(view, context)
-    if isinstance(command, Hold):
-        expires_ms = command.expires_ms
+    is_hold = isinstance(command, Hold)
     view.put(
         Payment(
             parties[0],
@@ -487,7 +483,7 @@ def _record(
             command.amount_minor,
             status,
             context.position,
-            expires_ms,
+            command.expires_ms if is_hold else _end_of_record(view, context),  # type: ignore[union-attr]
         )
     )
 

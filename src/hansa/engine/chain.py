@@ -43,7 +43,8 @@ ROW_SPACE = b"r"
 NODE_SPACE = b"n"
 INDEX_SPACE = b"t"
 FLUSH_TRANSACTIONS = 20_000
-"""The store is flushed at the first checkpoint after so many transactions; what an opening
+"""The store is flushed at the first checkpoint after so many transactions, never beyond what is
+durable in the log; what an opening
 after a crash executes again is bounded by it."""
 
 
@@ -142,6 +143,12 @@ class Chain:
 
     def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
+        if (
+            self._since_flush >= FLUSH_TRANSACTIONS
+            and self.store.pending_height <= self.confirmed_height
+        ):
+            self.store.flush(wait=False)
+            self._since_flush = 0
         header = result.header.encoded()
         record = BlockRecord(
             header,
@@ -161,13 +168,15 @@ class Chain:
         self.confirmed_height = height
 
     def flush(self) -> None:
-        """Bring the store on disk up to the last checkpoint."""
+        """Bring the store on disk up to the last checkpoint, whose block is durable first."""
+        self.sync()
         self.store.flush()
         self._since_flush = 0
 
     def close(self) -> None:
         """Flush and close; what is left is opened again without work."""
-        self.flush()
+        if isinstance(self.log, BlockLog):
+            self.flush()
         self.store.close()
         self.log.close()
 
@@ -298,9 +307,6 @@ class Chain:
         self.store.write(puts, height)
         self._nodes.gathered.clear()
         self._index = {}
-        if self._since_flush >= FLUSH_TRANSACTIONS:
-            self.store.flush(wait=False)
-            self._since_flush = 0
 
     def _refill_window(self, head: Header) -> None:
         """Put back the nonces of the last fifteen minutes, from the blocks up to `head`."""

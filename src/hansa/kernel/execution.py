@@ -20,6 +20,7 @@ from hansa.kernel.block import (
     Status,
     compute_position,
 )
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
@@ -31,8 +32,6 @@ from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree
 from hansa.kernel.values import Address, NonNegative
-
-DAY_MS = 86_400_000
 
 
 class ExecutionCode(StrEnum):

@@ -119,7 +119,8 @@ def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
     refused = [f"  {count:>7,}  {code}" for code, count in sorted(report.refused.items())]
     lines = [
         (
-            f"The day is over: {report.confirmed:,} transactions confirmed in {report.seconds:.1f} s, "
+            f"The day is over: {report.confirmed:,} transactions confirmed in "
+            f"{report.seconds:.1f} s, "
             f"{sum(report.refused.values()):,} refused, {report.height} blocks."
         ),
         *money,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from hansa.contracts.wallets import Category
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.genesis import Genesis
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.replay.source import ColumnMap, PaymentRow
@@ -20,7 +21,6 @@ from hansa.sdk.keys import KeyPair
 OPERATORS = ("Harbour Bank", "River Bank", "Island Bank")
 OFFICERS = 3
 OFFICERS_NEEDED = 2
-DAY_MS = 86_400_000
 WALLET_KEYS_CACHED = 50_000
 
 

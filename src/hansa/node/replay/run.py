@@ -25,6 +25,7 @@ from typing import Any
 from hansa.engine.chain import Chain, group_dropped
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.block import BlockRecord, decode_receipt
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import (
@@ -34,7 +35,7 @@ from hansa.kernel.transaction import (
     decode_envelope,
 )
 from hansa.node.home import Home, create_home, open_chain
-from hansa.node.replay.cast import DAY_MS, Plan, choose_category, make_cast, make_genesis, make_plan
+from hansa.node.replay.cast import Plan, choose_category, make_cast, make_genesis, make_plan
 from hansa.node.replay.signing import Job, NewWallet, sign_job
 from hansa.node.replay.source import PaymentRow, PaymentsFile
 
