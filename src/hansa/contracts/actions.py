@@ -105,7 +105,7 @@ class ActionKind:
     action: type[Command]
     group: ProposalClass
     function: Function
-    fault: Callable[[Any], StrEnum | None] = _find_nothing
+    find_fault: Callable[[Any], StrEnum | None] = _find_nothing
     """Finds what is wrong with an action whatever the state, so that nobody votes on it."""
 
 
@@ -130,8 +130,7 @@ def decode_action(action: Action) -> Command:
 
 def check_sound(kind: str, action: Command) -> None:
     """Refuse an action that could never be carried out, so that nobody votes on it."""
-    find_fault = ACTIONS[kind].find_fault
-    fault = None if find_fault is None else find_fault(action)
+    fault = ACTIONS[kind].find_fault(action)
     if fault is not None:
         raise Refused(fault, kind=kind)
 

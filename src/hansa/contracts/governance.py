@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hansa.contracts import accounts, actions, activations, members, policy, proposals
+from hansa.contracts import accounts, members, policy
 from hansa.contracts.actions import (
     ACTIONS,
     Action,
@@ -60,9 +60,6 @@ from hansa.kernel.values import Address, Positive
 
 NAME = "governance"
 VERSION = 1
-PARTS = (proposals, activations, actions)
-"""Modules whose source belongs to this contract's."""
-
 PROPOSALS_MAX = 32
 """Kept of one proposer; the oldest ended ones make room."""
 EXECUTE_WITHIN_MS = 30 * DAY_MS
