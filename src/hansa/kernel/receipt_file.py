@@ -1,0 +1,242 @@
+"""Receipt files: one transaction, what became of it, and the proof, checkable by a stranger.
+
+A file carries the genesis document, so it needs no node, no network and no state. What it proves
+is "the sealers whom this genesis names put this receipt into this block"; that the genesis is the
+right one is for the verifier to know, by its hash.
+
+Source: docs/reference/receipt-file.md; RFC 6962 section 2.1.1 for the paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from hansa.kernel.block import (
+    HEADER_VERSION,
+    BlockRecord,
+    Header,
+    Receipt,
+    decode_header,
+    decode_receipt,
+)
+from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
+from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.transaction import Body, bad_signature, check_envelope, decode_envelope
+from hansa.kernel.trees.merkle import compute_path, compute_root_from_path
+from hansa.kernel.values import Hash, NonNegative
+
+FORMAT = "hansa-receipt"
+FORMAT_VERSION = 1
+FILE_BYTES_MAX = 4 << 20
+PATH_LENGTH_MAX = 64
+
+
+class _ReceiptFile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    format: str
+    version: NonNegative
+    genesis: bytes
+    hand_overs: tuple[bytes, ...]
+    """Changes of the set of sealers since genesis; none on the embedded engine."""
+    header: bytes
+    seals: tuple[tuple[int, bytes, bytes], ...]
+    """(suite, public key, signature) over the header, in the order of the block."""
+    index: NonNegative
+    envelope: bytes
+    tx_path: tuple[Hash, ...]
+    receipt: bytes
+    receipt_path: tuple[Hash, ...]
+
+
+_DECODER: Decoder[_ReceiptFile] = Decoder(_ReceiptFile, "receipt file")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedReceipt:
+    """What a receipt file proves."""
+
+    network: str
+    genesis_hash: bytes
+    is_genesis_trusted: bool
+    """Whether the verifier named this genesis; if not, the hash must still be compared."""
+    header: Header
+    header_hash: bytes
+    index: int
+    """Of the transaction in its block."""
+    tx_id: bytes
+    body: Body
+    receipt: Receipt
+
+    def describe_trust(self) -> str:
+        """Say in words as of which checkpoint the proof holds."""
+        known = f"network {self.network}, genesis {self.genesis_hash.hex()}"
+        if self.is_genesis_trusted:
+            return f"as of the genesis you trust: {known}"
+        return (
+            f"as of the genesis in the file: {known}; compare this hash with one you have from "
+            "a source you trust"
+        )
+
+
+def build_receipt_file(
+    network: Network, record: BlockRecord, envelopes: Sequence[bytes], index: int
+) -> bytes:
+    """Build the receipt file of one transaction.
+
+    Args:
+      network: the network of the block.
+      record: the block.
+      envelopes: those of the block's transactions, in order (`engine.chain.list_envelopes`).
+      index: of the transaction in the block.
+
+    Raises:
+      Invalid: the block has no transaction `index`.
+    """
+    digest = network.digest
+    hashes = [digest(envelope) for envelope in envelopes]
+    tx_path = compute_path(hashes, index, digest)
+    receipt_path = compute_path(record.receipts, index, digest)
+    return encode(
+        _ReceiptFile(
+            FORMAT,
+            FORMAT_VERSION,
+            network.genesis.encoded(),
+            (),
+            record.header,
+            record.signatures,
+            index,
+            envelopes[index],
+            tuple(tx_path),
+            record.receipts[index],
+            tuple(receipt_path),
+        )
+    )
+
+
+def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -> VerifiedReceipt:
+    """Verify a receipt file, alone with what it holds.
+
+    Args:
+      raw: the file.
+      trusted_genesis_hash: of the network the verifier means; without it the answer holds as of
+        the genesis in the file, and says so.
+
+    Raises:
+      Invalid: anything in the file is not exactly what was signed.
+    """
+    file = _open(raw)
+    network = Network.of(decode_genesis(file.genesis))
+    is_trusted = trusted_genesis_hash is not None
+    if is_trusted and network.genesis_hash != trusted_genesis_hash:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            f"the receipt is of another network: genesis {network.genesis_hash.hex()}",
+            genesis_hash=network.genesis_hash,
+        )
+    header = _check_header(file.header)
+    _check_seals(network, file.header, file.seals)
+    tx_id = _check_envelope(file, network, header)
+    receipt = _check_receipt(file, network, header, tx_id)
+    return VerifiedReceipt(
+        network.genesis.network,
+        network.genesis_hash,
+        is_trusted,
+        header,
+        network.digest(network.header_prefix + file.header),
+        file.index,
+        tx_id,
+        decode_envelope(file.envelope)[1],
+        receipt,
+    )
+
+
+def _open(raw: bytes) -> _ReceiptFile:
+    if len(raw) > FILE_BYTES_MAX:
+        raise Invalid(
+            InvalidCode.TOO_LARGE,
+            f"a receipt file has at most {FILE_BYTES_MAX} bytes",
+            size=len(raw),
+        )
+    file = _DECODER.decode(raw)
+    if file.format != FORMAT:
+        raise Invalid(InvalidCode.MALFORMED, "this is no receipt file")
+    if file.version != FORMAT_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"the receipt file has version {file.version}: this program reads {FORMAT_VERSION}",
+        )
+    if file.hand_overs:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            "the receipt file hands over to sealers that genesis does not name: "
+            "a newer program is needed to follow them",
+        )
+    if max(len(file.tx_path), len(file.receipt_path)) > PATH_LENGTH_MAX:
+        raise Invalid(InvalidCode.TOO_MANY, "a path of the receipt file is too long")
+    return file
+
+
+def _check_header(raw: bytes) -> Header:
+    header = decode_header(raw)
+    if header.version != HEADER_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"the block header has version {header.version}: this program reads {HEADER_VERSION}",
+        )
+    return header
+
+
+def _check_seals(
+    network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]
+) -> None:
+    """Check that each seal is a good one of another sealer; one is enough on this engine."""
+    allowed = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
+    keys = [(suite, public_key) for suite, public_key, _ in seals]
+    if not keys or len(set(keys)) != len(keys) or not allowed.issuperset(keys):
+        raise Invalid(
+            InvalidCode.SIGNATURE, "the block is not sealed once each by keys that genesis names"
+        )
+    message = network.header_prefix + header
+    checks = [SignatureCheck(suite, key, signature, message) for suite, key, signature in seals]
+    if not all(verify_many(checks)):
+        raise bad_signature("a seal of the block")
+
+
+def _check_envelope(file: _ReceiptFile, network: Network, header: Header) -> bytes:
+    """Check the transaction and its place in the block; returns its id."""
+    ids, checks = check_envelope(file.envelope, network)
+    if not all(verify_many(checks)):
+        raise bad_signature("a signature of the transaction")
+    tx_id, envelope_hash = ids[:32], ids[32:]
+    count, path = header.tx_count, file.tx_path
+    root = compute_root_from_path(envelope_hash, file.index, count, path, network.digest)
+    if root != header.tx_root:
+        raise _not_in_block("transaction", file.index, header)
+    return tx_id
+
+
+def _check_receipt(file: _ReceiptFile, network: Network, header: Header, tx_id: bytes) -> Receipt:
+    """Check the receipt and its place in the block."""
+    receipt = decode_receipt(file.receipt)
+    if receipt.tx_id != tx_id:
+        raise Invalid(
+            InvalidCode.MALFORMED, "the receipt is of another transaction", tx_id=receipt.tx_id
+        )
+    count, path = header.tx_count, file.receipt_path
+    root = compute_root_from_path(file.receipt, file.index, count, path, network.digest)
+    if root != header.receipt_root:
+        raise _not_in_block("receipt", file.index, header)
+    return receipt
+
+
+def _not_in_block(what: str, index: int, header: Header) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED,
+        f"the {what} does not stand at place {index} of block {header.height}",
+        index=index,
+        height=header.height,
+    )
