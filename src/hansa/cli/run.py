@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, print_json, print_table, say
 from hansa.kernel.errors import NotFound
+from hansa.node.bench.ledger import LedgerSettings, run_ledger
 from hansa.node.demo.serve import DEFAULT_PORT, DemoSettings, run_demo
 from hansa.node.replay.run import replay
 from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile
@@ -34,6 +35,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("--limit", type=_at_least_one, help="only the first N payments")
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(function=_replay)
+    bench = commands.add_parser("bench", help="measure; prints one JSON object")
+    bench.add_argument("name", choices=("ledger",))
+    bench.add_argument("--seconds", type=_at_least_one, default=30)
+    bench.add_argument("--wallets", type=_at_least_two, default=10_000)
+    bench.add_argument("--block", type=_at_least_one, default=2_000, help="transactions a block")
+    bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.set_defaults(function=_bench)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -82,6 +91,21 @@ def _replay(options: argparse.Namespace) -> int:
     say(f"Replayed {options.file} into {options.data}:")
     print_table(found)
     say(f"Check it:  hansa audit --data {options.data}   hansa verify --data {options.data}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    settings = LedgerSettings(
+        seconds=options.seconds,
+        wallets=options.wallets,
+        block_transactions=options.block,
+        is_checked=not options.no_check,
+    )
+    found = run_ledger(settings)
+    if options.json:
+        print_json(found)
+    else:
+        print_table(found)
     return 0
 
 
