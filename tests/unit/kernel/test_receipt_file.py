@@ -26,9 +26,19 @@ from hansa.sdk.keys import KeyPair
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "receipts" / "vectors.json"
 START_MS = 1_700_000_000_000
-FIELDS = (
-    "format version genesis hand_overs header seals index envelope tx_path receipt receipt_path"
-).split()
+FIELDS = [
+    "format",
+    "version",
+    "genesis",
+    "hand_overs",
+    "header",
+    "seals",
+    "index",
+    "envelope",
+    "tx_path",
+    "receipt",
+    "receipt_path",
+]
 SUITES = (Suite.ED25519, Suite.P256, Suite.SECP256K1)
 
 
