@@ -180,6 +180,7 @@ class GovernanceMachine(RuleBasedStateMachine):
             approving = [name for name, approve in ballot.votes.items() if approve]
             assert proposal.approved == ballot.weight_of(approving)
             assert proposal.total == sum(ballot.weights.values())
+            assert ballot.stopped == (proposal.state is State.VETOED)
             assert proposal.objected == ballot.weight_of(ballot.objections)
             assert proposal.approved + proposal.rejected <= proposal.total
 

@@ -17,7 +17,6 @@ from hansa.contracts import accounts, currency, governance, members, policy
 from hansa.contracts.actions import (
     ACTIONS,
     Action,
-    ActivateContract,
     AdmitMember,
     ReinstateMember,
     SetMemberKeys,
@@ -27,11 +26,6 @@ from hansa.contracts.actions import (
     SuspendMember,
 )
 from hansa.contracts.activations import (
-    CONTRACTS_MAX,
-    PENDING_MAX,
-    Activation,
-    CodeReport,
-    CodeReports,
     ReportCode,
 )
 from hansa.contracts.governance import (
@@ -394,76 +388,6 @@ def test_an_action_that_is_refused_stays_passed() -> None:
     assert get(harness, number).state is State.PASSED
 
 
-def test_a_contract_is_activated_once_two_thirds_report_its_code() -> None:
-    harness = make_harness()
-    contract = ActivateContract("payments", 2, OTHER_SOURCE, 1_000)
-    number = carry(harness, Action.of("activate_contract", contract))
-    for name in ("north", "east"):
-        report = ReportCode(make_address(name), "payments", 2, OTHER_SOURCE)
-        harness.do(governance.report_code, report, name)
-    wrong = ReportCode(make_address("south"), "payments", 2, SOURCE)
-    harness.do(governance.report_code, wrong, "south")
-    assert refuse_execute(harness, number) == Code.CODE_NOT_REPORTED
-    right = msgspec.structs.replace(wrong, source_hash=OTHER_SOURCE)
-    harness.do(governance.report_code, right, "south")
-    harness.do(governance.execute, Execute(number), "anybody")
-    activations = governance.get_activations(harness.view)
-    assert activations is not None
-    assert activations.entries == (
-        Activation("currency", 1, SOURCE, 0),
-        Activation("payments", 1, SOURCE, 0),
-        Activation("payments", 2, OTHER_SOURCE, 1_000),
-    )
-
-
-def _report_all(harness: Harness, version: int, contract: str = "payments") -> None:
-    for name in VALIDATORS:
-        report = ReportCode(make_address(name), contract, version, SOURCE)
-        harness.do(governance.report_code, report, name)
-
-
-def _activate(harness: Harness, version: int, from_height: int, contract: str = "payments") -> int:
-    command = ActivateContract(contract, version, SOURCE, from_height)
-    return carry(harness, Action.of("activate_contract", command))
-
-
-def test_versions_only_move_forward_and_old_ones_are_dropped() -> None:
-    harness = make_harness()
-    for version, from_height in ((2, 1_000), (3, 2_000)):
-        _report_all(harness, version)
-        number = _activate(harness, version, from_height)
-        harness.do(governance.execute, Execute(number), "anybody")
-    for version, from_height in ((3, 3_000), (4, 2_000)):
-        _report_all(harness, version)
-        number = _activate(harness, version, from_height)
-        assert refuse_execute(harness, number) == Code.VERSION_NOT_NEWER
-    harness.height = 2_500
-    _report_all(harness, 4)
-    number = _activate(harness, 4, 3_000)
-    harness.do(governance.execute, Execute(number), "anybody")
-    activations = governance.get_activations(harness.view)
-    assert activations is not None
-    kept = [entry.version for entry in activations.entries if entry.contract == "payments"]
-    assert kept == [3, 4]
-    number = _activate(harness, 5, harness.height)
-    assert refuse_execute(harness, number) == Code.HEIGHT_NOT_AHEAD
-
-
-def test_activations_and_reports_are_bounded() -> None:
-    harness = make_harness()
-    for version in range(2, 2 + PENDING_MAX):
-        _report_all(harness, version)
-        number = _activate(harness, version, 10_000 + version)
-        harness.do(governance.execute, Execute(number), "anybody")
-    number = _activate(harness, 9, 20_000)
-    assert refuse_execute(harness, number) == Code.TOO_MANY_CONTRACTS
-    entries = tuple(CodeReport(f"c{n:02}", 1, SOURCE) for n in range(CONTRACTS_MAX))
-    full = CodeReports(make_address("north"), entries)
-    harness.do(lambda view, *_: view.put(full) or [], Sweep(1))
-    more = ReportCode(make_address("north"), "more", 1, SOURCE)
-    assert harness.refuse(governance.report_code, more, "north") == Code.TOO_MANY_CONTRACTS
-
-
 def test_ended_proposals_are_swept_by_anybody() -> None:
     harness = make_harness()
     number, other = propose(harness, SUSPEND), propose(harness, SUSPEND)
@@ -530,11 +454,12 @@ REFUSALS = [
     (ReportCode(OPERATOR, "payments", 2, SOURCE), ("north",), AuthorityCode.NOT_AUTHORIZED),
     (ReportCode(OPERATOR, "payments", 2, SOURCE), ("operator",), members.Code.WRONG_ROLE),
 ]
-TESTED_ABOVE = {
+TESTED_APART = {
     Code.TOO_MANY_PROPOSALS,
     Code.LOCK_OVER,
     Code.LOCKED,
     Code.NOT_CARRIED,
+    # in test_activations.py:
     Code.HEIGHT_NOT_AHEAD,
     Code.VERSION_NOT_NEWER,
     Code.TOO_MANY_CONTRACTS,
@@ -551,7 +476,7 @@ def test_refusals(command: Command, signers: tuple[str, ...], code: str) -> None
 
 
 def test_every_code_has_a_test() -> None:
-    assert {code for *_, code in REFUSALS} | TESTED_ABOVE >= set(Code)
+    assert {code for *_, code in REFUSALS} | TESTED_APART >= set(Code)
 
 
 def test_the_life_cycle_is_complete_and_only_moves_forward() -> None:
