@@ -1,0 +1,73 @@
+"""`hansa demo` as a process: same seed, same day; served until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+HANSA = [sys.executable, "-m", "hansa.cli.main"]
+SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
+
+
+def play(folder, *more):
+    done = subprocess.run(
+        [*HANSA, "demo", "--no-serve", "--json", "--data", str(folder), *SMALL, *more],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_same_seed_ends_in_the_same_money(tmp_path):
+    first, second, other = (
+        play(tmp_path / name, "--seed", seed) for name, seed in (("a", "7"), ("b", "7"), ("c", "8"))
+    )
+    assert first["audit_ok"]
+    assert first["supply_ok"]
+    assert first["confirmed"] > 300
+    same = ("confirmed", "refused", "assets")
+    assert [first[name] for name in same] == [second[name] for name in same]
+    assert first["assets"] != other["assets"]
+
+
+def test_a_folder_in_use_is_not_overwritten(tmp_path):
+    (tmp_path / "something").write_text("mine")
+    done = subprocess.run(
+        [*HANSA, "demo", "--no-serve", "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "not empty" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["something"]
+
+
+def test_it_serves_until_it_is_stopped(tmp_path):
+    process = subprocess.Popen(
+        [*HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        address = lines[-1].split()[2].rstrip(".")
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
+            status = json.load(answer)
+        assert status["network"] == "demo"
+        assert status["height"] > 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(timeout=30) == 0

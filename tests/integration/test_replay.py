@@ -1,0 +1,124 @@
+"""`hansa replay`, `audit` and `verify` as processes, on a made file and on the real one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HANSA = [sys.executable, "-m", "hansa.cli.main"]
+REAL_ROWS = 30_000
+MAP = """\
+id = "reference"
+time = "when"
+payer = "from"
+payee = "to"
+amount = "sum"
+currency = "EUR"
+"""
+
+
+def run(*arguments, code=0):
+    done = subprocess.run(
+        [*HANSA, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if done.stdout else done.stderr
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A small CSV file with a zero amount, a payment to oneself's shop and two days."""
+    rows = ["reference,when,from,to,sum"]
+    for number in range(400):
+        day = 1 + number // 200
+        amount = "0.00" if number == 7 else f"{1 + number % 50}.{number % 100:02d}"
+        rows.append(
+            f"r{number},2024-03-0{day}T10:00:{number % 60:02d},p{number % 9},m{number % 5},{amount}"
+        )
+    (tmp_path / "payments.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "map.toml").write_text(MAP)
+    return tmp_path
+
+
+def test_a_file_is_replayed_audited_and_verified(made):
+    file, columns, folder = made / "payments.csv", made / "map.toml", made / "node"
+    found = run("replay", file, "--map", columns, "--data", folder, "--json")
+    assert found["confirmed"] == 399
+    assert found["refused"] == {"AMOUNT": 1}
+    assert run("audit", "--data", folder, "--json")["audit_ok"]
+    verified = run("verify", "--data", folder, "--json")
+    assert verified["verify_ok"]
+    assert verified["state_root"] == found["state_root"]
+    again = run("replay", file, "--map", columns, "--data", folder, "--json")
+    assert again["confirmed"] == 399
+    assert again["state_root"] == found["state_root"]
+    other = run("replay", file, "--map", columns, "--data", made / "other", "--json")
+    assert other["state_root"] == found["state_root"]
+
+
+def test_a_replay_goes_on_after_a_part_and_after_kill(made):
+    file, columns = made / "payments.csv", made / "map.toml"
+    whole = run("replay", file, "--map", columns, "--data", made / "whole", "--json")
+    part = ["replay", file, "--map", columns, "--data", made / "part", "--json"]
+    assert run(*part, "--limit", 200)["confirmed"] == 199
+    assert run(*part)["state_root"] == whole["state_root"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,1.005\n", "row 0"),
+        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,x\n", "row 0"),
+        ("reference,when,from,to,sum\nr,yesterday,a,b,1\n", "when"),
+        ("reference,when,from,to\nr,2024-01-01T00:00:00,a,b\n", "no column 'sum'"),
+    ],
+)
+def test_a_bad_file_is_an_error_that_says_where(made, text, message):
+    file = made / "bad.csv"
+    file.write_text(text)
+    told = run("replay", file, "--map", made / "map.toml", "--data", made / "bad", code=2)
+    assert message in told
+
+
+def test_a_flipped_byte_in_the_log_stops_verify_and_names_the_height(made):
+    file, columns, folder = made / "payments.csv", made / "map.toml", made / "node"
+    run("replay", file, "--map", columns, "--data", folder, "--json")
+    segment = next((folder / "log").glob("blocks-*.log"))
+    damaged = bytearray(segment.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    segment.write_bytes(damaged)
+    told = run("verify", "--data", folder, code=70)
+    assert "height" in told or "block" in told
+
+
+@pytest.mark.data
+def test_a_killed_replay_of_the_real_file_loses_and_doubles_nothing(datasets, tmp_path):
+    file = datasets / "risk" / "fdh" / "payments_2018-04_2018-08.parquet"
+    arguments = ["replay", str(file), "--limit", str(REAL_ROWS), "--json", "--data"]
+    whole = run(*arguments, tmp_path / "whole")
+    assert whole["confirmed"] == REAL_ROWS
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        [*HANSA, *arguments, str(killed)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    _wait_for_bytes(killed / "log", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    resumed = run(*arguments, killed)
+    assert 0 < resumed["resumed_at"] < REAL_ROWS
+    assert resumed["confirmed"] == REAL_ROWS
+    assert resumed["state_root"] == whole["state_root"]
+    assert run("audit", "--data", killed, "--json")["audit_ok"]
+
+
+def _wait_for_bytes(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until some megabytes of blocks are written."""
+    while process.poll() is None:
+        if sum(file.stat().st_size for file in folder.glob("blocks-*.log")) > 3_000_000:
+            return

@@ -1,0 +1,198 @@
+"""Whole transactions through the chain: bad input, repetition, re-execution, crashes, damage."""
+
+from __future__ import annotations
+
+import pytest
+from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
+
+from hansa.engine.chain import ROW_SPACE, group_dropped
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore
+from hansa.kernel.block import Repeated, decode_header
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.trees.state_tree import verify_proof
+from hansa.node.audit import audit
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ann", "shop")
+    yield world
+    world.chain.close()
+
+
+def test_the_same_envelope_again_is_a_repetition(world):
+    envelope = world.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    first, again = world.send(envelope, envelope)
+    assert first.code == ""
+    assert isinstance(again, Repeated)
+    assert again.tx_id == first.tx_id
+    assert world.balance("ann") == (99_995, 0)
+
+
+def test_the_same_nonce_with_another_body_is_told_by_its_id(world):
+    first = world.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    world.nonces -= 1
+    second = world.sign([key("ann")], pay("ann", "shop", 6, "2"))
+    taken, refused = world.send(first, second)
+    assert isinstance(refused, Repeated)
+    assert refused.tx_id != taken.tx_id
+
+
+def test_what_is_stale_or_too_far_ahead_is_invalid(world):
+    early = world.sign([key("ann")], pay("ann", "shop", 5, "1"), until_ms=world.time_ms - 1)
+    late = world.sign(
+        [key("ann")], pay("ann", "shop", 5, "1"), until_ms=world.time_ms + 15 * MINUTE_MS + 1
+    )
+    assert [answer.code for answer in world.send(early, late)] == ["EXPIRED", "TOO_FAR_AHEAD"]
+
+
+def _parts(envelope):
+    import msgspec  # noqa: PLC0415 - only here
+
+    return msgspec.msgpack.decode(envelope)
+
+
+def test_every_way_to_forge_an_envelope_is_invalid_and_harms_no_other(world):
+    good = world.sign([key("ann")], pay("ann", "shop", 5, "good"))
+    body, signatures = _parts(world.sign([key("ann")], pay("ann", "shop", 5, "1")))
+    other = _parts(world.sign([key("shop")], pay("ann", "shop", 5, "1")))[1]
+    flipped = bytearray(signatures[0][2])
+    flipped[40] ^= 1
+    bad = {
+        "SIGNATURE": encode([body, [[1, signatures[0][1], bytes(flipped)]]]),
+        "SIGNERS": encode([body, [*signatures, *signatures]]),
+        "PUBLIC_KEY": encode([body, [[1, bytes(32), signatures[0][2]]]]),
+        "SUITE": encode([body, [[9, signatures[0][1], signatures[0][2]]]]),
+        "NOT_CANONICAL": encode([body, signatures]).replace(b"\x92\xc4", b"\xdc\x00\x02\xc4", 1),
+        "MALFORMED": b"\xc1",
+        "TOO_LARGE": bytes(20_000),
+    }
+    stripped = encode([body, []])
+    swapped = encode([body, other])
+    answers = world.send(*bad.values(), stripped, swapped, good)
+    assert [answer.code for answer in answers[:-1]] == [*bad, "SIGNERS", "SIGNERS"]
+    assert answers[-1].code == ""
+    assert world.balance("ann") == (99_995, 0)
+
+
+def test_an_envelope_of_another_network_is_invalid(world, tmp_path):
+    other = open_world(FileStorage(tmp_path / "other"), make_genesis(name="other"))
+    envelope = other.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    other.chain.close()
+    assert world.send(envelope)[0].code == "SIGNATURE"
+
+
+def test_strangers_do_not_sponsor(world):
+    envelope = world.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    for sponsor, signer in (("ann", "ann"), ("north", "ann")):
+        result = world.apply(world.batch(envelope, sponsor=sponsor, key_name=signer))
+        assert result.outcomes[0][0].code == "UNKNOWN_SPONSOR"
+        assert not result.receipts
+
+
+def test_a_sponsor_over_its_quota_is_stopped(tmp_path):
+    policy = {"sponsor.quota": (10**9, 6, 10, 100)}
+    world = open_world(FileStorage(tmp_path), make_genesis(policy))
+    world.fund("ann", "shop")
+    codes = [world.do("ann", pay("ann", "shop", 1, str(number))) for number in range(6)]
+    assert codes == ["", "", "", "QUOTA", "QUOTA", "QUOTA"]
+    world.chain.close()
+
+
+def test_an_unknown_contract_is_refused(world):
+    body, _ = _parts(world.sign([key("ann")], pay("ann", "shop", 5, "1")))
+    changed = body.replace(b"\xa8payments", b"\xa8paymentz")
+    message = world.network.tx_prefix + changed
+    envelope = encode([changed, [[1, key("ann").public_key, key("ann").sign(message)]]])
+    assert world.send(envelope)[0].code == "kernel.UNKNOWN_COMMAND"
+
+
+def test_p256_and_secp256k1_keys_pay_too(world):
+    for suite in (2, 3):
+        other = key("other", suite)
+        transfer = pay("ann", "shop", 5, "1")
+        envelope = world.sign([other], transfer)
+        assert world.send(envelope)[0].code == "kernel.NOT_AUTHORIZED"
+
+
+def test_the_recorded_stream_executes_to_the_same_headers(world, tmp_path):
+    for number in range(5):
+        world.time_ms += 700
+        world.do("ann", pay("ann", "shop", number + 1, str(number)))
+    headers = [record.header for record in world.chain.iterate_records(0)]
+    copy = open_world(FileStorage(tmp_path / "copy"), world.network.genesis)
+    for record in world.chain.iterate_records(1):
+        copy.time_ms = decode_header(record.header).time_ms
+        copy.apply(*record.batches)
+    assert [record.header for record in copy.chain.iterate_records(0)] == headers
+    copy.chain.close()
+
+
+@pytest.mark.parametrize("is_store_kept", [True, False])
+def test_opening_again_goes_on_where_it_ended(tmp_path, is_store_kept):
+    store = MemoryStore()
+    storage = FileStorage(tmp_path)
+    world = open_world(storage, make_genesis(), store)
+    world.fund("ann", "shop")
+    envelope = world.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    stale = world.sign([key("ann")], pay("ann", "shop", 5, "1"), until_ms=world.time_ms - 1)
+    world.send(envelope, stale, envelope)
+    world.do("ann", pay("ann", "shop", 0, "zero"))
+    head = world.chain.head
+    if is_store_kept:
+        world.chain.flush()
+    world.chain.log.close()
+    reopened = store.reopened() if is_store_kept else MemoryStore()
+    again = open_world(storage, make_genesis(), reopened)
+    assert again.chain.head == head
+    assert again.balance("ann") == (99_995, 0)
+    again.time_ms = world.time_ms
+    assert isinstance(again.send(envelope)[0], Repeated)
+    assert again.do("ann", pay("ann", "shop", 5, "2")) == ""
+    again.chain.close()
+
+
+def test_another_networks_folder_is_not_opened(tmp_path):
+    storage = FileStorage(tmp_path)
+    open_world(storage, make_genesis()).chain.log.close()
+    with pytest.raises(Corrupt, match="another network"):
+        open_world(storage, make_genesis(name="other"))
+
+
+def test_dropped_items_are_named_in_the_log(world):
+    world.do("ann", pay("ann", "shop", 0, "zero"))
+    record = world.chain.get_record(world.chain.head.height)
+    assert [code.code for code in group_dropped(record)[0].values()] == ["AMOUNT"]
+
+
+def test_a_row_is_proved_against_the_state_root(world):
+    from hansa.contracts.wallets import Wallet  # noqa: PLC0415 - only here
+
+    digest = world.network.digest
+    world.time_ms += 1000
+    world.do("ann", pay("ann", "shop", 5, "1"))
+    present = world.chain.prove_row(Wallet.key(key("ann").address))
+    root = decode_header(present.header).state_root
+    verify_proof(root, digest(present.key), digest(present.value), present.path, digest)
+    absent = world.chain.prove_row(Wallet.key(key("nobody").address))
+    verify_proof(root, digest(absent.key), None, absent.path, digest)
+    with pytest.raises(Invalid):
+        verify_proof(root, digest(present.key), None, present.path, digest)
+
+
+def test_the_audit_agrees_with_the_state_and_finds_a_changed_balance(world):
+    world.time_ms += 1000
+    world.do("ann", pay("ann", "shop", 5, "1"))
+    chain = world.chain
+    assert audit(chain.iterate_records(0), world.network, chain.iterate_rows).audit_ok
+    key_bytes, value = next(iter(chain.iterate_rows(b"wb")))
+    changed = value.replace(encode(99_995), encode(99_996)).replace(
+        encode(100_005), encode(100_006)
+    )
+    chain.store.write({ROW_SPACE + key_bytes: changed}, chain.store.pending_height + 1)
+    report = audit(chain.iterate_records(0), world.network, chain.iterate_rows)
+    assert not report.audit_ok
+    assert report.supply_ok
