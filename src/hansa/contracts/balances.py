@@ -80,13 +80,12 @@ def get_balance(view: View, wallet: bytes, asset: str) -> Balance:
 
 
 def check_spend(
-    view: View, context: Context, wallet: wallets.Wallet, asset: str, amount_minor: int
+    view: View, context: Context, wallet: wallets.Wallet, before: Balance, amount_minor: int
 ) -> Balance:
     """Compute a balance after spending from it under its limits; writes nothing.
 
     The money is out of `available_minor`; the caller says whether it is gone or held.
     """
-    before = get_balance(view, wallet.wallet, asset)
     if before.available_minor < amount_minor:
         raise Refused(Code.INSUFFICIENT_FUNDS, available_minor=before.available_minor)
     _, single_max, day_max, year_max = _get_limits(view, context, wallet.category)
@@ -101,7 +100,7 @@ def check_spend(
         raise Refused(Code.YEAR_LIMIT, year_max_minor=year_max, year_spent_minor=year_spent)
     return Balance(
         before.wallet,
-        asset,
+        before.asset,
         before.available_minor - amount_minor,
         before.held_minor,
         day,
@@ -117,7 +116,7 @@ def check_debit(
 ) -> Entry:
     """Compute the debit of a payment, under the wallet's limits; writes nothing."""
     before = get_balance(view, wallet.wallet, asset)
-    after = check_spend(view, context, wallet, asset, amount_minor)
+    after = check_spend(view, context, wallet, before, amount_minor)
     return _enter(before, after, (_tell(Ledger.WALLET, before, after, -amount_minor),))
 
 
@@ -166,7 +165,7 @@ def check_hold(
 ) -> Entry:
     """Compute a reservation: out of what is free, into what is held; spends the limits now."""
     before = get_balance(view, wallet.wallet, asset)
-    spent = check_spend(view, context, wallet, asset, amount_minor)
+    spent = check_spend(view, context, wallet, before, amount_minor)
     after = msgspec.structs.replace(spent, held_minor=before.held_minor + amount_minor)
     return _enter(before, after, _tell_both(before, after, -amount_minor, amount_minor))
 

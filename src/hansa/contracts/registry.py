@@ -100,15 +100,17 @@ class Registry:
         in_force = activations.get_activations(view)
         if in_force is self._seen and height < self._next_change:
             return self._active
-        active: dict[str, Contract] = {}
+        newest: dict[str, activations.Activation] = {}
         self._next_change = 2**62
         for entry in in_force.entries if in_force else ():
             if entry.from_height > height:
                 self._next_change = min(self._next_change, entry.from_height)
                 continue
-            active[entry.contract] = self._require_code(
-                entry.contract, entry.version, entry.source_hash, height
-            )
+            newest[entry.contract] = entry
+        active = {
+            name: self._require_code(name, entry.version, entry.source_hash, height)
+            for name, entry in newest.items()
+        }
         self._seen, self._active = in_force, active
         return active
 

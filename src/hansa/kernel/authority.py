@@ -12,7 +12,7 @@ from typing import ClassVar
 import msgspec
 
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
+from hansa.kernel.state import KeyPart, Row, View
 from hansa.kernel.values import Address, NonNegative, Positive
 
 
@@ -70,6 +70,11 @@ class Account(Row, frozen=True, array_like=True):
     guardians: tuple[Address, ...] = ()
     guardian_threshold: NonNegative = 0
     recovery_delay_ms: NonNegative = 0
+
+    @classmethod
+    def key(cls, *parts: KeyPart) -> bytes:
+        """As `Row.key`, for the hot path."""
+        return b"ac" + parts[0]  # type: ignore[operator]
 
 
 class Context:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -68,7 +69,7 @@ class GenesisAsset(msgspec.Struct, frozen=True, array_like=True):
 class GenesisPolicy(msgspec.Struct, frozen=True, array_like=True):
     """A policy value in force from the start."""
 
-    key: Name
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
     values: tuple[int, ...]
 
 

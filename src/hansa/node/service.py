@@ -6,6 +6,7 @@ client -> API -> SponsorDesk (check, gather for 3 ms, sign one batch) -> engine 
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import deque
 from typing import NamedTuple
@@ -23,6 +24,16 @@ from hansa.sdk.keys import KeyPair
 GATHER_S = 0.003
 GATHER_ENVELOPES = 512
 RATE_BLOCKS = 600
+
+
+def tune_collector() -> None:
+    """Let the cyclic collector look seldom: rows, receipts and batches form no cycles.
+
+    At its defaults it costs an eighth of the executing core (docs/performance.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(500_000, 50, 100)
 
 
 def wall_clock_ms() -> int:
@@ -122,6 +133,7 @@ class Node:
 
     def start(self) -> None:
         """Begin to make blocks."""
+        tune_collector()
         self.engine.start()
 
     async def stop(self) -> None:

@@ -32,7 +32,7 @@ def test_a_transfer_moves_money(world):
         ("ann", pay("ann", "ann", 1, "x"), "payments.SAME_WALLET"),
         ("ann", pay("ann", "nobody", 1, "x"), "wallets.UNKNOWN_WALLET"),
         ("ann", pay("ann", "shop", 100_001, "x"), "balances.INSUFFICIENT_FUNDS"),
-        ("ann", pay("ann", "shop", 1, "x", "XXX"), "balances.INSUFFICIENT_FUNDS"),
+        ("ann", pay("ann", "shop", 1, "x", "ABC"), "balances.INSUFFICIENT_FUNDS"),
         ("ann", payments.Post(key("ann").address, "none", 1), "payments.UNKNOWN_PAYMENT"),
         ("ann", wallets.SelfUnfreeze(key("ann").address), "wallets.NOT_FROZEN"),
         ("ann", wallets.Close(key("ann").address), "wallets.NOT_EMPTY"),

@@ -7,7 +7,6 @@ is the embedded engine as a node runs it. Rates count confirmed, successful tran
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import multiprocessing
 import os
@@ -42,7 +41,7 @@ from hansa.node.home import (
     open_chain,
     open_chain_read_only,
 )
-from hansa.node.service import wall_clock_ms
+from hansa.node.service import tune_collector, wall_clock_ms
 from hansa.node.verify import verify
 from hansa.sdk.build import sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair
@@ -221,9 +220,7 @@ async def _serve(
     client.start()
     await asyncio.to_thread(ours.send, load)
     del load
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    tune_collector()
     try:
         return await _answer_client(engine, ours, settings)
     finally:

@@ -10,7 +10,6 @@ crash: the block with the highest row was whole or was not there.
 from __future__ import annotations
 
 import asyncio
-import gc
 import multiprocessing
 import os
 import resource
@@ -38,6 +37,7 @@ from hansa.node.home import Home, create_home, open_chain
 from hansa.node.replay.cast import Plan, choose_category, make_cast, make_genesis, make_plan
 from hansa.node.replay.signing import Job, NewWallet, sign_job
 from hansa.node.replay.source import PaymentRow, PaymentsFile
+from hansa.node.service import tune_collector
 
 ROWS_PER_BLOCK = 2_000
 JOBS_AHEAD = 6
@@ -99,8 +99,7 @@ def replay(
     chain = open_chain(home, cast.sealer)
     try:
         run = _Run(chain, source, plan, progress)
-        gc.collect()
-        gc.freeze()
+        tune_collector()
         asyncio.run(run.go(plan.rows if limit is None else min(limit, plan.rows)))
         report = run.report
     finally:
