@@ -2,33 +2,92 @@
 
 It shares no code with the contracts. Every event's first field lists balance deltas
 (ledger, owner, asset, amount, balance after, position of the change before); the audit keeps its
-own books from them and holds each delta, each block and the end state against those books.
+own books from them and holds each delta, each block and the state's rows against those books.
+
+Memory grows with the balances and, by about 150 bytes each, with the transactions, whose ids
+are remembered so that none counts twice.
+
+Source: docs/reference/audit.md.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hansa.kernel.block import BlockRecord, compute_position, decode_header
+from hansa.engine.chain import ROW_SPACE, is_sealed
+from hansa.engine.log import BlockReader
+from hansa.engine.store import StateStore
+from hansa.kernel.block import (
+    POSITION_MASK,
+    POSITION_SHIFT,
+    BlockRecord,
+    Header,
+    compute_position,
+    decode_header,
+)
+from hansa.kernel.crypto.hashing import ZERO_HASH
+from hansa.kernel.errors import Invalid, NotFound
 from hansa.kernel.genesis import Network
 from hansa.kernel.trees.merkle import compute_root
+from hansa.kernel.values import Hash
+from hansa.node.records import iterate_records, open_log
 
 FINDINGS_MAX = 100
 """Findings kept; more are counted only."""
 
-STOCKS = ("vault", "wallet", "held")
 SUPPLY = "issued"
+STOCKS = ("vault", "wallet", "held")
 
-Book = dict[tuple[str, bytes, str], tuple[int, int]]
-"""(ledger, owner, asset) -> (balance in minor units, position of the last change)."""
+IterateRows = Callable[[bytes], Iterable[tuple[bytes, bytes]]]
+Progress = Callable[[int], None]
 
-_decode_receipt = msgspec.msgpack.Decoder(tuple[bytes, int, str, int, list[Any]]).decode
+
+class _Delta(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    ledger: str
+    owner: bytes
+    asset: str
+    amount: int
+    after: int
+    previous: int
+
+
+class _Fields(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of an event; the fields behind the first one are not read."""
+
+    deltas: list[_Delta]
+
+
+class _Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    contract: str
+    name: str
+    fields: _Fields
+
+
+class _Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    tx_id: Hash
+    status: int
+    code: str
+    call: int
+    events: list[_Event]
+
+
+_decode_receipt = msgspec.msgpack.Decoder(_Receipt).decode
 _decode_row = msgspec.msgpack.Decoder(list[Any]).decode
+_DECODE_ERRORS = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
+
+_SLOTS = {"wallet": 0, "held": 1, "vault": 0, SUPPLY: 0}
+_LAST = 2
+_KINDS = {"wallet": "wallet", "held": "wallet", "vault": "vault", SUPPLY: SUPPLY}
+"""Ledgers whose balances stand in one row, and so share one thread of `previous` positions."""
+
+Account = list[int]
+"""Balance, held balance (wallets only), position of the last change."""
 
 
 @dataclass(slots=True)
@@ -38,6 +97,8 @@ class AuditReport:
     blocks: int = 0
     transactions: int = 0
     height: int = -1
+    rows_height: int | None = None
+    """The block whose rows of the state were compared; None if none were."""
     supply_ok: bool = True
     finding_count: int = 0
     findings: list[str] = field(default_factory=list)
@@ -56,132 +117,285 @@ class AuditReport:
             self.findings.append(text)
 
     def to_json(self) -> dict[str, Any]:
-        """Build the object that `--json` prints."""
+        """Build the object that `--json` prints; amounts are decimal strings of minor units."""
         return {
             "audit_ok": self.audit_ok,
             "supply_ok": self.supply_ok,
             "blocks": self.blocks,
             "transactions": self.transactions,
             "height": self.height,
-            "assets": self.assets,
+            "rows_height": self.rows_height,
+            "assets": {
+                asset: {ledger: str(minor) for ledger, minor in totals.items()}
+                for asset, totals in self.assets.items()
+            },
             "finding_count": self.finding_count,
             "findings": self.findings,
         }
 
 
 class Auditor:
-    """Keeps books from receipts, block by block, in memory of the balances alone."""
+    """Keeps books from receipts, block by block."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
-        self._book: Book = {}
-        self._totals: dict[str, dict[str, int]] = defaultdict(
-            lambda: dict.fromkeys((SUPPLY, *STOCKS), 0)
-        )
-        self._previous_hash: bytes | None = None
         self.report = AuditReport()
+        self._network = network
+        self._books: dict[str, dict[tuple[bytes, str], Account]] = {
+            kind: {} for kind in set(_KINDS.values())
+        }
+        self._totals: dict[str, dict[str, int]] = {}
+        self._gaps: dict[str, int] = {}
+        self._told_gaps: dict[str, int] = {}
+        self._seen: set[bytes] = set()
+        self._head_hash = ZERO_HASH
+        self._time_ms = 0
 
     def take_block(self, record: BlockRecord) -> None:
         """Audit one block; blocks come in order, from genesis on."""
         report = self.report
-        header = decode_header(record.header)
+        try:
+            header = decode_header(record.header)
+        except Invalid as error:
+            report.find(f"the block after {report.height}: {error.message}")
+            return
         height = header.height
-        if height != report.height + 1:
-            report.find(f"block {height} follows block {report.height}: blocks are missing")
-        if self._previous_hash is not None and header.previous_hash != self._previous_hash:
-            report.find(f"block {height} does not name the block before it")
-        digest = self._network.digest
-        self._previous_hash = digest(self._network.header_prefix + record.header)
-        if compute_root(record.receipts, digest) != header.receipt_root:
-            report.find(f"block {height}: its receipts have not the root in its header")
+        self._take_header(header, record)
         report.height = height
         report.blocks += 1
         for index, raw in enumerate(record.receipts):
             self._take_receipt(raw, compute_position(height, index))
-        for asset, totals in self._totals.items():
-            if totals[SUPPLY] != totals["vault"] + totals["wallet"] + totals["held"]:
-                report.supply_ok = False
-                report.find(f"block {height}: {asset}: issued is not what is in circulation")
 
     def finish(self) -> AuditReport:
         """Close the books."""
         self.report.assets = {asset: dict(totals) for asset, totals in self._totals.items()}
         return self.report
 
-    def compare_rows(self, iterate_rows: Callable[[bytes], Iterable[tuple[bytes, bytes]]]) -> None:
-        """Hold the rows of the state, as of the last audited block, against the books.
+    def compare_rows(self, iterate_rows: IterateRows) -> None:
+        """Hold the state's rows, as of the last audited block, against the books.
 
-        Fields by position: balance (wallet, asset, free, held, …), vault (operator, asset,
-        balance, …), asset (asset, currency, issuer, regime, exponent, issued, …).
+        Fields by place: `wb` balance (wallet 0, asset 1, available 2, held 3, previous 8), `cv`
+        vault (operator 0, asset 1, balance 2, previous 5), `cy` asset (asset 0, issuer 2, issued
+        5, previous 6).
         """
-        seen = set()
-        for _, raw in iterate_rows(b"wb"):
-            owner, asset, free, held = _decode_row(raw)[:4]
-            seen |= {("wallet", owner, asset), ("held", owner, asset)}
-            self._compare("wallet", owner, asset, free)
-            self._compare("held", owner, asset, held)
-        for _, raw in iterate_rows(b"cv"):
-            owner, asset, balance = _decode_row(raw)[:3]
-            seen.add(("vault", owner, asset))
-            self._compare("vault", owner, asset, balance)
-        for _, raw in iterate_rows(b"cy"):
-            row = _decode_row(raw)
-            seen.add((SUPPLY, row[2], row[0]))
-            self._compare(SUPPLY, row[2], row[0], row[5])
-        for key, (balance, _) in self._book.items():
-            if balance and key not in seen:
-                self.report.find(f"{key[0]} of {key[1].hex()} in {key[2]} has no row")
+        self.report.rows_height = self.report.height
+        for table, kind, read in _TABLES:
+            book = self._books[kind]
+            missing = set(book)
+            for key, raw in iterate_rows(table):
+                try:
+                    owner, asset, account = read(_decode_row(raw))
+                except (*_DECODE_ERRORS, IndexError, TypeError) as error:
+                    self.report.find(f"the row {key.hex()} cannot be read: {error}")
+                    continue
+                missing.discard((owner, asset))
+                booked = book.get((owner, asset), [0, 0, 0])
+                if booked != account:
+                    self.report.find(
+                        f"{kind} of {owner.hex()} in {asset}: the state's row says "
+                        f"{_describe(account)}, the receipts say {_describe(booked)}"
+                    )
+            for owner, asset in sorted(missing):
+                self.report.find(f"{kind} of {owner.hex()} in {asset} has no row in the state")
 
-    def _compare(self, ledger: str, owner: bytes, asset: str, balance: int) -> None:
-        booked = self._book.get((ledger, owner, asset), (0, 0))[0]
-        if booked != balance:
-            self.report.find(
-                f"{ledger} of {owner.hex()} in {asset}: the state says {balance}, the receipts "
-                f"say {booked}"
+    def _take_header(self, header: Header, record: BlockRecord) -> None:
+        report, digest, height = self.report, self._network.digest, header.height
+        if height != report.height + 1:
+            report.find(f"block {height} follows block {report.height}: blocks are missing")
+        if header.previous_hash != self._head_hash:
+            report.find(f"block {height} does not name the block before it")
+        if header.time_ms < self._time_ms:
+            report.find(f"block {height} is older than the block before it")
+        if header.tx_count != len(record.receipts):
+            report.find(
+                f"block {height} counts {header.tx_count} transactions but has "
+                f"{len(record.receipts)} receipts"
             )
+        if compute_root(record.receipts, digest) != header.receipt_root:
+            report.find(f"block {height}: its receipts do not have the root in its header")
+        if not is_sealed(self._network, record.header, record.signatures):
+            report.find(f"block {height} is not sealed by a key that genesis names")
+        self._head_hash = digest(self._network.header_prefix + record.header)
+        self._time_ms = header.time_ms
 
     def _take_receipt(self, raw: bytes, position: int) -> None:
-        _, status, _, _, events = _decode_receipt(raw)
-        self.report.transactions += 1
-        if status and events:
-            self.report.find(f"position {position}: a refused transaction has events")
-        for event in events:
-            for delta in event[2][0]:
-                self._take_delta(delta, position)
+        report = self.report
+        report.transactions += 1
+        try:
+            receipt = _decode_receipt(raw)
+        except _DECODE_ERRORS as error:
+            report.find(f"{_place(position)}: the receipt cannot be read: {error}")
+            return
+        seen = self._seen
+        count = len(seen)
+        seen.add(receipt.tx_id)
+        if len(seen) == count:
+            report.find(f"{_place(position)}: {receipt.tx_id.hex()} was there before")
+        if receipt.status and receipt.events:
+            report.find(f"{_place(position)}: a transaction that was refused has events")
+        if bool(receipt.status) != bool(receipt.code):
+            report.find(f"{_place(position)}: status and code do not agree")
+        for event in receipt.events:
+            self._take_event(event, position)
+        if any(self._gaps.values()) or self._told_gaps:
+            self._tell_gaps(position)
 
-    def _take_delta(self, delta: list[Any], position: int) -> None:
-        ledger, owner, asset, amount, after, previous = delta
-        key = (ledger, owner, asset)
-        balance, last = self._book.get(key, (0, 0))
-        balance += amount
-        self._book[key] = (balance, position)
-        self._totals[asset][ledger] += amount
-        if balance != after or balance < 0:
+    def _take_event(self, event: _Event, position: int) -> None:
+        touched = []
+        for delta in event.fields.deltas:
+            ledger, asset, amount = delta.ledger, delta.asset, delta.amount
+            if ledger not in _KINDS:
+                self.report.find(f"{_place(position)}: there is no ledger {ledger!r}")
+                continue
+            book = self._books[_KINDS[ledger]]
+            key = (delta.owner, asset)
+            account = book.get(key)
+            if account is None:
+                account = book[key] = [0, 0, 0]
+            slot = _SLOTS[ledger]
+            balance = account[slot] + amount
+            if balance != delta.after or balance < 0 or delta.previous != account[_LAST]:
+                self._tell_delta(delta, balance, account[_LAST], position)
+            account[slot] = balance
+            touched.append(account)
+            totals = self._totals.get(asset)
+            if totals is None:
+                totals = self._totals[asset] = dict.fromkeys((SUPPLY, *STOCKS), 0)
+                self._gaps[asset] = 0
+            totals[ledger] += amount
+            self._gaps[asset] += -amount if ledger == SUPPLY else amount
+        for account in touched:
+            account[_LAST] = position
+
+    def _tell_delta(self, delta: _Delta, balance: int, last: int, position: int) -> None:
+        what = f"{_place(position)}: {delta.ledger} of {delta.owner.hex()} in {delta.asset}"
+        if balance != delta.after:
             self.report.find(
-                f"position {position}: {ledger} of {owner.hex()} in {asset} is {balance} by the "
-                f"receipts, {after} by its event"
+                f"{what} comes to {balance} by the receipts, to {delta.after} by its event"
             )
-        if last and previous < last:
+        if balance < 0:
+            self.report.find(f"{what} falls below zero, to {balance}")
+        if delta.previous != last:
             self.report.find(
-                f"position {position}: {ledger} of {owner.hex()} points past its last change"
+                f"{what} names {_place(delta.previous)} as its change before, which was "
+                f"{_place(last)}"
             )
+
+    def _tell_gaps(self, position: int) -> None:
+        """Tell of assets whose money does not add up, once each time that the gap changes."""
+        for asset, gap in self._gaps.items():
+            if gap != self._told_gaps.get(asset, 0):
+                self.report.supply_ok = False
+                self.report.find(
+                    f"{_place(position)}: {asset}: vaults, wallets and holds come to {gap} more "
+                    "than was issued"
+                )
+                self._told_gaps[asset] = gap
 
 
 def audit(
     records: Iterable[BlockRecord],
     network: Network,
-    iterate_rows: Callable[[bytes], Iterable[tuple[bytes, bytes]]] | None = None,
+    iterate_rows: IterateRows | None = None,
+    *,
+    rows_height: int | None = None,
+    progress: Progress | None = None,
 ) -> AuditReport:
-    """Audit a chain from genesis.
+    """Audit a chain from genesis; goes on after a finding.
 
     Args:
-      records: all blocks, in order, up to the one whose rows `iterate_rows` gives.
+      records: all blocks, in order.
       network: the network they belong to.
       iterate_rows: reads the state's rows by key prefix; without it only receipts are audited.
+      rows_height: the block after which the rows stand; the last one if not given.
+      progress: called with each height.
     """
     auditor = Auditor(network)
+    report = auditor.report
     for record in records:
         auditor.take_block(record)
-    if iterate_rows is not None:
-        auditor.compare_rows(iterate_rows)
+        if iterate_rows is not None and report.height == rows_height:
+            auditor.compare_rows(iterate_rows)
+        if progress is not None:
+            progress(report.height)
+    if iterate_rows is not None and report.rows_height is None:
+        if rows_height is None:
+            auditor.compare_rows(iterate_rows)
+        else:
+            report.find(f"the state stands at block {rows_height}, which the log does not confirm")
     return auditor.finish()
+
+
+def audit_folder(
+    log_folder: Path, store_folder: Path, network: Network, progress: Progress | None = None
+) -> AuditReport:
+    """Audit the log and the state of a node that runs or is stopped; executes nothing.
+
+    Raises:
+      NotFound: there is no log.
+      Corrupt: a block or the store cannot be read; names the height.
+    """
+    store = _open_store(store_folder)
+    try:
+        reader = open_log(log_folder)
+        try:
+            if store is None or store.height < 0:
+                return audit(iterate_records(reader), network, progress=progress)
+
+            def iterate_rows(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+                return store.iterate_prefix(ROW_SPACE + prefix)
+
+            return audit(
+                chain(iterate_records(reader), _iterate_newer(reader, store.height)),
+                network,
+                iterate_rows,
+                rows_height=store.height,
+                progress=progress,
+            )
+        finally:
+            reader.close()
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _open_store(folder: Path) -> StateStore | None:
+    try:
+        return StateStore.open_read_only(folder)
+    except NotFound:
+        return None
+
+
+def _iterate_newer(reader: BlockReader, height: int) -> Iterator[BlockRecord]:
+    """Yield what was confirmed meanwhile, if the state was already ahead of it."""
+    known = reader.height_max
+    if known < height:
+        reader.refresh()
+        yield from iterate_records(reader, known + 1)
+
+
+def _read_balance(row: Any) -> tuple[bytes, str, Account]:  # noqa: ANN401 - any row at all
+    return row[0], row[1], [row[2], row[3], row[8]]
+
+
+def _read_vault(row: Any) -> tuple[bytes, str, Account]:  # noqa: ANN401
+    return row[0], row[1], [row[2], 0, row[5]]
+
+
+def _read_asset(row: Any) -> tuple[bytes, str, Account]:  # noqa: ANN401
+    return row[2], row[0], [row[5], 0, row[6]]
+
+
+_TABLES = (
+    (b"wb", "wallet", _read_balance),
+    (b"cv", "vault", _read_vault),
+    (b"cy", SUPPLY, _read_asset),
+)
+
+
+def _describe(account: Account) -> str:
+    balance, held, last = account
+    return f"{balance} and {held} held, last changed at {_place(last)}"
+
+
+def _place(position: int) -> str:
+    return f"{position >> POSITION_SHIFT}/{position & POSITION_MASK}"
