@@ -292,7 +292,7 @@ def verify_proof(
             _require_end(proof, depth)
             _require_value(None, value_hash)
             return
-    if proof or root != ZERO_HASH:
+    if root != ZERO_HASH:
         raise _invalid("the proof ends too early", len(proof))
     _require_value(None, value_hash)
 

@@ -154,6 +154,35 @@ def test_hot_nodes_are_not_read_again():
     assert store.reads == reads
 
 
+def test_cold_nodes_leave_the_cache():
+    entries = make_entries(2_000)
+    store = DictStore()
+    StateTree(store, SHA256).update(entries)
+    tree = StateTree(store, SHA256, cache_nodes=20)
+    first, *others = entries
+    tree.prove(first)
+    for key in others[:200]:
+        tree.prove(key)
+    reads = store.reads
+    tree.prove(first)
+    assert store.reads > reads
+
+
+def test_changes_without_effect_write_nothing():
+    entries = make_entries(40)
+    keys = list(entries)
+    store = DictStore()
+    tree = StateTree(store, SHA256)
+    tree.update({key: entries[key] for key in keys[:10]})
+    store.put_node = None  # any write would now raise
+    before = tree.root()
+    tree.update({})
+    tree.update(dict.fromkeys(keys[10:12]))
+    tree.update(dict.fromkeys(keys[10:]))  # more than a bucket's worth: the other algorithm
+    tree.update({keys[0]: entries[keys[0]]})
+    assert tree.root() == before
+
+
 @pytest.mark.parametrize("bad", ["lost", "changed"])
 def test_a_node_that_the_store_lost_or_changed_is_corrupt(bad):
     entries = make_entries(100)
@@ -224,7 +253,7 @@ def test_the_forgeries_start_from_proofs_that_hold():
         make_bucket(*KEYS[:17]),
         make_bucket(KEYS[1], KEYS[0]),
         make_bucket(KEYS[0], KEYS[0]),
-        make_bucket(KEYS[0]) + b"\x00",
+        make_bucket(KEYS[0]) + b"\x01" * 32,
         make_bucket(KEYS[0])[:-1],
     ],
     ids=["nothing", "empty", "kind", "17", "unsorted", "twice", "longer", "shorter"],
@@ -244,8 +273,9 @@ def test_counts_must_agree():
 
 
 def test_a_bucket_must_stand_under_its_prefix():
-    stray = make_bucket(KEY, b"\x10" + bytes(31))
-    refuse([make_branch({0: make_slot(stray, 2), 1: make_slot(b"", 16)}), stray])
+    key = b"\x10" + bytes(31)
+    for stray in (make_bucket(KEY, key), make_bucket(key, b"\x20" + bytes(31))):
+        refuse([make_branch({1: make_slot(stray, 2), 2: make_slot(b"", 16)}), stray], key=key)
 
 
 def test_a_branch_has_641_bytes():
