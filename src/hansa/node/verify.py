@@ -1,29 +1,46 @@
-"""Verification: the chain executed again from genesis, every signature and root compared."""
+"""Verification: the chain executed again from genesis, every signature, root and seal compared.
+
+It trusts the genesis it is given and this program's code, and nothing that was written down: not
+the log's verdicts on signatures, not the store.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import NODE_SPACE, ROW_SPACE, group_dropped, is_sealed
-from hansa.engine.store import Store
-from hansa.engine.verification import PoolVerifier
-from hansa.kernel.block import BlockRecord, decode_header
-from hansa.kernel.errors import HansaError
+from hansa.engine.store import StateStore, Store
+from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
+from hansa.kernel.block import BlockRecord, Header, Repeated, decode_header
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.execution import Block, BlockResult, Machine
 from hansa.kernel.genesis import Network
 from hansa.kernel.state import State
-from hansa.kernel.transaction import build_checked
+from hansa.kernel.transaction import Verdict, build_checked, trust_batch
 from hansa.kernel.trees.state_tree import StateTree
+from hansa.node.records import iterate_records, open_log
 
-BLOCKS_AHEAD = 4
-FLUSH_BLOCKS = 50
+BYTES_AHEAD = 4 << 20
+"""Of batches whose signatures are checked while an earlier block is executed."""
+
+FLUSH_ROWS = 200_000
+RECEIPTS_TOLD = 5
+_RECORD_ERRORS = (HansaError, msgspec.DecodeError, ValueError, IndexError)
 
 Progress = Callable[[int], None]
+CheckBatches = Callable[[BlockRecord], Awaitable[list[Verdict]]]
 
 
 @dataclass(slots=True)
@@ -33,7 +50,11 @@ class VerifyReport:
     blocks: int = 0
     transactions: int = 0
     height: int = -1
+    """Of the last block that was right."""
     state_root: str = ""
+    signatures_checked: bool = True
+    differs_at: int | None = None
+    """Height of the first block that differs."""
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -49,8 +70,64 @@ class VerifyReport:
             "transactions": self.transactions,
             "height": self.height,
             "state_root": self.state_root,
+            "signatures_checked": self.signatures_checked,
+            "differs_at": self.differs_at,
             "findings": self.findings,
         }
+
+
+def verify(
+    records: Iterable[BlockRecord],
+    network: Network,
+    scratch: Store,
+    progress: Progress | None = None,
+    *,
+    signatures: bool = True,
+    processes: int | None = None,
+) -> VerifyReport:
+    """Execute a chain again from genesis and compare every header, receipt and seal.
+
+    Args:
+      records: all blocks in order; a few are held in memory.
+      network: the network, by a genesis that the caller trusts.
+      scratch: an empty store for the second execution.
+      progress: called with each height.
+      signatures: whether to check every signature of batches and transactions, too.
+      processes: that check them, one a core if not given; 1 checks in this one.
+
+    Raises:
+      Corrupt: a block cannot be read; names its height.
+    """
+    return asyncio.run(_verify(records, network, scratch, progress, signatures, processes))
+
+
+def verify_folder(
+    log_folder: Path,
+    network: Network,
+    progress: Progress | None = None,
+    *,
+    signatures: bool = True,
+) -> VerifyReport:
+    """Verify the log of a node that runs or is stopped, up to its last confirmed block.
+
+    Needs as much free space for temporary files as the node's store has.
+
+    Raises:
+      NotFound: there is no log.
+      Corrupt: a block is damaged or missing; names its height.
+    """
+    reader = open_log(log_folder)
+    try:
+        with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
+            scratch = StateStore.open(Path(folder) / "store")
+            try:
+                return verify(
+                    iterate_records(reader), network, scratch, progress, signatures=signatures
+                )
+            finally:
+                scratch.close()
+    finally:
+        reader.close()
 
 
 class _Scratch:
@@ -58,120 +135,212 @@ class _Scratch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.gathered: dict[bytes, bytes | None] = {}
+        self._unflushed = 0
+        self._gathered: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         return self._store.get(ROW_SPACE + key)
 
     def get_node(self, path: bytes) -> bytes | None:
         key = NODE_SPACE + path
-        return self.gathered[key] if key in self.gathered else self._store.get(key)
+        return self._gathered[key] if key in self._gathered else self._store.get(key)
 
     def put_node(self, path: bytes, blob: bytes) -> None:
-        self.gathered[NODE_SPACE + path] = blob
+        self._gathered[NODE_SPACE + path] = blob
 
     def delete_node(self, path: bytes) -> None:
-        self.gathered[NODE_SPACE + path] = None
+        self._gathered[NODE_SPACE + path] = None
 
     def settle(self, result: BlockResult) -> None:
         """Take a checkpoint into the store."""
         if result.committed is None:
             return
         puts = {ROW_SPACE + key: value for key, value in result.committed.items()}
-        self._store.write({**puts, **self.gathered}, result.header.height)
-        self.gathered.clear()
-        if result.header.height % FLUSH_BLOCKS == 0:
+        puts.update(self._gathered)
+        self._store.write(puts, result.header.height)
+        self._gathered.clear()
+        self._unflushed += len(puts)
+        if self._unflushed >= FLUSH_ROWS:
             self._store.flush(wait=False)
+            self._unflushed = 0
 
 
-def verify(
-    records: Iterator[BlockRecord], network: Network, scratch: Store, progress: Progress
-) -> VerifyReport:
-    """Execute a chain again from genesis and compare every header, receipt and seal.
+class _Execution:
+    """The second execution, block by block."""
 
-    Args:
-      records: all blocks in order.
-      network: the network, by a genesis that the caller trusts.
-      scratch: an empty store for the second execution.
-      progress: called with each height.
+    def __init__(self, network: Network, scratch: Store) -> None:
+        self.report = VerifyReport()
+        self._network = network
+        self._rows = _Scratch(scratch)
+        self._machine = Machine(
+            network,
+            Registry(network.genesis),
+            State(self._rows),
+            StateTree(self._rows, network.digest),
+        )
 
-    Raises:
-      Corrupt: a block cannot be read from the log; names its height.
-    """
-    return asyncio.run(_verify(records, network, scratch, progress))
+    def take(self, record: BlockRecord, verdicts: list[Verdict] | str) -> bool:
+        """Execute and compare one block; False if it differs.
+
+        Args:
+          record: the block.
+          verdicts: on its batches, or why there are none.
+        """
+        report = self.report
+        expected = report.height + 1
+        try:
+            if isinstance(verdicts, str):
+                return self._tell(expected, [verdicts])
+            header = decode_header(record.header)
+            if header.height != expected:
+                return self._tell(expected, [f"is missing: block {header.height} is in its place"])
+            result = self._execute(header, record, verdicts)
+        except _RECORD_ERRORS as error:
+            return self._tell(expected, [f"cannot be executed: {error}"])
+        findings = _compare(record, header, result, self._network)
+        if findings:
+            return self._tell(expected, findings)
+        self._rows.settle(result)
+        report.blocks += 1
+        report.transactions += len(result.receipts)
+        report.height = header.height
+        report.state_root = header.state_root.hex()
+        return True
+
+    def _execute(self, header: Header, record: BlockRecord, verdicts: list[Verdict]) -> BlockResult:
+        if header.height == 0:
+            return self._machine.apply_genesis()
+        batches = [
+            build_checked(raw, verdict, self._network)
+            for raw, verdict in zip(record.batches, verdicts, strict=True)
+        ]
+        return self._machine.apply_block(Block(header.height, header.time_ms, batches))
+
+    def _tell(self, height: int, findings: list[str]) -> bool:
+        self.report.differs_at = height
+        self.report.findings += [f"block {height} {finding}" for finding in findings]
+        return False
 
 
 async def _verify(
-    records: Iterator[BlockRecord], network: Network, scratch: Store, progress: Progress
+    records: Iterable[BlockRecord],
+    network: Network,
+    scratch: Store,
+    progress: Progress | None,
+    signatures: bool,  # noqa: FBT001 - private
+    processes: int | None,
 ) -> VerifyReport:
-    report = VerifyReport()
-    rows = _Scratch(scratch)
-    machine = Machine(
-        network, Registry(network.genesis), State(rows), StateTree(rows, network.digest)
-    )
-    verifier = PoolVerifier(network, os.cpu_count() or 1)
+    execution = _Execution(network, scratch)
+    report = execution.report
+    report.signatures_checked = signatures
+    count = processes or os.cpu_count() or 1
+    is_inline = count == 1 or not signatures
+    verifier = InlineVerifier(network) if is_inline else PoolVerifier(network, count)
+    check = _check_with(verifier) if signatures else _trust(network)
     try:
-        async for record, verdicts in _check_ahead(records, verifier):
-            header = decode_header(record.header)
-            try:
-                if header.height == 0:
-                    result = machine.apply_genesis()
-                else:
-                    batches = [
-                        build_checked(raw, verdict, network)
-                        for raw, verdict in zip(record.batches, verdicts, strict=True)
-                    ]
-                    result = machine.apply_block(Block(header.height, header.time_ms, batches))
-            except HansaError as error:
-                report.findings.append(f"block {header.height}: {error.message}")
-                break
-            report.findings += _compare(record, result, network)
-            if report.findings:
-                break
-            rows.settle(result)
-            report.blocks += 1
-            report.transactions += len(result.receipts)
-            report.height = header.height
-            report.state_root = header.state_root.hex()
-            progress(header.height)
+        async with aclosing(_check_ahead(records, check)) as checked:
+            async for record, verdicts in checked:
+                if not execution.take(record, verdicts):
+                    break
+                if progress is not None:
+                    progress(report.height)
     finally:
         verifier.close()
+    if not report.blocks and not report.findings:
+        report.findings.append("there is no block")
     return report
 
 
-async def _check_ahead(records: Iterator[BlockRecord], verifier: PoolVerifier) -> Any:  # noqa: ANN401
-    """Yield blocks with their verdicts, a few being verified ahead of the one executed."""
+def _check_with(verifier: Verifier) -> CheckBatches:
+    async def check(record: BlockRecord) -> list[Verdict]:
+        return list(await asyncio.gather(*map(verifier.check_batch, record.batches)))
 
-    async def check(record: BlockRecord) -> Any:  # noqa: ANN401
-        return await asyncio.gather(*(verifier.check_batch(raw) for raw in record.batches))
-
-    waiting: list[tuple[BlockRecord, asyncio.Task[Any]]] = []
-    for record in records:
-        waiting.append((record, asyncio.create_task(check(record))))
-        if len(waiting) > BLOCKS_AHEAD:
-            first, task = waiting.pop(0)
-            yield first, await task
-    for first, task in waiting:
-        yield first, await task
+    return check
 
 
-def _compare(record: BlockRecord, result: BlockResult, network: Network) -> list[str]:
-    height = result.header.height
+def _trust(network: Network) -> CheckBatches:
+    """Take the log's word for what the stateless checks found."""
+
+    async def check(record: BlockRecord) -> list[Verdict]:
+        groups = group_dropped(record, is_stateless=True)
+        return [
+            trust_batch(raw, network, dropped)
+            for raw, dropped in zip(record.batches, groups, strict=True)
+        ]
+
+    return check
+
+
+async def _check_ahead(
+    records: Iterable[BlockRecord], check: CheckBatches
+) -> AsyncGenerator[tuple[BlockRecord, list[Verdict] | str], None]:
+    """Yield blocks with their verdicts, some being checked ahead of the one executed."""
+    waiting: deque[tuple[BlockRecord, asyncio.Task[list[Verdict]], int]] = deque()
+    size = 0
+    try:
+        for record in records:
+            weight = sum(map(len, record.batches)) + 1
+            waiting.append((record, asyncio.ensure_future(check(record)), weight))
+            size += weight
+            while size > BYTES_AHEAD:
+                first, task, weight = waiting.popleft()
+                size -= weight
+                yield first, await _finish(task)
+        while waiting:
+            first, task, _ = waiting.popleft()
+            yield first, await _finish(task)
+    finally:
+        tasks = [task for _, task, _ in waiting]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _finish(task: asyncio.Task[list[Verdict]]) -> list[Verdict] | str:
+    try:
+        return await task
+    except Unavailable:
+        raise
+    except _RECORD_ERRORS as error:
+        return f"holds batches that cannot be read: {error}"
+
+
+def _compare(
+    record: BlockRecord, logged: Header, result: BlockResult, network: Network
+) -> list[str]:
+    """Compare what is written down with what execution gave; all differences of one block."""
     findings = []
     if result.header.encoded() != record.header:
-        logged = decode_header(record.header)
         differing = [
             name
             for name in type(logged).__struct_fields__
             if getattr(logged, name) != getattr(result.header, name)
         ]
-        findings.append(f"block {height} executes to another {', '.join(differing)}")
+        findings.append(f"executes to another {', '.join(differing)}")
     if tuple(result.receipts) != record.receipts:
-        findings.append(f"block {height} executes to other receipts than the log holds")
+        differing = [
+            str(index)
+            for index, pair in enumerate(zip_longest(result.receipts, record.receipts))
+            if pair[0] != pair[1]
+        ]
+        findings.append(
+            f"executes to {len(differing)} other receipts than were logged, the first at "
+            f"{', '.join(differing[:RECEIPTS_TOLD])}"
+        )
     if not is_sealed(network, record.header, record.signatures):
-        findings.append(f"block {height} is not sealed by a key that genesis names")
-    if sum(map(len, group_dropped(record))) + len(record.receipts) != sum(
-        map(len, result.outcomes)
-    ):
-        findings.append(f"block {height}: the log names other dropped items")
+        findings.append("is not sealed by a key that genesis names")
+    if _list_dropped(result) != [(drop.batch, drop.item, drop.code) for drop in record.dropped]:
+        findings.append("drops other items of its batches than were logged")
     return findings
+
+
+def _list_dropped(result: BlockResult) -> list[tuple[int, int, str]]:
+    """List (batch, item, code) of what got no receipt."""
+    dropped = []
+    for batch, outcomes in enumerate(result.outcomes):
+        for item, outcome in enumerate(outcomes):
+            if isinstance(outcome, Invalid):
+                dropped.append((batch, item, outcome.code.value))
+            elif isinstance(outcome, Repeated):
+                dropped.append((batch, item, InvalidCode.NONCE_USED.value))
+    return dropped
