@@ -36,6 +36,22 @@ def test_the_same_seed_ends_in_the_same_money(tmp_path):
     assert first["assets"] != other["assets"]
 
 
+def test_a_receipt_file_is_verified_without_a_node(tmp_path):
+    found = play(tmp_path / "node")
+    file = tmp_path / "receipt.bin"
+    save = [*HANSA, "receipt", "save", found["example_tx"], str(file)]
+    subprocess.run([*save, "--data", str(tmp_path / "node")], check=True, timeout=60)
+    check = [*HANSA, "receipt", "verify", str(file), "--json"]
+    good = subprocess.run(check, capture_output=True, check=True, timeout=60)
+    assert json.loads(good.stdout)["tx_id"] == found["example_tx"]
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
+    bad = subprocess.run(check, capture_output=True, check=False, timeout=60)
+    assert bad.returncode == 2
+    assert not bad.stdout
+
+
 def test_a_folder_in_use_is_not_overwritten(tmp_path):
     (tmp_path / "something").write_text("mine")
     done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HANSA = [sys.executable, "-m", "hansa.cli.main"]
-REAL_ROWS = 30_000
+REAL_ROWS = 20_000
 MAP = """\
 id = "reference"
 time = "when"

@@ -134,8 +134,11 @@ def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
         "Next, in another terminal:",
         f"  hansa tx {report.example_tx} --data {folder}",
         f"  hansa block {report.height} --data {folder}",
+        (
+            f"  hansa receipt save {report.example_tx} receipt.bin --data {folder} && "
+            "hansa receipt verify receipt.bin"
+        ),
         f"  hansa audit --data {folder}",
-        f"  hansa verify --data {folder}",
     ]
     if port:
         lines += ["", f"API at http://{HOST}:{port}/v1/status. Ctrl-C ends it."]
