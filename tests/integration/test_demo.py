@@ -78,7 +78,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
             lines.append(line)
             if "Ctrl-C" in line:
                 break
-        address = lines[-1].split()[2].rstrip(".")
+        address = lines[-1].split()[2] + "v1/status"
         with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
             status = json.load(answer)
         assert status["network"] == "demo"

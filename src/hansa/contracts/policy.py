@@ -79,7 +79,7 @@ class Policy(Row, frozen=True, array_like=True):
     @classmethod
     def key(cls, *parts: KeyPart) -> bytes:
         """As `Row.key`, for the hot path: few names, each asked for in every payment."""
-        return _pack_key(parts[0]) 
+        return _pack_key(parts[0])
 
 
 @lru_cache(maxsize=1_024)

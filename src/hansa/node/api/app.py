@@ -27,6 +27,7 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.state import decode_row
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.console.pages import add_console
 from hansa.node.service import Node
 
 BODY_BYTES_MAX = 6 * 2**20
@@ -40,7 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_app(node: Node) -> web.Application:
-    """Create the application that serves one node."""
+    """Create the application that serves one node: API and console."""
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_problems])
     app[NODE_KEY] = node
     app.router.add_post("/v1/transactions", _post_transactions)
@@ -53,6 +54,7 @@ def create_app(node: Node) -> web.Application:
     app.router.add_get("/v1/genesis", _get_genesis)
     app.router.add_get("/v1/events", _stream_events)
     app.router.add_get("/healthz", _get_health)
+    add_console(app, node)
     return app
 
 

@@ -141,7 +141,7 @@ def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
         f"  hansa audit --data {folder}",
     ]
     if port:
-        lines += ["", f"API at http://{HOST}:{port}/v1/status. Ctrl-C ends it."]
+        lines += ["", f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
     return lines
 
 

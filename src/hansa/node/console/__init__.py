@@ -1,0 +1,1 @@
+"""The console: server-rendered pages on which people watch the ledger; it changes nothing."""

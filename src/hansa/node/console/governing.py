@@ -1,0 +1,203 @@
+"""Governance as the pages show it: proposals, rules, policy and contracts, as of a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hansa.contracts import policy
+from hansa.contracts.activations import Activation, Activations
+from hansa.contracts.currency import Asset
+from hansa.contracts.members import Register, Roster
+from hansa.contracts.policy import Policy, PolicyEntry
+from hansa.contracts.proposals import (
+    DEFAULT_RULES,
+    LastNumber,
+    Proposal,
+    ProposalClass,
+    Rule,
+    State,
+)
+from hansa.kernel.crypto.address import to_text
+from hansa.node.console import words
+from hansa.node.console.explain import Code, Fragment, Moment, Sentence, describe_action
+from hansa.node.console.formatting import (
+    Money,
+    format_bytes,
+    format_duration,
+    format_offset,
+    shorten,
+)
+from hansa.node.console.reading import Reader
+
+PROPOSALS_SHOWN = 50
+_SPONSOR_PREFIX = "sponsor.quota."
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalLine:
+    """A proposal, what it would do, and how it stands now."""
+
+    proposal: Proposal
+    sentence: Sentence
+    state: State
+
+    @property
+    def percents(self) -> tuple[int, int, int]:
+        """Shares for, against, and needed, of all weight."""
+        row = self.proposal
+        return tuple(100 * part // row.total for part in (row.approved, row.rejected, row.needed))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """One policy: its values in force in words, and what is scheduled."""
+
+    name: str
+    what: str
+    in_force: tuple[tuple[Fragment, ...], ...]
+    since_ms: int
+    scheduled: tuple[tuple[int, tuple[tuple[Fragment, ...], ...]], ...]
+    """(effective time, values in words)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """How one class of proposals decides."""
+
+    group: ProposalClass
+    what: str
+    rule: Rule
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GovernancePage:
+    """Everything about who decides what."""
+
+    proposals: tuple[ProposalLine, ...]
+    older: int
+    """Proposals that are on the ledger but not shown."""
+    roster: Roster | None
+    rules: tuple[RuleLine, ...]
+    policies: tuple[PolicyLine, ...]
+    contracts: tuple[Activation, ...]
+    waiting: tuple[Activation, ...]
+
+
+def read_governance(reader: Reader) -> GovernancePage:
+    """Read who decides what, and what was decided."""
+    head = reader.head
+    last = reader.load(LastNumber)
+    top = 0 if last is None else last.number
+    numbers = range(top, max(0, top - PROPOSALS_SHOWN), -1)
+    rows = [reader.load(Proposal, number) for number in numbers]
+    register = reader.load(Register)
+    activations = reader.load(Activations)
+    entries = () if activations is None else activations.entries
+    return GovernancePage(
+        tuple(
+            ProposalLine(row, describe_action(row.kind, row.arguments), row.standing(head.time_ms))
+            for row in rows
+            if row is not None
+        ),
+        max(0, top - PROPOSALS_SHOWN),
+        None if register is None else reader.load(Roster, register.version),
+        tuple(_read_rule(reader, group) for group in ProposalClass),
+        tuple(_read_policies(reader, head.time_ms)),
+        _in_force(entries, head.height),
+        tuple(entry for entry in entries if entry.from_height > head.height),
+    )
+
+
+def _in_force(entries: tuple[Activation, ...], height: int) -> tuple[Activation, ...]:
+    """Keep of each contract the version that is in force; entries stand in order of height."""
+    found = {entry.contract: entry for entry in entries if entry.from_height <= height}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _read_rule(reader: Reader, group: ProposalClass) -> RuleLine:
+    values = reader.get_policy(policy.GOVERNANCE_PREFIX + group.value)
+    rule = DEFAULT_RULES[group] if values is None else Rule(*values)
+    return RuleLine(group, words.CLASSES[group.value], rule, values is None)
+
+
+def _read_policies(reader: Reader, now_ms: int) -> list[PolicyLine]:
+    assets = reader.load_all(Asset)
+    asset = assets[0].asset if len(assets) == 1 else ""
+    lines = []
+    for row in reader.load_all(Policy):
+        past = [entry for entry in row.entries if entry.effective_ms <= now_ms]
+        ahead = [entry for entry in row.entries if entry.effective_ms > now_ms]
+        lines.append(
+            PolicyLine(
+                row.name,
+                _name_policy(row.name),
+                describe_values(row.name, past[-1].values, asset) if past else (),
+                past[-1].effective_ms if past else 0,
+                tuple(_describe_entry(row.name, entry, asset) for entry in ahead),
+            )
+        )
+    return lines
+
+
+def _describe_entry(
+    name: str, entry: PolicyEntry, asset: str
+) -> tuple[int, tuple[tuple[Fragment, ...], ...]]:
+    return entry.effective_ms, describe_values(name, entry.values, asset)
+
+
+def _name_policy(name: str) -> str:
+    if name.startswith(policy.GOVERNANCE_PREFIX):
+        group = name.removeprefix(policy.GOVERNANCE_PREFIX)
+        return f"How proposals decide: {words.CLASSES.get(group, group).lower()}"
+    if name.startswith(_SPONSOR_PREFIX):
+        member = to_text(bytes.fromhex(name.removeprefix(_SPONSOR_PREFIX)))
+        return f"What {shorten(member)} may bring into blocks"
+    return words.POLICIES.get(name, name)
+
+
+def describe_values(
+    name: str, values: tuple[int, ...], asset: str
+) -> tuple[tuple[Fragment, ...], ...]:
+    """Say what a policy's values mean, one phrase a value.
+
+    Amounts are minor units of every asset; where there is one, `asset`, they are shown in it.
+    """
+    if name == "zone.offset_minutes":
+        return ((format_offset(values[0]),),)
+    if name.startswith("wallet.limits."):
+        labels = ("balance", "single payment", "day", "year")
+        return tuple(
+            (f"{label}: ", _amount(value, asset) if value else "no limit")
+            for label, value in zip(labels, values, strict=True)
+        )
+    if name == "payments.attestation_from_minor":
+        return (("from ", _amount(values[0], asset)),) if values[0] else (("never needed",),)
+    if name.endswith(("_days", "_days_max")):
+        return ((format_duration(values[0] * _DAY_MS),),)
+    if name == "sponsor.quota" or name.startswith(_SPONSOR_PREFIX):
+        size, envelopes, refusals, rows = values
+        return (
+            (f"{format_bytes(size)} a day",),
+            (f"{envelopes:,} transactions a day",),
+            (f"{refusals:,} refusals a day",),
+            (f"{rows:,} rows stored",),
+        )
+    if name.startswith(policy.GOVERNANCE_PREFIX):
+        share, total, lock_ms, voting_ms = values
+        return (
+            (f"{share} of {total} of the weight",),
+            (f"time lock {format_duration(lock_ms)}",),
+            (f"voting {format_duration(voting_ms)}",),
+        )
+    return tuple((Code(f"{value:,}"),) for value in values)
+
+
+def _amount(amount_minor: int, asset: str) -> Fragment:
+    return Money(amount_minor, asset) if asset else Code(f"{amount_minor:,} minor units")
+
+
+def describe_time(time_ms: int) -> Fragment:
+    """Name a moment; the start of the network where it is zero."""
+    return Moment(time_ms) if time_ms else "the start"

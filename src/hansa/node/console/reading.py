@@ -1,0 +1,423 @@
+"""What the pages show, read from a node's chain: values only, no markup.
+
+Everything is as of the last confirmed block; there is no clock here but the ledger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hansa.contracts.accounts import Recovery, RecoveryState
+from hansa.contracts.balances import Balance
+from hansa.contracts.currency import Asset, Vault
+from hansa.contracts.members import Member
+from hansa.contracts.policy import Policy
+from hansa.contracts.wallets import Wallet
+from hansa.engine.chain import Chain, find_envelope, list_envelopes
+from hansa.kernel.authority import Account, Purpose
+from hansa.kernel.block import (
+    BlockRecord,
+    Receipt,
+    Status,
+    decode_header,
+    decode_receipt,
+    split_position,
+)
+from hansa.kernel.calendar import day_number, year_of
+from hansa.kernel.errors import NotFound
+from hansa.kernel.execution import SponsorUsage
+from hansa.kernel.receipt_file import build_receipt_file
+from hansa.kernel.state import KeyPart, Row, decode_row
+from hansa.kernel.transaction import Body, Call, decode_batch, decode_envelope
+from hansa.node.console.blocks import Blocks, BlockSummary
+from hansa.node.console.explain import (
+    Change,
+    Fact,
+    Sentence,
+    decode_call,
+    describe_call,
+    describe_event,
+    describe_facts,
+    find_moved,
+    list_changes,
+)
+from hansa.node.console.formatting import Format, Money
+
+R = TypeVar("R", bound=Row)
+
+LATEST_PAYMENTS = 8
+LATEST_BLOCKS_READ = 12
+HISTORY_PER_PAGE = 20
+RECEIPTS_PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionLine:
+    """One transaction in a line."""
+
+    tx_id: bytes
+    height: int
+    index: int
+    time_ms: int
+    status: Status
+    code: str
+    sentence: Sentence
+    moved: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionPage:
+    """One transaction and its receipt."""
+
+    line: TransactionLine
+    receipt: Receipt
+    calls: tuple[Sentence, ...]
+    happened: tuple[Sentence, ...]
+    changes: tuple[Change, ...]
+    facts: tuple[Fact, ...]
+    body: Body
+    sponsor: bytes
+    attestation: bytes | None
+    envelope_bytes: int
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """What came into being (or, negative, ended), per asset."""
+        sums: dict[str, int] = {}
+        for change in self.changes:
+            if change.ledger == "issued":
+                sums[change.asset] = sums.get(change.asset, 0) + change.amount_minor
+        return sums
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """What one sponsor brought into a block."""
+
+    sponsor: bytes
+    items: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPage:
+    """One block, a page of its transactions."""
+
+    summary: BlockSummary
+    record: BlockRecord
+    batches: tuple[BatchLine, ...]
+    lines: tuple[TransactionLine, ...]
+    first: int
+    """Index of the first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """How much of a limit is used, in minor units; `limit_minor` 0 for no limit."""
+
+    label: str
+    used_minor: int
+    limit_minor: int
+    asset: str
+
+    @property
+    def percent(self) -> int:
+        """Used share, at most 100."""
+        return min(100, 100 * self.used_minor // self.limit_minor) if self.limit_minor else 0
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One change of a wallet's balance, and the transaction that made it."""
+
+    transaction: TransactionLine
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPage:
+    """One wallet, one of its assets, a page of its history."""
+
+    wallet: Wallet
+    balances: tuple[Balance, ...]
+    shown: Balance | None
+    single_minor: int
+    meters: tuple[Meter, ...]
+    history: tuple[HistoryLine, ...]
+    next_position: int
+    """Where the next page begins; 0 if there is none."""
+    state_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPage:
+    """One institution."""
+
+    member: Member
+    account: Account | None
+    vaults: tuple[Vault, ...]
+    usage: SponsorUsage
+    quota: tuple[int, ...]
+    is_recovering: bool
+
+
+class Reader:
+    """Reads one chain for the pages."""
+
+    def __init__(self, chain: Chain, blocks: Blocks) -> None:
+        self.chain = chain
+        self.blocks = blocks
+
+    @property
+    def head(self) -> BlockSummary:
+        """The last confirmed block."""
+        return self.blocks.get(self.chain.confirmed_height)
+
+    def load(self, row_type: type[R], *key: KeyPart) -> R | None:
+        """Get a row as it stands now.
+
+        While a block is executed but not yet in the log, only rows of the checkpoint before it
+        are read: a row read through the machine's cache then could stay there out of date.
+        """
+        chain, packed = self.chain, row_type.key(*key)
+        if chain.head.height == chain.log.height_max:
+            return chain.machine.state.load(row_type, packed)
+        raw = chain.get_row(packed)
+        return None if raw is None else decode_row(row_type, raw)
+
+    def load_all(self, row_type: type[R]) -> list[R]:
+        """Get all rows of a small table, those of the last checkpoint as they stand now."""
+        rows = [decode_row(row_type, raw) for _, raw in self.chain.iterate_rows(row_type.TABLE)]
+        keys = [[getattr(row, name) for name in row.KEY] for row in rows]
+        found = [self.load(row_type, *key) for key in keys]
+        return [row for row in found if row is not None]
+
+    def get_policy(self, key: str) -> tuple[int, ...] | None:
+        """Get the policy values in force."""
+        policy = self.load(Policy, key)
+        entries = () if policy is None else policy.entries
+        now = self.head.time_ms
+        in_force = [entry.values for entry in entries if entry.effective_ms <= now]
+        return in_force[-1] if in_force else None
+
+    def get_format(self) -> Format:
+        """Get how this network writes times and money."""
+        offset = self.get_policy("zone.offset_minutes") or (0,)
+        exponents = {asset.asset: asset.exponent for asset in self.load_all(Asset)}
+        return Format(offset[0], exponents)
+
+    def name_parties(self) -> Mapping[bytes, tuple[str, bytes]]:
+        """Name the members and their keys: address to (name, member's address)."""
+        names: dict[bytes, tuple[str, bytes]] = {}
+        members = self.load_all(Member)
+        for member in members:
+            account = self.load(Account, member.address)
+            for key in account.keys if account else ():
+                is_server = key.purposes == Purpose.SPONSOR
+                what = "server" if is_server else "officer"
+                names[key.address] = (f"{member.name}, {what}", member.address)
+        for member in members:
+            names[member.address] = (member.name, member.address)
+        return names
+
+    def list_latest(self) -> list[TransactionLine]:
+        """List the newest transactions, newest first."""
+        lines: list[TransactionLine] = []
+        top = self.chain.confirmed_height
+        for height in range(top, max(0, top - LATEST_BLOCKS_READ), -1):
+            record = self.chain.get_record(height)
+            end = len(record.receipts)
+            rest = LATEST_PAYMENTS - len(lines)
+            lines += reversed(self._list_lines(record, max(0, end - rest), end))
+            if len(lines) >= LATEST_PAYMENTS:
+                break
+        return lines
+
+    def read_block(self, height: int, first: int) -> BlockPage:
+        """Read a block; raises `NotFound`."""
+        if height > self.chain.confirmed_height:
+            raise NotFound(f"there is no block {height:,} yet", height=height)
+        record = self.chain.get_record(height)
+        dropped = [0] * len(record.batches)
+        for drop in record.dropped:
+            dropped[drop.batch] += 1
+        batches = []
+        for raw, count in zip(record.batches, dropped, strict=True):
+            body = decode_batch(raw)[1]
+            batches.append(BatchLine(body.sponsor, len(body.items), count))
+        lines = self._list_lines(record, first, first + RECEIPTS_PER_PAGE)
+        return BlockPage(self.blocks.get(height), record, tuple(batches), tuple(lines), first)
+
+    def read_transaction(self, tx_id: bytes) -> TransactionPage:
+        """Read a transaction; raises `NotFound`."""
+        height, index = self.chain.find_position(tx_id)
+        if height > self.chain.confirmed_height:
+            raise NotFound("the transaction is not confirmed yet")
+        record = self.chain.get_record(height)
+        raw, sponsor, attestation = find_envelope(record, index)
+        _, body = decode_envelope(raw)
+        receipt = decode_receipt(record.receipts[index])
+        asset = ""
+        if body.calls:
+            call = body.calls[min(receipt.call, len(body.calls) - 1)]
+            decoded = decode_call(call.contract, call.command, bytes(call.arguments))
+            asset = getattr(decoded, "asset", "")
+        return TransactionPage(
+            _describe_line(record, index, raw),
+            receipt,
+            tuple(_describe_calls(body.calls)),
+            tuple(describe_event(*event) for event in receipt.events),
+            tuple(list_changes(receipt.events)),
+            tuple(describe_facts(dict(record.facts).get(index, ()), asset)),
+            body,
+            sponsor,
+            attestation,
+            len(raw),
+        )
+
+    def build_receipt(self, tx_id: bytes) -> bytes:
+        """Build a transaction's receipt file; raises `NotFound`."""
+        height, index = self.chain.find_position(tx_id)
+        if height > self.chain.confirmed_height:
+            raise NotFound("the transaction is not confirmed yet")
+        record = self.chain.get_record(height)
+        return build_receipt_file(self.chain.network, record, list_envelopes(record), index)
+
+    def read_wallet(self, address: bytes, asset: str, before: int) -> WalletPage:
+        """Read a wallet.
+
+        Args:
+          address: of the wallet.
+          asset: whose history to show; empty for the first.
+          before: position at which the page of history begins; 0 for the newest.
+
+        Raises:
+          NotFound: there is no such wallet.
+        """
+        wallet = self.load(Wallet, address)
+        if wallet is None:
+            raise NotFound("there is no wallet with this address")
+        found = [self.load(Balance, address, row.asset) for row in self.load_all(Asset)]
+        balances = tuple(balance for balance in found if balance is not None)
+        named = [balance for balance in balances if balance.asset == asset]
+        shown = next(iter((*named, *balances)), None)
+        limits = self.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
+        history: list[HistoryLine] = []
+        next_position = 0
+        if shown is not None:
+            history, next_position = self._list_history(address, shown, before or shown.previous)
+        return WalletPage(
+            wallet,
+            balances,
+            shown,
+            limits[1],
+            () if shown is None else self._build_meters(shown, limits),
+            tuple(history),
+            next_position,
+            _describe_state(wallet),
+        )
+
+    def read_member(self, address: bytes) -> MemberPage:
+        """Read an institution; raises `NotFound`."""
+        member = self.load(Member, address)
+        if member is None:
+            raise NotFound("there is no member with this address")
+        vaults = [vault for vault in self.load_all(Vault) if vault.operator == address]
+        usage = self.load(SponsorUsage, address) or SponsorUsage(address)
+        quota = self.get_policy(f"sponsor.quota.{address.hex()}")
+        recovery = self.load(Recovery, address)
+        return MemberPage(
+            member,
+            self.load(Account, address),
+            tuple(vaults),
+            usage,
+            quota or self.get_policy("sponsor.quota") or (),
+            recovery is not None and recovery.state is RecoveryState.PENDING,
+        )
+
+    def _build_meters(self, balance: Balance, limits: tuple[int, ...]) -> tuple[Meter, ...]:
+        """Build the meters of a wallet, as of the ledger's day and year."""
+        offset = (self.get_policy("zone.offset_minutes") or (0,))[0]
+        now = self.head.time_ms
+        today = balance.day_spent_minor if balance.day == day_number(now, offset) else 0
+        year = balance.year_spent_minor if balance.year == year_of(now, offset) else 0
+        total = balance.available_minor + balance.held_minor
+        return (
+            Meter("Spent today", today, limits[2], balance.asset),
+            Meter("Spent this year", year, limits[3], balance.asset),
+            Meter("Balance", total, limits[0], balance.asset),
+        )
+
+    def _list_history(
+        self, address: bytes, balance: Balance, position: int
+    ) -> tuple[list[HistoryLine], int]:
+        """Follow a balance backwards from a position: each change names the one before."""
+        lines: list[HistoryLine] = []
+        while position and len(lines) < HISTORY_PER_PAGE:
+            height, index = split_position(position)
+            if height > self.chain.confirmed_height:
+                break
+            record = self.chain.get_record(height)
+            if index >= len(record.receipts):
+                raise NotFound("there is no transaction at this place of the history")
+            (line,) = self._list_lines(record, index, index + 1)
+            changes = [
+                change
+                for change in list_changes(decode_receipt(record.receipts[index]).events)
+                if change.owner == address
+                and change.asset == balance.asset
+                and change.ledger in {"wallet", "held"}
+            ]
+            if not changes:
+                raise NotFound("this wallet has no change at this place of its history")
+            lines += [HistoryLine(line, change) for change in reversed(changes)]
+            earlier = [change.previous for change in changes if change.previous < position]
+            position = min(earlier, default=0)
+        return lines, position
+
+    def _list_lines(self, record: BlockRecord, first: int, end: int) -> list[TransactionLine]:
+        end = min(end, len(record.receipts))
+        if end - first == 1:
+            return [_describe_line(record, first, find_envelope(record, first)[0])]
+        envelopes = list_envelopes(record) if first < end else []
+        return [_describe_line(record, at, envelopes[at]) for at in range(first, end)]
+
+
+def _describe_line(record: BlockRecord, index: int, envelope: bytes) -> TransactionLine:
+    """Describe one transaction of a block: what happened, or what was asked and refused."""
+    header = decode_header(record.header)
+    receipt = decode_receipt(record.receipts[index])
+    sentences: list[Sentence]
+    if receipt.status is Status.OK:
+        sentences = [describe_event(*event) for event in receipt.events]
+    else:
+        calls = decode_envelope(envelope)[1].calls
+        sentences = _describe_calls(calls[receipt.call : receipt.call + 1])
+    sentence = sentences[0] if sentences else ("Nothing to tell.",)
+    if len(sentences) > 1:
+        sentence = (*sentence, f" And {len(sentences) - 1} more.")
+    return TransactionLine(
+        receipt.tx_id,
+        header.height,
+        index,
+        header.time_ms,
+        receipt.status,
+        receipt.code,
+        sentence,
+        find_moved(list_changes(receipt.events)),
+    )
+
+
+def _describe_calls(calls: Sequence[Call]) -> list[Sentence]:
+    return [describe_call(call.contract, call.command, bytes(call.arguments)) for call in calls]
+
+
+def _describe_state(wallet: Wallet) -> str:
+    """Say whether money may move through a wallet, and why not."""
+    if wallet.closed:
+        return "Closed"
+    if wallet.authority:
+        return "Frozen by order"
+    return "Frozen by its owner" if wallet.self_frozen else "Open"

@@ -1,0 +1,21 @@
+"""Backs a folder up, telling each height and waiting for a line before it goes on.
+
+    python tests/integration/backup_process.py FOLDER TARGET
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hansa.engine.backup import backup
+
+
+def wait(done: int, total: int) -> None:
+    """Tell how far it is; go on when told to."""
+    print(done, total, flush=True)
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    backup(Path(sys.argv[1]), Path(sys.argv[2]), progress=wait)
