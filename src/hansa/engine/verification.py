@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -115,8 +116,14 @@ def check_many_envelopes(raws: Sequence[bytes], network: Network) -> list[bytes 
 _worker_network: Network | None = None
 
 
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that started this one, which stops it in good order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _begin_worker(genesis: bytes) -> None:
     global _worker_network  # noqa: PLW0603 - one network for the life of a worker process
+    ignore_interrupts()
     _worker_network = Network.of(decode_genesis(genesis))
 
 
