@@ -165,6 +165,8 @@ def find_moved(changes: Sequence[Change]) -> Money | None:
 
 
 def _name_fact(name: str) -> str:
+    if name in words.FACTS:
+        return words.FACTS[name]
     for ending in ("_minor", "_ms"):
         name = name.removesuffix(ending)
     return name.replace("_", " ").capitalize()

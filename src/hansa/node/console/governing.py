@@ -21,9 +21,9 @@ from hansa.kernel.crypto.address import to_text
 from hansa.node.console import words
 from hansa.node.console.explain import Code, Fragment, Moment, Sentence, describe_action
 from hansa.node.console.formatting import (
-    Money,
     format_bytes,
     format_duration,
+    format_minor,
     format_offset,
     shorten,
 )
@@ -123,8 +123,8 @@ def _read_rule(reader: Reader, group: ProposalClass) -> RuleLine:
 
 
 def _read_policies(reader: Reader, now_ms: int) -> list[PolicyLine]:
-    assets = reader.load_all(Asset)
-    asset = assets[0].asset if len(assets) == 1 else ""
+    exponents = {asset.exponent for asset in reader.load_all(Asset)}
+    exponent = exponents.pop() if len(exponents) == 1 else None
     lines = []
     for row in reader.load_all(Policy):
         past = [entry for entry in row.entries if entry.effective_ms <= now_ms]
@@ -133,18 +133,18 @@ def _read_policies(reader: Reader, now_ms: int) -> list[PolicyLine]:
             PolicyLine(
                 row.name,
                 _name_policy(row.name),
-                describe_values(row.name, past[-1].values, asset) if past else (),
+                describe_values(row.name, past[-1].values, exponent) if past else (),
                 past[-1].effective_ms if past else 0,
-                tuple(_describe_entry(row.name, entry, asset) for entry in ahead),
+                tuple(_describe_entry(row.name, entry, exponent) for entry in ahead),
             )
         )
     return lines
 
 
 def _describe_entry(
-    name: str, entry: PolicyEntry, asset: str
+    name: str, entry: PolicyEntry, exponent: int | None
 ) -> tuple[int, tuple[tuple[Fragment, ...], ...]]:
-    return entry.effective_ms, describe_values(name, entry.values, asset)
+    return entry.effective_ms, describe_values(name, entry.values, exponent)
 
 
 def _name_policy(name: str) -> str:
@@ -158,22 +158,23 @@ def _name_policy(name: str) -> str:
 
 
 def describe_values(
-    name: str, values: tuple[int, ...], asset: str
+    name: str, values: tuple[int, ...], exponent: int | None
 ) -> tuple[tuple[Fragment, ...], ...]:
     """Say what a policy's values mean, one phrase a value.
 
-    Amounts are minor units of every asset; where there is one, `asset`, they are shown in it.
+    Amounts are minor units of every asset; where all have as many digits, `exponent`, they are
+    shown in major ones.
     """
     if name == "zone.offset_minutes":
         return ((format_offset(values[0]),),)
     if name.startswith("wallet.limits."):
         labels = ("balance", "single payment", "day", "year")
         return tuple(
-            (f"{label}: ", _amount(value, asset) if value else "no limit")
+            (f"{label}: ", _amount(value, exponent) if value else "no limit")
             for label, value in zip(labels, values, strict=True)
         )
     if name == "payments.attestation_from_minor":
-        return (("from ", _amount(values[0], asset)),) if values[0] else (("never needed",),)
+        return (("from ", _amount(values[0], exponent)),) if values[0] else (("never needed",),)
     if name.endswith(("_days", "_days_max")):
         return ((format_duration(values[0] * _DAY_MS),),)
     if name == "sponsor.quota" or name.startswith(_SPONSOR_PREFIX):
@@ -194,8 +195,10 @@ def describe_values(
     return tuple((Code(f"{value:,}"),) for value in values)
 
 
-def _amount(amount_minor: int, asset: str) -> Fragment:
-    return Money(amount_minor, asset) if asset else Code(f"{amount_minor:,} minor units")
+def _amount(amount_minor: int, exponent: int | None) -> str:
+    if exponent is None:
+        return f"{amount_minor:,} minor units"
+    return format_minor(amount_minor, exponent)
 
 
 def describe_time(time_ms: int) -> Fragment:

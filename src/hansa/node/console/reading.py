@@ -290,7 +290,7 @@ class Reader:
 
         Args:
           address: of the wallet.
-          asset: whose history to show; empty for the first.
+          asset: whose history to show; empty for the one that changed last.
           before: position at which the page of history begins; 0 for the newest.
 
         Raises:
@@ -300,7 +300,10 @@ class Reader:
         if wallet is None:
             raise NotFound("there is no wallet with this address")
         found = [self.load(Balance, address, row.asset) for row in self.load_all(Asset)]
-        balances = tuple(balance for balance in found if balance is not None)
+        balances = sorted(
+            (balance for balance in found if balance is not None),
+            key=lambda balance: -balance.previous,
+        )
         named = [balance for balance in balances if balance.asset == asset]
         shown = next(iter((*named, *balances)), None)
         limits = self.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
@@ -310,7 +313,7 @@ class Reader:
             history, next_position = self._list_history(address, shown, before or shown.previous)
         return WalletPage(
             wallet,
-            balances,
+            tuple(balances),
             shown,
             limits[1],
             () if shown is None else self._build_meters(shown, limits),

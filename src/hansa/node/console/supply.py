@@ -54,6 +54,7 @@ class SupplyProof:
     balances: int
     """How many wallet balances were summed."""
     assets: tuple[AssetProof, ...]
+    """Those with most issued first."""
 
     @property
     def is_proved(self) -> bool:
@@ -131,6 +132,6 @@ class SupplyWatch:
                 wallets[row.asset],
                 held[row.asset],
             )
-            for row in assets
+            for row in sorted(assets, key=lambda row: -row.issued_minor)
         )
         return SupplyProof(height, count, proofs)

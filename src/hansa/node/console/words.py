@@ -211,6 +211,31 @@ REFUSALS: dict[str, str] = {
 }
 """Which rule said no, by code."""
 
+FACTS: dict[str, str] = {
+    "available_minor": "Free in the wallet",
+    "single_max_minor": "Most in one payment",
+    "day_max_minor": "Most in a day",
+    "day_spent_minor": "Spent today with it",
+    "year_max_minor": "Most in a year",
+    "year_spent_minor": "Spent this year with it",
+    "balance_max_minor": "Most the wallet may hold",
+    "balance_minor": "In the vault",
+    "quota_minor": "Quota",
+    "issued_minor": "Issued so far",
+    "held_minor": "Held",
+    "refundable_minor": "Can still be refunded",
+    "from_minor": "Needed from",
+    "amount_minor": "Amount",
+    "expires_ms": "End",
+    "ready_ms": "Can be carried out from",
+    "purpose": "Right that it takes",
+    "weight": "Weight of the keys that signed",
+    "threshold": "Weight that it takes",
+    "end_to_end_id": "Reference",
+    "time_ms": "Time of the ledger",
+}
+"""What the facts of a refusal are called; a name that is not here is written as it is."""
+
 PERMISSION = "Who sent it lacks the right; it takes other keys."
 SENDER = "Nothing changed. Whoever sent it can mend it and send it again with a new nonce."
 ALARM = "A contract failed; nothing changed. The node’s operator has an alarm to look into."

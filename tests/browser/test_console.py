@@ -1,0 +1,239 @@
+"""The console in a real Chromium, on a running node with a small town's ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+from tests.browser.population import Town, make_town
+from tests.world import ASSET, MINUTE_MS, key
+
+from hansa.contracts import payments
+from hansa.engine.storage import FileStorage
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.receipt_file import verify_receipt_file
+from hansa.node.console.pages import ROUTES, add_console
+from hansa.node.service import Node, wall_clock_ms
+from hansa.sdk.build import sign_transaction
+
+WIDTHS = (390, 1280)
+SCHEMES = ("light", "dark")
+
+
+@dataclass
+class Site:
+    """A running node and where its console is."""
+
+    url: str
+    town: Town
+    node: Node
+    loop: asyncio.AbstractEventLoop
+
+    def pay(self, payer: str, payee: str, amount_minor: int, reference: str) -> bytes:
+        """Have a payment confirmed; returns its id."""
+        command = payments.Transfer(
+            key(payer).address, key(payee).address, ASSET, amount_minor, reference
+        )
+        until = wall_clock_ms() + MINUTE_MS
+        signed = sign_transaction(self.town.world.network, [key(payer)], [command], until)
+        submitting = self.node.desk.submit(signed.envelope)
+        answer = asyncio.run_coroutine_threadsafe(submitting, self.loop).result(20)
+        assert answer.error is None
+        return signed.tx_id
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Serve the console from a thread with an event loop of its own: Playwright has this one's."""
+    town = make_town(FileStorage(tmp_path_factory.mktemp("log")))
+    ready: Future[Site] = Future()
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+
+    async def serve():
+        chain = town.world.chain
+        sponsor = (key("harbour").address, key("harbour server"))
+        node = Node(chain, InlineVerifier(chain.network), *sponsor)
+        app = web.Application()
+        add_console(app, node)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        server = web.TCPSite(runner, "127.0.0.1", 0)
+        node.start()
+        await server.start()
+        port = runner.addresses[0][1]
+        ready.set_result(Site(f"http://127.0.0.1:{port}", town, node, loop))
+        await stopping.wait()
+        await runner.cleanup()
+        await node.stop()
+
+    def run():
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield ready.result(20)
+    loop.call_soon_threadsafe(stopping.set)
+    thread.join(20)
+
+
+def list_pages(town: Town) -> dict[str, list[str]]:
+    """List the pages of each route that are worth a look; the fullest first."""
+    person = to_text(key("person0").address)
+    return {
+        "/": ["/"],
+        "/blocks": ["/blocks", "/blocks?from=20"],
+        "/blocks/{height}": [f"/blocks/{town.last_height}", "/blocks/0"],
+        "/transactions/{tx_id}": [
+            f"/transactions/{tx_id.hex()}"
+            for tx_id in (town.refused, town.posted, town.opened, town.unauthorized)
+        ],
+        "/wallets/{address}": [
+            f"/wallets/{to_text(key(name).address)}" for name in ("person1", "person0", "person6")
+        ],
+        "/members": ["/members"],
+        "/members/{address}": [
+            f"/members/{to_text(key(name).address)}" for name in ("harbour", "officer0")
+        ],
+        "/governance": ["/governance"],
+        "/search": ["/search", f"/search?q={person}"],
+    }
+
+
+def test_every_route_has_a_page_to_look_at(site):
+    assert set(list_pages(site.town)) == {route.path for route in ROUTES}
+
+
+@pytest.mark.parametrize("colour_scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("route", [route.path for route in ROUTES])
+def test_a_route_is_accessible_and_fits(
+    site, open_page, check_accessible, check_fits, route, width, colour_scheme
+):
+    paths = list_pages(site.town)[route]
+    is_hardest = width == WIDTHS[0] and colour_scheme == SCHEMES[1]
+    for path in paths if is_hardest else paths[:1]:
+        page = open_page(site.url + path, width=width, colour_scheme=colour_scheme)
+        assert page.locator("h1").count() == 1
+        assert check_accessible(page) == [], path
+        assert check_fits(page), path
+
+
+def test_an_error_page_is_accessible_and_fits(site, chromium, check_accessible, check_fits):
+    context = chromium.new_context(viewport={"width": WIDTHS[0], "height": 900})
+    page = context.new_page()
+    for path, words in (
+        ("/nowhere", "There is no such page"),
+        ("/blocks/999999", "Not found on this ledger"),
+        ("/transactions/zz", "This address cannot be read"),
+        ("/search?q=nobody", "Search"),
+    ):
+        response = page.goto(site.url + path)
+        assert response.status in {400, 404}
+        assert page.locator("h1").inner_text() == words
+        assert check_accessible(page) == []
+        assert check_fits(page)
+    context.close()
+
+
+def test_a_payment_appears_without_a_reload(site, open_page):
+    page = open_page(site.url)
+    page.evaluate("window.isTheSameDocument = true")
+    height = page.locator("#strip a").inner_text()
+    tx_id = site.pay("person0", "ferry", 4_321, "live")
+    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=10_000)
+    row = page.locator("#latest-title ~ .scroll tbody tr").first
+    assert "43.21" in row.inner_text()
+    assert page.locator("#strip a").inner_text() != height
+    assert page.evaluate("window.isTheSameDocument")
+
+
+def test_a_wallet_shows_its_new_balance_without_a_reload(site, open_page):
+    wallet = to_text(key("books").address)
+    page = open_page(f"{site.url}/wallets/{wallet}")
+    before = page.locator(".figures dd").first.inner_text()
+    site.pay("person0", "books", 1, "one cent")
+    page.wait_for_function(
+        "before => document.querySelector('.figures dd').innerText !== before",
+        arg=before,
+        timeout=10_000,
+    )
+    assert page.locator("table.lines tbody tr").first.inner_text().count("+0.01") == 1
+
+
+def test_updates_can_be_paused(site, open_page):
+    page = open_page(site.url)
+    page.get_by_role("button", name="Pause updates").click()
+    height = page.locator("#strip a").inner_text()
+    tx_id = site.pay("person1", "ferry", 77, "unseen")
+    page.wait_for_timeout(1_500)  # longer than the interval of updates
+    assert page.locator("#strip a").inner_text() == height
+    page.get_by_role("button", name="Pause updates").click()
+    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=10_000)
+
+
+def test_a_chosen_theme_is_remembered(site, open_page):
+    page = open_page(site.url, colour_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Use the dark theme").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.goto(f"{site.url}/members")
+    assert page.evaluate(ground) == dark
+
+
+def test_pages_work_without_script(site, chromium):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url)
+    assert page.locator("#rate-title").inner_text() == "Payments per second"
+    assert page.locator(".under tbody tr").count() == 3
+    page.get_by_role("searchbox").fill(to_text(key("person0").address))
+    page.get_by_role("button", name="Find").click()
+    assert page.locator("h1").inner_text().startswith("Wallet")
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(site, open_page):
+    page = open_page(site.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_an_address_is_copied_whole(site, open_page):
+    text = to_text(key("person0").address)
+    page = open_page(f"{site.url}/wallets/{text}")
+    copied = page.evaluate(
+        "() => { getSelection().selectAllChildren(document.querySelector('h1 .id'));"
+        " return getSelection().toString(); }"
+    )
+    assert copied == text
+
+
+def test_a_refusal_is_explained(site, open_page):
+    page = open_page(f"{site.url}/transactions/{site.town.refused.hex()}")
+    answer = page.locator(".answer").inner_text()
+    assert "Refused" in answer
+    assert "what a wallet of this category may pay at once" in answer
+    assert "4,500.00" in answer
+    assert "2,000.00" in answer
+    assert "balances.SINGLE_LIMIT" in answer
+
+
+def test_a_receipt_file_verifies_offline(site, open_page):
+    page = open_page(f"{site.url}/transactions/{site.town.posted.hex()}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt file").click()
+    raw = download.value.path().read_bytes()
+    assert download.value.suggested_filename in page.locator("pre").inner_text()
+    verified = verify_receipt_file(raw, site.town.world.network.genesis_hash)
+    assert verified.tx_id == site.town.posted
