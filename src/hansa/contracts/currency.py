@@ -303,6 +303,25 @@ def destroy_approved(view: View, context: Context, command: Destroy) -> list[Eve
     return [Destroyed(deltas, asset.issuer, command.asset, command.amount_minor)]
 
 
+def issue_ordered(view: View, context: Context, command: Issue) -> list[Event]:
+    """Create money by a vote of the central bank's officers: theirs alone."""
+    _require_central_bank(view, command.asset)
+    return issue_approved(view, context, command)
+
+
+def redeem_ordered(view: View, context: Context, command: Redeem) -> list[Event]:
+    """End money by such a vote; the operator signs the transaction that carries it out."""
+    _require_central_bank(view, command.asset)
+    context.require(command.operator, Purpose.OPERATE)
+    return redeem_approved(view, context, command)
+
+
+def destroy_ordered(view: View, context: Context, command: Destroy) -> list[Event]:
+    """End money in the central bank's own vault by such a vote."""
+    _require_central_bank(view, command.asset)
+    return destroy_approved(view, context, command)
+
+
 def get_asset(view: View, asset: str) -> Asset:
     """Get an asset; refuses an unknown one."""
     row = view.get(Asset, asset)
@@ -351,6 +370,13 @@ def install(view: View, genesis: Genesis) -> None:
         )
 
 
+def _require_central_bank(view: View, asset: str) -> None:
+    """Refuse to touch money for which another than the central bank is liable."""
+    issuer = get_asset(view, asset).issuer
+    if issuer != members.get_central_bank(view):
+        raise Refused(Code.WRONG_ISSUER, asset=asset, issuer=issuer)
+
+
 def _require_stock(view: View, operator: bytes, asset: str, amount_minor: int) -> Vault:
     vault = get_vault(view, operator, asset)
     if vault.balance_minor < amount_minor:
@@ -392,8 +418,8 @@ COMMANDS: dict[str, tuple[type[Command], Function]] = {
 APPROVED: dict[str, tuple[type[Command], Function]] = {
     "define": (Define, define_approved),
     "set_quota": (SetQuota, set_quota_approved),
-    "issue": (Issue, issue_approved),
-    "redeem": (Redeem, redeem_approved),
-    "destroy": (Destroy, destroy_approved),
+    "issue": (Issue, issue_ordered),
+    "redeem": (Redeem, redeem_ordered),
+    "destroy": (Destroy, destroy_ordered),
 }
 """Monetary acts that a vote of the central bank's officers may order (see `governance`)."""

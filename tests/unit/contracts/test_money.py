@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.world import ASSET, MINUTE_MS, START_MS, key, make_genesis, open_world, pay
 
-from hansa.contracts import currency, payments, wallets
+from hansa.contracts import currency, governance, payments, wallets
+from hansa.contracts.actions import Action
 from hansa.engine.storage import FileStorage
 
 DAY_MS = 86_400_000
@@ -171,3 +172,28 @@ def test_a_payment_is_swept_when_its_time_is_over(world):
     world.time_ms = START_MS + 400 * DAY_MS
     assert world.do("bob", payments.Sweep(ann, "p")) == ""
     assert world.do("bob", payments.Sweep(ann, "p")) == "payments.UNKNOWN_PAYMENT"
+
+
+def test_a_vote_of_officers_redeems_only_what_the_operator_gives_up(world):
+    north, bank = key("north").address, key("officer0").address
+    world.do("ann", payments.CashOut(key("ann").address, ASSET, 100_000, "out"))
+    redeem = Action.of("redeem", currency.Redeem(north, ASSET, 500))
+    officers = ("officer0", "officer1")
+    assert world.do(officers, governance.Propose(bank, redeem)) == ""
+    world.time_ms += DAY_MS
+    assert world.do("ann", governance.Execute(1)) == "kernel.NOT_AUTHORIZED"
+    assert world.do("north", governance.Execute(1)) == ""
+
+
+def test_a_vote_of_officers_issues_no_money_of_another_issuer(world):
+    north, bank = key("north").address, key("officer0").address
+    officers = ("officer0", "officer1")
+    define = currency.Define("MOP.north", "MOP", north, currency.Regime.DEPOSIT, 2)
+    quota = currency.SetQuota(north, "MOP.north", 1_000)
+    assert world.do(officers, define, quota) == ""
+    issue = Action.of("issue", currency.Issue(north, "MOP.north", 10))
+    assert world.do(officers, governance.Propose(bank, issue)) == ""
+    world.time_ms += DAY_MS
+    assert world.do("north", governance.Execute(1)) == "currency.WRONG_ISSUER"
+    assert world.do("north", currency.Issue(north, "MOP.north", 1_001)) == "currency.OVER_QUOTA"
+    assert world.do("north", currency.Issue(north, "MOP.north", 1_000)) == ""
