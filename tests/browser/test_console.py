@@ -169,12 +169,15 @@ def test_a_wallet_shows_its_new_balance_without_a_reload(site, open_page):
 
 def test_updates_can_be_paused(site, open_page):
     page = open_page(site.url)
+    page.clock.install()
+    page.reload()
     page.get_by_role("button", name="Pause updates").click()
     height = page.locator("#strip a").inner_text()
     tx_id = site.pay("person1", "ferry", 77, "unseen")
-    page.wait_for_timeout(1_500)  # longer than the interval of updates
+    page.clock.run_for(10_000)
     assert page.locator("#strip a").inner_text() == height
     page.get_by_role("button", name="Pause updates").click()
+    page.clock.run_for(2_000)
     page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=10_000)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -66,6 +67,13 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["something"]
 
 
+def wallet_of(pay):
+    """Ask the node that a line of the summary names for its payee's free money."""
+    show = [*HANSA, "wallet", pay[4], "--node", pay[-1], "--json"]
+    done = subprocess.run(show, capture_output=True, check=True, timeout=60)
+    return int(json.loads(done.stdout)["balances"][0]["available_minor"])
+
+
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
         [*HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
@@ -83,6 +91,20 @@ def test_it_serves_until_it_is_stopped(tmp_path):
             status = json.load(answer)
         assert status["network"] == "demo"
         assert status["height"] > 0
+        pay = next(line.split() for line in lines if " pay " in line)
+        before = wallet_of(pay)
+        environment = {**os.environ, "HANSA_PASSPHRASE": "demo"}
+        for amount, code in (("1.50", 0), ("9999999", 3), ("1.505", 2)):
+            paid = [amount if word == "1.50" else word for word in pay[2:]]
+            done = subprocess.run(
+                [*HANSA, *paid, "--json"],
+                env=environment,
+                capture_output=True,
+                check=False,
+                timeout=60,
+            )
+            assert done.returncode == code, done.stderr
+        assert wallet_of(pay) == before + 150
     finally:
         process.send_signal(signal.SIGINT)
         process.stdout.close()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from hansa import __version__
-from hansa.cli import chain, run
+from hansa.cli import chain, pay, run
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, NotFound, Refused, Unavailable
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
@@ -30,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_commands(commands)
     chain.add_commands(commands)
+    pay.add_commands(commands)
     return parser
 
 

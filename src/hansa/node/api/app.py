@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from hansa.contracts.balances import Balance
+from hansa.contracts.currency import Asset
 from hansa.contracts.members import Member
 from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import find_envelope
@@ -28,7 +29,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refu
 from hansa.kernel.state import decode_row
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.console.pages import add_console
-from hansa.node.service import Node
+from hansa.node.service import Node, wall_clock_ms
 
 BODY_BYTES_MAX = 6 * 2**20
 ITEMS_MAX = 1_000
@@ -215,10 +216,9 @@ async def _get_wallet(request: web.Request) -> web.Response:
     if wallet is None:
         raise NotFound("there is no wallet with this address")
     state = chain.machine.state
-    balances = [
-        state.load(Balance, key) or decode_row(Balance, raw)
-        for key, raw in chain.iterate_rows(b"wb" + address)
-    ]
+    assets = [decode_row(Asset, raw).asset for _, raw in chain.iterate_rows(Asset.TABLE)]
+    found = [state.load(Balance, Balance.key(address, asset)) for asset in assets]
+    balances = [balance for balance in found if balance is not None]
     return web.json_response(
         {
             "wallet": to_text(address),
@@ -261,6 +261,7 @@ async def _get_status(request: web.Request) -> web.Response:
     found = _describe_header(node.chain.get_header(node.chain.confirmed_height))
     found["network"] = node.chain.network.genesis.network
     found["genesis_hash"] = node.chain.network.genesis_hash.hex()
+    found["clock_ms"] = wall_clock_ms()
     found["waiting"] = node.engine.queued
     return web.json_response(found)
 

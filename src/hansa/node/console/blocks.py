@@ -19,7 +19,7 @@ SECONDS_KEPT = 600
 SLOTS = 15
 SLOT_S = 4
 BACKFILL_BLOCKS = 600
-BACKFILL_TRANSACTIONS = 100_000
+BACKFILL_TRANSACTIONS = 40_000
 
 _STATUS_AT = 35
 """Of a receipt's bytes: behind the array's head, the id's head and its 32 bytes."""

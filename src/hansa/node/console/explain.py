@@ -113,13 +113,13 @@ def describe_event(contract: str, name: str, fields: Sequence[Any]) -> Sentence:
     return _fill(template, {**_name_sides(changes), **_read_fields(event)}, _find_asset(changes))
 
 
-def describe_call(contract: str, command: str, arguments: bytes) -> Sentence:
-    """Say what was asked for."""
+def describe_call(contract: str, command: str, arguments: bytes, asset: str = "") -> Sentence:
+    """Say what was asked for; `asset` is that of amounts where the command does not name one."""
     template = words.COMMANDS.get(f"{contract}.{command}")
     decoded = decode_call(contract, command, arguments)
     if template is None or decoded is None:
         return (f"Call {command} of the contract {contract}",)
-    return _fill(template, _read_fields(decoded), getattr(decoded, "asset", ""))
+    return _fill(template, _read_fields(decoded), asset)
 
 
 def describe_action(kind: str, arguments: bytes) -> Sentence:
@@ -131,7 +131,7 @@ def describe_action(kind: str, arguments: bytes) -> Sentence:
         action = msgspec.msgpack.decode(arguments, type=entry.action)
     except msgspec.DecodeError:
         return (kind,)
-    return _fill(template, _read_fields(action), getattr(action, "asset", ""))
+    return _fill(template, _read_fields(action), "")
 
 
 def decode_call(contract: str, command: str, arguments: bytes) -> Command | None:

@@ -148,7 +148,9 @@ class Format:
         return format_change(amount_minor, self.exponents.get(asset, 0))
 
     def money(self, money: Money) -> str:
-        """Write an amount and the name of its asset, which do not part at a line's end."""
+        """Write an amount and its asset, not parted at a line's end; minor units of an unknown."""
+        if not money.asset:
+            return f"{money.amount_minor:,}\N{NO-BREAK SPACE}minor units"
         return f"{self.figure(money.amount_minor, money.asset)}\N{NO-BREAK SPACE}{money.asset}"
 
     def moment(self, time_ms: int) -> str:

@@ -138,7 +138,7 @@ class Console:
         """Show a wallet: balances, limits, history."""
         address = _parse_address(request.match_info["address"])
         if self.reader.load(Member, address) is not None:
-            raise web.HTTPSeeOther(f"/members/{to_text(address)}")
+            return _go_to(f"/members/{to_text(address)}")
         before = _read_number(request, "before", 0)
         page = self.reader.read_wallet(address, request.query.get("asset", ""), before)
         return self._respond(request, "wallet.html", page=page, is_newest=before == 0)
@@ -163,7 +163,7 @@ class Console:
         query = request.query.get("q", "").strip()[:QUERY_LETTERS_MAX]
         target = self._find(query) if query else None
         if target is not None:
-            raise web.HTTPSeeOther(target)
+            return _go_to(target)
         return self._respond(request, "search.html", status=404 if query else 200, query=query)
 
     async def send_file(self, request: web.Request) -> web.Response:
@@ -365,6 +365,11 @@ def _build_environment(name_file: Callable[[str], str]) -> jinja2.Environment:
     environment.globals.update(names)
     environment.filters["in_words"] = lambda key, table: table.get(key, key)
     return environment
+
+
+def _go_to(path: str) -> web.Response:
+    """Send the browser to another page; an answer, so that no middleware takes it for an error."""
+    return web.Response(status=303, headers={**HEADERS, "Location": path})
 
 
 def _parse_height(text: str) -> int:

@@ -1,18 +1,20 @@
 """What the pages show, read from a node's chain: values only, no markup.
 
-Everything is as of the last confirmed block; there is no clock here but the ledger's.
+Everything is as of the last confirmed block, and times are those of the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hansa.contracts.accounts import Recovery, RecoveryState
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
 from hansa.contracts.members import Member
+from hansa.contracts.payments import Payment
 from hansa.contracts.policy import Policy
 from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import Chain, find_envelope, list_envelopes
@@ -51,6 +53,8 @@ LATEST_PAYMENTS = 8
 LATEST_BLOCKS_READ = 12
 HISTORY_PER_PAGE = 20
 RECEIPTS_PER_PAGE = 50
+RESCAN_S = 3.0
+"""How long a list of a small table's keys may be out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +167,19 @@ class MemberPage:
     is_recovering: bool
 
 
+class _KnownKeys(NamedTuple):
+    height: int
+    seen_s: float
+    keys: list[list[KeyPart]]
+
+
 class Reader:
     """Reads one chain for the pages."""
 
     def __init__(self, chain: Chain, blocks: Blocks) -> None:
         self.chain = chain
         self.blocks = blocks
+        self._keys: dict[type[Row], _KnownKeys] = {}
 
     @property
     def head(self) -> BlockSummary:
@@ -188,11 +199,20 @@ class Reader:
         return None if raw is None else decode_row(row_type, raw)
 
     def load_all(self, row_type: type[R]) -> list[R]:
-        """Get all rows of a small table, those of the last checkpoint as they stand now."""
-        rows = [decode_row(row_type, raw) for _, raw in self.chain.iterate_rows(row_type.TABLE)]
-        keys = [[getattr(row, name) for name in row.KEY] for row in rows]
-        found = [self.load(row_type, *key) for key in keys]
+        """Get all rows of a small table as they stand now; new ones appear within seconds."""
+        found = [self.load(row_type, *key) for key in self._list_keys(row_type)]
         return [row for row in found if row is not None]
+
+    def _list_keys(self, row_type: type[Row]) -> list[list[KeyPart]]:
+        """List a small table's keys as of a recent checkpoint: a scan costs what writes wait."""
+        height = self.chain.store.pending_height
+        known = self._keys.get(row_type)
+        now = time.monotonic()
+        if known is None or (known.height != height and now - known.seen_s >= RESCAN_S):
+            rows = [decode_row(row_type, raw) for _, raw in self.chain.iterate_rows(row_type.TABLE)]
+            keys = [[getattr(row, name) for name in row.KEY] for row in rows]
+            known = self._keys[row_type] = _KnownKeys(height, now, keys)
+        return known.keys
 
     def get_policy(self, key: str) -> tuple[int, ...] | None:
         """Get the policy values in force."""
@@ -259,15 +279,11 @@ class Reader:
         raw, sponsor, attestation = find_envelope(record, index)
         _, body = decode_envelope(raw)
         receipt = decode_receipt(record.receipts[index])
-        asset = ""
-        if body.calls:
-            call = body.calls[min(receipt.call, len(body.calls) - 1)]
-            decoded = decode_call(call.contract, call.command, bytes(call.arguments))
-            asset = getattr(decoded, "asset", "")
+        asset = self._find_asset(body.calls[receipt.call])
         return TransactionPage(
-            _describe_line(record, index, raw),
+            self._describe_line(record, index, raw),
             receipt,
-            tuple(_describe_calls(body.calls)),
+            tuple(self._describe_call(call) for call in body.calls),
             tuple(describe_event(*event) for event in receipt.events),
             tuple(list_changes(receipt.events)),
             tuple(describe_facts(dict(record.facts).get(index, ()), asset)),
@@ -383,38 +399,47 @@ class Reader:
     def _list_lines(self, record: BlockRecord, first: int, end: int) -> list[TransactionLine]:
         end = min(end, len(record.receipts))
         if end - first == 1:
-            return [_describe_line(record, first, find_envelope(record, first)[0])]
+            return [self._describe_line(record, first, find_envelope(record, first)[0])]
         envelopes = list_envelopes(record) if first < end else []
-        return [_describe_line(record, at, envelopes[at]) for at in range(first, end)]
+        return [self._describe_line(record, at, envelopes[at]) for at in range(first, end)]
 
+    def _describe_line(self, record: BlockRecord, index: int, envelope: bytes) -> TransactionLine:
+        """Describe one transaction of a block: what happened, or what was asked and refused."""
+        header = decode_header(record.header)
+        receipt = decode_receipt(record.receipts[index])
+        sentences: list[Sentence]
+        if receipt.status is Status.OK:
+            sentences = [describe_event(*event) for event in receipt.events]
+        else:
+            calls = decode_envelope(envelope)[1].calls
+            sentences = [self._describe_call(call) for call in calls[receipt.call :][:1]]
+        sentence = sentences[0] if sentences else ("Nothing to tell.",)
+        if len(sentences) > 1:
+            sentence = (*sentence, f" And {len(sentences) - 1} more.")
+        return TransactionLine(
+            receipt.tx_id,
+            header.height,
+            index,
+            header.time_ms,
+            receipt.status,
+            receipt.code,
+            sentence,
+            find_moved(list_changes(receipt.events)),
+        )
 
-def _describe_line(record: BlockRecord, index: int, envelope: bytes) -> TransactionLine:
-    """Describe one transaction of a block: what happened, or what was asked and refused."""
-    header = decode_header(record.header)
-    receipt = decode_receipt(record.receipts[index])
-    sentences: list[Sentence]
-    if receipt.status is Status.OK:
-        sentences = [describe_event(*event) for event in receipt.events]
-    else:
-        calls = decode_envelope(envelope)[1].calls
-        sentences = _describe_calls(calls[receipt.call : receipt.call + 1])
-    sentence = sentences[0] if sentences else ("Nothing to tell.",)
-    if len(sentences) > 1:
-        sentence = (*sentence, f" And {len(sentences) - 1} more.")
-    return TransactionLine(
-        receipt.tx_id,
-        header.height,
-        index,
-        header.time_ms,
-        receipt.status,
-        receipt.code,
-        sentence,
-        find_moved(list_changes(receipt.events)),
-    )
+    def _describe_call(self, call: Call) -> Sentence:
+        raw = bytes(call.arguments)
+        return describe_call(call.contract, call.command, raw, self._find_asset(call))
 
-
-def _describe_calls(calls: Sequence[Call]) -> list[Sentence]:
-    return [describe_call(call.contract, call.command, bytes(call.arguments)) for call in calls]
+    def _find_asset(self, call: Call) -> str:
+        """Find the asset of a call's amounts: named by it, or by the payment it is about."""
+        command = decode_call(call.contract, call.command, bytes(call.arguments))
+        named: str = getattr(command, "asset", "")
+        payer = getattr(command, "payer", None)
+        if named or payer is None:
+            return named
+        payment = self.load(Payment, payer, getattr(command, "end_to_end_id", ""))
+        return "" if payment is None else payment.asset
 
 
 def _describe_state(wallet: Wallet) -> str:

@@ -16,7 +16,7 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.node.api.app import create_app
 from hansa.node.demo.run import DemoReport, DemoRun, Progress
-from hansa.node.demo.town import make_genesis, make_town
+from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.service import Node, wall_clock_ms
 
@@ -54,7 +54,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
         )
     town = make_town(settings.seed, settings.people, settings.merchants)
     genesis = make_genesis(town, wall_clock_ms())
-    keys = {"node": town.sealer, "sponsor": town.servers[1]}
+    keys = {"node": town.sealer, "sponsor": town.servers[1], "resident": town.people[1]}
     home = create_home(settings.folder, genesis, keys, PASSPHRASE)
     chain = open_chain(home, town.sealer)
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
@@ -66,7 +66,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
         try:
             player = DemoRun(node.engine, town, wall_clock_ms)
             report = await player.play(settings.payments, progress)
-            tell(report.to_json(), _summarise(report, settings.folder, port))
+            tell(report.to_json(), _summarise(report, town, settings.folder, port))
             if runner is not None:
                 await _wait_for_signal()
         finally:
@@ -110,7 +110,7 @@ async def _wait_for_signal() -> None:
     await stopped.wait()
 
 
-def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
+def _summarise(report: DemoReport, town: Town, folder: Path, port: int) -> list[str]:
     money = [
         f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
         f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
@@ -132,6 +132,7 @@ def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
         ),
         "",
         "Next, in another terminal:",
+        *_tell_pay(town, folder, port),
         f"  hansa tx {report.example_tx} --data {folder}",
         f"  hansa block {report.height} --data {folder}",
         (
@@ -143,6 +144,19 @@ def _summarise(report: DemoReport, folder: Path, port: int) -> list[str]:
     if port:
         lines += ["", f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
     return lines
+
+
+def _tell_pay(town: Town, folder: Path, port: int) -> list[str]:
+    """Tell how a resident pays a shop; only a node that serves can be paid through."""
+    if not port:
+        return []
+    shop = town.merchants[1].address_text
+    return [
+        (
+            f"  HANSA_PASSPHRASE={PASSPHRASE} hansa pay {folder}/keys/resident.json {shop} 1.50"
+            f" --node http://{HOST}:{port}"
+        )
+    ]
 
 
 def _format(minor: int) -> str:

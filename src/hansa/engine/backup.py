@@ -1,0 +1,437 @@
+"""Backup of a data folder while its node runs, and the way back.
+
+A backup is a folder: the block log up to its last confirmed block, genesis, settings, keys if
+asked for (encrypted as they lie), and a manifest with the SHA-256 of every file. It appears whole
+under its name or not at all. The state store is left out unless its node hands over a checkpoint:
+it is made anew from the log when the restored folder is opened.
+
+A restored node and its original must not both run: they would seal different blocks of the same
+height with one key.
+
+Source: docs/reference/backup.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.storage import LOCK_NAME, FileStorage
+from hansa.kernel.block import Header, decode_header, decode_record
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import Network, decode_genesis
+
+FORMAT = "hansa-backup"
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+MANIFEST_SUM_NAME = "manifest.json.sha256"
+MANIFEST_BYTES_MAX = 16 << 20
+
+GENESIS_NAME = "genesis.bin"
+LOG_NAME = "log"
+STORE_NAME = "store"
+KEYS_NAME = "keys"
+SETTINGS_NAMES = ("node.toml", "api-keys.json")
+
+_CHUNK_BYTES = 1 << 20
+_SYNC_BYTES = 64 << 20
+
+TakeCheckpoint = Callable[[Path], int]
+"""Copies the state store into a new folder and returns its height (`StateStore.checkpoint_to`)."""
+Progress = Callable[[int, int], None]
+
+
+class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a backup."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a backup holds; byte strings are lower-case hexadecimal."""
+
+    format: str
+    version: int
+    network: str
+    genesis_hash: str
+    height: int
+    """Of the last block."""
+    time_ms: int
+    """Ledger time of that block."""
+    header_hash: str
+    has_keys: bool
+    has_store: bool
+    files: dict[str, FileEntry]
+    """By path within the backup, with `/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What was backed up or restored."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.bytes for entry in self.manifest.files.values())
+
+    def to_json(self) -> dict[str, object]:
+        """Build the object that `--json` prints."""
+        manifest = self.manifest
+        return {
+            "folder": str(self.folder),
+            "network": manifest.network,
+            "genesis_hash": manifest.genesis_hash,
+            "height": manifest.height,
+            "time_ms": manifest.time_ms,
+            "header_hash": manifest.header_hash,
+            "has_keys": manifest.has_keys,
+            "has_store": manifest.has_store,
+            "files": len(manifest.files),
+            "bytes": self.size,
+        }
+
+
+def backup(
+    home: Path,
+    target: Path,
+    *,
+    with_keys: bool = False,
+    checkpoint: TakeCheckpoint | None = None,
+    progress: Progress | None = None,
+) -> BackupReport:
+    """Back a data folder up, whether its node runs or not; checks every block it copies.
+
+    Args:
+      home: the data folder.
+      target: the backup's folder; must not exist.
+      with_keys: whether to take the (encrypted) key files along.
+      checkpoint: copies the state store; only the process that runs the node has one.
+      progress: called with the heights copied and to be copied.
+
+    Raises:
+      NotFound: there is no node, or it has no block yet.
+      Invalid: `target` exists, or the genesis cannot be read.
+      Corrupt: the log is damaged; names the height.
+      Unavailable: the disk refused.
+    """
+    with _translating(target), _making(target) as folder:
+        genesis = _read(home / GENESIS_NAME)
+        network = Network.of(decode_genesis(genesis))
+        storage = FileStorage(folder)
+        storage.replace(GENESIS_NAME, genesis)
+        for name in SETTINGS_NAMES:
+            if (home / name).is_file():
+                storage.replace(name, _read(home / name))
+        if with_keys:
+            _copy_keys(home / KEYS_NAME, folder / KEYS_NAME)
+        store_height = checkpoint(folder / STORE_NAME) if checkpoint is not None else -1
+        height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
+        if store_height > height:  # it stands at a block that is not durable yet
+            shutil.rmtree(folder / STORE_NAME)
+            store_height = -1
+        header, header_hash = _read_head(last, height, network)
+        manifest = Manifest(
+            format=FORMAT,
+            version=FORMAT_VERSION,
+            network=network.genesis.network,
+            genesis_hash=network.genesis_hash.hex(),
+            height=height,
+            time_ms=header.time_ms,
+            header_hash=header_hash,
+            has_keys=with_keys,
+            has_store=store_height >= 0,
+            files=_list_files(folder),
+        )
+        _write_manifest(storage, manifest)
+    return BackupReport(target, manifest)
+
+
+def read_manifest(archive: Path) -> Manifest:
+    """Read the manifest of a backup.
+
+    Raises:
+      NotFound: this is no backup.
+      Corrupt: the manifest is damaged.
+      Invalid: it has a version that this program does not read.
+    """
+    raw, line = _read(archive / MANIFEST_NAME), _read(archive / MANIFEST_SUM_NAME)
+    if line != _format_sum(raw):
+        raise Corrupt(f"the manifest of {archive} is damaged: take another backup")
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Corrupt(f"the manifest of {archive} cannot be read: {error}") from None
+    if (manifest.format, manifest.version) != (FORMAT, FORMAT_VERSION):
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"{archive} is {manifest.format} of version {manifest.version}: this program reads "
+            f"{FORMAT} of version {FORMAT_VERSION}",
+        )
+    return manifest
+
+
+def check_backup(archive: Path) -> Manifest:
+    """Check that a backup is whole: exactly the files of its manifest, byte for byte.
+
+    Raises:
+      Corrupt: a file is damaged, missing or too many; names it.
+      NotFound: this is no backup.
+    """
+    manifest = read_manifest(archive)
+    with _translating(archive):
+        found = set(_iterate_files(archive)) - {MANIFEST_NAME, MANIFEST_SUM_NAME}
+        _compare_names(archive, found, set(manifest.files))
+        for name, entry in manifest.files.items():
+            if _hash_file(archive / name) != entry:
+                raise _damaged(archive, name)
+    return manifest
+
+
+def restore(archive: Path, target: Path) -> BackupReport:
+    """Restore a backup into a new data folder; opening that brings the state up from the log.
+
+    Args:
+      archive: the backup's folder.
+      target: the data folder; must not exist, or be empty.
+
+    Raises:
+      NotFound: this is no backup.
+      Invalid: `target` is not empty.
+      Corrupt: the backup is damaged in any byte; nothing is left in `target`.
+      Unavailable: the disk refused.
+    """
+    manifest = read_manifest(archive)
+    with _translating(target), _making(target, may_be_empty=True) as folder:
+        found = set(_iterate_files(archive)) - {MANIFEST_NAME, MANIFEST_SUM_NAME}
+        _compare_names(archive, found, set(manifest.files))
+        for name, entry in manifest.files.items():
+            if _copy_file(archive / name, folder / name) != entry:
+                raise _damaged(archive, name)
+        _check_log(folder, manifest)
+    return BackupReport(target, manifest)
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[int, bytes]:
+    """Copy confirmed blocks into a log of their own; returns the last height and its record."""
+    reader = BlockReader.open(FileStorage(source, read_only=True))
+    try:
+        end = reader.height_max
+        if end < 0:
+            raise NotFound(f"there is no block in {source} yet", folder=str(source))
+        log = BlockLog.open(FileStorage(target))
+        unsynced = 0
+        try:
+            for height in range(reader.height_min, end + 1):
+                record = reader.read(height)
+                log.append(height, record)
+                unsynced += len(record)
+                if unsynced > _SYNC_BYTES:
+                    log.sync()
+                    unsynced = 0
+                if progress is not None:
+                    progress(height + 1, end + 1)
+        finally:
+            log.close()
+    finally:
+        reader.close()
+    (target / LOCK_NAME).unlink()
+    return end, record
+
+
+def _check_log(folder: Path, manifest: Manifest) -> None:
+    """Check that a restored log ends where the manifest says, in the network it says."""
+    network = Network.of(decode_genesis(_read(folder / GENESIS_NAME)))
+    reader = BlockReader.open(FileStorage(folder / LOG_NAME, read_only=True))
+    try:
+        height = reader.height_max
+        _, header_hash = _read_head(reader.read(height), height, network)
+    finally:
+        reader.close()
+    found = (network.genesis_hash.hex(), height, header_hash)
+    if found != (manifest.genesis_hash, manifest.height, manifest.header_hash):
+        raise Corrupt(
+            f"the backup does not end with block {manifest.height} of its manifest", height=height
+        )
+
+
+def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, str]:
+    """Read the last block's header and its hash."""
+    try:
+        raw = decode_record(record).header
+        return decode_header(raw), network.digest(network.header_prefix + raw).hex()
+    except (msgspec.DecodeError, Invalid) as error:
+        raise Corrupt(f"block {height} cannot be read: {error}", height=height) from None
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _copy_keys(source: Path, target: Path) -> None:
+    storage = FileStorage(target)
+    target.chmod(0o700)
+    if source.is_dir():
+        for path in sorted(source.glob("*.json")):
+            storage.replace(path.name, _read(path))
+
+
+def _read(path: Path) -> bytes:
+    """Read a small file."""
+    file = FileStorage(path.parent, read_only=True).open(path.name, writable=False)
+    try:
+        if file.size() > MANIFEST_BYTES_MAX:
+            raise Invalid(InvalidCode.TOO_LARGE, f"{path} is too large", size=file.size())
+        return file.pread(file.size(), 0)
+    finally:
+        file.close()
+
+
+def _write_manifest(storage: FileStorage, manifest: Manifest) -> None:
+    raw = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
+    storage.replace(MANIFEST_NAME, raw)
+    storage.replace(MANIFEST_SUM_NAME, _format_sum(raw))
+
+
+def _format_sum(raw: bytes) -> bytes:
+    """Format a checksum so that `sha256sum -c` takes it."""
+    return f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST_NAME}\n".encode()
+
+
+def _list_files(folder: Path) -> dict[str, FileEntry]:
+    return {name: _hash_file(folder / name) for name in sorted(_iterate_files(folder))}
+
+
+def _iterate_files(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Corrupt(f"{path} is neither a file nor a folder", path=str(path))
+        if path.is_file():
+            yield path.relative_to(folder).as_posix()
+
+
+def _hash_file(path: Path) -> FileEntry:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+        os.fsync(file.fileno())
+    return FileEntry(size, digest.hexdigest())
+
+
+def _copy_file(source: Path, target: Path) -> FileEntry:
+    """Copy and sync a file, for its owner alone; returns what was read."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    size = 0
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with source.open("rb") as reading, os.fdopen(descriptor, "wb") as writing:
+        while chunk := reading.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+            writing.write(chunk)
+        writing.flush()
+        os.fsync(descriptor)
+    return FileEntry(size, digest.hexdigest())
+
+
+def _compare_names(archive: Path, found: set[str], listed: set[str]) -> None:
+    if found != listed:
+        name = min(found ^ listed)
+        what = "is missing" if name in listed else "does not belong there"
+        raise Corrupt(f"{name} {what} in the backup {archive}", path=name)
+
+
+def _damaged(archive: Path, name: str) -> Corrupt:
+    return Corrupt(f"{name} of the backup {archive} is damaged: take another backup", path=name)
+
+
+# --- whole or not at all ------------------------------------------------------------------------
+
+
+@contextmanager
+def _making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
+    """Make a folder beside its place, and put it there once it is whole and durable.
+
+    What a killed process left half made is removed by the next one; a lock, which the system gives
+    back when a process dies, tells it from one that is being made.
+    """
+    _require_free(target, may_be_empty=may_be_empty)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix, suffix = f".{target.name}.", ".partial"
+    for left in target.parent.glob(f"{prefix}*{suffix}"):
+        with _locked(left) as is_locked:
+            if is_locked:
+                shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=target.parent))
+    try:
+        with _locked(folder):
+            yield folder
+            for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+                _sync_folder(path)
+            _require_free(target, may_be_empty=may_be_empty)
+            folder.rename(target)
+            _sync_folder(target.parent)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock; says whether it was to be had."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _require_free(target: Path, *, may_be_empty: bool) -> None:
+    if not os.path.lexists(target):
+        return
+    if may_be_empty and target.is_dir() and not any(target.iterdir()):
+        return
+    what = "is not empty" if may_be_empty and target.is_dir() else "exists already"
+    raise Invalid(InvalidCode.MALFORMED, f"{target} {what}: name another folder", path=str(target))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into one of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"cannot make or read {error.filename or path}: {error.strerror}", path=str(path)
+        ) from error

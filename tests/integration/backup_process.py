@@ -1,0 +1,22 @@
+"""Backs a folder up, telling each height and waiting for a line before it goes on.
+
+python tests/integration/backup_process.py FOLDER TARGET
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hansa.engine.backup import backup
+
+
+def wait(done: int, total: int) -> None:
+    """Tell how far it is; go on when told to."""
+    sys.stdout.write(f"{done} {total}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    backup(Path(sys.argv[1]), Path(sys.argv[2]), progress=wait)

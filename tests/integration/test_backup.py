@@ -1,0 +1,318 @@
+"""Backups of a node that runs, is killed, or stands still; and what damage does to them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.played import PASSPHRASE, make_folder, open_folder
+from tests.world import key, pay
+
+from hansa.engine.backup import (
+    MANIFEST_NAME,
+    MANIFEST_SUM_NAME,
+    backup,
+    check_backup,
+    read_manifest,
+    restore,
+)
+from hansa.engine.store import StateStore
+from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
+from hansa.node.audit import audit_folder
+from hansa.node.home import Home
+from hansa.node.verify import verify_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def start(program: str, *arguments: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "integration" / program, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def read_height(process: subprocess.Popen[str], minimum: int) -> int:
+    """Read what a process tells until it has come to a height."""
+    for line in process.stdout:
+        height = int(line.split()[0])
+        if height >= minimum:
+            return height
+    raise AssertionError("the process ended")
+
+
+def require_sound(home: Home) -> int:
+    """Audit and verify a folder; returns its height."""
+    network = home.load_network()
+    audited = audit_folder(home.log_path, home.store_path, network)
+    verified = verify_folder(home.log_path, network, signatures=False)
+    assert (audited.findings, verified.findings) == ([], [])
+    assert audited.height == verified.height
+    return verified.height
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Home:
+    return make_folder(tmp_path_factory.mktemp("backup") / "node")
+
+
+@pytest.fixture(scope="module")
+def archive(home, tmp_path_factory) -> Path:
+    target = tmp_path_factory.mktemp("archive") / "monday"
+    backup(home.path, target, with_keys=True)
+    return target
+
+
+# --- while it runs ------------------------------------------------------------------------------
+
+
+def test_a_running_node_is_backed_up_and_a_killed_one_too(tmp_path):
+    node = Home(tmp_path / "node")
+    with start("writer.py", node.path) as writer:
+        confirmed = read_height(writer, 8)
+        early = backup(node.path, tmp_path / "early")
+        assert early.manifest.height >= confirmed
+        later = read_height(writer, early.manifest.height + 8)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    late = backup(node.path, tmp_path / "late")
+    assert late.manifest.height >= later
+    for report in (early, late):
+        back = Home(tmp_path / f"{report.folder.name} restored")
+        restore(report.folder, back.path)
+        assert require_sound(back) == report.manifest.height
+        with open_folder(back.path) as world:
+            assert world.chain.head.height == report.manifest.height
+            assert world.balance("shop")[0] > 1_000_000
+            world.nonces = 10**9
+            assert world.do("ada", pay("ada", "shop", 1, "it goes on")) == ""
+        assert require_sound(back) == report.manifest.height + 1
+
+
+def test_a_killed_backup_leaves_nothing_under_its_name(home, tmp_path):
+    target = tmp_path / "backup"
+    with start("backup_process.py", home.path, target) as process:
+        read_height(process, 1)
+        assert not target.exists()
+    assert not target.exists()
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".partial")
+    backup(home.path, target)
+    assert list(tmp_path.iterdir()) == [target]
+    check_backup(target)
+
+
+def test_two_backups_at_once_do_not_harm_one_another(home, tmp_path):
+    target = tmp_path / "backup"
+    with start("backup_process.py", home.path, target) as process:
+        read_height(process, 1)
+        backup(home.path, target)
+        process.communicate("\n" * 1_000)
+        assert process.returncode != 0
+    check_backup(target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_running_node_can_give_its_state_along(tmp_path):
+    node = make_folder(tmp_path / "node")
+    with open_folder(node.path) as world:
+        world.time_ms += 2_000
+        assert world.do("ada", pay("ada", "shop", 1, "before")) == ""
+        world.chain.flush()
+        report = backup(node.path, tmp_path / "backup", checkpoint=world.chain.store.checkpoint_to)
+        flushed = world.chain.store.height
+    assert report.manifest.has_store
+    back = Home(tmp_path / "back")
+    restore(report.folder, back.path)
+    store = StateStore.open_read_only(back.store_path)
+    assert store.height == flushed > 0
+    store.close()
+    assert require_sound(back) == report.manifest.height
+
+
+def test_a_state_ahead_of_the_log_is_left_out(home, tmp_path):
+    def checkpoint(folder: Path) -> int:
+        folder.mkdir()
+        (folder / "CURRENT").write_text("ahead")
+        return 10**6
+
+    report = backup(home.path, tmp_path / "backup", checkpoint=checkpoint)
+    assert not report.manifest.has_store
+    check_backup(report.folder)
+
+
+# --- there and back -----------------------------------------------------------------------------
+
+
+def test_a_restored_folder_is_the_same(home, archive, tmp_path):
+    back = Home(tmp_path / "deep" / "down" / "node")
+    report = restore(archive, back.path)
+    assert back.read_genesis() == home.read_genesis()
+    assert require_sound(back) == require_sound(home) == report.manifest.height
+    assert back.load_key("node", PASSPHRASE).address == key("sealer").address
+    assert back.path.stat().st_mode & 0o777 == 0o700
+    assert all(path.stat().st_mode & 0o077 == 0 for path in back.path.rglob("*"))
+    with open_folder(back.path) as world, open_folder(home.path) as original:
+        assert dict(world.chain.iterate_rows(b"")) == dict(original.chain.iterate_rows(b""))
+    assert report.to_json()["height"] == report.manifest.height
+    sizes = [path.stat().st_size for path in back.path.rglob("*") if path.is_file()]
+    assert report.size > 0
+    assert len(sizes) >= report.to_json()["files"]
+
+
+def test_keys_are_taken_along_only_if_asked_for_and_settings_always(home, archive, tmp_path):
+    (home.settings_path).write_text("port = 1\n")
+    try:
+        plain = backup(home.path, tmp_path / "plain").manifest
+    finally:
+        home.settings_path.unlink()
+    assert "node.toml" in plain.files
+    assert not plain.has_keys
+    assert not any(name.startswith("keys/") for name in plain.files)
+    assert {"keys/node.json", "keys/sponsor.json"} <= read_manifest(archive).files.keys()
+
+
+def test_the_manifest_can_be_checked_with_other_programs(archive):
+    done = subprocess.run(
+        ["sha256sum", "-c", MANIFEST_SUM_NAME], cwd=archive, check=True, capture_output=True
+    )
+    assert b"OK" in done.stdout
+    for name, entry in read_manifest(archive).files.items():
+        raw = (archive / name).read_bytes()
+        assert (len(raw), hashlib.sha256(raw).hexdigest()) == (entry.bytes, entry.sha256)
+
+
+def test_it_says_how_far_it_is(home, tmp_path):
+    seen = []
+    report = backup(
+        home.path, tmp_path / "b", progress=lambda done, total: seen.append((done, total))
+    )
+    count = report.manifest.height + 1
+    assert seen == [(number, count) for number in range(1, count + 1)]
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def test_a_damaged_byte_anywhere_is_refused(archive, tmp_path):
+    """Every byte of small files, and a seeded choice of the bytes of large ones."""
+    choice = random.Random(5)
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    for path in sorted(path for path in copy.rglob("*") if path.is_file()):
+        raw = path.read_bytes()
+        places = range(len(raw)) if len(raw) < 200 else choice.sample(range(len(raw)), 40)
+        for at in places:
+            bad = bytearray(raw)
+            bad[at] ^= 1 << choice.randrange(8)
+            path.write_bytes(bad)
+            with pytest.raises(Corrupt):
+                check_backup(copy)
+        with pytest.raises(Corrupt):
+            restore(copy, tmp_path / "target")
+        assert not (tmp_path / "target").exists()
+        path.write_bytes(raw)
+    check_backup(copy)
+
+
+@pytest.mark.parametrize("name", ["genesis.bin", "keys/node.json", "log/confirmed"])
+def test_a_missing_file_is_refused_and_named(archive, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    (copy / name).unlink()
+    with pytest.raises(Corrupt, match=f"{name} is missing"):
+        restore(copy, tmp_path / "target")
+
+
+def test_a_file_too_many_and_a_link_are_refused(archive, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    (copy / "log" / "more").write_text("x")
+    with pytest.raises(Corrupt, match="does not belong"):
+        restore(copy, tmp_path / "target")
+    (copy / "log" / "more").unlink()
+    (copy / "link").symlink_to("/etc/hostname")
+    with pytest.raises(Corrupt, match="neither"):
+        check_backup(copy)
+
+
+def test_a_cut_file_is_refused(archive, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    segment = next(copy.glob("log/blocks-*.log"))
+    os.truncate(segment, segment.stat().st_size - 1)
+    with pytest.raises(Corrupt):
+        restore(copy, tmp_path / "target")
+
+
+def test_a_version_to_come_is_refused(archive, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    raw = (copy / MANIFEST_NAME).read_bytes().replace(b'"version": 1', b'"version": 2')
+    (copy / MANIFEST_NAME).write_bytes(raw)
+    line = f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST_NAME}\n"
+    (copy / MANIFEST_SUM_NAME).write_text(line)
+    with pytest.raises(Invalid):
+        check_backup(copy)
+
+
+def test_what_is_there_is_never_overwritten(home, archive, tmp_path):
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    full.mkdir()
+    (full / "precious").write_text("x")
+    empty.mkdir()
+    with pytest.raises(Invalid, match="exists already"):
+        backup(home.path, empty)
+    with pytest.raises(Invalid, match="is not empty"):
+        restore(archive, full)
+    restore(archive, empty)
+    assert Home(empty).exists()
+    assert [path.name for path in full.iterdir()] == ["precious"]
+
+
+def test_what_is_no_node_or_no_backup_is_said(home, tmp_path):
+    with pytest.raises(NotFound):
+        backup(tmp_path / "nowhere", tmp_path / "target")
+    with pytest.raises(NotFound):
+        restore(home.path, tmp_path / "target")
+    with pytest.raises(NotFound):
+        restore(tmp_path / "nowhere", tmp_path / "target")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_node_is_not_backed_up(tmp_path):
+    node = make_folder(tmp_path / "node")
+    segment = next(node.log_path.glob("blocks-*.log"))
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    segment.write_bytes(raw)
+    with pytest.raises(Corrupt) as error:
+        backup(node.path, tmp_path / "target")
+    assert isinstance(error.value.facts["height"], int)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said(home):
+    with pytest.raises(Unavailable):
+        backup(home.path, Path("/proc/none/backup"))

@@ -1,0 +1,287 @@
+"""Pages as a client gets them: who is answered, with which headers, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from tests.browser.population import make_town
+from tests.world import key, make_genesis, open_world
+
+from hansa.engine.storage import FileStorage
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.block import Status, decode_receipt
+from hansa.kernel.crypto.address import to_text
+from hansa.node.api.app import create_app
+from hansa.node.console.blocks import Blocks, Counts, count_receipts
+from hansa.node.console.charts import build_chart
+from hansa.node.console.guard import Access
+from hansa.node.console.pages import add_console
+from hansa.node.console.supply import SupplyWatch
+from hansa.node.service import Node
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return make_town(FileStorage(tmp_path_factory.mktemp("log")))
+
+
+def visit(town, use: Callable[[TestClient], Awaitable[None]], access: Access | None = None) -> None:
+    """Serve the console beside an API's path, and use it."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"from": "the API"})
+
+    async def serve() -> None:
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("harbour").address, key("harbour server"))
+        app = web.Application()
+        app.router.add_get("/v1/status", answer)
+        add_console(app, node, access)
+        async with TestClient(TestServer(app)) as client:
+            await use(client)
+
+    asyncio.run(serve())
+
+
+def test_a_page_may_load_nothing_but_the_consoles_own_files(town):
+    async def use(client):
+        response = await client.get("/")
+        policy = response.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        text = await response.text()
+        assert "http://" not in text
+        assert "https://" not in text
+        assert " style=" not in text
+        assert "<style" not in text
+
+    visit(town, use)
+
+
+def test_every_file_that_a_page_names_is_there(town):
+    async def use(client):
+        text = await (await client.get("/")).text()
+        names = [part.split('"')[0] for part in text.split('"/console/static/')[1:]]
+        assert len(names) == 4
+        for name in names:
+            response = await client.get(f"/console/static/{name}")
+            assert response.status == 200
+            assert "immutable" in response.headers["Cache-Control"]
+        assert (await client.get("/console/static/../pages.py")).status == 404
+
+    visit(town, use)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "console.attacker.example"},
+        {"Origin": "https://attacker.example"},
+        {"Origin": "null"},
+        {"Host": "[::1"},
+    ],
+)
+def test_foreign_names_and_pages_of_other_sites_are_refused(town, headers):
+    async def use(client):
+        for path in ("/", "/members", "/nowhere"):
+            response = await client.get(path, headers={"Accept": "text/html", **headers})
+            assert response.status == 403
+            assert "Harbour" not in await response.text()
+
+    visit(town, use)
+
+
+def test_who_may_not_read_sees_nothing(town):
+    async def use(client):
+        assert (await client.get("/")).status == 403
+        assert (await client.get("/v1/status")).status == 200
+
+    visit(town, use, Access(may_read=lambda _: False))
+
+
+def test_another_name_answers_where_settings_say_so(town):
+    async def use(client):
+        headers = {"Host": "ledger.bank.example:8460"}
+        assert (await client.get("/", headers=headers)).status == 200
+        headers["Origin"] = "https://ledger.bank.example:8460"
+        assert (await client.get("/", headers=headers)).status == 200
+
+    visit(town, use, Access(hosts=frozenset({"ledger.bank.example"})))
+
+
+def test_the_api_is_left_alone(town):
+    async def use(client):
+        response = await client.get("/v1/status", headers={"Host": "other.example"})
+        assert await response.json() == {"from": "the API"}
+        missing = await client.get("/v1/nothing", headers={"Accept": "application/json"})
+        assert missing.status == 404
+        assert "<html" not in await missing.text()
+
+    visit(town, use)
+
+
+def test_the_nodes_own_application_serves_it(town):
+    """Its middleware turns errors of the API into problem documents; pages stay pages."""
+
+    async def use() -> None:
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("harbour").address, key("harbour server"))
+        async with TestClient(TestServer(create_app(node))) as client:
+            found = await client.get("/search", params={"q": "12"})
+            assert (found.status, found.url.path) == (200, "/blocks/12")
+            stray = await client.get("/nowhere", headers={"Accept": "text/html"})
+            assert stray.content_type == "text/html"
+            problem = await client.get("/v1/nowhere", headers={"Accept": "application/json"})
+            assert problem.content_type == "application/problem+json"
+
+    asyncio.run(use())
+
+
+def test_a_page_is_sent_again_only_when_there_is_something_new(town):
+    async def use(client):
+        tag = (await client.get("/members")).headers["ETag"]
+        again = await client.get("/members", headers={"If-None-Match": tag})
+        assert again.status == 304
+        other = await client.get("/members", headers={"If-None-Match": '"other"'})
+        assert other.status == 200
+
+    visit(town, use)
+
+
+def test_errors_are_said_in_words(town):
+    async def use(client):
+        for path, status in (
+            ("/blocks/abc", 400),
+            (f"/blocks/{10**30}", 400),
+            ("/blocks/100000", 404),
+            (f"/transactions/{'0' * 64}", 404),
+            ("/transactions/xyz", 400),
+            ("/wallets/hansa1nonsense", 400),
+            (f"/wallets/{to_text(bytes(32))}", 404),
+            (f"/members/{to_text(bytes(32))}", 404),
+            ("/nowhere", 404),
+        ):
+            response = await client.get(path, headers={"Accept": "text/html"})
+            assert response.status == status, path
+            assert "<h1>" in await response.text()
+        assert (await client.post("/", headers={"Accept": "text/html"})).status == 405
+
+    visit(town, use)
+
+
+def test_what_people_type_is_escaped(town):
+    async def use(client):
+        response = await client.get("/search", params={"q": "<script>alert(1)</script>"})
+        assert response.status == 404
+        assert "<script>alert" not in await response.text()
+
+    visit(town, use)
+
+
+def test_search_goes_to_what_was_meant(town):
+    harbour = to_text(key("harbour").address)
+    person = to_text(key("person0").address)
+
+    async def use(client):
+        for query, target in (
+            ("12", "/blocks/12"),
+            ("#12", "/blocks/12"),
+            (town.paid.hex().upper(), f"/transactions/{town.paid.hex()}"),
+            (person, f"/wallets/{person}"),
+            (harbour.upper(), f"/members/{harbour}"),
+            (to_text(key("harbour server").address), f"/members/{harbour}"),
+            ("harbour", f"/members/{harbour}"),
+        ):
+            response = await client.get("/search", params={"q": query}, allow_redirects=False)
+            assert (response.status, response.headers.get("Location")) == (303, target)
+
+    visit(town, use)
+
+
+def test_history_pages_join_without_gap(town):
+    person = to_text(key("person0").address)
+
+    async def use(client):
+        seen: list[str] = []
+        path = f"/wallets/{person}?asset=MOP"
+        while path:
+            text = await (await client.get(path)).text()
+            rows = text.split('<td class="nowrap"><a href="/transactions/')[1:]
+            seen += [row[:64] for row in rows]
+            older = text.split('" rel="next">Older')
+            link = older[0].rsplit('href="', 1)[1] if len(older) > 1 else ""
+            path = f"/wallets/{person}{link.replace('&amp;', '&')}" if link else ""
+        chain = town.world.chain
+        expected = [
+            receipt.tx_id.hex()
+            for record in chain.iterate_records(1)
+            for receipt in map(decode_receipt, record.receipts)
+            for _, _, fields in receipt.events
+            for delta in fields[0]
+            if delta[1] == key("person0").address and delta[2] == "MOP"
+        ]
+        assert seen == expected[::-1]
+        assert len(seen) > 40
+        assert (await client.get(f"/wallets/{person}?before=7")).status == 404
+
+    visit(town, use)
+
+
+def test_amounts_of_holds_are_in_the_asset_of_their_payment(town):
+    async def use(client):
+        text = await (await client.get(f"/transactions/{town.posted.hex()}")).text()
+        assert text.count("32.00\N{NO-BREAK SPACE}MOP") == 2
+        assert "minor units" not in text
+
+    visit(town, use)
+
+
+def test_counting_by_bytes_agrees_with_decoding(town):
+    for record in town.world.chain.iterate_records(0):
+        receipts = [decode_receipt(raw) for raw in record.receipts]
+        refused = sum(receipt.status is not Status.OK for receipt in receipts)
+        payments = sum(
+            receipt.status is Status.OK and any(each[0] == "payments" for each in receipt.events)
+            for receipt in receipts
+        )
+        others = len(receipts) - refused - payments
+        assert count_receipts(record.receipts) == Counts(payments, others, refused)
+
+
+def test_the_minute_holds_the_blocks_of_that_minute(town):
+    chain = town.world.chain
+    blocks = Blocks(chain)
+    rate = blocks.rate()
+    from_ms, to_ms = rate.slots[0].from_ms, rate.slots[-1].from_ms + 4_000
+    expected = [
+        block.counts.total
+        for block in blocks.list_down(chain.confirmed_height, 10_000)
+        if from_ms <= block.time_ms < to_ms
+    ]
+    assert rate.total.total == sum(expected)
+    chart = build_chart(rate)
+    assert all(0 <= bar.y <= bar.y + bar.height <= 100.01 for bar in chart.bars)
+
+
+def test_blocks_that_are_confirmed_later_are_counted(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    blocks = Blocks(world.chain)
+    world.fund("ada")
+    for result in world.results:
+        blocks.note(result)
+    assert blocks.rate().total.payments == 1
+
+
+def test_the_supply_proof_finds_every_unit(town):
+    async def read():
+        return await SupplyWatch(town.world.chain).read()
+
+    proof = asyncio.run(read())
+    assert proof.is_proved
+    assert [asset.asset for asset in proof.assets] == ["MOP", "EUR"]
+    assert proof.assets[0].issued_minor == 999_500_000
+    assert proof.assets[1].wallets_minor == 12_345
