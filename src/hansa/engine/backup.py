@@ -41,7 +41,7 @@ GENESIS_NAME = "genesis.bin"
 LOG_NAME = "log"
 STORE_NAME = "store"
 KEYS_NAME = "keys"
-SETTINGS_NAMES = ("node.toml", "api-keys.json")
+SMALL_NAMES = (GENESIS_NAME, "node.toml", "api-keys.json")
 
 _CHUNK_BYTES = 1 << 20
 _SYNC_BYTES = 64 << 20
@@ -129,20 +129,15 @@ def backup(
       Unavailable: the disk refused.
     """
     with _translating(target), _making(target) as folder:
-        genesis = _read(home / GENESIS_NAME)
-        network = Network.of(decode_genesis(genesis))
+        network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
-        storage.replace(GENESIS_NAME, genesis)
-        for name in SETTINGS_NAMES:
+        for name in SMALL_NAMES:
             if (home / name).is_file():
                 storage.replace(name, _read(home / name))
         if with_keys:
             _copy_keys(home / KEYS_NAME, folder / KEYS_NAME)
         store_height = checkpoint(folder / STORE_NAME) if checkpoint is not None else -1
         height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
-        if store_height > height:  # it stands at a block that is not durable yet
-            shutil.rmtree(folder / STORE_NAME)
-            store_height = -1
         header, header_hash = _read_head(last, height, network)
         manifest = Manifest(
             format=FORMAT,
@@ -153,7 +148,7 @@ def backup(
             time_ms=header.time_ms,
             header_hash=header_hash,
             has_keys=with_keys,
-            has_store=store_height >= 0,
+            has_store=_keep_store(folder / STORE_NAME, store_height, height),
             files=_list_files(folder),
         )
         _write_manifest(storage, manifest)
@@ -281,6 +276,13 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
 
 
 # --- files --------------------------------------------------------------------------------------
+
+
+def _keep_store(folder: Path, store_height: int, height: int) -> bool:
+    """Remove the store's copy again if it stands at a block that was not durable yet."""
+    if store_height > height:
+        shutil.rmtree(folder)
+    return 0 <= store_height <= height
 
 
 def _copy_keys(source: Path, target: Path) -> None:
