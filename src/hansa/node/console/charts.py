@@ -14,7 +14,7 @@ HEIGHT = 100.0
 SLOT_WIDTH = 10.0
 GAP = 2.4
 SERIES = ("payments", "others", "refused")
-_STEPS = (1, 2, 4, 6, 8, 10)
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def round_up(value: float) -> int:
     """Round up to a number that makes a readable scale with a middle.
 
     >>> [round_up(each) for each in (0, 1.2, 37, 401)]
-    [2, 2, 40, 600]
+    [2, 2, 40, 500]
     """
     size = 1
     while True:
