@@ -131,11 +131,7 @@ def backup(
     with _translating(target), _making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
-        for name in SMALL_NAMES:
-            if (home / name).is_file():
-                storage.replace(name, _read(home / name))
-        if with_keys:
-            _copy_keys(home / KEYS_NAME, folder / KEYS_NAME)
+        _copy_small(home, folder, storage, with_keys=with_keys)
         store_height = checkpoint(folder / STORE_NAME) if checkpoint is not None else -1
         height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
         header, header_hash = _read_head(last, height, network)
@@ -153,6 +149,14 @@ def backup(
         )
         _write_manifest(storage, manifest)
     return BackupReport(target, manifest)
+
+
+def _copy_small(home: Path, folder: Path, storage: FileStorage, *, with_keys: bool) -> None:
+    for name in SMALL_NAMES:
+        if (home / name).is_file():
+            storage.replace(name, _read(home / name))
+    if with_keys:
+        _copy_keys(home / KEYS_NAME, folder / KEYS_NAME)
 
 
 def read_manifest(archive: Path) -> Manifest:
