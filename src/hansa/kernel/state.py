@@ -83,13 +83,14 @@ class CommittedRows(Protocol):
 class State:
     """Committed rows plus the writes since the last checkpoint, decoded rows cached."""
 
-    __slots__ = ("_block", "_cache", "_cache_max", "_committed", "_dirty", "_transient")
+    __slots__ = ("_block", "_cache", "_cache_max", "_committed", "_dirty", "_handed", "_transient")
 
     def __init__(self, committed: CommittedRows, cache_max: int = ROW_CACHE_MAX) -> None:
         self._committed = committed
         self._cache: dict[bytes, Row | None] = {}
         self._block: dict[bytes, Row | None] = {}
         self._dirty: dict[bytes, bytes | None] = {}
+        self._handed: dict[bytes, bytes | None] = {}
         self._transient: list[bytes] = []
         self._cache_max = cache_max
 
@@ -98,7 +99,7 @@ class State:
         cache = self._cache
         if key in cache:
             return cast("R | None", cache[key])
-        raw = self._dirty[key] if key in self._dirty else self._committed.get(key)
+        raw = self._read(key)
         row = None if raw is None else decode_row(row_type, raw)
         cache[key] = row
         if not row_type.CACHED:
@@ -109,9 +110,13 @@ class State:
         """Whether a row stands under `key` as of the transactions merged so far."""
         if key in self._cache:
             return self._cache[key] is not None
+        return self._read(key) is not None
+
+    def _read(self, key: bytes) -> bytes | None:
         if key in self._dirty:
-            return self._dirty[key] is not None
-        return self._committed.get(key) is not None
+            return self._dirty[key]
+        # What was handed over may not be committed yet when somebody reads in between.
+        return self._handed[key] if key in self._handed else self._committed.get(key)
 
     def merge(self, writes: dict[bytes, Row | None]) -> None:
         """Take over the writes of one successful transaction."""
@@ -129,6 +134,7 @@ class State:
     def end_checkpoint(self) -> dict[bytes, bytes | None]:
         """Hand over the writes since the last checkpoint, which the caller commits now."""
         dirty, self._dirty = self._dirty, {}
+        self._handed = dirty
         cache = self._cache
         for key in self._transient:
             cache.pop(key, None)
