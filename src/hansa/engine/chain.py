@@ -29,6 +29,7 @@ from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.execution import Block, BlockResult, Machine, Rules
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.nonces import SECOND_MS, compute_counts_until_ms
 from hansa.kernel.state import State
 from hansa.kernel.transaction import (
     CheckedBatch,
@@ -309,10 +310,11 @@ class Chain:
         self._index = {}
 
     def _refill_window(self, head: Header) -> None:
-        """Put back the nonces of the last fifteen minutes, from the blocks up to `head`."""
+        """Put back the nonces that still count, from the blocks up to `head`."""
         heights = []
+        oldest_ms = head.time_ms - VALIDITY_MAX_MS - SECOND_MS
         for height in range(head.height, 0, -1):
-            if self.get_header(height).time_ms < head.time_ms - VALIDITY_MAX_MS:
+            if self.get_header(height).time_ms < oldest_ms:
                 break
             heights.append(height)
         window = self.machine.window
@@ -324,7 +326,7 @@ class Chain:
                     if index in dropped:
                         continue
                     _, body = decode_envelope(item.envelope)
-                    if body.valid_until_ms >= head.time_ms:
+                    if compute_counts_until_ms(body.valid_until_ms) >= head.time_ms:
                         window.add(body.signers[0], body.nonce, body.valid_until_ms, time_ms)
 
 

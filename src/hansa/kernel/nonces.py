@@ -3,7 +3,8 @@
 Fifteen minutes at 15,000 transactions a second are 13.5 million pairs, so a pair is kept as 12
 bytes: 8 of its hash and its expiry in seconds. The first two bytes of the hash choose one of
 65,536 shards, each a byte string searched by `bytes.find`; a shard drops what has expired when
-it has doubled. The window is a function of the blocks alone and is rebuilt from them.
+it has doubled. The window is a function of the blocks alone and is rebuilt from them; a pair
+counts up to the end of the second in which its validity ends.
 
 Two pairs are taken for one only if 80 bits of their hashes agree.
 """
@@ -15,7 +16,13 @@ from collections.abc import Callable
 ENTRY_BYTES = 12
 FINGERPRINT_BYTES = 8
 SHARDS = 1 << 16
+SECOND_MS = 1_000
 _SHARD_MIN = 32 * ENTRY_BYTES
+
+
+def compute_counts_until_ms(valid_until_ms: int) -> int:
+    """Compute the last ledger time at which a pair counts: the end of its validity's second."""
+    return (valid_until_ms // SECOND_MS + 1) * SECOND_MS
 
 
 class ReplayWindow:
@@ -40,7 +47,7 @@ class ReplayWindow:
         found = self._digest(signer + nonce)
         number = (found[0] << 8) | found[1]
         fingerprint = found[2 : 2 + FINGERPRINT_BYTES]
-        expiry = (valid_until_ms // 1000 + 1).to_bytes(4, "big")
+        expiry = (compute_counts_until_ms(valid_until_ms) // SECOND_MS).to_bytes(4, "big")
         shard = self._shards.get(number)
         if shard is None:
             self._shards[number] = bytearray(fingerprint + expiry)
@@ -62,7 +69,7 @@ class ReplayWindow:
     @staticmethod
     def _is_live(shard: bytearray, at: int, time_ms: int) -> bool:
         expiry = int.from_bytes(shard[at + FINGERPRINT_BYTES : at + ENTRY_BYTES], "big")
-        return expiry * 1000 >= time_ms
+        return expiry * SECOND_MS >= time_ms
 
     def _sweep(self, number: int, shard: bytearray, time_ms: int) -> None:
         """Drop expired entries, and let the shard double before the next sweep."""
