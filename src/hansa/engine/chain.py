@@ -11,7 +11,7 @@ the chain is opened. A block counts as confirmed once `sync` has returned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from hansa.engine.log import BlockLog
 from hansa.engine.store import Store
@@ -110,18 +110,21 @@ class Chain:
         self._nodes = _StoredNodes(store)
         self._index: dict[bytes, bytes | None] = {}
         self._since_flush = 0
+        self.flush_transactions = FLUSH_TRANSACTIONS
         self.confirmed_height = -1
         self.machine = self._build_machine(None)
 
-    @staticmethod
-    def open(log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer) -> Chain:
+    @classmethod
+    def open(
+        cls, log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer
+    ) -> Self:
         """Open a chain, or begin one; executes again what the store lacks.
 
         Raises:
           Corrupt: the log does not follow from genesis, names another genesis, or a block does
             not execute to its own header; the error names the height.
         """
-        chain = Chain(log, store, network, rules, sealer)
+        chain = cls(log, store, network, rules, sealer)
         if log.height_max < 0:
             chain._begin()
         else:
@@ -145,7 +148,7 @@ class Chain:
     def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
         if (
-            self._since_flush >= FLUSH_TRANSACTIONS
+            self._since_flush >= self.flush_transactions
             and self.store.pending_height <= self.confirmed_height
         ):
             self.store.flush(wait=False)
@@ -174,12 +177,22 @@ class Chain:
         self.store.flush()
         self._since_flush = 0
 
-    def close(self) -> None:
-        """Flush and close; what is left is opened again without work."""
-        if isinstance(self.log, BlockLog):
-            self.flush()
-        self.store.close()
-        self.log.close()
+    def close(self, *, is_failed: bool = False) -> None:
+        """Flush and close; what is left is opened again without work.
+
+        After a failure nothing is flushed: the store is brought up from the log again.
+
+        Raises:
+          Unavailable: the disk refuses; the folder is given back all the same.
+        """
+        try:
+            if not is_failed and isinstance(self.log, BlockLog):
+                self.flush()
+        finally:
+            try:
+                self.store.close()
+            finally:
+                self.log.close()
 
     def get_record(self, height: int) -> BlockRecord:
         """Get a block from the log; raises `NotFound`."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import Repeated, decode_receipt
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
@@ -86,9 +87,19 @@ class EmbeddedEngine:
         """
         self._is_closing = True
         self._arrived.set()
+        try:
+            await self.wait()
+        finally:
+            self.verifier.close()
+
+    async def wait(self) -> None:
+        """Wait until no more blocks are made: after `stop`, or after a failure.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
         if self._task is not None:
-            await self._task
-        self.verifier.close()
+            await asyncio.shield(self._task)
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with every block once it is confirmed, in order."""
@@ -140,32 +151,31 @@ class EmbeddedEngine:
 
     async def _make_blocks(self) -> None:
         confirming: asyncio.Task[None] | None = None
-        try:
-            while await self._gather():
-                waiting = self._take()
-                batches = [item.batch for item in waiting]
-                result = self.chain.execute(self._clock_ms(), batches)
-                if confirming is not None:
+        with self._failing():
+            try:
+                while await self._gather():
+                    waiting = self._take()
+                    batches = [item.batch for item in waiting]
+                    result = self.chain.execute(self._clock_ms(), batches)
+                    if confirming is not None:
+                        await confirming
+                    self.chain.append(result, batches)
+                    confirming = asyncio.create_task(self._confirm(result, waiting))
+                    await asyncio.sleep(0)
+            finally:
+                if confirming is not None:  # its sync must not go on while the files are closed
                     await confirming
-                self.chain.append(result, batches)
-                confirming = asyncio.create_task(self._confirm(result, waiting))
-                await asyncio.sleep(0)
-            if confirming is not None:
-                await confirming
-        except HansaError as error:
-            self._fail(error)
-            raise
 
     async def _gather(self) -> bool:
         """Wait for a block's worth of transactions; False when there will be no more."""
         while not self._queue:
-            if self._is_closing:
+            if self._is_ending:
                 return False
             self._arrived.clear()
             await self._arrived.wait()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._block_wait_ms / 1000
-        while self._queued < self._block_transactions and not self._is_closing:
+        while self._queued < self._block_transactions and not self._is_ending:
             rest = deadline - loop.time()
             if rest <= 0:
                 break
@@ -175,7 +185,11 @@ class EmbeddedEngine:
                     await self._arrived.wait()
             except TimeoutError:
                 break
-        return True
+        return self.failure is None
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._is_closing or self.failure is not None
 
     def _take(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -191,13 +205,14 @@ class EmbeddedEngine:
 
     async def _confirm(self, result: BlockResult, waiting: Sequence[_Waiting]) -> None:
         """Make a block durable, then answer everybody who waits for it."""
-        await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
-        for item, outcomes in zip(waiting, result.outcomes, strict=True):
-            if not item.done.done():
-                answers = [self._answer(outcome, result) for outcome in outcomes]
-                item.done.set_result(answers)
-        for listener in self._listeners:
-            listener(result)
+        with self._failing():
+            await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
+            for item, outcomes in zip(waiting, result.outcomes, strict=True):
+                if not item.done.done():
+                    answers = [self._answer(outcome, result) for outcome in outcomes]
+                    item.done.set_result(answers)
+            for listener in self._listeners:
+                listener(result)
 
     def _answer(self, outcome: int | Invalid | Repeated, result: BlockResult) -> Answer:
         if isinstance(outcome, Invalid):
@@ -221,10 +236,27 @@ class EmbeddedEngine:
         assert decode_receipt(receipt).tx_id == outcome.tx_id  # noqa: S101 - our own index
         return Answer(receipt, height, index, None)
 
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Stop for good, at once, if what is done within fails, be it by a fault of ours."""
+        is_done = False
+        try:
+            yield
+            is_done = True
+        except HansaError as error:
+            self._fail(error)
+            raise
+        finally:
+            if not is_done:
+                self._fail(Corrupt("a fault of this program: look into its log, start it again"))
+
     def _fail(self, error: HansaError) -> None:
-        """Stop for good: whoever waits learns that nothing was confirmed."""
-        self.failure = error
+        """Answer whoever waits that the engine has stopped; wake what makes the blocks."""
+        if self.failure is None:
+            self.failure = error
         self._queue.clear()
+        self._queued = 0
+        self._arrived.set()
         for done in list(self._unanswered):
             if not done.done():
                 done.set_exception(Unavailable(f"the engine has stopped: {error.message}"))

@@ -61,7 +61,7 @@ class Store(Protocol):
         """Keys and values in the order of the keys, as they stood when it was called."""
 
     def close(self) -> None:
-        """Flush and let go."""
+        """Let go; what was written since the last flush is to be made anew from the log."""
 
 
 class StateStore:
@@ -265,13 +265,13 @@ class StateStore:
         return self._height
 
     def close(self) -> None:
-        """Flush and let go of the folder."""
-        try:
-            if not self._read_only and self._failure is None:
-                self.flush()
-        finally:
-            self._join()
-            self._database.close()
+        """Let go of the folder.
+
+        Does not flush: only the chain knows what the log holds durably, and the store must never
+        get ahead of that.
+        """
+        self._join()
+        self._database.close()
 
     def _require_writable(self) -> None:
         if self._failure is not None:
@@ -456,8 +456,7 @@ class MemoryStore:
         return MemoryStore(self._flushed, self.height)
 
     def close(self) -> None:
-        """Flush."""
-        self.flush()
+        """Nothing to let go of."""
 
 
 def _apply(rows: dict[bytes, bytes], puts: Mapping[bytes, bytes | None]) -> None:

@@ -136,10 +136,26 @@ class Node:
         tune_collector()
         self.engine.start()
 
+    async def run_until(self, stopped: asyncio.Event) -> None:
+        """Wait until `stopped` is set, or the engine fails; `stop` tells what of."""
+        waiting = [asyncio.create_task(stopped.wait()), asyncio.create_task(self.engine.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
     async def stop(self) -> None:
-        """Confirm what waits, flush and close."""
-        await self.engine.stop()
-        self.chain.close()
+        """Confirm what waits, flush and close.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+        try:
+            await self.engine.stop()
+        finally:
+            self.chain.close(is_failed=self.engine.failure is not None)
 
     def list_recent(self) -> list[Header]:
         """List the headers of recent blocks, oldest first."""

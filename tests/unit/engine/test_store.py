@@ -89,9 +89,11 @@ def test_memory_store_reopens_at_its_last_flush():
     )
 
 
-def test_a_closed_store_opens_at_the_height_it_was_closed(tmp_path):
+def test_a_closed_store_opens_at_its_last_flush(tmp_path):
     store = StateStore.open(tmp_path)
     store.write({b"ra": b"1"}, 7)
+    store.flush(wait=False)
+    store.write({b"ra": b"2"}, 8)
     store.close()
     store = StateStore.open(tmp_path)
     assert (store.height, store.get(b"ra")) == (7, b"1")

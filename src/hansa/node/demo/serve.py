@@ -68,7 +68,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
             report = await player.play(settings.payments, progress)
             tell(report.to_json(), _summarise(report, town, settings.folder, port))
             if runner is not None:
-                await _wait_for_signal()
+                await _wait_for_signal(node)
         finally:
             if runner is not None:
                 await runner.cleanup()
@@ -102,12 +102,12 @@ def _is_free(port: int) -> bool:
     return True
 
 
-async def _wait_for_signal() -> None:
+async def _wait_for_signal(node: Node) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    await node.run_until(stopped)
 
 
 def _summarise(report: DemoReport, town: Town, folder: Path, port: int) -> list[str]:

@@ -1,0 +1,153 @@
+"""The engine when something fails: everybody is told at once, and nothing goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.simulation.disk import SimulatedDisk
+from tests.world import key, make_genesis, open_world, pay
+
+from hansa.engine.embedded import EmbeddedEngine
+from hansa.engine.store import MemoryStore
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.errors import Corrupt, Unavailable
+
+TIMEOUT_S = 10
+
+
+class Clock:
+    """A clock that fails when it is told to: a fault of ours in the middle of the engine."""
+
+    def __init__(self, time_ms):
+        self.time_ms = time_ms
+        self.is_broken = False
+
+    def __call__(self):
+        if self.is_broken:
+            raise ZeroDivisionError
+        self.time_ms += 1
+        return self.time_ms
+
+
+class Node:
+    """A world whose blocks an engine makes."""
+
+    def __init__(self):
+        self.disk = SimulatedDisk(1)
+        self.store = MemoryStore()
+        self.world = open_world(self.disk, make_genesis(), self.store)
+        self.world.fund("ann", "shop")
+        self.clock = Clock(self.world.time_ms)
+        self.engine = EmbeddedEngine(
+            self.world.chain, InlineVerifier(self.world.network), self.clock
+        )
+        self.count = 0
+
+    def pay(self):
+        self.count += 1
+        envelope = self.world.sign([key("ann")], pay("ann", "shop", 1, f"{self.count}"))
+        return self.engine.submit(self.world.batch(envelope))
+
+
+def run(play):
+    async def begin():
+        node = Node()
+        node.engine.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            await play(node)
+
+    asyncio.run(begin())
+
+
+async def expect_stopped(node, match, error=Unavailable):
+    """The engine takes nothing more, and `stop` and `wait` say why."""
+    with pytest.raises(Unavailable, match=match):
+        await node.pay()
+    for end in (node.engine.wait, node.engine.stop):
+        with pytest.raises(error):
+            await end()
+
+
+def test_a_failed_sync_is_told_at_once_though_no_other_block_follows():
+    async def play(node):
+        assert (await node.pay())[0].error is None
+        node.disk.fail_next_sync = True
+        with pytest.raises(Unavailable, match="the disk reports an error"):
+            await node.pay()
+        with pytest.raises(Unavailable, match="the disk reports an error"):
+            await node.engine.wait()
+        await expect_stopped(node, "the disk reports an error")
+        node.world.chain.close(is_failed=True)
+        assert not node.disk.is_locked
+
+    run(play)
+
+
+def test_a_full_disk_stops_the_engine_and_all_who_wait_are_told():
+    async def play(node):
+        node.disk.capacity = 0
+        results = await asyncio.gather(*(node.pay() for _ in range(3)), return_exceptions=True)
+        assert [type(result) for result in results] == [Unavailable] * 3
+        await expect_stopped(node, "the disk is full")
+
+    run(play)
+
+
+def test_a_fault_of_ours_stops_the_engine_and_leaves_nobody_waiting():
+    async def play(node):
+        node.clock.is_broken = True
+        with pytest.raises(Unavailable, match="a fault of this program"):
+            await node.pay()
+        assert isinstance(node.engine.failure, Corrupt)
+        await expect_stopped(node, "a fault of this program", ZeroDivisionError)
+
+    run(play)
+
+
+def test_a_failing_listener_stops_the_engine_after_the_answers():
+    async def play(node):
+        node.engine.listen(lambda result: 1 // 0)
+        assert (await node.pay())[0].error is None
+        with pytest.raises(ZeroDivisionError):
+            await node.engine.wait()
+        await expect_stopped(node, "a fault of this program", ZeroDivisionError)
+
+    run(play)
+
+
+def test_a_stopped_engine_has_answered_everybody():
+    async def play(node):
+        paying = [asyncio.ensure_future(node.pay()) for _ in range(5)]
+        await asyncio.sleep(0)
+        await node.engine.stop()
+        await node.engine.wait()
+        assert [(await done)[0].error for done in paying] == [None] * 5
+        with pytest.raises(Unavailable, match="is stopping"):
+            await node.pay()
+
+    run(play)
+
+
+class DiskWithoutSync(SimulatedDisk):
+    """Refuses to sync blocks while it is broken."""
+
+    is_broken = True
+
+    def sync_file(self, name, node):
+        if self.is_broken and name.endswith(".log"):
+            raise Unavailable(f"cannot sync {name}: the disk reports an error")
+        super().sync_file(name, node)
+
+
+def test_the_store_is_never_ahead_of_a_log_that_could_not_be_synced():
+    disk, store = DiskWithoutSync(1), MemoryStore()
+    with pytest.raises(Unavailable, match="the disk reports an error"):
+        open_world(disk, make_genesis(), store)
+    store.close()
+    disk.unlock()
+    disk.is_broken = False
+    disk.reboot()
+    world = open_world(disk, make_genesis(), store.reopened())
+    assert world.chain.confirmed_height == 0
+    world.chain.close()
