@@ -275,7 +275,7 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
     try:
         raw = decode_record(record).header
         return decode_header(raw), network.digest(network.header_prefix + raw).hex()
-    except (msgspec.DecodeError, Invalid) as error:
+    except (Corrupt, Invalid) as error:
         raise Corrupt(f"block {height} cannot be read: {error}", height=height) from None
 
 

@@ -363,12 +363,21 @@ def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[di
     Args:
       record: the block.
       is_stateless: only what the stateless checks dropped; execution finds the rest again.
+
+    Raises:
+      Corrupt: the block names a batch that it has not, or an unknown code.
     """
     groups: list[dict[int, Invalid]] = [{} for _ in record.batches]
     for drop in record.dropped:
-        code = InvalidCode(drop.code)
+        try:
+            code, group = InvalidCode(drop.code), groups[drop.batch]
+        except (ValueError, IndexError):
+            raise Corrupt(
+                f"the block drops item {drop.item} of batch {drop.batch} as {drop.code}: "
+                "there is no such batch or code"
+            ) from None
         if not is_stateless or code in STATELESS_CODES:
-            groups[drop.batch][drop.item] = Invalid(code, drop.message)
+            group[drop.item] = Invalid(code, drop.message)
     return groups
 
 

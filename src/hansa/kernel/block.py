@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.encoding import Decoder, check_plain, encode
 from hansa.kernel.errors import Invalid
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
@@ -66,6 +66,11 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """(contract, name, fields); the first field is the list of balance deltas."""
 
 
+def _check_plain_events(receipt: Receipt) -> None:
+    for _, _, fields in receipt.events:
+        check_plain(fields, "an event")
+
+
 class Drop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An item of a batch that got no receipt: invalid, or a repetition."""
 
@@ -93,7 +98,7 @@ class BlockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _decode_header: Decoder[Header] = Decoder(Header, "block header")
-_decode_receipt: Decoder[Receipt] = Decoder(Receipt, "receipt")
+_decode_receipt: Decoder[Receipt] = Decoder(Receipt, "receipt", _check_plain_events)
 _decode_record: Decoder[BlockRecord] = Decoder(BlockRecord, "block record")
 
 decode_header = _decode_header.decode

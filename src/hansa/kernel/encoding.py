@@ -9,11 +9,12 @@ Source: https://github.com/msgpack/msgpack/blob/master/spec.md; docs/reference/w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
 
 T = TypeVar("T")
 
@@ -22,25 +23,31 @@ encode = _ENCODER.encode
 
 DEPTH_MAX = 8
 _PLAIN_TYPES = frozenset((bytes, str, int, bool, type(None)))
-_DECODE_ERRORS = (
-    msgspec.DecodeError,
-    msgspec.ValidationError,
-    UnicodeDecodeError,
-    RecursionError,
-    OverflowError,
-    ValueError,
-    TypeError,
-)
+DECODE_ERRORS = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
+"""What decoding and encoding again raise for input: msgspec's own, bad UTF-8, too deep nesting."""
 
 
 class Decoder(Generic[T]):
     """Decodes one type from canonical bytes and refuses everything else."""
 
-    __slots__ = ("_decode", "_what")
+    __slots__ = ("_check", "_decode", "_what")
 
-    def __init__(self, value_type: Any, what: str) -> None:  # noqa: ANN401 - a type expression
+    def __init__(
+        self,
+        value_type: Any,  # noqa: ANN401 - a type expression
+        what: str,
+        check: Callable[[T], None] | None = None,
+    ) -> None:
+        """Prepare to decode `value_type`.
+
+        Args:
+          value_type: a type that msgspec decodes.
+          what: its name in messages.
+          check: raises `Invalid` for what the type lets through; asked before the encoding is.
+        """
         self._decode = msgspec.msgpack.Decoder(value_type).decode
         self._what = what
+        self._check = check
 
     def decode(self, raw: bytes) -> T:
         """Decode `raw`.
@@ -50,9 +57,11 @@ class Decoder(Generic[T]):
             of the same value exists.
         """
         try:
-            value = self._decode(raw)
+            value: T = self._decode(raw)
+            if self._check is not None:
+                self._check(value)
             again = encode(value)
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             raise Invalid(
                 InvalidCode.MALFORMED, f"{self._what} cannot be decoded: {error}"
             ) from None
@@ -62,11 +71,20 @@ class Decoder(Generic[T]):
                 f"{self._what} is not in its canonical encoding: send exactly the shortest "
                 "MessagePack form, without trailing bytes",
             )
-        return value  # type: ignore[no-any-return]
+        return value
 
     def decode_trusted(self, raw: bytes) -> T:
-        """Decode bytes that this node has checked before (its own store, a verified batch)."""
-        return self._decode(raw)  # type: ignore[no-any-return]
+        """Decode bytes that this node has checked before (its own store, a verified batch).
+
+        Raises:
+          Corrupt: they are not what was checked.
+        """
+        try:
+            return self._decode(raw)  # type: ignore[no-any-return]
+        except DECODE_ERRORS as error:
+            raise Corrupt(
+                f"{self._what} was checked before, but cannot be decoded: {error}"
+            ) from None
 
 
 def check_plain(value: object, what: str, depth: int = 0) -> None:

@@ -26,7 +26,7 @@ class HansaError(Exception):
 
 
 class InvalidCode(StrEnum):
-    """Why an input is `Invalid`, in order of precedence of the checks."""
+    """Why an input is `Invalid`, in order of the checks (docs/reference/wire.md has it whole)."""
 
     TOO_LARGE = "TOO_LARGE"
     MALFORMED = "MALFORMED"
@@ -41,9 +41,9 @@ class InvalidCode(StrEnum):
     QUOTA = "QUOTA"
     EXPIRED = "EXPIRED"
     TOO_FAR_AHEAD = "TOO_FAR_AHEAD"
-    NONCE_USED = "NONCE_USED"
     ARGUMENTS = "ARGUMENTS"
     AMOUNT = "AMOUNT"
+    NONCE_USED = "NONCE_USED"
     UNAUTHENTICATED = "UNAUTHENTICATED"
 
 

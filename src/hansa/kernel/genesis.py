@@ -13,6 +13,7 @@ import msgspec
 
 from hansa.kernel.authority import AccountKey
 from hansa.kernel.crypto.hashing import CryptoProfile, Domain, crypto_profile, signing_prefix
+from hansa.kernel.crypto.signatures import Suite, check_public_key
 from hansa.kernel.encoding import Decoder, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import Address, AssetCode, Hash, Name, NonNegative, Positive, TimeMs
@@ -20,6 +21,8 @@ from hansa.kernel.values import Address, AssetCode, Hash, Name, NonNegative, Pos
 GENESIS_VERSION = 1
 VALIDITY_MAX_MS = 15 * 60 * 1000
 CHECKPOINT_INTERVAL_MS = 1000
+TIME_MAX_MS = 4_102_444_800_000
+"""Latest beginning of a network: the year 2100."""
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True):
@@ -149,7 +152,8 @@ def decode_genesis(raw: bytes) -> Genesis:
     """Decode and check a genesis document.
 
     Raises:
-      Invalid: malformed, of an unknown version or hash, or without a sealer.
+      Invalid: malformed, of an unknown version, hash or suite, without a sealer, with a sealer
+        whose key could sign nothing, or of a time that the replay window cannot count to.
     """
     genesis = _DECODER.decode(raw)
     if genesis.version != GENESIS_VERSION:
@@ -160,4 +164,20 @@ def decode_genesis(raw: bytes) -> Genesis:
     crypto_profile(genesis.hash)
     if not genesis.sealers:
         raise Invalid(InvalidCode.MALFORMED, "genesis names no sealer: nobody could sign headers")
+    if genesis.time_ms > TIME_MAX_MS:
+        raise Invalid(InvalidCode.MALFORMED, f"genesis begins after {TIME_MAX_MS} ms")
+    _check_keys(genesis)
     return genesis
+
+
+def _check_keys(genesis: Genesis) -> None:
+    known = [int(suite) for suite in Suite]
+    strange = [suite for suite in genesis.suites if suite not in known]
+    if strange or not genesis.suites:
+        raise Invalid(
+            InvalidCode.SUITE,
+            f"genesis allows the signature suites {list(genesis.suites)}: name at least one of "
+            f"{known}, and no other",
+        )
+    for sealer in genesis.sealers:
+        check_public_key(sealer.suite, sealer.public_key)

@@ -60,6 +60,11 @@ class _PlainBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     calls: tuple[_PlainCall, ...]
 
 
+def _check_plain_arguments(body: _PlainBody) -> None:
+    for call in body.calls:
+        check_plain(call.arguments, "arguments")
+
+
 class Signature(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A signature with the suite and public key that made it."""
 
@@ -101,7 +106,9 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _decode_envelope: Decoder[Envelope] = Decoder(Envelope, "envelope")
 _decode_body: Decoder[Body] = Decoder(Body, "transaction body")
-_decode_plain_body: Decoder[_PlainBody] = Decoder(_PlainBody, "transaction body")
+_decode_plain_body: Decoder[_PlainBody] = Decoder(
+    _PlainBody, "transaction body", _check_plain_arguments
+)
 _decode_batch: Decoder[Batch] = Decoder(Batch, "batch")
 _decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody, "batch body")
 
@@ -202,8 +209,6 @@ def check_envelope(raw: bytes, network: Network) -> tuple[bytes, list[SignatureC
             f"transaction has version {body.version}: this network reads {TRANSACTION_VERSION}",
         )
     _check_counts(body, network)
-    for call in body.calls:
-        check_plain(call.arguments, "arguments")
     message = network.tx_prefix + envelope.body
     checks = _check_signers(body.signers, envelope.signatures, network, message)
     return network.digest(message) + network.digest(raw), checks

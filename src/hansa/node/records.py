@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from hansa.engine.log import BlockReader
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import BlockRecord, decode_record
 from hansa.kernel.errors import Corrupt
-
-_DECODE_ERRORS = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
 
 
 def open_log(log_folder: Path) -> BlockReader:
@@ -33,7 +29,7 @@ def read_record(raw: bytes, height: int) -> BlockRecord:
     """
     try:
         return decode_record(raw)
-    except _DECODE_ERRORS as error:
+    except Corrupt as error:
         raise Corrupt(f"block {height} cannot be read: {error}", height=height) from None
 
 
