@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from hansa.cli import api_key
 from hansa.cli.screen import print_json, print_table
 from hansa.contracts import payments
 from hansa.kernel.crypto.address import from_text
@@ -35,6 +36,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("file", type=Path)
         command.add_argument("--json", action="store_true", help="print one JSON object")
         command.set_defaults(function=function)
+    api_key.add_commands(words)
     wallet = commands.add_parser("wallet", help="show a wallet and its balances")
     wallet.add_argument("address")
     wallet.set_defaults(function=_wallet)

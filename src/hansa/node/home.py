@@ -5,7 +5,7 @@ DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs b
 DIR/log/            the block log, the truth
 DIR/store/          the state store, which the log can make anew
 DIR/node.toml       settings (`hansa.node.settings`)
-DIR/api-keys.json   hashed API keys (`hansa.node.api.roles`)
+DIR/api-keys.json   hashed API keys (`hansa.node.api.keys`)
 """
 
 from __future__ import annotations

@@ -28,10 +28,13 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.state import decode_row
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.api.access import Access
+from hansa.node.api.keys import KeyRing
+from hansa.node.console.guard import Access as ConsoleAccess
 from hansa.node.console.pages import add_console
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.settings import Settings
 
-BODY_BYTES_MAX = 6 * 2**20
 ITEMS_MAX = 1_000
 BLOCKS_PER_PAGE = 50
 EVENT_WAIT_S = 15.0
@@ -41,9 +44,19 @@ NODE_KEY = web.AppKey("node", Node)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def create_app(node: Node) -> web.Application:
-    """Create the application that serves one node: API and console."""
-    app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_problems])
+def create_app(
+    node: Node, settings: Settings | None = None, keys: KeyRing | None = None
+) -> web.Application:
+    """Create the application that serves one node: API and console.
+
+    Args:
+      node: what is served.
+      settings: who may ask for what, and how much; the defaults where not given.
+      keys: the API keys; None for a node without any.
+    """
+    settings = settings or Settings()
+    access = Access(node.chain, settings, keys, wall_clock_ms)
+    app = web.Application(client_max_size=settings.limits.body_bytes, middlewares=[_problems])
     app[NODE_KEY] = node
     app.router.add_post("/v1/transactions", _post_transactions)
     app.router.add_get("/v1/transactions/{tx_id}", _get_transaction)
@@ -55,7 +68,8 @@ def create_app(node: Node) -> web.Application:
     app.router.add_get("/v1/genesis", _get_genesis)
     app.router.add_get("/v1/events", _stream_events)
     app.router.add_get("/healthz", _get_health)
-    add_console(app, node)
+    guard = ConsoleAccess(hosts=settings.host_names, may_read=access.may_read_everything)
+    add_console(app, node, guard)
     return app
 
 

@@ -19,11 +19,17 @@ from hansa.node.demo.run import DemoReport, DemoRun, Progress
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.settings import Access, Limits, LoopbackReads, Settings
 
 DEFAULT_PORT = 8460
 PORTS_TRIED = 100
 HOST = "127.0.0.1"
 PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
+
+SETTINGS = Settings(
+    access=Access(loopback=LoopbackReads.EVERYTHING), limits=Limits(known_per_s=0, anyone_per_s=0)
+)
+"""The demo runs on one's own machine, for whoever sits there."""
 
 Tell = Callable[[dict[str, object], list[str]], None]
 
@@ -82,7 +88,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
 
 async def _serve(node: Node, settings: DemoSettings) -> tuple[web.AppRunner, int]:
     """Serve on the first free port from the wanted one on."""
-    runner = web.AppRunner(create_app(node), access_log=None)
+    runner = web.AppRunner(create_app(node, SETTINGS), access_log=None)
     await runner.setup()
     first = DEFAULT_PORT if settings.port is None else settings.port
     for port in range(first, first + PORTS_TRIED):

@@ -22,6 +22,10 @@ from hansa.node.console.guard import Access
 from hansa.node.console.pages import add_console
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.service import Node
+from hansa.node.settings import Access as ReadAccess
+from hansa.node.settings import LoopbackReads, Settings
+
+OPEN = Settings(access=ReadAccess(loopback=LoopbackReads.EVERYTHING))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +134,7 @@ def test_the_nodes_own_application_serves_it(town):
     async def use() -> None:
         verifier = InlineVerifier(town.world.network)
         node = Node(town.world.chain, verifier, key("harbour").address, key("harbour server"))
-        async with TestClient(TestServer(create_app(node))) as client:
+        async with TestClient(TestServer(create_app(node, OPEN))) as client:
             found = await client.get("/search", params={"q": "12"})
             assert (found.status, found.url.path) == (200, "/blocks/12")
             stray = await client.get("/nowhere", headers={"Accept": "text/html"})

@@ -1,0 +1,109 @@
+"""Commands for the API keys of a node: key api new, list, revoke."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from hansa.cli.screen import print_json, print_table, say
+from hansa.kernel.calendar import format_iso
+from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, revoke_key
+from hansa.node.api.rights import Role
+from hansa.node.home import Home
+
+DAY_MS = 86_400_000
+
+
+def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `api` to the words of the command `key`."""
+    api = words.add_parser("api", help="keys with which callers show who they are to a node")
+    verbs = api.add_subparsers(dest="verb", required=True, metavar="VERB")
+    new = verbs.add_parser("new", help="make a key; it is printed once and not kept")
+    new.add_argument("name", help="who or what will use it")
+    roles = [role.value for role in Role if role is not Role.ANYONE]
+    new.add_argument("--role", required=True, choices=roles)
+    new.add_argument("--member", help="address of the institution (all roles but customer)")
+    new.add_argument("--wallet", action="append", default=[], help="a customer's wallet; repeat")
+    new.add_argument("--days", type=_count_days, default=365, help="until it ends; 0 for never")
+    new.add_argument("--certificate", type=Path, help="PEM client certificate, not a secret")
+    new.set_defaults(function=_new)
+    show = verbs.add_parser("list", help="show the keys, without their secrets")
+    show.set_defaults(function=_list)
+    revoke = verbs.add_parser("revoke", help="end a key at once, also in a running node")
+    revoke.add_argument("id")
+    revoke.set_defaults(function=_revoke)
+    for command in (new, show, revoke):
+        command.add_argument("--data", type=Path, required=True, help="data folder of a node")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _count_days(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return int(text)
+
+
+def _find_home(options: argparse.Namespace) -> Home:
+    home = Home(options.data)
+    home.read_genesis()  # says what to do where there is no node
+    return home
+
+
+def _new(options: argparse.Namespace) -> int:
+    now_ms = time.time_ns() // 1_000_000
+    key, token = add_key(
+        _find_home(options).api_keys_path,
+        name=options.name,
+        role=Role(options.role),
+        now_ms=now_ms,
+        member=options.member,
+        wallets=options.wallet,
+        expires_ms=now_ms + options.days * DAY_MS if options.days else 0,
+        certificate=None if options.certificate is None else read_certificate(options.certificate),
+    )
+    found = _describe(key, now_ms) | ({"key": token} if token else {})
+    if options.json:
+        print_json(found)
+        return 0
+    print_table(found)
+    if token:
+        say("Keep the key now: the node has only its hash. Send it as Authorization: Bearer KEY.")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    now_ms = time.time_ns() // 1_000_000
+    keys = [_describe(key, now_ms) for key in list_keys(_find_home(options).api_keys_path)]
+    if options.json:
+        print_json({"keys": keys})
+        return 0
+    for key in keys:
+        say(f"{key['id']}  {key['state']:8} {key['role']:12} {key['name']}")
+    if not keys:
+        say("There is no API key yet: hansa key api new makes one.")
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    now_ms = time.time_ns() // 1_000_000
+    key = revoke_key(_find_home(options).api_keys_path, options.id, now_ms)
+    if options.json:
+        print_json(_describe(key, now_ms))
+    else:
+        say(f"The API key {key.id} ({key.name}) does not work any more.")
+    return 0
+
+
+def _describe(key: ApiKey, now_ms: int) -> dict[str, object]:
+    state = "usable" if key.is_usable(now_ms) else "revoked" if key.revoked_ms else "expired"
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "state": state,
+        "shows": "certificate" if key.certificate_sha256 else "secret",
+        "member": key.member or "",
+        "wallets": list(key.wallets),
+        "expires": format_iso(key.expires_ms, 0) if key.expires_ms else "",
+    }

@@ -1,0 +1,96 @@
+"""Roles and what each may read: the one table.
+
+A tx_id is a capability: its 256 bits cannot be guessed, and ids are listed to nobody who could
+not read the transactions anyway. So whoever knows one may ask for that transaction.
+
+Source: DESIGN "Who may read"; docs/reference/http-api.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from hansa.contracts import members
+
+
+class Role(StrEnum):
+    """What a caller is to this node."""
+
+    ANYONE = "anyone"
+    CUSTOMER = "customer"
+    OPERATOR = "operator"
+    MEMBER = "member"
+    """An institution that holds or checks the whole ledger, as every validator does."""
+    CENTRAL_BANK = "central_bank"
+    REGULATOR = "regulator"
+
+
+class Right(StrEnum):
+    """What may be asked for."""
+
+    PUBLIC = "public"
+    """Headers, status, genesis, members, policy, proposals, assets and their supply."""
+    SUBMIT = "submit"
+    """Send transactions and batches."""
+    BY_ID = "by_id"
+    """A transaction or receipt file whose id the caller knows."""
+    OWN_WALLETS = "own_wallets"
+    """The wallets that the key is bound to, and their transactions."""
+    CUSTOMERS = "customers"
+    """The wallets that the institution keeps as their operator, and their transactions."""
+    OWN_VAULTS = "own_vaults"
+    """The institution's own vaults."""
+    LEDGER = "ledger"
+    """Everything that is on the ledger, whole blocks included."""
+    METRICS = "metrics"
+    """How the node itself is doing."""
+
+
+_ANYONE = frozenset({Right.PUBLIC, Right.SUBMIT, Right.BY_ID})
+_WHOLE = _ANYONE | {Right.OWN_VAULTS, Right.LEDGER, Right.METRICS}
+
+RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
+    {
+        Role.ANYONE: _ANYONE,
+        Role.CUSTOMER: _ANYONE | {Right.OWN_WALLETS},
+        Role.OPERATOR: _ANYONE | {Right.CUSTOMERS, Right.OWN_VAULTS, Right.METRICS},
+        Role.MEMBER: _WHOLE,
+        Role.CENTRAL_BANK: _WHOLE,
+        Role.REGULATOR: _WHOLE,
+    }
+)
+
+MEMBER_ROLES: Final[Mapping[Role, members.Role | None]] = MappingProxyType(
+    {
+        Role.OPERATOR: members.Role.OPERATOR,
+        Role.MEMBER: None,
+        Role.CENTRAL_BANK: members.Role.CENTRAL_BANK,
+        Role.REGULATOR: members.Role.REGULATOR,
+    }
+)
+"""Roles of institutions, and the role on the ledger that such a key's institution must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks."""
+
+    role: Role
+    name: str
+    key_id: str = ""
+    """Of the API key; empty without one."""
+    member: bytes | None = None
+    wallets: frozenset[bytes] = frozenset()
+
+    def may(self, right: Right) -> bool:
+        """Whether the role has this right."""
+        return right in RIGHTS[self.role]
+
+
+ANYONE: Final = Principal(Role.ANYONE, "anyone")
+THIS_MACHINE: Final = Principal(Role.REGULATOR, "this machine")
+"""A loopback caller where the settings let those read everything."""

@@ -1,0 +1,255 @@
+"""Settings of one node: the file DIR/node.toml, typed, with a default for everything.
+
+A missing file means the defaults, which answer this machine alone and show it nothing that is
+not public. An error names the file, the key and what to do.
+
+Source: docs/reference/settings.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8460
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Seconds = Annotated[float, Meta(gt=0, le=3_600)]
+Rate = Annotated[float, Meta(ge=0, le=10_000_000)]
+HostName = Annotated[str, Meta(min_length=1, max_length=253)]
+
+
+class LoopbackReads(StrEnum):
+    """What a caller on this machine may read without a key."""
+
+    ANYONE = "anyone"
+    """What anybody may."""
+    EVERYTHING = "everything"
+    """All that is on the ledger: for a node on one's own machine, as in the demo."""
+
+
+class Sponsored(StrEnum):
+    """Whose single envelopes the node brings in under its own sponsor key."""
+
+    ANYONE = "anyone"
+    KNOWN = "known"
+    """Callers with a key or certificate."""
+
+
+class ClientCertificates(StrEnum):
+    """Whether a caller must show a certificate of `client_ca`."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Listen(_Section, frozen=True, kw_only=True):
+    """Where the node answers."""
+
+    host: HostName = DEFAULT_HOST
+    """Address to bind; `0.0.0.0` or `::` for all."""
+    port: Port = DEFAULT_PORT
+    """0 for any free one."""
+    public_names: tuple[HostName, ...] = ()
+    """Host names, without port, under which callers reach the node; others are refused."""
+    url: str = ""
+    """How others reach this node; made of host and port where empty."""
+
+
+class Tls(_Section, frozen=True, kw_only=True):
+    """Certificates, PEM; paths are relative to the settings file."""
+
+    certificate: str = ""
+    """Chain of the server, leaf first; empty for plain HTTP."""
+    key: str = ""
+    """The certificate's private key, unencrypted, mode 0600."""
+    client_ca: str = ""
+    """Authorities whose client certificates are believed; empty for no mutual TLS."""
+    client_certificates: ClientCertificates = ClientCertificates.OPTIONAL
+
+
+class Access(_Section, frozen=True, kw_only=True):
+    """Who may do what without a key."""
+
+    loopback: LoopbackReads = LoopbackReads.ANYONE
+    sponsor_for: Sponsored = Sponsored.ANYONE
+
+
+class Limits(_Section, frozen=True, kw_only=True):
+    """Bounds of what callers may ask; a rate of 0 is no limit."""
+
+    body_bytes: Annotated[int, Meta(ge=1_024, le=2**30)] = 6 * 2**20
+    body_s: Seconds = 30.0
+    """Within which a body must have arrived."""
+    wait_ms: Annotated[int, Meta(ge=0, le=600_000)] = 30_000
+    """Longest wait for a receipt; also where the caller does not say."""
+    items: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """Envelopes of one JSON request."""
+    requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
+    """Requests at work at one time."""
+    streams: Annotated[int, Meta(ge=1, le=100_000)] = 200
+    """Streams of events and records at one time."""
+    anyone_per_s: Rate = 50.0
+    """Requests and transactions a second of a caller without a key, by its network address."""
+    anyone_burst: Rate = 200.0
+    known_per_s: Rate = 2_000.0
+    """The same for a caller with a key or certificate."""
+    known_burst: Rate = 8_000.0
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that `node.toml` can say."""
+
+    listen: Listen = Listen()
+    tls: Tls = Tls()
+    access: Access = Access()
+    limits: Limits = Limits()
+    folder: str = "."
+    """Not of the file: the folder that paths are relative to."""
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Names under which the node answers, besides plain network addresses."""
+        named = {name.lower() for name in self.listen.public_names}
+        return LOOPBACK_NAMES | named | {self.listen.host.lower()}
+
+    def find_path(self, text: str) -> Path:
+        """Find a file that the settings name."""
+        return Path(self.folder) / text
+
+
+def load_settings(path: Path) -> Settings:
+    """Load and check a settings file; the defaults where there is none.
+
+    Raises:
+      Invalid: it is no TOML, has an unknown key, or a value is out of range.
+      Unavailable: it cannot be read.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return Settings(folder=str(path.parent))
+    except OSError as error:
+        raise Unavailable(f"cannot read the settings {path}: {error.strerror}") from None
+    return parse_settings(raw, path)
+
+
+def parse_settings(raw: bytes, path: Path) -> Settings:
+    """Parse settings; `path` names them in errors, and relative paths begin in its folder.
+
+    Raises:
+      Invalid: see `load_settings`.
+    """
+    try:
+        settings = msgspec.toml.decode(raw, type=Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        key = where.strip("`").lstrip(".") or "the file"
+        raise _wrong(path, f"{key}: {what}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _wrong(path, f"not TOML: {error}") from None
+    if settings.folder != ".":
+        raise _wrong(path, "folder: not a key of the file")
+    settings = msgspec.structs.replace(settings, folder=str(path.parent))
+    _check(settings, path)
+    return settings
+
+
+def _check(settings: Settings, path: Path) -> None:
+    """Check what needs more than one key."""
+    tls, limits = settings.tls, settings.limits
+    if bool(tls.certificate) != bool(tls.key):
+        raise _wrong(path, "tls: certificate and key go together: name both, or neither")
+    if tls.client_ca and not tls.certificate:
+        raise _wrong(path, "tls.client_ca: mutual TLS needs tls.certificate and tls.key, too")
+    if tls.client_certificates is ClientCertificates.REQUIRED and not tls.client_ca:
+        raise _wrong(path, "tls.client_certificates: required, but tls.client_ca names nobody")
+    for who in ("anyone", "known"):
+        if getattr(limits, f"{who}_per_s") and getattr(limits, f"{who}_burst") < 1:
+            raise _wrong(path, f"limits.{who}_burst: at least 1 where there is a rate")
+
+
+def _wrong(path: Path, what: str) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED,
+        f"the settings {path} are wrong: {what}; correct it (docs/reference/settings.md), "
+        "or remove it for the default",
+        path=str(path),
+    )
+
+
+def build_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Build the server's TLS: 1.2 at least; None for plain HTTP.
+
+    Raises:
+      Invalid: a file is missing, unreadable or no certificate or key, or the two do not belong
+        together; names the key of the settings.
+    """
+    tls = settings.tls
+    if not tls.certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for key in ("certificate", "key", "client_ca"):
+        _require_readable(settings, key)
+    try:
+        context.load_cert_chain(
+            settings.find_path(tls.certificate), settings.find_path(tls.key), password=_no_password
+        )
+    except (ssl.SSLError, ValueError) as error:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"tls.certificate {tls.certificate} and tls.key {tls.key} of {settings.folder}/"
+            f"node.toml cannot be used together: {error}; both must be PEM, the key unencrypted",
+        ) from None
+    if tls.client_ca:
+        _trust_clients(context, settings)
+    return context
+
+
+def _no_password() -> str:
+    """Answer for an encrypted key, so that OpenSSL does not ask at the terminal."""
+    raise ValueError("the key is encrypted")
+
+
+def _require_readable(settings: Settings, key: str) -> None:
+    name: str = getattr(settings.tls, key)
+    if not name:
+        return
+    path = settings.find_path(name)
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"tls.{key} of {settings.folder}/node.toml names {path}: {error.strerror}",
+            path=str(path),
+        ) from None
+
+
+def _trust_clients(context: ssl.SSLContext, settings: Settings) -> None:
+    tls = settings.tls
+    try:
+        context.load_verify_locations(settings.find_path(tls.client_ca))
+    except ssl.SSLError as error:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"tls.client_ca {tls.client_ca} of {settings.folder}/node.toml holds no "
+            f"certificate in PEM: {error}",
+        ) from None
+    is_required = tls.client_certificates is ClientCertificates.REQUIRED
+    context.verify_mode = ssl.CERT_REQUIRED if is_required else ssl.CERT_OPTIONAL

@@ -1,0 +1,140 @@
+"""API keys: shown once, kept as hashes, bound to what their role needs, ended at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from tests.played import CHEAP, PASSPHRASE
+from tests.world import key, make_genesis
+
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.node.api.keys import KeyRing, add_key, list_keys, revoke_key
+from hansa.node.api.rights import Role
+from hansa.node.home import create_home
+
+WALLET = to_text(key("ada").address)
+MEMBER = to_text(key("north").address)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "api-keys.json"
+
+
+def add(path, name="ada's phone", **more):
+    fields = {"role": Role.CUSTOMER, "wallets": [WALLET], "now_ms": 1_000, **more}
+    return add_key(path, name=name, **fields)
+
+
+def test_a_key_is_found_by_its_token_alone(path):
+    first, token = add(path)
+    _, other = add(path, "another")
+    ring = KeyRing(path)
+    assert ring.find_token(token) == first
+    assert first.secret_sha256 not in token
+    swapped = token[: len("hansa-00000000-")] + other[len("hansa-00000000-") :]
+    for wrong in (
+        swapped,
+        token[:-1],
+        token + "A",
+        token.upper(),
+        "",
+        "hansa",
+        first.id,
+        "x" * 999,
+    ):
+        assert ring.find_token(wrong) is None
+
+
+def test_the_file_tells_no_secret_and_is_the_owners_alone(path):
+    _, token = add(path)
+    assert token.rpartition("-")[2] not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(Invalid, match="chmod 600"):
+        list_keys(path)
+    with pytest.raises(Unavailable):
+        KeyRing(path).find_token(token)
+
+
+def test_a_revoked_key_is_seen_at_once_and_stays_revoked(path):
+    entry, token = add(path)
+    ring = KeyRing(path)
+    assert ring.find_token(token).is_usable(2_000)
+    revoke_key(path, entry.id, 3_000)
+    assert not ring.find_token(token).is_usable(2_000)
+    assert revoke_key(path, entry.id, 9_000).revoked_ms == 3_000
+    with pytest.raises(NotFound, match="hansa key api list"):
+        revoke_key(path, "00000000", 1)
+
+
+def test_a_key_ends_at_its_time(path):
+    entry, _ = add(path, expires_ms=5_000)
+    assert entry.is_usable(4_999)
+    assert not entry.is_usable(5_000)
+
+
+def test_a_damaged_file_lets_nobody_in(path):
+    _, token = add(path)
+    ring = KeyRing(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(Unavailable, match="cannot read its API keys"):
+        ring.find_token(token)
+    path.unlink()
+    assert ring.find_token(token) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"role": Role.ANYONE, "wallets": []},
+        {"wallets": []},
+        {"member": MEMBER},
+        {"role": Role.OPERATOR, "wallets": []},
+        {"role": Role.REGULATOR, "wallets": [WALLET], "member": MEMBER},
+        {"wallets": ["hansa1short"]},
+        {"name": ""},
+    ],
+)
+def test_a_key_is_bound_to_what_its_role_needs(path, more):
+    with pytest.raises(Invalid):
+        add(path, **more)
+    assert list_keys(path) == ()
+
+
+def test_a_certificate_has_one_key(path):
+    entry, token = add(path, certificate=b"der")
+    assert token == ""
+    assert KeyRing(path).find_certificate(b"der") == entry
+    assert KeyRing(path).find_certificate(b"other") is None
+    assert KeyRing(path).find_token(f"hansa-{entry.id}-") is None
+    with pytest.raises(Invalid, match="already"):
+        add(path, certificate=b"der")
+
+
+def test_the_command_prints_a_key_once(tmp_path):
+    create_home(tmp_path, make_genesis(), {"node": key("sealer")}, PASSPHRASE, cost=CHEAP)
+
+    def hansa(*words):
+        command = [sys.executable, "-m", "hansa.cli.main", "key", "api", *words]
+        done = subprocess.run(
+            [*command, "--data", str(tmp_path), "--json"],
+            capture_output=True,
+            check=True,
+            timeout=60,
+            env=os.environ,
+        )
+        return json.loads(done.stdout)
+
+    made = hansa("new", "north's books", "--role", "operator", "--member", MEMBER)
+    assert KeyRing(tmp_path / "api-keys.json").find_token(made["key"]).id == made["id"]
+    assert hansa("revoke", made["id"])["state"] == "revoked"
+    (listed,) = hansa("list")["keys"]
+    assert (listed["id"], listed["state"]) == (made["id"], "revoked")
+    assert "key" not in listed

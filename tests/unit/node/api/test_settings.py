@@ -1,0 +1,75 @@
+"""Settings: a default for everything, and errors that name file and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hansa.kernel.errors import Invalid
+from hansa.node.settings import (
+    LoopbackReads,
+    Settings,
+    Sponsored,
+    build_tls,
+    load_settings,
+    parse_settings,
+)
+
+
+def test_without_a_file_the_node_answers_this_machine_and_shows_what_is_public(tmp_path):
+    settings = load_settings(tmp_path / "node.toml")
+    assert settings == Settings(folder=str(tmp_path))
+    assert settings.listen.host == "127.0.0.1"
+    assert settings.access.loopback is LoopbackReads.ANYONE
+    assert build_tls(settings) is None
+
+
+def test_what_the_file_says_counts(tmp_path):
+    path = tmp_path / "node.toml"
+    path.write_text(
+        '[listen]\nhost = "0.0.0.0"\nport = 443\npublic_names = ["Ledger.Bank.Example"]\n'
+        '[access]\nsponsor_for = "known"\n[limits]\nanyone_per_s = 2\n'
+    )
+    settings = load_settings(path)
+    assert settings.listen.port == 443
+    assert "ledger.bank.example" in settings.host_names
+    assert settings.access.sponsor_for is Sponsored.KNOWN
+    assert settings.limits.anyone_per_s == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[listen]\nport = 70000", "listen.port"),
+        ("[listen]\nprot = 1", "listen"),
+        ("[limits]\nitems = 'many'", "limits.items"),
+        ("[access]\nloopback = 'all'", "access.loopback"),
+        ("[tls]\ncertificate = 'a.pem'", "tls"),
+        ("[tls]\nclient_ca = 'a.pem'", "tls.client_ca"),
+        ("[tls]\nclient_certificates = 'required'", "tls.client_certificates"),
+        ("[limits]\nanyone_burst = 0", "limits.anyone_burst"),
+        ("folder = '/'", "folder"),
+        ("port", "not TOML"),
+        ("x = '\udcff'", "not TOML"),
+    ],
+)
+def test_an_error_names_file_and_key(text, key):
+    with pytest.raises(Invalid) as caught:
+        parse_settings(text.encode(errors="surrogateescape"), Path("/data/node.toml"))
+    assert "/data/node.toml" in caught.value.message
+    assert f"{key}:" in caught.value.message
+
+
+def test_a_missing_certificate_is_named(tmp_path):
+    raw = b"[tls]\ncertificate = 'server.crt'\nkey = 'server.key'"
+    with pytest.raises(Invalid, match=r"tls.certificate of .*node.toml names .*server.crt"):
+        build_tls(parse_settings(raw, tmp_path / "node.toml"))
+
+
+def test_what_is_no_certificate_is_said(tmp_path):
+    for name in ("server.crt", "server.key"):
+        (tmp_path / name).write_text("nothing")
+    raw = b"[tls]\ncertificate = 'server.crt'\nkey = 'server.key'"
+    with pytest.raises(Invalid, match="cannot be used together"):
+        build_tls(parse_settings(raw, tmp_path / "node.toml"))
