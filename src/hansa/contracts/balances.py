@@ -104,7 +104,7 @@ def check_spend(
         before.available_minor - amount_minor,
         before.held_minor,
         day,
-        day_spent,
+        min(day_spent, INT64_MAX),
         year,
         min(year_spent, INT64_MAX),
         context.position,

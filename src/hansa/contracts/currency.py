@@ -1,9 +1,11 @@
 """Currency: assets, their issue and redemption, operators' vaults and quotas.
 
 An asset is a currency, a liable issuer and a regime. Under `m0` the issuer is the central bank;
-under `deposit` it is an operator, within a quota that the central bank sets. Money comes into
-being and ends only here, under the issuer's officers (m of n of its keys with purpose ISSUE).
-At every position of the ledger: issued = vaults + wallets + held. Amounts are minor units.
+under `deposit` it is an operator in good standing, within a quota that the central bank sets.
+Money comes into being and ends only here, under the issuer's officers (m of n of its keys with
+purpose ISSUE). Vaults are kept for operators and for an asset's issuer. At every position of the
+ledger: issued = vaults + wallets + held; and what is issued of an asset is at most the sum of
+its quotas. Amounts are minor units.
 
 Source: PBoC, Progress of Research & Development of E-CNY in China (2021), sections 2 and 3.
 """
@@ -11,23 +13,29 @@ Source: PBoC, Progress of Research & Development of E-CNY in China (2021), secti
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from hansa.contracts import members
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Delta, Event, Function, Ledger
-from hansa.kernel.errors import Refused
-from hansa.kernel.genesis import Genesis
+from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.genesis import Genesis, GenesisAsset
 from hansa.kernel.state import Row, View
 from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Positive, Signed
 
 NAME = "currency"
 VERSION = 1
 
+EXPONENT_MAX = 8
 CURRENCY_LETTERS = 3
-"""Of an ISO 4217 code."""
+
+CurrencyCode = Annotated[str, Meta(min_length=CURRENCY_LETTERS, max_length=CURRENCY_LETTERS)]
+"""ISO 4217 alphabetic code."""
+Exponent = Annotated[int, Meta(ge=0, le=EXPONENT_MAX)]
+"""Digits after the decimal point of one major unit."""
 
 
 class Code(StrEnum):
@@ -57,12 +65,10 @@ class Asset(Row, frozen=True, array_like=True):
     KEY: ClassVar[tuple[str, ...]] = ("asset",)
 
     asset: AssetCode
-    currency: str
-    """ISO 4217 alphabetic code."""
+    currency: CurrencyCode
     issuer: Address
     regime: Regime
-    exponent: NonNegative
-    """Digits after the decimal point of one major unit."""
+    exponent: Exponent
     issued_minor: NonNegative = 0
     """Issued less redeemed and destroyed."""
     previous: NonNegative = 0
@@ -84,13 +90,13 @@ class Vault(Row, frozen=True, array_like=True):
 
 
 class Define(Command, frozen=True, array_like=True):
-    """Create an asset, named by its currency and, unless it is M0, its issuer."""
+    """Create an asset: M0 is named by its currency, a deposit `<currency>.<short name>`."""
 
     asset: AssetCode
-    currency: str
+    currency: CurrencyCode
     issuer: Address
     regime: Regime
-    exponent: NonNegative
+    exponent: Exponent
 
 
 class SetQuota(Command, frozen=True, array_like=True):
@@ -139,6 +145,8 @@ class Defined(Event, frozen=True, array_like=True):
     asset: AssetCode
     issuer: Address
     regime: Regime
+    currency: CurrencyCode
+    exponent: Exponent
 
 
 class QuotaSet(Event, frozen=True, array_like=True):
@@ -219,9 +227,9 @@ def move_vault(view: View, context: Context, command: MoveVault) -> list[Event]:
     context.require(command.payer, Purpose.OPERATE, command.amount_minor)
     if command.payer == command.payee:
         raise Refused(Code.SAME_VAULT, vault=command.payer)
-    get_asset(view, command.asset)
-    members.require_role(view, command.payer, members.Role.OPERATOR)
-    members.require_role(view, command.payee, members.Role.OPERATOR)
+    asset = get_asset(view, command.asset)
+    _require_vault(view, command.payer, asset)
+    _require_vault(view, command.payee, asset)
     debit = check_vault(view, context, command.payer, command.asset, -command.amount_minor)
     credit = check_vault(view, context, command.payee, command.asset, command.amount_minor)
     # CHANGE
@@ -235,26 +243,24 @@ def define_approved(view: View, context: Context, command: Define) -> list[Event
     # CHECK
     if view.get(Asset, command.asset) is not None:
         raise Refused(Code.ASSET_EXISTS, asset=command.asset)
-    if not _is_currency_code(command.currency) or not command.asset.startswith(command.currency):
-        raise Refused(Code.WRONG_NAME, asset=command.asset, currency=command.currency)
-    is_central_bank = command.issuer == members.get_central_bank(view)
-    if is_central_bank != (command.regime is Regime.M0):
-        raise Refused(Code.WRONG_ISSUER, issuer=command.issuer, regime=command.regime)
-    if not is_central_bank:
+    fault = _find_fault(view, command)
+    if fault is not None:
+        raise Refused(fault, asset=command.asset, issuer=command.issuer)
+    if command.regime is Regime.DEPOSIT:
         members.require_role(view, command.issuer, members.Role.OPERATOR)
     # CHANGE
     view.put(
         Asset(command.asset, command.currency, command.issuer, command.regime, command.exponent)
     )
     # TELL
-    return [Defined(NO_MONEY, command.asset, command.issuer, command.regime)]
+    fields = (command.asset, command.issuer, command.regime, command.currency, command.exponent)
+    return [Defined(NO_MONEY, *fields)]
 
 
 def set_quota_approved(view: View, context: Context, command: SetQuota) -> list[Event]:
     """Set a quota once authority is established; what is issued already stays issued."""
     # CHECK
-    get_asset(view, command.asset)
-    members.require_role(view, command.operator, members.Role.OPERATOR)
+    _require_vault(view, command.operator, get_asset(view, command.asset))
     vault = get_vault(view, command.operator, command.asset)
     # CHANGE
     view.put(msgspec.structs.replace(vault, quota_minor=command.quota_minor))
@@ -266,8 +272,8 @@ def issue_approved(view: View, context: Context, command: Issue) -> list[Event]:
     """Create money in a vault once authority is established."""
     # CHECK
     asset = get_asset(view, command.asset)
-    if command.operator != asset.issuer:
-        members.require_role(view, command.operator, members.Role.OPERATOR)
+    _require_standing(view, asset)
+    _require_vault(view, command.operator, asset)
     vault = get_vault(view, command.operator, command.asset)
     if vault.issued_minor + command.amount_minor > vault.quota_minor:
         raise Refused(
@@ -282,9 +288,13 @@ def issue_approved(view: View, context: Context, command: Issue) -> list[Event]:
 
 
 def redeem_approved(view: View, context: Context, command: Redeem) -> list[Event]:
-    """End money in a vault once authority is established."""
+    """End money in a vault once authority is established.
+
+    A suspended operator's M0 may end: whoever winds it up signs for it, with the central bank.
+    """
     # CHECK
     asset = get_asset(view, command.asset)
+    _require_standing(view, asset)
     vault = _require_stock(view, command.operator, command.asset, command.amount_minor)
     # CHANGE
     deltas = _change_supply(view, context, asset, vault, -command.amount_minor)
@@ -296,6 +306,7 @@ def destroy_approved(view: View, context: Context, command: Destroy) -> list[Eve
     """End money in the issuer's own vault once authority is established."""
     # CHECK
     asset = get_asset(view, command.asset)
+    _require_standing(view, asset)
     vault = _require_stock(view, asset.issuer, command.asset, command.amount_minor)
     # CHANGE
     deltas = _change_supply(view, context, asset, vault, -command.amount_minor)
@@ -363,11 +374,72 @@ def put_vault(view: View, changed: Vault) -> Delta:
 
 
 def install(view: View, genesis: Genesis) -> None:
-    """Write the assets that genesis names."""
-    for asset in genesis.assets:
-        view.put(
-            Asset(asset.asset, asset.currency, asset.issuer, Regime(asset.regime), asset.exponent)
+    """Write the assets that genesis names.
+
+    Raises:
+      Invalid: an asset is unsound, or named twice.
+    """
+    for item in genesis.assets:
+        asset = Asset(
+            item.asset,
+            item.currency,
+            item.issuer,
+            Regime.M0 if item.regime == Regime.M0 else Regime.DEPOSIT,
+            item.exponent,
         )
+        is_operator = members.is_active(view, item.issuer, members.Role.OPERATOR)
+        is_sound = (
+            item.regime in {regime.value for regime in Regime}
+            and item.exponent <= EXPONENT_MAX
+            and (is_operator or asset.regime is Regime.M0)
+            and _find_fault(view, asset) is None
+            and view.get(Asset, item.asset) is None
+        )
+        if not is_sound:
+            raise _invalid(item)
+        view.put(asset)
+
+
+def _invalid(item: GenesisAsset) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED,
+        f"genesis asset {item.asset!r} is named twice or unsound: M0 is named by its currency "
+        "and issued by the central bank, a deposit is named <currency>.<short name> and issued by "
+        f"an operator, and at most {EXPONENT_MAX} digits follow the point",
+        asset=item.asset,
+    )
+
+
+def _find_fault(view: View, asset: Asset | Define) -> Code | None:
+    """Find what is wrong with an asset's name or issuer, if anything is."""
+    if not _is_name(asset):
+        return Code.WRONG_NAME
+    is_central_bank = asset.issuer == members.get_central_bank(view)
+    return None if is_central_bank is (asset.regime is Regime.M0) else Code.WRONG_ISSUER
+
+
+def _is_name(asset: Asset | Define) -> bool:
+    """Whether the name says currency and regime, in letters that cannot be mistaken."""
+    head, dot, tail = asset.asset.partition(".")
+    is_currency = len(head) == CURRENCY_LETTERS and all("A" <= each <= "Z" for each in head)
+    if head != asset.currency or not is_currency:
+        return False
+    if asset.regime is Regime.M0:
+        return not dot
+    return bool(tail) and all("a" <= each <= "z" or "0" <= each <= "9" for each in tail)
+
+
+def _require_standing(view: View, asset: Asset) -> None:
+    """Refuse the acts of a deposit's issuer that is suspended or no operator any more."""
+    if asset.regime is Regime.DEPOSIT:
+        members.require_role(view, asset.issuer, members.Role.OPERATOR)
+
+
+def _require_vault(view: View, owner: bytes, asset: Asset) -> None:
+    """Refuse a vault to others than operators and the central bank for what it issues."""
+    if asset.regime is Regime.M0 and owner == asset.issuer:
+        return
+    members.require_role(view, owner, members.Role.OPERATOR)
 
 
 def _require_central_bank(view: View, asset: str) -> None:
@@ -400,10 +472,6 @@ def _change_supply(
     )
     view.put(msgspec.structs.replace(asset, issued_minor=issued_minor, previous=context.position))
     return (supply, put_vault(view, stocked))
-
-
-def _is_currency_code(text: str) -> bool:
-    return len(text) == CURRENCY_LETTERS and all("A" <= letter <= "Z" for letter in text)
 
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {

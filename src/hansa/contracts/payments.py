@@ -1,102 +1,32 @@
 """Payments: transfers, holds, refunds, and conversion between vault and wallet.
 
 A payment is named by its payer and the payer's `end_to_end_id`, accepted once while the payment
-is on record (policy `payments.refund_days`); then anyone may sweep the row. Amounts are minor
-units of one asset.
+is on record: a hold until it ends, all else for the policy's `payments.refund_days`. After that it
+counts as gone, and anyone may sweep its row. Amounts are minor units of one asset.
 
 Source: ISO 20022 pain.001 and pacs.008 (EndToEndIdentification), pacs.004 (return).
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
-from typing import ClassVar
-
 import msgspec
 
-from hansa.contracts import balances, currency, members, policy, wallets
+from hansa.contracts import balances, currency, members, policy, records, wallets
+from hansa.contracts.records import LIFE_CYCLE as LIFE_CYCLE
+from hansa.contracts.records import Code as Code
+from hansa.contracts.records import Payment as Payment
+from hansa.contracts.records import Status as Status
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
-from hansa.kernel.values import Address, AssetCode, EndToEndId, NonNegative, Positive, TimeMs
+from hansa.kernel.state import View
+from hansa.kernel.values import Address, AssetCode, EndToEndId, Positive, TimeMs
 
 NAME = "payments"
 VERSION = 1
 
-REFUND_DAYS = 365
-"""How long a payment stays on record where policy is silent."""
 HOLD_DAYS_MAX = 30
-
-
-class Code(StrEnum):
-    """Refusals, in order of precedence."""
-
-    SAME_WALLET = "payments.SAME_WALLET"
-    ID_USED = "payments.ID_USED"
-    UNKNOWN_PAYMENT = "payments.UNKNOWN_PAYMENT"
-    WRONG_STATE = "payments.WRONG_STATE"
-    WRONG_PARTY = "payments.WRONG_PARTY"
-    ATTESTATION_REQUIRED = "payments.ATTESTATION_REQUIRED"
-    WRONG_EXPIRY = "payments.WRONG_EXPIRY"
-    HOLD_EXPIRED = "payments.HOLD_EXPIRED"
-    HOLD_RUNNING = "payments.HOLD_RUNNING"
-    OVER_HOLD = "payments.OVER_HOLD"
-    OVER_REFUND = "payments.OVER_REFUND"
-    STILL_ON_RECORD = "payments.STILL_ON_RECORD"
-
-
-class Status(IntEnum):
-    """Where a payment stands."""
-
-    PAID = 1
-    HELD = 2
-    VOIDED = 3
-    REFUNDED = 4
-    CONVERTED = 5
-    REFUND = 6
-    """Itself a refund of another payment."""
-
-
-LIFE_CYCLE: dict[tuple[Status, str], Status] = {
-    (Status.HELD, "post"): Status.PAID,
-    (Status.HELD, "void"): Status.VOIDED,
-    (Status.PAID, "refund"): Status.PAID,
-    (Status.PAID, "refund_rest"): Status.REFUNDED,
-}
-"""What may follow what; a pair that is not here is WRONG_STATE. Nothing goes back."""
-
-
-class Payment(Row, frozen=True, array_like=True):
-    """A payment on record."""
-
-    TABLE: ClassVar[bytes] = b"py"
-    KEY: ClassVar[tuple[str, ...]] = ("payer", "end_to_end_id")
-    CACHED: ClassVar[bool] = False
-
-    payer: Address
-    end_to_end_id: EndToEndId
-    payee: Address
-    asset: AssetCode
-    amount_minor: Positive
-    """What was paid or is held."""
-    status: Status
-    position: NonNegative
-    """Position of the transaction that made it."""
-    expires_ms: TimeMs
-    """End of the hold while HELD; else when the row may be swept."""
-    refunded_minor: NonNegative = 0
-
-    @classmethod
-    def key(cls, *parts: bytes | str | int) -> bytes:
-        """As `Row.key`, for the hot path."""
-        reference = parts[1].encode()  # type: ignore[union-attr]
-        return b"py" + parts[0] + bytes((len(reference),)) + reference  # type: ignore[operator]
-
-    def row_key(self) -> bytes:
-        """Compute this row's key."""
-        return self.key(self.payer, self.end_to_end_id)
 
 
 class Transfer(Command, frozen=True, array_like=True):
@@ -212,6 +142,7 @@ class Refunded(Event, frozen=True, array_like=True):
     refund_id: EndToEndId
     refunded_minor: Positive
     """Sum of all refunds of this payment so far."""
+    attestation: bytes
 
 
 class Converted(Event, frozen=True, array_like=True):
@@ -219,6 +150,7 @@ class Converted(Event, frozen=True, array_like=True):
 
     operator: Address
     end_to_end_id: EndToEndId
+    attestation: bytes
 
 
 class Swept(Event, frozen=True, array_like=True):
@@ -232,7 +164,10 @@ def transfer(view: View, context: Context, command: Transfer) -> list[Event]:
     """Move money between two wallets; the sum of all balances does not change."""
     # CHECK
     context.require(command.payer, Purpose.PAY, command.amount_minor)
-    debit, credit = _check_legs(view, context, command)
+    payer, payee = _check_parties(view, context, command)
+    asset, amount_minor = command.asset, command.amount_minor
+    debit = balances.check_debit(view, context, payer, asset, amount_minor)
+    credit = balances.check_credit(view, context, payee, asset, amount_minor)
     # CHANGE
     deltas = balances.post(view, debit, credit)
     _record(view, context, (command.payer, command.payee), command, Status.PAID)
@@ -267,9 +202,9 @@ def hold(view: View, context: Context, command: Hold) -> list[Event]:
 def post(view: View, context: Context, command: Post) -> list[Event]:
     """Take a hold before it expires; by its payee, once, up to what is held."""
     # CHECK
-    payment = _get_payment(view, command.payer, command.end_to_end_id)
-    status = _follow(payment, "post")
+    payment = records.get_payment(view, context, command.payer, command.end_to_end_id)
     context.require(payment.payee, Purpose.PAY)
+    status = records.follow(payment, "post")
     if context.time_ms > payment.expires_ms:
         raise Refused(Code.HOLD_EXPIRED, expires_ms=payment.expires_ms)
     if command.amount_minor > payment.amount_minor:
@@ -288,7 +223,7 @@ def post(view: View, context: Context, command: Post) -> list[Event]:
             payment,
             amount_minor=command.amount_minor,
             status=status,
-            expires_ms=_end_of_record(view, context),
+            expires_ms=records.end_of_record(view, context),
         )
     )
     # TELL
@@ -298,11 +233,9 @@ def post(view: View, context: Context, command: Post) -> list[Event]:
 def void(view: View, context: Context, command: Void) -> list[Event]:
     """Give a hold back to its payer; also to a frozen wallet, whose money then stays in it."""
     # CHECK
-    payment = _get_payment(view, command.payer, command.end_to_end_id)
-    status = _follow(payment, "void")
+    payment = records.get_payment(view, context, command.payer, command.end_to_end_id)
+    status = records.follow(payment, "void")
     if context.time_ms <= payment.expires_ms:
-        if payment.payee not in context.signers and payment.payer in context.signers:
-            raise Refused(Code.HOLD_RUNNING, expires_ms=payment.expires_ms)
         context.require(payment.payee, Purpose.PAY)
     release = balances.compute_release(
         view,
@@ -315,7 +248,9 @@ def void(view: View, context: Context, command: Void) -> list[Event]:
     # CHANGE
     deltas = balances.post(view, release)
     view.put(
-        msgspec.structs.replace(payment, status=status, expires_ms=_end_of_record(view, context))
+        msgspec.structs.replace(
+            payment, status=status, expires_ms=records.end_of_record(view, context)
+        )
     )
     # TELL
     return [Voided(deltas, command.payer, command.end_to_end_id)]
@@ -324,19 +259,20 @@ def void(view: View, context: Context, command: Void) -> list[Event]:
 def refund(view: View, context: Context, command: Refund) -> list[Event]:
     """Pay back a payment; the sum of its refunds never exceeds it."""
     # CHECK
-    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    payment = records.get_payment(view, context, command.payer, command.end_to_end_id)
     context.require(payment.payee, Purpose.PAY, command.amount_minor)
     refunded_minor = payment.refunded_minor + command.amount_minor
     is_rest = refunded_minor == payment.amount_minor
-    status = _follow(payment, "refund_rest" if is_rest else "refund")
+    status = records.follow(payment, "refund_rest" if is_rest else "refund")
     if refunded_minor > payment.amount_minor:
         raise Refused(
             Code.OVER_REFUND, refundable_minor=payment.amount_minor - payment.refunded_minor
         )
-    _require_new_id(view, payment.payee, command.refund_id)
+    records.require_new_id(view, context, payment.payee, command.refund_id)
     payee = wallets.get_usable(view, payment.payee)
     payer = wallets.get_usable(view, payment.payer)
     asset, amount_minor = payment.asset, command.amount_minor
+    _require_attestation(view, context, payee.operator, amount_minor)
     debit = balances.check_return(view, context, payee, asset, amount_minor)
     credit = balances.check_credit(view, context, payer, asset, amount_minor, is_refund=True)
     # CHANGE
@@ -351,21 +287,28 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
             amount_minor,
             Status.REFUND,
             context.position,
-            _end_of_record(view, context),
+            records.end_of_record(view, context),
         )
     )
     # TELL
     return [
-        Refunded(deltas, command.payer, command.end_to_end_id, command.refund_id, refunded_minor)
+        Refunded(
+            deltas,
+            command.payer,
+            command.end_to_end_id,
+            command.refund_id,
+            refunded_minor,
+            context.attestation or b"",
+        )
     ]
 
 
 def cash_in(view: View, context: Context, command: CashIn) -> list[Event]:
-    """Convert an operator's money into a wallet's."""
+    """Convert an operator's money into a wallet's; the operator's own decision."""
     # CHECK
     context.require(command.operator, Purpose.OPERATE, command.amount_minor)
     members.require_role(view, command.operator, members.Role.OPERATOR)
-    _require_new_id(view, command.operator, command.end_to_end_id)
+    records.require_new_id(view, context, command.operator, command.end_to_end_id)
     asset, amount_minor = command.asset, command.amount_minor
     currency.get_asset(view, asset)
     wallet = wallets.get_usable(view, command.wallet)
@@ -375,30 +318,35 @@ def cash_in(view: View, context: Context, command: CashIn) -> list[Event]:
     deltas = (currency.put_vault(view, vault), *balances.post(view, credit))
     _record(view, context, (command.operator, command.wallet), command, Status.CONVERTED)
     # TELL
-    return [Converted(deltas, command.operator, command.end_to_end_id)]
+    attestation = context.attestation or b""
+    return [Converted(deltas, command.operator, command.end_to_end_id, attestation)]
 
 
 def cash_out(view: View, context: Context, command: CashOut) -> list[Event]:
     """Convert a wallet's money into its operator's, who owes the deposit outside the ledger."""
     # CHECK
     context.require(command.wallet, Purpose.PAY, command.amount_minor)
-    _require_new_id(view, command.wallet, command.end_to_end_id)
+    records.require_new_id(view, context, command.wallet, command.end_to_end_id)
     asset, amount_minor = command.asset, command.amount_minor
     wallet = wallets.get_usable(view, command.wallet)
     members.require_role(view, wallet.operator, members.Role.OPERATOR)
+    _require_attestation(view, context, wallet.operator, amount_minor)
     debit = balances.check_debit(view, context, wallet, asset, amount_minor)
     vault = currency.check_vault(view, context, wallet.operator, asset, amount_minor)
     # CHANGE
     deltas = (*balances.post(view, debit), currency.put_vault(view, vault))
     _record(view, context, (command.wallet, wallet.operator), command, Status.CONVERTED)
     # TELL
-    return [Converted(deltas, wallet.operator, command.end_to_end_id)]
+    attestation = context.attestation or b""
+    return [Converted(deltas, wallet.operator, command.end_to_end_id, attestation)]
 
 
 def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     """Remove a payment whose time on record is over."""
     # CHECK
-    payment = _get_payment(view, command.payer, command.end_to_end_id)
+    payment = view.get(Payment, command.payer, command.end_to_end_id)
+    if payment is None:
+        raise Refused(Code.UNKNOWN_PAYMENT, end_to_end_id=command.end_to_end_id)
     if payment.status is Status.HELD or context.time_ms <= payment.expires_ms:
         raise Refused(Code.STILL_ON_RECORD, expires_ms=payment.expires_ms)
     # CHANGE
@@ -413,28 +361,11 @@ def _check_parties(
     """Check whatever a payment asks of its parties, apart from money."""
     if command.payer == command.payee:
         raise Refused(Code.SAME_WALLET, wallet=command.payer)
-    _require_new_id(view, command.payer, command.end_to_end_id)
+    records.require_new_id(view, context, command.payer, command.end_to_end_id)
     payer = wallets.get_usable(view, command.payer)
     payee = wallets.get_usable(view, command.payee)
     _require_attestation(view, context, payer.operator, command.amount_minor)
     return payer, payee
-
-
-def _check_legs(
-    view: View, context: Context, command: Transfer
-) -> tuple[balances.Entry, balances.Entry]:
-    payer, payee = _check_parties(view, context, command)
-    asset, amount_minor = command.asset, command.amount_minor
-    return (
-        balances.check_debit(view, context, payer, asset, amount_minor),
-        balances.check_credit(view, context, payee, asset, amount_minor),
-    )
-
-
-def _require_new_id(view: View, payer: bytes, end_to_end_id: str) -> None:
-    earlier = view.get(Payment, payer, end_to_end_id)
-    if earlier is not None:
-        raise Refused(Code.ID_USED, end_to_end_id=end_to_end_id, position=earlier.position)
 
 
 def _require_attestation(view: View, context: Context, operator: bytes, amount_minor: int) -> None:
@@ -444,25 +375,6 @@ def _require_attestation(view: View, context: Context, operator: bytes, amount_m
         return
     if context.attestation is None or context.sponsor != operator:
         raise Refused(Code.ATTESTATION_REQUIRED, from_minor=values[0], operator=operator)
-
-
-def _get_payment(view: View, payer: bytes, end_to_end_id: str) -> Payment:
-    payment = view.get(Payment, payer, end_to_end_id)
-    if payment is None:
-        raise Refused(Code.UNKNOWN_PAYMENT, end_to_end_id=end_to_end_id)
-    return payment
-
-
-def _follow(payment: Payment, word: str) -> Status:
-    status = LIFE_CYCLE.get((payment.status, word))
-    if status is None:
-        raise Refused(Code.WRONG_STATE, status=payment.status.name, command=word)
-    return status
-
-
-def _end_of_record(view: View, context: Context) -> int:
-    days = policy.get_policy(view, "payments.refund_days", context.time_ms) or (REFUND_DAYS,)
-    return context.time_ms + days[0] * DAY_MS
 
 
 def _record(
@@ -483,7 +395,7 @@ def _record(
             command.amount_minor,
             status,
             context.position,
-            command.expires_ms if is_hold else _end_of_record(view, context),  # type: ignore[union-attr]
+            command.expires_ms if is_hold else records.end_of_record(view, context),  # type: ignore[union-attr]
         )
     )
 

@@ -22,6 +22,7 @@ from hansa.contracts import (
     payments,
     policy,
     proposals,
+    records,
     wallets,
 )
 from hansa.kernel.contract import Contract
@@ -44,6 +45,7 @@ MODULES: tuple[ModuleType, ...] = (
 
 PARTS: Mapping[str, tuple[ModuleType, ...]] = {
     governance.NAME: (actions, activations, proposals),
+    payments.NAME: (records,),
 }
 """Modules that belong to a contract beside its own; their source is hashed with it."""
 

@@ -1,7 +1,8 @@
 """Wallets: opened by an operator, of a category, frozen by order or by their owner, closed.
 
 A wallet is a pseudonym: the address of a key. Its money is in `balances`, under the limits that
-policy sets for its category. A legal order names itself by hash only.
+policy sets for its category. A legal order names itself by hash only; several authorities may
+place one each, and money moves again when the last is lifted.
 
 Source: e-CNY wallet categories (PBoC white paper 2021, section 3.2); reference figures are
 policy, never constants.
@@ -24,6 +25,9 @@ from hansa.kernel.values import Address, Hash, NonNegative, TimeMs
 NAME = "wallets"
 VERSION = 1
 
+ORDERS_MAX = 8
+"""Authorities whose orders may stand on one wallet at once."""
+
 
 class Code(StrEnum):
     """Refusals, in order of precedence."""
@@ -33,8 +37,7 @@ class Code(StrEnum):
     CLOSED = "wallets.CLOSED"
     FROZEN = "wallets.FROZEN"
     NOT_FROZEN = "wallets.NOT_FROZEN"
-    WRONG_OPERATOR = "wallets.WRONG_OPERATOR"
-    WRONG_AUTHORITY = "wallets.WRONG_AUTHORITY"
+    TOO_MANY_ORDERS = "wallets.TOO_MANY_ORDERS"
     NOT_EMPTY = "wallets.NOT_EMPTY"
 
 
@@ -45,6 +48,13 @@ class Category(IntEnum):
     II = 2
     III = 3
     IV = 4
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A legal order on a wallet; an authority has one at a time."""
+
+    authority: Address
+    order_hash: Hash
 
 
 class Wallet(Row, frozen=True, array_like=True):
@@ -60,10 +70,12 @@ class Wallet(Row, frozen=True, array_like=True):
     closed: bool = False
     self_frozen: bool = False
     authority: bytes = b""
-    """The member whose legal order freezes this wallet; empty if none does."""
+    """The member whose legal order freezes this wallet, the first of several; empty if none."""
     order_hash: bytes = b""
     asset_count: NonNegative = 0
     """In how many assets it has money, held money included."""
+    further_orders: tuple[Order, ...] = ()
+    """Orders of other authorities, oldest first."""
 
     @classmethod
     def key(cls, *parts: bytes | str | int) -> bytes:
@@ -98,6 +110,7 @@ class Unfreeze(Command, frozen=True, array_like=True):
     """Lift a legal order; by the authority that placed it."""
 
     wallet: Address
+    authority: Address
 
 
 class SelfFreeze(Command, frozen=True, array_like=True):
@@ -142,9 +155,10 @@ class Frozen(Event, frozen=True, array_like=True):
 
 
 class Unfrozen(Event, frozen=True, array_like=True):
-    """A legal order was lifted."""
+    """A legal order was lifted; others may still freeze the wallet."""
 
     wallet: Address
+    authority: Address
 
 
 class SelfFrozen(Event, frozen=True, array_like=True):
@@ -191,32 +205,37 @@ def set_category(view: View, context: Context, command: SetCategory) -> list[Eve
 
 
 def freeze(view: View, context: Context, command: Freeze) -> list[Event]:
-    """Freeze a wallet by order of a regulator or department: no money leaves or enters it."""
+    """Freeze a wallet by order of a regulator: no money leaves or enters it."""
     # CHECK
     context.require(command.authority, Purpose.ORDER)
-    _require_authority(view, command.authority)
+    members.require_role(view, command.authority, members.Role.REGULATOR)
     wallet = _get_open(view, command.wallet)
-    if wallet.authority:
-        raise Refused(Code.FROZEN, wallet=command.wallet, authority=wallet.authority)
+    orders = _list_orders(wallet)
+    if any(order.authority == command.authority for order in orders):
+        raise Refused(Code.FROZEN, wallet=command.wallet, authority=command.authority)
+    if len(orders) >= ORDERS_MAX:
+        raise Refused(Code.TOO_MANY_ORDERS, wallet=command.wallet, orders_max=ORDERS_MAX)
     # CHANGE
-    view.put(
-        msgspec.structs.replace(wallet, authority=command.authority, order_hash=command.order_hash)
-    )
+    view.put(_with_orders(wallet, (*orders, Order(command.authority, command.order_hash))))
     # TELL
     return [Frozen(NO_MONEY, command.wallet, command.authority, command.order_hash)]
 
 
 def unfreeze(view: View, context: Context, command: Unfreeze) -> list[Event]:
-    """Lift a legal order; by the authority that placed it."""
+    """Lift a legal order; by its authority, or the central bank if that may no longer act."""
     # CHECK
+    is_standing = members.is_active(view, command.authority, members.Role.REGULATOR)
+    lifter = command.authority if is_standing else members.get_central_bank(view)
+    context.require(lifter, Purpose.ORDER)
     wallet = _get_open(view, command.wallet)
-    if not wallet.authority:
-        raise Refused(Code.NOT_FROZEN, wallet=command.wallet)
-    context.require(wallet.authority, Purpose.ORDER)
+    orders = _list_orders(wallet)
+    kept = tuple(order for order in orders if order.authority != command.authority)
+    if kept == orders:
+        raise Refused(Code.NOT_FROZEN, wallet=command.wallet, authority=command.authority)
     # CHANGE
-    view.put(msgspec.structs.replace(wallet, authority=b"", order_hash=b""))
+    view.put(_with_orders(wallet, kept))
     # TELL
-    return [Unfrozen(NO_MONEY, command.wallet)]
+    return [Unfrozen(NO_MONEY, command.wallet, command.authority)]
 
 
 def self_freeze(view: View, context: Context, command: SelfFreeze) -> list[Event]:
@@ -281,12 +300,20 @@ def _get_open(view: View, wallet: bytes) -> Wallet:
     return row
 
 
-def _require_authority(view: View, member: bytes) -> None:
-    if not (
-        members.is_active(view, member, members.Role.REGULATOR)
-        or members.is_active(view, member, members.Role.DEPARTMENT)
-    ):
-        raise Refused(Code.WRONG_AUTHORITY, authority=member)
+def _list_orders(wallet: Wallet) -> tuple[Order, ...]:
+    first = (Order(wallet.authority, wallet.order_hash),) if wallet.authority else ()
+    return (*first, *wallet.further_orders)
+
+
+def _with_orders(wallet: Wallet, orders: tuple[Order, ...]) -> Wallet:
+    """Return a wallet under these orders, of which the first stands in its own two fields."""
+    first = orders[0] if orders else None
+    return msgspec.structs.replace(
+        wallet,
+        authority=first.authority if first else b"",
+        order_hash=first.order_hash if first else b"",
+        further_orders=orders[1:],
+    )
 
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {

@@ -72,7 +72,7 @@ def test_a_hold_is_posted_once_and_the_rest_returns(world):
     assert world.do("ann", payments.Hold(ann, shop, ASSET, 500, "h", until)) == ""
     assert world.balance("ann") == (99_500, 500)
     assert world.do("ann", payments.Post(ann, "h", 1)) == "kernel.NOT_AUTHORIZED"
-    assert world.do("ann", payments.Void(ann, "h")) == "payments.HOLD_RUNNING"
+    assert world.do("ann", payments.Void(ann, "h")) == "kernel.NOT_AUTHORIZED"
     assert world.do("shop", payments.Post(ann, "h", 501)) == "payments.OVER_HOLD"
     assert world.do("shop", payments.Post(ann, "h", 300)) == ""
     assert world.balance("ann") == (99_700, 0)
@@ -129,7 +129,7 @@ def test_no_debit_after_a_freeze(world):
     assert world.do("regulator", order) == ""
     assert world.do("ann", pay("ann", "shop", 1, "x")) == "wallets.FROZEN"
     assert world.do("ann", wallets.SelfFreeze(ann)) == ""
-    assert world.do("regulator", wallets.Unfreeze(ann)) == ""
+    assert world.do("regulator", wallets.Unfreeze(ann, regulator)) == ""
     assert world.do("ann", pay("ann", "shop", 1, "x")) == "wallets.FROZEN"
     assert world.do("ann", wallets.SelfUnfreeze(ann)) == ""
     assert world.do("ann", pay("ann", "shop", 1, "x")) == ""
