@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from hansa import __version__
-from hansa.cli import chain, pay, run
+from hansa.cli import care, chain, keys, pay, run, setup
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, NotFound, Refused, Unavailable
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
@@ -28,9 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run.add_commands(commands)
-    chain.add_commands(commands)
-    pay.add_commands(commands)
+    for module in (setup, run, keys, pay, chain, care):
+        module.add_commands(commands)
     return parser
 
 

@@ -1,42 +1,26 @@
-"""Commands of a person with a key: key, wallet, pay."""
+"""Commands of a person with a key: wallet, pay."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import secrets
-import sys
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from hansa.cli import api_key
-from hansa.cli.screen import print_json, print_table
+from hansa.cli.passphrase import ask_passphrase
+from hansa.cli.screen import print_found
 from hansa.contracts import payments
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.sdk.client import Client
-from hansa.sdk.keys import KeyPair, load_key, save_key
+from hansa.sdk.keys import load_key
 
 DEFAULT_NODE = "http://127.0.0.1:8460"
-PASSPHRASE_VARIABLE = "HANSA_PASSPHRASE"  # noqa: S105 - the name of a variable
 EXIT_REFUSED = 3
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's commands to the parser."""
-    key = commands.add_parser("key", help="make or show a key file")
-    words = key.add_subparsers(dest="word", required=True, metavar="WORD")
-    for word, function, text in (
-        ("new", _new_key, "make a key, encrypted under a passphrase"),
-        ("show", _show_key, "show a key file's address"),
-    ):
-        command = words.add_parser(word, help=text)
-        command.add_argument("file", type=Path)
-        command.add_argument("--json", action="store_true", help="print one JSON object")
-        command.set_defaults(function=function)
-    api_key.add_commands(words)
     wallet = commands.add_parser("wallet", help="show a wallet and its balances")
     wallet.add_argument("address")
     wallet.set_defaults(function=_wallet)
@@ -51,23 +35,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for command in (wallet, pay):
         command.add_argument("--node", default=DEFAULT_NODE, help=f"default {DEFAULT_NODE}")
         command.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def ask_passphrase() -> str:
-    """Get the passphrase from HANSA_PASSPHRASE, or ask at the terminal.
-
-    Raises:
-      Invalid: neither is there.
-    """
-    found = os.environ.get(PASSPHRASE_VARIABLE)
-    if found is not None:
-        return found
-    if not sys.stdin.isatty():
-        raise Invalid(
-            InvalidCode.UNAUTHENTICATED,
-            f"no passphrase: set {PASSPHRASE_VARIABLE}, or run this at a terminal",
-        )
-    return getpass.getpass("Passphrase: ")
 
 
 def parse_amount(text: str, exponent: int) -> int:
@@ -85,28 +52,9 @@ def parse_amount(text: str, exponent: int) -> int:
     return int(scaled)
 
 
-def _new_key(options: argparse.Namespace) -> int:
-    key = KeyPair.generate()
-    save_key(options.file, key, ask_passphrase())
-    _print({"file": str(options.file), "address": key.address_text}, is_json=options.json)
-    return 0
-
-
-def _show_key(options: argparse.Namespace) -> int:
-    key = load_key(options.file, ask_passphrase())
-    found = {
-        "file": str(options.file),
-        "address": key.address_text,
-        "suite": key.suite.name.swapcase(),
-        "public_key": key.public_key.hex(),
-    }
-    _print(found, is_json=options.json)
-    return 0
-
-
 def _wallet(options: argparse.Namespace) -> int:
     found = Client(options.node).get_wallet(from_text(options.address))
-    _print(found, is_json=options.json)
+    print_found(found, is_json=options.json)
     return 0
 
 
@@ -118,12 +66,5 @@ def _pay(options: argparse.Namespace) -> int:
         key.address, from_text(options.payee), options.asset, amount_minor, reference
     )
     found = Client(options.node).send([key], [transfer])
-    _print({**found, "end_to_end_id": reference}, is_json=options.json)
+    print_found({**found, "end_to_end_id": reference}, is_json=options.json)
     return 0 if found["status"] == "OK" else EXIT_REFUSED
-
-
-def _print(found: Mapping[str, object], *, is_json: bool) -> None:
-    if is_json:
-        print_json(found)
-    else:
-        print_table(found)

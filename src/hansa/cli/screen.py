@@ -20,7 +20,40 @@ def print_table(rows: Mapping[str, object]) -> None:
     """Print names and values, aligned."""
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
-        print(f"  {name.ljust(width)}  {value}")
+        label = name.ljust(width)
+        for line in _describe(value):
+            print(f"  {label}  {line}".rstrip())
+            label = " " * width
+
+
+def _describe(value: object) -> list[str]:
+    """Describe a value in lines: items of lists and objects stand under one another."""
+    if isinstance(value, Mapping):
+        lines = [f"{name}: {_join(item)}" for name, item in value.items()]
+    elif isinstance(value, list | tuple):
+        lines = [_join(item) for item in value]
+    else:
+        lines = [_join(value)]
+    return lines or ["none"]
+
+
+def _join(value: object) -> str:
+    """Describe a value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_join(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_join, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def print_found(found: Mapping[str, object], *, is_json: bool) -> None:
+    """Print what a command found, as one JSON object or as a table for people."""
+    if is_json:
+        print_json(found)
+    else:
+        print_table(found)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,74 @@
+"""Commands that care for a node's folder: doctor, backup, restore."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hansa.cli.passphrase import get_passphrase
+from hansa.cli.screen import ProgressBar, print_found, print_json, say
+from hansa.engine.backup import backup, restore
+from hansa.node.doctor.checks import Check, Status
+from hansa.node.doctor.examination import check_home, is_well
+
+EXIT_FINDINGS = 1
+MARKS = {Status.OK: "ok  ", Status.WARN: "warn", Status.FAIL: "FAIL"}
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    doctor = commands.add_parser("doctor", help="say what is wrong with a node, and what to do")
+    doctor.set_defaults(function=_doctor)
+    save = commands.add_parser("backup", help="back a data folder up, while its node runs or not")
+    save.add_argument("target", type=Path, help="folder to make; must not exist")
+    save.add_argument("--keys", action="store_true", help="take the encrypted key files along")
+    save.set_defaults(function=_backup)
+    back = commands.add_parser("restore", help="restore a backup into a new data folder")
+    back.add_argument("backup", type=Path, help="folder that hansa backup made")
+    back.set_defaults(function=_restore)
+    for command in (doctor, save, back):
+        command.add_argument("--data", type=Path, required=True, help="data folder of the node")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    checks = check_home(options.data, passphrase=get_passphrase())
+    if options.json:
+        print_json({"ok": is_well(checks), "checks": [check.to_json() for check in checks]})
+    else:
+        for check in checks:
+            _tell(check)
+        failed = sum(check.status is Status.FAIL for check in checks)
+        say(f"{failed} of {len(checks)} checks failed." if failed else "The node is well.")
+    return 0 if is_well(checks) else EXIT_FINDINGS
+
+
+def _tell(check: Check) -> None:
+    where = f" ({check.where})" if check.where else ""
+    say(f"{MARKS[check.status]}  {check.name}: {check.found}{where}")
+    if check.mend:
+        say(f"      → {check.mend}")
+
+
+def _backup(options: argparse.Namespace) -> int:
+    bar = ProgressBar()
+    report = backup(
+        options.data,
+        options.target,
+        with_keys=options.keys,
+        progress=lambda done, total: bar.show("blocks", done, total),
+    )
+    print_found(report.to_json(), is_json=options.json)
+    if not options.json and not options.keys:
+        say("Key files are not in it: keep them elsewhere, or ask for them with --keys.")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    report = restore(options.backup, options.data)
+    print_found(report.to_json(), is_json=options.json)
+    if not options.json:
+        if not report.manifest.has_keys:
+            say(f"Now put the key files into {options.data}/keys; then: hansa doctor and hansa up.")
+        say("Never run this node beside the one that was backed up: both hold one sealing key.")
+    return 0

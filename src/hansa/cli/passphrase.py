@@ -1,0 +1,52 @@
+"""Passphrases: from the environment, or asked for at the terminal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+
+from hansa.kernel.errors import Invalid, InvalidCode
+
+PASSPHRASE_VARIABLE = "HANSA_PASSPHRASE"  # noqa: S105 - the name of a variable
+NEW_PASSPHRASE_VARIABLE = "HANSA_NEW_PASSPHRASE"  # noqa: S105
+
+
+def ask_passphrase() -> str:
+    """Get the passphrase that opens key files.
+
+    Raises:
+      Invalid: it is neither in HANSA_PASSPHRASE nor is there a terminal to ask at.
+    """
+    return _find(PASSPHRASE_VARIABLE) or getpass.getpass("Passphrase: ")
+
+
+def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:
+    """Get a passphrase for files to be written; at the terminal it is asked for twice.
+
+    Raises:
+      Invalid: neither variable nor terminal, an empty one, or two that differ.
+    """
+    found = _find(variable)
+    if found is None:
+        found = getpass.getpass("New passphrase: ")
+        if found != getpass.getpass("The same again: "):
+            raise Invalid(InvalidCode.MALFORMED, "the two passphrases differ: nothing was done")
+    if not found:
+        raise Invalid(InvalidCode.MALFORMED, "the passphrase is empty: nothing was done")
+    return found
+
+
+def get_passphrase() -> str | None:
+    """Get the passphrase from the environment; asks nobody."""
+    return os.environ.get(PASSPHRASE_VARIABLE)
+
+
+def _find(variable: str) -> str | None:
+    found = os.environ.get(variable)
+    if found is None and not sys.stdin.isatty():
+        raise Invalid(
+            InvalidCode.UNAUTHENTICATED,
+            f"no passphrase: set {variable}, or run this at a terminal",
+        )
+    return found

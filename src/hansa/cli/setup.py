@@ -1,0 +1,157 @@
+"""Commands that set a node up: init."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase
+from hansa.cli.screen import print_json, say
+from hansa.contracts.members import Role
+from hansa.kernel.authority import Purpose
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import GenesisMember
+from hansa.node.founding import (
+    DEFAULT_MEMBERS,
+    Founded,
+    MemberDescription,
+    NetworkDescription,
+    found_network,
+    join_network,
+    read_description,
+)
+from hansa.node.home import NODE_KEY, SPONSOR_KEY
+from hansa.node.service import wall_clock_ms
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    init = commands.add_parser("init", help="make a new network, or a node of an existing one")
+    init.add_argument("--data", type=Path, required=True, help="folder to make; must be new")
+    init.add_argument("--spec", type=Path, help="TOML or JSON file that describes the network")
+    init.add_argument("--network", help="its name (default hansa)")
+    init.add_argument("--hash", choices=("sha256", "sm3"), help="crypto profile (default sha256)")
+    init.add_argument("--suite", choices=("ed25519", "p256", "secp256k1"), help="of the keys made")
+    init.add_argument("--officers", type=_read_officers, metavar="M:N", help="M of N (default 2:3)")
+    init.add_argument("--operator", action="append", metavar="NAME", help="an operator; repeatable")
+    init.add_argument("--regulator", metavar="NAME", help="the regulator (default Regulator)")
+    init.add_argument("--genesis", type=Path, help="join: the network's genesis.bin")
+    init.add_argument("--node-key", type=Path, help="join: key file that seals blocks")
+    init.add_argument("--sponsor-key", type=Path, help="join: key file that signs batches")
+    init.add_argument("--json", action="store_true", help="print one JSON object")
+    init.set_defaults(function=_init)
+
+
+def _init(options: argparse.Namespace) -> int:
+    founded = _found(options) if options.genesis is None else _join(options)
+    if options.json:
+        print_json(founded.to_json())
+        return 0
+    for line in _describe(founded):
+        say(line)
+    return 0
+
+
+def _found(options: argparse.Namespace) -> Founded:
+    if options.node_key or options.sponsor_key:
+        raise Invalid(
+            InvalidCode.MALFORMED, "--node-key and --sponsor-key go with --genesis: name it, too"
+        )
+    description = describe_network(options)
+    return found_network(options.data, description, ask_new_passphrase(), wall_clock_ms())
+
+
+def _join(options: argparse.Namespace) -> Founded:
+    others = ("spec", "network", "hash", "suite", "officers", "operator", "regulator")
+    surplus = [f"--{name}" for name in others if getattr(options, name) is not None]
+    if surplus:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"--genesis says what the network is: leave {', '.join(surplus)} out",
+        )
+    if options.node_key is None or options.sponsor_key is None:
+        raise Invalid(InvalidCode.MALFORMED, "--genesis needs --node-key and --sponsor-key, too")
+    paths = {NODE_KEY: options.node_key, SPONSOR_KEY: options.sponsor_key}
+    return join_network(options.data, options.genesis, paths, ask_passphrase())
+
+
+def describe_network(options: argparse.Namespace) -> NetworkDescription:
+    """Describe a network by the file or the defaults, changed by what the options say.
+
+    Raises:
+      Invalid: they contradict one another, or describe no network.
+    """
+    found = NetworkDescription() if options.spec is None else read_description(options.spec)
+    changed: dict[str, object] = {
+        name: getattr(options, name)
+        for name in ("network", "hash", "suite")
+        if getattr(options, name) is not None
+    }
+    if options.officers or options.operator or options.regulator is not None:
+        if options.spec is not None:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                "--officers, --operator and --regulator do not go with --spec: say it in the file",
+            )
+        changed["members"] = _list_members(options)
+    try:
+        fields = {**msgspec.structs.asdict(found), **changed}
+        return msgspec.convert(msgspec.to_builtins(fields), NetworkDescription)
+    except msgspec.ValidationError as error:
+        raise Invalid(InvalidCode.MALFORMED, f"this is no network: {error}") from None
+
+
+def _list_members(options: argparse.Namespace) -> tuple[MemberDescription, ...]:
+    bank, operator, regulator = DEFAULT_MEMBERS
+    threshold, count = options.officers or (bank.threshold, bank.officers)
+    names = options.operator or [operator.name]
+    return (
+        MemberDescription(bank.name, bank.roles, count, threshold, bank.weight),
+        *(MemberDescription(name, (Role.OPERATOR,), 1, 1, operator.weight) for name in names),
+        MemberDescription(
+            regulator.name if options.regulator is None else options.regulator, regulator.roles
+        ),
+    )
+
+
+def _describe(founded: Founded) -> list[str]:
+    genesis, folder = founded.network.genesis, founded.home.path
+    members = [
+        f"  {member.name}: {', '.join(member.roles)}; "
+        f"{member.threshold} of {_count_officers(member)} officers sign together"
+        for member in genesis.members
+    ]
+    keys = [f"  {founded.home.key_path(name)}  {text}" for name, text in founded.keys.items()]
+    kept = (NODE_KEY, SPONSOR_KEY)
+    away = [name for name in founded.keys if name not in kept]
+    return [
+        f"Network {genesis.network}, crypto profile {genesis.hash}, genesis hash",
+        f"  {founded.network.genesis_hash.hex()}",
+        "  Tell it to everybody who is to verify receipts: it names the network.",
+        "Members:",
+        *members,
+        "Key files, each encrypted under the passphrase:",
+        *keys,
+        "Next:",
+        *([f"  move all but {' and '.join(kept)} to their owners, off this machine"] * bool(away)),
+        f"  hansa doctor --data {folder}",
+        f"  hansa up --data {folder}",
+    ]
+
+
+def _count_officers(member: GenesisMember) -> int:
+    return sum(bool(key.purposes & Purpose.MANAGE) for key in member.keys)
+
+
+def _read_officers(text: str) -> tuple[int, int]:
+    """Read `2:3`, or `3` for three of three."""
+    needed, _, count = text.partition(":")
+    try:
+        found = int(needed), int(count or needed)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2:3, two of three") from None
+    if not 1 <= found[0] <= found[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: 1 or more, and no more than there are")
+    return found

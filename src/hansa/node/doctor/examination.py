@@ -1,0 +1,80 @@
+"""The examination: every look in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hansa.node.doctor.checks import Check, Patient, Status, Surroundings, ThisMachine
+from hansa.node.doctor.folder import (
+    check_api_keys,
+    check_folder,
+    check_genesis,
+    check_keys,
+    check_libraries,
+    check_python,
+    check_settings,
+)
+from hansa.node.doctor.ledger import check_contracts, check_log, check_store
+from hansa.node.doctor.machine import (
+    check_certificate,
+    check_clock,
+    check_disk,
+    check_lock,
+    check_port,
+)
+from hansa.node.home import Home
+
+
+def check_home(
+    path: Path,
+    machine: Surroundings | None = None,
+    *,
+    passphrase: str | None = None,
+    listen: tuple[str, int] = ("127.0.0.1", 8460),
+    certificate: Path | None = None,
+) -> list[Check]:
+    """Look a data folder and its machine over.
+
+    Args:
+      path: the data folder.
+      machine: what to ask about clock, disk, ports and libraries; this machine if not given.
+      passphrase: opens the key files, too; without it they are only checked for damage.
+      listen: host and port of the node's API.
+      certificate: the PEM file of the API's TLS certificate, if it has one.
+    """
+    patient = Patient(Home(path), machine or ThisMachine(), passphrase, listen, certificate)
+    found: list[Check] = []
+    for name, look in _LOOKS:
+        try:
+            found += look(patient)
+        except OSError as error:
+            where = str(error.filename or path)
+            text = f"cannot be looked at: {error.strerror}"
+            found.append(Check(name, Status.FAIL, text, where, "let the node's user read it"))
+    return found
+
+
+def is_well(checks: Sequence[Check]) -> bool:
+    """Whether no check failed; warnings do not count."""
+    return all(check.status is not Status.FAIL for check in checks)
+
+
+_LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
+    ("python", check_python),
+    ("libraries", check_libraries),
+    ("folder", check_folder),
+    ("genesis", check_genesis),
+    ("settings", check_settings),
+    ("keys", check_keys),
+    ("api keys", check_api_keys),
+    ("log", check_log),
+    ("store", check_store),
+    ("contracts", check_contracts),
+    ("process", check_lock),
+    ("clock", check_clock),
+    ("disk", check_disk),
+    ("port", check_port),
+    ("certificate", check_certificate),
+)
+"""In this order: later checks use what earlier ones learnt."""

@@ -1,0 +1,143 @@
+"""Looks at the program, the folder, its documents and its keys."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
+from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
+from hansa.node.home import NODE_KEY, SPONSOR_KEY
+from hansa.sdk.keys import load_key
+
+PYTHON_MIN = (3, 11)
+
+
+def check_python(patient: Patient) -> list[Check]:
+    """Look at the version of Python."""
+    version = patient.machine.python_version()
+    text = f"Python {version[0]}.{version[1]}"
+    if version < PYTHON_MIN:
+        mend = f"install Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer, then run make setup"
+        return [Check("python", Status.FAIL, f"{text} is too old", sys.executable, mend)]
+    return [Check("python", Status.OK, text, sys.executable)]
+
+
+def check_libraries(patient: Patient) -> list[Check]:
+    """Look for missing libraries."""
+    missing = patient.machine.list_missing_libraries()
+    if missing:
+        found = f"not installed: {', '.join(missing)}"
+        return [Check("libraries", Status.FAIL, found, sys.prefix, "run make setup")]
+    return [Check("libraries", Status.OK, "all are installed", sys.prefix)]
+
+
+def check_folder(patient: Patient) -> list[Check]:
+    """Look at the data folder itself."""
+    path = patient.home.path
+    if not path.is_dir():
+        mend = "set a node up with hansa init, or name another folder with --data"
+        return [Check("folder", Status.FAIL, "there is no such folder", str(path), mend)]
+    if path.stat().st_mode & OTHERS:
+        found = "others of this machine may look into it"
+        return [Check("folder", Status.WARN, found, str(path), f"chmod 700 {path}")]
+    return [Check("folder", Status.OK, "is there, for its owner alone", str(path))]
+
+
+def check_genesis(patient: Patient) -> list[Check]:
+    """Look at the genesis document, and learn the network."""
+    where = str(patient.home.genesis_path)
+    try:
+        patient.network = network = patient.home.load_network()
+    except NotFound:
+        mend = (
+            "copy genesis.bin from a backup or from another node of the network; "
+            "for a new network, hansa init"
+        )
+        return [Check("genesis", Status.FAIL, "there is no genesis document", where, mend)]
+    except HansaError as error:
+        mend = "copy genesis.bin from a backup or from another node of the network"
+        return [Check("genesis", Status.FAIL, error.message, where, mend)]
+    found = f"network {network.genesis.network}, hash {network.genesis_hash.hex()}"
+    return [Check("genesis", Status.OK, found, where)]
+
+
+def check_settings(patient: Patient) -> list[Check]:
+    """Look at the settings."""
+    path = patient.home.settings_path
+    try:
+        tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return [Check("settings", Status.OK, "none; defaults hold", str(path))]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        mend = "correct the file; without it defaults hold"
+        return [Check("settings", Status.FAIL, f"cannot be read: {error}", str(path), mend)]
+    return [Check("settings", Status.OK, "can be read", str(path))]
+
+
+def check_keys(patient: Patient) -> list[Check]:
+    """Look at every key file."""
+    home = patient.home
+    found = []
+    for name, what in ((NODE_KEY, "seals blocks"), (SPONSOR_KEY, "signs batches")):
+        path = home.key_path(name)
+        if not path.is_file():
+            status = Status.FAIL if name == NODE_KEY else Status.WARN
+            text = f"there is no key file; it {what}"
+            mend = "copy it from where it is kept, or restore a backup that was taken with keys"
+            found.append(Check(f"key {name}", status, text, str(path), mend))
+    return found + [_check_key(patient, path) for path in sorted(home.keys_path.glob("*.json"))]
+
+
+def _check_key(patient: Patient, path: Path) -> Check:
+    name, where = f"key {path.stem}", str(path)
+    mode = path.stat().st_mode & 0o777
+    if mode & OTHERS:
+        found = f"others of this machine may open it (mode {mode:04o})"
+        return Check(name, Status.FAIL, found, where, f"chmod 600 {path}")
+    opened = "opens with the passphrase"
+    try:
+        load_key(path, patient.passphrase or "any passphrase at all")
+    except Invalid as error:
+        if error.code is not InvalidCode.UNAUTHENTICATED:
+            mend = "copy it from where it is kept, or restore a backup that was taken with keys"
+            return Check(name, Status.FAIL, error.message, where, mend)
+        if patient.passphrase is not None:
+            mend = "find the right passphrase; without it the key is lost"
+            return Check(name, Status.FAIL, "the passphrase does not open it", where, mend)
+        opened = "is whole; whether the passphrase opens it was not tried"
+    except HansaError as error:
+        return Check(name, Status.FAIL, error.message, where, "let the node's user read it")
+    return _check_sealer(patient, path) or Check(name, Status.OK, opened, where)
+
+
+def _check_sealer(patient: Patient, path: Path) -> Check | None:
+    """Find that the node's key seals no block of this network."""
+    if path.stem != NODE_KEY or patient.network is None:
+        return None
+    public_key = msgspec.json.decode(path.read_bytes())["public_key"]
+    if public_key in [item.public_key.hex() for item in patient.network.genesis.sealers]:
+        return None
+    found = "is none of the keys that genesis lets seal blocks"
+    mend = "put the right key here; this one belongs to another node or network"
+    return Check(f"key {NODE_KEY}", Status.FAIL, found, str(path), mend)
+
+
+def check_api_keys(patient: Patient) -> list[Check]:
+    """Look at the hashed API keys."""
+    path = patient.home.api_keys_path
+    where = str(path)
+    if not path.exists():
+        return [Check("api keys", Status.OK, "none are issued", where)]
+    try:
+        msgspec.json.decode(path.read_bytes())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        mend = "restore it from a backup, or remove it and issue the keys anew"
+        return [Check("api keys", Status.FAIL, f"cannot be read: {error}", where, mend)]
+    if path.stat().st_mode & OTHERS:
+        found = "others of this machine may read who holds a key"
+        return [Check("api keys", Status.WARN, found, where, f"chmod 600 {path}")]
+    return [Check("api keys", Status.OK, "can be read", where)]

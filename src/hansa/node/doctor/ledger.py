@@ -1,0 +1,130 @@
+"""Looks at the block log, the state store and the contracts in force."""
+
+from __future__ import annotations
+
+from hansa.contracts.activations import Activation, Activations
+from hansa.contracts.registry import build_contracts
+from hansa.engine.chain import NODE_SPACE, ROW_SPACE, is_sealed
+from hansa.engine.store import StateStore
+from hansa.kernel.block import decode_header
+from hansa.kernel.calendar import format_iso
+from hansa.kernel.crypto.hashing import ZERO_HASH
+from hansa.kernel.errors import HansaError, NotFound
+from hansa.kernel.state import decode_row
+from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.records import open_log, read_record
+
+BLOCKS_READ = 64
+"""Newest blocks that are read in full."""
+
+
+def check_log(patient: Patient) -> list[Check]:
+    """Look at the block log, and learn its head."""
+    where = str(patient.home.log_path)
+    if patient.network is None:
+        found = "not looked at without a genesis"
+        return [Check("log", Status.WARN, found, where, _GENESIS_FIRST)]
+    try:
+        reader = open_log(patient.home.log_path)
+        try:
+            height = reader.height_max
+            if height < 0:
+                raise NotFound("there is no block")
+            first = max(reader.height_min, height - BLOCKS_READ + 1)
+            records = [read_record(reader.read(at), at) for at in range(first, height + 1)]
+            oldest = read_record(reader.read(reader.height_min), reader.height_min)
+        finally:
+            reader.close()
+        head = decode_header(records[-1].header)
+    except NotFound:
+        found = "there is no block yet"
+        return [Check("log", Status.WARN, found, where, "start the node: it begins the chain")]
+    except HansaError as error:
+        mend = "stop the node and restore a backup; keep this folder for the investigation"
+        return [Check("log", Status.FAIL, error.message, where, mend)]
+    for record in (oldest, records[-1]):
+        if not is_sealed(patient.network, record.header, record.signatures):
+            found = "its blocks are not sealed for this genesis: it belongs to another network"
+            return [Check("log", Status.FAIL, found, where, "put log and genesis of one node here")]
+    patient.head, patient.log_height = head, height
+    found = f"confirmed up to block {height} of {format_iso(head.time_ms, 0)}"
+    return [Check("log", Status.OK, f"{found}; the newest {len(records)} are whole", where)]
+
+
+def check_store(patient: Patient) -> list[Check]:
+    """Look at the state store, beside the log."""
+    where = str(patient.home.store_path)
+    try:
+        store = StateStore.open_read_only(patient.home.store_path)
+    except NotFound:
+        found = "there is no state store"
+        mend = "nothing: the node makes it from the log when it starts, which takes a while"
+        return [Check("store", Status.WARN, found, where, mend)]
+    except HansaError as error:
+        return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
+    try:
+        return [_compare_store(patient, store, where)]
+    except HansaError as error:
+        return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
+    finally:
+        store.close()
+
+
+_GENESIS_FIRST = "mend the genesis first"
+_REMOVE_STORE = "stop the node and remove this folder: it is made anew from the log"
+
+
+def _compare_store(patient: Patient, store: StateStore, where: str) -> Check:
+    """Compare the store with the log, and note which contracts are in force."""
+    network, height = patient.network, store.height
+    if network is None or patient.head is None or height < 0:
+        found = "cannot be compared with the log"
+        return Check("store", Status.WARN, found, where, "mend genesis and log first")
+    reader = open_log(patient.home.log_path)  # again: a running node may have gone on meanwhile
+    try:
+        log_height = reader.height_max
+        if height > log_height:
+            found = f"stands at block {height}, but the log ends at {log_height}"
+            mend = "blocks are missing: restore a backup, or copy the log from where it is whole"
+            return Check("store", Status.FAIL, found, where, mend)
+        header = decode_header(read_record(reader.read(height), height).header)
+    finally:
+        reader.close()
+    blob = store.get(NODE_SPACE)
+    root = ZERO_HASH if blob is None else network.digest(blob)
+    if root != header.state_root:
+        found = f"its tree does not have the state root of block {height}"
+        return Check("store", Status.FAIL, found, where, _REMOVE_STORE)
+    raw = store.get(ROW_SPACE + Activations.key())
+    if raw is not None:
+        patient.activations = decode_row(Activations, raw).entries
+    behind = log_height - height
+    return Check("store", Status.OK, f"stands at block {height}, {behind} behind the log", where)
+
+
+def check_contracts(patient: Patient) -> list[Check]:
+    """Look for contracts that the network activated and this program lacks."""
+    entries = patient.activations
+    if not entries and patient.network is not None:
+        entries = [
+            Activation(item.name, item.version, item.source_hash, 0)
+            for item in patient.network.genesis.contracts
+        ]
+    if not entries:
+        text = "not looked at without a genesis"
+        return [Check("contracts", Status.WARN, text, "", _GENESIS_FIRST)]
+    known = build_contracts()
+    found = []
+    for entry in entries:
+        contract = known.get((entry.contract, entry.version))
+        if contract is not None and contract.source_hash == entry.source_hash:
+            continue
+        is_coming = entry.from_height > patient.log_height + 1
+        lack = "is not in this program" if contract is None else "has another source here"
+        when = f"in force from block {entry.from_height}"
+        text = f"{entry.contract} version {entry.version}, {when}, {lack}"
+        status = Status.WARN if is_coming else Status.FAIL
+        mend = "install the release that the network activated; the node stops before that block"
+        found.append(Check("contracts", status, text, "", mend))
+    text = f"all {len(entries)} that the network activated are here, with the same source"
+    return found or [Check("contracts", Status.OK, text)]

@@ -1,0 +1,380 @@
+"""Founding: a new network from a short description, and the data folder of its first node.
+
+A description names members and how many officers' keys to make for each, or the addresses of keys
+that their owners made elsewhere. Nothing is overwritten: the folder appears whole, its chain begun,
+or not at all.
+
+Source: docs/reference/cli.md; docs/how-to/run-a-node.md.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hansa.contracts.members import Role
+from hansa.engine.storage import FileStorage
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.crypto.signatures import Suite
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import Genesis, Network, decode_genesis
+from hansa.kernel.values import AssetCode, Name, NonNegative, Positive
+from hansa.node.home import (
+    DEFAULT_ASSETS,
+    DEFAULT_POLICY,
+    NODE_KEY,
+    SPONSOR_KEY,
+    Home,
+    MemberSpec,
+    build_genesis,
+    create_home,
+    open_chain,
+)
+from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key
+
+SPEC_BYTES_MAX = 1 << 20
+OFFICERS_MAX = 16
+
+_SUITES: Mapping[str, Suite] = MappingProxyType(
+    {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
+)
+
+
+class MemberDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An institution of a new network."""
+
+    name: Name
+    roles: tuple[Role, ...]
+    officers: Annotated[int, Meta(ge=1, le=OFFICERS_MAX)] | tuple[str, ...] = 1
+    """How many keys to make, or the addresses of keys made elsewhere."""
+    threshold: Positive = 1
+    """How many officers must sign together."""
+    weight: NonNegative = 0
+    """Voting power; above 0 it is a validator, too."""
+    server: str = ""
+    """Address of the key on its server; empty to make one."""
+
+
+class AssetDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An M0 asset that the central bank issues."""
+
+    asset: AssetCode
+    currency: str
+    exponent: Annotated[int, Meta(ge=0, le=18)] = 2
+
+
+DEFAULT_MEMBERS = (
+    MemberDescription("Central Bank", (Role.CENTRAL_BANK,), 3, 2, 3),
+    MemberDescription("First Operator", (Role.OPERATOR,), 1, 1, 2),
+    MemberDescription("Regulator", (Role.REGULATOR,), 1, 1, 0),
+)
+
+
+class NetworkDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new network; every field has a default that works."""
+
+    network: Name = "hansa"
+    hash: Literal["sha256", "sm3"] = "sha256"
+    suite: Literal["ed25519", "p256", "secp256k1"] = "ed25519"
+    """Of the keys that are made."""
+    members: tuple[MemberDescription, ...] = DEFAULT_MEMBERS
+    assets: tuple[AssetDescription, ...] = tuple(
+        AssetDescription(*asset) for asset in DEFAULT_ASSETS
+    )
+    policy: dict[str, tuple[int, ...]] = {}
+    """What differs from the default policy; see `contracts.policy`."""
+    sponsor: str = ""
+    """Name of the member whose node this is; the first operator if empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What was made."""
+
+    home: Home
+    network: Network
+    sponsor: bytes
+    """Address of the member whose batches this node signs."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Address by name of the key file, without `.json`."""
+
+    def to_json(self) -> dict[str, object]:
+        """Build the object that `--json` prints."""
+        genesis = self.network.genesis
+        return {
+            "folder": str(self.home.path),
+            "network": genesis.network,
+            "genesis_hash": self.network.genesis_hash.hex(),
+            "hash": genesis.hash,
+            "sponsor": to_text(self.sponsor),
+            "members": {member.name: to_text(member.address) for member in genesis.members},
+            "assets": [asset.asset for asset in genesis.assets],
+            "keys": {
+                name: {"file": str(self.home.key_path(name)), "address": address}
+                for name, address in self.keys.items()
+            },
+        }
+
+
+def read_description(path: Path) -> NetworkDescription:
+    """Read a description from a TOML or (named `*.json`) JSON file.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it does not describe a network; the message names the field.
+      Unavailable: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SPEC_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", path=str(path)) from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    if len(raw) > SPEC_BYTES_MAX:
+        raise Invalid(InvalidCode.TOO_LARGE, f"{path} has more than {SPEC_BYTES_MAX} bytes")
+    try:
+        text = raw.decode()
+        found = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+        return msgspec.convert(found, NetworkDescription)
+    except (msgspec.MsgspecError, tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{path} describes no network: {error}", path=str(path)
+        ) from None
+
+
+def found_network(
+    path: Path,
+    description: NetworkDescription,
+    passphrase: str,
+    time_ms: int,
+    *,
+    settings: str = "",
+    cost: ScryptCost = DEFAULT_COST,
+) -> Founded:
+    """Make keys, genesis and the data folder of a new network's node, and begin its chain.
+
+    Args:
+      path: the folder; must not exist, or be empty.
+      description: the network.
+      passphrase: of all key files.
+      time_ms: ledger time of block 0.
+      settings: text of `node.toml`; none is written if empty.
+      cost: of the key files' scrypt.
+
+    Raises:
+      Invalid: the folder is not empty, or the description is not a sound network.
+      Unavailable: the disk refused.
+    """
+    _require_free(path)
+    keys: dict[str, KeyPair] = {}
+    suite = _SUITES[description.suite]
+
+    def make_key(name: str) -> bytes:
+        keys[name] = KeyPair.generate(suite, hash_name=description.hash)
+        return keys[name].address
+
+    make_key(NODE_KEY)
+    specs = [
+        _describe_member(member, slug, make_key)
+        for slug, member in _name_members(description.members).items()
+    ]
+    sponsor = _choose_sponsor(description)
+    server = f"{_slug_of(sponsor.name)}-server"
+    if server not in keys:
+        raise _unsound(f"the key of {sponsor.name}'s server must be made here: leave it out")
+    keys[SPONSOR_KEY] = keys.pop(server)
+    genesis = build_genesis(
+        description.network,
+        time_ms,
+        specs,
+        sealer=keys[NODE_KEY],
+        policy={**DEFAULT_POLICY, **description.policy},
+        assets=[(item.asset, item.currency, item.exponent) for item in description.assets],
+        hash_name=description.hash,
+    )
+    _check_assets(description)
+    address = specs[description.members.index(sponsor)].officers[0]
+    return _make(path, genesis, keys, passphrase, address, settings, cost)
+
+
+def join_network(
+    path: Path,
+    genesis_path: Path,
+    key_paths: Mapping[str, Path],
+    passphrase: str,
+    *,
+    settings: str = "",
+    cost: ScryptCost = DEFAULT_COST,
+) -> Founded:
+    """Make the data folder of a node of an existing network, from its genesis and its keys.
+
+    Args:
+      path: the folder; must not exist, or be empty.
+      genesis_path: the network's document.
+      key_paths: key files by name: `node`, which genesis lets seal blocks, and `sponsor`.
+      passphrase: opens the key files, and closes their copies.
+      settings: text of `node.toml`; none is written if empty.
+      cost: of the copies' scrypt.
+
+    Raises:
+      Invalid: the folder is not empty, or the keys are not of this network.
+      NotFound: a file is missing.
+    """
+    _require_free(path)
+    try:
+        genesis = decode_genesis(genesis_path.read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {genesis_path}", path=str(genesis_path)) from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {genesis_path}: {error.strerror}") from None
+    keys = {name: load_key(file, passphrase) for name, file in key_paths.items()}
+    sponsor = find_sponsor(genesis, keys[SPONSOR_KEY].address)
+    return _make(path, genesis, keys, passphrase, sponsor, settings, cost)
+
+
+def find_sponsor(genesis: Genesis, key_address: bytes) -> bytes:
+    """Find the member for which a key signs batches; raises `Invalid` if there is none."""
+    for member in genesis.members:
+        if key_address in [member.address, *(key.address for key in member.keys)]:
+            return member.address
+    raise _unsound(f"{to_text(key_address)} is a key of none of the members that genesis names")
+
+
+def _make(  # noqa: PLR0913 - what a folder is made of
+    path: Path,
+    genesis: Genesis,
+    keys: Mapping[str, KeyPair],
+    passphrase: str,
+    sponsor: bytes,
+    settings: str,
+    cost: ScryptCost,
+) -> Founded:
+    with _making(path) as folder:
+        home = create_home(folder, genesis, keys, passphrase, cost=cost)
+        if settings:
+            FileStorage(folder).replace(home.settings_path.name, settings.encode())
+        open_chain(home, keys[NODE_KEY]).close()
+    addresses = {name: key.address_text for name, key in keys.items()}
+    return Founded(Home(path), Network.of(genesis), sponsor, addresses)
+
+
+def _describe_member(
+    member: MemberDescription, slug: str, make_key: Callable[[str], bytes]
+) -> MemberSpec:
+    """Turn a description into addresses, making the keys that it leaves to us."""
+    if isinstance(member.officers, int):
+        names = [f"{slug}-officer-{number + 1}" for number in range(member.officers)]
+        officers = tuple(make_key(name) for name in names)
+    else:
+        officers = tuple(from_text(text) for text in member.officers)
+    if not 1 <= member.threshold <= len(officers):
+        raise _unsound(
+            f"{member.name} has {len(officers)} officers, of whom {member.threshold} cannot sign"
+        )
+    server = from_text(member.server) if member.server else make_key(f"{slug}-server")
+    roles = tuple(role.value for role in member.roles)
+    return MemberSpec(member.name, roles, officers, server, member.threshold, member.weight)
+
+
+def _name_members(members: tuple[MemberDescription, ...]) -> dict[str, MemberDescription]:
+    """Give each member the name that its key files begin with."""
+    named: dict[str, MemberDescription] = {}
+    for member in members:
+        slug = _slug_of(member.name)
+        if not slug or slug in named or slug in {NODE_KEY, SPONSOR_KEY}:
+            raise _unsound(
+                f"member name {member.name!r}: give each member a name of its own, with letters "
+                "or digits of ASCII, from which its key files are named"
+            )
+        named[slug] = member
+    return named
+
+
+def _slug_of(name: str) -> str:
+    letters = [letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()]
+    return "-".join(part for part in "".join(letters).split("-") if part)
+
+
+def _choose_sponsor(description: NetworkDescription) -> MemberDescription:
+    """Choose the member whose node this is."""
+    members = description.members
+    if description.sponsor:
+        for member in members:
+            if member.name == description.sponsor:
+                return member
+        raise _unsound(f"sponsor {description.sponsor!r} is none of the members")
+    operators = [member for member in members if Role.OPERATOR in member.roles]
+    if not members:
+        raise _unsound("it has no members: it needs a central bank at least")
+    return (operators or list(members))[0]
+
+
+def _check_assets(description: NetworkDescription) -> None:
+    names = [item.asset for item in description.assets]
+    if len(set(names)) != len(names):
+        raise _unsound("an asset is named twice")
+    for item in description.assets:
+        if len(item.currency) != 3 or not item.currency.isascii() or not item.currency.isupper():  # noqa: PLR2004 - ISO 4217
+            raise _unsound(f"asset {item.asset}: {item.currency!r} is no currency code of ISO 4217")
+
+
+def _unsound(message: str) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, message)
+
+
+def _require_free(path: Path) -> None:
+    try:
+        is_free = not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
+    except OSError as error:
+        raise Unavailable(f"cannot look into {path}: {error.strerror}", path=str(path)) from None
+    if not is_free:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} is there and not empty: nothing is overwritten; name another folder",
+            path=str(path),
+        )
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[Path]:
+    """Make a folder beside its place (inside, if an empty one is there), then move it there."""
+    is_there = path.exists()
+    try:
+        parent = path if is_there else path.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=parent))
+    except OSError as error:
+        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
+    try:
+        yield folder
+        if is_there:
+            _move_up(folder)
+        else:
+            folder.rename(path)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _move_up(folder: Path) -> None:
+    """Move what a folder holds into its parent; genesis, without which there is no node, last."""
+    genesis_name = Home(folder).genesis_path.name
+    folder.parent.chmod(0o700)
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == genesis_name):
+        item.rename(folder.parent / item.name)
+    folder.rmdir()

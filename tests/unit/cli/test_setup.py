@@ -1,0 +1,163 @@
+"""init, key, backup and restore from the command line: what they make, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.played import PASSPHRASE, make_folder
+
+from hansa.cli.main import build_parser, main
+from hansa.cli.setup import describe_network
+from hansa.node.home import Home
+from hansa.sdk.keys import load_key
+
+SPEC = """
+network = "harbour"
+[[members]]
+name = "Bank"
+roles = ["central_bank", "operator"]
+weight = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory) -> Home:
+    return make_folder(tmp_path_factory.mktemp("setup") / "node")
+
+
+def run(capsys, *words, code=0):
+    """Run a command; returns what it printed as JSON, or its one line of error."""
+    assert main([*map(str, words), "--json"]) == code
+    out, err = capsys.readouterr()
+    if code:
+        assert out == ""
+        assert err.count("\n") == 1
+        return json.loads(err)
+    assert err == ""
+    return json.loads(out)
+
+
+def test_init_makes_a_network_from_a_file(tmp_path, capsys):
+    (tmp_path / "spec.toml").write_text(SPEC)
+    words = ("init", "--data", tmp_path / "node", "--spec", tmp_path / "spec.toml")
+    assert (
+        main([*map(str, words[:1]), "--data", str(tmp_path / "plain"), *map(str, words[3:])]) == 0
+    )
+    out = capsys.readouterr().out
+    for text in ("genesis hash", "1 of 1 officers", "node.json", "hansa up --data", "move all but"):
+        assert text in out
+    found = run(capsys, *words, "--hash", "sm3")
+    home = Home(tmp_path / "node")
+    genesis = home.load_network().genesis
+    assert (
+        (found["network"], found["hash"]) == ("harbour", "sm3") == (genesis.network, genesis.hash)
+    )
+    assert found["genesis_hash"] == home.load_network().genesis_hash.hex()
+    assert set(found["keys"]) == {"node", "sponsor", "bank-officer-1"}
+    for entry in found["keys"].values():
+        assert load_key(entry["file"], PASSPHRASE).address_text == entry["address"]
+    again = run(capsys, *words, code=2)
+    assert "nothing is overwritten" in again["message"]
+    assert home.load_network().genesis_hash.hex() == found["genesis_hash"]
+
+
+def test_init_takes_members_from_options(tmp_path):
+    words = "init --data x --network two --officers 1:2 --operator North --operator South"
+    found = describe_network(build_parser().parse_args([*words.split(), "--regulator", "Watch"]))
+    bank, north, south, watch = found.members
+    assert (bank.threshold, bank.officers) == (1, 2)
+    assert [each.name for each in (north, south, watch)] == ["North", "South", "Watch"]
+    assert found.network == "two"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--network", ""),
+        ("--network", "x" * 65),
+        ("--operator", ""),
+        ("--operator", "North", "--operator", "north"),
+        ("--node-key", "somewhere"),
+        ("--genesis", "somewhere"),
+        ("--genesis", "somewhere", "--network", "mine"),
+        ("--genesis", "x", "--sponsor-key", "y", "--officers", "2:3"),
+    ],
+)
+def test_init_refuses_what_makes_no_network(tmp_path, capsys, words):
+    run(capsys, "init", "--data", tmp_path / "node", *words, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "x", "0:3", "4:3", "-1:3", "2:3:4", "nan"])
+def test_officers_are_m_of_n(tmp_path, capsys, text):
+    with pytest.raises(SystemExit) as exit_:
+        main(["init", "--data", str(tmp_path / "node"), f"--officers={text}"])
+    assert exit_.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_empty_or_missing_passphrase_makes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "")
+    run(capsys, "init", "--data", tmp_path / "node", code=2)
+    monkeypatch.delenv("HANSA_PASSPHRASE")
+    assert "HANSA_PASSPHRASE" in run(capsys, "key", "new", tmp_path / "key", code=2)["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suite", ["ed25519", "secp256k1"])
+def test_a_key_is_of_the_suite_asked_for(tmp_path, capsys, suite):
+    made = run(capsys, "key", "new", tmp_path / "key.json", "--suite", suite, "--hash", "sm3")
+    assert (made["suite"], made["hash"]) == (suite, "sm3")
+    assert load_key(tmp_path / "key.json", PASSPHRASE).address_text == made["address"]
+
+
+def test_a_key_is_made_shown_and_given_another_passphrase(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "key.json"
+    made = run(capsys, "key", "new", file, "--suite", "p256")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert run(capsys, "key", "show", file) == made
+    assert "exists already" in run(capsys, "key", "new", file, code=2)["message"]
+    monkeypatch.setenv("HANSA_NEW_PASSPHRASE", "")
+    run(capsys, "key", "change-passphrase", file, code=2)
+    monkeypatch.setenv("HANSA_NEW_PASSPHRASE", "another")
+    assert run(capsys, "key", "change-passphrase", file) == made
+    assert "wrong passphrase" in run(capsys, "key", "show", file, code=2)["message"]
+    monkeypatch.setenv("HANSA_PASSPHRASE", "another")
+    assert run(capsys, "key", "show", file) == made
+    assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+
+
+def test_backup_and_restore(played, tmp_path, capsys):
+    made = run(capsys, "backup", "--data", played.path, tmp_path / "backup", "--keys")
+    assert made["has_keys"]
+    back = run(capsys, "restore", tmp_path / "backup", "--data", tmp_path / "node")
+    assert (back["height"], back["header_hash"]) == (made["height"], made["header_hash"])
+    assert run(capsys, "verify", "--data", tmp_path / "node")["height"] == made["height"]
+    assert (
+        "exists already"
+        in run(capsys, "backup", "--data", played.path, tmp_path / "backup", code=2)["message"]
+    )
+    assert (
+        "not empty"
+        in run(capsys, "restore", tmp_path / "backup", "--data", tmp_path / "node", code=2)[
+            "message"
+        ]
+    )
+    (tmp_path / "backup" / "genesis.bin").write_bytes(b"rubbish")
+    damaged = run(capsys, "restore", tmp_path / "backup", "--data", tmp_path / "third", code=70)
+    assert "genesis.bin" in damaged["message"]
+    assert not (tmp_path / "third").exists()
+
+
+def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):
+    run(capsys, "backup", "--data", tmp_path / "none", tmp_path / "backup", code=4)
+    run(capsys, "restore", tmp_path / "none", "--data", tmp_path / "node", code=4)
+    (tmp_path / "file").write_bytes(b"\xff\x00")
+    run(capsys, "restore", tmp_path / "file", "--data", tmp_path / "node", code=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

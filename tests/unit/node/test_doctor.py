@@ -1,0 +1,246 @@
+"""The doctor finds each planted fault, says where it is and what to do, and hides none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+import socket
+from dataclasses import dataclass, field
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from tests.played import CHEAP, PASSPHRASE, make_folder, open_folder, play
+from tests.world import START_MS, key, make_genesis
+
+from hansa.cli.main import main
+from hansa.engine.storage import FileStorage
+from hansa.kernel.calendar import DAY_MS
+from hansa.node.doctor.checks import Status, ThisMachine
+from hansa.node.doctor.examination import check_home, is_well
+from hansa.node.home import Home
+from hansa.sdk.keys import save_key
+
+NOON_MS = START_MS + DAY_MS
+
+
+@dataclass
+class Machine:
+    """A machine whose clock, disk, ports and processes are as the test says."""
+
+    clock_ms: int = NOON_MS
+    free: int = 1 << 40
+    ports: set = field(default_factory=set)
+    pids: set = field(default_factory=lambda: {os.getpid()})
+    python: tuple = (3, 11)
+    missing: tuple = ()
+
+    def now_ms(self):
+        return self.clock_ms
+
+    def free_bytes(self, folder):
+        return self.free
+
+    def is_listening(self, host, port):
+        return port in self.ports
+
+    def is_alive(self, pid):
+        return pid in self.pids
+
+    def python_version(self):
+        return self.python
+
+    def list_missing_libraries(self):
+        return list(self.missing)
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory) -> Home:
+    home = make_folder(tmp_path_factory.mktemp("doctor") / "node")
+    home.path.chmod(0o700)
+    return home
+
+
+@pytest.fixture
+def home(well, tmp_path) -> Home:
+    """A copy to be damaged."""
+    shutil.copytree(well.path, tmp_path / "node")
+    return Home(tmp_path / "node")
+
+
+def look(home, machine=None, **more):
+    """Return what is not well, by name."""
+    checks = check_home(home.path, machine or Machine(), **more)
+    sick = {check.name: check for check in checks if check.status is not Status.OK}
+    assert all(check.mend for check in sick.values()), "it says what to do"
+    return sick
+
+
+def test_a_good_node_is_well(well):
+    checks = check_home(well.path, Machine(), passphrase=PASSPHRASE)
+    assert [check for check in checks if check.status is not Status.OK] == []
+    assert is_well(checks)
+    assert {"opens with the passphrase"} == {
+        check.found for check in checks if check.name.startswith("key ")
+    }
+    assert look(well) == {}, "and without a passphrase, too"
+
+
+def test_no_folder(tmp_path):
+    sick = look(Home(tmp_path / "none"))
+    assert sick["folder"].status is Status.FAIL
+    assert sick["genesis"].status is Status.FAIL
+    assert "hansa init" in sick["folder"].mend
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "status", "words"),
+    [
+        ("folder", lambda home: home.path.chmod(0o755), "warn", "others"),
+        ("genesis", lambda home: home.genesis_path.unlink(), "fail", "no genesis"),
+        ("genesis", lambda home: home.genesis_path.write_bytes(b"rubbish"), "fail", "decoded"),
+        ("settings", lambda home: home.settings_path.write_text("a ="), "fail", "node.toml"),
+        ("settings", lambda home: home.settings_path.write_bytes(b"\xff"), "fail", "node.toml"),
+        ("key node", lambda home: home.key_path("node").unlink(), "fail", "seals blocks"),
+        ("key sponsor", lambda home: home.key_path("sponsor").unlink(), "warn", "signs batches"),
+        ("key node", lambda home: home.key_path("node").chmod(0o640), "fail", "0640"),
+        ("key node", lambda home: home.key_path("node").write_text("{}"), "fail", "damaged"),
+        ("api keys", lambda home: home.api_keys_path.write_text("[nan"), "fail", "cannot be read"),
+        ("log", lambda home: shutil.rmtree(home.log_path), "warn", "no block"),
+        ("store", lambda home: shutil.rmtree(home.store_path), "warn", "no state store"),
+    ],
+)
+def test_a_planted_fault_is_found(home, name, change, status, words):
+    change(home)
+    check = look(home)[name]
+    assert check.status == status
+    assert words in check.found + check.where
+
+
+def test_a_directory_in_the_place_of_a_key(home):
+    home.key_path("node").unlink()
+    home.key_path("node").mkdir(mode=0o700)
+    assert look(home)["key node"].status is Status.FAIL
+
+
+def test_a_wrong_passphrase_and_a_foreign_sealer(home):
+    assert "does not open it" in look(home, passphrase="other")["key node"].found
+    save_key(home.key_path("node"), key("stranger"), PASSPHRASE, replace=True, cost=CHEAP)
+    assert "none of the keys" in look(home)["key node"].found
+
+
+def test_damage_in_the_log_is_found(home):
+    segment = max(home.log_path.glob("*"), key=lambda path: path.stat().st_size)
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    segment.write_bytes(raw)
+    check = look(home)["log"]
+    assert check.status is Status.FAIL
+    assert "backup" in check.mend
+
+
+def test_a_log_of_another_network(home, tmp_path):
+    with open_folder(tmp_path / "other", make_genesis(name="other")) as world:
+        play(world)
+    shutil.rmtree(home.log_path)
+    shutil.copytree(tmp_path / "other" / "log", home.log_path)
+    assert "another network" in look(home)["log"].found
+
+
+def test_a_log_that_lost_blocks(home, tmp_path):
+    """The store knows of blocks that the log no longer has."""
+    with open_folder(tmp_path / "young"):
+        pass
+    shutil.rmtree(home.log_path)
+    shutil.copytree(tmp_path / "young" / "log", home.log_path)
+    check = look(home)["store"]
+    assert check.status is Status.FAIL
+    assert "the log ends at" in check.found
+
+
+def test_a_node_that_runs_is_told_from_a_strange_lock(home):
+    storage = FileStorage(home.log_path)
+    storage.lock()
+    try:
+        assert "port" in look(home), "it should answer there"
+        assert look(home, Machine(ports={8460})) == {}
+        assert "not by the process" in look(home, Machine(pids=set()))["process"].found
+    finally:
+        storage.unlock()
+    assert look(home) == {}
+
+
+def test_clock_disk_and_port(home):
+    assert "later" in look(home, Machine(clock_ms=START_MS + 500))["clock"].found
+    assert "before the network" in look(home, Machine(clock_ms=START_MS - DAY_MS))["clock"].found
+    assert look(home, Machine(free=1 << 20))["disk"].status is Status.FAIL
+    assert "another program" in look(home, Machine(ports={8460}))["port"].found
+    assert look(home, Machine(ports={8460}), listen=("127.0.0.1", 9000)) == {}
+    assert look(home, Machine(python=(3, 9)))["python"].status is Status.FAIL
+    assert "aiohttp" in look(home, Machine(missing=("aiohttp",)))["libraries"].found
+
+
+def make_certificate(path, days):
+    """A self-signed certificate, valid from a day before noon for some days after it."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
+    noon = dt.datetime.fromtimestamp(NOON_MS // 1000, dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(1)
+        .not_valid_before(noon - dt.timedelta(days=30))
+        .not_valid_after(noon + dt.timedelta(days=days))
+        .sign(secret, hashes.SHA256())
+    )
+    path.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+@pytest.mark.parametrize(("days", "status"), [(90, "ok"), (10, "warn"), (-1, "fail")])
+def test_certificates_by_their_age(home, tmp_path, days, status):
+    file = tmp_path / "node.pem"
+    make_certificate(file, days)
+    found = look(home, certificate=file)
+    assert (found["certificate"].status if found else "ok") == status
+
+
+def test_a_certificate_that_is_none(home, tmp_path):
+    (tmp_path / "rubbish.pem").write_bytes(b"\x00\xff")
+    for file in (tmp_path / "rubbish.pem", tmp_path / "none.pem", tmp_path):
+        assert "cannot be read" in look(home, certificate=file)["certificate"].found
+
+
+def test_this_machine_answers(tmp_path):
+    machine = ThisMachine()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert not machine.is_listening("127.0.0.1", port)
+        listener.listen()
+        assert machine.is_listening("127.0.0.1", port)
+    assert machine.is_alive(os.getpid())
+    assert not machine.is_alive(0), "no process, though kill(2) has a meaning for it"
+    assert machine.list_missing_libraries() == []
+    assert machine.free_bytes(tmp_path) > 0
+    assert machine.python_version() >= (3, 11)
+    assert machine.now_ms() > START_MS
+
+
+def test_the_command_says_it_in_words_and_json(home, capsys, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    main(["doctor", "--data", str(home.path), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    names = [check["name"] for check in found["checks"]]
+    assert {"genesis", "key node", "log", "store", "contracts", "disk"} <= set(names)
+    home.genesis_path.unlink()
+    assert main(["doctor", "--data", str(home.path)]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  genesis: there is no genesis document" in out
+    assert "→ copy genesis.bin from a backup" in out
