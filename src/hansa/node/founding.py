@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,6 +178,7 @@ def found_network(
       Unavailable: the disk refused.
     """
     _require_free(path)
+    _check_assets(description)
     keys: dict[str, KeyPair] = {}
     suite = _SUITES[description.suite]
 
@@ -195,18 +196,23 @@ def found_network(
     if server not in keys:
         raise _unsound(f"the key of {sponsor.name}'s server must be made here: leave it out")
     keys[SPONSOR_KEY] = keys.pop(server)
-    genesis = build_genesis(
+    genesis = _build(description, time_ms, specs, keys[NODE_KEY])
+    address = specs[description.members.index(sponsor)].officers[0]
+    return _make(path, genesis, keys, passphrase, address, settings, cost)
+
+
+def _build(
+    description: NetworkDescription, time_ms: int, specs: Sequence[MemberSpec], sealer: KeyPair
+) -> Genesis:
+    return build_genesis(
         description.network,
         time_ms,
         specs,
-        sealer=keys[NODE_KEY],
+        sealer=sealer,
         policy={**DEFAULT_POLICY, **description.policy},
         assets=[(item.asset, item.currency, item.exponent) for item in description.assets],
         hash_name=description.hash,
     )
-    _check_assets(description)
-    address = specs[description.members.index(sponsor)].officers[0]
-    return _make(path, genesis, keys, passphrase, address, settings, cost)
 
 
 def join_network(
