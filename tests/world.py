@@ -20,7 +20,7 @@ from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
-from hansa.sdk.build import sign_batch, sign_transaction
+from hansa.sdk.build import NamedCall, sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair
 
 START_MS = 1_700_000_000_000
@@ -62,7 +62,9 @@ class World:
         """The network."""
         return self.chain.network
 
-    def sign(self, keys: Sequence[KeyPair], *commands: Command, until_ms: int = 0) -> bytes:
+    def sign(
+        self, keys: Sequence[KeyPair], *commands: Command | NamedCall, until_ms: int = 0
+    ) -> bytes:
         """Sign a transaction; nonces count upwards."""
         self.nonces += 1
         nonce = self.nonces.to_bytes(16, "big")
@@ -95,7 +97,7 @@ class World:
             for outcome in result.outcomes[0]
         ]
 
-    def do(self, names: str | Sequence[str], *commands: Command) -> str:
+    def do(self, names: str | Sequence[str], *commands: Command | NamedCall) -> str:
         """Send one transaction of the named signers; returns its code, empty if ok."""
         signers = [names] if isinstance(names, str) else names
         answer = self.send(self.sign([key(name) for name in signers], *commands))[0]

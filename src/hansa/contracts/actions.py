@@ -21,7 +21,7 @@ from hansa.contracts.activations import ActivateContract
 from hansa.contracts.members import Role
 from hansa.contracts.policy import PolicyKey
 from hansa.contracts.proposals import Code, ProposalClass
-from hansa.kernel.authority import AccountKey, Context
+from hansa.kernel.authority import AccountKey, Context, Purpose
 from hansa.kernel.contract import Command, Event, Function
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
@@ -143,6 +143,8 @@ def get_group(kind: str, action: Command) -> ProposalClass:
 
 
 def _admit(view: View, context: Context, action: AdmitMember) -> Sequence[Event]:
+    """Admit an institution that signs: its address may be a wallet, which nobody may take."""
+    context.require(action.address, Purpose.MANAGE)
     if action.keys and accounts.get_account(view, action.address) is not None:
         raise Refused(accounts.Code.ACCOUNT_EXISTS, account=action.address)
     events = members.admit(view, context, action.address, action.name, action.roles, action.weight)

@@ -203,9 +203,9 @@ def execute(view: View, context: Context, command: Execute) -> list[Event]:
     following = _require_step(proposal, Step.EXECUTE, context.time_ms)
     if context.time_ms < proposal.ready_ms:
         raise Refused(Code.LOCKED, ready_ms=proposal.ready_ms)
-    needed = _compute_needed_now(view, proposal)
-    if proposal.approved < needed:
-        raise Refused(Code.NOT_CARRIED, approved=proposal.approved, needed=needed)
+    approved, needed = _sum_approved_now(view, proposal), _compute_needed_now(view, proposal)
+    if approved < needed:
+        raise Refused(Code.NOT_CARRIED, approved=approved, needed=needed)
     action = decode_action(Action(proposal.kind, msgspec.Raw(proposal.arguments)))
     # CHANGE
     events = ACTIONS[proposal.kind].function(view, context, action)
@@ -326,6 +326,18 @@ def _compute_needed_now(view: View, proposal: Proposal) -> int:
     return proposal.needed
 
 
+def _sum_approved_now(view: View, proposal: Proposal) -> int:
+    """Sum the approving weight; of officers, only those whose keys have not been removed since."""
+    if proposal.group is not ProposalClass.MONETARY:
+        return proposal.approved
+    officers = _get_officers(view)
+    return sum(
+        elector.weight
+        for elector in proposal.electors
+        if elector.approves and elector.address in officers
+    )
+
+
 def _approve_at_once(
     view: View,
     context: Context,
@@ -389,7 +401,7 @@ def _with_elector(proposal: Proposal, changed: Elector) -> Proposal:
 def _count(view: View, context: Context, proposal: Proposal) -> tuple[Proposal, list[Event]]:
     """Decide an open proposal as soon as no further vote can change the outcome."""
     needed = _compute_needed_now(view, proposal)
-    if proposal.approved >= needed:
+    if _sum_approved_now(view, proposal) >= needed:
         ready_ms = context.time_ms + proposal.time_lock_ms
         expires_ms = ready_ms + EXECUTE_WITHIN_MS
         state = LIFE[proposal.state, Step.CARRY]

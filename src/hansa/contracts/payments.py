@@ -355,6 +355,21 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     return [Swept(NO_MONEY, command.payer, command.end_to_end_id)]
 
 
+def sum_paid(context: Context, payer: bytes, payee: bytes, asset: str, end_to_end_id: str) -> int:
+    """Sum what earlier calls of this transaction transferred under this reference; 0 if nothing.
+
+    For contracts that give something for money. The reference names what is paid for, and a
+    payer's reference is accepted once, so no payment pays for two things.
+    """
+    return sum(
+        credit.amount_minor
+        for paid in context.list_earlier(Transferred)
+        for debit, credit in [paid.deltas]
+        if (debit.owner, credit.owner, credit.asset) == (payer, payee, asset)
+        and paid.end_to_end_id == end_to_end_id
+    )
+
+
 def _check_parties(
     view: View, context: Context, command: Transfer | Hold
 ) -> tuple[wallets.Wallet, wallets.Wallet]:

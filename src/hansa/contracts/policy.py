@@ -10,7 +10,7 @@ recorded counts, so a correction is a new entry. The past is never changed.
 | payments.attestation_from_minor| smallest amount that needs an attestation; 0 for never       |
 | payments.refund_days           | days                                                         |
 | payments.hold_days_max         | days                                                         |
-| sponsor.quota                  | bytes a day, envelopes a day, refusals a day, stored rows    |
+| sponsor.quota                  | bytes, envelopes and refusals a day, rows stored; `QUOTA_MIN`|
 | sponsor.quota.<address, hex>   | the same for one sponsor                                     |
 | governance.<class>             | numerator, denominator, time lock in ms, voting time in ms   |
 
@@ -46,6 +46,8 @@ PRUNE_AFTER_MS = VALIDITY_MAX_MS
 DURATION_MAX_MS = 366 * 24 * 3_600_000
 GOVERNANCE_PREFIX = "governance."
 DENOMINATOR_MAX = 1_000_000
+QUOTA_MIN = (65_536, 4, 4, 8)
+"""What every member keeps: enough to propose, vote for and execute a correction in a day."""
 
 PolicyKey = Annotated[str, Meta(min_length=1, max_length=96)]
 """As in the table above; the longest names a sponsor."""
@@ -177,6 +179,12 @@ def _is_days(values: tuple[int, ...]) -> bool:
     return len(values) == 1 and 0 <= values[0] <= DURATION_MAX_MS // (24 * 3_600_000)
 
 
+def _is_quota(values: tuple[int, ...]) -> bool:
+    return _amounts(4)(values) and all(
+        value >= least for value, least in zip(values, QUOTA_MIN, strict=True)
+    )
+
+
 def _is_rule(values: tuple[int, ...]) -> bool:
     """More than half must approve: of two contradicting proposals only one can pass."""
     if len(values) != 4:  # noqa: PLR2004 - those named next
@@ -197,9 +205,9 @@ _KEYS: dict[str, Check] = {
     "wallet.limits.3": _amounts(4),
     "wallet.limits.4": _amounts(4),
     "payments.attestation_from_minor": _amounts(1),
-    "payments.refund_days": _is_days,
+    "payments.refund_days": lambda values: _is_days(values) and values[0] > 0,
     "payments.hold_days_max": _is_days,
-    "sponsor.quota": _amounts(4),
+    "sponsor.quota": _is_quota,
     "governance.membership": _is_rule,
     "governance.policy": _is_rule,
     "governance.activation": _is_rule,

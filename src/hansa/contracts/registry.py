@@ -68,27 +68,30 @@ def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str
     return contracts
 
 
-def list_genesis_contracts() -> tuple[GenesisContract, ...]:
+def list_genesis_contracts(
+    modules: tuple[ModuleType, ...] = MODULES,
+) -> tuple[GenesisContract, ...]:
     """List this code's contracts as a new genesis activates them."""
     return tuple(
         GenesisContract(name, version, contract.source_hash)
-        for (name, version), contract in sorted(build_contracts().items())
+        for (name, version), contract in sorted(build_contracts(modules).items())
     )
 
 
 class Registry:
     """Answers the kernel's questions (`kernel.execution.Rules`) from rows on the ledger."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, modules: tuple[ModuleType, ...] = MODULES) -> None:
         self._genesis = genesis
-        self._known = build_contracts()
+        self._modules = modules
+        self._known = build_contracts(modules)
         self._seen: object = None
         self._next_change = 0
         self._active: Mapping[str, Contract] = {}
 
     def install(self, view: View) -> None:
         """Write the rows that genesis names, each by the contract that owns them."""
-        for module in MODULES:
+        for module in self._modules:
             install = getattr(module, "install", None)
             if install is not None:
                 install(view, self._genesis)

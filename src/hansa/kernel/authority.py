@@ -7,13 +7,15 @@ keys may act for an account is a matter of state, asked by `context.require` and
 from __future__ import annotations
 
 from enum import IntFlag, StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
 from hansa.kernel.errors import Refused
 from hansa.kernel.state import KeyPart, Row, View
 from hansa.kernel.values import Address, NonNegative, Positive
+
+E = TypeVar("E", bound=msgspec.Struct)
 
 
 class Purpose(IntFlag):
@@ -116,7 +118,15 @@ class Context:
         self.attestation = attestation
         """The sponsor's commitment to its risk decision, 32 bytes, or None."""
         self.earlier_events: list[msgspec.Struct] = []
-        """Events of this transaction's earlier calls, in order; read only."""
+        """Events of this transaction's earlier calls, in order; read only: see `list_earlier`."""
+
+    def list_earlier(self, event_type: type[E]) -> list[E]:
+        """List what earlier calls of this transaction told of this kind, in order.
+
+        So one contract demands what another did: the class of an event says who told it, since
+        a contract tells its own events only.
+        """
+        return [event for event in self.earlier_events if isinstance(event, event_type)]
 
     def require(self, address: bytes, purpose: Purpose, amount_minor: int = 0) -> None:
         """Refuse unless the signing keys may act for `address` to this purpose and amount.

@@ -39,6 +39,7 @@ class ExecutionCode(StrEnum):
 
     UNKNOWN_COMMAND = "kernel.UNKNOWN_COMMAND"
     TOO_MANY_EVENTS = "kernel.TOO_MANY_EVENTS"
+    TOO_MANY_ROWS = "kernel.TOO_MANY_ROWS"
 
 
 class Quota(NamedTuple):
@@ -237,6 +238,7 @@ class _BatchRun:
         self._progress = progress
         self._entries: dict[tuple[str, str], CommandEntry | None] = {}
         self._refusals = self._rows = self._envelopes = self._bytes = 0
+        self._rows_max = 0
 
     def run(self, batch: CheckedBatch) -> list[Outcome]:
         """Execute all items; returns one outcome each."""
@@ -251,6 +253,7 @@ class _BatchRun:
         day = time_ms // DAY_MS
         if used.day != day:
             used = SponsorUsage(batch.sponsor, day, stored_rows=used.stored_rows)
+        self._rows_max = quota.stored_rows - used.stored_rows
         outcomes = [self._run_item(item, batch.sponsor, quota, used) for item in batch.items]
         view.begin()
         view.put(
@@ -310,10 +313,10 @@ class _BatchRun:
         except Invalid as error:
             self._refusals += 1
             return error
-        if not self._window.add(body.signers[0], body.nonce, until, time_ms):
-            return Repeated(item.tx_id)
         self._envelopes += 1
         self._bytes += item.size
+        if not self._window.add(body.signers[0], body.nonce, until, time_ms):
+            return Repeated(item.tx_id)
         return self._execute(item, calls, sponsor)
 
     def _find_exceeded(self, quota: Quota, used: SponsorUsage, size: int) -> Invalid | None:
@@ -321,7 +324,6 @@ class _BatchRun:
             ("bytes a day", used.bytes_used + self._bytes + size, quota.day_bytes),
             ("envelopes a day", used.envelopes + self._envelopes + 1, quota.day_envelopes),
             ("refusals a day", used.refusals + self._refusals, quota.day_refusals),
-            ("stored rows", used.stored_rows + self._rows, quota.stored_rows),
         )
         for what, count, count_max in counts:
             if count > count_max:
@@ -372,7 +374,10 @@ class _BatchRun:
                 if len(told) > self._events_max:
                     raise Refused(ExecutionCode.TOO_MANY_EVENTS, events_max=self._events_max)
             receipt = encode((item.tx_id, Status.OK, "", 0, told))
-            self._rows += view.count_new_rows()
+            rows = view.count_new_rows()
+            if rows > 0 and self._rows_max < self._rows + rows:
+                raise Refused(ExecutionCode.TOO_MANY_ROWS, sponsor=sponsor, new_rows=rows)
+            self._rows += rows
             view.commit()
         except Refused as refusal:
             self._refusals += 1

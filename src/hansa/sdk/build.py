@@ -39,12 +39,19 @@ class SignedTransaction:
     tx_id: bytes
 
 
-def name_call(command: Command) -> tuple[str, str, Command]:
+NamedCall = tuple[str, str, Command]
+"""Contract, command word and arguments."""
+
+
+def name_call(command: Command | NamedCall) -> NamedCall:
     """Name the contract and command word that a command object belongs to.
 
     Raises:
-      Invalid: it is no command of any contract.
+      Invalid: it is no command of any contract; those of contracts that this package does not
+        ship come as (contract, word, command).
     """
+    if isinstance(command, tuple):
+        return command
     if type(command) not in _WORDS:
         raise Invalid(
             InvalidCode.ARGUMENTS, f"{type(command).__name__} is no command of any contract"
@@ -55,7 +62,7 @@ def name_call(command: Command) -> tuple[str, str, Command]:
 def sign_transaction(
     network: Network,
     keys: Sequence[KeyPair],
-    commands: Sequence[Command],
+    commands: Sequence[Command | NamedCall],
     valid_until_ms: int,
     entropy: Callable[[int], bytes] = os.urandom,
 ) -> SignedTransaction:

@@ -130,12 +130,12 @@ def carry(harness: Harness, action: Action) -> int:
     return number
 
 
-def decide(harness: Harness, action: Action) -> list[object]:
-    return list(harness.do(governance.execute, Execute(carry(harness, action)), "anybody"))
+def decide(harness: Harness, action: Action, signer: str = "anybody") -> list[object]:
+    return list(harness.do(governance.execute, Execute(carry(harness, action)), signer))
 
 
-def refuse_execute(harness: Harness, number: int) -> str:
-    return harness.refuse(governance.execute, Execute(number), "anybody")
+def refuse_execute(harness: Harness, number: int, signer: str = "anybody") -> str:
+    return harness.refuse(governance.execute, Execute(number), signer)
 
 
 def test_a_proposal_is_voted_on_locked_and_executed_by_anybody() -> None:
@@ -162,12 +162,8 @@ def test_weights_are_those_of_when_the_proposal_was_made() -> None:
     harness = make_harness()
     number = propose(harness, SUSPEND)
     decide(harness, Action.of("set_weight", SetWeight(make_address("north"), 190)))
-    decide(
-        harness,
-        Action.of(
-            "admit_member", AdmitMember(make_address("new"), "new", (Role.VALIDATOR,), 20, (), 1)
-        ),
-    )
+    admission = AdmitMember(make_address("new"), "new", (Role.VALIDATOR,), 20, (), 1)
+    decide(harness, Action.of("admit_member", admission), "new")
     proposal = get(harness, number)
     assert (proposal.roster_version, proposal.approved, proposal.total) == (1, 100, 400)
     stranger = Vote(number, make_address("new"), approve=True)
@@ -257,7 +253,7 @@ def test_membership_roles_and_weights_change() -> None:
     harness = make_harness()
     new, keys = make_address("new"), (make_key("new"), make_key("deputy"))
     admission = AdmitMember(new, "new", (Role.OPERATOR,), 0, keys, 2)
-    decide(harness, Action.of("admit_member", admission))
+    decide(harness, Action.of("admit_member", admission), "new")
     assert harness.get(Account, new) == Account(new, keys, 2)
     decide(harness, Action.of("set_roles", SetRoles(new, (Role.ACQUIRER,))))
     assert members.is_active(harness.view, new, Role.ACQUIRER)
@@ -272,9 +268,9 @@ def test_an_institution_keeps_the_account_that_it_made_itself() -> None:
     harness.do(accounts.create, accounts.Create(new, keys, 1), "new")
     admission = AdmitMember(new, "new", (Role.OPERATOR,), 0, keys, 2)
     number = carry(harness, Action.of("admit_member", admission))
-    assert refuse_execute(harness, number) == accounts.Code.ACCOUNT_EXISTS
+    assert refuse_execute(harness, number, "deputy") == accounts.Code.ACCOUNT_EXISTS
     admission = msgspec.structs.replace(admission, keys=())
-    decide(harness, Action.of("admit_member", admission))
+    decide(harness, Action.of("admit_member", admission), "deputy")
     assert harness.get(Account, new) == Account(new, keys, 1)
 
 

@@ -57,8 +57,8 @@ def test_entries_may_be_recorded_out_of_their_order_in_time() -> None:
 
 
 def test_old_entries_are_pruned_and_the_last_quarter_of_an_hour_never_changes() -> None:
-    harness = Harness(make_genesis(policy={KEY: (0,)}), policy.install)
-    for days in range(200):
+    harness = Harness(make_genesis(policy={KEY: (300,)}), policy.install)
+    for days in range(1, 201):
         harness.do(schedule, Schedule(KEY, harness.time_ms + 1, (days,)))
         before = policy.get_policy(harness.view, KEY, harness.time_ms)
         harness.pass_time(MINUTE_MS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
 
+from hansa.contracts import payments
 from hansa.engine.chain import ROW_SPACE, group_dropped
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
@@ -99,6 +100,34 @@ def test_a_sponsor_over_its_quota_is_stopped(tmp_path):
     world.fund("ann", "shop")
     codes = [world.do("ann", pay("ann", "shop", 1, str(number))) for number in range(6)]
     assert codes == ["", "", "", "QUOTA", "QUOTA", "QUOTA"]
+    world.chain.close()
+
+
+def test_a_repeated_envelope_uses_its_sponsors_quota(tmp_path):
+    """Else a sponsor could fill blocks with one envelope, over and over."""
+    world = open_world(FileStorage(tmp_path), make_genesis({"sponsor.quota": (10**9, 8, 10, 100)}))
+    world.fund("ann", "shop")
+    envelope = world.sign([key("ann")], pay("ann", "shop", 1, "again"))
+    answers = [world.send(envelope)[0] for _ in range(7)]
+    assert [type(answer).__name__ for answer in answers[:5]] == ["Receipt"] + 4 * ["Repeated"]
+    assert answers[-1].code == "QUOTA"
+    world.chain.close()
+
+
+def test_a_sponsor_with_full_storage_can_still_sweep(tmp_path):
+    """What adds a row is refused, what removes one is not: nobody is locked out by being full."""
+    policy = {"sponsor.quota": (10**9, 100, 10, 14), "payments.refund_days": (1,)}
+    world = open_world(FileStorage(tmp_path), make_genesis(policy))
+    world.fund("ann", "shop")
+    codes = [world.do("ann", pay("ann", "shop", 1, str(number))) for number in range(12)]
+    kept = codes.index("kernel.TOO_MANY_ROWS")
+    assert set(codes[:kept]) == {""}
+    assert set(codes[kept:]) == {"kernel.TOO_MANY_ROWS"}
+    assert world.balance("shop") == (100_000 + kept, 0)
+    world.time_ms += 2 * 86_400_000
+    assert world.do("ann", pay("ann", "shop", 1, "new")) == "kernel.TOO_MANY_ROWS"
+    assert world.do("ann", payments.Sweep(key("ann").address, "0")) == ""
+    assert world.do("ann", pay("ann", "shop", 1, "new")) == ""
     world.chain.close()
 
 

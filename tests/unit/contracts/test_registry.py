@@ -1,0 +1,136 @@
+"""The registry on a whole machine: versions by height, contracts that meet in one transaction."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.contracts.examples import licences, licences_2
+from tests.world import ASSET, World, key, make_genesis, pay
+
+from hansa.contracts import activations, governance, payments, wallets
+from hansa.contracts.actions import Action, ActivateContract
+from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
+from hansa.engine.chain import Chain
+from hansa.engine.log import BlockLog
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore
+from hansa.kernel.block import decode_header
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import Genesis, GenesisMember, Network
+from hansa.node.home import KeySealer
+
+HALL = key("hall").address
+DAY_MS = 86_400_000
+BOTH = (*MODULES, licences, licences_2)
+
+
+def make_town(*contracts) -> Genesis:
+    """Make a network with a town hall, on which these contracts are in force from the start."""
+    base = make_genesis()
+    hall = GenesisMember(HALL, "Hall", ("department",), 0, (), 1)
+    return Genesis(
+        **{name: getattr(base, name) for name in base.__struct_fields__}
+        | {
+            "members": (*base.members, hall),
+            "contracts": list_genesis_contracts((*MODULES, *contracts)),
+        }
+    )
+
+
+def open_town(folder, genesis, modules=BOTH) -> World:
+    chain = Chain.open(
+        BlockLog.open(FileStorage(folder)),
+        MemoryStore(),
+        Network.of(genesis),
+        Registry(genesis, modules),
+        KeySealer(key("sealer")),
+    )
+    return World(chain)
+
+
+@pytest.fixture
+def town(tmp_path):
+    world = open_town(tmp_path / "town", make_town(licences))
+    world.fund("ann")
+    opening = wallets.Open(HALL, key("north").address, wallets.Category.I)
+    assert world.do("north", opening) == ""
+    yield world
+    world.chain.close()
+
+
+def grant(number="L-1", holder="ann"):
+    command = licences.Grant(HALL, number, key(holder).address, ASSET)
+    return (licences.NAME, "grant", command)
+
+
+def test_a_contract_demands_what_an_earlier_call_did(town):
+    both = ("ann", "hall")
+    fee = pay("ann", "hall", 500, "L-1")
+    assert town.do("hall", grant()) == "licences.FEE_NOT_PAID"
+    assert town.do(both, grant(), fee) == "licences.FEE_NOT_PAID"
+    assert town.do(both, pay("ann", "hall", 499, "L-1"), grant()) == "licences.FEE_NOT_PAID"
+    assert town.do(both, pay("ann", "hall", 500, "L-2"), grant()) == "licences.FEE_NOT_PAID"
+    assert town.do("ann", fee, grant()) == "kernel.NOT_AUTHORIZED"
+    assert town.balance("ann") == (100_000, 0)
+    assert town.do(both, fee, grant(), grant("L-2")) == "licences.FEE_NOT_PAID"
+    assert town.do(both, fee, grant(), grant()) == "licences.ALREADY_GRANTED"
+    assert town.do(both, fee, grant()) == ""
+    assert town.balance("ann") == (99_500, 0)
+
+
+def test_what_an_earlier_transaction_did_counts_for_nothing(town):
+    assert town.do("ann", pay("ann", "hall", 500, "L-1")) == ""
+    assert town.do("hall", grant()) == "licences.FEE_NOT_PAID"
+
+
+def test_only_transfers_of_that_payer_payee_and_asset_are_summed(town):
+    hold = payments.Hold(key("ann").address, HALL, ASSET, 500, "L-1", town.time_ms + 1_000)
+    assert town.do(("ann", "hall"), hold, grant()) == "licences.FEE_NOT_PAID"
+    fee = pay("ann", "hall", 500, "L-1")
+    assert town.do(("ann", "hall"), fee, grant(holder="hall")) == "licences.FEE_NOT_PAID"
+
+
+def activate_version_2(world) -> int:
+    """Let the one validator report and vote for version 2; returns the height it starts at."""
+    bank = key("officer0").address
+    officers = ("officer0", "officer1")
+    source = hash_source(licences_2)
+    start = world.chain.head.height + 6
+    report = activations.ReportCode(bank, licences.NAME, 2, source)
+    action = ActivateContract(licences.NAME, 2, source, start)
+    propose = governance.Propose(bank, Action.of("activate_contract", action))
+    assert world.do(officers, report, propose) == ""
+    world.time_ms += DAY_MS
+    assert world.do("ann", governance.Execute(1)) == ""
+    return start
+
+
+def test_an_older_version_stays_for_replay(town, tmp_path):
+    """Before its height version 1 decides, from its height on version 2; replay needs both."""
+    start = activate_version_2(town)
+    both = ("ann", "hall")
+    number = 0
+    while town.chain.head.height + 1 < start:
+        number += 1
+        assert town.do(both, pay("ann", "hall", 500, f"L-{number}"), grant(f"L-{number}")) == ""
+    assert number > 0
+    assert town.do(both, pay("ann", "hall", 500, "N"), grant("N")) == "licences.FEE_NOT_PAID"
+    assert town.do(both, pay("ann", "hall", 800, "N"), grant("N")) == ""
+    copy = open_town(tmp_path / "copy", town.network.genesis)
+    for record in town.chain.iterate_records(1):
+        copy.time_ms = decode_header(record.header).time_ms
+        copy.apply(*record.batches)
+    assert list(copy.chain.iterate_records(0)) == list(town.chain.iterate_records(0))
+    copy.chain.close()
+
+
+def test_a_node_without_the_version_stops_before_its_height(tmp_path):
+    with_one = (*MODULES, licences)
+    world = open_town(tmp_path / "town", make_town(licences), with_one)
+    world.fund("ann")
+    start = activate_version_2(world)
+    while world.chain.head.height + 1 < start:
+        assert world.do("north", pay("ann", "hall", 1, "x")) == "kernel.NOT_AUTHORIZED"
+    with pytest.raises(Unavailable, match=f"licences version 2 is in force from height {start}"):
+        world.do("ann", pay("ann", "hall", 1, "x"))
+    assert world.chain.head.height == start - 1
+    world.chain.close()
