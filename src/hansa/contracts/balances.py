@@ -1,8 +1,10 @@
 """Balances: a wallet's money per asset, under the limits of its category.
 
 Checks compute an `Entry` and write nothing; `post` writes entries. Limits are policy of the
-wallet's category, effective-dated, in minor units of each asset and in days and years of the
-zone's civil calendar. Balances change by `payments` alone; there are no commands.
+wallet's category, effective-dated, in minor units and in days and years of the zone's civil
+calendar. They hold for all of a wallet's money of one currency together, M0 and whoever's
+deposits: the row of the M0, which is named as its currency, counts for all of them. Balances
+change by `payments` alone; there are no commands.
 
 Source: e-CNY wallet categories (PBoC white paper 2021, section 3.2).
 """
@@ -15,6 +17,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from hansa.contracts import policy, wallets
+from hansa.contracts.currency import CURRENCY_LETTERS
 from hansa.kernel.authority import Context
 from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.contract import Command, Delta, Function, Ledger
@@ -37,7 +40,7 @@ class Code(StrEnum):
 
 
 class Balance(Row, frozen=True, array_like=True):
-    """A wallet's money in one asset, and what it spent in the current day and year."""
+    """A wallet's money in one asset; in the row of M0, what counts for its whole currency."""
 
     TABLE: ClassVar[bytes] = b"wb"
     KEY: ClassVar[tuple[str, ...]] = ("wallet", "asset")
@@ -47,12 +50,14 @@ class Balance(Row, frozen=True, array_like=True):
     available_minor: NonNegative = 0
     held_minor: NonNegative = 0
     day: int = 0
-    """Civil day number since 1970 to which `day_spent_minor` belongs."""
+    """M0 only, as all on spending: day number since 1970 to which `day_spent_minor` belongs."""
     day_spent_minor: NonNegative = 0
     year: int = 0
     year_spent_minor: NonNegative = 0
     previous: NonNegative = 0
     """Position of the last transaction that changed this balance."""
+    deposits_minor: NonNegative = 0
+    """M0 only: the wallet's deposits of this currency, free and held, in all assets."""
 
     @classmethod
     def key(cls, *parts: bytes | str | int) -> bytes:
@@ -72,6 +77,8 @@ class Entry(NamedTuple):
     deltas: tuple[Delta, ...]
     count_change: int = 0
     """1 if the wallet had no money in this asset before, -1 if it has none left."""
+    counters: Balance | None = None
+    """For a deposit, the row of its currency's M0 as it will be."""
 
 
 def get_balance(view: View, wallet: bytes, asset: str) -> Balance:
@@ -79,45 +86,15 @@ def get_balance(view: View, wallet: bytes, asset: str) -> Balance:
     return view.get(Balance, wallet, asset) or Balance(wallet, asset)
 
 
-def check_spend(
-    view: View, context: Context, wallet: wallets.Wallet, before: Balance, amount_minor: int
-) -> Balance:
-    """Compute a balance after spending from it under its limits; writes nothing.
-
-    The money is out of `available_minor`; the caller says whether it is gone or held.
-    """
-    if before.available_minor < amount_minor:
-        raise Refused(Code.INSUFFICIENT_FUNDS, available_minor=before.available_minor)
-    _, single_max, day_max, year_max = _get_limits(view, context, wallet.category)
-    day, year = _get_civil(view, context)
-    day_spent = amount_minor + (before.day_spent_minor if before.day == day else 0)
-    year_spent = amount_minor + (before.year_spent_minor if before.year == year else 0)
-    if single_max and amount_minor > single_max:
-        raise Refused(Code.SINGLE_LIMIT, single_max_minor=single_max)
-    if day_max and day_spent > day_max:
-        raise Refused(Code.DAY_LIMIT, day_max_minor=day_max, day_spent_minor=day_spent)
-    if year_max and year_spent > year_max:
-        raise Refused(Code.YEAR_LIMIT, year_max_minor=year_max, year_spent_minor=year_spent)
-    return Balance(
-        before.wallet,
-        before.asset,
-        before.available_minor - amount_minor,
-        before.held_minor,
-        day,
-        min(day_spent, INT64_MAX),
-        year,
-        min(year_spent, INT64_MAX),
-        context.position,
-    )
-
-
 def check_debit(
     view: View, context: Context, wallet: wallets.Wallet, asset: str, amount_minor: int
 ) -> Entry:
     """Compute the debit of a payment, under the wallet's limits; writes nothing."""
     before = get_balance(view, wallet.wallet, asset)
-    after = check_spend(view, context, wallet, before, amount_minor)
-    return _enter(before, after, (_tell(Ledger.WALLET, before, after, -amount_minor),))
+    counters = _get_counters(view, before)
+    after, counters = _spend(view, context, wallet.category, before, counters, amount_minor)
+    deltas = (_tell(Ledger.WALLET, before, after, -amount_minor),)
+    return _enter(before, after, counters, deltas)
 
 
 def check_return(
@@ -128,7 +105,8 @@ def check_return(
     if before.available_minor < amount_minor:
         raise Refused(Code.INSUFFICIENT_FUNDS, available_minor=before.available_minor)
     after = _change(before, context, -amount_minor, 0)
-    return _enter(before, after, (_tell(Ledger.WALLET, before, after, -amount_minor),))
+    deltas = (_tell(Ledger.WALLET, before, after, -amount_minor),)
+    return _enter(before, after, _get_counters(view, before), deltas)
 
 
 def check_credit(
@@ -142,8 +120,9 @@ def check_credit(
 ) -> Entry:
     """Compute a credit; the category's balance limit holds except for one's own money back."""
     before = get_balance(view, wallet.wallet, asset)
+    counters = _get_counters(view, before)
     balance_max = _get_limits(view, context, wallet.category)[0] or INT64_MAX
-    total = before.available_minor + before.held_minor + amount_minor
+    total = counters.available_minor + counters.held_minor + counters.deposits_minor + amount_minor
     if total > (INT64_MAX if is_refund else balance_max):
         raise Refused(Code.BALANCE_LIMIT, balance_max_minor=balance_max)
     after = Balance(
@@ -156,8 +135,10 @@ def check_credit(
         before.year,
         before.year_spent_minor,
         context.position,
+        before.deposits_minor,
     )
-    return _enter(before, after, (_tell(Ledger.WALLET, before, after, amount_minor),))
+    deltas = (_tell(Ledger.WALLET, before, after, amount_minor),)
+    return _enter(before, after, counters, deltas)
 
 
 def check_hold(
@@ -165,9 +146,11 @@ def check_hold(
 ) -> Entry:
     """Compute a reservation: out of what is free, into what is held; spends the limits now."""
     before = get_balance(view, wallet.wallet, asset)
-    spent = check_spend(view, context, wallet, before, amount_minor)
+    counters = _get_counters(view, before)
+    spent, counters = _spend(view, context, wallet.category, before, counters, amount_minor)
     after = msgspec.structs.replace(spent, held_minor=before.held_minor + amount_minor)
-    return _enter(before, after, _tell_both(before, after, -amount_minor, amount_minor))
+    deltas = _tell_both(before, after, -amount_minor, amount_minor)
+    return _enter(before, after, counters, deltas)
 
 
 def compute_release(
@@ -176,7 +159,8 @@ def compute_release(
     """Compute the end of a hold of `held_minor`, of which `free_minor` returns to its wallet."""
     before = get_balance(view, wallet, asset)
     after = _change(before, context, free_minor, -held_minor)
-    return _enter(before, after, _tell_both(before, after, free_minor, -held_minor))
+    deltas = _tell_both(before, after, free_minor, -held_minor)
+    return _enter(before, after, _get_counters(view, before), deltas)
 
 
 def post(view: View, *entries: Entry) -> tuple[Delta, ...]:
@@ -186,6 +170,8 @@ def post(view: View, *entries: Entry) -> tuple[Delta, ...]:
         view.put(entry.balance)
         if entry.count_change:
             wallets.count_asset(view, entry.balance.wallet, entry.count_change)
+        if entry.counters is not None:
+            view.put(entry.counters)
         deltas += entry.deltas
     return deltas
 
@@ -205,6 +191,53 @@ def _get_civil(view: View, context: Context) -> tuple[int, int]:
     return day_number(context.time_ms, offset[0]), year_of(context.time_ms, offset[0])
 
 
+def _get_counters(view: View, before: Balance) -> Balance:
+    """Get the row that counts for all money of a currency: M0's, which bears its name."""
+    if len(before.asset) == CURRENCY_LETTERS:
+        return before
+    return get_balance(view, before.wallet, before.asset[:CURRENCY_LETTERS])
+
+
+def _spend(
+    view: View,
+    context: Context,
+    category: wallets.Category,
+    before: Balance,
+    counters: Balance,
+    amount_minor: int,
+) -> tuple[Balance, Balance]:
+    """Compute a balance and its counters after spending under the limits; writes nothing.
+
+    The money is out of `available_minor`; the caller says whether it is gone or held.
+    """
+    if before.available_minor < amount_minor:
+        raise Refused(Code.INSUFFICIENT_FUNDS, available_minor=before.available_minor)
+    _, single_max, day_max, year_max = _get_limits(view, context, category)
+    day, year = _get_civil(view, context)
+    day_spent = amount_minor + (counters.day_spent_minor if counters.day == day else 0)
+    year_spent = amount_minor + (counters.year_spent_minor if counters.year == year else 0)
+    if single_max and amount_minor > single_max:
+        raise Refused(Code.SINGLE_LIMIT, single_max_minor=single_max)
+    if day_max and day_spent > day_max:
+        raise Refused(Code.DAY_LIMIT, day_max_minor=day_max, day_spent_minor=day_spent)
+    if year_max and year_spent > year_max:
+        raise Refused(Code.YEAR_LIMIT, year_max_minor=year_max, year_spent_minor=year_spent)
+    is_m0 = counters is before
+    counted = Balance(
+        counters.wallet,
+        counters.asset,
+        counters.available_minor - (amount_minor if is_m0 else 0),
+        counters.held_minor,
+        day,
+        min(day_spent, INT64_MAX),
+        year,
+        min(year_spent, INT64_MAX),
+        context.position if is_m0 else counters.previous,
+        counters.deposits_minor,
+    )
+    return (counted, counted) if is_m0 else (_change(before, context, -amount_minor, 0), counted)
+
+
 def _change(before: Balance, context: Context, available: int, held: int) -> Balance:
     return msgspec.structs.replace(
         before,
@@ -214,10 +247,15 @@ def _change(before: Balance, context: Context, available: int, held: int) -> Bal
     )
 
 
-def _enter(before: Balance, after: Balance, deltas: tuple[Delta, ...]) -> Entry:
-    had = before.available_minor + before.held_minor > 0
-    has = after.available_minor + after.held_minor > 0
-    return Entry(after, deltas, has - had)
+def _enter(before: Balance, after: Balance, counters: Balance, deltas: tuple[Delta, ...]) -> Entry:
+    """Build an entry; a deposit's change is counted in the row of its currency's M0, too."""
+    old = before.available_minor + before.held_minor
+    new = after.available_minor + after.held_minor
+    if len(after.asset) == CURRENCY_LETTERS:
+        return Entry(after, deltas, (new > 0) - (old > 0))
+    deposits_minor = counters.deposits_minor + new - old
+    counters = msgspec.structs.replace(counters, deposits_minor=deposits_minor)
+    return Entry(after, deltas, (new > 0) - (old > 0), counters)
 
 
 def _tell(ledger: Ledger, before: Balance, after: Balance, amount_minor: int) -> Delta:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from hansa.contracts.accounts import Recovery, RecoveryState
 from hansa.contracts.balances import Balance
-from hansa.contracts.currency import Asset, Vault
+from hansa.contracts.currency import CURRENCY_LETTERS, Asset, Vault
 from hansa.contracts.members import Member
 from hansa.contracts.payments import Payment
 from hansa.contracts.policy import Policy
@@ -356,13 +356,15 @@ class Reader:
             recovery is not None and recovery.state is RecoveryState.PENDING,
         )
 
-    def _build_meters(self, balance: Balance, limits: tuple[int, ...]) -> tuple[Meter, ...]:
-        """Build the meters of a wallet, as of the ledger's day and year."""
+    def _build_meters(self, shown: Balance, limits: tuple[int, ...]) -> tuple[Meter, ...]:
+        """Build the meters of a wallet, as of the ledger's day and year, for a whole currency."""
+        currency = shown.asset[:CURRENCY_LETTERS]
+        balance = self.load(Balance, shown.wallet, currency) or Balance(shown.wallet, currency)
         offset = (self.get_policy("zone.offset_minutes") or (0,))[0]
         now = self.head.time_ms
         today = balance.day_spent_minor if balance.day == day_number(now, offset) else 0
         year = balance.year_spent_minor if balance.year == year_of(now, offset) else 0
-        total = balance.available_minor + balance.held_minor
+        total = balance.available_minor + balance.held_minor + balance.deposits_minor
         return (
             Meter("Spent today", today, limits[2], balance.asset),
             Meter("Spent this year", year, limits[3], balance.asset),
