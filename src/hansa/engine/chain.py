@@ -280,6 +280,12 @@ class Chain:
             self._repeat(record)
 
     def _check_genesis(self) -> None:
+        if self.log.height_min > 0:
+            raise Corrupt(
+                f"block 0 is missing: the log begins with block {self.log.height_min}; "
+                "restore a backup",
+                height=0,
+            )
         record = self.get_record(0)
         if not is_sealed(self.network, record.header, record.signatures):
             raise Corrupt(

@@ -44,6 +44,7 @@ INDEX_ENTRY_BYTES = 8
 
 NOTHING = -1  # the height before the first block
 _CHUNK_BYTES = 1 << 16
+_NAME_DIGITS = 20
 
 Intact = Callable[[bytes, int], bool]
 
@@ -88,12 +89,14 @@ class Walk:
 
 def segment_name(first: int) -> str:
     """Name a segment so that names sort as heights do."""
-    return f"blocks-{first:020d}.log"
+    return f"blocks-{first:0{_NAME_DIGITS}d}.log"
 
 
 def is_segment_name(name: str) -> bool:
     """Tell whether a file of the folder is a segment."""
-    return name.startswith("blocks-") and name.endswith(".log")
+    digits = name.removeprefix("blocks-").removesuffix(".log")
+    is_height = len(digits) == _NAME_DIGITS and digits.isascii() and digits.isdigit()
+    return is_height and name == segment_name(int(digits))
 
 
 def encode_segment_header(first: int, salt: bytes) -> bytes:
@@ -106,7 +109,7 @@ def read_segment(name: str, file: StorageFile) -> Segment:
     """Read and check the header of a segment.
 
     Raises:
-      Corrupt: it is not whole, or of an unknown version.
+      Corrupt: it is not whole, or of an unknown version; names the height that it begins with.
     """
     raw = file.pread(SEGMENT_HEADER_BYTES, 0)
     if len(raw) == SEGMENT_HEADER_BYTES:
@@ -118,7 +121,13 @@ def read_segment(name: str, file: StorageFile) -> Segment:
             and version == FORMAT_VERSION
         ):
             return Segment(name, first, crc32(salt), file)
-    raise Corrupt(f"the header of log segment {name} is damaged", segment=name, offset=0)
+    height = int(name.removeprefix("blocks-").removesuffix(".log"))
+    raise Corrupt(
+        f"the header of log segment {name}, which holds block {height}, is damaged",
+        height=height,
+        segment=name,
+        offset=0,
+    )
 
 
 def encode_frame_header(segment: Segment, height: int, confirmed: int, payload: bytes) -> bytes:

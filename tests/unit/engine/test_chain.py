@@ -7,6 +7,7 @@ from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.contracts import payments
 from hansa.engine.chain import ROW_SPACE, group_dropped
+from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated, decode_header
@@ -189,6 +190,19 @@ def test_another_networks_folder_is_not_opened(tmp_path):
     open_world(storage, make_genesis()).chain.log.close()
     with pytest.raises(Corrupt, match="another network"):
         open_world(storage, make_genesis(name="other"))
+
+
+def test_a_log_without_its_beginning_is_not_opened(tmp_path):
+    world = open_world(FileStorage(tmp_path / "whole"), make_genesis())
+    world.fund("ann", "shop")
+    log = BlockLog.open(FileStorage(tmp_path / "rest"))
+    for height, record in world.chain.log.iterate(2):
+        log.append(height, record)
+    log.close()
+    world.chain.close()
+    with pytest.raises(Corrupt, match="block 0 is missing") as caught:
+        open_world(FileStorage(tmp_path / "rest"), make_genesis())
+    assert caught.value.facts["height"] == 0
 
 
 def test_dropped_items_are_named_in_the_log(world):

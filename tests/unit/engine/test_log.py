@@ -162,6 +162,25 @@ def test_a_missing_segment_is_corrupt(tmp_path):
         BlockLog.open(FileStorage(tmp_path))
 
 
+def test_a_damaged_segment_header_names_the_height(tmp_path):
+    write(tmp_path, range(40), segment_bytes=300)
+    segment = sorted(tmp_path.glob("blocks-*.log"))[1]
+    raw = bytearray(segment.read_bytes())
+    raw[22] ^= 1
+    segment.write_bytes(raw)
+    for open_it in (lambda: BlockLog.open(FileStorage(tmp_path)), lambda: open_reader(tmp_path)):
+        with pytest.raises(Corrupt, match="header of log segment") as caught:
+            open_it()
+        assert caught.value.facts["height"] == int(segment.name[7:27]) > 0
+
+
+def test_other_files_of_the_folder_are_left_alone(tmp_path):
+    write(tmp_path, range(3))
+    for name in ("blocks-old.log", "blocks-1.log", "blocks-00000000000000000000.log.bak"):
+        (tmp_path / name).write_bytes(b"mine")
+    assert read_all(open_reader(tmp_path)) == expected(range(3))
+
+
 def test_a_wrong_index_is_noticed_at_the_first_read(tmp_path):
     write(tmp_path, range(30))
     index = tmp_path / "blocks.idx"
