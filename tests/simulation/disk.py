@@ -7,7 +7,9 @@ The model is harsher than any one file system, and obeys what POSIX promises:
   file's size survive in order, and may survive without the data (which then reads as zeros).
 - Names made, renamed or removed survive in order, up to any point, unless the folder was synced.
 - Every write, sync, rename, removal and folder sync is a *crash point*: the power can fail
-  before it, after it, or in the middle of it.
+  before it, after it, or in the middle of it. So are the beginning and the end of a flush of the
+  simulated state store (`tests/simulation/store.py`).
+- At any such operation the disk may also become full, or fail to sync.
 
 Source: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014; Rebello et al., "Can
 Applications Recover from fsync Failures?", ATC 2020, for pages that are clean but not on disk.
@@ -15,18 +17,21 @@ Applications Recover from fsync Failures?", ATC 2020, for pages that are clean b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Self
 
 from hansa.engine.storage import TEMPORARY_SUFFIX
 from hansa.kernel.errors import NotFound, Unavailable
 
 SECTOR_BYTES = 512
+ENDLESS = 1 << 40
 Change = tuple[bytes, int] | int  # data at an offset, or a new size
 
 
-class PowerCutError(Exception):
-    """The power failed; nothing of the process goes on."""
+class PowerCutError(SystemExit):
+    """The power failed; nothing of the process goes on: an event loop lets this through."""
 
 
 @dataclass
@@ -36,6 +41,17 @@ class Node:
     durable: bytearray = field(default_factory=bytearray)
     seen: bytearray = field(default_factory=bytearray)
     changes: list[Change] = field(default_factory=list)
+
+    def copy(self) -> Node:
+        return Node(bytearray(self.durable), bytearray(self.seen), list(self.changes))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one flush of the state store put on this disk, whole or not at all."""
+
+    height: int
+    rows: Mapping[bytes, bytes | None]
 
 
 class SimulatedDisk:
@@ -47,26 +63,32 @@ class SimulatedDisk:
       capacity: bytes it holds; more is refused as a full disk would.
     """
 
-    def __init__(self, seed: int, *, crash_at: int | None = None, capacity: int = 1 << 40) -> None:
+    def __init__(self, seed: int, *, crash_at: int | None = None, capacity: int = ENDLESS) -> None:
         self.random = Random(seed)
         self.crash_at = crash_at
         self.capacity = capacity
         self.operations: list[str] = []
+        self.observe: Callable[[], None] | None = None  # called before every operation
+        self.full_at: int | None = None  # from this operation on the disk is full for a while
+        self.refusals = 0
+        self.fail_sync_at: int | None = None  # from this operation on the next sync fails
         self.fail_next_sync = False
         self.is_locked = False
-        self._names: dict[str, Node] = {}
-        self._durable_names: dict[str, Node] = {}
-        self._name_changes: list[tuple[str, Node | None]] = []
+        self.tables: list[Table] = []  # of the state store, oldest first
+        self.names: dict[str, Node] = {}
+        self.durable_names: dict[str, Node] = {}
+        self.name_changes: list[tuple[str, Node | None]] = []
         self._boot = 0
+        self._room_at = ENDLESS
 
     # --- Storage -----------------------------------------------------------------------------
 
     def open(self, name: str, *, writable: bool, create: bool = False) -> SimulatedFile:
-        if name not in self._names:
+        if name not in self.names:
             if not create:
                 raise NotFound(f"cannot open {name}: it does not exist", path=name)
             self._name(name, Node())
-        return SimulatedFile(self, name, self._names[name], self._boot)
+        return SimulatedFile(self, name, self.names[name], self._boot)
 
     def replace(self, name: str, data: bytes) -> None:
         self.write_temporary(name, data)
@@ -86,16 +108,17 @@ class SimulatedDisk:
         temporary = name + TEMPORARY_SUFFIX
 
         def rename() -> None:
-            self._name(name, self._names[temporary])
+            self._name(name, self.names[temporary])
             self._name(temporary, None)
 
         self.step(f"rename {name}", rename)
 
     def sync_folder(self) -> None:
         def sync() -> None:
-            self._durable_names = dict(self._names)
-            self._name_changes.clear()
+            self.durable_names = dict(self.names)
+            self.name_changes.clear()
 
+        self._fail_sync("the folder")
         self.step("sync folder", sync)
 
     def remove(self, name: str) -> None:
@@ -103,7 +126,7 @@ class SimulatedDisk:
         self.sync_folder()
 
     def list(self) -> list[str]:
-        return sorted(self._names)
+        return sorted(self.names)
 
     def lock(self) -> None:
         if self.is_locked:
@@ -114,12 +137,21 @@ class SimulatedDisk:
         self.is_locked = False
 
     def free_bytes(self) -> int:
-        return self.capacity - sum(len(node.seen) for node in self._names.values())
+        used = sum(len(node.seen) for node in self.names.values())
+        done = len(self.operations)
+        if self.full_at is not None and done >= self.full_at:
+            self.full_at, self._room_at = None, done + self.random.choice([1, 2, 3, 1000])
+            self.capacity = used + self.random.choice([0, 1, 30, 200])
+        elif done >= self._room_at:
+            self.capacity = ENDLESS
+        return self.capacity - used
 
     # --- faults ------------------------------------------------------------------------------
 
-    def step(self, what: str, operation) -> None:
+    def step(self, what: str, operation: Callable[[], object]) -> None:
         """Do one operation that the power may interrupt."""
+        if self.observe is not None:
+            self.observe()
         number = len(self.operations)
         self.operations.append(what)
         if number != self.crash_at:
@@ -129,26 +161,53 @@ class SimulatedDisk:
             operation()
         raise PowerCutError(what)
 
-    def reboot(self) -> None:
-        """Go on with what a power cut leaves."""
+    def fork(self, seed: int) -> Self:
+        """A disk that is the same up to now, and another from here on."""
+        copies: dict[int, Node] = {}
+
+        def copy(node: Node | None) -> Node | None:
+            return None if node is None else copies.setdefault(id(node), node.copy())
+
+        fork = type(self)(seed)
+        fork.names = {name: copy(node) for name, node in self.names.items()}
+        fork.durable_names = {name: copy(node) for name, node in self.durable_names.items()}
+        fork.name_changes = [(name, copy(node)) for name, node in self.name_changes]
+        fork.tables = list(self.tables)
+        return fork
+
+    def restart(self) -> None:
+        """Let the process end and another begin: what was written is there, synced or not."""
         self._boot += 1
         self.is_locked = False
+        self.full_at = self.fail_sync_at = None
+        self.capacity = ENDLESS
+
+    def reboot(self) -> None:
+        """Go on with what a power cut leaves."""
+        self.restart()
         self.crash_at = None
+        self._forget_tables()
         kept = self.random.choice(["nothing", "everything", "some", "some"])
-        count = len(self._name_changes)
+        count = len(self.name_changes)
         upto = {"nothing": 0, "everything": count}.get(kept, self.random.randint(0, count))
-        for name, node in self._name_changes[:upto]:
-            _set(self._durable_names, name, node)
-        self._name_changes.clear()
-        self._names = dict(self._durable_names)
-        for node in {id(node): node for node in self._names.values()}.values():
+        for name, node in self.name_changes[:upto]:
+            _set(self.durable_names, name, node)
+        self.name_changes.clear()
+        self.names = dict(self.durable_names)
+        for node in {id(node): node for node in self.names.values()}.values():
             node.seen = self._survivor(node, kept)
             node.durable = bytearray(node.seen)
             node.changes.clear()
 
+    def _forget_tables(self) -> None:
+        """Keep any number of the state store's flushes, as one that never syncs would."""
+        count = len(self.tables)
+        kept = self.random.choice([count, count, count - 1, self.random.randint(0, count)])
+        del self.tables[max(0, kept) :]
+
     def flip(self, name: str, offset: int, mask: int = 1) -> None:
         """Damage one byte of a file for good."""
-        node = self._names[name]
+        node = self.names[name]
         for data in (node.seen, node.durable):
             if offset < len(data):
                 data[offset] ^= mask
@@ -185,15 +244,16 @@ class SimulatedDisk:
             start = (start // SECTOR_BYTES + 1) * SECTOR_BYTES
 
     def _name(self, name: str, node: Node | None) -> None:
-        _set(self._names, name, node)
-        self._name_changes.append((name, node))
+        _set(self.names, name, node)
+        self.name_changes.append((name, node))
 
     def sync_file(self, name: str, node: Node) -> None:
         """Make a file durable, or fail as a broken disk does: dirty pages turn clean."""
-        if self.fail_next_sync:
-            self.fail_next_sync = False
+        try:
+            self._fail_sync(name)
+        except Unavailable:
             node.changes.clear()
-            raise Unavailable(f"cannot sync {name}: the disk reports an error")
+            raise
 
         def sync() -> None:
             for change in node.changes:  # only these: a page that is clean is not written
@@ -204,6 +264,18 @@ class SimulatedDisk:
             node.changes.clear()
 
         self.step(f"sync {name}", sync)
+
+    def refuse(self, name: str) -> Unavailable:
+        """The error of a full disk."""
+        self.refusals += 1
+        return Unavailable(f"cannot write to {name}: the disk is full")
+
+    def _fail_sync(self, name: str) -> None:
+        if self.fail_sync_at is not None and len(self.operations) >= self.fail_sync_at:
+            self.fail_sync_at, self.fail_next_sync = None, True
+        if self.fail_next_sync:
+            self.fail_next_sync = False
+            raise Unavailable(f"cannot sync {name}: the disk reports an error")
 
     def check_alive(self, boot: int) -> None:
         if boot != self._boot:
@@ -221,13 +293,13 @@ class SimulatedFile:
         free = self._disk.free_bytes()
         if len(data) > free:
             self._write(data[: max(0, free)], len(self._node.seen))
-            raise Unavailable(f"cannot write to {self._name}: the disk is full")
+            raise self._disk.refuse(self._name)
         self._write(data, len(self._node.seen))
 
     def pwrite(self, data: bytes, offset: int) -> None:
         growth = offset + len(data) - len(self._node.seen)
         if growth > max(0, self._disk.free_bytes()):
-            raise Unavailable(f"cannot write to {self._name}: the disk is full")
+            raise self._disk.refuse(self._name)
         self._write(data, offset)
 
     def pread(self, length: int, offset: int) -> bytes:

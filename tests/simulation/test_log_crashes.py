@@ -18,7 +18,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 
 pytestmark = pytest.mark.simulation
 
-SEEDS = 60
+SEEDS = 30
 SEGMENT_BYTES = 2_500
 GROUPS = 12
 
@@ -213,8 +213,7 @@ def test_a_full_disk_stops_the_log_and_loses_nothing_confirmed():
         disk, auditor = SimulatedDisk(capacity, capacity=capacity), Auditor()
         with pytest.raises(Unavailable):
             run_blocks(disk, auditor, Random(3), groups=40)
-        disk.unlock()
-        disk.capacity = 1 << 40
+        disk.restart()
         run_blocks(disk, auditor, Random(4), groups=3)
 
 
