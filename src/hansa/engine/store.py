@@ -215,21 +215,31 @@ class StateStore:
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in the order of the keys, as they stood when it was called.
 
+        The call only takes copies, some milliseconds at most; looking through what is pending is
+        the first `next`, which may run in another thread.
+
         Raises:
           Corrupt: the store is damaged.
         """
         # In this order, or a flush beginning in between would hide what is pending.
-        pending = tuple(self._pending.items())
-        recent = tuple(self._recent.items())
-        overlay = {key: value for key, value in chain(recent, pending) if key.startswith(prefix)}
+        pending = self._pending.copy()
+        recent = self._recent.copy()
         with self._guard:
             rows = self._database.iter()
             rows.seek(prefix)
-        return self._merge(rows, prefix, overlay)
+        return self._merge(rows, prefix, (recent, pending))
 
     def _merge(
-        self, rows: rocksdict.RdictIter, prefix: bytes, overlay: dict[bytes, bytes | None]
+        self,
+        rows: rocksdict.RdictIter,
+        prefix: bytes,
+        layers: tuple[dict[bytes, bytes | None], dict[bytes, bytes | None]],
     ) -> Iterator[tuple[bytes, bytes]]:
+        overlay = {
+            key: value
+            for key, value in chain.from_iterable(layer.items() for layer in layers)
+            if key.startswith(prefix)
+        }
         fresh = sorted(overlay)
         at = 0
         while rows.valid():

@@ -16,8 +16,8 @@ from hansa.kernel.execution import BlockResult
 
 SUMMARIES_KEPT = 4_096
 SECONDS_KEPT = 600
-SLOTS = 15
-SLOT_S = 4
+SLOTS = 12
+SLOT_S = 5
 BACKFILL_BLOCKS = 600
 BACKFILL_TRANSACTIONS = 40_000
 
@@ -43,6 +43,11 @@ class Counts(NamedTuple):
     def total(self) -> int:
         """All of them."""
         return sum(self)
+
+
+def is_refused(raw: bytes) -> bool:
+    """Whether an encoded receipt is of a refused or failed transaction."""
+    return raw[_STATUS_AT] != 0
 
 
 def count_receipts(receipts: Sequence[bytes]) -> Counts:

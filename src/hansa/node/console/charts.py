@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hansa.node.console.blocks import SLOT_S, Rate
+from hansa.node.console.history import Supply, SupplySlot
 
 HEIGHT = 100.0
 SLOT_WIDTH = 10.0
 GAP = 2.4
-SERIES = ("payments", "others", "refused")
+RATE_SERIES = ("payments", "others", "refused")
+SUPPLY_SERIES = ("wallets", "held", "vaults")
+"""From the bottom upwards."""
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 
@@ -35,7 +38,7 @@ class Chart:
     bars: tuple[Bar, ...]
     width: float
     top: int
-    """Per second."""
+    """Per second, or in major units."""
 
 
 def round_up(value: float) -> int:
@@ -58,14 +61,44 @@ def build_chart(rate: Rate) -> Chart:
     bars: list[Bar] = []
     for number, slot in enumerate(rate.slots):
         parts = [slot.per_second(count) * HEIGHT / top for count in slot.counts]
-        bars += _stack(number * SLOT_WIDTH + GAP / 2, parts)
+        bars += _stack(number, RATE_SERIES, parts)
     return Chart(tuple(bars), len(rate.slots) * SLOT_WIDTH, top)
 
 
-def _stack(x: float, parts: Sequence[float]) -> list[Bar]:
+def build_supply_chart(slots: Sequence[SupplySlot], exponent: int) -> Chart:
+    """Stack where an asset's money was at the end of each span: wallets below, vaults on top."""
+    unit = 10**exponent
+    peak = max((slot.supply.found_minor for slot in slots), default=0)
+    top = round_up(peak / unit)
+    bars: list[Bar] = []
+    for number, slot in enumerate(slots):
+        supply = slot.supply
+        amounts = (supply.wallets_minor, supply.held_minor, supply.vaults_minor)
+        bars += _stack(number, SUPPLY_SERIES, [each / unit * HEIGHT / top for each in amounts])
+    return Chart(tuple(bars), max(1, len(slots)) * SLOT_WIDTH, top)
+
+
+def build_split(supply: Supply) -> tuple[Bar, ...]:
+    """Lay where the money is now side by side, on a grid of 100 by 1."""
+    whole = supply.found_minor
+    if whole <= 0:
+        return ()
+    amounts = (supply.wallets_minor, supply.held_minor, supply.vaults_minor)
+    bars = []
+    x = 0.0
+    for series, amount in zip(SUPPLY_SERIES, amounts, strict=True):
+        width = 100 * amount / whole
+        if width:
+            bars.append(Bar(series, round(x, 3), 0, round(width, 3), 1))
+        x += width
+    return tuple(bars)
+
+
+def _stack(number: int, names: Sequence[str], parts: Sequence[float]) -> list[Bar]:
+    x = number * SLOT_WIDTH + GAP / 2
     bars = []
     y = HEIGHT
-    for series, height in zip(SERIES, parts, strict=True):
+    for series, height in zip(names, parts, strict=True):
         y -= height
         if height:
             bars.append(Bar(series, round(x, 2), round(y, 2), SLOT_WIDTH - GAP, round(height, 2)))

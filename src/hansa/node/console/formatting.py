@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hansa.kernel.calendar import MINUTE_MS, civil_date, format_iso
 
 MINUS = "\N{MINUS SIGN}"
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
 ELLIPSIS = "…"
 HEAD_LETTERS = 10
 TAIL_LETTERS = 6
@@ -39,6 +41,43 @@ def format_change(amount_minor: int, exponent: int) -> str:
     '+0.50'
     """
     return ("+" if amount_minor > 0 else "") + format_minor(amount_minor, exponent)
+
+
+def format_rate(per_second: float) -> str:
+    """Write a rate: with a decimal only where it says something.
+
+    >>> [format_rate(each) for each in (0, 0.25, 9.96, 2364.2)]
+    ['0', '0.2', '10', '2,364']
+    """
+    if not per_second:
+        return "0"
+    text = f"{per_second:.1f}"
+    return text if len(text) == len("0.0") else f"{per_second:,.0f}"
+
+
+def format_round(value: int) -> str:
+    """Write a round number of a scale, in words where digits would be many.
+
+    >>> [format_round(each) for each in (500_000, 10_000_000, 2_500_000_000)]
+    ['500,000', '10 million', '2.5 billion']
+    """
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if value >= size and value * 10 % size == 0:
+            return f"{value / size:,.1f}".removesuffix(".0") + f"\N{NO-BREAK SPACE}{word}"
+    return f"{value:,}"
+
+
+def format_share(part: int, whole: int) -> str:
+    """Write a share in percent; less than a thousandth is said to be so.
+
+    >>> [format_share(*each) for each in ((0, 7), (1, 3), (1, 10_000), (0, 0))]
+    ['0 %', '33.3 %', '< 0.1 %', '–']
+    """
+    if not whole:
+        return "–"
+    if 0 < 1_000 * part < whole:
+        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
+    return f"{100 * part / whole:.1f}".removesuffix(".0") + "\N{NO-BREAK SPACE}%"
 
 
 def format_moment(time_ms: int, offset_minutes: int) -> str:
@@ -160,6 +199,13 @@ class Format:
     def clock(self, time_ms: int) -> str:
         """Write the zone's time of day."""
         return format_clock(time_ms, self.offset_minutes)
+
+    def tick(self, time_ms: int, first_ms: int, last_ms: int) -> str:
+        """Write a moment below an axis, as shortly as the axis allows."""
+        if last_ms - first_ms > 2 * DAY_MS:
+            return self.day(time_ms)[:-5]
+        clock = self.clock(time_ms)
+        return clock if last_ms - first_ms < HOUR_MS else clock[:5]
 
     def day(self, time_ms: int) -> str:
         """Write the zone's civil date."""

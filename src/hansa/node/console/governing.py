@@ -17,6 +17,7 @@ from hansa.contracts.proposals import (
     Rule,
     State,
 )
+from hansa.contracts.wallets import Category
 from hansa.kernel.crypto.address import to_text
 from hansa.node.console import words
 from hansa.node.console.explain import Code, Fragment, Moment, Sentence, describe_action
@@ -31,6 +32,7 @@ from hansa.node.console.reading import Reader
 
 PROPOSALS_SHOWN = 50
 _SPONSOR_PREFIX = "sponsor.quota."
+_LIMITS_PREFIX = "wallet.limits."
 _DAY_MS = 86_400_000
 
 
@@ -62,6 +64,40 @@ class PolicyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one wallet category from a moment on, in minor units; 0 for none."""
+
+    category: Category
+    from_ms: int
+    values: tuple[int, ...]
+    """Balance, single payment, day, year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """One change of policy that will take effect."""
+
+    name: str
+    what: str
+    from_ms: int
+    now: tuple[tuple[Fragment, ...], ...]
+    then: tuple[tuple[Fragment, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPage:
+    """All policy: wallet limits, whatever else is in force, and what will change."""
+
+    limits: tuple[Limits, ...]
+    """Of the categories, from the least identified."""
+    exponent: int | None
+    """Digits of all assets, if they are the same."""
+    others: tuple[PolicyLine, ...]
+    scheduled: tuple[Scheduled, ...]
+    """Soonest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleLine:
     """How one class of proposals decides."""
 
@@ -80,7 +116,6 @@ class GovernancePage:
     """Proposals that are on the ledger but not shown."""
     roster: Roster | None
     rules: tuple[RuleLine, ...]
-    policies: tuple[PolicyLine, ...]
     contracts: tuple[Activation, ...]
     waiting: tuple[Activation, ...]
 
@@ -104,7 +139,6 @@ def read_governance(reader: Reader) -> GovernancePage:
         max(0, top - PROPOSALS_SHOWN),
         None if register is None else reader.load(Roster, register.version),
         tuple(_read_rule(reader, group) for group in ProposalClass),
-        tuple(_read_policies(reader, head.time_ms)),
         _in_force(entries, head.height),
         tuple(entry for entry in entries if entry.from_height > head.height),
     )
@@ -122,23 +156,42 @@ def _read_rule(reader: Reader, group: ProposalClass) -> RuleLine:
     return RuleLine(group, words.CLASSES[group.value], rule, values is None)
 
 
-def _read_policies(reader: Reader, now_ms: int) -> list[PolicyLine]:
+def read_policy(reader: Reader) -> PolicyPage:
+    """Read all policy as of now."""
+    now = reader.head.time_ms
     exponents = {asset.exponent for asset in reader.load_all(Asset)}
     exponent = exponents.pop() if len(exponents) == 1 else None
-    lines = []
-    for row in reader.load_all(Policy):
-        past = [entry for entry in row.entries if entry.effective_ms <= now_ms]
-        ahead = [entry for entry in row.entries if entry.effective_ms > now_ms]
-        lines.append(
-            PolicyLine(
-                row.name,
-                _name_policy(row.name),
-                describe_values(row.name, past[-1].values, exponent) if past else (),
-                past[-1].effective_ms if past else 0,
-                tuple(_describe_entry(row.name, entry, exponent) for entry in ahead),
-            )
-        )
-    return lines
+    rows = reader.load_all(Policy)
+    lines = tuple(_read_line(row, now, exponent) for row in rows)
+    limits = []
+    for category in sorted(Category, reverse=True):
+        row = reader.load(Policy, f"{_LIMITS_PREFIX}{category.value}")
+        past = [entry for entry in (row.entries if row else ()) if entry.effective_ms <= now]
+        if past:
+            limits.append(Limits(category, past[-1].effective_ms, past[-1].values))
+    scheduled = [
+        Scheduled(line.name, line.what, from_ms, line.in_force, values)
+        for line in lines
+        for from_ms, values in line.scheduled
+    ]
+    return PolicyPage(
+        tuple(limits),
+        exponent,
+        tuple(line for line in lines if not line.name.startswith(_LIMITS_PREFIX)),
+        tuple(sorted(scheduled, key=lambda each: (each.from_ms, each.name))),
+    )
+
+
+def _read_line(row: Policy, now_ms: int, exponent: int | None) -> PolicyLine:
+    past = [entry for entry in row.entries if entry.effective_ms <= now_ms]
+    ahead = [entry for entry in row.entries if entry.effective_ms > now_ms]
+    return PolicyLine(
+        row.name,
+        _name_policy(row.name),
+        describe_values(row.name, past[-1].values, exponent) if past else (),
+        past[-1].effective_ms if past else 0,
+        tuple(_describe_entry(row.name, entry, exponent) for entry in ahead),
+    )
 
 
 def _describe_entry(
@@ -167,7 +220,7 @@ def describe_values(
     """
     if name == "zone.offset_minutes":
         return ((format_offset(values[0]),),)
-    if name.startswith("wallet.limits."):
+    if name.startswith(_LIMITS_PREFIX):
         labels = ("balance", "single payment", "day", "year")
         return tuple(
             (f"{label}: ", _amount(value, exponent) if value else "no limit")

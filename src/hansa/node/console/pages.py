@@ -25,9 +25,19 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unav
 from hansa.node.console import explain, words
 from hansa.node.console.blocks import SLOT_S, Blocks
 from hansa.node.console.charts import build_chart
-from hansa.node.console.formatting import format_bytes, format_duration, shorten, split_middle
-from hansa.node.console.governing import describe_time, read_governance
+from hansa.node.console.formatting import (
+    format_bytes,
+    format_duration,
+    format_minor,
+    format_rate,
+    format_round,
+    format_share,
+    shorten,
+    split_middle,
+)
+from hansa.node.console.governing import describe_time, read_governance, read_policy
 from hansa.node.console.guard import HEADERS, Access, find_fault
+from hansa.node.console.money import read_assets
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Reader
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.service import Node
@@ -67,22 +77,36 @@ class Console:
         self._token = secrets.token_hex(4)
         self._files = _load_files()
         self._templates = _build_environment(self._name_file)
-        node.engine.listen(self.blocks.note)
+        for note in (self.blocks.note, self.reader.note, self.supply.history.note):
+            node.engine.listen(note)
 
     async def overview(self, request: web.Request) -> web.Response:
         """Show what the network does right now."""
+        proof = await self.supply.read()
         rate = self.blocks.rate()
-        supply = await self.supply.read()
         return self._respond(
             request,
             "overview.html",
+            proof=proof,
+            assets=read_assets(self.reader, self.supply, proof),
             rate=rate,
             chart=build_chart(rate),
             slot_s=SLOT_S,
+            refusals=self.supply.history.get_refusals(self.reader.head.time_ms),
             latest_blocks=self.blocks.list_down(self.reader.head.height, LATEST_BLOCKS),
             latest=self.reader.list_latest(),
-            supply=supply,
             members=self._list_members(),
+        )
+
+    async def show_supply(self, request: web.Request) -> web.Response:
+        """Show how much money there is, where, over time, and how to check it oneself."""
+        proof = await self.supply.read()
+        return self._respond(
+            request,
+            "supply.html",
+            proof=proof,
+            assets=read_assets(self.reader, self.supply, proof),
+            history=self.supply.history,
         )
 
     async def list_blocks(self, request: web.Request) -> web.Response:
@@ -158,6 +182,11 @@ class Console:
         page = read_governance(self.reader)
         return self._respond(request, "governance.html", page=page, describe_time=describe_time)
 
+    async def show_policy(self, request: web.Request) -> web.Response:
+        """Show the values that the rules go by, and those that are scheduled."""
+        page = read_policy(self.reader)
+        return self._respond(request, "policy.html", page=page, describe_time=describe_time)
+
     async def search(self, request: web.Request) -> web.Response:
         """Go to what was searched for, or say that it was not found."""
         query = request.query.get("q", "").strip()[:QUERY_LETTERS_MAX]
@@ -189,8 +218,9 @@ class Console:
     ) -> web.Response:
         """Render a page, unless the browser already has it as of this block."""
         head = self.reader.head
-        proof = context.get("supply")
-        tag = f'"{self._token}-{head.height}-{proof.height if proof else 0}"'
+        proof = context.get("proof")
+        version = (head.height, proof.height if proof else 0, self.supply.history.version)
+        tag = f'"{self._token}-{"-".join(map(str, version))}"'
         headers = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
         if status == 200:  # noqa: PLR2004 - OK
             headers["ETag"] = tag
@@ -246,6 +276,7 @@ class Console:
 
 ROUTES: tuple[Route, ...] = (
     Route("/", Console.overview, "Overview"),
+    Route("/supply", Console.show_supply, "Supply"),
     Route("/blocks", Console.list_blocks, "Blocks"),
     Route("/blocks/{height}", Console.show_block),
     Route("/transactions/{tx_id}", Console.show_transaction),
@@ -253,6 +284,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/members", Console.list_members, "Members"),
     Route("/members/{address}", Console.show_member),
     Route("/governance", Console.show_governance, "Governance"),
+    Route("/policy", Console.show_policy, "Policy"),
     Route("/search", Console.search),
 )
 """Every page of the console; the tests visit each."""
@@ -360,10 +392,15 @@ def _build_environment(name_file: Callable[[str], str]) -> jinja2.Environment:
         "shorten": shorten,
         "duration": format_duration,
         "size": format_bytes,
+        "rate_text": format_rate,
+        "share": format_share,
+        "round_number": format_round,
+        "minor": format_minor,
         "kind": lambda fragment: type(fragment).__name__,
     }
     environment.globals.update(names)
     environment.filters["in_words"] = lambda key, table: table.get(key, key)
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return environment
 
 

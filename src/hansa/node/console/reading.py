@@ -5,10 +5,10 @@ Everything is as of the last confirmed block, and times are those of the ledger.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hansa.contracts.accounts import Recovery, RecoveryState
 from hansa.contracts.balances import Balance
@@ -29,11 +29,11 @@ from hansa.kernel.block import (
 )
 from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.errors import NotFound
-from hansa.kernel.execution import SponsorUsage
+from hansa.kernel.execution import BlockResult, SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.transaction import Body, Call, decode_batch, decode_envelope
-from hansa.node.console.blocks import Blocks, BlockSummary
+from hansa.node.console.blocks import Blocks, BlockSummary, is_refused
 from hansa.node.console.explain import (
     Change,
     Fact,
@@ -52,9 +52,12 @@ R = TypeVar("R", bound=Row)
 LATEST_PAYMENTS = 8
 LATEST_BLOCKS_READ = 12
 HISTORY_PER_PAGE = 20
-RECEIPTS_PER_PAGE = 50
-RESCAN_S = 3.0
-"""How long a list of a small table's keys may be out of date."""
+RECEIPTS_PER_PAGE = 25
+RECORDS_KEPT = 16
+"""Blocks as read from the log; one has some hundred kilobytes."""
+
+_SMALL_TABLES = (b"\xa7members", b"\xa6policy", b"\xa8currency")
+"""Contracts whose events can add a row to a small table, as receipts name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,11 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One change of a wallet's balance, and the transaction that made it."""
+    """One change of a balance, what made it, and the transaction in which that happened."""
 
     transaction: TransactionLine
     change: Change
+    sentence: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +165,12 @@ class MemberPage:
 
     member: Member
     account: Account | None
+    owed: tuple[Asset, ...]
+    """What it has issued and owes."""
     vaults: tuple[Vault, ...]
     usage: SponsorUsage
     quota: tuple[int, ...]
     is_recovering: bool
-
-
-class _KnownKeys(NamedTuple):
-    height: int
-    seen_s: float
-    keys: list[list[KeyPart]]
 
 
 class Reader:
@@ -179,7 +179,31 @@ class Reader:
     def __init__(self, chain: Chain, blocks: Blocks) -> None:
         self.chain = chain
         self.blocks = blocks
-        self._keys: dict[type[Row], _KnownKeys] = {}
+        self._keys: dict[type[Row], tuple[int, list[list[KeyPart]]]] = {}
+        self._changed_height = chain.confirmed_height
+        """Of the newest block that may have added a row to a small table."""
+        self._records: OrderedDict[int, BlockRecord] = OrderedDict()
+
+    def note(self, result: BlockResult) -> None:
+        """Take notice of a block that was just confirmed."""
+        raw = b"".join(result.receipts)
+        if any(name in raw for name in _SMALL_TABLES):
+            self._changed_height = result.header.height
+
+    def get_record(self, height: int) -> BlockRecord:
+        """Get a confirmed block; raises `NotFound`."""
+        if height > self.chain.confirmed_height:
+            raise NotFound(f"there is no block {height:,} yet", height=height)
+        return self.get_logged(height)
+
+    def get_logged(self, height: int) -> BlockRecord:
+        """Get a block that may not be confirmed yet; raises `NotFound`."""
+        record = self._records.get(height)
+        if record is None:
+            record = self._records[height] = self.chain.get_record(height)
+            if len(self._records) > RECORDS_KEPT:
+                self._records.popitem(last=False)
+        return record
 
     @property
     def head(self) -> BlockSummary:
@@ -199,20 +223,19 @@ class Reader:
         return None if raw is None else decode_row(row_type, raw)
 
     def load_all(self, row_type: type[R]) -> list[R]:
-        """Get all rows of a small table as they stand now; new ones appear within seconds."""
+        """Get all rows of a small table as they stand now; new ones appear with a checkpoint."""
         found = [self.load(row_type, *key) for key in self._list_keys(row_type)]
         return [row for row in found if row is not None]
 
     def _list_keys(self, row_type: type[Row]) -> list[list[KeyPart]]:
-        """List a small table's keys as of a recent checkpoint: a scan costs what writes wait."""
+        """List a small table's keys; a scan costs what writes wait, so only when one was added."""
         height = self.chain.store.pending_height
-        known = self._keys.get(row_type)
-        now = time.monotonic()
-        if known is None or (known.height != height and now - known.seen_s >= RESCAN_S):
+        seen, keys = self._keys.get(row_type, (-1, []))
+        if seen < 0 or seen < self._changed_height <= height:
             rows = [decode_row(row_type, raw) for _, raw in self.chain.iterate_rows(row_type.TABLE)]
             keys = [[getattr(row, name) for name in row.KEY] for row in rows]
-            known = self._keys[row_type] = _KnownKeys(height, now, keys)
-        return known.keys
+            self._keys[row_type] = (height, keys)
+        return keys
 
     def get_policy(self, key: str) -> tuple[int, ...] | None:
         """Get the policy values in force."""
@@ -247,7 +270,7 @@ class Reader:
         lines: list[TransactionLine] = []
         top = self.chain.confirmed_height
         for height in range(top, max(0, top - LATEST_BLOCKS_READ), -1):
-            record = self.chain.get_record(height)
+            record = self.get_record(height)
             end = len(record.receipts)
             rest = LATEST_PAYMENTS - len(lines)
             lines += reversed(self._list_lines(record, max(0, end - rest), end))
@@ -257,9 +280,7 @@ class Reader:
 
     def read_block(self, height: int, first: int) -> BlockPage:
         """Read a block; raises `NotFound`."""
-        if height > self.chain.confirmed_height:
-            raise NotFound(f"there is no block {height:,} yet", height=height)
-        record = self.chain.get_record(height)
+        record = self.get_record(height)
         dropped = [0] * len(record.batches)
         for drop in record.dropped:
             dropped[drop.batch] += 1
@@ -275,13 +296,13 @@ class Reader:
         height, index = self.chain.find_position(tx_id)
         if height > self.chain.confirmed_height:
             raise NotFound("the transaction is not confirmed yet")
-        record = self.chain.get_record(height)
+        record = self.get_record(height)
         raw, sponsor, attestation = find_envelope(record, index)
         _, body = decode_envelope(raw)
         receipt = decode_receipt(record.receipts[index])
         asset = self._find_asset(body.calls[receipt.call])
         return TransactionPage(
-            self._describe_line(record, index, raw),
+            self._describe_line(record, index),
             receipt,
             tuple(self._describe_call(call) for call in body.calls),
             tuple(describe_event(*event) for event in receipt.events),
@@ -298,7 +319,7 @@ class Reader:
         height, index = self.chain.find_position(tx_id)
         if height > self.chain.confirmed_height:
             raise NotFound("the transaction is not confirmed yet")
-        record = self.chain.get_record(height)
+        record = self.get_record(height)
         return build_receipt_file(self.chain.network, record, list_envelopes(record), index)
 
     def read_wallet(self, address: bytes, asset: str, before: int) -> WalletPage:
@@ -343,14 +364,16 @@ class Reader:
         member = self.load(Member, address)
         if member is None:
             raise NotFound("there is no member with this address")
-        vaults = [vault for vault in self.load_all(Vault) if vault.operator == address]
+        assets = self.load_all(Asset)
+        vaults = [self.load(Vault, address, row.asset) for row in assets]
         usage = self.load(SponsorUsage, address) or SponsorUsage(address)
         quota = self.get_policy(f"sponsor.quota.{address.hex()}")
         recovery = self.load(Recovery, address)
         return MemberPage(
             member,
             self.load(Account, address),
-            tuple(vaults),
+            tuple(row for row in assets if row.issuer == address),
+            tuple(vault for vault in vaults if vault is not None),
             usage,
             quota or self.get_policy("sponsor.quota") or (),
             recovery is not None and recovery.state is RecoveryState.PENDING,
@@ -375,44 +398,66 @@ class Reader:
         self, address: bytes, balance: Balance, position: int
     ) -> tuple[list[HistoryLine], int]:
         """Follow a balance backwards from a position: each change names the one before."""
+
+        def is_shown(change: Change) -> bool:
+            is_own = change.owner == address and change.asset == balance.asset
+            return is_own and change.ledger in {"wallet", "held"}
+
         lines: list[HistoryLine] = []
         while position and len(lines) < HISTORY_PER_PAGE:
             height, index = split_position(position)
-            if height > self.chain.confirmed_height:
-                break
-            record = self.chain.get_record(height)
+            record = self.get_logged(height)
             if index >= len(record.receipts):
                 raise NotFound("there is no transaction at this place of the history")
-            (line,) = self._list_lines(record, index, index + 1)
-            changes = [
-                change
-                for change in list_changes(decode_receipt(record.receipts[index]).events)
-                if change.owner == address
-                and change.asset == balance.asset
-                and change.ledger in {"wallet", "held"}
-            ]
-            if not changes:
+            found = self.list_changes_of(record, index, is_shown)
+            if not found:
                 raise NotFound("this wallet has no change at this place of its history")
-            lines += [HistoryLine(line, change) for change in reversed(changes)]
-            earlier = [change.previous for change in changes if change.previous < position]
+            if height <= self.chain.confirmed_height:
+                lines += found
+            earlier = [line.change.previous for line in found if line.change.previous < position]
             position = min(earlier, default=0)
         return lines, position
 
-    def _list_lines(self, record: BlockRecord, first: int, end: int) -> list[TransactionLine]:
-        end = min(end, len(record.receipts))
-        if end - first == 1:
-            return [self._describe_line(record, first, find_envelope(record, first)[0])]
-        envelopes = list_envelopes(record) if first < end else []
-        return [self._describe_line(record, at, envelopes[at]) for at in range(first, end)]
+    def list_changes_of(
+        self, record: BlockRecord, index: int, is_shown: Callable[[Change], bool]
+    ) -> list[HistoryLine]:
+        """List some balance changes of a transaction and what made each, the last first."""
+        line = self._describe_line(record, index)
+        events = decode_receipt(record.receipts[index]).events
+        found = [
+            HistoryLine(line, change, describe_event(*event))
+            for event in events
+            for change in list_changes([event])
+            if is_shown(change)
+        ]
+        return found[::-1]
 
-    def _describe_line(self, record: BlockRecord, index: int, envelope: bytes) -> TransactionLine:
-        """Describe one transaction of a block: what happened, or what was asked and refused."""
+    def _list_lines(self, record: BlockRecord, first: int, end: int) -> list[TransactionLine]:
+        places = range(first, min(end, len(record.receipts)))
+        is_any = any(is_refused(record.receipts[at]) for at in places)
+        envelopes = list_envelopes(record) if is_any else ()
+        return [self._describe_line(record, at, envelopes) for at in places]
+
+    def _describe_line(
+        self,
+        record: BlockRecord,
+        index: int,
+        envelopes: Sequence[bytes] = (),
+    ) -> TransactionLine:
+        """Describe one transaction of a block: what happened, or what was asked and refused.
+
+        Args:
+          record: the block.
+          index: of the transaction.
+          envelopes: of the block, if at hand; only what was refused is told from its own.
+        """
         header = decode_header(record.header)
         receipt = decode_receipt(record.receipts[index])
         sentences: list[Sentence]
         if receipt.status is Status.OK:
             sentences = [describe_event(*event) for event in receipt.events]
         else:
+            envelope = envelopes[index] if envelopes else find_envelope(record, index)[0]
             calls = decode_envelope(envelope)[1].calls
             sentences = [self._describe_call(call) for call in calls[receipt.call :][:1]]
         sentence = sentences[0] if sentences else ("Nothing to tell.",)

@@ -1,6 +1,7 @@
 """The supply proof: what issuers owe is what vaults, wallets and holds contain.
 
-Sums over all balances as of one checkpoint, taken in slices between other work of the node.
+Sums over all balances as of one checkpoint, taken now and then in slices between other work of
+the node. They go by the rows of the state; `History` goes on from them by the receipts.
 """
 
 from __future__ import annotations
@@ -9,41 +10,38 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
 from hansa.engine.chain import Chain
+from hansa.kernel.errors import HansaError
 from hansa.kernel.state import decode_row
+from hansa.node.console.history import REST_FACTOR, History, Supply, Totals
 
-ROWS_PER_SLICE = 1_000
-REST_FACTOR = 20
-"""Between two sums, so many times as long as a sum took."""
-PATIENCE_S = 0.25
-"""How long a page waits for a sum; then it shows the one before."""
+ROWS_PER_SLICE: Final = 400
+"""About a millisecond."""
+PROOF_REST_FACTOR: Final = 50
+"""Between two sums, so many times as long as a sum took, and no less than `PROOF_REST_S`."""
+PROOF_REST_S: Final = 10.0
+PATIENCE_S: Final = 0.1
+"""How long a page waits for the first sum; then it is shown without."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetProof:
-    """One asset's sums, in minor units."""
+    """One asset's sums."""
 
     asset: str
     currency: str
     regime: str
     issuer: bytes
-    issued_minor: int
-    vaults_minor: int
-    wallets_minor: int
-    held_minor: int
-
-    @property
-    def found_minor(self) -> int:
-        """What is there."""
-        return self.vaults_minor + self.wallets_minor + self.held_minor
+    supply: Supply
 
     @property
     def difference_minor(self) -> int:
         """What is owed less what is there: zero, or something is wrong."""
-        return self.issued_minor - self.found_minor
+        return self.supply.difference_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +59,50 @@ class SupplyProof:
         """Whether nothing is missing and nothing is too much."""
         return all(asset.difference_minor == 0 for asset in self.assets)
 
+    @property
+    def totals(self) -> Totals:
+        """The sums by asset."""
+        return {asset.asset: asset.supply for asset in self.assets}
+
 
 class SupplyWatch:
-    """Keeps a recent supply proof of a chain, one sum at a time."""
+    """Keeps a recent supply proof of a chain, one sum at a time, and the history behind it."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, rest_factor: float = REST_FACTOR) -> None:
         self._chain = chain
+        self.history = History(chain, rest_factor)
         self._proof: SupplyProof | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._rest_until = 0.0
+        self._failure: HansaError | None = None
 
     async def read(self) -> SupplyProof | None:
-        """Get the newest proof; None while the first sum is being taken."""
+        """Get the newest proof; None while the first sum is being taken.
+
+        Raises:
+          HansaError: what summing or reading back failed of.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._task is None and self._is_due():
             self._task = asyncio.create_task(self._sum())
-        if self._task is not None:
+        if self._task is not None and self._proof is None:
             await asyncio.wait({self._task}, timeout=PATIENCE_S)
         return self._proof
 
+    async def finish(self) -> None:
+        """Wait until the past has been read as far as it will be."""
+        if self._reading is not None:
+            await self._reading
+
     async def close(self) -> None:
-        """Stop a sum that is being taken, before the chain closes."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        """Stop what is being summed or read, before the chain closes."""
+        tasks = {task for task in (self._task, self._reading) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _is_due(self) -> bool:
         if self._proof is None:
@@ -95,24 +114,36 @@ class SupplyWatch:
         begun = time.monotonic()
         try:
             self._proof = await self._take_sum()
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_back(self._proof))
+        except HansaError as error:
+            self._failure = error
         finally:
             self._task = None
             now = time.monotonic()
-            self._rest_until = now + REST_FACTOR * (now - begun)
+            self._rest_until = now + max(PROOF_REST_S, PROOF_REST_FACTOR * (now - begun))
+
+    async def _read_back(self, proof: SupplyProof) -> None:
+        try:
+            await self.history.read(proof.height, proof.totals)
+        except HansaError as error:
+            self._failure = error
 
     async def _take_sum(self) -> SupplyProof:
         # All three at one moment, before the first await: later blocks do not show in them.
         height = self._chain.store.pending_height
-        assets = [decode_row(Asset, raw) for _, raw in self._chain.iterate_rows(Asset.TABLE)]
+        asset_rows = self._chain.iterate_rows(Asset.TABLE)
+        vault_rows = self._chain.iterate_rows(Vault.TABLE)
+        rows = self._chain.iterate_rows(Balance.TABLE)
+        assets = [decode_row(Asset, raw) for _, raw in await asyncio.to_thread(list, asset_rows)]
         vaults: Counter[str] = Counter()
-        for _, raw in self._chain.iterate_rows(Vault.TABLE):
+        for _, raw in await asyncio.to_thread(list, vault_rows):
             vault = decode_row(Vault, raw)
             vaults[vault.asset] += vault.balance_minor
-        rows = self._chain.iterate_rows(Balance.TABLE)
-        item = next(rows, None)
         wallets: Counter[str] = Counter()
         held: Counter[str] = Counter()
         count = 0
+        item = await asyncio.to_thread(next, rows, None)
         while item is not None:
             balance = decode_row(Balance, item[1])
             wallets[balance.asset] += balance.available_minor
@@ -127,10 +158,7 @@ class SupplyWatch:
                 row.currency,
                 row.regime.value,
                 row.issuer,
-                row.issued_minor,
-                vaults[row.asset],
-                wallets[row.asset],
-                held[row.asset],
+                Supply(row.issued_minor, vaults[row.asset], wallets[row.asset], held[row.asset]),
             )
             for row in sorted(assets, key=lambda row: -row.issued_minor)
         )

@@ -270,6 +270,19 @@ ROLES: dict[str, str] = {
     "regulator": "Regulator",
 }
 
+REGIMES: dict[str, str] = {
+    "m0": "central bank money (M0)",
+    "deposit": "deposit money",
+}
+"""Whose liability an asset is, by its regime."""
+
+PLACES: dict[str, str] = {
+    "wallets": "With the public, in wallets",
+    "held": "Held for payments under way",
+    "vaults": "In the vaults of operators",
+}
+"""Where money is."""
+
 LEDGERS: dict[str, str] = {
     "issued": "Issued",
     "vault": "Vault",

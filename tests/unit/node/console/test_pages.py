@@ -16,7 +16,7 @@ from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.app import create_app
-from hansa.node.console.blocks import Blocks, Counts, count_receipts
+from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart
 from hansa.node.console.guard import Access
 from hansa.node.console.pages import add_console
@@ -260,7 +260,7 @@ def test_the_minute_holds_the_blocks_of_that_minute(town):
     chain = town.world.chain
     blocks = Blocks(chain)
     rate = blocks.rate()
-    from_ms, to_ms = rate.slots[0].from_ms, rate.slots[-1].from_ms + 4_000
+    from_ms, to_ms = rate.slots[0].from_ms, rate.slots[-1].from_ms + 1_000 * SLOT_S
     expected = [
         block.counts.total
         for block in blocks.list_down(chain.confirmed_height, 10_000)
@@ -287,5 +287,5 @@ def test_the_supply_proof_finds_every_unit(town):
     proof = asyncio.run(read())
     assert proof.is_proved
     assert [asset.asset for asset in proof.assets] == ["MOP", "EUR"]
-    assert proof.assets[0].issued_minor == 999_500_000
-    assert proof.assets[1].wallets_minor == 12_345
+    assert proof.assets[0].supply.issued_minor == 999_500_000
+    assert proof.assets[1].supply.wallets_minor == 12_345

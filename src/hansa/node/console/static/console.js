@@ -36,12 +36,38 @@ function isInUse(part) {
   return isSelecting || (part !== document.activeElement && part.contains(document.activeElement));
 }
 
-function takeOver(part, fresh) {
-  const scrolled = Array.from(part.querySelectorAll(".scroll"), (each) => each.scrollLeft);
-  part.replaceChildren(...fresh.childNodes);
-  part.querySelectorAll(".scroll").forEach((each, index) => {
-    each.scrollLeft = scrolled[index] || 0;
+// Brings a part up to date node by node, so that what did not change does not move or flicker.
+function takeOver(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) {
+      old.data = fresh.data;
+    }
+    return;
+  }
+  for (const { name } of Array.from(old.attributes)) {
+    if (!fresh.hasAttribute(name)) {
+      old.removeAttribute(name);
+    }
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) {
+      old.setAttribute(name, value);
+    }
+  }
+  const wanted = Array.from(fresh.childNodes);
+  const present = Array.from(old.childNodes);
+  wanted.forEach((node, index) => {
+    if (index < present.length) {
+      takeOver(present[index], node);
+    } else {
+      old.append(node);
+    }
   });
+  present.slice(wanted.length).forEach((node) => node.remove());
 }
 
 let tag = "";
@@ -103,6 +129,22 @@ function setUpUpdates(button) {
   setTimeout(tick, INTERVAL_MS);
 }
 
+function setUpCopying(button) {
+  const text = () => button.parentElement.querySelector("code").textContent;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(button.parentElement.querySelector("code"));
+    }
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2000);
+  });
+  button.hidden = false;
+}
+
 const themeButton = document.getElementById("theme");
 const pauseButton = document.getElementById("pause");
 if (themeButton) {
@@ -111,3 +153,4 @@ if (themeButton) {
 if (pauseButton) {
   setUpUpdates(pauseButton);
 }
+document.querySelectorAll("[data-copy]").forEach(setUpCopying);
