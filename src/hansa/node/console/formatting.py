@@ -56,10 +56,10 @@ def format_rate(per_second: float) -> str:
 
 
 def format_round(value: int) -> str:
-    """Write a round number of a scale, in words where digits would be many.
+    r"""Write a round number of a scale, in words where digits would be many.
 
     >>> [format_round(each) for each in (500_000, 10_000_000, 2_500_000_000)]
-    ['500,000', '10 million', '2.5 billion']
+    ['500,000', '10\xa0million', '2.5\xa0billion']
     """
     for size, word in ((10**9, "billion"), (10**6, "million")):
         if value >= size and value * 10 % size == 0:
@@ -68,10 +68,10 @@ def format_round(value: int) -> str:
 
 
 def format_share(part: int, whole: int) -> str:
-    """Write a share in percent; less than a thousandth is said to be so.
+    r"""Write a share in percent; less than a thousandth is said to be so.
 
     >>> [format_share(*each) for each in ((0, 7), (1, 3), (1, 10_000), (0, 0))]
-    ['0 %', '33.3 %', '< 0.1 %', '–']
+    ['0\xa0%', '33.3\xa0%', '<\xa00.1\xa0%', '–']
     """
     if not whole:
         return "–"
