@@ -9,9 +9,10 @@ from pathlib import Path
 from hansa.cli.screen import ProgressBar, print_json, print_table, say
 from hansa.kernel.errors import NotFound
 from hansa.node.bench.ledger import LedgerSettings, run_ledger
-from hansa.node.demo.serve import DEFAULT_PORT, DemoSettings, run_demo
+from hansa.node.demo.serve import DemoSettings, run_demo
 from hansa.node.replay.run import replay
 from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile
+from hansa.node.settings import DEFAULT_PORT
 
 REPLAY_FOLDER = "hansa-data/replay"
 

@@ -100,6 +100,12 @@ class EmbeddedEngine:
         """
         if self._task is not None:
             await asyncio.shield(self._task)
+        if self.failure is not None:
+            raise self.failure
+
+    def fail(self, error: HansaError) -> None:
+        """Stop for good over what others found, such as damaged data that a reader met."""
+        self._fail(error)
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with every block once it is confirmed, in order."""
@@ -137,6 +143,10 @@ class EmbeddedEngine:
         self._queued += len(batch.items)
         self._arrived.set()
         return await done
+
+    def check_ready(self) -> None:
+        """Raise `Unavailable` if a transaction would not be taken now."""
+        self._check_room(1)
 
     def _check_room(self, count: int) -> None:
         if self.failure is not None:

@@ -15,7 +15,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.embedded import Answer, EmbeddedEngine
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import Header
-from hansa.kernel.errors import HansaError, Invalid
+from hansa.kernel.errors import HansaError, Invalid, Unavailable
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.sdk.build import sign_batch
@@ -23,6 +23,8 @@ from hansa.sdk.keys import KeyPair
 
 GATHER_S = 0.003
 GATHER_ENVELOPES = 512
+ASKED_MAX = 20_000
+"""Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
 
 
@@ -64,14 +66,28 @@ class SponsorDesk:
     async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
         """Have one envelope ordered; returns once it is confirmed.
 
+        Who stops waiting does not take it back: it is ordered all the same.
+
         Raises:
           Unavailable: too much is waiting, or the engine has stopped.
         """
+        return await self.enqueue(envelope, attestation)
+
+    def enqueue(self, envelope: bytes, attestation: bytes | None = None) -> asyncio.Future[Answer]:
+        """Put one envelope in the line, behind those that came before; done when confirmed.
+
+        Raises:
+          Unavailable: too much is waiting, or the engine has stopped; it is not in the line.
+        """
+        if self._engine.failure is not None:
+            raise Unavailable(f"the engine has stopped: {self._engine.failure.message}")
+        if len(self._asked) >= ASKED_MAX:
+            raise Unavailable("too many transactions are waiting: send again in a moment")
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._asked.append(_Asked(envelope, attestation, done))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
-        return await done
+        return done
 
     async def _flush(self) -> None:
         """Gather for a moment, then check; batches leave in the order in which they came."""
@@ -93,7 +109,8 @@ class SponsorDesk:
         ids: list[bytes] = []
         for item, verdict in zip(asked, verdicts, strict=True):
             if isinstance(verdict, Invalid):
-                item.done.set_result(Answer(b"", 0, 0, verdict))
+                if not item.done.done():  # nobody may wait any more
+                    item.done.set_result(Answer(b"", 0, 0, verdict))
             else:
                 assert len(verdict) == ID_BYTES  # noqa: S101 - our own verifier
                 good.append(item)
@@ -156,6 +173,12 @@ class Node:
             await self.engine.stop()
         finally:
             self.chain.close(is_failed=self.engine.failure is not None)
+
+    def get_header(self, height: int) -> Header:
+        """Get a confirmed block's header, the newest ones from memory; raises `NotFound`."""
+        if self._recent and self._recent[0].height <= height <= self._recent[-1].height:
+            return self._recent[height - self._recent[0].height]
+        return self.chain.get_header(height)
 
     def list_recent(self) -> list[Header]:
         """List the headers of recent blocks, oldest first."""

@@ -23,7 +23,9 @@ from hansa.sdk.keys import KeyPair
 
 TIMEOUT_S = 30
 OK = 200
+GOOD = (200, 202)
 CONFLICT = (403, 409)
+SLOW_DOWN = (408, 429)
 NOT_FOUND = 404
 UNAVAILABLE = 500
 
@@ -91,7 +93,8 @@ class AsyncClient:
     ) -> dict[str, Any]:
         """Sign and send a transaction; returns once it is confirmed, or was refused.
 
-        The answer has `tx_id`, `status` (`OK`, `REFUSED` or `FAILED`), `code`, `height`, `index`.
+        The answer has `tx_id`, `status` (`OK`, `REFUSED`, `FAILED`, or `PENDING` if the node did
+        not wait for it), `code`, and unless it is pending `height` and `index`.
 
         Raises:
           Invalid: the node says that the transaction itself is wrong.
@@ -114,8 +117,11 @@ class AsyncClient:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._unreachable(error) from None
-        if status == OK or (status in CONFLICT and "tx_id" in found):
+        if status in GOOD:
             return found
+        if status in CONFLICT and "receipt" in found:
+            receipt: dict[str, Any] = found["receipt"]
+            return receipt
         raise _read_problem(status, found)
 
     async def _get_bytes(self, path: str) -> bytes:
@@ -176,7 +182,7 @@ def _read_problem(status: int, found: dict[str, Any]) -> Invalid | NotFound | Un
     code, detail = str(found.get("title", "")), str(found.get("detail", "no detail"))
     if status == NOT_FOUND:
         return NotFound(detail)
-    if status >= UNAVAILABLE:
+    if status >= UNAVAILABLE or status in SLOW_DOWN:
         return Unavailable(detail)
     known = code in set(InvalidCode)
     return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail)

@@ -151,3 +151,11 @@ def test_the_store_is_never_ahead_of_a_log_that_could_not_be_synced():
     world = open_world(disk, make_genesis(), store.reopened())
     assert world.chain.confirmed_height == 0
     world.chain.close()
+
+
+def test_what_a_reader_finds_damaged_stops_the_engine():
+    async def play(node):
+        node.engine.fail(Corrupt("block 3 is damaged", height=3))
+        await expect_stopped(node, "block 3 is damaged", Corrupt)
+
+    run(play)

@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
+from msgspec.structs import replace
 
 from hansa.engine.verification import PoolVerifier
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
-from hansa.node.api.app import create_app
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.node.api.serve import Server, serve
 from hansa.node.demo.run import DemoReport, DemoRun, Progress
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.service import Node, wall_clock_ms
-from hansa.node.settings import Access, Limits, LoopbackReads, Settings
+from hansa.node.settings import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    Access,
+    Limits,
+    Listen,
+    LoopbackReads,
+    Settings,
+)
 
-DEFAULT_PORT = 8460
 PORTS_TRIED = 100
-HOST = "127.0.0.1"
+HOST = DEFAULT_HOST
 PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
 
 SETTINGS = Settings(
@@ -68,16 +74,17 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
     async def run() -> int:
         node = Node(chain, verifier, town.institutions[1].address, town.servers[1])
         node.start()
-        runner, port = await _serve(node, settings) if settings.is_served else (None, 0)
+        server = await _serve(node, settings.port) if settings.is_served else None
+        port = 0 if server is None else server.port
         try:
             player = DemoRun(node.engine, town, wall_clock_ms)
             report = await player.play(settings.payments, progress)
             tell(report.to_json(), _summarise(report, town, settings.folder, port))
-            if runner is not None:
+            if server is not None:
                 await _wait_for_signal(node)
         finally:
-            if runner is not None:
-                await runner.cleanup()
+            if server is not None:
+                await server.stop()
             await node.stop()
         if not (report.audit_ok and report.supply_ok):
             raise Corrupt("the audit found what must not be: see hansa audit", height=report.height)
@@ -86,26 +93,10 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
     return asyncio.run(run())
 
 
-async def _serve(node: Node, settings: DemoSettings) -> tuple[web.AppRunner, int]:
+async def _serve(node: Node, port: int | None) -> Server:
     """Serve on the first free port from the wanted one on."""
-    runner = web.AppRunner(create_app(node, SETTINGS), access_log=None)
-    await runner.setup()
-    first = DEFAULT_PORT if settings.port is None else settings.port
-    for port in range(first, first + PORTS_TRIED):
-        if _is_free(port):
-            await web.TCPSite(runner, HOST, port).start()
-            return runner, port
-    raise Unavailable(f"no port from {first} to {first + PORTS_TRIED - 1} is free on {HOST}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+    listen = Listen(port=DEFAULT_PORT if port is None else port)
+    return await serve(node, replace(SETTINGS, listen=listen), ports_tried=PORTS_TRIED)
 
 
 async def _wait_for_signal(node: Node) -> None:

@@ -1,0 +1,341 @@
+"""What the API answers, as typed values: encoded from these, described in OpenAPI by these.
+
+Addresses stand in their text form, hashes in hexadecimal, amounts as decimal strings of minor
+units: browsers lose integers above 2**53.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+AddressText = Annotated[str, Meta(pattern="^hansa1[02-9ac-hj-np-z]{58}$")]
+HashText = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 bytes, hexadecimal")]
+HexText = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", description="bytes, hexadecimal")]
+AmountText = Annotated[str, Meta(pattern="^-?[0-9]+$", description="minor units, decimal")]
+Count = Annotated[int, Meta(ge=0)]
+TimeMs = Annotated[int, Meta(ge=0, description="milliseconds since 1970-01-01T00:00:00Z")]
+StatusName = Literal["OK", "REFUSED", "FAILED", "PENDING"]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON object of the API."""
+
+
+class TransactionResult(Answer, frozen=True, kw_only=True):
+    """What became of a transaction; height and index are absent while it is pending."""
+
+    tx_id: HashText
+    status: StatusName
+    code: str = ""
+    """Empty if ok; else the refusing contract's code."""
+    height: Count | UnsetType = UNSET
+    index: Count | UnsetType = UNSET
+
+
+class Problem(Answer, frozen=True, kw_only=True):
+    """RFC 9457; `title` is the code, `type` its place in the docs."""
+
+    type: str
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    receipt: TransactionResult | UnsetType = UNSET
+    """Of the transaction that a rule refused: it is in a block, and its receipt says so."""
+
+
+class ItemError(Answer, frozen=True, kw_only=True):
+    """Why an item of many is in no block."""
+
+    title: str
+    detail: str
+
+
+class ItemResult(Answer, frozen=True, kw_only=True):
+    """One of many: a result, or an error."""
+
+    tx_id: HashText | UnsetType = UNSET
+    status: StatusName | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    height: Count | UnsetType = UNSET
+    index: Count | UnsetType = UNSET
+    error: ItemError | UnsetType = UNSET
+
+
+class ManyResults(Answer, frozen=True, kw_only=True):
+    """One result per item, in the order of the items."""
+
+    results: list[ItemResult]
+
+
+class Change(Answer, frozen=True, kw_only=True):
+    """One change of one balance."""
+
+    ledger: Literal["issued", "vault", "wallet", "held"]
+    owner: AddressText
+    asset: str
+    amount_minor: AmountText
+    balance_minor: AmountText | None
+    """After the change; null for a balance that the caller may not read."""
+
+
+class Transaction(Answer, frozen=True, kw_only=True):
+    """A transaction and its receipt."""
+
+    tx_id: HashText
+    height: Count
+    index: Count
+    time_ms: TimeMs
+    status: StatusName
+    code: str
+    facts: dict[str, str]
+    signers: list[AddressText]
+    sponsor: AddressText
+    attestation: HashText | None
+    calls: list[str]
+    """`contract.command`, in order."""
+    events: list[str]
+    """`contract.Event`, in order."""
+    changes: list[Change]
+
+
+class BlockSummary(Answer, frozen=True, kw_only=True):
+    """A block's header."""
+
+    height: Count
+    hash: HashText
+    time_ms: TimeMs
+    tx_count: Count
+    previous_hash: HashText
+    tx_root: HashText
+    receipt_root: HashText
+    write_set_hash: HashText
+    checkpoint_height: Count
+    state_root: HashText
+
+
+class Seal(Answer, frozen=True, kw_only=True):
+    """A sealer's signature over the encoded header."""
+
+    suite: Count
+    public_key: HexText
+    signature: HexText
+
+
+class Block(BlockSummary, frozen=True, kw_only=True):
+    """A block."""
+
+    header: HexText
+    """As it was sealed and hashed."""
+    seals: list[Seal]
+    dropped: Count
+    """Items of batches that got no receipt."""
+    transactions: list[HashText] | None
+    """In order; null for callers who may not read the whole ledger: an id opens a transaction."""
+
+
+class Blocks(Answer, frozen=True, kw_only=True):
+    """A page of headers, newest first."""
+
+    blocks: list[BlockSummary]
+
+
+class Status(BlockSummary, frozen=True, kw_only=True):
+    """The newest confirmed block, and the node."""
+
+    network: str
+    genesis_hash: HashText
+    clock_ms: TimeMs
+    """The node's clock; ledger time is `time_ms`."""
+    waiting: Count
+    """Transactions that wait to be verified or executed."""
+    version: str
+
+
+class WalletBalance(Answer, frozen=True, kw_only=True):
+    """A wallet's money in one asset."""
+
+    asset: str
+    available_minor: AmountText
+    held_minor: AmountText
+
+
+class Wallet(Answer, frozen=True, kw_only=True):
+    """A wallet."""
+
+    wallet: AddressText
+    operator: AddressText
+    category: Literal["I", "II", "III", "IV"]
+    opened_ms: TimeMs
+    is_closed: bool
+    is_frozen: bool
+    frozen_by: AddressText | None
+    """The member whose legal order freezes it."""
+    balances: list[WalletBalance]
+
+
+class HistoryEntry(Answer, frozen=True, kw_only=True):
+    """A transaction that changed a wallet's balance, with this wallet's changes alone."""
+
+    tx_id: HashText
+    height: Count
+    index: Count
+    time_ms: TimeMs
+    calls: list[str]
+    changes: list[Change]
+
+
+class History(Answer, frozen=True, kw_only=True):
+    """A page of a wallet's history in one asset, newest first."""
+
+    wallet: AddressText
+    asset: str | None
+    """Null if the wallet never had money."""
+    transactions: list[HistoryEntry]
+    next: str | None
+    """What to give as `before` for the next page."""
+
+
+class Member(Answer, frozen=True, kw_only=True):
+    """An institution."""
+
+    address: AddressText
+    name: str
+    roles: list[str]
+    weight: Count
+    is_suspended: bool
+    since_height: Count
+
+
+class Members(Answer, frozen=True, kw_only=True):
+    """All institutions."""
+
+    members: list[Member]
+
+
+class Asset(Answer, frozen=True, kw_only=True):
+    """Money of one currency, issuer and regime, and its supply."""
+
+    asset: str
+    currency: str
+    issuer: AddressText
+    regime: Literal["m0", "deposit"]
+    exponent: Count
+    issued_minor: AmountText
+    """Issued less redeemed and destroyed: what all vaults, wallets and holds sum up to."""
+
+
+class Assets(Answer, frozen=True, kw_only=True):
+    """All assets."""
+
+    assets: list[Asset]
+
+
+class Vault(Answer, frozen=True, kw_only=True):
+    """An institution's stock of an asset."""
+
+    asset: str
+    balance_minor: AmountText
+    quota_minor: AmountText
+    issued_minor: AmountText
+
+
+class Vaults(Answer, frozen=True, kw_only=True):
+    """An institution's vaults."""
+
+    operator: AddressText
+    vaults: list[Vault]
+
+
+class PolicyEntry(Answer, frozen=True, kw_only=True):
+    """Values in force from a moment of ledger time on."""
+
+    effective_ms: TimeMs
+    values: list[AmountText]
+
+
+class PolicyValue(Answer, frozen=True, kw_only=True):
+    """A policy with its entries, past and scheduled."""
+
+    name: str
+    entries: list[PolicyEntry]
+
+
+class Policies(Answer, frozen=True, kw_only=True):
+    """All policy."""
+
+    policy: list[PolicyValue]
+
+
+class Elector(Answer, frozen=True, kw_only=True):
+    """One vote."""
+
+    address: AddressText
+    weight: Count
+    approves: bool | None
+    """Null until it is cast."""
+    objects: bool
+
+
+class Proposal(Answer, frozen=True, kw_only=True):
+    """A proposal as it stands."""
+
+    number: Count
+    proposer: AddressText
+    group: str
+    kind: str
+    arguments: HexText
+    """MessagePack array of the action's fields."""
+    state: Literal["open", "passed", "executed", "rejected", "vetoed", "expired"]
+    approved: Count
+    rejected: Count
+    objected: Count
+    needed: Count
+    total: Count
+    opened_ms: TimeMs
+    closes_ms: TimeMs
+    ready_ms: TimeMs
+    expires_ms: TimeMs
+    electors: list[Elector]
+
+
+class Proposals(Answer, frozen=True, kw_only=True):
+    """Proposals that are still kept, newest first."""
+
+    proposals: list[Proposal]
+    next: str | None
+    """What to give as `before` for the next page."""
+
+
+class RowProof(Answer, frozen=True, kw_only=True):
+    """A row of the state, or its absence, with the path to a sealed state root."""
+
+    table: str
+    height: Count
+    """Of the checkpoint: the row is as of this block."""
+    key: HexText
+    value: HexText | None
+    """The row's encoding; null if there is none."""
+    path: list[HexText]
+    """Nodes of the state tree from the root down."""
+    header: HexText
+    seals: list[Seal]
+
+
+class TransactionEvent(Answer, frozen=True, kw_only=True):
+    """A transaction of a block, as much of it as the caller may read."""
+
+    tx_id: HashText
+    height: Count
+    index: Count
+    status: StatusName
+    code: str
+    changes: list[Change]
+
+
+class Health(Answer, frozen=True, kw_only=True):
+    """The node is up."""
+
+    status: Literal["ok"]

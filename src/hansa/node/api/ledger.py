@@ -1,0 +1,286 @@
+"""Reading what is public: status, blocks, members, assets, policy, proposals, genesis."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, TypeVar
+
+from aiohttp import web
+from msgspec import Meta
+
+import hansa
+from hansa.contracts import currency, members, policy, proposals
+from hansa.engine.chain import Chain
+from hansa.kernel.block import Header, decode_header, decode_receipt
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import NotFound
+from hansa.kernel.state import Row, decode_row
+from hansa.node.api import answers
+from hansa.node.api.rights import Right
+from hansa.node.api.routes import MSGPACK, Api, Call, HeightNumber, Parameter, Route
+from hansa.node.service import wall_clock_ms
+
+BLOCKS_PER_PAGE = 20
+PAGE_MAX = 50
+PROPOSALS_PER_PAGE = 50
+NUMBERS_READ_MAX = 1_000
+"""Numbers of proposals looked at for one page: most may have been swept."""
+
+R = TypeVar("R", bound=Row)
+PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+Number = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+async def get_status(api: Api, call: Call) -> answers.Status:
+    """Get the newest confirmed block, and how the node stands."""
+    del call
+    chain = api.node.chain
+    network = chain.network
+    return answers.Status(
+        **_list_header_fields(chain, api.node.get_header(chain.confirmed_height)),
+        network=network.genesis.network,
+        genesis_hash=network.genesis_hash.hex(),
+        clock_ms=wall_clock_ms(),
+        waiting=api.node.engine.queued,
+        version=hansa.__version__,
+    )
+
+
+async def get_genesis(api: Api, call: Call) -> web.Response:
+    """Get the genesis document, byte for byte."""
+    del call
+    body = api.node.chain.network.genesis.encoded()
+    return web.Response(body=body, content_type=MSGPACK)
+
+
+async def list_blocks(api: Api, call: Call, from_height: int | None, limit: int) -> answers.Blocks:
+    """List headers downwards from a height."""
+    del call
+    top = api.node.chain.confirmed_height
+    first = top if from_height is None else min(from_height, top)
+    found = []
+    for height in range(first, max(-1, first - limit), -1):
+        found.append(describe_header(api.node.chain, api.node.get_header(height)))
+        await asyncio.sleep(0)  # an old header costs the reading of a block: let others in between
+    return answers.Blocks(blocks=found)
+
+
+async def get_block(api: Api, call: Call, height: int) -> answers.Block:
+    """Get a block; its transactions' ids for those who may read the whole ledger."""
+    chain = api.node.chain
+    if height > chain.confirmed_height:
+        raise NotFound(f"there is no block {height} yet", height=height)
+    record = chain.get_record(height)
+    ids = [decode_receipt(raw).tx_id.hex() for raw in record.receipts]
+    return answers.Block(
+        **_list_header_fields(chain, decode_header(record.header)),
+        header=record.header.hex(),
+        seals=describe_seals(record.signatures),
+        dropped=len(record.dropped),
+        transactions=ids if call.principal.may(Right.LEDGER) else None,
+    )
+
+
+async def list_members(api: Api, call: Call) -> answers.Members:
+    """List all institutions."""
+    del call
+    return answers.Members(
+        members=[
+            answers.Member(
+                address=to_text(row.address),
+                name=row.name,
+                roles=[str(role) for role in row.roles],
+                weight=row.weight,
+                is_suspended=row.suspended,
+                since_height=row.since_height,
+            )
+            for row in load_all(api.node.chain, members.Member)
+        ]
+    )
+
+
+async def list_assets(api: Api, call: Call) -> answers.Assets:
+    """List all assets with their supply."""
+    del call
+    return answers.Assets(
+        assets=[
+            answers.Asset(
+                asset=row.asset,
+                currency=row.currency,
+                issuer=to_text(row.issuer),
+                regime=row.regime.value,
+                exponent=row.exponent,
+                issued_minor=str(row.issued_minor),
+            )
+            for row in load_all(api.node.chain, currency.Asset)
+        ]
+    )
+
+
+async def list_policy(api: Api, call: Call) -> answers.Policies:
+    """List all policy, in force and scheduled."""
+    del call
+    return answers.Policies(
+        policy=[
+            answers.PolicyValue(
+                name=row.name,
+                entries=[
+                    answers.PolicyEntry(
+                        effective_ms=entry.effective_ms,
+                        values=[str(value) for value in entry.values],
+                    )
+                    for entry in row.entries
+                ],
+            )
+            for row in load_all(api.node.chain, policy.Policy)
+        ]
+    )
+
+
+async def list_proposals(api: Api, call: Call, before: int | None) -> answers.Proposals:
+    """List proposals that are still kept, newest first."""
+    del call
+    last = api.node.chain.machine.state.load(proposals.LastNumber, proposals.LastNumber.key())
+    number = min(last.number if last else 0, 2**62 if before is None else before - 1)
+    stop = max(0, number - NUMBERS_READ_MAX)
+    found: list[answers.Proposal] = []
+    while number > stop and len(found) < PROPOSALS_PER_PAGE:
+        row = _load_proposal(api.node.chain, number)
+        if row is not None:
+            found.append(_describe_proposal(api.node.chain, row))
+        number -= 1
+    return answers.Proposals(proposals=found, next=str(number + 1) if number else None)
+
+
+async def get_proposal(api: Api, call: Call, number: int) -> answers.Proposal:
+    """Get a proposal."""
+    del call
+    row = _load_proposal(api.node.chain, number)
+    if row is None:
+        raise NotFound(f"there is no proposal {number}, or it was swept", number=number)
+    return _describe_proposal(api.node.chain, row)
+
+
+def describe_header(chain: Chain, header: Header) -> answers.BlockSummary:
+    """Describe a block's header."""
+    return answers.BlockSummary(**_list_header_fields(chain, header))
+
+
+def describe_seals(signatures: tuple[tuple[int, bytes, bytes], ...]) -> list[answers.Seal]:
+    """Describe the seals of a block."""
+    return [
+        answers.Seal(suite=suite, public_key=public_key.hex(), signature=signature.hex())
+        for suite, public_key, signature in signatures
+    ]
+
+
+def load_all(chain: Chain, row_type: type[R]) -> list[R]:
+    """Load all rows of a small table; a new one appears with the next checkpoint."""
+    state = chain.machine.state
+    keys = [decode_row(row_type, raw).row_key() for _, raw in chain.iterate_rows(row_type.TABLE)]
+    found = [state.load(row_type, key) for key in keys]
+    return [row for row in found if row is not None]
+
+
+def _list_header_fields(chain: Chain, header: Header) -> dict[str, Any]:
+    network = chain.network
+    return {
+        "height": header.height,
+        "hash": network.digest(network.header_prefix + header.encoded()).hex(),
+        "time_ms": header.time_ms,
+        "tx_count": header.tx_count,
+        "previous_hash": header.previous_hash.hex(),
+        "tx_root": header.tx_root.hex(),
+        "receipt_root": header.receipt_root.hex(),
+        "write_set_hash": header.write_set_hash.hex(),
+        "checkpoint_height": header.checkpoint_height,
+        "state_root": header.state_root.hex(),
+    }
+
+
+def _load_proposal(chain: Chain, number: int) -> proposals.Proposal | None:
+    return chain.machine.state.load(proposals.Proposal, proposals.Proposal.key(number))
+
+
+def _describe_proposal(chain: Chain, row: proposals.Proposal) -> answers.Proposal:
+    return answers.Proposal(
+        number=row.number,
+        proposer=to_text(row.proposer),
+        group=row.group.value,
+        kind=row.kind,
+        arguments=row.arguments.hex(),
+        state=row.standing(chain.head.time_ms).value,
+        approved=row.approved,
+        rejected=row.rejected,
+        objected=row.objected,
+        needed=row.needed,
+        total=row.total,
+        opened_ms=row.opened_ms,
+        closes_ms=row.closes_ms,
+        ready_ms=row.ready_ms,
+        expires_ms=row.expires_ms,
+        electors=[
+            answers.Elector(
+                address=to_text(item.address),
+                weight=item.weight,
+                approves=item.approves,
+                objects=item.objects,
+            )
+            for item in row.electors
+        ],
+    )
+
+
+NUMBER = Parameter("number", Number, "Number of the proposal.", "path")
+HEIGHT = Parameter("height", HeightNumber, "Height of the block.", "path")
+BLOCK_PAGE = (
+    Parameter("from_height", HeightNumber, "Highest block shown; the newest where not given."),
+    Parameter("limit", PageSize, "Blocks a page.", default=BLOCKS_PER_PAGE),
+)
+BEFORE = Parameter("before", Number, "What the page before gave as `next`.")
+
+ROUTES = (
+    Route("GET", "/v1/status", get_status, Right.PUBLIC, "Newest block and node.", answers.Status),
+    Route("GET", "/v1/genesis", get_genesis, Right.PUBLIC, "The genesis document.", MSGPACK),
+    Route(
+        "GET",
+        "/v1/blocks",
+        list_blocks,
+        Right.PUBLIC,
+        "Headers, newest first.",
+        answers.Blocks,
+        parameters=BLOCK_PAGE,
+    ),
+    Route(
+        "GET",
+        "/v1/blocks/{height}",
+        get_block,
+        Right.PUBLIC,
+        "A block with its seals.",
+        answers.Block,
+        parameters=(HEIGHT,),
+        errors=(404,),
+    ),
+    Route("GET", "/v1/members", list_members, Right.PUBLIC, "Institutions.", answers.Members),
+    Route("GET", "/v1/assets", list_assets, Right.PUBLIC, "Assets, supply.", answers.Assets),
+    Route("GET", "/v1/policy", list_policy, Right.PUBLIC, "Policy.", answers.Policies),
+    Route(
+        "GET",
+        "/v1/proposals",
+        list_proposals,
+        Right.PUBLIC,
+        "Proposals, newest first.",
+        answers.Proposals,
+        parameters=(BEFORE,),
+    ),
+    Route(
+        "GET",
+        "/v1/proposals/{number}",
+        get_proposal,
+        Right.PUBLIC,
+        "A proposal with its votes.",
+        answers.Proposal,
+        parameters=(NUMBER,),
+        errors=(404,),
+    ),
+)

@@ -1,0 +1,93 @@
+"""Errors as RFC 9457 problem documents, whose `type` is the anchor of the code in the docs.
+
+Source: RFC 9457; RFC 9110 section 15; docs/reference/http-api.md.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from hansa.kernel.authority import AuthorityCode
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused
+from hansa.node.api.access import AccessCode
+from hansa.node.api.answers import Problem, TransactionResult
+from hansa.node.limiter import TooMany
+
+CONTENT_TYPE = "application/problem+json"
+DOCS = "/docs/reference/http-api.md"
+RETRY_AFTER_S = 1
+PERMISSION_CODES = frozenset({*AuthorityCode, *AccessCode})
+HTTP_CODES = {
+    HTTPStatus.NOT_FOUND: "NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.REQUEST_TIMEOUT: "TIMEOUT",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "TOO_LARGE",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "MEDIA_TYPE",
+    HTTPStatus.MISDIRECTED_REQUEST: "WRONG_HOST",
+    HTTPStatus.FORBIDDEN: "FOREIGN_ORIGIN",
+    HTTPStatus.EXPECTATION_FAILED: "EXPECTATION",
+}
+"""Codes of what HTTP itself refuses."""
+
+HTTP_TEXTS = {
+    HTTPStatus.NOT_FOUND: "there is no such route: /openapi.json lists them",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this route has no such method: Allow names those it has",
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+def build_problem(
+    status: int, code: str, detail: str, receipt: TransactionResult | None = None
+) -> web.Response:
+    """Build a problem document; `receipt` is that of a transaction which a rule refused."""
+    found = Problem(
+        type=f"{DOCS}#{code}",
+        title=code,
+        status=status,
+        detail=detail,
+        receipt=msgspec.UNSET if receipt is None else receipt,
+    )
+    return web.Response(body=_encode(found), status=status, content_type=CONTENT_TYPE)
+
+
+def answer_error(error: HansaError) -> web.Response:
+    """Answer an error by its class: who must act decides the status."""
+    if isinstance(error, Invalid):
+        return _answer_invalid(error)
+    if isinstance(error, NotFound):
+        return build_problem(404, "NOT_FOUND", error.message)
+    if isinstance(error, Refused):
+        status = 403 if error.code in PERMISSION_CODES else 409
+        return build_problem(status, error.code.value, error.message)
+    if isinstance(error, TooMany):
+        response = build_problem(429, "TOO_MANY_REQUESTS", error.message)
+        response.headers["Retry-After"] = str(error.wait_s)
+        return response
+    response = build_problem(503, "UNAVAILABLE", error.message)
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _answer_invalid(error: Invalid) -> web.Response:
+    if error.code is InvalidCode.UNAUTHENTICATED:
+        response = build_problem(401, error.code.value, error.message)
+        response.headers["WWW-Authenticate"] = 'Bearer realm="hansa"'
+        return response
+    status = 413 if error.code is InvalidCode.TOO_LARGE else 400
+    return build_problem(status, error.code.value, error.message)
+
+
+def answer_http(error: web.HTTPException) -> web.Response:
+    """Answer what HTTP itself refuses: no such route, method, size, media type."""
+    status = HTTPStatus(error.status)
+    code = HTTP_CODES.get(status, status.name)
+    response = build_problem(
+        error.status, code, HTTP_TEXTS.get(status, error.text or status.phrase)
+    )
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+    return response

@@ -1,0 +1,181 @@
+"""A route as a value: one table serves requests, checks their parameters, and makes OpenAPI.
+
+Each route names the right it takes and the type it answers; a parameter is parsed and bounded by
+the type that also describes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.node.api.access import Access
+from hansa.node.api.answers import AddressText, Answer
+from hansa.node.api.rights import Principal, Right, Role
+from hansa.node.api.telemetry import Meters
+from hansa.node.limiter import Limiter, name_remote
+from hansa.node.service import Node
+from hansa.node.settings import Settings
+
+CONFIRM_S = 10.0
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+BYTES = "application/octet-stream"
+EVENT_STREAM = "text/event-stream"
+TEXT = "text/plain"
+
+HeightNumber = Annotated[int, Meta(ge=0, le=2**53)]
+TxIdText = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+AssetText = Annotated[str, Meta(min_length=1, max_length=24)]
+
+encode_json = msgspec.json.Encoder().encode
+
+
+class Call(NamedTuple):
+    """One request, and who asks."""
+
+    request: web.Request
+    principal: Principal
+
+
+@dataclass(slots=True)
+class Api:
+    """What handlers work with."""
+
+    node: Node
+    settings: Settings
+    access: Access
+    limiter: Limiter
+    meters: Meters
+    streams: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Requests that end only with their stream; cancelled when the server stops."""
+
+    async def confirm(self, height: int) -> None:
+        """Wait until a block that was executed is confirmed, so that nobody is told of less.
+
+        Raises:
+          Unavailable: it takes too long.
+        """
+        if height > self.node.chain.confirmed_height and not await self.node.wait_for_block(
+            height, CONFIRM_S
+        ):
+            raise Unavailable(f"block {height} is not confirmed yet: ask again in a moment")
+
+    def add_cost(self, call: Call, cost: int) -> None:
+        """Charge a caller for more than the request itself."""
+        self.limiter.add_cost(_name_caller(call), cost, is_known=_is_known(call.principal))
+
+
+Handler = Callable[..., Awaitable[Answer | web.StreamResponse]]
+"""`(api, call, **parameters)`; an `Answer` becomes JSON, with status 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: parsed as `kind`, refused where it does not fit."""
+
+    name: str
+    kind: Any
+    text: str
+    where: Literal["path", "query", "header"] = "query"
+    default: Any = None
+
+    @property
+    def argument(self) -> str:
+        """The name under which the handler gets it."""
+        return self.name.lower().replace("-", "_")
+
+    def parse(self, text: str) -> Any:  # noqa: ANN401 - of the parameter's own type
+        """Parse; raises `Invalid`."""
+        try:
+            return msgspec.convert(text, self.kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise Invalid(InvalidCode.MALFORMED, f"{self.where} {self.name}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    right: Right | None
+    """What it takes; None for what is answered to everybody without asking who it is."""
+    summary: str
+    answer: type[Answer] | str
+    """Type of the JSON, or the media type of something else."""
+    parameters: tuple[Parameter, ...] = ()
+    bodies: tuple[tuple[str, Any], ...] = ()
+    """(media type, type of the body) accepted; `bytes` for one that is not JSON."""
+    also: tuple[tuple[int, str, Any], ...] = ()
+    """Other good answers: (status, media type, type)."""
+    errors: tuple[int, ...] = ()
+    """Statuses of errors, besides those that every route has."""
+    is_stream: bool = False
+
+
+ADDRESS = Parameter("address", AddressText, "Address in its text form.", "path")
+TX_ID = Parameter("tx_id", TxIdText, "Id of a transaction, hexadecimal.", "path")
+
+
+def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Bind a route to what it works with: identify, charge, check the right, parse, answer."""
+    paths = [item for item in route.parameters if item.where == "path"]
+    headers = [item for item in route.parameters if item.where == "header"]
+    queries = {item.name: item for item in route.parameters if item.where == "query"}
+    defaults = {item.argument: item.default for item in (*headers, *queries.values())}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if route.right is None:
+            answer = await route.handler(api)
+        else:
+            call = Call(request, api.access.identify(request))
+            known = _is_known(call.principal)
+            api.limiter.charge(_name_caller(call), 1, is_known=known)
+            api.access.require(call.principal, route.right)
+            arguments = dict(defaults)
+            for item in paths:
+                arguments[item.argument] = item.parse(request.match_info[item.name])
+            for item in headers:
+                if item.name in request.headers:
+                    arguments[item.argument] = item.parse(request.headers[item.name])
+            if request.query_string:
+                _read_query(request, queries, arguments)
+            answer = await route.handler(api, call, **arguments)
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        return web.Response(body=encode_json(answer), content_type=JSON)
+
+    return handle
+
+
+def _read_query(
+    request: web.Request, queries: dict[str, Parameter], arguments: dict[str, Any]
+) -> None:
+    for name in request.query:
+        if name not in queries:
+            known = ", ".join(queries) or "none"
+            raise Invalid(
+                InvalidCode.MALFORMED, f"no query parameter {name[:64]!r} here; there is: {known}"
+            )
+        found = request.query.getall(name)
+        if len(found) > 1:
+            raise Invalid(InvalidCode.MALFORMED, f"query {name} is given more than once")
+        arguments[queries[name].argument] = queries[name].parse(found[0])
+
+
+def _is_known(principal: Principal) -> bool:
+    return principal.role is not Role.ANYONE
+
+
+def _name_caller(call: Call) -> str:
+    """Name whom a request is charged to: the key, else the network address."""
+    return call.principal.key_id or name_remote(call.request.remote)

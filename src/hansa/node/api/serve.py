@@ -1,0 +1,85 @@
+"""The server: binds a port, speaks TLS where the settings say so, and serves one node."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hansa.kernel.errors import Unavailable
+from hansa.node.api.app import create_app
+from hansa.node.api.keys import KeyRing
+from hansa.node.service import Node
+from hansa.node.settings import Settings, build_tls
+
+KEEP_ALIVE_S = 75.0
+SHUTDOWN_S = 5.0
+"""What requests at work may take once the server is told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server at work."""
+
+    host: str
+    port: int
+    url: str
+    """Under which this machine reaches it."""
+    runner: web.AppRunner
+
+    async def stop(self) -> None:
+        """Take no more requests, let those at work end, and close."""
+        await self.runner.cleanup()
+
+
+async def serve(
+    node: Node, settings: Settings, keys: KeyRing | None = None, *, ports_tried: int = 1
+) -> Server:
+    """Serve API and console of a node that has been started.
+
+    Args:
+      node: what is served; stop it after the server.
+      settings: where to listen, TLS, rights and limits.
+      keys: the API keys, `KeyRing(home.api_keys_path)`; None for a node without any.
+      ports_tried: take the first free port of so many, from the settings' on.
+
+    Raises:
+      Invalid: the settings' TLS files are wrong.
+      Unavailable: no port is free, or the address is not this machine's.
+    """
+    context = build_tls(settings)
+    runner = web.AppRunner(
+        create_app(node, settings, keys),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_S,
+        keepalive_timeout=KEEP_ALIVE_S,
+        auto_decompress=False,
+    )
+    await runner.setup()
+    host, first = settings.listen.host, settings.listen.port
+    try:
+        for port in range(first, first + ports_tried):
+            try:
+                await web.TCPSite(runner, host, port, ssl_context=context).start()
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise Unavailable(
+                    f"cannot listen on {host}:{port}: {error.strerror or error}; correct "
+                    "[listen] of node.toml"
+                ) from None
+            return _describe(runner, host, is_tls=context is not None)
+        last = first + ports_tried - 1
+        ports = f"port {first} is" if last == first else f"ports {first} to {last} are"
+        raise Unavailable(f"{ports} in use on {host}: end what listens there, or take another")
+    except BaseException:
+        await runner.cleanup()
+        raise
+
+
+def _describe(runner: web.AppRunner, host: str, *, is_tls: bool) -> Server:
+    port: int = runner.addresses[0][1]
+    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - told, not bound
+    name = f"[{near}]" if ":" in near and not near.startswith("[") else near
+    return Server(host, port, f"{'https' if is_tls else 'http'}://{name}:{port}", runner)

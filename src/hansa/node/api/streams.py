@@ -1,0 +1,204 @@
+"""Streams: events as they happen, from any height on, and whole blocks for another node.
+
+A stream reads one block at a time and waits for its reader, so it holds no more than a block in
+memory. Rights are asked again at every block: a revoked key ends its streams, too.
+
+Source: WHATWG HTML, section 9.2 (server-sent events); docs/reference/http-api.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from hansa.engine.chain import list_envelopes
+from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.transaction import decode_envelope
+from hansa.node.api import answers
+from hansa.node.api.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
+from hansa.node.api.ledger import describe_header
+from hansa.node.api.rights import Principal, Right
+from hansa.node.api.routes import (
+    BYTES,
+    EVENT_STREAM,
+    Api,
+    Call,
+    HeightNumber,
+    Parameter,
+    Route,
+    encode_json,
+)
+
+EVENT_WAIT_S = 15.0
+"""After which a quiet stream says that it is still there."""
+LENGTH_BYTES = 4
+
+
+async def stream_events(
+    api: Api, call: Call, from_height: int | None, last_event_id: int | None
+) -> web.StreamResponse:
+    """Stream confirmed blocks, each after those of its transactions that the caller may read."""
+    top = api.node.chain.confirmed_height
+    height = top if from_height is None else from_height
+    if last_event_id is not None:
+        height = last_event_id + 1
+    if height > top + 1:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"the newest block is {top}: begin at {top + 1} or before"
+        )
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    response = web.StreamResponse(headers=headers)
+    response.content_type = EVENT_STREAM
+    async with _counted(api):
+        await response.prepare(call.request)
+        while True:
+            if not await api.node.wait_for_block(height, EVENT_WAIT_S):
+                await response.write(b": still here\n\n")
+                continue
+            try:
+                principal = api.access.identify(call.request)
+                await response.write(await _describe_block(api, principal, height))
+            except HansaError:
+                return response  # the status is sent; who asks again is told why
+            height += 1
+
+
+async def _describe_block(api: Api, principal: Principal, height: int) -> bytes:
+    """Write a block's events; the id comes last, so that whoever resumes misses none."""
+    events = []
+    if principal.may(Right.LEDGER) or principal.may(Right.CUSTOMERS) or principal.wallets:
+        record = api.node.chain.get_record(height)
+        events = [
+            b"event: transaction\ndata: " + encode_json(event) + b"\n\n"
+            for event in _list_readable(api, principal, record)
+        ]
+        await asyncio.sleep(0)
+    header = describe_header(api.node.chain, api.node.get_header(height))
+    return b"".join(events) + b"id: %d\nevent: block\ndata: %b\n\n" % (height, encode_json(header))
+
+
+def _list_readable(
+    api: Api, principal: Principal, record: BlockRecord
+) -> list[answers.TransactionEvent]:
+    """List the transactions that touch what the caller may read, with those changes alone."""
+    height = decode_header(record.header).height
+    sees_all = principal.may(Right.LEDGER)
+    sought = None if sees_all or principal.may(Right.CUSTOMERS) else principal.wallets
+    found = []
+    for index, (raw, envelope) in enumerate(
+        zip(record.receipts, list_envelopes(record), strict=True)
+    ):
+        if sought is not None and not any(key in raw or key in envelope for key in sought):
+            continue
+        receipt = decode_receipt(raw)
+        deltas = [delta for delta in iterate_deltas(receipt) if _concerns(api, principal, delta)]
+        if deltas or sees_all or _is_signer(api, principal, envelope):
+            found.append(_describe_event(receipt, height, index, deltas))
+    return found
+
+
+def _concerns(api: Api, principal: Principal, delta: Delta) -> bool:
+    """Whether a change is shown; what is issued is public, but makes nobody's transaction."""
+    is_public = delta.ledger == "issued" and not principal.may(Right.LEDGER)
+    return not is_public and may_read_owner(api, principal, delta)
+
+
+def _is_signer(api: Api, principal: Principal, envelope: bytes) -> bool:
+    """Whether the caller, or a wallet that it may read, signed: also what was refused is told."""
+    _, body = decode_envelope(envelope)
+    return any(
+        signer == principal.member or api.access.may_read_wallet(principal, signer)
+        for signer in body.signers
+    )
+
+
+def _describe_event(
+    receipt: Receipt, height: int, index: int, deltas: list[Delta]
+) -> answers.TransactionEvent:
+    return answers.TransactionEvent(
+        tx_id=receipt.tx_id.hex(),
+        height=height,
+        index=index,
+        status=receipt.status.name,  # type: ignore[arg-type]
+        code=receipt.code,
+        changes=[describe_delta(delta, is_readable=True) for delta in deltas],
+    )
+
+
+async def stream_records(
+    api: Api, call: Call, from_height: int, to_height: int | None
+) -> web.StreamResponse:
+    """Stream confirmed blocks as the log keeps them: 4-byte length, big endian, and record."""
+    top = api.node.chain.confirmed_height
+    last = top if to_height is None else min(to_height, top)
+    lowest = api.node.chain.log.height_min
+    if from_height < lowest:
+        raise NotFound(f"this node has no block below {lowest}", height_min=lowest)
+    response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+    response.content_type = BYTES
+    async with _counted(api):
+        await response.prepare(call.request)
+        for height in range(from_height, last + 1):
+            raw = api.node.chain.log.read(height)
+            await response.write(len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
+            if not api.access.identify(call.request).may(Right.LEDGER):
+                break
+            await asyncio.sleep(0)
+        await response.write_eof()
+    return response
+
+
+@asynccontextmanager
+async def _counted(api: Api) -> AsyncIterator[None]:
+    """Count a stream while it is open, so that it can be ended; refuse one too many."""
+    streams_max = api.settings.limits.streams
+    if len(api.streams) >= streams_max:
+        raise Unavailable(f"{streams_max} streams are open already: try again later")
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a handler runs in a task
+    api.streams.add(task)
+    try:
+        yield
+    finally:
+        api.streams.discard(task)
+
+
+async def end_streams(api: Api) -> None:
+    """End all streams, as the server stops."""
+    for task in list(api.streams):
+        task.cancel()
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/events",
+        stream_events,
+        Right.PUBLIC,
+        "Server-sent events: `block` for everybody, `transaction` for those who may read it.",
+        EVENT_STREAM,
+        parameters=(
+            Parameter("from_height", HeightNumber, "First block; the newest where not given."),
+            Parameter("Last-Event-ID", HeightNumber, "Resume after this block.", "header"),
+        ),
+        is_stream=True,
+    ),
+    Route(
+        "GET",
+        "/v1/records",
+        stream_records,
+        Right.LEDGER,
+        "Whole blocks as the log keeps them, each behind its length in 4 bytes, big endian.",
+        BYTES,
+        parameters=(
+            Parameter("from_height", HeightNumber, "First block.", default=0),
+            Parameter("to_height", HeightNumber, "Last block; the newest where not given."),
+        ),
+        errors=(403, 404),
+        is_stream=True,
+    ),
+)

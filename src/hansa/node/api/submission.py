@@ -1,0 +1,265 @@
+"""POST /v1/transactions: one envelope, many, or a sponsor's signed batch.
+
+The path of a single payment is kept lean: its body is decoded straight into a typed value and
+the answer is encoded from one. Who stops waiting takes nothing back: the transaction is in the
+line, and its id says later what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
+
+from hansa.engine.embedded import Answer
+from hansa.kernel.block import Status, decode_receipt
+from hansa.kernel.encoding import Decoder
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import Network
+from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
+from hansa.node.api.answers import ItemError, ItemResult, ManyResults, TransactionResult
+from hansa.node.api.problems import PERMISSION_CODES, build_problem
+from hansa.node.api.rights import Right
+from hansa.node.api.routes import JSON, MSGPACK, Api, Call, Parameter, Route, encode_json
+
+ACCEPTED = 202
+BYTES_PER_COST = 256
+"""Of a batch; about one small payment. Its items are not counted before it is verified."""
+STATUS_NAMES = {status: status.name for status in Status}
+
+WaitMs = Annotated[int, Meta(ge=0, le=600_000)]
+Commitment = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A transaction to be brought into a block."""
+
+    envelope: bytes
+    attestation: Commitment | None = None
+    """The sponsor's commitment to its risk decision, 32 bytes in hexadecimal."""
+
+
+class Submissions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Many; the envelopes of one signer keep their order."""
+
+    transactions: Annotated[list[Submission], Meta(min_length=1)]
+
+
+class _Either(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    envelope: bytes | UnsetType = UNSET
+    attestation: Commitment | None = None
+    transactions: list[Submission] | UnsetType = UNSET
+
+
+_decode_batch: Decoder[Batch] = Decoder(Batch, "batch")
+_decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody, "batch body")
+_decode = msgspec.json.Decoder(_Either).decode
+_encode_msgpack = msgspec.msgpack.Encoder().encode
+
+
+async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Response:
+    """Take one envelope, many, or a signed batch."""
+    begun = time.perf_counter()
+    limits = api.settings.limits
+    wait_s = (limits.wait_ms if wait_ms is None else min(wait_ms, limits.wait_ms)) / 1000
+    kind = call.request.content_type
+    if "Content-Encoding" in call.request.headers or kind not in {JSON, MSGPACK}:
+        raise web.HTTPUnsupportedMediaType(text=f"send {JSON} or {MSGPACK}, not compressed")
+    raw = await _read_body(call.request, limits.body_s)
+    if kind == MSGPACK:
+        response = await _post_batch(api, call, raw, wait_s)
+    else:
+        found = _decode_body(raw)
+        if found.transactions is UNSET and found.envelope is not UNSET:
+            response = await _post_one(api, found.envelope, found.attestation, wait_s)
+        elif found.envelope is UNSET and found.transactions is not UNSET:
+            response = await _post_many(api, call, found.transactions, wait_s)
+        else:
+            raise Invalid(InvalidCode.MALFORMED, "the body has either an envelope or transactions")
+    api.meters.note_submission(time.perf_counter() - begun)
+    return response
+
+
+async def _read_body(request: web.Request, timeout_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
+
+
+def _decode_body(raw: bytes) -> _Either:
+    try:
+        return _decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f'{error}: send {{"envelope": BASE64}} or {{"transactions": [...]}} as JSON',
+        ) from None
+
+
+async def _post_one(
+    api: Api, envelope: bytes, attestation: str | None, wait_s: float
+) -> web.Response:
+    done = api.node.desk.enqueue(envelope, _read_commitment(attestation))
+    try:
+        async with asyncio.timeout(wait_s):
+            answer = await done
+    except TimeoutError:
+        pending = TransactionResult(
+            tx_id=_find_id(api.node.chain.network, envelope), status="PENDING"
+        )
+        return web.Response(status=ACCEPTED, body=encode_json(pending), content_type=JSON)
+    if answer.error is not None:
+        raise answer.error
+    receipt = decode_receipt(answer.receipt)
+    found = TransactionResult(
+        tx_id=receipt.tx_id.hex(),
+        status=STATUS_NAMES[receipt.status],  # type: ignore[arg-type]
+        code=receipt.code,
+        height=answer.height,
+        index=answer.place,
+    )
+    if receipt.status is Status.OK:
+        return web.Response(body=encode_json(found), content_type=JSON)
+    return build_problem(
+        403 if receipt.code in PERMISSION_CODES else 409,
+        receipt.code,
+        "a rule refused the transaction; it changed nothing, and its receipt is on the ledger",
+        found,
+    )
+
+
+async def _post_many(api: Api, call: Call, items: list[Submission], wait_s: float) -> web.Response:
+    items_max = api.settings.limits.items
+    if not 0 < len(items) <= items_max:
+        raise Invalid(InvalidCode.TOO_MANY, f"send 1 to {items_max} transactions at a time")
+    api.add_cost(call, len(items) - 1)
+    waiting = [_enqueue(api, item) for item in items]
+    await asyncio.wait(waiting, timeout=wait_s)
+    network = api.node.chain.network
+    results = []
+    for done, item in zip(waiting, items, strict=True):
+        results.append(_describe(done, item.envelope, network))
+        done.cancel()
+    is_pending = any(result.status == "PENDING" for result in results)
+    return web.Response(
+        status=ACCEPTED if is_pending else 200,
+        body=encode_json(ManyResults(results=results)),
+        content_type=JSON,
+    )
+
+
+def _enqueue(api: Api, item: Submission) -> asyncio.Future[Answer]:
+    """Put one of many in the line; where that is full, what is returned has failed."""
+    try:
+        return api.node.desk.enqueue(item.envelope, _read_commitment(item.attestation))
+    except Unavailable as error:
+        failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        failed.set_exception(error)
+        return failed
+
+
+def _describe(done: asyncio.Future[Answer], envelope: bytes, network: Network) -> ItemResult:
+    """Describe what became of one of many."""
+    if not done.done():
+        try:
+            return ItemResult(tx_id=_find_id(network, envelope), status="PENDING")
+        except Invalid as error:
+            return _describe_error(error.code.value, error)
+    if done.cancelled():
+        return ItemResult(error=ItemError(title="UNAVAILABLE", detail="the node is stopping"))
+    failure = done.exception()
+    if isinstance(failure, HansaError):
+        return _describe_error("UNAVAILABLE", failure)
+    answer = done.result()
+    if answer.error is not None:
+        return _describe_error(answer.error.code.value, answer.error)
+    receipt = decode_receipt(answer.receipt)
+    return ItemResult(
+        tx_id=receipt.tx_id.hex(),
+        status=STATUS_NAMES[receipt.status],  # type: ignore[arg-type]
+        code=receipt.code,
+        height=answer.height,
+        index=answer.place,
+    )
+
+
+def _describe_error(title: str, error: HansaError) -> ItemResult:
+    return ItemResult(error=ItemError(title=title, detail=error.message))
+
+
+async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Response:
+    """Take a signed batch, as bytes; answers an array of (receipt, height, index, code).
+
+    After `wait_s`, an array of the ids instead, with status 202.
+    """
+    api.add_cost(call, len(raw) // BYTES_PER_COST)
+    task = asyncio.create_task(api.node.engine.submit(raw))
+    done, _ = await asyncio.wait([task], timeout=wait_s)
+    if not done:
+        task.add_done_callback(_note_outcome)
+        ids = _find_ids(api.node.chain.network, raw)
+        return web.Response(status=ACCEPTED, body=_encode_msgpack(ids), content_type=MSGPACK)
+    rows = [
+        (None, 0, 0, answer.error.code.value)
+        if answer.error
+        else (answer.receipt, answer.height, answer.place, "")
+        for answer in task.result()
+    ]
+    return web.Response(body=_encode_msgpack(rows), content_type=MSGPACK)
+
+
+def _note_outcome(task: asyncio.Task[list[Answer]]) -> None:
+    """Take note of an error for which nobody waits any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _find_ids(network: Network, raw: bytes) -> list[bytes | None]:
+    """Find the ids of a batch's items, nil for one that is no envelope; raises `Invalid`."""
+    ids: list[bytes | None] = []
+    for item in _decode_batch_body.decode(_decode_batch.decode(raw).body).items:
+        try:
+            envelope, _ = decode_envelope(item.envelope)
+        except Invalid:
+            ids.append(None)
+        else:
+            ids.append(compute_tx_id(network, envelope.body))
+    return ids
+
+
+def _find_id(network: Network, envelope: bytes) -> str:
+    return compute_tx_id(network, decode_envelope(envelope)[0].body).hex()
+
+
+def _read_commitment(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/transactions",
+        post_transactions,
+        Right.SUBMIT,
+        "Send one transaction, many, or a signed batch, and wait for receipts.",
+        TransactionResult,
+        parameters=(
+            Parameter("wait_ms", WaitMs, "Longest wait; then 202 with what to ask for later."),
+        ),
+        bodies=((JSON, Submission), (JSON, Submissions), (MSGPACK, bytes)),
+        also=(
+            (200, JSON, ManyResults),
+            (200, MSGPACK, bytes),
+            (ACCEPTED, JSON, TransactionResult),
+            (ACCEPTED, JSON, ManyResults),
+            (ACCEPTED, MSGPACK, bytes),
+        ),
+        errors=(403, 408, 409, 413, 415),
+    ),
+)

@@ -1,0 +1,126 @@
+"""How the node is doing: health, readiness, and figures for Prometheus.
+
+Source: Prometheus text exposition format 0.0.4; docs/reference/http-api.md.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from bisect import bisect_left
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.execution import BlockResult
+from hansa.node.api.answers import Health
+from hansa.node.service import Node
+
+if TYPE_CHECKING:
+    from hansa.node.api.routes import Api, Call
+
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the latency histogram, in seconds."""
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STATM = Path("/proc/self/statm")
+
+
+class Meters:
+    """Counts what happens since the node started."""
+
+    def __init__(self) -> None:
+        self.confirmed = 0
+        """Transactions that are `ok`."""
+        self.refused = 0
+        self.failed = 0
+        self.blocks = 0
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """By method and status."""
+        self._latencies = [0] * (len(BOUNDS_S) + 1)
+        self._latency_sum_s = 0.0
+
+    def note_block(self, result: BlockResult) -> None:
+        """Count a confirmed block."""
+        refused, failed = len(result.facts), len(result.failures)
+        self.blocks += 1
+        self.refused += refused
+        self.failed += failed
+        self.confirmed += len(result.receipts) - refused - failed
+
+    def note_submission(self, seconds: float) -> None:
+        """Note how long a request with transactions took."""
+        self._latencies[bisect_left(BOUNDS_S, seconds)] += 1
+        self._latency_sum_s += seconds
+
+    def list_latencies(self) -> list[str]:
+        """List the histogram's lines."""
+        name, total, lines = "hansa_submission_seconds", 0, []
+        for bound, count in zip((*BOUNDS_S, "+Inf"), self._latencies, strict=True):
+            total += count
+            lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
+        return [*lines, f"{name}_sum {self._latency_sum_s:.6f}", f"{name}_count {total}"]
+
+
+async def get_health(api: Api) -> Health:
+    """Say that the process answers and its engine has not failed."""
+    failure = api.node.engine.failure
+    if failure is not None:
+        raise Unavailable(f"the engine has stopped: {failure.message}")
+    return Health(status="ok")
+
+
+async def get_readiness(api: Api) -> Health:
+    """Say that transactions would be taken now."""
+    api.node.engine.check_ready()
+    return Health(status="ok")
+
+
+async def get_metrics(api: Api, call: Call) -> web.Response:
+    """Answer figures in Prometheus' text format."""
+    del call
+    lines = _list_figures(api.node, api.meters, len(api.streams))
+    return web.Response(
+        body=("\n".join(lines) + "\n").encode(), headers={"Content-Type": CONTENT_TYPE}
+    )
+
+
+def _list_figures(node: Node, meters: Meters, streams: int) -> list[str]:
+    head = node.chain.confirmed_height
+    figures: tuple[tuple[str, str, str, float], ...] = (
+        ("height", "gauge", "Newest confirmed block.", head),
+        ("ledger_time_seconds", "gauge", "Its time.", node.get_header(head).time_ms / 1000),
+        ("confirmed_total", "counter", "Transactions confirmed ok.", meters.confirmed),
+        ("refused_total", "counter", "Transactions that a rule refused.", meters.refused),
+        ("failed_total", "counter", "Transactions whose contract raised.", meters.failed),
+        ("blocks_total", "counter", "Blocks confirmed.", meters.blocks),
+        ("queue", "gauge", "Transactions that wait.", node.engine.queued),
+        ("streams", "gauge", "Open streams.", streams),
+        ("memory_bytes", "gauge", "Resident memory of the node's process.", read_memory()),
+        ("engine_up", "gauge", "1 while the engine works.", node.engine.failure is None),
+    )
+    lines = []
+    for name, kind, text, value in figures:
+        lines += [
+            f"# HELP hansa_{name} {text}",
+            f"# TYPE hansa_{name} {kind}",
+            f"hansa_{name} {float(value):.15g}",
+        ]
+    lines += ["# HELP hansa_requests_total Requests.", "# TYPE hansa_requests_total counter"]
+    for (method, status), count in sorted(meters.requests.items()):
+        lines.append(f'hansa_requests_total{{method="{method}",status="{status}"}} {count}')
+    lines += [
+        "# HELP hansa_submission_seconds Time from a submission to its answer.",
+        "# TYPE hansa_submission_seconds histogram",
+    ]
+    return lines + meters.list_latencies()
+
+
+def read_memory() -> int:
+    """Read this process' resident memory, in bytes; where there is no /proc, the peak of it."""
+    try:
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

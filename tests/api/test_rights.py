@@ -1,0 +1,172 @@
+"""Who may read: one table of roles and routes, and what is left out of an answer."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from tests.api.served import ADA, BANK, BEN, CALLERS, NORTH, NOW_MS, SOUTH
+from tests.world import key
+
+from hansa.contracts.members import Member
+from hansa.node.api.app import ROUTES
+from hansa.node.api.keys import add_key, list_keys, revoke_key
+from hansa.node.api.rights import Role
+from hansa.node.settings import Access, LoopbackReads, Settings
+
+COLUMNS = ("anyone", *CALLERS)
+EVERYBODY = (200,) * 7
+WHOLE_LEDGER = (401, 403, 403, 403, 200, 200, 200)
+TABLE = {
+    #                    anyone, customer, operator, other operator, member, central bank, regulator
+    "/v1/status": EVERYBODY,
+    "/v1/genesis": EVERYBODY,
+    "/v1/blocks": EVERYBODY,
+    "/v1/blocks/3": EVERYBODY,
+    "/v1/members": EVERYBODY,
+    "/v1/assets": EVERYBODY,
+    "/v1/policy": EVERYBODY,
+    "/v1/proposals": EVERYBODY,
+    "/v1/proposals/1": (404,) * 7,
+    "/v1/transactions/{tx_id}": EVERYBODY,
+    "/v1/receipts/{tx_id}": EVERYBODY,
+    f"/v1/wallets/{ADA}": (401, 200, 200, 403, 200, 200, 200),
+    f"/v1/wallets/{BEN}": (401, 403, 200, 403, 200, 200, 200),
+    f"/v1/wallets/{BANK}": (401, 403, 403, 403, 404, 404, 404),
+    f"/v1/wallets/{ADA}/transactions": (401, 200, 200, 403, 200, 200, 200),
+    f"/v1/wallets/{BEN}/transactions": (401, 403, 200, 403, 200, 200, 200),
+    f"/v1/vaults/{NORTH}": (401, 403, 200, 403, 200, 200, 200),
+    f"/v1/vaults/{SOUTH}": (401, 403, 403, 200, 200, 200, 200),
+    f"/v1/proofs/balances/{ADA}?asset=MOP": (401, 200, 200, 403, 200, 200, 200),
+    f"/v1/proofs/wallets/{BEN}": (401, 403, 200, 403, 200, 200, 200),
+    f"/v1/proofs/vaults/{NORTH}?asset=MOP": (401, 403, 200, 403, 200, 200, 200),
+    f"/v1/proofs/members/{NORTH}": EVERYBODY,
+    "/v1/proofs/assets/MOP": EVERYBODY,
+    "/v1/proofs/policy/sponsor.quota": EVERYBODY,
+    "/v1/records?from_height=16": WHOLE_LEDGER,
+    "/metrics": EVERYBODY,  # the tests ask from this machine
+    "/healthz": EVERYBODY,
+    "/readyz": EVERYBODY,
+    "/openapi.json": EVERYBODY,
+    "/": WHOLE_LEDGER,
+}
+CONSOLE = {"/"}
+
+
+@pytest.mark.parametrize("caller", COLUMNS)
+def test_every_role_reads_what_the_table_says(town, caller):
+    async def use(client, _):
+        found = {}
+        for path in TABLE:
+            url = path.replace("{tx_id}", town.last_tx_id)
+            response = await client.get(url, headers=town.sign_in(caller))
+            found[path] = response.status
+        expected = {path: row[COLUMNS.index(caller)] for path, row in TABLE.items()}
+        for path in CONSOLE:  # a page says 403 to strangers, too
+            expected[path] = 200 if expected[path] == 200 else 403
+        assert found == expected
+
+    town.serve(use)
+
+
+def test_the_table_has_every_route():
+    shown = {path.partition("?")[0] for path in TABLE} - CONSOLE
+    for values in ("3", "1"):
+        shown = {path.replace(f"/{values}", "/{}") for path in shown}
+    depths = {(path.split("/")[:3][-1], path.count("/")) for path in shown}
+    wanted = {
+        (route.path.split("/")[:3][-1], route.path.count("/"))
+        for route in ROUTES
+        if route.method == "GET" and route.path != "/v1/events"
+    }
+    assert wanted <= depths
+
+
+def test_a_loopback_caller_reads_everything_where_settings_say_so(town):
+    async def use(client, _):
+        assert (await client.get(f"/v1/wallets/{ADA}")).status == 200
+        assert (await client.get("/")).status == 200
+
+    town.serve(use, Settings(access=Access(loopback=LoopbackReads.EVERYTHING)))
+
+
+def test_ids_are_listed_to_those_alone_who_may_read_the_ledger(town):
+    async def use(client, _):
+        for caller, is_listed in (("anyone", False), ("operator", False), ("regulator", True)):
+            block = await (await client.get("/v1/blocks/5", headers=town.sign_in(caller))).json()
+            assert (block["transactions"] is not None) == is_listed
+
+    town.serve(use)
+
+
+def test_a_transaction_hides_balances_of_others(town):
+    async def use(client, _):
+        shown = {}
+        for caller in ("anyone", "customer", "operator"):
+            url = f"/v1/transactions/{town.last_tx_id}"
+            found = await (await client.get(url, headers=town.sign_in(caller))).json()
+            shown[caller] = {
+                change["owner"]: change["balance_minor"] is not None for change in found["changes"]
+            }
+        shop = next(owner for owner in shown["anyone"] if owner != ADA)
+        assert shown["anyone"] == {ADA: False, shop: False}
+        assert shown["customer"] == {ADA: True, shop: False}
+        assert shown["operator"] == {ADA: True, shop: True}
+
+    town.serve(use)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["", "Basic YTpi", "Bearer", "Bearer ", "Bearer hansa-00000000-AAAA", "Bearer é", "hansa-1-2"],
+)
+def test_a_wrong_key_is_not_the_same_as_none(town, shown):
+    async def use(client, _):
+        headers = {"Authorization": shown}
+        response = await client.get("/v1/status", headers=headers)
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        assert (await response.json())["title"] == "UNAUTHENTICATED"
+
+    town.serve(use)
+
+
+def test_a_revoked_key_stops_at_once_and_an_expired_one_at_its_time(own_town):
+    async def use(client, _):
+        headers = own_town.sign_in("customer")
+        assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == 200
+        (entry,) = [found for found in list_keys(own_town.path) if found.name == "customer"]
+        revoke_key(own_town.path, entry.id, NOW_MS)
+        assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == 401
+        for expires_ms, status in ((NOW_MS + 1, 200), (NOW_MS, 401)):
+            fields = {"role": Role.CUSTOMER, "wallets": [ADA], "expires_ms": expires_ms}
+            _, token = add_key(own_town.path, name="short", now_ms=1, **fields)
+            headers = {"Authorization": f"Bearer {token}"}
+            assert (await client.get("/v1/status", headers=headers)).status == status
+
+    own_town.serve(use)
+
+
+def test_a_key_stops_at_once_when_its_institution_is_suspended_or_loses_its_role(own_town):
+    async def use(client, _):
+        state = own_town.world.chain.machine.state
+        row = state.load(Member, Member.key(key("north").address))
+        headers = own_town.sign_in("operator")
+        for changed, status in (({"suspended": True}, 401), ({"roles": ()}, 401), ({}, 200)):
+            state.merge({row.row_key(): msgspec.structs.replace(row, **changed)})
+            assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == status
+
+    own_town.serve(use)
+
+
+def test_a_damaged_file_of_keys_is_the_nodes_fault(own_town):
+    own_town.path.write_text("{}")
+
+    async def use(client, _):
+        response = await client.get("/v1/status", headers=own_town.sign_in("member"))
+        assert response.status == 503
+        assert str(own_town.path) not in json.dumps(await response.json())
+        assert (await client.get("/v1/status")).status == 200
+
+    own_town.serve(use)
