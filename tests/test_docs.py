@@ -184,3 +184,19 @@ def test_examples_on_pages_run(page):
     text = "\n".join(read_blocks(page, "python"))
     example = doctest.DocTestParser().get_doctest(text, {}, str(page), str(page), 0)
     assert doctest.DocTestRunner().run(example).failed == 0
+
+
+def test_the_tables_of_the_state_are_all_described():
+    """docs/reference/wire.md names every contract's rows, their keys and fields, in order."""
+    described = set((ROOT / "docs/reference/wire.md").read_text().splitlines())
+    for path in (SOURCE / "hansa" / "contracts").glob("[a-z]*.py"):
+        importlib.import_module(f"hansa.contracts.{path.stem}")
+    rows = importlib.import_module("hansa.kernel.state").Row.__subclasses__()
+    missing = []
+    for row in rows:
+        package, _, module = row.__module__.rpartition(".")
+        if package == "hansa.contracts":
+            fields = [f"[{name}]" if name in row.KEY else name for name in row.__struct_fields__]
+            title = f"`{module}`, {row.__name__}"
+            missing.append(f"| `{row.TABLE.decode()}` | {title} | {', '.join(fields)} |")
+    assert [line for line in missing if line not in described] == []

@@ -33,7 +33,7 @@ from hansa.kernel.authority import Context
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Genesis
-from hansa.kernel.state import KeyPart, Row, View
+from hansa.kernel.state import KeyPart, Row, View, pack_key_text
 from hansa.kernel.values import INT64_MAX, Signed, TimeMs
 
 NAME = "policy"
@@ -86,8 +86,7 @@ class Policy(Row, frozen=True, array_like=True):
 
 @lru_cache(maxsize=1_024)
 def _pack_key(name: str) -> bytes:
-    raw = name.encode()
-    return b"po" + bytes((len(raw),)) + raw
+    return b"po" + pack_key_text(name)
 
 
 class PolicyScheduled(Event, frozen=True, array_like=True):

@@ -8,9 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-import msgspec
-
-from hansa.kernel.encoding import Decoder, check_plain, encode
+from hansa.kernel.encoding import Decoder, Document, check_plain, encode
 from hansa.kernel.errors import Invalid
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
@@ -33,7 +31,7 @@ class Status(IntEnum):
     FAILED = 2
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True):
+class Header(Document, frozen=True, array_like=True):
     """What a block commits to; its hash chains the blocks."""
 
     version: NonNegative
@@ -53,7 +51,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
         return encode(self)
 
 
-class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Receipt(Document, frozen=True, array_like=True):
     """What became of one transaction."""
 
     tx_id: Hash
@@ -71,7 +69,7 @@ def _check_plain_events(receipt: Receipt) -> None:
         check_plain(fields, "an event")
 
 
-class Drop(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Drop(Document, frozen=True, array_like=True):
     """An item of a batch that got no receipt: invalid, or a repetition."""
 
     batch: NonNegative
@@ -80,7 +78,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     message: str
 
 
-class BlockRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class BlockRecord(Document, frozen=True, array_like=True):
     """One block as the log keeps it. Header, batches and order are truth, the rest follows."""
 
     header: bytes

@@ -21,6 +21,11 @@ T = TypeVar("T")
 _ENCODER = msgspec.msgpack.Encoder()
 encode = _ENCODER.encode
 
+
+class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What travels as an array of exactly its fields."""
+
+
 DEPTH_MAX = 8
 _PLAIN_TYPES = frozenset((bytes, str, int, bool, type(None)))
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)

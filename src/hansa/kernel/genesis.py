@@ -14,7 +14,7 @@ import msgspec
 from hansa.kernel.authority import AccountKey
 from hansa.kernel.crypto.hashing import CryptoProfile, Domain, crypto_profile, signing_prefix
 from hansa.kernel.crypto.signatures import Suite, check_public_key
-from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import Address, AssetCode, Hash, Name, NonNegative, Positive, TimeMs
 
@@ -25,7 +25,7 @@ TIME_MAX_MS = 4_102_444_800_000
 """Latest beginning of a network: the year 2100."""
 
 
-class Limits(msgspec.Struct, frozen=True, array_like=True):
+class Limits(Document, frozen=True, array_like=True):
     """Bounds of the network, never reached by ordinary work."""
 
     envelope_bytes: Positive = 16_384
@@ -38,14 +38,14 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     events: Positive = 256
 
 
-class Sealer(msgspec.Struct, frozen=True, array_like=True):
+class Sealer(Document, frozen=True, array_like=True):
     """A key that signs block headers of an embedded node."""
 
     suite: Positive
     public_key: bytes
 
 
-class GenesisMember(msgspec.Struct, frozen=True, array_like=True):
+class GenesisMember(Document, frozen=True, array_like=True):
     """An institution of the first hour, with the keys that govern its account."""
 
     address: Address
@@ -57,7 +57,7 @@ class GenesisMember(msgspec.Struct, frozen=True, array_like=True):
     threshold: Positive
 
 
-class GenesisAsset(msgspec.Struct, frozen=True, array_like=True):
+class GenesisAsset(Document, frozen=True, array_like=True):
     """An asset that exists from the start."""
 
     asset: AssetCode
@@ -69,14 +69,14 @@ class GenesisAsset(msgspec.Struct, frozen=True, array_like=True):
     exponent: NonNegative = 2
 
 
-class GenesisPolicy(msgspec.Struct, frozen=True, array_like=True):
+class GenesisPolicy(Document, frozen=True, array_like=True):
     """A policy value in force from the start."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
     values: tuple[int, ...]
 
 
-class GenesisContract(msgspec.Struct, frozen=True, array_like=True):
+class GenesisContract(Document, frozen=True, array_like=True):
     """A contract active from the start: version and hash of its source."""
 
     name: Name
@@ -84,7 +84,7 @@ class GenesisContract(msgspec.Struct, frozen=True, array_like=True):
     source_hash: Hash
 
 
-class Genesis(msgspec.Struct, frozen=True, array_like=True):
+class Genesis(Document, frozen=True, array_like=True):
     """The document that all nodes of a network hold, byte for byte."""
 
     version: Positive

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from hansa.kernel.block import (
     HEADER_VERSION,
     BlockRecord,
@@ -23,7 +21,7 @@ from hansa.kernel.block import (
     decode_receipt,
 )
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
-from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.transaction import Body, bad_signature, check_envelope, decode_envelope
@@ -36,7 +34,7 @@ FILE_BYTES_MAX = 4 << 20
 PATH_LENGTH_MAX = 64
 
 
-class _ReceiptFile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _ReceiptFile(Document, frozen=True, array_like=True):
     format: str
     version: NonNegative
     genesis: bytes

@@ -16,6 +16,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
 
 ROW_CACHE_MAX = 1_000_000
+KEY_TEXT_BYTES_MAX = 255
 
 
 class StateCode(StrEnum):
@@ -23,6 +24,7 @@ class StateCode(StrEnum):
 
     TOO_MANY_READS = "kernel.TOO_MANY_READS"
     TOO_MANY_WRITES = "kernel.TOO_MANY_WRITES"
+    KEY_TOO_LONG = "kernel.KEY_TOO_LONG"
 
 
 KeyPart = bytes | str | int
@@ -43,14 +45,17 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def key(cls, *parts: KeyPart) -> bytes:
-        """Compute the key of the row with these key fields, or the prefix of a range."""
+        """Compute the key of the row with these key fields, or the prefix of a range.
+
+        Raises:
+          Refused: `kernel.KEY_TOO_LONG` for text of more than 255 bytes.
+        """
         out = [cls.TABLE]
         for part in parts:
             if isinstance(part, bytes):
                 out.append(part)
             elif isinstance(part, str):
-                raw = part.encode()
-                out.append(bytes((len(raw),)) + raw)
+                out.append(pack_key_text(part))
             else:
                 out.append(part.to_bytes(8, "big"))
         return b"".join(out)
@@ -58,6 +63,14 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def row_key(self) -> bytes:
         """Compute this row's key."""
         return self.key(*[getattr(self, name) for name in self.KEY])
+
+
+def pack_key_text(text: str) -> bytes:
+    """Encode text as it stands in a key; raises `Refused` with `kernel.KEY_TOO_LONG`."""
+    raw = text.encode()
+    if len(raw) > KEY_TEXT_BYTES_MAX:
+        raise Refused(StateCode.KEY_TOO_LONG, length=len(raw))
+    return bytes((len(raw),)) + raw
 
 
 R = TypeVar("R", bound=Row)

@@ -15,7 +15,7 @@ import msgspec
 
 from hansa.kernel.crypto.address import address_of
 from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
-from hansa.kernel.encoding import Decoder, check_plain, encode
+from hansa.kernel.encoding import Decoder, Document, check_plain, encode
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.values import Address, Hash, Nonce, NonNegative, TimeMs
@@ -27,7 +27,7 @@ ID_BYTES = 64
 VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Call(Document, frozen=True, array_like=True):
     """One command for one contract; `arguments` is an encoded array."""
 
     contract: str
@@ -35,7 +35,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     arguments: msgspec.Raw
 
 
-class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Body(Document, frozen=True, array_like=True):
     """What the signers agree to; its calls succeed or fail together."""
 
     version: int
@@ -46,13 +46,13 @@ class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     calls: tuple[Call, ...]
 
 
-class _PlainCall(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _PlainCall(Document, frozen=True, array_like=True):
     contract: str
     command: str
     arguments: list[Any]
 
 
-class _PlainBody(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _PlainBody(Document, frozen=True, array_like=True):
     version: NonNegative
     signers: tuple[Address, ...]
     nonce: Nonce
@@ -65,7 +65,7 @@ def _check_plain_arguments(body: _PlainBody) -> None:
         check_plain(call.arguments, "arguments")
 
 
-class Signature(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Signature(Document, frozen=True, array_like=True):
     """A signature with the suite and public key that made it."""
 
     suite: int
@@ -73,21 +73,21 @@ class Signature(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signature: bytes
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Envelope(Document, frozen=True, array_like=True):
     """A body, as bytes, and its signatures."""
 
     body: bytes
     signatures: tuple[Signature, ...]
 
 
-class BatchItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class BatchItem(Document, frozen=True, array_like=True):
     """An envelope, as bytes, and the sponsor's commitment to its risk decision, if any."""
 
     envelope: bytes
     attestation: Hash | None
 
 
-class BatchBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class BatchBody(Document, frozen=True, array_like=True):
     """What a sponsor signs."""
 
     version: int
@@ -95,7 +95,7 @@ class BatchBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
     items: tuple[BatchItem, ...]
 
 
-class Batch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Batch(Document, frozen=True, array_like=True):
     """What a member hands to be ordered: one signature over many envelopes."""
 
     body: bytes

@@ -1,0 +1,173 @@
+"""A second implementation, written from docs/reference alone, against the same vectors."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from tests.vectors import independent, independent_machine
+
+VECTORS = Path(__file__).resolve().parents[2] / "vectors"
+
+
+def load(name: str):
+    return json.loads((VECTORS / name).read_text())
+
+
+NETWORKS = {
+    name: independent.Network(bytes.fromhex(raw))
+    for name, raw in load("genesis/networks.json").items()
+}
+
+
+def cases(name: str):
+    return [pytest.param(case, id=case["name"]) for case in load(name)]
+
+
+def network_of(case) -> independent.Network:
+    return NETWORKS[case["pre"]["network"]]
+
+
+def code_of(function, *arguments) -> str:
+    with pytest.raises(independent.Bad) as bad:
+        function(*arguments)
+    return bad.value.code
+
+
+@pytest.mark.parametrize("module", [independent, independent_machine])
+def test_it_imports_nothing_of_hansa(module):
+    tree = ast.parse(Path(module.__file__).read_text())
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+    assert imported <= {
+        "__future__",
+        "cryptography",
+        "dataclasses",
+        "hashlib",
+        "itertools",
+        "tests",
+    }
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in cases("genesis/vectors.json") if "post" in c.values[0]]
+)
+def test_genesis(case):
+    raw, post = bytes.fromhex(case["input"]), case["post"]
+    network = independent.Network(raw)
+    assert independent.pack(network.document) == raw
+    assert network.genesis_hash.hex() == post["genesis_hash"]
+    for domain in ("tx", "batch", "header", "attestation"):
+        assert network.prefix(domain).hex() == post[f"{domain}_prefix"]
+
+
+@pytest.mark.parametrize("case", cases("envelopes/vectors.json"))
+def test_envelopes(case):
+    raw, network = bytes.fromhex(case["input"]), network_of(case)
+    if "post" not in case:
+        assert code_of(independent.check_envelope, network, raw) == case["code"]
+        return
+    found, post = independent.check_envelope(network, raw), case["post"]
+    assert (found.tx_id.hex(), found.hash.hex()) == (post["tx_id"], post["envelope_hash"])
+    body = independent.unpack(raw)[0]
+    assert (network.prefix("tx") + body).hex() == post["signed_message"]
+
+
+@pytest.mark.parametrize("case", cases("batches/vectors.json"))
+def test_batches(case):
+    raw, network = bytes.fromhex(case["input"]), network_of(case)
+    if "post" not in case:
+        assert code_of(independent.check_batch, network, raw) == case["code"]
+        return
+    batch, post = independent.check_batch(network, raw), case["post"]
+    assert (batch.sponsor.hex(), batch.key_address.hex()) == (post["sponsor"], post["key_address"])
+    assert [
+        {"code": item}
+        if isinstance(item, str)
+        else {"tx_id": item.tx_id.hex(), "envelope_hash": item.hash.hex()}
+        for item in batch.items
+    ] == post["items"]
+
+
+@pytest.mark.parametrize("case", cases("attestations/vectors.json"))
+def test_attestations(case):
+    network, given = network_of(case), case["input"]
+    decision = independent.unpack(bytes.fromhex(given["decision"]))
+    ids = [bytes.fromhex(given[name]) for name in ("tx_id", "salt")]
+    packed = independent.pack([*ids, decision])
+    found = network.digest(network.prefix("attestation") + packed)
+    assert found.hex() == case["post"]["attestation"]
+
+
+@pytest.mark.parametrize("case", cases("headers/vectors.json"))
+def test_headers(case):
+    raw, network = bytes.fromhex(case["input"]), network_of(case)
+    if "post" not in case:
+        assert code_of(independent.read, independent.HEADER, raw) == case["code"]
+        return
+    post = case["post"]
+    fields = independent.read(independent.HEADER, raw)
+    assert [v.hex() if isinstance(v, bytes) else v for v in fields] == post["fields"]
+    assert network.header_hash(raw).hex() == post["hash"]
+    suite, *seal = post["seal"]
+    key, signature = map(bytes.fromhex, seal)
+    assert independent.verifies(suite, key, signature, network.prefix("header") + raw)
+
+
+def test_roots_of_lists_and_states():
+    for case in load("merkle/vectors.json"):
+        network = network_with_hash(case["hash"])
+        leaves = [bytes.fromhex(leaf) for leaf in case["pre"]["leaves"]]
+        assert network.list_root(leaves).hex() == case["post"]["root"]
+    for case in load("state_tree/vectors.json"):
+        network = network_with_hash(case["hash"])
+        entries = sorted(
+            (bytes.fromhex(key), bytes.fromhex(value))
+            for key, value in case["pre"]["entries"].items()
+        )
+        assert network.node(entries, 0)[0].hex() == case["pre"]["root"]
+
+
+def network_with_hash(name: str) -> independent.Network:
+    return NETWORKS["vectors" if name == "sha256" else "vectors-sm3"]
+
+
+@pytest.mark.parametrize("name", ["sha256", "sm3"])
+def test_a_stream_executes_to_the_recorded_headers_and_receipts(name):
+    stream = load(f"streams/{name}.json")
+    network = network_of(stream)
+    machine = independent_machine.Machine(network)
+    for block in stream["blocks"]:
+        given, post = block["input"], block["post"]
+        if given["height"] == 0:
+            header, receipts, _ = machine.apply_genesis()
+            outcomes = []
+        else:
+            batches = [bytes.fromhex(raw) for raw in given["batches"]]
+            header, receipts, _, outcomes = machine.apply(
+                given["height"], given["time_ms"], batches
+            )
+        assert outcomes == post["outcomes"], given["height"]
+        assert [raw.hex() for raw in receipts] == post["receipts"]
+        assert header.hex() == post["header"]
+        assert network.header_hash(header).hex() == post["header_hash"]
+    rows = {
+        key.hex(): independent.pack(row).hex()
+        for key, row in sorted(machine.rows.committed.items())
+    }
+    assert rows == stream["post"]["rows"]
+    assert (
+        network.state_root({bytes.fromhex(k): bytes.fromhex(v) for k, v in rows.items()}).hex()
+        in (stream["blocks"][-1]["post"]["header"])
+    )

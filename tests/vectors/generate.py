@@ -1,0 +1,46 @@
+"""Write the vectors anew: `python -m tests.vectors.generate`, from the root of the repository.
+
+Everything is made from names and numbers: the same files each time. A test holds the files to
+what this makes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.vectors import make_blocks, make_envelopes, make_streams
+
+FOLDER = Path(__file__).resolve().parent
+FAMILIES = {
+    "genesis/networks.json": make_envelopes.make_networks,
+    "genesis/vectors.json": make_envelopes.make_genesis_cases,
+    "envelopes/vectors.json": make_envelopes.make_envelopes,
+    "batches/vectors.json": make_blocks.make_batches,
+    "attestations/vectors.json": make_blocks.make_attestations,
+    "headers/vectors.json": make_blocks.make_headers,
+    "receipts/encodings.json": make_blocks.make_receipts,
+    "accounts/rows.json": make_blocks.make_rows,
+    "accounts/authority.json": make_blocks.make_authority,
+    "nonces/vectors.json": make_blocks.make_nonces,
+    "streams/sha256.json": lambda: make_streams.make_stream("vectors"),
+    "streams/sm3.json": lambda: make_streams.make_stream("vectors-sm3"),
+}
+
+
+def render(name: str) -> str:
+    """Make the text of one file; nonces begin anew in each."""
+    make_envelopes.FORGE.count = 0
+    return json.dumps(FAMILIES[name](), indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    for name in FAMILIES:
+        path = FOLDER / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(render(name))
+        print(path.relative_to(FOLDER), path.stat().st_size)  # noqa: T201 - a program
+
+
+if __name__ == "__main__":
+    main()
