@@ -83,6 +83,35 @@ def test_the_table_has_every_route():
     assert wanted <= depths
 
 
+def test_answers_are_of_the_types_that_the_document_describes(town):
+    async def use(client, _):
+        checked = set()
+        for path, row in TABLE.items():
+            if row[COLUMNS.index("regulator")] != 200 or path in CONSOLE:
+                continue
+            url = path.replace("{tx_id}", town.last_tx_id)
+            response = await client.get(url, headers=town.sign_in("regulator"))
+            parts = path.partition("?")[0].split("/")
+            (route,) = [found for found in ROUTES if fits(found.path.split("/"), parts)]
+            if isinstance(route.answer, str):
+                assert response.content_type == route.answer
+            else:
+                strict = msgspec.json.decode(await response.read(), type=route.answer)
+                assert msgspec.json.encode(strict) == await response.read()
+            checked.add(route.path)
+        left = {route.path for route in ROUTES if route.method == "GET"} - checked
+        assert left == {"/v1/events", "/v1/proposals/{number}"}
+
+    town.serve(use)
+
+
+def fits(pattern, parts):
+    """Whether the parts of a path are those of a route."""
+    return len(pattern) == len(parts) and all(
+        want.startswith("{") or want == part for want, part in zip(pattern, parts, strict=True)
+    )
+
+
 def test_a_loopback_caller_reads_everything_where_settings_say_so(town):
     async def use(client, _):
         assert (await client.get(f"/v1/wallets/{ADA}")).status == 200

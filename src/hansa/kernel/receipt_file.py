@@ -135,8 +135,8 @@ def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -
             f"the receipt is of another network: genesis {network.genesis_hash.hex()}",
             genesis_hash=network.genesis_hash,
         )
-    header = _check_header(file.header)
-    _check_seals(network, file.header, file.seals)
+    header = check_header(file.header)
+    check_seals(network, file.header, file.seals)
     tx_id = _check_envelope(file, network, header)
     receipt = _check_receipt(file, network, header, tx_id)
     return VerifiedReceipt(
@@ -178,7 +178,8 @@ def _open(raw: bytes) -> _ReceiptFile:
     return file
 
 
-def _check_header(raw: bytes) -> Header:
+def check_header(raw: bytes) -> Header:
+    """Decode a block header of a version that this program reads; raises `Invalid`."""
     header = decode_header(raw)
     if header.version != HEADER_VERSION:
         raise Invalid(
@@ -188,10 +189,12 @@ def _check_header(raw: bytes) -> Header:
     return header
 
 
-def _check_seals(
-    network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]
-) -> None:
-    """Check that each seal is a good one of another sealer; one is enough on this engine."""
+def check_seals(network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]) -> None:
+    """Check that each seal is a good one of another sealer; one is enough on this engine.
+
+    Raises:
+      Invalid: `SIGNATURE`.
+    """
     allowed = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
     keys = [(suite, public_key) for suite, public_key, _ in seals]
     if not keys or len(set(keys)) != len(keys) or not allowed.issuperset(keys):

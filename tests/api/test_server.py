@@ -1,0 +1,268 @@
+"""The server itself: ports, TLS, client certificates, hosts, methods, figures, damage."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.api.served import ADA, NORTH, NOW_MS, UNLIMITED
+from tests.world import key
+
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, revoke_key
+from hansa.node.api.rights import Role
+from hansa.node.api.serve import serve
+from hansa.node.service import Node
+from hansa.node.settings import ClientCertificates, Listen, Settings, Tls, build_tls
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass
+class Authority:
+    """A certificate authority, and the certificates that it signs, in a folder."""
+
+    folder: Path
+
+    def __post_init__(self):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        builder = self._begin(self._name, self._key).add_extension(constraints, critical=True)
+        self._write("ca", self._key, builder.sign(self._key, hashes.SHA256()))
+
+    def issue(self, name, *, is_server=False):
+        """Issue NAME.crt and NAME.key."""
+        key_ = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = self._begin(subject, key_).add_extension(
+            x509.ExtendedKeyUsage([usage]), critical=False
+        )
+        if is_server:
+            names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+            builder = builder.add_extension(names, critical=False)
+        self._write(name, key_, builder.sign(self._key, hashes.SHA256()))
+
+    def _begin(self, subject, key_):
+        now = dt.datetime.now(dt.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key_.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - DAY)
+            .not_valid_after(now + DAY)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+        )
+
+    def _write(self, name, key_, certificate):
+        encoding = serialization.Encoding.PEM
+        (self.folder / f"{name}.crt").write_bytes(certificate.public_bytes(encoding))
+        private = key_.private_bytes(
+            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        (self.folder / f"{name}.key").write_bytes(private)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    found = Authority(tmp_path)
+    for name in ("operator", "stranger"):
+        found.issue(name)
+    found.issue("server", is_server=True)
+    return found
+
+
+def settle(authority, **more):
+    tls = Tls(certificate="server.crt", key="server.key", client_ca="ca.crt", **more)
+    listen = Listen(host="127.0.0.1", port=0)
+    return Settings(listen=listen, tls=tls, limits=UNLIMITED, folder=str(authority.folder))
+
+
+def run(town, settings, use):
+    """Serve by the settings, and use it."""
+
+    async def play():
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("north").address, key("north server"))
+        server = await serve(node, settings, KeyRing(town.path))
+        try:
+            await use(server)
+        finally:
+            await server.stop()
+
+    asyncio.run(play())
+
+
+async def ask(server, authority, certificate, path=f"/v1/wallets/{ADA}", version=None):
+    """Ask over TLS, with a client certificate or none; returns the status."""
+    context = ssl.create_default_context(cafile=str(authority.folder / "ca.crt"))
+    if version is not None:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = version
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    if certificate:
+        paths = [str(authority.folder / f"{certificate}.{end}") for end in ("crt", "key")]
+        context.load_cert_chain(*paths)
+    url = f"https://localhost:{server.port}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url, ssl=context) as response:
+        return response.status
+
+
+def test_a_client_certificate_stands_for_its_key_and_is_revoked_with_it(own_town, authority):
+    der = read_certificate(authority.folder / "operator.crt")
+    fields = {"role": Role.OPERATOR, "member": NORTH, "certificate": der}
+    entry, _ = add_key(own_town.path, name="certified", now_ms=NOW_MS, **fields)
+
+    async def use(server):
+        assert await ask(server, authority, "operator") == 200
+        assert await ask(server, authority, "stranger") == 401
+        assert await ask(server, authority, None) == 401
+        assert await ask(server, authority, "stranger", "/v1/status") == 200
+        revoke_key(own_town.path, entry.id, NOW_MS)
+        assert await ask(server, authority, "operator", "/v1/status") == 401
+
+    run(own_town, settle(authority), use)
+
+
+def test_a_client_certificate_is_asked_of_everybody_where_settings_say_so(town, authority):
+    async def use(server):
+        assert await ask(server, authority, "stranger", "/v1/status") == 200
+        with pytest.raises(aiohttp.ClientError):
+            await ask(server, authority, None, "/v1/status")
+
+    run(town, settle(authority, client_certificates=ClientCertificates.REQUIRED), use)
+
+
+def test_a_certificate_of_another_authority_is_refused(town, authority, tmp_path_factory):
+    other = Authority(tmp_path_factory.mktemp("other"))
+    other.issue("forged")
+    for end in ("crt", "key"):
+        raw = (other.folder / f"forged.{end}").read_bytes()
+        (authority.folder / f"forged.{end}").write_bytes(raw)
+
+    async def use(server):
+        with pytest.raises(aiohttp.ClientError):
+            await ask(server, authority, "forged", "/v1/status")
+
+    run(town, settle(authority), use)
+
+
+def test_tls_below_1_2_is_refused(town, authority):
+    assert build_tls(settle(authority)).minimum_version is ssl.TLSVersion.TLSv1_2
+
+    async def use(server):
+        assert server.url.startswith("https://127.0.0.1:")
+        assert await ask(server, authority, None, "/v1/status", ssl.TLSVersion.TLSv1_2) == 200
+
+    run(town, settle(authority), use)
+
+
+def test_a_port_in_use_is_named_and_the_next_free_one_is_taken_where_asked(town):
+    async def use(server):
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("north").address, key("north server"))
+        settings = Settings(listen=Listen(port=server.port))
+        with pytest.raises(Unavailable, match=f"port {server.port} is in use"):
+            await serve(node, settings)
+        second = await serve(node, settings, ports_tried=20)
+        assert server.port < second.port < server.port + 20
+        await second.stop()
+        with pytest.raises(Unavailable, match=r"cannot listen on 192\.0\.2\.1"):
+            await serve(node, Settings(listen=Listen(host="192.0.2.1", port=0)))
+
+    run(town, Settings(listen=Listen(port=0)), use)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "node.attacker.example"}, 421),
+        ({"Host": "ledger.bank.example.attacker.example"}, 421),
+        ({"Host": "[::1"}, 421),
+        ({"Host": ""}, 421),
+        ({"Host": "ledger.bank.example:8460"}, 200),
+        ({"Host": "LEDGER.bank.example"}, 200),
+        ({"Host": "10.1.2.3:8460"}, 200),
+        ({"Origin": "https://attacker.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "localhost:1", "Origin": "http://localhost:1"}, 200),
+    ],
+)
+def test_other_names_and_other_sites_pages_are_refused(town, headers, status):
+    async def use(client, _):
+        response = await client.get("/v1/status", headers=headers)
+        assert response.status == status
+
+    listen = Listen(public_names=("Ledger.Bank.Example",))
+    town.serve(use, Settings(listen=listen, limits=UNLIMITED))
+
+
+def test_methods_are_answered_as_http_says(town):
+    async def use(client, _):
+        wrong = await client.delete("/v1/status")
+        assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert wrong.content_type == "application/problem+json"
+        options = await client.options("/v1/transactions")
+        assert (options.status, options.headers["Allow"]) == (204, "OPTIONS, POST")
+        head = await client.head("/v1/status")
+        assert (head.status, await head.read()) == (200, b"")
+        assert (await client.head("/v1/events")).status == 405
+        missing = await client.get("/v1/nothing")
+        assert (missing.status, (await missing.json())["title"]) == (404, "NOT_FOUND")
+
+    town.serve(use)
+
+
+def test_figures_are_counted(own_town):
+    async def use(client, _):
+        await client.get("/v1/nothing")
+        text = await (await client.get("/metrics")).text()
+        lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+        assert int(lines["hansa_height"]) == own_town.world.chain.confirmed_height
+        assert lines['hansa_requests_total{method="GET",status="404"}'] == "1"
+        assert float(lines["hansa_memory_bytes"]) > 2**20
+        assert lines['hansa_submission_seconds_bucket{le="+Inf"}'] == "0"
+
+    own_town.serve(use)
+
+
+def test_a_block_that_a_reader_finds_damaged_stops_the_node(own_town):
+    (segment,) = (own_town.path.parent / "log").glob("*.log")
+
+    async def use(client, node):
+        tx_id = own_town.last_tx_id
+        raw = bytearray(segment.read_bytes())
+        at = raw.rindex(bytes.fromhex(tx_id))
+        raw[at] ^= 1
+        segment.write_bytes(raw)
+        response = await client.get(f"/v1/receipts/{tx_id}")
+        assert response.status == 503
+        assert isinstance(node.engine.failure, Corrupt)
+        for path in ("/healthz", "/readyz"):
+            response = await client.get(path)
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+
+    own_town.serve(use)
+
+
+def test_a_key_file_that_is_no_certificate_is_said(tmp_path):
+    (tmp_path / "a.pem").write_text("nothing")
+    with pytest.raises(Invalid, match="no certificate in PEM"):
+        read_certificate(tmp_path / "a.pem")
+    assert list_keys(tmp_path / "api-keys.json") == ()

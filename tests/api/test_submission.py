@@ -1,0 +1,243 @@
+"""POST /v1/transactions: one, many, a batch; order, repetition, waiting, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import os
+
+import msgspec
+import pytest
+from tests.api.served import UNLIMITED
+from tests.world import MINUTE_MS, key, pay
+
+from hansa.kernel.block import decode_receipt
+from hansa.node.service import wall_clock_ms
+from hansa.node.settings import Access, Limits, Settings, Sponsored
+from hansa.sdk.build import sign_batch, sign_transaction
+
+PATH = "/v1/transactions"
+THREE = b'{"transactions": [{"envelope": ""}, {"envelope": ""}, {"envelope": ""}]}'
+
+
+def sign(town, payer="ada", payee="shop", amount_minor=1, reference=None, nonce=None):
+    """Sign a payment, valid by the clock of the node that is served."""
+    command = pay(payer, payee, amount_minor, reference or os.urandom(8).hex())
+    entropy = os.urandom if nonce is None else lambda _: nonce
+    until = wall_clock_ms() + 5 * MINUTE_MS
+    return sign_transaction(town.world.network, [key(payer)], [command], until, entropy)
+
+
+def spoil(raw: bytes) -> bytes:
+    """Change a byte of the signature at its end."""
+    return raw[:-9] + bytes((raw[-9] ^ 1,)) + raw[-8:]
+
+
+def text(signed) -> str:
+    return base64.b64encode(signed.envelope).decode()
+
+
+async def post(client, body, **query):
+    return await client.post(PATH, json=body, params=query)
+
+
+def test_a_payment_is_confirmed_and_its_repetition_gets_the_first_receipt(own_town):
+    async def use(client, _):
+        signed = sign(own_town)
+        first = await post(client, {"envelope": text(signed)})
+        assert first.status == 200
+        found = await first.json()
+        assert (found["tx_id"], found["status"]) == (signed.tx_id.hex(), "OK")
+        again = await post(client, {"envelope": text(signed)})
+        assert await again.json() == found
+        shown = await (await client.get(f"{PATH}/{signed.tx_id.hex()}")).json()
+        assert (shown["height"], shown["index"]) == (found["height"], found["index"])
+
+    own_town.serve(use, is_started=True)
+
+
+def test_a_refusal_is_a_problem_that_carries_its_receipt(own_town):
+    async def use(client, _):
+        response = await post(client, {"envelope": text(sign(own_town, amount_minor=10**9))})
+        assert response.status == 409
+        assert response.content_type == "application/problem+json"
+        found = await response.json()
+        assert found["title"] == "balances.INSUFFICIENT_FUNDS"
+        assert found["type"].endswith("#balances.INSUFFICIENT_FUNDS")
+        assert found["receipt"]["status"] == "REFUSED"
+        command = pay("ada", "shop", 1, "not ada's")
+        until = wall_clock_ms() + MINUTE_MS
+        foreign = sign_transaction(own_town.world.network, [key("cleo")], [command], until)
+        response = await post(client, {"envelope": text(foreign)})
+        assert response.status == 403
+        assert (await response.json())["title"] == "kernel.NOT_AUTHORIZED"
+
+    own_town.serve(use, is_started=True)
+
+
+def test_one_signers_envelopes_keep_their_order_and_each_item_has_its_result(own_town):
+    async def use(client, _):
+        signed = [sign(own_town, amount_minor=number + 1) for number in range(40)]
+        bad = base64.b64encode(spoil(signed[0].envelope)).decode()
+        items = [{"envelope": text(one)} for one in signed]
+        items[20:20] = [{"envelope": bad}]
+        answer = await post(client, {"transactions": items})
+        results = (await answer.json())["results"]
+        assert results.pop(20)["error"]["title"] == "SIGNATURE"
+        assert [found["tx_id"] for found in results] == [one.tx_id.hex() for one in signed]
+        places = [(found["height"], found["index"]) for found in results]
+        assert places == sorted(places)
+
+    own_town.serve(use, is_started=True)
+
+
+def test_who_does_not_wait_is_told_what_to_ask_for(own_town):
+    async def use(client, node):
+        signed = sign(own_town)
+        answer = await post(client, {"envelope": text(signed)}, wait_ms=0)
+        assert answer.status == 202
+        assert await answer.json() == {
+            "tx_id": signed.tx_id.hex(),
+            "status": "PENDING",
+            "code": "",
+        }
+        many = await post(client, {"transactions": [{"envelope": text(sign(own_town))}]}, wait_ms=0)
+        assert many.status == 202
+        (result,) = (await many.json())["results"]
+        batch = pack(own_town, [sign(own_town)])
+        sent = await client.post(PATH, data=batch, headers=MSGPACK, params={"wait_ms": 0})
+        assert sent.status == 202
+        ids = [
+            signed.tx_id.hex(),
+            result["tx_id"],
+            msgspec.msgpack.decode(await sent.read())[0].hex(),
+        ]
+        height = own_town.world.chain.confirmed_height
+        while ids:
+            height += 1
+            assert await node.wait_for_block(height, 20)
+            record = own_town.world.chain.get_record(height)
+            for raw in record.receipts:
+                ids.remove(decode_receipt(raw).tx_id.hex())
+
+    own_town.serve(use, is_started=True)
+
+
+MSGPACK = {"Content-Type": "application/msgpack"}
+
+
+def pack(town, signed, sponsor="north"):
+    items = [(one.envelope, None) for one in signed]
+    return sign_batch(town.world.network, key(sponsor).address, key(f"{sponsor} server"), items)
+
+
+def test_a_signed_batch_is_answered_by_receipts(own_town):
+    async def use(client, _):
+        signed = [sign(own_town), sign(own_town, amount_minor=10**9), sign(own_town)]
+        signed.append(signed[0])
+        answer = await client.post(PATH, data=pack(own_town, signed), headers=MSGPACK)
+        rows = msgspec.msgpack.decode(await answer.read())
+        receipts = [decode_receipt(raw) for raw, *_ in rows[:3]]
+        assert [found.tx_id for found in receipts] == [one.tx_id for one in signed[:3]]
+        assert [int(found.status) for found in receipts] == [0, 1, 0]
+        assert rows[3] == rows[0]
+        raw = spoil(pack(own_town, signed))
+        bad = await client.post(PATH, data=raw, headers=MSGPACK)
+        assert (bad.status, (await bad.json())["title"]) == (400, "SIGNATURE")
+
+    own_town.serve(use, is_started=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        (b"{", "application/json", 400, "MALFORMED"),
+        (b"[]", "application/json", 400, "MALFORMED"),
+        (b"\xff", "application/json", 400, "MALFORMED"),
+        (b"[" * 100_000, "application/json", 400, "MALFORMED"),
+        (b"{}", "application/json", 400, "MALFORMED"),
+        (b'{"envelope": "%%%"}', "application/json", 400, "MALFORMED"),
+        (b'{"envelope": ""}', "application/json", 400, "MALFORMED"),
+        (b'{"envelope": "", "transactions": []}', "application/json", 400, "MALFORMED"),
+        (b'{"envelope": "", "more": 1}', "application/json", 400, "MALFORMED"),
+        (b'{"envelope": "", "attestation": "aa"}', "application/json", 400, "MALFORMED"),
+        (b'{"transactions": []}', "application/json", 400, "TOO_MANY"),
+        (THREE, "application/json", 400, "TOO_MANY"),
+        (b"\xc1", "application/msgpack", 400, "MALFORMED"),
+        (b"", "application/msgpack", 400, "MALFORMED"),
+        (b"{}", "text/plain", 415, "MEDIA_TYPE"),
+        (b" " * 5_000_001, "application/json", 413, "TOO_LARGE"),
+        (b" " * 4_500_000, "application/msgpack", 413, "TOO_LARGE"),
+    ],
+)
+def test_what_is_no_transaction_is_told_so(town, body, content_type, status, code):
+    async def use(client, _):
+        headers = {"Content-Type": content_type}
+        response = await client.post(PATH, data=io.BytesIO(body), headers=headers)
+        assert response.status == status
+        assert response.content_type == "application/problem+json"
+        assert (await response.json())["title"] == code
+
+    limits = Limits(items=2, body_bytes=5_000_000, anyone_per_s=0)
+    town.serve(use, Settings(limits=limits))
+
+
+def test_a_compressed_body_is_not_unpacked(town):
+    async def use(client, _):
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        response = await client.post(PATH, data=b"\x1f\x8b", headers=headers)
+        assert response.status in {400, 415}
+
+    town.serve(use)
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(town):
+    async def body():
+        yield b'{"envelope": "'
+        await asyncio.Event().wait()
+
+    async def use(client, _):
+        headers = {"Content-Type": "application/json"}
+        response = await client.post(PATH, data=body(), headers=headers)
+        assert response.status == 408
+
+    town.serve(use, Settings(limits=Limits(body_s=0.05, anyone_per_s=0)))
+
+
+def test_strangers_are_not_sponsored_where_settings_say_so(town):
+    async def use(client, _):
+        body = {"envelope": text(sign(town))[:-4] + "AAAA"}
+        assert (await post(client, body)).status == 401
+        headers = town.sign_in("customer")
+        assert (await client.post(PATH, json=body, headers=headers)).status == 400
+
+    settings = Settings(access=Access(sponsor_for=Sponsored.KNOWN), limits=UNLIMITED)
+    town.serve(use, settings)
+
+
+def test_callers_have_buckets_of_their_own_that_fill_again(town):
+    async def use(client, _):
+        statuses = [(await client.get("/v1/status")).status for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        limited = await client.get("/v1/status")
+        assert limited.headers["Retry-After"] == "1"
+        assert (await limited.json())["title"] == "TOO_MANY_REQUESTS"
+        headers = town.sign_in("customer")
+        assert (await client.get("/v1/status", headers=headers)).status == 200
+        assert (await client.get("/healthz")).status == 200
+        town.clock.s += 1.5
+        assert (await client.get("/v1/status")).status == 200
+
+    limits = Limits(anyone_per_s=1, anyone_burst=2, known_per_s=1, known_burst=1)
+    town.serve(use, Settings(limits=limits))
+
+
+def test_many_transactions_cost_as_many_tokens(town):
+    async def use(client, _):
+        items = [{"envelope": ""}] * 11
+        assert (await post(client, {"transactions": items})).status == 200
+        limited = await post(client, {"transactions": items})
+        assert (limited.status, limited.headers["Retry-After"]) == (429, "3")
+
+    town.serve(use, Settings(limits=Limits(anyone_per_s=2, anyone_burst=5)))
