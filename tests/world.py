@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests import reached
+
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain
@@ -20,7 +22,7 @@ from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
-from hansa.sdk.build import NamedCall, sign_batch, sign_transaction
+from hansa.sdk.build import NamedCall, name_call, sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair
 
 START_MS = 1_700_000_000_000
@@ -101,6 +103,10 @@ class World:
         """Send one transaction of the named signers; returns its code, empty if ok."""
         signers = [names] if isinstance(names, str) else names
         answer = self.send(self.sign([key(name) for name in signers], *commands))[0]
+        if answer.code:
+            reached.CODES.add(answer.code)
+        else:
+            reached.COMMANDS.update(type(name_call(command)[2]) for command in commands)
         return answer.code
 
     def fund(self, *names: str, amount_minor: int = 100_000, category: int = 1) -> None:

@@ -155,6 +155,8 @@ class RecoveryBegun(Event, frozen=True, array_like=True):
 
     address: Address
     complete_from_ms: TimeMs
+    keys: tuple[AccountKey, ...]
+    threshold: Positive
 
 
 class RecoveryVetoed(Event, frozen=True, array_like=True):
@@ -282,7 +284,8 @@ def begin_recovery(view: View, context: Context, command: BeginRecovery) -> list
     # CHANGE
     view.put(Recovery(command.address, state, command.keys, command.threshold, complete_from_ms))
     # TELL
-    return [RecoveryBegun(NO_MONEY, command.address, complete_from_ms)]
+    fields = (command.address, complete_from_ms, command.keys, command.threshold)
+    return [RecoveryBegun(NO_MONEY, *fields)]
 
 
 def veto_recovery(view: View, context: Context, command: VetoRecovery) -> list[Event]:

@@ -94,10 +94,6 @@ class SetMemberKeys(Command, frozen=True, array_like=True):
     threshold: Positive
 
 
-def _find_nothing(_action: Command) -> StrEnum | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class ActionKind:
     """What one kind of action is decoded as, what class it belongs to, and what carries it out."""
@@ -105,7 +101,7 @@ class ActionKind:
     action: type[Command]
     group: ProposalClass
     function: Function
-    find_fault: Callable[[Any], StrEnum | None] = _find_nothing
+    find_fault: Callable[[Any], StrEnum | None] = lambda _action: None
     """Finds what is wrong with an action whatever the state, so that nobody votes on it."""
 
 

@@ -41,11 +41,11 @@ Exponent = Annotated[int, Meta(ge=0, le=EXPONENT_MAX)]
 class Code(StrEnum):
     """Refusals, in order of precedence."""
 
+    SAME_VAULT = "currency.SAME_VAULT"
     UNKNOWN_ASSET = "currency.UNKNOWN_ASSET"
     ASSET_EXISTS = "currency.ASSET_EXISTS"
     WRONG_NAME = "currency.WRONG_NAME"
     WRONG_ISSUER = "currency.WRONG_ISSUER"
-    SAME_VAULT = "currency.SAME_VAULT"
     OVER_QUOTA = "currency.OVER_QUOTA"
     INSUFFICIENT_VAULT = "currency.INSUFFICIENT_VAULT"
     OVERFLOW = "currency.OVERFLOW"

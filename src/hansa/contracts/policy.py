@@ -84,11 +84,6 @@ class Policy(Row, frozen=True, array_like=True):
         return _pack_key(parts[0])
 
 
-@lru_cache(maxsize=1_024)
-def _pack_key(name: str) -> bytes:
-    return b"po" + pack_key_text(name)
-
-
 class PolicyScheduled(Event, frozen=True, array_like=True):
     """Values were set that take effect at a moment in the future."""
 
@@ -235,6 +230,11 @@ def _prune(entries: tuple[PolicyEntry, ...], time_ms: int) -> tuple[PolicyEntry,
     ):
         first += 1
     return entries[first:]
+
+
+@lru_cache(maxsize=1_024)
+def _pack_key(name: str) -> bytes:
+    return b"po" + pack_key_text(name)
 
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {}

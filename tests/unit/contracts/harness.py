@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
+from tests import reached
 
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Context
 from hansa.kernel.contract import Command, Event
@@ -123,9 +125,19 @@ class Harness:
         *signers: str | bytes,
         **context: Any,
     ) -> list[Event]:
-        """Execute a command that must succeed, commit it and return its events."""
-        self.view.begin()
-        events = list(function(self.view, self.context(*signers, **context), command))
+        """Execute a command that must succeed, commit it and return its events.
+
+        It is executed twice on the same state: same inputs, same writes and events.
+        """
+        check_travels(command)
+        done = []
+        for _ in range(2):
+            self.view.begin()
+            events = list(function(self.view, self.context(*signers, **context), command))
+            done.append((encode(list(self.view.writes.items())), encode(events), events))
+        assert done[0][:2] == done[1][:2], f"{command} does not always do the same"
+        reached.COMMANDS.add(type(command))
+        events = done[1][2]
         self.events += events
         self._commit()
         return events
@@ -138,10 +150,12 @@ class Harness:
         **context: Any,
     ) -> str:
         """Execute a command that must be refused before its first write; returns the code."""
+        check_travels(command)
         self.view.begin()
         with pytest.raises(Refused) as refusal:
             function(self.view, self.context(*signers, **context), command)
         assert self.view.writes == {}, f"{refusal.value.code} came after a write"
+        reached.CODES.add(refusal.value.code.value)
         return str(refusal.value.code.value)
 
     def get(self, row_type: type[R], *key: KeyPart) -> R | None:
@@ -167,9 +181,11 @@ class Harness:
         self.height += 1
 
 
-def encoded(command: Command) -> bytes:
-    """Encode a command's arguments as a call carries them."""
-    return encode(command)
+def check_travels(command: Command | bytes) -> None:
+    """Check that a command comes back from its encoding, and that it is the only one."""
+    if isinstance(command, Command):
+        raw = encode(command)
+        assert encode(msgspec.msgpack.decode(raw, type=type(command))) == raw
 
 
 def _address(signer: str | bytes) -> bytes:

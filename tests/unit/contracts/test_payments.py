@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.world import ASSET, MINUTE_MS, START_MS, key, make_genesis, open_world, pay
 
-from hansa.contracts import currency, payments, wallets
+from hansa.contracts import accounts, currency, payments, wallets
 from hansa.engine.storage import FileStorage
+from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.block import decode_receipt
 from hansa.node.audit import audit
 from hansa.sdk.build import sign_batch
@@ -174,3 +175,16 @@ def test_limits_add_up_over_the_calls_of_a_transaction_and_a_days_border(tmp_pat
     world.time_ms = midnight
     assert world.do("small", pay("small", "shop", 1, "x")) == ""
     world.chain.close()
+
+
+def test_a_key_with_a_limit_pays_up_to_it(world):
+    """A phone's key for small change beside the owner's own; the limit is of one payment."""
+    keys = (AccountKey(ANN, ALL_PURPOSES), AccountKey(key("phone").address, Purpose.PAY, 1, 50))
+    assert world.do("ann", accounts.Create(ANN, keys, 1)) == ""
+    assert world.do("phone", pay("ann", "shop", 50, "1")) == ""
+    assert world.do("phone", pay("ann", "shop", 51, "2")) == "kernel.OVER_KEY_LIMIT"
+    hold = payments.Hold(ANN, SHOP, ASSET, 51, "3", world.time_ms + MINUTE_MS)
+    assert world.do("phone", hold) == "kernel.OVER_KEY_LIMIT"
+    assert world.do("phone", payments.CashOut(ANN, ASSET, 51, "4")) == "kernel.OVER_KEY_LIMIT"
+    assert world.do("phone", accounts.SetKeys(ANN, keys, 1)) == "kernel.NOT_AUTHORIZED"
+    assert world.do("ann", pay("ann", "shop", 51, "2")) == ""

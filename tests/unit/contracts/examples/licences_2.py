@@ -1,4 +1,4 @@
-"""Licences, version 2: the fee is 800. Version 1 stays beside it, for replay needs both."""
+"""Licences, version 2 of the example: the fee is 800. Version 1 stays, for replay needs both."""
 
 from __future__ import annotations
 
