@@ -127,6 +127,7 @@ REFUSALS: dict[str, str] = {
     "kernel.OVER_KEY_LIMIT": "The amount is above what the signing keys may sign for.",
     "kernel.UNKNOWN_COMMAND": "No contract in force knows this command.",
     "kernel.TOO_MANY_EVENTS": "It would have caused more events than one transaction may.",
+    "kernel.KEY_TOO_LONG": "A name or reference in it is too long to be kept.",
     "kernel.TOO_MANY_ROWS": "The sponsor keeps as many rows on the ledger as its quota allows.",
     "payments.SAME_WALLET": "Payer and payee are the same wallet.",
     "payments.ID_USED": "The payer has used this reference for another payment already.",
