@@ -1,25 +1,29 @@
-"""Commands that read a chain: audit, verify, block, tx."""
+"""Commands that check and show the chain: audit, verify, block, receipt."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hansa.cli.screen import print_json, print_table, say
-from hansa.engine.chain import Chain, find_envelope, list_envelopes
+from hansa.cli.screen import ProgressBar, print_found, say
+from hansa.cli.source import add_source, open_client, parse_count, parse_hash, read_genesis_hash
+from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
-from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
-from hansa.kernel.transaction import decode_envelope
-from hansa.node.audit import audit_folder
+from hansa.kernel.genesis import Network
+from hansa.kernel.receipt_file import FILE_BYTES_MAX, build_receipt_file, verify_receipt_file
+from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
-from hansa.node.verify import verify_folder
+from hansa.node.remote import iterate_remote
+from hansa.node.verify import verify_folder, verify_in_scratch
+from hansa.sdk.client import Client
 
 EXIT_FINDINGS = 1
-ID_DIGITS = 64
+
+Progress = Callable[[int], None]
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,15 +32,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("audit", _audit, "rebuild all balances and the supply from receipts alone"),
         ("verify", _verify, "execute the chain again from genesis and compare every root"),
         ("block", _block, "show a block"),
-        ("tx", _tx, "show a transaction and its receipt"),
     ):
-        command = commands.add_parser(name, help=text)
+        command = commands.add_parser(name, help=text, description=text)
         if name == "block":
-            command.add_argument("height", type=int)
-        if name == "tx":
-            command.add_argument("id", help="transaction id, 64 hexadecimal digits")
-        command.add_argument("--data", type=Path, required=True, help="data folder of a node")
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+            command.add_argument("height", type=parse_count)
+        add_source(command)
         command.set_defaults(function=function)
     _add_receipt(commands)
 
@@ -44,51 +44,168 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     receipt = commands.add_parser("receipt", help="save a receipt file, or verify one offline")
     words = receipt.add_subparsers(dest="word", required=True, metavar="WORD")
-    save = words.add_parser("save", help="write a transaction's receipt file")
+    save = words.add_parser("save", help="write a transaction's receipt file, verified")
     save.add_argument("id", help="transaction id, 64 hexadecimal digits")
-    save.add_argument("file", type=Path, help="file to write")
-    save.add_argument("--data", type=Path, required=True, help="data folder of a node")
+    save.add_argument("file", type=Path, help="file to write; must not exist")
+    add_source(save)
     save.set_defaults(function=_save_receipt)
     check = words.add_parser("verify", help="verify a receipt file, without a node")
     check.add_argument("file", type=Path, help="receipt file")
-    check.add_argument("--genesis", help="trusted genesis hash, 64 hexadecimal digits")
-    for command in (save, check):
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+    check.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(function=_verify_receipt)
 
 
-def _save_receipt(options: argparse.Namespace) -> int:
-    tx_id = _parse_hash(options.id, "transaction id")
-    chain = open_chain_read_only(Home(options.data))
-    try:
-        height, index = chain.find_position(tx_id)
-        record = chain.get_record(height)
-        raw = build_receipt_file(chain.network, record, list_envelopes(record), index)
-    finally:
-        chain.close()
-    try:
-        options.file.write_bytes(raw)
-    except OSError as error:
-        raise Unavailable(f"cannot write {options.file}: {error.strerror}") from None
-    _print({"file": str(options.file), "bytes": len(raw), "height": height}, is_json=options.json)
+def _audit(options: argparse.Namespace) -> int:
+    if options.data is None:
+        with open_client(options) as client:
+            network, height = client.get_network(), client.get_status().height
+            records = iterate_remote(client, height)
+            report = audit(records, network, progress=_show(height))
+    else:
+        home = Home(options.data)
+        network = _load_network(home, options)
+        report = audit_folder(home.log_path, home.store_path, network)
+    return _tell(report.to_json(), network, is_well=report.audit_ok, is_json=options.json)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if options.data is None:
+        with open_client(options) as client:
+            network, height = client.get_network(), client.get_status().height
+            records = iterate_remote(client, height)
+            report = verify_in_scratch(records, network, _show(height))
+    else:
+        home = Home(options.data)
+        network = _load_network(home, options)
+        report = verify_folder(home.log_path, network)
+    return _tell(report.to_json(), network, is_well=report.verify_ok, is_json=options.json)
+
+
+def _load_network(home: Home, options: argparse.Namespace) -> Network:
+    """Load a folder's network; refuse another than the one meant."""
+    network, meant = home.load_network(), read_genesis_hash(options)
+    if meant not in (None, network.genesis_hash):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{home.path} is of another network: {network.genesis_hash.hex()}",
+        )
+    return network
+
+
+def _show(height: int) -> Progress:
+    bar = ProgressBar()
+    return lambda done: bar.show("blocks", done + 1, height + 1)
+
+
+def _tell(found: dict[str, Any], network: Network, *, is_well: bool, is_json: bool) -> int:
+    """Print a report; says for which network it holds."""
+    print_found({**found, "genesis_hash": network.genesis_hash.hex()}, is_json=is_json)
+    if not is_json:
+        say("Nothing was found to be wrong." if is_well else "Something is wrong: see findings.")
+    return 0 if is_well else EXIT_FINDINGS
+
+
+def _block(options: argparse.Namespace) -> int:
+    if options.data is None:
+        with open_client(options) as client:
+            found = client.get(f"/v1/blocks/{options.height}")
+        found["time"] = _format_time(found)
+    else:
+        found = _read_block(options.data, options.height)
+    if not options.json:
+        ids = found.get("transactions")
+        found["transactions"] = found.get("tx_count", 0) if ids is None else len(ids)
+        for name in ("header", "seals"):  # for programs
+            found.pop(name, None)
+    print_found(found, is_json=options.json)
     return 0
 
 
-def _verify_receipt(options: argparse.Namespace) -> int:
-    trusted = None if options.genesis is None else _parse_hash(options.genesis, "genesis hash")
+def _format_time(found: dict[str, Any]) -> str:
+    time_ms = found.get("time_ms")
+    if not isinstance(time_ms, int) or not 0 <= time_ms <= 2**53:
+        raise Unavailable("the node answers with a block that has no time")
+    return format_iso(time_ms, 0)
+
+
+def _read_block(folder: Path, height: int) -> dict[str, Any]:
+    chain = open_chain_read_only(Home(folder))
     try:
-        raw = options.file.read_bytes()
+        record = chain.get_record(height)
+    finally:
+        chain.close()
+    header = decode_header(record.header)
+    values = ((name, getattr(header, name)) for name in header.__struct_fields__)
+    return {
+        **{name: item.hex() if isinstance(item, bytes) else item for name, item in values},
+        "time": format_iso(header.time_ms, 0),
+        "dropped": len(record.dropped),
+        "transactions": [decode_receipt(raw).tx_id.hex() for raw in record.receipts],
+    }
+
+
+def _save_receipt(options: argparse.Namespace) -> int:
+    tx_id = parse_hash(options.id, "transaction id")
+    if options.data is None:
+        with open_client(options) as client:
+            raw, meant = _fetch_receipt(client, tx_id)
+    else:
+        raw, meant = _build_receipt(options, tx_id)
+    found = verify_receipt_file(raw, meant)
+    try:
+        with options.file.open("xb") as file:
+            file.write(raw)
+    except FileExistsError:
+        raise Invalid(InvalidCode.MALFORMED, f"{options.file} exists already") from None
     except OSError as error:
-        raise NotFound(f"cannot read {options.file}: {error.strerror}") from None
+        raise Unavailable(f"cannot write {options.file}: {error.strerror}") from None
+    print_found(
+        {"file": str(options.file), "bytes": len(raw), "height": found.header.height},
+        is_json=options.json,
+    )
+    return 0
+
+
+def _fetch_receipt(client: Client, tx_id: bytes) -> tuple[bytes, bytes]:
+    return client.fetch_receipt(tx_id), client.get_network().genesis_hash
+
+
+def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, bytes]:
+    home = Home(options.data)
+    network = _load_network(home, options)
+    chain = open_chain_read_only(home)
+    try:
+        height, index = chain.find_position(tx_id)
+        record = chain.get_record(height)
+    finally:
+        chain.close()
+    raw = build_receipt_file(network, record, list_envelopes(record), index)
+    return raw, network.genesis_hash
+
+
+def _verify_receipt(options: argparse.Namespace) -> int:
+    trusted = None if options.genesis is None else parse_hash(options.genesis, "genesis hash")
+    try:
+        with options.file.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {options.file}") from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {options.file}: {error.strerror}") from None
     found = verify_receipt_file(raw, trusted)
-    as_of = "the genesis you named" if found.is_genesis_trusted else "the genesis in the file"
-    _print(
+    as_of = "the genesis in the file; compare its hash with the network's own"
+    if found.is_genesis_trusted:
+        as_of = "the genesis that you named"
+    print_found(
         {
             "valid": True,
             "tx_id": found.tx_id.hex(),
+            "status": found.receipt.status.name,
+            "code": found.receipt.code,
             "network": found.network,
             "genesis_hash": found.genesis_hash.hex(),
-            "as_of": f"{as_of}; compare its hash with the network's own",
+            "as_of": as_of,
             "height": found.header.height,
             "time": format_iso(found.header.time_ms, 0),
             "index": found.index,
@@ -96,110 +213,3 @@ def _verify_receipt(options: argparse.Namespace) -> int:
         is_json=options.json,
     )
     return 0
-
-
-def _parse_hash(text: str, what: str) -> bytes:
-    try:
-        found = bytes.fromhex(text)
-    except ValueError:
-        found = b""
-    if len(text) != ID_DIGITS or not found:
-        raise Invalid(InvalidCode.MALFORMED, f"{text!r} is no {what}: 64 hexadecimal digits")
-    return found
-
-
-def _audit(options: argparse.Namespace) -> int:
-    home = Home(options.data)
-    report = audit_folder(home.log_path, home.store_path, home.load_network())
-    _print(report.to_json(), is_json=options.json)
-    return 0 if report.audit_ok else EXIT_FINDINGS
-
-
-def _verify(options: argparse.Namespace) -> int:
-    home = Home(options.data)
-    report = verify_folder(home.log_path, home.load_network())
-    _print(report.to_json(), is_json=options.json)
-    return 0 if report.verify_ok else EXIT_FINDINGS
-
-
-def _block(options: argparse.Namespace) -> int:
-    chain = open_chain_read_only(Home(options.data))
-    try:
-        record = chain.get_record(options.height)
-    finally:
-        chain.close()
-    header = decode_header(record.header)
-    found: dict[str, Any] = {
-        name: value.hex() if isinstance(value, bytes) else value
-        for name, value in zip(
-            header.__struct_fields__,
-            (getattr(header, field) for field in header.__struct_fields__),
-            strict=True,
-        )
-    }
-    found["time"] = format_iso(header.time_ms, 0)
-    found["dropped"] = len(record.dropped)
-    found["transactions"] = [decode_receipt(raw).tx_id.hex() for raw in record.receipts]
-    if not options.json:
-        found["transactions"] = len(record.receipts)
-    _print(found, is_json=options.json)
-    return 0
-
-
-def _tx(options: argparse.Namespace) -> int:
-    tx_id = _parse_hash(options.id, "transaction id")
-    chain = open_chain_read_only(Home(options.data))
-    try:
-        found = _describe_transaction(chain, tx_id)
-    finally:
-        chain.close()
-    _print(found, is_json=options.json)
-    return 0
-
-
-def _describe_transaction(chain: Chain, tx_id: bytes) -> dict[str, Any]:
-    height, index = chain.find_position(tx_id)
-    record = chain.get_record(height)
-    envelope, sponsor, attestation = find_envelope(record, index)
-    _, body = decode_envelope(envelope)
-    receipt = decode_receipt(record.receipts[index])
-    return {
-        "tx_id": tx_id.hex(),
-        "height": height,
-        "index": index,
-        "time": format_iso(decode_header(record.header).time_ms, 0),
-        "status": receipt.status.name,
-        "code": receipt.code,
-        "facts": dict(dict(record.facts).get(index, ())),
-        "signers": [to_text(signer) for signer in body.signers],
-        "sponsor": to_text(sponsor),
-        "attestation": attestation.hex() if attestation else "",
-        "calls": [f"{call.contract}.{call.command}" for call in body.calls],
-        "events": [_describe_event(event) for event in receipt.events],
-    }
-
-
-def _describe_event(event: tuple[str, str, list[Any]]) -> dict[str, Any]:
-    contract, name, fields = event
-    return {
-        "event": f"{contract}.{name}",
-        "changes": [
-            {
-                "ledger": ledger,
-                "owner": to_text(owner),
-                "asset": asset,
-                "amount_minor": str(amount),
-                "balance_minor": str(balance),
-            }
-            for ledger, owner, asset, amount, balance, _ in fields[0]
-        ],
-    }
-
-
-def _print(found: dict[str, Any], *, is_json: bool) -> None:
-    if is_json:
-        print_json(found)
-    else:
-        print_table(found)
-        if "findings" in found and not found["findings"]:
-            say("Nothing was found to be wrong.")

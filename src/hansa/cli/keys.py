@@ -60,13 +60,13 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    key = load_key(options.file, ask_passphrase())
+    key = load_key(options.file, ask_passphrase(options.file))
     print_found(describe_key(options.file, key), is_json=options.json)
     return 0
 
 
 def _change(options: argparse.Namespace) -> int:
-    key = load_key(options.file, ask_passphrase())
+    key = load_key(options.file, ask_passphrase(options.file))
     save_key(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
     print_found(describe_key(options.file, key), is_json=options.json)
     return 0

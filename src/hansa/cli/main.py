@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from hansa import __version__
-from hansa.cli import care, chain, keys, pay, run, setup
-from hansa.kernel.errors import Corrupt, HansaError, Invalid, NotFound, Refused, Unavailable
+from hansa.cli import care, chain, keys, pay, run, setup, tx, wallet
+from hansa.kernel.errors import (
+    Corrupt,
+    HansaError,
+    Invalid,
+    InvalidCode,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Invalid, 2),
@@ -19,6 +28,9 @@ EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Corrupt, 70),
 )
 EXIT_INTERRUPTED = 130
+EXIT_FAULT = 70
+TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
+MAY_LEAVE_OUT_SHOW = {"tx": tx.WORDS, "wallet": wallet.WORDS}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,25 +40,52 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (setup, run, keys, pay, chain, care):
+    for module in (setup, run, keys, pay, wallet, tx, chain, care):
         module.add_commands(commands)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    options = build_parser().parse_args(arguments)
+    words = _fill_in(sys.argv[1:] if arguments is None else arguments)
+    options = build_parser().parse_args(words)
     command: Callable[[argparse.Namespace], int] = options.function
     try:
         return command(options)
     except HansaError as error:
-        return _tell(error, as_json=getattr(options, "json", False))
+        return _tell(_hint(error, options), as_json=getattr(options, "json", False))
     except KeyboardInterrupt:
         print("hansa: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if TRACEBACK_VARIABLE in os.environ:
+            raise
+        print(
+            f"hansa: {type(error).__name__}: {error}. This is a fault of the program: please "
+            f"report it; {TRACEBACK_VARIABLE}=1 shows where",
+            file=sys.stderr,
+        )
+        return EXIT_FAULT
+
+
+def _fill_in(words: Sequence[str]) -> list[str]:
+    """Fill in `show` where it may be left out: `hansa tx ID`, `hansa wallet ADDRESS`."""
+    if len(words) > 1 and words[0] in MAY_LEAVE_OUT_SHOW:
+        known = (*MAY_LEAVE_OUT_SHOW[words[0]], "-h", "--help")
+        if words[1] not in known:
+            return [words[0], "show", *words[1:]]
+    return list(words)
+
+
+def _hint(error: HansaError, options: argparse.Namespace) -> HansaError:
+    """Say how a caller shows who it is, where the node asks for it."""
+    is_asked = isinstance(error, Invalid) and error.code is InvalidCode.UNAUTHENTICATED
+    if is_asked and getattr(options, "data", None) is None and hasattr(options, "api_key_file"):
+        error.message += " (here: --api-key-file or HANSA_API_KEY, or --certificate)"
+    return error
 
 
 def _tell(error: HansaError, *, as_json: bool) -> int:

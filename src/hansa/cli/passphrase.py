@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from pathlib import Path
 
 from hansa.kernel.errors import Invalid, InvalidCode
 
@@ -12,13 +13,15 @@ PASSPHRASE_VARIABLE = "HANSA_PASSPHRASE"  # noqa: S105 - the name of a variable
 NEW_PASSPHRASE_VARIABLE = "HANSA_NEW_PASSPHRASE"  # noqa: S105
 
 
-def ask_passphrase() -> str:
-    """Get the passphrase that opens key files.
+def ask_passphrase(file: Path | None = None) -> str:
+    """Get the passphrase that opens key files, or this one.
 
     Raises:
       Invalid: it is neither in HANSA_PASSPHRASE nor is there a terminal to ask at.
     """
-    return _find(PASSPHRASE_VARIABLE) or getpass.getpass("Passphrase: ")
+    found = _find(PASSPHRASE_VARIABLE)
+    what = "Passphrase" if file is None else f"Passphrase of {file}"
+    return getpass.getpass(f"{what}: ") if found is None else found
 
 
 def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:

@@ -1,14 +1,16 @@
-"""Commands that set a node up: init."""
+"""Commands that set a node up and run it: init, up."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import msgspec
 
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_json, say
+from hansa.cli.source import parse_count
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -23,7 +25,21 @@ from hansa.node.founding import (
     read_description,
 )
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
+from hansa.node.running import Started, run_node
 from hansa.node.service import wall_clock_ms
+from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
+
+PORT_MAX = 65_535
+SETTINGS = f"""# Settings of this node; all of them: docs/reference/settings.md
+[listen]
+host = "{DEFAULT_HOST}"
+port = {DEFAULT_PORT}
+
+# What callers on this machine may read without an API key: "anyone" (what is public) or
+# "everything". For others make keys with: hansa key api new
+[access]
+loopback = "anyone"
+"""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,6 +58,46 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     init.add_argument("--sponsor-key", type=Path, help="join: key file that signs batches")
     init.add_argument("--json", action="store_true", help="print one JSON object")
     init.set_defaults(function=_init)
+    up = commands.add_parser("up", help="run a node: API and console, until Ctrl-C or SIGTERM")
+    up.add_argument("--data", type=Path, required=True, help="data folder of the node")
+    up.add_argument(
+        "--host", help=f"address to listen on (default: node.toml, else {DEFAULT_HOST})"
+    )
+    up.add_argument(
+        "--port", type=_read_port, help=f"0 for any (default: node.toml, else {DEFAULT_PORT})"
+    )
+    up.add_argument("--rebuild", action="store_true", help="make the state store anew from the log")
+    up.add_argument("--json", action="store_true", help="print one JSON object once it answers")
+    up.set_defaults(function=_up)
+
+
+def _read_port(text: str) -> int:
+    port = parse_count(text)
+    if port > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"a port is at most {PORT_MAX}")
+    return port
+
+
+def _up(options: argparse.Namespace) -> int:
+    def tell(started: Started) -> None:
+        if options.json:
+            print_json(started.to_json())
+        else:
+            say(f"Network {started.network}, block {started.height}, data in {options.data}")
+            say(f"Console at {started.url}/ and API under /v1. Ctrl-C ends it.")
+        sys.stdout.flush()
+
+    run_node(
+        options.data,
+        ask_passphrase,
+        tell,
+        host=options.host,
+        port=options.port,
+        rebuild=options.rebuild,
+    )
+    if not options.json:
+        say("Stopped; everything that was confirmed is on disk.")
+    return 0
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -60,7 +116,9 @@ def _found(options: argparse.Namespace) -> Founded:
             InvalidCode.MALFORMED, "--node-key and --sponsor-key go with --genesis: name it, too"
         )
     description = describe_network(options)
-    return found_network(options.data, description, ask_new_passphrase(), wall_clock_ms())
+    return found_network(
+        options.data, description, ask_new_passphrase(), wall_clock_ms(), settings=SETTINGS
+    )
 
 
 def _join(options: argparse.Namespace) -> Founded:
@@ -74,7 +132,7 @@ def _join(options: argparse.Namespace) -> Founded:
     if options.node_key is None or options.sponsor_key is None:
         raise Invalid(InvalidCode.MALFORMED, "--genesis needs --node-key and --sponsor-key, too")
     paths = {NODE_KEY: options.node_key, SPONSOR_KEY: options.sponsor_key}
-    return join_network(options.data, options.genesis, paths, ask_passphrase())
+    return join_network(options.data, options.genesis, paths, ask_passphrase(), settings=SETTINGS)
 
 
 def describe_network(options: argparse.Namespace) -> NetworkDescription:

@@ -118,16 +118,29 @@ def verify_folder(
     """
     reader = open_log(log_folder)
     try:
-        with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
-            scratch = StateStore.open(Path(folder) / "store")
-            try:
-                return verify(
-                    iterate_records(reader), network, scratch, progress, signatures=signatures
-                )
-            finally:
-                scratch.close()
+        return verify_in_scratch(iterate_records(reader), network, progress, signatures=signatures)
     finally:
         reader.close()
+
+
+def verify_in_scratch(
+    records: Iterable[BlockRecord],
+    network: Network,
+    progress: Progress | None = None,
+    *,
+    signatures: bool = True,
+) -> VerifyReport:
+    """Verify blocks from wherever they come, with a temporary store for the second execution.
+
+    Raises:
+      Corrupt: a block cannot be read; names its height.
+    """
+    with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
+        scratch = StateStore.open(Path(folder) / "store")
+        try:
+            return verify(records, network, scratch, progress, signatures=signatures)
+        finally:
+            scratch.close()
 
 
 class _Scratch:

@@ -75,15 +75,31 @@ def sign_transaction(
       valid_until_ms: ledger time, at most 15 minutes ahead.
       entropy: source of the 16-byte nonce.
     """
-    body = build_body(
-        [key.address for key in keys],
-        entropy(NONCE_BYTES),
-        valid_until_ms,
-        [name_call(command) for command in commands],
-    )
+    body = build_unsigned([key.address for key in keys], commands, valid_until_ms, entropy)
     message = network.tx_prefix + body
     signatures = [Signature(key.suite, key.public_key, key.sign(message)) for key in keys]
     return SignedTransaction(build_envelope(body, signatures), compute_tx_id(network, body))
+
+
+def build_unsigned(
+    signers: Sequence[bytes],
+    commands: Sequence[Command | NamedCall],
+    valid_until_ms: int,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> bytes:
+    """Build the body of a transaction, for its signers to sign one after the other.
+
+    Args:
+      signers: addresses of all keys that will sign, each once, in the order of the signatures.
+      commands: as in `sign_transaction`.
+      valid_until_ms: as in `sign_transaction`.
+      entropy: source of the 16-byte nonce.
+
+    Raises:
+      Invalid: something is no command of any contract.
+    """
+    calls = [name_call(command) for command in commands]
+    return build_body(signers, entropy(NONCE_BYTES), valid_until_ms, calls)
 
 
 def sign_batch(

@@ -1,188 +1,196 @@
-"""Clients of a node's HTTP API: asynchronous, and the same calls for plain code.
+"""The client for plain code: the calls of `AsyncClient`, without `await`.
 
-client = Client("http://127.0.0.1:8460")
-answer = client.send([key], [payments.Transfer(...)])
+with Client("http://127.0.0.1:8460") as client:
+    client.send([key], [payments.Transfer(...)]).require_ok()
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import aiohttp
-
 from hansa.kernel.contract import Command
-from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.genesis import Network, decode_genesis
-from hansa.sdk.build import VALIDITY_MS, sign_transaction
+from hansa.kernel.errors import HansaError
+from hansa.kernel.genesis import Network
+from hansa.kernel.receipt_file import VerifiedReceipt
+from hansa.kernel.state import Row
+from hansa.sdk.answers import (
+    Answer,
+    Block,
+    BlockHead,
+    MemberFound,
+    NodeStatus,
+    Transaction,
+    WalletFound,
+)
+from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer
+from hansa.sdk.build import VALIDITY_MS, SignedTransaction
 from hansa.sdk.keys import KeyPair
-
-TIMEOUT_S = 30
-OK = 200
-GOOD = (200, 202)
-CONFLICT = (403, 409)
-SLOW_DOWN = (408, 429)
-NOT_FOUND = 404
-UNAVAILABLE = 500
+from hansa.sdk.proofs import ProvenRow
+from hansa.sdk.transport import TlsFiles
 
 T = TypeVar("T")
 
 
-class AsyncClient:
-    """Talks to one node; use as an asynchronous context manager.
+class _Loop:
+    """An event loop in a thread of its own, so that connections stay open between calls."""
 
-    Args:
-      url: of the node, without a path.
-      genesis_hash: of the network meant; a node of another one is refused. Without it the first
-        answer is believed.
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self, call: Coroutine[Any, Any, None]) -> None:
+        self.run(call)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Client:
+    """Talks to one node from plain code; its connections stay open until it is closed.
+
+    The arguments are those of `AsyncClient`; use it in a `with` block, or call `close`. One that
+    is forgotten closes itself. May be shared by threads.
     """
 
-    def __init__(self, url: str, genesis_hash: bytes | None = None) -> None:
-        self._url = url.rstrip("/")
-        self._genesis_hash = genesis_hash
-        self._network: Network | None = None
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(
+        self,
+        url: str,
+        genesis_hash: bytes | None = None,
+        *,
+        api_key: str | None = None,
+        tls: TlsFiles | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._client = AsyncClient(url, genesis_hash, api_key=api_key, tls=tls, attempts=attempts)
+        self._loop = _Loop()
+        self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        self.close()
 
-    async def get_network(self) -> Network:
-        """Get the network, for which everything is signed.
+    def close(self) -> None:
+        """Close the connections, for good; once is enough."""
+        self._finalizer()
 
-        Raises:
-          Invalid: the node is of another network than the one meant.
-        """
-        if self._network is None:
-            network = Network.of(decode_genesis(await self._get_bytes("/v1/genesis")))
-            if self._genesis_hash not in (None, network.genesis_hash):
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"{self._url} is a node of another network: {network.genesis_hash.hex()}",
-                )
-            self._network = network
-        return self._network
+    def get_network(self) -> Network:
+        """As `AsyncClient.get_network`."""
+        return self._loop.run(self._client.get_network())
 
-    async def get_status(self) -> dict[str, Any]:
-        """Get the node's head: height, ledger time, state root."""
-        return await self._ask("GET", "/v1/status")
-
-    async def get_wallet(self, address: bytes) -> dict[str, Any]:
-        """Get a wallet with its balances."""
-        return await self._ask("GET", f"/v1/wallets/{to_text(address)}")
-
-    async def get_transaction(self, tx_id: bytes) -> dict[str, Any]:
-        """Get a transaction with its receipt."""
-        return await self._ask("GET", f"/v1/transactions/{tx_id.hex()}")
-
-    async def send(
-        self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
-    ) -> dict[str, Any]:
-        """Sign and send a transaction; returns once it is confirmed, or was refused.
-
-        The answer has `tx_id`, `status` (`OK`, `REFUSED`, `FAILED`, or `PENDING` if the node did
-        not wait for it), `code`, and unless it is pending `height` and `index`.
-
-        Raises:
-          Invalid: the node says that the transaction itself is wrong.
-          Unavailable: the node cannot be reached or is busy; sending the same again is safe.
-        """
-        network, status = await self.get_network(), await self.get_status()
-        until = max(int(status["time_ms"]), int(status["clock_ms"])) + validity_ms
-        envelope = sign_transaction(network, keys, commands, until).envelope
-        body = {"envelope": base64.b64encode(envelope).decode()}
-        return await self._ask("POST", "/v1/transactions", body)
-
-    async def _ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        try:
-            async with self._require_session().request(
-                method, self._url + path, json=body
-            ) as answer:
-                found: dict[str, Any] = await answer.json(content_type=None)
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise self._unreachable(error) from None
-        if status in GOOD:
-            return found
-        if status in CONFLICT and "receipt" in found:
-            receipt: dict[str, Any] = found["receipt"]
-            return receipt
-        raise _read_problem(status, found)
-
-    async def _get_bytes(self, path: str) -> bytes:
-        try:
-            async with self._require_session().get(self._url + path) as answer:
-                raw = await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._unreachable(error) from None
-        if answer.status != OK:
-            raise Unavailable(f"{self._url}{path} answered {answer.status}")
-        return raw
-
-    def _require_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise Unavailable("the client is not open: use it in an `async with` block")
-        return self._session
-
-    def _unreachable(self, error: Exception) -> Unavailable:
-        return Unavailable(
-            f"cannot talk to a node at {self._url}: {str(error) or type(error).__name__}; "
-            "is it running? Another address is given with --node"
-        )
-
-
-class Client:
-    """The same for plain code: each call opens and closes its connection."""
-
-    def __init__(self, url: str, genesis_hash: bytes | None = None) -> None:
-        self._url = url
-        self._genesis_hash = genesis_hash
-
-    def get_status(self) -> dict[str, Any]:
+    def get_status(self) -> NodeStatus:
         """As `AsyncClient.get_status`."""
-        return self._run(lambda client: client.get_status())
+        return self._loop.run(self._client.get_status())
 
-    def get_wallet(self, address: bytes) -> dict[str, Any]:
+    def get_block(self, height: int) -> Block:
+        """As `AsyncClient.get_block`."""
+        return self._loop.run(self._client.get_block(height))
+
+    def get_wallet(self, address: bytes) -> WalletFound:
         """As `AsyncClient.get_wallet`."""
-        return self._run(lambda client: client.get_wallet(address))
+        return self._loop.run(self._client.get_wallet(address))
 
-    def get_transaction(self, tx_id: bytes) -> dict[str, Any]:
+    def get_transaction(self, tx_id: bytes) -> Transaction:
         """As `AsyncClient.get_transaction`."""
-        return self._run(lambda client: client.get_transaction(tx_id))
+        return self._loop.run(self._client.get_transaction(tx_id))
 
-    def send(self, keys: Sequence[KeyPair], commands: Sequence[Command]) -> dict[str, Any]:
+    def list_members(self) -> list[MemberFound]:
+        """As `AsyncClient.list_members`."""
+        return self._loop.run(self._client.list_members())
+
+    def get(self, path: str) -> dict[str, Any]:
+        """As `AsyncClient.get`."""
+        return self._loop.run(self._client.get(path))
+
+    def get_valid_until(self, validity_ms: int = VALIDITY_MS) -> int:
+        """As `AsyncClient.get_valid_until`."""
+        return self._loop.run(self._client.get_valid_until(validity_ms))
+
+    def sign(
+        self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
+    ) -> SignedTransaction:
+        """As `AsyncClient.sign`."""
+        return self._loop.run(self._client.sign(keys, commands, validity_ms))
+
+    def send(
+        self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
+    ) -> Answer:
         """As `AsyncClient.send`."""
-        return self._run(lambda client: client.send(keys, commands))
+        return self._loop.run(self._client.send(keys, commands, validity_ms))
 
-    def _run(self, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        async def run() -> T:
-            async with AsyncClient(self._url, self._genesis_hash) as client:
-                return await call(client)
+    def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
+        """As `AsyncClient.submit`."""
+        return self._loop.run(self._client.submit(envelope, attestation))
 
-        return asyncio.run(run())
+    def submit_many(self, envelopes: Sequence[bytes]) -> list[Answer | HansaError]:
+        """As `AsyncClient.submit_many`."""
+        return self._loop.run(self._client.submit_many(envelopes))
+
+    def submit_batch(self, raw: bytes) -> list[BatchAnswer]:
+        """As `AsyncClient.submit_batch`."""
+        return self._loop.run(self._client.submit_batch(raw))
+
+    def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> Transaction:
+        """As `AsyncClient.wait_for`."""
+        return self._loop.run(self._client.wait_for(tx_id, timeout_s))
+
+    def fetch_receipt(self, tx_id: bytes) -> bytes:
+        """As `AsyncClient.fetch_receipt`."""
+        return self._loop.run(self._client.fetch_receipt(tx_id))
+
+    def get_receipt(self, tx_id: bytes) -> VerifiedReceipt:
+        """As `AsyncClient.get_receipt`."""
+        return self._loop.run(self._client.get_receipt(tx_id))
+
+    def prove_row(self, table: str, *key: bytes | str) -> ProvenRow[Row]:
+        """As `AsyncClient.prove_row`."""
+        return self._loop.run(self._client.prove_row(table, *key))
+
+    def stream_blocks(self, from_height: int | None = None) -> Iterator[BlockHead]:
+        """As `AsyncClient.stream_blocks`; leave the loop to end it."""
+        return self._iterate(self._client.stream_blocks(from_height))
+
+    def stream_records(self, from_height: int = 0, to_height: int | None = None) -> Iterator[bytes]:
+        """As `AsyncClient.stream_records`."""
+        return self._iterate(self._client.stream_records(from_height, to_height))
+
+    def _iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        try:
+            while (item := self._loop.run(_next(items))) is not None:
+                yield item
+        finally:
+            self._loop.run(_close(items))
 
 
-def _read_problem(status: int, found: dict[str, Any]) -> Invalid | NotFound | Unavailable:
-    """Read a problem document back into the error that the node raised."""
-    code, detail = str(found.get("title", "")), str(found.get("detail", "no detail"))
-    if status == NOT_FOUND:
-        return NotFound(detail)
-    if status >= UNAVAILABLE or status in SLOW_DOWN:
-        return Unavailable(detail)
-    known = code in set(InvalidCode)
-    return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail)
+async def _next(items: AsyncIterator[T]) -> T | None:
+    return await anext(items, None)
+
+
+async def _close(items: AsyncIterator[T]) -> None:
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _stop(loop: _Loop, client: AsyncClient) -> None:
+    loop.stop(client.close())

@@ -10,11 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
+from hansa.contracts.balances import Balance
+from hansa.contracts.currency import Asset, Vault
+from hansa.contracts.members import Member
+from hansa.contracts.policy import Policy
+from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import Header
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import check_header, check_seals
@@ -22,6 +30,18 @@ from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.trees.state_tree import verify_proof
 
 R = TypeVar("R", bound=Row)
+
+TABLES: Mapping[str, type[Row]] = MappingProxyType(
+    {
+        "balances": Balance,
+        "wallets": Wallet,
+        "vaults": Vault,
+        "members": Member,
+        "assets": Asset,
+        "policy": Policy,
+    }
+)
+"""What can be proved, by the name that the API gives it."""
 
 
 class _Seal(msgspec.Struct, frozen=True):
@@ -74,7 +94,36 @@ def verify_row_proof(
         raise Invalid(InvalidCode.MALFORMED, f"this is no proof of a row: {error}") from None
     header = check_header(raw)
     check_seals(network, raw, seals)
+    if header.checkpoint_height != header.height:
+        raise Invalid(InvalidCode.MALFORMED, f"block {header.height} is no checkpoint")
     digest = network.digest
     value_hash = None if value is None else digest(value)
     verify_proof(header.state_root, digest(row_type.key(*key)), value_hash, path, digest)
-    return ProvenRow(None if value is None else decode_row(row_type, value), header)
+    try:
+        row = None if value is None else decode_row(row_type, value)
+    except msgspec.MsgspecError as error:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION, f"the row is of another version: {error}"
+        ) from None
+    return ProvenRow(row, header)
+
+
+def find_table(table: str, key: Sequence[bytes | str]) -> type[Row]:
+    """Find the rows of a table that the API proves.
+
+    Raises:
+      Invalid: there is no such table, or its rows have another key.
+    """
+    kind = TABLES.get(table)
+    if kind is None:
+        raise Invalid(InvalidCode.ARGUMENTS, f"{table!r}: prove one of {', '.join(TABLES)}")
+    if len(key) != len(kind.KEY):
+        raise Invalid(InvalidCode.ARGUMENTS, f"a row of {table} is named by {', '.join(kind.KEY)}")
+    return kind
+
+
+def build_path(table: str, key: Sequence[bytes | str]) -> str:
+    """Build the path under which a node proves a row."""
+    texts = [quote(part, safe="") if isinstance(part, str) else to_text(part) for part in key]
+    query = "" if len(texts) == 1 else f"?asset={texts[1]}"
+    return f"/v1/proofs/{table}/{texts[0]}{query}"

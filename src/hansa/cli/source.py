@@ -1,0 +1,117 @@
+"""Where a command reads from: a running node (`--node`) or a data folder (`--data`)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.sdk.client import Client
+from hansa.sdk.transport import TlsFiles
+
+DEFAULT_NODE = "http://127.0.0.1:8460"
+NODE_VARIABLE = "HANSA_NODE"
+API_KEY_VARIABLE = "HANSA_API_KEY"
+HASH_DIGITS = 64
+KEY_BYTES_MAX = 4_096
+
+
+def add_node(command: argparse.ArgumentParser) -> None:
+    """Add the options of a command that talks to a node."""
+    _add_node_option(command)
+    _add_connection(command)
+
+
+def add_source(command: argparse.ArgumentParser) -> None:
+    """Add the options of a command that reads from a node or from a folder."""
+    which = command.add_mutually_exclusive_group()
+    _add_node_option(which)
+    which.add_argument("--data", type=Path, help="data folder of a node, read beside it")
+    _add_connection(command)
+
+
+def _add_node_option(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--node", metavar="URL", help=f"default {NODE_VARIABLE}, else {DEFAULT_NODE}"
+    )
+
+
+def _add_connection(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--api-key-file",
+        type=Path,
+        metavar="FILE",
+        help=f"file with an API key (default {API_KEY_VARIABLE})",
+    )
+    command.add_argument("--ca", type=Path, metavar="FILE", help="PEM: whom to believe, for https")
+    command.add_argument("--certificate", type=Path, metavar="FILE", help="PEM: who you are")
+    command.add_argument("--certificate-key", type=Path, metavar="FILE", help="PEM: its key")
+    command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def open_client(options: argparse.Namespace) -> Client:
+    """Open a client as the options say.
+
+    Raises:
+      Invalid: an address, key or certificate is none.
+    """
+    url = options.node or os.environ.get(NODE_VARIABLE) or DEFAULT_NODE
+    tls = None
+    if options.ca or options.certificate or options.certificate_key:
+        if options.certificate_key and not options.certificate:
+            raise Invalid(InvalidCode.MALFORMED, "--certificate-key goes with --certificate")
+        tls = TlsFiles(options.ca, options.certificate, options.certificate_key)
+    return Client(url, read_genesis_hash(options), api_key=read_api_key(options), tls=tls)
+
+
+def read_genesis_hash(options: argparse.Namespace) -> bytes | None:
+    """Read the genesis hash of the network that is meant, if it was given."""
+    text: str | None = options.genesis
+    return None if text is None else parse_hash(text, "genesis hash")
+
+
+def read_api_key(options: argparse.Namespace) -> str | None:
+    """Read the API key from its file, or from the environment; None if there is none.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: the file is no key.
+      Unavailable: it cannot be read.
+    """
+    path: Path | None = options.api_key_file
+    if path is None:
+        return os.environ.get(API_KEY_VARIABLE) or None
+    try:
+        with path.open("rb") as file:
+            raw = file.read(KEY_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", path=str(path)) from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    try:
+        text = raw.decode("ascii").strip()
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(raw) > KEY_BYTES_MAX:
+        raise Invalid(InvalidCode.UNAUTHENTICATED, f"{path} holds no API key", path=str(path))
+    return text
+
+
+def parse_hash(text: str, what: str) -> bytes:
+    """Parse 64 hexadecimal digits; raises `Invalid` and names `what` they should be."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(text) != HASH_DIGITS or not found:
+        raise Invalid(InvalidCode.MALFORMED, f"{text[:80]!r} is no {what}: 64 hexadecimal digits")
+    return found
+
+
+def parse_count(text: str) -> int:
+    """Parse a height or number for argparse: digits and nothing else."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(2**53)):
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no whole number from 0 on")
+    return int(text)

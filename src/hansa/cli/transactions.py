@@ -1,0 +1,100 @@
+"""Transactions described for people and programs, from a folder, a node or an envelope."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hansa.engine.chain import find_envelope
+from hansa.kernel.block import decode_header, decode_receipt
+from hansa.kernel.calendar import format_iso
+from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
+from hansa.kernel.transaction import Body, decode_envelope
+from hansa.node.home import Home, open_chain_read_only
+from hansa.sdk.answers import Answer
+from hansa.sdk.arguments import COMMANDS
+
+
+def describe_found(answer: Answer) -> dict[str, Any]:
+    """Describe what a node answered; amounts become decimal strings again."""
+    found: dict[str, Any] = msgspec.to_builtins(answer)
+    if found.get("time_ms"):
+        found["time"] = format_iso(found["time_ms"], 0)
+    for change in found.get("changes", []):
+        for name in ("amount_minor", "balance_minor"):
+            change[name] = None if change[name] is None else str(change[name])
+    return found
+
+
+def read_transaction(folder: Path, tx_id: bytes) -> dict[str, Any]:
+    """Read a transaction and its receipt from a data folder.
+
+    Raises:
+      NotFound: there is none with this id.
+    """
+    chain = open_chain_read_only(Home(folder))
+    try:
+        height, index = chain.find_position(tx_id)
+        record = chain.get_record(height)
+    finally:
+        chain.close()
+    envelope, sponsor, attestation = find_envelope(record, index)
+    _, body = decode_envelope(envelope)
+    receipt = decode_receipt(record.receipts[index])
+    return {
+        "tx_id": tx_id.hex(),
+        "status": receipt.status.name,
+        "code": receipt.code,
+        "height": height,
+        "index": index,
+        "facts": dict(dict(record.facts).get(index, ())),
+        "time": format_iso(decode_header(record.header).time_ms, 0),
+        "signers": [to_text(signer) for signer in body.signers],
+        "sponsor": to_text(sponsor),
+        "attestation": attestation.hex() if attestation else "",
+        "calls": [f"{call.contract}.{call.command}" for call in body.calls],
+        "events": [f"{contract}.{name}" for contract, name, _ in receipt.events],
+        "changes": [
+            {
+                "ledger": ledger,
+                "owner": to_text(owner),
+                "asset": asset,
+                "amount_minor": str(amount),
+                "balance_minor": str(balance),
+            }
+            for _, _, fields in receipt.events
+            for ledger, owner, asset, amount, balance, _ in fields[0]
+        ],
+    }
+
+
+def describe_body(body: Body) -> dict[str, Any]:
+    """Describe what signers agree to, every field of every call."""
+    return {
+        "valid_until": format_iso(body.valid_until_ms, 0),
+        "signers": [to_text(signer) for signer in body.signers],
+        "calls": [
+            _describe_call(f"{call.contract}.{call.command}", bytes(call.arguments))
+            for call in body.calls
+        ],
+    }
+
+
+def _describe_call(name: str, raw: bytes) -> dict[str, Any]:
+    """Describe one call by its fields; by their places if this program does not know it."""
+    values = msgspec.msgpack.decode(raw)
+    command = COMMANDS.get(name)
+    names = command.__struct_fields__ if command else ()
+    if len(names) != len(values):
+        names = tuple(str(place) for place in range(len(values)))
+    return {"call": name, **dict(zip(names, map(_show, values), strict=True))}
+
+
+def _show(value: Any) -> Any:  # noqa: ANN401 - any argument
+    if isinstance(value, bytes):
+        return to_text(value) if len(value) == ADDRESS_BYTES else value.hex()
+    if isinstance(value, list):
+        return [_show(item) for item in value]
+    return value if isinstance(value, bool | str) or value is None else str(value)

@@ -1,0 +1,208 @@
+"""Commands for transactions: tx show, send, sign, submit, commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hansa.cli.passphrase import ask_passphrase
+from hansa.cli.screen import print_found, say
+from hansa.cli.source import add_node, add_source, open_client, parse_count, parse_hash
+from hansa.cli.transactions import describe_body, describe_found, read_transaction
+from hansa.contracts.actions import ACTIONS
+from hansa.kernel.contract import Command
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.transaction import decode_envelope
+from hansa.sdk.answers import Answer
+from hansa.sdk.arguments import (
+    COMMANDS,
+    describe_action,
+    describe_command,
+    parse_command,
+    parse_json,
+)
+from hansa.sdk.build import build_unsigned
+from hansa.sdk.client import Client
+from hansa.sdk.envelope_file import PartialEnvelope, load_envelope, save_envelope
+from hansa.sdk.keys import KeyPair, load_key
+
+EXIT_REFUSED = 3
+VALIDITY_S = 120
+OFFLINE_VALIDITY_S = VALIDITY_MAX_MS // 1000 - 30
+"""Almost the longest that a network takes, since people sign one after the other."""
+
+WORDS = ("show", "send", "sign", "submit", "commands")
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    tx = commands.add_parser("tx", help="show a transaction, or sign and send one")
+    words = tx.add_subparsers(dest="word", required=True, metavar="WORD")
+    show = words.add_parser("show", help="show a transaction and its receipt (hansa tx ID)")
+    show.add_argument("id", help="transaction id, 64 hexadecimal digits")
+    add_source(show)
+    show.set_defaults(function=_show)
+    _add_send(words)
+    sign = words.add_parser("sign", help="add signatures to an envelope file")
+    sign.add_argument("file", type=Path, help="envelope file")
+    sign.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE")
+    add_node(sign)
+    sign.set_defaults(function=_sign)
+    submit = words.add_parser("submit", help="send an envelope file that everybody has signed")
+    submit.add_argument("file", type=Path, help="envelope file")
+    add_node(submit)
+    submit.set_defaults(function=_submit)
+    listing = words.add_parser("commands", help="list what can be called, and its fields")
+    listing.add_argument("name", nargs="?", help="contract.command, or an action of proposals")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(function=_list)
+
+
+def _add_send(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    send = words.add_parser("send", help="sign a transaction of any contract's commands, send it")
+    send.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE", help="who signs")
+    send.add_argument(
+        "--call", action="append", required=True, metavar="NAME", help="contract.command; repeat"
+    )
+    send.add_argument(
+        "--args", action="append", required=True, metavar="JSON", help="its fields; one a --call"
+    )
+    send.add_argument("--offline", type=Path, metavar="FILE", help="write an envelope file instead")
+    send.add_argument(
+        "--signer", action="append", default=[], metavar="ADDRESS", help="who signs later; repeat"
+    )
+    send.add_argument(
+        "--validity", type=parse_count, metavar="SECONDS", help=f"default {VALIDITY_S}"
+    )
+    add_node(send)
+    send.set_defaults(function=_send)
+
+
+def load_keys(paths: Sequence[Path]) -> list[KeyPair]:
+    """Load key files, in their order; all open with one passphrase, or are asked for."""
+    return [load_key(path, ask_passphrase(path)) for path in paths]
+
+
+def tell_answer(answer: Answer, *, is_json: bool, **more: object) -> int:
+    """Print what became of a transaction; returns the exit code."""
+    print_found({**describe_found(answer), **more}, is_json=is_json)
+    return 0 if answer.is_ok else EXIT_REFUSED
+
+
+def _show(options: argparse.Namespace) -> int:
+    tx_id = parse_hash(options.id, "transaction id")
+    if options.data is not None:
+        print_found(read_transaction(options.data, tx_id), is_json=options.json)
+        return 0
+    with open_client(options) as client:
+        found = client.get_transaction(tx_id)
+    print_found(describe_found(found), is_json=options.json)
+    return 0
+
+
+def _send(options: argparse.Namespace) -> int:
+    commands = _parse_calls(options.call, options.args)
+    if options.signer and options.offline is None:
+        raise Invalid(InvalidCode.SIGNERS, "--signer goes with --offline: others sign the file")
+    validity_ms = _read_validity(options)
+    keys = load_keys(options.keys)
+    with open_client(options) as client:
+        if options.offline is not None:
+            return _write(options, client, keys, commands, validity_ms)
+        return tell_answer(client.send(keys, commands, validity_ms), is_json=options.json)
+
+
+def _parse_calls(names: Sequence[str], arguments: Sequence[str]) -> list[Command]:
+    if len(names) != len(arguments):
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{len(names)} --call but {len(arguments)} --args: give one --args after each --call",
+        )
+    return [
+        parse_command(name, parse_json(text)) for name, text in zip(names, arguments, strict=True)
+    ]
+
+
+def _read_validity(options: argparse.Namespace) -> int:
+    """Read for how long the transaction is valid, in milliseconds."""
+    usual = VALIDITY_S if options.offline is None else OFFLINE_VALIDITY_S
+    seconds: int = usual if options.validity is None else options.validity
+    if not 0 < seconds * 1000 <= VALIDITY_MAX_MS:
+        raise Invalid(
+            InvalidCode.TOO_FAR_AHEAD,
+            f"--validity {seconds}: from 1 to {VALIDITY_MAX_MS // 1000} seconds",
+        )
+    return seconds * 1000
+
+
+def _write(
+    options: argparse.Namespace,
+    client: Client,
+    keys: Sequence[KeyPair],
+    commands: Sequence[Command],
+    validity_ms: int,
+) -> int:
+    """Write an envelope file with the signatures that are at hand."""
+    network = client.get_network()
+    signers = [key.address for key in keys] + [from_text(text) for text in options.signer]
+    body = build_unsigned(signers, commands, client.get_valid_until(validity_ms))
+    envelope = PartialEnvelope(network.genesis_hash, body)
+    for key in keys:
+        envelope = envelope.sign(network, key)
+    save_envelope(options.offline, envelope)
+    return _tell_envelope(options.offline, envelope, client, is_json=options.json)
+
+
+def _tell_envelope(file: Path, envelope: PartialEnvelope, client: Client, *, is_json: bool) -> int:
+    network = client.get_network()
+    missing = envelope.list_missing(network)
+    found: dict[str, Any] = {
+        "file": str(file),
+        "tx_id": envelope.compute_tx_id(network).hex(),
+        **describe_body(envelope.body),
+        "missing": [to_text(signer) for signer in missing],
+    }
+    print_found(found, is_json=is_json)
+    if not is_json:
+        following = f"hansa tx sign {file} KEYFILE" if missing else f"hansa tx submit {file}"
+        say(f"Next, before it expires:  {following}")
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    envelope = load_envelope(options.file)
+    keys = load_keys(options.keys)
+    with open_client(options) as client:
+        network = client.get_network()
+        for key in keys:
+            envelope = envelope.sign(network, key)
+        envelope.list_missing(network)  # refuses signatures that do not verify
+        save_envelope(options.file, envelope, replace=True)
+        return _tell_envelope(options.file, envelope, client, is_json=options.json)
+
+
+def _submit(options: argparse.Namespace) -> int:
+    envelope = load_envelope(options.file)
+    with open_client(options) as client:
+        raw = envelope.complete(client.get_network())
+        decode_envelope(raw)
+        return tell_answer(client.submit(raw), is_json=options.json)
+
+
+def _list(options: argparse.Namespace) -> int:
+    name: str | None = options.name
+    if name is None:
+        found: dict[str, Any] = {
+            word: ", ".join(describe_command(word)) for word in sorted(COMMANDS)
+        }
+        found.update(
+            {f"action {word}": ", ".join(describe_action(word)) for word in sorted(ACTIONS)}
+        )
+    else:
+        found = describe_action(name) if name in ACTIONS else describe_command(name)
+    print_found(found, is_json=options.json)
+    return 0

@@ -1,0 +1,131 @@
+"""Commands for wallets: wallet show, open, set-category, freeze-own, unfreeze-own, close."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hansa.cli.screen import print_found
+from hansa.cli.source import add_node, add_source, open_client
+from hansa.cli.tx import load_keys, tell_answer
+from hansa.contracts import wallets
+from hansa.contracts.balances import Balance
+from hansa.contracts.currency import Asset
+from hansa.engine.chain import Chain
+from hansa.kernel.contract import Command
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import NotFound
+from hansa.kernel.state import decode_row
+from hansa.node.home import Home, open_chain_read_only
+
+WORDS = ("show", "open", "set-category", "freeze-own", "unfreeze-own", "close")
+CATEGORIES = tuple(category.name for category in wallets.Category)
+OWN = {
+    "freeze-own": (wallets.SelfFreeze, "freeze the wallet of a key, as after losing a phone"),
+    "unfreeze-own": (wallets.SelfUnfreeze, "end one's own freeze"),
+    "close": (wallets.Close, "close the empty wallet of a key"),
+}
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    wallet = commands.add_parser("wallet", help="show a wallet; open, freeze or close one")
+    words = wallet.add_subparsers(dest="word", required=True, metavar="WORD")
+    show = words.add_parser("show", help="show a wallet and its balances (hansa wallet ADDRESS)")
+    show.add_argument("address")
+    add_source(show)
+    show.set_defaults(function=_show)
+    for word, text in (
+        ("open", "open a wallet, as its operator"),
+        ("set-category", "raise or lower a wallet's category, as its operator"),
+    ):
+        command = words.add_parser(word, help=text)
+        command.add_argument("key", type=Path, help="key file of the operator")
+        command.add_argument("address", help="of the wallet: that of its holder's key")
+        command.add_argument("--category", choices=CATEGORIES, required=True)
+        if word == "open":
+            command.add_argument("--operator", help="its address (default: that of the key)")
+        add_node(command)
+        command.set_defaults(function=_open if word == "open" else _set_category)
+    for word, (_, text) in OWN.items():
+        command = words.add_parser(word, help=text)
+        command.add_argument("key", type=Path, help="key file of the holder")
+        command.add_argument("--address", help="of the wallet (default: that of the key)")
+        add_node(command)
+        command.set_defaults(function=_change_own)
+
+
+def _show(options: argparse.Namespace) -> int:
+    address = from_text(options.address)
+    if options.data is not None:
+        found = _read_wallet(options.data, address)
+    else:
+        with open_client(options) as client:
+            found = msgspec.to_builtins(client.get_wallet(address))
+        for balance in found["balances"]:
+            for name in ("available_minor", "held_minor"):
+                balance[name] = str(balance[name])
+    print_found(found, is_json=options.json)
+    return 0
+
+
+def _read_wallet(folder: Path, address: bytes) -> dict[str, Any]:
+    chain = open_chain_read_only(Home(folder))
+    try:
+        wallet = chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
+        if wallet is None:
+            raise NotFound("there is no wallet with this address")
+        balances = _list_balances(chain, address)
+    finally:
+        chain.close()
+    return {
+        "wallet": to_text(address),
+        "operator": to_text(wallet.operator),
+        "category": wallet.category.name,
+        "is_closed": wallet.closed,
+        "is_frozen": wallet.self_frozen or bool(wallet.authority),
+        "balances": [
+            {
+                "asset": balance.asset,
+                "available_minor": str(balance.available_minor),
+                "held_minor": str(balance.held_minor),
+            }
+            for balance in balances
+        ],
+    }
+
+
+def _list_balances(chain: Chain, address: bytes) -> list[Balance]:
+    assets = [decode_row(Asset, raw).asset for _, raw in chain.iterate_rows(Asset.TABLE)]
+    state = chain.machine.state
+    found = [state.load(Balance, Balance.key(address, asset)) for asset in assets]
+    return [balance for balance in found if balance is not None]
+
+
+def _open(options: argparse.Namespace) -> int:
+    wallet = from_text(options.address)
+    operator = from_text(options.operator) if options.operator else None
+    (key,) = load_keys([options.key])
+    category = wallets.Category[options.category]
+    command = wallets.Open(wallet, operator or key.address, category)
+    with open_client(options) as client:
+        return tell_answer(client.send([key], [command]), is_json=options.json)
+
+
+def _set_category(options: argparse.Namespace) -> int:
+    command = wallets.SetCategory(from_text(options.address), wallets.Category[options.category])
+    (key,) = load_keys([options.key])
+    with open_client(options) as client:
+        return tell_answer(client.send([key], [command]), is_json=options.json)
+
+
+def _change_own(options: argparse.Namespace) -> int:
+    address = from_text(options.address) if options.address else None
+    (key,) = load_keys([options.key])
+    kind: type[Command] = OWN[options.word][0]
+    with open_client(options) as client:
+        answer = client.send([key], [kind(address or key.address)])
+    return tell_answer(answer, is_json=options.json)

@@ -1,0 +1,146 @@
+"""A node as a process: from a data folder until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from hansa.contracts.members import Member
+from hansa.engine.chain import Chain
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.authority import Account, Purpose
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.state import decode_row
+from hansa.node.api.keys import KeyRing
+from hansa.node.api.serve import Server, serve
+from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
+from hansa.node.service import Node
+from hansa.node.settings import Settings, build_tls, load_settings
+from hansa.sdk.keys import KeyPair
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A node that answers."""
+
+    url: str
+    network: str
+    genesis_hash: str
+    height: int
+    sponsor: str
+    """Address of the member whose batches it signs."""
+
+    def to_json(self) -> dict[str, object]:
+        """Build the object that `--json` prints."""
+        return {
+            "url": self.url,
+            "network": self.network,
+            "genesis_hash": self.genesis_hash,
+            "height": self.height,
+            "sponsor": self.sponsor,
+            "pid": os.getpid(),
+        }
+
+
+def run_node(
+    path: Path,
+    ask_passphrase: Callable[[], str],
+    tell: Callable[[Started], None],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    rebuild: bool = False,
+) -> None:
+    """Run the node of a data folder until SIGINT or SIGTERM; what was confirmed is durable.
+
+    Args:
+      path: the data folder.
+      ask_passphrase: asked once all that needs no passphrase is in order.
+      tell: called once the node answers.
+      host: address to listen on, instead of that of the settings.
+      port: the same for the port.
+      rebuild: throw the state store away and make it anew from the log.
+
+    Raises:
+      NotFound: there is no genesis, or a key file is missing.
+      Invalid: wrong passphrase, settings or keys.
+      Unavailable: the port is taken, another process has the folder, or the disk refuses.
+      Corrupt: log or store are damaged; names the height.
+    """
+    home = Home(path)
+    home.load_network()
+    settings = _override(load_settings(home.settings_path), host, port)
+    build_tls(settings)
+    passphrase = ask_passphrase()
+    sealer = home.load_key(NODE_KEY, passphrase)
+    sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
+    chain = open_chain(home, sealer, rebuild=rebuild)
+    try:
+        sponsor = find_sponsor(chain, sponsor_key.address)
+    except BaseException:
+        chain.close()
+        raise
+    asyncio.run(_run(home, settings, chain, sponsor, sponsor_key, tell))
+
+
+def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
+    """Find the member whose account lets a key sign batches.
+
+    Raises:
+      Invalid: there is none.
+    """
+    for _, raw in chain.iterate_rows(Member.TABLE):
+        member = decode_row(Member, raw)
+        account = chain.machine.state.load(Account, Account.key(member.address))
+        if account is None and member.address == key_address:
+            return member.address
+        for key in account.keys if account is not None else ():
+            if key.address == key_address and key.purposes & Purpose.SPONSOR:
+                return member.address
+    raise Invalid(
+        InvalidCode.UNKNOWN_SPONSOR,
+        f"the key file {SPONSOR_KEY}.json, {to_text(key_address)}, may sign batches for no member: "
+        "put the member's server key there, or have its account name this one (accounts.rotate)",
+    )
+
+
+def _override(settings: Settings, host: str | None, port: int | None) -> Settings:
+    listen = settings.listen
+    listen = listen if host is None else replace(listen, host=host)
+    listen = listen if port is None else replace(listen, port=port)
+    return replace(settings, listen=listen)
+
+
+async def _run(
+    home: Home,
+    settings: Settings,
+    chain: Chain,
+    sponsor: bytes,
+    sponsor_key: KeyPair,
+    tell: Callable[[Started], None],
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    node = Node(chain, PoolVerifier(chain.network, os.cpu_count() or 1), sponsor, sponsor_key)
+    node.start()
+    server: Server | None = None
+    try:
+        server = await serve(node, settings, KeyRing(home.api_keys_path))
+        genesis_hash = chain.network.genesis_hash.hex()
+        network = chain.network.genesis.network
+        height = chain.confirmed_height
+        tell(Started(server.url, network, genesis_hash, height, to_text(sponsor)))
+        await node.run_until(stopped)
+    finally:
+        if server is not None:
+            await server.stop()
+        await node.stop()

@@ -1,0 +1,387 @@
+"""The asynchronous client of a node's HTTP API.
+
+async with AsyncClient("http://127.0.0.1:8460") as client:
+    answer = await client.send([key], [payments.Transfer(...)])
+    answer.require_ok()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from hansa.kernel.block import Receipt, decode_receipt
+from hansa.kernel.contract import Command
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
+from hansa.kernel.state import Row
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.sdk.answers import (
+    Answer,
+    Block,
+    BlockHead,
+    MemberFound,
+    NodeStatus,
+    Transaction,
+    WalletFound,
+    read,
+)
+from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
+from hansa.sdk.events import iterate_events
+from hansa.sdk.frames import iterate_frames
+from hansa.sdk.keys import KeyPair
+from hansa.sdk.problems import read_problem
+from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
+from hansa.sdk.transport import TlsFiles, Transport
+
+ACCEPTED: Final = 202
+PENDING: Final = "PENDING"
+ITEMS_MAX = 1_000
+"""Envelopes of one JSON request."""
+GENESIS_BYTES_MAX = 1 << 24
+BATCH_ANSWER_BYTES_MAX = 1 << 26
+ATTEMPTS = 4
+FIRST_WAIT_S = 0.2
+POLL_FIRST_S = 0.05
+POLL_LAST_S = 1.0
+CLOCK_KEPT_S = 20.0
+"""How long the node's clock is taken to run with ours before it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What became of one item of a signed batch."""
+
+    receipt: Receipt | None
+    height: int
+    index: int
+    code: str
+    """Why there is no receipt; empty if there is one."""
+
+
+_decode_rows = msgspec.msgpack.Decoder(list[tuple[bytes | None, int, int, str]]).decode
+
+
+class AsyncClient:
+    """Talks to one node; use as an asynchronous context manager, or call `close`.
+
+    Args:
+      url: of the node, without a path.
+      genesis_hash: of the network meant; a node of another one is refused. Without it the first
+        answer is believed.
+      api_key: what the node's operator handed out, for what not everybody may read.
+      tls: certificates, for https.
+      attempts: how often a transaction is sent while the node is unavailable; always the same
+        bytes, so that it counts once.
+
+    Raises:
+      Invalid: the URL is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        genesis_hash: bytes | None = None,
+        *,
+        api_key: str | None = None,
+        tls: TlsFiles | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._transport = Transport(url, api_key, tls)
+        self._genesis_hash = genesis_hash
+        self._attempts = attempts
+        self._network: Network | None = None
+        self._clock: tuple[float, int] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        await self._transport.close()
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    async def get_network(self) -> Network:
+        """Get the network, for which everything is signed; asked for once.
+
+        Raises:
+          Invalid: the node is of another network than the one meant.
+        """
+        if self._network is None:
+            raw = await self._transport.get_bytes("/v1/genesis", GENESIS_BYTES_MAX)
+            network = Network.of(decode_genesis(raw))
+            if self._genesis_hash not in (None, network.genesis_hash):
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"{self._transport.url} is a node of another network: "
+                    f"{network.genesis_hash.hex()}",
+                )
+            self._network = network
+        return self._network
+
+    async def get_status(self) -> NodeStatus:
+        """Get the node's head: height, ledger time, state root."""
+        found = read(NodeStatus, await self._get("/v1/status"), self._transport.url)
+        self._clock = (time.monotonic(), max(found.time_ms, found.clock_ms))
+        return found
+
+    async def get_block(self, height: int) -> Block:
+        """Get a block's header and the ids of its transactions."""
+        return read(Block, await self._get(f"/v1/blocks/{height}"), self._transport.url)
+
+    async def get_wallet(self, address: bytes) -> WalletFound:
+        """Get a wallet with its balances."""
+        found = await self._get(f"/v1/wallets/{to_text(address)}")
+        return read(WalletFound, found, self._transport.url)
+
+    async def get_transaction(self, tx_id: bytes) -> Transaction:
+        """Get a transaction with its receipt."""
+        found = await self._get(f"/v1/transactions/{tx_id.hex()}")
+        return read(Transaction, found, self._transport.url)
+
+    async def list_members(self) -> list[MemberFound]:
+        """List the institutions of the network."""
+        found = (await self._get("/v1/members")).get("members", [])
+        return [read(MemberFound, item, self._transport.url) for item in found]
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Get the JSON of any path, such as `/v1/policy`, for what has no method here."""
+        return await self._get(path)
+
+    # --- sending ---------------------------------------------------------------------------------
+
+    async def get_valid_until(self, validity_ms: int = VALIDITY_MS) -> int:
+        """Get a moment of ledger time so much ahead, by the node's clock."""
+        if self._clock is None or time.monotonic() - self._clock[0] > CLOCK_KEPT_S:
+            await self.get_status()
+        assert self._clock is not None  # noqa: S101 - set by get_status
+        asked, clock_ms = self._clock
+        return clock_ms + int((time.monotonic() - asked) * 1000) + validity_ms
+
+    async def sign(
+        self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
+    ) -> SignedTransaction:
+        """Build and sign a transaction for this node's network."""
+        network = await self.get_network()
+        return sign_transaction(network, keys, commands, await self.get_valid_until(validity_ms))
+
+    async def send(
+        self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
+    ) -> Answer:
+        """Sign and send a transaction; returns once it is confirmed, or was refused.
+
+        Raises:
+          Invalid: the node says that the transaction itself is wrong.
+          Unavailable: the node cannot be reached or is busy; see `submit`.
+        """
+        return await self.submit((await self.sign(keys, commands, validity_ms)).envelope)
+
+    async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
+        """Send an envelope; returns once it is confirmed, or was refused by a rule.
+
+        While the node is unavailable the same bytes are sent again: they count once, and are
+        answered with their first receipt.
+
+        Raises:
+          Invalid: the node says that the transaction itself is wrong.
+          Unavailable: after all attempts; whether it was confirmed is not known then. The fact
+            `tx_id` says what to ask for, and sending the same envelope again is safe.
+        """
+        wait_s = FIRST_WAIT_S
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return await self._submit_once(envelope, attestation)
+            except Unavailable as error:
+                if attempt == self._attempts:
+                    raise await self._tell_unknown(envelope, error) from None
+                told = error.facts.get("retry_after_s")
+                await asyncio.sleep(wait_s if told is None else float(told))
+                wait_s *= 2
+        raise Unavailable("no attempt was asked for")
+
+    async def submit_many(self, envelopes: Sequence[bytes]) -> list[Answer | HansaError]:
+        """Send many envelopes; one answer or error each, in the same order.
+
+        Those of one signer keep their order. Raises `Unavailable` if the node cannot be reached.
+        """
+        answers: list[Answer | HansaError] = []
+        for start in range(0, len(envelopes), ITEMS_MAX):
+            items = [_build_item(envelope) for envelope in envelopes[start : start + ITEMS_MAX]]
+            _, found = await self._transport.post("/v1/transactions", {"transactions": items})
+            results = found.get("results")
+            if not isinstance(results, list) or len(results) != len(items):
+                raise Unavailable(f"{self._transport.url} does not answer each transaction")
+            for result in map(self._read_result, results):
+                if isinstance(result, Answer):
+                    answers.append(await self._await_pending(result))
+                else:
+                    answers.append(result)
+        return answers
+
+    async def submit_batch(self, batch: bytes) -> list[BatchAnswer]:
+        """Send a batch that its sponsor signed; one answer an item.
+
+        Raises:
+          Invalid: the batch itself is wrong.
+          Unavailable: the node cannot be reached; sending the same batch again is safe.
+        """
+        status, answer = await self._transport.post_bytes(
+            "/v1/transactions", batch, BATCH_ANSWER_BYTES_MAX
+        )
+        if status == ACCEPTED:
+            raise Unavailable(
+                f"{self._transport.url} took the batch and has no receipts yet: send it again, or "
+                "ask for its transactions"
+            )
+        try:
+            return [
+                BatchAnswer(None if raw is None else decode_receipt(raw), height, index, code)
+                for raw, height, index, code in _decode_rows(answer)
+            ]
+        except (msgspec.DecodeError, ValueError) as error:
+            raise Unavailable(
+                f"{self._transport.url} answers the batch with something else: {error}"
+            ) from None
+
+    async def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> Transaction:
+        """Wait until a transaction is confirmed or refused.
+
+        Raises:
+          Unavailable: it was not in time; it may still be.
+        """
+        pause_s = POLL_FIRST_S
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    try:
+                        return await self.get_transaction(tx_id)
+                    except NotFound:
+                        await asyncio.sleep(pause_s)
+                        pause_s = min(2 * pause_s, POLL_LAST_S)
+        except TimeoutError:
+            raise Unavailable(
+                f"transaction {tx_id.hex()} has no receipt after {timeout_s:g} s", tx_id=tx_id
+            ) from None
+
+    # --- proofs and streams ----------------------------------------------------------------------
+
+    async def fetch_receipt(self, tx_id: bytes) -> bytes:
+        """Fetch a transaction's receipt file, as it is verified offline."""
+        return await self._transport.get_bytes(f"/v1/receipts/{tx_id.hex()}", FILE_BYTES_MAX)
+
+    async def get_receipt(self, tx_id: bytes) -> VerifiedReceipt:
+        """Fetch a transaction's receipt file and verify it, for the network meant.
+
+        Raises:
+          Invalid: the node's answer proves nothing, or something else.
+        """
+        network = await self.get_network()
+        found = verify_receipt_file(await self.fetch_receipt(tx_id), network.genesis_hash)
+        if found.tx_id != tx_id:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{self._transport.url} answers with the receipt of {found.tx_id.hex()}",
+            )
+        return found
+
+    async def prove_row(self, table: str, *key: bytes | str) -> ProvenRow[Row]:
+        """Get a row of the state with its proof, and verify it, as of the last checkpoint.
+
+        Args:
+          table: `balances`, `wallets`, `vaults`, `members`, `assets` or `policy`.
+          key: address (bytes) or name of the row; of balances and vaults the asset, too.
+
+        Raises:
+          Invalid: there is no such table, or the node's answer proves nothing.
+          Refused: the caller may not read this row.
+        """
+        kind = find_table(table, key)
+        network = await self.get_network()
+        return verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
+
+    async def stream_blocks(self, from_height: int | None = None) -> AsyncIterator[BlockHead]:
+        """Stream confirmed blocks from a height (the newest if not given), without an end.
+
+        A lost connection is taken up again behind the last block that came.
+        """
+        async for height, data in iterate_events(self._transport, from_height):
+            head = read(BlockHead, data, self._transport.url)
+            if head.height != height:
+                raise Unavailable(f"{self._transport.url} streams another block than it says")
+            yield head
+
+    async def stream_records(
+        self, from_height: int = 0, to_height: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Stream encoded block records, one at a time in memory; needs the right to whole blocks.
+
+        Raises:
+          Refused: the caller may not read whole blocks.
+          Unavailable: the stream ended before its end.
+        """
+        last = (await self.get_status()).height if to_height is None else to_height
+        async for raw in iterate_frames(self._transport, from_height, last):
+            yield raw
+
+    # --- within ----------------------------------------------------------------------------------
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        return await self._transport.get_json(path)
+
+    async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> Answer:
+        body = _build_item(envelope, attestation)
+        _, found = await self._transport.post("/v1/transactions", body)
+        return await self._await_pending(read(Answer, found, self._transport.url))
+
+    async def _await_pending(self, answer: Answer) -> Answer:
+        """Wait for the receipt of what the node took but did not answer yet."""
+        return answer if answer.status != PENDING else await self.wait_for(_read_id(answer.tx_id))
+
+    async def _tell_unknown(self, envelope: bytes, error: Unavailable) -> Unavailable:
+        """Say which transaction it is that may or may not be confirmed."""
+        if self._network is None:
+            return error
+        tx_id = compute_tx_id(self._network, decode_envelope(envelope)[0].body)
+        return Unavailable(
+            f"{error.message}; whether transaction {tx_id.hex()} was confirmed is not known: "
+            "ask for it later, or send the same envelope again",
+            tx_id=tx_id,
+        )
+
+    def _read_result(self, result: object) -> Answer | HansaError:
+        if isinstance(result, dict) and isinstance(result.get("error"), dict):
+            problem = result["error"]
+            return read_problem(int(problem.get("status", 400)), problem)
+        return read(Answer, result, self._transport.url)
+
+
+def _read_id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise Unavailable(f"the node answers with {text[:80]!r}, which is no id") from None
+
+
+def _build_item(envelope: bytes, attestation: bytes | None = None) -> dict[str, str]:
+    item = {"envelope": base64.b64encode(envelope).decode()}
+    if attestation is not None:
+        item["attestation"] = attestation.hex()
+    return item

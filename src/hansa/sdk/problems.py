@@ -1,0 +1,66 @@
+"""Problem documents (RFC 9457) read back into the errors that the node raised."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from hansa.contracts.registry import MODULES, PARTS
+from hansa.kernel.authority import AuthorityCode
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
+
+CODE_LETTERS_MAX = 64
+BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def _list_codes() -> dict[str, StrEnum]:
+    modules = [*MODULES, *(part for parts in PARTS.values() for part in parts)]
+    kinds = [getattr(module, "Code", None) for module in modules]
+    return {
+        str(code): code for kind in (AuthorityCode, *kinds) if kind is not None for code in kind
+    }
+
+
+_CODES = _list_codes()
+
+
+class UnknownCode(StrEnum):
+    """A code of a refusal that this program does not know: a newer node's, or the API's own."""
+
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def _missing_(cls, value: object) -> UnknownCode:
+        member = str.__new__(cls, value)
+        member._name_ = "UNKNOWN"
+        member._value_ = str(value)
+        return member
+
+
+def find_code(text: str) -> StrEnum:
+    """Find the code of a refusal.
+
+    >>> find_code("wallets.FROZEN").name, find_code("api.FORBIDDEN").name
+    ('FROZEN', 'UNKNOWN')
+    """
+    return _CODES.get(text) or UnknownCode(text[:CODE_LETTERS_MAX] or "UNKNOWN")
+
+
+def read_problem(status: int, found: dict[str, Any]) -> HansaError:
+    """Read a problem document into the error that the node raised.
+
+    >>> read_problem(404, {"title": "NOT_FOUND", "detail": "there is no such block"})
+    NotFound('there is no such block')
+    """
+    code, detail = str(found.get("title", "")), str(found.get("detail", "")) or f"HTTP {status}"
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFound(detail)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY:
+        return Unavailable(detail)
+    if status in (HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT) and code not in set(InvalidCode):
+        error = Refused(find_code(code))
+        error.message = detail
+        return error
+    known = code in set(InvalidCode)
+    return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail)

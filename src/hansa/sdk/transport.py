@@ -1,0 +1,215 @@
+"""One connection to one node: TLS, the API key, requests, and errors read back."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.sdk.problems import read_problem
+
+TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
+PROBLEM_BYTES_MAX = 1 << 20
+RETRY_AFTER_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files for HTTPS; what is not given is the system's own."""
+
+    ca: Path | None = None
+    """Whom to believe about the node, instead of the system's authorities."""
+    certificate: Path | None = None
+    """The caller's certificate, for mutual TLS."""
+    key: Path | None = None
+    """Its private key, if it is not in the same file."""
+
+    def build_context(self) -> ssl.SSLContext:
+        """Build the context of a connection.
+
+        Raises:
+          Invalid: a file is missing, or not what it should be.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            names = [str(path) for path in (self.ca, self.certificate, self.key) if path]
+            reason = getattr(error, "strerror", None) or error
+            raise Invalid(
+                InvalidCode.MALFORMED, f"cannot use {' and '.join(names)} for TLS: {reason}"
+            ) from None
+        return context
+
+
+class Transport:
+    """Asks one node; opens its connections at the first request, in the running loop."""
+
+    def __init__(self, url: str, api_key: str | None = None, tls: TlsFiles | None = None) -> None:
+        self.url = _check_url(url)
+        self._api_key = _check_key(api_key)
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get_json(self, path: str) -> dict[str, Any]:
+        """Get a JSON object.
+
+        Raises:
+          HansaError: what the node says is wrong.
+          Unavailable: it cannot be reached, or does not answer in JSON.
+        """
+        async with self.request("GET", path) as answer:
+            return await self._read_json(answer)
+
+    async def get_bytes(self, path: str, size_max: int) -> bytes:
+        """Get a document of at most `size_max` bytes; raises as `get_json`."""
+        async with self.request("GET", path) as answer:
+            return await self._read_bounded(answer, size_max)
+
+    async def post(self, path: str, body: object) -> tuple[int, dict[str, Any]]:
+        """Post JSON; returns status and answer, where it is 2xx or carries a receipt."""
+        async with self.request("POST", path, json_body=body, raises=False) as answer:
+            found = await self._read_json(answer)
+            if answer.ok or "tx_id" in found:
+                return answer.status, found
+            if isinstance(found.get("receipt"), dict):
+                return answer.status, found["receipt"]
+            raise read_answer(answer, found)
+
+    async def post_bytes(self, path: str, body: bytes, size_max: int) -> tuple[int, bytes]:
+        """Post MessagePack; returns status and the MessagePack that is answered."""
+        async with self.request("POST", path, body=body) as answer:
+            return answer.status, await self._read_bounded(answer, size_max)
+
+    @asynccontextmanager
+    async def request(  # noqa: PLR0913 - one request, stated once
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: object = None,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        is_stream: bool = False,
+        raises: bool = True,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Make a request and hand its answer over, open.
+
+        Args:
+          method: of HTTP.
+          path: with its query.
+          json_body: sent as JSON.
+          body: sent as MessagePack.
+          headers: more than the usual ones.
+          is_stream: the answer has no end; only silence is bounded.
+          raises: whether an answer that is an error raises it.
+        """
+        more = dict(headers or {})
+        if body is not None:
+            more["Content-Type"] = "application/msgpack"
+        total = None if is_stream else TIMEOUT_S
+        timeout = aiohttp.ClientTimeout(
+            total=total, sock_connect=CONNECT_TIMEOUT_S, sock_read=TIMEOUT_S
+        )
+        try:
+            async with self._open().request(
+                method,
+                self.url + path,
+                json=json_body,
+                data=body,
+                headers=more,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as answer:
+                if raises and not answer.ok:
+                    raise read_answer(answer, await self._read_json(answer))
+                yield answer
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+            context: ssl.SSLContext | bool = True
+            if self._tls is not None:
+                context = self._tls.build_context()
+            connector = aiohttp.TCPConnector(ssl=context, limit=0)
+            self._session = aiohttp.ClientSession(connector=connector, headers=headers)
+        return self._session
+
+    async def _read_json(self, answer: aiohttp.ClientResponse) -> dict[str, Any]:
+        raw = await answer.read()
+        try:
+            found = json.loads(raw)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            if not answer.ok:
+                return {"detail": f"{self.url} answered {answer.status} {answer.reason}"}
+            raise Unavailable(f"{self.url} does not answer in JSON: is it a node of Hansa?")
+        return found
+
+    async def _read_bounded(self, answer: aiohttp.ClientResponse, size_max: int) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > size_max:
+                raise Unavailable(f"{answer.url} answers more than {size_max} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _unreachable(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"cannot talk to a node at {self.url}: {str(error) or type(error).__name__}; "
+            "is it running there? Another address is given with --node",
+            url=self.url,
+        )
+
+
+def read_answer(answer: aiohttp.ClientResponse, found: dict[str, Any]) -> HansaError:
+    """Read an error, and how long to wait before asking again."""
+    error = read_problem(answer.status, found)
+    wait = answer.headers.get("Retry-After", "")
+    if isinstance(error, Unavailable) and wait.isascii() and wait.isdigit():
+        error.facts["retry_after_s"] = min(int(wait), int(RETRY_AFTER_MAX_S))
+    return error
+
+
+def _check_url(url: str) -> str:
+    """Refuse what is no URL of a node."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_good = is_good and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_good = False
+    if not is_good or parts.query or parts.fragment:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{url!r} is no address of a node: it is like http://host:8460"
+        )
+    return url.rstrip("/")
+
+
+def _check_key(text: str | None) -> str | None:
+    """Refuse what cannot stand in a header."""
+    if text is None:
+        return None
+    if not text.isascii() or not text.isprintable() or " " in text or not text:
+        raise Invalid(InvalidCode.UNAUTHENTICATED, "the API key is not one line of plain text")
+    return text

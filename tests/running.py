@@ -1,0 +1,99 @@
+"""A node that runs in a thread of the test's own process, served over HTTP, for plain clients."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from tests.played import PASSPHRASE, make_folder
+from tests.world import key
+
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.crypto.address import to_text
+from hansa.node.api.keys import KeyRing, add_key
+from hansa.node.api.rights import Role
+from hansa.node.api.serve import serve
+from hansa.node.home import Home, open_chain
+from hansa.node.service import Node, wall_clock_ms
+from hansa.node.settings import Limits, Listen, Settings
+
+UNLIMITED = Settings(listen=Listen(port=0), limits=Limits(anyone_per_s=0, known_per_s=0))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A node at work."""
+
+    home: Home
+    url: str
+    token: str
+    """Of the central bank, which may read everything."""
+
+
+@contextmanager
+def in_a_loop(
+    start: Callable[[], Awaitable[str]], stop: Callable[[], Awaitable[None]]
+) -> Iterator[str]:
+    """Run a server in the loop of a thread; gives what `start` returns."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def run_folder(home: Home, settings: Settings = UNLIMITED) -> Iterator[Running]:
+    """Run the node of a played folder."""
+    bank = to_text(key("officer0").address)
+    fields = {"role": Role.CENTRAL_BANK, "member": bank, "now_ms": wall_clock_ms()}
+    _, token = add_key(home.api_keys_path, name="test", **fields)
+    made = []
+
+    async def start() -> str:
+        chain = open_chain(home, home.load_key("node", PASSPHRASE))
+        sponsor_key = home.load_key("sponsor", PASSPHRASE)
+        node = Node(chain, InlineVerifier(chain.network), key("north").address, sponsor_key)
+        node.start()
+        made.extend((node, await serve(node, settings, KeyRing(home.api_keys_path))))
+        return made[1].url
+
+    async def stop() -> None:
+        for part in reversed(made):
+            await part.stop()
+
+    with in_a_loop(start, stop) as url:
+        yield Running(home, url, token)
+
+
+@contextmanager
+def run_played(folder: Path) -> Iterator[Running]:
+    """Play a small day into a folder, and run its node."""
+    with run_folder(make_folder(folder)) as running:
+        yield running
+
+
+@contextmanager
+def run_fake(*routes: web.RouteDef) -> Iterator[str]:
+    """Serve some routes that answer as a test says; gives the URL."""
+    app = web.Application()
+    app.add_routes(routes)
+    runner = web.AppRunner(app)
+
+    async def start() -> str:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    with in_a_loop(start, runner.cleanup) as url:
+        yield url
