@@ -17,19 +17,29 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.receipt_file import verify_receipt_file
-from hansa.node.console.pages import ROUTES, add_console
+from hansa.node.api.app import create_app
+from hansa.node.api.keys import KeyRing, add_key
+from hansa.node.api.rights import Role
+from hansa.node.console.pages import ROUTES
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.settings import Access, LoopbackReads, Settings
 from hansa.sdk.build import sign_transaction
 
 WIDTHS = (390, 1280)
 SCHEMES = ("light", "dark")
 
 
+OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
+
+
 @dataclass
 class Site:
-    """A running node and where its console is."""
+    """A running node and where its console is: open to this machine, and asking for a key."""
 
     url: str
+    closed_url: str
+    token: str
+    """An API key of an operator."""
     town: Town
     node: Node
     loop: asyncio.AbstractEventLoop
@@ -51,6 +61,7 @@ class Site:
 def site(tmp_path_factory):
     """Serve the console from a thread with an event loop of its own: Playwright has this one's."""
     town = make_town(FileStorage(tmp_path_factory.mktemp("log")))
+    keys_path = tmp_path_factory.mktemp("keys") / "api-keys.json"
     ready: Future[Site] = Future()
     loop = asyncio.new_event_loop()
     stopping = asyncio.Event()
@@ -59,17 +70,26 @@ def site(tmp_path_factory):
         chain = town.world.chain
         sponsor = (key("harbour").address, key("harbour server"))
         node = Node(chain, InlineVerifier(chain.network), *sponsor)
-        app = web.Application()
-        add_console(app, node)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        server = web.TCPSite(runner, "127.0.0.1", 0)
+        _, token = add_key(
+            keys_path,
+            name="Harbour’s desk",
+            role=Role.OPERATOR,
+            now_ms=wall_clock_ms(),
+            member=to_text(sponsor[0]),
+        )
+        runners, urls = [], []
         node.start()
-        await server.start()
-        port = runner.addresses[0][1]
-        ready.set_result(Site(f"http://127.0.0.1:{port}", town, node, loop))
+        for settings in (OPEN, Settings()):
+            app = create_app(node, settings, KeyRing(keys_path))
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            runners.append(runner)
+            urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        ready.set_result(Site(*urls, token, town, node, loop))
         await stopping.wait()
-        await runner.cleanup()
+        for runner in runners:
+            await runner.cleanup()
         await node.stop()
 
     def run():
@@ -105,6 +125,7 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         "/governance": ["/governance"],
         "/policy": ["/policy"],
         "/search": ["/search", f"/search?q={person}"],
+        "/sign-in": ["/sign-in"],
     }
 
 
@@ -119,7 +140,10 @@ def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check
         page = open_page(site.url + path)
         assert page.locator("h1").count() == 1
         for width in WIDTHS:
-            for colour_scheme in SCHEMES if number == 0 else SCHEMES[1:]:
+            for colour_scheme in SCHEMES:
+                is_hardest = width == WIDTHS[0] and colour_scheme == SCHEMES[1]
+                if number and not is_hardest:
+                    continue
                 page.emulate_media(color_scheme=colour_scheme)
                 page.set_viewport_size({"width": width, "height": 900})
                 assert check_accessible(page) == [], (path, width, colour_scheme)
@@ -141,6 +165,37 @@ def test_an_error_page_is_accessible_and_fits(site, chromium, check_accessible, 
         assert page.locator("h1").inner_text() == words
         assert check_accessible(page) == []
         assert check_fits(page)
+    context.close()
+
+
+def test_signing_in_shows_what_the_role_may_see(site, chromium, check_accessible, check_fits):
+    """One signs in with the keyboard, is told of a wrong key, and signs out again."""
+    context = chromium.new_context(viewport={"width": WIDTHS[0], "height": 900})
+    page = context.new_page()
+    wallet = f"/wallets/{to_text(key('person0').address)}"
+    page.goto(site.closed_url)
+    assert check_accessible(page) == []
+    assert page.locator("#latest-title ~ .lead").count() == 1
+    page.goto(site.closed_url + wallet)
+    assert page.locator("h1").inner_text() == "Not shown to everybody"
+    assert check_accessible(page) == []
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    page.get_by_label("API key").fill("hansa-00000000-wrong")
+    page.keyboard.press("Enter")
+    assert "unknown, expired or revoked" in page.get_by_role("alert").inner_text()
+    assert check_accessible(page) == []
+    assert check_fits(page)
+    page.get_by_label("API key").fill(site.token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1 .id")
+    assert page.url == site.closed_url + wallet
+    assert "Harbour’s desk" in page.locator(".who").inner_text()
+    assert check_accessible(page) == []
+    assert check_fits(page)
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(site.closed_url + wallet)
+    assert page.locator("h1").inner_text() == "Not shown to everybody"
     context.close()
 
 

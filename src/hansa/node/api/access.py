@@ -103,6 +103,14 @@ class Access:
             return THIS_MACHINE
         return ANYONE
 
+    def identify_token(self, token: str) -> Principal:
+        """Find out whom an API key stands for; raises as `identify`."""
+        return self._admit(None if self._keys is None else self._keys.find_token(token), "API key")
+
+    def identify_key(self, key_id: str) -> Principal:
+        """Find out whom the API key of this id stands for now; raises as `identify`."""
+        return self._admit(None if self._keys is None else self._keys.find_id(key_id), "API key")
+
     def may_read_everything(self, request: web.Request) -> bool:
         """Whether whoever asks may read the whole ledger: for the console's guard."""
         try:

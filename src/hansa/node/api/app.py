@@ -24,8 +24,7 @@ from hansa.node.api.problems import answer_error, answer_http
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
-from hansa.node.console.guard import Access as ConsoleAccess
-from hansa.node.console.pages import add_console
+from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import Settings
@@ -103,8 +102,7 @@ def create_app(
             app.router.add_get(route.path, handler, allow_head=not route.is_stream)
         else:
             app.router.add_post(route.path, handler)
-    guard = ConsoleAccess(hosts=settings.host_names, may_read=access.may_read_everything)
-    add_console(app, node, guard)
+    add_console(app, node, access, settings.host_names, clock_s)
 
     async def end_streams(_: web.Application) -> None:
         await streams.end_streams(api)

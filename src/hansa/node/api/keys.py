@@ -92,6 +92,11 @@ class KeyRing:
         is_same = hmac.compare_digest(expected, hashlib.sha256(secret).hexdigest())
         return key if is_same else None
 
+    def find_id(self, key_id: str) -> ApiKey | None:
+        """Find the key of an id, of a caller who has shown it before; raises as `find_token`."""
+        self._refresh()
+        return self._by_id.get(key_id)
+
     def find_certificate(self, der: bytes) -> ApiKey | None:
         """Find the key that a client certificate stands for; raises as `find_token`."""
         self._refresh()

@@ -19,16 +19,16 @@ from hansa.contracts.proposals import (
 )
 from hansa.contracts.wallets import Category
 from hansa.kernel.crypto.address import to_text
-from hansa.node.console import words
-from hansa.node.console.explain import Code, Fragment, Moment, Sentence, describe_action
-from hansa.node.console.formatting import (
+from hansa.node.console.reading import Reader
+from hansa.node.console.text import words
+from hansa.node.console.text.explain import Code, Fragment, Moment, Sentence, describe_action
+from hansa.node.console.text.formatting import (
     format_bytes,
     format_duration,
     format_minor,
     format_offset,
     shorten,
 )
-from hansa.node.console.reading import Reader
 
 PROPOSALS_SHOWN = 50
 _SPONSOR_PREFIX = "sponsor.quota."

@@ -9,14 +9,10 @@ Source: W3C Content Security Policy Level 3; RFC 6454 (Origin); OWASP Secure Hea
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
-
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -32,42 +28,39 @@ HEADERS = {
 }
 
 
-def is_loopback(request: web.Request) -> bool:
-    """Whether the other end of the connection is this machine."""
-    try:
-        return ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False
+def find_fault(request: web.Request, names: frozenset[str]) -> str | None:
+    """Find why a request may not be answered; None if it may.
 
+    A plain network address is nobody's name, so it cannot have been pointed here. What changes
+    something must say that it comes from one of this console's own pages.
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may see the console: by default this machine alone, under its own names."""
-
-    hosts: frozenset[str] = LOOPBACK_HOSTS
-    """Names, without port, under which the console may be asked for."""
-    may_read: Callable[[web.Request], bool] = is_loopback
-    """Whether whoever asks may see every member's and wallet's pages."""
-
-
-def find_fault(request: web.Request, access: Access) -> str | None:
-    """Find why a request may not be answered; None if it may."""
-    if _read_host(request.host) not in access.hosts:
+    Args:
+      request: the request.
+      names: under which this console answers.
+    """
+    if not _is_own(request.host, names):
         return (
             f"This console does not answer to the name {request.host[:80]!r}. "
-            "Open it under the address that the node printed."
+            "Open it under the address that the node printed, or name this one in "
+            "listen.public_names of its settings."
         )
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    if is_foreign or (origin is None and request.method == "POST"):
         return "A page of another site asked for this one. Open it from its own address."
-    if not access.may_read(request):
-        return "The console shows everybody’s accounts; from here you may not see them."
     return None
 
 
-def _read_host(host: str) -> str:
-    """Read a host without its port, of a Host header."""
+def _is_own(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host header, without its port, names this console."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return ""
+        return False
+    if name in names:
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

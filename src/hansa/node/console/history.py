@@ -147,6 +147,8 @@ class Refusals(NamedTuple):
     total: int
     since_ms: int
     """From when on they are counted: an hour before the newest block, or later."""
+    is_known: bool
+    """Whether the log has been read as far back as that."""
 
 
 class History:
@@ -195,7 +197,9 @@ class History:
             if minute >= first:
                 counts += found
         order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return Refusals(tuple(order), counts.total(), max(first * MINUTE_MS, self._from_ms))
+        since_ms = max(first * MINUTE_MS, self._from_ms)
+        is_known = self._is_whole or 0 < self._from_ms <= first * MINUTE_MS
+        return Refusals(tuple(order), counts.total(), since_ms, is_known)
 
     async def read(self, height: int, totals: Totals) -> None:
         """Read the log from a block whose totals are known: on to the newest, then backwards."""

@@ -1,4 +1,4 @@
-"""One asset as its page shows it: how much there is and where, over time, and who brought it about.
+"""Money as the pages show it: an asset, how much of it there is and where; a wallet, its history.
 
 Amounts are minor units.
 """
@@ -6,18 +6,24 @@ Amounts are minor units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hansa.contracts.currency import Asset, Vault
+from hansa.contracts.balances import Balance
+from hansa.contracts.currency import CURRENCY_LETTERS, Asset, Vault
 from hansa.contracts.members import Member
+from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import split_position
+from hansa.kernel.calendar import day_number, year_of
+from hansa.kernel.errors import NotFound
 from hansa.node.console.charts import Bar, Chart, build_split, build_supply_chart
-from hansa.node.console.explain import Change
 from hansa.node.console.history import Supply, SupplySlot
 from hansa.node.console.reading import HistoryLine, Reader
+from hansa.node.console.sessions import Viewer
 from hansa.node.console.supply import AssetProof, SupplyProof, SupplyWatch
+from hansa.node.console.text.explain import Change
 
 ISSUES_SHOWN = 8
+HISTORY_PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,44 @@ class AssetPage:
     has_more_issues: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """How much of a limit is used, in minor units; `limit_minor` 0 for no limit."""
+
+    label: str
+    used_minor: int
+    limit_minor: int
+    asset: str
+
+    @property
+    def percent(self) -> int:
+        """Used share, at most 100."""
+        return min(100, 100 * self.used_minor // self.limit_minor) if self.limit_minor else 0
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPage:
+    """One wallet, one of its assets, a page of its history."""
+
+    wallet: Wallet
+    balances: tuple[Balance, ...]
+    shown: Balance | None
+    single_minor: int
+    meters: tuple[Meter, ...]
+    history: tuple[HistoryLine, ...]
+    next_position: int
+    """Where the next page begins; 0 if there is none."""
+    state_words: str
+
+
 def read_assets(
-    reader: Reader, watch: SupplyWatch, proof: SupplyProof | None
+    reader: Reader, watch: SupplyWatch, proof: SupplyProof | None, viewer: Viewer
 ) -> tuple[AssetPage, ...]:
-    """Read all assets, those with most issued first."""
+    """Read all assets, those with most issued first; of vaults what the viewer may see."""
     rows = sorted(reader.load_all(Asset), key=lambda row: (-row.issued_minor, row.asset))
-    members = reader.load_all(Member)
-    return tuple(_read_asset(reader, watch, proof, row, members) for row in rows)
+    members = [row for row in reader.load_all(Member) if viewer.sees_vault(row.address)]
+    pages = (_read_asset(reader, watch, proof, row, members) for row in rows)
+    return tuple(pages if viewer.sees_all else (replace(page, issues=()) for page in pages))
 
 
 def _read_asset(
@@ -88,3 +125,92 @@ def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
         earlier = [line.change.previous for line in found if line.change.previous < position]
         position = min(earlier, default=0)
     return lines
+
+
+def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -> WalletPage:
+    """Read a wallet.
+
+    Args:
+      reader: of the chain.
+      address: of the wallet.
+      asset: whose history to show; empty for the one that changed last.
+      before: position at which the page of history begins; 0 for the newest.
+
+    Raises:
+      NotFound: there is no such wallet.
+    """
+    wallet = reader.load(Wallet, address)
+    if wallet is None:
+        raise NotFound("there is no wallet with this address")
+    found = [reader.load(Balance, address, row.asset) for row in reader.load_all(Asset)]
+    balances = sorted(
+        (balance for balance in found if balance is not None),
+        key=lambda balance: -balance.previous,
+    )
+    named = [balance for balance in balances if balance.asset == asset]
+    shown = next(iter((*named, *balances)), None)
+    limits = reader.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
+    history: list[HistoryLine] = []
+    next_position = 0
+    if shown is not None:
+        history, next_position = _list_history(reader, address, shown, before or shown.previous)
+    return WalletPage(
+        wallet,
+        tuple(balances),
+        shown,
+        limits[1],
+        () if shown is None else _build_meters(reader, shown, limits),
+        tuple(history),
+        next_position,
+        _describe_state(wallet),
+    )
+
+
+def _build_meters(reader: Reader, shown: Balance, limits: tuple[int, ...]) -> tuple[Meter, ...]:
+    """Build the meters of a wallet, as of the ledger's day and year, for a whole currency."""
+    currency = shown.asset[:CURRENCY_LETTERS]
+    balance = reader.load(Balance, shown.wallet, currency) or Balance(shown.wallet, currency)
+    offset = (reader.get_policy("zone.offset_minutes") or (0,))[0]
+    now = reader.head.time_ms
+    today = balance.day_spent_minor if balance.day == day_number(now, offset) else 0
+    year = balance.year_spent_minor if balance.year == year_of(now, offset) else 0
+    total = balance.available_minor + balance.held_minor + balance.deposits_minor
+    return (
+        Meter("Spent today", today, limits[2], balance.asset),
+        Meter("Spent this year", year, limits[3], balance.asset),
+        Meter("Balance", total, limits[0], balance.asset),
+    )
+
+
+def _list_history(
+    reader: Reader, address: bytes, balance: Balance, position: int
+) -> tuple[list[HistoryLine], int]:
+    """Follow a balance backwards from a position: each change names the one before."""
+
+    def is_shown(change: Change) -> bool:
+        is_own = change.owner == address and change.asset == balance.asset
+        return is_own and change.ledger in {"wallet", "held"}
+
+    lines: list[HistoryLine] = []
+    while position and len(lines) < HISTORY_PER_PAGE:
+        height, index = split_position(position)
+        record = reader.get_logged(height)
+        if index >= len(record.receipts):
+            raise NotFound("there is no transaction at this place of the history")
+        found = reader.list_changes_of(record, index, is_shown)
+        if not found:
+            raise NotFound("this wallet has no change at this place of its history")
+        if height <= reader.chain.confirmed_height:
+            lines += found
+        earlier = [line.change.previous for line in found if line.change.previous < position]
+        position = min(earlier, default=0)
+    return lines, position
+
+
+def _describe_state(wallet: Wallet) -> str:
+    """Say whether money may move through a wallet, and why not."""
+    if wallet.closed:
+        return "Closed"
+    if wallet.authority:
+        return "Frozen by order"
+    return "Frozen by its owner" if wallet.self_frozen else "Open"

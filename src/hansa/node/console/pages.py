@@ -8,38 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import jinja2
 from aiohttp import web
 
-import hansa
 from hansa.contracts.members import Member
 from hansa.kernel.authority import Purpose
 from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
-from hansa.node.console import explain, words
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.api.access import Access
+from hansa.node.api.rights import Right
 from hansa.node.console.blocks import SLOT_S, Blocks
 from hansa.node.console.charts import build_chart
-from hansa.node.console.formatting import (
-    format_bytes,
-    format_duration,
-    format_minor,
-    format_rate,
-    format_round,
-    format_share,
-    shorten,
-    split_middle,
-)
+from hansa.node.console.files import build_environment, load_files
 from hansa.node.console.governing import describe_time, read_governance, read_policy
-from hansa.node.console.guard import HEADERS, Access, find_fault
-from hansa.node.console.money import read_assets
+from hansa.node.console.guard import HEADERS
+from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Reader
-from hansa.node.console.supply import SupplyWatch
+from hansa.node.console.sessions import (
+    Sessions,
+    Viewer,
+    clear_cookie,
+    is_own_path,
+    name_cookie,
+    set_cookie,
+)
+from hansa.node.console.supply import SupplyProof, SupplyWatch
+from hansa.node.console.text import explain
 from hansa.node.service import Node
 
 FOLDER = Path(__file__).parent
@@ -50,6 +49,9 @@ ID_DIGITS = 64
 NUMBER_DIGITS_MAX = 18
 QUERY_LETTERS_MAX = 200
 CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+VIEWER: Final = web.RequestKey("viewer", Viewer)
+FORM_BYTES_MAX: Final = 4_096
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Page = Callable[["Console", web.Request], Awaitable[web.Response]]
@@ -63,20 +65,33 @@ class Route:
     page: Page
     label: str = ""
     """Of its link in the navigation; empty for none."""
+    method: str = "GET"
 
 
 class Console:
-    """Fills pages from one node."""
+    """Fills pages from one node.
 
-    def __init__(self, node: Node, access: Access) -> None:
+    Args:
+      node: whose chain is shown.
+      access: who may read what.
+      names: hosts, without port, under which the console answers.
+      clock_s: never goes back; for sessions.
+    """
+
+    def __init__(
+        self, node: Node, access: Access, names: frozenset[str], clock_s: Callable[[], float]
+    ) -> None:
         self.node = node
         self.access = access
+        self.names = names
+        self.sessions = Sessions(clock_s)
         self.blocks = Blocks(node.chain)
         self.reader = Reader(node.chain, self.blocks)
         self.supply = SupplyWatch(node.chain)
         self._token = secrets.token_hex(4)
-        self._files = _load_files()
-        self._templates = _build_environment(self._name_file)
+        self._files = load_files()
+        navigation = [(route.path, route.label) for route in ROUTES if route.label]
+        self._templates = build_environment(self._name_file, navigation)
         for note in (self.blocks.note, self.reader.note, self.supply.history.note):
             node.engine.listen(note)
 
@@ -84,17 +99,18 @@ class Console:
         """Show what the network does right now."""
         proof = await self.supply.read()
         rate = self.blocks.rate()
+        viewer = _get_viewer(request)
         return self._respond(
             request,
             "overview.html",
             proof=proof,
-            assets=read_assets(self.reader, self.supply, proof),
+            assets=read_assets(self.reader, self.supply, proof, viewer),
             rate=rate,
             chart=build_chart(rate),
             slot_s=SLOT_S,
             refusals=self.supply.history.get_refusals(self.reader.head.time_ms),
             latest_blocks=self.blocks.list_down(self.reader.head.height, LATEST_BLOCKS),
-            latest=self.reader.list_latest(),
+            latest=self.reader.list_latest(viewer.sees_line) if viewer.sees_some else None,
             members=self._list_members(),
         )
 
@@ -105,7 +121,7 @@ class Console:
             request,
             "supply.html",
             proof=proof,
-            assets=read_assets(self.reader, self.supply, proof),
+            assets=read_assets(self.reader, self.supply, proof, _get_viewer(request)),
             history=self.supply.history,
         )
 
@@ -126,10 +142,12 @@ class Console:
         height = _parse_height(request.match_info["height"])
         first = _read_number(request, "from", 0)
         page = self.reader.read_block(height, first)
+        viewer = _get_viewer(request)
         return self._respond(
             request,
             "block.html",
             page=page,
+            lines=[line for line in page.lines if viewer.sees_line(line)],
             header=decode_header(page.record.header),
             per_page=RECEIPTS_PER_PAGE,
         )
@@ -137,6 +155,7 @@ class Console:
     async def show_transaction(self, request: web.Request) -> web.Response:
         """Show a transaction, its receipt explained."""
         tx_id = _parse_id(request.match_info["tx_id"])
+        self.access.require(_get_viewer(request).principal, Right.BY_ID)
         page = self.reader.read_transaction(tx_id)
         code = page.receipt.code
         return self._respond(
@@ -151,6 +170,7 @@ class Console:
     async def send_receipt(self, request: web.Request) -> web.Response:
         """Send a transaction's receipt file."""
         tx_id = _parse_id(request.match_info["tx_id"])
+        self.access.require(_get_viewer(request).principal, Right.BY_ID)
         headers = {
             **HEADERS,
             "Content-Disposition": f'attachment; filename="{_name_receipt(tx_id)}"',
@@ -163,8 +183,9 @@ class Console:
         address = _parse_address(request.match_info["address"])
         if self.reader.load(Member, address) is not None:
             return _go_to(f"/members/{to_text(address)}")
+        self.access.require_wallet(_get_viewer(request).principal, address)
         before = _read_number(request, "before", 0)
-        page = self.reader.read_wallet(address, request.query.get("asset", ""), before)
+        page = read_wallet(self.reader, address, request.query.get("asset", ""), before)
         return self._respond(request, "wallet.html", page=page, is_newest=before == 0)
 
     async def list_members(self, request: web.Request) -> web.Response:
@@ -195,6 +216,40 @@ class Console:
             return _go_to(target)
         return self._respond(request, "search.html", status=404 if query else 200, query=query)
 
+    async def show_sign_in(self, request: web.Request) -> web.Response:
+        """Show the form for an API key."""
+        return self._ask_key(request, _read_next(request.query.get("next", "/")))
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        """Begin a session for an API key."""
+        form = await _read_form(request)
+        target = _read_next(form.get("next", "/"))
+        try:
+            principal = self.access.identify_token(form.get("key", "").strip())
+        except Invalid as error:
+            return self._ask_key(request, target, error.message[:1].upper() + error.message[1:])
+        response = _go_to(target)
+        set_cookie(request, response, self.sessions.begin(principal.key_id))
+        return response
+
+    async def sign_out(self, request: web.Request) -> web.Response:
+        """End a session."""
+        form = await _read_form(request)
+        session = _get_viewer(request).session
+        if session is not None:
+            if not secrets.compare_digest(
+                form.get("token", "").encode(), session.form_token.encode()
+            ):
+                raise Invalid(InvalidCode.MALFORMED, "this form is of another session: try again")
+            self.sessions.end(request.cookies[name_cookie(request)])
+        response = _go_to("/")
+        clear_cookie(request, response)
+        return response
+
+    def _ask_key(self, request: web.Request, target: str, fault: str = "") -> web.Response:
+        status = 401 if fault else 200
+        return self._respond(request, "sign_in.html", status=status, target=target, fault=fault)
+
     async def send_file(self, request: web.Request) -> web.Response:
         """Send a style sheet, script or picture."""
         found = self._files.get(request.match_info["name"])
@@ -218,10 +273,10 @@ class Console:
     ) -> web.Response:
         """Render a page, unless the browser already has it as of this block."""
         head = self.reader.head
-        proof = context.get("proof")
-        version = (head.height, proof.height if proof else 0, self.supply.history.version)
-        tag = f'"{self._token}-{"-".join(map(str, version))}"'
-        headers = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
+        viewer = _get_viewer(request)
+        tag = self._tag(viewer, context.get("proof"))
+        keeping = "no-cache" if viewer.session is None else "no-store"
+        headers = {**HEADERS, "Cache-Control": keeping, "Vary": "Accept, Cookie"}
         if status == 200:  # noqa: PLR2004 - OK
             headers["ETag"] = tag
             if request.headers.get("If-None-Match") == tag:
@@ -234,9 +289,18 @@ class Console:
             path=request.path,
             query_text=request.query.get("q", "") if request.path == "/search" else "",
             failure=self.node.engine.failure,
+            viewer=viewer,
+            status=status,
             **context,
         )
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+    def _tag(self, viewer: Viewer, proof: SupplyProof | None) -> str:
+        """Name what a page shows: it changes with the block, the proof and who looks."""
+        form_token = viewer.session.form_token if viewer.session else ""
+        who = hashlib.sha256(f"{viewer.principal.role} {form_token}".encode()).hexdigest()[:8]
+        heights = (self.reader.head.height, proof.height if proof else 0)
+        return f'"{self._token}-{who}-{heights[0]}-{heights[1]}-{self.supply.history.version}"'
 
     def _list_members(self) -> list[Member]:
         """List institutions: the central bank first, then by name."""
@@ -266,7 +330,7 @@ class Console:
         known = self.reader.name_parties().get(address)
         if known is not None:
             return f"/members/{to_text(known[1])}"
-        self.reader.read_wallet(address, "", 0)
+        # Whether there is such a wallet is told on its page, to whom may read it.
         return f"/wallets/{to_text(address)}"
 
     def _name_file(self, name: str) -> str:
@@ -286,122 +350,35 @@ ROUTES: tuple[Route, ...] = (
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
     Route("/search", Console.search),
+    Route("/sign-in", Console.show_sign_in),
 )
 """Every page of the console; the tests visit each."""
 
 FILES: tuple[Route, ...] = (
+    Route("/sign-in", Console.sign_in, method="POST"),
+    Route("/sign-out", Console.sign_out, method="POST"),
     Route("/transactions/{tx_id}/receipt", Console.send_receipt),
     Route(STATIC_PATH + "{name}", Console.send_file),
 )
-"""What is served beside the pages."""
+"""What is served beside the pages: files, and what forms are sent to."""
 
 
-def add_console(app: web.Application, node: Node, access: Access | None = None) -> None:
-    """Serve the console from an application that has not started yet.
-
-    Args:
-      app: also of the API; what is under `/v1` or is no page is left alone.
-      node: whose chain is shown.
-      access: under which names it answers, and whom; this machine alone where not given.
-    """
-    console = Console(node, access or Access())
-    routes = (*ROUTES, *FILES)
-    for route in routes:
-        app.router.add_get(route.path, _bind(console, route.page))
-    app.middlewares.append(_build_middleware(console, frozenset(route.path for route in routes)))
-
-    async def close(_: web.Application) -> AsyncIterator[None]:
-        yield
-        await console.supply.close()
-
-    app.cleanup_ctx.append(close)
+def _get_viewer(request: web.Request) -> Viewer:
+    """Get who looks, as the guard found out."""
+    return request[VIEWER]
 
 
-def _bind(console: Console, page: Page) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await page(console, request)
-
-    return handle
-
-
-def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa: ANN401 - aiohttp's
-    """Build what guards the console's routes, and answers for paths that nobody serves."""
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource
-        is_stray = resource is None and "text/html" in request.headers.get("Accept", "")
-        if not is_stray and (resource is None or resource.canonical not in served):
-            return await handler(request)
-        fault = find_fault(request, console.access)
-        if fault is not None:
-            return web.Response(text=fault, status=403, headers=HEADERS)
-        try:
-            return await handler(request)
-        except HansaError as error:
-            return _say_error(console, request, error)
-        except web.HTTPNotFound:
-            return console.say(
-                request, 404, "There is no such page", "The address may be mistyped."
-            )
-        except web.HTTPMethodNotAllowed:
-            return console.say(
-                request, 405, "This page only shows", "Nothing can be sent to the console."
-            )
-
-    return guard
+async def _read_form(request: web.Request) -> Mapping[str, str]:
+    """Read the fields of a form; raises `Invalid` for what none of our forms sends."""
+    if (request.content_length or 0) > FORM_BYTES_MAX:
+        raise Invalid(InvalidCode.TOO_LARGE, "the form is larger than any of this console")
+    fields = await request.post()
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
-def _say_error(console: Console, request: web.Request, error: HansaError) -> web.Response:
-    """Say an error in words, and who must act; what is corrupt goes on to stop the node."""
-    text = error.message[:1].upper() + error.message[1:] + "."
-    if isinstance(error, NotFound):
-        return console.say(request, 404, "Not found on this ledger", text)
-    if isinstance(error, Invalid):
-        return console.say(request, 400, "This address cannot be read", text)
-    if isinstance(error, Unavailable):
-        return console.say(request, 503, "Not there just now", text)
-    raise error
-
-
-def _load_files() -> dict[str, tuple[bytes, str, str]]:
-    """Load the console's files: name to (bytes, version, content type)."""
-    files = {}
-    for path in sorted((FOLDER / "static").iterdir()):
-        body = path.read_bytes()
-        version = hashlib.sha256(body).hexdigest()[:12]
-        files[path.name] = (body, version, CONTENT_TYPES[path.suffix])
-    return files
-
-
-def _build_environment(name_file: Callable[[str], str]) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    names: Mapping[str, Any] = {
-        "static": name_file,
-        "words": words,
-        "version": hansa.__version__,
-        "navigation": [(route.path, route.label) for route in ROUTES if route.label],
-        "address_text": to_text,
-        "split_middle": split_middle,
-        "shorten": shorten,
-        "duration": format_duration,
-        "size": format_bytes,
-        "rate_text": format_rate,
-        "share": format_share,
-        "round_number": format_round,
-        "minor": format_minor,
-        "kind": lambda fragment: type(fragment).__name__,
-    }
-    environment.globals.update(names)
-    environment.filters["in_words"] = lambda key, table: table.get(key, key)
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
-    return environment
+def _read_next(path: str) -> str:
+    """Read where to go on after signing in: a page of this console."""
+    return path if is_own_path(path) else "/"
 
 
 def _go_to(path: str) -> web.Response:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hansa.contracts.accounts import Recovery, RecoveryState
-from hansa.contracts.balances import Balance
-from hansa.contracts.currency import CURRENCY_LETTERS, Asset, Vault
+from hansa.contracts.currency import Asset, Vault
 from hansa.contracts.members import Member
 from hansa.contracts.payments import Payment
 from hansa.contracts.policy import Policy
-from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import Chain, find_envelope, list_envelopes
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import (
@@ -25,16 +23,14 @@ from hansa.kernel.block import (
     Status,
     decode_header,
     decode_receipt,
-    split_position,
 )
-from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.errors import NotFound
 from hansa.kernel.execution import BlockResult, SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.transaction import Body, Call, decode_batch, decode_envelope
 from hansa.node.console.blocks import Blocks, BlockSummary, is_refused
-from hansa.node.console.explain import (
+from hansa.node.console.text.explain import (
     Change,
     Fact,
     Sentence,
@@ -45,13 +41,14 @@ from hansa.node.console.explain import (
     find_moved,
     list_changes,
 )
-from hansa.node.console.formatting import Format, Money
+from hansa.node.console.text.formatting import Format, Money
 
 R = TypeVar("R", bound=Row)
 
 LATEST_PAYMENTS = 8
-LATEST_BLOCKS_READ = 12
-HISTORY_PER_PAGE = 20
+READ_AT_ONCE = 30
+LATEST_READ = 240
+"""Newest transactions among which those that may be shown are looked for."""
 RECEIPTS_PER_PAGE = 25
 RECORDS_KEPT = 16
 """Blocks as read from the log; one has some hundred kilobytes."""
@@ -72,6 +69,8 @@ class TransactionLine:
     code: str
     sentence: Sentence
     moved: Money | None
+    owners: frozenset[bytes]
+    """Whose balances changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,42 +120,12 @@ class BlockPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """How much of a limit is used, in minor units; `limit_minor` 0 for no limit."""
-
-    label: str
-    used_minor: int
-    limit_minor: int
-    asset: str
-
-    @property
-    def percent(self) -> int:
-        """Used share, at most 100."""
-        return min(100, 100 * self.used_minor // self.limit_minor) if self.limit_minor else 0
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryLine:
     """One change of a balance, what made it, and the transaction in which that happened."""
 
     transaction: TransactionLine
     change: Change
     sentence: Sentence
-
-
-@dataclass(frozen=True, slots=True)
-class WalletPage:
-    """One wallet, one of its assets, a page of its history."""
-
-    wallet: Wallet
-    balances: tuple[Balance, ...]
-    shown: Balance | None
-    single_minor: int
-    meters: tuple[Meter, ...]
-    history: tuple[HistoryLine, ...]
-    next_position: int
-    """Where the next page begins; 0 if there is none."""
-    state_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,18 +234,22 @@ class Reader:
             names[member.address] = (member.name, member.address)
         return names
 
-    def list_latest(self) -> list[TransactionLine]:
-        """List the newest transactions, newest first."""
+    def list_latest(self, is_shown: Callable[[TransactionLine], bool]) -> list[TransactionLine]:
+        """List the newest transactions that may be shown, newest first."""
         lines: list[TransactionLine] = []
-        top = self.chain.confirmed_height
-        for height in range(top, max(0, top - LATEST_BLOCKS_READ), -1):
+        rest = LATEST_READ
+        for height in range(self.chain.confirmed_height, 0, -1):
             record = self.get_record(height)
             end = len(record.receipts)
-            rest = LATEST_PAYMENTS - len(lines)
-            lines += reversed(self._list_lines(record, max(0, end - rest), end))
-            if len(lines) >= LATEST_PAYMENTS:
+            while end and rest > 0 and len(lines) < LATEST_PAYMENTS:
+                first = max(0, end - READ_AT_ONCE)
+                lines += filter(is_shown, reversed(self._list_lines(record, first, end)))
+                rest -= end - first
+                end = first
+            rest -= 1
+            if rest <= 0 or len(lines) >= LATEST_PAYMENTS:
                 break
-        return lines
+        return lines[:LATEST_PAYMENTS]
 
     def read_block(self, height: int, first: int) -> BlockPage:
         """Read a block; raises `NotFound`."""
@@ -322,43 +295,6 @@ class Reader:
         record = self.get_record(height)
         return build_receipt_file(self.chain.network, record, list_envelopes(record), index)
 
-    def read_wallet(self, address: bytes, asset: str, before: int) -> WalletPage:
-        """Read a wallet.
-
-        Args:
-          address: of the wallet.
-          asset: whose history to show; empty for the one that changed last.
-          before: position at which the page of history begins; 0 for the newest.
-
-        Raises:
-          NotFound: there is no such wallet.
-        """
-        wallet = self.load(Wallet, address)
-        if wallet is None:
-            raise NotFound("there is no wallet with this address")
-        found = [self.load(Balance, address, row.asset) for row in self.load_all(Asset)]
-        balances = sorted(
-            (balance for balance in found if balance is not None),
-            key=lambda balance: -balance.previous,
-        )
-        named = [balance for balance in balances if balance.asset == asset]
-        shown = next(iter((*named, *balances)), None)
-        limits = self.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
-        history: list[HistoryLine] = []
-        next_position = 0
-        if shown is not None:
-            history, next_position = self._list_history(address, shown, before or shown.previous)
-        return WalletPage(
-            wallet,
-            tuple(balances),
-            shown,
-            limits[1],
-            () if shown is None else self._build_meters(shown, limits),
-            tuple(history),
-            next_position,
-            _describe_state(wallet),
-        )
-
     def read_member(self, address: bytes) -> MemberPage:
         """Read an institution; raises `NotFound`."""
         member = self.load(Member, address)
@@ -378,45 +314,6 @@ class Reader:
             quota or self.get_policy("sponsor.quota") or (),
             recovery is not None and recovery.state is RecoveryState.PENDING,
         )
-
-    def _build_meters(self, shown: Balance, limits: tuple[int, ...]) -> tuple[Meter, ...]:
-        """Build the meters of a wallet, as of the ledger's day and year, for a whole currency."""
-        currency = shown.asset[:CURRENCY_LETTERS]
-        balance = self.load(Balance, shown.wallet, currency) or Balance(shown.wallet, currency)
-        offset = (self.get_policy("zone.offset_minutes") or (0,))[0]
-        now = self.head.time_ms
-        today = balance.day_spent_minor if balance.day == day_number(now, offset) else 0
-        year = balance.year_spent_minor if balance.year == year_of(now, offset) else 0
-        total = balance.available_minor + balance.held_minor + balance.deposits_minor
-        return (
-            Meter("Spent today", today, limits[2], balance.asset),
-            Meter("Spent this year", year, limits[3], balance.asset),
-            Meter("Balance", total, limits[0], balance.asset),
-        )
-
-    def _list_history(
-        self, address: bytes, balance: Balance, position: int
-    ) -> tuple[list[HistoryLine], int]:
-        """Follow a balance backwards from a position: each change names the one before."""
-
-        def is_shown(change: Change) -> bool:
-            is_own = change.owner == address and change.asset == balance.asset
-            return is_own and change.ledger in {"wallet", "held"}
-
-        lines: list[HistoryLine] = []
-        while position and len(lines) < HISTORY_PER_PAGE:
-            height, index = split_position(position)
-            record = self.get_logged(height)
-            if index >= len(record.receipts):
-                raise NotFound("there is no transaction at this place of the history")
-            found = self.list_changes_of(record, index, is_shown)
-            if not found:
-                raise NotFound("this wallet has no change at this place of its history")
-            if height <= self.chain.confirmed_height:
-                lines += found
-            earlier = [line.change.previous for line in found if line.change.previous < position]
-            position = min(earlier, default=0)
-        return lines, position
 
     def list_changes_of(
         self, record: BlockRecord, index: int, is_shown: Callable[[Change], bool]
@@ -463,6 +360,7 @@ class Reader:
         sentence = sentences[0] if sentences else ("Nothing to tell.",)
         if len(sentences) > 1:
             sentence = (*sentence, f" And {len(sentences) - 1} more.")
+        changes = list_changes(receipt.events)
         return TransactionLine(
             receipt.tx_id,
             header.height,
@@ -471,7 +369,8 @@ class Reader:
             receipt.status,
             receipt.code,
             sentence,
-            find_moved(list_changes(receipt.events)),
+            find_moved(changes),
+            frozenset(change.owner for change in changes),
         )
 
     def _describe_call(self, call: Call) -> Sentence:
@@ -487,12 +386,3 @@ class Reader:
             return named
         payment = self.load(Payment, payer, getattr(command, "end_to_end_id", ""))
         return "" if payment is None else payment.asset
-
-
-def _describe_state(wallet: Wallet) -> str:
-    """Say whether money may move through a wallet, and why not."""
-    if wallet.closed:
-        return "Closed"
-    if wallet.authority:
-        return "Frozen by order"
-    return "Frozen by its owner" if wallet.self_frozen else "Open"

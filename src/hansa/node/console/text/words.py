@@ -271,6 +271,15 @@ ROLES: dict[str, str] = {
     "regulator": "Regulator",
 }
 
+CALLERS: dict[str, str] = {
+    "customer": "customer",
+    "operator": "operator",
+    "member": "member",
+    "central_bank": "central bank",
+    "regulator": "regulator",
+}
+"""What whoever signed in is to this node, by the role of the key."""
+
 REGIMES: dict[str, str] = {
     "m0": "central bank money (M0)",
     "deposit": "deposit money",

@@ -18,8 +18,8 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.registry import MODULES, PARTS
 from hansa.kernel.contract import Command, Event
 from hansa.kernel.crypto.address import ADDRESS_BYTES
-from hansa.node.console import words
-from hansa.node.console.formatting import Money
+from hansa.node.console.text import words
+from hansa.node.console.text.formatting import Money
 
 LONG_TEXT = 64
 

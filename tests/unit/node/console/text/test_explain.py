@@ -16,8 +16,8 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.payments import Hold, Posted, Transfer, Transferred
 from hansa.kernel.contract import Delta
 from hansa.kernel.encoding import encode
-from hansa.node.console import words
-from hansa.node.console.explain import (
+from hansa.node.console.text import words
+from hansa.node.console.text.explain import (
     COMMAND_TYPES,
     EVENT_TYPES,
     Change,
@@ -31,7 +31,7 @@ from hansa.node.console.explain import (
     describe_refusal,
     find_moved,
 )
-from hansa.node.console.formatting import Money
+from hansa.node.console.text.formatting import Money
 
 ADA, BEN = bytes([1]) * 32, bytes([2]) * 32
 SIDES = {"from", "to", "moved"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hansa.node.console.formatting import (
+from hansa.node.console.text.formatting import (
     Format,
     Money,
     format_bytes,

@@ -1,0 +1,1 @@
+"""What the console says: values as text, receipts in words."""
