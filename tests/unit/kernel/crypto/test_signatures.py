@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from coincurve import PrivateKey as CoincurvePrivateKey
+from coincurve import PublicKey as CoincurvePublicKey
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
@@ -152,3 +154,40 @@ def test_no_message_holds_a_private_key():
         shown = f"{raised.value!r} {raised.value.facts!r}"
         assert "abab" not in shown
         assert "\\xab" not in shown
+
+
+@pytest.mark.parametrize("suite", CURVES)
+def test_the_libraries_differ_on_a_high_s_and_we_refuse_it(suite):
+    """OpenSSL accepts both forms; libsecp256k1 and we accept the low one alone."""
+    for seed, message in samples():
+        public_key, low = public_key_of(suite, seed), sign(suite, seed, message)
+        r, s = (int.from_bytes(half, "big") for half in (low[:32], low[32:]))
+        order = 2 * HALF_ORDERS[suite] + 1
+        der = encode_dss_signature(r, order - s)
+        point = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[suite], public_key)
+        point.verify(der, message, ec.ECDSA(SHA256()))
+        high = low[:32] + (order - s).to_bytes(32, "big")
+        assert verify_many([SignatureCheck(suite, public_key, high, message)]) == [False]
+        assert compute_low_s(suite, high) == compute_low_s(suite, low) == low
+        if suite == Suite.SECP256K1:
+            assert not CoincurvePublicKey(public_key).verify(der, message)
+
+
+def test_openssl_and_libsecp256k1_agree_on_every_low_s_vector():
+    cases = json.loads((VECTORS / "verify.json").read_text())
+    compared = 0
+    for case in cases:
+        suite, public_key, signature, message = check_of(case["input"])
+        s = int.from_bytes(signature[32:], "big")
+        if suite != Suite.SECP256K1 or len(signature) != 64 or s > HALF_ORDERS[suite]:
+            continue
+        der = encode_dss_signature(int.from_bytes(signature[:32], "big"), s)
+        try:
+            point = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[suite], public_key)
+            point.verify(der, message, ec.ECDSA(SHA256()))
+            openssl = len(public_key) == 33
+        except (InvalidSignature, ValueError):
+            openssl = False
+        assert openssl == ("post" in case), case["name"]
+        compared += 1
+    assert compared > 2

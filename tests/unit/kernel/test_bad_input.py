@@ -1,0 +1,165 @@
+"""Every bad input gets its own clear error and changes nothing but its sponsor's usage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.vectors.make_blocks import Nodes
+from tests.vectors.parts import NETWORKS, START_MS, Forge
+from tests.vectors.tally import Rules
+from tests.world import key, make_genesis, open_world, pay
+
+from hansa.engine.embedded import EmbeddedEngine
+from hansa.engine.storage import FileStorage
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.block import decode_receipt
+from hansa.kernel.crypto.signatures import Suite, compute_low_s, verify_many
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Invalid
+from hansa.kernel.execution import Block, Machine
+from hansa.kernel.state import State
+from hansa.kernel.transaction import Signature, build_checked, build_envelope, check_batch
+from hansa.kernel.trees.state_tree import StateTree
+
+VECTORS = Path(__file__).resolve().parents[2] / "vectors"
+MONEY = json.loads((VECTORS / "money/vectors.json").read_text())
+ENVELOPES = json.loads((VECTORS / "envelopes/vectors.json").read_text())
+BATCHES = json.loads((VECTORS / "batches/vectors.json").read_text())
+NAMES = ("ann", "bob", "shop")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = open_world(FileStorage(tmp_path_factory.mktemp("log")), make_genesis())
+    world.fund(*NAMES)
+    world.time_ms += 1_000
+    world.apply()
+    yield world
+    world.chain.close()
+
+
+def sign(world, names, calls) -> bytes:
+    """Sign calls whose arguments are bytes, whatever they say."""
+    world.nonces += 1
+    keys = [key(name) for name in names]
+    raw = [(contract, word, msgspec.Raw(bytes.fromhex(a))) for contract, word, a in calls]
+    nonce = world.nonces.to_bytes(16, "big")
+    body = encode((1, [each.address for each in keys], nonce, world.time_ms + 5_000, raw))
+    message = world.network.tx_prefix + body
+    signatures = [Signature(int(k.suite), k.public_key, k.sign(message)) for k in keys]
+    return build_envelope(body, signatures)
+
+
+def test_the_world_is_as_the_vectors_of_money_say(world):
+    addresses = MONEY["pre"]["addresses"]
+    assert {name: key(name).address.hex() for name in addresses} == addresses
+    assert {name: list(world.balance(name)) for name in NAMES} == MONEY["pre"]["balances"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in MONEY["cases"]])
+def test_money_that_must_not_move(world, case):
+    world.time_ms += 1_000  # each block is a checkpoint, so what it wrote can be seen
+    envelope = sign(world, case["input"]["signers"], case["input"]["calls"])
+    (answer,) = world.send(envelope)
+    assert answer.code == case["code"]
+    assert isinstance(answer, Invalid) == ("." not in case["code"])
+    if isinstance(answer, Invalid):
+        assert answer.message
+    else:
+        assert answer.events == []
+    result = world.results[-1]
+    assert set(result.committed) == {b"su" + key("north").address}
+    assert {name: list(world.balance(name)) for name in NAMES} == MONEY["pre"]["balances"]
+
+
+class Bench:
+    """A machine on the vectors' network, in memory."""
+
+    def __init__(self, name: str) -> None:
+        self.network = NETWORKS[name]
+        rules = Rules(self.network.genesis)
+        tree = StateTree(Nodes(), self.network.digest)
+        self.machine = Machine(self.network, rules, State({}), tree)
+        self.machine.apply_genesis()
+        self.time_ms = START_MS
+
+    def apply(self, raw: bytes):
+        verdict = check_batch(raw, self.network, verify_many)
+        checked = build_checked(raw, verdict, self.network)
+        self.time_ms += 1_000
+        height = self.machine.head.height + 1
+        return self.machine.apply_block(Block(height, self.time_ms, [checked]))
+
+
+def test_no_bad_envelope_changes_anything_on_a_real_machine():
+    benches = {name: Bench(name) for name in NETWORKS}
+    for case in ENVELOPES:
+        if "code" not in case:
+            continue
+        bench = benches[case["pre"]["network"]]
+        forge = Forge(bench.network)
+        result = bench.apply(forge.batch(bytes.fromhex(case["input"])))
+        assert result.outcomes[0][0].code.value == case["code"], case["name"]
+        assert result.receipts == []
+        assert set(result.committed) == {b"su" + forge.key("north").address}
+
+
+def test_a_rejected_batch_does_not_reach_the_machine():
+    for case in BATCHES:
+        network = NETWORKS[case["pre"]["network"]]
+        verdict = check_batch(bytes.fromhex(case["input"]), network, verify_many)
+        assert (verdict.rejected is None) == ("post" in case), case["name"]
+        if verdict.rejected is not None:
+            assert verdict.ids == b""
+            assert verdict.rejected.message
+
+
+def test_a_repetition_is_answered_by_the_first_receipt_and_another_body_by_an_error(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ann", "shop")
+    once = world.sign([key("ann")], pay("ann", "shop", 5, "1"))
+    world.nonces -= 1
+    other = world.sign([key("ann")], pay("ann", "shop", 6, "2"))
+
+    async def submit():
+        engine = EmbeddedEngine(
+            world.chain, InlineVerifier(world.network), clock_ms=lambda: world.time_ms
+        )
+        engine.start()
+        answers = [await engine.submit(world.batch(raw)) for raw in (once, once, other)]
+        await engine.stop()
+        return [answer for (answer,) in answers]
+
+    first, again, refused = asyncio.run(submit())
+    assert decode_receipt(first.receipt).code == ""
+    assert again == first
+    assert refused.error.code == "NONCE_USED"
+    assert "nonce" in refused.error.message
+    assert world.balance("ann") == (99_995, 0)
+    world.chain.close()
+
+
+@pytest.mark.parametrize("suite", [Suite.P256, Suite.SECP256K1])
+def test_a_browsers_signature_with_a_high_s_is_refused_and_lowered_it_counts(tmp_path, suite):
+    """Web browsers give r and s raw, s high half of the time; `compute_low_s` is what to do."""
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ann", "shop")
+    order = {
+        Suite.P256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+        Suite.SECP256K1: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    }[suite]
+    phone = key("phone", int(suite))
+    envelope = world.sign([phone], pay("ann", "shop", 5, "1"))
+    body, [[_, public_key, signature]] = msgspec.msgpack.decode(envelope)
+    high = signature[:32] + (order - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
+    refused, accepted = world.send(
+        encode([body, [[int(suite), public_key, high]]]),
+        encode([body, [[int(suite), public_key, compute_low_s(suite, high)]]]),
+    )
+    assert refused.code == "SIGNATURE"
+    assert accepted.code == "kernel.NOT_AUTHORIZED"  # signed well, by a key that ann does not have
+    world.chain.close()
