@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.grammar import MESSAGE_PACK, inputs, read_seeds, spoilt
-from tests.vectors import independent
+from tests.vectors import independent, independent_receipt
 from tests.vectors.parts import NETWORKS, Forge
 
 from hansa.contracts.registry import build_contracts
@@ -141,6 +141,8 @@ def test_block_records(raw, fields):
 def test_receipt_files(raw):
     found = ours(verify_receipt_file, raw)
     assert isinstance(found, Invalid) or raw in FILES
+    other = theirs(independent_receipt.verify, raw)
+    assert isinstance(other, str) == isinstance(found, Invalid)
 
 
 @FEWER

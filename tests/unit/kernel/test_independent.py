@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.vectors import independent, independent_machine
+from tests.vectors import independent, independent_machine, independent_receipt
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 
@@ -36,7 +36,7 @@ def code_of(function, *arguments) -> str:
     return bad.value.code
 
 
-@pytest.mark.parametrize("module", [independent, independent_machine])
+@pytest.mark.parametrize("module", [independent, independent_machine, independent_receipt])
 def test_it_imports_nothing_of_hansa(module):
     tree = ast.parse(Path(module.__file__).read_text())
     imported = {
@@ -171,3 +171,16 @@ def test_a_stream_executes_to_the_recorded_headers_and_receipts(name):
         network.state_root({bytes.fromhex(k): bytes.fromhex(v) for k, v in rows.items()}).hex()
         in (stream["blocks"][-1]["post"]["header"])
     )
+
+
+@pytest.mark.parametrize("case", cases("receipts/vectors.json"))
+def test_receipt_files(case):
+    raw = bytes.fromhex(case["input"])
+    if "post" not in case:
+        with pytest.raises(independent.Bad):
+            independent_receipt.verify(raw)
+        return
+    assert independent_receipt.verify(raw) == case["post"]
+    assert independent_receipt.verify(raw, bytes.fromhex(case["post"]["genesis_hash"]))
+    with pytest.raises(independent.Bad):
+        independent_receipt.verify(raw, bytes(32))
