@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from hansa.kernel.errors import Unavailable
@@ -96,6 +97,7 @@ class Limiter:
             del self._buckets[caller]
 
 
+@lru_cache(maxsize=4_096)
 def name_remote(remote: str | None) -> str:
     """Name a caller by its network address; all of an IPv6 site are one."""
     try:
