@@ -81,7 +81,7 @@ async def get_wallet(api: Api, call: Call, address: str) -> answers.Wallet:
         opened_ms=wallet.opened_ms,
         is_closed=wallet.closed,
         is_frozen=wallet.self_frozen or bool(wallet.authority),
-        frozen_by=to_text(wallet.authority) if wallet.authority else None,
+        orders_of=_list_authorities(wallet),
         balances=[
             answers.WalletBalance(
                 asset=row.asset,
@@ -244,6 +244,11 @@ def _load_balances(api: Api, address: bytes) -> list[balances.Balance]:
         for row in load_all(api.node.chain, currency.Asset)
     ]
     return [row for row in found if row is not None]
+
+
+def _list_authorities(wallet: wallets.Wallet) -> list[str]:
+    first = [wallet.authority] if wallet.authority else []
+    return [to_text(address) for address in (*first, *(o.authority for o in wallet.further_orders))]
 
 
 def _anybody(api: Api, principal: Principal, key: bytes) -> bool:

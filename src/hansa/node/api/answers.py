@@ -171,8 +171,8 @@ class Wallet(Answer, frozen=True, kw_only=True):
     opened_ms: TimeMs
     is_closed: bool
     is_frozen: bool
-    frozen_by: AddressText | None
-    """The member whose legal order freezes it."""
+    orders_of: list[AddressText]
+    """Members whose legal orders freeze it."""
     balances: list[WalletBalance]
 
 

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents, whose `type` is the anchor of the code in the docs.
 
-Source: RFC 9457; RFC 9110 section 15; docs/reference/http-api.md.
+Source: RFC 9457; RFC 9110 section 15; docs/reference/http-api.md, docs/reference/contracts.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from hansa.node.api.answers import Problem, TransactionResult
 from hansa.node.limiter import TooMany
 
 CONTENT_TYPE = "application/problem+json"
-DOCS = "/docs/reference/http-api.md"
+API_PAGE = "/docs/reference/http-api.md"
+CODES_PAGE = "/docs/reference/contracts.md"
+"""Where codes of invalid input and of contracts are explained."""
 RETRY_AFTER_S = 1
 PERMISSION_CODES = frozenset({*AuthorityCode, *AccessCode})
 HTTP_CODES = {
@@ -32,6 +34,11 @@ HTTP_CODES = {
 }
 """Codes of what HTTP itself refuses."""
 
+OWN_CODES = frozenset(
+    {*AccessCode, "NOT_FOUND", "UNAVAILABLE", "TOO_MANY_REQUESTS", *HTTP_CODES.values()}
+) - frozenset(InvalidCode)
+"""Codes that only the API has."""
+
 HTTP_TEXTS = {
     HTTPStatus.NOT_FOUND: "there is no such route: /openapi.json lists them",
     HTTPStatus.METHOD_NOT_ALLOWED: "this route has no such method: Allow names those it has",
@@ -44,8 +51,9 @@ def build_problem(
     status: int, code: str, detail: str, receipt: TransactionResult | None = None
 ) -> web.Response:
     """Build a problem document; `receipt` is that of a transaction which a rule refused."""
+    page = API_PAGE if code in OWN_CODES else CODES_PAGE
     found = Problem(
-        type=f"{DOCS}#{code}",
+        type=f"{page}#{code}",
         title=code,
         status=status,
         detail=detail,

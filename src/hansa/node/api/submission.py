@@ -25,6 +25,7 @@ from hansa.node.api.answers import ItemError, ItemResult, ManyResults, Transacti
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, MSGPACK, Api, Call, Parameter, Route, encode_json
+from hansa.node.console.text.explain import describe_refusal
 
 ACCEPTED = 202
 BYTES_PER_COST = 256
@@ -129,7 +130,8 @@ async def _post_one(
     return build_problem(
         403 if receipt.code in PERMISSION_CODES else 409,
         receipt.code,
-        "a rule refused the transaction; it changed nothing, and its receipt is on the ledger",
+        f"{describe_refusal(receipt.code)} The transaction changed nothing; its receipt is on the "
+        "ledger.",
         found,
     )
 
