@@ -59,16 +59,6 @@ class Balance(Row, frozen=True, array_like=True):
     deposits_minor: NonNegative = 0
     """M0 only: the wallet's deposits of this currency, free and held, in all assets."""
 
-    @classmethod
-    def key(cls, *parts: bytes | str | int) -> bytes:
-        """As `Row.key`, for the hot path."""
-        asset = parts[1].encode()  # type: ignore[union-attr]
-        return b"wb" + parts[0] + bytes((len(asset),)) + asset  # type: ignore[operator]
-
-    def row_key(self) -> bytes:
-        """Compute this row's key."""
-        return self.key(self.wallet, self.asset)
-
 
 class Entry(NamedTuple):
     """A balance as it will be, and the changes that say so; made by a check, written by `post`."""
@@ -182,13 +172,17 @@ _LIMIT_KEYS = {category: f"wallet.limits.{category.value}" for category in walle
 
 def _get_limits(view: View, context: Context, category: wallets.Category) -> tuple[int, ...]:
     """Get balance, single, day and year limits in minor units; 0 for none."""
-    return policy.get_policy(view, _LIMIT_KEYS[category], context.time_ms) or _NO_LIMITS
+    return policy.get_in_force(view, context, _LIMIT_KEYS[category]) or _NO_LIMITS
 
 
 def _get_civil(view: View, context: Context) -> tuple[int, int]:
-    """Get the zone's day number and year at this block's time."""
-    offset = policy.get_policy(view, "zone.offset_minutes", context.time_ms) or (0,)
-    return day_number(context.time_ms, offset[0]), year_of(context.time_ms, offset[0])
+    """Get the zone's day number and year at this block's time, computed once a block."""
+    civil: tuple[int, int] | None = context.memo.get("civil")
+    if civil is None:
+        offset = policy.get_in_force(view, context, "zone.offset_minutes") or (0,)
+        civil = day_number(context.time_ms, offset[0]), year_of(context.time_ms, offset[0])
+        context.memo["civil"] = civil
+    return civil
 
 
 def _get_counters(view: View, before: Balance) -> Balance:

@@ -16,11 +16,11 @@ from hansa.contracts.records import LIFE_CYCLE as LIFE_CYCLE
 from hansa.contracts.records import Code as Code
 from hansa.contracts.records import Payment as Payment
 from hansa.contracts.records import Status as Status
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import Account, Context, Purpose
 from hansa.kernel.calendar import DAY_MS
-from hansa.kernel.contract import NO_MONEY, Command, Event, Function
+from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import View
+from hansa.kernel.state import RowId, View
 from hansa.kernel.values import Address, AssetCode, EndToEndId, Positive, TimeMs
 
 NAME = "payments"
@@ -180,7 +180,7 @@ def hold(view: View, context: Context, command: Hold) -> list[Event]:
     # CHECK
     context.require(command.payer, Purpose.PAY, command.amount_minor)
     payer, _ = _check_parties(view, context, command)
-    days = policy.get_policy(view, "payments.hold_days_max", context.time_ms) or (HOLD_DAYS_MAX,)
+    days = policy.get_in_force(view, context, "payments.hold_days_max") or (HOLD_DAYS_MAX,)
     if not context.time_ms < command.expires_ms <= context.time_ms + days[0] * DAY_MS:
         raise Refused(Code.WRONG_EXPIRY, time_ms=context.time_ms, days_max=days[0])
     entry = balances.check_hold(view, context, payer, command.asset, command.amount_minor)
@@ -385,7 +385,7 @@ def _check_parties(
 
 def _require_attestation(view: View, context: Context, operator: bytes, amount_minor: int) -> None:
     """Refuse a payment whose operator's attested risk decision policy asks for and lacks."""
-    values = policy.get_policy(view, "payments.attestation_from_minor", context.time_ms)
+    values = policy.get_in_force(view, context, "payments.attestation_from_minor")
     if not values or not values[0] or amount_minor < values[0]:
         return
     if context.attestation is None or context.sponsor != operator:
@@ -414,6 +414,20 @@ def _record(
         )
     )
 
+
+def _list_reads(command: Transfer) -> tuple[RowId, ...]:
+    payer, payee, asset = command.payer, command.payee, command.asset
+    return (
+        (Account, (payer,)),
+        (Payment, (payer, command.end_to_end_id)),
+        (wallets.Wallet, (payer,)),
+        (wallets.Wallet, (payee,)),
+        (balances.Balance, (payer, asset)),
+        (balances.Balance, (payee, asset)),
+    )
+
+
+READS: dict[type[Command], ListReads] = {Transfer: _list_reads}
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {
     "transfer": (Transfer, transfer),

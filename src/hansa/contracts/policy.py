@@ -23,7 +23,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -33,7 +32,7 @@ from hansa.kernel.authority import Context
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Genesis
-from hansa.kernel.state import KeyPart, Row, View, pack_key_text
+from hansa.kernel.state import Row, View
 from hansa.kernel.values import INT64_MAX, Signed, TimeMs
 
 NAME = "policy"
@@ -78,11 +77,6 @@ class Policy(Row, frozen=True, array_like=True):
     name: PolicyKey
     entries: tuple[PolicyEntry, ...]
 
-    @classmethod
-    def key(cls, *parts: KeyPart) -> bytes:
-        """As `Row.key`, for the hot path: few names, each asked for in every payment."""
-        return _pack_key(parts[0])
-
 
 class PolicyScheduled(Event, frozen=True, array_like=True):
     """Values were set that take effect at a moment in the future."""
@@ -95,12 +89,28 @@ class PolicyScheduled(Event, frozen=True, array_like=True):
 def get_policy(view: View, key: str, time_ms: int) -> tuple[int, ...] | None:
     """Get the values in force at `time_ms`, or None if none are."""
     policy = view.get(Policy, key)
-    if policy is None:
-        return None
+    return None if policy is None else _find_in_force(policy, time_ms)
+
+
+def _find_in_force(policy: Policy, time_ms: int) -> tuple[int, ...] | None:
     for entry in reversed(policy.entries):
         if entry.effective_ms <= time_ms:
             return entry.values
     return None
+
+
+def get_in_force(view: View, context: Context, key: str) -> tuple[int, ...] | None:
+    """Get the values in force at the block's time, remembered for the block.
+
+    A scheduled value takes effect later than the block that schedules it, so no transaction can
+    change what is in force while its block executes.
+    """
+    memo = context.memo
+    if key not in memo:
+        policy = view.get_unchanging(Policy, key)
+        memo[key] = None if policy is None else _find_in_force(policy, context.time_ms)
+    values: tuple[int, ...] | None = memo[key]
+    return values
 
 
 def schedule(

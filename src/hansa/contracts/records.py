@@ -76,16 +76,6 @@ class Payment(Row, frozen=True, array_like=True):
     """End of the hold while HELD; else when the row may be swept."""
     refunded_minor: NonNegative = 0
 
-    @classmethod
-    def key(cls, *parts: bytes | str | int) -> bytes:
-        """As `Row.key`, for the hot path."""
-        reference = parts[1].encode()  # type: ignore[union-attr]
-        return b"py" + parts[0] + bytes((len(reference),)) + reference  # type: ignore[operator]
-
-    def row_key(self) -> bytes:
-        """Compute this row's key."""
-        return self.key(self.payer, self.end_to_end_id)
-
 
 def find_payment(view: View, context: Context, payer: bytes, end_to_end_id: str) -> Payment | None:
     """Find a payment on record; one whose time is over counts as gone, swept or not."""
@@ -120,5 +110,5 @@ def follow(payment: Payment, word: str) -> Status:
 
 def end_of_record(view: View, context: Context) -> int:
     """Compute until when a payment made or settled now stays on record, in ms."""
-    days = policy.get_policy(view, "payments.refund_days", context.time_ms) or (REFUND_DAYS,)
+    days = policy.get_in_force(view, context, "payments.refund_days") or (REFUND_DAYS,)
     return context.time_ms + days[0] * DAY_MS

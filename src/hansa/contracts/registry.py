@@ -63,7 +63,13 @@ def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str
     """Build all contracts that this code knows, by name and version."""
     contracts = {}
     for module in modules:
-        contract = Contract.build(module.NAME, module.VERSION, hash_source(module), module.COMMANDS)
+        contract = Contract.build(
+            module.NAME,
+            module.VERSION,
+            hash_source(module),
+            module.COMMANDS,
+            getattr(module, "READS", None),
+        )
         contracts[contract.name, contract.version] = contract
     return contracts
 

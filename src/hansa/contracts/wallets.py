@@ -77,11 +77,6 @@ class Wallet(Row, frozen=True, array_like=True):
     further_orders: tuple[Order, ...] = ()
     """Orders of other authorities, oldest first."""
 
-    @classmethod
-    def key(cls, *parts: bytes | str | int) -> bytes:
-        """As `Row.key`, for the hot path."""
-        return b"wa" + parts[0]  # type: ignore[operator]
-
 
 class Open(Command, frozen=True, array_like=True):
     """Open a wallet for the holder of a key."""

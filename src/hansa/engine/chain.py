@@ -70,10 +70,13 @@ class _StoredRows:
     """Committed rows, read from the store."""
 
     def __init__(self, store: Store) -> None:
-        self._get = store.get
+        self._store = store
 
     def get(self, key: bytes) -> bytes | None:
-        return self._get(ROW_SPACE + key)
+        return self._store.get(ROW_SPACE + key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self._store.get_many([ROW_SPACE + key for key in keys])
 
 
 class _StoredNodes:

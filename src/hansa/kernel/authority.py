@@ -7,12 +7,12 @@ keys may act for an account is a matter of state, asked by `context.require` and
 from __future__ import annotations
 
 from enum import IntFlag, StrEnum
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import KeyPart, Row, View
+from hansa.kernel.state import Row, View
 from hansa.kernel.values import Address, NonNegative, Positive
 
 E = TypeVar("E", bound=msgspec.Struct)
@@ -73,11 +73,6 @@ class Account(Row, frozen=True, array_like=True):
     guardian_threshold: NonNegative = 0
     recovery_delay_ms: NonNegative = 0
 
-    @classmethod
-    def key(cls, *parts: KeyPart) -> bytes:
-        """As `Row.key`, for the hot path."""
-        return b"ac" + parts[0]  # type: ignore[operator]
-
 
 class Context:
     """What a contract may know about the transaction it executes, apart from state."""
@@ -87,6 +82,7 @@ class Context:
         "attestation",
         "earlier_events",
         "height",
+        "memo",
         "position",
         "signers",
         "sponsor",
@@ -105,6 +101,7 @@ class Context:
         signers: tuple[bytes, ...],
         sponsor: bytes,
         attestation: bytes | None,
+        memo: dict[str, Any] | None = None,
     ) -> None:
         self._view = view
         self.height = height
@@ -117,6 +114,8 @@ class Context:
         self.sponsor = sponsor
         self.attestation = attestation
         """The sponsor's commitment to its risk decision, 32 bytes, or None."""
+        self.memo: dict[str, Any] = {} if memo is None else memo
+        """What holds for the whole block, by name: only what none of its transactions changes."""
         self.earlier_events: list[msgspec.Struct] = []
         """Events of this transaction's earlier calls, in order; read only: see `list_earlier`."""
 

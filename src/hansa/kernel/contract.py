@@ -12,7 +12,7 @@ import msgspec
 from hansa.kernel.authority import Context
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.state import View
+from hansa.kernel.state import RowId, View
 from hansa.kernel.values import Address, AssetCode, NonNegative, Signed
 
 
@@ -55,6 +55,9 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_MONEY: tuple[Delta, ...] = ()
 
 Function = Callable[[View, Context, Any], Sequence[Event]]
+ListReads = Callable[[Any], Sequence[RowId]]
+"""Lists rows that a command is going to read, so that a block's are fetched from the store
+together. What it leaves out is fetched when it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class CommandEntry:
     command: type[Command]
     decode: Callable[[bytes], Any]
     function: Function
+    list_reads: ListReads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,16 @@ class Contract:
         version: int,
         source_hash: bytes,
         commands: Mapping[str, tuple[type[Command], Function]],
+        reads: Mapping[type[Command], ListReads] | None = None,
     ) -> Contract:
-        """Build the entry for one version from its table of commands."""
+        """Build the entry for one version from its table of commands and what they read."""
         entries = {
-            word: CommandEntry(command, msgspec.msgpack.Decoder(command).decode, function)
+            word: CommandEntry(
+                command,
+                msgspec.msgpack.Decoder(command).decode,
+                function,
+                (reads or {}).get(command),
+            )
             for word, (command, function) in commands.items()
         }
         return Contract(name, version, source_hash, entries)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.block import (
@@ -27,7 +27,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
 from hansa.kernel.nonces import ReplayWindow
-from hansa.kernel.state import Row, State, View
+from hansa.kernel.state import Row, RowId, State, View
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree
@@ -205,10 +205,26 @@ class Machine:
         return self._view
 
 
+_Call = tuple[str, CommandEntry | None, object]
+"""Contract, the command's entry, and its arguments; (contract, None, word) if unknown."""
+
+
+def list_reads(items: Sequence[list[_Call] | Invalid]) -> list[RowId]:
+    """List the rows that these calls say they are going to read."""
+    return [
+        row_id
+        for calls in items
+        if not isinstance(calls, Invalid)
+        for _, entry, arguments in calls
+        if entry is not None and entry.list_reads is not None
+        for row_id in entry.list_reads(arguments)
+    ]
+
+
 class _Progress:
     """What has come of a block so far."""
 
-    __slots__ = ("envelope_hashes", "facts", "failures", "outcomes", "receipts", "tx_ids")
+    __slots__ = ("envelope_hashes", "facts", "failures", "memo", "outcomes", "receipts", "tx_ids")
 
     def __init__(self) -> None:
         self.envelope_hashes: list[bytes] = []
@@ -217,6 +233,8 @@ class _Progress:
         self.outcomes: list[list[Outcome]] = []
         self.facts: list[tuple[int, tuple[tuple[str, PlainFact], ...]]] = []
         self.failures: list[tuple[int, Exception]] = []
+        self.memo: dict[str, Any] = {}
+        """What contracts found out that holds for the whole block."""
 
 
 class _BatchRun:
@@ -236,7 +254,6 @@ class _BatchRun:
         self._block = block
         self._contracts = contracts
         self._progress = progress
-        self._entries: dict[tuple[str, str], CommandEntry | None] = {}
         self._refusals = self._rows = self._envelopes = self._bytes = 0
         self._rows_max = 0
 
@@ -254,7 +271,12 @@ class _BatchRun:
         if used.day != day:
             used = SponsorUsage(batch.sponsor, day, stored_rows=used.stored_rows)
         self._rows_max = quota.stored_rows - used.stored_rows
-        outcomes = [self._run_item(item, batch.sponsor, quota, used) for item in batch.items]
+        calls = [self._decode_calls(item) for item in batch.items]
+        view.fetch_many(list_reads(calls))
+        outcomes = [
+            self._run_item(item, decoded, batch.sponsor, quota, used)
+            for item, decoded in zip(batch.items, calls, strict=True)
+        ]
         view.begin()
         view.put(
             SponsorUsage(
@@ -293,6 +315,7 @@ class _BatchRun:
     def _run_item(
         self,
         item: CheckedEnvelope | Invalid,
+        calls: list[_Call] | Invalid,
         sponsor: bytes,
         quota: Quota,
         used: SponsorUsage,
@@ -308,11 +331,9 @@ class _BatchRun:
         if not time_ms <= until <= time_ms + VALIDITY_MAX_MS:
             self._refusals += 1
             return _stale(until, time_ms)
-        try:
-            calls = self._decode_calls(item)
-        except Invalid as error:
+        if isinstance(calls, Invalid):
             self._refusals += 1
-            return error
+            return calls
         self._envelopes += 1
         self._bytes += item.size
         if not self._window.add(body.signers[0], body.nonce, until, time_ms):
@@ -320,39 +341,36 @@ class _BatchRun:
         return self._execute(item, calls, sponsor)
 
     def _find_exceeded(self, quota: Quota, used: SponsorUsage, size: int) -> Invalid | None:
-        counts = (
-            ("bytes a day", used.bytes_used + self._bytes + size, quota.day_bytes),
-            ("envelopes a day", used.envelopes + self._envelopes + 1, quota.day_envelopes),
-            ("refusals a day", used.refusals + self._refusals, quota.day_refusals),
-        )
-        for what, count, count_max in counts:
-            if count > count_max:
-                return Invalid(
-                    InvalidCode.QUOTA,
-                    f"the sponsor is over its quota of {count_max} {what}: "
-                    "wait for the next day, or ask governance for more",
-                    quota=what,
-                    maximum=count_max,
-                )
+        if used.bytes_used + self._bytes + size > quota.day_bytes:
+            return _over_quota("bytes a day", quota.day_bytes)
+        if used.envelopes + self._envelopes + 1 > quota.day_envelopes:
+            return _over_quota("envelopes a day", quota.day_envelopes)
+        if used.refusals + self._refusals > quota.day_refusals:
+            return _over_quota("refusals a day", quota.day_refusals)
         return None
 
-    def _decode_calls(self, item: CheckedEnvelope) -> list[tuple[str, CommandEntry | None, object]]:
+    def _decode_calls(self, item: CheckedEnvelope | Invalid) -> list[_Call] | Invalid:
         """Decode all arguments before any call runs; unknown contracts come out as None."""
-        calls: list[tuple[str, CommandEntry | None, object]] = []
+        if isinstance(item, Invalid):
+            return item
+        calls: list[_Call] = []
         for call in item.body.calls:
             contract = self._contracts.get(call.contract)
             entry = None if contract is None else contract.commands.get(call.command)
             if contract is None or entry is None:
                 calls.append((call.contract, None, call.command))
-            else:
+                continue
+            try:
                 arguments = decode_arguments(contract, call.command, entry, bytes(call.arguments))
-                calls.append((call.contract, entry, arguments))
+            except Invalid as error:
+                return error
+            calls.append((call.contract, entry, arguments))
         return calls
 
     def _execute(
         self,
         item: CheckedEnvelope,
-        calls: list[tuple[str, CommandEntry | None, object]],
+        calls: list[_Call],
         sponsor: bytes,
     ) -> int:
         """Run the calls together; write a receipt, whatever happens."""
@@ -412,7 +430,18 @@ class _BatchRun:
             signers=signers,
             sponsor=sponsor,
             attestation=attestation,
+            memo=self._progress.memo,
         )
+
+
+def _over_quota(what: str, maximum: int) -> Invalid:
+    return Invalid(
+        InvalidCode.QUOTA,
+        f"the sponsor is over its quota of {maximum} {what}: "
+        "wait for the next day, or ask governance for more",
+        quota=what,
+        maximum=maximum,
+    )
 
 
 def _tell_plain(refusal: Refused) -> tuple[tuple[str, PlainFact], ...]:

@@ -6,8 +6,9 @@ the transaction's writes. Rows are immutable; a change puts a new row under the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import msgspec
@@ -28,14 +29,15 @@ class StateCode(StrEnum):
 
 
 KeyPart = bytes | str | int
+_LENGTHS = [bytes((length,)) for length in range(KEY_TEXT_BYTES_MAX + 1)]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a table owned by one contract; fields include its key.
 
     A subclass sets `TABLE`, two ASCII bytes that no other table has, and `KEY`, the names of its
-    key fields. In a key, byte strings stand as they are (their size is fixed by the table), text
-    stands behind its length in one byte, integers as eight bytes, big endian.
+    key fields. In a packed key, byte strings stand as they are (their size is fixed by the
+    table), text stands behind its length in one byte, integers as eight bytes, big endian.
     """
 
     TABLE: ClassVar[bytes] = b""
@@ -45,37 +47,39 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def key(cls, *parts: KeyPart) -> bytes:
-        """Compute the key of the row with these key fields, or the prefix of a range.
+        """Pack the key of the row with these key fields, or the prefix of a range.
 
         Raises:
           Refused: `kernel.KEY_TOO_LONG` for text of more than 255 bytes.
         """
-        out = [cls.TABLE]
+        packed = cls.TABLE
         for part in parts:
-            if isinstance(part, bytes):
-                out.append(part)
-            elif isinstance(part, str):
-                out.append(pack_key_text(part))
+            if type(part) is bytes:
+                packed += part
+            elif type(part) is str:
+                raw = part.encode()
+                if len(raw) > KEY_TEXT_BYTES_MAX:
+                    raise Refused(StateCode.KEY_TOO_LONG, length=len(raw))
+                packed += _LENGTHS[len(raw)] + raw
             else:
-                out.append(part.to_bytes(8, "big"))
-        return b"".join(out)
+                packed += int(part).to_bytes(8, "big")
+        return packed
 
     def row_key(self) -> bytes:
-        """Compute this row's key."""
-        return self.key(*[getattr(self, name) for name in self.KEY])
-
-
-def pack_key_text(text: str) -> bytes:
-    """Encode text as it stands in a key; raises `Refused` with `kernel.KEY_TOO_LONG`."""
-    raw = text.encode()
-    if len(raw) > KEY_TEXT_BYTES_MAX:
-        raise Refused(StateCode.KEY_TOO_LONG, length=len(raw))
-    return bytes((len(raw),)) + raw
+        """Pack this row's key."""
+        return self.key(*read_key(self))
 
 
 R = TypeVar("R", bound=Row)
 
+RowId = tuple[type[Row], tuple[KeyPart, ...]]
+"""What names a row in memory: its class and key fields. Packing costs more than a look-up, so
+keys are packed only when rows leave for the store or come from it."""
+
+_ABSENT = object()
+
 _DECODERS: dict[type[Row], Callable[[bytes], Any]] = {}
+_KEY_READERS: dict[type[Row], Callable[[Any], tuple[KeyPart, ...]]] = {}
 
 
 def decode_row(row_type: type[R], raw: bytes) -> R:
@@ -86,60 +90,116 @@ def decode_row(row_type: type[R], raw: bytes) -> R:
     return cast("R", decoder(raw))
 
 
+def read_key(row: Row) -> tuple[KeyPart, ...]:
+    """Read a row's key fields."""
+    return (_KEY_READERS.get(type(row)) or _build_key_reader(type(row)))(row)
+
+
+def _build_key_reader(row_type: type[Row]) -> Callable[[Any], tuple[KeyPart, ...]]:
+    """Build the function that reads the key fields of this class's rows, and remember it."""
+    names = row_type.KEY
+
+    def read_one_by_one(row: Row) -> tuple[KeyPart, ...]:
+        return tuple([getattr(row, name) for name in names])
+
+    # attrgetter answers with a tuple only for two names or more.
+    reader = attrgetter(*names) if len(names) > 1 else read_one_by_one
+    _KEY_READERS[row_type] = reader
+    return reader
+
+
 class CommittedRows(Protocol):
     """Where committed rows are read from: the engine's store, or a dict in tests."""
 
     def get(self, key: bytes) -> bytes | None:
-        """Get the encoded row under `key`."""
+        """Get the encoded row under a packed key."""
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Get one encoded row or None per key; cheaper than one by one."""
 
 
 class State:
-    """Committed rows plus the writes since the last checkpoint, decoded rows cached."""
+    """Committed rows plus the writes since the last checkpoint, decoded rows kept in `rows`."""
 
-    __slots__ = ("_block", "_cache", "_cache_max", "_committed", "_dirty", "_handed", "_transient")
+    __slots__ = (
+        "_block",
+        "_committed",
+        "_dirty",
+        "_handed",
+        "_has_dropped",
+        "_rows_max",
+        "_transient",
+        "rows",
+    )
 
-    def __init__(self, committed: CommittedRows, cache_max: int = ROW_CACHE_MAX) -> None:
+    def __init__(self, committed: CommittedRows, rows_max: int = ROW_CACHE_MAX) -> None:
+        self.rows: dict[RowId, Row | None] = {}
+        """Rows as of the transactions merged so far, None for those known to be absent."""
         self._committed = committed
-        self._cache: dict[bytes, Row | None] = {}
-        self._block: dict[bytes, Row | None] = {}
+        self._block: dict[RowId, Row | None] = {}
         self._dirty: dict[bytes, bytes | None] = {}
         self._handed: dict[bytes, bytes | None] = {}
-        self._transient: list[bytes] = []
-        self._cache_max = cache_max
+        self._transient: list[RowId] = []
+        self._has_dropped = False
+        self._rows_max = rows_max
 
-    def load(self, row_type: type[R], key: bytes) -> R | None:
-        """Get the row under `key` as of the transactions merged so far."""
-        cache = self._cache
-        if key in cache:
-            return cast("R | None", cache[key])
-        raw = self._read(key)
-        row = None if raw is None else decode_row(row_type, raw)
-        cache[key] = row
+    def fetch(self, row_id: RowId) -> Row | None:
+        """Bring a row that is not in `rows` yet into it."""
+        row_type, key = row_id
+        raw = self._read(row_type.key(*key))
+        row = self.rows[row_id] = None if raw is None else decode_row(row_type, raw)
         if not row_type.CACHED:
-            self._transient.append(key)
+            self._transient.append(row_id)
         return row
 
-    def exists(self, key: bytes) -> bool:
-        """Whether a row stands under `key` as of the transactions merged so far."""
-        if key in self._cache:
-            return self._cache[key] is not None
-        return self._read(key) is not None
+    def fetch_many(self, row_ids: Iterable[RowId]) -> None:
+        """Bring rows that are going to be read into `rows`, in one call to the store.
 
-    def _read(self, key: bytes) -> bytes | None:
-        if key in self._dirty:
-            return self._dirty[key]
+        While everything that was read is still there, only rows that are never kept can miss.
+        """
+        rows = self.rows
+        wanted = list(
+            dict.fromkeys(
+                row_id
+                for row_id in row_ids
+                if (self._has_dropped or not row_id[0].CACHED) and row_id not in rows
+            )
+        )
+        if not wanted:
+            return
+        packed = [row_type.key(*key) for row_type, key in wanted]
+        absent = [key for key in packed if key not in self._dirty and key not in self._handed]
+        found = dict(zip(absent, self._committed.get_many(absent), strict=True))
+        for row_id, key in zip(wanted, packed, strict=True):
+            row_type = row_id[0]
+            raw = found[key] if key in found else self._read(key)
+            rows[row_id] = None if raw is None else decode_row(row_type, raw)
+            if not row_type.CACHED:
+                self._transient.append(row_id)
+
+    def load(self, row_type: type[R], packed: bytes) -> R | None:
+        """Get a row as of the last executed block; for readers, who leave `rows` untouched."""
+        raw = self._read(packed)
+        return None if raw is None else decode_row(row_type, raw)
+
+    def _read(self, packed: bytes) -> bytes | None:
+        if packed in self._dirty:
+            return self._dirty[packed]
         # What was handed over may not be committed yet when somebody reads in between.
-        return self._handed[key] if key in self._handed else self._committed.get(key)
+        return self._handed[packed] if packed in self._handed else self._committed.get(packed)
 
-    def merge(self, writes: dict[bytes, Row | None]) -> None:
+    def merge(self, writes: dict[RowId, Row | None]) -> None:
         """Take over the writes of one successful transaction."""
         self._block.update(writes)
-        self._cache.update(writes)
+        self.rows.update(writes)
 
     def end_block(self) -> list[tuple[bytes, bytes | None]]:
-        """Close the block; returns its writes as (key, encoded row or None), sorted by key."""
-        block = self._block
-        writes = [(key, None if row is None else encode(row)) for key, row in sorted(block.items())]
+        """Close the block; returns its writes as (packed key, encoded row or None), sorted."""
+        writes = [
+            (row_type.key(*key), None if row is None else encode(row))
+            for (row_type, key), row in self._block.items()
+        ]
+        writes.sort()
         self._dirty.update(writes)
         self._block = {}
         return writes
@@ -148,35 +208,37 @@ class State:
         """Hand over the writes since the last checkpoint, which the caller commits now."""
         dirty, self._dirty = self._dirty, {}
         self._handed = dirty
-        cache = self._cache
-        for key in self._transient:
-            cache.pop(key, None)
+        rows = self.rows
+        for row_id in self._transient:
+            rows.pop(row_id, None)
         self._transient.clear()
-        if len(cache) > self._cache_max:
-            cache.clear()
+        if len(rows) > self._rows_max:
+            rows.clear()
+            self._has_dropped = True
         return dirty
-
-    def written_since_checkpoint(self, key: bytes) -> bool:
-        """Whether the row under `key` differs from the last checkpoint's."""
-        return key in self._dirty
 
 
 class View:
     """What one transaction sees and writes; begun anew for each transaction."""
 
-    __slots__ = ("_reads_max", "_state", "_writes_max", "reads", "writes")
+    __slots__ = ("_reads_max", "_rows", "_state", "_writes_max", "reads", "writes")
 
     def __init__(self, state: State, reads_max: int, writes_max: int) -> None:
         self._state = state
+        self._rows = state.rows
         self._reads_max = reads_max
         self._writes_max = writes_max
         self.reads = 0
-        self.writes: dict[bytes, Row | None] = {}
+        self.writes: dict[RowId, Row | None] = {}
 
     def begin(self) -> None:
         """Drop what an earlier transaction read and wrote."""
         self.reads = 0
         self.writes = {}
+
+    def fetch_many(self, row_ids: Iterable[RowId]) -> None:
+        """Have rows ready that the next transactions are going to read; counts as no read."""
+        self._state.fetch_many(row_ids)
 
     def get(self, row_type: type[R], *key: KeyPart) -> R | None:
         """Get a row by its key fields, or None.
@@ -187,11 +249,16 @@ class View:
         self.reads += 1
         if self.reads > self._reads_max:
             raise Refused(StateCode.TOO_MANY_READS, reads_max=self._reads_max)
-        packed = row_type.key(*key)
-        writes = self.writes
-        if packed in writes:
-            return cast("R | None", writes[packed])
-        return self._state.load(row_type, packed)
+        row_id = (row_type, key)
+        if self.writes and row_id in self.writes:
+            return self.writes[row_id]  # type: ignore[return-value]
+        row = self._rows.get(row_id, _ABSENT)
+        return self._state.fetch(row_id) if row is _ABSENT else row  # type: ignore[return-value]
+
+    def get_unchanging(self, row_type: type[R], *key: KeyPart) -> R | None:
+        """Get a row for something no transaction of this block can change; counts as no read."""
+        self.reads -= 1
+        return self.get(row_type, *key)
 
     def put(self, row: Row) -> None:
         """Write a row under its own key.
@@ -199,23 +266,26 @@ class View:
         Raises:
           Refused: `kernel.TOO_MANY_WRITES`.
         """
-        self._write(row.row_key(), row)
+        self._write((type(row), read_key(row)), row)
 
     def delete(self, row_type: type[Row], *key: KeyPart) -> None:
         """Remove the row with these key fields."""
-        self._write(row_type.key(*key), None)
+        self._write((row_type, key), None)
 
-    def _write(self, key: bytes, row: Row | None) -> None:
-        self.writes[key] = row
+    def _write(self, row_id: RowId, row: Row | None) -> None:
+        self.writes[row_id] = row
         if len(self.writes) > self._writes_max:
             raise Refused(StateCode.TOO_MANY_WRITES, writes_max=self._writes_max)
 
     def count_new_rows(self) -> int:
         """Count the rows that this transaction adds less those it removes."""
         count = 0
-        for key, row in self.writes.items():
-            existed = self._state.exists(key)
-            count += (row is not None) - existed
+        rows = self._rows
+        for row_id, row in self.writes.items():
+            before = rows.get(row_id, _ABSENT)
+            if before is _ABSENT:
+                before = self._state.fetch(row_id)
+            count += (row is not None) - (before is not None)
         return count
 
     def commit(self) -> None:

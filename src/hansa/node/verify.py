@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -153,6 +153,9 @@ class _Scratch:
 
     def get(self, key: bytes) -> bytes | None:
         return self._store.get(ROW_SPACE + key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self._store.get_many([ROW_SPACE + key for key in keys])
 
     def get_node(self, path: bytes) -> bytes | None:
         key = NODE_SPACE + path

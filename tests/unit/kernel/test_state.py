@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hansa.contracts.balances import Balance
+from hansa.contracts.payments import Payment, Status
+from hansa.kernel.encoding import encode
 from hansa.kernel.state import State, View
 
 WALLET = bytes(32)
@@ -18,13 +20,61 @@ def put(state, amount):
 
 def test_a_row_handed_over_is_read_before_it_is_committed():
     store = {}
-    state = State(store, cache_max=0)
+    state = State(store, rows_max=0)
     put(state, 1)
     store.update(state.end_checkpoint())
     put(state, 2)
     handed = state.end_checkpoint()
     key = Balance.key(WALLET, "MOP")
     assert state.load(Balance, key).available_minor == 2
-    assert state.exists(key)
+    assert state.fetch((Balance, (WALLET, "MOP"))).available_minor == 2
     store.update(handed)
     assert state.load(Balance, key).available_minor == 2
+
+
+class Rows(dict):
+    """Committed rows that count how often they are asked."""
+
+    asked = 0
+
+    def get_many(self, keys):
+        self.asked += 1
+        return [self.get(key) for key in keys]
+
+
+def test_rows_that_are_going_to_be_read_come_together_and_count_as_no_read():
+    names = [f"r{number}" for number in range(5)]
+    rows = Rows()
+    state = State(rows)
+    for name in names:
+        payment = Payment(WALLET, name, WALLET, "MOP", 5, Status.PAID, 1, 1)
+        rows[payment.row_key()] = encode(payment)
+    view = View(state, reads_max=1, writes_max=1)
+    view.begin()
+    view.fetch_many([(Payment, (WALLET, name)) for name in (*names, *names, "absent")])
+    assert rows.asked == 1
+    assert [state.rows[Payment, (WALLET, name)].end_to_end_id for name in names] == names
+    assert state.rows[Payment, (WALLET, "absent")] is None
+    assert view.get(Payment, WALLET, "absent") is None
+    state.end_checkpoint()
+    assert state.rows == {}
+
+
+def test_a_row_written_and_not_yet_committed_is_fetched_as_written():
+    state = State(Rows(), rows_max=0)
+    put(state, 1)
+    state.end_checkpoint()
+    put(state, 2)
+    state.rows.clear()
+    state.fetch_many([(Balance, (WALLET, "MOP"))])
+    assert state.rows[Balance, (WALLET, "MOP")].available_minor == 2
+
+
+def test_an_unchanging_row_counts_as_no_read():
+    state = State(Rows())
+    put(state, 1)
+    view = View(state, reads_max=1, writes_max=1)
+    view.begin()
+    assert view.get_unchanging(Balance, WALLET, "MOP").available_minor == 1
+    assert view.get_unchanging(Balance, WALLET, "MOP").available_minor == 1
+    assert view.reads == 0
