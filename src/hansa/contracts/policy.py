@@ -242,9 +242,4 @@ def _prune(entries: tuple[PolicyEntry, ...], time_ms: int) -> tuple[PolicyEntry,
     return entries[first:]
 
 
-@lru_cache(maxsize=1_024)
-def _pack_key(name: str) -> bytes:
-    return b"po" + pack_key_text(name)
-
-
 COMMANDS: dict[str, tuple[type[Command], Function]] = {}
