@@ -92,13 +92,6 @@ def get_policy(view: View, key: str, time_ms: int) -> tuple[int, ...] | None:
     return None if policy is None else _find_in_force(policy, time_ms)
 
 
-def _find_in_force(policy: Policy, time_ms: int) -> tuple[int, ...] | None:
-    for entry in reversed(policy.entries):
-        if entry.effective_ms <= time_ms:
-            return entry.values
-    return None
-
-
 def get_in_force(view: View, context: Context, key: str) -> tuple[int, ...] | None:
     """Get the values in force at the block's time, remembered for the block.
 
@@ -229,6 +222,13 @@ def _find_family(key: str) -> Check | None:
     digits = key[len(_SPONSOR_PREFIX) :]
     is_address = len(digits) == 64 and all(digit in "0123456789abcdef" for digit in digits)  # noqa: PLR2004
     return _amounts(4) if is_address else None
+
+
+def _find_in_force(policy: Policy, time_ms: int) -> tuple[int, ...] | None:
+    for entry in reversed(policy.entries):
+        if entry.effective_ms <= time_ms:
+            return entry.values
+    return None
 
 
 def _prune(entries: tuple[PolicyEntry, ...], time_ms: int) -> tuple[PolicyEntry, ...]:
