@@ -325,8 +325,8 @@ def make_vectors() -> list[dict[str, object]]:
             "code": found.receipt.code,
         }
         cases.append({"name": name, "input": raw.hex(), "post": post})
-    for name, (raw, _) in list_forgeries().items():
-        cases.append({"name": name, "input": raw.hex()})
+    for name, (raw, code) in list_forgeries().items():
+        cases.append({"name": name, "input": raw.hex(), "code": code.value})
     return cases
 
 
@@ -339,7 +339,7 @@ def test_vectors(case):
     raw = bytes.fromhex(case["input"])
     post = case.get("post")
     if post is None:
-        refuse(raw)
+        assert refuse(raw) == case["code"]
         return
     found = verify_receipt_file(raw, bytes.fromhex(post["genesis_hash"]))
     assert found.tx_id.hex() == post["tx_id"]
