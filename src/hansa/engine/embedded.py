@@ -130,11 +130,16 @@ class EmbeddedEngine:
             verdict = await self.verifier.check_batch(raw)
         finally:
             self._verifying -= size
-        return await self.submit_checked(raw, verdict)
+        batch = build_checked(raw, verdict, self.chain.network)
+        # What no member answers for is not ordered: it must not even cost space in the log.
+        self.chain.machine.check_sponsor(batch)
+        return await self._order(batch)
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
-        """Have a batch ordered that was verified before; otherwise as `submit`."""
-        batch = build_checked(raw, verdict, self.chain.network)
+        """Have this node's own batch ordered, verified before; otherwise as `submit`."""
+        return await self._order(build_checked(raw, verdict, self.chain.network))
+
+    async def _order(self, batch: CheckedBatch) -> list[Answer]:
         self._check_room(len(batch.items))
         done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(batch, done))

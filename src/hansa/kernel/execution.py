@@ -196,6 +196,18 @@ class Machine:
             committed,
         )
 
+    def check_sponsor(self, batch: CheckedBatch) -> None:
+        """Ask, between blocks, whether a batch is one of a sponsor; changes nothing.
+
+        An engine that asks before it orders keeps what strangers send out of its blocks.
+
+        Raises:
+          Invalid: `UNKNOWN_SPONSOR`.
+        """
+        self._view.begin()
+        time_ms = 0 if self.head is None else self.head.time_ms
+        _BatchRun(self, Block(0, time_ms, ()), {}, _Progress()).admit(batch)
+
     def _hash_header(self, encoded: bytes) -> bytes:
         return self.network.digest(self.network.header_prefix + encoded)
 
@@ -262,7 +274,7 @@ class _BatchRun:
         view, time_ms = self._view, self._block.time_ms
         view.begin()
         try:
-            quota = self._admit(batch)
+            quota = self.admit(batch)
         except Invalid as error:
             # What the stateless checks found stands: replay from the log relies on it.
             return [item if isinstance(item, Invalid) else error for item in batch.items]
@@ -291,7 +303,7 @@ class _BatchRun:
         view.commit()
         return outcomes
 
-    def _admit(self, batch: CheckedBatch) -> Quota:
+    def admit(self, batch: CheckedBatch) -> Quota:
         """Check that the sponsor is a member and that the batch's key may sign for it."""
         quota = self._rules.sponsor_quota(self._view, batch.sponsor, self._block.time_ms)
         if quota is None:

@@ -143,6 +143,29 @@ def test_a_repetition_is_answered_by_the_first_receipt_and_another_body_by_an_er
     world.chain.close()
 
 
+@pytest.mark.parametrize(
+    ("sponsor", "signer"), [("stranger", "stranger"), ("north", "stranger"), ("north", "north")]
+)
+def test_strangers_put_nothing_into_the_log(tmp_path, sponsor, signer):
+    """Who is no sponsor has no quota: what it sends must not even cost space on disk."""
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    raw = world.batch(b"rubbish" * 1_000, sponsor=sponsor, key_name=signer)
+
+    async def submit():
+        engine = EmbeddedEngine(
+            world.chain, InlineVerifier(world.network), clock_ms=lambda: world.time_ms
+        )
+        engine.start()
+        with pytest.raises(Invalid) as refused:
+            await engine.submit(raw)
+        await engine.stop()
+        return refused.value.code
+
+    assert asyncio.run(submit()) == "UNKNOWN_SPONSOR"
+    assert world.chain.head.height == 0
+    world.chain.close()
+
+
 @pytest.mark.parametrize("suite", [Suite.P256, Suite.SECP256K1])
 def test_a_browsers_signature_with_a_high_s_is_refused_and_lowered_it_counts(tmp_path, suite):
     """Web browsers give r and s raw, s high half of the time; `compute_low_s` is what to do."""
