@@ -84,12 +84,8 @@ def check_hansa(words: list[str]) -> str | None:
 
     With `--help` behind it, an unknown command or subcommand fails, and an argument is not read.
     """
-    words_before = [*itertools.takewhile(lambda word: not word.startswith("-"), words)]
-    leading = words_before[:2]
+    leading = [*itertools.takewhile(lambda word: not word.startswith("-"), words)][:3]
     manual = read_help(*leading)
-    if manual is not None and " VERB " in manual:  # as in hansa key api new
-        leading = words_before[:3]
-        manual = read_help(*leading)
     if manual is None:
         return f"there is no hansa {' '.join(leading)}"
     options = {word.split("=", 1)[0] for word in words if word.startswith("--")}

@@ -75,8 +75,8 @@ class AssetDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT_MEMBERS = (
-    MemberDescription("Central Bank", (Role.CENTRAL_BANK,), 3, 2, 3),
-    MemberDescription("First Operator", (Role.OPERATOR,), 1, 1, 2),
+    MemberDescription("Central Bank", (Role.CENTRAL_BANK,), 3, 2, 300),
+    MemberDescription("First Operator", (Role.OPERATOR,), 1, 1, 200),
     MemberDescription("Regulator", (Role.REGULATOR,), 1, 1, 0),
 )
 

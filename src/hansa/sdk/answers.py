@@ -132,6 +132,63 @@ class MemberFound(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 0
 
 
+class AssetFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Money of one currency, liable issuer and regime."""
+
+    asset: str
+    currency: str
+    issuer: str
+    regime: str
+    exponent: int
+    issued_minor: int
+    """What all vaults, wallets and holds sum up to."""
+
+
+class PolicyEntryFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Values in force from a moment of ledger time on."""
+
+    effective_ms: int
+    values: list[int]
+
+
+class PolicyFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy with its entries, past and to come."""
+
+    name: str
+    entries: list[PolicyEntryFound]
+
+
+class ElectorFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One vote."""
+
+    address: str
+    weight: int
+    approves: bool | None
+    """None until it is cast."""
+    objects: bool = False
+
+
+class ProposalFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal as it stands; times in milliseconds of ledger time, 0 for not yet."""
+
+    number: int
+    proposer: str
+    group: str
+    kind: str
+    arguments: str
+    """Hexadecimal: a MessagePack array of the action's fields."""
+    state: str
+    approved: int
+    rejected: int
+    needed: int
+    total: int
+    opened_ms: int
+    closes_ms: int
+    ready_ms: int
+    expires_ms: int
+    electors: list[ElectorFound] = []
+
+
 def read(kind: type[T], found: object, url: str) -> T:
     """Read an answer; raises `Unavailable` if the node does not speak this version."""
     try:

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -27,10 +27,13 @@ from hansa.kernel.state import Row
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.sdk.answers import (
     Answer,
+    AssetFound,
     Block,
     BlockHead,
     MemberFound,
     NodeStatus,
+    PolicyFound,
+    ProposalFound,
     Transaction,
     WalletFound,
     read,
@@ -67,6 +70,8 @@ class BatchAnswer:
     code: str
     """Why there is no receipt; empty if there is one."""
 
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _decode_rows = msgspec.msgpack.Decoder(list[tuple[bytes | None, int, int, str]]).decode
 
@@ -159,8 +164,24 @@ class AsyncClient:
 
     async def list_members(self) -> list[MemberFound]:
         """List the institutions of the network."""
-        found = (await self._get("/v1/members")).get("members", [])
-        return [read(MemberFound, item, self._transport.url) for item in found]
+        return await self._list(MemberFound, "/v1/members", "members")
+
+    async def list_assets(self) -> list[AssetFound]:
+        """List the money of the network, with what is issued of it."""
+        return await self._list(AssetFound, "/v1/assets", "assets")
+
+    async def list_policy(self) -> list[PolicyFound]:
+        """List all policy, with what is to come."""
+        return await self._list(PolicyFound, "/v1/policy", "policy")
+
+    async def list_proposals(self) -> list[ProposalFound]:
+        """List the newest proposals, newest first."""
+        return await self._list(ProposalFound, "/v1/proposals", "proposals")
+
+    async def get_proposal(self, number: int) -> ProposalFound:
+        """Get a proposal with its votes."""
+        found = await self._get(f"/v1/proposals/{number}")
+        return read(ProposalFound, found, self._transport.url)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Get the JSON of any path, such as `/v1/policy`, for what has no method here."""
@@ -345,6 +366,12 @@ class AsyncClient:
 
     async def _get(self, path: str) -> dict[str, Any]:
         return await self._transport.get_json(path)
+
+    async def _list(self, kind: type[T], path: str, name: str) -> list[T]:
+        found = (await self._get(path)).get(name)
+        if not isinstance(found, list):
+            raise Unavailable(f"{self._transport.url}{path} answers without {name}")
+        return [read(kind, item, self._transport.url) for item in found]
 
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> Answer:
         body = _build_item(envelope, attestation)

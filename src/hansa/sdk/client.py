@@ -20,10 +20,13 @@ from hansa.kernel.receipt_file import VerifiedReceipt
 from hansa.kernel.state import Row
 from hansa.sdk.answers import (
     Answer,
+    AssetFound,
     Block,
     BlockHead,
     MemberFound,
     NodeStatus,
+    PolicyFound,
+    ProposalFound,
     Transaction,
     WalletFound,
 )
@@ -117,6 +120,22 @@ class Client:
     def list_members(self) -> list[MemberFound]:
         """As `AsyncClient.list_members`."""
         return self._loop.run(self._client.list_members())
+
+    def list_assets(self) -> list[AssetFound]:
+        """As `AsyncClient.list_assets`."""
+        return self._loop.run(self._client.list_assets())
+
+    def list_policy(self) -> list[PolicyFound]:
+        """As `AsyncClient.list_policy`."""
+        return self._loop.run(self._client.list_policy())
+
+    def list_proposals(self) -> list[ProposalFound]:
+        """As `AsyncClient.list_proposals`."""
+        return self._loop.run(self._client.list_proposals())
+
+    def get_proposal(self, number: int) -> ProposalFound:
+        """As `AsyncClient.get_proposal`."""
+        return self._loop.run(self._client.get_proposal(number))
 
     def get(self, path: str) -> dict[str, Any]:
         """As `AsyncClient.get`."""

@@ -134,7 +134,7 @@ class Patient:
     home: Home
     machine: Surroundings
     passphrase: str | None
-    listen: tuple[str, int]
+    listen: tuple[str, int] | None
     certificate: Path | None
     network: Network | None = None
     head: Header | None = None

@@ -31,7 +31,7 @@ def check_home(
     machine: Surroundings | None = None,
     *,
     passphrase: str | None = None,
-    listen: tuple[str, int] = ("127.0.0.1", 8460),
+    listen: tuple[str, int] | None = None,
     certificate: Path | None = None,
 ) -> list[Check]:
     """Look a data folder and its machine over.
@@ -40,8 +40,8 @@ def check_home(
       path: the data folder.
       machine: what to ask about clock, disk, ports and libraries; this machine if not given.
       passphrase: opens the key files, too; without it they are only checked for damage.
-      listen: host and port of the node's API.
-      certificate: the PEM file of the API's TLS certificate, if it has one.
+      listen: host and port of the node's API, if not those of its settings.
+      certificate: the PEM file of the API's TLS certificate, if not that of the settings.
     """
     patient = Patient(Home(path), machine or ThisMachine(), passphrase, listen, certificate)
     found: list[Check] = []

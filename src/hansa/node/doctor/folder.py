@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
+from hansa.node.settings import build_tls, load_settings
 from hansa.sdk.keys import load_key
 
 PYTHON_MIN = (3, 11)
@@ -66,16 +66,26 @@ def check_genesis(patient: Patient) -> list[Check]:
 
 
 def check_settings(patient: Patient) -> list[Check]:
-    """Look at the settings."""
+    """Look at the settings, and learn where the node listens and its certificate."""
     path = patient.home.settings_path
+    where = str(path)
     try:
-        tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        return [Check("settings", Status.OK, "none; defaults hold", str(path))]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        mend = "correct the file; without it defaults hold"
-        return [Check("settings", Status.FAIL, f"cannot be read: {error}", str(path), mend)]
-    return [Check("settings", Status.OK, "can be read", str(path))]
+        settings = load_settings(path)
+    except HansaError as error:
+        mend = "correct the file; what it may say: docs/reference/settings.md"
+        return [Check("settings", Status.FAIL, error.message, where, mend)]
+    if patient.listen is None:
+        patient.listen = (settings.listen.host, settings.listen.port)
+    if settings.tls.certificate and patient.certificate is None:
+        patient.certificate = settings.find_path(settings.tls.certificate)
+    if not path.exists():
+        return [Check("settings", Status.OK, "none; defaults hold", where)]
+    try:
+        build_tls(settings)
+    except HansaError as error:
+        mend = "put certificate and key that belong together there, or take [tls] out"
+        return [Check("settings", Status.FAIL, error.message, where, mend)]
+    return [Check("settings", Status.OK, "can be read", where)]
 
 
 def check_keys(patient: Patient) -> list[Check]:

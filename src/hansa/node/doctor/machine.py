@@ -10,6 +10,7 @@ from cryptography import x509
 from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.calendar import DAY_MS, format_iso
 from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 
 CLOCK_AHEAD_MAX_MS = 5_000
 FREE_BYTES_MIN = 1 << 30
@@ -95,7 +96,8 @@ def _estimate_days(patient: Patient, free: int) -> int | None:
 
 def check_port(patient: Patient) -> list[Check]:
     """Look at the API's port."""
-    host, port = patient.listen
+    host, port = patient.listen or (DEFAULT_HOST, DEFAULT_PORT)
+    host = {"0.0.0.0": DEFAULT_HOST, "::": "::1"}.get(host, host)  # noqa: S104 - asked, not bound
     where = f"{host}:{port}"
     is_taken = patient.machine.is_listening(host, port)
     if patient.pid is None:

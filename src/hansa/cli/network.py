@@ -1,0 +1,114 @@
+"""Commands that show what a network has agreed on: members, policy, proposals, assets."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from hansa.cli.screen import print_found, print_json
+from hansa.cli.source import add_node, open_client, parse_count
+from hansa.kernel.calendar import format_iso
+from hansa.sdk.answers import PolicyFound, ProposalFound
+from hansa.sdk.client import Client
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser."""
+    network = commands.add_parser("network", help="show members, policy, proposals, assets")
+    words = network.add_subparsers(dest="word", required=True, metavar="WORD")
+    for word, function, text in (
+        ("members", _list_members, "institutions, their roles and voting power"),
+        ("assets", _list_assets, "money of the network, and how much is issued"),
+        ("policy", _list_policy, "policy values, past and to come"),
+        ("proposals", _list_proposals, "proposals and their votes, newest first"),
+    ):
+        command = words.add_parser(word, help=text)
+        add_node(command)
+        command.set_defaults(function=_show, read=function)
+    show = words.add_parser("proposal", help="one proposal with its votes")
+    show.add_argument("number", type=parse_count)
+    add_node(show)
+    show.set_defaults(function=_show_proposal)
+
+
+Lines = dict[str, str]
+
+
+def _show(options: argparse.Namespace) -> int:
+    read: Callable[[Client], tuple[list[Any], Lines]] = options.read
+    with open_client(options) as client:
+        items, lines = read(client)
+    if options.json:
+        print_json({options.word: [_to_json(item) for item in items]})
+    else:
+        print_found(lines, is_json=False)
+    return 0
+
+
+def _to_json(item: msgspec.Struct) -> dict[str, Any]:
+    """Build a JSON object; amounts and policy values are decimal strings."""
+    found: dict[str, Any] = msgspec.to_builtins(item)
+    if "issued_minor" in found:
+        found["issued_minor"] = str(found["issued_minor"])
+    for entry in found.get("entries", ()):
+        entry["values"] = [str(value) for value in entry["values"]]
+    return found
+
+
+def _list_members(client: Client) -> tuple[list[Any], Lines]:
+    items = client.list_members()
+    lines = {}
+    for item in items:
+        suspended = ", SUSPENDED" if item.is_suspended else ""
+        roles = ", ".join(item.roles)
+        lines[item.name] = f"{roles}; weight {item.weight}{suspended}; {item.address}"
+    return items, lines
+
+
+def _list_assets(client: Client) -> tuple[list[Any], Lines]:
+    items = client.list_assets()
+    lines = {
+        item.asset: (
+            f"{item.currency}, {item.regime}, {item.exponent} decimals, "
+            f"issued {item.issued_minor} minor units by {item.issuer}"
+        )
+        for item in items
+    }
+    return items, lines
+
+
+def _list_policy(client: Client) -> tuple[list[Any], Lines]:
+    items = client.list_policy()
+    return items, {item.name: _describe_policy(item) for item in items}
+
+
+def _describe_policy(item: PolicyFound) -> str:
+    return "; ".join(
+        f"from {format_iso(entry.effective_ms, 0)}: {', '.join(map(str, entry.values))}"
+        for entry in item.entries
+    )
+
+
+def _list_proposals(client: Client) -> tuple[list[Any], Lines]:
+    items = client.list_proposals()
+    return items, {str(item.number): _describe_proposal(item) for item in items}
+
+
+def _describe_proposal(item: ProposalFound) -> str:
+    votes = f"{item.approved} for and {item.rejected} against of {item.total}, needs {item.needed}"
+    return f"{item.kind} ({item.group}): {item.state}; {votes}"
+
+
+def _show_proposal(options: argparse.Namespace) -> int:
+    with open_client(options) as client:
+        item = client.get_proposal(options.number)
+    found = _to_json(item)
+    if not options.json:
+        for name in ("opened_ms", "closes_ms", "ready_ms", "expires_ms"):
+            time_ms = found.pop(name)
+            found[name.removesuffix("_ms")] = format_iso(time_ms, 0) if time_ms else "not yet"
+    print_found(found, is_json=options.json)
+    return 0

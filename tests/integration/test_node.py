@@ -1,0 +1,152 @@
+"""`hansa up` as a process: killed in the middle of payments, started again, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.played import PASSPHRASE, make_folder
+from tests.world import ASSET, key, pay
+
+from hansa.cli.main import main
+from hansa.kernel.errors import HansaError
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
+from hansa.node.service import wall_clock_ms
+from hansa.sdk.client import Client
+
+HANSA = [sys.executable, "-m", "hansa.cli.main"]
+ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
+ADA, SHOP = key("ada"), key("shop")
+
+
+@pytest.fixture
+def home(tmp_path):
+    return make_folder(tmp_path / "node")
+
+
+def start(home, *more):
+    """Start a node on a free port; returns the process and what it printed once it answered."""
+    process = subprocess.Popen(
+        [*HANSA, "up", "--data", str(home.path), "--port", "0", "--json", *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    line = process.stdout.readline()
+    assert line, "it ended before it answered"
+    return process, json.loads(line)
+
+
+def end(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    process.stdout.close()
+    return process.wait(timeout=60)
+
+
+def command(*words, code=0):
+    done = subprocess.run(
+        [*HANSA, *map(str, words), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout or done.stderr)
+
+
+def make_token(home):
+    fields = {"role": Role.CENTRAL_BANK, "member": key("officer0").address_text}
+    return add_key(home.api_keys_path, name="test", now_ms=wall_clock_ms(), **fields)[1]
+
+
+def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home):
+    process, told = start(home)
+    answered: list[tuple[str, int]] = []
+    enough = threading.Event()
+
+    def keep_paying():
+        with Client(told["url"], attempts=1) as client:
+            try:
+                for number in range(10_000):
+                    answer = client.send([ADA], [pay("ada", "shop", 1, f"kill-{number}")])
+                    answered.append((answer.tx_id, answer.height))
+                    if len(answered) == 25:
+                        enough.set()
+            except HansaError:
+                return
+
+    with Client(told["url"]) as client:
+        in_doubt = client.sign([ADA], [pay("ada", "shop", 3, "in doubt")])
+        first = client.submit(in_doubt.envelope)
+    paying = threading.Thread(target=keep_paying)
+    paying.start()
+    assert enough.wait(60)
+    process.kill()
+    assert end(process, signal.SIGKILL) == -signal.SIGKILL
+    paying.join(60)
+    token = make_token(home)
+    process, told = start(home)
+    try:
+        assert told["height"] >= max(height for _, height in answered)
+        with Client(told["url"], api_key=token) as client:
+            for tx_id, height in answered:
+                found = client.get_transaction(bytes.fromhex(tx_id))
+                assert (found.status, found.height) == ("OK", height)
+            assert client.submit(in_doubt.envelope) == first, "sent again, it counts once"
+            client.send([ADA], [pay("ada", "shop", 1, "after")]).require_ok()
+            assert client.get_wallet(SHOP.address).get_available(ASSET) > 0
+    finally:
+        assert end(process) == 0
+    assert main(["verify", "--data", str(home.path)]) == 0
+    assert main(["audit", "--data", str(home.path)]) == 0
+
+
+def test_a_backup_of_a_running_node_is_restored_and_runs(home, tmp_path):
+    process, told = start(home)
+    try:
+        with Client(told["url"]) as client:
+            paid = client.send([ADA], [pay("ada", "shop", 5, "before the backup")])
+            made = command("backup", "--data", home.path, tmp_path / "backup", "--keys")
+        found = command("doctor", "--data", home.path, code=0)
+        running = next(check for check in found["checks"] if check["name"] == "process")
+        assert str(process.pid) in running["found"]
+    finally:
+        assert end(process, signal.SIGINT) == 0
+    assert made["height"] >= paid.height
+    command("restore", tmp_path / "backup", "--data", tmp_path / "again")
+    process, told = start(type(home)(tmp_path / "again"))
+    try:
+        assert told["height"] == made["height"]
+        assert command("tx", paid.tx_id, "--node", told["url"])["status"] == "OK"
+    finally:
+        assert end(process) == 0
+
+
+def test_a_wrong_passphrase_or_a_damaged_log_stops_it_with_one_line(home):
+    wrong = subprocess.run(
+        [*HANSA, "up", "--data", str(home.path), "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**ENVIRONMENT, "HANSA_PASSPHRASE": "wrong"},
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
+    assert "wrong passphrase" in wrong.stderr
+    segment = max(home.log_path.glob("*"), key=lambda path: path.stat().st_size)
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    segment.write_bytes(raw)
+    damaged = command("up", "--data", home.path, "--port", "0", code=70)
+    assert damaged["error"] == "Corrupt"
+    assert "height" in damaged

@@ -1,0 +1,359 @@
+"""Commands against a running node and its folder: what they print, refuse, and never print."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+from tests.played import CHEAP, PASSPHRASE
+from tests.running import run_played
+from tests.world import ASSET, key
+
+from hansa.cli.main import main
+from hansa.kernel.crypto.address import to_text
+from hansa.sdk.keys import save_key
+
+ADA, SHOP, BEN = (to_text(key(name).address) for name in ("ada", "shop", "ben"))
+NORTH = to_text(key("north").address)
+KEYS = ("ada", "ben", "north", "officer0", "officer1", "regulator")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with run_played(tmp_path_factory.mktemp("commands") / "node") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    for name in KEYS:
+        save_key(folder / name, key(name), PASSPHRASE, cost=CHEAP)
+    return folder
+
+
+@pytest.fixture
+def node(running, monkeypatch):
+    """The environment of somebody who may read everything."""
+    monkeypatch.setenv("HANSA_NODE", running.url)
+    monkeypatch.setenv("HANSA_API_KEY", running.token)
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    return running
+
+
+def run(capsys, *words, code=0):
+    """Run a command; returns its JSON, or its one line of error."""
+    assert main([*map(str, words), "--json"]) == code, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    if out:
+        return json.loads(out)
+    assert err.count("\n") == 1
+    return json.loads(err)
+
+
+def pay(keys, amount="1.25", *more):
+    return ("pay", keys / "ada", SHOP, amount, *more)
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["audit", "verify"])
+def test_a_node_and_its_folder_check_alike(node, capsys, command):
+    remote = run(capsys, command)
+    local = run(capsys, command, "--data", node.home.path)
+    assert remote[f"{command}_ok"]
+    assert local[f"{command}_ok"]
+    assert remote["genesis_hash"] == local["genesis_hash"]
+    assert remote["height"] <= local["height"]
+    assert remote["blocks"] > 5
+
+
+def test_audit_and_verify_need_the_right_to_whole_blocks(node, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("HANSA_API_KEY")
+    for command in ("audit", "verify"):
+        assert "HANSA_API_KEY" in run(capsys, command, code=2)["message"]
+    (tmp_path / "key").write_text(node.token + "\n")
+    assert run(capsys, "audit", "--api-key-file", tmp_path / "key")["audit_ok"]
+
+
+def test_another_network_than_the_one_meant(node, capsys):
+    for source in ((), ("--data", node.home.path)):
+        found = run(capsys, "verify", "--genesis", "00" * 32, *source, code=2)
+        assert "another network" in found["message"]
+
+
+def test_a_transaction_a_block_a_wallet_and_a_receipt(node, keys, capsys, tmp_path):
+    paid = run(capsys, *pay(keys))
+    folder = ("--data", node.home.path)
+    for source in ((), folder):
+        found = run(capsys, "tx", paid["tx_id"], *source)
+        assert (found["status"], found["calls"]) == ("OK", ["payments.transfer"])
+        assert sorted(change["amount_minor"] for change in found["changes"]) == ["-125", "125"]
+        block = run(capsys, "block", paid["height"], *source)
+        assert block["transactions"] == [paid["tx_id"]]
+        wallet = run(capsys, "wallet", ADA, *source)
+        assert wallet["operator"] == NORTH
+        file = tmp_path / f"receipt-{len(source)}"
+        saved = run(capsys, "receipt", "save", paid["tx_id"], file, *source)
+        assert saved["height"] == paid["height"]
+        assert run(capsys, "receipt", "verify", file)["tx_id"] == paid["tx_id"]
+        assert (
+            "exists"
+            in run(capsys, "receipt", "save", paid["tx_id"], file, *source, code=2)["message"]
+        )
+        run(capsys, "tx", "ab" * 32, *source, code=4)
+        run(capsys, "block", 10**9, *source, code=4)
+        run(capsys, "wallet", to_text(bytes(32)), *source, code=4)
+    assert run(capsys, "tx", paid["tx_id"]) | {"x": 1}
+    assert (tmp_path / "receipt-0").read_bytes() == (tmp_path / "receipt-2").read_bytes()
+
+
+def test_what_the_network_agreed_on(node, capsys):
+    members = run(capsys, "network", "members")["members"]
+    assert {"Bank", "north", "south", "Regulator"} == {member["name"] for member in members}
+    assets = run(capsys, "network", "assets")["assets"]
+    assert [asset["asset"] for asset in assets] == [ASSET]
+    assert assets[0]["issued_minor"].isdigit()
+    policy = {item["name"]: item for item in run(capsys, "network", "policy")["policy"]}
+    assert policy["zone.offset_minutes"]["entries"][0]["values"] == ["480"]
+    for word in ("members", "assets", "policy", "proposals"):
+        assert main(["network", word]) == 0
+    assert "issued" in capsys.readouterr().out
+
+
+def test_node_and_folder_are_not_asked_for_together(node, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["audit", "--node", node.url, "--data", str(node.home.path)])
+    assert exit_.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+# --- sending ------------------------------------------------------------------------------------
+
+
+def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
+    assert run(capsys, *pay(keys))["status"] == "OK"
+    refused = run(capsys, *pay(keys, "9999999"), code=3)
+    assert refused["code"] == "balances.INSUFFICIENT_FUNDS"
+    for amount in ("0", "-1", "1.234", "nan", "inf", "1e3", "", "٣", "9" * 30, "1.", ".5", "0x1"):
+        assert "no amount" in run(capsys, *pay(keys, amount), code=2)["message"]
+    run(capsys, "pay", keys / "ada", "hansa1nobody", "1", code=2)
+    run(capsys, "pay", keys / "none", SHOP, "1", code=4)
+    run(capsys, "pay", keys, SHOP, "1", code=2)
+    run(capsys, *pay(keys, "1", "--id", ""), code=2)
+    run(capsys, *pay(keys, "1", "--id", "x" * 36), code=2)
+    run(capsys, *pay(keys, "1", "--asset", ""), code=2)
+    run(capsys, *pay(keys, "1", "--exponent", "99"), code=2)
+    run(capsys, *pay(keys, "1", "--node", "http://127.0.0.1:1"), code=5)
+    run(capsys, *pay(keys, "1", "--node", "nonsense"), code=2)
+    monkeypatch.setenv("HANSA_PASSPHRASE", "wrong")
+    assert "wrong passphrase" in run(capsys, *pay(keys), code=2)["message"]
+
+
+def test_a_holder_and_an_operator_keep_wallets(node, keys, capsys):
+    new = to_text(key("commands").address)
+    opened = run(capsys, "wallet", "open", keys / "north", new, "--category", "IV")
+    assert opened["status"] == "OK"
+    run(capsys, "wallet", "set-category", keys / "north", new, "--category", "II")
+    assert run(capsys, "wallet", new)["category"] == "II"
+    run(capsys, "wallet", "freeze-own", keys / "ada")
+    assert run(capsys, "wallet", ADA)["is_frozen"]
+    assert run(capsys, *pay(keys), code=3)["code"] == "wallets.FROZEN"
+    run(capsys, "wallet", "unfreeze-own", keys / "ada")
+    assert run(capsys, "wallet", "close", keys / "ada", code=3)["code"] == "wallets.NOT_EMPTY"
+    assert run(capsys, "wallet", "open", keys / "ada", new, "--category", "IV", code=3)
+
+
+def test_officers_issue_money_in_one_transaction(node, keys, capsys):
+    issue = json.dumps({"operator": NORTH, "asset": ASSET, "amount_minor": "5"})
+    call = ("--call", "currency.issue", "--args", issue)
+    assert run(capsys, "tx", "send", keys / "officer0", *call, code=3)["status"] == "REFUSED"
+    both = run(capsys, "tx", "send", keys / "officer0", keys / "officer1", *call, *call)
+    assert both["status"] == "OK"
+    found = run(capsys, "tx", both["tx_id"])
+    assert found["calls"] == ["currency.issue", "currency.issue"]
+
+
+def test_officers_sign_one_after_the_other(node, keys, capsys, tmp_path):
+    issue = json.dumps({"operator": NORTH, "asset": ASSET, "amount_minor": "7"})
+    file = tmp_path / "issue.json"
+    second = to_text(key("officer1").address)
+    send = ("tx", "send", keys / "officer0", "--call", "currency.issue", "--args", issue)
+    run(capsys, *send, "--signer", second, code=2)
+    made = run(capsys, *send, "--offline", file, "--signer", second)
+    assert made["missing"] == [second]
+    assert made["calls"][0]["amount_minor"] == "7"
+    assert "not signed yet" in run(capsys, "tx", "submit", file, code=2)["message"]
+    assert "none of the signers" in run(capsys, "tx", "sign", file, keys / "ada", code=2)["message"]
+    assert run(capsys, "tx", "sign", file, keys / "officer1")["missing"] == []
+    sent = run(capsys, "tx", "submit", file)
+    assert (sent["status"], sent["tx_id"]) == ("OK", made["tx_id"])
+    assert run(capsys, "tx", "submit", file)["height"] == sent["height"], "sent twice, done once"
+    assert "exists already" in run(capsys, *send, "--offline", file, code=2)["message"]
+
+
+def test_a_proposal_from_the_command_line(node, keys, capsys):
+    action = {
+        "kind": "set_policy",
+        "arguments": {
+            "key": "payments.refund_days",
+            "effective_ms": "4000000000000",
+            "values": ["30"],
+        },
+    }
+    bank = to_text(key("officer0").address)
+    arguments = json.dumps({"proposer": bank, "action": action})
+    send = ("tx", "send", keys / "officer0", keys / "officer1")
+    made = run(capsys, *send, "--call", "governance.propose", "--args", arguments)
+    assert made["status"] == "OK"
+    proposal = run(capsys, "network", "proposals")["proposals"][0]
+    assert (proposal["kind"], proposal["group"]) == ("set_policy", "policy")
+    assert run(capsys, "network", "proposal", proposal["number"])["proposer"] == bank
+    assert main(["network", "proposal", str(proposal["number"])]) == 0
+    assert "set_policy" in capsys.readouterr().out
+    run(capsys, "network", "proposal", 999, code=4)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "words"),
+    [
+        ("payments.transfer", "{}", "payer: is missing"),
+        ("payments.transfer", "[]", "must be an object"),
+        ("payments.transfer", "nope", "no JSON"),
+        ("payments.transfer", "", "no JSON"),
+        ("payments.transfer", '{"amount_minor": NaN}', "no JSON"),
+        ("payments.steal", "{}", "there is no command"),
+        ("", "{}", "there is no command"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_signed(
+    node, keys, capsys, call, arguments, words
+):
+    found = run(capsys, "tx", "send", keys / "ada", "--call", call, "--args", arguments, code=2)
+    assert words in found["message"]
+
+
+def test_what_else_a_transaction_may_lack(node, keys, capsys):
+    freeze = ("--call", "wallets.self_freeze", "--args", json.dumps({"wallet": BEN}))
+    assert (
+        "2 --call but 1"
+        in run(capsys, "tx", "send", keys / "ben", "--call", "x", *freeze, code=2)["message"]
+    )
+    for seconds in (0, 901, 10**12):
+        assert (
+            "seconds"
+            in run(capsys, "tx", "send", keys / "ben", *freeze, "--validity", seconds, code=2)[
+                "message"
+            ]
+        )
+    run(capsys, "tx", "submit", keys / "none", code=4)
+    run(capsys, "tx", "submit", keys, code=5)
+    run(capsys, "tx", "submit", keys / "ben", code=2)
+
+
+def test_what_can_be_called_is_listed(capsys):
+    found = run(capsys, "tx", "commands")
+    assert "amount_minor" in found["payments.transfer"]
+    assert "action admit_member" in found
+    assert "address" in run(capsys, "tx", "commands", "payments.transfer")["payer"]
+    assert "roles" in run(capsys, "tx", "commands", "admit_member")
+    run(capsys, "tx", "commands", "payments.steal", code=2)
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("audit", "--data", "{none}"), 4),
+        (("verify", "--data", "{none}"), 4),
+        (("block", "0", "--data", "{none}"), 4),
+        (("tx", "ab" * 32, "--data", "{none}"), 4),
+        (("wallet", ADA, "--data", "{none}"), 4),
+        (("audit", "--data", "{file}"), 5),
+        (("block", "0", "--data", "{rubbish}"), 2),
+        (("audit", "--data", "{rubbish}"), 2),
+        (("up", "--data", "{none}"), 4),
+        (("up", "--data", "{rubbish}"), 2),
+        (("receipt", "verify", "{none}"), 4),
+        (("receipt", "verify", "{folder}"), 5),
+        (("receipt", "verify", "{file}"), 2),
+        (("receipt", "verify", "{file}", "--genesis", "xyz"), 2),
+        (("receipt", "save", "zz", "{none}"), 2),
+        (("tx", "zz"), 2),
+        (("tx", ""), 2),
+        (("wallet", "x" * 64), 2),
+        (("wallet", ""), 2),
+        (("key", "show", "{file}"), 2),
+        (("key", "show", "{none}"), 4),
+        (("key", "new", "{none}/below"), 5),
+        (("audit", "--api-key-file", "{none}"), 4),
+        (("audit", "--api-key-file", "{folder}"), 5),
+        (("audit", "--api-key-file", "{file}"), 2),
+        (("audit", "--ca", "{none}", "--node", "https://127.0.0.1:1"), 2),
+        (("audit", "--ca", "{file}", "--node", "https://127.0.0.1:1"), 2),
+        (("audit", "--certificate-key", "{file}"), 2),
+        (("audit", "--genesis", "nan"), 2),
+        (("doctor", "--data", "{none}"), 1),
+        (("doctor", "--data", "{file}"), 1),
+        (("doctor", "--data", "{rubbish}"), 1),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_its_exit_code(tmp_path, capsys, monkeypatch, words, code):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setenv("HANSA_NODE", "http://127.0.0.1:1")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"\xff\x00 rubbish")
+    (tmp_path / "file").chmod(0o600)
+    (tmp_path / "rubbish").mkdir()
+    (tmp_path / "rubbish" / "genesis.bin").write_bytes(os.urandom(200))
+    places = {name: tmp_path / name for name in ("none", "file", "folder", "rubbish")}
+    assert main([word.format_map(places) if "{" in word else word for word in words]) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err + out
+    assert code == 1 or (err.startswith("hansa: ") and err.count("\n") == 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("block", "-1"),
+        ("block", "1.5"),
+        ("block", "1_000"),
+        ("block", "9" * 40),
+        ("block", ""),
+        ("tx",),
+        ("wallet",),
+        ("up",),
+        ("up", "--data", "x", "--port", "70000"),
+        ("up", "--data", "x", "--port", "-1"),
+        ("key", "new", "x", "--suite", "rsa"),
+        ("pay", "x", "y"),
+    ],
+)
+def test_wrong_usage_says_how(capsys, words):
+    with pytest.raises(SystemExit) as exit_:
+        main(words)
+    assert exit_.value.code == 2
+    assert "usage: hansa" in capsys.readouterr().err
+
+
+def test_a_node_in_the_way(node, capsys, tmp_path):
+    """What a folder in use or a taken port says."""
+    found = run(capsys, "up", "--data", node.home.path, "--port", "0", code=5)
+    assert "in use by process" in found["message"]
+    copy = tmp_path / "copy"
+    shutil.copytree(node.home.path, copy)
+    port = node.url.rpartition(":")[2]
+    assert (
+        f"port {port} is in use"
+        in run(capsys, "up", "--data", copy, "--port", port, code=5)["message"]
+    )
+    (copy / "node.toml").write_text("[listen]\nport = 'x'\n")
+    assert "node.toml" in run(capsys, "up", "--data", copy, code=2)["message"]
