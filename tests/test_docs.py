@@ -10,15 +10,20 @@ from __future__ import annotations
 import doctest
 import functools
 import importlib
+import io
 import itertools
 import os
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
+
+from hansa.cli.main import EXIT_CODES, build_parser, main
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
@@ -62,15 +67,14 @@ def split_words(text: str) -> list[str]:
 @functools.cache
 def read_help(*words: str) -> str | None:
     """Read what `hansa WORDS --help` prints, or None if there is no such command."""
-    done = subprocess.run(
-        [HANSA, *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    return done.stdout if done.returncode == 0 else None
+    printed = io.StringIO()
+    wide = mock.patch.dict(os.environ, COLUMNS="200")
+    with wide, redirect_stdout(printed), redirect_stderr(io.StringIO()):
+        try:
+            main([*words, "--help"])
+        except SystemExit as ended:
+            return printed.getvalue() if ended.code == 0 else None
+    return None
 
 
 def check_make(words: list[str]) -> str | None:
@@ -200,3 +204,47 @@ def test_the_tables_of_the_state_are_all_described():
             title = f"`{module}`, {row.__name__}"
             missing.append(f"| `{row.TABLE.decode()}` | {title} | {', '.join(fields)} |")
     assert [line for line in missing if line not in described] == []
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+REFERENCE = ROOT / "docs" / "reference" / "cli.md"
+
+
+def list_commands(parser, words=("hansa",)):
+    """List (command, its options) of a parser and of all below it."""
+    actions = parser._actions  # noqa: SLF001 - argparse shows its options nowhere else
+    below = [action for action in actions if isinstance(action.choices, dict)]
+    if not below:
+        options = {name for action in actions for name in action.option_strings}
+        yield " ".join(words), options - {"-h", "--help"}
+    for action in below:
+        for word, each in action.choices.items():
+            yield from list_commands(each, (*words, word))
+
+
+def read_sections(text: str) -> dict[str, set[str]]:
+    """Read the options that each section of the reference lists, shared ones included."""
+    found = {}
+    for section in re.split(r"^##+ ", text, flags=re.MULTILINE)[1:]:
+        heading, _, body = section.partition("\n")
+        found[heading.strip()] = set(re.findall(r"^\| `(--[\w-]+)`", body, re.MULTILINE))
+        for shared in re.findall(r"Takes the \[(\w+ options)\]", body):
+            found[heading.strip()] |= found["Connection options"]
+            if shared == "source options":
+                found[heading.strip()] |= found["Source options"]
+    return found
+
+
+def test_the_reference_lists_every_command_and_option():
+    """Whoever adds a command or an option adds its row to docs/reference/cli.md."""
+    sections = read_sections(REFERENCE.read_text())
+    described = {name: options for name, options in sections.items() if name.startswith("hansa ")}
+    assert described == dict(list_commands(build_parser()))
+
+
+def test_the_reference_lists_the_exit_codes():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", REFERENCE.read_text(), re.MULTILINE)
+    assert {(name, int(code)) for code, name in rows} == {
+        (kind.__name__, code) for kind, code in EXIT_CODES
+    }

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from hansa import __version__
-from hansa.cli import care, chain, keys, network, pay, run, setup, tx, wallet
+from hansa.cli import care, chain, keys, network, run, setup, tx, wallet
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (setup, run, keys, pay, wallet, tx, network, chain, care):
+    for module in (setup, run, keys, wallet, tx, network, chain, care):
         module.add_commands(commands)
     return parser
 

@@ -1,26 +1,32 @@
-"""Commands for wallets: wallet show, open, set-category, freeze-own, unfreeze-own, close."""
+"""Commands for wallets and their money: pay; wallet show, open, freeze-own and so on."""
 
 from __future__ import annotations
 
 import argparse
+import secrets
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_node, add_source, open_client
+from hansa.cli.source import add_node, add_source, open_client, parse_count
 from hansa.cli.tx import load_keys, tell_answer
-from hansa.contracts import wallets
+from hansa.contracts import payments, wallets
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset
 from hansa.engine.chain import Chain
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.state import decode_row
+from hansa.kernel.values import INT64_MAX
 from hansa.node.home import Home, open_chain_read_only
 
+TEXT_MAX = 40
+EXPONENT_MAX = 18
+REFERENCE_MAX = 35
+ASSET_MAX = 24
 WORDS = ("show", "open", "set-category", "freeze-own", "unfreeze-own", "close")
 CATEGORIES = tuple(category.name for category in wallets.Category)
 OWN = {
@@ -32,6 +38,7 @@ OWN = {
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's commands to the parser."""
+    _add_pay(commands)
     wallet = commands.add_parser("wallet", help="show a wallet; open, freeze or close one")
     words = wallet.add_subparsers(dest="word", required=True, metavar="WORD")
     show = words.add_parser("show", help="show a wallet and its balances (hansa wallet ADDRESS)")
@@ -56,6 +63,20 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("--address", help="of the wallet (default: that of the key)")
         add_node(command)
         command.set_defaults(function=_change_own)
+
+
+def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    pay = commands.add_parser("pay", help="pay from the wallet of a key")
+    pay.add_argument("key", type=Path, help="key file of the payer")
+    pay.add_argument("payee", help="address of the payee's wallet")
+    pay.add_argument("amount", help="in major units, as 12.50")
+    pay.add_argument("--asset", default="MOP", help="default MOP")
+    pay.add_argument(
+        "--exponent", type=parse_count, default=2, help="decimals of the asset (default 2)"
+    )
+    pay.add_argument("--id", help="your reference, at most 35 characters (default: a random one)")
+    add_node(pay)
+    pay.set_defaults(function=_pay)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -129,3 +150,44 @@ def _change_own(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         answer = client.send([key], [kind(address or key.address)])
     return tell_answer(answer, is_json=options.json)
+
+
+def parse_amount(text: str, exponent: int) -> int:
+    """Parse an amount in major units into minor ones, exactly.
+
+    >>> parse_amount("12.5", 2)
+    1250
+
+    Raises:
+      Invalid: it is no positive number, has too many decimals, or is over 2^63 minor units.
+    """
+    whole, point, fraction = text.partition(".")
+    digits = whole + fraction.ljust(exponent, "0")
+    is_number = whole.isascii() and whole.isdigit() and (not point or fraction.isdigit())
+    is_number = is_number and fraction.isascii() and len(text) <= TEXT_MAX
+    if not is_number or len(fraction) > exponent or not 0 < int(digits) <= INT64_MAX:
+        raise Invalid(
+            InvalidCode.AMOUNT,
+            f"{text[:TEXT_MAX]!r} is no amount: a positive number with at most {exponent} decimals",
+        )
+    return int(digits)
+
+
+def _pay(options: argparse.Namespace) -> int:
+    if options.exponent > EXPONENT_MAX:
+        raise Invalid(InvalidCode.AMOUNT, f"an asset has at most {EXPONENT_MAX} decimals")
+    amount_minor = parse_amount(options.amount, options.exponent)
+    payee = from_text(options.payee)
+    reference = f"pay-{secrets.token_hex(8)}" if options.id is None else options.id
+    _check_length("--id", reference, REFERENCE_MAX)
+    _check_length("--asset", options.asset, ASSET_MAX)
+    (key,) = load_keys([options.key])
+    transfer = payments.Transfer(key.address, payee, options.asset, amount_minor, reference)
+    with open_client(options) as client:
+        answer = client.send([key], [transfer])
+    return tell_answer(answer, is_json=options.json, end_to_end_id=reference)
+
+
+def _check_length(what: str, text: str, most: int) -> None:
+    if not 1 <= len(text) <= most:
+        raise Invalid(InvalidCode.ARGUMENTS, f"{what} {text[:80]!r}: 1 to {most} characters")
