@@ -130,10 +130,6 @@ class Blocks:
                 self._kept.popitem(last=False)
         return found
 
-    def list_down(self, height: int, count: int) -> list[BlockSummary]:
-        """List blocks from `height` downwards."""
-        return [self.get(each) for each in range(height, max(-1, height - count), -1)]
-
     def summarise(self, record: BlockRecord) -> BlockSummary:
         """Summarise a block."""
         header = decode_header(record.header)

@@ -64,9 +64,13 @@ _PLACES: Final = {"issued": 0, "vault": 1, "wallet": 2, "held": 3}
 
 def sum_changes(receipts: Sequence[bytes]) -> Totals:
     """Sum a block's balance changes, by asset; what moved among wallets alone is not decoded."""
+    whole = b"".join(receipts)
+    if not any(name in whole for name in _LEDGERS):
+        return {}
+    issued, vault, held = _LEDGERS
     sums: dict[str, list[int]] = {}
     for raw in receipts:
-        if any(name in raw for name in _LEDGERS):
+        if held in raw or vault in raw or issued in raw:
             for _, _, fields in decode_receipt(raw).events:
                 for ledger, _, asset, amount_minor, _, _ in fields[0]:
                     sums.setdefault(asset, [0, 0, 0, 0])[_PLACES[ledger]] += amount_minor

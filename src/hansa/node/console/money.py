@@ -17,7 +17,7 @@ from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.errors import NotFound
 from hansa.node.console.charts import Bar, Chart, build_split, build_supply_chart
 from hansa.node.console.history import Supply, SupplySlot
-from hansa.node.console.reading import HistoryLine, Reader
+from hansa.node.console.reading import HistoryLine, Pace, Reader
 from hansa.node.console.sessions import Viewer
 from hansa.node.console.supply import AssetProof, SupplyProof, SupplyWatch
 from hansa.node.console.text.explain import Change
@@ -73,17 +73,17 @@ class WalletPage:
     state_words: str
 
 
-def read_assets(
+async def read_assets(
     reader: Reader, watch: SupplyWatch, proof: SupplyProof | None, viewer: Viewer
 ) -> tuple[AssetPage, ...]:
     """Read all assets, those with most issued first; of vaults what the viewer may see."""
     rows = sorted(reader.load_all(Asset), key=lambda row: (-row.issued_minor, row.asset))
     members = [row for row in reader.load_all(Member) if viewer.sees_vault(row.address)]
-    pages = (_read_asset(reader, watch, proof, row, members) for row in rows)
-    return tuple(pages if viewer.sees_all else (replace(page, issues=()) for page in pages))
+    pages = [await _read_asset(reader, watch, proof, row, members) for row in rows]
+    return tuple(page if viewer.sees_all else replace(page, issues=()) for page in pages)
 
 
-def _read_asset(
+async def _read_asset(
     reader: Reader,
     watch: SupplyWatch,
     proof: SupplyProof | None,
@@ -95,7 +95,7 @@ def _read_asset(
     supply = None if totals is None else totals.get(asset.asset, Supply())
     slots = tuple(watch.history.list_slots(asset.asset, reader.head.time_ms))
     vaults = [reader.load(Vault, member.address, asset.asset) for member in members]
-    issues = _list_issues(reader, asset)
+    issues = await _list_issues(reader, asset)
     return AssetPage(
         asset,
         supply,
@@ -109,12 +109,13 @@ def _read_asset(
     )
 
 
-def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
+async def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
     """Follow what is owed backwards: each change names the one before."""
 
     def is_shown(change: Change) -> bool:
         return change.ledger == "issued" and change.asset == asset.asset
 
+    pace = Pace()
     lines: list[HistoryLine] = []
     position = asset.previous
     while position and len(lines) <= ISSUES_SHOWN:
@@ -124,10 +125,11 @@ def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
             lines += found
         earlier = [line.change.previous for line in found if line.change.previous < position]
         position = min(earlier, default=0)
+        await pace.rest()
     return lines
 
 
-def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -> WalletPage:
+async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -> WalletPage:
     """Read a wallet.
 
     Args:
@@ -153,7 +155,9 @@ def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -> Wall
     history: list[HistoryLine] = []
     next_position = 0
     if shown is not None:
-        history, next_position = _list_history(reader, address, shown, before or shown.previous)
+        history, next_position = await _list_history(
+            reader, address, shown, before or shown.previous
+        )
     return WalletPage(
         wallet,
         tuple(balances),
@@ -182,7 +186,7 @@ def _build_meters(reader: Reader, shown: Balance, limits: tuple[int, ...]) -> tu
     )
 
 
-def _list_history(
+async def _list_history(
     reader: Reader, address: bytes, balance: Balance, position: int
 ) -> tuple[list[HistoryLine], int]:
     """Follow a balance backwards from a position: each change names the one before."""
@@ -191,6 +195,7 @@ def _list_history(
         is_own = change.owner == address and change.asset == balance.asset
         return is_own and change.ledger in {"wallet", "held"}
 
+    pace = Pace()
     lines: list[HistoryLine] = []
     while position and len(lines) < HISTORY_PER_PAGE:
         height, index = split_position(position)
@@ -204,6 +209,7 @@ def _list_history(
             lines += found
         earlier = [line.change.previous for line in found if line.change.previous < position]
         position = min(earlier, default=0)
+        await pace.rest()
     return lines, position
 
 

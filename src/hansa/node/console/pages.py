@@ -22,13 +22,13 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.api.access import Access
 from hansa.node.api.rights import Right
-from hansa.node.console.blocks import SLOT_S, Blocks
+from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary
 from hansa.node.console.charts import build_chart
 from hansa.node.console.files import build_environment, load_files
 from hansa.node.console.governing import describe_time, read_governance, read_policy
 from hansa.node.console.guard import HEADERS
 from hansa.node.console.money import read_assets, read_wallet
-from hansa.node.console.reading import RECEIPTS_PER_PAGE, Reader
+from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
 from hansa.node.console.sessions import (
     Sessions,
     Viewer,
@@ -37,7 +37,7 @@ from hansa.node.console.sessions import (
     name_cookie,
     set_cookie,
 )
-from hansa.node.console.supply import SupplyProof, SupplyWatch
+from hansa.node.console.supply import SupplyWatch
 from hansa.node.console.text import explain
 from hansa.node.service import Node
 
@@ -51,6 +51,8 @@ QUERY_LETTERS_MAX = 200
 CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 VIEWER: Final = web.RequestKey("viewer", Viewer)
+TAG: Final = web.RequestKey("tag", str)
+"""What the pages showed when the request came; what is read later is no older."""
 FORM_BYTES_MAX: Final = 4_096
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -100,16 +102,16 @@ class Console:
         proof = await self.supply.read()
         rate = self.blocks.rate()
         viewer = _get_viewer(request)
-        return self._respond(
+        return await self._respond(
             request,
             "overview.html",
             proof=proof,
-            assets=read_assets(self.reader, self.supply, proof, viewer),
+            assets=await read_assets(self.reader, self.supply, proof, viewer),
             rate=rate,
             chart=build_chart(rate),
             slot_s=SLOT_S,
             refusals=self.supply.history.get_refusals(self.reader.head.time_ms),
-            latest_blocks=self.blocks.list_down(self.reader.head.height, LATEST_BLOCKS),
+            latest_blocks=await self._list_blocks(self.reader.head.height, LATEST_BLOCKS),
             latest=self.reader.list_latest(viewer.sees_line) if viewer.sees_some else None,
             members=self._list_members(),
         )
@@ -117,11 +119,11 @@ class Console:
     async def show_supply(self, request: web.Request) -> web.Response:
         """Show how much money there is, where, over time, and how to check it oneself."""
         proof = await self.supply.read()
-        return self._respond(
+        return await self._respond(
             request,
             "supply.html",
             proof=proof,
-            assets=read_assets(self.reader, self.supply, proof, _get_viewer(request)),
+            assets=await read_assets(self.reader, self.supply, proof, _get_viewer(request)),
             history=self.supply.history,
         )
 
@@ -129,10 +131,10 @@ class Console:
         """Show blocks, newest first."""
         top = self.reader.head.height
         height = min(top, _read_number(request, "from", top))
-        return self._respond(
+        return await self._respond(
             request,
             "blocks.html",
-            blocks=self.blocks.list_down(height, BLOCKS_PER_PAGE),
+            blocks=await self._list_blocks(height, BLOCKS_PER_PAGE),
             first=height,
             per_page=BLOCKS_PER_PAGE,
         )
@@ -143,7 +145,7 @@ class Console:
         first = _read_number(request, "from", 0)
         page = self.reader.read_block(height, first)
         viewer = _get_viewer(request)
-        return self._respond(
+        return await self._respond(
             request,
             "block.html",
             page=page,
@@ -158,7 +160,7 @@ class Console:
         self.access.require(_get_viewer(request).principal, Right.BY_ID)
         page = self.reader.read_transaction(tx_id)
         code = page.receipt.code
-        return self._respond(
+        return await self._respond(
             request,
             "transaction.html",
             page=page,
@@ -185,28 +187,30 @@ class Console:
             return _go_to(f"/members/{to_text(address)}")
         self.access.require_wallet(_get_viewer(request).principal, address)
         before = _read_number(request, "before", 0)
-        page = read_wallet(self.reader, address, request.query.get("asset", ""), before)
-        return self._respond(request, "wallet.html", page=page, is_newest=before == 0)
+        page = await read_wallet(self.reader, address, request.query.get("asset", ""), before)
+        return await self._respond(request, "wallet.html", page=page, is_newest=before == 0)
 
     async def list_members(self, request: web.Request) -> web.Response:
         """Show all institutions."""
-        return self._respond(request, "members.html", members=self._list_members())
+        return await self._respond(request, "members.html", members=self._list_members())
 
     async def show_member(self, request: web.Request) -> web.Response:
         """Show an institution."""
         address = _parse_address(request.match_info["address"])
         page = self.reader.read_member(address)
-        return self._respond(request, "member.html", page=page, purposes=list(Purpose))
+        return await self._respond(request, "member.html", page=page, purposes=list(Purpose))
 
     async def show_governance(self, request: web.Request) -> web.Response:
         """Show who decides what, and what was decided."""
         page = read_governance(self.reader)
-        return self._respond(request, "governance.html", page=page, describe_time=describe_time)
+        return await self._respond(
+            request, "governance.html", page=page, describe_time=describe_time
+        )
 
     async def show_policy(self, request: web.Request) -> web.Response:
         """Show the values that the rules go by, and those that are scheduled."""
         page = read_policy(self.reader)
-        return self._respond(request, "policy.html", page=page, describe_time=describe_time)
+        return await self._respond(request, "policy.html", page=page, describe_time=describe_time)
 
     async def search(self, request: web.Request) -> web.Response:
         """Go to what was searched for, or say that it was not found."""
@@ -214,11 +218,13 @@ class Console:
         target = self._find(query) if query else None
         if target is not None:
             return _go_to(target)
-        return self._respond(request, "search.html", status=404 if query else 200, query=query)
+        return await self._respond(
+            request, "search.html", status=404 if query else 200, query=query
+        )
 
     async def show_sign_in(self, request: web.Request) -> web.Response:
         """Show the form for an API key."""
-        return self._ask_key(request, _read_next(request.query.get("next", "/")))
+        return await self._ask_key(request, _read_next(request.query.get("next", "/")))
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """Begin a session for an API key."""
@@ -227,7 +233,9 @@ class Console:
         try:
             principal = self.access.identify_token(form.get("key", "").strip())
         except Invalid as error:
-            return self._ask_key(request, target, error.message[:1].upper() + error.message[1:])
+            return await self._ask_key(
+                request, target, error.message[:1].upper() + error.message[1:]
+            )
         response = _go_to(target)
         set_cookie(request, response, self.sessions.begin(principal.key_id))
         return response
@@ -246,9 +254,11 @@ class Console:
         clear_cookie(request, response)
         return response
 
-    def _ask_key(self, request: web.Request, target: str, fault: str = "") -> web.Response:
+    async def _ask_key(self, request: web.Request, target: str, fault: str = "") -> web.Response:
         status = 401 if fault else 200
-        return self._respond(request, "sign_in.html", status=status, target=target, fault=fault)
+        return await self._respond(
+            request, "sign_in.html", status=status, target=target, fault=fault
+        )
 
     async def send_file(self, request: web.Request) -> web.Response:
         """Send a style sheet, script or picture."""
@@ -259,11 +269,13 @@ class Console:
         headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
         return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
-    def say(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
+    async def say(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
         """Respond with an error in words."""
-        return self._respond(request, "message.html", status=status, heading=heading, text=text)
+        return await self._respond(
+            request, "message.html", status=status, heading=heading, text=text
+        )
 
-    def _respond(
+    async def _respond(
         self,
         request: web.Request,
         template: str,
@@ -272,18 +284,16 @@ class Console:
         **context: Any,  # noqa: ANN401 - what a template is filled with
     ) -> web.Response:
         """Render a page, unless the browser already has it as of this block."""
-        head = self.reader.head
         viewer = _get_viewer(request)
-        tag = self._tag(viewer, context.get("proof"))
         keeping = "no-cache" if viewer.session is None else "no-store"
         headers = {**HEADERS, "Cache-Control": keeping, "Vary": "Accept, Cookie"}
         if status == 200:  # noqa: PLR2004 - OK
-            headers["ETag"] = tag
-            if request.headers.get("If-None-Match") == tag:
-                return web.Response(status=304, headers=headers)
-        text = self._templates.get_template(template).render(
+            headers["ETag"] = request[TAG]
+        pace = Pace()
+        parts = []
+        for part in self._templates.get_template(template).generate(
             f=self.reader.get_format(),
-            head=head,
+            head=self.reader.head,
             names=self.reader.name_parties(),
             network=self.node.chain.network,
             path=request.path,
@@ -292,15 +302,29 @@ class Console:
             viewer=viewer,
             status=status,
             **context,
-        )
-        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+        ):
+            parts.append(part)
+            await pace.rest()
+        body = "".join(parts)
+        return web.Response(text=body, status=status, content_type="text/html", headers=headers)
 
-    def _tag(self, viewer: Viewer, proof: SupplyProof | None) -> str:
-        """Name what a page shows: it changes with the block, the proof and who looks."""
-        form_token = viewer.session.form_token if viewer.session else ""
-        who = hashlib.sha256(f"{viewer.principal.role} {form_token}".encode()).hexdigest()[:8]
-        heights = (self.reader.head.height, proof.height if proof else 0)
-        return f'"{self._token}-{who}-{heights[0]}-{heights[1]}-{self.supply.history.version}"'
+    def name_state(self, viewer: Viewer) -> str:
+        """Name what pages show now: it changes with the block, the proof and who looks."""
+        session = viewer.session.form_token if viewer.session else ""
+        known = f"{viewer.principal.role} {viewer.principal.key_id} {session}"
+        who = hashlib.sha256(known.encode()).hexdigest()[:8]
+        supply = self.supply
+        heights = f"{self.reader.head.height}-{supply.proof_height}-{supply.history.version}"
+        return f'"{self._token}-{who}-{heights}"'
+
+    async def _list_blocks(self, height: int, count: int) -> list[BlockSummary]:
+        """List blocks from `height` downwards."""
+        pace = Pace()
+        found = []
+        for at in range(height, max(-1, height - count), -1):
+            found.append(self.blocks.get(at))
+            await pace.rest()
+        return found
 
     def _list_members(self) -> list[Member]:
         """List institutions: the central bank first, then by name."""

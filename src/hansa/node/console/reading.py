@@ -5,6 +5,8 @@ Everything is as of the last confirmed block, and times are those of the ledger.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,11 +48,12 @@ from hansa.node.console.text.formatting import Format, Money
 R = TypeVar("R", bound=Row)
 
 LATEST_PAYMENTS = 8
+SLICE_S = 0.002
 READ_AT_ONCE = 30
 LATEST_READ = 240
 """Newest transactions among which those that may be shown are looked for."""
 RECEIPTS_PER_PAGE = 25
-RECORDS_KEPT = 16
+RECORDS_KEPT = 32
 """Blocks as read from the log; one has some hundred kilobytes."""
 
 _SMALL_TABLES = (b"\xa7members", b"\xa6policy", b"\xa8currency")
@@ -142,6 +145,19 @@ class MemberPage:
     is_recovering: bool
 
 
+class Pace:
+    """Lets the node's other work go on while a page is put together."""
+
+    def __init__(self) -> None:
+        self._until_s = time.monotonic() + SLICE_S
+
+    async def rest(self) -> None:
+        """Give way if this has been at work for `SLICE_S`."""
+        if time.monotonic() >= self._until_s:
+            await asyncio.sleep(0)
+            self._until_s = time.monotonic() + SLICE_S
+
+
 class Reader:
     """Reads one chain for the pages."""
 
@@ -172,6 +188,7 @@ class Reader:
             record = self._records[height] = self.chain.get_record(height)
             if len(self._records) > RECORDS_KEPT:
                 self._records.popitem(last=False)
+        self._records.move_to_end(height)
         return record
 
     @property

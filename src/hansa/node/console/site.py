@@ -12,7 +12,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refu
 from hansa.node.api.access import Access
 from hansa.node.api.rights import ANYONE
 from hansa.node.console.guard import HEADERS, find_fault
-from hansa.node.console.pages import FILES, ROUTES, VIEWER, Console, Handler, Page
+from hansa.node.console.pages import FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
 from hansa.node.console.sessions import Viewer, find_viewer
 from hansa.node.service import Node
 
@@ -68,33 +68,40 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
         if fault is not None:
             return web.Response(text=fault, status=403, headers=HEADERS)
         request[VIEWER] = Viewer(ANYONE, console.access)
+        request[TAG] = ""
         try:
-            request[VIEWER] = find_viewer(request, console.access, console.sessions)
+            viewer = find_viewer(request, console.access, console.sessions)
+            request[VIEWER] = viewer
+            request[TAG] = tag = console.name_state(viewer)
+            if request.headers.get("If-None-Match") == tag:
+                return web.Response(status=304, headers={**HEADERS, "ETag": tag})
             return await handler(request)
         except HansaError as error:
-            return _say_error(console, request, error)
+            return await _say_error(console, request, error)
         except web.HTTPNotFound:
-            return console.say(
+            return await console.say(
                 request, 404, "There is no such page", "The address may be mistyped."
             )
         except web.HTTPMethodNotAllowed:
-            return console.say(request, 405, "This page only shows", "Nothing can be sent to it.")
+            return await console.say(
+                request, 405, "This page only shows", "Nothing can be sent to it."
+            )
 
     return guard
 
 
-def _say_error(console: Console, request: web.Request, error: HansaError) -> web.Response:
+async def _say_error(console: Console, request: web.Request, error: HansaError) -> web.Response:
     """Say an error in words, and who must act; what is corrupt goes on to stop the node."""
     text = error.message[:1].upper() + error.message[1:] + "."
     if isinstance(error, NotFound):
-        return console.say(request, 404, "Not found on this ledger", text)
+        return await console.say(request, 404, "Not found on this ledger", text)
     if isinstance(error, Refused):
-        return console.say(request, 403, "Not for your eyes", text)
+        return await console.say(request, 403, "Not for your eyes", text)
     if isinstance(error, Invalid) and error.code is InvalidCode.UNAUTHENTICATED:
         text = "It is shown to those whom it concerns, once they have signed in."
-        return console.say(request, 401, "Not shown to everybody", text)
+        return await console.say(request, 401, "Not shown to everybody", text)
     if isinstance(error, Invalid):
-        return console.say(request, 400, "This address cannot be read", text)
+        return await console.say(request, 400, "This address cannot be read", text)
     if isinstance(error, Unavailable):
-        return console.say(request, 503, "Not there just now", text)
+        return await console.say(request, 503, "Not there just now", text)
     raise error

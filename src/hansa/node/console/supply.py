@@ -77,6 +77,11 @@ class SupplyWatch:
         self._rest_until = 0.0
         self._failure: HansaError | None = None
 
+    @property
+    def proof_height(self) -> int:
+        """The height of the newest proof; -1 before the first."""
+        return -1 if self._proof is None else self._proof.height
+
     async def read(self) -> SupplyProof | None:
         """Get the newest proof; None while the first sum is being taken.
 
