@@ -87,6 +87,10 @@ def _find_events() -> dict[tuple[str, str], type[Event]]:
 
 
 EVENT_TYPES = _find_events()
+_OWNERS: dict[str, str] = {}
+for _contract, _name in EVENT_TYPES:
+    _OWNERS[_name] = "" if _name in _OWNERS else _contract
+"""The contract that defines an event, by the event's name; empty where several do."""
 COMMAND_TYPES: dict[tuple[str, str], type[Command]] = {
     (module.NAME, word): command
     for module in MODULES
@@ -100,7 +104,15 @@ def list_changes(events: Sequence[tuple[str, str, Sequence[Any]]]) -> list[Chang
 
 
 def describe_event(contract: str, name: str, fields: Sequence[Any]) -> Sentence:
-    """Say what happened."""
+    """Say what happened.
+
+    Args:
+      contract: that was called; governance tells the events of what it carries out as its own.
+      name: of the event.
+      fields: of the event.
+    """
+    if (contract, name) not in EVENT_TYPES:
+        contract = _OWNERS.get(name) or contract
     template = words.EVENTS.get(f"{contract}.{name}")
     event_type = EVENT_TYPES.get((contract, name))
     changes = [Change(*delta) for delta in fields[0]]

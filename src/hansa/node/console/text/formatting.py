@@ -5,7 +5,7 @@ A minus is the sign U+2212, so that figures of one width line up; thousands are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hansa.kernel.calendar import MINUTE_MS, civil_date, format_iso
@@ -200,12 +200,19 @@ class Format:
         """Write the zone's time of day."""
         return format_clock(time_ms, self.offset_minutes)
 
-    def tick(self, time_ms: int, first_ms: int, last_ms: int) -> str:
-        """Write a moment below an axis, as shortly as the axis allows."""
-        if last_ms - first_ms > 2 * DAY_MS:
-            return self.day(time_ms)[:-5]
-        clock = self.clock(time_ms)
-        return clock if last_ms - first_ms < HOUR_MS else clock[:5]
+    def ticks(self, times_ms: Sequence[int]) -> list[str]:
+        """Write moments below an axis, as shortly as can be: a date where a new one begins."""
+        is_long = bool(times_ms) and times_ms[-1] - times_ms[0] > DAY_MS
+        is_short = bool(times_ms) and times_ms[-1] - times_ms[0] < HOUR_MS
+        written = []
+        last = ""
+        for time_ms in times_ms:
+            day = self.day(time_ms)[: -len(" 2018")]
+            clock = self.clock(time_ms)
+            text = clock if is_short else clock[: -len(":00")]
+            written.append(day if is_long and day != last else text)
+            last = day
+        return written
 
     def day(self, time_ms: int) -> str:
         """Write the zone's civil date."""

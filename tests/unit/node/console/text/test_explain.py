@@ -151,3 +151,11 @@ def test_what_moved_is_the_largest_amount_that_arrived():
     changes = [Change("wallet", ADA, "MOP", 18, 18, 0), Change("wallet", BEN, "MOP", 32, 32, 0)]
     assert find_moved(changes) == Money(32, "MOP")
     assert find_moved([]) is None
+
+
+def test_what_governance_carries_out_is_told_in_the_words_of_its_own_contract():
+    scheduled = describe_event(
+        "governance", "PolicyScheduled", [[], "payments.refund_days", 7, [1]]
+    )
+    assert scheduled[0] == "The policy "
+    assert describe_event("governance", "Swept", [[], 4])[0] == "The ended proposal "
