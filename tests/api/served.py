@@ -75,6 +75,7 @@ class Town:
         settings: Settings | None = None,
         *,
         is_started: bool = False,
+        keys: KeyRing | None = None,
     ) -> None:
         """Serve the chain, and use it; with `is_started` transactions are taken, too."""
 
@@ -85,7 +86,7 @@ class Town:
             app = create_app(
                 node,
                 settings or Settings(limits=UNLIMITED),
-                KeyRing(self.path),
+                keys or KeyRing(self.path),
                 clock_s=self.clock,
                 clock_ms=lambda: NOW_MS,
             )

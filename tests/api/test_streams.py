@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 
+import aiohttp
 import pytest
 from tests.api.served import ADA, BEN, NORTH, NOW_MS, UNLIMITED
 from tests.world import MINUTE_MS, key, pay
@@ -13,9 +14,9 @@ from tests.world import MINUTE_MS, key, pay
 from hansa.contracts.balances import Balance
 from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import decode_header, decode_record
-from hansa.kernel.errors import Invalid
+from hansa.kernel.errors import Corrupt, Invalid
 from hansa.kernel.receipt_file import verify_receipt_file
-from hansa.node.api.keys import list_keys, revoke_key
+from hansa.node.api.keys import KeyRing, list_keys, revoke_key
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Limits, Settings
 from hansa.sdk.build import sign_batch, sign_transaction
@@ -121,7 +122,8 @@ def test_a_new_block_is_told_and_a_revoked_key_hears_no_more(own_town):
                     revoke_key(own_town.path, entry.id, NOW_MS)
                 await node.engine.submit(sign_batch(*batch))
                 if number:
-                    assert await asyncio.wait_for(response.content.read(), 20) == b""
+                    with pytest.raises(aiohttp.ClientError):
+                        await asyncio.wait_for(response.content.read(), 20)
                 else:
                     heard, block = await read_events(response, 2)
                     assert heard[2]["tx_id"] == signed.tx_id.hex()
@@ -166,6 +168,37 @@ def test_records_are_the_logs_own_bytes(town):
         assert decode_header(decode_record(log.read(3)).header).height == 3
 
     town.serve(use)
+
+
+class ShortRing(KeyRing):
+    """Knows its keys so many times, then no more."""
+
+    left = 5
+
+    def find_token(self, token):
+        self.left -= 1
+        return super().find_token(token) if self.left >= 0 else None
+
+
+def test_records_that_break_off_do_not_look_complete(own_town):
+    segment = next((own_town.path.parent / "log").glob("*.log"))
+
+    async def use(client, node):
+        headers = own_town.sign_in("member")
+        with pytest.raises(aiohttp.ClientError):
+            await (await client.get("/v1/records", headers=headers)).read()
+        assert node.engine.failure is None
+
+    async def use_damaged(client, node):
+        raw = segment.read_bytes()
+        segment.write_bytes(raw[:-20] + bytes((raw[-20] ^ 1,)) + raw[-19:])
+        headers = own_town.sign_in("member")
+        with pytest.raises(aiohttp.ClientError):
+            await (await client.get("/v1/records", headers=headers)).read()
+        assert isinstance(node.engine.failure, Corrupt)
+
+    own_town.serve(use, keys=ShortRing(own_town.path))
+    own_town.serve(use_damaged)
 
 
 def test_a_history_is_whole_and_in_pages(town):

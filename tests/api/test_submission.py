@@ -241,3 +241,12 @@ def test_many_transactions_cost_as_many_tokens(town):
         assert (limited.status, limited.headers["Retry-After"]) == (429, "3")
 
     town.serve(use, Settings(limits=Limits(anyone_per_s=2, anyone_burst=5)))
+
+
+def test_wrong_keys_are_charged_to_where_they_come_from(town):
+    async def use(client, _):
+        headers = {"Authorization": "Bearer hansa-00000000-AAAA"}
+        statuses = [(await client.get("/v1/status", headers=headers)).status for _ in range(3)]
+        assert statuses == [401, 401, 429]
+
+    town.serve(use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=2)))

@@ -18,7 +18,7 @@ from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.state import Row
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api import answers
-from hansa.node.api.ledger import describe_seals, load_all
+from hansa.node.api.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right
 from hansa.node.api.routes import ADDRESS, BYTES, TX_ID, Api, AssetText, Call, Parameter, Route
 
@@ -169,7 +169,7 @@ async def get_vaults(api: Api, call: Call, address: str) -> answers.Vaults:
         raise NotFound("there is no member with this address")
     found = [
         state.load(currency.Vault, currency.Vault.key(key, row.asset))
-        for row in load_all(api.node.chain, currency.Asset)
+        for row in api.tables.load_all(currency.Asset)
     ]
     rows = [row for row in found if row is not None]
     await api.confirm(max((split_position(row.previous)[0] for row in rows), default=0))
@@ -241,7 +241,7 @@ def _load_balances(api: Api, address: bytes) -> list[balances.Balance]:
     state = api.node.chain.machine.state
     found = [
         state.load(balances.Balance, balances.Balance.key(address, row.asset))
-        for row in load_all(api.node.chain, currency.Asset)
+        for row in api.tables.load_all(currency.Asset)
     ]
     return [row for row in found if row is not None]
 

@@ -28,6 +28,7 @@ from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import Settings
+from hansa.node.tables import Tables
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -90,7 +91,8 @@ def create_app(
     access = Access(node.chain, settings, keys, clock_ms)
     meters = Meters()
     node.engine.listen(meters.note_block)
-    api = Api(node, settings, access, Limiter(settings.limits, clock_s), meters)
+    limiter = Limiter(settings.limits, clock_s)
+    api = Api(node, settings, access, limiter, meters, Tables(node.chain, clock_s))
     paths = frozenset(route.path for route in ROUTES)
     app = web.Application(
         client_max_size=settings.limits.body_bytes, middlewares=[_build_guard(api, paths)]

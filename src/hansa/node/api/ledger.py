@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from aiohttp import web
 from msgspec import Meta
@@ -14,7 +14,6 @@ from hansa.engine.chain import Chain
 from hansa.kernel.block import Header, decode_header, decode_receipt
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
-from hansa.kernel.state import Row, decode_row
 from hansa.node.api import answers
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import MSGPACK, Api, Call, HeightNumber, Parameter, Route
@@ -26,7 +25,6 @@ PROPOSALS_PER_PAGE = 50
 NUMBERS_READ_MAX = 1_000
 """Numbers of proposals looked at for one page: most may have been swept."""
 
-R = TypeVar("R", bound=Row)
 PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 Number = Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -94,7 +92,7 @@ async def list_members(api: Api, call: Call) -> answers.Members:
                 is_suspended=row.suspended,
                 since_height=row.since_height,
             )
-            for row in load_all(api.node.chain, members.Member)
+            for row in api.tables.load_all(members.Member)
         ]
     )
 
@@ -112,7 +110,7 @@ async def list_assets(api: Api, call: Call) -> answers.Assets:
                 exponent=row.exponent,
                 issued_minor=str(row.issued_minor),
             )
-            for row in load_all(api.node.chain, currency.Asset)
+            for row in api.tables.load_all(currency.Asset)
         ]
     )
 
@@ -132,7 +130,7 @@ async def list_policy(api: Api, call: Call) -> answers.Policies:
                     for entry in row.entries
                 ],
             )
-            for row in load_all(api.node.chain, policy.Policy)
+            for row in api.tables.load_all(policy.Policy)
         ]
     )
 
@@ -172,14 +170,6 @@ def describe_seals(signatures: tuple[tuple[int, bytes, bytes], ...]) -> list[ans
         answers.Seal(suite=suite, public_key=public_key.hex(), signature=signature.hex())
         for suite, public_key, signature in signatures
     ]
-
-
-def load_all(chain: Chain, row_type: type[R]) -> list[R]:
-    """Load all rows of a small table; a new one appears with the next checkpoint."""
-    state = chain.machine.state
-    keys = [decode_row(row_type, raw).row_key() for _, raw in chain.iterate_rows(row_type.TABLE)]
-    found = [state.load(row_type, key) for key in keys]
-    return [row for row in found if row is not None]
 
 
 def _list_header_fields(chain: Chain, header: Header) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from hansa.node.api.telemetry import Meters
 from hansa.node.limiter import Limiter, name_remote
 from hansa.node.service import Node
 from hansa.node.settings import Settings
+from hansa.node.tables import Tables
 
 CONFIRM_S = 10.0
 JSON = "application/json"
@@ -54,6 +55,7 @@ class Api:
     access: Access
     limiter: Limiter
     meters: Meters
+    tables: Tables
     streams: set[asyncio.Task[Any]] = field(default_factory=set)
     """Requests that end only with their stream; cancelled when the server stops."""
 
@@ -137,7 +139,7 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
         if route.right is None:
             answer = await route.handler(api)
         else:
-            call = Call(request, api.access.identify(request))
+            call = Call(request, _identify(api, request))
             known = _is_known(call.principal)
             api.limiter.charge(_name_caller(call), 1, is_known=known)
             api.access.require(call.principal, route.right)
@@ -155,6 +157,15 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
         return web.Response(body=encode_json(answer), content_type=JSON)
 
     return handle
+
+
+def _identify(api: Api, request: web.Request) -> Principal:
+    """Find out who asks; a wrong key is charged to the network address it came from."""
+    try:
+        return api.access.identify(request)
+    except Invalid:
+        api.limiter.charge(name_remote(request.remote), 1, is_known=False)
+        raise
 
 
 def _read_query(

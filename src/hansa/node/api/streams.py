@@ -16,7 +16,7 @@ from aiohttp import web
 
 from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api import answers
 from hansa.node.api.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
@@ -61,9 +61,11 @@ async def stream_events(
                 continue
             try:
                 principal = api.access.identify(call.request)
-                await response.write(await _describe_block(api, principal, height))
-            except HansaError:
-                return response  # the status is sent; who asks again is told why
+                events = await _describe_block(api, principal, height)
+            except HansaError as error:
+                _break_off(api, call, error)
+                return response
+            await response.write(events)
             height += 1
 
 
@@ -143,13 +145,27 @@ async def stream_records(
     async with _counted(api):
         await response.prepare(call.request)
         for height in range(from_height, last + 1):
-            raw = api.node.chain.log.read(height)
+            try:
+                api.access.require(api.access.identify(call.request), Right.LEDGER)
+                raw = api.node.chain.log.read(height)
+            except HansaError as error:
+                _break_off(api, call, error)
+                return response
             await response.write(len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
-            if not api.access.identify(call.request).may(Right.LEDGER):
-                break
             await asyncio.sleep(0)
         await response.write_eof()
     return response
+
+
+def _break_off(api: Api, call: Call, error: HansaError) -> None:
+    """Cut a stream off so that it does not look complete: its status is sent already.
+
+    Whoever asks again is told why.
+    """
+    if isinstance(error, Corrupt):
+        api.node.engine.fail(error)
+    if call.request.transport is not None:
+        call.request.transport.abort()
 
 
 @asynccontextmanager
