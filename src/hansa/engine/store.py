@@ -31,6 +31,7 @@ _META = struct.Struct(">BQ")
 _META_VERSION = 1
 _INGEST_NAME = "flush.ingest"
 _READ_ONLY_ATTEMPTS = 5
+_SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:")
 _MISSING: Final = b"\x00missing"  # compared by identity
 
 
@@ -410,11 +411,11 @@ class _Guard:
 
     def _translate(self, text: str) -> HansaError:
         folder = str(self._folder)
-        if "Corruption" in text or (".sst" in text and "No such file" in text):
+        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
             return Corrupt(
-                f"the state store in {folder}{at} is damaged; it can be made anew from the block "
-                f"log: {text}",
+                f"the state store in {folder}{at} is damaged; remove that folder, and it is made "
+                f"anew from the block log when the node starts: {text}",
                 folder=folder,
                 height=self.height,
             )
