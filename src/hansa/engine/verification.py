@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Protocol, TypeVar
 
 from hansa.kernel.crypto.signatures import verify_many
@@ -116,14 +119,22 @@ def check_many_envelopes(raws: Sequence[bytes], network: Network) -> list[bytes 
 _worker_network: Network | None = None
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that started this one, which stops it in good order."""
+def follow_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end with it, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _begin_worker(genesis: bytes) -> None:
     global _worker_network  # noqa: PLW0603 - one network for the life of a worker process
-    ignore_interrupts()
+    follow_parent()
     _worker_network = Network.of(decode_genesis(genesis))
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hansa.engine.chain import Chain, group_dropped
-from hansa.engine.verification import PoolVerifier, ignore_interrupts
+from hansa.engine.verification import PoolVerifier, follow_parent
 from hansa.kernel.block import BlockRecord, decode_receipt
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -131,7 +131,7 @@ class _Run:
         cores = os.cpu_count() or 1
         context = multiprocessing.get_context("spawn")
         verifier = PoolVerifier(self._chain.network, cores)
-        signers = ProcessPoolExecutor(cores, context, ignore_interrupts)
+        signers = ProcessPoolExecutor(cores, context, follow_parent)
         try:
             await self._pump(start, end, signers, verifier)
         finally:
