@@ -421,6 +421,8 @@ class _Guard:
             )
         if "No space left" in text:
             text = "the disk is full: free some space, then start the node again"
+        elif "Input/output error" in text:
+            text = "the disk reports an error: check or replace it, then start the node again"
         elif "LOCK" in text and "lock" in text:
             text = "another process has it open: stop that process first"
         return Unavailable(f"the state store in {folder}: {text}", folder=folder)
