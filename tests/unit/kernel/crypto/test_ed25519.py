@@ -171,6 +171,60 @@ def test_the_mixed_order_samples_are_those_on_which_other_verifiers_disagree():
         assert 0 < accepted < len(samples)
 
 
+KEY = encode(PUBLIC)
+COMMITMENT = encode(multiply(NONCE, BASE))
+HONEST = sign_with(KEY, COMMITMENT, NONCE)
+CANONICAL_SMALL = [encode(torsion) for torsion in TORSION]
+SECOND_FORMS = [
+    text for torsion in TORSION for text in all_encodings(torsion) if text not in CANONICAL_SMALL
+]
+DIFFERENCES = {
+    "honest": ([(KEY, HONEST)], "all", "all"),
+    "R with a small-order part": (
+        [
+            (KEY, sign_with(KEY, encode(add(multiply(NONCE, BASE), torsion)), NONCE))
+            for torsion in TORSION[1:]
+        ],
+        "none",
+        "none",
+    ),
+    "R the identity": ([(KEY, sign_with(KEY, CANONICAL_SMALL[0], 0))], "all", "none"),
+    "R of small order": (
+        [(KEY, sign_with(KEY, text, 0)) for text in CANONICAL_SMALL[1:]],
+        "none",
+        "none",
+    ),
+    "R in a second form": ([(KEY, sign_with(KEY, t, 0)) for t in SECOND_FORMS], "none", "none"),
+}
+"""What is accepted here, and how much of it elsewhere: docs/reference/keys.md."""
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_libraries_differ_as_documented(name):
+    samples, openssl, libsodium = DIFFERENCES[name]
+    assert all(is_accepted(key, signature) for key, signature in samples)
+    for verifier, how_many in (
+        (is_accepted_by_openssl, openssl),
+        (is_accepted_by_libsodium, libsodium),
+    ):
+        accepted = sum(verifier(key, signature) for key, signature in samples)
+        assert accepted == {"all": len(samples), "none": 0}[how_many]
+
+
+def test_what_is_refused_here_the_others_refuse_or_should():
+    """OpenSSL lets one signature stand for any message under a key of small order; we do not."""
+    s = int.from_bytes(HONEST[32:], "little") + L
+    second_s = HONEST[:32] + s.to_bytes(32, "little")
+    for verifier in (is_accepted, is_accepted_by_openssl, is_accepted_by_libsodium):
+        assert not verifier(KEY, second_s)
+    forged = encode(IDENTITY) + bytes(32)
+    keys = sorted(REFUSED_ED25519_KEYS)
+    messages = (b"one", b"another")
+    assert not any(is_accepted(key, forged, message) for key in keys for message in messages)
+    assert not any(is_accepted_by_libsodium(key, forged, m) for key in keys for m in messages)
+    assert any(all(is_accepted_by_openssl(key, forged, m) for m in messages) for key in keys)
+
+
 def test_libraries_agree_on_honest_signatures():
     for seed, message in honest_samples():
         key, signature = public_key_of(Suite.ED25519, seed), sign(Suite.ED25519, seed, message)
