@@ -87,6 +87,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """After the change; None if the caller may not read it."""
 
 
+class TransactionEvent(Answer, frozen=True, kw_only=True):
+    """A transaction as the stream tells of it, as much of it as the caller may read."""
+
+    changes: list[Change] = []
+
+
+class BlockEvent(BlockHead, frozen=True, kw_only=True):
+    """A block as the stream tells of it, with the transactions that the caller may read."""
+
+    transactions: list[TransactionEvent] = []
+
+
 class Transaction(Answer, frozen=True, kw_only=True):
     """A transaction with its receipt."""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -29,7 +30,7 @@ from hansa.sdk.answers import (
     Answer,
     AssetFound,
     Block,
-    BlockHead,
+    BlockEvent,
     MemberFound,
     NodeStatus,
     PolicyFound,
@@ -42,7 +43,7 @@ from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
 from hansa.sdk.keys import KeyPair
-from hansa.sdk.problems import read_problem
+from hansa.sdk.problems import read_item_problem
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
 from hansa.sdk.transport import TlsFiles, Transport
 
@@ -71,6 +72,7 @@ class BatchAnswer:
     """Why there is no receipt; empty if there is one."""
 
 
+V = TypeVar("V")
 T = TypeVar("T", bound=msgspec.Struct)
 
 _decode_rows = msgspec.msgpack.Decoder(list[tuple[bytes | None, int, int, str]]).decode
@@ -226,27 +228,24 @@ class AsyncClient:
           Unavailable: after all attempts; whether it was confirmed is not known then. The fact
             `tx_id` says what to ask for, and sending the same envelope again is safe.
         """
-        wait_s = FIRST_WAIT_S
-        for attempt in range(1, self._attempts + 1):
-            try:
-                return await self._submit_once(envelope, attestation)
-            except Unavailable as error:
-                if attempt == self._attempts:
-                    raise await self._tell_unknown(envelope, error) from None
-                told = error.facts.get("retry_after_s")
-                await asyncio.sleep(wait_s if told is None else float(told))
-                wait_s *= 2
-        raise Unavailable("no attempt was asked for")
+        try:
+            return await self._repeat(lambda: self._submit_once(envelope, attestation))
+        except Unavailable as error:
+            raise await self._tell_unknown(envelope, error) from None
 
     async def submit_many(self, envelopes: Sequence[bytes]) -> list[Answer | HansaError]:
         """Send many envelopes; one answer or error each, in the same order.
 
-        Those of one signer keep their order. Raises `Unavailable` if the node cannot be reached.
+        Those of one signer keep their order. An item whose error is `Unavailable` may be sent
+        again, as may all of them.
+
+        Raises:
+          Unavailable: the node cannot be reached, after all attempts.
         """
         answers: list[Answer | HansaError] = []
         for start in range(0, len(envelopes), ITEMS_MAX):
             items = [_build_item(envelope) for envelope in envelopes[start : start + ITEMS_MAX]]
-            _, found = await self._transport.post("/v1/transactions", {"transactions": items})
+            found = await self._repeat(partial(self._post, {"transactions": items}))
             results = found.get("results")
             if not isinstance(results, list) or len(results) != len(items):
                 raise Unavailable(f"{self._transport.url} does not answer each transaction")
@@ -338,13 +337,14 @@ class AsyncClient:
         network = await self.get_network()
         return verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
 
-    async def stream_blocks(self, from_height: int | None = None) -> AsyncIterator[BlockHead]:
+    async def stream_blocks(self, from_height: int | None = None) -> AsyncIterator[BlockEvent]:
         """Stream confirmed blocks from a height (the newest if not given), without an end.
 
-        A lost connection is taken up again behind the last block that came.
+        Each has the transactions that the caller may read. A lost connection is taken up again
+        behind the last block that came.
         """
         async for height, data in iterate_events(self._transport, from_height):
-            head = read(BlockHead, data, self._transport.url)
+            head = read(BlockEvent, data, self._transport.url)
             if head.height != height:
                 raise Unavailable(f"{self._transport.url} streams another block than it says")
             yield head
@@ -373,9 +373,25 @@ class AsyncClient:
             raise Unavailable(f"{self._transport.url}{path} answers without {name}")
         return [read(kind, item, self._transport.url) for item in found]
 
+    async def _post(self, body: object) -> dict[str, Any]:
+        _, found = await self._transport.post("/v1/transactions", body)
+        return found
+
+    async def _repeat(self, call: Callable[[], Awaitable[V]]) -> V:
+        """Call until the node is available, as often as the caller of this client wants."""
+        wait_s = FIRST_WAIT_S
+        for _ in range(self._attempts - 1):
+            try:
+                return await call()
+            except Unavailable as error:
+                told = error.facts.get("retry_after_s")
+                await asyncio.sleep(wait_s if told is None else float(told))
+                wait_s *= 2
+        return await call()
+
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> Answer:
         body = _build_item(envelope, attestation)
-        _, found = await self._transport.post("/v1/transactions", body)
+        found = await self._post(body)
         return await self._await_pending(read(Answer, found, self._transport.url))
 
     async def _await_pending(self, answer: Answer) -> Answer:
@@ -395,8 +411,7 @@ class AsyncClient:
 
     def _read_result(self, result: object) -> Answer | HansaError:
         if isinstance(result, dict) and isinstance(result.get("error"), dict):
-            problem = result["error"]
-            return read_problem(int(problem.get("status", 400)), problem)
+            return read_item_problem(result["error"])
         return read(Answer, result, self._transport.url)
 
 

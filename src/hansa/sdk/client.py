@@ -22,7 +22,7 @@ from hansa.sdk.answers import (
     Answer,
     AssetFound,
     Block,
-    BlockHead,
+    BlockEvent,
     MemberFound,
     NodeStatus,
     PolicyFound,
@@ -185,7 +185,7 @@ class Client:
         """As `AsyncClient.prove_row`."""
         return self._loop.run(self._client.prove_row(table, *key))
 
-    def stream_blocks(self, from_height: int | None = None) -> Iterator[BlockHead]:
+    def stream_blocks(self, from_height: int | None = None) -> Iterator[BlockEvent]:
         """As `AsyncClient.stream_blocks`; leave the loop to end it."""
         return self._iterate(self._client.stream_blocks(from_height))
 

@@ -15,13 +15,17 @@ from hansa.sdk.transport import Transport
 ATTEMPTS = 8
 FIRST_WAIT_S = 0.2
 LAST_WAIT_S = 5.0
-LINE_BYTES_MAX = 1 << 20
+LINE_BYTES_MAX = 1 << 24
+ID_DIGITS_MAX = 16
 
 
 async def iterate_events(
     transport: Transport, from_height: int | None
 ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
     """Yield (height, data) of each block; goes on behind the last one after a lost connection.
+
+    Under `transactions` the data holds the events of the block's transactions that the caller
+    may read; a block that was cut off comes again whole.
 
     Raises:
       Unavailable: the node was away for all attempts in a row, or sends no events.
@@ -30,7 +34,7 @@ async def iterate_events(
     failures, wait_s = 0, FIRST_WAIT_S
     while True:
         try:
-            async for height, data in _iterate_once(transport, following):
+            async for height, data in iterate_once(transport, following):
                 yield height, data
                 following = height + 1
                 failures, wait_s = 0, FIRST_WAIT_S
@@ -42,9 +46,14 @@ async def iterate_events(
         wait_s = min(2 * wait_s, LAST_WAIT_S)
 
 
-async def _iterate_once(
+async def iterate_once(
     transport: Transport, from_height: int | None
 ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    """Yield what one connection brings; ends with it.
+
+    Raises:
+      Unavailable: the node is not there, or sends something else than events.
+    """
     query = "" if from_height is None else f"?from_height={from_height}"
     path = f"/v1/events{query}"
     headers = {"Accept": "text/event-stream"}
@@ -52,10 +61,16 @@ async def _iterate_once(
         if answer.content_type != "text/event-stream":
             raise Unavailable(f"{transport.url} answers {answer.content_type}, not events")
         fields: dict[str, str] = {}
+        transactions: list[dict[str, Any]] = []  # come before the block that they are in
         async for line in _iterate_lines(answer.content):
             if not line:
-                if fields.get("event", "block") == "block" and "data" in fields:
-                    yield _read_event(transport, fields)
+                kind = fields.get("event") if "data" in fields else None
+                if kind == "transaction":
+                    transactions.append(_read_data(transport, fields))
+                elif kind == "block":
+                    height, data = _read_block(transport, fields)
+                    yield height, {**data, "transactions": transactions}
+                    transactions = []
                 fields = {}
                 continue
             name, _, value = line.partition(":")
@@ -73,12 +88,18 @@ async def _iterate_lines(content: aiohttp.StreamReader) -> AsyncIterator[str]:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _read_event(transport: Transport, fields: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def _read_block(transport: Transport, fields: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    text = fields.get("id", "")
+    if not text.isascii() or not text.isdigit() or len(text) > ID_DIGITS_MAX:
+        raise Unavailable(f"{transport.url} sends a block without its height")
+    return int(text), _read_data(transport, fields)
+
+
+def _read_data(transport: Transport, fields: dict[str, str]) -> dict[str, Any]:
     try:
         data = json.loads(fields["data"])
-        height = int(fields.get("id", ""))
     except (ValueError, RecursionError):
-        data, height = None, -1
-    if not isinstance(data, dict) or height < 0:
-        raise Unavailable(f"{transport.url} sends an event that is no block")
-    return height, data
+        data = None
+    if not isinstance(data, dict):
+        raise Unavailable(f"{transport.url} sends an event that is no object of JSON")
+    return data

@@ -64,3 +64,14 @@ def read_problem(status: int, found: dict[str, Any]) -> HansaError:
         return error
     known = code in set(InvalidCode)
     return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail)
+
+
+def read_item_problem(found: dict[str, Any]) -> HansaError:
+    """Read the error of one item of many, which has no status of its own."""
+    code = str(found.get("title", ""))
+    status = HTTPStatus.BAD_REQUEST
+    if code == "UNAVAILABLE":
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    elif code in _CODES:
+        status = HTTPStatus.CONFLICT
+    return read_problem(status, found)

@@ -7,12 +7,14 @@ import os
 import shutil
 
 import pytest
-from tests.played import CHEAP, PASSPHRASE
-from tests.running import run_played
+from aiohttp import web
+from tests.played import CHEAP, PASSPHRASE, Forger, make_folder
+from tests.running import run_fake, run_played
 from tests.world import ASSET, key
 
 from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
+from hansa.node.records import iterate_records, open_log
 from hansa.sdk.keys import save_key
 
 ADA, SHOP, BEN = (to_text(key(name).address) for name in ("ada", "shop", "ben"))
@@ -357,3 +359,67 @@ def test_a_node_in_the_way(node, capsys, tmp_path):
     )
     (copy / "node.toml").write_text("[listen]\nport = 'x'\n")
     assert "node.toml" in run(capsys, "up", "--data", copy, code=2)["message"]
+
+
+# --- a node that lies ---------------------------------------------------------------------------
+
+
+def serve_records(network, records):
+    """Routes of a node that sends these records, and has the head that they say."""
+    raws = [record if isinstance(record, bytes) else record.encoded() for record in records]
+
+    async def genesis(request):
+        return web.Response(body=network.genesis.encoded())
+
+    async def status(request):
+        head = {"height": len(raws) - 1, "time_ms": 1, "tx_count": 0, "previous_hash": ""}
+        more = {"checkpoint_height": 0, "state_root": "", "clock_ms": 1}
+        names = {"network": "test", "genesis_hash": network.genesis_hash.hex()}
+        return web.json_response({**head, **more, **names})
+
+    async def stream(request):
+        first, last = (int(request.query[name]) for name in ("from_height", "to_height"))
+        frames = [len(raw).to_bytes(4, "big") + raw for raw in raws[first : last + 1]]
+        return web.Response(body=b"".join(frames))
+
+    return (
+        web.get("/v1/genesis", genesis),
+        web.get("/v1/status", status),
+        web.get("/v1/records", stream),
+    )
+
+
+@pytest.fixture(scope="module")
+def forger(tmp_path_factory):
+    home = make_folder(tmp_path_factory.mktemp("liar") / "node")
+    reader = open_log(home.log_path)
+    try:
+        return Forger(home.load_network(), list(iterate_records(reader)))
+    finally:
+        reader.close()
+
+
+def double_a_balance(fields):
+    """Change the first event that moves money, in a receipt's fields."""
+    for event in fields[4]:
+        for delta in event[2][0]:
+            delta[4] *= 2
+            return True
+    return False
+
+
+def test_audit_and_verify_believe_no_node(forger, capsys):
+    with run_fake(*serve_records(forger.network, forger.records)) as url:
+        assert run(capsys, "audit", "--node", url)["audit_ok"]
+        assert run(capsys, "verify", "--node", url)["verify_ok"]
+    liar = Forger(forger.network, list(forger.records))
+    height = liar.change_receipt(double_a_balance)
+    with run_fake(*serve_records(liar.network, liar.records)) as url:
+        audited = run(capsys, "audit", "--node", url, code=1)
+        assert not audited["audit_ok"]
+        verified = run(capsys, "verify", "--node", url, code=1)
+        assert (verified["verify_ok"], verified["differs_at"]) == (False, height)
+    broken = [*forger.records[:3], b"rubbish"]
+    with run_fake(*serve_records(forger.network, broken)) as url:
+        for command in ("audit", "verify"):
+            assert run(capsys, command, "--node", url, code=70)["height"] == 3

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 
 import pytest
 from aiohttp import web
-from tests.running import run_fake, run_played
+from tests.authority import Authority
+from tests.running import run_fake, run_folder, run_played
 from tests.world import ASSET, key, make_genesis, pay
 
 from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import decode_record
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.node.api.keys import add_key, read_certificate
+from hansa.node.api.rights import Role
+from hansa.node.home import Home
 from hansa.node.service import wall_clock_ms
+from hansa.node.settings import Listen, Settings, Tls
 from hansa.sdk.async_client import AsyncClient
 from hansa.sdk.build import sign_batch, sign_transaction
 from hansa.sdk.client import Client
-from hansa.sdk.transport import TlsFiles
+from hansa.sdk.events import iterate_once
+from hansa.sdk.transport import TlsFiles, Transport
 
 ADA, SHOP = key("ada"), key("shop")
 NETWORK = Network.of(make_genesis())
@@ -86,6 +93,48 @@ def test_many_at_once_with_one_answer_each(client):
         client.submit_batch(batch[:-1])
 
 
+def test_the_errors_of_items_keep_their_class():
+    titles = {"UNAVAILABLE": Unavailable, "EXPIRED": Invalid, "wallets.FROZEN": Refused}
+
+    async def post(request):
+        items = (await request.json())["transactions"]
+        errors = [{"error": {"title": title, "detail": "no"}} for title in titles]
+        return answer_json(200, {"results": errors[: len(items)]})
+
+    with run_fake(web.post("/v1/transactions", post)) as url, Client(url) as client:
+        answers = client.submit_many([b"a", b"b", b"c"])
+        assert [type(answer) for answer in answers] == list(titles.values())
+
+
+def test_tls_with_an_authority_of_ones_own_and_a_client_certificate(running, tmp_path):
+    authority = Authority(tmp_path)
+    authority.issue("server", is_server=True)
+    authority.issue("me")
+    home = Home(tmp_path / "node")
+    shutil.copytree(running.home.path, home.path)
+    fields = {"role": Role.CENTRAL_BANK, "member": key("officer0").address_text}
+    certificate = read_certificate(tmp_path / "me.crt")
+    add_key(
+        home.api_keys_path, name="me", now_ms=wall_clock_ms(), certificate=certificate, **fields
+    )
+    settings = Settings(
+        listen=Listen(host="localhost", port=0),
+        tls=Tls(certificate="server.crt", key="server.key", client_ca="ca.crt"),
+        folder=str(tmp_path),
+    )
+    mine = TlsFiles(tmp_path / "ca.crt", tmp_path / "me.crt", tmp_path / "me.key")
+    with run_folder(home, settings) as node:
+        assert node.url.startswith("https://localhost:")
+        with Client(node.url, tls=mine) as client:
+            assert client.get_wallet(ADA.address).operator == key("north").address_text
+        with Client(node.url, tls=TlsFiles(tmp_path / "ca.crt")) as nobody:
+            assert nobody.get_status().network == "test"
+            with pytest.raises(Invalid, match="API key"):
+                nobody.get_wallet(ADA.address)
+        with Client(node.url) as believer, pytest.raises(Unavailable, match="certificate"):
+            believer.get_status()
+
+
 def test_invalid_and_missing_things_keep_their_class(client):
     late = sign_transaction(NETWORK, [ADA], [pay("ada", "shop", 1, "late")], 1)
     with pytest.raises(Invalid) as error:
@@ -117,6 +166,11 @@ def test_blocks_and_records_stream(client):
     blocks = client.stream_blocks(2)
     assert [next(blocks).height for _ in range(2, height + 1)] == list(range(2, height + 1))
     blocks.close()
+    paid = client.send([ADA], [pay("ada", "shop", 2, "streamed")])
+    blocks = client.stream_blocks(paid.height)
+    (told,) = next(blocks).transactions
+    blocks.close()
+    assert (told.tx_id, sorted(each.amount_minor for each in told.changes)) == (paid.tx_id, [-2, 2])
     records = [decode_record(raw) for raw in client.stream_records(1, height)]
     assert len(records) == height
 
@@ -240,7 +294,7 @@ def test_a_broken_stream_is_taken_up_behind_the_last_block():
         for height in (first, first + 1):
             head = {"height": height, "time_ms": 1, "tx_count": 0, "previous_hash": ""}
             data = json.dumps({**head, "checkpoint_height": 0, "state_root": ""})
-            text = ": hello\nevent: transaction\ndata: {}\n\n"
+            text = f": hello\nevent: transaction\ndata: {json.dumps(DONE)}\n\n"
             text += f"id: {height}\nevent: block\ndata: {data}\n\n"
             half = len(text) // 2
             await response.write(text[:half].encode())
@@ -250,9 +304,31 @@ def test_a_broken_stream_is_taken_up_behind_the_last_block():
 
     with run_fake(web.get("/v1/events", events)) as url, Client(url) as client:
         blocks = client.stream_blocks(5)
-        assert [next(blocks).height for _ in range(5)] == [5, 6, 7, 8, 9]
+        came = [next(blocks) for _ in range(5)]
+        assert [block.height for block in came] == [5, 6, 7, 8, 9]
+        assert {len(block.transactions) for block in came} == {1}
         blocks.close()
     assert begun == ["5", "7", "9"]
+
+
+def test_events_that_are_none():
+    async def events(request):
+        text = {"0": "id: x\nevent: block\ndata: {}\n\n", "1": "id: 1\nevent: block\ndata: 7\n\n"}
+        body = text[request.query["from_height"]]
+        return web.Response(text=body, content_type="text/event-stream")
+
+    with run_fake(web.get("/v1/events", events)) as url:
+        for start, words in ((0, "without its height"), (1, "no object")):
+
+            async def use(start=start, words=words):
+                transport = Transport(url)
+                try:
+                    with pytest.raises(Unavailable, match=words):
+                        await anext(iterate_once(transport, start))
+                finally:
+                    await transport.close()
+
+            asyncio.run(use())
 
 
 FRAME = (3).to_bytes(4, "big") + b"abc"
