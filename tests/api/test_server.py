@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 
 import aiohttp
@@ -13,9 +14,11 @@ from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.node.api.app import API_KEY
 from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
 from hansa.node.api.serve import serve
+from hansa.node.api.streams import end_streams
 from hansa.node.service import Node
 from hansa.node.settings import ClientCertificates, Listen, Settings, Tls, build_tls
 
@@ -126,6 +129,18 @@ def test_a_port_in_use_is_named_and_the_next_free_one_is_taken_where_asked(town)
         await second.stop()
         with pytest.raises(Unavailable, match=r"cannot listen on 192\.0\.2\.1"):
             await serve(node, Settings(listen=Listen(host="192.0.2.1", port=0)))
+
+    run(town, Settings(listen=Listen(port=0)), use)
+
+
+def test_a_server_that_stops_ends_its_streams(town):
+    async def use(server):
+        url = f"{server.url}/v1/events"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert (await response.content.readline()).startswith(b"id: ")
+            await end_streams(server.runner.app[API_KEY])  # as the application does at shutdown
+            with contextlib.suppress(aiohttp.ClientError):
+                await asyncio.wait_for(response.read(), 20)
 
     run(town, Settings(listen=Listen(port=0)), use)
 

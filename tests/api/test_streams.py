@@ -132,7 +132,7 @@ def test_a_new_block_is_told_and_a_revoked_key_hears_no_more(own_town):
     own_town.serve(use, is_started=True)
 
 
-def test_streams_are_bounded_and_ended_by_the_server(town):
+def test_streams_are_bounded(town):
     async def use(client, _):
         async with client.get("/v1/events") as first:
             await read_events(first, 1)
@@ -141,6 +141,19 @@ def test_streams_are_bounded_and_ended_by_the_server(town):
 
     limits = Limits(anyone_per_s=0, streams=1)
     town.serve(use, Settings(limits=limits))
+
+
+def test_one_caller_does_not_take_all_streams(town):
+    async def use(client, _):
+        async with client.get("/v1/events") as first:
+            await read_events(first, 1)
+            second = await client.get("/v1/events")
+            assert (second.status, second.headers["Retry-After"]) == (429, "15")
+            ((_, id_, _),) = await listen(client, 1, "/v1/events?from_height=0", headers)
+            assert id_ == "0"
+
+    headers = town.sign_in("customer")
+    town.serve(use, Settings(limits=Limits(anyone_per_s=0, streams_each=1)))
 
 
 def read_frames(raw):

@@ -24,9 +24,9 @@ IPV6_SITE_BITS = 64
 class TooMany(Unavailable):
     """The caller asks too often."""
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, message: str = "too many requests") -> None:
         self.wait_s = max(1, math.ceil(wait_s))
-        super().__init__(f"too many requests: send again in {self.wait_s} s", wait_s=self.wait_s)
+        super().__init__(f"{message}; ask again in {self.wait_s} s", wait_s=self.wait_s)
 
 
 class Bucket:

@@ -102,6 +102,8 @@ class Limits(_Section, frozen=True, kw_only=True):
     """Requests at work at one time."""
     streams: Annotated[int, Meta(ge=1, le=100_000)] = 200
     """Streams of events and records at one time."""
+    streams_each: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    """Of one caller: a key, or a network address."""
     anyone_per_s: Rate = 50.0
     """Requests and transactions a second of a caller without a key, by its network address."""
     anyone_burst: Rate = 200.0

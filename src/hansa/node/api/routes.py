@@ -56,8 +56,8 @@ class Api:
     limiter: Limiter
     meters: Meters
     tables: Tables
-    streams: set[asyncio.Task[Any]] = field(default_factory=set)
-    """Requests that end only with their stream; cancelled when the server stops."""
+    streams: dict[asyncio.Task[Any], str] = field(default_factory=dict)
+    """Requests that end only with their stream, and whose they are; cancelled at the end."""
 
     async def confirm(self, height: int) -> None:
         """Wait until a block that was executed is confirmed, so that nobody is told of less.
@@ -72,7 +72,7 @@ class Api:
 
     def add_cost(self, call: Call, cost: int) -> None:
         """Charge a caller for more than the request itself."""
-        self.limiter.add_cost(_name_caller(call), cost, is_known=_is_known(call.principal))
+        self.limiter.add_cost(name_caller(call), cost, is_known=_is_known(call.principal))
 
 
 Handler = Callable[..., Awaitable[Answer | web.StreamResponse]]
@@ -141,7 +141,7 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
         else:
             call = Call(request, _identify(api, request))
             known = _is_known(call.principal)
-            api.limiter.charge(_name_caller(call), 1, is_known=known)
+            api.limiter.charge(name_caller(call), 1, is_known=known)
             api.access.require(call.principal, route.right)
             arguments = dict(defaults)
             for item in paths:
@@ -187,6 +187,6 @@ def _is_known(principal: Principal) -> bool:
     return principal.role is not Role.ANYONE
 
 
-def _name_caller(call: Call) -> str:
+def name_caller(call: Call) -> str:
     """Name whom a request is charged to: the key, else the network address."""
     return call.principal.key_id or name_remote(call.request.remote)

@@ -31,11 +31,17 @@ from hansa.node.api.routes import (
     Parameter,
     Route,
     encode_json,
+    name_caller,
 )
+from hansa.node.limiter import TooMany
 
 EVENT_WAIT_S = 15.0
 """After which a quiet stream says that it is still there."""
 LENGTH_BYTES = 4
+RECEIPTS_PER_TURN = 100
+"""Looked at before others get their turn."""
+STALL_S = 60.0
+"""A reader that takes nothing for so long is cut off."""
 
 
 async def stream_events(
@@ -53,11 +59,11 @@ async def stream_events(
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     response.content_type = EVENT_STREAM
-    async with _counted(api):
+    async with _counted(api, call):
         await response.prepare(call.request)
         while True:
             if not await api.node.wait_for_block(height, EVENT_WAIT_S):
-                await response.write(b": still here\n\n")
+                await _send(call, response, b": still here\n\n")
                 continue
             try:
                 principal = api.access.identify(call.request)
@@ -65,42 +71,40 @@ async def stream_events(
             except HansaError as error:
                 _break_off(api, call, error)
                 return response
-            await response.write(events)
+            await _send(call, response, events)
             height += 1
 
 
 async def _describe_block(api: Api, principal: Principal, height: int) -> bytes:
     """Write a block's events; the id comes last, so that whoever resumes misses none."""
-    events = []
+    events: list[bytes] = []
     if principal.may(Right.LEDGER) or principal.may(Right.CUSTOMERS) or principal.wallets:
         record = api.node.chain.get_record(height)
         events = [
             b"event: transaction\ndata: " + encode_json(event) + b"\n\n"
-            for event in _list_readable(api, principal, record)
+            async for event in _iterate_readable(api, principal, record)
         ]
-        await asyncio.sleep(0)
     header = describe_header(api.node.chain, api.node.get_header(height))
     return b"".join(events) + b"id: %d\nevent: block\ndata: %b\n\n" % (height, encode_json(header))
 
 
-def _list_readable(
+async def _iterate_readable(
     api: Api, principal: Principal, record: BlockRecord
-) -> list[answers.TransactionEvent]:
-    """List the transactions that touch what the caller may read, with those changes alone."""
+) -> AsyncIterator[answers.TransactionEvent]:
+    """Iterate the transactions that touch what the caller may read, with those changes alone."""
     height = decode_header(record.header).height
     sees_all = principal.may(Right.LEDGER)
     sought = None if sees_all or principal.may(Right.CUSTOMERS) else principal.wallets
-    found = []
-    for index, (raw, envelope) in enumerate(
-        zip(record.receipts, list_envelopes(record), strict=True)
-    ):
+    envelopes = list_envelopes(record)
+    for index, (raw, envelope) in enumerate(zip(record.receipts, envelopes, strict=True)):
+        if index % RECEIPTS_PER_TURN == 0:
+            await asyncio.sleep(0)
         if sought is not None and not any(key in raw or key in envelope for key in sought):
             continue
         receipt = decode_receipt(raw)
         deltas = [delta for delta in iterate_deltas(receipt) if _concerns(api, principal, delta)]
         if deltas or sees_all or _is_signer(api, principal, envelope):
-            found.append(_describe_event(receipt, height, index, deltas))
-    return found
+            yield _describe_event(receipt, height, index, deltas)
 
 
 def _concerns(api: Api, principal: Principal, delta: Delta) -> bool:
@@ -142,7 +146,7 @@ async def stream_records(
         raise NotFound(f"this node has no block below {lowest}", height_min=lowest)
     response = web.StreamResponse(headers={"Cache-Control": "no-store"})
     response.content_type = BYTES
-    async with _counted(api):
+    async with _counted(api, call):
         await response.prepare(call.request)
         for height in range(from_height, last + 1):
             try:
@@ -151,7 +155,7 @@ async def stream_records(
             except HansaError as error:
                 _break_off(api, call, error)
                 return response
-            await response.write(len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
+            await _send(call, response, len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
             await asyncio.sleep(0)
         await response.write_eof()
     return response
@@ -169,18 +173,31 @@ def _break_off(api: Api, call: Call, error: HansaError) -> None:
 
 
 @asynccontextmanager
-async def _counted(api: Api) -> AsyncIterator[None]:
+async def _counted(api: Api, call: Call) -> AsyncIterator[None]:
     """Count a stream while it is open, so that it can be ended; refuse one too many."""
-    streams_max = api.settings.limits.streams
-    if len(api.streams) >= streams_max:
-        raise Unavailable(f"{streams_max} streams are open already: try again later")
+    limits, caller = api.settings.limits, name_caller(call)
+    if len(api.streams) >= limits.streams:
+        raise Unavailable(f"{limits.streams} streams are open already: try again later")
+    if list(api.streams.values()).count(caller) >= limits.streams_each:
+        raise TooMany(EVENT_WAIT_S, f"you have {limits.streams_each} streams open: end one first")
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a handler runs in a task
-    api.streams.add(task)
+    api.streams[task] = caller
     try:
         yield
     finally:
-        api.streams.discard(task)
+        del api.streams[task]
+
+
+async def _send(call: Call, response: web.StreamResponse, data: bytes) -> None:
+    """Send a part of a stream, as fast as its reader takes it; cuts off one that has stalled."""
+    try:
+        async with asyncio.timeout(STALL_S):
+            await response.write(data)
+    except TimeoutError:
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        raise ConnectionResetError("the reader of a stream takes nothing") from None
 
 
 async def end_streams(api: Api) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
 
 import pytest
 from tests.played import CHEAP, PASSPHRASE
 from tests.world import key, make_genesis
 
+from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.node.api.keys import KeyRing, add_key, list_keys, revoke_key
@@ -118,19 +116,12 @@ def test_a_certificate_has_one_key(path):
         add(path, certificate=b"der")
 
 
-def test_the_command_prints_a_key_once(tmp_path):
+def test_the_command_prints_a_key_once(tmp_path, capsys):
     create_home(tmp_path, make_genesis(), {"node": key("sealer")}, PASSPHRASE, cost=CHEAP)
 
     def hansa(*words):
-        command = [sys.executable, "-m", "hansa.cli.main", "key", "api", *words]
-        done = subprocess.run(
-            [*command, "--data", str(tmp_path), "--json"],
-            capture_output=True,
-            check=True,
-            timeout=60,
-            env=os.environ,
-        )
-        return json.loads(done.stdout)
+        assert main(["key", "api", *words, "--data", str(tmp_path), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
 
     made = hansa("new", "north's books", "--role", "operator", "--member", MEMBER)
     assert KeyRing(tmp_path / "api-keys.json").find_token(made["key"]).id == made["id"]
@@ -138,3 +129,8 @@ def test_the_command_prints_a_key_once(tmp_path):
     (listed,) = hansa("list")["keys"]
     assert (listed["id"], listed["state"]) == (made["id"], "revoked")
     assert "key" not in listed
+
+
+def test_the_command_says_where_there_is_no_node(tmp_path, capsys):
+    assert main(["key", "api", "list", "--data", str(tmp_path)]) == 4
+    assert "hansa init" in capsys.readouterr().err
