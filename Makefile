@@ -34,8 +34,9 @@ format: setup  ## put the sources into the one format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-soak: setup  ## properties, simulations and fuzz with many more examples and seeds
-	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz)
+soak: setup  ## properties, simulations, faults and fuzz with many more examples and seeds
+	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz \
+		tests/integration/test_faults_*.py)
 
 # Where they cannot be installed, the tests that need them are skipped, which fails under CI=true.
 browser: setup  ## Debian's Chromium, for the tests of the console

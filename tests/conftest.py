@@ -1,7 +1,7 @@
 """What all tests share: where the datasets are, how hard to try, and what may not be skipped.
 
 Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
-and a test of the console fails where there is no browser.
+and tests of the console or under strace fail where there is no browser or no strace.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ def forbid_skip(item) -> str | None:
         return "the datasets are there, so a data test may not be skipped in CI"
     if item.get_closest_marker("browser"):
         return "tests of the console may not be skipped in CI: run make browser"
+    if "strace" in getattr(item, "fixturenames", ()):
+        return "tests under strace may not be skipped in CI: run make strace"
     return None
 
 

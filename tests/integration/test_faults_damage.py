@@ -5,14 +5,20 @@ Every byte of log and store is flipped under HANSA_SOAK=1, a seeded choice of th
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
-from tests.played import make_folder, open_folder
+from tests.played import PASSPHRASE, make_folder, open_folder
 from tests.world import key, make_genesis, pay
 
 from hansa.cli.main import main
@@ -147,6 +153,37 @@ def test_the_command_says_which_block_is_damaged(truth, fresh, capsys, command):
         flip(home.log_path / segment, offset + FRAME_HEADER_BYTES + 3, 4)
         assert main([command, "--data", str(home.path)]) == EXIT_CORRUPT
         assert f"block {height} in {segment}" in capsys.readouterr().err
+
+
+def test_a_running_node_that_meets_damage_ends(truth, fresh):
+    """It answers that it has stopped, gives the folder back, and says where the damage is."""
+    home = fresh()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hansa.cli.main", "up", "--data", str(home.path), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HANSA_PASSPHRASE": PASSPHRASE},
+    )
+    try:
+        text = ""
+        while "http://" not in text:
+            text = process.stdout.readline()
+            assert text, process.stderr.read()
+        url = re.search(r"http://[0-9.]+:\d+", text)[0]
+        segment, offset, height = next(truth.list_frames())
+        flip(home.log_path / segment, offset + FRAME_HEADER_BYTES + 9, 16)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{url}/v1/blocks/{height}", timeout=30)  # noqa: S310
+        with caught.value as answer:
+            assert answer.status == 503
+            assert "data are damaged" in answer.read().decode()
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == EXIT_CORRUPT
+    assert f"block {height} in {segment}" in told
 
 
 @pytest.mark.parametrize("name", [CONFIRMED_NAME, "blocks.idx"])
@@ -329,9 +366,9 @@ def test_a_damaged_store_is_made_anew(truth, fresh):
     home = fresh()
     for table in home.store_path.glob("*.sst"):
         flip(table, 100, 1)
-    with pytest.raises(Corrupt, match="remove that folder"):
+    with pytest.raises(Corrupt, match="with --rebuild"):
         read_all(home)
-    StateStore.wipe(home.store_path)
+    open_chain(home, key("sealer"), rebuild=True).close()
     assert read_all(home) == (truth.blocks, truth.rows)
 
 

@@ -19,6 +19,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 pytestmark = pytest.mark.simulation
 
 SEEDS = 30
+SEEDS_SOAK = 400
 SEGMENT_BYTES = 2_500
 GROUPS = 12
 
@@ -97,11 +98,12 @@ def count_operations(seed):
     return len(disk.operations)
 
 
-def test_everything_confirmed_survives_a_power_cut_at_any_operation(capsys):
+def test_everything_confirmed_survives_a_power_cut_at_any_operation(soak, capsys):
     points: set[tuple[int, int]] = set()
     kinds: set[str] = set()
     torn = 0
-    for seed in range(SEEDS):
+    seeds = SEEDS_SOAK if soak else SEEDS
+    for seed in range(seeds):
         for point in range(count_operations(seed)):
             try:
                 disk = crash_and_reopen(seed, point)
@@ -112,9 +114,10 @@ def test_everything_confirmed_survives_a_power_cut_at_any_operation(capsys):
             torn += any(what.startswith("truncate blocks-") for what in disk.operations)
     with capsys.disabled():
         print(  # noqa: T201 - the issue asks for the number of crash points
-            f"\nblock log: {len(points)} distinct crash points in {SEEDS} histories, "
+            f"\nblock log: {len(points)} distinct crash points in {seeds} histories, "
             f"{torn} torn tails cut off"
         )
+    assert len(points) > 80 * seeds
     assert kinds >= {"write", "sync", "rename", "truncate"}
     assert torn > len(points) // 20
 

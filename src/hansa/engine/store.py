@@ -376,6 +376,7 @@ def _options(*, compressed: bool = True) -> rocksdict.Options:
     options.set_level_zero_file_num_compaction_trigger(6)
     options.set_max_bytes_for_level_base(256 << 20)
     options.set_keep_log_file_num(3)
+    options.set_max_log_file_size(1 << 20)  # or RocksDB's diary grows by 1.5 KB a flush for ever
     compression = rocksdict.DBCompressionType
     options.set_compression_type(compression.lz4() if compressed else compression.none())
     return options
@@ -414,8 +415,8 @@ class _Guard:
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
             return Corrupt(
-                f"the state store in {folder}{at} is damaged; remove that folder, and it is made "
-                f"anew from the block log when the node starts: {text}",
+                f"the state store in {folder}{at} is damaged; start the node with --rebuild, and "
+                f"it is made anew from the block log: {text}",
                 folder=folder,
                 height=self.height,
             )
