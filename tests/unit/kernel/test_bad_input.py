@@ -13,6 +13,8 @@ from tests.vectors.parts import NETWORKS, START_MS, Forge
 from tests.vectors.tally import Rules
 from tests.world import key, make_genesis, open_world, pay
 
+from hansa.contracts import governance
+from hansa.contracts.actions import Action, ReinstateMember, SuspendMember
 from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
@@ -30,6 +32,7 @@ MONEY = json.loads((VECTORS / "money/vectors.json").read_text())
 ENVELOPES = json.loads((VECTORS / "envelopes/vectors.json").read_text())
 BATCHES = json.loads((VECTORS / "batches/vectors.json").read_text())
 NAMES = ("ann", "bob", "shop")
+DAY_MS = 86_400_000
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,26 @@ def test_a_repetition_is_answered_by_the_first_receipt_and_another_body_by_an_er
     assert again == first
     assert refused.error.code == "NONCE_USED"
     assert "nonce" in refused.error.message
+    assert world.balance("ann") == (99_995, 0)
+    world.chain.close()
+
+
+def test_a_suspended_member_sponsors_nothing_until_it_is_reinstated(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ann", "shop")
+    south, bank = key("south").address, key("officer0").address
+    codes = []
+    for number, (kind, action) in enumerate(
+        [("suspend_member", SuspendMember(south)), ("reinstate_member", ReinstateMember(south))], 1
+    ):
+        proposal = governance.Propose(bank, Action.of(kind, action))
+        assert world.do(("officer0", "officer1"), proposal) == ""
+        world.time_ms += 20 * DAY_MS
+        assert world.do("shop", governance.Execute(number)) == ""
+        payment = world.sign([key("ann")], pay("ann", "shop", 5, f"{number}"))
+        (outcome,) = world.apply(world.batch(payment, sponsor="south")).outcomes[0]
+        codes.append(outcome.code if isinstance(outcome, Invalid) else outcome)
+    assert codes == ["UNKNOWN_SPONSOR", 0]
     assert world.balance("ann") == (99_995, 0)
     world.chain.close()
 
