@@ -27,8 +27,11 @@ from hansa.sdk.build import sign_transaction
 
 WIDTHS = (390, 1280)
 SCHEMES = ("light", "dark")
+ZOOMED_WIDTHS = (640, 320)
+"""What 1,280 pixels are at a zoom of 200 and 400 percent."""
 
 
+NAVIGATION = ["Overview", "Supply", "Blocks", "Members", "Governance", "Policy"]
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
 
 
@@ -148,6 +151,9 @@ def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check
                 page.set_viewport_size({"width": width, "height": 900})
                 assert check_accessible(page) == [], (path, width, colour_scheme)
                 assert check_fits(page), (path, width, colour_scheme)
+        for width in ZOOMED_WIDTHS:
+            page.set_viewport_size({"width": width, "height": 600})
+            assert check_fits(page), (path, width)
         page.close()
 
 
@@ -209,6 +215,56 @@ def test_a_payment_appears_without_a_reload(site, open_page):
     assert "43.21" in row.inner_text()
     assert page.locator("#strip a").inner_text() != height
     assert page.evaluate("window.isTheSameDocument")
+
+
+def test_what_did_not_change_stays_as_it_is(site, open_page):
+    """An update touches only what differs: nothing flickers, and no place is lost."""
+    page = open_page(site.url)
+    page.evaluate(
+        """() => {
+            window.kept = document.querySelector('.hero .verdict');
+            window.changed = [];
+            const note = ({target}) => window.changed.push(target.parentElement || target);
+            const watch = new MutationObserver((changes) => changes.forEach(note));
+            watch.observe(document.body, {subtree: true, childList: true, characterData: true});
+        }"""
+    )
+    height = page.locator("#strip a").inner_text()
+    site.pay("person0", "ferry", 3, "small")
+    page.wait_for_function(
+        "before => document.querySelector('#strip a').innerText !== before", arg=height
+    )
+    assert page.evaluate("window.kept.isConnected")
+    assert page.evaluate(
+        "!window.changed.some((each) => each.closest('#members-title, .places dt, h1, h2'))"
+    )
+
+
+def test_every_control_is_reached_by_keyboard_and_shows_it(site, open_page):
+    """In the order of the page; what has the focus is outlined."""
+    page = open_page(site.url)
+    seen = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", seen[-1]
+    assert seen[0] == "Skip to the content"
+    assert [name for name in seen if name in NAVIGATION] == NAVIGATION
+    assert "Pause updates" in seen
+
+
+def test_a_command_is_copied(site, chromium):
+    context = chromium.new_context()
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.url)
+    page = context.new_page()
+    page.goto(f"{site.url}/supply")
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("pre code").first.inner_text()
+    assert copied.startswith(f"hansa audit --node {site.url} --genesis ")
+    context.close()
 
 
 def test_a_wallet_shows_its_new_balance_without_a_reload(site, open_page):

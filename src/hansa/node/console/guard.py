@@ -9,10 +9,14 @@ Source: W3C Content Security Policy Level 3; RFC 6454 (Origin); OWASP Secure Hea
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?")
+"""A Host header: name or address, and perhaps a port."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -53,10 +57,10 @@ def find_fault(request: web.Request, names: frozenset[str]) -> str | None:
 
 def _is_own(host: str, names: frozenset[str]) -> bool:
     """Whether a Host header, without its port, names this console."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
+    found = _HOST.fullmatch(host)
+    if found is None:
         return False
+    name = found[1].strip("[]").lower()
     if name in names:
         return True
     try:

@@ -125,6 +125,7 @@ class Console:
             proof=proof,
             assets=await read_assets(self.reader, self.supply, proof, _get_viewer(request)),
             history=self.supply.history,
+            node_url=f"{request.scheme}://{request.host}",
         )
 
     async def list_blocks(self, request: web.Request) -> web.Response:

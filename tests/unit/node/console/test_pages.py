@@ -13,14 +13,17 @@ from aiohttp.test_utils import TestClient, TestServer
 from tests.browser.population import make_town
 from tests.world import START_MS, key, make_genesis, open_world, pay
 
+from hansa.cli.main import build_parser
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Corrupt
 from hansa.node.api.access import Access
 from hansa.node.api.app import create_app
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart
+from hansa.node.console.pages import ROUTES
 from hansa.node.console.site import add_console
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.home import MemberSpec, build_genesis
@@ -92,6 +95,9 @@ def test_every_file_that_a_page_names_is_there(town):
         {"Origin": "https://attacker.example"},
         {"Origin": "null"},
         {"Host": "[::1"},
+        {"Host": "127.0.0.1:80;id"},
+        {"Host": "user@127.0.0.1"},
+        {"Host": "127.0.0.1/x"},
     ],
 )
 def test_foreign_names_and_pages_of_other_sites_are_refused(town, headers):
@@ -321,3 +327,54 @@ def test_the_supply_proof_finds_every_unit(town):
     assert [asset.asset for asset in proof.assets] == ["MOP", "EUR"]
     assert proof.assets[0].supply.issued_minor == 999_500_000
     assert proof.assets[1].supply.wallets_minor == 12_345
+
+
+def test_a_network_without_transactions_has_all_pages(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    north = to_text(key("north").address)
+    paths = [route.path for route in ROUTES if "{" not in route.path]
+
+    async def use(client):
+        for path in (*paths, "/blocks/0", f"/members/{north}"):
+            response = await client.get(path)
+            assert response.status == 200, path
+        text = await (await client.get("/supply")).text()
+        assert "None of it has been issued yet" in text
+        assert "No proposal has been made" in await (await client.get("/governance")).text()
+        assert "None." in await (await client.get("/")).text()
+
+    visit(SimpleNamespace(world=world), use)
+
+
+def test_an_engine_that_has_stopped_is_said_on_every_page(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+
+    async def use() -> None:
+        node = Node(
+            world.chain, InlineVerifier(world.network), key("north").address, key("north server")
+        )
+        async with TestClient(TestServer(create_app(node, OPEN))) as client:
+            node.engine.fail(Corrupt("block 7 is damaged", height=7))
+            for path in ("/", "/members", "/nowhere"):
+                response = await client.get(path, headers={"Accept": "text/html"})
+                assert "The engine has stopped: block 7 is damaged" in await response.text()
+
+    asyncio.run(use())
+
+
+def test_commands_to_paste_are_commands(town):
+    """Whatever a page offers to paste is understood by the command line as it is."""
+    parser = build_parser()
+
+    async def use(client):
+        found = set()
+        for path in ("/supply", f"/transactions/{town.paid.hex()}", "/sign-in"):
+            text = await (await client.get(path)).text()
+            found |= {part.split("</code>")[0] for part in text.split("<code>")[1:]}
+        assert len(found) == 6
+        for line in found - {"hansa key api new --help"}:
+            name, *words = line.split()
+            assert name == "hansa"
+            parser.parse_args(words)
+
+    visit(town, use)

@@ -172,6 +172,14 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """A label below an axis."""
+
+    text: str
+    is_date: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """What formatting needs to know of a network: its zone, and the digits of its assets."""
 
@@ -200,19 +208,18 @@ class Format:
         """Write the zone's time of day."""
         return format_clock(time_ms, self.offset_minutes)
 
-    def ticks(self, times_ms: Sequence[int]) -> list[str]:
+    def ticks(self, times_ms: Sequence[int]) -> list[Tick]:
         """Write moments below an axis, as shortly as can be: a date where a new one begins."""
-        is_long = bool(times_ms) and times_ms[-1] - times_ms[0] > DAY_MS
-        is_short = bool(times_ms) and times_ms[-1] - times_ms[0] < HOUR_MS
-        written = []
+        span_ms = times_ms[-1] - times_ms[0] if times_ms else 0
+        ticks = []
         last = ""
         for time_ms in times_ms:
             day = self.day(time_ms)[: -len(" 2018")]
-            clock = self.clock(time_ms)
-            text = clock if is_short else clock[: -len(":00")]
-            written.append(day if is_long and day != last else text)
+            clock = self.clock(time_ms)[: None if span_ms < HOUR_MS else -len(":00")]
+            is_date = span_ms > DAY_MS and day != last
+            ticks.append(Tick(day if is_date else clock, is_date))
             last = day
-        return written
+        return ticks
 
     def day(self, time_ms: int) -> str:
         """Write the zone's civil date."""

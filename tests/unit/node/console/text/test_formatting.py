@@ -92,3 +92,17 @@ def test_money_has_the_digits_of_its_asset():
     assert f.money(Money(123_456, "MOP")) == f"1,234.56{NBSP}MOP"
     assert f.money(Money(123_456, "JPY")) == f"123,456{NBSP}JPY"
     assert f.money(Money(3_200, "")) == f"3,200{NBSP}minor units"
+
+
+def test_labels_below_an_axis_are_as_short_as_can_be():
+    form = Format(0, {})
+    start = 1_700_000_000_000  # 14 Nov 2023, 22:13:20
+
+    def write(step_ms):
+        return [tick.text for tick in form.ticks([start, start + step_ms, start + 2 * step_ms])]
+
+    assert form.ticks([]) == []
+    assert write(1_000) == ["22:13:20", "22:13:21", "22:13:22"]
+    assert write(3_600_000) == ["22:13", "23:13", "00:13"]
+    assert write(43_200_000 + 1) == ["14 Nov", "15 Nov", "22:13"]
+    assert write(86_400_000) == ["14 Nov", "15 Nov", "16 Nov"]
