@@ -256,7 +256,8 @@ class Money:
 
     def _set_quota(self, act: Act, attempt: Attempt) -> None:
         self._need_issuer(M0, attempt)
-        self._need_vault(act.a, act.asset)
+        if act.amount >= self.quotas[act.a, act.asset]:
+            self._need_vault(act.a, act.asset)
         self.quotas[act.a, act.asset] = act.amount
 
     def _move(self, act: Act, attempt: Attempt) -> None:

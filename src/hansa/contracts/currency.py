@@ -258,10 +258,14 @@ def define_approved(view: View, context: Context, command: Define) -> list[Event
 
 
 def set_quota_approved(view: View, context: Context, command: SetQuota) -> list[Event]:
-    """Set a quota once authority is established; what is issued already stays issued."""
+    """Set a quota once authority is established; what is issued already stays issued.
+
+    That of a suspended operator can be lowered, so that it finds it low when it is reinstated.
+    """
     # CHECK
-    _require_vault(view, command.operator, get_asset(view, command.asset))
-    vault = get_vault(view, command.operator, command.asset)
+    asset, vault = get_asset(view, command.asset), get_vault(view, command.operator, command.asset)
+    if command.quota_minor >= vault.quota_minor:
+        _require_vault(view, command.operator, asset)
     # CHANGE
     view.put(msgspec.structs.replace(vault, quota_minor=command.quota_minor))
     # TELL

@@ -61,7 +61,7 @@ from hansa.kernel.values import Address, Positive
 NAME = "governance"
 VERSION = 1
 PROPOSALS_MAX = 32
-"""Kept of one proposer; the oldest ended ones make room."""
+"""Kept of one proposer, or officer; the oldest ended ones make room."""
 EXECUTE_WITHIN_MS = 30 * DAY_MS
 
 
@@ -113,15 +113,16 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
     electors = _list_electors(view, group)
     electors = _approve_at_once(view, context, command.proposer, group, electors)
     rule = _get_rule(view, context.time_ms, group, action)
-    kept, dropped = _make_room(view, context, command.proposer)
-    proposal = _draft(view, context, command, group, rule, electors)
+    maker = _find_maker(command.proposer, group, electors)
+    kept, dropped = _make_room(view, context, maker)
+    proposal = _draft(view, context, command, group, rule, electors, maker)
     proposal, outcome = _count(view, context, proposal)
     # CHANGE
     if dropped is not None:
         view.delete(Proposal, dropped)
     view.put(proposal)
     view.put(LastNumber(proposal.number))
-    view.put(Docket(command.proposer, (*kept, proposal.number)))
+    view.put(Docket(maker, (*kept, proposal.number)))
     # TELL
     return [
         *([] if dropped is None else [Swept(NO_MONEY, dropped)]),
@@ -225,15 +226,15 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     state = proposal.standing(context.time_ms)
     if state not in ENDED:
         raise Refused(Code.WRONG_STATE, state=state.value)
-    docket = view.get(Docket, proposal.proposer)
+    docket = view.get(Docket, proposal.maker)
     numbers = () if docket is None else docket.numbers
     # CHANGE
     view.delete(Proposal, command.number)
     kept = tuple(number for number in numbers if number != command.number)
     if kept:
-        view.put(Docket(proposal.proposer, kept))
+        view.put(Docket(proposal.maker, kept))
     else:
-        view.delete(Docket, proposal.proposer)
+        view.delete(Docket, proposal.maker)
     # TELL
     return [Swept(NO_MONEY, command.number)]
 
@@ -243,13 +244,21 @@ def get_proposal(view: View, number: int) -> Proposal | None:
     return view.get(Proposal, number)
 
 
-def _draft(
+def _find_maker(proposer: bytes, group: ProposalClass, electors: tuple[Elector, ...]) -> bytes:
+    """Find whose docket a proposal stands in: of money the first officer's who made it."""
+    if group is not ProposalClass.MONETARY:
+        return proposer
+    return next(elector.address for elector in electors if elector.approves)
+
+
+def _draft(  # noqa: PLR0913 - all that a proposal is made from
     view: View,
     context: Context,
     command: Propose,
     group: ProposalClass,
     rule: Rule,
     electors: tuple[Elector, ...],
+    maker: bytes,
 ) -> Proposal:
     """Build the proposal as it stands before its first count."""
     last = view.get(LastNumber)
@@ -267,6 +276,7 @@ def _draft(
         opened_ms=context.time_ms,
         closes_ms=context.time_ms + rule.voting_ms,
         time_lock_ms=rule.time_lock_ms,
+        maker=maker,
     )
 
 
@@ -416,9 +426,9 @@ def _count(view: View, context: Context, proposal: Proposal) -> tuple[Proposal, 
     return msgspec.structs.replace(proposal, state=LIFE[proposal.state, Step.VOTE]), []
 
 
-def _make_room(view: View, context: Context, proposer: bytes) -> tuple[tuple[int, ...], int | None]:
-    """Return which proposals of a proposer stay, and the one that makes room, if one must."""
-    docket = view.get(Docket, proposer)
+def _make_room(view: View, context: Context, maker: bytes) -> tuple[tuple[int, ...], int | None]:
+    """Return which proposals of a maker stay, and the one that makes room, if one must."""
+    docket = view.get(Docket, maker)
     numbers = () if docket is None else docket.numbers
     if len(numbers) < PROPOSALS_MAX:
         return numbers, None

@@ -161,6 +161,8 @@ class Proposal(Row, frozen=True, array_like=True):
     closes_ms: TimeMs
     """Last moment of voting."""
     time_lock_ms: NonNegative
+    maker: Address
+    """In whose docket it stands: the proposer's, or of money the officer's who made it."""
     ready_ms: TimeMs = 0
     """First moment of execution, once passed."""
     expires_ms: TimeMs = 0
@@ -195,12 +197,12 @@ class Proposal(Row, frozen=True, array_like=True):
 
 
 class Docket(Row, frozen=True, array_like=True):
-    """Numbers of one proposer's proposals that are still kept, oldest first."""
+    """Numbers of one maker's proposals that are still kept, oldest first."""
 
     TABLE: ClassVar[bytes] = b"gd"
-    KEY: ClassVar[tuple[str, ...]] = ("proposer",)
+    KEY: ClassVar[tuple[str, ...]] = ("maker",)
 
-    proposer: Address
+    maker: Address
     numbers: tuple[Positive, ...]
 
 

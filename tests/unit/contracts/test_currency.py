@@ -64,6 +64,15 @@ def test_a_suspended_issuer_makes_and_ends_no_money(harness):
         assert harness.refuse(function, command, "north") == members.Code.SUSPENDED
 
 
+def test_a_suspended_operators_quota_goes_down_only(harness):
+    suspend(harness, "south")
+    for quota_minor in (1_000, 1_001):
+        quota = currency.SetQuota(SOUTH, M0, quota_minor)
+        assert harness.refuse(currency.set_quota, quota, *OFFICERS) == members.Code.SUSPENDED
+    harness.do(currency.set_quota, currency.SetQuota(SOUTH, M0, 0), *OFFICERS)
+    assert harness.get(Vault, SOUTH, M0).quota_minor == 0
+
+
 def test_an_institution_that_is_no_operator_any_more_issues_nothing(harness):
     harness.do(
         lambda view, context, address: members.set_roles(

@@ -9,6 +9,7 @@ from tests.unit.contracts.test_governance import (
     ISSUE,
     LAWYER_KEY,
     OPERATOR,
+    SUSPEND,
     carry,
     get,
     make_harness,
@@ -19,9 +20,9 @@ from tests.unit.contracts.test_governance import (
 
 from hansa.contracts import accounts, currency, governance, policy
 from hansa.contracts.actions import Action, AdmitMember
-from hansa.contracts.governance import Execute
+from hansa.contracts.governance import Execute, Propose
 from hansa.contracts.members import Role
-from hansa.contracts.proposals import Code
+from hansa.contracts.proposals import DAY_MS, Code, Docket
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 
 
@@ -63,6 +64,27 @@ def test_a_removed_officers_vote_carries_nothing():
     assert get(harness, number).state.value == "open"
     vote(harness, number, "per")
     assert get(harness, number).state.value == "passed"
+
+
+def test_one_officer_cannot_use_up_the_others_room():
+    """A stolen officer's key may fill its own docket, and nobody else's."""
+    harness = make_harness()
+    for _ in range(governance.PROPOSALS_MAX):
+        propose(harness, ISSUE, "bank", "osk")
+    full = Propose(BANK, ISSUE)
+    assert harness.refuse(governance.propose, full, "osk") == Code.TOO_MANY_PROPOSALS
+    number = propose(harness, ISSUE, "bank", "ida")
+    vote(harness, number, "per")
+    assert get(harness, number).state.value == "passed"
+    suspension = propose(harness, SUSPEND, "bank")
+    assert get(harness, suspension).proposer == BANK
+    harness.pass_time(400 * DAY_MS)
+    for swept in (1, number, suspension):
+        harness.do(governance.sweep, governance.Sweep(swept), "anybody")
+    assert harness.get(Docket, make_address("ida")) is None
+    assert harness.get(Docket, BANK) is None
+    assert len(harness.get(Docket, make_address("osk")).numbers) == governance.PROPOSALS_MAX - 1
+    propose(harness, ISSUE, "bank", "osk")
 
 
 def test_policy_leaves_every_member_enough_to_correct_it():
