@@ -86,6 +86,8 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
 
 
 async def _read_body(request: web.Request, timeout_s: float) -> bytes:
+    if request.content.is_eof():  # all of it came with the head, as small ones do
+        return await request.read()
     try:
         async with asyncio.timeout(timeout_s):
             return await request.read()
