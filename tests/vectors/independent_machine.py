@@ -92,10 +92,12 @@ AMOUNTS = {("add", 2)}
 
 def check_arguments(word: str, arguments: list) -> None:
     kinds = COMMANDS[word]
+    if len(arguments) < len(kinds):
+        raise Bad("ARGUMENTS")
     for number, (kind, value) in enumerate(zip(kinds, arguments, strict=False)):
         if not kind(value):
             raise Bad("AMOUNT" if (word, number) in AMOUNTS else "ARGUMENTS")
-    if len(kinds) != len(arguments):
+    if len(arguments) > len(kinds):
         raise Bad("ARGUMENTS")
 
 

@@ -104,6 +104,8 @@ def _list_payments() -> list[dict]:
         _case("an asset without a name", [_pay(asset="")], "ARGUMENTS"),
         _case("an address of 31 bytes", [short], "ARGUMENTS"),
         _case("a field left out", [_pay(fields=4)], "ARGUMENTS"),
+        _case("a field left out behind a zero", [_pay(0, fields=4)], "ARGUMENTS"),
+        _case("a field too many behind a zero", [_pay(0, fields=6)], "AMOUNT"),
         _case("a field too many", [_pay(fields=6)], "ARGUMENTS"),
         _case(
             "a bad amount behind a bad address",

@@ -144,7 +144,14 @@ def _play_arguments(recorder: Recorder, forge: Forge) -> None:
     _, bob, _ = _keys(forge)
     address = bob.address
     amounts = [0, -1, INT64_MAX + 1, 2**64 - 1, "5", None, True, b"5", [5]]
-    arguments = [[], [address], [address, "x"], [address, "x", 5, 5], [address, "", 5]]
+    arguments = [
+        [],
+        [address],
+        [address, "x"],
+        [address, "x", 5, 5],
+        [address, "", 5],
+        [address, "x", 0, 5],
+    ]
     arguments += [[address[:31], "x", 5], [address, "x" * 65, 5], [address, 5, 5], ["bob", "x", 5]]
     used = forge.call(_add(bob), by=(bob,))
     forge.count -= 1
