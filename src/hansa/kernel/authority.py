@@ -7,7 +7,7 @@ keys may act for an account is a matter of state, asked by `context.require` and
 from __future__ import annotations
 
 from enum import IntFlag, StrEnum
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -49,12 +49,16 @@ class AuthorityCode(StrEnum):
     OVER_KEY_LIMIT = "kernel.OVER_KEY_LIMIT"
 
 
+KeyWeight = Annotated[int, msgspec.Meta(ge=1, le=2**32)]
+"""So bounded that the weights of all keys of an account add up within 64 bits."""
+
+
 class AccountKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One key of an account: named by its own address, with purposes, weight and a limit."""
 
     address: Address
     purposes: NonNegative
-    weight: Positive = 1
+    weight: KeyWeight = 1
     limit_minor: NonNegative = 0
     """Largest amount of one transfer this key may sign; 0 for no limit."""
 

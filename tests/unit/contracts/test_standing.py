@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.unit.contracts.harness import make_address, make_key
 from tests.unit.contracts.test_governance import (
@@ -24,6 +25,8 @@ from hansa.contracts.governance import Execute, Propose
 from hansa.contracts.members import Role
 from hansa.contracts.proposals import DAY_MS, Code, Docket
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
+from hansa.kernel.encoding import encode
+from hansa.kernel.values import INT64_MAX
 
 
 @pytest.mark.parametrize("keys", [(), (make_key("thief"),)])
@@ -95,3 +98,15 @@ def test_policy_leaves_every_member_enough_to_correct_it():
     assert policy.find_fault("sponsor.quota", (65_536, 4, 4, 8)) is None
     assert policy.find_fault("sponsor.quota." + "0a" * 32, (0, 0, 0, 0)) is None
     assert policy.find_fault("payments.refund_days", (0,)) is policy.Code.VALUES_OUT_OF_RANGE
+
+
+def test_weights_of_keys_add_up_to_what_a_receipt_can_say():
+    """Sixteen keys of the greatest weight each still fit into an event's integer."""
+    heavy = make_key("heavy", weight=2**32)
+    account = accounts.SetKeys(BANK, (heavy,) * 16, 1)
+    raw = encode(account)
+    assert msgspec.msgpack.decode(raw, type=accounts.SetKeys) == account
+    assert sum(key.weight for key in account.keys) <= INT64_MAX
+    heavier = encode(accounts.SetKeys(BANK, (make_key("heavier", weight=2**32 + 1),), 1))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(heavier, type=accounts.SetKeys)
