@@ -60,14 +60,19 @@ class InlineVerifier:
 
 
 class PoolVerifier:
-    """Checks in worker processes, as many as there are cores."""
+    """Checks in worker processes, as many as there are cores; new ones if one of them dies."""
 
     def __init__(self, network: Network, processes: int) -> None:
-        self._pool = ProcessPoolExecutor(
-            processes,
+        self._genesis = network.genesis.encoded()
+        self._processes = processes
+        self._pool = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._processes,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin_worker,
-            initargs=(network.genesis.encoded(),),
+            initargs=(self._genesis,),
         )
 
     async def check_batch(self, raw: bytes) -> Verdict:
@@ -87,12 +92,15 @@ class PoolVerifier:
         self._pool.shutdown(cancel_futures=True)
 
     async def _run(self, function: Callable[[A], R], argument: A) -> R:
+        pool = self._pool
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, function, argument)
+            return await asyncio.get_running_loop().run_in_executor(pool, function, argument)
         except BrokenProcessPool:
+            if pool is self._pool:  # the first to notice
+                pool.shutdown(wait=False)
+                self._pool = self._start()
             raise Unavailable(
-                "a verifying process died: restart the node; nothing unconfirmed was kept"
+                "a verifying process died, and what it had in hand was not taken: send it again"
             ) from None
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from tests.world import make_genesis
+
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import Network
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,6 +33,25 @@ async def main():
 if __name__ == "__main__":
     asyncio.run(main())
 """
+
+
+def test_others_take_the_place_of_one_that_died():
+    async def play():
+        verifier = PoolVerifier(Network.of(make_genesis()), 2)
+        try:
+            verdict = await verifier.check_batch(b"")
+            for child in multiprocessing.active_children():
+                child.kill()
+                child.join()
+            for _ in range(3):  # several may be at work when it happens
+                with suppress(Unavailable):
+                    await verifier.check_batch(b"")
+            again = await verifier.check_batch(b"")
+            assert again.rejected.message == verdict.rejected.message
+        finally:
+            verifier.close()
+
+    asyncio.run(play())
 
 
 def test_they_end_when_their_node_is_killed(tmp_path):
