@@ -113,6 +113,7 @@ def require_told(home: Home, told: list[tuple[int, int, bytes]]) -> None:
 FAILURES = [
     ("fdatasync", "error=EIO", 22, "", "the disk reports an error"),
     ("fdatasync", "error=EIO", 1, "store/flush.ingest", "the disk reports an error"),
+    ("fdatasync", "error=ENOSPC", 14, "", "the disk is full"),  # later at the store's closing, too
     ("rename", "error=EIO", 4, "", "the disk reports an error"),
     ("pwritev2", "error=ENOSPC", 12, "", "the disk is full"),
     ("pwrite64", "error=ENOSPC", 20, "", "the disk is full"),

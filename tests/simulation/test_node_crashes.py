@@ -68,6 +68,9 @@ def crash(moment: Moment, seed: int, parts: Parts) -> None:
             disk.reboot()
         disk.crash_at = None
     Auditor(disk, clients, random, parts).check()
+    if random.random() < 0.1:  # life goes on
+        run_node(disk, clients, random, parts, ROUNDS // 2)
+        Auditor(disk, clients, random, parts).check()
 
 
 def run_to_the_end(disk: SimulatedDisk, clients: Clients, seed: int, parts: Parts) -> str:

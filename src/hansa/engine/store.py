@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -86,7 +87,8 @@ class StateStore:
         try:
             self._height = self._pending_height = self._guard.height = self._read_height()
         except HansaError:
-            database.close()
+            with suppress(HansaError), self._guard:
+                database.close()
             raise
 
     @classmethod
@@ -282,7 +284,8 @@ class StateStore:
         get ahead of that.
         """
         self._join()
-        self._database.close()
+        with self._guard:
+            self._database.close()
 
     def _require_writable(self) -> None:
         if self._failure is not None:
