@@ -24,6 +24,7 @@ from hansa.node.api.problems import answer_error, answer_http
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
+from hansa.node.console.guard import Gate
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
@@ -104,7 +105,7 @@ def create_app(
             app.router.add_get(route.path, handler, allow_head=not route.is_stream)
         else:
             app.router.add_post(route.path, handler)
-    add_console(app, node, access, settings.host_names, clock_s)
+    add_console(app, node, Gate(access, settings.host_names, limiter, clock_s))
 
     async def end_streams(_: web.Application) -> None:
         await streams.end_streams(api)

@@ -10,10 +10,18 @@ Source: W3C Content Security Policy Level 3; RFC 6454 (Origin); OWASP Secure Hea
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from hansa.node.api.access import Access
+from hansa.node.api.rights import Role
+from hansa.node.console.sessions import Viewer
+from hansa.node.limiter import Limiter, name_remote
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?")
 """A Host header: name or address, and perhaps a port."""
@@ -30,6 +38,27 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands between the console and whoever asks."""
+
+    access: Access
+    """Who may read what."""
+    names: frozenset[str]
+    """Hosts, without port, under which the console answers, besides plain network addresses."""
+    limiter: Limiter
+    """How often one may ask."""
+    clock_s: Callable[[], float] = time.monotonic
+    """Never goes back; for sessions."""
+
+
+def charge(request: web.Request, viewer: Viewer, cost: int, limiter: Limiter) -> None:
+    """Charge whoever looks, by key or else by network address; raises `TooMany`."""
+    principal = viewer.principal
+    caller = principal.key_id or name_remote(request.remote)
+    limiter.charge(caller, cost, is_known=principal.role is not Role.ANYONE)
 
 
 def find_fault(request: web.Request, names: frozenset[str]) -> str | None:

@@ -20,13 +20,12 @@ from hansa.kernel.authority import Purpose
 from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.node.api.access import Access
 from hansa.node.api.rights import Right
 from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary
 from hansa.node.console.charts import build_chart
 from hansa.node.console.files import build_environment, load_files
 from hansa.node.console.governing import describe_time, read_governance, read_policy
-from hansa.node.console.guard import HEADERS
+from hansa.node.console.guard import HEADERS, Gate
 from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
 from hansa.node.console.sessions import (
@@ -43,6 +42,7 @@ from hansa.node.service import Node
 
 FOLDER = Path(__file__).parent
 STATIC_PATH = "/console/static/"
+FILE_PATH = STATIC_PATH + "{name}"
 BLOCKS_PER_PAGE = 25
 LATEST_BLOCKS = 8
 ID_DIGITS = 64
@@ -75,18 +75,14 @@ class Console:
 
     Args:
       node: whose chain is shown.
-      access: who may read what.
-      names: hosts, without port, under which the console answers.
-      clock_s: never goes back; for sessions.
+      gate: who is let in to what.
     """
 
-    def __init__(
-        self, node: Node, access: Access, names: frozenset[str], clock_s: Callable[[], float]
-    ) -> None:
+    def __init__(self, node: Node, gate: Gate) -> None:
         self.node = node
-        self.access = access
-        self.names = names
-        self.sessions = Sessions(clock_s)
+        self.gate = gate
+        self.access = gate.access
+        self.sessions = Sessions(gate.clock_s)
         self.blocks = Blocks(node.chain)
         self.reader = Reader(node.chain, self.blocks)
         self.supply = SupplyWatch(node.chain)
@@ -383,7 +379,7 @@ FILES: tuple[Route, ...] = (
     Route("/sign-in", Console.sign_in, method="POST"),
     Route("/sign-out", Console.sign_out, method="POST"),
     Route("/transactions/{tx_id}/receipt", Console.send_receipt),
-    Route(STATIC_PATH + "{name}", Console.send_file),
+    Route(FILE_PATH, Console.send_file),
 )
 """What is served beside the pages: files, and what forms are sent to."""
 

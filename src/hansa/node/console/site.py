@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
-from hansa.node.api.access import Access
 from hansa.node.api.rights import ANYONE
-from hansa.node.console.guard import HEADERS, find_fault
-from hansa.node.console.pages import FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
+from hansa.node.console.guard import HEADERS, Gate, charge, find_fault
+from hansa.node.console.pages import FILE_PATH, FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
 from hansa.node.console.sessions import Viewer, find_viewer
+from hansa.node.limiter import TooMany
 from hansa.node.service import Node
 
+PAGE_COST = 4
+"""What a page counts for against the rate limits: as much as some requests of the API."""
 
-def add_console(
-    app: web.Application,
-    node: Node,
-    access: Access,
-    names: frozenset[str],
-    clock_s: Callable[[], float] = time.monotonic,
-) -> None:
+
+def add_console(app: web.Application, node: Node, gate: Gate) -> None:
     """Serve the console from an application that has not started yet.
 
     Args:
       app: also of the API; what is under `/v1` or is no page is left alone.
       node: whose chain is shown.
-      access: who may read what.
-      names: hosts, without port, under which it answers, besides plain network addresses.
-      clock_s: never goes back; for sessions.
+      gate: who is let in to what.
     """
-    console = Console(node, access, names, clock_s)
+    console = Console(node, gate)
     routes = (*ROUTES, *FILES)
     for route in routes:
         app.router.add_route(route.method, route.path, _bind(console, route.page))
@@ -64,7 +58,7 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
         is_stray = resource is None and "text/html" in request.headers.get("Accept", "")
         if not is_stray and (resource is None or resource.canonical not in served):
             return await handler(request)
-        fault = find_fault(request, console.names)
+        fault = find_fault(request, console.gate.names)
         if fault is not None:
             return web.Response(text=fault, status=403, headers=HEADERS)
         request[VIEWER] = Viewer(ANYONE, console.access)
@@ -73,9 +67,15 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
             viewer = find_viewer(request, console.access, console.sessions)
             request[VIEWER] = viewer
             request[TAG] = tag = console.name_state(viewer)
-            if request.headers.get("If-None-Match") == tag:
+            is_same = request.headers.get("If-None-Match") == tag
+            if resource is None or resource.canonical != FILE_PATH:
+                charge(request, viewer, 1 if is_same else PAGE_COST, console.gate.limiter)
+            if is_same:
                 return web.Response(status=304, headers={**HEADERS, "ETag": tag})
             return await handler(request)
+        except TooMany as error:
+            headers = {**HEADERS, "Retry-After": str(error.wait_s)}
+            return web.Response(text=error.message, status=429, headers=headers)
         except HansaError as error:
             return await _say_error(console, request, error)
         except web.HTTPNotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -23,15 +24,17 @@ from hansa.node.api.access import Access
 from hansa.node.api.app import create_app
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart
+from hansa.node.console.guard import Gate
 from hansa.node.console.pages import ROUTES
 from hansa.node.console.site import add_console
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.home import MemberSpec, build_genesis
+from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import Access as ReadAccess
-from hansa.node.settings import Listen, LoopbackReads, Settings
+from hansa.node.settings import Limits, Listen, LoopbackReads, Settings
 
-OPEN = Settings(access=ReadAccess(loopback=LoopbackReads.EVERYTHING))
+OPEN = Settings(access=ReadAccess(loopback=LoopbackReads.EVERYTHING), limits=Limits(known_per_s=0))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,8 @@ def visit(town, use: Callable[[TestClient], Awaitable[None]], settings: Settings
         app = web.Application()
         app.router.add_get("/v1/status", answer)
         access = Access(chain, settings, None, wall_clock_ms)
-        add_console(app, node, access, settings.host_names)
+        limiter = Limiter(settings.limits, time.monotonic)
+        add_console(app, node, Gate(access, settings.host_names, limiter))
         async with TestClient(TestServer(app)) as client:
             await use(client)
 
@@ -378,3 +382,15 @@ def test_commands_to_paste_are_commands(town):
             parser.parse_args(words)
 
     visit(town, use)
+
+
+def test_pages_count_against_the_rate_limits(town):
+    async def use(client):
+        statuses = [(await client.get("/members")).status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        refused = await client.get("/policy")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert "too many requests" in await refused.text()
+        assert (await client.get("/console/static/console.css")).status == 200
+
+    visit(town, use, Settings(limits=Limits(anyone_per_s=0.001, anyone_burst=10)))

@@ -70,6 +70,8 @@ function takeOver(old, fresh) {
   present.slice(wanted.length).forEach((node) => node.remove());
 }
 
+class Ended extends Error {}
+
 let tag = "";
 
 async function update() {
@@ -80,6 +82,9 @@ async function update() {
   const response = await fetch(location.href, { headers, cache: "no-store" });
   if (response.status === 304) {
     return;
+  }
+  if (response.status === 401 || response.status === 403) {
+    throw new Ended();
   }
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
@@ -114,9 +119,13 @@ function setUpUpdates(button) {
       try {
         await update();
         tell("");
-      } catch {
+      } catch (error) {
         wait = INTERVAL_AFTER_FAILURE_MS;
-        tell("The node does not answer. What you see is as of the block named above.");
+        tell(
+          error instanceof Ended
+            ? "Your session has ended. Load this page again to sign in."
+            : "The node does not answer. What you see is as of the block named above.",
+        );
       }
     }
     setTimeout(tick, wait);
