@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hansa.contracts.balances import Balance
 from hansa.contracts.payments import Payment, Status
 from hansa.kernel.encoding import encode
-from hansa.kernel.state import State, View
+from hansa.kernel.errors import Refused
+from hansa.kernel.state import State, StateCode, View
 
 WALLET = bytes(32)
 
@@ -78,3 +81,17 @@ def test_an_unchanging_row_counts_as_no_read():
     assert view.get_unchanging(Balance, WALLET, "MOP").available_minor == 1
     assert view.get_unchanging(Balance, WALLET, "MOP").available_minor == 1
     assert view.reads == 0
+
+
+def test_a_key_that_is_too_long_is_refused_before_the_transaction_is_merged():
+    """Keys are packed late; what cannot be packed must not wait for the end of the block."""
+    view = View(State({}), 100, 100)
+    for name, is_good in (("é" * 127, True), ("é" * 127 + "x", True), ("é" * 128, False)):
+        view.begin()
+        view.put(Balance(WALLET, name, 5))
+        if is_good:
+            assert view.count_new_rows() == 1
+            continue
+        with pytest.raises(Refused) as refused:
+            view.count_new_rows()
+        assert refused.value.code == StateCode.KEY_TOO_LONG
