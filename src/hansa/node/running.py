@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
 from msgspec.structs import replace
 
 from hansa.contracts.members import Member
@@ -87,7 +88,7 @@ def run_node(
     except BaseException:
         chain.close()
         raise
-    asyncio.run(_run(home, settings, chain, sponsor, sponsor_key, tell))
+    uvloop.run(_run(home, settings, chain, sponsor, sponsor_key, tell))
 
 
 def find_sponsor(chain: Chain, key_address: bytes) -> bytes:

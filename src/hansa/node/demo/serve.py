@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
 from msgspec.structs import replace
 
 from hansa.engine.verification import PoolVerifier
@@ -90,7 +91,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
             raise Corrupt("the audit found what must not be: see hansa audit", height=report.height)
         return 0
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 async def _serve(node: Node, port: int | None) -> Server:
