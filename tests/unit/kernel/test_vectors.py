@@ -221,14 +221,15 @@ def test_nonces():
 
 
 class Replay:
-    """A machine of its own that executes a recorded stream."""
+    """A machine of its own that executes a recorded stream; `is_forgetful` keeps no caches."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, is_forgetful: bool = False) -> None:
         self.network = network
         self.rows: dict[bytes, bytes] = {}
-        self.machine = Machine(
-            network, Rules(network.genesis), State(self.rows), StateTree(Nodes(), network.digest)
-        )
+        bounds = ({"rows_max": 0}, {"cache_nodes": 2}) if is_forgetful else ({}, {})
+        state = State(self.rows, **bounds[0])
+        tree = StateTree(Nodes(), network.digest, **bounds[1])
+        self.machine = Machine(network, Rules(network.genesis), state, tree)
 
     def execute(self, given):
         if given["height"] == 0:
@@ -254,10 +255,11 @@ def tell(outcome) -> int | str:
     return "repeated " + outcome.tx_id.hex() if isinstance(outcome, Repeated) else outcome
 
 
+@pytest.mark.parametrize("is_forgetful", [False, True])
 @pytest.mark.parametrize("name", ["sha256", "sm3"])
-def test_a_stream_executes_to_the_recorded_headers_and_receipts(name):
+def test_a_stream_executes_to_the_recorded_headers_and_receipts(name, is_forgetful):
     stream = load(f"streams/{name}.json")
-    replay = Replay(network_of(stream))
+    replay = Replay(network_of(stream), is_forgetful=is_forgetful)
     for block in stream["blocks"]:
         result, post = replay.execute(block["input"]), block["post"]
         assert [[tell(each) for each in batch] for batch in result.outcomes] == post["outcomes"]
