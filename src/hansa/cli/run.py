@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, print_json, print_table, say
+from hansa.engine.embedded import BLOCK_TRANSACTIONS
 from hansa.kernel.errors import NotFound
 from hansa.node.bench.ledger import LedgerSettings, run_ledger
+from hansa.node.bench.node import NodeSettings, run_node_bench
 from hansa.node.demo.serve import DemoSettings, run_demo
 from hansa.node.replay.run import replay
 from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile
@@ -37,11 +39,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(function=_replay)
     bench = commands.add_parser("bench", help="measure; prints one JSON object")
-    bench.add_argument("name", choices=("ledger",))
-    bench.add_argument("--seconds", type=_at_least_one, default=30)
+    bench.add_argument("name", choices=("ledger", "node"))
+    bench.add_argument("--seconds", type=_at_least_one, help="of a run (default 30; node 15)")
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
-    bench.add_argument("--block", type=_at_least_one, default=2_000, help="transactions a block")
+    bench.add_argument(
+        "--block", type=_at_least_one, default=BLOCK_TRANSACTIONS, help="transactions a block"
+    )
     bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
+    bench.add_argument(
+        "--no-variants", action="store_true", help="skip small blocks and a million wallets"
+    )
     bench.add_argument("--json", action="store_true", help="print one JSON object")
     bench.set_defaults(function=_bench)
 
@@ -96,13 +103,18 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    settings = LedgerSettings(
-        seconds=options.seconds,
-        wallets=options.wallets,
-        block_transactions=options.block,
-        is_checked=not options.no_check,
-    )
-    found = run_ledger(settings)
+    if options.name == "node":
+        found = run_node_bench(NodeSettings(options.seconds or 15, options.wallets))
+    else:
+        found = run_ledger(
+            LedgerSettings(
+                seconds=options.seconds or 30,
+                wallets=options.wallets,
+                block_transactions=options.block,
+                is_checked=not options.no_check,
+                has_variants=not options.no_variants,
+            )
+        )
     if options.json:
         print_json(found)
     else:

@@ -99,9 +99,17 @@ _decode_header: Decoder[Header] = Decoder(Header, "block header")
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt, "receipt", _check_plain_events)
 _decode_record: Decoder[BlockRecord] = Decoder(BlockRecord, "block record")
 
+_STATUS_AT = 35
+"""In a receipt: behind the array's byte, two of the id's header, and the id."""
+
 decode_header = _decode_header.decode
 decode_receipt = _decode_receipt.decode
 decode_record = _decode_record.decode_trusted
+
+
+def read_status(receipt: bytes) -> Status:
+    """Read the status of a receipt that this node made, without decoding the rest."""
+    return Status(receipt[_STATUS_AT])
 
 
 class Repeated:

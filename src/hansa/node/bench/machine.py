@@ -1,0 +1,54 @@
+"""The machine that a figure was taken on, and how fast it verifies signatures at all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
+from hansa.node.bench.load import derive_key
+
+SAMPLE = 4_000
+SAMPLE_KEYS = 1_000
+ROUNDS = 2
+
+
+def describe_machine() -> dict[str, Any]:
+    """Describe processor, cores and memory."""
+    cpu = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": memory}
+
+
+def measure_verify_limit() -> float:
+    """Measure how many signatures all cores verify a second, doing nothing else."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(verify_sample, range(cores)))
+        begun = time.monotonic()
+        done = sum(pool.map(verify_sample, range(ROUNDS * cores)))
+        return done / (time.monotonic() - begun)
+
+
+def verify_sample(_: int) -> int:
+    """Verify the sample; returns how many signatures were good."""
+    return sum(verify_many(_make_sample()))
+
+
+@lru_cache(maxsize=1)
+def _make_sample() -> list[SignatureCheck]:
+    checks = []
+    for number in range(SAMPLE):
+        key = derive_key(f"sample{number % SAMPLE_KEYS}")
+        message = number.to_bytes(4, "big") * 50
+        checks.append(SignatureCheck(1, key.public_key, key.sign(message), message))
+    return checks
