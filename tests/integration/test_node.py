@@ -49,18 +49,12 @@ def end(process, number=signal.SIGTERM):
     return process.wait(timeout=60)
 
 
-def command(*words, code=0):
-    done = subprocess.run(
-        [*HANSA, *map(str, words), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout or done.stderr)
+def run(capsys, *words, code=0):
+    """Run a command beside the node, in this process."""
+    capsys.readouterr()
+    assert main([*map(str, words), "--json"]) == code
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
 
 
 def make_token(home):
@@ -68,29 +62,31 @@ def make_token(home):
     return add_key(home.api_keys_path, name="test", now_ms=wall_clock_ms(), **fields)[1]
 
 
-def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home):
+def keep_paying(url, answered, enough):
+    """Pay until the node is gone; notes what it acknowledged."""
+    with Client(url, attempts=1) as client:
+        try:
+            for number in range(10_000):
+                answer = client.send([ADA], [pay("ada", "shop", 1, f"kill-{number}")])
+                answered.append((answer.tx_id, answer.height))
+                if len(answered) == 20:
+                    enough.set()
+        except HansaError:
+            return
+
+
+def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home, tmp_path, capsys):
     process, told = start(home)
-    answered: list[tuple[str, int]] = []
-    enough = threading.Event()
-
-    def keep_paying():
-        with Client(told["url"], attempts=1) as client:
-            try:
-                for number in range(10_000):
-                    answer = client.send([ADA], [pay("ada", "shop", 1, f"kill-{number}")])
-                    answered.append((answer.tx_id, answer.height))
-                    if len(answered) == 25:
-                        enough.set()
-            except HansaError:
-                return
-
     with Client(told["url"]) as client:
         in_doubt = client.sign([ADA], [pay("ada", "shop", 3, "in doubt")])
         first = client.submit(in_doubt.envelope)
-    paying = threading.Thread(target=keep_paying)
+    backed_up = run(capsys, "backup", "--data", home.path, tmp_path / "backup", "--keys")
+    assert backed_up["height"] >= first.height
+    answered: list[tuple[str, int]] = []
+    enough = threading.Event()
+    paying = threading.Thread(target=keep_paying, args=(told["url"], answered, enough))
     paying.start()
     assert enough.wait(60)
-    process.kill()
     assert end(process, signal.SIGKILL) == -signal.SIGKILL
     paying.join(60)
     token = make_token(home)
@@ -106,47 +102,22 @@ def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home):
             assert client.get_wallet(SHOP.address).get_available(ASSET) > 0
     finally:
         assert end(process) == 0
-    assert main(["verify", "--data", str(home.path)]) == 0
-    assert main(["audit", "--data", str(home.path)]) == 0
+    assert run(capsys, "verify", "--data", home.path)["verify_ok"]
+    assert run(capsys, "audit", "--data", home.path)["audit_ok"]
+    run(capsys, "restore", tmp_path / "backup", "--data", tmp_path / "again")
+    assert run(capsys, "tx", first.tx_id, "--data", tmp_path / "again")["status"] == "OK"
+    assert run(capsys, "verify", "--data", tmp_path / "again")["height"] == backed_up["height"]
 
 
-def test_a_backup_of_a_running_node_is_restored_and_runs(home, tmp_path):
-    process, told = start(home)
-    try:
-        with Client(told["url"]) as client:
-            paid = client.send([ADA], [pay("ada", "shop", 5, "before the backup")])
-            made = command("backup", "--data", home.path, tmp_path / "backup", "--keys")
-        found = command("doctor", "--data", home.path, code=0)
-        running = next(check for check in found["checks"] if check["name"] == "process")
-        assert str(process.pid) in running["found"]
-    finally:
-        assert end(process, signal.SIGINT) == 0
-    assert made["height"] >= paid.height
-    command("restore", tmp_path / "backup", "--data", tmp_path / "again")
-    process, told = start(type(home)(tmp_path / "again"))
-    try:
-        assert told["height"] == made["height"]
-        assert command("tx", paid.tx_id, "--node", told["url"])["status"] == "OK"
-    finally:
-        assert end(process) == 0
-
-
-def test_a_wrong_passphrase_or_a_damaged_log_stops_it_with_one_line(home):
-    wrong = subprocess.run(
-        [*HANSA, "up", "--data", str(home.path), "--port", "0"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**ENVIRONMENT, "HANSA_PASSPHRASE": "wrong"},
-    )
-    assert wrong.returncode == 2
-    assert wrong.stderr.count("\n") == 1
-    assert "wrong passphrase" in wrong.stderr
+def test_a_wrong_passphrase_or_a_damaged_log_stops_it_with_one_line(home, monkeypatch, capsys):
+    up = ("up", "--data", home.path, "--port", "0")
+    monkeypatch.setenv("HANSA_PASSPHRASE", "wrong")
+    assert "wrong passphrase" in run(capsys, *up, code=2)["message"]
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     segment = max(home.log_path.glob("*"), key=lambda path: path.stat().st_size)
     raw = bytearray(segment.read_bytes())
     raw[len(raw) // 2] ^= 1
     segment.write_bytes(raw)
-    damaged = command("up", "--data", home.path, "--port", "0", code=70)
+    damaged = run(capsys, *up, code=70)
     assert damaged["error"] == "Corrupt"
     assert "height" in damaged

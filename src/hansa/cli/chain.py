@@ -18,7 +18,7 @@ from hansa.kernel.receipt_file import FILE_BYTES_MAX, build_receipt_file, verify
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.remote import iterate_remote
-from hansa.node.verify import verify_folder, verify_in_scratch
+from hansa.node.verify import choose_processes, verify_folder, verify_in_scratch
 from hansa.sdk.client import Client
 
 EXIT_FINDINGS = 1
@@ -74,7 +74,8 @@ def _verify(options: argparse.Namespace) -> int:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
             records = iterate_remote(client, height)
-            report = verify_in_scratch(records, network, _show(height))
+            processes = choose_processes(height)
+            report = verify_in_scratch(records, network, _show(height), processes=processes)
     else:
         home = Home(options.data)
         network = _load_network(home, options)

@@ -21,7 +21,7 @@ def ask_passphrase(file: Path | None = None) -> str:
     """
     found = _find(PASSPHRASE_VARIABLE)
     what = "Passphrase" if file is None else f"Passphrase of {file}"
-    return getpass.getpass(f"{what}: ") if found is None else found
+    return _ask(f"{what}: ") if found is None else found
 
 
 def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:
@@ -32,8 +32,8 @@ def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:
     """
     found = _find(variable)
     if found is None:
-        found = getpass.getpass("New passphrase: ")
-        if found != getpass.getpass("The same again: "):
+        found = _ask("New passphrase: ")
+        if found != _ask("The same again: "):
             raise Invalid(InvalidCode.MALFORMED, "the two passphrases differ: nothing was done")
     if not found:
         raise Invalid(InvalidCode.MALFORMED, "the passphrase is empty: nothing was done")
@@ -53,3 +53,10 @@ def _find(variable: str) -> str | None:
             f"no passphrase: set {variable}, or run this at a terminal",
         )
     return found
+
+
+def _ask(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        raise Invalid(InvalidCode.UNAUTHENTICATED, "no passphrase was given") from None

@@ -105,7 +105,7 @@ def _init(options: argparse.Namespace) -> int:
     if options.json:
         print_json(founded.to_json())
         return 0
-    for line in _describe(founded):
+    for line in describe_founded(founded):
         say(line)
     return 0
 
@@ -174,7 +174,8 @@ def _list_members(options: argparse.Namespace) -> tuple[MemberDescription, ...]:
     )
 
 
-def _describe(founded: Founded) -> list[str]:
+def describe_founded(founded: Founded) -> list[str]:
+    """Say what was made, and what to do next."""
     genesis, folder = founded.network.genesis, founded.home.path
     members = [
         f"  {member.name}: {', '.join(member.roles)}; "

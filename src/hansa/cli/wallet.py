@@ -22,6 +22,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.state import decode_row
 from hansa.kernel.values import INT64_MAX
 from hansa.node.home import Home, open_chain_read_only
+from hansa.sdk.arguments import is_unicode
 
 TEXT_MAX = 40
 EXPONENT_MAX = 18
@@ -189,5 +190,5 @@ def _pay(options: argparse.Namespace) -> int:
 
 
 def _check_length(what: str, text: str, most: int) -> None:
-    if not 1 <= len(text) <= most:
+    if not 1 <= len(text) <= most or not is_unicode(text):
         raise Invalid(InvalidCode.ARGUMENTS, f"{what} {text[:80]!r}: 1 to {most} characters")

@@ -41,6 +41,7 @@ from hansa.node.home import (
     create_home,
     open_chain,
 )
+from hansa.sdk.arguments import is_unicode
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key
 
 SPEC_BYTES_MAX = 1 << 20
@@ -178,6 +179,7 @@ def found_network(
       Unavailable: the disk refused.
     """
     _require_free(path)
+    _check_texts(description)
     _check_assets(description)
     keys: dict[str, KeyPair] = {}
     suite = _SUITES[description.suite]
@@ -325,6 +327,14 @@ def _choose_sponsor(description: NetworkDescription) -> MemberDescription:
     if not members:
         raise _unsound("it has no members: it needs a central bank at least")
     return (operators or list(members))[0]
+
+
+def _check_texts(description: NetworkDescription) -> None:
+    texts = [description.network, *(member.name for member in description.members)]
+    texts += [item.asset for item in description.assets]
+    for text in texts:
+        if not is_unicode(text):
+            raise _unsound(f"{text!a} is no text")
 
 
 def _check_assets(description: NetworkDescription) -> None:

@@ -36,6 +36,9 @@ BYTES_AHEAD = 4 << 20
 """Of batches whose signatures are checked while an earlier block is executed."""
 
 FLUSH_ROWS = 200_000
+BLOCKS_FOR_ONE = 100
+"""Chains of fewer blocks are verified by one process."""
+
 RECEIPTS_TOLD = 5
 _RECORD_ERRORS = (HansaError, msgspec.DecodeError, ValueError, IndexError)
 
@@ -129,6 +132,7 @@ def verify_in_scratch(
     progress: Progress | None = None,
     *,
     signatures: bool = True,
+    processes: int | None = None,
 ) -> VerifyReport:
     """Verify blocks from wherever they come, with a temporary store for the second execution.
 
@@ -138,9 +142,19 @@ def verify_in_scratch(
     with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
         scratch = StateStore.open(Path(folder) / "store")
         try:
-            return verify(records, network, scratch, progress, signatures=signatures)
+            return verify(
+                records, network, scratch, progress, signatures=signatures, processes=processes
+            )
         finally:
             scratch.close()
+
+
+def choose_processes(height: int) -> int | None:
+    """Choose how many processes check the signatures of so many blocks: `processes` of `verify`.
+
+    Starting others takes longer than checking a few blocks.
+    """
+    return 1 if height < BLOCKS_FOR_ONE else None
 
 
 class _Scratch:

@@ -59,6 +59,15 @@ def parse_command(name: str, arguments: object) -> Command:
     return found
 
 
+def is_unicode(text: str) -> bool:
+    """Whether text can be encoded: JSON and command lines can hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def describe_command(name: str) -> dict[str, str]:
     """Describe the fields of a command, by name.
 
@@ -155,7 +164,7 @@ def _read(kind: inspect.Type, value: object, where: str) -> object:
         case inspect.IntType():
             return _read_integer(kind, value, where)
         case inspect.StrType():
-            if not isinstance(value, str):
+            if not isinstance(value, str) or not is_unicode(value):
                 _fail(where, "must be text")
             _check_length(kind.min_length, kind.max_length, len(value), where, "characters")
             return value

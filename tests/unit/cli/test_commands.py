@@ -148,6 +148,7 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     run(capsys, *pay(keys, "1", "--id", ""), code=2)
     run(capsys, *pay(keys, "1", "--id", "x" * 36), code=2)
     run(capsys, *pay(keys, "1", "--asset", ""), code=2)
+    run(capsys, *pay(keys, "1", "--id", "\udcff"), code=2)
     run(capsys, *pay(keys, "1", "--exponent", "99"), code=2)
     run(capsys, *pay(keys, "1", "--node", "http://127.0.0.1:1"), code=5)
     run(capsys, *pay(keys, "1", "--node", "nonsense"), code=2)

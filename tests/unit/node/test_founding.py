@@ -8,6 +8,7 @@ import pytest
 from tests.played import CHEAP
 from tests.world import START_MS, key
 
+from hansa.cli.setup import describe_founded
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
@@ -39,6 +40,15 @@ def test_the_default_network_is_whole(tmp_path):
     officers = [each for each in bank.keys if each.purposes & Purpose.ISSUE]
     assert (len(officers), bank.threshold) == (3, 2)
     assert made.sponsor == operator.address
+    told = "\n".join(describe_founded(made))
+    for words in (
+        "genesis hash",
+        "2 of 3 officers",
+        "node.json",
+        "hansa up --data",
+        "move all but",
+    ):
+        assert words in told
     assert home.settings_path.read_text() == "# mine\n"
     for name, address in made.keys.items():
         assert home.load_key(name, PASSPHRASE).address_text == address

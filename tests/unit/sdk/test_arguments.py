@@ -107,6 +107,7 @@ def test_a_proposal_to_admit_a_member():
         ("end_to_end_id", "x" * 36, "36 characters"),
         ("end_to_end_id", 7, "must be text"),
         ("asset", ["MOP"], "must be text"),
+        ("asset", "\ud800", "must be text"),
         ("colour", "red", "no such field"),
     ],
 )
