@@ -11,7 +11,7 @@ import msgspec
 from hansa.cli.screen import print_found, print_json
 from hansa.cli.source import add_node, open_client, parse_count
 from hansa.kernel.calendar import format_iso
-from hansa.sdk.answers import PolicyFound, ProposalFound
+from hansa.sdk.answers import PolicyValue, Proposal
 from hansa.sdk.client import Client
 
 
@@ -42,20 +42,10 @@ def _show(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         items, lines = read(client)
     if options.json:
-        print_json({options.word: [_to_json(item) for item in items]})
+        print_json({options.word: msgspec.to_builtins(items)})
     else:
         print_found(lines, is_json=False)
     return 0
-
-
-def _to_json(item: msgspec.Struct) -> dict[str, Any]:
-    """Build a JSON object; amounts and policy values are decimal strings."""
-    found: dict[str, Any] = msgspec.to_builtins(item)
-    if "issued_minor" in found:
-        found["issued_minor"] = str(found["issued_minor"])
-    for entry in found.get("entries", ()):
-        entry["values"] = [str(value) for value in entry["values"]]
-    return found
 
 
 def _list_members(client: Client) -> tuple[list[Any], Lines]:
@@ -85,7 +75,7 @@ def _list_policy(client: Client) -> tuple[list[Any], Lines]:
     return items, {item.name: _describe_policy(item) for item in items}
 
 
-def _describe_policy(item: PolicyFound) -> str:
+def _describe_policy(item: PolicyValue) -> str:
     return "; ".join(
         f"from {format_iso(entry.effective_ms, 0)}: {', '.join(map(str, entry.values))}"
         for entry in item.entries
@@ -97,7 +87,7 @@ def _list_proposals(client: Client) -> tuple[list[Any], Lines]:
     return items, {str(item.number): _describe_proposal(item) for item in items}
 
 
-def _describe_proposal(item: ProposalFound) -> str:
+def _describe_proposal(item: Proposal) -> str:
     votes = f"{item.approved} for and {item.rejected} against of {item.total}, needs {item.needed}"
     return f"{item.kind} ({item.group}): {item.state}; {votes}"
 
@@ -105,7 +95,7 @@ def _describe_proposal(item: ProposalFound) -> str:
 def _show_proposal(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         item = client.get_proposal(options.number)
-    found = _to_json(item)
+    found: dict[str, Any] = msgspec.to_builtins(item)
     if not options.json:
         for name in ("opened_ms", "closes_ms", "ready_ms", "expires_ms"):
             time_ms = found.pop(name)

@@ -13,18 +13,15 @@ from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
 from hansa.kernel.transaction import Body, decode_envelope
 from hansa.node.home import Home, open_chain_read_only
-from hansa.sdk.answers import Answer
+from hansa.sdk.answers import Transaction, TransactionResult
 from hansa.sdk.arguments import COMMANDS
 
 
-def describe_found(answer: Answer) -> dict[str, Any]:
-    """Describe what a node answered; amounts become decimal strings again."""
+def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
+    """Describe what a node answered."""
     found: dict[str, Any] = msgspec.to_builtins(answer)
-    if found.get("time_ms"):
-        found["time"] = format_iso(found["time_ms"], 0)
-    for change in found.get("changes", []):
-        for name in ("amount_minor", "balance_minor"):
-            change[name] = None if change[name] is None else str(change[name])
+    if isinstance(answer, Transaction):
+        found["time"] = format_iso(answer.time_ms, 0)
     return found
 
 

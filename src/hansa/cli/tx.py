@@ -17,7 +17,7 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.transaction import decode_envelope
-from hansa.sdk.answers import Answer
+from hansa.sdk.answers import TransactionResult
 from hansa.sdk.arguments import (
     COMMANDS,
     describe_action,
@@ -87,7 +87,7 @@ def load_keys(paths: Sequence[Path]) -> list[KeyPair]:
     return [load_key(path, ask_passphrase(path)) for path in paths]
 
 
-def tell_answer(answer: Answer, *, is_json: bool, **more: object) -> int:
+def tell_answer(answer: TransactionResult, *, is_json: bool, **more: object) -> int:
     """Print what became of a transaction; returns the exit code."""
     print_found({**describe_found(answer), **more}, is_json=is_json)
     return 0 if answer.is_ok else EXIT_REFUSED

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import secrets
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.state import decode_row
 from hansa.kernel.values import INT64_MAX
 from hansa.node.home import Home, open_chain_read_only
+from hansa.sdk import answers
 from hansa.sdk.arguments import is_unicode
 
 TEXT_MAX = 40
@@ -86,15 +86,12 @@ def _show(options: argparse.Namespace) -> int:
         found = _read_wallet(options.data, address)
     else:
         with open_client(options) as client:
-            found = msgspec.to_builtins(client.get_wallet(address))
-        for balance in found["balances"]:
-            for name in ("available_minor", "held_minor"):
-                balance[name] = str(balance[name])
-    print_found(found, is_json=options.json)
+            found = client.get_wallet(address)
+    print_found(msgspec.to_builtins(found), is_json=options.json)
     return 0
 
 
-def _read_wallet(folder: Path, address: bytes) -> dict[str, Any]:
+def _read_wallet(folder: Path, address: bytes) -> answers.Wallet:
     chain = open_chain_read_only(Home(folder))
     try:
         wallet = chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
@@ -103,21 +100,25 @@ def _read_wallet(folder: Path, address: bytes) -> dict[str, Any]:
         balances = _list_balances(chain, address)
     finally:
         chain.close()
-    return {
-        "wallet": to_text(address),
-        "operator": to_text(wallet.operator),
-        "category": wallet.category.name,
-        "is_closed": wallet.closed,
-        "is_frozen": wallet.self_frozen or bool(wallet.authority),
-        "balances": [
-            {
-                "asset": balance.asset,
-                "available_minor": str(balance.available_minor),
-                "held_minor": str(balance.held_minor),
-            }
+    first = [wallet.authority] if wallet.authority else []
+    authorities = [*first, *(order.authority for order in wallet.further_orders)]
+    return answers.Wallet(
+        wallet=to_text(address),
+        operator=to_text(wallet.operator),
+        category=wallet.category.name,  # type: ignore[arg-type]
+        opened_ms=wallet.opened_ms,
+        is_closed=wallet.closed,
+        is_frozen=wallet.self_frozen or bool(wallet.authority),
+        orders_of=[to_text(authority) for authority in authorities],
+        balances=[
+            answers.WalletBalance(
+                asset=balance.asset,
+                available_minor=str(balance.available_minor),
+                held_minor=str(balance.held_minor),
+            )
             for balance in balances
         ],
-    }
+    )
 
 
 def _list_balances(chain: Chain, address: bytes) -> list[Balance]:

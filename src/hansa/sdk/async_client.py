@@ -26,19 +26,8 @@ from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
 from hansa.kernel.state import Row
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.sdk.answers import (
-    Answer,
-    AssetFound,
-    Block,
-    BlockEvent,
-    MemberFound,
-    NodeStatus,
-    PolicyFound,
-    ProposalFound,
-    Transaction,
-    WalletFound,
-    read,
-)
+from hansa.sdk import answers
+from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
@@ -144,46 +133,46 @@ class AsyncClient:
             self._network = network
         return self._network
 
-    async def get_status(self) -> NodeStatus:
+    async def get_status(self) -> answers.Status:
         """Get the node's head: height, ledger time, state root."""
-        found = read(NodeStatus, await self._get("/v1/status"), self._transport.url)
+        found = read(answers.Status, await self._get("/v1/status"), self._transport.url)
         self._clock = (time.monotonic(), max(found.time_ms, found.clock_ms))
         return found
 
-    async def get_block(self, height: int) -> Block:
+    async def get_block(self, height: int) -> answers.Block:
         """Get a block's header and the ids of its transactions."""
-        return read(Block, await self._get(f"/v1/blocks/{height}"), self._transport.url)
+        return read(answers.Block, await self._get(f"/v1/blocks/{height}"), self._transport.url)
 
-    async def get_wallet(self, address: bytes) -> WalletFound:
+    async def get_wallet(self, address: bytes) -> answers.Wallet:
         """Get a wallet with its balances."""
         found = await self._get(f"/v1/wallets/{to_text(address)}")
-        return read(WalletFound, found, self._transport.url)
+        return read(answers.Wallet, found, self._transport.url)
 
-    async def get_transaction(self, tx_id: bytes) -> Transaction:
+    async def get_transaction(self, tx_id: bytes) -> answers.Transaction:
         """Get a transaction with its receipt."""
         found = await self._get(f"/v1/transactions/{tx_id.hex()}")
-        return read(Transaction, found, self._transport.url)
+        return read(answers.Transaction, found, self._transport.url)
 
-    async def list_members(self) -> list[MemberFound]:
+    async def list_members(self) -> list[answers.Member]:
         """List the institutions of the network."""
-        return await self._list(MemberFound, "/v1/members", "members")
+        return await self._list(answers.Member, "/v1/members", "members")
 
-    async def list_assets(self) -> list[AssetFound]:
+    async def list_assets(self) -> list[answers.Asset]:
         """List the money of the network, with what is issued of it."""
-        return await self._list(AssetFound, "/v1/assets", "assets")
+        return await self._list(answers.Asset, "/v1/assets", "assets")
 
-    async def list_policy(self) -> list[PolicyFound]:
+    async def list_policy(self) -> list[answers.PolicyValue]:
         """List all policy, with what is to come."""
-        return await self._list(PolicyFound, "/v1/policy", "policy")
+        return await self._list(answers.PolicyValue, "/v1/policy", "policy")
 
-    async def list_proposals(self) -> list[ProposalFound]:
+    async def list_proposals(self) -> list[answers.Proposal]:
         """List the newest proposals, newest first."""
-        return await self._list(ProposalFound, "/v1/proposals", "proposals")
+        return await self._list(answers.Proposal, "/v1/proposals", "proposals")
 
-    async def get_proposal(self, number: int) -> ProposalFound:
+    async def get_proposal(self, number: int) -> answers.Proposal:
         """Get a proposal with its votes."""
         found = await self._get(f"/v1/proposals/{number}")
-        return read(ProposalFound, found, self._transport.url)
+        return read(answers.Proposal, found, self._transport.url)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Get the JSON of any path, such as `/v1/policy`, for what has no method here."""
@@ -208,7 +197,7 @@ class AsyncClient:
 
     async def send(
         self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
-    ) -> Answer:
+    ) -> TransactionResult:
         """Sign and send a transaction; returns once it is confirmed, or was refused.
 
         Raises:
@@ -217,7 +206,7 @@ class AsyncClient:
         """
         return await self.submit((await self.sign(keys, commands, validity_ms)).envelope)
 
-    async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
+    async def submit(self, envelope: bytes, attestation: bytes | None = None) -> TransactionResult:
         """Send an envelope; returns once it is confirmed, or was refused by a rule.
 
         While the node is unavailable the same bytes are sent again: they count once, and are
@@ -233,7 +222,7 @@ class AsyncClient:
         except Unavailable as error:
             raise await self._tell_unknown(envelope, error) from None
 
-    async def submit_many(self, envelopes: Sequence[bytes]) -> list[Answer | HansaError]:
+    async def submit_many(self, envelopes: Sequence[bytes]) -> list[TransactionResult | HansaError]:
         """Send many envelopes; one answer or error each, in the same order.
 
         Those of one signer keep their order. An item whose error is `Unavailable` may be sent
@@ -242,7 +231,7 @@ class AsyncClient:
         Raises:
           Unavailable: the node cannot be reached, after all attempts.
         """
-        answers: list[Answer | HansaError] = []
+        found_all: list[TransactionResult | HansaError] = []
         for start in range(0, len(envelopes), ITEMS_MAX):
             items = [_build_item(envelope) for envelope in envelopes[start : start + ITEMS_MAX]]
             found = await self._repeat(partial(self._post, {"transactions": items}))
@@ -250,11 +239,11 @@ class AsyncClient:
             if not isinstance(results, list) or len(results) != len(items):
                 raise Unavailable(f"{self._transport.url} does not answer each transaction")
             for result in map(self._read_result, results):
-                if isinstance(result, Answer):
-                    answers.append(await self._await_pending(result))
+                if isinstance(result, TransactionResult):
+                    found_all.append(await self._await_pending(result))
                 else:
-                    answers.append(result)
-        return answers
+                    found_all.append(result)
+        return found_all
 
     async def submit_batch(self, batch: bytes) -> list[BatchAnswer]:
         """Send a batch that its sponsor signed; one answer an item.
@@ -281,7 +270,7 @@ class AsyncClient:
                 f"{self._transport.url} answers the batch with something else: {error}"
             ) from None
 
-    async def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> Transaction:
+    async def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> answers.Transaction:
         """Wait until a transaction is confirmed or refused.
 
         Raises:
@@ -337,14 +326,16 @@ class AsyncClient:
         network = await self.get_network()
         return verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
 
-    async def stream_blocks(self, from_height: int | None = None) -> AsyncIterator[BlockEvent]:
+    async def stream_blocks(
+        self, from_height: int | None = None
+    ) -> AsyncIterator[answers.BlockEvent]:
         """Stream confirmed blocks from a height (the newest if not given), without an end.
 
         Each has the transactions that the caller may read. A lost connection is taken up again
         behind the last block that came.
         """
         async for height, data in iterate_events(self._transport, from_height):
-            head = read(BlockEvent, data, self._transport.url)
+            head = read(answers.BlockEvent, data, self._transport.url)
             if head.height != height:
                 raise Unavailable(f"{self._transport.url} streams another block than it says")
             yield head
@@ -389,14 +380,23 @@ class AsyncClient:
                 wait_s *= 2
         return await call()
 
-    async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> Answer:
+    async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
         body = _build_item(envelope, attestation)
         found = await self._post(body)
-        return await self._await_pending(read(Answer, found, self._transport.url))
+        return await self._await_pending(read(TransactionResult, found, self._transport.url))
 
-    async def _await_pending(self, answer: Answer) -> Answer:
+    async def _await_pending(self, answer: TransactionResult) -> TransactionResult:
         """Wait for the receipt of what the node took but did not answer yet."""
-        return answer if answer.status != PENDING else await self.wait_for(_read_id(answer.tx_id))
+        if answer.status != PENDING:
+            return answer
+        found = await self.wait_for(_read_id(answer.tx_id))
+        return TransactionResult(
+            tx_id=found.tx_id,
+            status=found.status,
+            code=found.code,
+            height=found.height,
+            index=found.index,
+        )
 
     async def _tell_unknown(self, envelope: bytes, error: Unavailable) -> Unavailable:
         """Say which transaction it is that may or may not be confirmed."""
@@ -409,10 +409,10 @@ class AsyncClient:
             tx_id=tx_id,
         )
 
-    def _read_result(self, result: object) -> Answer | HansaError:
+    def _read_result(self, result: object) -> TransactionResult | HansaError:
         if isinstance(result, dict) and isinstance(result.get("error"), dict):
             return read_item_problem(result["error"])
-        return read(Answer, result, self._transport.url)
+        return read(TransactionResult, result, self._transport.url)
 
 
 def _read_id(text: str) -> bytes:

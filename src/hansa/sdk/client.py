@@ -18,18 +18,8 @@ from hansa.kernel.errors import HansaError
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import VerifiedReceipt
 from hansa.kernel.state import Row
-from hansa.sdk.answers import (
-    Answer,
-    AssetFound,
-    Block,
-    BlockEvent,
-    MemberFound,
-    NodeStatus,
-    PolicyFound,
-    ProposalFound,
-    Transaction,
-    WalletFound,
-)
+from hansa.sdk import answers
+from hansa.sdk.answers import TransactionResult
 from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction
 from hansa.sdk.keys import KeyPair
@@ -101,39 +91,39 @@ class Client:
         """As `AsyncClient.get_network`."""
         return self._loop.run(self._client.get_network())
 
-    def get_status(self) -> NodeStatus:
+    def get_status(self) -> answers.Status:
         """As `AsyncClient.get_status`."""
         return self._loop.run(self._client.get_status())
 
-    def get_block(self, height: int) -> Block:
+    def get_block(self, height: int) -> answers.Block:
         """As `AsyncClient.get_block`."""
         return self._loop.run(self._client.get_block(height))
 
-    def get_wallet(self, address: bytes) -> WalletFound:
+    def get_wallet(self, address: bytes) -> answers.Wallet:
         """As `AsyncClient.get_wallet`."""
         return self._loop.run(self._client.get_wallet(address))
 
-    def get_transaction(self, tx_id: bytes) -> Transaction:
+    def get_transaction(self, tx_id: bytes) -> answers.Transaction:
         """As `AsyncClient.get_transaction`."""
         return self._loop.run(self._client.get_transaction(tx_id))
 
-    def list_members(self) -> list[MemberFound]:
+    def list_members(self) -> list[answers.Member]:
         """As `AsyncClient.list_members`."""
         return self._loop.run(self._client.list_members())
 
-    def list_assets(self) -> list[AssetFound]:
+    def list_assets(self) -> list[answers.Asset]:
         """As `AsyncClient.list_assets`."""
         return self._loop.run(self._client.list_assets())
 
-    def list_policy(self) -> list[PolicyFound]:
+    def list_policy(self) -> list[answers.PolicyValue]:
         """As `AsyncClient.list_policy`."""
         return self._loop.run(self._client.list_policy())
 
-    def list_proposals(self) -> list[ProposalFound]:
+    def list_proposals(self) -> list[answers.Proposal]:
         """As `AsyncClient.list_proposals`."""
         return self._loop.run(self._client.list_proposals())
 
-    def get_proposal(self, number: int) -> ProposalFound:
+    def get_proposal(self, number: int) -> answers.Proposal:
         """As `AsyncClient.get_proposal`."""
         return self._loop.run(self._client.get_proposal(number))
 
@@ -153,15 +143,15 @@ class Client:
 
     def send(
         self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
-    ) -> Answer:
+    ) -> TransactionResult:
         """As `AsyncClient.send`."""
         return self._loop.run(self._client.send(keys, commands, validity_ms))
 
-    def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
+    def submit(self, envelope: bytes, attestation: bytes | None = None) -> TransactionResult:
         """As `AsyncClient.submit`."""
         return self._loop.run(self._client.submit(envelope, attestation))
 
-    def submit_many(self, envelopes: Sequence[bytes]) -> list[Answer | HansaError]:
+    def submit_many(self, envelopes: Sequence[bytes]) -> list[TransactionResult | HansaError]:
         """As `AsyncClient.submit_many`."""
         return self._loop.run(self._client.submit_many(envelopes))
 
@@ -169,7 +159,7 @@ class Client:
         """As `AsyncClient.submit_batch`."""
         return self._loop.run(self._client.submit_batch(raw))
 
-    def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> Transaction:
+    def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> answers.Transaction:
         """As `AsyncClient.wait_for`."""
         return self._loop.run(self._client.wait_for(tx_id, timeout_s))
 
@@ -185,7 +175,7 @@ class Client:
         """As `AsyncClient.prove_row`."""
         return self._loop.run(self._client.prove_row(table, *key))
 
-    def stream_blocks(self, from_height: int | None = None) -> Iterator[BlockEvent]:
+    def stream_blocks(self, from_height: int | None = None) -> Iterator[answers.BlockEvent]:
         """As `AsyncClient.stream_blocks`; leave the loop to end it."""
         return self._iterate(self._client.stream_blocks(from_height))
 

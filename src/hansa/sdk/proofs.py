@@ -28,6 +28,7 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import check_header, check_seals
 from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.trees.state_tree import verify_proof
+from hansa.sdk.answers import RowProof
 
 R = TypeVar("R", bound=Row)
 
@@ -42,19 +43,6 @@ TABLES: Mapping[str, type[Row]] = MappingProxyType(
     }
 )
 """What can be proved, by the name that the API gives it."""
-
-
-class _Seal(msgspec.Struct, frozen=True):
-    suite: int
-    public_key: str
-    signature: str
-
-
-class _Proof(msgspec.Struct, frozen=True):
-    value: str | None
-    path: list[str]
-    header: str
-    seals: list[_Seal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ def verify_row_proof(
       Invalid: it is malformed, proves something else, or is not sealed for this network.
     """
     try:
-        proof = msgspec.convert(found, _Proof)
+        proof = msgspec.convert(found, RowProof)
         value = None if proof.value is None else bytes.fromhex(proof.value)
         path = [bytes.fromhex(node) for node in proof.path]
         raw = bytes.fromhex(proof.header)

@@ -31,6 +31,8 @@ from hansa.sdk.transport import TlsFiles, Transport
 ADA, SHOP = key("ada"), key("shop")
 NETWORK = Network.of(make_genesis())
 TX_ID = "ab" * 32
+ZERO = "00" * 32
+HASHES = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash", "state_root")
 DONE = {"tx_id": TX_ID, "status": "OK", "code": "", "height": 7, "index": 3}
 
 
@@ -56,7 +58,7 @@ def test_a_payment_and_what_can_be_read_of_it(client):
     tx_id = bytes.fromhex(answer.tx_id)
     found = client.wait_for(tx_id)
     assert (found.calls, found.height) == (["payments.transfer"], answer.height)
-    assert sorted(change.amount_minor for change in found.changes) == [-25, 25]
+    assert sorted(change.amount_minor for change in found.changes) == ["-25", "25"]
     assert answer.tx_id in client.get_block(answer.height).transactions
     receipt = client.get_receipt(tx_id)
     assert (receipt.tx_id, receipt.is_genesis_trusted) == (tx_id, True)
@@ -170,7 +172,10 @@ def test_blocks_and_records_stream(client):
     blocks = client.stream_blocks(paid.height)
     (told,) = next(blocks).transactions
     blocks.close()
-    assert (told.tx_id, sorted(each.amount_minor for each in told.changes)) == (paid.tx_id, [-2, 2])
+    assert (told.tx_id, sorted(each.amount_minor for each in told.changes)) == (
+        paid.tx_id,
+        ["-2", "2"],
+    )
     records = [decode_record(raw) for raw in client.stream_records(1, height)]
     assert len(records) == height
 
@@ -214,6 +219,12 @@ def answer_json(status, found, **headers):
     return web.json_response(found, status=status, headers=headers)
 
 
+def make_head(height):
+    """A header as the API tells of it."""
+    numbers = {"height": height, "time_ms": 1, "tx_count": 0, "checkpoint_height": 0}
+    return {**numbers, **dict.fromkeys(HASHES, ZERO)}
+
+
 def genesis(request):
     return web.Response(body=NETWORK.genesis.encoded())
 
@@ -223,9 +234,8 @@ async def asked(request):
 
 
 async def status(request):
-    head = {"height": 3, "time_ms": 1, "tx_count": 0, "previous_hash": "", "state_root": ""}
-    more = {"network": "test", "genesis_hash": "", "clock_ms": wall_clock_ms()}
-    return answer_json(200, {**head, **more, "checkpoint_height": 0})
+    more = {"network": "test", "genesis_hash": ZERO, "clock_ms": wall_clock_ms(), "waiting": 0}
+    return answer_json(200, {**make_head(3), **more, "version": "x"})
 
 
 BASE = (web.get("/v1/genesis", asked), web.get("/v1/status", status))
@@ -275,7 +285,9 @@ def test_what_is_pending_is_waited_for():
         asked_for.append(request.match_info["id"])
         if len(asked_for) < 2:
             return answer_json(404, {"title": "NOT_FOUND", "detail": "not yet"})
-        return answer_json(200, {**DONE, "signers": [], "calls": []})
+        more = {"time_ms": 1, "facts": {}, "sponsor": ADA.address_text, "attestation": None}
+        lists = {"signers": [], "calls": [], "events": [], "changes": []}
+        return answer_json(200, {**DONE, **more, **lists})
 
     routes = (web.post("/v1/transactions", post), web.get("/v1/transactions/{id}", get))
     with run_fake(*BASE, *routes) as url, Client(url) as client:
@@ -292,9 +304,9 @@ def test_a_broken_stream_is_taken_up_behind_the_last_block():
         await response.prepare(request)
         first = int(begun[-1])
         for height in (first, first + 1):
-            head = {"height": height, "time_ms": 1, "tx_count": 0, "previous_hash": ""}
-            data = json.dumps({**head, "checkpoint_height": 0, "state_root": ""})
-            text = f": hello\nevent: transaction\ndata: {json.dumps(DONE)}\n\n"
+            data = json.dumps(make_head(height))
+            told = json.dumps({**DONE, "changes": []})
+            text = f": hello\nevent: transaction\ndata: {told}\n\n"
             text += f"id: {height}\nevent: block\ndata: {data}\n\n"
             half = len(text) // 2
             await response.write(text[:half].encode())

@@ -17,10 +17,10 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.state import Row
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.api import answers
 from hansa.node.api.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right
 from hansa.node.api.routes import ADDRESS, BYTES, TX_ID, Api, AssetText, Call, Parameter, Route
+from hansa.sdk import answers
 
 HISTORY_PER_PAGE = 20
 HISTORY_PAGE_MAX = 100

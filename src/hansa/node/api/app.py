@@ -17,7 +17,6 @@ from aiohttp.typedefs import Handler, Middleware
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
 from hansa.node.api import accounts, ledger, streams, submission, telemetry
 from hansa.node.api.access import Access, is_loopback
-from hansa.node.api.answers import Health
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
 from hansa.node.api.problems import answer_error, answer_http
@@ -30,6 +29,7 @@ from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
+from hansa.sdk.answers import Health
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})

@@ -14,10 +14,10 @@ from hansa.engine.chain import Chain
 from hansa.kernel.block import Header, decode_header, decode_receipt
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
-from hansa.node.api import answers
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import MSGPACK, Api, Call, HeightNumber, Parameter, Route
 from hansa.node.service import wall_clock_ms
+from hansa.sdk import answers
 
 BLOCKS_PER_PAGE = 20
 PAGE_MAX = 50

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 import hansa
-from hansa.node.api.answers import Problem
 from hansa.node.api.problems import CONTENT_TYPE
 from hansa.node.api.rights import RIGHTS, Right
 from hansa.node.api.routes import JSON, Parameter, Route
+from hansa.sdk.answers import Problem
 
 REF = "#/components/schemas/{name}"
 EVERY_ROUTE = (400, 401, 421, 429, 503)

@@ -13,8 +13,8 @@ from aiohttp import web
 from hansa.kernel.authority import AuthorityCode
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused
 from hansa.node.api.access import AccessCode
-from hansa.node.api.answers import Problem, TransactionResult
 from hansa.node.limiter import TooMany
+from hansa.sdk.answers import Problem, TransactionResult
 
 CONTENT_TYPE = "application/problem+json"
 API_PAGE = "/docs/reference/http-api.md"

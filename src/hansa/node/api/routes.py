@@ -17,13 +17,13 @@ from msgspec import Meta
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.api.access import Access
-from hansa.node.api.answers import AddressText, Answer
 from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.telemetry import Meters
 from hansa.node.limiter import Limiter, name_remote
 from hansa.node.service import Node
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
+from hansa.sdk.answers import AddressText, Answer
 
 CONFIRM_S = 10.0
 JSON = "application/json"

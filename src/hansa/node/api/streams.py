@@ -18,7 +18,6 @@ from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.api import answers
 from hansa.node.api.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
 from hansa.node.api.ledger import describe_header
 from hansa.node.api.rights import Principal, Right
@@ -34,6 +33,7 @@ from hansa.node.api.routes import (
     name_caller,
 )
 from hansa.node.limiter import TooMany
+from hansa.sdk import answers
 
 EVENT_WAIT_S = 15.0
 """After which a quiet stream says that it is still there."""

@@ -21,11 +21,11 @@ from hansa.kernel.encoding import Decoder
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
-from hansa.node.api.answers import ItemError, ItemResult, ManyResults, TransactionResult
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, MSGPACK, Api, Call, Parameter, Route, encode_json
 from hansa.node.console.text.explain import describe_refusal
+from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
 ACCEPTED = 202
 BYTES_PER_COST = 256

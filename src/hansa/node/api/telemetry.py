@@ -16,8 +16,8 @@ from aiohttp import web
 
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.execution import BlockResult
-from hansa.node.api.answers import Health
 from hansa.node.service import Node
+from hansa.sdk.answers import Health
 
 if TYPE_CHECKING:
     from hansa.node.api.routes import Api, Call
