@@ -227,9 +227,9 @@ class Chain:
         return self.store.get(ROW_SPACE + key)
 
     def iterate_rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate the rows under a key prefix as of the last checkpoint, in key order."""
-        for key, value in self.store.iterate_prefix(ROW_SPACE + prefix):
-            yield key[len(ROW_SPACE) :], value
+        """Iterate rows under a key prefix, in key order, as of the checkpoint before the call."""
+        rows = self.store.iterate_prefix(ROW_SPACE + prefix)
+        return ((key[len(ROW_SPACE) :], value) for key, value in rows)
 
     def prove_row(self, key: bytes) -> RowProof:
         """Prove a row, or that there is none, as of the last checkpoint."""

@@ -9,8 +9,9 @@ import pytest
 from tests.browser.population import make_town
 from tests.world import ASSET, key, make_genesis, open_world, pay
 
-from hansa.contracts import currency
+from hansa.contracts import currency, payments
 from hansa.engine.storage import FileStorage
+from hansa.engine.store import StateStore
 from hansa.kernel.block import Status, decode_header, decode_receipt
 from hansa.node.console.history import (
     HOUR_MS,
@@ -104,6 +105,41 @@ def test_blocks_that_are_confirmed_later_are_taken_in(tmp_path):
         "currency.INSUFFICIENT_VAULT": 1,
     }
     assert refusals.total == 2
+
+
+def test_a_proof_is_of_one_moment_while_money_moves(tmp_path):
+    """Blocks that are confirmed while balances are added up do not show in the sums."""
+    store = StateStore.open(tmp_path / "store")
+    world = open_world(FileStorage(tmp_path / "log"), make_genesis(), store)
+    world.fund("ada", "ben")
+    world.time_ms += 2_000
+    assert world.do("ada", pay("ada", "ben", 1, "a checkpoint")) == ""
+    north = key("north").address
+
+    async def read():
+        watch = SupplyWatch(world.chain, rest_factor=0)
+        reading = asyncio.create_task(watch.read())
+        for number in range(20):
+            await asyncio.sleep(0)
+            world.time_ms += 2_000
+            out = payments.CashOut(key("ada").address, ASSET, 100, f"out-{number}")
+            issue = currency.Issue(north, ASSET, 1_000)
+            assert world.do("ada", out) == ""
+            assert world.do(("officer0", "officer1"), issue) == ""
+            await asyncio.to_thread(str)
+        proof = await reading
+        while proof is None:
+            proof = await watch.read()
+        await watch.finish()
+        return proof, watch.history
+
+    proof, history = asyncio.run(read())
+    assert proof.is_proved
+    assert proof.height < world.chain.confirmed_height
+    for result in world.results:
+        history.note(result)
+    assert history.totals == sum_all(world.chain, world.chain.confirmed_height)
+    world.chain.close()
 
 
 def test_nothing_is_counted_before_the_first_sum(tmp_path):

@@ -8,18 +8,23 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from tests.browser.population import make_town
-from tests.world import START_MS, key, make_genesis, open_world, pay
+from tests.world import ASSET, START_MS, key, make_genesis, open_world, pay
 
 from hansa.cli.main import build_parser
+from hansa.contracts.balances import Balance
+from hansa.engine.chain import ROW_SPACE
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt
+from hansa.kernel.state import decode_row
 from hansa.node.api.access import Access
 from hansa.node.api.app import create_app
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
@@ -382,6 +387,29 @@ def test_commands_to_paste_are_commands(town):
             parser.parse_args(words)
 
     visit(town, use)
+
+
+def test_money_that_is_not_accounted_for_is_said_first(tmp_path):
+    """A wallet that holds a cent more than it was ever given is found, and not glossed over."""
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ada")
+    world.time_ms += 5_000
+    assert world.do("ada", pay("ada", "ada", 1, "to make a checkpoint")) != ""
+    store = world.chain.store
+    row_key = ROW_SPACE + Balance.key(key("ada").address, ASSET)
+    balance = decode_row(Balance, store.get(row_key))
+    richer = msgspec.structs.replace(balance, available_minor=balance.available_minor + 1)
+    store.write({row_key: encode(richer)}, store.pending_height + 1)
+    assert world.do("ada", pay("ada", "ada", 1, "no checkpoint")) != ""
+    assert store.pending_height == world.chain.confirmed_height
+
+    async def use(client):
+        for path in ("/", "/supply"):
+            text = await (await client.get(path)).text()
+            assert "not in balance" in text
+            assert "differ by \N{MINUS SIGN}0.01" in text
+
+    visit(SimpleNamespace(world=world), use)
 
 
 def test_pages_count_against_the_rate_limits(town):
