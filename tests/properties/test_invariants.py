@@ -64,7 +64,7 @@ from hansa.kernel.block import Receipt, decode_header
 from hansa.kernel.contract import Command, Event
 from hansa.kernel.state import Row
 
-EXAMPLES = 400 if IS_SOAK else 5
+EXAMPLES = 150 if IS_SOAK else 5
 STEPS = 40 if IS_SOAK else 20
 SPENDING = {"Transferred", "Held"}
 
