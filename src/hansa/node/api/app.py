@@ -144,6 +144,7 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         if is_api and not response.prepared:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         method = request.method if request.method in METHODS else "other"
         api.meters.requests[method, response.status] += 1
         return response
