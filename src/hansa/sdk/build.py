@@ -46,6 +46,10 @@ NamedCall = tuple[str, str, Command]
 def name_call(command: Command | NamedCall) -> NamedCall:
     """Name the contract and command word that a command object belongs to.
 
+    >>> from hansa.contracts.wallets import SelfFreeze
+    >>> name_call(SelfFreeze(bytes(32)))[:2]
+    ('wallets', 'self_freeze')
+
     Raises:
       Invalid: it is no command of any contract; those of contracts that this package does not
         ship come as (contract, word, command).

@@ -96,6 +96,9 @@ class KeyPair:
 
         The key is SHA-256 of `hansa 0 seed 0`, suite byte, a 4-byte counter from 0, and the
         seed; the first in range. Whoever knows the seed has the key.
+
+        >>> len(KeyPair.from_seed(b"example").sign(b"message"))
+        64
         """
         domain = _SEED_DOMAIN + bytes([suite])
         candidates = (

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from tests.authority import Authority
+from tests.played import CHEAP
 from tests.running import run_fake, run_folder, run_played
 from tests.world import ASSET, key, make_genesis, pay
 
@@ -17,6 +20,7 @@ from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import decode_record
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import add_key, read_certificate
 from hansa.node.api.rights import Role
 from hansa.node.home import Home
@@ -26,6 +30,7 @@ from hansa.sdk.async_client import AsyncClient
 from hansa.sdk.build import sign_batch, sign_transaction
 from hansa.sdk.client import Client
 from hansa.sdk.events import iterate_once
+from hansa.sdk.keys import save_key
 from hansa.sdk.transport import TlsFiles, Transport
 
 ADA, SHOP = key("ada"), key("shop")
@@ -204,6 +209,25 @@ def test_the_asynchronous_client_in_a_loop(running):
             assert {answer.status for answer in answers} == {"OK"}
 
     asyncio.run(use())
+
+
+def test_the_page_on_the_sdk_runs(running, tmp_path, capsys):
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "use-the-sdk.md"
+    save_key(tmp_path / "ada", ADA, "page", cost=CHEAP)
+    names = {
+        "url": running.url,
+        "genesis_hash": NETWORK.genesis_hash,
+        "api_key": running.token,
+        "key_file": tmp_path / "ada",
+        "passphrase": "page",
+        "shop": SHOP.address_text,
+    }
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 5
+    for block in blocks:
+        exec(block, names)  # noqa: S102 - our own page
+    assert verify_receipt_file(names["receipt_file"], NETWORK.genesis_hash).receipt.code == ""
+    assert "as of block" in capsys.readouterr().out
 
 
 def test_a_forgotten_client_closes_itself(running):
