@@ -112,11 +112,10 @@ def list_pages(town: Town) -> dict[str, list[str]]:
     return {
         "/": ["/"],
         "/supply": ["/supply"],
-        "/blocks": ["/blocks", "/blocks?from=20"],
+        "/blocks": ["/blocks"],
         "/blocks/{height}": [f"/blocks/{town.last_height}", "/blocks/0"],
         "/transactions/{tx_id}": [
-            f"/transactions/{tx_id.hex()}"
-            for tx_id in (town.refused, town.posted, town.opened, town.unauthorized)
+            f"/transactions/{tx_id.hex()}" for tx_id in (town.refused, town.posted, town.opened)
         ],
         "/wallets/{address}": [
             f"/wallets/{to_text(key(name).address)}" for name in ("person1", "person0", "person6")

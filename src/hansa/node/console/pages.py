@@ -108,7 +108,7 @@ class Console:
             slot_s=SLOT_S,
             refusals=self.supply.history.get_refusals(self.reader.head.time_ms),
             latest_blocks=await self._list_blocks(self.reader.head.height, LATEST_BLOCKS),
-            latest=self.reader.list_latest(viewer.sees_line) if viewer.sees_some else None,
+            latest=await self.reader.list_latest(viewer.sees_line) if viewer.sees_some else None,
             members=self._list_members(),
         )
 

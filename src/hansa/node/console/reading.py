@@ -52,6 +52,8 @@ SLICE_S = 0.002
 READ_AT_ONCE = 30
 LATEST_READ = 240
 """Newest transactions among which those that may be shown are looked for."""
+BLOCK_COST = 4
+"""What it takes to get a block counts as so many of them."""
 RECEIPTS_PER_PAGE = 25
 RECORDS_KEPT = 32
 """Blocks as read from the log; one has some hundred kilobytes."""
@@ -252,8 +254,11 @@ class Reader:
             names[member.address] = (member.name, member.address)
         return names
 
-    def list_latest(self, is_shown: Callable[[TransactionLine], bool]) -> list[TransactionLine]:
+    async def list_latest(
+        self, is_shown: Callable[[TransactionLine], bool]
+    ) -> list[TransactionLine]:
         """List the newest transactions that may be shown, newest first."""
+        pace = Pace()
         lines: list[TransactionLine] = []
         rest = LATEST_READ
         for height in range(self.chain.confirmed_height, 0, -1):
@@ -264,7 +269,9 @@ class Reader:
                 lines += filter(is_shown, reversed(self._list_lines(record, first, end)))
                 rest -= end - first
                 end = first
-            rest -= 1
+                await pace.rest()
+            rest -= BLOCK_COST
+            await pace.rest()
             if rest <= 0 or len(lines) >= LATEST_PAYMENTS:
                 break
         return lines[:LATEST_PAYMENTS]
