@@ -23,7 +23,7 @@ from typing import Any
 
 from hansa.engine.chain import Chain, group_dropped
 from hansa.engine.verification import PoolVerifier, follow_parent
-from hansa.kernel.block import BlockRecord, decode_receipt
+from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
@@ -262,7 +262,8 @@ def _read_code(outcome: object, result: BlockResult) -> str:
     if isinstance(outcome, Invalid):
         return outcome.code.value
     if isinstance(outcome, int):
-        return decode_receipt(result.receipts[outcome]).code
+        receipt = result.receipts[outcome]
+        return "" if read_status(receipt) is Status.OK else decode_receipt(receipt).code
     return InvalidCode.NONCE_USED.value
 
 
