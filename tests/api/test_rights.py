@@ -190,7 +190,7 @@ def test_a_key_stops_at_once_when_its_institution_is_suspended_or_loses_its_role
         row = state.load(Member, Member.key(key("north").address))
         headers = own_town.sign_in("operator")
         for changed, status in (({"suspended": True}, 401), ({"roles": ()}, 401), ({}, 200)):
-            state.merge({(Member, (row.address,)): msgspec.structs.replace(row, **changed)})
+            state.merge({(Member, row.address): msgspec.structs.replace(row, **changed)})
             state.end_block()
             assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == status
 

@@ -418,12 +418,12 @@ def _record(
 def _list_reads(command: Transfer) -> tuple[RowId, ...]:
     payer, payee, asset = command.payer, command.payee, command.asset
     return (
-        (Account, (payer,)),
-        (Payment, (payer, command.end_to_end_id)),
-        (wallets.Wallet, (payer,)),
-        (wallets.Wallet, (payee,)),
-        (balances.Balance, (payer, asset)),
-        (balances.Balance, (payee, asset)),
+        (Account, payer),
+        (Payment, payer, command.end_to_end_id),
+        (wallets.Wallet, payer),
+        (wallets.Wallet, payee),
+        (balances.Balance, payer, asset),
+        (balances.Balance, payee, asset),
     )
 
 

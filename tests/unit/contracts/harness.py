@@ -134,7 +134,9 @@ class Harness:
         for _ in range(2):
             self.view.begin()
             events = list(function(self.view, self.context(*signers, **context), command))
-            written = [(kind.__name__, key, row) for (kind, key), row in self.view.writes.items()]
+            written = [
+                (row_id[0].__name__, row_id[1:], row) for row_id, row in self.view.writes.items()
+            ]
             done.append((encode(written), encode(events), events))
         assert done[0][:2] == done[1][:2], f"{command} does not always do the same"
         reached.COMMANDS.add(type(command))

@@ -30,7 +30,7 @@ def test_a_row_handed_over_is_read_before_it_is_committed():
     handed = state.end_checkpoint()
     key = Balance.key(WALLET, "MOP")
     assert state.load(Balance, key).available_minor == 2
-    assert state.fetch((Balance, (WALLET, "MOP"))).available_minor == 2
+    assert state.fetch((Balance, WALLET, "MOP")).available_minor == 2
     store.update(handed)
     assert state.load(Balance, key).available_minor == 2
 
@@ -54,10 +54,10 @@ def test_rows_that_are_going_to_be_read_come_together_and_count_as_no_read():
         rows[payment.row_key()] = encode(payment)
     view = View(state, reads_max=1, writes_max=1)
     view.begin()
-    view.fetch_many([(Payment, (WALLET, name)) for name in (*names, *names, "absent")])
+    view.fetch_many([(Payment, WALLET, name) for name in (*names, *names, "absent")])
     assert rows.asked == 1
-    assert [state.rows[Payment, (WALLET, name)].end_to_end_id for name in names] == names
-    assert state.rows[Payment, (WALLET, "absent")] is None
+    assert [state.rows[Payment, WALLET, name].end_to_end_id for name in names] == names
+    assert state.rows[Payment, WALLET, "absent"] is None
     assert view.get(Payment, WALLET, "absent") is None
     state.end_checkpoint()
     assert state.rows == {}
@@ -69,8 +69,8 @@ def test_a_row_written_and_not_yet_committed_is_fetched_as_written():
     state.end_checkpoint()
     put(state, 2)
     state.rows.clear()
-    state.fetch_many([(Balance, (WALLET, "MOP"))])
-    assert state.rows[Balance, (WALLET, "MOP")].available_minor == 2
+    state.fetch_many([(Balance, WALLET, "MOP")])
+    assert state.rows[Balance, WALLET, "MOP"].available_minor == 2
 
 
 def test_an_unchanging_row_counts_as_no_read():
