@@ -112,14 +112,11 @@ def require_told(home: Home, told: list[tuple[int, int, bytes]]) -> None:
 
 FAILURES = [
     ("fdatasync", "error=EIO", 22, "", "the disk reports an error"),
-    ("fdatasync", "error=EIO", 1, "store/flush.ingest", "the disk reports an error"),
     ("fdatasync", "error=ENOSPC", 14, "", "the disk is full"),  # later at the store's closing, too
-    ("rename", "error=EIO", 4, "", "the disk reports an error"),
     ("pwritev2", "error=ENOSPC", 12, "", "the disk is full"),
-    ("pwrite64", "error=ENOSPC", 20, "", "the disk is full"),
     ("write", "error=ENOSPC", 1, "store/flush.ingest", "the disk is full"),
 ]
-DEATHS = (("fdatasync", 22), ("pwritev2", 9), ("rename", 4))
+DEATHS = (("fdatasync", 22), ("rename", 4))
 CALLS = ("fdatasync", "fsync", "pwritev2", "pwrite64", "rename", "write")
 
 
@@ -149,7 +146,7 @@ def test_a_node_killed_at_a_call_loses_nothing(strace, soak, tmp_path):
 def test_whatever_call_fails_the_node_ends_in_good_order(strace, soak, tmp_path):
     """Early calls are those of setting up and opening."""
     places = [(call, number) for call in CALLS[:-1] for number in (*range(1, 24), 30, 40)]
-    for number, (call, at) in enumerate(places if soak else (("fsync", 1), ("fdatasync", 9))):
+    for number, (call, at) in enumerate(places if soak else (("rename", 4),)):
         home = Home(tmp_path / f"{call} {at}")
         what = ("error=EIO", "error=ENOSPC")[number % 2]
         ended = run_node(home, PAYMENTS, *inject(call, what, at))
@@ -177,7 +174,7 @@ def mount(folder: Path, size_kb: int) -> Iterator[None]:
 
 def test_a_full_disk_ends_the_node_and_with_room_it_goes_on(tmp_path):
     disk = tmp_path / "disk"
-    with mount(disk, 1_100):
+    with mount(disk, 700):
         home = Home(disk / "node")
         full = run_node(home, 100_000)
         assert (full.code, "the disk is full: free some" in full.error) == (EXIT_UNAVAILABLE, True)
@@ -196,7 +193,7 @@ def test_a_node_killed_at_any_moment_loses_nothing(soak, tmp_path):
     home = Home(tmp_path / "node")
     program = str(ROOT / "tests" / "integration" / "node_process.py")
     told: list[tuple[int, int, bytes]] = []
-    for _ in range(60 if soak else 3):
+    for _ in range(60 if soak else 2):
         process = subprocess.Popen(
             [sys.executable, program, str(home.path), "100000"],
             stdout=subprocess.PIPE,
@@ -233,9 +230,9 @@ def test_a_killed_demo_has_all_that_its_client_was_told(tmp_path):
     chain = open_chain_read_only(home)
     try:
         for answer in told:
-            assert answer["status"] == "OK"
-            tx_id = bytes.fromhex(answer["tx_id"])
-            assert chain.find_position(tx_id) == (answer["height"], answer["index"])
+            assert answer.status == "OK"
+            tx_id = bytes.fromhex(answer.tx_id)
+            assert chain.find_position(tx_id) == (answer.height, answer.index)
     finally:
         chain.close()
     network = home.load_network()

@@ -18,7 +18,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 
 pytestmark = pytest.mark.simulation
 
-SEEDS = 30
+SEEDS = 20
 SEEDS_SOAK = 400
 SEGMENT_BYTES = 2_500
 GROUPS = 12

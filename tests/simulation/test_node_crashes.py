@@ -22,8 +22,8 @@ from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
 from hansa.kernel.errors import HansaError, Unavailable
 
-SEEDS = 6
-SEEDS_SOAK = 300
+SEEDS = 4
+SEEDS_SOAK = 200
 ROUNDS = 7
 
 
