@@ -60,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        where = f"{str(error.filename)[:200]}: " if error.filename else ""
+        told = Unavailable(f"{where}{error.strerror or error}")
+        return _tell(told, as_json=getattr(options, "json", False))
     except Exception as error:
         if TRACEBACK_VARIABLE in os.environ:
             raise

@@ -278,6 +278,8 @@ def test_what_can_be_called_is_listed(capsys):
         (("tx", "ab" * 32, "--data", "{none}"), 4),
         (("wallet", ADA, "--data", "{none}"), 4),
         (("audit", "--data", "{file}"), 5),
+        (("restore", "x" * 5_000, "--data", "{none}"), 5),
+        (("audit", "--data", "x" * 5_000), 5),
         (("block", "0", "--data", "{rubbish}"), 2),
         (("audit", "--data", "{rubbish}"), 2),
         (("up", "--data", "{none}"), 4),
