@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.properties.acts import LIMITS, MARK, PEOPLE
-from tests.properties.money import M0, Act, Attempt, Money
+from tests.properties.money import M0, OFFICERS, Act, Attempt, Money, need
 from tests.properties.test_invariants import (
     Decisions,
     Frozen,
@@ -105,7 +105,14 @@ class Forgetful(Money):
         assert attempt
 
 
-@pytest.mark.parametrize("model", [Careless, Generous, Forgetful])
+class Alone(Money):
+    """A model in which one officer suffices."""
+
+    def _need_keys(self, name: str, attempt: Attempt) -> None:
+        need(name in attempt.signers or (name == "bank" and OFFICERS & set(attempt.signers)))
+
+
+@pytest.mark.parametrize("model", [Careless, Generous, Forgetful, Alone])
 def test_the_town_tells_a_model_apart_that_forgets_a_rule(model):
     """Its random days reach every such rule: the same days would find it missing in a contract."""
 

@@ -33,6 +33,7 @@ from tests.properties.acts import (
     address,
     build,
     converting,
+    of_vaults,
     officers,
     operators,
     passes,
@@ -298,18 +299,32 @@ class Town(RuleBasedStateMachine):
         self.do_one_thing(act, passed)
 
     @rule(act=rare, passed=passes)
-    def rule_over_money(self, act: Act, passed: int) -> None:
-        """Try what central bank, operators, regulators and owners do now and then."""
+    def do_rarely(self, act: Act, passed: int) -> None:
+        """Try what operators, regulators and owners do now and then."""
         self.do_one_thing(act, passed)
 
-    def do_one_thing(self, act: Act, passed: int) -> None:
+    @rule(act=of_vaults("issue", "destroy", "redeem", "set_quota"), passed=passes, banked=officers)
+    def rule_over_money(self, act: Act, passed: int, banked: tuple[str, ...]) -> None:
+        """Try to make or end money, with officers enough or too few."""
+        self.do_one_thing(act, passed, banked)
+
+    @rule(act=st.one_of(spending, settling, converting), by_order=st.booleans(), passed=passes)
+    def freeze_and_try(self, act: Act, by_order: bool, passed: int) -> None:
+        """Freeze who would give or get money, then try it all the same."""
+        meant = self.find_sense(act)
+        person = next(name for name in (meant.a, meant.b, "ann") if name in PEOPLE)
+        word, signer = ("freeze", "regulator") if by_order else ("self_freeze", person)
+        self.try_it((Act(word, person),), (signer,), "bank")
+        self.do_one_thing(act, passed)
+
+    def do_one_thing(self, act: Act, passed: int, banked: tuple[str, ...] = OFFICERS) -> None:
         """Try one act, with everything that it takes."""
         self.world.time_ms += passed
         act = self.find_sense(act)
         sponsor = PEOPLE.get(act.a, ("north",))[0]
         sponsor = "bank" if sponsor in self.model.suspended else sponsor
-        signers = tuple(dict.fromkeys(self.list_signers(act, OFFICERS)))
-        self.try_it((act,), signers, sponsor)
+        signers = tuple(dict.fromkeys(self.list_signers(act, banked)))
+        self.try_it((act,), signers, sponsor, attested=act.amount % 6 != 0)
 
     def find_sense(self, act: Act) -> Act:
         """Mostly turn an act to something that is there: a hold to take, a payment to refund."""
