@@ -22,7 +22,7 @@ from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
 from hansa.kernel.errors import HansaError, Unavailable
 
-SEEDS = 4
+SEEDS = 3
 SEEDS_SOAK = 200
 ROUNDS = 7
 
