@@ -40,6 +40,8 @@ class Answer(NamedTuple):
 class _Waiting(NamedTuple):
     batch: CheckedBatch
     done: asyncio.Future[list[Answer]]
+    arrived_s: float
+    """By the event loop's clock."""
 
 
 Listener = Callable[[BlockResult], None]
@@ -141,8 +143,9 @@ class EmbeddedEngine:
 
     async def _order(self, batch: CheckedBatch) -> list[Answer]:
         self._check_room(len(batch.items))
-        done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(batch, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[Answer]] = loop.create_future()
+        self._queue.append(_Waiting(batch, done, loop.time()))
         self._unanswered.add(done)
         done.add_done_callback(self._unanswered.discard)
         self._queued += len(batch.items)
@@ -189,7 +192,7 @@ class EmbeddedEngine:
             self._arrived.clear()
             await self._arrived.wait()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._block_wait_ms / 1000
+        deadline = self._queue[0].arrived_s + self._block_wait_ms / 1000
         while self._queued < self._block_transactions and not self._is_ending:
             rest = deadline - loop.time()
             if rest <= 0:

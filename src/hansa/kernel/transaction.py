@@ -80,6 +80,13 @@ class Envelope(Document, frozen=True, array_like=True):
     signatures: tuple[Signature, ...]
 
 
+class _CheckedParts(Document, frozen=True, array_like=True):
+    """An envelope whose signatures were verified: they are not decoded again."""
+
+    body: bytes
+    signatures: msgspec.Raw
+
+
 class BatchItem(Document, frozen=True, array_like=True):
     """An envelope, as bytes, and the sponsor's commitment to its risk decision, if any."""
 
@@ -105,6 +112,7 @@ class Batch(Document, frozen=True, array_like=True):
 
 
 _decode_envelope: Decoder[Envelope] = Decoder(Envelope, "envelope")
+_decode_parts: Decoder[_CheckedParts] = Decoder(_CheckedParts, "envelope")
 _decode_body: Decoder[Body] = Decoder(Body, "transaction body")
 _decode_plain_body: Decoder[_PlainBody] = Decoder(
     _PlainBody, "transaction body", _check_plain_arguments
@@ -344,7 +352,7 @@ def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatc
     batch, body = decode_batch(raw)
     ids, invalid = verdict.ids, verdict.invalid
     items: list[CheckedEnvelope | Invalid] = []
-    decode, decode_body = _decode_envelope.decode_trusted, _decode_body.decode_trusted
+    decode, decode_body = _decode_parts.decode_trusted, _decode_body.decode_trusted
     for index, item in enumerate(body.items):
         if index in invalid:
             items.append(invalid[index])
@@ -367,7 +375,7 @@ def trust_batch(raw: bytes, network: Network, dropped: dict[int, Invalid]) -> Ve
     """Build the verdict of a batch that this node itself verified and logged before."""
     digest, prefix = network.digest, network.tx_prefix
     _, body = decode_batch(raw)
-    decode = _decode_envelope.decode_trusted
+    decode = _decode_parts.decode_trusted
     ids = []
     for index, item in enumerate(body.items):
         if index in dropped:

@@ -159,3 +159,38 @@ def test_what_a_reader_finds_damaged_stops_the_engine():
         await expect_stopped(node, "block 3 is damaged", Corrupt)
 
     run(play)
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock is set on by hand."""
+
+    leapt_s = 0.0
+
+    def time(self):
+        return super().time() + self.leapt_s
+
+
+def test_a_block_closes_a_while_after_its_first_transaction_came_not_after_it_was_looked_at():
+    """What came in while the block before was executed has waited long enough already."""
+
+    async def play():
+        loop = asyncio.get_running_loop()
+        node = Node()
+        engine = EmbeddedEngine(
+            node.world.chain,
+            InlineVerifier(node.world.network),
+            node.clock,
+            block_wait_ms=3_600_000,
+        )
+        node.engine = engine
+        paying = asyncio.ensure_future(node.pay())
+        for _ in range(10):  # until it is verified and in the line
+            await asyncio.sleep(0)
+        loop.leapt_s += 3_600
+        engine.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await paying)[0].error is None
+        await engine.stop()
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        runner.run(play())
