@@ -10,6 +10,7 @@ the chain is opened. A block counts as confirmed once `sync` has returned.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
@@ -35,7 +36,7 @@ from hansa.kernel.transaction import (
     CheckedBatch,
     build_checked,
     decode_batch,
-    decode_envelope,
+    list_nonces,
     trust_batch,
 )
 from hansa.kernel.trees.state_tree import StateTree
@@ -332,24 +333,21 @@ class Chain:
         self._index = {}
 
     def _refill_window(self, head: Header) -> None:
-        """Put back the nonces that still count, from the blocks up to `head`."""
-        heights = []
+        """Put back the nonces that still count, from the blocks up to `head`.
+
+        A pair counts for little more than the fifteen minutes after its block; times never fall.
+        """
         oldest_ms = head.time_ms - VALIDITY_MAX_MS - SECOND_MS
-        for height in range(head.height, 0, -1):
-            if self.get_header(height).time_ms < oldest_ms:
-                break
-            heights.append(height)
+        heights = range(1, head.height + 1)
+        first = 1 + bisect_left(heights, oldest_ms, key=lambda at: self.get_header(at).time_ms)
         window = self.machine.window
-        for height in reversed(heights):
+        for height in range(first, head.height + 1):
             record = self.get_record(height)
             time_ms = decode_header(record.header).time_ms
             for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
-                for index, item in enumerate(decode_batch(raw)[1].items):
-                    if index in dropped:
-                        continue
-                    _, body = decode_envelope(item.envelope)
-                    if compute_counts_until_ms(body.valid_until_ms) >= head.time_ms:
-                        window.add(body.signers[0], body.nonce, body.valid_until_ms, time_ms)
+                for signer, nonce, until_ms in list_nonces(raw, dropped):
+                    if compute_counts_until_ms(until_ms) >= head.time_ms:
+                        window.add(signer, nonce, until_ms, time_ms)
 
 
 def is_sealed(

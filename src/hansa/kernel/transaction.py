@@ -8,7 +8,7 @@ Source: docs/reference/wire.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -383,6 +383,18 @@ def trust_batch(raw: bytes, network: Network, dropped: dict[int, Invalid]) -> Ve
         else:
             ids.append(digest(prefix + decode(item.envelope).body) + digest(item.envelope))
     return Verdict(b"".join(ids), dropped, None)
+
+
+def list_nonces(raw: bytes, dropped: Container[int]) -> list[tuple[bytes, bytes, int]]:
+    """List (first signer, nonce, valid_until_ms) of a logged batch's items that got a receipt."""
+    _, batch = decode_batch(raw)
+    decode, decode_body = _decode_parts.decode_trusted, _decode_body.decode_trusted
+    bodies = [
+        decode_body(decode(item.envelope).body)
+        for index, item in enumerate(batch.items)
+        if index not in dropped
+    ]
+    return [(body.signers[0], body.nonce, body.valid_until_ms) for body in bodies]
 
 
 def compute_attestation(network: Network, tx_id: bytes, salt: bytes, *decision: Fact) -> bytes:
