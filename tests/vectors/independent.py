@@ -361,6 +361,7 @@ class Batch:
     sponsor: bytes
     key_address: bytes
     items: list[Envelope | str]
+    sizes: list[int]
 
 
 def check_batch(network: Network, raw: bytes) -> Batch:
@@ -381,4 +382,5 @@ def check_batch(network: Network, raw: bytes) -> Batch:
             checked.append(found)
         except Bad as bad:
             checked.append(bad.code)
-    return Batch(sponsor, network.address(suite, key), checked)
+    sizes = [len(envelope) for envelope, _ in items]
+    return Batch(sponsor, network.address(suite, key), checked, sizes)

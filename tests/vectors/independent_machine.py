@@ -184,20 +184,25 @@ class Machine:
         if used[1] != day:
             used = [sponsor, day, 0, 0, 0, used[5]]
         self.used, self.sponsor = list(used), sponsor
-        outcomes = [self._run_item(item, self.quotas[sponsor.hex()]) for item in batch.items]
+        quota = self.quotas[sponsor.hex()]
+        outcomes = [
+            self._run_item(item, size, quota)
+            for item, size in zip(batch.items, batch.sizes, strict=True)
+        ]
         self.used[5] = max(0, self.used[5])
         rows.begin()
         rows.put(b"su" + sponsor, self.used)
         rows.commit()
         return outcomes
 
-    def _run_item(self, item: Envelope | str, quota: list[int]) -> int | str:
+    def _run_item(self, item: Envelope | str, size: int, quota: list[int]) -> int | str:
         used = self.used
         if isinstance(item, str):
+            used[2] += size
             used[4] += 1
             return item
         self.rows_max = quota[3]
-        wanted = [used[2] + item.size, used[3] + 1, used[4]]
+        wanted = [used[2] + size, used[3] + 1, used[4]]
         if any(count > most for count, most in zip(wanted, quota[:3], strict=True)):
             return "QUOTA"
         _, signers, nonce, until, calls = item.body

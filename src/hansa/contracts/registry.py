@@ -112,17 +112,17 @@ class Registry:
         if in_force is self._seen and height < self._next_change:
             return self._active
         newest: dict[str, activations.Activation] = {}
-        self._next_change = 2**62
+        next_change = 2**62
         for entry in in_force.entries if in_force else ():
             if entry.from_height > height:
-                self._next_change = min(self._next_change, entry.from_height)
+                next_change = min(next_change, entry.from_height)
                 continue
             newest[entry.contract] = entry
         active = {
             name: self._require_code(name, entry.version, entry.source_hash, height)
             for name, entry in newest.items()
         }
-        self._seen, self._active = in_force, active
+        self._seen, self._next_change, self._active = in_force, next_change, active
         return active
 
     def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:

@@ -23,8 +23,11 @@ from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
 BLOCK_TRANSACTIONS = 2_000
 BLOCK_WAIT_MS = 20
+BLOCK_BYTES = 16 * 2**20
+"""Of batches; beyond it a block closes as well, so that its record fits into the log."""
 QUEUE_TRANSACTIONS = 20_000
 """What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
+QUEUE_BYTES = 64 * 2**20
 
 
 class Answer(NamedTuple):
@@ -71,6 +74,7 @@ class EmbeddedEngine:
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._verifying = 0
+        self._queued_bytes = self._verifying_bytes = 0
         self._unanswered: set[asyncio.Future[list[Answer]]] = set()
         self._arrived = asyncio.Event()
         self._listeners: list[Listener] = []
@@ -125,43 +129,47 @@ class EmbeddedEngine:
           Invalid: the batch as a whole.
           Unavailable: too much is waiting, or the engine has stopped.
         """
-        self._check_room(1)
+        self._check_room(1, len(raw))
         size = max(1, len(raw) // 200)
         self._verifying += size
+        self._verifying_bytes += len(raw)
         try:
             verdict = await self.verifier.check_batch(raw)
         finally:
             self._verifying -= size
-        batch = build_checked(raw, verdict, self.chain.network)
-        # What no member answers for is not ordered: it must not even cost space in the log.
-        self.chain.machine.check_sponsor(batch)
-        return await self._order(batch)
+            self._verifying_bytes -= len(raw)
+        return await self.submit_checked(raw, verdict)
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
-        """Have this node's own batch ordered, verified before; otherwise as `submit`."""
-        return await self._order(build_checked(raw, verdict, self.chain.network))
-
-    async def _order(self, batch: CheckedBatch) -> list[Answer]:
-        self._check_room(len(batch.items))
+        """Have a batch ordered that was verified before; otherwise as `submit`."""
+        batch = build_checked(raw, verdict, self.chain.network)
+        # What no member answers for is not ordered: it must not even cost space in the log.
+        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
+        self.chain.machine.check_sponsor(batch, time_ms)
+        self._check_room(len(batch.items), len(raw))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[Answer]] = loop.create_future()
         self._queue.append(_Waiting(batch, done, loop.time()))
         self._unanswered.add(done)
         done.add_done_callback(self._unanswered.discard)
         self._queued += len(batch.items)
+        self._queued_bytes += len(raw)
         self._arrived.set()
         return await done
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
-        self._check_room(1)
+        self._check_room(1, 1)
 
-    def _check_room(self, count: int) -> None:
+    def _check_room(self, count: int, size: int) -> None:
         if self.failure is not None:
             raise Unavailable(f"the engine has stopped: {self.failure.message}")
         if self._is_closing:
             raise Unavailable("the node is stopping: send again when it is back")
-        if self.queued and self.queued + count > self._queue_transactions:
+        waiting_bytes = self._queued_bytes + self._verifying_bytes
+        if self.queued and (
+            self.queued + count > self._queue_transactions or waiting_bytes + size > QUEUE_BYTES
+        ):
             raise Unavailable(
                 f"{self.queued} transactions are waiting already: send again in a moment",
                 queued=self.queued,
@@ -193,7 +201,7 @@ class EmbeddedEngine:
             await self._arrived.wait()
         loop = asyncio.get_running_loop()
         deadline = self._queue[0].arrived_s + self._block_wait_ms / 1000
-        while self._queued < self._block_transactions and not self._is_ending:
+        while not self._is_block_full and not self._is_ending:
             rest = deadline - loop.time()
             if rest <= 0:
                 break
@@ -206,19 +214,25 @@ class EmbeddedEngine:
         return self.failure is None
 
     @property
+    def _is_block_full(self) -> bool:
+        return self._queued >= self._block_transactions or self._queued_bytes >= BLOCK_BYTES
+
+    @property
     def _is_ending(self) -> bool:
         return self._is_closing or self.failure is not None
 
     def _take(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
-        count = 0
+        count = size = 0
         while self._queue:
-            size = len(self._queue[0].batch.items)
-            if taken and count + size > self._block_transactions:
+            batch = self._queue[0].batch
+            count += len(batch.items)
+            size += len(batch.raw)
+            if taken and (count > self._block_transactions or size > BLOCK_BYTES):
                 break
             taken.append(self._queue.popleft())
-            count += size
-        self._queued -= count
+            self._queued -= len(batch.items)
+            self._queued_bytes -= len(batch.raw)
         return taken
 
     async def _confirm(self, result: BlockResult, waiting: Sequence[_Waiting]) -> None:

@@ -24,7 +24,7 @@ from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
 from hansa.kernel.nonces import ReplayWindow
 from hansa.kernel.state import Row, RowId, State, View
@@ -196,17 +196,27 @@ class Machine:
             committed,
         )
 
-    def check_sponsor(self, batch: CheckedBatch) -> None:
-        """Ask, between blocks, whether a batch is one of a sponsor; changes nothing.
+    def check_sponsor(self, batch: CheckedBatch, time_ms: int) -> None:
+        """Ask, between blocks, whether a sponsor may still bring this batch in; changes nothing.
 
-        An engine that asks before it orders keeps what strangers send out of its blocks.
+        An engine that asks before it orders keeps what strangers send, and what would go over a
+        quota, out of its log. Execution asks again: other batches may come between.
 
         Raises:
-          Invalid: `UNKNOWN_SPONSOR`.
+          Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
         """
         self._view.begin()
-        time_ms = 0 if self.head is None else self.head.time_ms
-        _BatchRun(self, Block(0, time_ms, ()), {}, _Progress()).admit(batch)
+        run = _BatchRun(self, Block(0, time_ms, ()), {}, _Progress())
+        quota = run.admit(batch)
+        used = self._view.get(SponsorUsage, batch.sponsor)
+        if used is None or used.day != time_ms // DAY_MS:
+            used = SponsorUsage(batch.sponsor)
+        if used.bytes_used + sum(batch.sizes) > quota.day_bytes:
+            raise _over_quota("bytes a day", quota.day_bytes)
+        if used.envelopes + len(batch.items) > quota.day_envelopes:
+            raise _over_quota("envelopes a day", quota.day_envelopes)
+        if used.refusals > quota.day_refusals:
+            raise _over_quota("refusals a day", quota.day_refusals)
 
     def _hash_header(self, encoded: bytes) -> bytes:
         return self.network.digest(self.network.header_prefix + encoded)
@@ -286,8 +296,8 @@ class _BatchRun:
         calls = [self._decode_calls(item) for item in batch.items]
         view.fetch_many(list_reads(calls))
         outcomes = [
-            self._run_item(item, decoded, batch.sponsor, quota, used)
-            for item, decoded in zip(batch.items, calls, strict=True)
+            self._run_item(item, size, decoded, batch.sponsor, quota, used)
+            for item, size, decoded in zip(batch.items, batch.sizes, calls, strict=True)
         ]
         view.begin()
         view.put(
@@ -327,6 +337,7 @@ class _BatchRun:
     def _run_item(
         self,
         item: CheckedEnvelope | Invalid,
+        size: int,
         calls: list[_Call] | Invalid,
         sponsor: bytes,
         quota: Quota,
@@ -334,8 +345,9 @@ class _BatchRun:
     ) -> Outcome:
         if isinstance(item, Invalid):
             self._refusals += 1
+            self._bytes += size
             return item
-        exceeded = self._find_exceeded(quota, used, item.size)
+        exceeded = self._find_exceeded(quota, used, size)
         if exceeded is not None:
             return exceeded
         body, time_ms = item.body, self._block.time_ms
@@ -347,7 +359,7 @@ class _BatchRun:
             self._refusals += 1
             return calls
         self._envelopes += 1
-        self._bytes += item.size
+        self._bytes += size
         if not self._window.add(body.signers[0], body.nonce, until, time_ms):
             return Repeated(item.tx_id)
         return self._execute(item, calls, sponsor)
@@ -413,8 +425,8 @@ class _BatchRun:
             self._refusals += 1
             receipt = encode((item.tx_id, Status.REFUSED, refusal.code.value, number, ()))
             progress.facts.append((index, _tell_plain(refusal)))
-        except Corrupt:
-            raise
+        except (Corrupt, Unavailable, MemoryError):
+            raise  # this machine's fault, not the contract's: another node would not see it
         except Exception as error:  # noqa: BLE001 - a contract's bug must not stop the chain
             self._refusals += 1
             receipt = encode((item.tx_id, Status.FAILED, "kernel.FAILED", number, ()))

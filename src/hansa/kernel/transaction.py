@@ -128,7 +128,6 @@ class CheckedEnvelope(NamedTuple):
     tx_id: bytes
     envelope_hash: bytes
     attestation: bytes | None
-    size: int
 
 
 class CheckedBatch(NamedTuple):
@@ -139,6 +138,8 @@ class CheckedBatch(NamedTuple):
     key_address: bytes
     """Address of the key that signed the batch; whether it may is asked at execution."""
     items: list[CheckedEnvelope | Invalid]
+    sizes: list[int]
+    """Bytes of each item's envelope."""
 
 
 class Verdict(NamedTuple):
@@ -364,11 +365,11 @@ def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatc
                 ids[start : start + 32],
                 ids[start + 32 : start + 64],
                 item.attestation,
-                len(item.envelope),
             )
         )
     key_address = address_of(batch.suite, batch.public_key, network.digest)
-    return CheckedBatch(raw, body.sponsor, key_address, items)
+    sizes = [len(item.envelope) for item in body.items]
+    return CheckedBatch(raw, body.sponsor, key_address, items, sizes)
 
 
 def trust_batch(raw: bytes, network: Network, dropped: dict[int, Invalid]) -> Verdict:

@@ -23,6 +23,10 @@ from hansa.sdk.keys import KeyPair
 
 GATHER_S = 0.003
 GATHER_ENVELOPES = 512
+BATCH_BYTES_BESIDE = 256
+"""What a batch needs beside its items, at most: sponsor, key, signature, headers."""
+ITEM_BYTES_BESIDE = 64
+"""What an item needs beside its envelope, at most: the attestation and headers."""
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
@@ -94,7 +98,8 @@ class SponsorDesk:
         while self._asked:
             if len(self._asked) < GATHER_ENVELOPES:
                 await asyncio.sleep(GATHER_S)
-            asked, self._asked = self._asked[:GATHER_ENVELOPES], self._asked[GATHER_ENVELOPES:]
+            count = self._count_fitting()
+            asked, self._asked = self._asked[:count], self._asked[count:]
             try:
                 await self._bring(asked)
             except HansaError as error:
@@ -102,6 +107,18 @@ class SponsorDesk:
                     if not item.done.done():
                         item.done.set_exception(error)
         self._flushing = None
+
+    def _count_fitting(self) -> int:
+        """Count how many of those in the line fit into one batch of this network."""
+        limits = self._engine.chain.network.limits
+        count = 0
+        room = limits.batch_bytes - BATCH_BYTES_BESIDE
+        for item in self._asked[: min(GATHER_ENVELOPES, limits.batch_items)]:
+            room -= len(item.envelope) + ITEM_BYTES_BESIDE
+            if room < 0:
+                break
+            count += 1
+        return max(count, 1)
 
     async def _bring(self, asked: list[_Asked]) -> None:
         verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])

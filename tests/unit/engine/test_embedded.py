@@ -8,10 +8,10 @@ import pytest
 from tests.simulation.disk import SimulatedDisk
 from tests.world import key, make_genesis, open_world, pay
 
-from hansa.engine.embedded import EmbeddedEngine
+from hansa.engine.embedded import BLOCK_BYTES, QUEUE_BYTES, EmbeddedEngine
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 
 TIMEOUT_S = 10
 
@@ -21,11 +21,12 @@ class Clock:
 
     def __init__(self, time_ms):
         self.time_ms = time_ms
-        self.is_broken = False
+        self.calls_left = 1_000_000
 
     def __call__(self):
-        if self.is_broken:
+        if not self.calls_left:
             raise ZeroDivisionError
+        self.calls_left -= 1
         self.time_ms += 1
         return self.time_ms
 
@@ -33,10 +34,10 @@ class Clock:
 class Node:
     """A world whose blocks an engine makes."""
 
-    def __init__(self):
+    def __init__(self, policy=None):
         self.disk = SimulatedDisk(1)
         self.store = MemoryStore()
-        self.world = open_world(self.disk, make_genesis(), self.store)
+        self.world = open_world(self.disk, make_genesis(policy or {}), self.store)
         self.world.fund("ann", "shop")
         self.clock = Clock(self.world.time_ms)
         self.engine = EmbeddedEngine(
@@ -96,7 +97,7 @@ def test_a_full_disk_stops_the_engine_and_all_who_wait_are_told():
 
 def test_a_fault_of_ours_stops_the_engine_and_leaves_nobody_waiting():
     async def play(node):
-        node.clock.is_broken = True
+        node.clock.calls_left = 1  # for the door, none for the block
         with pytest.raises(Unavailable, match="a fault of this program"):
             await node.pay()
         assert isinstance(node.engine.failure, Corrupt)
@@ -194,3 +195,75 @@ def test_a_block_closes_a_while_after_its_first_transaction_came_not_after_it_wa
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         runner.run(play())
+
+
+def test_what_would_go_over_the_sponsors_quota_is_refused_at_the_door_and_costs_no_log():
+    async def begin():
+        node = Node({"sponsor.quota": (65_536, 4, 4, 100)})
+        world, engine = node.world, node.engine
+        engine.start()
+        height = world.chain.head.height
+        many = [
+            world.sign([key("ann")], pay("ann", "shop", 1, f"m{number}")) for number in range(9)
+        ]
+        with pytest.raises(Invalid) as refusal:
+            await engine.submit(world.batch(*many))
+        assert refusal.value.code is InvalidCode.QUOTA
+        with pytest.raises(Invalid) as refusal:
+            await engine.submit(world.batch(bytes(70_000)))
+        assert refusal.value.code is InvalidCode.QUOTA
+        assert world.chain.head.height == height
+        await engine.stop()
+
+    asyncio.run(begin())
+
+
+def test_rubbish_counts_its_bytes_against_its_sponsor():
+    async def begin():
+        node = Node({"sponsor.quota": (100_000, 100, 100, 100)})
+        world, engine = node.world, node.engine
+        engine.start()
+        for _ in range(2):
+            answers = await engine.submit(world.batch(bytes(40_000)))
+            assert answers[0].error.code is InvalidCode.TOO_LARGE
+        with pytest.raises(Invalid, match="bytes a day"):
+            await engine.submit(world.batch(bytes(40_000)))
+        await engine.stop()
+
+    asyncio.run(begin())
+
+
+def test_a_block_is_bounded_in_bytes_too():
+    async def begin():
+        node = Node()
+        world, engine = node.world, node.engine
+        big = [bytes([number]) * 3_000_000 for number in range(12)]
+        paying = [asyncio.ensure_future(engine.submit(world.batch(raw))) for raw in big]
+        for _ in range(30):  # until they are verified and in the line
+            await asyncio.sleep(0)
+        height = world.chain.head.height
+        engine.start()
+        await asyncio.gather(*paying)
+        await engine.stop()
+        assert world.chain.head.height - height == 3
+        for at in range(height + 1, height + 4):
+            size = sum(map(len, world.chain.get_record(at).batches))
+            assert size <= BLOCK_BYTES
+
+    asyncio.run(begin())
+
+
+def test_more_bytes_than_may_wait_are_not_taken():
+    async def begin():
+        node = Node()
+        world, engine = node.world, node.engine
+        raws = [world.batch(bytes([number]) * 4_000_000) for number in range(20)]
+        paying = [asyncio.ensure_future(engine.submit(raw)) for raw in raws]
+        engine.start()
+        found = await asyncio.gather(*paying, return_exceptions=True)
+        await engine.stop()
+        kept = [answers for answers in found if isinstance(answers, list)]
+        assert 0 < len(kept) <= QUEUE_BYTES // 4_000_000
+        assert all(isinstance(error, Unavailable) for error in found if error not in kept)
+
+    asyncio.run(begin())

@@ -1,0 +1,48 @@
+"""The sponsor desk: what it brings in fits into a batch of its network."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.simulation.disk import SimulatedDisk
+from tests.world import key, make_genesis, open_world
+
+from hansa.engine.store import MemoryStore
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.transaction import Signature, build_body, build_envelope
+from hansa.node.service import Node, wall_clock_ms
+from hansa.node.verify import verify
+
+LARGE = 16_000
+
+
+def make_large(network, number):
+    """Make an envelope near the bound of one, of a contract that nobody has."""
+    stranger = key("stranger")
+    until = wall_clock_ms() + 60_000
+    calls = [("x", "y", [bytes(LARGE)])]
+    body = build_body([stranger.address], number.to_bytes(16, "big"), until, calls)
+    signature = stranger.sign(network.tx_prefix + body)
+    return build_envelope(body, [Signature(stranger.suite, stranger.public_key, signature)])
+
+
+def test_large_envelopes_leave_in_batches_that_every_verifier_accepts():
+    world = open_world(SimulatedDisk(1), make_genesis())
+    network = world.network
+    node = Node(world.chain, InlineVerifier(network), key("north").address, key("north server"))
+    envelopes = [make_large(network, number) for number in range(300)]
+    assert sum(map(len, envelopes)) > network.limits.batch_bytes
+
+    async def send():
+        node.engine.start()
+        answers = await asyncio.gather(*map(node.desk.submit, envelopes))
+        await node.engine.stop()
+        return answers
+
+    answers = asyncio.run(send())
+    assert all(answer.error is None and answer.receipt for answer in answers)
+    batches = [raw for record in world.chain.iterate_records(1) for raw in record.batches]
+    assert len(batches) > 1
+    assert max(map(len, batches)) <= network.limits.batch_bytes
+    found = verify(world.chain.iterate_records(0), network, MemoryStore(), processes=1)
+    assert found.verify_ok, found.findings
