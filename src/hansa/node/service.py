@@ -30,6 +30,8 @@ ITEM_BYTES_BESIDE = 64
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
+CONFIRM_S = 10.0
+"""What the sync of a block may take before a reader is told to ask again."""
 
 
 def tune_collector() -> None:
@@ -163,6 +165,7 @@ class Node:
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._changed = asyncio.Condition()
+        self._watching: asyncio.Task[None] | None = None
         self.engine.listen(self._note_block)
 
     def start(self) -> None:
@@ -209,6 +212,38 @@ class Node:
         except TimeoutError:
             return False
         return True
+
+    async def confirm(self, height: int | None = None) -> None:
+        """Wait until a block that was executed is durable, so that nobody is told of less.
+
+        Args:
+          height: the block; the newest one executed where not given.
+
+        Raises:
+          Unavailable: the engine has stopped before, or it takes too long.
+        """
+        wanted = self.chain.head.height if height is None else height
+        if self.chain.confirmed_height >= wanted:
+            return
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch_engine())
+        engine = self.engine
+        try:
+            async with asyncio.timeout(CONFIRM_S), self._changed:
+                await self._changed.wait_for(
+                    lambda: self.chain.confirmed_height >= wanted or engine.failure is not None
+                )
+        except TimeoutError:
+            pass
+        if self.chain.confirmed_height < wanted:
+            if engine.failure is not None:
+                raise Unavailable(f"the engine has stopped: {engine.failure.message}")
+            raise Unavailable(f"block {wanted} is not confirmed yet: ask again in a moment")
+
+    async def _watch_engine(self) -> None:
+        """Wake whoever waits for a block once no more are made."""
+        await asyncio.gather(self.engine.wait(), return_exceptions=True)
+        await self._tell()
 
     def _note_block(self, result: BlockResult) -> None:
         self._recent.append(result.header)

@@ -73,7 +73,6 @@ async def get_wallet(api: Api, call: Call, address: str) -> answers.Wallet:
     api.access.require_wallet(call.principal, key)
     wallet = _load_wallet(api, key)
     found = _load_balances(api, key)
-    await api.confirm(max((split_position(row.previous)[0] for row in found), default=0))
     return answers.Wallet(
         wallet=to_text(key),
         operator=to_text(wallet.operator),
@@ -111,7 +110,7 @@ async def list_history(
     position = newest if before is None else before
     if position > newest:
         raise _no_such_place()
-    await api.confirm(split_position(position)[0])
+    await api.node.confirm(split_position(position)[0])
     entries: list[answers.HistoryEntry] = []
     while position and len(entries) < limit:
         entry, position = _read_entry(api, key, shown.asset, position)
@@ -172,7 +171,6 @@ async def get_vaults(api: Api, call: Call, address: str) -> answers.Vaults:
         for row in api.tables.load_all(currency.Asset)
     ]
     rows = [row for row in found if row is not None]
-    await api.confirm(max((split_position(row.previous)[0] for row in rows), default=0))
     return answers.Vaults(
         operator=to_text(key),
         vaults=[
@@ -226,7 +224,7 @@ async def get_receipt(api: Api, call: Call, tx_id: str) -> web.Response:
 async def _find(api: Api, tx_id: str) -> tuple[int, int, BlockRecord]:
     """Find a confirmed transaction: height, index, block."""
     height, index = api.node.chain.find_position(bytes.fromhex(tx_id))
-    await api.confirm(height)
+    await api.node.confirm(height)
     return height, index, api.node.chain.get_record(height)
 
 
@@ -299,7 +297,7 @@ async def get_proof(
     chain = api.node.chain
     # While a checkpoint is executed but not confirmed, the tree is ahead of what is sealed.
     while chain.head.checkpoint_height > chain.confirmed_height:
-        await api.confirm(chain.head.checkpoint_height)
+        await api.node.confirm(chain.head.checkpoint_height)
     found = chain.prove_row(provable.row.key(*([first] if asset is None else [first, asset])))
     return answers.RowProof(
         table=table,

@@ -24,6 +24,7 @@ from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
 from hansa.node.console.guard import Gate
+from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
@@ -34,6 +35,9 @@ from hansa.sdk.answers import Health
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 """Counted by name; others together."""
+READS = frozenset({"GET", "HEAD"})
+TIMELESS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", FILE_PATH})
+"""Show nothing of the ledger that is not confirmed: answered at once, also by a failed engine."""
 NO_CONTENT = 204
 
 
@@ -127,11 +131,13 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
             return answer_error(Unavailable("too many requests at one time: send again"))
         at_work += 1
         resource = request.match_info.route.resource
-        is_api = resource is not None and resource.canonical in paths
+        path = None if resource is None else resource.canonical
+        is_api = path in paths
+        is_timeless = request.method not in READS or path in TIMELESS
         try:
             if is_api:
                 _check_host(request, names)
-            response = await handler(request)
+            response = await _answer_durably(api.node, request, handler, is_timeless=is_timeless)
         except web.HTTPException as error:
             response = _answer_http(request, error)
         except Corrupt as error:
@@ -150,6 +156,28 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         return response
 
     return guard
+
+
+async def _answer_durably(
+    node: Node, request: web.Request, handler: Handler, *, is_timeless: bool
+) -> web.StreamResponse:
+    """Answer a reader only once every block that the answer may show is durable.
+
+    Rows are read as of the newest block executed; a power cut could still undo it. An error shows
+    rows, too: what is not found, or whose key does not count.
+
+    Raises:
+      Unavailable: that block is not durable in time, or never will be.
+    """
+    try:
+        response = await handler(request)
+    except (HansaError, web.HTTPException):
+        if not is_timeless:
+            await node.confirm()
+        raise
+    if not is_timeless and not response.prepared:
+        await node.confirm()
+    return response
 
 
 def _answer_http(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.api.access import Access
 from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.telemetry import Meters
@@ -25,7 +25,6 @@ from hansa.node.settings import Settings
 from hansa.node.tables import Tables
 from hansa.sdk.answers import AddressText, Answer
 
-CONFIRM_S = 10.0
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 BYTES = "application/octet-stream"
@@ -58,17 +57,6 @@ class Api:
     tables: Tables
     streams: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     """Requests that end only with their stream, and whose they are; cancelled at the end."""
-
-    async def confirm(self, height: int) -> None:
-        """Wait until a block that was executed is confirmed, so that nobody is told of less.
-
-        Raises:
-          Unavailable: it takes too long.
-        """
-        if height > self.node.chain.confirmed_height and not await self.node.wait_for_block(
-            height, CONFIRM_S
-        ):
-            raise Unavailable(f"block {height} is not confirmed yet: ask again in a moment")
 
     def add_cost(self, call: Call, cost: int) -> None:
         """Charge a caller for more than the request itself."""
