@@ -32,7 +32,7 @@ HANSA = Path(sys.executable).parent / "hansa"
 QUICK = {("hansa", "--help"), ("hansa", "--version")}
 """Commands that need no node and no data: these run."""
 
-OTHERS_COMMANDS = {"cat", "cd", "cp", "curl", "docker", "export", "git", "ls", "openssl", "uv"}
+OTHERS_COMMANDS = {"cat", "cd", "cp", "curl", "dd", "export", "printf", "pytest"}
 """Commands of others that a page may use; what they do is not ours to test."""
 
 
@@ -47,14 +47,17 @@ def read_commands() -> list[tuple[str, str]]:
         for block in read_blocks(page, "sh"):
             for line in block.replace("\\\n", " ").splitlines():
                 text = line.strip().removeprefix("$ ")
-                if text and not text.startswith("#"):
+                if text and not re.match(r"#|\w+\(\) *{", text):  # neither comment nor function
                     commands.append((str(page.relative_to(ROOT)), text))
     return commands
 
 
 def split_words(text: str) -> list[str]:
-    """Split a command line; only the first command of a pipe or chain, without its environment."""
-    words = shlex.split(text, comments=True)
+    """Split a command line; only the first command of a pipe or chain, without its environment.
+
+    Of `NAME=$(command)` it is the command.
+    """
+    words = shlex.split(re.sub(r"^[A-Z_]+=\$\((.*)\)$", r"\1", text), comments=True)
     for index, word in enumerate(words):
         if word in {"|", "&&", ";", ">", ">>", "&", "||"}:
             words = words[:index]
@@ -101,6 +104,7 @@ def check_hansa(words: list[str]) -> str | None:
 def test_commands_on_pages_exist(page, text):
     program, *words = split_words(text)
     name = Path(program).name
+    functions = re.findall(r"^(\w+)\(\) *{", (ROOT / page).read_text(), re.MULTILINE)
     if name == "make":
         problem = check_make(words)
     elif name == "hansa":
@@ -108,7 +112,8 @@ def test_commands_on_pages_exist(page, text):
     elif program.startswith("./"):
         problem = None if (ROOT / program).exists() else "no such file"
     else:
-        problem = None if name in OTHERS_COMMANDS else "neither ours nor a listed one of others"
+        is_known = name in OTHERS_COMMANDS or name in functions
+        problem = None if is_known else "neither ours nor a listed one of others"
     assert problem is None, f"{page}: {text}: {problem}"
 
 
@@ -160,7 +165,77 @@ def test_links_lead_somewhere(page):
     assert find_broken_links(page) == []
 
 
+def test_the_index_leads_to_every_page():
+    """docs/README.md names each page under docs/, or the folder of decisions."""
+    index = ROOT / "docs" / "README.md"
+    targets = re.findall(r"\]\(([^)#]+)", index.read_text())
+    reached = {(index.parent / target).resolve() for target in targets}
+    missing = [
+        str(page.relative_to(ROOT))
+        for page in PAGES
+        if page != index and not {page, page.parent} & reached and page.parent != ROOT
+    ]
+    assert missing == []
+
+
+def test_decisions_are_numbered_in_order():
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [page.name[:4] for page in pages] == [f"{n:04}" for n in range(1, len(pages) + 1)]
+    for page in pages:
+        text = page.read_text()
+        assert text.startswith(f"# {page.name[:4]} · ")
+        assert "**Decided.**" in text
+        assert re.search(r"Not taken|Rejected|rejected", text), f"{page.name}: what was rejected?"
+
+
+def test_the_readme_is_two_screens():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 80
+    assert len(re.findall(r"^- \[", text, re.MULTILINE)) == 5
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert (ROOT / picture).stat().st_size < 150_000
+
+
+BEYOND = re.compile(r"\bDESIGN\b|\bCONVENTIONS\b|\b[Ii]ssue #?\d+\b(?!,\d)|/work/|/tmp/wt")
+"""Papers and places that a reader with a clone does not have."""
+
+
+def test_nothing_points_out_of_the_clone():
+    sources = [*PAGES, ROOT / "Makefile", ROOT / "pyproject.toml"]
+    for folder in ("src", "tests", "scripts"):
+        sources += [
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.suffix in {".py", ".md", ".sh", ".toml", ".html", ".css", ".js"}
+        ]
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sources
+        if path != Path(__file__)
+        for line in path.read_text().splitlines()
+        if BEYOND.search(line)
+    ]
+    assert found == []
+
+
+def test_the_glossary_has_each_word_once_in_order():
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE
+    )
+    words = [word for word in rows if word not in {"word", "---"}]
+    assert words == sorted(set(words), key=str.lower)
+
+
 # --- examples -----------------------------------------------------------------------------------
+
+
+def test_the_tutorial_shows_the_example_contract_as_it_is():
+    """Blocks that are not examples to run stand in the module, word for word."""
+    module = (ROOT / "tests" / "unit" / "contracts" / "examples" / "licences.py").read_text()
+    blocks = read_blocks(ROOT / "docs" / "tutorials" / "write-a-contract.md", "python")
+    shown = [block for block in blocks if ">>> " not in block]
+    assert len(shown) > 5
+    assert [block for block in shown if block not in module] == []
 
 
 def with_doctests() -> list[str]:

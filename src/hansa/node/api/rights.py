@@ -3,7 +3,7 @@
 A tx_id is a capability: its 256 bits cannot be guessed, and ids are listed to nobody who could
 not read the transactions anyway. So whoever knows one may ask for that transaction.
 
-Source: DESIGN "Who may read"; docs/reference/http-api.md.
+Source: docs/decisions/0007-who-may-read.md; docs/reference/http-api.md.
 """
 
 from __future__ import annotations
