@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests import reached
@@ -17,9 +17,11 @@ from hansa.engine.store import MemoryStore, Store
 from hansa.kernel.block import Receipt, Repeated, decode_receipt
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.signatures import verify_many
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
+from hansa.kernel.state import Row, decode_row
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
 from hansa.sdk.build import NamedCall, name_call, sign_batch, sign_transaction
@@ -88,6 +90,7 @@ class World:
         result = self.chain.execute(self.time_ms, checked)
         self.chain.append(result, checked)
         self.chain.sync()
+        check_rows(result.committed or {})
         self.results.append(result)
         return result
 
@@ -133,6 +136,16 @@ class World:
 
         row = self.chain.machine.state.load(Balance, Balance.key(key(name).address, ASSET))
         return (row.available_minor, row.held_minor) if row else (0, 0)
+
+
+def check_rows(committed: Mapping[bytes, bytes | None]) -> None:
+    """Check that rows which a checkpoint commits are what their own tables accept."""
+    rows = [each for each in Row.__subclasses__() if each.__module__.startswith("hansa.")]
+    tables = {each.TABLE: each for each in rows}
+    for packed, raw in committed.items():
+        row_type = tables.get(packed[:2])
+        if raw is not None and row_type is not None:
+            assert encode(decode_row(row_type, raw)) == raw
 
 
 def open_world(storage: Storage, genesis: Genesis, store: Store | None = None) -> World:

@@ -23,7 +23,7 @@ from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.contract import Command, Delta, Function, Ledger
 from hansa.kernel.errors import Refused
 from hansa.kernel.state import Row, View
-from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative
+from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Signed
 
 NAME = "balances"
 VERSION = 1
@@ -49,10 +49,10 @@ class Balance(Row, frozen=True, array_like=True):
     asset: AssetCode
     available_minor: NonNegative = 0
     held_minor: NonNegative = 0
-    day: int = 0
+    day: Signed = 0
     """M0 only, as all on spending: day number since 1970 to which `day_spent_minor` belongs."""
     day_spent_minor: NonNegative = 0
-    year: int = 0
+    year: Signed = 0
     year_spent_minor: NonNegative = 0
     previous: NonNegative = 0
     """Position of the last transaction that changed this balance."""

@@ -454,9 +454,12 @@ def _require_central_bank(view: View, asset: str) -> None:
 
 
 def _require_stock(view: View, operator: bytes, asset: str, amount_minor: int) -> Vault:
+    """Get a vault in which so much may end, the count of what it ended staying in 64 bits."""
     vault = get_vault(view, operator, asset)
     if vault.balance_minor < amount_minor:
         raise Refused(Code.INSUFFICIENT_VAULT, balance_minor=vault.balance_minor)
+    if vault.issued_minor - amount_minor < -INT64_MAX:
+        raise Refused(Code.OVERFLOW, issued_minor=vault.issued_minor)
     return vault
 
 

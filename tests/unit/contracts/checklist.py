@@ -240,6 +240,27 @@ def _check_tables(modules: tuple[ModuleType, ...], others: tuple[ModuleType, ...
             yield f"{row.__name__}: a row does not come back from its encoding"
         if not sample.row_key().startswith(row.TABLE):
             yield f"{row.__name__}: its key does not begin with its table"
+    for written in (*list_classes(modules, Row), *list_classes(modules, Event)):
+        for path in find_unbounded(written):
+            yield f"{path} is an integer without bounds"
+
+
+def find_unbounded(kind: Any, path: str = "", meta: tuple[Any, ...] = ()) -> Iterator[str]:
+    """Find integers of a type that no bounds hold within what the encoding can carry."""
+    while get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        meta = (*meta, *more)
+    if get_origin(kind) is not None:
+        for part in get_args(kind):
+            yield from find_unbounded(part, path)
+    elif inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
+        hints = get_type_hints(kind, include_extras=True)
+        for name in kind.__struct_fields__:
+            yield from find_unbounded(hints[name], f"{kind.__name__}.{name}")
+    elif kind is int:
+        bounds = [[getattr(each, end) for each in meta] for end in ("ge", "le")]
+        if not all(any(each is not None for each in ends) for ends in bounds):
+            yield path
 
 
 # --- commands -------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from hansa.kernel.genesis import (
     Limits,
     Sealer,
 )
-from hansa.kernel.state import KeyPart, Row, State, View
+from hansa.kernel.state import KeyPart, Row, State, View, decode_row
 
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
@@ -171,7 +171,9 @@ class Harness:
         self.time_ms += duration_ms
 
     def _commit(self) -> None:
-        """Commit through bytes, so that every row also survives its own encoding."""
+        """Commit through bytes; every row that is written comes back from its own."""
+        for row in self.view.writes.values():
+            assert row is None or decode_row(type(row), encode(row)) == row
         self.view.commit()
         for key, raw in self.state.end_block():
             if raw is None:

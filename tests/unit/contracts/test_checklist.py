@@ -47,6 +47,7 @@ TABLE = 'COMMANDS: dict[str, tuple[type[Command], Function]] = {"grant": (Grant,
 CODES = [
     f'    {code} = "licences.{code}"\n' for code in ("ALREADY_GRANTED", "FEE_NOT_PAID", "TOO_LATE")
 ]
+ROW = "    number: EndToEndId\n    holder: Address\n\n\nclass Grant(Command"
 ARGUMENTS = "    number: EndToEndId\n    holder: Address\n    asset: AssetCode\n"
 
 
@@ -66,6 +67,7 @@ ARGUMENTS = "    number: EndToEndId\n    holder: Address\n    asset: AssetCode\n
         (TABLE, TABLE + "def late():\n    pass\n", "a function stands after a commands"),
         (ARGUMENTS, ARGUMENTS.replace("EndToEndId", "str"), "no text as number is accepted"),
         (ARGUMENTS, ARGUMENTS + "    fee_minor: int\n", "amount -1 as fee_minor is accepted"),
+        (ROW, "    uses: int\n" + ROW, "Licence.uses is an integer without bounds"),
     ],
 )
 def test_what_is_planted_is_found(tmp_path, old, new, finding):

@@ -162,7 +162,7 @@ REFUSALS: dict[str, str] = {
     "currency.SAME_VAULT": "Payer and payee are the same vault.",
     "currency.OVER_QUOTA": "More would have been issued to the operator than its quota allows.",
     "currency.INSUFFICIENT_VAULT": "The operator’s vault held less than was to leave it.",
-    "currency.OVERFLOW": "More money would exist than the ledger can count.",
+    "currency.OVERFLOW": "More money would exist, or have ended, than the ledger can count.",
     "members.NOT_A_MEMBER": "There is no member with this address.",
     "members.SUSPENDED": "The member is suspended.",
     "members.WRONG_ROLE": "The member has not the role that this takes.",
