@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, print_json, print_table, say
 from hansa.engine.embedded import BLOCK_TRANSACTIONS
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.bench.ledger import LedgerSettings, run_ledger
 from hansa.node.bench.node import NodeSettings, run_node_bench
 from hansa.node.demo.serve import DemoSettings, run_demo
-from hansa.node.replay.run import replay
-from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile
 from hansa.node.settings import DEFAULT_PORT
 
 REPLAY_FOLDER = "hansa-data/replay"
@@ -64,6 +65,7 @@ def _demo(options: argparse.Namespace) -> int:
         options.payments,
         options.port,
         is_served=not options.no_serve,
+        program=_name_program(),
     )
 
     def tell(summary: dict[str, object], lines: list[str]) -> None:
@@ -76,7 +78,20 @@ def _demo(options: argparse.Namespace) -> int:
     return run_demo(settings, bar.show, tell)
 
 
+def _name_program() -> str:
+    """Name this program as a shell finds it: by its whole path if it is not on PATH."""
+    return "hansa" if shutil.which("hansa") else shlex.quote(str(Path(sys.argv[0]).absolute()))
+
+
 def _replay(options: argparse.Namespace) -> int:
+    try:  # only replay needs the extra, and half a second to import it
+        from hansa.node.replay.run import replay  # noqa: PLC0415
+        from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"hansa replay reads files with {error.name}, which is not installed: "
+            "pip install 'hansa[data]'"
+        ) from None
     bar = ProgressBar()
     text, where = DEFAULT_MAP, "the default map"
     if options.map is not None:

@@ -52,6 +52,8 @@ class DemoSettings:
     payments: int
     port: int | None
     is_served: bool
+    program: str = "hansa"
+    """What the summary's commands begin with."""
 
 
 def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
@@ -80,7 +82,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
         try:
             player = DemoRun(node.engine, town, wall_clock_ms)
             report = await player.play(settings.payments, progress)
-            tell(report.to_json(), _summarise(report, town, settings.folder, port))
+            tell(report.to_json(), _summarise(report, town, settings, port))
             if server is not None:
                 await _wait_for_signal(node)
         finally:
@@ -108,7 +110,8 @@ async def _wait_for_signal(node: Node) -> None:
     await node.run_until(stopped)
 
 
-def _summarise(report: DemoReport, town: Town, folder: Path, port: int) -> list[str]:
+def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int) -> list[str]:
+    folder, program = settings.folder, settings.program
     money = [
         f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
         f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
@@ -130,28 +133,29 @@ def _summarise(report: DemoReport, town: Town, folder: Path, port: int) -> list[
         ),
         "",
         "Next, in another terminal:",
-        *_tell_pay(town, folder, port),
-        f"  hansa tx {report.example_tx} --data {folder}",
-        f"  hansa block {report.height} --data {folder}",
+        *_tell_pay(town, settings, port),
+        f"  {program} tx {report.example_tx} --data {folder}",
+        f"  {program} block {report.height} --data {folder}",
         (
-            f"  hansa receipt save {report.example_tx} receipt.bin --data {folder} && "
-            "hansa receipt verify receipt.bin"
+            f"  {program} receipt save {report.example_tx} receipt.bin --data {folder} && "
+            f"{program} receipt verify receipt.bin"
         ),
-        f"  hansa audit --data {folder}",
+        f"  {program} audit --data {folder}",
     ]
     if port:
         lines += ["", f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
     return lines
 
 
-def _tell_pay(town: Town, folder: Path, port: int) -> list[str]:
+def _tell_pay(town: Town, settings: DemoSettings, port: int) -> list[str]:
     """Tell how a resident pays a shop; only a node that serves can be paid through."""
     if not port:
         return []
     shop = town.merchants[1].address_text
     return [
         (
-            f"  HANSA_PASSPHRASE={PASSPHRASE} hansa pay {folder}/keys/resident.json {shop} 1.50"
+            f"  HANSA_PASSPHRASE={PASSPHRASE} {settings.program} pay "
+            f"{settings.folder}/keys/resident.json {shop} 1.50"
             f" --node http://{HOST}:{port}"
         )
     ]
