@@ -288,6 +288,7 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
             Status.REFUND,
             context.position,
             records.end_of_record(view, context),
+            context.sponsor,
         )
     )
     # TELL
@@ -411,6 +412,7 @@ def _record(
             status,
             context.position,
             command.expires_ms if is_hold else records.end_of_record(view, context),  # type: ignore[union-attr]
+            context.sponsor,
         )
     )
 

@@ -62,6 +62,7 @@ class Payment(Row, frozen=True, array_like=True):
     TABLE: ClassVar[bytes] = b"py"
     KEY: ClassVar[tuple[str, ...]] = ("payer", "end_to_end_id")
     CACHED: ClassVar[bool] = False
+    CHARGED_TO: ClassVar[str] = "sponsor"
 
     payer: Address
     end_to_end_id: EndToEndId
@@ -74,6 +75,8 @@ class Payment(Row, frozen=True, array_like=True):
     """Position of the transaction that made it."""
     expires_ms: TimeMs
     """End of the hold while HELD; else when the row may be swept."""
+    sponsor: Address
+    """Who brought it in, and is charged for this row until it is swept."""
     refunded_minor: NonNegative = 0
 
 

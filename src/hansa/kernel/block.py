@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
-from hansa.kernel.errors import Invalid
+from hansa.kernel.errors import Invalid, Refused
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
 HEADER_VERSION = 1
@@ -123,6 +123,14 @@ class Repeated:
 
 Outcome = int | Invalid | Repeated
 """What became of a batch's item: the index of its receipt in the block, or why it has none."""
+
+
+def tell_plain(refusal: Refused) -> tuple[tuple[str, PlainFact], ...]:
+    """Write the facts of a refusal as records keep them."""
+    return tuple(
+        (name, fact.hex() if isinstance(fact, bytes) else fact)
+        for name, fact in refusal.facts.items()
+    )
 
 
 def compute_position(height: int, index: int) -> int:

@@ -6,9 +6,12 @@ receipts and roots on every engine, byte for byte. Execution is serial.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
 
 from hansa.kernel.authority import Context, Purpose
 from hansa.kernel.block import (
@@ -19,6 +22,7 @@ from hansa.kernel.block import (
     Repeated,
     Status,
     compute_position,
+    tell_plain,
 )
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
@@ -278,6 +282,8 @@ class _BatchRun:
         self._progress = progress
         self._refusals = self._rows = self._envelopes = self._bytes = 0
         self._rows_max = 0
+        self._given_back: Counter[bytes] = Counter()
+        """Rows less that are stored for other sponsors."""
 
     def run(self, batch: CheckedBatch) -> list[Outcome]:
         """Execute all items; returns one outcome each."""
@@ -311,7 +317,17 @@ class _BatchRun:
             )
         )
         view.commit()
+        self._give_back()
         return outcomes
+
+    def _give_back(self) -> None:
+        """Take rows of others that were removed off the usage of whoever brought them in."""
+        view = self._view
+        for sponsor, rows in sorted(self._given_back.items()):
+            view.begin()
+            used = view.get(SponsorUsage, sponsor) or SponsorUsage(sponsor)
+            view.put(msgspec.structs.replace(used, stored_rows=max(0, used.stored_rows - rows)))
+            view.commit()
 
     def admit(self, batch: CheckedBatch) -> Quota:
         """Check that the sponsor is a member and that the batch's key may sign for it."""
@@ -416,15 +432,17 @@ class _BatchRun:
                 if len(told) > self._events_max:
                     raise Refused(ExecutionCode.TOO_MANY_EVENTS, events_max=self._events_max)
             receipt = encode((item.tx_id, Status.OK, "", 0, told))
-            rows = view.count_new_rows()
+            rows, others = view.count_new_rows(sponsor)
             if rows > 0 and self._rows_max < self._rows + rows:
                 raise Refused(ExecutionCode.TOO_MANY_ROWS, sponsor=sponsor, new_rows=rows)
             self._rows += rows
+            if others:
+                self._given_back.update(others)
             view.commit()
         except Refused as refusal:
             self._refusals += 1
             receipt = encode((item.tx_id, Status.REFUSED, refusal.code.value, number, ()))
-            progress.facts.append((index, _tell_plain(refusal)))
+            progress.facts.append((index, tell_plain(refusal)))
         except (Corrupt, Unavailable, MemoryError):
             raise  # this machine's fault, not the contract's: another node would not see it
         except Exception as error:  # noqa: BLE001 - a contract's bug must not stop the chain
@@ -465,13 +483,6 @@ def _over_quota(what: str, maximum: int) -> Invalid:
         "wait for the next day, or ask governance for more",
         quota=what,
         maximum=maximum,
-    )
-
-
-def _tell_plain(refusal: Refused) -> tuple[tuple[str, PlainFact], ...]:
-    return tuple(
-        (name, fact.hex() if isinstance(fact, bytes) else fact)
-        for name, fact in refusal.facts.items()
     )
 
 

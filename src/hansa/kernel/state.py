@@ -44,6 +44,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     KEY: ClassVar[tuple[str, ...]] = ()
     CACHED: ClassVar[bool] = True
     """Whether committed rows are worth keeping in memory; False for rows written once."""
+    CHARGED_TO: ClassVar[str] = ""
+    """The field that names the sponsor who is charged for a row, where others may remove it."""
 
     @classmethod
     def key(cls, *parts: KeyPart) -> bytes:
@@ -273,16 +275,33 @@ class View:
         if len(self.writes) > self._writes_max:
             raise Refused(StateCode.TOO_MANY_WRITES, writes_max=self._writes_max)
 
-    def count_new_rows(self) -> int:
-        """Count the rows that this transaction adds less those it removes."""
+    def count_new_rows(self, sponsor: bytes) -> tuple[int, list[bytes]]:
+        """Count the rows that this transaction adds less those it removes of its sponsor's.
+
+        Returns also, once a row, the other sponsors of whose rows one less is stored.
+        """
         count = 0
+        others: list[bytes] = []
         rows = self._rows
         for row_id, row in self.writes.items():
             before = rows.get(row_id, _ABSENT)
             if before is _ABSENT:
                 before = self._state.fetch(row_id)
-            count += (row is not None) - (before is not None)
-        return count
+            if before is None:
+                count += row is not None
+                continue
+            field = row_id[0].CHARGED_TO
+            if not field:
+                count -= row is None
+                continue
+            payer: bytes = getattr(before, field)
+            if row is None or getattr(row, field) != payer:
+                count += row is not None
+                if payer == sponsor:
+                    count -= 1
+                else:
+                    others.append(payer)
+        return count, others
 
     def commit(self) -> None:
         """Make this transaction's writes visible to the next one."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
+from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.contracts import payments
 from hansa.engine.chain import ROW_SPACE, group_dropped
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
-from hansa.kernel.block import Repeated, decode_header
+from hansa.kernel.block import Repeated, Status, decode_header, read_status
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.execution import SponsorUsage
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
 
@@ -129,6 +130,38 @@ def test_a_sponsor_with_full_storage_can_still_sweep(tmp_path):
     assert world.do("ann", pay("ann", "shop", 1, "new")) == "kernel.TOO_MANY_ROWS"
     assert world.do("ann", payments.Sweep(key("ann").address, "0")) == ""
     assert world.do("ann", pay("ann", "shop", 1, "new")) == ""
+    world.chain.close()
+
+
+def read_stored(world, name):
+    usage = world.chain.machine.state.load(SponsorUsage, SponsorUsage.key(key(name).address))
+    return usage.stored_rows if usage else 0
+
+
+def test_a_swept_row_makes_room_for_who_was_charged_for_it(tmp_path):
+    """Whoever sweeps: else others could leave a sponsor charged for rows that are gone."""
+    world = open_world(FileStorage(tmp_path), make_genesis({"payments.refund_days": (1,)}))
+    world.fund("ann", "shop")
+    before = read_stored(world, "north")
+    for number in range(6):
+        assert world.do("ann", pay("ann", "shop", 1, str(number))) == ""
+    assert read_stored(world, "north") == before + 6
+    hold = payments.Hold(key("ann").address, key("shop").address, ASSET, 5, "h", world.time_ms + 9)
+    assert world.do("ann", hold) == ""
+    post = world.sign([key("shop")], payments.Post(key("ann").address, "h", 5))
+    world.apply(world.batch(post, sponsor="south"))
+    assert (read_stored(world, "north"), read_stored(world, "south")) == (before + 7, 0)
+    world.time_ms += 3 * 86_400_000
+    sweeps = [
+        world.sign([key("mallory")], payments.Sweep(key("ann").address, str(number)))
+        for number in range(4)
+    ]
+    again = [world.sign([key("ann")], pay("ann", "shop", 1, str(number))) for number in (0, 5)]
+    result = world.apply(world.batch(*sweeps, *again, sponsor="south"))
+    assert {read_status(receipt) for receipt in result.receipts} == {Status.OK}
+    assert (read_stored(world, "north"), read_stored(world, "south")) == (before + 2, 2)
+    assert world.do("ann", payments.Sweep(key("ann").address, "4")) == ""
+    assert (read_stored(world, "north"), read_stored(world, "south")) == (before + 1, 2)
     world.chain.close()
 
 

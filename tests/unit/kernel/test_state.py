@@ -50,7 +50,7 @@ def test_rows_that_are_going_to_be_read_come_together_and_count_as_no_read():
     rows = Rows()
     state = State(rows)
     for name in names:
-        payment = Payment(WALLET, name, WALLET, "MOP", 5, Status.PAID, 1, 1)
+        payment = Payment(WALLET, name, WALLET, "MOP", 5, Status.PAID, 1, 1, WALLET)
         rows[payment.row_key()] = encode(payment)
     view = View(state, reads_max=1, writes_max=1)
     view.begin()
@@ -90,8 +90,8 @@ def test_a_key_that_is_too_long_is_refused_before_the_transaction_is_merged():
         view.begin()
         view.put(Balance(WALLET, name, 5))
         if is_good:
-            assert view.count_new_rows() == 1
+            assert view.count_new_rows(WALLET) == (1, [])
             continue
         with pytest.raises(Refused) as refused:
-            view.count_new_rows()
+            view.count_new_rows(WALLET)
         assert refused.value.code == StateCode.KEY_TOO_LONG
