@@ -24,6 +24,7 @@ from unittest import mock
 import pytest
 
 from hansa.cli.main import EXIT_CODES, build_parser, main
+from hansa.node.replay.source import DEFAULT_MAP
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
@@ -319,6 +320,11 @@ def test_the_reference_lists_every_command_and_option():
     sections = read_sections(REFERENCE.read_text())
     described = {name: options for name, options in sections.items() if name.startswith("hansa ")}
     assert described == dict(list_commands(build_parser()))
+
+
+def test_the_reference_shows_the_default_map_of_replay():
+    text = re.sub(r"^#.*\n", "", DEFAULT_MAP)
+    assert f"```toml\n{text}```" in REFERENCE.read_text()
 
 
 def test_the_reference_lists_the_exit_codes():
