@@ -12,6 +12,7 @@ import pytest
 from tests.api.served import UNLIMITED
 from tests.world import MINUTE_MS, key, pay
 
+from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_receipt
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Access, Limits, Settings, Sponsored
@@ -250,3 +251,32 @@ def test_wrong_keys_are_charged_to_where_they_come_from(town):
         assert statuses == [401, 401, 429]
 
     town.serve(use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=2)))
+
+
+class StumblingVerifier(InlineVerifier):
+    """Breaks at its first envelopes, as a pool does whose process was killed."""
+
+    is_well = False
+
+    async def check_envelopes(self, raws):
+        """Raise what is none of our errors, once."""
+        if not self.is_well:
+            self.is_well = True
+            raise RuntimeError("a process of the pool ended")
+        return await super().check_envelopes(raws)
+
+
+def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town):
+    faults = []
+
+    async def use(client, node):
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        node.engine.verifier = StumblingVerifier(own_town.world.network)
+        async with asyncio.timeout(10):
+            met = await post(client, {"envelope": text(sign(own_town))})
+            assert (met.status, (await met.json())["title"]) == (503, "UNAVAILABLE")
+            behind = await post(client, {"envelope": text(sign(own_town))})
+            assert behind.status == 200
+        assert "pool ended" in str(faults[0]["exception"])
+
+    own_town.serve(use, is_started=True)

@@ -105,9 +105,11 @@ class SponsorDesk:
             try:
                 await self._bring(asked)
             except HansaError as error:
-                for item in asked:
-                    if not item.done.done():
-                        item.done.set_exception(error)
+                _fail(asked, error)
+            except Exception as error:  # noqa: BLE001 - the line must go on for those behind
+                fault = {"message": "transactions were not brought in", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(fault)
+                _fail(asked, Unavailable("a fault of this node's program: its log says more"))
         self._flushing = None
 
     def _count_fitting(self) -> int:
@@ -142,6 +144,12 @@ class SponsorDesk:
             self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
         )
         waiting.add_done_callback(lambda task: _settle(good, task))
+
+
+def _fail(asked: list[_Asked], error: HansaError) -> None:
+    for item in asked:
+        if not item.done.done():
+            item.done.set_exception(error)
 
 
 def _settle(good: list[_Asked], task: asyncio.Task[list[Answer]]) -> None:
