@@ -23,7 +23,7 @@ from hansa.node.api.problems import answer_error, answer_http
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
-from hansa.node.console.guard import Gate
+from hansa.node.console.guard import Gate, is_foreign
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
@@ -109,7 +109,8 @@ def create_app(
             app.router.add_get(route.path, handler, allow_head=not route.is_stream)
         else:
             app.router.add_post(route.path, handler)
-    add_console(app, node, Gate(access, settings.host_names, limiter, clock_s))
+    gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
+    add_console(app, node, gate)
 
     async def end_streams(_: web.Application) -> None:
         await streams.end_streams(api)
@@ -200,8 +201,7 @@ def _check_host(request: web.Request, names: frozenset[str]) -> None:
             text=f"this node does not answer to the name {host[:80]!r}: name it in "
             "listen.public_names of its settings"
         )
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if is_foreign(request.headers.get("Origin"), host):
         raise web.HTTPForbidden(text="a page of another site asked: ask from this node's own")
 
 

@@ -147,6 +147,17 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
     return handle
 
 
+async def read_body(request: web.Request, timeout_s: float) -> bytes:
+    """Read a request's body; an error of HTTP where it does not arrive within `timeout_s`."""
+    if request.content.is_eof():  # all of it came with the head, as small ones do
+        return await request.read()
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
+
+
 def _identify(api: Api, request: web.Request) -> Principal:
     """Find out who asks; a wrong key is charged to the network address it came from."""
     try:

@@ -23,7 +23,16 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right
-from hansa.node.api.routes import JSON, MSGPACK, Api, Call, Parameter, Route, encode_json
+from hansa.node.api.routes import (
+    JSON,
+    MSGPACK,
+    Api,
+    Call,
+    Parameter,
+    Route,
+    encode_json,
+    read_body,
+)
 from hansa.node.console.text.explain import describe_refusal
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
@@ -70,7 +79,7 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
     kind = call.request.content_type
     if "Content-Encoding" in call.request.headers or kind not in {JSON, MSGPACK}:
         raise web.HTTPUnsupportedMediaType(text=f"send {JSON} or {MSGPACK}, not compressed")
-    raw = await _read_body(call.request, limits.body_s)
+    raw = await read_body(call.request, limits.body_s)
     if kind == MSGPACK:
         response = await _post_batch(api, call, raw, wait_s)
     else:
@@ -83,16 +92,6 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
             raise Invalid(InvalidCode.MALFORMED, "the body has either an envelope or transactions")
     api.meters.note_submission(time.perf_counter() - begun)
     return response
-
-
-async def _read_body(request: web.Request, timeout_s: float) -> bytes:
-    if request.content.is_eof():  # all of it came with the head, as small ones do
-        return await request.read()
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
 
 
 def _decode_body(raw: bytes) -> _Either:

@@ -22,6 +22,7 @@ from hansa.node.api.access import Access
 from hansa.node.api.rights import Role
 from hansa.node.console.sessions import Viewer
 from hansa.node.limiter import Limiter, name_remote
+from hansa.node.settings import Limits
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?")
 """A Host header: name or address, and perhaps a port."""
@@ -50,6 +51,8 @@ class Gate:
     """Hosts, without port, under which the console answers, besides plain network addresses."""
     limiter: Limiter
     """How often one may ask."""
+    body_s: float = Limits().body_s
+    """Within which a form must have arrived."""
     clock_s: Callable[[], float] = time.monotonic
     """Never goes back; for sessions."""
 
@@ -78,10 +81,22 @@ def find_fault(request: web.Request, names: frozenset[str]) -> str | None:
             "listen.public_names of its settings."
         )
     origin = request.headers.get("Origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.host
-    if is_foreign or (origin is None and request.method == "POST"):
+    if is_foreign(origin, request.host) or (origin is None and request.method == "POST"):
         return "A page of another site asked for this one. Open it from its own address."
     return None
+
+
+def is_foreign(origin: str | None, host: str) -> bool:
+    """Whether an Origin header names another site than the Host header; so does one that is none.
+
+    Args:
+      origin: the header; None where the browser sent none.
+      host: the Host header, with its port.
+    """
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:
+        return True
 
 
 def _is_own(host: str, names: frozenset[str]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -21,6 +22,7 @@ from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.api.rights import Right
+from hansa.node.api.routes import read_body
 from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary
 from hansa.node.console.charts import build_chart
 from hansa.node.console.files import build_environment, load_files
@@ -54,6 +56,8 @@ VIEWER: Final = web.RequestKey("viewer", Viewer)
 TAG: Final = web.RequestKey("tag", str)
 """What the pages showed when the request came; what is read later is no older."""
 FORM_BYTES_MAX: Final = 4_096
+FORM_FIELDS_MAX: Final = 16
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Page = Callable[["Console", web.Request], Awaitable[web.Response]]
@@ -225,7 +229,7 @@ class Console:
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """Begin a session for an API key."""
-        form = await _read_form(request)
+        form = await _read_form(request, self.gate.body_s)
         target = _read_next(form.get("next", "/"))
         try:
             principal = self.access.identify_token(form.get("key", "").strip())
@@ -239,11 +243,11 @@ class Console:
 
     async def sign_out(self, request: web.Request) -> web.Response:
         """End a session."""
-        form = await _read_form(request)
+        form = await _read_form(request, self.gate.body_s)
         session = _get_viewer(request).session
         if session is not None:
             if not secrets.compare_digest(
-                form.get("token", "").encode(), session.form_token.encode()
+                form.get("token", "").encode("utf-8", "surrogatepass"), session.form_token.encode()
             ):
                 raise Invalid(InvalidCode.MALFORMED, "this form is of another session: try again")
             self.sessions.end(request.cookies[name_cookie(request)])
@@ -389,12 +393,23 @@ def _get_viewer(request: web.Request) -> Viewer:
     return request[VIEWER]
 
 
-async def _read_form(request: web.Request) -> Mapping[str, str]:
+async def _read_form(request: web.Request, timeout_s: float) -> Mapping[str, str]:
     """Read the fields of a form; raises `Invalid` for what none of our forms sends."""
+    if request.content_type != FORM_TYPE or "Content-Encoding" in request.headers:
+        raise Invalid(InvalidCode.MALFORMED, f"this page takes a form of its own: {FORM_TYPE}")
     if (request.content_length or 0) > FORM_BYTES_MAX:
-        raise Invalid(InvalidCode.TOO_LARGE, "the form is larger than any of this console")
-    fields = await request.post()
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+        raise _too_large()
+    raw = await read_body(request, timeout_s)
+    if len(raw) > FORM_BYTES_MAX:
+        raise _too_large()
+    try:
+        return dict(parse_qsl(raw.decode("ascii"), max_num_fields=FORM_FIELDS_MAX))
+    except ValueError:
+        raise Invalid(InvalidCode.MALFORMED, "the form cannot be read: reload its page") from None
+
+
+def _too_large() -> Invalid:
+    return Invalid(InvalidCode.TOO_LARGE, "the form is larger than any of this console")
 
 
 def _read_next(path: str) -> str:
