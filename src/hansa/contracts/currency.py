@@ -4,8 +4,8 @@ An asset is a currency, a liable issuer and a regime. Under `m0` the issuer is t
 under `deposit` it is an operator in good standing, within a quota that the central bank sets.
 Money comes into being and ends only here, under the issuer's officers (m of n of its keys with
 purpose ISSUE). Vaults are kept for operators and for an asset's issuer. At every position of the
-ledger: issued = vaults + wallets + held; and what is issued of an asset is at most the sum of
-its quotas. Amounts are minor units.
+ledger: issued = vaults + wallets + held; and no issue takes an asset above the sum of its quotas,
+though a quota may be lowered below what is issued. Amounts are minor units.
 
 Source: PBoC, Progress of Research & Development of E-CNY in China (2021), sections 2 and 3.
 """

@@ -221,7 +221,7 @@ def _find_family(key: str) -> Check | None:
         return None
     digits = key[len(_SPONSOR_PREFIX) :]
     is_address = len(digits) == 64 and all(digit in "0123456789abcdef" for digit in digits)  # noqa: PLR2004
-    return _amounts(4) if is_address else None
+    return _is_quota if is_address else None
 
 
 def _find_in_force(policy: Policy, time_ms: int) -> tuple[int, ...] | None:

@@ -108,8 +108,13 @@ def test_too_many_entries_ahead_are_refused() -> None:
 def test_a_sponsor_has_its_own_key() -> None:
     key = "sponsor.quota." + "0f" * 32
     harness = Harness()
-    harness.do(schedule, Schedule(key, START_MS + 1, (1, 2, 3, 4)))
-    assert policy.get_policy(harness.view, key, START_MS + 1) == (1, 2, 3, 4)
+    least = policy.QUOTA_MIN
+    harness.do(schedule, Schedule(key, START_MS + 1, least))
+    assert policy.get_policy(harness.view, key, START_MS + 1) == least
+    for place in range(len(least)):
+        less = (*least[:place], least[place] - 1, *least[place + 1 :])
+        command = Schedule(key, START_MS + 1, less)
+        assert harness.refuse(schedule, command) == policy.Code.VALUES_OUT_OF_RANGE
 
 
 def test_genesis_with_bad_policy_is_invalid() -> None:

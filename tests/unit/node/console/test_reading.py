@@ -8,7 +8,7 @@ from tests.world import ASSET, key, make_genesis, open_world, pay
 
 from hansa.contracts import governance, payments, wallets
 from hansa.contracts.actions import Action, SetPolicy
-from hansa.contracts.policy import Policy
+from hansa.contracts.policy import QUOTA_MIN, Policy
 from hansa.engine.storage import FileStorage
 from hansa.node.console.blocks import Blocks
 from hansa.node.console.money import read_wallet
@@ -23,7 +23,7 @@ def test_a_policy_that_governance_adds_appears_with_the_next_checkpoint(tmp_path
     reader = Reader(world.chain, Blocks(world.chain))
     name = f"sponsor.quota.{key('north').address.hex()}"
     assert name not in {row.name for row in reader.load_all(Policy)}
-    action = SetPolicy(name, world.time_ms + 3 * DAY_MS, (1, 2, 3, 4))
+    action = SetPolicy(name, world.time_ms + 3 * DAY_MS, QUOTA_MIN)
     bank = key("officer0").address
     assert world.do(OFFICERS, governance.Propose(bank, Action.of("set_policy", action))) == ""
     world.time_ms += DAY_MS + 5_000
