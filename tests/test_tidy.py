@@ -431,6 +431,23 @@ def test_every_import_is_a_listed_dependency():
     assert strangers == []
 
 
+def test_every_importer_that_is_listed_imports():
+    imports = {
+        (name_of(path), package) for path in MODULES for _, package in _imported(parse(path))
+    }
+    idle = [
+        f"{importer}: {row['import']}"
+        for row in read_dependency_rows()
+        if "import" in row
+        for importer in re.findall(r"`([\w.]+)`", row["imported by"])
+        if not any(
+            package == row["import"].strip("`") and f"{module}.".startswith(f"{importer}.")
+            for module, package in imports
+        )
+    ]
+    assert idle == []
+
+
 def test_listed_dependencies_are_those_declared_and_locked():
     extras = PROJECT["project"]["optional-dependencies"].values()
     declared = [
