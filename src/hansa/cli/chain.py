@@ -61,12 +61,13 @@ def _audit(options: argparse.Namespace) -> int:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
             records = iterate_remote(client, height)
-            report = audit(records, network, progress=_show(height))
+            audited = audit(records, network, progress=_show(height))
     else:
         home = Home(options.data)
         network = _load_network(home, options)
-        report = audit_folder(home.log_path, home.store_path, network)
-    return _tell(report.to_json(), network, is_well=report.audit_ok, is_json=options.json)
+        audited = audit_folder(home.log_path, home.store_path, network)
+    is_well, note = audited.audit_ok, audited.describe_rows()
+    return _tell(audited.to_json(), network, is_well=is_well, is_json=options.json, note=note)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -99,10 +100,14 @@ def _show(height: int) -> Progress:
     return lambda done: bar.show("blocks", done + 1, height + 1)
 
 
-def _tell(found: dict[str, Any], network: Network, *, is_well: bool, is_json: bool) -> int:
-    """Print a report; says for which network it holds."""
+def _tell(
+    found: dict[str, Any], network: Network, *, is_well: bool, is_json: bool, note: str = ""
+) -> int:
+    """Print a report; says for which network it holds, and what it left out."""
     print_found({**found, "genesis_hash": network.genesis_hash.hex()}, is_json=is_json)
     if not is_json:
+        if note:
+            say(note)
         say("Nothing was found to be wrong." if is_well else "Something is wrong: see findings.")
     return 0 if is_well else EXIT_FINDINGS
 

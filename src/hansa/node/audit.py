@@ -116,6 +116,18 @@ class AuditReport:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(text)
 
+    def describe_rows(self) -> str:
+        """Say which rows of the state were not compared; empty if all were."""
+        if self.rows_height is None:
+            return "Receipts alone were audited, no rows of the state: --data compares those, too."
+        if self.rows_height < self.height:
+            return (
+                f"The state's rows were compared as of block {self.rows_height}, where the store "
+                f"stands; what blocks {self.rows_height + 1} to {self.height} changed in them was "
+                "not: a node that is stopped has it all in its store."
+            )
+        return ""
+
     def to_json(self) -> dict[str, Any]:
         """Build the object that `--json` prints; amounts are decimal strings of minor units."""
         return {

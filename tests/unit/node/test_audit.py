@@ -65,6 +65,7 @@ def test_an_honest_folder_passes(home):
     assert report.audit_ok
     assert report.supply_ok
     assert report.rows_height == report.height > 10
+    assert report.describe_rows() == ""
     assert report.transactions > 20
     totals = report.assets[ASSET]
     assert totals["issued"] == totals["vault"] + totals["wallet"] + totals["held"] > 0
@@ -83,12 +84,14 @@ def test_a_running_node_is_audited_beside_it(tmp_path):
         assert report.findings == []
         assert report.height == world.chain.head.height
         assert report.rows_height < report.height
+        assert f"blocks {report.rows_height + 1} to {report.height} " in report.describe_rows()
 
 
 def test_without_a_store_receipts_alone_are_audited(home, tmp_path):
     report = audit_folder(home.log_path, tmp_path / "none", home.load_network())
     assert report.audit_ok
     assert report.rows_height is None
+    assert "no rows" in report.describe_rows()
 
 
 def test_no_log_is_said(tmp_path, home):
