@@ -98,10 +98,14 @@ class Limits(_Section, frozen=True, kw_only=True):
     """Longest wait for a receipt; also where the caller does not say."""
     items: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
     """Envelopes of one JSON request."""
+    connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    """Open at one time; fewer where the system lets a process open fewer files."""
+    connections_each: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """Of one network address."""
     requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
-    """Requests at work at one time."""
+    """Requests at work at one time; a quarter is kept for callers with a key or certificate."""
     streams: Annotated[int, Meta(ge=1, le=100_000)] = 200
-    """Streams of events and records at one time."""
+    """Streams of events and records at one time; a quarter is kept in the same way."""
     streams_each: Annotated[int, Meta(ge=1, le=100_000)] = 10
     """Of one caller: a key, or a network address."""
     anyone_per_s: Rate = 50.0

@@ -23,12 +23,13 @@ from hansa.node.api.problems import answer_error, answer_http
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
+from hansa.node.connections import Slots
 from hansa.node.console.guard import Gate, is_foreign
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
-from hansa.node.settings import Settings
+from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
 from hansa.sdk.answers import Health
 
@@ -122,19 +123,21 @@ def create_app(
 def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
     """Build what every request passes: bounds, host and origin, errors as problems, figures."""
     names = api.settings.host_names
-    requests_max = api.settings.limits.requests
-    at_work = 0
+    is_free = api.settings.access.loopback is LoopbackReads.EVERYTHING
+    slots = Slots(api.settings.limits.requests)
+    unbound = TIMELESS | {route.path for route in ROUTES if route.is_stream}
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal at_work
-        if at_work >= requests_max + len(api.streams):
-            return answer_error(Unavailable("too many requests at one time: send again"))
-        at_work += 1
         resource = request.match_info.route.resource
         path = None if resource is None else resource.canonical
         is_api = path in paths
         is_timeless = request.method not in READS or path in TIMELESS
+        is_bound = path not in unbound
+        is_known = is_free and is_loopback(request.remote)
+        slot = slots.take(request, is_known=is_known) if is_bound else ""
+        if slot is None:
+            return answer_error(Unavailable("too many requests at one time: send again"))
         try:
             if is_api:
                 _check_host(request, names)
@@ -147,7 +150,8 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         except HansaError as error:
             response = answer_error(error)
         finally:
-            at_work -= 1
+            if is_bound:
+                slots.give_back(slot)
         if is_api and not response.prepared:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers["X-Content-Type-Options"] = "nosniff"

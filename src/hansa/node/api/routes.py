@@ -55,8 +55,9 @@ class Api:
     limiter: Limiter
     meters: Meters
     tables: Tables
-    streams: dict[asyncio.Task[Any], str] = field(default_factory=dict)
-    """Requests that end only with their stream, and whose they are; cancelled at the end."""
+    streams: dict[asyncio.Task[Any], tuple[str, bool]] = field(default_factory=dict)
+    """Requests that end only with their stream, whose they are, and whether that caller is known;
+    cancelled at the end."""
 
     def add_cost(self, call: Call, cost: int) -> None:
         """Charge a caller for more than the request itself."""

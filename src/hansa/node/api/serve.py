@@ -10,10 +10,12 @@ from aiohttp import web
 from hansa.kernel.errors import Unavailable
 from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing
+from hansa.node.connections import BoundedSite, Shares, bound_connections
 from hansa.node.service import Node
 from hansa.node.settings import Settings, build_tls
 
-KEEP_ALIVE_S = 75.0
+KEEP_ALIVE_S = 30.0
+"""Within which the head of a request must have arrived, be it the first or another."""
 SHUTDOWN_S = 5.0
 """What requests at work may take once the server is told to stop."""
 
@@ -57,11 +59,13 @@ async def serve(
         auto_decompress=False,
     )
     await runner.setup()
+    limits = settings.limits
+    shares = Shares(bound_connections(limits.connections), limits.connections_each)
     host, first = settings.listen.host, settings.listen.port
     try:
         for port in range(first, first + ports_tried):
             try:
-                await web.TCPSite(runner, host, port, ssl_context=context).start()
+                await BoundedSite(runner, host, port, shares, context).start()
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     continue

@@ -20,7 +20,7 @@ from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFo
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
 from hansa.node.api.ledger import describe_header
-from hansa.node.api.rights import Principal, Right
+from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.routes import (
     BYTES,
     EVENT_STREAM,
@@ -32,6 +32,7 @@ from hansa.node.api.routes import (
     encode_json,
     name_caller,
 )
+from hansa.node.connections import KEPT_SHARE
 from hansa.node.limiter import TooMany
 from hansa.sdk import answers
 
@@ -178,11 +179,15 @@ async def _counted(api: Api, call: Call) -> AsyncIterator[None]:
     limits, caller = api.settings.limits, name_caller(call)
     if len(api.streams) >= limits.streams:
         raise Unavailable(f"{limits.streams} streams are open already: try again later")
-    if list(api.streams.values()).count(caller) >= limits.streams_each:
+    strangers_max = limits.streams - limits.streams // KEPT_SHARE
+    is_known = call.principal.role is not Role.ANYONE
+    if not is_known and sum(not known for _, known in api.streams.values()) >= strangers_max:
+        raise Unavailable(f"{strangers_max} streams without a key are open already: try later")
+    if sum(name == caller for name, _ in api.streams.values()) >= limits.streams_each:
         raise TooMany(EVENT_WAIT_S, f"you have {limits.streams_each} streams open: end one first")
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a handler runs in a task
-    api.streams[task] = caller
+    api.streams[task] = caller, is_known
     try:
         yield
     finally:

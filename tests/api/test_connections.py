@@ -1,0 +1,118 @@
+"""No address takes all connections, requests or streams of a node."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from tests.world import key
+
+from hansa.engine.verification import InlineVerifier
+from hansa.node.api.keys import KeyRing
+from hansa.node.api.serve import serve
+from hansa.node.service import Node
+from hansa.node.settings import Limits, Listen, Settings
+
+HALF_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
+HALF_BODY = (
+    b"POST /v1/transactions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 100\r\n\r\n{"
+)
+STREAM = b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def run(town, limits, use):
+    """Serve under limits, on a port of this machine, and use it."""
+
+    async def play():
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("north").address, key("north server"))
+        settings = Settings(listen=Listen(host="127.0.0.1", port=0), limits=limits)
+        server = await serve(node, settings, KeyRing(town.path))
+        try:
+            async with asyncio.timeout(20):
+                await use(server)
+        finally:
+            await server.stop()
+
+    asyncio.run(play())
+
+
+async def send(server, raw, address):
+    """Open a connection from an address, and send."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", server.port, local_addr=(address, 0)
+    )
+    writer.write(raw)
+    await writer.drain()
+    return reader, writer
+
+
+async def is_closed(reader):
+    """Whether the node closes a connection without a word, and at once."""
+    try:
+        return await asyncio.wait_for(reader.read(), 0.3) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+async def get(server, path, headers=None):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(server.url + path, headers=headers) as answer,
+    ):
+        return answer.status
+
+
+def test_connections_of_an_address_are_bounded_and_of_all_together(town):
+    async def use(server):
+        kept = [await send(server, HALF_HEAD, "127.0.1.2") for _ in range(5)]
+        assert [await is_closed(reader) for reader, _ in kept] == [False] * 3 + [True] * 2
+        others = [await send(server, HALF_HEAD, f"127.0.1.{n}") for n in range(3, 13)]
+        assert sum([await is_closed(reader) for reader, _ in others]) == 5
+        kept[0][1].close()
+        await kept[0][1].wait_closed()
+        assert await get(server, "/healthz") == 200
+        for _, writer in (*kept, *others):
+            writer.close()
+
+    run(town, Limits(anyone_per_s=0, connections=8, connections_each=3), use)
+
+
+def test_two_addresses_do_not_hold_all_requests(town):
+    async def use(server):
+        kept = [await send(server, HALF_BODY, f"127.0.2.{n}") for n in (2, 3) for _ in range(8)]
+        answers = [asyncio.create_task(reader.read(12)) for reader, _ in kept]
+        refused, _ = await asyncio.wait(answers, timeout=0.5)
+        assert {task.result() for task in refused} == {b"HTTP/1.1 503"}
+        assert len(refused) == 16 - 5
+        assert await get(server, "/v1/status") == 200
+        kept.append(await send(server, HALF_BODY, "127.0.2.4"))
+        assert await get(server, "/v1/status") == 503
+        known = town.sign_in("regulator")
+        assert await get(server, "/v1/status", known) == 200
+        assert await get(server, "/healthz") == 200
+        for task in answers:
+            task.cancel()
+        for _, writer in kept:
+            writer.close()
+
+    run(town, Limits(anyone_per_s=0, requests=8), use)
+
+
+def test_strangers_do_not_hold_all_streams(town):
+    async def use(server):
+        kept = []
+        for n in range(2, 5):
+            reader, writer = await send(server, STREAM, f"127.0.3.{n}")
+            assert await reader.read(12) == b"HTTP/1.1 200"
+            kept.append(writer)
+        assert await get(server, "/v1/events") == 503
+        known = town.sign_in("regulator")
+        assert await get(server, "/v1/records?from_height=0", known) == 200
+        for writer in kept:
+            writer.close()
+
+    run(town, Limits(anyone_per_s=0, streams=4), use)
