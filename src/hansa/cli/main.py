@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from hansa import __version__
 from hansa.cli import care, chain, keys, network, run, setup, tx, wallet
+from hansa.cli.screen import complain
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HansaError as error:
         return _tell(_hint(error, options), as_json=getattr(options, "json", False))
     except KeyboardInterrupt:
-        print("hansa: stopped", file=sys.stderr)
+        complain("hansa: stopped")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
@@ -67,10 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if TRACEBACK_VARIABLE in os.environ:
             raise
-        print(
+        complain(
             f"hansa: {type(error).__name__}: {error}. This is a fault of the program: please "
-            f"report it; {TRACEBACK_VARIABLE}=1 shows where",
-            file=sys.stderr,
+            f"report it; {TRACEBACK_VARIABLE}=1 shows where"
         )
         return EXIT_FAULT
 
@@ -100,9 +100,9 @@ def _tell(error: HansaError, *, as_json: bool) -> int:
             name: fact.hex() if isinstance(fact, bytes) else fact
             for name, fact in error.facts.items()
         }
-        print(json.dumps({**problem, **facts}), file=sys.stderr)
+        complain(json.dumps({**problem, **facts}))
     else:
-        print(f"hansa: {error.message}", file=sys.stderr)
+        complain(f"hansa: {error.message}")
     return code
 
 

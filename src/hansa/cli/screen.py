@@ -1,4 +1,9 @@
-"""What commands print: results on standard output, progress on standard error."""
+"""What commands print: results on standard output, errors and progress on standard error.
+
+All text for people passes through `escape`: much of it was written by others (names, references,
+messages of a node), and a control character in it could hide or forge what a terminal shows. What
+is printed as JSON is ASCII with escapes of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +21,27 @@ def print_json(value: object) -> None:
     print(json.dumps(value))
 
 
+def escape(text: str) -> str:
+    r"""Write what a terminal does not show as itself as an escape: controls, line ends, bidi.
+
+    >>> escape("a\x1b[2J\nb")
+    'a\\x1b[2J\\nb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 def print_table(rows: Mapping[str, object]) -> None:
     """Print names and values, aligned."""
-    width = max(map(len, rows), default=0)
-    for name, value in rows.items():
+    labels = [escape(name) for name in rows]
+    width = max(map(len, labels), default=0)
+    for name, value in zip(labels, rows.values(), strict=True):
         label = name.ljust(width)
         for line in _describe(value):
-            print(f"  {label}  {line}".rstrip())
+            print(f"  {label}  {escape(line)}".rstrip())
             label = " " * width
 
 
@@ -40,12 +59,20 @@ def _describe(value: object) -> list[str]:
 def _join(value: object) -> str:
     """Describe a value in one line."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_join(item)}" for name, item in value.items())
+        return ", ".join(f"{name} {_join_within(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_join, value))
+        return ", ".join(map(_join_within, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def _join_within(value: object) -> str:
+    """Describe a value that stands beside others; a text with a comma could pass for two."""
+    text = _join(value)
+    if isinstance(value, str) and ("," in value or '"' in value):
+        return json.dumps(text, ensure_ascii=False)
+    return text
 
 
 def print_found(found: Mapping[str, object], *, is_json: bool) -> None:
@@ -58,7 +85,12 @@ def print_found(found: Mapping[str, object], *, is_json: bool) -> None:
 
 def say(text: str) -> None:
     """Print a line on standard output."""
-    print(text)
+    print(escape(text))
+
+
+def complain(text: str) -> None:
+    """Print a line on standard error."""
+    print(escape(text), file=sys.stderr)
 
 
 class ProgressBar:
