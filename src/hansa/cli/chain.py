@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hansa.cli.screen import ProgressBar, print_found, say
-from hansa.cli.source import add_source, open_client, parse_count, parse_hash, read_genesis_hash
+from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
 from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
@@ -63,8 +63,8 @@ def _audit(options: argparse.Namespace) -> int:
             records = iterate_remote(client, height)
             audited = audit(records, network, progress=_show(height))
     else:
-        home = Home(options.data)
-        network = _load_network(home, options)
+        home = open_home(options)
+        network = home.load_network()
         audited = audit_folder(home.log_path, home.store_path, network)
     is_well, note = audited.audit_ok, audited.describe_rows()
     return _tell(audited.to_json(), network, is_well=is_well, is_json=options.json, note=note)
@@ -78,21 +78,10 @@ def _verify(options: argparse.Namespace) -> int:
             processes = choose_processes(height)
             report = verify_in_scratch(records, network, _show(height), processes=processes)
     else:
-        home = Home(options.data)
-        network = _load_network(home, options)
+        home = open_home(options)
+        network = home.load_network()
         report = verify_folder(home.log_path, network)
     return _tell(report.to_json(), network, is_well=report.verify_ok, is_json=options.json)
-
-
-def _load_network(home: Home, options: argparse.Namespace) -> Network:
-    """Load a folder's network; refuse another than the one meant."""
-    network, meant = home.load_network(), read_genesis_hash(options)
-    if meant not in (None, network.genesis_hash):
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{home.path} is of another network: {network.genesis_hash.hex()}",
-        )
-    return network
 
 
 def _show(height: int) -> Progress:
@@ -118,7 +107,7 @@ def _block(options: argparse.Namespace) -> int:
             found = client.get(f"/v1/blocks/{options.height}")
         found["time"] = _format_time(found)
     else:
-        found = _read_block(options.data, options.height)
+        found = _read_block(open_home(options), options.height)
     if not options.json:
         ids = found.get("transactions")
         found["transactions"] = found.get("tx_count", 0) if ids is None else len(ids)
@@ -135,8 +124,8 @@ def _format_time(found: dict[str, Any]) -> str:
     return format_iso(time_ms, 0)
 
 
-def _read_block(folder: Path, height: int) -> dict[str, Any]:
-    chain = open_chain_read_only(Home(folder))
+def _read_block(home: Home, height: int) -> dict[str, Any]:
+    chain = open_chain_read_only(home)
     try:
         record = chain.get_record(height)
     finally:
@@ -178,8 +167,8 @@ def _fetch_receipt(client: Client, tx_id: bytes) -> tuple[bytes, bytes]:
 
 
 def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, bytes]:
-    home = Home(options.data)
-    network = _load_network(home, options)
+    home = open_home(options)
+    network = home.load_network()
     chain = open_chain_read_only(home)
     try:
         height, index = chain.find_position(tx_id)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.home import Home
 from hansa.sdk.client import Client
 from hansa.sdk.transport import TlsFiles
 
@@ -64,6 +65,19 @@ def open_client(options: argparse.Namespace) -> Client:
             raise Invalid(InvalidCode.MALFORMED, "--certificate-key goes with --certificate")
         tls = TlsFiles(options.ca, options.certificate, options.certificate_key)
     return Client(url, read_genesis_hash(options), api_key=read_api_key(options), tls=tls)
+
+
+def open_home(options: argparse.Namespace) -> Home:
+    """Open the data folder that the options name.
+
+    Raises:
+      Invalid: it is of another network than the one meant.
+      NotFound: there is no node in it.
+    """
+    home, meant = Home(options.data), read_genesis_hash(options)
+    if meant is not None and (found := home.load_network().genesis_hash) != meant:
+        raise Invalid(InvalidCode.MALFORMED, f"{home.path} is of another network: {found.hex()}")
+    return home
 
 
 def read_genesis_hash(options: argparse.Namespace) -> bytes | None:

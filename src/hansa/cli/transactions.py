@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,13 +24,13 @@ def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
     return found
 
 
-def read_transaction(folder: Path, tx_id: bytes) -> dict[str, Any]:
+def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
     """Read a transaction and its receipt from a data folder.
 
     Raises:
       NotFound: there is none with this id.
     """
-    chain = open_chain_read_only(Home(folder))
+    chain = open_chain_read_only(home)
     try:
         height, index = chain.find_position(tx_id)
         record = chain.get_record(height)

@@ -9,7 +9,14 @@ from typing import Any
 
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import print_found, say
-from hansa.cli.source import add_node, add_source, open_client, parse_count, parse_hash
+from hansa.cli.source import (
+    add_node,
+    add_source,
+    open_client,
+    open_home,
+    parse_count,
+    parse_hash,
+)
 from hansa.cli.transactions import describe_body, describe_found, read_transaction
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.contract import Command
@@ -96,7 +103,7 @@ def tell_answer(answer: TransactionResult, *, is_json: bool, **more: object) -> 
 def _show(options: argparse.Namespace) -> int:
     tx_id = parse_hash(options.id, "transaction id")
     if options.data is not None:
-        print_found(read_transaction(options.data, tx_id), is_json=options.json)
+        print_found(read_transaction(open_home(options), tx_id), is_json=options.json)
         return 0
     with open_client(options) as client:
         found = client.get_transaction(tx_id)

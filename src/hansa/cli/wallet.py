@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_node, add_source, open_client, parse_count
+from hansa.cli.source import add_node, add_source, open_client, open_home, parse_count
 from hansa.cli.tx import load_keys, tell_answer
 from hansa.contracts import payments, wallets
 from hansa.contracts.balances import Balance
@@ -83,7 +83,7 @@ def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _show(options: argparse.Namespace) -> int:
     address = from_text(options.address)
     if options.data is not None:
-        found = _read_wallet(options.data, address)
+        found = _read_wallet(open_home(options), address)
     else:
         with open_client(options) as client:
             found = client.get_wallet(address)
@@ -91,8 +91,8 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_wallet(folder: Path, address: bytes) -> answers.Wallet:
-    chain = open_chain_read_only(Home(folder))
+def _read_wallet(home: Home, address: bytes) -> answers.Wallet:
+    chain = open_chain_read_only(home)
     try:
         wallet = chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
         if wallet is None:

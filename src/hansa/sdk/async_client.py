@@ -252,6 +252,7 @@ class AsyncClient:
           Invalid: the batch itself is wrong.
           Unavailable: the node cannot be reached; sending the same batch again is safe.
         """
+        await self._check_network()
         status, answer = await self._transport.post_bytes(
             "/v1/transactions", batch, BATCH_ANSWER_BYTES_MAX
         )
@@ -294,6 +295,7 @@ class AsyncClient:
 
     async def fetch_receipt(self, tx_id: bytes) -> bytes:
         """Fetch a transaction's receipt file, as it is verified offline."""
+        await self._check_network()
         return await self._transport.get_bytes(f"/v1/receipts/{tx_id.hex()}", FILE_BYTES_MAX)
 
     async def get_receipt(self, tx_id: bytes) -> VerifiedReceipt:
@@ -334,6 +336,7 @@ class AsyncClient:
         Each has the transactions that the caller may read. A lost connection is taken up again
         behind the last block that came.
         """
+        await self._check_network()
         async for height, data in iterate_events(self._transport, from_height):
             head = read(answers.BlockEvent, data, self._transport.url)
             if head.height != height:
@@ -349,13 +352,20 @@ class AsyncClient:
           Refused: the caller may not read whole blocks.
           Unavailable: the stream ended before its end.
         """
+        await self._check_network()
         last = (await self.get_status()).height if to_height is None else to_height
         async for raw in iterate_frames(self._transport, from_height, last):
             yield raw
 
     # --- within ----------------------------------------------------------------------------------
 
+    async def _check_network(self) -> None:
+        """Refuse a node of another network than the one meant, before anything it says is used."""
+        if self._genesis_hash is not None:
+            await self.get_network()
+
     async def _get(self, path: str) -> dict[str, Any]:
+        await self._check_network()
         return await self._transport.get_json(path)
 
     async def _list(self, kind: type[T], path: str, name: str) -> list[T]:
@@ -365,6 +375,7 @@ class AsyncClient:
         return [read(kind, item, self._transport.url) for item in found]
 
     async def _post(self, body: object) -> dict[str, Any]:
+        await self._check_network()
         _, found = await self._transport.post("/v1/transactions", body)
         return found
 

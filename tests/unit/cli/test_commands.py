@@ -81,9 +81,27 @@ def test_audit_and_verify_need_the_right_to_whole_blocks(node, capsys, monkeypat
     assert run(capsys, "audit", "--api-key-file", tmp_path / "key")["audit_ok"]
 
 
-def test_another_network_than_the_one_meant(node, capsys):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit",),
+        ("verify",),
+        ("block", "1"),
+        ("tx", "ab" * 32),
+        ("wallet", ADA),
+        ("receipt", "save", "ab" * 32, "never-written"),
+    ],
+)
+def test_another_network_than_the_one_meant(node, capsys, words):
     for source in ((), ("--data", node.home.path)):
-        found = run(capsys, "verify", "--genesis", "00" * 32, *source, code=2)
+        found = run(capsys, *words, "--genesis", "00" * 32, *source, code=2)
+        assert "another network" in found["message"]
+
+
+def test_another_network_than_the_one_meant_is_asked_for_nothing_else(node, keys, capsys):
+    lists = [("network", word) for word in ("members", "assets", "policy", "proposals")]
+    for words in (*lists, ("network", "proposal", "1"), pay(keys)):
+        found = run(capsys, *words, "--genesis", "00" * 32, code=2)
         assert "another network" in found["message"]
 
 
@@ -178,6 +196,19 @@ def test_officers_issue_money_in_one_transaction(node, keys, capsys):
     assert both["status"] == "OK"
     found = run(capsys, "tx", both["tx_id"])
     assert found["calls"] == ["currency.issue", "currency.issue"]
+
+
+def test_a_signer_sees_control_characters(node, keys, capsys, tmp_path):
+    fields = {"payer": ADA, "payee": SHOP, "asset": ASSET, "amount_minor": "90000"}
+    arguments = json.dumps({**fields, "end_to_end_id": "b\x1b[9A\x1b[J\r\n  calls  pay 0.01"})
+    file, call = tmp_path / "file.json", ("--call", "payments.transfer", "--args", arguments)
+    words = ("tx", "send", keys / "ada", *call, "--offline", file)
+    for command in (words, ("tx", "sign", file, keys / "ada")):
+        assert main([*map(str, command)]) == 0
+        out = capsys.readouterr().out
+        assert "\x1b" not in out
+        assert "\r" not in out
+        assert "b\\x1b[9A\\x1b[J\\r\\n  calls  pay 0.01" in out
 
 
 def test_officers_sign_one_after_the_other(node, keys, capsys, tmp_path):
