@@ -15,9 +15,11 @@ from hansa.engine.chain import Chain
 from hansa.engine.embedded import Answer, EmbeddedEngine
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import Header
-from hansa.kernel.errors import HansaError, Invalid, Unavailable
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
+from hansa.node.customers import Customers
 from hansa.sdk.build import sign_batch
 from hansa.sdk.keys import KeyPair
 
@@ -52,6 +54,7 @@ def wall_clock_ms() -> int:
 class _Asked(NamedTuple):
     envelope: bytes
     attestation: bytes | None
+    is_strangers: bool
     done: asyncio.Future[Answer]
 
 
@@ -64,7 +67,9 @@ class SponsorDesk:
 
     def __init__(self, engine: EmbeddedEngine, sponsor: bytes, key: KeyPair) -> None:
         self._engine = engine
+        self._customers = Customers(engine.chain, sponsor, time.monotonic)
         self._sponsor = sponsor
+        self._sponsor_text = to_text(sponsor)
         self._key = key
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -79,8 +84,15 @@ class SponsorDesk:
         """
         return await self.enqueue(envelope, attestation)
 
-    def enqueue(self, envelope: bytes, attestation: bytes | None = None) -> asyncio.Future[Answer]:
+    def enqueue(
+        self, envelope: bytes, attestation: bytes | None = None, *, is_strangers: bool = False
+    ) -> asyncio.Future[Answer]:
         """Put one envelope in the line, behind those that came before; done when confirmed.
+
+        Args:
+          envelope: a signed transaction.
+          attestation: the sponsor's commitment to its risk decision, 32 bytes.
+          is_strangers: whoever sent it is not known, so a customer or a member must have signed.
 
         Raises:
           Unavailable: too much is waiting, or the engine has stopped; it is not in the line.
@@ -90,7 +102,7 @@ class SponsorDesk:
         if len(self._asked) >= ASKED_MAX:
             raise Unavailable("too many transactions are waiting: send again in a moment")
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(envelope, attestation, done))
+        self._asked.append(_Asked(envelope, attestation, is_strangers, done))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         return done
@@ -129,6 +141,8 @@ class SponsorDesk:
         good: list[_Asked] = []
         ids: list[bytes] = []
         for item, verdict in zip(asked, verdicts, strict=True):
+            if not isinstance(verdict, Invalid) and item.is_strangers:
+                verdict = self._check_customer(item.envelope) or verdict  # noqa: PLW2901 - asked on
             if isinstance(verdict, Invalid):
                 if not item.done.done():  # nobody may wait any more
                     item.done.set_result(Answer(b"", 0, 0, verdict))
@@ -144,6 +158,16 @@ class SponsorDesk:
             self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
         )
         waiting.add_done_callback(lambda task: _settle(good, task))
+
+    def _check_customer(self, envelope: bytes) -> Invalid | None:
+        if self._customers.have_signed(envelope):
+            return None
+        return Invalid(
+            InvalidCode.UNAUTHENTICATED,
+            f"without an API key this node brings in only what customers of {self._sponsor_text}, "
+            "or members, have signed: send it to the node of the institution that keeps your "
+            "wallet, or show a key as Authorization: Bearer KEY",
+        )
 
 
 def _fail(asked: list[_Asked], error: HansaError) -> None:

@@ -41,6 +41,8 @@ class Sponsored(StrEnum):
     """Whose single envelopes the node brings in under its own sponsor key."""
 
     ANYONE = "anyone"
+    CUSTOMERS = "customers"
+    """What a customer of its sponsor or a member has signed; of callers with a key, anything."""
     KNOWN = "known"
     """Callers with a key or certificate."""
 
@@ -85,7 +87,7 @@ class Access(_Section, frozen=True, kw_only=True):
     """Who may do what without a key."""
 
     loopback: LoopbackReads = LoopbackReads.ANYONE
-    sponsor_for: Sponsored = Sponsored.ANYONE
+    sponsor_for: Sponsored = Sponsored.CUSTOMERS
 
 
 class Limits(_Section, frozen=True, kw_only=True):
@@ -111,6 +113,8 @@ class Limits(_Section, frozen=True, kw_only=True):
     anyone_per_s: Rate = 50.0
     """Requests and transactions a second of a caller without a key, by its network address."""
     anyone_burst: Rate = 200.0
+    refused_cost: Annotated[int, Meta(ge=0, le=1_000_000)] = 25
+    """What a transaction that is refused counts for, beyond what one counts for."""
     known_per_s: Rate = 2_000.0
     """The same for a caller with a key or certificate."""
     known_burst: Rate = 8_000.0

@@ -79,7 +79,7 @@ class Access:
     ) -> None:
         self._state = chain.machine.state
         self._is_loopback_free = settings.access.loopback is LoopbackReads.EVERYTHING
-        self._is_open = settings.access.sponsor_for is Sponsored.ANYONE
+        self._is_open = settings.access.sponsor_for is not Sponsored.KNOWN
         self._keys = keys
         self._clock_ms = clock_ms
 

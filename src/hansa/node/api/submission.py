@@ -22,7 +22,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
-from hansa.node.api.rights import Right
+from hansa.node.api.rights import Right, Role
 from hansa.node.api.routes import (
     JSON,
     MSGPACK,
@@ -34,6 +34,7 @@ from hansa.node.api.routes import (
     read_body,
 )
 from hansa.node.console.text.explain import describe_refusal
+from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
 ACCEPTED = 202
@@ -85,7 +86,7 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
     else:
         found = _decode_body(raw)
         if found.transactions is UNSET and found.envelope is not UNSET:
-            response = await _post_one(api, found.envelope, found.attestation, wait_s)
+            response = await _post_one(api, call, found, wait_s)
         elif found.envelope is UNSET and found.transactions is not UNSET:
             response = await _post_many(api, call, found.transactions, wait_s)
         else:
@@ -104,10 +105,12 @@ def _decode_body(raw: bytes) -> _Either:
         ) from None
 
 
-async def _post_one(
-    api: Api, envelope: bytes, attestation: str | None, wait_s: float
-) -> web.Response:
-    done = api.node.desk.enqueue(envelope, _read_commitment(attestation))
+async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.Response:
+    envelope = item.envelope
+    assert envelope is not UNSET  # noqa: S101 - the caller has looked
+    done = api.node.desk.enqueue(
+        envelope, _read_commitment(item.attestation), is_strangers=_is_strangers(api, call)
+    )
     try:
         async with asyncio.timeout(wait_s):
             answer = await done
@@ -117,6 +120,7 @@ async def _post_one(
         )
         return web.Response(status=ACCEPTED, body=encode_json(pending), content_type=JSON)
     if answer.error is not None:
+        api.add_cost(call, api.settings.limits.refused_cost)
         raise answer.error
     receipt = decode_receipt(answer.receipt)
     found = TransactionResult(
@@ -128,6 +132,7 @@ async def _post_one(
     )
     if receipt.status is Status.OK:
         return web.Response(body=encode_json(found), content_type=JSON)
+    api.add_cost(call, api.settings.limits.refused_cost)
     return build_problem(
         403 if receipt.code in PERMISSION_CODES else 409,
         receipt.code,
@@ -142,13 +147,16 @@ async def _post_many(api: Api, call: Call, items: list[Submission], wait_s: floa
     if not 0 < len(items) <= items_max:
         raise Invalid(InvalidCode.TOO_MANY, f"send 1 to {items_max} transactions at a time")
     api.add_cost(call, len(items) - 1)
-    waiting = [_enqueue(api, item) for item in items]
+    is_strangers = _is_strangers(api, call)
+    waiting = [_enqueue(api, item, is_strangers=is_strangers) for item in items]
     await asyncio.wait(waiting, timeout=wait_s)
     network = api.node.chain.network
     results = []
     for done, item in zip(waiting, items, strict=True):
         results.append(_describe(done, item.envelope, network))
         done.cancel()
+    refused = sum(result.status not in {"OK", "PENDING"} for result in results)
+    api.add_cost(call, refused * api.settings.limits.refused_cost)
     is_pending = any(result.status == "PENDING" for result in results)
     return web.Response(
         status=ACCEPTED if is_pending else 200,
@@ -157,10 +165,17 @@ async def _post_many(api: Api, call: Call, items: list[Submission], wait_s: floa
     )
 
 
-def _enqueue(api: Api, item: Submission) -> asyncio.Future[Answer]:
+def _is_strangers(api: Api, call: Call) -> bool:
+    """Whether what a caller sends must be signed by a customer or a member."""
+    is_limited = api.settings.access.sponsor_for is Sponsored.CUSTOMERS
+    return is_limited and call.principal.role is Role.ANYONE
+
+
+def _enqueue(api: Api, item: Submission, *, is_strangers: bool) -> asyncio.Future[Answer]:
     """Put one of many in the line; where that is full, what is returned has failed."""
     try:
-        return api.node.desk.enqueue(item.envelope, _read_commitment(item.attestation))
+        commitment = _read_commitment(item.attestation)
+        return api.node.desk.enqueue(item.envelope, commitment, is_strangers=is_strangers)
     except Unavailable as error:
         failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         failed.set_exception(error)

@@ -27,6 +27,7 @@ from hansa.node.settings import (
     Listen,
     LoopbackReads,
     Settings,
+    Sponsored,
 )
 
 PORTS_TRIED = 100
@@ -34,7 +35,8 @@ HOST = DEFAULT_HOST
 PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
 
 SETTINGS = Settings(
-    access=Access(loopback=LoopbackReads.EVERYTHING), limits=Limits(known_per_s=0, anyone_per_s=0)
+    access=Access(loopback=LoopbackReads.EVERYTHING, sponsor_for=Sponsored.ANYONE),
+    limits=Limits(known_per_s=0, anyone_per_s=0),
 )
 """The demo runs on one's own machine, for whoever sits there."""
 
