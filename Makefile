@@ -22,7 +22,11 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
 test: setup browser strace  ## every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
+	$(BIN)/pytest --ignore=tests/integration; failed=$$?; \
+	wait $$integration || failed=1; \
+	echo; echo "Tests of real processes, which ran beside the others:"; \
+	cat .venv/integration.log; exit $$failed
 
 lint: setup  ## style, types, and which package may import which
 	@$(BIN)/ruff check

@@ -78,6 +78,8 @@ class EmbeddedEngine:
         self._unanswered: set[asyncio.Future[list[Answer]]] = set()
         self._arrived = asyncio.Event()
         self._listeners: list[Listener] = []
+        self._last_read: tuple[int, tuple[bytes, ...]] | None = None
+        """Height and receipts of the block in which a repetition was looked up last."""
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
 
@@ -255,17 +257,29 @@ class EmbeddedEngine:
 
     def _answer_repeated(self, outcome: Repeated) -> Answer:
         """Answer a repetition by the first receipt; another body under the nonce is an error."""
+        first = self.find_answer(outcome.tx_id)
+        if first is not None:
+            return first
+        error = Invalid(
+            InvalidCode.NONCE_USED,
+            "this signer used this nonce for another transaction that is still valid: "
+            "take a new random nonce",
+        )
+        return Answer(b"", 0, 0, error)
+
+    def find_answer(self, tx_id: bytes) -> Answer | None:
+        """Find the answer that a confirmed transaction got, however long ago; else None."""
         try:
-            height, index = self.chain.find_position(outcome.tx_id)
+            height, index = self.chain.find_position(tx_id)
         except NotFound:
-            error = Invalid(
-                InvalidCode.NONCE_USED,
-                "this signer used this nonce for another transaction that is still valid: "
-                "take a new random nonce",
-            )
-            return Answer(b"", 0, 0, error)
-        receipt = self.chain.get_record(height).receipts[index]
-        assert decode_receipt(receipt).tx_id == outcome.tx_id  # noqa: S101 - our own index
+            return None
+        if height > self.chain.confirmed_height:
+            return None
+        found = self._last_read
+        if found is None or found[0] != height:  # repetitions come in swarms
+            found = self._last_read = (height, self.chain.get_record(height).receipts)
+        receipt = found[1][index]
+        assert decode_receipt(receipt).tx_id == tx_id  # noqa: S101 - our own index
         return Answer(receipt, height, index, None)
 
     @contextmanager

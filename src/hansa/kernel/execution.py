@@ -209,6 +209,7 @@ class Machine:
         Raises:
           Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
         """
+        self.state.trim()  # what strangers name is looked up, and must not stay
         self._view.begin()
         run = _BatchRun(self, Block(0, time_ms, ()), {}, _Progress())
         quota = run.admit(batch)
@@ -280,8 +281,7 @@ class _BatchRun:
         self._block = block
         self._contracts = contracts
         self._progress = progress
-        self._refusals = self._rows = self._envelopes = self._bytes = 0
-        self._rows_max = 0
+        self._refusals = self._rows = self._envelopes = self._bytes = self._rows_max = 0
         self._given_back: Counter[bytes] = Counter()
         """Rows less that are stored for other sponsors."""
 
@@ -490,8 +490,8 @@ def _stale(valid_until_ms: int, time_ms: int) -> Invalid:
     if valid_until_ms < time_ms:
         return Invalid(
             InvalidCode.EXPIRED,
-            f"the transaction was valid until {valid_until_ms} ms; ledger time is {time_ms} ms: "
-            "sign it anew",
+            f"the transaction was valid until {valid_until_ms} ms; it is {time_ms} ms now: look "
+            "its id up if you may have sent it before, else sign it anew",
         )
     return Invalid(
         InvalidCode.TOO_FAR_AHEAD,

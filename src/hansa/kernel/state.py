@@ -210,10 +210,14 @@ class State:
         for row_id in self._transient:
             rows.pop(row_id, None)
         self._transient.clear()
-        if len(rows) > self._rows_max:
-            rows.clear()
-            self._has_dropped = True
+        self.trim()
         return dirty
+
+    def trim(self) -> None:
+        """Drop the rows in memory if they are too many; only between blocks."""
+        if len(self.rows) > self._rows_max:
+            self.rows.clear()
+            self._has_dropped = True
 
 
 class View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.simulation.disk import SimulatedDisk
-from tests.world import key, make_genesis, open_world
+from tests.world import key, make_genesis, open_world, pay
 
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
@@ -46,3 +46,40 @@ def test_large_envelopes_leave_in_batches_that_every_verifier_accepts():
     assert max(map(len, batches)) <= network.limits.batch_bytes
     found = verify(world.chain.iterate_records(0), network, MemoryStore(), processes=1)
     assert found.verify_ok, found.findings
+
+
+def test_a_repetition_costs_no_block_and_is_answered_even_after_its_validity():
+    world = open_world(SimulatedDisk(1), make_genesis())
+    world.fund("ann", "shop")
+    world.time_ms = wall_clock_ms()
+    envelope = world.sign([key("ann")], pay("ann", "shop", 5, "once"))
+    node = Node(
+        world.chain, InlineVerifier(world.network), key("north").address, key("north server")
+    )
+
+    async def send():
+        node.engine.start()
+        first = await node.desk.submit(envelope)
+        height = world.chain.head.height
+        copies = await asyncio.gather(*(node.desk.submit(envelope) for _ in range(40)))
+        assert world.chain.head.height == height
+        return first, copies
+
+    async def stop():
+        await node.engine.stop()
+
+    async def play():
+        first, copies = await send()
+        assert first.receipt
+        assert set(copies) == {first}
+        await stop()
+
+    asyncio.run(play())
+    world.time_ms += 3_600_000
+    assert world.do("ann", pay("ann", "shop", 5, "an hour later")) == ""
+
+    async def ask_again():
+        again = Node(world.chain, InlineVerifier(world.network), b"", key("north server"))
+        return await again.desk.submit(envelope)
+
+    assert asyncio.run(ask_again()).receipt
