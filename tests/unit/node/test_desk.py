@@ -79,7 +79,9 @@ def test_a_repetition_costs_no_block_and_is_answered_even_after_its_validity():
     assert world.do("ann", pay("ann", "shop", 5, "an hour later")) == ""
 
     async def ask_again():
-        again = Node(world.chain, InlineVerifier(world.network), b"", key("north server"))
+        again = Node(
+            world.chain, InlineVerifier(world.network), key("south").address, key("south server")
+        )
         return await again.desk.submit(envelope)
 
     assert asyncio.run(ask_again()).receipt
