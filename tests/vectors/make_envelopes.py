@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from tests.vectors.parts import MINUTE_MS, NETWORKS, START_MS, Forge
+from tests.vectors.parts import MINUTE_MS, NETWORKS, START_MS, Forge, list_bad_limits
 
 from hansa.kernel.crypto.signatures import REFUSED_ED25519_KEYS
 from hansa.kernel.encoding import encode
@@ -65,6 +65,8 @@ def make_genesis_cases() -> list[dict]:
     change_field("no name", "MALFORMED", 1, "")
     change_field("a name that is bytes", "MALFORMED", 1, b"vectors")
     change_field("a limit of zero", "MALFORMED", 5, [0] * 8)
+    for name, limits in list_bad_limits().items():
+        change(name, "MALFORMED", limits=limits)
     change_field("limits left out", "NOT_CANONICAL", 5, [1])
     change_field("a policy of fractions", "MALFORMED", 9, [["p", [1.5]]])
     member = fields[7][0]

@@ -5,9 +5,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import msgspec
+
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.encoding import encode
-from hansa.kernel.genesis import Genesis, GenesisMember, GenesisPolicy, Limits, Network, Sealer
+from hansa.kernel.genesis import (
+    LIMITS_LEAST,
+    LIMITS_MOST,
+    Genesis,
+    GenesisMember,
+    GenesisPolicy,
+    Limits,
+    Network,
+    Sealer,
+)
 from hansa.sdk.keys import KeyPair
 
 START_MS = 1_700_000_000_000
@@ -30,6 +41,22 @@ QUOTAS = {
     "full": (2**40, 2**32, 2**20, 2),
 }
 """Of each sponsor: bytes, envelopes and refusals a day, stored rows."""
+
+
+def list_bad_limits() -> dict[str, Limits]:
+    """Make limits under which no block could be made, or none that others could read."""
+    least, most = LIMITS_LEAST, LIMITS_MOST
+    bad = {
+        f"{name}: {word}": msgspec.structs.replace(start, **{name: getattr(start, name) + step})
+        for name in Limits.__struct_fields__
+        for word, start, step in (
+            ("one below the least", least, -1),
+            ("one above the most", most, 1),
+        )
+        if getattr(start, name) + step > 0
+    }
+    narrow = msgspec.structs.replace(LIMITS, batch_bytes=LIMITS.envelope_bytes + 255)
+    return {**bad, "a batch that has no room for its envelope": narrow}
 
 
 def key(name: str, suite: int = 1, hash_name: str = "sha256") -> KeyPair:

@@ -38,6 +38,14 @@ class Limits(Document, frozen=True, array_like=True):
     events: Positive = 256
 
 
+LIMITS_LEAST = Limits(512, 1_024, 1, 1, 1, 16, 8, 8)
+"""What the kernel itself reads and writes for a block, and one small transaction, fit in these."""
+LIMITS_MOST = Limits(2**20, 2**26, 2**16, 256, 256, 2**20, 2**16, 2**16)
+"""A batch fits in a block, and its items in the positions of one."""
+BATCH_FRAME_BYTES = 256
+"""Of a batch around its one envelope, at most."""
+
+
 class Sealer(Document, frozen=True, array_like=True):
     """A key that signs block headers of an embedded node."""
 
@@ -153,7 +161,8 @@ def decode_genesis(raw: bytes) -> Genesis:
 
     Raises:
       Invalid: malformed, of an unknown version, hash or suite, without a sealer, with a sealer
-        whose key could sign nothing, or of a time that the replay window cannot count to.
+        whose key could sign nothing, of a time that the replay window cannot count to, or of
+        limits under which no block could be made.
     """
     genesis = _DECODER.decode(raw)
     if genesis.version != GENESIS_VERSION:
@@ -166,8 +175,27 @@ def decode_genesis(raw: bytes) -> Genesis:
         raise Invalid(InvalidCode.MALFORMED, "genesis names no sealer: nobody could sign headers")
     if genesis.time_ms > TIME_MAX_MS:
         raise Invalid(InvalidCode.MALFORMED, f"genesis begins after {TIME_MAX_MS} ms")
+    _check_limits(genesis.limits)
     _check_keys(genesis)
     return genesis
+
+
+def _check_limits(limits: Limits) -> None:
+    for name in Limits.__struct_fields__:
+        value, least, most = (getattr(each, name) for each in (limits, LIMITS_LEAST, LIMITS_MOST))
+        if not least <= value <= most:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"genesis limits {name} to {value}: choose {least} to {most}",
+                limit=name,
+            )
+    if limits.batch_bytes < limits.envelope_bytes + BATCH_FRAME_BYTES:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"genesis limits a batch to {limits.batch_bytes} bytes and an envelope in it to "
+            f"{limits.envelope_bytes}: a batch needs {BATCH_FRAME_BYTES} more than its envelope",
+            limit="batch_bytes",
+        )
 
 
 def _check_keys(genesis: Genesis) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 
-from hansa.contracts import payments
+from hansa.contracts import payments, wallets
 from hansa.engine.chain import ROW_SPACE, group_dropped
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
@@ -14,6 +15,7 @@ from hansa.kernel.block import Repeated, Status, decode_header, read_status
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid
 from hansa.kernel.execution import SponsorUsage
+from hansa.kernel.genesis import LIMITS_LEAST, decode_genesis
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
 
@@ -272,3 +274,13 @@ def test_the_audit_agrees_with_the_state_and_finds_a_changed_balance(world):
     report = audit(chain.iterate_records(0), world.network, chain.iterate_rows)
     assert not report.audit_ok
     assert report.supply_ok
+
+
+def test_the_least_limits_that_genesis_may_set_let_a_block_be_made(tmp_path):
+    """Below some of them the kernel's own reads would be refused, which no block survives."""
+    genesis = msgspec.structs.replace(make_genesis(), limits=LIMITS_LEAST)
+    world = open_world(FileStorage(tmp_path), decode_genesis(genesis.encoded()))
+    north, ann = key("north").address, key("ann").address
+    assert world.do("north", wallets.Open(ann, north, wallets.Category.I)) == ""
+    assert world.do("ann", pay("ann", "shop", 1, "1")) == "wallets.UNKNOWN_WALLET"
+    world.chain.close()
