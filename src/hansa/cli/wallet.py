@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_node, add_source, open_client, open_home, parse_count
+from hansa.cli.source import add_node, add_source, open_client, open_home
 from hansa.cli.tx import load_keys, tell_answer
 from hansa.contracts import payments, wallets
 from hansa.contracts.balances import Balance
@@ -23,9 +23,9 @@ from hansa.kernel.values import INT64_MAX
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk import answers
 from hansa.sdk.arguments import is_unicode
+from hansa.sdk.client import Client
 
 TEXT_MAX = 40
-EXPONENT_MAX = 18
 REFERENCE_MAX = 35
 ASSET_MAX = 24
 WORDS = ("show", "open", "set-category", "freeze-own", "unfreeze-own", "close")
@@ -72,9 +72,6 @@ def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     pay.add_argument("payee", help="address of the payee's wallet")
     pay.add_argument("amount", help="in major units, as 12.50")
     pay.add_argument("--asset", default="MOP", help="default MOP")
-    pay.add_argument(
-        "--exponent", type=parse_count, default=2, help="decimals of the asset (default 2)"
-    )
     pay.add_argument("--id", help="your reference, at most 35 characters (default: a random one)")
     add_node(pay)
     pay.set_defaults(function=_pay)
@@ -176,18 +173,33 @@ def parse_amount(text: str, exponent: int) -> int:
 
 
 def _pay(options: argparse.Namespace) -> int:
-    if options.exponent > EXPONENT_MAX:
-        raise Invalid(InvalidCode.AMOUNT, f"an asset has at most {EXPONENT_MAX} decimals")
-    amount_minor = parse_amount(options.amount, options.exponent)
     payee = from_text(options.payee)
     reference = f"pay-{secrets.token_hex(8)}" if options.id is None else options.id
     _check_length("--id", reference, REFERENCE_MAX)
     _check_length("--asset", options.asset, ASSET_MAX)
     (key,) = load_keys([options.key])
-    transfer = payments.Transfer(key.address, payee, options.asset, amount_minor, reference)
     with open_client(options) as client:
+        amount_minor = parse_amount(options.amount, _find_exponent(client, options.asset))
+        transfer = payments.Transfer(key.address, payee, options.asset, amount_minor, reference)
         answer = client.send([key], [transfer])
     return tell_answer(answer, is_json=options.json, end_to_end_id=reference)
+
+
+def _find_exponent(client: Client, asset: str) -> int:
+    """Find how many decimals an asset has: the ledger says it, with a proof where there is one.
+
+    Raises:
+      NotFound: there is no such asset; names those that there are.
+    """
+    proven = client.prove_row("assets", asset).row
+    if isinstance(proven, Asset):
+        return proven.exponent
+    known = {item.asset: item.exponent for item in client.list_assets()}  # since the checkpoint
+    if asset not in known:
+        raise NotFound(
+            f"there is no asset {asset[:80]!r}: this network has {', '.join(sorted(known))}"
+        )
+    return known[asset]
 
 
 def _check_length(what: str, text: str, most: int) -> None:

@@ -167,11 +167,21 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     run(capsys, *pay(keys, "1", "--id", "x" * 36), code=2)
     run(capsys, *pay(keys, "1", "--asset", ""), code=2)
     run(capsys, *pay(keys, "1", "--id", "\udcff"), code=2)
-    run(capsys, *pay(keys, "1", "--exponent", "99"), code=2)
+    unknown = run(capsys, *pay(keys, "1", "--asset", "EUR"), code=4)["message"]
+    assert unknown == f"there is no asset 'EUR': this network has {ASSET}"
     run(capsys, *pay(keys, "1", "--node", "http://127.0.0.1:1"), code=5)
     run(capsys, *pay(keys, "1", "--node", "nonsense"), code=2)
     monkeypatch.setenv("HANSA_PASSPHRASE", "wrong")
     assert "wrong passphrase" in run(capsys, *pay(keys), code=2)["message"]
+
+
+def test_the_ledger_says_how_many_decimals_an_asset_has(node, keys, capsys):
+    with pytest.raises(SystemExit):
+        main([*map(str, pay(keys, "1", "--exponent", "3"))])
+    capsys.readouterr()
+    paid = run(capsys, *pay(keys, "1"))
+    changes = run(capsys, "tx", paid["tx_id"])["changes"]
+    assert sorted(change["amount_minor"] for change in changes) == ["-100", "100"]
 
 
 def test_a_holder_and_an_operator_keep_wallets(node, keys, capsys):
