@@ -30,6 +30,7 @@ from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 
 PORT_MAX = 65_535
+HOST_LETTERS_MAX = 253
 SETTINGS = f"""# Settings of this node; all of them: docs/reference/settings.md
 [listen]
 host = "{DEFAULT_HOST}"
@@ -61,7 +62,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     up = commands.add_parser("up", help="run a node: API and console, until Ctrl-C or SIGTERM")
     up.add_argument("--data", type=Path, required=True, help="data folder of the node")
     up.add_argument(
-        "--host", help=f"address to listen on (default: node.toml, else {DEFAULT_HOST})"
+        "--host",
+        type=_read_host,
+        help=f"address to listen on (default: node.toml, else {DEFAULT_HOST})",
     )
     up.add_argument(
         "--port", type=_read_port, help=f"0 for any (default: node.toml, else {DEFAULT_PORT})"
@@ -69,6 +72,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     up.add_argument("--rebuild", action="store_true", help="make the state store anew from the log")
     up.add_argument("--json", action="store_true", help="print one JSON object once it answers")
     up.set_defaults(function=_up)
+
+
+def _read_host(text: str) -> str:
+    """Read an address; an empty one would mean all of them to the operating system."""
+    if not text or not text.isprintable() or " " in text or len(text) > HOST_LETTERS_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is no address: name one, as {DEFAULT_HOST}, or 0.0.0.0 for all"
+        )
+    return text
 
 
 def _read_port(text: str) -> int:

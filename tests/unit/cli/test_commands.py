@@ -379,6 +379,8 @@ def test_bad_input_ends_in_one_line_and_its_exit_code(tmp_path, capsys, monkeypa
         ("up",),
         ("up", "--data", "x", "--port", "70000"),
         ("up", "--data", "x", "--port", "-1"),
+        ("up", "--data", "x", "--host", ""),
+        ("up", "--data", "x", "--host", " "),
         ("key", "new", "x", "--suite", "rsa"),
         ("pay", "x", "y"),
     ],
