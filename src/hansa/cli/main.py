@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from hansa import __version__
 from hansa.cli import care, chain, keys, network, run, setup, tx, wallet
@@ -34,11 +35,23 @@ TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
 MAY_LEAVE_OUT_SHOW = {"tx": tx.WORDS, "wallet": wallet.WORDS}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others, not text of its own."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the words, and where their usage is shown.
+
+        Raises:
+          Invalid: always.
+        """
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"{message} (usage: {self.prog} --help)", usage=self.prog
+        )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="hansa", description="Digital money on one permissioned ledger."
-    )
+    parser = _Parser(prog="hansa", description="Digital money on one permissioned ledger.")
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (setup, run, keys, wallet, tx, network, chain, care):
@@ -49,7 +62,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     words = _fill_in(sys.argv[1:] if arguments is None else arguments)
-    options = build_parser().parse_args(words)
+    try:
+        options = build_parser().parse_args(words)
+    except Invalid as error:
+        return _tell(error, as_json="--json" in words)
     command: Callable[[argparse.Namespace], int] = options.function
     try:
         return command(options)
