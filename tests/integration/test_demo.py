@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 HANSA = [sys.executable, "-m", "hansa.cli.main"]
 SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
@@ -67,9 +68,31 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["something"]
 
 
+def test_what_it_prints_can_be_pasted_where_hansa_is_not_on_the_path(tmp_path):
+    program = Path(sys.executable).parent / "hansa"
+    environment = {**os.environ, "PATH": "/usr/bin:/bin"}
+    (tmp_path / ".venv").symlink_to(program.parent.parent)
+    words = ["demo", "--no-serve", "--data", "the node", *SMALL]
+    called = tmp_path / ".venv/bin/hansa"
+    done = subprocess.run(
+        [called, *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(f"  {called} ")]
+    assert len(lines) == 4
+    assert "Data in the node" in done.stdout
+    for line in (*lines, lines[2]):  # the receipt is saved once more
+        subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=environment, check=True)
+
+
 def wallet_of(pay):
     """Ask the node that a line of the summary names for its payee's free money."""
-    show = [*HANSA, "wallet", pay[4], "--node", pay[-1], "--json"]
+    show = [*HANSA, "wallet", pay[-4], "--node", pay[-1], "--json"]
     done = subprocess.run(show, capture_output=True, check=True, timeout=60)
     return int(json.loads(done.stdout)["balances"][0]["available_minor"])
 
@@ -95,7 +118,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
         before = wallet_of(pay)
         environment = {**os.environ, "HANSA_PASSPHRASE": "demo"}
         for amount, code in (("1.50", 0), ("9999999", 3), ("1.505", 2)):
-            paid = [amount if word == "1.50" else word for word in pay[2:]]
+            paid = [amount if word == "1.50" else word for word in pay[pay.index("pay") :]]
             done = subprocess.run(
                 [*HANSA, *paid, "--json"],
                 env=environment,

@@ -46,7 +46,7 @@ def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = receipt.add_subparsers(dest="word", required=True, metavar="WORD")
     save = words.add_parser("save", help="write a transaction's receipt file, verified")
     save.add_argument("id", help="transaction id, 64 hexadecimal digits")
-    save.add_argument("file", type=Path, help="file to write; must not exist")
+    save.add_argument("file", type=Path, help="file to write; no other is replaced")
     add_source(save)
     save.set_defaults(function=_save_receipt)
     check = words.add_parser("verify", help="verify a receipt file, without a node")
@@ -152,7 +152,10 @@ def _save_receipt(options: argparse.Namespace) -> int:
         with options.file.open("xb") as file:
             file.write(raw)
     except FileExistsError:
-        raise Invalid(InvalidCode.MALFORMED, f"{options.file} exists already") from None
+        if _read_receipt(options.file) != raw:
+            raise Invalid(
+                InvalidCode.MALFORMED, f"{options.file} exists already and holds something else"
+            ) from None
     except OSError as error:
         raise Unavailable(f"cannot write {options.file}: {error.strerror}") from None
     print_found(
@@ -179,16 +182,19 @@ def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, by
     return raw, network.genesis_hash
 
 
+def _read_receipt(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}") from None
+
+
 def _verify_receipt(options: argparse.Namespace) -> int:
     trusted = None if options.genesis is None else parse_hash(options.genesis, "genesis hash")
-    try:
-        with options.file.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {options.file}") from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {options.file}: {error.strerror}") from None
-    found = verify_receipt_file(raw, trusted)
+    found = verify_receipt_file(_read_receipt(options.file), trusted)
     as_of = "the genesis in the file; compare its hash with the network's own"
     if found.is_genesis_trusted:
         as_of = "the genesis that you named"

@@ -113,7 +113,8 @@ def _replay(options: argparse.Namespace) -> int:
         return 0
     say(f"Replayed {options.file} into {options.data}:")
     print_table(found)
-    say(f"Check it:  hansa audit --data {options.data}   hansa verify --data {options.data}")
+    program, data = _name_program(), shlex.quote(str(options.data))
+    say(f"Check it:  {program} audit --data {data} && {program} verify --data {data}")
     return 0
 
 

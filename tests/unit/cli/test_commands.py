@@ -120,10 +120,13 @@ def test_a_transaction_a_block_a_wallet_and_a_receipt(node, keys, capsys, tmp_pa
         saved = run(capsys, "receipt", "save", paid["tx_id"], file, *source)
         assert saved["height"] == paid["height"]
         assert run(capsys, "receipt", "verify", file)["tx_id"] == paid["tx_id"]
-        assert (
-            "exists"
-            in run(capsys, "receipt", "save", paid["tx_id"], file, *source, code=2)["message"]
-        )
+        save = ("receipt", "save", paid["tx_id"], file, *source)
+        assert run(capsys, *save) == saved, "the same once more is no error"
+        file.write_bytes(b"mine")
+        assert "exists already" in run(capsys, *save, code=2)["message"]
+        assert file.read_bytes() == b"mine"
+        file.unlink()
+        run(capsys, *save)
         run(capsys, "tx", "ab" * 32, *source, code=4)
         run(capsys, "block", 10**9, *source, code=4)
         run(capsys, "wallet", to_text(bytes(32)), *source, code=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,7 +114,6 @@ async def _wait_for_signal(node: Node) -> None:
 
 
 def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int) -> list[str]:
-    folder, program = settings.folder, settings.program
     money = [
         f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
         f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
@@ -134,32 +134,34 @@ def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int
             f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
         ),
         "",
-        "Next, in another terminal:",
-        *_tell_pay(town, settings, port),
-        f"  {program} tx {report.example_tx} --data {folder}",
-        f"  {program} block {report.height} --data {folder}",
-        (
-            f"  {program} receipt save {report.example_tx} receipt.bin --data {folder} && "
-            f"{program} receipt verify receipt.bin"
-        ),
-        f"  {program} audit --data {folder}",
+        "Next, in another terminal:" if port else "Next:",
+        *_list_commands(report, town, settings, port),
+        "",
+        f"Data in {settings.folder}; nobody removes it but you.",
     ]
     if port:
-        lines += ["", f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
+        lines += [f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
     return lines
 
 
-def _tell_pay(town: Town, settings: DemoSettings, port: int) -> list[str]:
-    """Tell how a resident pays a shop; only a node that serves can be paid through."""
-    if not port:
-        return []
-    shop = town.merchants[1].address_text
+def _list_commands(report: DemoReport, town: Town, settings: DemoSettings, port: int) -> list[str]:
+    """List commands that a shell takes as they are; only a node that serves can be paid through."""
+    hansa, folder = settings.program, shlex.quote(str(settings.folder))
+    tx, shop = report.example_tx, town.merchants[1].address_text
+    receipt = f"receipt-{tx[:8]}.bin"
+    pay = (
+        f"  HANSA_PASSPHRASE={PASSPHRASE} {hansa} pay {folder}/keys/resident.json {shop} 1.50"
+        f" --node http://{HOST}:{port}"
+    )
     return [
+        *([pay] if port else []),
+        f"  {hansa} tx {tx} --data {folder}",
+        f"  {hansa} block {report.height} --data {folder}",
         (
-            f"  HANSA_PASSPHRASE={PASSPHRASE} {settings.program} pay "
-            f"{settings.folder}/keys/resident.json {shop} 1.50"
-            f" --node http://{HOST}:{port}"
-        )
+            f"  {hansa} receipt save {tx} {receipt} --data {folder} && "
+            f"{hansa} receipt verify {receipt}"
+        ),
+        f"  {hansa} audit --data {folder}",
     ]
 
 
