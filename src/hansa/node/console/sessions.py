@@ -29,6 +29,8 @@ SESSION_S: Final = 8 * 3_600
 """How long it lasts at most."""
 SESSIONS_MAX: Final = 1_000
 """The oldest makes room."""
+SESSIONS_EACH: Final = 20
+"""Of one API key; its oldest makes room, so that no key ends others' sessions alone."""
 ID_BYTES: Final = 32
 
 
@@ -57,6 +59,9 @@ class Sessions:
     def begin(self, key_id: str) -> str:
         """Begin a session for an API key; returns what the cookie holds."""
         self._drop_old()
+        own = [digest for digest, held in self._by_digest.items() if held.key_id == key_id]
+        for digest in own[: max(0, len(own) + 1 - SESSIONS_EACH)]:
+            del self._by_digest[digest]
         while len(self._by_digest) >= SESSIONS_MAX:
             del self._by_digest[next(iter(self._by_digest))]
         secret = secrets.token_urlsafe(ID_BYTES)

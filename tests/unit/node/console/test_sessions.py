@@ -20,6 +20,7 @@ from hansa.node.api.rights import Role
 from hansa.node.console.sessions import (
     IDLE_S,
     SESSION_S,
+    SESSIONS_EACH,
     SESSIONS_MAX,
     Sessions,
     is_own_path,
@@ -303,11 +304,20 @@ def test_a_session_lasts_no_longer_than_a_day_of_work():
 
 def test_sessions_are_bounded_and_their_numbers_are_random():
     sessions = Sessions(Clock())
-    secrets = [sessions.begin("00000000") for _ in range(SESSIONS_MAX + 1)]
+    secrets = [sessions.begin(f"{number:08}") for number in range(SESSIONS_MAX + 1)]
     assert len(set(secrets)) == SESSIONS_MAX + 1
     assert min(map(len, secrets)) >= 43
     assert sessions.find(secrets[0], is_visit=False) is None
     assert sessions.find(secrets[1], is_visit=False) is not None
+
+
+def test_no_key_ends_the_sessions_of_others():
+    sessions = Sessions(Clock())
+    other = sessions.begin("00000001")
+    own = [sessions.begin("00000000") for _ in range(SESSIONS_MAX + 1)]
+    assert sessions.find(other, is_visit=False) is not None
+    found = [secret for secret in own if sessions.find(secret, is_visit=False) is not None]
+    assert found == own[-SESSIONS_EACH:]
 
 
 @pytest.mark.parametrize(
