@@ -9,7 +9,9 @@ import pytest
 from tests.api.served import UNLIMITED
 from tests.world import ASSET, MINUTE_MS, key, pay
 
+from hansa.contracts.accounts import Create
 from hansa.contracts.currency import SetQuota
+from hansa.kernel.authority import ALL_PURPOSES, AccountKey
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Access, Limits, Settings, Sponsored
 from hansa.sdk.build import sign_transaction
@@ -77,3 +79,10 @@ def test_what_is_refused_costs_more(own_town):
     bodies = [pay_as(own_town, "stranger") for _ in range(3)]
     found = send(own_town, settings, "anyone", *bodies)
     assert [status for status, _ in found[:-1]] == [401, 401, 429]
+
+
+def test_a_customer_may_sign_with_a_key_of_its_account(own_town):
+    safe = AccountKey(key("ada safe").address, int(ALL_PURPOSES))
+    assert own_town.world.do(("ada", "ada safe"), Create(key("ada").address, (safe,), 1)) == ""
+    body = sign(own_town, ["ada safe"], pay("ada", "shop", 1, "rent"))
+    assert send(own_town, Settings(limits=UNLIMITED), "anyone", body) == [(200, None), 1]
