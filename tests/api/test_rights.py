@@ -207,3 +207,12 @@ def test_a_damaged_file_of_keys_is_the_nodes_fault(own_town):
         assert (await client.get("/v1/status")).status == 200
 
     own_town.serve(use)
+
+
+def test_a_right_that_is_missing_is_told_in_words(town):
+    async def use(client, _):
+        answer = await client.get("/v1/records", headers=town.sign_in("customer"))
+        assert answer.status == 403
+        assert (await answer.json())["detail"].endswith("does not have the right 'ledger'")
+
+    town.serve(use)

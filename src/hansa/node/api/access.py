@@ -128,7 +128,7 @@ class Access:
         if right is Right.SUBMIT and not self._is_open and principal.role is Role.ANYONE:
             raise _ask_for_key("sponsors transactions of known callers only")
         if not principal.may(right):
-            raise self.deny(principal, f"the right {right!r}")
+            raise self.deny(principal, f"the right {right.value!r}")
 
     def may_read_wallet(self, principal: Principal, address: bytes) -> bool:
         """Whether a caller may read this wallet's money and transactions."""
