@@ -170,7 +170,10 @@ def describe_network(options: argparse.Namespace) -> NetworkDescription:
         fields = {**msgspec.structs.asdict(found), **changed}
         return msgspec.convert(msgspec.to_builtins(fields), NetworkDescription)
     except msgspec.ValidationError as error:
-        raise Invalid(InvalidCode.MALFORMED, f"this is no network: {error}") from None
+        what, _, where = str(error).partition(" - at `$")
+        field = where.strip("`").lstrip(".") or "the description"
+        text = f"this is no network: {field}: {what.replace('`', '')}"
+        raise Invalid(InvalidCode.MALFORMED, text) from None
 
 
 def _list_members(options: argparse.Namespace) -> tuple[MemberDescription, ...]:

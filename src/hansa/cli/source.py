@@ -16,6 +16,7 @@ NODE_VARIABLE = "HANSA_NODE"
 API_KEY_VARIABLE = "HANSA_API_KEY"
 HASH_DIGITS = 64
 KEY_BYTES_MAX = 4_096
+COUNT_MAX = 2**53
 
 
 def add_node(command: argparse.ArgumentParser) -> None:
@@ -126,6 +127,7 @@ def parse_hash(text: str, what: str) -> bytes:
 
 def parse_count(text: str) -> int:
     """Parse a height or number for argparse: digits and nothing else."""
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(2**53)):
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no whole number from 0 on")
+    is_number = text.isascii() and text.isdigit()
+    if not is_number or len(text) > len(str(COUNT_MAX)) or int(text) > COUNT_MAX:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no whole number from 0 to {COUNT_MAX}")
     return int(text)

@@ -17,7 +17,7 @@ from hansa.cli.source import (
     parse_count,
     parse_hash,
 )
-from hansa.cli.transactions import describe_body, describe_found, read_transaction
+from hansa.cli.transactions import describe_body, describe_found, explain, read_transaction
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
@@ -96,18 +96,18 @@ def load_keys(paths: Sequence[Path]) -> list[KeyPair]:
 
 def tell_answer(answer: TransactionResult, *, is_json: bool, **more: object) -> int:
     """Print what became of a transaction; returns the exit code."""
-    print_found({**describe_found(answer), **more}, is_json=is_json)
+    print_found({**describe_found(answer), **more, **explain(answer.code)}, is_json=is_json)
     return 0 if answer.is_ok else EXIT_REFUSED
 
 
 def _show(options: argparse.Namespace) -> int:
     tx_id = parse_hash(options.id, "transaction id")
     if options.data is not None:
-        print_found(read_transaction(open_home(options), tx_id), is_json=options.json)
-        return 0
-    with open_client(options) as client:
-        found = client.get_transaction(tx_id)
-    print_found(describe_found(found), is_json=options.json)
+        found = read_transaction(open_home(options), tx_id)
+    else:
+        with open_client(options) as client:
+            found = describe_found(client.get_transaction(tx_id))
+    print_found({**found, **explain(found["code"])}, is_json=options.json)
     return 0
 
 

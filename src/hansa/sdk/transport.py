@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.sdk.problems import read_problem
 
 TIMEOUT_S = 60
@@ -37,7 +37,8 @@ class TlsFiles:
         """Build the context of a connection.
 
         Raises:
-          Invalid: a file is missing, or not what it should be.
+          NotFound: there is no such file.
+          Invalid: a file is not what it should be.
         """
         try:
             context = ssl.create_default_context(cafile=self.ca)
@@ -46,9 +47,10 @@ class TlsFiles:
         except (OSError, ValueError) as error:
             names = [str(path) for path in (self.ca, self.certificate, self.key) if path]
             reason = getattr(error, "strerror", None) or error
-            raise Invalid(
-                InvalidCode.MALFORMED, f"cannot use {' and '.join(names)} for TLS: {reason}"
-            ) from None
+            text = f"cannot use {' and '.join(names)} for TLS: {reason}"
+            if isinstance(error, FileNotFoundError):
+                raise NotFound(text) from None
+            raise Invalid(InvalidCode.MALFORMED, text) from None
         return context
 
 
@@ -175,8 +177,9 @@ class Transport:
         return b"".join(chunks)
 
     def _unreachable(self, error: Exception) -> Unavailable:
+        cause = getattr(error, "os_error", error)  # aiohttp's own words name its internals
         return Unavailable(
-            f"cannot talk to a node at {self.url}: {str(error) or type(error).__name__}; "
+            f"cannot talk to a node at {self.url}: {str(cause) or type(error).__name__}; "
             "is it running there? Another address is given with --node",
             url=self.url,
         )

@@ -159,6 +159,10 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     assert run(capsys, *pay(keys))["status"] == "OK"
     refused = run(capsys, *pay(keys, "9999999"), code=3)
     assert refused["code"] == "balances.INSUFFICIENT_FUNDS"
+    assert refused["meaning"] == "The wallet held less than was to be spent."
+    assert run(capsys, "tx", refused["tx_id"])["meaning"] == refused["meaning"]
+    folder = ("--data", node.home.path)
+    assert run(capsys, "tx", refused["tx_id"], *folder)["meaning"] == refused["meaning"]
     for amount in ("0", "-1", "1.234", "nan", "inf", "1e3", "", "٣", "9" * 30, "1.", ".5", "0x1"):
         assert "no amount" in run(capsys, *pay(keys, amount), code=2)["message"]
     run(capsys, "pay", keys / "ada", "hansa1nobody", "1", code=2)
@@ -170,7 +174,9 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     run(capsys, *pay(keys, "1", "--id", "\udcff"), code=2)
     unknown = run(capsys, *pay(keys, "1", "--asset", "EUR"), code=4)["message"]
     assert unknown == f"there is no asset 'EUR': this network has {ASSET}"
-    run(capsys, *pay(keys, "1", "--node", "http://127.0.0.1:1"), code=5)
+    gone = run(capsys, *pay(keys, "1", "--node", "http://127.0.0.1:1"), code=5)["message"]
+    assert "ssl" not in gone
+    assert "Connect call failed" in gone
     run(capsys, *pay(keys, "1", "--node", "nonsense"), code=2)
     monkeypatch.setenv("HANSA_PASSPHRASE", "wrong")
     assert "wrong passphrase" in run(capsys, *pay(keys), code=2)["message"]
@@ -339,7 +345,7 @@ def test_what_can_be_called_is_listed(capsys):
         (("audit", "--api-key-file", "{none}"), 4),
         (("audit", "--api-key-file", "{folder}"), 5),
         (("audit", "--api-key-file", "{file}"), 2),
-        (("audit", "--ca", "{none}", "--node", "https://127.0.0.1:1"), 2),
+        (("audit", "--ca", "{none}", "--node", "https://127.0.0.1:1"), 4),
         (("audit", "--ca", "{file}", "--node", "https://127.0.0.1:1"), 2),
         (("audit", "--certificate-key", "{file}"), 2),
         (("audit", "--genesis", "nan"), 2),
@@ -393,6 +399,12 @@ def test_wrong_usage_says_how(capsys, words):
     if words:
         found = run(capsys, *words, code=2)
         assert (found["error"], found["usage"].split()[0]) == ("Invalid", "hansa")
+
+
+def test_a_number_that_is_too_large_is_told_its_bound(capsys):
+    for text in ("9" * 20, str(2**53 + 1)):
+        found = run(capsys, "block", text, "--data", "none", code=2)
+        assert f"from 0 to {2**53}" in found["message"]
 
 
 def test_a_node_in_the_way(node, capsys, tmp_path):

@@ -89,6 +89,12 @@ def test_init_refuses_what_makes_no_network(tmp_path, capsys, words):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_wrong_value_is_told_by_its_place(tmp_path, capsys):
+    words = ("init", "--data", tmp_path / "node", "--officers", "2:99")
+    found = run(capsys, *words, code=2)
+    assert found["message"] == "this is no network: members[0].officers: Expected int <= 16"
+
+
 @pytest.mark.parametrize("text", ["", "x", "0:3", "4:3", "-1:3", "2:3:4", "nan"])
 def test_officers_are_m_of_n(tmp_path, capsys, text):
     found = run(capsys, "init", "--data", tmp_path / "node", f"--officers={text}", code=2)

@@ -463,9 +463,9 @@ def test_api_keys_and_tls_files_that_are_none(tmp_path):
         with pytest.raises(Invalid, match="API key"):
             Client("http://127.0.0.1:1", api_key=text)
     (tmp_path / "rubbish.pem").write_bytes(b"\xff")
-    for name in ("rubbish.pem", "none.pem"):
+    for name, error in (("rubbish.pem", Invalid), ("none.pem", NotFound)):
         tls = TlsFiles(ca=tmp_path / name)
-        with Client("https://127.0.0.1:1", tls=tls) as client, pytest.raises(Invalid, match="TLS"):
+        with Client("https://127.0.0.1:1", tls=tls) as client, pytest.raises(error, match="TLS"):
             client.get_status()
 
 
