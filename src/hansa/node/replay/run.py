@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -107,7 +106,6 @@ def replay(
     report.seconds = time.monotonic() - begun
     report.height = chain.head.height
     report.state_root = chain.head.state_root.hex()
-    report.peak_mb = _measure_peak_mb()
     return report
 
 
@@ -134,6 +132,7 @@ class _Run:
         signers = ProcessPoolExecutor(cores, context, follow_parent)
         try:
             await self._pump(start, end, signers, verifier)
+            self.report.peak_mb = _measure_peak_mb()
         finally:
             signers.shutdown(cancel_futures=True)
             verifier.close()
@@ -268,7 +267,13 @@ def _read_code(outcome: object, result: BlockResult) -> str:
 
 
 def _measure_peak_mb() -> int:
-    """Measure peak memory: this process, and its largest child as often as it has children."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return (own + child * 2 * (os.cpu_count() or 1)) // 1024
+    """Measure peak memory: this process and those it started, each at its own peak."""
+    pids = ["self"]
+    for children in Path("/proc/self/task").glob("*/children"):
+        pids += children.read_text().split()
+    peaks_kb = 0
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        found = status.partition("VmHWM:")[2].split(maxsplit=1)
+        peaks_kb += int(found[0]) if found else 0  # none of a process that has just ended
+    return peaks_kb // 1024
