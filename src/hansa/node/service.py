@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from collections import deque
 from typing import NamedTuple
@@ -35,6 +36,10 @@ ASKED_MAX = 20_000
 RATE_BLOCKS = 600
 CONFIRM_S = 10.0
 """What the sync of a block may take before a reader is told to ask again."""
+
+
+_ALARMS = logging.getLogger("hansa.alarms")
+"""Faults of the program that the chain outlived; by default they go to standard error."""
 
 
 def tune_collector() -> None:
@@ -284,6 +289,13 @@ class Node:
 
     def _note_block(self, result: BlockResult) -> None:
         self._recent.append(result.header)
+        for index, error in result.failures:
+            _ALARMS.error(
+                "a contract failed in transaction %s of block %d: report this fault of the program",
+                result.tx_ids[index].hex(),
+                result.header.height,
+                exc_info=error,
+            )
         self._telling = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:

@@ -85,3 +85,22 @@ def test_a_repetition_costs_no_block_and_is_answered_even_after_its_validity():
         return await again.desk.submit(envelope)
 
     assert asyncio.run(ask_again()).receipt
+
+
+def test_a_contract_that_failed_raises_an_alarm_with_its_transaction(caplog):
+    world = open_world(SimulatedDisk(1), make_genesis())
+    world.fund("ann")
+    node = Node(
+        world.chain, InlineVerifier(world.network), key("north").address, key("north server")
+    )
+    result = world.results[-1]._replace(failures=[(0, ZeroDivisionError("by a contract"))])
+
+    async def confirm():
+        node._note_block(result)  # noqa: SLF001 - as the engine tells it
+        await asyncio.sleep(0)
+
+    asyncio.run(confirm())
+    [alarm] = caplog.records
+    assert alarm.name == "hansa.alarms"
+    assert result.tx_ids[0].hex() in alarm.getMessage()
+    assert "ZeroDivisionError: by a contract" in caplog.text
