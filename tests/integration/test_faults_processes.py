@@ -111,12 +111,12 @@ def require_told(home: Home, told: list[tuple[int, int, bytes]]) -> None:
 # --- calls that fail, and death at a call -------------------------------------------------------
 
 FAILURES = [
-    ("fdatasync", "error=EIO", 22, "", "the disk reports an error"),
+    ("fdatasync", "error=EIO", 12, "", "the disk reports an error"),
     ("fdatasync", "error=ENOSPC", 14, "", "the disk is full"),  # later at the store's closing, too
     ("pwritev2", "error=ENOSPC", 12, "", "the disk is full"),
     ("write", "error=ENOSPC", 1, "store/flush.ingest", "the disk is full"),
 ]
-DEATHS = (("fdatasync", 22), ("rename", 4))
+DEATHS = (("fdatasync", 13), ("rename", 4))
 CALLS = ("fdatasync", "fsync", "pwritev2", "pwrite64", "rename", "write")
 
 

@@ -96,7 +96,9 @@ def test_policy_leaves_every_member_enough_to_correct_it():
         fault = policy.find_fault("sponsor.quota", values)
         assert fault is policy.Code.VALUES_OUT_OF_RANGE
     assert policy.find_fault("sponsor.quota", (65_536, 4, 4, 8)) is None
-    assert policy.find_fault("sponsor.quota." + "0a" * 32, (0, 0, 0, 0)) is None
+    own = "sponsor.quota." + "0a" * 32
+    assert policy.find_fault(own, (0, 0, 0, 0)) is policy.Code.VALUES_OUT_OF_RANGE
+    assert policy.find_fault(own, (65_536, 4, 4, 8)) is None
     assert policy.find_fault("payments.refund_days", (0,)) is policy.Code.VALUES_OUT_OF_RANGE
 
 
