@@ -6,6 +6,7 @@ and tests of the console or under strace fail where there is no browser or no st
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"browser", "integration", "simulation"}:
             item.add_marker(folder)
+
+
+def pytest_unconfigure():
+    """End processes that a test left, such as a pool one of whose workers was killed: the
+    interpreter would wait for them at its exit, for ever.
+    """
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 def forbid_skip(item) -> str | None:
