@@ -61,9 +61,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_unconfigure():
-    """End processes that a test left, such as a pool one of whose workers was killed: the
-    interpreter would wait for them at its exit, for ever.
-    """
+    """End processes that a test left: the interpreter would wait for them, for ever."""
     for child in multiprocessing.active_children():
         child.kill()
 
