@@ -7,12 +7,10 @@ import time
 from pathlib import Path
 
 from hansa.cli.screen import print_json, print_table, say
-from hansa.kernel.calendar import format_iso
+from hansa.kernel.calendar import DAY_MS, format_iso
 from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home
-
-DAY_MS = 86_400_000
 
 
 def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

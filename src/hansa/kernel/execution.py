@@ -216,12 +216,10 @@ class Machine:
         used = self._view.get(SponsorUsage, batch.sponsor)
         if used is None or used.day != time_ms // DAY_MS:
             used = SponsorUsage(batch.sponsor)
-        if used.bytes_used + sum(batch.sizes) > quota.day_bytes:
-            raise _over_quota("bytes a day", quota.day_bytes)
-        if used.envelopes + len(batch.items) > quota.day_envelopes:
-            raise _over_quota("envelopes a day", quota.day_envelopes)
-        if used.refusals > quota.day_refusals:
-            raise _over_quota("refusals a day", quota.day_refusals)
+        size, count = used.bytes_used + sum(batch.sizes), used.envelopes + len(batch.items)
+        exceeded = _find_exceeded(quota, size, count, used.refusals)
+        if exceeded is not None:
+            raise exceeded
 
     def _hash_header(self, encoded: bytes) -> bytes:
         return self.network.digest(self.network.header_prefix + encoded)
@@ -363,7 +361,8 @@ class _BatchRun:
             self._refusals += 1
             self._bytes += size
             return item
-        exceeded = self._find_exceeded(quota, used, size)
+        total, count = used.bytes_used + self._bytes + size, used.envelopes + self._envelopes + 1
+        exceeded = _find_exceeded(quota, total, count, used.refusals + self._refusals)
         if exceeded is not None:
             return exceeded
         body, time_ms = item.body, self._block.time_ms
@@ -379,15 +378,6 @@ class _BatchRun:
         if not self._window.add(body.signers[0], body.nonce, until, time_ms):
             return Repeated(item.tx_id)
         return self._execute(item, calls, sponsor)
-
-    def _find_exceeded(self, quota: Quota, used: SponsorUsage, size: int) -> Invalid | None:
-        if used.bytes_used + self._bytes + size > quota.day_bytes:
-            return _over_quota("bytes a day", quota.day_bytes)
-        if used.envelopes + self._envelopes + 1 > quota.day_envelopes:
-            return _over_quota("envelopes a day", quota.day_envelopes)
-        if used.refusals + self._refusals > quota.day_refusals:
-            return _over_quota("refusals a day", quota.day_refusals)
-        return None
 
     def _decode_calls(self, item: CheckedEnvelope | Invalid) -> list[_Call] | Invalid:
         """Decode all arguments before any call runs; unknown contracts come out as None."""
@@ -476,7 +466,16 @@ class _BatchRun:
         )
 
 
-def _over_quota(what: str, maximum: int) -> Invalid:
+def _find_exceeded(quota: Quota, size: int, envelopes: int, refusals: int) -> Invalid | None:
+    """Find what a sponsor's day with these sums would be over."""
+    if size > quota.day_bytes:
+        what, maximum = "bytes a day", quota.day_bytes
+    elif envelopes > quota.day_envelopes:
+        what, maximum = "envelopes a day", quota.day_envelopes
+    elif refusals > quota.day_refusals:
+        what, maximum = "refusals a day", quota.day_refusals
+    else:
+        return None
     return Invalid(
         InvalidCode.QUOTA,
         f"the sponsor is over its quota of {maximum} {what}: "

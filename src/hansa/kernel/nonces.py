@@ -47,7 +47,7 @@ class ReplayWindow:
         found = self._digest(signer + nonce)
         number = (found[0] << 8) | found[1]
         fingerprint = found[2 : 2 + FINGERPRINT_BYTES]
-        expiry = (valid_until_ms // SECOND_MS + 1).to_bytes(4, "big")
+        expiry = (compute_counts_until_ms(valid_until_ms) // SECOND_MS).to_bytes(4, "big")
         shard = self._shards.get(number)
         if shard is None:
             self._shards[number] = bytearray(fingerprint + expiry)

@@ -39,7 +39,6 @@ from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
 
 NODE_KEY = "node"
 SPONSOR_KEY = "sponsor"
-_DAY_MS: Final = 86_400_000
 
 DEFAULT_POLICY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {

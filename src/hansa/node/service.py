@@ -242,10 +242,6 @@ class Node:
             return self._recent[height - self._recent[0].height]
         return self.chain.get_header(height)
 
-    def list_recent(self) -> list[Header]:
-        """List the headers of recent blocks, oldest first."""
-        return list(self._recent)
-
     async def wait_for_block(self, height: int, timeout_s: float) -> bool:
         """Wait until block `height` is confirmed; False if it was not in time."""
         try:

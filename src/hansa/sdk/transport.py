@@ -18,7 +18,6 @@ from hansa.sdk.problems import read_problem
 
 TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
-PROBLEM_BYTES_MAX = 1 << 20
 RETRY_AFTER_MAX_S = 5.0
 
 

@@ -18,6 +18,7 @@ from hansa.contracts.proposals import (
     State,
 )
 from hansa.contracts.wallets import Category
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.address import to_text
 from hansa.node.console.reading import Reader
 from hansa.node.console.text import words
@@ -33,7 +34,6 @@ from hansa.node.console.text.formatting import (
 PROPOSALS_SHOWN = 50
 _SPONSOR_PREFIX = "sponsor.quota."
 _LIMITS_PREFIX = "wallet.limits."
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def describe_values(
     if name == "payments.attestation_from_minor":
         return (("from ", _amount(values[0], exponent)),) if values[0] else (("never needed",),)
     if name.endswith(("_days", "_days_max")):
-        return ((format_duration(values[0] * _DAY_MS),),)
+        return ((format_duration(values[0] * DAY_MS),),)
     if name == "sponsor.quota" or name.startswith(_SPONSOR_PREFIX):
         size, envelopes, refusals, rows = values
         return (

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hansa.kernel.calendar import MINUTE_MS, civil_date, format_iso
+from hansa.kernel.calendar import DAY_MS, MINUTE_MS, civil_date, format_iso
 
 MINUS = "\N{MINUS SIGN}"
 HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
 ELLIPSIS = "…"
 HEAD_LETTERS = 10
 TAIL_LETTERS = 6
