@@ -5,11 +5,18 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-python=${PYTHON:-python3}
 uv_version=$1
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# The distribution's Python is built with profile-guided optimisation: here payments took a fifth
+# less of it than of a plain build that stood before it in PATH.
+can_make_environment='import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))'
+if [ -n "${PYTHON:-}" ]; then python=$PYTHON
+elif /usr/bin/python3 -c "$can_make_environment" 2>/dev/null; then python=/usr/bin/python3
+else python=python3
+fi
 
 command -v "$python" >/dev/null || fail "no $python found: install Python 3.11 or later, or name it with PYTHON="
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

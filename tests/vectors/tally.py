@@ -13,8 +13,8 @@ from typing import ClassVar
 from hansa.kernel.authority import Account, AccountKey, Context, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Contract, Delta, Event
 from hansa.kernel.errors import Refused
-from hansa.kernel.execution import Quota
 from hansa.kernel.genesis import Genesis
+from hansa.kernel.quota import Quota
 from hansa.kernel.state import Row, View
 from hansa.kernel.values import INT64_MAX, Address, Name, NonNegative, Positive
 

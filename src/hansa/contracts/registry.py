@@ -27,8 +27,8 @@ from hansa.contracts import (
 )
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.execution import Quota
 from hansa.kernel.genesis import Genesis, GenesisContract
+from hansa.kernel.quota import Quota
 from hansa.kernel.state import View
 
 MODULES: tuple[ModuleType, ...] = (

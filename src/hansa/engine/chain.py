@@ -146,8 +146,16 @@ class Chain:
 
     def execute(self, time_ms: int, batches: Sequence[CheckedBatch]) -> BlockResult:
         """Execute the next block; it is not in the log before `append`."""
-        time_ms = max(time_ms, self.head.time_ms)
-        return self.machine.apply_block(Block(self.head.height + 1, time_ms, batches))
+        return self.machine.apply_block(self._build_block(time_ms, batches))
+
+    def execute_stepwise(
+        self, time_ms: int, batches: Sequence[CheckedBatch]
+    ) -> Iterator[BlockResult | None]:
+        """Do as `execute`, but pause after each batch, with None, and end with the result."""
+        return self.machine.apply_stepwise(self._build_block(time_ms, batches))
+
+    def _build_block(self, time_ms: int, batches: Sequence[CheckedBatch]) -> Block:
+        return Block(self.head.height + 1, max(time_ms, self.head.time_ms), batches)
 
     def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
@@ -234,8 +242,10 @@ class Chain:
 
     def prove_row(self, key: bytes) -> RowProof:
         """Prove a row, or that there is none, as of the last checkpoint."""
-        record = self.get_record(self.head.checkpoint_height)
-        path = self.machine.tree.prove(self.network.digest(key))
+        record = self.get_record(self.store.pending_height)
+        # Not the machine's own tree, which may be ahead of the checkpoint.
+        tree = StateTree(_StoredNodes(self.store), self.network.digest)
+        path = tree.prove(self.network.digest(key))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
 
     def _build_machine(self, head: Header | None) -> Machine:
@@ -273,7 +283,7 @@ class Chain:
         else:
             head = self.get_header(self.store.height)
             self.machine = self._build_machine(head)
-            if self.machine.tree.root() != head.state_root:
+            if self.machine.commitment.root != head.state_root:
                 raise Corrupt(
                     f"the store's tree has not the state root of block {head.height}",
                     height=head.height,

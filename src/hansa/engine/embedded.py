@@ -1,7 +1,8 @@
 """The embedded engine: one process orders batches into blocks by group commit.
 
-A block closes at 2,000 transactions or 20 ms after its first. While one block is being made
-durable the next is executed; nobody is answered before the sync has returned.
+A block closes when 250 transactions are there, or 20 ms after its first, and takes in what has
+gathered by then, at most 2,000. While one block is being made durable the next is executed;
+nobody is answered before the sync has returned.
 
     submit -> verify (processes) -> queue -> execute -> append -> sync (thread) -> answers
 """
@@ -23,6 +24,8 @@ from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
 BLOCK_TRANSACTIONS = 2_000
 BLOCK_WAIT_MS = 20
+BLOCK_WORTHWHILE = 250
+"""Transactions for which a block does not wait: executing them takes longer than a sync."""
 BLOCK_BYTES = 16 * 2**20
 """Of batches; beyond it a block closes as well, so that its record fits into the log."""
 QUEUE_TRANSACTIONS = 20_000
@@ -184,7 +187,7 @@ class EmbeddedEngine:
                 while await self._gather():
                     waiting = self._take()
                     batches = [item.batch for item in waiting]
-                    result = self.chain.execute(self._clock_ms(), batches)
+                    result = await self._execute(batches)
                     if confirming is not None:
                         await confirming
                     self.chain.append(result, batches)
@@ -193,6 +196,14 @@ class EmbeddedEngine:
             finally:
                 if confirming is not None:  # its sync must not go on while the files are closed
                     await confirming
+
+    async def _execute(self, batches: Sequence[CheckedBatch]) -> BlockResult:
+        """Execute a block, with pauses in which answers go out and new batches come in."""
+        result = None
+        for result in self.chain.execute_stepwise(self._clock_ms(), batches):  # noqa: B007 - the last
+            await asyncio.sleep(0)
+        assert result is not None  # noqa: S101 - it comes last
+        return result
 
     async def _gather(self) -> bool:
         """Wait for a block's worth of transactions; False when there will be no more."""
@@ -203,7 +214,7 @@ class EmbeddedEngine:
             await self._arrived.wait()
         loop = asyncio.get_running_loop()
         deadline = self._queue[0].arrived_s + self._block_wait_ms / 1000
-        while not self._is_block_full and not self._is_ending:
+        while not self._is_block_worthwhile and not self._is_ending:
             rest = deadline - loop.time()
             if rest <= 0:
                 break
@@ -216,8 +227,9 @@ class EmbeddedEngine:
         return self.failure is None
 
     @property
-    def _is_block_full(self) -> bool:
-        return self._queued >= self._block_transactions or self._queued_bytes >= BLOCK_BYTES
+    def _is_block_worthwhile(self) -> bool:
+        enough = min(BLOCK_WORTHWHILE, self._block_transactions)
+        return self._queued >= enough or self._queued_bytes >= BLOCK_BYTES
 
     @property
     def _is_ending(self) -> bool:

@@ -5,7 +5,7 @@ and puts it on disk in one atomic step now and then: a sorted table file, writte
 and taken in whole, together with the height it stands at. So after a crash at any instant it
 stands at a height that was flushed, and needs neither a write-ahead log nor a memtable.
 
-This is the only module that knows rocksdict.
+This module and `table_file` are the only ones that know rocksdict.
 
 Source: docs/decisions/0001-state-store.md; RocksDB wiki, "Creating and Ingesting SST files".
 """
@@ -13,7 +13,6 @@ Source: docs/decisions/0001-state-store.md; RocksDB wiki, "Creating and Ingestin
 from __future__ import annotations
 
 import shutil
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -23,13 +22,10 @@ from typing import Final, Protocol, Self
 
 import rocksdict
 
+from hansa.engine.table_file import HEIGHT_KEY, TableWriter, build_options, unpack_height
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
 NOTHING = -1  # the height of an empty store
-BLOCK_CACHE_BYTES = 128 << 20
-_META_KEY = b"\x00height"
-_META = struct.Struct(">BQ")
-_META_VERSION = 1
 _INGEST_NAME = "flush.ingest"
 _READ_ONLY_ATTEMPTS = 5
 _SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:")
@@ -81,6 +77,7 @@ class StateStore:
         self._guard = _Guard(folder)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
+        self._tables = TableWriter()
         self._flusher: Thread | None = None
         self._failure: HansaError | None = None
         self._height = self._pending_height = NOTHING
@@ -102,7 +99,7 @@ class StateStore:
         with _Guard(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INGEST_NAME).unlink(missing_ok=True)
-            database = rocksdict.Rdict(str(folder), _options())
+            database = rocksdict.Rdict(str(folder), build_options())
         return cls(folder, database, read_only=False)
 
     @classmethod
@@ -115,7 +112,7 @@ class StateStore:
         """
         if not (folder / "CURRENT").is_file():  # rocksdict would make the folder
             raise NotFound(f"there is no state store in {folder}", folder=str(folder))
-        options = _options()
+        options = build_options()
         options.create_if_missing(create_if_missing=False)
         options.set_max_open_files(-1)  # hold every file, since the writer may remove it
         access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
@@ -254,7 +251,7 @@ class StateStore:
                 if value is not None:
                     yield fresh[at], value
                 at += 1
-            if key not in overlay and key != _META_KEY:
+            if key not in overlay and key != HEIGHT_KEY:
                 yield key, rows.value()
             rows.next()
         with self._guard:
@@ -284,6 +281,7 @@ class StateStore:
         get ahead of that.
         """
         self._join()
+        self._tables.close()
         with self._guard:
             self._database.close()
 
@@ -311,7 +309,7 @@ class StateStore:
         try:
             with self._guard:
                 path.unlink(missing_ok=True)
-                _write_table(path, changes, height)
+                self._tables.write(path, changes, height)
                 self._database.ingest_external_file([str(path)], options)
                 path.unlink(missing_ok=True)
         except HansaError as error:
@@ -320,79 +318,13 @@ class StateStore:
             self._height = self._guard.height = height
 
     def _read_height(self) -> int:
-        raw = self.get(_META_KEY)
+        raw = self.get(HEIGHT_KEY)
         if raw is None:
             return NOTHING
-        if len(raw) == _META.size:
-            version, height = _META.unpack(raw)
-            if version == _META_VERSION:
-                return int(height)
+        height = unpack_height(raw)
+        if height is not None:
+            return height
         raise Corrupt(f"the state store in {self.folder} has a format this version cannot read")
-
-
-def _write_table(path: Path, changes: Mapping[bytes, bytes | None], height: int) -> None:
-    """Write changes in the order of their keys, in short steps.
-
-    Sorting everything at once would hold up the other threads of this process for as long.
-    """
-    groups: dict[bytes, list[bytes]] = {_META_KEY[:2]: [_META_KEY]}
-    for key in changes:
-        start = key[:2]
-        group = groups.get(start)
-        if group is None:
-            groups[start] = [key]
-        else:
-            group.append(key)
-        if key < b"\x01":
-            raise Corrupt("a key of the key space zero was to be written", key=key)
-    writer = rocksdict.SstFileWriter(_options(compressed=False))
-    writer.open(str(path))
-    for start in sorted(groups):
-        group = groups[start]
-        group.sort()
-        for key in group:
-            value = _META.pack(_META_VERSION, height) if key is _META_KEY else changes[key]
-            if value is None:
-                del writer[key]
-            else:
-                writer[key] = value
-    writer.finish()
-
-
-def _options(*, compressed: bool = True) -> rocksdict.Options:
-    """Settings for random keys in an ingested layout, at most about 200 MB of memory."""
-    tables = rocksdict.BlockBasedOptions()
-    tables.set_block_cache(_block_cache())
-    tables.set_bloom_filter(10, False)  # noqa: FBT003 - not keywords there
-    tables.set_cache_index_and_filter_blocks(True)
-    tables.set_pin_l0_filter_and_index_blocks_in_cache(True)
-    tables.set_format_version(5)
-    environment = rocksdict.Env()
-    environment.lower_thread_pool_cpu_priority()  # compaction gives way to execution
-    options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(create_if_missing=True)
-    options.set_env(environment)
-    options.set_block_based_table_factory(tables)
-    options.set_max_background_jobs(1)
-    options.set_max_open_files(512)
-    options.set_write_buffer_size(4 << 20)  # nothing goes through it
-    options.set_level_zero_file_num_compaction_trigger(6)
-    options.set_max_bytes_for_level_base(256 << 20)
-    options.set_keep_log_file_num(3)
-    options.set_max_log_file_size(1 << 20)  # or RocksDB's diary grows by 1.5 KB a flush for ever
-    compression = rocksdict.DBCompressionType
-    options.set_compression_type(compression.lz4() if compressed else compression.none())
-    return options
-
-
-_caches: list[rocksdict.Cache] = []
-
-
-def _block_cache() -> rocksdict.Cache:
-    """One cache for all stores of the process."""
-    if not _caches:
-        _caches.append(rocksdict.Cache(BLOCK_CACHE_BYTES))
-    return _caches[0]
 
 
 class _Guard:

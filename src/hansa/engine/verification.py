@@ -7,16 +7,12 @@ checked whole by one process; several batches run side by side.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
-from threading import Thread
+from functools import partial
 from typing import Protocol, TypeVar
 
+from hansa.engine.workers import start_workers
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
@@ -63,17 +59,9 @@ class PoolVerifier:
     """Checks in worker processes, as many as there are cores; new ones if one of them dies."""
 
     def __init__(self, network: Network, processes: int) -> None:
-        self._genesis = network.genesis.encoded()
-        self._processes = processes
+        genesis = network.genesis.encoded()
+        self._start = partial(start_workers, processes, _begin_worker, genesis)
         self._pool = self._start()
-
-    def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._processes,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin_worker,
-            initargs=(self._genesis,),
-        )
 
     async def check_batch(self, raw: bytes) -> Verdict:
         """Check a batch with its envelopes."""
@@ -127,22 +115,8 @@ def check_many_envelopes(raws: Sequence[bytes], network: Network) -> list[bytes 
 _worker_network: Network | None = None
 
 
-def follow_parent() -> None:
-    """Leave Ctrl-C to the process that started this one, and end with it, even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
 def _begin_worker(genesis: bytes) -> None:
     global _worker_network  # noqa: PLW0603 - one network for the life of a worker process
-    follow_parent()
     _worker_network = Network.of(decode_genesis(genesis))
 
 

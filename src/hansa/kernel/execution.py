@@ -7,9 +7,9 @@ receipts and roots on every engine, byte for byte. Execution is serial.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,11 +31,12 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
 from hansa.kernel.nonces import ReplayWindow
-from hansa.kernel.state import Row, RowId, State, View
+from hansa.kernel.quota import Quota, SponsorUsage, find_exceeded
+from hansa.kernel.state import RowId, State, View, list_written_once
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
+from hansa.kernel.trees.commitment import Commitment
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree
-from hansa.kernel.values import Address, NonNegative
 
 
 class ExecutionCode(StrEnum):
@@ -44,30 +45,6 @@ class ExecutionCode(StrEnum):
     UNKNOWN_COMMAND = "kernel.UNKNOWN_COMMAND"
     TOO_MANY_EVENTS = "kernel.TOO_MANY_EVENTS"
     TOO_MANY_ROWS = "kernel.TOO_MANY_ROWS"
-
-
-class Quota(NamedTuple):
-    """What a sponsor may bring into blocks in a day of ledger time, and keep stored."""
-
-    day_bytes: int
-    day_envelopes: int
-    day_refusals: int
-    stored_rows: int
-
-
-class SponsorUsage(Row, frozen=True, array_like=True):
-    """What a sponsor used of its quota."""
-
-    TABLE: ClassVar[bytes] = b"su"
-    KEY: ClassVar[tuple[str, ...]] = ("sponsor",)
-
-    sponsor: Address
-    day: NonNegative = 0
-    bytes_used: NonNegative = 0
-    envelopes: NonNegative = 0
-    refusals: NonNegative = 0
-    """Refused, failed and invalid items."""
-    stored_rows: NonNegative = 0
 
 
 class Rules(Protocol):
@@ -108,7 +85,7 @@ class BlockResult(NamedTuple):
 
 
 class Machine:
-    """The state machine: state, tree, replay window and the head of the chain of headers."""
+    """The state machine: state, its tree, replay window and the head of the chain of headers."""
 
     def __init__(
         self,
@@ -123,7 +100,7 @@ class Machine:
         self.network = network
         self.rules = rules
         self.state = state
-        self.tree = tree
+        self.commitment = Commitment(tree, network.digest, list_written_once())
         self.window = ReplayWindow(network.digest)
         self.head = head
         self.head_hash = ZERO_HASH if head is None else self._hash_header(head.encoded())
@@ -145,6 +122,15 @@ class Machine:
           Corrupt: height or time do not follow the head (the engine's fault).
           Unavailable: this node lacks the code of an active contract.
         """
+        *_, result = self.apply_stepwise(block)
+        assert result is not None  # noqa: S101 - it comes last
+        return result
+
+    def apply_stepwise(self, block: Block) -> Iterator[BlockResult | None]:
+        """Do as `apply_block`, but pause after each batch, with None, and end with the result.
+
+        In a pause, others may look at state, which shows the block before to them.
+        """
         head = self.head
         if head is None or block.height != head.height + 1 or block.time_ms < head.time_ms:
             raise Corrupt(
@@ -156,7 +142,8 @@ class Machine:
         progress = _Progress()
         for batch in block.batches:
             progress.outcomes.append(_BatchRun(self, block, contracts, progress).run(batch))
-        return self._close(block.height, block.time_ms, progress)
+            yield None
+        yield self._close(block.height, block.time_ms, progress)
 
     def _close(self, height: int, time_ms: int, progress: _Progress) -> BlockResult:
         digest = self.network.digest
@@ -165,15 +152,11 @@ class Machine:
         committed = None
         if is_checkpoint:
             committed = self.state.end_checkpoint()
-            self.tree.update(
-                {
-                    digest(key): None if value is None else digest(value)
-                    for key, value in committed.items()
-                }
-            )
+            self.commitment.close(committed)
             self.checkpoint_time_ms = time_ms
             checkpoint_height = height
         else:
+            self.commitment.add(writes)
             checkpoint_height = self.head.checkpoint_height if self.head else 0
         header = Header(
             HEADER_VERSION,
@@ -184,7 +167,7 @@ class Machine:
             compute_root(progress.receipts, digest),
             digest(encode(writes)),
             checkpoint_height,
-            self.tree.root(),
+            self.commitment.root,
             len(progress.receipts),
         )
         self.head = header
@@ -201,7 +184,7 @@ class Machine:
         )
 
     def check_sponsor(self, batch: CheckedBatch, time_ms: int) -> None:
-        """Ask, between blocks, whether a sponsor may still bring this batch in; changes nothing.
+        """Ask, between batches, whether a sponsor may still bring this one in; changes nothing.
 
         An engine that asks before it orders keeps what strangers send, and what would go over a
         quota, out of its log. Execution asks again: other batches may come between.
@@ -217,7 +200,7 @@ class Machine:
         if used is None or used.day != time_ms // DAY_MS:
             used = SponsorUsage(batch.sponsor)
         size, count = used.bytes_used + sum(batch.sizes), used.envelopes + len(batch.items)
-        exceeded = _find_exceeded(quota, size, count, used.refusals)
+        exceeded = find_exceeded(quota, size, count, used.refusals)
         if exceeded is not None:
             raise exceeded
 
@@ -362,7 +345,7 @@ class _BatchRun:
             self._bytes += size
             return item
         total, count = used.bytes_used + self._bytes + size, used.envelopes + self._envelopes + 1
-        exceeded = _find_exceeded(quota, total, count, used.refusals + self._refusals)
+        exceeded = find_exceeded(quota, total, count, used.refusals + self._refusals)
         if exceeded is not None:
             return exceeded
         body, time_ms = item.body, self._block.time_ms
@@ -464,25 +447,6 @@ class _BatchRun:
             attestation=attestation,
             memo=self._progress.memo,
         )
-
-
-def _find_exceeded(quota: Quota, size: int, envelopes: int, refusals: int) -> Invalid | None:
-    """Find what a sponsor's day with these sums would be over."""
-    if size > quota.day_bytes:
-        what, maximum = "bytes a day", quota.day_bytes
-    elif envelopes > quota.day_envelopes:
-        what, maximum = "envelopes a day", quota.day_envelopes
-    elif refusals > quota.day_refusals:
-        what, maximum = "refusals a day", quota.day_refusals
-    else:
-        return None
-    return Invalid(
-        InvalidCode.QUOTA,
-        f"the sponsor is over its quota of {maximum} {what}: "
-        "wait for the next day, or ask governance for more",
-        quota=what,
-        maximum=maximum,
-    )
 
 
 def _stale(valid_until_ms: int, time_ms: int) -> Invalid:

@@ -14,7 +14,8 @@ from hansa.kernel import authority, execution
 from hansa.kernel.authority import Account, AuthorityCode
 from hansa.kernel.contract import Event
 from hansa.kernel.errors import InvalidCode
-from hansa.kernel.execution import ExecutionCode, SponsorUsage
+from hansa.kernel.execution import ExecutionCode
+from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.state import Row, StateCode
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "contracts.md"

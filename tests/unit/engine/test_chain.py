@@ -12,10 +12,13 @@ from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated, Status, decode_header, read_status
+from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid
-from hansa.kernel.execution import SponsorUsage
 from hansa.kernel.genesis import LIMITS_LEAST, decode_genesis
+from hansa.kernel.quota import SponsorUsage
+from hansa.kernel.transaction import build_checked, check_batch
+from hansa.kernel.trees import commitment
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
 
@@ -259,6 +262,43 @@ def test_a_row_is_proved_against_the_state_root(world):
     verify_proof(root, digest(absent.key), None, absent.path, digest)
     with pytest.raises(Invalid):
         verify_proof(root, digest(present.key), None, present.path, digest)
+
+
+def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world, monkeypatch):
+    monkeypatch.setattr(commitment, "EARLY_ROWS", 1)
+    digest = world.network.digest
+    world.time_ms += 1000
+    world.do("ann", pay("ann", "shop", 5, "1"))
+    first = world.chain.prove_row(payments.Payment.key(key("ann").address, "1"))
+    world.do("ann", pay("ann", "shop", 6, "2"))
+    commit = world.chain.machine.commitment
+    assert commit.tree.root() != commit.root == decode_header(first.header).state_root
+    for reference in ("1", "2"):
+        row_key = payments.Payment.key(key("ann").address, reference)
+        proof = world.chain.prove_row(row_key)
+        assert (proof.value is None) == (reference == "2")
+        value = None if proof.value is None else digest(proof.value)
+        verify_proof(commit.root, digest(row_key), value, proof.path, digest)
+
+
+def test_in_the_pauses_of_a_block_others_see_the_block_before(world, monkeypatch):
+    raws = [world.batch(world.sign([key("ann")], pay("ann", "shop", 5, name))) for name in "12"]
+    machine = world.chain.machine
+    # Rows in memory would be dropped in the pause, and with them what this block wrote.
+    monkeypatch.setattr(machine.state, "_rows_max", 0)
+    batches = [
+        build_checked(raw, check_batch(raw, world.network, verify_many), world.network)
+        for raw in raws
+    ]
+    results = []
+    for result in world.chain.execute_stepwise(world.time_ms, batches):
+        results.append(result)
+        if result is None:
+            assert world.balance("ann") == (100_000, 0)
+            machine.check_sponsor(batches[0], world.time_ms)
+    world.chain.append(results[-1], batches)
+    assert results[:2] == [None, None]
+    assert world.balance("ann") == (99_990, 0)
 
 
 def test_the_audit_agrees_with_the_state_and_finds_a_changed_balance(world):

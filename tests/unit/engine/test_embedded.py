@@ -8,6 +8,7 @@ import pytest
 from tests.simulation.disk import SimulatedDisk
 from tests.world import key, make_genesis, open_world, pay
 
+from hansa.engine import embedded
 from hansa.engine.embedded import BLOCK_BYTES, QUEUE_BYTES, EmbeddedEngine
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
@@ -195,6 +196,28 @@ def test_a_block_closes_a_while_after_its_first_transaction_came_not_after_it_wa
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         runner.run(play())
+
+
+def test_a_block_does_not_wait_when_enough_is_there(monkeypatch):
+    monkeypatch.setattr(embedded, "BLOCK_WORTHWHILE", 3)
+
+    async def play():
+        node = Node()
+        engine = node.engine = EmbeddedEngine(
+            node.world.chain,
+            InlineVerifier(node.world.network),
+            node.clock,
+            block_wait_ms=3_600_000,
+        )
+        engine.start()
+        async with asyncio.timeout(TIMEOUT_S):
+            two = [asyncio.ensure_future(node.pay()) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            assert not any(each.done() for each in two)
+            assert (await node.pay())[0].height == (await two[0])[0].height
+        await engine.stop()
+
+    asyncio.run(play())
 
 
 def test_what_would_go_over_the_sponsors_quota_is_refused_at_the_door_and_costs_no_log():

@@ -36,8 +36,8 @@ from hansa.node.home import Home, open_chain, open_chain_read_only
 from hansa.node.service import tune_collector, wall_clock_ms
 from hansa.node.verify import verify
 
-PER_BATCH = 250
-IN_FLIGHT = 6
+PER_BATCH = 125
+IN_FLIGHT = 8
 """Batches that the client has under way: bounds the queue, and so the latency."""
 SETUP_IN_FLIGHT = 8
 
@@ -105,8 +105,9 @@ async def _measure(home: Home, settings: LedgerSettings) -> dict[str, Any]:
     """Open the chain, set the wallets up, and serve the client for the time of the run."""
     chain = open_chain(home, derive_key("node"))
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
-    tree = TimedTree(chain.machine.tree)
-    chain.machine.tree = cast("StateTree", tree)
+    commitment = chain.machine.commitment
+    tree = TimedTree(commitment.tree)
+    commitment.tree = cast("StateTree", tree)
     engine = EmbeddedEngine(
         chain, verifier, wall_clock_ms, block_transactions=settings.block_transactions
     )

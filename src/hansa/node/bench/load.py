@@ -6,17 +6,16 @@ Everything is derived from names and numbers, so that processes can sign parts o
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import random
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from hansa.contracts import currency, payments, wallets
+from hansa.engine.workers import start_workers
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis, Network, decode_genesis
 from hansa.node.home import Home, MemberSpec, build_genesis, create_home
@@ -66,9 +65,7 @@ class Signer:
     def __init__(self, genesis: Genesis, wallet_count: int) -> None:
         self._genesis = genesis.encoded()
         self._wallet_count = wallet_count
-        self._pool = ProcessPoolExecutor(
-            os.cpu_count() or 1, mp_context=multiprocessing.get_context("spawn")
-        )
+        self._pool = start_workers(os.cpu_count() or 1)
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,6 @@ crash: the block with the highest row was whole or was not there.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import time
 from collections import Counter
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from hansa.engine.chain import Chain, group_dropped
-from hansa.engine.verification import PoolVerifier, follow_parent
+from hansa.engine.verification import PoolVerifier
+from hansa.engine.workers import start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -127,9 +127,8 @@ class _Run:
         start = self._resume()
         self.report.resumed_at = start
         cores = os.cpu_count() or 1
-        context = multiprocessing.get_context("spawn")
         verifier = PoolVerifier(self._chain.network, cores)
-        signers = ProcessPoolExecutor(cores, context, follow_parent)
+        signers = start_workers(cores)
         try:
             await self._pump(start, end, signers, verifier)
             self.report.peak_mb = _measure_peak_mb()

@@ -1,0 +1,81 @@
+"""Rows that enter the tree early leave it as if all had entered at the checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hansa.kernel.trees import commitment
+from hansa.kernel.trees.commitment import Commitment
+from hansa.kernel.trees.state_tree import StateTree
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class Nodes(dict):
+    """Tree nodes in memory."""
+
+    get_node = dict.get
+    put_node = dict.__setitem__
+
+    def delete_node(self, path):
+        self.pop(path, None)
+
+
+def make(tables):
+    return Commitment(StateTree(Nodes(), digest), digest, tables)
+
+
+keys = st.builds(
+    lambda table, at: table + bytes([at]),
+    st.sampled_from([b"aa", b"py", b"zz"]),
+    st.integers(0, 30),
+)
+blocks = st.lists(st.dictionaries(keys, st.none() | st.binary(max_size=3), max_size=12), max_size=8)
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    monkeypatch.setattr(commitment, "EARLY_ROWS", 3)
+
+
+@given(checkpoints=st.lists(blocks, min_size=1, max_size=4))
+def test_the_root_of_a_checkpoint_is_that_of_its_rows_alone(checkpoints):
+    early, plain = make([b"py"]), make([])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commitment, "EARLY_ROWS", 3)
+        for blocks in checkpoints:
+            committed = {}
+            published = early.root
+            for writes in blocks:
+                early.add(sorted(writes.items()))
+                committed.update(writes)
+                assert early.root == published
+            early.close(committed)
+            plain.close(committed)
+            assert early.root == plain.root == early.tree.root()
+
+
+def test_rows_enter_early_when_there_are_enough_of_them(eager):
+    made = make([b"py"])
+    writes = [(b"aa1", b"1"), (b"py1", b"1"), (b"py2", b"2"), (b"pz1", b"1")]
+    made.add(writes)
+    assert made.tree.root() == made.root
+    made.add([(b"py3", b"3")])
+    assert made.tree.root() != made.root
+
+
+def test_a_row_that_changes_after_it_entered_enters_again(eager):
+    made, plain = make([b"py"]), make([])
+    first = {b"py%d" % at: b"old" for at in range(4)}
+    made.add(sorted(first.items()))
+    made.add([(b"py0", None), (b"py1", b"new")])
+    last = first | {b"py0": None, b"py1": b"new"}
+    made.close(last)
+    plain.close(last)
+    assert made.root == plain.root
