@@ -53,6 +53,17 @@ class _Waiting(NamedTuple):
 Listener = Callable[[BlockResult], None]
 
 
+async def execute_with_pauses(
+    chain: Chain, time_ms: int, batches: Sequence[CheckedBatch]
+) -> BlockResult:
+    """Execute the next block; in its pauses answers go out and new work is handed on."""
+    result = None
+    for result in chain.execute_stepwise(time_ms, batches):  # noqa: B007 - the last is the result
+        await asyncio.sleep(0)
+    assert result is not None  # noqa: S101 - it comes last
+    return result
+
+
 class EmbeddedEngine:
     """Orders, executes and confirms batches of one chain, in one event loop."""
 
@@ -187,7 +198,7 @@ class EmbeddedEngine:
                 while await self._gather():
                     waiting = self._take()
                     batches = [item.batch for item in waiting]
-                    result = await self._execute(batches)
+                    result = await execute_with_pauses(self.chain, self._clock_ms(), batches)
                     if confirming is not None:
                         await confirming
                     self.chain.append(result, batches)
@@ -196,14 +207,6 @@ class EmbeddedEngine:
             finally:
                 if confirming is not None:  # its sync must not go on while the files are closed
                     await confirming
-
-    async def _execute(self, batches: Sequence[CheckedBatch]) -> BlockResult:
-        """Execute a block, with pauses in which answers go out and new batches come in."""
-        result = None
-        for result in self.chain.execute_stepwise(self._clock_ms(), batches):  # noqa: B007 - the last
-            await asyncio.sleep(0)
-        assert result is not None  # noqa: S101 - it comes last
-        return result
 
     async def _gather(self) -> bool:
         """Wait for a block's worth of transactions; False when there will be no more."""

@@ -130,9 +130,9 @@ class State:
         "_dirty",
         "_handed",
         "_has_dropped",
-        "_rows_max",
         "_transient",
         "rows",
+        "rows_max",
     )
 
     def __init__(self, committed: CommittedRows, rows_max: int = ROW_CACHE_MAX) -> None:
@@ -144,7 +144,7 @@ class State:
         self._handed: dict[bytes, bytes | None] = {}
         self._transient: list[RowId] = []
         self._has_dropped = False
-        self._rows_max = rows_max
+        self.rows_max = rows_max
 
     def fetch(self, row_id: RowId) -> Row | None:
         """Bring a row that is not in `rows` yet into it."""
@@ -220,7 +220,7 @@ class State:
 
     def trim(self) -> None:
         """Drop the rows in memory if they are too many; not while a block is being executed."""
-        if len(self.rows) > self._rows_max and not self._block:
+        if len(self.rows) > self.rows_max and not self._block:
             self.rows.clear()
             self._has_dropped = True
 

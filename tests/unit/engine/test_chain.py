@@ -18,7 +18,6 @@ from hansa.kernel.errors import Corrupt, Invalid
 from hansa.kernel.genesis import LIMITS_LEAST, decode_genesis
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.transaction import build_checked, check_batch
-from hansa.kernel.trees import commitment
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
 
@@ -264,8 +263,8 @@ def test_a_row_is_proved_against_the_state_root(world):
         verify_proof(root, digest(present.key), None, present.path, digest)
 
 
-def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world, monkeypatch):
-    monkeypatch.setattr(commitment, "EARLY_ROWS", 1)
+def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world):
+    world.chain.machine.commitment.early_rows = 1
     digest = world.network.digest
     world.time_ms += 1000
     world.do("ann", pay("ann", "shop", 5, "1"))
@@ -281,11 +280,11 @@ def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world, monkey
         verify_proof(commit.root, digest(row_key), value, proof.path, digest)
 
 
-def test_in_the_pauses_of_a_block_others_see_the_block_before(world, monkeypatch):
+def test_in_the_pauses_of_a_block_others_see_the_block_before(world):
     raws = [world.batch(world.sign([key("ann")], pay("ann", "shop", 5, name))) for name in "12"]
     machine = world.chain.machine
     # Rows in memory would be dropped in the pause, and with them what this block wrote.
-    monkeypatch.setattr(machine.state, "_rows_max", 0)
+    machine.state.rows_max = 0
     batches = [
         build_checked(raw, check_batch(raw, world.network, verify_many), world.network)
         for raw in raws

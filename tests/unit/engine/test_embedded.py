@@ -8,7 +8,6 @@ import pytest
 from tests.simulation.disk import SimulatedDisk
 from tests.world import key, make_genesis, open_world, pay
 
-from hansa.engine import embedded
 from hansa.engine.embedded import BLOCK_BYTES, QUEUE_BYTES, EmbeddedEngine
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
@@ -198,21 +197,21 @@ def test_a_block_closes_a_while_after_its_first_transaction_came_not_after_it_wa
         runner.run(play())
 
 
-def test_a_block_does_not_wait_when_enough_is_there(monkeypatch):
-    monkeypatch.setattr(embedded, "BLOCK_WORTHWHILE", 3)
-
+def test_a_block_does_not_wait_when_enough_is_there():
     async def play():
         node = Node()
         engine = node.engine = EmbeddedEngine(
             node.world.chain,
             InlineVerifier(node.world.network),
             node.clock,
+            block_transactions=3,
             block_wait_ms=3_600_000,
         )
         engine.start()
         async with asyncio.timeout(TIMEOUT_S):
             two = [asyncio.ensure_future(node.pay()) for _ in range(2)]
-            await asyncio.sleep(0.05)
+            for _ in range(100):
+                await asyncio.sleep(0)
             assert not any(each.done() for each in two)
             assert (await node.pay())[0].height == (await two[0])[0].height
         await engine.stop()

@@ -35,6 +35,7 @@ class Commitment:
           written_once: tables of whose rows most are written once: what their keys begin with.
         """
         self.tree = tree
+        self.early_rows = EARLY_ROWS
         self.root = tree.root()
         self._digest = digest
         # A table's rows stand together where writes are sorted by key.
@@ -46,7 +47,7 @@ class Commitment:
         """Take note of a block's writes, sorted by key, of which the tree may take some early."""
         for start, end in self._ranges:
             self._early.update(writes[bisect_left(writes, start) : bisect_left(writes, end)])
-        if len(self._early) >= EARLY_ROWS:
+        if len(self._early) >= self.early_rows:
             early, self._early = self._early, {}
             self._update(early)
             self._taken.update(early)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from hansa.contracts.wallets import Category
-from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.genesis import Genesis
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
-from hansa.node.replay.source import ColumnMap, PaymentRow
+from hansa.node.replay.source import ColumnMap, Payments
 from hansa.sdk.keys import KeyPair
 
 OPERATORS = ("Harbour Bank", "River Bank", "Island Bank")
@@ -35,36 +37,23 @@ def derive_wallet_key(side: str, name: str) -> KeyPair:
     return derive_key(side, name)
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What one wallet does over the whole file, in minor units."""
 
     spent: int = 0
     received: int = 0
     single_max: int = 0
     day_max: int = 0
-    year_max: int = 0
-    _day: int = -1
-    _day_sum: int = 0
-
-    def spend(self, row: PaymentRow) -> None:
-        """Count one payment."""
-        day = row.time_ms // DAY_MS
-        self._day_sum = row.amount_minor + (self._day_sum if day == self._day else 0)
-        self._day = day
-        self.spent += row.amount_minor
-        self.single_max = max(self.single_max, row.amount_minor)
-        self.day_max = max(self.day_max, self._day_sum)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How the file's parties use their wallets."""
 
-    payers: dict[str, Usage] = field(default_factory=dict)
-    payees: dict[str, Usage] = field(default_factory=dict)
-    first_ms: int = 0
-    rows: int = 0
+    payers: dict[str, Usage]
+    payees: dict[str, Usage]
+    first_ms: int
+    rows: int
 
     @property
     def total_minor(self) -> int:
@@ -72,23 +61,56 @@ class Plan:
         return sum(usage.spent for usage in self.payers.values())
 
 
-def make_plan(rows: Iterable[PaymentRow]) -> Plan:
-    """Read the whole file once; memory is bounded by its parties, not its payments."""
-    plan = Plan()
-    payers, payees = plan.payers, plan.payees
-    for row in rows:
-        payer = payers.get(row.payer)
-        if payer is None:
-            payer = payers[row.payer] = Usage()
-        payer.spend(row)
-        payee = payees.get(row.payee)
-        if payee is None:
-            payee = payees[row.payee] = Usage()
-        payee.received += row.amount_minor
-        if plan.rows == 0:
-            plan.first_ms = row.time_ms
-        plan.rows += 1
-    return plan
+def make_plan(parts: Iterable[Payments]) -> Plan:
+    """Read the whole file once; memory is bounded by its parties' days, not its payments."""
+    days, payees = [], []
+    first_ms = rows = 0
+    for part in parts:
+        if rows == 0:
+            first_ms = part.columns.column("time_ms")[0].as_py()
+        rows += part.columns.num_rows
+        table = pa.table(part.columns)
+        table = table.append_column("day", count_days(table.column("time_ms")))
+        amounts = [("amount_minor", "sum"), ("amount_minor", "max")]
+        days.append(table.group_by(["payer", "day"]).aggregate(amounts))
+        payees.append(table.group_by("payee").aggregate(amounts[:1]))
+    if not rows:
+        return Plan({}, {}, 0, 0)
+    spent = (
+        pa.concat_tables(days)
+        .group_by(["payer", "day"])
+        .aggregate([("amount_minor_sum", "sum"), ("amount_minor_max", "max")])
+        .group_by("payer")
+        .aggregate(
+            [
+                ("amount_minor_sum_sum", "sum"),
+                ("amount_minor_sum_sum", "max"),
+                ("amount_minor_max_max", "max"),
+            ]
+        )
+    )
+    received = pa.concat_tables(payees).group_by("payee").aggregate([("amount_minor_sum", "sum")])
+    return Plan(
+        {
+            name: Usage(spent=total, single_max=single, day_max=day)
+            for name, total, day, single in zip(
+                *(column.to_pylist() for column in spent.columns), strict=True
+            )
+        },
+        {
+            name: Usage(received=total)
+            for name, total in zip(
+                *(column.to_pylist() for column in received.columns), strict=True
+            )
+        },
+        first_ms,
+        rows,
+    )
+
+
+def count_days(times_ms: Any) -> Any:  # noqa: ANN401 - Arrow arrays
+    """Count the days since 1970 of an Arrow array of times, in UTC."""
+    return times_ms.cast(pa.timestamp("ms")).cast(pa.date32()).cast(pa.int32())
 
 
 def choose_category(usage: Usage) -> Category:

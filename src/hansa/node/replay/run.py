@@ -1,6 +1,6 @@
 """The run of a replay: rows in file order, signed, verified, executed, durable.
 
-    file -> jobs (2,000 rows of one day) -> sign (processes) -> verify (processes)
+    file -> jobs (5,000 rows of one day) -> sign (processes) -> verify (processes)
          -> execute -> append -> sync (thread)
 
 Every payment's nonce carries its row number, so the chain itself says where to go on after a
@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from hansa.engine.chain import Chain, group_dropped
+from hansa.engine.embedded import execute_with_pauses
 from hansa.engine.verification import PoolVerifier
 from hansa.engine.workers import start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
-from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import (
@@ -33,13 +35,20 @@ from hansa.kernel.transaction import (
     decode_envelope,
 )
 from hansa.node.home import Home, create_home, open_chain
-from hansa.node.replay.cast import Plan, choose_category, make_cast, make_genesis, make_plan
+from hansa.node.replay.cast import (
+    Plan,
+    choose_category,
+    count_days,
+    make_cast,
+    make_genesis,
+    make_plan,
+)
 from hansa.node.replay.signing import Job, NewWallet, sign_job
-from hansa.node.replay.source import PaymentRow, PaymentsFile
+from hansa.node.replay.source import Payments, PaymentsFile
 from hansa.node.service import tune_collector
 
-ROWS_PER_BLOCK = 2_000
-JOBS_AHEAD = 6
+ROWS_PER_BLOCK = 5_000
+JOBS_AHEAD = 4
 PASSPHRASE = "replay"  # noqa: S105 - keys of a replay come from a public seed
 
 Progress = Callable[[int, int], None]
@@ -119,7 +128,7 @@ class _Run:
         self._progress = progress
         self._fingerprint = source.fingerprint
         self._genesis = chain.network.genesis.encoded()
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: dict[str, set[str]] = {"payer": set(), "payee": set()}
         self.report = ReplayReport()
 
     async def go(self, end: int) -> None:
@@ -162,52 +171,44 @@ class _Run:
         while (item := await ahead.get()) is not None:
             job, task = item
             batches, are_rows = await task
-            result = self._chain.execute(job.time_ms, batches)
+            result = await execute_with_pauses(self._chain, job.time_ms, batches)
             if syncing is not None:
                 await syncing
             self._chain.append(result, batches)
             syncing = asyncio.get_running_loop().run_in_executor(None, self._chain.sync)
             self._count(result, are_rows)
-            self.report.processed += len(job.rows)
+            self.report.processed += job.rows.columns.num_rows
             self._progress(start + self.report.processed, end)
         await feeding
         if syncing is not None:
             await syncing
 
     def _iterate_jobs(self, start: int, end: int) -> Iterator[Job]:
-        """Cut the rows into blocks: at most 2,000 rows, never two days in one."""
-        rows: list[PaymentRow] = []
-        opened: list[NewWallet] = []
+        """Cut the rows into blocks: at most 5,000 rows, never two days in one."""
         is_first = start == 0
-        for row in self._source.iterate(start):
-            if row.number >= end:
+        for part in self._source.iterate(start):
+            if part.first >= end:
                 break
-            is_new_day = rows and row.time_ms // DAY_MS != rows[-1].time_ms // DAY_MS
-            if len(rows) >= ROWS_PER_BLOCK or is_new_day:
-                yield self._build_job(rows, opened, is_first=is_first)
-                rows, opened, is_first = [], [], False
-            opened += self._meet(row)
-            rows.append(row)
-        if rows:
-            yield self._build_job(rows, opened, is_first=is_first)
+            for rows in cut_blocks(part.cut(0, min(part.columns.num_rows, end - part.first))):
+                yield self._build_job(rows, is_first=is_first)
+                is_first = False
 
-    def _build_job(self, rows: list[PaymentRow], opened: list[NewWallet], *, is_first: bool) -> Job:
+    def _build_job(self, rows: Payments, *, is_first: bool) -> Job:
         issue_minor = self._plan.total_minor if is_first else 0
         currency = self._source.columns.currency
-        time_ms = max(row.time_ms for row in rows)
-        return Job(time_ms, currency, self._fingerprint, issue_minor, opened, rows)
+        time_ms = pc.max(rows.columns.column("time_ms")).as_py()
+        return Job(time_ms, currency, self._fingerprint, issue_minor, self._meet(rows), rows)
 
-    def _meet(self, row: PaymentRow) -> list[NewWallet]:
-        """Name the wallets that appear in this row for the first time."""
+    def _meet(self, rows: Payments) -> list[NewWallet]:
+        """Name the wallets that appear in these rows for the first time."""
         new = []
-        for side, name, usages in (
-            ("payer", row.payer, self._plan.payers),
-            ("payee", row.payee, self._plan.payees),
-        ):
-            if (side, name) not in self._seen:
-                self._seen.add((side, name))
-                usage = usages[name]
-                new.append(NewWallet(side, name, int(choose_category(usage)), usage.spent))
+        for side, usages in (("payer", self._plan.payers), ("payee", self._plan.payees)):
+            seen = self._seen[side]
+            for name in rows.columns.column(side).unique().to_pylist():
+                if name not in seen:
+                    seen.add(name)
+                    usage = usages[name]
+                    new.append(NewWallet(side, name, int(choose_category(usage)), usage.spent))
         return new
 
     def _count(self, result: BlockResult, are_rows: list[bool]) -> None:
@@ -235,10 +236,10 @@ class _Run:
         start = 0
         for record in self._chain.iterate_records(1):
             start = max(start, self._recount(record))
-        for row in self._source.iterate():
-            if row.number >= start:
+        for part in self._source.iterate():
+            if part.first >= start:
                 break
-            self._meet(row)
+            self._meet(part.cut(0, min(part.columns.num_rows, start - part.first)))
         return start
 
     def _recount(self, record: BlockRecord) -> int:
@@ -254,6 +255,18 @@ class _Run:
                     self._tally(code)
                     end = max(end, int.from_bytes(body.nonce[:8], "big") + 1)
         return end
+
+
+def cut_blocks(rows: Payments) -> Iterator[Payments]:
+    """Cut rows into blocks: at most 5,000 rows, never two days in one."""
+    count = rows.columns.num_rows
+    days = count_days(rows.columns.column("time_ms"))
+    changes = pc.indices_nonzero(pc.not_equal(days[1:], days[:-1])).to_pylist()
+    start = 0
+    for end in [*(change + 1 for change in changes), count]:
+        for at in range(start, end, ROWS_PER_BLOCK):
+            yield rows.cut(at, min(at + ROWS_PER_BLOCK, end))
+        start = end
 
 
 def _read_code(outcome: object, result: BlockResult) -> str:

@@ -14,7 +14,7 @@ from hansa.contracts import currency, payments, wallets
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.node.replay.cast import OPERATORS, Cast, derive_wallet_key, make_cast
-from hansa.node.replay.source import PaymentRow
+from hansa.node.replay.source import Payments
 from hansa.sdk.build import NONCE_BYTES, sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair
 
@@ -40,7 +40,7 @@ class Job(NamedTuple):
     issue_minor: int
     """Money to be issued to each operator in this block; 0 but for the first."""
     opened: Sequence[NewWallet]
-    rows: Sequence[PaymentRow]
+    rows: Payments
 
 
 def choose_operator(name: str) -> int:
@@ -71,20 +71,22 @@ class _Worker:
         """Sign the rows, each by its payer, in one batch per payer's operator."""
         items: list[list[tuple[bytes, None]]] = [[] for _ in OPERATORS]
         until = job.time_ms + VALIDITY_MS
-        for row in job.rows:
-            payer = derive_wallet_key("payer", row.payer)
+        columns = job.rows.columns
+        names = ("id", "payer", "payee", "amount_minor")
+        rows = zip(*(columns.column(name).to_pylist() for name in names), strict=True)
+        for number, (reference, payer_name, payee_name, amount_minor) in enumerate(
+            rows, job.rows.first
+        ):
+            payer = derive_wallet_key("payer", payer_name)
+            payee = derive_wallet_key("payee", payee_name)
             command = payments.Transfer(
-                payer.address,
-                derive_wallet_key("payee", row.payee).address,
-                job.asset,
-                row.amount_minor,
-                row.id,
+                payer.address, payee.address, job.asset, amount_minor, reference
             )
-            nonce = build_nonce(row.number, job.fingerprint)
+            nonce = build_nonce(number, job.fingerprint)
             signed = sign_transaction(
                 self._network, (payer,), (command,), until, partial(_fixed, nonce)
             )
-            items[choose_operator(row.payer)].append((signed.envelope, None))
+            items[choose_operator(payer_name)].append((signed.envelope, None))
         return [self._sign_batch(number, part) for number, part in enumerate(items) if part]
 
     def sign_openings(self, job: Job) -> list[bytes]:

@@ -21,8 +21,11 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.values import INT64_MAX
 
 ROWS_PER_READ = 32_768
+DOUBLE_MAX = 2**53
+"""In minor units: beyond it doubles do not hold every whole number."""
 DOUBLE_TOLERANCE = 1e-6
 """How far a double may lie from a whole minor unit, in minor units."""
 
@@ -38,16 +41,17 @@ exponent = 2
 """
 
 
-class PaymentRow(NamedTuple):
-    """One payment of the file."""
+class Payments(NamedTuple):
+    """Payments of consecutive rows of the file, as columns."""
 
-    number: int
-    """Row number from 0."""
-    id: str
-    time_ms: int
-    payer: str
-    payee: str
-    amount_minor: int
+    first: int
+    """Number of the first row, from 0."""
+    columns: pa.RecordBatch
+    """id, payer, payee: text; time_ms, amount_minor: int64; no value is missing."""
+
+    def cut(self, start: int, end: int) -> Payments:
+        """Cut out the rows from `start` up to `end`, counted within these."""
+        return Payments(self.first + start, self.columns.slice(start, end - start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ class PaymentsFile:
         size = str(self.path.stat().st_size).encode()
         return hashlib.sha256(size + repr(self.columns).encode() + head).digest()[:8]
 
-    def iterate(self, from_row: int = 0) -> Iterator[PaymentRow]:
-        """Iterate the payments in file order.
+    def iterate(self, from_row: int = 0) -> Iterator[Payments]:
+        """Iterate the payments in file order, some ten thousand at a time.
 
         Raises:
           Invalid: a value cannot be read; names row and column.
@@ -124,22 +128,26 @@ class PaymentsFile:
             count = batch.num_rows
             if number + count > from_row:
                 skip = max(0, from_row - number)
-                yield from self._read_rows(batch.slice(skip), number + skip)
+                yield self._normalize(batch.slice(skip), number + skip)
             number += count
 
-    def _read_rows(self, batch: pa.RecordBatch, first: int) -> Iterator[PaymentRow]:
+    def _normalize(self, batch: pa.RecordBatch, first: int) -> Payments:
         columns = self.columns
-        amounts = parse_amounts(batch.column(columns.amount), columns, first)
-        times = parse_times(batch.column(columns.time), columns.time, first)
-        texts = [
-            batch.column(name).cast(pa.string()).to_pylist()
-            for name in (columns.id, columns.payer, columns.payee)
-        ]
-        numbers = range(first, first + batch.num_rows)
-        for row in zip(numbers, texts[0], times, texts[1], texts[2], amounts, strict=True):
-            if None in row:
-                raise _malformed(f"row {row[0]}: a value is missing", row=row[0])
-            yield PaymentRow(*row)
+        found = {
+            name: batch.column(column).cast(pa.string())
+            for name, column in (
+                ("id", columns.id),
+                ("payer", columns.payer),
+                ("payee", columns.payee),
+            )
+        }
+        found["time_ms"] = parse_times(batch.column(columns.time), columns.time, first)
+        found["amount_minor"] = parse_amounts(batch.column(columns.amount), columns, first)
+        for name, column in found.items():
+            if column.null_count:
+                row = first + pc.index(column.is_null(), True).as_py()
+                raise _malformed(f"row {row}: the {name} is missing", row=row)
+        return Payments(first, pa.record_batch(found))
 
     def _wanted(self) -> list[str]:
         columns = self.columns
@@ -171,8 +179,8 @@ class PaymentsFile:
             raise _malformed(f"{self.path} cannot be read: {error}") from None
 
 
-def parse_amounts(column: Any, columns: ColumnMap, first: int) -> list[int]:  # noqa: ANN401
-    """Parse a column of amounts into minor units.
+def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: ANN401
+    """Parse a column of amounts into an Arrow array of minor units, int64.
 
     Args:
       column: Arrow array of doubles, decimals, integers (major units) or text.
@@ -185,30 +193,32 @@ def parse_amounts(column: Any, columns: ColumnMap, first: int) -> list[int]:  # 
     if pa.types.is_floating(column.type):
         scaled = pc.multiply(column.cast(pa.float64()), float(10**columns.exponent))
         rounded = pc.round(scaled, round_mode="half_to_even")
-        far = pc.greater(pc.abs(pc.subtract(scaled, rounded)), DOUBLE_TOLERANCE)
-        if pc.any(pc.fill_null(far, True)).as_py():  # noqa: FBT003 - Arrow's signature
-            row = pc.index(pc.fill_null(far, True), True).as_py()  # noqa: FBT003
+        is_near = pc.less_equal(pc.abs(pc.subtract(scaled, rounded)), DOUBLE_TOLERANCE)
+        is_exact = pc.less_equal(pc.abs(scaled), float(DOUBLE_MAX))
+        is_good = pc.fill_null(pc.and_(is_near, is_exact), False)  # noqa: FBT003 - Arrow's
+        row = pc.index(is_good, False).as_py()
+        if row >= 0:
             raise _bad_amount(column[row].as_py(), columns, first + row)
-        return rounded.cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
+        return rounded.cast(pa.int64())
     amounts = []
     for row, value in enumerate(column.to_pylist()):
         try:
             scaled_value = Decimal(value).scaleb(columns.exponent)
-            is_whole = scaled_value == scaled_value.to_integral_value()
+            is_whole = abs(scaled_value) <= INT64_MAX and scaled_value == int(scaled_value)
         except (InvalidOperation, TypeError, ValueError):
             is_whole = False
         if not is_whole:
             raise _bad_amount(value, columns, first + row)
         amounts.append(int(scaled_value))
-    return amounts
+    return pa.array(amounts, pa.int64())
 
 
-def parse_times(column: Any, name: str, first: int) -> list[int]:  # noqa: ANN401
-    """Parse a column of timestamps (text in ISO 8601; without a zone, UTC) into milliseconds."""
+def parse_times(column: Any, name: str, first: int) -> Any:  # noqa: ANN401
+    """Parse a column of timestamps (text in ISO 8601; without a zone, UTC) into ms, int64."""
     try:
         if pa.types.is_string(column.type):
             column = column.cast(pa.timestamp("ms"))
-        return column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
+        return column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise _malformed(f"column {name!r} from row {first}: {error}") from None
 

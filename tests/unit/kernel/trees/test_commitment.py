@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hansa.kernel.trees import commitment
 from hansa.kernel.trees.commitment import Commitment
 from hansa.kernel.trees.state_tree import StateTree
 
@@ -28,7 +26,9 @@ class Nodes(dict):
 
 
 def make(tables):
-    return Commitment(StateTree(Nodes(), digest), digest, tables)
+    made = Commitment(StateTree(Nodes(), digest), digest, tables)
+    made.early_rows = 3
+    return made
 
 
 keys = st.builds(
@@ -39,29 +39,22 @@ keys = st.builds(
 blocks = st.lists(st.dictionaries(keys, st.none() | st.binary(max_size=3), max_size=12), max_size=8)
 
 
-@pytest.fixture
-def eager(monkeypatch):
-    monkeypatch.setattr(commitment, "EARLY_ROWS", 3)
-
-
 @given(checkpoints=st.lists(blocks, min_size=1, max_size=4))
 def test_the_root_of_a_checkpoint_is_that_of_its_rows_alone(checkpoints):
     early, plain = make([b"py"]), make([])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commitment, "EARLY_ROWS", 3)
-        for blocks in checkpoints:
-            committed = {}
-            published = early.root
-            for writes in blocks:
-                early.add(sorted(writes.items()))
-                committed.update(writes)
-                assert early.root == published
-            early.close(committed)
-            plain.close(committed)
-            assert early.root == plain.root == early.tree.root()
+    for blocks in checkpoints:
+        committed = {}
+        published = early.root
+        for writes in blocks:
+            early.add(sorted(writes.items()))
+            committed.update(writes)
+            assert early.root == published
+        early.close(committed)
+        plain.close(committed)
+        assert early.root == plain.root == early.tree.root()
 
 
-def test_rows_enter_early_when_there_are_enough_of_them(eager):
+def test_rows_enter_early_when_there_are_enough_of_them():
     made = make([b"py"])
     writes = [(b"aa1", b"1"), (b"py1", b"1"), (b"py2", b"2"), (b"pz1", b"1")]
     made.add(writes)
@@ -70,7 +63,7 @@ def test_rows_enter_early_when_there_are_enough_of_them(eager):
     assert made.tree.root() != made.root
 
 
-def test_a_row_that_changes_after_it_entered_enters_again(eager):
+def test_a_row_that_changes_after_it_entered_enters_again():
     made, plain = make([b"py"]), make([])
     first = {b"py%d" % at: b"old" for at in range(4)}
     made.add(sorted(first.items()))
