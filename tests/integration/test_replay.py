@@ -120,5 +120,5 @@ def test_a_killed_replay_of_the_real_file_loses_and_doubles_nothing(datasets, tm
 def _wait_for_bytes(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until more than one block is written."""
     while process.poll() is None:
-        if sum(file.stat().st_size for file in folder.glob("blocks-*.log")) > 8_000_000:
+        if sum(file.stat().st_size for file in folder.glob("blocks-*.log")) > 10_000_000:
             return

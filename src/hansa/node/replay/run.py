@@ -1,6 +1,6 @@
 """The run of a replay: rows in file order, signed, verified, executed, durable.
 
-    file -> jobs (5,000 rows of one day) -> sign (processes) -> verify (processes)
+    file -> jobs (10,000 rows of one day) -> sign (processes) -> verify (processes)
          -> execute -> append -> sync (thread)
 
 Every payment's nonce carries its row number, so the chain itself says where to go on after a
@@ -47,7 +47,7 @@ from hansa.node.replay.signing import Job, NewWallet, sign_job
 from hansa.node.replay.source import Payments, PaymentsFile
 from hansa.node.service import tune_collector
 
-ROWS_PER_BLOCK = 5_000
+ROWS_PER_BLOCK = 10_000
 JOBS_AHEAD = 4
 PASSPHRASE = "replay"  # noqa: S105 - keys of a replay come from a public seed
 
@@ -184,7 +184,7 @@ class _Run:
             await syncing
 
     def _iterate_jobs(self, start: int, end: int) -> Iterator[Job]:
-        """Cut the rows into blocks: at most 5,000 rows, never two days in one."""
+        """Cut the rows into blocks: at most 10,000 rows, never two days in one."""
         is_first = start == 0
         for part in self._source.iterate(start):
             if part.first >= end:
@@ -258,7 +258,7 @@ class _Run:
 
 
 def cut_blocks(rows: Payments) -> Iterator[Payments]:
-    """Cut rows into blocks: at most 5,000 rows, never two days in one."""
+    """Cut rows into blocks: at most 10,000 rows, never two days in one."""
     count = rows.columns.num_rows
     days = count_days(rows.columns.column("time_ms"))
     changes = pc.indices_nonzero(pc.not_equal(days[1:], days[:-1])).to_pylist()
@@ -279,13 +279,22 @@ def _read_code(outcome: object, result: BlockResult) -> str:
 
 
 def _measure_peak_mb() -> int:
-    """Measure peak memory: this process and those it started, each at its own peak."""
+    """Measure peak memory: this process and those it started, each at its own peak.
+
+    What a worker maps from files, such as libraries, is the same memory as here.
+    """
     pids = ["self"]
     for children in Path("/proc/self/task").glob("*/children"):
         pids += children.read_text().split()
     peaks_kb = 0
     for pid in pids:
         status = Path(f"/proc/{pid}/status").read_text()
-        found = status.partition("VmHWM:")[2].split(maxsplit=1)
-        peaks_kb += int(found[0]) if found else 0  # none of a process that has just ended
+        peaks_kb += _read_kb(status, "VmHWM:")
+        if pid != "self":
+            peaks_kb -= _read_kb(status, "RssFile:")
     return peaks_kb // 1024
+
+
+def _read_kb(status: str, name: str) -> int:
+    found = status.partition(name)[2].split(maxsplit=1)
+    return int(found[0]) if found else 0  # none of a process that has just ended
