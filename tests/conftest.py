@@ -6,7 +6,6 @@ and tests of the console or under strace fail where there is no browser or no st
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from pathlib import Path
 
@@ -58,12 +57,6 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"browser", "integration", "simulation"}:
             item.add_marker(folder)
-
-
-def pytest_unconfigure():
-    """End processes that a test left: the interpreter would wait for them, for ever."""
-    for child in multiprocessing.active_children():
-        child.kill()
 
 
 def forbid_skip(item) -> str | None:

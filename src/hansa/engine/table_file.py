@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import msgspec
 import rocksdict
 
-from hansa.engine.workers import start_workers
+from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.errors import Corrupt
 
 BLOCK_CACHE_BYTES = 128 << 20
@@ -36,7 +35,7 @@ class TableWriter:
     """
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Workers | None = None
 
     def write(self, path: Path, changes: Changes, height: int) -> None:
         """Write the table of all changes up to `height`; blocks until it is there."""

@@ -82,7 +82,7 @@ class PoolVerifier:
     async def _run(self, function: Callable[[A], R], argument: A) -> R:
         pool = self._pool
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, function, argument)
+            return await pool.run(function, argument)
         except BrokenProcessPool:
             if pool is self._pool:  # the first to notice
                 pool.shutdown(wait=False)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from tests.world import make_genesis
@@ -67,3 +68,24 @@ def test_they_end_when_their_node_is_killed(tmp_path):
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate(timeout=30)  # comes to an end once nobody holds the pipe any more
+
+
+def test_none_stays_though_work_for_it_was_given_up():
+    async def play():
+        before = set(multiprocessing.active_children())
+        verifier = PoolVerifier(Network.of(make_genesis()), 2)
+        jobs = [asyncio.ensure_future(verifier.check_batch(b"")) for _ in range(8)]
+        await asyncio.sleep(0)  # all are handed over
+        workers = [child for child in multiprocessing.active_children() if child not in before]
+        try:
+            jobs[-1].cancel()
+            workers[0].kill()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            for worker in workers:
+                assert wait([worker.sentinel], 30), "it is still there"
+        finally:
+            for worker in workers:
+                worker.kill()
+            verifier.close()
+
+    asyncio.run(play())

@@ -14,7 +14,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 from hansa.engine.chain import Chain, group_dropped
 from hansa.engine.embedded import execute_with_pauses
 from hansa.engine.verification import PoolVerifier
-from hansa.engine.workers import start_workers
+from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
@@ -145,15 +144,12 @@ class _Run:
             signers.shutdown(cancel_futures=True)
             verifier.close()
 
-    async def _pump(
-        self, start: int, end: int, signers: ProcessPoolExecutor, verifier: PoolVerifier
-    ) -> None:
+    async def _pump(self, start: int, end: int, signers: Workers, verifier: PoolVerifier) -> None:
         jobs = self._iterate_jobs(start, end)
         ahead: asyncio.Queue[tuple[Job, asyncio.Task[Any]] | None] = asyncio.Queue(JOBS_AHEAD)
 
         async def prepare(job: Job) -> tuple[list[CheckedBatch], list[bool]]:
-            loop = asyncio.get_running_loop()
-            signed = await loop.run_in_executor(signers, sign_job, self._genesis, job)
+            signed = await signers.run(sign_job, self._genesis, job)
             verdicts = await asyncio.gather(*(verifier.check_batch(raw) for raw, _ in signed))
             batches = [
                 build_checked(raw, verdict, self._chain.network)
