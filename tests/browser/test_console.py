@@ -156,6 +156,15 @@ def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check
         page.close()
 
 
+@pytest.mark.parametrize("path", ["/policy", "/governance"])
+def test_rules_are_read_on_a_phone_without_scrolling_sideways(site, open_page, path):
+    page = open_page(site.url + path, width=WIDTHS[0])
+    assert page.locator(".scroll").count() > 0
+    overflowing = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
+        .map(box => box.innerText)"""
+    assert page.locator(".scroll").evaluate_all(overflowing) == []
+
+
 def test_an_error_page_is_accessible_and_fits(site, chromium, check_accessible, check_fits):
     context = chromium.new_context(viewport={"width": WIDTHS[0], "height": 900})
     page = context.new_page()

@@ -97,6 +97,20 @@ def wallet_of(pay):
     return int(json.loads(done.stdout)["balances"][0]["available_minor"])
 
 
+def check_council(node):
+    """Of five proposals each ended otherwise; what was carried out is in force, the rest is not."""
+
+    def show(what):
+        command = [*HANSA, "network", what, "--node", node, "--json"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    states = [item["state"] for item in show("proposals")["proposals"]]
+    assert states == ["open", "passed", "vetoed", "rejected", "executed"]
+    entries = {item["name"]: item["entries"] for item in show("policy")["policy"]}
+    assert entries["wallet.limits.4"][-1]["values"][-1] == "10000000"
+    assert len(entries["payments.refund_days"]) == 1
+
+
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
         [*HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
@@ -114,6 +128,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
             status = json.load(answer)
         assert status["network"] == "demo"
         assert status["height"] > 0
+        check_council(lines[-1].split()[2])
         pay = next(line.split() for line in lines if " pay " in line)
         before = wallet_of(pay)
         environment = {**os.environ, "HANSA_PASSPHRASE": "demo"}

@@ -10,6 +10,7 @@ import gc
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
@@ -201,9 +202,17 @@ def _settle(good: list[_Asked], task: asyncio.Task[list[Answer]]) -> None:
 class Node:
     """Everything a running node is; the API and the console read from it."""
 
-    def __init__(self, chain: Chain, verifier: Verifier, sponsor: bytes, key: KeyPair) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        verifier: Verifier,
+        sponsor: bytes,
+        key: KeyPair,
+        *,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
         self.chain = chain
-        self.engine = EmbeddedEngine(chain, verifier, wall_clock_ms)
+        self.engine = EmbeddedEngine(chain, verifier, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._changed = asyncio.Condition()

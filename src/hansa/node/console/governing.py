@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from hansa.contracts import policy
+from hansa.contracts.actions import SetPolicy
 from hansa.contracts.activations import Activation, Activations
 from hansa.contracts.currency import Asset
 from hansa.contracts.members import Register, Roster
@@ -42,6 +45,10 @@ class ProposalLine:
 
     proposal: Proposal
     sentence: Sentence
+    values: tuple[Sentence, ...]
+    """What a policy would be set to, one phrase a value; of other proposals none."""
+    about: str
+    """What that policy governs."""
     state: State
 
     @property
@@ -129,19 +136,32 @@ def read_governance(reader: Reader) -> GovernancePage:
     rows = [reader.load(Proposal, number) for number in numbers]
     register = reader.load(Register)
     activations = reader.load(Activations)
+    exponent = _find_exponent(reader)
     entries = () if activations is None else activations.entries
     return GovernancePage(
-        tuple(
-            ProposalLine(row, describe_action(row.kind, row.arguments), row.standing(head.time_ms))
-            for row in rows
-            if row is not None
-        ),
+        tuple(_read_proposal(row, exponent, head.time_ms) for row in rows if row is not None),
         max(0, top - PROPOSALS_SHOWN),
         None if register is None else reader.load(Roster, register.version),
         tuple(_read_rule(reader, group) for group in ProposalClass),
         _in_force(entries, head.height),
         tuple(entry for entry in entries if entry.from_height > head.height),
     )
+
+
+def _read_proposal(row: Proposal, exponent: int | None, now_ms: int) -> ProposalLine:
+    sentence = describe_action(row.kind, row.arguments)
+    state = row.standing(now_ms)
+    if row.kind != "set_policy":
+        return ProposalLine(row, sentence, (), "", state)
+    action = msgspec.msgpack.decode(row.arguments, type=SetPolicy)
+    values = describe_values(action.key, action.values, exponent)
+    return ProposalLine(row, sentence, values, _name_policy(action.key), state)
+
+
+def _find_exponent(reader: Reader) -> int | None:
+    """Find the digits of all assets, if they are the same."""
+    exponents = {asset.exponent for asset in reader.load_all(Asset)}
+    return exponents.pop() if len(exponents) == 1 else None
 
 
 def _in_force(entries: tuple[Activation, ...], height: int) -> tuple[Activation, ...]:
@@ -159,8 +179,7 @@ def _read_rule(reader: Reader, group: ProposalClass) -> RuleLine:
 def read_policy(reader: Reader) -> PolicyPage:
     """Read all policy as of now."""
     now = reader.head.time_ms
-    exponents = {asset.exponent for asset in reader.load_all(Asset)}
-    exponent = exponents.pop() if len(exponents) == 1 else None
+    exponent = _find_exponent(reader)
     rows = reader.load_all(Policy)
     lines = tuple(_read_line(row, now, exponent) for row in rows)
     limits = []

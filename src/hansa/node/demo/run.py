@@ -7,12 +7,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import merge
+from operator import attrgetter
 from typing import Any
 
 from hansa.engine.embedded import Answer, EmbeddedEngine
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.genesis import Network
 from hansa.node.audit import audit
+from hansa.node.demo.council import Council
 from hansa.node.demo.town import Act, Day, Town
 from hansa.sdk.build import sign_batch, sign_transaction
 
@@ -52,10 +55,22 @@ class DemoReport:
         }
 
 
-class DemoRun:
-    """Plays a day through a running engine."""
+class TownClock:
+    """The wall clock, put back while the demo plays what happened before the town's day."""
 
-    def __init__(self, engine: EmbeddedEngine, town: Town, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, wall_ms: Callable[[], int], before_ms: int = 0) -> None:
+        self._wall_ms = wall_ms
+        self.before_ms = before_ms
+
+    def __call__(self) -> int:
+        """Tell the time, in milliseconds since 1970."""
+        return self._wall_ms() - self.before_ms
+
+
+class DemoRun:
+    """Plays a day, and what led to it, through a running engine that goes by the same clock."""
+
+    def __init__(self, engine: EmbeddedEngine, town: Town, clock_ms: TownClock) -> None:
         self._engine = engine
         self._network: Network = engine.chain.network
         self._town = town
@@ -65,16 +80,17 @@ class DemoRun:
 
     async def play(self, payment_count: int, progress: Progress) -> DemoReport:
         """Play all stages, then audit; each stage is confirmed before the next begins."""
-        day = Day(self._town, payment_count)
-        day.set_clock(self._clock_ms())
+        self._clock_ms.before_ms = 0
+        day_ms = self._clock_ms()
         begun = time.monotonic()
-        for name, acts in day.stages():
-            done = 0
-            for start in range(0, len(acts), BATCH_ACTS):
-                part = acts[start : start + BATCH_ACTS]
+        council, day = Council(self._town, day_ms), Day(self._town, payment_count, day_ms)
+        stages = (council.stages(), day.stages())
+        for stage in merge(*stages, key=attrgetter("before_ms"), reverse=True):
+            self._clock_ms.before_ms = stage.before_ms
+            for start in range(0, len(stage.acts), BATCH_ACTS):
+                part = stage.acts[start : start + BATCH_ACTS]
                 await self._submit(part)
-                done += len(part)
-                progress(name, done, len(acts))
+                progress(stage.name, start + len(part), len(stage.acts))
         self.report.seconds = time.monotonic() - begun
         self._check()
         return self.report

@@ -13,10 +13,12 @@ from pathlib import Path
 import uvloop
 from msgspec.structs import replace
 
+from hansa.contracts.proposals import HOUR_MS
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
 from hansa.node.api.serve import Server, serve
-from hansa.node.demo.run import DemoReport, DemoRun, Progress
+from hansa.node.demo.council import FIRST_MEETING_MS
+from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.service import Node, wall_clock_ms
@@ -71,19 +73,22 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
             f"{settings.folder} is not empty: the demo begins with a fresh folder",
         )
     town = make_town(settings.seed, settings.people, settings.merchants)
-    genesis = make_genesis(town, wall_clock_ms())
+    clock_ms = TownClock(wall_clock_ms, FIRST_MEETING_MS + HOUR_MS)
+    genesis = make_genesis(town, clock_ms())
     keys = {"node": town.sealer, "sponsor": town.servers[1], "resident": town.people[1]}
     home = create_home(settings.folder, genesis, keys, PASSPHRASE)
     chain = open_chain(home, town.sealer)
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
 
     async def run() -> int:
-        node = Node(chain, verifier, town.institutions[1].address, town.servers[1])
+        node = Node(
+            chain, verifier, town.institutions[1].address, town.servers[1], clock_ms=clock_ms
+        )
         node.start()
         server = await _serve(node, settings.port) if settings.is_served else None
         port = 0 if server is None else server.port
         try:
-            player = DemoRun(node.engine, town, wall_clock_ms)
+            player = DemoRun(node.engine, town, clock_ms)
             report = await player.play(settings.payments, progress)
             tell(report.to_json(), _summarise(report, town, settings, port))
             if server is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hansa.contracts import currency, payments, wallets
+from hansa.contracts.proposals import DAY_MS, HOUR_MS
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis
 from hansa.node.home import MemberSpec, build_genesis
@@ -25,6 +26,11 @@ ISSUE_MINOR = (400_000_000, 350_000_000, 250_000_000)
 
 CALLS_PER_ENVELOPE = 16
 
+ISSUED_MS = 2 * DAY_MS
+"""How long before the town's day its money is issued."""
+OPENED_MS = 20 * HOUR_MS
+"""How long before that day wallets are opened, and get money."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -37,6 +43,16 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """Acts that do not wait for one another; all are confirmed before the next stage begins."""
+
+    name: str
+    acts: list[Act]
+    before_ms: int = 0
+    """How long before the town's day it happens, by ledger time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Town:
     """Keys of everybody in the demo."""
 
@@ -46,6 +62,8 @@ class Town:
     servers: tuple[KeyPair, ...]
     people: tuple[KeyPair, ...]
     merchants: tuple[KeyPair, ...]
+    newcomer: KeyPair
+    """Of an institution that may become a member."""
     sealer: KeyPair
     seed: int
 
@@ -65,6 +83,7 @@ def make_town(seed: int, people: int, merchants: int) -> Town:
         tuple(key("server", name) for name in ("Central Bank", *names)),
         tuple(key("person", number) for number in range(people)),
         tuple(key("merchant", number) for number in range(merchants)),
+        key("institution", "Merchants’ Guild"),
         key("node"),
         seed,
     )
@@ -86,23 +105,25 @@ def make_genesis(town: Town, time_ms: int) -> Genesis:
 
 
 class Day:
-    """What happens on the town's day, stage by stage; each stage is confirmed before the next."""
+    """What happens on the town's day, and with its money before, stage by stage."""
 
-    def __init__(self, town: Town, payment_count: int) -> None:
+    def __init__(self, town: Town, payment_count: int, day_ms: int) -> None:
         self._town = town
         self._random = random.Random(town.seed)  # noqa: S311 - a demo's population, not a secret
         self._payment_count = payment_count
         self._people = list(enumerate(town.people))
+        self._hold_until_ms = day_ms + DAY_MS
 
-    def stages(self) -> Iterator[tuple[str, list[Act]]]:
-        """Yield each stage's name and acts."""
-        yield "the central bank issues money to three operators", self._issue()
-        yield "operators open wallets", self._open()
-        yield "residents convert deposits into wallets", self._fund()
-        yield "residents pay merchants and one another", self._pay()
-        yield "merchants take holds, give refunds and convert back", self._settle()
-        yield "a phone is lost, a wallet is frozen by order", self._freeze()
-        yield "both try to pay", self._try_frozen()
+    def stages(self) -> Iterator[Stage]:
+        """Yield the stages, earliest first."""
+        issue = "the central bank issues money to three operators"
+        yield Stage(issue, self._issue(), ISSUED_MS)
+        yield Stage("operators open wallets", self._open(), OPENED_MS)
+        yield Stage("residents convert deposits into wallets", self._fund(), OPENED_MS)
+        yield Stage("residents pay merchants and one another", self._pay())
+        yield Stage("merchants take holds, give refunds and convert back", self._settle())
+        yield Stage("a phone is lost, a wallet is frozen by order", self._freeze())
+        yield Stage("both try to pay", self._try_frozen())
 
     def operator_of(self, key: KeyPair) -> int:
         """Tell which operator keeps a wallet: 1, 2 or 3."""
@@ -196,12 +217,6 @@ class Day:
             )
             for key in (self._town.people[0], self._town.people[-1])
         ]
-
-    _hold_until_ms = 0
-
-    def set_clock(self, time_ms: int) -> None:
-        """Tell the day what time it is, for holds that expire a day later."""
-        self._hold_until_ms = time_ms + 86_400_000
 
     def _by_operator(self, groups: dict[int, list[Command]]) -> list[Act]:
         return [
