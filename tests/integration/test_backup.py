@@ -193,6 +193,14 @@ def test_keys_are_taken_along_only_if_asked_for_and_settings_always(home, archiv
     assert {"keys/node.json", "keys/sponsor.json"} <= read_manifest(archive).files.keys()
 
 
+def test_keys_kept_elsewhere_find_their_folder_in_what_was_restored(home, tmp_path):
+    backup(home.path, tmp_path / "without")
+    restore(tmp_path / "without", tmp_path / "back")
+    place = Home(tmp_path / "back").keys_path
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert list(place.iterdir()) == []
+
+
 def test_the_manifest_can_be_checked_with_other_programs(archive):
     done = subprocess.run(
         ["sha256sum", "-c", MANIFEST_SUM_NAME], cwd=archive, check=True, capture_output=True

@@ -203,6 +203,8 @@ def check_backup(archive: Path) -> Manifest:
 def restore(archive: Path, target: Path) -> BackupReport:
     """Restore a backup into a new data folder; opening that brings the state up from the log.
 
+    Where keys are not part of the backup, their folder is there for them, empty.
+
     Args:
       archive: the backup's folder.
       target: the data folder; must not exist, or be empty.
@@ -221,6 +223,7 @@ def restore(archive: Path, target: Path) -> BackupReport:
             if _copy_file(archive / name, folder / name) != entry:
                 raise _damaged(archive, name)
         _check_log(folder, manifest)
+        (folder / KEYS_NAME).mkdir(mode=0o700, exist_ok=True)
     return BackupReport(target, manifest)
 
 
