@@ -87,7 +87,7 @@ class World:
             build_checked(raw, check_batch(raw, self.network, verify_many), self.network)
             for raw in batches
         ]
-        result = self.chain.execute(self.time_ms, checked)
+        *_, result = self.chain.execute_stepwise(self.time_ms, checked)
         self.chain.append(result, checked)
         self.chain.sync()
         check_rows(result.committed or {})

@@ -35,7 +35,6 @@ from hansa.node.verify import verify
 from hansa.sdk.build import sign_batch, sign_transaction
 
 SEGMENT_BYTES = 5_000
-FLUSH_TRANSACTIONS = 5
 PEOPLE = ("ada", "ben", "cleo", "shop")
 VALIDITY_MS = 5 * MINUTE_MS
 PAUSES_S = (0.0, 0.005, 0.021, 0.04, 0.2)
@@ -51,6 +50,12 @@ def network() -> Network:
     return Network.of(genesis)
 
 
+class FlushingChain(Chain):
+    """A chain that flushes its store often, also while it is opened."""
+
+    flush_transactions = 5
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a node is made of; a planted bug replaces one of them."""
@@ -58,7 +63,7 @@ class Parts:
     disk: type[SimulatedDisk] = SimulatedDisk
     store: type[SimulatedStore] = SimulatedStore
     log: type[BlockLog] = BlockLog
-    chain: type[Chain] = Chain
+    chain: type[Chain] = FlushingChain
     engine: type[EmbeddedEngine] = EmbeddedEngine
 
 
@@ -77,7 +82,6 @@ def open_chain(disk: SimulatedDisk, parts: Parts) -> Chain:
         log.close()
         store.close()
         raise
-    chain.flush_transactions = FLUSH_TRANSACTIONS
     return chain
 
 

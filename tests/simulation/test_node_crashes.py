@@ -14,10 +14,10 @@ from random import Random
 
 import pytest
 from tests.simulation.disk import PowerCutError, SimulatedDisk, Table
-from tests.simulation.node import Auditor, Clients, Parts, run_node
+from tests.simulation.node import Auditor, Clients, FlushingChain, Parts, run_node
 from tests.simulation.store import SimulatedStore
 
-from hansa.engine.chain import INDEX_SPACE, Chain
+from hansa.engine.chain import INDEX_SPACE
 from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
 from hansa.kernel.errors import HansaError, Unavailable
@@ -211,7 +211,7 @@ class AnswersBeforeSync(EmbeddedEngine):
         await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
 
 
-class FlushesBeforeSync(Chain):
+class FlushesBeforeSync(FlushingChain):
     """Lets the store get ahead of the log."""
 
     def append(self, result, batches):
@@ -219,7 +219,7 @@ class FlushesBeforeSync(Chain):
         self.store.flush()
 
 
-class ForgetsTheWindow(Chain):
+class ForgetsTheWindow(FlushingChain):
     def _refill_window(self, head):
         pass
 

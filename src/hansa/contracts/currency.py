@@ -204,20 +204,20 @@ def set_quota(view: View, context: Context, command: SetQuota) -> list[Event]:
 
 def issue(view: View, context: Context, command: Issue) -> list[Event]:
     """Create money in a vault; needs the issuer's officers."""
-    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE, command.amount_minor)
     return issue_approved(view, context, command)
 
 
 def redeem(view: View, context: Context, command: Redeem) -> list[Event]:
     """End money in a vault; needs the issuer's officers and the operator."""
-    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
-    context.require(command.operator, Purpose.OPERATE)
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE, command.amount_minor)
+    context.require(command.operator, Purpose.OPERATE, command.amount_minor)
     return redeem_approved(view, context, command)
 
 
 def destroy(view: View, context: Context, command: Destroy) -> list[Event]:
     """End money in the issuer's own vault; needs the issuer's officers."""
-    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE)
+    context.require(get_asset(view, command.asset).issuer, Purpose.ISSUE, command.amount_minor)
     return destroy_approved(view, context, command)
 
 
@@ -327,7 +327,7 @@ def issue_ordered(view: View, context: Context, command: Issue) -> list[Event]:
 def redeem_ordered(view: View, context: Context, command: Redeem) -> list[Event]:
     """End money by such a vote; the operator signs the transaction that carries it out."""
     _require_central_bank(view, command.asset)
-    context.require(command.operator, Purpose.OPERATE)
+    context.require(command.operator, Purpose.OPERATE, command.amount_minor)
     return redeem_approved(view, context, command)
 
 

@@ -103,6 +103,8 @@ class _StoredNodes:
 class Chain:
     """Executes blocks, keeps them, and answers from them. One writer; not thread-safe."""
 
+    flush_transactions = FLUSH_TRANSACTIONS
+
     def __init__(
         self, log: BlockLog, store: Store, network: Network, rules: Rules, sealer: Sealer
     ) -> None:
@@ -114,7 +116,6 @@ class Chain:
         self._nodes = _StoredNodes(store)
         self._index: dict[bytes, bytes | None] = {}
         self._since_flush = 0
-        self.flush_transactions = FLUSH_TRANSACTIONS
         self.confirmed_height = -1
         self.machine = self._build_machine(None)
 
@@ -144,18 +145,15 @@ class Chain:
             raise Corrupt("the chain has no genesis block", height=0)
         return head
 
-    def execute(self, time_ms: int, batches: Sequence[CheckedBatch]) -> BlockResult:
-        """Execute the next block; it is not in the log before `append`."""
-        return self.machine.apply_block(self._build_block(time_ms, batches))
-
     def execute_stepwise(
         self, time_ms: int, batches: Sequence[CheckedBatch]
     ) -> Iterator[BlockResult | None]:
-        """Do as `execute`, but pause after each batch, with None, and end with the result."""
-        return self.machine.apply_stepwise(self._build_block(time_ms, batches))
+        """Execute the next block, pausing after each batch, with None; ends with the result.
 
-    def _build_block(self, time_ms: int, batches: Sequence[CheckedBatch]) -> Block:
-        return Block(self.head.height + 1, max(time_ms, self.head.time_ms), batches)
+        The block is not in the log before `append`.
+        """
+        block = Block(self.head.height + 1, max(time_ms, self.head.time_ms), batches)
+        return self.machine.apply_stepwise(block)
 
     def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
@@ -242,9 +240,14 @@ class Chain:
 
     def prove_row(self, key: bytes) -> RowProof:
         """Prove a row, or that there is none, as of the last checkpoint."""
-        record = self.get_record(self.store.pending_height)
+        height = self.store.pending_height
+        record = self.get_record(height)
         # Not the machine's own tree, which may be ahead of the checkpoint.
         tree = StateTree(_StoredNodes(self.store), self.network.digest)
+        if tree.root() != decode_header(record.header).state_root:
+            raise Corrupt(
+                f"the store's tree has not the state root of block {height}", height=height
+            )
         path = tree.prove(self.network.digest(key))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
 
@@ -292,6 +295,9 @@ class Chain:
             start = self.store.height + 1
         for record in self.iterate_records(start):
             self._repeat(record)
+            if self._since_flush >= self.flush_transactions:  # the log holds these blocks durably
+                self.store.flush(wait=False)
+                self._since_flush = 0
 
     def _check_genesis(self) -> None:
         if self.log.height_min > 0:

@@ -58,8 +58,9 @@ async def execute_with_pauses(
 ) -> BlockResult:
     """Execute the next block; in its pauses answers go out and new work is handed on."""
     result = None
-    for result in chain.execute_stepwise(time_ms, batches):  # noqa: B007 - the last is the result
-        await asyncio.sleep(0)
+    for result in chain.execute_stepwise(time_ms, batches):
+        if result is None:
+            await asyncio.sleep(0)
     assert result is not None  # noqa: S101 - it comes last
     return result
 
@@ -199,11 +200,13 @@ class EmbeddedEngine:
                     waiting = self._take()
                     batches = [item.batch for item in waiting]
                     result = await execute_with_pauses(self.chain, self._clock_ms(), batches)
+                    if self.failure is not None:
+                        break
                     if confirming is not None:
                         await confirming
                     self.chain.append(result, batches)
                     confirming = asyncio.create_task(self._confirm(result, waiting))
-                    await asyncio.sleep(0)
+                    pass
             finally:
                 if confirming is not None:  # its sync must not go on while the files are closed
                     await confirming

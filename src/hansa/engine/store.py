@@ -22,7 +22,7 @@ from typing import Final, Protocol, Self
 
 import rocksdict
 
-from hansa.engine.table_file import HEIGHT_KEY, TableWriter, build_options, unpack_height
+from hansa.engine.table_file import HEIGHT_KEY, build_options, unpack_height, write_table
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
 NOTHING = -1  # the height of an empty store
@@ -77,7 +77,6 @@ class StateStore:
         self._guard = _Guard(folder)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
-        self._tables = TableWriter()
         self._flusher: Thread | None = None
         self._failure: HansaError | None = None
         self._height = self._pending_height = NOTHING
@@ -281,7 +280,6 @@ class StateStore:
         get ahead of that.
         """
         self._join()
-        self._tables.close()
         with self._guard:
             self._database.close()
 
@@ -309,7 +307,7 @@ class StateStore:
         try:
             with self._guard:
                 path.unlink(missing_ok=True)
-                self._tables.write(path, changes, height)
+                write_table(path, changes, height)
                 self._database.ingest_external_file([str(path)], options)
                 path.unlink(missing_ok=True)
         except HansaError as error:

@@ -7,55 +7,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-import msgspec
 import rocksdict
 
-from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.errors import Corrupt
 
 BLOCK_CACHE_BYTES = 128 << 20
 HEIGHT_KEY = b"\x00height"
 _HEIGHT = struct.Struct(">BQ")
 _HEIGHT_VERSION = 1
-KEYS_MIN = 20_000
-"""A table of fewer keys is written at once, without another process."""
 
 Changes = Mapping[bytes, bytes | None]
-_decode = msgspec.msgpack.Decoder(dict[bytes, bytes | None]).decode
-
-
-class TableWriter:
-    """Writes table files, large ones in a process of their own, begun with the first of them.
-
-    A table of a hundred thousand keys takes a tenth of a second of the interpreter; here it would
-    take that from execution.
-    """
-
-    def __init__(self) -> None:
-        self._pool: Workers | None = None
-
-    def write(self, path: Path, changes: Changes, height: int) -> None:
-        """Write the table of all changes up to `height`; blocks until it is there."""
-        if len(changes) < KEYS_MIN:
-            write_table(path, changes, height)
-            return
-        if self._pool is None:
-            self._pool = start_workers(1)
-        packed = msgspec.msgpack.encode(changes)
-        try:
-            self._pool.submit(_write_packed, path, packed, height).result()
-        except BrokenProcessPool:  # somebody ended it: no reason to stop
-            self.close()
-            write_table(path, changes, height)
-
-    def close(self) -> None:
-        """End the process."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
 
 
 def pack_height(height: int) -> bytes:
@@ -68,10 +31,6 @@ def unpack_height(raw: bytes) -> int | None:
     if len(raw) != _HEIGHT.size or raw[0] != _HEIGHT_VERSION:
         return None
     return int(_HEIGHT.unpack(raw)[1])
-
-
-def _write_packed(path: Path, packed: bytes, height: int) -> None:
-    write_table(path, _decode(packed), height)
 
 
 def write_table(path: Path, changes: Changes, height: int) -> None:

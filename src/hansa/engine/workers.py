@@ -38,17 +38,22 @@ class Workers(ProcessPoolExecutor):
       count: how many there are at most; they start as work comes in.
       begin: called in each; None for nothing.
       arguments: of `begin`.
+      niceness: how far they give way to other processes.
     """
 
     def __init__(
-        self, count: int, begin: Callable[..., None] | None, arguments: tuple[Any, ...]
+        self,
+        count: int,
+        begin: Callable[..., None] | None = None,
+        arguments: tuple[Any, ...] = (),
+        niceness: int = NICENESS,
     ) -> None:
         watched, self._lifeline = multiprocessing.Pipe(duplex=False)
         super().__init__(
             count,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(watched, begin, arguments),
+            initargs=(watched, begin, arguments, niceness),
         )
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
@@ -92,12 +97,15 @@ def start_workers(
 
 
 def _begin(
-    lifeline: Connection, begin: Callable[..., None] | None, arguments: tuple[Any, ...]
+    lifeline: Connection,
+    begin: Callable[..., None] | None,
+    arguments: tuple[Any, ...],
+    niceness: int,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     watch = Thread(target=_end_with_pool, args=(lifeline,), name="lifeline", daemon=True)
     watch.start()
-    os.nice(NICENESS)
+    os.nice(niceness)
     if begin is not None:
         begin(*arguments)
 

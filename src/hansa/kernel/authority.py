@@ -60,7 +60,7 @@ class AccountKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     purposes: NonNegative
     weight: KeyWeight = 1
     limit_minor: NonNegative = 0
-    """Largest amount of one transfer this key may sign; 0 for no limit."""
+    """Largest amount that this key may sign to move, create or end in one call; 0 for no limit."""
 
 
 class Account(Row, frozen=True, array_like=True):

@@ -129,7 +129,7 @@ class Machine:
     def apply_stepwise(self, block: Block) -> Iterator[BlockResult | None]:
         """Do as `apply_block`, but pause after each batch, with None, and end with the result.
 
-        In a pause, others may look at state, which shows the block before to them.
+        In a pause, others may read rows with `State.load`, which shows the block before to them.
         """
         head = self.head
         if head is None or block.height != head.height + 1 or block.time_ms < head.time_ms:
@@ -186,7 +186,8 @@ class Machine:
     def check_sponsor(self, batch: CheckedBatch, time_ms: int) -> None:
         """Ask, between batches, whether a sponsor may still bring this one in; changes nothing.
 
-        An engine that asks before it orders keeps what strangers send, and what would go over a
+        In a pause of a block it sees what the batches before have used. An engine that asks before
+        it orders keeps what strangers send, and what would go over a
         quota, out of its log. Execution asks again: other batches may come between.
 
         Raises:

@@ -7,7 +7,8 @@ import pytest
 from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.contracts import payments, wallets
-from hansa.engine.chain import ROW_SPACE, group_dropped
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import NODE_SPACE, ROW_SPACE, Chain, group_dropped
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
@@ -15,11 +16,12 @@ from hansa.kernel.block import Repeated, Status, decode_header, read_status
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid
-from hansa.kernel.genesis import LIMITS_LEAST, decode_genesis
+from hansa.kernel.genesis import LIMITS_LEAST, Network, decode_genesis
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
+from hansa.node.home import KeySealer
 
 
 @pytest.fixture
@@ -278,6 +280,83 @@ def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world):
         assert (proof.value is None) == (reference == "2")
         value = None if proof.value is None else digest(proof.value)
         verify_proof(commit.root, digest(row_key), value, proof.path, digest)
+
+
+def test_a_row_is_proved_while_a_checkpoint_is_executed_but_not_in_the_log(world):
+    raw = world.batch(world.sign([key("ann")], pay("ann", "shop", 5, "1")))
+    world.time_ms += 1000
+    batches = [build_checked(raw, check_batch(raw, world.network, verify_many), world.network)]
+    row_key = wallets.Wallet.key(key("ann").address)
+    before = world.chain.prove_row(row_key)
+    *_, result = world.chain.execute_stepwise(world.time_ms, batches)
+    assert world.chain.prove_row(row_key) == before
+    world.chain.append(result, batches)
+    assert world.chain.prove_row(row_key).header == result.header.encoded()
+
+
+class DamagedStore(MemoryStore):
+    """A store that changes the root node of the tree once it is told to."""
+
+    is_damaged = False
+
+    def get(self, key):
+        value = super().get(key)
+        if self.is_damaged and key == NODE_SPACE:
+            return value[:40] + bytes([value[40] ^ 1]) + value[41:]
+        return value
+
+
+def test_a_changed_root_of_the_stored_tree_is_damage(tmp_path):
+    store = DamagedStore()
+    world = open_world(FileStorage(tmp_path), make_genesis(), store)
+    world.fund("ann")
+    row_key = wallets.Wallet.key(key("ann").address)
+    assert world.chain.prove_row(row_key).path
+    store.is_damaged = True
+    with pytest.raises(Corrupt, match="has not the state root of block"):
+        world.chain.prove_row(row_key)
+    world.chain.close()
+
+
+def test_opening_flushes_as_it_goes(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ann", "shop")
+    for number in range(12):
+        world.time_ms += 1000
+        world.do("ann", pay("ann", "shop", 1, f"{number}"))
+    height = world.chain.head.height
+    world.chain.log.close()
+    store = CountingStore()
+    genesis = make_genesis()
+    again = FlushingChain.open(
+        BlockLog.open(FileStorage(tmp_path)),
+        store,
+        Network.of(genesis),
+        Registry(genesis),
+        KeySealer(key("sealer")),
+    )
+    assert again.head.height == height
+    assert len(store.flushed) >= 3
+    assert store.flushed == sorted(set(store.flushed))
+    again.close()
+
+
+class FlushingChain(Chain):
+    """A chain whose store is flushed often."""
+
+    flush_transactions = 4
+
+
+class CountingStore(MemoryStore):
+    """A store that remembers at which heights it was flushed."""
+
+    def __init__(self):
+        super().__init__()
+        self.flushed = []
+
+    def flush(self, *, wait=True):
+        self.flushed.append(self.pending_height)
+        super().flush(wait=wait)
 
 
 def test_in_the_pauses_of_a_block_others_see_the_block_before(world):

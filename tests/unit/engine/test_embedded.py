@@ -219,6 +219,47 @@ def test_a_block_does_not_wait_when_enough_is_there():
     asyncio.run(play())
 
 
+def test_answers_go_out_while_a_block_is_executed():
+    async def play(node):
+        waiting = [asyncio.ensure_future(node.pay()) for _ in range(3)]
+        seen = []
+        stepwise = node.world.chain.execute_stepwise
+
+        def watch(time_ms, batches):
+            for result in stepwise(time_ms, batches):
+                seen.append("done" if result else "batch")
+                asyncio.get_running_loop().call_soon(seen.append, "others")
+                yield result
+
+        node.world.chain.execute_stepwise = watch
+        await asyncio.gather(*waiting)
+        assert seen[:7] == ["batch", "others"] * 3 + ["done"]
+
+    run(play)
+
+
+def test_nothing_is_appended_after_a_failure_in_a_pause():
+    async def play(node):
+        chain, engine = node.world.chain, node.engine
+        stepwise, height = chain.execute_stepwise, chain.log.height_max
+        told = []
+        engine.listen(told.append)
+
+        def watch(time_ms, batches):
+            for result in stepwise(time_ms, batches):
+                if result is None:
+                    engine.fail(Corrupt("a reader met damage"))
+                yield result
+
+        chain.execute_stepwise = watch
+        with pytest.raises(Unavailable, match="a reader met damage"):
+            await node.pay()
+        await expect_stopped(node, "a reader met damage", Corrupt)
+        assert (chain.log.height_max, told) == (height, [])
+
+    run(play)
+
+
 def test_what_would_go_over_the_sponsors_quota_is_refused_at_the_door_and_costs_no_log():
     async def begin():
         node = Node({"sponsor.quota": (65_536, 4, 4, 100)})

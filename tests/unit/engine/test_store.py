@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 from random import Random
@@ -98,30 +97,6 @@ def test_a_closed_store_opens_at_its_last_flush(tmp_path):
     store.close()
     store = StateStore.open(tmp_path)
     assert (store.height, store.get(b"ra")) == (7, b"1")
-    store.close()
-
-
-LARGE = {b"r%06d" % key: None if key % 50 == 0 else b"%d" % key for key in range(30_000)}
-
-
-@pytest.mark.parametrize("is_killed", [False, True])
-def test_a_large_table_is_written_by_a_process_or_here_if_that_is_ended(tmp_path, is_killed):
-    store = StateStore.open(tmp_path)
-    store.write(LARGE, 1)
-    store.flush()
-    (worker,) = multiprocessing.active_children()
-    if is_killed:
-        worker.kill()
-        worker.join()
-    store.write({**LARGE, b"r000001": b"new"}, 2)
-    store.flush()
-    assert dict(store.iterate_prefix(b"r")) == {
-        key: value for key, value in LARGE.items() if value is not None
-    } | {b"r000001": b"new"}
-    store.close()
-    assert not worker.is_alive()
-    store = StateStore.open(tmp_path)
-    assert (store.height, store.get(b"r000001"), store.get(b"r000050")) == (2, b"new", None)
     store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 from decimal import Decimal
 
 import pyarrow as pa
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hansa.kernel.errors import Invalid
-from hansa.node.replay.cast import make_plan
+from hansa.kernel.genesis import BATCH_FRAME_BYTES, Limits
+from hansa.node.replay.cast import Sums, make_plan
 from hansa.node.replay.run import ROWS_PER_BLOCK, cut_blocks
+from hansa.node.replay.signing import ITEM_FRAME_BYTES, cut_batches
 from hansa.node.replay.source import ColumnMap, Payments, PaymentsFile, parse_amounts
 
 COLUMNS = ColumnMap("id", "time", "payer", "payee", "amount", "USD")
@@ -59,6 +62,8 @@ def test_amounts_are_exact_however_they_are_written(amounts):
         pa.array(["1", "1e30"]),
         pa.array(["1", "Infinity"]),
         pa.array(["1", "ten"]),
+        pa.array(["1", "1.00000000000000000000000000000000001"]),
+        pa.array(["1", "1." + "0" * 120 + "1"]),
         pa.array(["1", None]),
     ],
 )
@@ -75,7 +80,7 @@ def test_a_double_too_large_for_an_amount_is_an_error():
 
 def test_a_missing_value_is_an_error_that_names_its_row(tmp_path):
     source = write(tmp_path, [1.0, 1.0], payers=["ann", None])
-    with pytest.raises(Invalid, match="row 1: the payer is missing"):
+    with pytest.raises(Invalid, match="row 1, column 'payer': no value"):
         list(source.iterate())
 
 
@@ -119,3 +124,44 @@ def test_blocks_are_whole_and_in_order_and_of_one_day(day_counts):
         assert len(set(found)) == 1
         expected += len(found)
     assert expected == 3 + len(times)
+
+
+@pytest.mark.parametrize("column", ["time", "payer"])
+def test_a_column_of_a_wrong_kind_is_an_error_that_names_the_file(tmp_path, column):
+    path = tmp_path / "payments.parquet"
+    names = ("id", "time", "payer", "payee", "amount")
+    columns = {name: pa.array([DAY if name == "time" else 1]) for name in names}
+    columns[column] = pa.array([[1.5]])
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    with pytest.raises(Invalid, match="from row 0 on"):
+        list(PaymentsFile(path, COLUMNS).iterate())
+
+
+def test_amounts_that_add_up_to_too_much_are_an_error(tmp_path):
+    source = write(tmp_path, ["92233720368547758.07", "0.01"])
+    with pytest.raises(Invalid, match="up to row 2 the file's amounts add up to"):
+        make_plan(source.iterate())
+
+
+def test_what_the_plan_keeps_is_bounded_by_the_keys():
+    sums = Sums(["name"], {"amount": "sum", "largest": "max"})
+    for _ in range(50):
+        names, amounts = ["a", "b"] * 100, list(range(200))
+        sums.add(pa.table({"name": names, "amount": amounts, "largest": amounts}))
+        assert len(sums) <= 4
+    total = {row["name"]: row for row in sums.total().to_pylist()}
+    assert (total["a"]["amount"], total["b"]["largest"]) == (50 * sum(range(0, 200, 2)), 199)
+
+
+def test_a_job_carries_its_own_rows_only():
+    rows = Payments(0, pa.record_batch({"time_ms": pa.array(range(30_000))}))
+    part = rows.cut(29_990, 30_000)
+    assert len(pickle.dumps(part.copied())) < 2_000
+    assert part.copied() == part
+
+
+def test_batches_are_cut_at_what_the_network_accepts():
+    limits = Limits(batch_items=3, batch_bytes=BATCH_FRAME_BYTES + 2 * (100 + ITEM_FRAME_BYTES))
+    items = [(bytes(size), None) for size in (1, 1, 1, 1, 100, 100, 100, 500, 1)]
+    parts = [[len(item[0]) for item in part] for part in cut_batches(items, limits)]
+    assert parts == [[1, 1, 1], [1, 100], [100, 100], [500], [1]]

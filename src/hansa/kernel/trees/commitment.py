@@ -39,7 +39,9 @@ class Commitment:
         self.root = tree.root()
         self._digest = digest
         # A table's rows stand together where writes are sorted by key.
-        self._ranges = [((table,), (table + b"\xff",)) for table in written_once]
+        self._ranges = [
+            ((table,), (table[:-1] + bytes([table[-1] + 1]),)) for table in written_once
+        ]
         self._early: dict[bytes, bytes | None] = {}
         self._taken: dict[bytes, bytes | None] = {}
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hansa.engine.workers import start_workers
+from hansa.engine.workers import Workers
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.node.bench.load import derive_key
 
@@ -38,7 +38,7 @@ def describe_machine() -> dict[str, Any]:
 def measure_verify_limit() -> float:
     """Measure how many signatures all cores verify a second, doing nothing else."""
     cores = os.cpu_count() or 1
-    with start_workers(cores) as pool:
+    with Workers(cores, niceness=0) as pool:
         list(pool.map(verify_sample, range(cores)))
         begun = time.monotonic()
         done = sum(pool.map(verify_sample, range(ROUNDS * cores)))

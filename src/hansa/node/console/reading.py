@@ -201,16 +201,8 @@ class Reader:
         return self.blocks.get(self.chain.confirmed_height)
 
     def load(self, row_type: type[R], *key: KeyPart) -> R | None:
-        """Get a row as it stands now.
-
-        While a block is executed but not yet in the log, only rows of the checkpoint before it
-        are read: a row read through the machine's cache then could stay there out of date.
-        """
-        chain, packed = self.chain, row_type.key(*key)
-        if chain.head.height == chain.log.height_max:
-            return chain.machine.state.load(row_type, packed)
-        raw = chain.get_row(packed)
-        return None if raw is None else decode_row(row_type, raw)
+        """Get a row as of the last executed block."""
+        return self.chain.machine.state.load(row_type, row_type.key(*key))
 
     def load_all(self, row_type: type[R]) -> list[R]:
         """Get all rows of a small table as they stand now; new ones appear with a checkpoint."""

@@ -13,9 +13,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hansa.contracts.wallets import Category
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis
+from hansa.kernel.values import INT64_MAX
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.replay.source import ColumnMap, Payments
 from hansa.sdk.keys import KeyPair
@@ -62,50 +65,80 @@ class Plan:
 
 
 def make_plan(parts: Iterable[Payments]) -> Plan:
-    """Read the whole file once; memory is bounded by its parties' days, not its payments."""
-    days, payees = [], []
-    first_ms = rows = 0
+    """Read the whole file once; memory is bounded by its parties' days, not its payments.
+
+    Raises:
+      Invalid: the file's amounts add up to more than 64 bits hold.
+    """
+    days = Sums(["payer", "day"], {"spent": "sum", "single": "max"})
+    payees = Sums(["payee"], {"received": "sum"})
+    first_ms = rows = total = 0
     for part in parts:
+        columns = part.columns
+        amounts, times_ms = columns.column("amount_minor"), columns.column("time_ms")
         if rows == 0:
-            first_ms = part.columns.column("time_ms")[0].as_py()
-        rows += part.columns.num_rows
-        table = pa.table(part.columns)
-        table = table.append_column("day", count_days(table.column("time_ms")))
-        amounts = [("amount_minor", "sum"), ("amount_minor", "max")]
-        days.append(table.group_by(["payer", "day"]).aggregate(amounts))
-        payees.append(table.group_by("payee").aggregate(amounts[:1]))
+            first_ms = times_ms[0].as_py()
+        rows += columns.num_rows
+        total += int(pc.sum(pc.abs(amounts).cast(pa.decimal128(38))).as_py())
+        if total > INT64_MAX:  # the sums below wrap around
+            raise Invalid(
+                InvalidCode.AMOUNT,
+                f"up to row {part.first + columns.num_rows} the file's amounts add up to {total} "
+                f"minor units: at most {INT64_MAX} can be replayed",
+            )
+        day = count_days(times_ms)
+        payer, payee = columns.column("payer"), columns.column("payee")
+        days.add(pa.table({"payer": payer, "day": day, "spent": amounts, "single": amounts}))
+        payees.add(pa.table({"payee": payee, "received": amounts}))
     if not rows:
         return Plan({}, {}, 0, 0)
-    spent = (
-        pa.concat_tables(days)
-        .group_by(["payer", "day"])
-        .aggregate([("amount_minor_sum", "sum"), ("amount_minor_max", "max")])
-        .group_by("payer")
-        .aggregate(
-            [
-                ("amount_minor_sum_sum", "sum"),
-                ("amount_minor_sum_sum", "max"),
-                ("amount_minor_max_max", "max"),
-            ]
-        )
+    by_day = days.total()
+    by_payer = by_day.group_by("payer").aggregate(
+        [("spent", "sum"), ("single", "max"), ("spent", "max")]
     )
-    received = pa.concat_tables(payees).group_by("payee").aggregate([("amount_minor_sum", "sum")])
-    return Plan(
-        {
-            name: Usage(spent=total, single_max=single, day_max=day)
-            for name, total, day, single in zip(
-                *(column.to_pylist() for column in spent.columns), strict=True
-            )
-        },
-        {
-            name: Usage(received=total)
-            for name, total in zip(
-                *(column.to_pylist() for column in received.columns), strict=True
-            )
-        },
-        first_ms,
-        rows,
+    names, *columns_by_payer = (
+        by_payer.column(name).to_pylist()
+        for name in ("payer", "spent_sum", "single_max", "spent_max")
     )
+    payers = {
+        name: Usage(spent=spent, single_max=single, day_max=day_spent)
+        for name, spent, single, day_spent in zip(names, *columns_by_payer, strict=True)
+    }
+    received = payees.total()
+    sums = zip(
+        received.column("payee").to_pylist(), received.column("received").to_pylist(), strict=True
+    )
+    return Plan(payers, {name: Usage(received=each) for name, each in sums}, first_ms, rows)
+
+
+class Sums:
+    """Sums and maxima by keys, over tables that come one after the other."""
+
+    def __init__(self, keys: list[str], how: dict[str, str]) -> None:
+        self._keys, self._how = keys, how
+        self._tables: list[pa.Table] = []
+        self._condensed_rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take a table in; what is kept stays within twice the number of keys."""
+        self._tables.append(self._condense([table]))
+        if len(self) > 2 * self._condensed_rows:
+            self._tables = [self.total()]
+            self._condensed_rows = len(self._tables[0])
+
+    def __len__(self) -> int:
+        """Count the rows that are kept."""
+        return sum(map(len, self._tables))
+
+    def total(self) -> pa.Table:
+        """Sum up: one row for each key."""
+        return self._condense(self._tables)
+
+    def _condense(self, tables: list[pa.Table]) -> pa.Table:
+        grouped = pa.concat_tables(tables).group_by(self._keys).aggregate([*self._how.items()])
+        columns = {key: grouped.column(key) for key in self._keys}
+        columns |= {name: grouped.column(f"{name}_{how}") for name, how in self._how.items()}
+        return pa.table(columns)
 
 
 def count_days(times_ms: Any) -> Any:  # noqa: ANN401 - Arrow arrays

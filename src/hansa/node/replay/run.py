@@ -193,7 +193,8 @@ class _Run:
         issue_minor = self._plan.total_minor if is_first else 0
         currency = self._source.columns.currency
         time_ms = pc.max(rows.columns.column("time_ms")).as_py()
-        return Job(time_ms, currency, self._fingerprint, issue_minor, self._meet(rows), rows)
+        opened = self._meet(rows)
+        return Job(time_ms, currency, self._fingerprint, issue_minor, opened, rows.copied())
 
     def _meet(self, rows: Payments) -> list[NewWallet]:
         """Name the wallets that appear in these rows for the first time."""

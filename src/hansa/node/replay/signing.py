@@ -6,13 +6,13 @@ A job is one block's rows; what comes back are its batches, signed, as any membe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from hansa.contracts import currency, payments, wallets
 from hansa.kernel.contract import Command
-from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.genesis import BATCH_FRAME_BYTES, Limits, Network, decode_genesis
 from hansa.node.replay.cast import OPERATORS, Cast, derive_wallet_key, make_cast
 from hansa.node.replay.source import Payments
 from hansa.sdk.build import NONCE_BYTES, sign_batch, sign_transaction
@@ -20,6 +20,8 @@ from hansa.sdk.keys import KeyPair
 
 VALIDITY_MS = 60_000
 CALLS_MAX = 16
+ITEM_FRAME_BYTES = 16
+"""Of an item of a batch around its envelope, at most."""
 
 
 class NewWallet(NamedTuple):
@@ -53,6 +55,25 @@ def build_nonce(row: int, fingerprint: bytes) -> bytes:
     return row.to_bytes(8, "big") + fingerprint
 
 
+Item = tuple[bytes, None]
+"""An envelope, and that there is no attestation."""
+
+
+def cut_batches(items: Sequence[Item], limits: Limits) -> Iterator[list[Item]]:
+    """Cut items into batches that a network accepts."""
+    part: list[Item] = []
+    size = BATCH_FRAME_BYTES
+    for item in items:
+        item_bytes = len(item[0]) + ITEM_FRAME_BYTES
+        if part and (len(part) == limits.batch_items or size + item_bytes > limits.batch_bytes):
+            yield part
+            part, size = [], BATCH_FRAME_BYTES
+        part.append(item)
+        size += item_bytes
+    if part:
+        yield part
+
+
 def sign_job(genesis: bytes, job: Job) -> list[tuple[bytes, bool]]:
     """Sign everything a block holds; returns (batch, whether its items are the file's rows)."""
     worker = _worker_for(genesis)
@@ -68,8 +89,8 @@ class _Worker:
         self._cast: Cast = make_cast()
 
     def sign_payments(self, job: Job) -> list[bytes]:
-        """Sign the rows, each by its payer, in one batch per payer's operator."""
-        items: list[list[tuple[bytes, None]]] = [[] for _ in OPERATORS]
+        """Sign the rows, each by its payer, in batches of the payers' operators."""
+        items: list[list[Item]] = [[] for _ in OPERATORS]
         until = job.time_ms + VALIDITY_MS
         columns = job.rows.columns
         names = ("id", "payer", "payee", "amount_minor")
@@ -87,7 +108,11 @@ class _Worker:
                 self._network, (payer,), (command,), until, partial(_fixed, nonce)
             )
             items[choose_operator(payer_name)].append((signed.envelope, None))
-        return [self._sign_batch(number, part) for number, part in enumerate(items) if part]
+        return [
+            self._sign_batch(number, part)
+            for number, whole in enumerate(items)
+            for part in cut_batches(whole, self._network.limits)
+        ]
 
     def sign_openings(self, job: Job) -> list[bytes]:
         """Sign what comes before the payments: issue, opening of wallets, funding."""
@@ -136,7 +161,7 @@ class _Worker:
             self._network, keys, commands, until, partial(_fixed, nonce)
         ).envelope
 
-    def _sign_batch(self, number: int, items: Sequence[tuple[bytes, None]]) -> bytes:
+    def _sign_batch(self, number: int, items: Sequence[Item]) -> bytes:
         cast = self._cast
         return sign_batch(
             self._network, cast.operators[number].address, cast.operator_servers[number], items

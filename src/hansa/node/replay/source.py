@@ -11,7 +11,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ DOUBLE_MAX = 2**53
 """In minor units: beyond it doubles do not hold every whole number."""
 DOUBLE_TOLERANCE = 1e-6
 """How far a double may lie from a whole minor unit, in minor units."""
+
+_EXACT = Context(prec=100, traps=[Inexact])
 
 DEFAULT_MAP = """\
 # Columns of the simulated payments of the Fraud Detection Handbook.
@@ -52,6 +54,11 @@ class Payments(NamedTuple):
     def cut(self, start: int, end: int) -> Payments:
         """Cut out the rows from `start` up to `end`, counted within these."""
         return Payments(self.first + start, self.columns.slice(start, end - start))
+
+    def copied(self) -> Payments:
+        """Copy the rows: what was cut out holds on to the whole, and would travel with it."""
+        numbers = pa.array(range(self.columns.num_rows))
+        return Payments(self.first, self.columns.take(numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +135,25 @@ class PaymentsFile:
             count = batch.num_rows
             if number + count > from_row:
                 skip = max(0, from_row - number)
-                yield self._normalize(batch.slice(skip), number + skip)
+                try:
+                    part = self._normalize(batch.slice(skip), number + skip)
+                except pa.ArrowException as error:
+                    first = number + skip
+                    raise _malformed(f"{self.path}, from row {first} on: {error}") from None
+                yield part
             number += count
 
     def _normalize(self, batch: pa.RecordBatch, first: int) -> Payments:
         columns = self.columns
-        found = {
-            name: batch.column(column).cast(pa.string())
-            for name, column in (
-                ("id", columns.id),
-                ("payer", columns.payer),
-                ("payee", columns.payee),
-            )
-        }
+        texts = {"id": columns.id, "payer": columns.payer, "payee": columns.payee}
+        found = {name: batch.column(column).cast(pa.string()) for name, column in texts.items()}
         found["time_ms"] = parse_times(batch.column(columns.time), columns.time, first)
         found["amount_minor"] = parse_amounts(batch.column(columns.amount), columns, first)
         for name, column in found.items():
             if column.null_count:
                 row = first + pc.index(column.is_null(), True).as_py()
-                raise _malformed(f"row {row}: the {name} is missing", row=row)
+                column_name = texts.get(name, columns.time)
+                raise _malformed(f"row {row}, column {column_name!r}: no value", row=row)
         return Payments(first, pa.record_batch(found))
 
     def _wanted(self) -> list[str]:
@@ -203,9 +210,9 @@ def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: 
     amounts = []
     for row, value in enumerate(column.to_pylist()):
         try:
-            scaled_value = Decimal(value).scaleb(columns.exponent)
+            scaled_value = Decimal(value).scaleb(columns.exponent, _EXACT)
             is_whole = abs(scaled_value) <= INT64_MAX and scaled_value == int(scaled_value)
-        except (InvalidOperation, TypeError, ValueError):
+        except (ArithmeticError, TypeError, ValueError):
             is_whole = False
         if not is_whole:
             raise _bad_amount(value, columns, first + row)
@@ -214,7 +221,7 @@ def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: 
 
 
 def parse_times(column: Any, name: str, first: int) -> Any:  # noqa: ANN401
-    """Parse a column of timestamps (text in ISO 8601; without a zone, UTC) into ms, int64."""
+    """Parse a column of timestamps (or text in ISO 8601 without a zone), in UTC, into ms, int64."""
     try:
         if pa.types.is_string(column.type):
             column = column.cast(pa.timestamp("ms"))

@@ -45,10 +45,11 @@ def test_the_root_of_a_checkpoint_is_that_of_its_rows_alone(checkpoints):
     for blocks in checkpoints:
         committed = {}
         published = early.root
-        for writes in blocks:
-            early.add(sorted(writes.items()))
+        for number, writes in enumerate(blocks):
             committed.update(writes)
-            assert early.root == published
+            if number < len(blocks) - 1:  # the last is the checkpoint itself
+                early.add(sorted(writes.items()))
+                assert early.root == published
         early.close(committed)
         plain.close(committed)
         assert early.root == plain.root == early.tree.root()
