@@ -25,7 +25,6 @@ from hansa.engine.backup import (
     read_manifest,
     restore,
 )
-from hansa.engine.store import StateStore
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.node.audit import audit_folder
 from hansa.node.home import Home
@@ -132,34 +131,6 @@ def test_two_backups_at_once_do_not_harm_one_another(home, tmp_path):
         assert process.returncode != 0
     check_backup(target)
     assert list(tmp_path.iterdir()) == [target]
-
-
-def test_the_running_node_can_give_its_state_along(tmp_path):
-    node = make_folder(tmp_path / "node")
-    with open_folder(node.path) as world:
-        world.time_ms += 2_000
-        assert world.do("ada", pay("ada", "shop", 1, "before")) == ""
-        world.chain.flush()
-        report = backup(node.path, tmp_path / "backup", checkpoint=world.chain.store.checkpoint_to)
-        flushed = world.chain.store.height
-    assert report.manifest.has_store
-    back = Home(tmp_path / "back")
-    restore(report.folder, back.path)
-    store = StateStore.open_read_only(back.store_path)
-    assert store.height == flushed > 0
-    store.close()
-    assert require_sound(back) == report.manifest.height
-
-
-def test_a_state_ahead_of_the_log_is_left_out(home, tmp_path):
-    def checkpoint(folder: Path) -> int:
-        folder.mkdir()
-        (folder / "CURRENT").write_text("ahead")
-        return 10**6
-
-    report = backup(home.path, tmp_path / "backup", checkpoint=checkpoint)
-    assert not report.manifest.has_store
-    check_backup(report.folder)
 
 
 # --- there and back -----------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 A backup is a folder: the block log up to its last confirmed block, genesis, settings, keys if
 asked for (encrypted as they lie), and a manifest with the SHA-256 of every file. It appears whole
-under its name or not at all. The state store is left out unless its node hands over a checkpoint:
-it is made anew from the log when the restored folder is opened.
+under its name or not at all. The state store is left out: it is made anew from the log when the
+restored folder is opened.
 
 A restored node and its original must not both run: they would seal different blocks of the same
 height with one key.
@@ -39,15 +39,12 @@ MANIFEST_BYTES_MAX = 16 << 20
 
 GENESIS_NAME = "genesis.bin"
 LOG_NAME = "log"
-STORE_NAME = "store"
 KEYS_NAME = "keys"
 SMALL_NAMES = (GENESIS_NAME, "node.toml", "api-keys.json")
 
 _CHUNK_BYTES = 1 << 20
 _SYNC_BYTES = 64 << 20
 
-TakeCheckpoint = Callable[[Path], int]
-"""Copies the state store into a new folder and returns its height (`StateStore.checkpoint_to`)."""
 Progress = Callable[[int, int], None]
 
 
@@ -71,7 +68,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ledger time of that block."""
     header_hash: str
     has_keys: bool
-    has_store: bool
     files: dict[str, FileEntry]
     """By path within the backup, with `/`."""
 
@@ -99,7 +95,6 @@ class BackupReport:
             "time_ms": manifest.time_ms,
             "header_hash": manifest.header_hash,
             "has_keys": manifest.has_keys,
-            "has_store": manifest.has_store,
             "files": len(manifest.files),
             "bytes": self.size,
         }
@@ -110,7 +105,6 @@ def backup(
     target: Path,
     *,
     with_keys: bool = False,
-    checkpoint: TakeCheckpoint | None = None,
     progress: Progress | None = None,
 ) -> BackupReport:
     """Back a data folder up, whether its node runs or not; checks every block it copies.
@@ -119,7 +113,6 @@ def backup(
       home: the data folder.
       target: the backup's folder; must not exist.
       with_keys: whether to take the (encrypted) key files along.
-      checkpoint: copies the state store; only the process that runs the node has one.
       progress: called with the heights copied and to be copied.
 
     Raises:
@@ -132,7 +125,6 @@ def backup(
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
         _copy_small(home, folder, storage, with_keys=with_keys)
-        store_height = checkpoint(folder / STORE_NAME) if checkpoint is not None else -1
         height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
         header, header_hash = _read_head(last, height, network)
         manifest = Manifest(
@@ -144,7 +136,6 @@ def backup(
             time_ms=header.time_ms,
             header_hash=header_hash,
             has_keys=with_keys,
-            has_store=_keep_store(folder / STORE_NAME, store_height, height),
             files=_list_files(folder),
         )
         _write_manifest(storage, manifest)
@@ -283,13 +274,6 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
 
 
 # --- files --------------------------------------------------------------------------------------
-
-
-def _keep_store(folder: Path, store_height: int, height: int) -> bool:
-    """Remove the store's copy again if it stands at a block that was not durable yet."""
-    if store_height > height:
-        shutil.rmtree(folder)
-    return 0 <= store_height <= height
 
 
 def _copy_keys(source: Path, target: Path) -> None:

@@ -263,16 +263,6 @@ class StateStore:
             if value is not None:
                 yield key, value
 
-    def checkpoint_to(self, folder: Path) -> int:
-        """Copy the state of the last flush into a new folder; returns its height.
-
-        Takes hard links where the folder is on the same disk, so it costs next to nothing.
-        """
-        self._finish_flush()
-        with self._guard:
-            rocksdict.Checkpoint(self._database).create_checkpoint(str(folder))
-        return self._height
-
     def close(self) -> None:
         """Let go of the folder.
 

@@ -156,20 +156,6 @@ def test_there_is_no_store_to_read(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_a_checkpoint_is_a_store_of_its_own(tmp_path):
-    store = StateStore.open(tmp_path / "state")
-    store.write({b"ra": b"1"}, 1)
-    store.flush()
-    store.write({b"ra": b"2"}, 2)
-    assert store.checkpoint_to(tmp_path / "copy") == 1
-    with pytest.raises(Unavailable):
-        store.checkpoint_to(tmp_path / "copy")
-    store.close()
-    copy = StateStore.open(tmp_path / "copy")
-    assert (copy.height, copy.get(b"ra")) == (1, b"1")
-    copy.close()
-
-
 def fill(folder):
     random = Random(3)
     store = StateStore.open(folder)

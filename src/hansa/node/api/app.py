@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -24,7 +21,7 @@ from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
 from hansa.node.connections import Slots
-from hansa.node.console.guard import Gate, is_foreign
+from hansa.node.console.guard import Gate, is_foreign, is_own
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
@@ -195,30 +192,12 @@ def _answer_http(request: web.Request, error: web.HTTPException) -> web.StreamRe
 
 
 def _check_host(request: web.Request, names: frozenset[str]) -> None:
-    """Refuse names that are not this node's (DNS rebinding), and pages of other sites.
-
-    A plain network address is nobody's name, so it cannot have been pointed here.
-    """
+    """Refuse names that are not this node's (DNS rebinding), and pages of other sites."""
     host = request.headers.get("Host", "")
-    if not _is_own(host, names):
+    if not is_own(host, names):
         raise web.HTTPMisdirectedRequest(
             text=f"this node does not answer to the name {host[:80]!r}: name it in "
             "listen.public_names of its settings"
         )
     if is_foreign(request.headers.get("Origin"), host):
         raise web.HTTPForbidden(text="a page of another site asked: ask from this node's own")
-
-
-@lru_cache(maxsize=1_024)
-def _is_own(host: str, names: frozenset[str]) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name in names:
-        return True
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

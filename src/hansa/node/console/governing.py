@@ -111,7 +111,6 @@ class RuleLine:
     group: ProposalClass
     what: str
     rule: Rule
-    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ def _in_force(entries: tuple[Activation, ...], height: int) -> tuple[Activation,
 def _read_rule(reader: Reader, group: ProposalClass) -> RuleLine:
     values = reader.get_policy(policy.GOVERNANCE_PREFIX + group.value)
     rule = DEFAULT_RULES[group] if values is None else Rule(*values)
-    return RuleLine(group, words.CLASSES[group.value], rule, values is None)
+    return RuleLine(group, words.CLASSES[group.value], rule)
 
 
 def read_policy(reader: Reader) -> PolicyPage:

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -67,14 +68,13 @@ def charge(request: web.Request, viewer: Viewer, cost: int, limiter: Limiter) ->
 def find_fault(request: web.Request, names: frozenset[str]) -> str | None:
     """Find why a request may not be answered; None if it may.
 
-    A plain network address is nobody's name, so it cannot have been pointed here. What changes
-    something must say that it comes from one of this console's own pages.
+    What changes something must say that it comes from one of this console's own pages.
 
     Args:
       request: the request.
       names: under which this console answers.
     """
-    if not _is_own(request.host, names):
+    if not is_own(request.host, names):
         return (
             f"This console does not answer to the name {request.host[:80]!r}. "
             "Open it under the address that the node printed, or name this one in "
@@ -99,8 +99,16 @@ def is_foreign(origin: str | None, host: str) -> bool:
         return True
 
 
-def _is_own(host: str, names: frozenset[str]) -> bool:
-    """Whether a Host header, without its port, names this console."""
+@lru_cache(maxsize=1_024)
+def is_own(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host header, without its port, names this node: API and console ask here.
+
+    A plain network address is nobody's name, so it cannot have been pointed here.
+
+    Args:
+      host: the header.
+      names: under which the node answers, in lower case.
+    """
     found = _HOST.fullmatch(host)
     if found is None:
         return False

@@ -40,7 +40,6 @@ class AssetPage:
     vaults: tuple[Vault, ...]
     issues: tuple[HistoryLine, ...]
     """What was issued and redeemed, newest first."""
-    has_more_issues: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,6 @@ async def _read_asset(
         build_supply_chart(slots, asset.exponent),
         tuple(vault for vault in vaults if vault is not None),
         tuple(issues[:ISSUES_SHOWN]),
-        len(issues) > ISSUES_SHOWN,
     )
 
 
@@ -118,7 +116,7 @@ async def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
     pace = Pace()
     lines: list[HistoryLine] = []
     position = asset.previous
-    while position and len(lines) <= ISSUES_SHOWN:
+    while position and len(lines) < ISSUES_SHOWN:
         height, index = split_position(position)
         found = reader.list_changes_of(reader.get_logged(height), index, is_shown)
         if height <= reader.chain.confirmed_height:
