@@ -15,15 +15,13 @@ from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import GenesisMember
-from hansa.node.founding import (
+from hansa.node.description import (
     DEFAULT_MEMBERS,
-    Founded,
     MemberDescription,
     NetworkDescription,
-    found_network,
-    join_network,
     read_description,
 )
+from hansa.node.founding import Founded, found_network, join_network
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.running import Started, run_node
 from hansa.node.service import wall_clock_ms

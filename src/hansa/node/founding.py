@@ -12,16 +12,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
-
-import msgspec
-from msgspec import Meta
 
 from hansa.contracts.members import Role
 from hansa.engine.storage import FileStorage
@@ -29,9 +24,8 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Genesis, Network, decode_genesis
-from hansa.kernel.values import AssetCode, Name, NonNegative, Positive
+from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import (
-    DEFAULT_ASSETS,
     DEFAULT_POLICY,
     NODE_KEY,
     SPONSOR_KEY,
@@ -44,59 +38,9 @@ from hansa.node.home import (
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key
 
-SPEC_BYTES_MAX = 1 << 20
-OFFICERS_MAX = 16
-
 _SUITES: Mapping[str, Suite] = MappingProxyType(
     {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
 )
-
-
-class MemberDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An institution of a new network."""
-
-    name: Name
-    roles: tuple[Role, ...]
-    officers: Annotated[int, Meta(ge=1, le=OFFICERS_MAX)] | tuple[str, ...] = 1
-    """How many keys to make, or the addresses of keys made elsewhere."""
-    threshold: Positive = 1
-    """How many officers must sign together."""
-    weight: NonNegative = 0
-    """Voting power; above 0 it is a validator, too."""
-    server: str = ""
-    """Address of the key on its server; empty to make one."""
-
-
-class AssetDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An M0 asset that the central bank issues."""
-
-    asset: AssetCode
-    currency: str
-    exponent: Annotated[int, Meta(ge=0, le=18)] = 2
-
-
-DEFAULT_MEMBERS = (
-    MemberDescription("Central Bank", (Role.CENTRAL_BANK,), 3, 2, 300),
-    MemberDescription("First Operator", (Role.OPERATOR,), 1, 1, 200),
-    MemberDescription("Regulator", (Role.REGULATOR,), 1, 1, 0),
-)
-
-
-class NetworkDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new network; every field has a default that works."""
-
-    network: Name = "hansa"
-    hash: Literal["sha256", "sm3"] = "sha256"
-    suite: Literal["ed25519", "p256", "secp256k1"] = "ed25519"
-    """Of the keys that are made."""
-    members: tuple[MemberDescription, ...] = DEFAULT_MEMBERS
-    assets: tuple[AssetDescription, ...] = tuple(
-        AssetDescription(*asset) for asset in DEFAULT_ASSETS
-    )
-    policy: dict[str, tuple[int, ...]] = {}
-    """What differs from the default policy; see `contracts.policy`."""
-    sponsor: str = ""
-    """Name of the member whose node this is; the first operator if empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,33 +70,6 @@ class Founded:
                 for name, address in self.keys.items()
             },
         }
-
-
-def read_description(path: Path) -> NetworkDescription:
-    """Read a description from a TOML or (named `*.json`) JSON file.
-
-    Raises:
-      NotFound: there is no such file.
-      Invalid: it does not describe a network; the message names the field.
-      Unavailable: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SPEC_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}", path=str(path)) from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
-    if len(raw) > SPEC_BYTES_MAX:
-        raise Invalid(InvalidCode.TOO_LARGE, f"{path} has more than {SPEC_BYTES_MAX} bytes")
-    try:
-        text = raw.decode()
-        found = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
-        return msgspec.convert(found, NetworkDescription)
-    except (msgspec.MsgspecError, tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise Invalid(
-            InvalidCode.MALFORMED, f"{path} describes no network: {error}", path=str(path)
-        ) from None
 
 
 def found_network(

@@ -11,16 +11,10 @@ from tests.world import START_MS, key
 from hansa.cli.setup import describe_founded
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.audit import audit_folder
-from hansa.node.founding import (
-    MemberDescription,
-    NetworkDescription,
-    find_sponsor,
-    found_network,
-    join_network,
-    read_description,
-)
+from hansa.node.description import MemberDescription, NetworkDescription
+from hansa.node.founding import find_sponsor, found_network, join_network
 from hansa.node.home import Home, open_chain
 
 PASSPHRASE = "founded"
@@ -131,50 +125,6 @@ def test_an_unsound_network_leaves_nothing_behind(tmp_path, description, words):
     with pytest.raises(Invalid, match=re.escape(words)):
         found(tmp_path / "node", description)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_descriptions_are_read_from_toml_and_json(tmp_path):
-    toml = tmp_path / "city.toml"
-    toml.write_text(
-        'network = "city"\nhash = "sm3"\n[[members]]\nname = "Bank"\nroles = ["central_bank"]\n'
-        'officers = 3\nthreshold = 2\nweight = 1\n[[assets]]\nasset = "CNY"\ncurrency = "CNY"\n'
-        '[policy]\n"payments.refund_days" = [30]\n'
-    )
-    read = read_description(toml)
-    assert (read.network, read.hash, read.members[0].officers) == ("city", "sm3", 3)
-    assert read.policy == {"payments.refund_days": (30,)}
-    json = tmp_path / "city.json"
-    json.write_text('{"network": "city", "members": [{"name": "B", "roles": ["central_bank"]}]}')
-    assert read_description(json).members[0].name == "B"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\xff\xfe\x00",
-        b"network = ",
-        b"network = 7",
-        b'network = ""',
-        b'colour = "red"',
-        b'[[members]]\nname = "B"\nroles = ["king"]',
-        b'[[members]]\nname = "B"\nroles = ["central_bank"]\nofficers = -1',
-        b'[[members]]\nname = "B"\nroles = ["central_bank"]\nofficers = 10000000000000000000000',
-        b'[policy]\n"zone.offset_minutes" = [nan]',
-        b"a = " + b"[" * 2_000,
-    ],
-)
-def test_a_bad_description_is_invalid(tmp_path, content):
-    file = tmp_path / "bad.toml"
-    file.write_bytes(content)
-    with pytest.raises(Invalid, match="describes no network"):
-        read_description(file)
-
-
-def test_a_missing_or_unreadable_description_is_told(tmp_path):
-    with pytest.raises(NotFound):
-        read_description(tmp_path / "none.toml")
-    with pytest.raises(Unavailable, match="directory"):
-        read_description(tmp_path)
 
 
 def test_a_node_moves_with_its_genesis_and_keys(tmp_path):
