@@ -7,9 +7,11 @@ workers with a lower priority leave it its core.
 A pool that lost a worker is broken, and its others must end, too. The library sends each of them a
 signal, but misses one that is only starting, and sends none at all where work was cancelled; such a
 one would wait for ever, and this process for it. So every worker watches a pipe, the lifeline, and
-ends when nobody holds its other end any more.
+ends when nobody holds its other end any more. Nor does the library let go of the pipe from which
+work is read, so that a large piece of work would be written for ever to nobody.
 
-Source: concurrent.futures.process of Python 3.11, `_ExecutorManagerThread.terminate_broken`.
+Source: concurrent.futures.process of Python 3.11, `_ExecutorManagerThread.terminate_broken`;
+https://github.com/python/cpython/issues/94777.
 """
 
 from __future__ import annotations
@@ -55,13 +57,14 @@ class Workers(ProcessPoolExecutor):
             initializer=_begin,
             initargs=(watched, begin, arguments, niceness),
         )
+        self._calls = self._call_queue  # type: ignore[attr-defined]
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Hand work over; raises `BrokenProcessPool` once a worker has died."""
         try:
             job = super().submit(fn, *args, **kwargs)
         except BrokenProcessPool:
-            self._lifeline.close()
+            self._end_all()
             raise
         job.add_done_callback(self._end_if_broken)
         return job
@@ -78,7 +81,13 @@ class Workers(ProcessPoolExecutor):
 
     def _end_if_broken(self, job: Future[Any]) -> None:
         if not job.cancelled() and isinstance(job.exception(), BrokenProcessPool):
+            self._end_all()
+
+    def _end_all(self) -> None:
+        """End all workers, and the writing of work to them."""
+        with self._shutdown_lock:  # not while one is being started, which takes both
             self._lifeline.close()
+            self._calls._reader.close()  # noqa: SLF001 - see above
 
 
 def _forget(job: asyncio.Future[Any]) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
+from threading import Thread
 
 import pytest
 
@@ -56,6 +57,22 @@ def test_no_more_work_is_taken_after_that():
     finally:
         end(workers)
         pool.shutdown()
+
+
+def test_large_work_is_not_written_to_nobody_for_ever():
+    pool, workers, jobs = start_two()
+    try:
+        jobs.append(pool.submit(len, bytes(1 << 20)))  # far more than a pipe holds
+        for worker in workers:
+            worker.kill()
+        for job in jobs:
+            assert isinstance(job.exception(WAIT_S), BrokenProcessPool)
+        ending = Thread(target=pool.shutdown, daemon=True)
+        ending.start()
+        ending.join(WAIT_S)
+        assert not ending.is_alive(), "it waits for ever"
+    finally:
+        end(workers)
 
 
 def test_work_in_hand_is_finished_before_a_pool_ends():
