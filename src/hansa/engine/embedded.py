@@ -206,7 +206,7 @@ class EmbeddedEngine:
                         await confirming
                     self.chain.append(result, batches)
                     confirming = asyncio.create_task(self._confirm(result, waiting))
-                    pass
+                    await asyncio.sleep(0)
             finally:
                 if confirming is not None:  # its sync must not go on while the files are closed
                     await confirming

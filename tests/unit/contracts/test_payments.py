@@ -188,3 +188,19 @@ def test_a_key_with_a_limit_pays_up_to_it(world):
     assert world.do("phone", payments.CashOut(ANN, ASSET, 51, "4")) == "kernel.OVER_KEY_LIMIT"
     assert world.do("phone", accounts.SetKeys(ANN, keys, 1)) == "kernel.NOT_AUTHORIZED"
     assert world.do("ann", pay("ann", "shop", 51, "2")) == ""
+
+
+def test_a_keys_limit_holds_for_money_that_is_ended_as_for_money_that_is_moved(world):
+    north, clerk = key("north").address, key("clerk").address
+    keys = (
+        AccountKey(north, ALL_PURPOSES),
+        AccountKey(key("north server").address, Purpose.SPONSOR),
+        AccountKey(clerk, Purpose.OPERATE, 1, 10),
+    )
+    assert world.do("north", accounts.SetKeys(north, keys, 1)) == ""
+    officers = ("officer0", "officer1")
+    assert world.do(officers, currency.Issue(north, ASSET, 100)) == ""
+    signers = (*officers, "clerk")
+    assert world.do(signers, currency.Redeem(north, ASSET, 11)) == "kernel.OVER_KEY_LIMIT"
+    assert world.do(signers, currency.Redeem(north, ASSET, 10)) == ""
+    assert world.do((*officers, "north"), currency.Redeem(north, ASSET, 11)) == ""
