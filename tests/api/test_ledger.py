@@ -47,6 +47,20 @@ def test_proposals_are_shown_with_their_votes_newest_first(own_town):
     own_town.serve(use)
 
 
+def test_an_address_may_be_in_upper_case_but_not_in_both(own_town):
+    async def use(client, _):
+        headers = own_town.sign_in("customer")
+        for path in ("/v1/wallets/{}", "/v1/wallets/{}/transactions"):
+            plain = await client.get(path.format(ADA), headers=headers)
+            upper = await client.get(path.format(ADA.upper()), headers=headers)
+            assert (plain.status, await plain.json()) == (upper.status, await upper.json())
+            assert plain.status == 200
+            mixed = await client.get(path.format(ADA.replace("hansa", "HANSA")), headers=headers)
+            assert mixed.status == 400
+
+    own_town.serve(use)
+
+
 def test_a_wallet_says_whose_orders_freeze_it(own_town):
     order = wallets.Freeze(key("ada").address, key("regulator").address, bytes(32))
     assert own_town.world.do("regulator", order) == ""

@@ -105,7 +105,7 @@ async def list_history(
     rows = sorted(_load_balances(api, key), key=lambda row: row.previous, reverse=True)
     shown = next((row for row in rows if asset in {None, row.asset}), None)
     if shown is None:
-        return answers.History(wallet=address, asset=asset, transactions=[], next=None)
+        return answers.History(wallet=to_text(key), asset=asset, transactions=[], next=None)
     newest = shown.previous
     position = newest if before is None else before
     if position > newest:
@@ -116,7 +116,7 @@ async def list_history(
         entry, position = _read_entry(api, key, shown.asset, position)
         entries.append(entry)
     return answers.History(
-        wallet=address,
+        wallet=to_text(key),
         asset=shown.asset,
         transactions=entries,
         next=str(position) if position else None,

@@ -23,7 +23,7 @@ from hansa.node.limiter import Limiter, name_remote
 from hansa.node.service import Node
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
-from hansa.sdk.answers import AddressText, Answer
+from hansa.sdk.answers import Answer
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
@@ -113,7 +113,11 @@ class Route:
     is_stream: bool = False
 
 
-ADDRESS = Parameter("address", AddressText, "Address in its text form.", "path")
+AnyCaseAddress = Annotated[
+    str, Meta(pattern="^(hansa1[02-9ac-hj-np-z]{58}|HANSA1[02-9AC-HJ-NP-Z]{58})$")
+]
+"""As readers take it: all upper case is shorter in a QR code."""
+ADDRESS = Parameter("address", AnyCaseAddress, "Address in its text form.", "path")
 TX_ID = Parameter("tx_id", TxIdText, "Id of a transaction, hexadecimal.", "path")
 
 
