@@ -12,6 +12,7 @@ import pytest
 
 HANSA = [sys.executable, "-m", "hansa.cli.main"]
 REAL_ROWS = 20_000
+NO_AMOUNTS = {7: "0.00", 8: "-40.00"}
 MAP = """\
 id = "reference"
 time = "when"
@@ -32,11 +33,11 @@ def run(*arguments, code=0):
 
 @pytest.fixture
 def made(tmp_path):
-    """A small CSV file with a zero amount, a payment to oneself's shop and two days."""
+    """A small CSV file with amounts of zero and less, a payment to oneself's shop, two days."""
     rows = ["reference,when,from,to,sum"]
     for number in range(400):
         day = 1 + number // 200
-        amount = "0.00" if number == 7 else f"{1 + number % 50}.{number % 100:02d}"
+        amount = NO_AMOUNTS.get(number, f"{1 + number % 50}.{number % 100:02d}")
         rows.append(
             f"r{number},2024-03-0{day}T10:00:{number % 60:02d},p{number % 9},m{number % 5},{amount}"
         )
@@ -48,14 +49,14 @@ def made(tmp_path):
 def test_a_file_is_replayed_audited_and_verified(made):
     file, columns, folder = made / "payments.csv", made / "map.toml", made / "node"
     found = run("replay", file, "--map", columns, "--data", folder, "--json")
-    assert found["confirmed"] == 399
-    assert found["refused"] == {"AMOUNT": 1}
+    assert found["confirmed"] == 398
+    assert found["refused"] == {"AMOUNT": 2}
     assert run("audit", "--data", folder, "--json")["audit_ok"]
     verified = run("verify", "--data", folder, "--json")
     assert verified["verify_ok"]
     assert verified["state_root"] == found["state_root"]
     again = run("replay", file, "--map", columns, "--data", folder, "--json")
-    assert again["confirmed"] == 399
+    assert again["confirmed"] == 398
     assert again["state_root"] == found["state_root"]
     other = run("replay", file, "--map", columns, "--data", made / "other", "--json")
     assert other["state_root"] == found["state_root"]
@@ -65,16 +66,18 @@ def test_a_replay_goes_on_after_a_part_and_after_kill(made):
     file, columns = made / "payments.csv", made / "map.toml"
     whole = run("replay", file, "--map", columns, "--data", made / "whole", "--json")
     part = ["replay", file, "--map", columns, "--data", made / "part", "--json"]
-    assert run(*part, "--limit", 200)["confirmed"] == 199
+    assert run(*part, "--limit", 200)["confirmed"] == 198
     assert run(*part)["state_root"] == whole["state_root"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,1.005\n", "row 0"),
-        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,x\n", "row 0"),
+        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,1.005\n", "row 1 (line 2)"),
+        ("reference,when,from,to,sum\nr,2024-01-01T00:00:00,a,b,x\n", "row 1 (line 2)"),
         ("reference,when,from,to,sum\nr,yesterday,a,b,1\n", "when"),
+        ("reference,when,from,to,sum\nr,1969-12-31,a,b,1\n", "1970 to 2099"),
+        ("reference,when,from,to,sum\n", "no payments"),
         ("reference,when,from,to\nr,2024-01-01T00:00:00,a,b\n", "no column 'sum'"),
     ],
 )
@@ -83,6 +86,36 @@ def test_a_bad_file_is_an_error_that_says_where(made, text, message):
     file.write_text(text)
     told = run("replay", file, "--map", made / "map.toml", "--data", made / "bad", code=2)
     assert message in told
+    assert told.count("\n") == 1
+    assert not (made / "bad").exists()
+
+
+def test_a_folder_takes_no_other_file_says_what_it_holds_and_can_be_rebuilt(made):
+    file = made / "payments.csv"
+    arguments = ["replay", file, "--map", made / "map.toml", "--data", made / "node"]
+    first = run(*arguments, "--json", "--limit", 200)
+    log = read_log(made / "node")
+    fewer = subprocess.run(
+        [*HANSA, *map(str, [*arguments, "--limit", 100, "--json"])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "holds the first 200 payments already, more than --limit 100" in fewer.stderr
+    assert json.loads(fewer.stdout)["state_root"] == first["state_root"]
+    whole = file.read_text()
+    file.write_text(whole + "r400,2024-03-02T11:00:00,p1,m1,1.00\n")
+    assert "choose another --data" in run(*arguments, code=2)
+    assert read_log(made / "node") == log
+    file.write_text(whole)
+    for current in (made / "node" / "store").rglob("CURRENT"):
+        current.write_bytes(b"damaged\n")
+    assert "--rebuild" in run(*arguments, code=70)
+    assert run(*arguments, "--json", "--rebuild")["confirmed"] == 398
+
+
+def read_log(folder):
+    return [segment.read_bytes() for segment in sorted((folder / "log").glob("blocks-*.log"))]
 
 
 def test_a_flipped_byte_in_the_log_stops_verify_and_names_the_height(made):

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hansa.cli.screen import ProgressBar, print_json, print_table, say
+from hansa.cli.screen import ProgressBar, complain, print_json, print_table, say
 from hansa.engine.embedded import BLOCK_TRANSACTIONS
-from hansa.kernel.errors import NotFound, Unavailable
+from hansa.kernel.errors import Unavailable
 from hansa.node.bench.ledger import LedgerSettings, run_ledger
 from hansa.node.bench.node import NodeSettings, run_node_bench
 from hansa.node.demo.serve import DemoSettings, run_demo
@@ -37,6 +37,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("--data", type=Path, default=Path(REPLAY_FOLDER), help="data folder")
     again.add_argument("--map", type=Path, help="TOML file that names the columns")
     again.add_argument("--limit", type=_at_least_one, help="only the first N payments")
+    again.add_argument(
+        "--rebuild", action="store_true", help="make the state store anew from the log"
+    )
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(function=_replay)
     bench = commands.add_parser("bench", help="measure; prints one JSON object")
@@ -93,20 +96,24 @@ def _replay(options: argparse.Namespace) -> int:
             "pip install 'hansa[data]'"
         ) from None
     bar = ProgressBar()
-    text, where = DEFAULT_MAP, "the default map"
-    if options.map is not None:
-        where = str(options.map)
-        try:
-            text = options.map.read_text()
-        except OSError as error:
-            raise NotFound(f"cannot read the map {where}: {error.strerror}") from None
-    source = PaymentsFile(options.file, ColumnMap.parse(text, where))
+    columns = (
+        ColumnMap.parse(DEFAULT_MAP, "the default map")
+        if options.map is None
+        else ColumnMap.load(options.map)
+    )
+    source = PaymentsFile(options.file, columns)
     report = replay(
         source,
         options.data,
         options.limit,
         lambda done, total: bar.show("payments", done, total),
+        rebuild=options.rebuild,
     )
+    if options.limit is not None and report.resumed_at > options.limit:
+        complain(
+            f"{options.data} holds the first {report.resumed_at} payments already, "
+            f"more than --limit {options.limit}: nothing was added"
+        )
     found = report.to_json()
     if options.json:
         print_json(found)

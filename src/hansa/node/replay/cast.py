@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,13 +20,15 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis
 from hansa.kernel.values import INT64_MAX
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
-from hansa.node.replay.source import ColumnMap, Payments
+from hansa.node.replay.source import ColumnMap, Payments, count_days
 from hansa.sdk.keys import KeyPair
 
 OPERATORS = ("Harbour Bank", "River Bank", "Island Bank")
 OFFICERS = 3
 OFFICERS_NEEDED = 2
 WALLET_KEYS_CACHED = 50_000
+TOTAL_MAX_MINOR = INT64_MAX // len(OPERATORS)
+"""Each operator is issued as much as the whole file spends."""
 
 
 def derive_key(*names: str) -> KeyPair:
@@ -67,31 +69,34 @@ class Plan:
 def make_plan(parts: Iterable[Payments]) -> Plan:
     """Read the whole file once; memory is bounded by its parties' days, not its payments.
 
+    Amounts below zero move nothing, as those of zero, and count as zero here.
+
     Raises:
-      Invalid: the file's amounts add up to more than 64 bits hold.
+      Invalid: the file has no payments, or its amounts add up to more than can be issued.
     """
     days = Sums(["payer", "day"], {"spent": "sum", "single": "max"})
     payees = Sums(["payee"], {"received": "sum"})
     first_ms = rows = total = 0
     for part in parts:
         columns = part.columns
-        amounts, times_ms = columns.column("amount_minor"), columns.column("time_ms")
+        amounts = pc.max_element_wise(columns.column("amount_minor"), 0)
+        times_ms = columns.column("time_ms")
         if rows == 0:
             first_ms = times_ms[0].as_py()
         rows += columns.num_rows
-        total += int(pc.sum(pc.abs(amounts).cast(pa.decimal128(38))).as_py())
-        if total > INT64_MAX:  # the sums below wrap around
+        total += int(pc.sum(amounts.cast(pa.decimal128(38))).as_py())
+        if total > TOTAL_MAX_MINOR:  # the sums below wrap around
             raise Invalid(
                 InvalidCode.AMOUNT,
                 f"up to row {part.first + columns.num_rows} the file's amounts add up to {total} "
-                f"minor units: at most {INT64_MAX} can be replayed",
+                f"minor units: at most {TOTAL_MAX_MINOR} can be replayed, leave rows out",
             )
         day = count_days(times_ms)
         payer, payee = columns.column("payer"), columns.column("payee")
         days.add(pa.table({"payer": payer, "day": day, "spent": amounts, "single": amounts}))
         payees.add(pa.table({"payee": payee, "received": amounts}))
     if not rows:
-        return Plan({}, {}, 0, 0)
+        raise Invalid(InvalidCode.MALFORMED, "the file holds no payments: choose another")
     by_day = days.total()
     by_payer = by_day.group_by("payer").aggregate(
         [("spent", "sum"), ("single", "max"), ("spent", "max")]
@@ -139,11 +144,6 @@ class Sums:
         columns = {key: grouped.column(key) for key in self._keys}
         columns |= {name: grouped.column(f"{name}_{how}") for name, how in self._how.items()}
         return pa.table(columns)
-
-
-def count_days(times_ms: Any) -> Any:  # noqa: ANN401 - Arrow arrays
-    """Count the days since 1970 of an Arrow array of times, in UTC."""
-    return times_ms.cast(pa.timestamp("ms")).cast(pa.date32()).cast(pa.int32())
 
 
 def choose_category(usage: Usage) -> Category:

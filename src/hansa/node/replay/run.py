@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from hansa.contracts import payments
 from hansa.engine.chain import Chain, group_dropped
 from hansa.engine.embedded import execute_with_pauses
 from hansa.engine.verification import PoolVerifier
@@ -28,6 +29,7 @@ from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import (
+    Body,
     CheckedBatch,
     build_checked,
     decode_batch,
@@ -37,13 +39,12 @@ from hansa.node.home import Home, create_home, open_chain
 from hansa.node.replay.cast import (
     Plan,
     choose_category,
-    count_days,
     make_cast,
     make_genesis,
     make_plan,
 )
 from hansa.node.replay.signing import Job, NewWallet, sign_job
-from hansa.node.replay.source import Payments, PaymentsFile
+from hansa.node.replay.source import Payments, PaymentsFile, count_days
 from hansa.node.service import tune_collector
 
 ROWS_PER_BLOCK = 10_000
@@ -83,12 +84,25 @@ class ReplayReport:
 
 
 def replay(
-    source: PaymentsFile, folder: Path, limit: int | None, progress: Progress
+    source: PaymentsFile,
+    folder: Path,
+    limit: int | None,
+    progress: Progress,
+    *,
+    rebuild: bool = False,
 ) -> ReplayReport:
     """Replay a file into the chain of a data folder, begun or gone on with.
 
+    Args:
+      source: the file; it is read once as a whole before anything is written.
+      folder: the data folder.
+      limit: only so many rows, from the first on; None for all.
+      progress: told (rows done, rows to do).
+      rebuild: throw the state store away first and make it anew from the log.
+
     Raises:
       Invalid: a row cannot be read, or the folder holds another file's replay.
+      Corrupt: log or store are damaged; a damaged store can be rebuilt.
       Unavailable: the disk refuses, or another process has the folder.
     """
     begun = time.monotonic()
@@ -99,13 +113,10 @@ def replay(
     if not home.exists():
         create_home(folder, genesis, {"node": cast.sealer}, PASSPHRASE)
     elif home.read_genesis() != genesis.encoded():
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{folder} holds another network than this file's replay: choose another --data",
-        )
-    chain = open_chain(home, cast.sealer)
+        raise _other_file(folder)
+    chain = open_chain(home, cast.sealer, rebuild=rebuild)
     try:
-        run = _Run(chain, source, plan, progress)
+        run = _Run(chain, source, plan, folder, progress)
         tune_collector()
         asyncio.run(run.go(plan.rows if limit is None else min(limit, plan.rows)))
         report = run.report
@@ -120,13 +131,17 @@ def replay(
 class _Run:
     """One run over one chain."""
 
-    def __init__(self, chain: Chain, source: PaymentsFile, plan: Plan, progress: Progress) -> None:
+    def __init__(
+        self, chain: Chain, source: PaymentsFile, plan: Plan, folder: Path, progress: Progress
+    ) -> None:
         self._chain = chain
         self._source = source
         self._plan = plan
+        self._folder = folder
         self._progress = progress
         self._fingerprint = source.fingerprint
         self._genesis = chain.network.genesis.encoded()
+        self._time_ms = chain.head.time_ms
         self._seen: dict[str, set[str]] = {"payer": set(), "payee": set()}
         self.report = ReplayReport()
 
@@ -192,9 +207,10 @@ class _Run:
     def _build_job(self, rows: Payments, *, is_first: bool) -> Job:
         issue_minor = self._plan.total_minor if is_first else 0
         currency = self._source.columns.currency
-        time_ms = pc.max(rows.columns.column("time_ms")).as_py()
+        latest_ms = pc.max(rows.columns.column("time_ms")).as_py()
+        self._time_ms = max(self._time_ms, latest_ms)  # a file may go back within a day
         opened = self._meet(rows)
-        return Job(time_ms, currency, self._fingerprint, issue_minor, opened, rows.copied())
+        return Job(self._time_ms, currency, self._fingerprint, issue_minor, opened, rows.copied())
 
     def _meet(self, rows: Payments) -> list[NewWallet]:
         """Name the wallets that appear in these rows for the first time."""
@@ -248,10 +264,25 @@ class _Run:
                 if number not in dropped:
                     code = decode_receipt(record.receipts[index]).code
                     index += 1
-                if body.nonce[8:] == self._fingerprint:
+                if is_row(body):
+                    if body.nonce[8:] != self._fingerprint:
+                        raise _other_file(self._folder)
                     self._tally(code)
                     end = max(end, int.from_bytes(body.nonce[:8], "big") + 1)
         return end
+
+
+def is_row(body: Body) -> bool:
+    """Tell a payment of the file from what makes payments possible."""
+    return [(call.contract, call.command) for call in body.calls] == [(payments.NAME, "transfer")]
+
+
+def _other_file(folder: Path) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED,
+        f"{folder} holds the replay of another file, or of another version of this one or its "
+        "map, or another network: choose another --data",
+    )
 
 
 def cut_blocks(rows: Payments) -> Iterator[Payments]:

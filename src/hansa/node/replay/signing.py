@@ -20,6 +20,8 @@ from hansa.sdk.keys import KeyPair
 
 VALIDITY_MS = 60_000
 CALLS_MAX = 16
+REFERENCE_MAX = 35
+"""Letters of an end-to-end id."""
 ITEM_FRAME_BYTES = 16
 """Of an item of a batch around its envelope, at most."""
 
@@ -72,6 +74,14 @@ def cut_batches(items: Sequence[Item], limits: Limits) -> Iterator[list[Item]]:
         size += item_bytes
     if part:
         yield part
+
+
+def name_funding(name: str) -> str:
+    """Build the reference of a payer's funding; a long name stands there as its hash."""
+    reference = f"fund-{name}"
+    if len(reference) <= REFERENCE_MAX:
+        return reference
+    return f"fund-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
 def sign_job(genesis: bytes, job: Job) -> list[tuple[bytes, bool]]:
@@ -149,7 +159,7 @@ class _Worker:
         groups[number].append(wallets.Open(wallet, operator, wallets.Category(new.category)))
         if new.funding_minor:
             groups[number].append(
-                payments.CashIn(operator, wallet, asset, new.funding_minor, f"fund-{new.name}")
+                payments.CashIn(operator, wallet, asset, new.funding_minor, name_funding(new.name))
             )
 
     def _sign_calls(self, keys: Sequence[KeyPair], commands: Sequence[Command], job: Job) -> bytes:

@@ -3,13 +3,17 @@
 A small TOML file names the columns and how to read them; the one that ships as the default reads
 the simulated data of the Fraud Detection Handbook. Amounts in text or decimal columns are exact;
 doubles are taken if they lie within 1e-6 of a whole minor unit.
+
+Inside, rows count from 0; messages count them from 1 and name the line of a CSV file, too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from pathlib import Path
@@ -20,7 +24,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from hansa.contracts.currency import CURRENCY_LETTERS, EXPONENT_MAX
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.genesis import TIME_MAX_MS
 from hansa.kernel.values import INT64_MAX
 
 ROWS_PER_READ = 32_768
@@ -30,6 +36,9 @@ DOUBLE_TOLERANCE = 1e-6
 """How far a double may lie from a whole minor unit, in minor units."""
 
 _EXACT = Context(prec=100, traps=[Inexact])
+_CURRENCY = re.compile(f"[A-Z]{{{CURRENCY_LETTERS}}}")
+_ZONED = r"[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+_DATE_ONLY = r"^\d{4}-\d\d-\d\d$"
 
 DEFAULT_MAP = """\
 # Columns of the simulated payments of the Fraud Detection Handbook.
@@ -73,16 +82,36 @@ class ColumnMap:
     currency: str
     exponent: int = 2
 
+    @property
+    def by_role(self) -> dict[str, str]:
+        """The columns by what they hold."""
+        return {role: getattr(self, role) for role in ROLES}
+
+    @staticmethod
+    def load(path: Path) -> ColumnMap:
+        """Load a TOML map.
+
+        Raises:
+          NotFound: the file cannot be read.
+          Invalid: as in `parse`, or it is no UTF-8.
+        """
+        try:
+            return ColumnMap.parse(path.read_bytes().decode(), str(path))
+        except OSError as error:
+            raise NotFound(f"cannot read the map {path}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise _malformed(f"{path} is not UTF-8, save it as that: {error}") from None
+
     @staticmethod
     def parse(text: str, where: str) -> ColumnMap:
         """Parse a TOML map.
 
         Raises:
-          Invalid: not TOML, an unknown or missing key, a value of a wrong type.
+          Invalid: not TOML, an unknown or missing key, a value that cannot be, a column twice.
         """
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also of numbers with too many digits
             raise _malformed(f"{where} is not TOML: {error}") from None
         known = set(ColumnMap.__dataclass_fields__)
         unknown, missing = set(values) - known, known - set(values) - {"exponent"}
@@ -92,9 +121,57 @@ class ColumnMap:
                 f"a map has {sorted(known)}"
             )
         for key, value in values.items():
-            if not isinstance(value, int if key == "exponent" else str):
+            if type(value) is not (int if key == "exponent" else str):
                 raise _malformed(f"{where}: {key} has a value of a wrong type: {value!r}")
-        return ColumnMap(**values)
+        columns = ColumnMap(**values)
+        columns._check(where)
+        return columns
+
+    def _check(self, where: str) -> None:
+        if not _CURRENCY.fullmatch(self.currency):
+            raise _malformed(
+                f"{where}: currency is {self.currency!r}: write its {CURRENCY_LETTERS} capital "
+                "letters, such as EUR"
+            )
+        if not 0 <= self.exponent <= EXPONENT_MAX:
+            raise _malformed(
+                f"{where}: exponent is {self.exponent}: write how many decimals the currency has, "
+                f"0 to {EXPONENT_MAX}"
+            )
+        for column, count in Counter(self.by_role.values()).items():
+            if count > 1:
+                roles = [role for role, name in self.by_role.items() if name == column]
+                raise _malformed(
+                    f"{where}: {' and '.join(roles)} name one column, {column!r}: "
+                    "name another for each"
+                )
+
+
+class Place(NamedTuple):
+    """Where values of a column lie, for messages."""
+
+    path: Path
+    first: int
+    """Row of the first value, from 0."""
+
+    def describe(self, index: int) -> str:
+        """Name the row of a value as its reader finds it: from 1, in CSV also the line."""
+        row = self.first + index
+        if self.path.suffix != ".csv":
+            return f"{self.path}: row {row + 1}"
+        return f"{self.path}: row {row + 1} (line {find_line(self.path, row)})"
+
+
+def find_line(path: Path, row: int) -> int:
+    """Find the line of a CSV file, from 1, on which a row begins, if no cell has a line end."""
+    filled = -1  # the header
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip(b"\r\n"):
+                if filled == row:
+                    return number
+                filled += 1
+    return row + 2
 
 
 class PaymentsFile:
@@ -108,21 +185,15 @@ class PaymentsFile:
         self._is_parquet = path.suffix == ".parquet"
         if not self._is_parquet and path.suffix != ".csv":
             raise _malformed(f"{path} ends neither in .csv nor in .parquet")
-        names = self._read_names()
-        for name in self._wanted():
-            if name not in names:
-                raise _malformed(
-                    f"{path} has no column {name!r}; it has {sorted(names)}. "
-                    "Name the columns in a map file (--map)"
-                )
+        self._check_columns()
 
     @property
     def fingerprint(self) -> bytes:
-        """Compute 8 bytes that tell this file and map from others: size and first megabyte."""
+        """Compute 8 bytes that tell this file and map from all others."""
         with self.path.open("rb") as file:
-            head = file.read(1 << 20)
-        size = str(self.path.stat().st_size).encode()
-        return hashlib.sha256(size + repr(self.columns).encode() + head).digest()[:8]
+            digest = hashlib.file_digest(file, "sha256")
+        digest.update(repr(self.columns).encode())
+        return digest.digest()[:8]
 
     def iterate(self, from_row: int = 0) -> Iterator[Payments]:
         """Iterate the payments in file order, some ten thousand at a time.
@@ -131,68 +202,113 @@ class PaymentsFile:
           Invalid: a value cannot be read; names row and column.
         """
         number = 0
+        day: int | None = None
         for batch in self._iterate_batches():
             count = batch.num_rows
             if number + count > from_row:
                 skip = max(0, from_row - number)
+                place = Place(self.path, number + skip)
                 try:
-                    part = self._normalize(batch.slice(skip), number + skip)
+                    part = self._normalize(batch.slice(skip), place)
                 except pa.ArrowException as error:
-                    first = number + skip
-                    raise _malformed(f"{self.path}, from row {first} on: {error}") from None
+                    raise _malformed(f"{place.describe(0)} or later: {_flatten(error)}") from None
+                day = self._check_order(part, day, place)
                 yield part
             number += count
 
-    def _normalize(self, batch: pa.RecordBatch, first: int) -> Payments:
+    def _normalize(self, batch: pa.RecordBatch, place: Place) -> Payments:
         columns = self.columns
-        texts = {"id": columns.id, "payer": columns.payer, "payee": columns.payee}
-        found = {name: batch.column(column).cast(pa.string()) for name, column in texts.items()}
-        found["time_ms"] = parse_times(batch.column(columns.time), columns.time, first)
-        found["amount_minor"] = parse_amounts(batch.column(columns.amount), columns, first)
-        for name, column in found.items():
+        plain = {role: _simplify(batch.column(name)) for role, name in columns.by_role.items()}
+        found = {role: plain[role].cast(pa.string()) for role in ("id", "payer", "payee")}
+        for role, column in found.items():
+            self._check_filled(pc.index(column, "").as_py(), role, place)
+        found["time_ms"] = parse_times(plain["time"], columns.time, place)
+        found["amount_minor"] = parse_amounts(plain["amount"], columns, place)
+        for role, column in found.items():
             if column.null_count:
-                row = first + pc.index(column.is_null(), True).as_py()
-                column_name = texts.get(name, columns.time)
-                raise _malformed(f"row {row}, column {column_name!r}: no value", row=row)
-        return Payments(first, pa.record_batch(found))
+                index = pc.index(column.is_null(), True).as_py()
+                self._check_filled(index, role.removesuffix("_ms"), place)
+        return Payments(place.first, pa.record_batch(found))
 
-    def _wanted(self) -> list[str]:
-        columns = self.columns
-        return [columns.id, columns.time, columns.payer, columns.payee, columns.amount]
+    def _check_filled(self, empty_at: int, role: str, place: Place) -> None:
+        if empty_at >= 0:
+            column = self.columns.by_role[role]
+            raise _malformed(
+                f"{place.describe(empty_at)}, column {column!r}: no value: fill it in or leave "
+                "the row out",
+                row=place.first + empty_at + 1,
+            )
 
-    def _read_names(self) -> set[str]:
+    def _check_order(self, part: Payments, day: int | None, place: Place) -> int:
+        """Check that no row lies on an earlier day than the one before it; returns the last."""
+        days = count_days(part.columns.column("time_ms"))
+        before = pa.array([days[0].as_py() if day is None else day], pa.int32())
+        index = pc.index(pc.less(days, pa.concat_arrays([before, days[:-1]])), True).as_py()
+        if index >= 0:
+            raise _malformed(
+                f"{place.describe(index)}, column {self.columns.time!r}: an earlier day than "
+                "that of the row before it: sort the file by time",
+                row=place.first + index + 1,
+            )
+        return int(days[-1].as_py())
+
+    def _check_columns(self) -> None:
+        schema = self._read_schema()
+        for role, name in self.columns.by_role.items():
+            found = schema.get_all_field_indices(name)
+            if not found:
+                raise _malformed(
+                    f"{self.path} has no column {name!r}; it has {sorted(schema.names)}. "
+                    "Name the columns in a map file (--map)"
+                )
+            if len(found) > 1:
+                raise _malformed(
+                    f"{self.path} has {len(found)} columns {name!r}: rename all but one"
+                )
+            kind = schema.field(found[0]).type
+            needed, is_fit = ROLES[role]
+            if self._is_parquet and not is_fit(_get_value_kind(kind)):
+                raise _malformed(
+                    f"{self.path}: column {name!r} holds {kind}; as {role} it must hold {needed}: "
+                    "name another in a map file (--map), or convert it"
+                )
+
+    def _read_schema(self) -> pa.Schema:
         try:
             if self._is_parquet:
-                return set(pa.parquet.read_schema(self.path).names)
-            with self.path.open(encoding="utf-8") as file:
-                return {name.strip().strip('"') for name in file.readline().split(",")}
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            raise _malformed(f"{self.path} cannot be read: {error}") from None
+                return pa.parquet.read_schema(self.path)
+            with pyarrow.csv.open_csv(self.path) as reader:
+                schema = reader.schema
+                _ = schema.names
+                return schema
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise _malformed(f"{self.path} cannot be read: {_flatten(error)}") from None
 
     def _iterate_batches(self) -> Iterator[pa.RecordBatch]:
+        wanted = [*self.columns.by_role.values()]
         try:
             if self._is_parquet:
                 file = pa.parquet.ParquetFile(self.path)
-                yield from file.iter_batches(ROWS_PER_READ, columns=self._wanted())
+                yield from file.iter_batches(ROWS_PER_READ, columns=wanted)
             else:
-                text = dict.fromkeys(self._wanted(), pa.string())
+                text = dict.fromkeys(wanted, pa.string())
                 yield from pyarrow.csv.open_csv(
                     self.path,
                     convert_options=pyarrow.csv.ConvertOptions(
-                        column_types=text, include_columns=self._wanted()
+                        column_types=text, include_columns=wanted
                     ),
                 )
-        except pa.ArrowInvalid as error:
-            raise _malformed(f"{self.path} cannot be read: {error}") from None
+        except pa.ArrowException as error:
+            raise _malformed(f"{self.path} cannot be read: {_flatten(error)}") from None
 
 
-def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: ANN401
+def parse_amounts(column: Any, columns: ColumnMap, place: Place) -> Any:  # noqa: ANN401
     """Parse a column of amounts into an Arrow array of minor units, int64.
 
     Args:
       column: Arrow array of doubles, decimals, integers (major units) or text.
       columns: names the column for errors, and the currency's exponent.
-      first: row number of its first value.
+      place: where its values lie.
 
     Raises:
       Invalid: a value is no number or no whole number of minor units; names the row.
@@ -205,7 +321,7 @@ def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: 
         is_good = pc.fill_null(pc.and_(is_near, is_exact), False)  # noqa: FBT003 - Arrow's
         row = pc.index(is_good, False).as_py()
         if row >= 0:
-            raise _bad_amount(column[row].as_py(), columns, first + row)
+            raise _bad_amount(column[row].as_py(), columns, place, row)
         return rounded.cast(pa.int64())
     amounts = []
     for row, value in enumerate(column.to_pylist()):
@@ -215,28 +331,140 @@ def parse_amounts(column: Any, columns: ColumnMap, first: int) -> Any:  # noqa: 
         except (ArithmeticError, TypeError, ValueError):
             is_whole = False
         if not is_whole:
-            raise _bad_amount(value, columns, first + row)
+            raise _bad_amount(value, columns, place, row)
         amounts.append(int(scaled_value))
     return pa.array(amounts, pa.int64())
 
 
-def parse_times(column: Any, name: str, first: int) -> Any:  # noqa: ANN401
-    """Parse a column of timestamps (or text in ISO 8601 without a zone), in UTC, into ms, int64."""
+def parse_times(column: Any, name: str, place: Place) -> Any:  # noqa: ANN401
+    """Parse a column of times into ms since 1970 UTC, int64; what is missing stays missing.
+
+    Args:
+      column: Arrow array of timestamps, dates, or text in ISO 8601; without a zone, UTC.
+      name: of the column, for errors.
+      place: where its values lie.
+
+    Raises:
+      Invalid: a value is no time, or none that ledger time holds; names the row.
+    """
+    parse = _parse_text_times if pa.types.is_string(column.type) else _parse_stamps
     try:
-        if pa.types.is_string(column.type):
-            column = column.cast(pa.timestamp("ms"))
-        return column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-    except pa.ArrowInvalid as error:
-        raise _malformed(f"column {name!r} from row {first}: {error}") from None
+        times = parse(column)
+    except pa.ArrowInvalid:
+        index = _find_bad(column, parse)
+        raise _bad_time(
+            f"{column[index]} is no time: write it as 2024-05-31T14:30:00, with Z or an offset "
+            "such as +02:00 at its end if it has a zone",
+            name,
+            place,
+            index,
+        ) from None
+    is_outside = pc.or_(pc.less(times, 0), pc.greater_equal(times, TIME_MAX_MS))
+    index = pc.index(is_outside, True).as_py()
+    if index >= 0:
+        raise _bad_time(
+            f"{column[index]} lies outside the years 1970 to 2099, which ledger time holds: "
+            "correct it or leave the row out",
+            name,
+            place,
+            index,
+        )
+    return times
 
 
-def _bad_amount(value: object, columns: ColumnMap, row: int) -> Invalid:
+def count_days(times_ms: Any) -> Any:  # noqa: ANN401 - Arrow arrays
+    """Count the days since 1970 of an Arrow array of times, in UTC."""
+    return times_ms.cast(pa.timestamp("ms")).cast(pa.date32()).cast(pa.int32())
+
+
+def _parse_text_times(texts: Any) -> Any:  # noqa: ANN401
+    is_zoned = pc.match_substring_regex(texts, _ZONED)
+    if not pc.any(is_zoned).as_py():
+        return _parse_stamps(texts.cast(pa.timestamp("us")))
+    times = pc.if_else(
+        pc.match_substring_regex(texts, _DATE_ONLY),
+        pc.binary_join_element_wise(texts, "00:00:00", "T"),
+        texts,
+    )
+    zoned = pc.if_else(is_zoned, times, pc.binary_join_element_wise(times, "Z", ""))
+    return _parse_stamps(zoned.cast(pa.timestamp("us", "UTC")))
+
+
+def _parse_stamps(stamps: Any) -> Any:  # noqa: ANN401
+    zone = stamps.type.tz if pa.types.is_timestamp(stamps.type) else None
+    truncating = pc.CastOptions(pa.timestamp("ms", zone), allow_time_truncate=True)
+    return stamps.cast(options=truncating).cast(pa.int64())
+
+
+def _find_bad(column: Any, parse: Callable[[Any], Any]) -> int:  # noqa: ANN401
+    """Find the first value that does not parse, in a column that has one."""
+    good, bad = 0, len(column)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            parse(column[good:middle])
+            good = middle
+        except pa.ArrowInvalid:
+            bad = middle
+    return good
+
+
+def _simplify(column: Any) -> Any:  # noqa: ANN401
+    """Take dictionaries apart, and make all text of one kind."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column.cast(pa.string()) if _is_text(column.type) else column
+
+
+def _get_value_kind(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_name(kind: pa.DataType) -> bool:
+    return _is_text(kind) or bool(pa.types.is_integer(kind))
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return _is_text(kind) or bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def _is_amount(kind: pa.DataType) -> bool:
+    return _is_name(kind) or bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+_NAMES = "text or whole numbers", _is_name
+ROLES: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
+    "id": _NAMES,
+    "time": ("timestamps, dates or text", _is_time),
+    "payer": _NAMES,
+    "payee": _NAMES,
+    "amount": ("text, decimals, doubles or whole numbers", _is_amount),
+}
+"""What a column can hold, and what kinds of columns will do."""
+
+
+def _bad_time(what: str, name: str, place: Place, index: int) -> Invalid:
+    row = place.first + index + 1
+    return _malformed(f"{place.describe(index)}, column {name!r}: {what}", row=row)
+
+
+def _bad_amount(value: object, columns: ColumnMap, place: Place, index: int) -> Invalid:
     return Invalid(
         InvalidCode.AMOUNT,
-        f"row {row}, column {columns.amount!r}: {value!r} is no amount with at most "
-        f"{columns.exponent} decimals",
-        row=row,
+        f"{place.describe(index)}, column {columns.amount!r}: {value!r} is no amount with at most "
+        f"{columns.exponent} decimals: correct it or leave the row out",
+        row=place.first + index + 1,
     )
+
+
+def _flatten(error: Exception) -> str:
+    """Write a message in one line."""
+    return " ".join(str(error).split())
 
 
 def _malformed(message: str, **facts: int) -> Invalid:
