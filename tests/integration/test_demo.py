@@ -31,6 +31,7 @@ def test_the_same_seed_ends_in_the_same_money(tmp_path):
         play(tmp_path / name, "--seed", seed) for name, seed in (("a", "7"), ("b", "7"), ("c", "8"))
     )
     assert first["audit_ok"]
+    assert [found["data"] for found in (first, second)] == [str(tmp_path / x) for x in "ab"]
     assert first["supply_ok"]
     assert first["confirmed"] > 300
     same = ("confirmed", "refused", "assets")
@@ -85,9 +86,11 @@ def test_what_it_prints_can_be_pasted_where_hansa_is_not_on_the_path(tmp_path):
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith(f"  {called} ")]
     assert len(lines) == 4
-    assert "Data in the node" in done.stdout
+    assert f"Data in {tmp_path / 'the node'};" in done.stdout
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     for line in (*lines, lines[2]):  # the receipt is saved once more
-        subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=environment, check=True)
+        subprocess.run(["/bin/sh", "-c", line], cwd=elsewhere, env=environment, check=True)
 
 
 def wallet_of(pay):

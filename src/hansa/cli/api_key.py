@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from hansa.cli.screen import print_json, print_table, say
+from hansa.cli.source import parse_folder
 from hansa.kernel.calendar import DAY_MS, format_iso
 from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
@@ -32,7 +33,9 @@ def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     revoke.add_argument("id")
     revoke.set_defaults(function=_revoke)
     for command in (new, show, revoke):
-        command.add_argument("--data", type=Path, required=True, help="data folder of a node")
+        command.add_argument(
+            "--data", type=parse_folder, required=True, help="data folder of a node"
+        )
         command.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
+from hansa.cli.source import parse_folder
 from hansa.engine.backup import backup, restore
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
@@ -27,7 +28,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     back.add_argument("backup", type=Path, help="folder that hansa backup made")
     back.set_defaults(function=_restore)
     for command in (doctor, save, back):
-        command.add_argument("--data", type=Path, required=True, help="data folder of the node")
+        command.add_argument(
+            "--data", type=parse_folder, required=True, help="data folder of the node"
+        )
         command.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -7,10 +7,12 @@ import shlex
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, complain, print_json, print_table, say
-from hansa.engine.embedded import BLOCK_TRANSACTIONS
+from hansa.cli.source import parse_count, parse_folder, parse_port
+from hansa.engine.embedded import BLOCK_TRANSACTIONS, BLOCK_WAIT_MS, BLOCK_WORTHWHILE
 from hansa.kernel.errors import Unavailable
 from hansa.node.bench.ledger import LedgerSettings, run_ledger
 from hansa.node.bench.node import NodeSettings, run_node_bench
@@ -18,23 +20,42 @@ from hansa.node.demo.serve import DemoSettings, run_demo
 from hansa.node.settings import DEFAULT_PORT
 
 REPLAY_FOLDER = "hansa-data/replay"
+DEMO_MIN = 2
+DEMO_SIZES = (
+    ("people", 2_000, 100_000, "residents"),
+    ("merchants", 200, 10_000, "shops"),
+    ("payments", 10_000, 1_000_000, "payments of the day"),
+)
+"""What the demo's size is chosen by: option, default, maximum, meaning. The town
+and its day are held in memory, so each has a maximum."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's commands to the parser."""
     demo = commands.add_parser("demo", help="play a resident's day on a fresh node and serve it")
-    demo.add_argument("--data", type=Path, help="data folder (default: a new temporary one)")
-    demo.add_argument("--port", type=int, help=f"port of API and console (default {DEFAULT_PORT})")
+    demo.add_argument(
+        "--data", type=parse_folder, help="data folder (default: a new temporary one)"
+    )
+    demo.add_argument(
+        "--port",
+        type=parse_port,
+        help=f"port of API and console (default {DEFAULT_PORT}; 0 for any); taken, the next free",
+    )
     demo.add_argument("--no-serve", action="store_true", help="end after the summary")
     demo.add_argument("--seed", type=int, default=1, help="same seed, same day (default 1)")
-    demo.add_argument("--people", type=_at_least_two, default=2_000)
-    demo.add_argument("--merchants", type=_at_least_two, default=200)
-    demo.add_argument("--payments", type=_at_least_two, default=10_000)
+    for name, usual, maximum, what in DEMO_SIZES:
+        demo.add_argument(
+            f"--{name}",
+            type=partial(_parse_between, minimum=DEMO_MIN, maximum=maximum),
+            default=usual,
+            metavar="N",
+            help=f"{what}: {DEMO_MIN} to {maximum} (default {usual})",
+        )
     demo.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     demo.set_defaults(function=_demo)
     again = commands.add_parser("replay", help="replay a real payments file")
     again.add_argument("file", type=Path, help="CSV or Parquet")
-    again.add_argument("--data", type=Path, default=Path(REPLAY_FOLDER), help="data folder")
+    again.add_argument("--data", type=parse_folder, default=REPLAY_FOLDER, help="data folder")
     again.add_argument("--map", type=Path, help="TOML file that names the columns")
     again.add_argument("--limit", type=_at_least_one, help="only the first N payments")
     again.add_argument(
@@ -47,7 +68,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     bench.add_argument("--seconds", type=_at_least_one, help="of a run (default 30; node 15)")
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
     bench.add_argument(
-        "--block", type=_at_least_one, default=BLOCK_TRANSACTIONS, help="transactions a block"
+        "--block",
+        type=_at_least_one,
+        default=BLOCK_TRANSACTIONS,
+        help=f"most transactions a block (default {BLOCK_TRANSACTIONS}): one closes when "
+        f"{BLOCK_WORTHWHILE} wait, or {BLOCK_WAIT_MS} ms after its first, and takes what waits",
     )
     bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
     bench.add_argument(
@@ -59,7 +84,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _demo(options: argparse.Namespace) -> int:
     bar = ProgressBar()
-    folder = options.data or Path(tempfile.mkdtemp(prefix="hansa-demo-"))
+    folder = (options.data or Path(tempfile.mkdtemp(prefix="hansa-demo-"))).absolute()
     settings = DemoSettings(
         folder,
         options.seed,
@@ -151,6 +176,13 @@ def _at_least_one(text: str) -> int:
 
 def _at_least_two(text: str) -> int:
     return _at_least(text, 2)
+
+
+def _parse_between(text: str, minimum: int, maximum: int) -> int:
+    number = parse_count(text)
+    if not minimum <= number <= maximum:
+        raise argparse.ArgumentTypeError(f"must be from {minimum} to {maximum}")
+    return number
 
 
 def _at_least(text: str, minimum: int) -> int:

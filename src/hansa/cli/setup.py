@@ -10,7 +10,7 @@ import msgspec
 
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_json, say
-from hansa.cli.source import parse_count
+from hansa.cli.source import parse_folder, parse_port
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -27,7 +27,6 @@ from hansa.node.running import Started, run_node
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 
-PORT_MAX = 65_535
 HOST_LETTERS_MAX = 253
 SETTINGS = f"""# Settings of this node; all of them: docs/reference/settings.md
 [listen]
@@ -44,7 +43,9 @@ loopback = "anyone"
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's commands to the parser."""
     init = commands.add_parser("init", help="make a new network, or a node of an existing one")
-    init.add_argument("--data", type=Path, required=True, help="folder to make; must be new")
+    init.add_argument(
+        "--data", type=parse_folder, required=True, help="folder to make; must be new"
+    )
     init.add_argument("--spec", type=Path, help="TOML or JSON file that describes the network")
     init.add_argument("--network", help="its name (default hansa)")
     init.add_argument("--hash", choices=("sha256", "sm3"), help="crypto profile (default sha256)")
@@ -58,14 +59,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     init.add_argument("--json", action="store_true", help="print one JSON object")
     init.set_defaults(function=_init)
     up = commands.add_parser("up", help="run a node: API and console, until Ctrl-C or SIGTERM")
-    up.add_argument("--data", type=Path, required=True, help="data folder of the node")
+    up.add_argument("--data", type=parse_folder, required=True, help="data folder of the node")
     up.add_argument(
         "--host",
         type=_read_host,
         help=f"address to listen on (default: node.toml, else {DEFAULT_HOST})",
     )
     up.add_argument(
-        "--port", type=_read_port, help=f"0 for any (default: node.toml, else {DEFAULT_PORT})"
+        "--port", type=parse_port, help=f"0 for any (default: node.toml, else {DEFAULT_PORT})"
     )
     up.add_argument("--rebuild", action="store_true", help="make the state store anew from the log")
     up.add_argument("--json", action="store_true", help="print one JSON object once it answers")
@@ -79,13 +80,6 @@ def _read_host(text: str) -> str:
             f"{text[:80]!r} is no address: name one, as {DEFAULT_HOST}, or 0.0.0.0 for all"
         )
     return text
-
-
-def _read_port(text: str) -> int:
-    port = parse_count(text)
-    if port > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"a port is at most {PORT_MAX}")
-    return port
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ API_KEY_VARIABLE = "HANSA_API_KEY"
 HASH_DIGITS = 64
 KEY_BYTES_MAX = 4_096
 COUNT_MAX = 2**53
+PORT_MAX = 65_535
 
 
 def add_node(command: argparse.ArgumentParser) -> None:
@@ -29,13 +30,16 @@ def add_source(command: argparse.ArgumentParser) -> None:
     """Add the options of a command that reads from a node or from a folder."""
     which = command.add_mutually_exclusive_group()
     _add_node_option(which)
-    which.add_argument("--data", type=Path, help="data folder of a node, read beside it")
+    which.add_argument("--data", type=parse_folder, help="data folder of a node, read beside it")
     _add_connection(command)
 
 
 def _add_node_option(command: argparse._ActionsContainer) -> None:
     command.add_argument(
-        "--node", metavar="URL", help=f"default {NODE_VARIABLE}, else {DEFAULT_NODE}"
+        "--node",
+        type=_parse_node,
+        metavar="URL",
+        help=f"default {NODE_VARIABLE}, else {DEFAULT_NODE}",
     )
 
 
@@ -112,6 +116,30 @@ def read_api_key(options: argparse.Namespace) -> str | None:
     if not text or len(raw) > KEY_BYTES_MAX:
         raise Invalid(InvalidCode.UNAUTHENTICATED, f"{path} holds no API key", path=str(path))
     return text
+
+
+def parse_folder(text: str) -> Path:
+    """Parse a folder's path for argparse; an empty one would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("names no folder: it is empty; for the current one say .")
+    return Path(text)
+
+
+def _parse_node(text: str) -> str:
+    """Parse a node's URL for argparse; an empty one would mean whichever is the default."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            f"names no node: it is empty; leave it out for {NODE_VARIABLE}, else {DEFAULT_NODE}"
+        )
+    return text
+
+
+def parse_port(text: str) -> int:
+    """Parse a port for argparse; 0 stands for any that is free."""
+    port = parse_count(text)
+    if port > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"a port is at most {PORT_MAX}")
+    return port
 
 
 def parse_hash(text: str, what: str) -> bytes:

@@ -18,10 +18,11 @@ from hansa.sdk.arguments import COMMANDS
 
 
 def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
-    """Describe what a node answered."""
+    """Describe what a node answered, with the fields of `read_transaction`."""
     found: dict[str, Any] = msgspec.to_builtins(answer)
     if isinstance(answer, Transaction):
-        found["time"] = format_iso(answer.time_ms, 0)
+        found["time"] = format_iso(found.pop("time_ms"), 0)
+        found["attestation"] = answer.attestation or ""
     return found
 
 

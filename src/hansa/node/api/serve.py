@@ -16,6 +16,7 @@ from hansa.node.settings import Settings, build_tls
 
 KEEP_ALIVE_S = 30.0
 """Within which the head of a request must have arrived, be it the first or another."""
+PORT_MAX = 65_535
 SHUTDOWN_S = 5.0
 """What requests at work may take once the server is told to stop."""
 
@@ -62,8 +63,9 @@ async def serve(
     limits = settings.limits
     shares = Shares(bound_connections(limits.connections), limits.connections_each)
     host, first = settings.listen.host, settings.listen.port
+    last = min(first + ports_tried - 1, PORT_MAX)
     try:
-        for port in range(first, first + ports_tried):
+        for port in range(first, last + 1):
             try:
                 await BoundedSite(runner, host, port, shares, context).start()
             except OSError as error:
@@ -74,7 +76,6 @@ async def serve(
                     "[listen] of node.toml"
                 ) from None
             return _describe(runner, host, is_tls=context is not None)
-        last = first + ports_tried - 1
         ports = f"port {first} is" if last == first else f"ports {first} to {last} are"
         raise Unavailable(f"{ports} in use on {host}: end what listens there, or take another")
     except BaseException:

@@ -51,6 +51,7 @@ class DemoSettings:
     """What the demo is asked for."""
 
     folder: Path
+    """Absolute: the commands in the summary work from anywhere."""
     seed: int
     people: int
     merchants: int
@@ -65,8 +66,13 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
     """Run the demo; returns the exit code: 0 if audit and supply are right.
 
     Raises:
-      Invalid: the folder holds a node already.
+      Invalid: the folder holds something already, or is none.
     """
+    if settings.folder.exists() and not settings.folder.is_dir():
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{settings.folder} is no folder: name one that is new or empty",
+        )
     if settings.folder.exists() and any(settings.folder.iterdir()):
         raise Invalid(
             InvalidCode.MALFORMED,
@@ -90,7 +96,8 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
         try:
             player = DemoRun(node.engine, town, clock_ms)
             report = await player.play(settings.payments, progress)
-            tell(report.to_json(), _summarise(report, town, settings, port))
+            found = {**report.to_json(), "data": str(settings.folder)}
+            tell(found, _summarise(report, town, settings, port))
             if server is not None:
                 await _wait_for_signal(node)
         finally:

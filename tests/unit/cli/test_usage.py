@@ -1,0 +1,56 @@
+"""Command lines that are wrong: one line that says so, and where their usage is shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hansa.cli.main import main
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("block", "-1"),
+        ("block", "1.5"),
+        ("block", "1_000"),
+        ("block", "9" * 40),
+        ("block", ""),
+        ("tx",),
+        ("wallet",),
+        ("up",),
+        ("up", "--data", "x", "--port", "70000"),
+        ("up", "--data", "x", "--port", "-1"),
+        ("up", "--data", "x", "--host", ""),
+        ("up", "--data", ""),
+        ("init", "--data", ""),
+        ("doctor", "--data", ""),
+        ("replay", "x", "--data", ""),
+        ("audit", "--data", ""),
+        ("audit", "--node", ""),
+        ("key", "api", "list", "--data", ""),
+        ("demo", "--data", ""),
+        ("demo", "--port", "99999"),
+        ("demo", "--port", "-1"),
+        ("demo", "--people", "99999999999"),
+        ("demo", "--people", "1"),
+        ("demo", "--merchants", "10001"),
+        ("demo", "--payments", "1000001"),
+        ("up", "--data", "x", "--host", " "),
+        ("key", "new", "x", "--suite", "rsa"),
+        ("pay", "x", "y"),
+    ],
+)
+def test_wrong_usage_says_how(capsys, words):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("hansa: ")
+    assert "usage: hansa" in err
+    if words:
+        assert main([*words, "--json"]) == 2
+        found = json.loads(capsys.readouterr().err)
+        assert (found["error"], found["usage"].split()[0]) == ("Invalid", "hansa")
