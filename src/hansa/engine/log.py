@@ -86,6 +86,8 @@ class BlockReader:
             )
             if found.height <= confirmed and segment is self._segments[-1]:
                 raise form.describe_fault(segment, found)
+        if confirmed > NOTHING and not self._segments:
+            raise form.describe_loss(self.height_max, confirmed)
         if self._confirmed_file is not None:
             self._forget_above(confirmed)
         return self.height_max
@@ -442,11 +444,7 @@ class BlockLog(BlockReader):
         if found is not None and found.fault:
             self._cut_tail(found, known)
         if self.height_max < known:
-            raise Corrupt(
-                f"the block log ends at height {self.height_max}, but {known} was confirmed: "
-                "blocks are missing",
-                height=self.height_max + 1,
-            )
+            raise form.describe_loss(self.height_max, known)
         if not self._offsets:
             for segment in self._segments:  # made for a block that never came
                 segment.file.close()

@@ -214,6 +214,15 @@ def describe_fault(segment: Segment, found: Walk) -> Corrupt:
     )
 
 
+def describe_loss(height_max: int, confirmed: int) -> Corrupt:
+    """The error for a log that ends below a block that was confirmed."""
+    return Corrupt(
+        f"the block log ends at height {height_max}, but {confirmed} was confirmed: "
+        "blocks are missing",
+        height=height_max + 1,
+    )
+
+
 def is_confirmed_behind(segment: Segment, offset: int, height: int, end: int) -> bool:
     """Tell whether a later frame was written when `height` was already durable.
 

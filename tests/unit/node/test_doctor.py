@@ -10,6 +10,7 @@ import socket
 from dataclasses import dataclass, field
 
 import pytest
+import rocksdict
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +21,8 @@ from tests.world import START_MS, key, make_genesis
 
 from hansa.cli.main import main
 from hansa.engine.storage import FileStorage
+from hansa.engine.store import StateStore
+from hansa.engine.table_file import build_options, write_table
 from hansa.kernel.calendar import DAY_MS
 from hansa.node.doctor.checks import Status, ThisMachine
 from hansa.node.doctor.examination import check_home, is_well
@@ -111,7 +114,7 @@ def test_no_folder(tmp_path):
         ("key node", lambda home: home.key_path("node").chmod(0o640), "fail", "0640"),
         ("key node", lambda home: home.key_path("node").write_text("{}"), "fail", "damaged"),
         ("api keys", lambda home: home.api_keys_path.write_text("[nan"), "fail", "cannot be read"),
-        ("log", lambda home: shutil.rmtree(home.log_path), "warn", "no block"),
+        ("log", lambda home: shutil.rmtree(home.log_path), "fail", "blocks are missing"),
         ("store", lambda home: shutil.rmtree(home.store_path), "warn", "no state store"),
     ],
 )
@@ -142,6 +145,52 @@ def test_damage_in_the_log_is_found(home):
     check = look(home)["log"]
     assert check.status is Status.FAIL
     assert "backup" in check.mend
+
+
+def test_confirmed_blocks_that_are_gone_are_no_new_node(home):
+    """The `confirmed` file and the store remember them, each without the other."""
+    for segment in home.log_path.glob("blocks-*"):
+        segment.unlink()
+    check = look(home)["log"]
+    assert (check.status, "was confirmed" in check.found) == (Status.FAIL, True)
+    assert "backup" in check.mend
+    assert main(["audit", "--data", str(home.path)]) == 70, "nor is an empty log sound"
+    shutil.rmtree(home.store_path)
+    assert look(home)["log"].status is Status.FAIL
+    shutil.rmtree(home.log_path)
+    check = look(home)["log"]
+    assert check.status is Status.WARN
+    assert "if this one ran before" in check.mend
+
+
+def test_a_bit_flipped_in_the_store_is_found(home):
+    """The opening of a store and a look at a few rows read little of it."""
+    tables = sorted(home.store_path.glob("*.sst"))
+    changes = {b"t%d" % number: bytes(64) for number in range(1_000)}  # as if more had been paid
+    store = StateStore.open(home.store_path)
+    height = store.height
+    store.close()
+    database = rocksdict.Rdict(str(home.store_path), build_options())
+    write_table(home.path / "more.sst", changes, height)
+    database.ingest_external_file([str(home.path / "more.sst")])
+    database.close()
+    assert look(home) == {}, "still well"
+    (table,) = (path for path in home.store_path.glob("*.sst") if path not in tables)
+    raw = bytearray(table.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    table.write_bytes(raw)
+    check = look(home)["store"]
+    assert (check.status, "remove this folder" in check.mend) == (Status.FAIL, True)
+
+
+def test_what_was_not_read_of_a_store_is_said(home):
+    store = StateStore.open_read_only(home.store_path)
+    try:
+        assert store.read_through(3) == (3, False)
+        count, is_whole = store.read_through(10**6)
+        assert (count > 3, is_whole) == (True, True)
+    finally:
+        store.close()
 
 
 def test_a_log_of_another_network(home, tmp_path):

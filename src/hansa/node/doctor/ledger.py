@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hansa.contracts.activations import Activation, Activations
 from hansa.contracts.registry import build_contracts
 from hansa.engine.chain import NODE_SPACE, ROW_SPACE, is_sealed
@@ -16,6 +18,9 @@ from hansa.node.records import open_log, read_record
 
 BLOCKS_READ = 64
 """Newest blocks that are read in full."""
+
+KEYS_READ = 10_000_000
+"""Keys of the store that are read, at most: about 20 s. A payment leaves two or three."""
 
 
 def check_log(patient: Patient) -> list[Check]:
@@ -37,11 +42,9 @@ def check_log(patient: Patient) -> list[Check]:
             reader.close()
         head = decode_header(records[-1].header)
     except NotFound:
-        found = "there is no block yet"
-        return [Check("log", Status.WARN, found, where, "start the node: it begins the chain")]
+        return [_check_empty_log(patient, where)]
     except HansaError as error:
-        mend = "stop the node and restore a backup; keep this folder for the investigation"
-        return [Check("log", Status.FAIL, error.message, where, mend)]
+        return [Check("log", Status.FAIL, error.message, where, _RESTORE)]
     for record in (oldest, records[-1]):
         if not is_sealed(patient.network, record.header, record.signatures):
             found = "its blocks are not sealed for this genesis: it belongs to another network"
@@ -49,6 +52,26 @@ def check_log(patient: Patient) -> list[Check]:
     patient.head, patient.log_height = head, height
     found = f"confirmed up to block {height} of {format_iso(head.time_ms, 0)}"
     return [Check("log", Status.OK, f"{found}; the newest {len(records)} are whole", where)]
+
+
+def _check_empty_log(patient: Patient, where: str) -> Check:
+    """Tell a log that has not begun from one whose blocks are gone: the store remembers them."""
+    try:
+        store = StateStore.open_read_only(patient.home.store_path)
+    except NotFound:
+        found = "there is no block yet"
+        mend = "a new node begins the chain when it starts; if this one ran before, its log is "
+        return Check("log", Status.WARN, found, where, f"{mend}gone: restore a backup instead")
+    except HansaError:
+        found = "there is no block, but a state store: blocks are missing"
+        return Check("log", Status.FAIL, found, where, _RESTORE)
+    height = store.height
+    store.close()
+    if height < 0:
+        found = "there is no block yet"
+        return Check("log", Status.WARN, found, where, "start the node: it begins the chain")
+    found = f"there is no block, but the store stands at block {height}: blocks are missing"
+    return Check("log", Status.FAIL, found, where, _RESTORE)
 
 
 def check_store(patient: Patient) -> list[Check]:
@@ -63,13 +86,18 @@ def check_store(patient: Patient) -> list[Check]:
     except HansaError as error:
         return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
     try:
-        return [_compare_store(patient, store, where)]
+        keys, is_whole = store.read_through(KEYS_READ)
+        check = _compare_store(patient, store, where)
     except HansaError as error:
         return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
     finally:
         store.close()
+    read = "read through and whole" if is_whole else f"the first {keys:,} keys are whole, the rest"
+    more = "" if is_whole else " was not looked at"
+    return [replace(check, found=f"{check.found}; {read}{more}")]
 
 
+_RESTORE = "stop the node and restore a backup; keep this folder for the investigation"
 _GENESIS_FIRST = "mend the genesis first"
 _REMOVE_STORE = "stop the node and remove this folder: it is made anew from the log"
 
