@@ -229,6 +229,26 @@ def test_a_table_that_is_not_whole_is_an_error_in_one_line(tmp_path, text):
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        (
+            "payments.csv",
+            b"id,time,payer,payee,amount\n1,2024-01-01,\xff,shop,1\n",
+            "must be UTF-8",
+        ),
+        ("payments.csv", b"id,time,payer,payee,amount\n1,2\n", "as many cells in each row"),
+        ("payments.parquet", b"no table", "write it anew"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(
+    tmp_path, name, content, advice
+):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Invalid, match=f"cannot be read .*{advice}"):
+        list(PaymentsFile(tmp_path / name, COLUMNS).iterate())
+
+
 def test_a_header_with_a_mark_and_quotes_is_read(tmp_path):
     text = '\ufeff"id","time","payer","payee","a, b"\n1,2024-01-01,ann,shop,1\n'
     columns = ColumnMap("id", "time", "payer", "payee", "a, b", "USD")

@@ -282,7 +282,15 @@ class PaymentsFile:
                 _ = schema.names
                 return schema
         except (pa.ArrowException, UnicodeDecodeError) as error:
-            raise _malformed(f"{self.path} cannot be read: {_flatten(error)}") from None
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> Invalid:
+        advice = (
+            "write it anew, it is damaged or no Parquet"
+            if self._is_parquet
+            else "it must be UTF-8, with a header and as many cells in each row as in the header"
+        )
+        return _malformed(f"{self.path} cannot be read ({_flatten(error)}): {advice}")
 
     def _iterate_batches(self) -> Iterator[pa.RecordBatch]:
         wanted = [*self.columns.by_role.values()]
@@ -299,7 +307,7 @@ class PaymentsFile:
                     ),
                 )
         except pa.ArrowException as error:
-            raise _malformed(f"{self.path} cannot be read: {_flatten(error)}") from None
+            raise self._unreadable(error) from None
 
 
 def parse_amounts(column: Any, columns: ColumnMap, place: Place) -> Any:  # noqa: ANN401
