@@ -46,6 +46,7 @@ ATTEMPTS = 4
 FIRST_WAIT_S = 0.2
 POLL_FIRST_S = 0.05
 POLL_LAST_S = 1.0
+HASH_BYTES = 32
 CLOCK_KEPT_S = 20.0
 """How long the node's clock is taken to run with ours before it is asked again."""
 
@@ -72,28 +73,28 @@ class AsyncClient:
 
     Args:
       url: of the node, without a path.
-      genesis_hash: of the network meant; a node of another one is refused. Without it the first
-        answer is believed.
+      genesis_hash: of the network meant, 32 bytes or 64 hexadecimal digits; a node of another
+        one is refused. Without it the first answer is believed.
       api_key: what the node's operator handed out, for what not everybody may read.
       tls: certificates, for https.
       attempts: how often a transaction is sent while the node is unavailable; always the same
         bytes, so that it counts once.
 
     Raises:
-      Invalid: the URL is none.
+      Invalid: the URL is none, or the genesis hash.
     """
 
     def __init__(
         self,
         url: str,
-        genesis_hash: bytes | None = None,
+        genesis_hash: bytes | str | None = None,
         *,
         api_key: str | None = None,
         tls: TlsFiles | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
         self._transport = Transport(url, api_key, tls)
-        self._genesis_hash = genesis_hash
+        self._genesis_hash = _read_genesis_hash(genesis_hash)
         self._attempts = attempts
         self._network: Network | None = None
         self._clock: tuple[float, int] | None = None
@@ -424,6 +425,24 @@ class AsyncClient:
         if isinstance(result, dict) and isinstance(result.get("error"), dict):
             return read_item_problem(result["error"])
         return read(TransactionResult, result, self._transport.url)
+
+
+def _read_genesis_hash(given: object) -> bytes | None:
+    """Read the hash of the network meant; raises `Invalid` where it can be that of none."""
+    if given is None:
+        return None
+    try:
+        found = bytes.fromhex(given) if isinstance(given, str) else given
+    except ValueError:
+        found = b""
+    digits = len(given) if isinstance(given, str) else 2 * HASH_BYTES
+    if not isinstance(found, bytes) or len(found) != HASH_BYTES or digits != 2 * HASH_BYTES:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{str(given)[:80]!r} is no genesis hash: {HASH_BYTES} bytes, or {2 * HASH_BYTES} "
+            "hexadecimal digits",
+        )
+    return found
 
 
 def _read_id(text: str) -> bytes:

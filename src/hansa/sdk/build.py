@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hansa.contracts.registry import MODULES
 from hansa.kernel.contract import Command
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import (
@@ -100,10 +101,27 @@ def build_unsigned(
       entropy: source of the 16-byte nonce.
 
     Raises:
-      Invalid: something is no command of any contract.
+      Invalid: something is no command of any contract; or `AMOUNT` or `ARGUMENTS`, naming the
+        field, where a value has no form on the wire, such as 2**64.
     """
     calls = [name_call(command) for command in commands]
-    return build_body(signers, entropy(NONCE_BYTES), valid_until_ms, calls)
+    try:
+        return build_body(signers, entropy(NONCE_BYTES), valid_until_ms, calls)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise _explain(calls, error) from None
+
+
+def _explain(calls: Sequence[NamedCall], error: Exception) -> Invalid:
+    """Find the field that cannot be encoded."""
+    for contract, word, command in calls:
+        for field in command.__struct_fields__:
+            try:
+                encode(getattr(command, field))
+            except (OverflowError, TypeError, ValueError) as found:
+                is_amount = field.endswith("_minor")
+                code = InvalidCode.AMOUNT if is_amount else InvalidCode.ARGUMENTS
+                return Invalid(code, f"{contract}.{word}: {field}: {found}", field=field)
+    return Invalid(InvalidCode.ARGUMENTS, f"the transaction cannot be encoded: {error}")
 
 
 def sign_batch(

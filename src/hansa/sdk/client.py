@@ -62,7 +62,7 @@ class Client:
     def __init__(
         self,
         url: str,
-        genesis_hash: bytes | None = None,
+        genesis_hash: bytes | str | None = None,
         *,
         api_key: str | None = None,
         tls: TlsFiles | None = None,

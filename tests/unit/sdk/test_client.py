@@ -70,6 +70,25 @@ def test_a_payment_and_what_can_be_read_of_it(client):
     assert client.get_status().height >= answer.height
 
 
+def test_an_amount_that_no_wire_holds_is_invalid(client):
+    for amount in (2**64, 2**63, -(2**70)):
+        with pytest.raises(Invalid, match="amount_minor") as error:
+            client.send([ADA], [pay("ada", "shop", amount, "huge")])
+        assert error.value.code is InvalidCode.AMOUNT
+    with pytest.raises(Invalid, match="end_to_end_id") as error:
+        client.send([ADA], [pay("ada", "shop", 1, 2**64)])
+    assert error.value.code is InvalidCode.ARGUMENTS
+
+
+def test_a_genesis_hash_is_checked_at_once(running):
+    for wrong in (b"x", b"", "hex text", "", "ab" * 31, 7, "ab " * 32):
+        with pytest.raises(Invalid, match="is no genesis hash") as error:
+            Client(running.url, wrong)
+        assert error.value.code is InvalidCode.MALFORMED
+    with Client(running.url, NETWORK.genesis_hash.hex()) as client:
+        assert client.get_network().genesis_hash == NETWORK.genesis_hash
+
+
 def test_a_refusal_is_an_answer_and_an_error_if_wanted(client):
     answer = client.send([ADA], [pay("ada", "shop", 10**9, "too much")])
     assert (answer.status, answer.code) == ("REFUSED", "balances.INSUFFICIENT_FUNDS")
