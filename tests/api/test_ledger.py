@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from tests.api.served import ADA, BANK, REGULATOR
 from tests.world import ASSET, key
 
@@ -92,6 +93,28 @@ def test_the_supply_is_that_of_all_vaults_and_wallets(town):
             vaults = (await read(client, path, answers.Vaults, headers)).vaults
             total += sum(int(vault.balance_minor) for vault in vaults)
         assert int(asset.issued_minor) == total
+
+    town.serve(use)
+
+
+def test_a_history_in_an_asset_that_is_none_is_not_found(town):
+    async def use(client, _):
+        path = f"/v1/wallets/{key('ada').address_text}/transactions"
+        for asset, status in (("NONE", 404), ("MOP", 200)):
+            answer = await client.get(f"{path}?asset={asset}", headers=town.sign_in("regulator"))
+            assert answer.status == status
+        assert answer.content_type == "application/json"
+
+    town.serve(use)
+
+
+@pytest.mark.parametrize("path", ["/v1/status", "/healthz", "/v1/records", "/v1/transactions"])
+def test_an_expectation_that_nobody_meets_is_a_problem(town, path):
+    async def use(client, _):
+        method = "POST" if path.endswith("transactions") else "GET"
+        answer = await client.request(method, path, headers={"Expect": "foo"})
+        assert (answer.status, answer.content_type) == (417, "application/problem+json")
+        assert (await answer.json())["title"] == "EXPECTATION"
 
     town.serve(use)
 

@@ -102,6 +102,8 @@ async def list_history(
     key = from_text(address)
     api.access.require_wallet(call.principal, key)
     _load_wallet(api, key)
+    if asset is not None and all(row.asset != asset for row in api.tables.load_all(currency.Asset)):
+        raise NotFound(f"there is no asset {asset!r}: /v1/assets lists them")
     rows = sorted(_load_balances(api, key), key=lambda row: row.previous, reverse=True)
     shown = next((row for row in rows if asset in {None, row.asset}), None)
     if shown is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web_urldispatcher import _default_expect_handler
 
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
 from hansa.node.api import accounts, ledger, streams, submission, telemetry
@@ -104,9 +105,14 @@ def create_app(
     for route in ROUTES:
         handler = bind(api, route)
         if route.method == "GET":
-            app.router.add_get(route.path, handler, allow_head=not route.is_stream)
+            app.router.add_get(
+                route.path,
+                handler,
+                allow_head=not route.is_stream,
+                expect_handler=_answer_expectation,
+            )
         else:
-            app.router.add_post(route.path, handler)
+            app.router.add_post(route.path, handler, expect_handler=_answer_expectation)
     gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
     add_console(app, node, gate)
 
@@ -158,6 +164,15 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         return response
 
     return guard
+
+
+async def _answer_expectation(request: web.Request) -> web.StreamResponse | None:
+    """Say `100 Continue`, or what is wrong with an `Expect`: asked before the guard is."""
+    try:
+        await _default_expect_handler(request)
+    except web.HTTPExpectationFailed as error:
+        return answer_http(error)
+    return None
 
 
 async def _answer_durably(

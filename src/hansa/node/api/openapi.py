@@ -18,8 +18,10 @@ from hansa.node.api.routes import JSON, Parameter, Route
 from hansa.sdk.answers import Problem
 
 REF = "#/components/schemas/{name}"
-EVERY_ROUTE = (400, 401, 421, 429, 503)
+EVERY_ROUTE = (400, 401, 417, 421, 429, 503)
 """Errors that any route may answer that asks who is there."""
+OPEN_ROUTE = (417, 421, 503)
+"""Errors of a route that does not ask."""
 
 
 def build_document(routes: Sequence[Route], url: str = "") -> dict[str, Any]:
@@ -79,7 +81,9 @@ def _describe(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
             str(status), {"description": HTTPStatus(status).phrase, "content": {}}
         )
         _add_content(found["content"], media, kind, schema_of)
-    errors = (*EVERY_ROUTE, *route.errors) if route.right is not None else (421, 503, *route.errors)
+    errors = (
+        (*EVERY_ROUTE, *route.errors) if route.right is not None else (417, 421, 503, *route.errors)
+    )
     for status in sorted(set(errors)):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,

@@ -53,10 +53,7 @@ async def stream_events(
     height = top if from_height is None else from_height
     if last_event_id is not None:
         height = last_event_id + 1
-    if height > top + 1:
-        raise Invalid(
-            InvalidCode.MALFORMED, f"the newest block is {top}: begin at {top + 1} or before"
-        )
+    _require_begun(height, top)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     response.content_type = EVENT_STREAM
@@ -74,6 +71,14 @@ async def stream_events(
                 return response
             await _send(call, response, events)
             height += 1
+
+
+def _require_begun(height: int, top: int) -> None:
+    """Refuse to begin above the block that comes next."""
+    if height > top + 1:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"the newest block is {top}: begin at {top + 1} or before"
+        )
 
 
 async def _describe_block(api: Api, principal: Principal, height: int) -> bytes:
@@ -141,6 +146,12 @@ async def stream_records(
 ) -> web.StreamResponse:
     """Stream confirmed blocks as the log keeps them: 4-byte length, big endian, and record."""
     top = api.node.chain.confirmed_height
+    if to_height is not None and from_height > to_height:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"from_height {from_height} is above to_height {to_height}: begin at it or below",
+        )
+    _require_begun(from_height, top)
     last = top if to_height is None else min(to_height, top)
     lowest = api.node.chain.log.height_min
     if from_height < lowest:
