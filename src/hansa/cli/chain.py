@@ -12,7 +12,7 @@ from hansa.cli.source import add_source, open_client, open_home, parse_count, pa
 from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, build_receipt_file, verify_receipt_file
 from hansa.node.audit import audit, audit_folder
@@ -20,6 +20,7 @@ from hansa.node.home import Home, open_chain_read_only
 from hansa.node.remote import iterate_remote
 from hansa.node.verify import choose_processes, verify_folder, verify_in_scratch
 from hansa.sdk.client import Client
+from hansa.sdk.files import read_file, write_file
 
 EXIT_FINDINGS = 1
 
@@ -149,15 +150,12 @@ def _save_receipt(options: argparse.Namespace) -> int:
         raw, meant = _build_receipt(options, tx_id)
     found = verify_receipt_file(raw, meant)
     try:
-        with options.file.open("xb") as file:
-            file.write(raw)
+        write_file(options.file, raw)
     except FileExistsError:
-        if _read_receipt(options.file) != raw:
+        if read_file(options.file, FILE_BYTES_MAX) != raw:
             raise Invalid(
                 InvalidCode.MALFORMED, f"{options.file} exists already and holds something else"
             ) from None
-    except OSError as error:
-        raise Unavailable(f"cannot write {options.file}: {error.strerror}") from None
     print_found(
         {"file": str(options.file), "bytes": len(raw), "height": found.header.height},
         is_json=options.json,
@@ -182,19 +180,14 @@ def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, by
     return raw, network.genesis_hash
 
 
-def _read_receipt(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}") from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}") from None
-
-
 def _verify_receipt(options: argparse.Namespace) -> int:
     trusted = None if options.genesis is None else parse_hash(options.genesis, "genesis hash")
-    found = verify_receipt_file(_read_receipt(options.file), trusted)
+    raw = read_file(options.file, FILE_BYTES_MAX)
+    try:
+        found = verify_receipt_file(raw, trusted)
+    except Invalid as error:
+        message = f"the receipt file {options.file} proves nothing: {error.message}"
+        raise Invalid(error.code, message, **{**error.facts, "path": str(options.file)}) from None
     as_of = "the genesis in the file; compare its hash with the network's own"
     if found.is_genesis_trusted:
         as_of = "the genesis that you named"

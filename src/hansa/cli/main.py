@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import NoReturn
 
 from hansa import __version__
@@ -102,8 +103,8 @@ def _fill_in(words: Sequence[str]) -> list[str]:
 
 def _hint(error: HansaError, options: argparse.Namespace) -> HansaError:
     """Say how a caller shows who it is, where the node asks for it."""
-    is_asked = isinstance(error, Invalid) and error.code is InvalidCode.UNAUTHENTICATED
-    if is_asked and getattr(options, "data", None) is None and hasattr(options, "api_key_file"):
+    is_asked = error.facts.get("status") == HTTPStatus.UNAUTHORIZED
+    if is_asked and hasattr(options, "api_key_file"):
         error.message += " (here: --api-key-file or HANSA_API_KEY, or --certificate)"
     return error
 

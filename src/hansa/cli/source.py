@@ -6,9 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.home import Home
 from hansa.sdk.client import Client
+from hansa.sdk.files import read_file
 from hansa.sdk.transport import TlsFiles
 
 DEFAULT_NODE = "http://127.0.0.1:8460"
@@ -102,13 +103,7 @@ def read_api_key(options: argparse.Namespace) -> str | None:
     path: Path | None = options.api_key_file
     if path is None:
         return os.environ.get(API_KEY_VARIABLE) or None
-    try:
-        with path.open("rb") as file:
-            raw = file.read(KEY_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}", path=str(path)) from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    raw = read_file(path, KEY_BYTES_MAX)
     try:
         text = raw.decode("ascii").strip()
     except UnicodeDecodeError:

@@ -256,7 +256,7 @@ def _translating(doing: str, path: Path) -> Iterator[None]:
         raise NotFound(f"cannot {doing} {path}: it does not exist", path=str(path)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "the disk is full: free some space, then start the node again"
+            advice = "the disk is full: free some space, then run the command again"
         elif error.errno == errno.EIO:
             advice = "the disk reports an error: check or replace it, then start the node again"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

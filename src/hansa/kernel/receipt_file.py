@@ -24,7 +24,7 @@ from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network, decode_genesis
-from hansa.kernel.transaction import Body, bad_signature, check_envelope, decode_envelope
+from hansa.kernel.transaction import Body, check_envelope, decode_envelope
 from hansa.kernel.trees.merkle import compute_path, compute_root_from_path
 from hansa.kernel.values import Hash, NonNegative
 
@@ -204,14 +204,14 @@ def check_seals(network: Network, header: bytes, seals: Sequence[tuple[int, byte
     message = network.header_prefix + header
     checks = [SignatureCheck(suite, key, signature, message) for suite, key, signature in seals]
     if not all(verify_many(checks)):
-        raise bad_signature("a seal of the block")
+        raise _bad_signature("a seal of the block")
 
 
 def _check_envelope(file: _ReceiptFile, network: Network, header: Header) -> bytes:
     """Check the transaction and its place in the block; returns its id."""
     ids, checks = check_envelope(file.envelope, network)
     if not all(verify_many(checks)):
-        raise bad_signature("a signature of the transaction")
+        raise _bad_signature("a signature of the transaction")
     tx_id, envelope_hash = ids[:32], ids[32:]
     count, path = header.tx_count, file.tx_path
     root = compute_root_from_path(envelope_hash, file.index, count, path, network.digest)
@@ -232,6 +232,13 @@ def _check_receipt(file: _ReceiptFile, network: Network, header: Header, tx_id: 
     if root != header.receipt_root:
         raise _not_in_block("receipt", file.index, header)
     return receipt
+
+
+def _bad_signature(what: str) -> Invalid:
+    return Invalid(
+        InvalidCode.SIGNATURE,
+        f"{what} does not verify: something was changed since, or it is of another network",
+    )
 
 
 def _not_in_block(what: str, index: int, header: Header) -> Invalid:

@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Meta
 
 from hansa.contracts.members import Role
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import AssetCode, Name, NonNegative, Positive
 from hansa.node.home import DEFAULT_ASSETS
+from hansa.sdk.files import read_file
 
 SPEC_BYTES_MAX = 1 << 20
 OFFICERS_MAX = 16
@@ -102,13 +103,7 @@ def read_description(path: Path) -> NetworkDescription:
       Invalid: it does not describe a network; the message names the field, and what belongs there.
       Unavailable: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(SPEC_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}", path=str(path)) from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    raw = read_file(path, SPEC_BYTES_MAX)
     if len(raw) > SPEC_BYTES_MAX:
         raise Invalid(InvalidCode.TOO_LARGE, f"{path} has more than {SPEC_BYTES_MAX} bytes")
     found = _parse(raw, path)

@@ -22,11 +22,12 @@ from hansa.contracts.members import Role
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.signatures import Suite
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.genesis import Genesis, Network, decode_genesis
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import Genesis, Network
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import (
     DEFAULT_POLICY,
+    GENESIS_BYTES_MAX,
     NODE_KEY,
     SPONSOR_KEY,
     Home,
@@ -34,8 +35,10 @@ from hansa.node.home import (
     build_genesis,
     create_home,
     open_chain,
+    parse_genesis,
 )
 from hansa.sdk.arguments import is_unicode
+from hansa.sdk.files import read_file
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key
 
 _SUITES: Mapping[str, Suite] = MappingProxyType(
@@ -158,12 +161,7 @@ def join_network(
       NotFound: a file is missing.
     """
     _require_free(path)
-    try:
-        genesis = decode_genesis(genesis_path.read_bytes())
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {genesis_path}", path=str(genesis_path)) from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {genesis_path}: {error.strerror}") from None
+    genesis = parse_genesis(read_file(genesis_path, GENESIS_BYTES_MAX), genesis_path)
     keys = {name: load_key(file, passphrase) for name, file in key_paths.items()}
     sponsor = find_sponsor(genesis, keys[SPONSOR_KEY].address)
     return _make(path, genesis, keys, passphrase, sponsor, settings, cost)

@@ -37,6 +37,7 @@ from hansa.kernel.genesis import (
 )
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
 
+GENESIS_BYTES_MAX = 16 << 20
 NODE_KEY = "node"
 SPONSOR_KEY = "sponsor"
 
@@ -205,7 +206,7 @@ class Home:
 
     def load_network(self) -> Network:
         """Load the network that this node belongs to."""
-        return Network.of(decode_genesis(self.read_genesis()))
+        return Network.of(parse_genesis(self.read_genesis(), self.genesis_path))
 
     def load_key(self, name: str, passphrase: str) -> KeyPair:
         """Load and decrypt a key of this node; raises `NotFound` or `Invalid`."""
@@ -214,6 +215,19 @@ class Home:
     def key_path(self, name: str) -> Path:
         """Where the key of this name lies."""
         return self.keys_path / f"{name}.json"
+
+
+def parse_genesis(raw: bytes, path: Path) -> Genesis:
+    """Parse a genesis document; `path` names it in errors.
+
+    Raises:
+      Invalid: it is none, or was changed.
+    """
+    try:
+        return decode_genesis(raw)
+    except Invalid as error:
+        message = f"{path} is no genesis document, or is damaged: {error.message}"
+        raise Invalid(error.code, message, **{**error.facts, "path": str(path)}) from None
 
 
 def create_home(

@@ -6,7 +6,6 @@ it in the file is believed. Format: docs/reference/cli.md.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ import msgspec
 
 from hansa.kernel.crypto.address import address_of, to_text
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import (
     Body,
@@ -24,6 +23,7 @@ from hansa.kernel.transaction import (
     compute_tx_id,
     decode_envelope,
 )
+from hansa.sdk.files import read_file, write_file
 from hansa.sdk.keys import KeyPair
 
 FILE_BYTES_MAX = 1 << 20
@@ -138,18 +138,12 @@ def save_envelope(path: Path, envelope: PartialEnvelope, *, replace: bool = Fals
         ),
     )
     raw = msgspec.json.format(msgspec.json.encode(file)) + b"\n"
-    target = path.with_name(f".{path.name}.{os.getpid()}") if replace else path
     try:
-        with target.open("xb") as writing:
-            writing.write(raw)
-        if replace:
-            target.replace(path)
+        write_file(path, raw, replace=replace)
     except FileExistsError:
         raise Invalid(
             InvalidCode.MALFORMED, f"{path} exists already: name another file", path=str(path)
         ) from None
-    except OSError as error:
-        raise Unavailable(f"cannot write {path}: {error.strerror}", path=str(path)) from None
 
 
 def load_envelope(path: Path) -> PartialEnvelope:
@@ -160,13 +154,7 @@ def load_envelope(path: Path) -> PartialEnvelope:
       Invalid: it is none.
       Unavailable: it cannot be read.
     """
-    try:
-        with path.open("rb") as reading:
-            raw = reading.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}", path=str(path)) from None
-    except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    raw = read_file(path, FILE_BYTES_MAX)
     try:
         file = msgspec.json.decode(raw, type=_File)
         found = PartialEnvelope(

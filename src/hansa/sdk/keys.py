@@ -37,6 +37,7 @@ from hansa.kernel.crypto.signatures import (
 )
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.sdk.files import open_regular
 
 SALT_BYTES = 16
 NONCE_BYTES = 12
@@ -322,12 +323,9 @@ def _raise_damaged(path: Path, why: str) -> NoReturn:
 
 def _read_private(path: Path) -> bytes:
     """Read a small regular file that only its owner may open."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not make us wait
+    descriptor = open_regular(path)
     try:
         mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            message = f"{path} is not a file"
-            raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
         if mode & 0o077:
             message = (
                 f"others may open the key file {path} (mode {stat.S_IMODE(mode):04o}): "

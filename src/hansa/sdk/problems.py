@@ -63,7 +63,7 @@ def read_problem(status: int, found: dict[str, Any]) -> HansaError:
         error.message = detail
         return error
     known = code in set(InvalidCode)
-    return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail)
+    return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail, status=status)
 
 
 def read_item_problem(found: dict[str, Any]) -> HansaError:

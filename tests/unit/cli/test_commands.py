@@ -300,7 +300,7 @@ def test_what_else_a_transaction_may_lack(node, keys, capsys):
             ]
         )
     run(capsys, "tx", "submit", keys / "none", code=4)
-    run(capsys, "tx", "submit", keys, code=5)
+    run(capsys, "tx", "submit", keys, code=2)
     run(capsys, "tx", "submit", keys / "ben", code=2)
 
 
@@ -333,8 +333,13 @@ def test_what_can_be_called_is_listed(capsys):
         (("up", "--data", "{none}"), 4),
         (("up", "--data", "{rubbish}"), 2),
         (("receipt", "verify", "{none}"), 4),
-        (("receipt", "verify", "{folder}"), 5),
+        (("receipt", "verify", "{folder}"), 2),
+        (("receipt", "verify", "{pipe}"), 2),
         (("receipt", "verify", "{file}"), 2),
+        (("tx", "submit", "{pipe}"), 2),
+        (("key", "show", "{pipe}"), 2),
+        (("audit", "--api-key-file", "{pipe}"), 2),
+        (("init", "--data", "{none}", "--spec", "{pipe}"), 2),
         (("receipt", "verify", "{file}", "--genesis", "xyz"), 2),
         (("receipt", "save", "zz", "{none}"), 2),
         (("tx", "zz"), 2),
@@ -345,7 +350,7 @@ def test_what_can_be_called_is_listed(capsys):
         (("key", "show", "{none}"), 4),
         (("key", "new", "{none}/below"), 5),
         (("audit", "--api-key-file", "{none}"), 4),
-        (("audit", "--api-key-file", "{folder}"), 5),
+        (("audit", "--api-key-file", "{folder}"), 2),
         (("audit", "--api-key-file", "{file}"), 2),
         (("audit", "--ca", "{none}", "--node", "https://127.0.0.1:1"), 4),
         (("audit", "--ca", "{file}", "--node", "https://127.0.0.1:1"), 2),
@@ -360,11 +365,12 @@ def test_bad_input_ends_in_one_line_and_its_exit_code(tmp_path, capsys, monkeypa
     monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("HANSA_NODE", "http://127.0.0.1:1")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "file").write_bytes(b"\xff\x00 rubbish")
     (tmp_path / "file").chmod(0o600)
     (tmp_path / "rubbish").mkdir()
     (tmp_path / "rubbish" / "genesis.bin").write_bytes(os.urandom(200))
-    places = {name: tmp_path / name for name in ("none", "file", "folder", "rubbish")}
+    places = {name: tmp_path / name for name in ("none", "file", "folder", "rubbish", "pipe")}
     assert main([word.format_map(places) if "{" in word else word for word in words]) == code
     out, err = capsys.readouterr()
     assert "Traceback" not in err + out
@@ -455,3 +461,38 @@ def test_audit_and_verify_believe_no_node(forger, capsys):
     with run_fake(*serve_records(forger.network, broken)) as url:
         for command in ("audit", "verify"):
             assert run(capsys, command, "--node", url, code=70)["height"] == 3
+
+
+def test_a_passphrase_is_no_api_key(node, keys, capsys, monkeypatch):
+    """Only what the API answers is mended by showing it who asks."""
+    monkeypatch.delenv("HANSA_API_KEY")
+    asked = run(capsys, "audit", code=2)
+    assert "--api-key-file" in asked["message"]
+    monkeypatch.setenv("HANSA_PASSPHRASE", "wrong")
+    found = run(capsys, *pay(keys), code=2)
+    assert "wrong passphrase" in found["message"]
+    assert "api-key" not in found["message"]
+
+
+def test_a_file_that_proves_nothing_is_named(node, keys, capsys, tmp_path):
+    file = tmp_path / "receipt"
+    paid = run(capsys, *pay(keys, "0.03"))
+    run(capsys, "receipt", "save", paid["tx_id"], file)
+    raw = bytearray(file.read_bytes())
+    at = raw.index(b"payments")
+    for place in (at, 20):  # the transaction, the genesis
+        changed = raw.copy()
+        changed[place] ^= 1
+        file.write_bytes(changed)
+        message = run(capsys, "receipt", "verify", file, code=2)["message"]
+        assert str(file) in message
+        assert "sign the exact bytes" not in message
+
+
+def test_a_damaged_genesis_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    file = tmp_path / "genesis.bin"
+    file.write_bytes(b"rubbish")
+    join = ("--genesis", file, "--node-key", file, "--sponsor-key", file)
+    for words in (("audit", "--data", tmp_path), ("init", "--data", tmp_path / "new", *join)):
+        assert str(file) in run(capsys, *words, code=2)["message"]

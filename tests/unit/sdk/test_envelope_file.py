@@ -86,7 +86,7 @@ def test_rubbish_is_no_envelope_file(tmp_path, content):
 def test_files_that_are_not_there_or_in_the_way(tmp_path, envelope):
     with pytest.raises(NotFound):
         load_envelope(tmp_path / "none")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Invalid, match="not a file"):
         load_envelope(tmp_path)
     save_envelope(tmp_path / "mine", envelope)
     with pytest.raises(Invalid, match="exists already"):
