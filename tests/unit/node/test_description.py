@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, NotFound
 from hansa.node.description import (
     MUST_BE,
     AssetDescription,
@@ -111,7 +111,7 @@ def test_every_field_is_described():
 def test_a_missing_or_unreadable_description_is_told(tmp_path):
     with pytest.raises(NotFound):
         read_description(tmp_path / "none.toml")
-    with pytest.raises(Unavailable, match="directory"):
+    with pytest.raises(Invalid, match="is not a file"):
         read_description(tmp_path)
 
 
