@@ -240,14 +240,10 @@ class Chain:
 
     def prove_row(self, key: bytes) -> RowProof:
         """Prove a row, or that there is none, as of the last checkpoint."""
-        height = self.store.pending_height
-        record = self.get_record(height)
+        record = self.get_record(self.store.pending_height)
         # Not the machine's own tree, which may be ahead of the checkpoint.
         tree = StateTree(_StoredNodes(self.store), self.network.digest)
-        if tree.root() != decode_header(record.header).state_root:
-            raise Corrupt(
-                f"the store's tree has not the state root of block {height}", height=height
-            )
+        _check_root(tree.root(), decode_header(record.header))
         path = tree.prove(self.network.digest(key))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
 
@@ -286,11 +282,7 @@ class Chain:
         else:
             head = self.get_header(self.store.height)
             self.machine = self._build_machine(head)
-            if self.machine.commitment.root != head.state_root:
-                raise Corrupt(
-                    f"the store's tree has not the state root of block {head.height}",
-                    height=head.height,
-                )
+            _check_root(self.machine.commitment.root, head)
             self._refill_window(head)
             start = self.store.height + 1
         for record in self.iterate_records(start):
@@ -364,6 +356,15 @@ class Chain:
                 for signer, nonce, until_ms in list_nonces(raw, dropped):
                     if compute_counts_until_ms(until_ms) >= head.time_ms:
                         window.add(signer, nonce, until_ms, time_ms)
+
+
+def _check_root(root: bytes, header: Header) -> None:
+    """Check that the stored tree is that of a checkpoint; raises `Corrupt`, naming its height."""
+    if root != header.state_root:
+        raise Corrupt(
+            f"the store's tree has not the state root of block {header.height}",
+            height=header.height,
+        )
 
 
 def is_sealed(

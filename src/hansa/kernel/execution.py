@@ -187,8 +187,8 @@ class Machine:
         """Ask, between batches, whether a sponsor may still bring this one in; changes nothing.
 
         In a pause of a block it sees what the batches before have used. An engine that asks before
-        it orders keeps what strangers send, and what would go over a
-        quota, out of its log. Execution asks again: other batches may come between.
+        it orders keeps what strangers send, and what would go over a quota, out of its log.
+        Execution asks again: other batches may come between.
 
         Raises:
           Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
