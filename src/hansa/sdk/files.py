@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from secrets import token_hex
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 
@@ -40,31 +41,60 @@ def read_file(path: Path, bytes_max: int) -> bytes:
         raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
 
 
-def write_file(path: Path, content: bytes, *, replace: bool = False) -> None:
-    """Write a file and sync it; if that fails nothing of it is left.
+def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int = 0o666) -> None:
+    """Write a file, whole or not at all, and sync it to the disk.
+
+    It is written beside its place and renamed over it. A new file's name is taken first, and is
+    empty until then: of two who write it at once one is refused, also where there are no links.
 
     Args:
       path: the file.
       content: all of it.
       replace: whether a file that is there gives way, once the new one is whole.
+      mode: who may read it, less what the umask takes away.
 
     Raises:
       FileExistsError: a file is there and `replace` was not asked for.
       Unavailable: the disk refused.
     """
-    target = path.with_name(f".{path.name}.{os.getpid()}") if replace else path
     try:
-        with target.open("wb" if replace else "xb") as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                if replace:
-                    target.replace(path)
-            except BaseException:
-                target.unlink(missing_ok=True)
-                raise
+        if not replace:
+            os.close(_create(path, mode))
+        try:
+            _write_over(path, content, mode)
+            _sync_folder(path.parent)
+        except BaseException:
+            if not replace:
+                path.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise
     except OSError as error:
         raise Unavailable(f"cannot write {path}: {error.strerror}", path=str(path)) from None
+
+
+def _write_over(path: Path, content: bytes, mode: int) -> None:
+    # No name that could be guessed: in a folder of many, someone could have put a link there.
+    beside = path.with_name(f".hansa-{token_hex(8)}")
+    descriptor = _create(beside, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _create(path: Path, mode: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

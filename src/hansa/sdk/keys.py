@@ -12,10 +12,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -37,7 +35,7 @@ from hansa.kernel.crypto.signatures import (
 )
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
-from hansa.sdk.files import open_regular
+from hansa.sdk.files import open_regular, write_file
 
 SALT_BYTES = 16
 NONCE_BYTES = 12
@@ -187,9 +185,6 @@ def save_key(
     """
     path = Path(path)
     _check_cost(cost)
-    if not replace and os.path.lexists(path):
-        message = f"{path} exists already: replacing a key file loses its key"
-        raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
     salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
     unsealed = _Sealed(key.suite, key.hash_name, key.public_key, cost, salt, nonce, b"")
     secret = _derive(passphrase, cost, salt)
@@ -198,10 +193,10 @@ def save_key(
     )
     content = msgspec.json.format(msgspec.json.encode(_to_file(sealed, key.address_text)))
     try:
-        _write_atomically(path, content + b"\n")
-    except OSError as error:
-        message = f"cannot write the key file {path}: {error.strerror}"
-        raise Unavailable(message, path=str(path)) from None
+        write_file(path, content + b"\n", replace=replace, mode=0o600)
+    except FileExistsError:
+        message = f"{path} exists already: replacing a key file loses its key"
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path)) from None
 
 
 def load_key(path: Path | str, passphrase: str) -> KeyPair:
@@ -338,24 +333,3 @@ def _read_private(path: Path) -> bytes:
     if len(content) > FILE_BYTES_MAX:
         _raise_damaged(path, f"it has more than {FILE_BYTES_MAX} bytes")
     return content
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target, sync, rename over it, and sync the folder."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

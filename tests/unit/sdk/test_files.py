@@ -43,6 +43,39 @@ def test_only_who_asks_replaces_a_file(tmp_path):
     assert read_file(file, 4) == b"thre" + b"e"
 
 
+@pytest.mark.parametrize("there", ["file", "folder", "link"])
+def test_nothing_that_is_there_is_written_without_being_asked(tmp_path, there):
+    path = tmp_path / "place"
+    {
+        "file": lambda: path.write_bytes(b"one"),
+        "folder": path.mkdir,
+        "link": lambda: path.symlink_to(tmp_path / "elsewhere"),
+    }[there]()
+    with pytest.raises(FileExistsError):
+        write_file(path, b"two")
+    assert list(tmp_path.iterdir()) == [path], "nothing beside it, nothing behind the link"
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(Unavailable, match="Is a directory"):
+        write_file(folder, b"whole", replace=True)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_who_may_read_a_file_is_set_from_its_first_byte(tmp_path):
+    for number, replace in enumerate((False, True)):
+        for mode in (0o600, 0o666):
+            path = tmp_path / f"{number}-{mode:o}"
+            old = os.umask(0o027)
+            try:
+                write_file(path, b"whole", replace=replace, mode=mode)
+            finally:
+                os.umask(old)
+            assert path.stat().st_mode & 0o777 == mode & ~0o027
+
+
 def test_only_regular_files_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
