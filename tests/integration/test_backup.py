@@ -71,6 +71,13 @@ def require_sound(home: Home) -> int:
     return verified.height
 
 
+def write_manifest(folder: Path, raw: bytes) -> None:
+    """Put a manifest into a backup, with its checksum."""
+    (folder / MANIFEST_NAME).write_bytes(raw)
+    line = f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST_NAME}\n"
+    (folder / MANIFEST_SUM_NAME).write_text(line)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Home:
     return make_folder(tmp_path_factory.mktemp("backup") / "node")
@@ -215,6 +222,17 @@ def test_a_damaged_byte_anywhere_is_refused(archive, tmp_path):
     check_backup(copy)
 
 
+def test_a_log_that_ends_with_another_block_than_its_manifest_is_refused(archive, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(archive, copy)
+    raw = (copy / MANIFEST_NAME).read_bytes()
+    height = read_manifest(archive).height
+    write_manifest(copy, raw.replace(b'"height": %d' % height, b'"height": %d' % (height + 1)))
+    for attempt in (check_backup, lambda folder: restore(folder, tmp_path / "target")):
+        with pytest.raises(Corrupt, match=f"does not end with block {height + 1}"):
+            attempt(copy)
+
+
 @pytest.mark.parametrize("name", ["genesis.bin", "keys/node.json", "log/confirmed"])
 def test_a_missing_file_is_refused_and_named(archive, tmp_path, name):
     copy = tmp_path / "copy"
@@ -248,10 +266,8 @@ def test_a_cut_file_is_refused(archive, tmp_path):
 def test_a_version_to_come_is_refused(archive, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(archive, copy)
-    raw = (copy / MANIFEST_NAME).read_bytes().replace(b'"version": 1', b'"version": 2')
-    (copy / MANIFEST_NAME).write_bytes(raw)
-    line = f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST_NAME}\n"
-    (copy / MANIFEST_SUM_NAME).write_text(line)
+    raw = (copy / MANIFEST_NAME).read_bytes()
+    write_manifest(copy, raw.replace(b'"version": 1', b'"version": 2'))
     with pytest.raises(Invalid):
         check_backup(copy)
 

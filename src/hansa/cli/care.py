@@ -8,7 +8,7 @@ from pathlib import Path
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
 from hansa.cli.source import parse_folder
-from hansa.engine.backup import backup, restore
+from hansa.engine.backup import backup, check_backup, restore
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
 
@@ -27,10 +27,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     back = commands.add_parser("restore", help="restore a backup into a new data folder")
     back.add_argument("backup", type=Path, help="folder that hansa backup made")
     back.set_defaults(function=_restore)
-    for command in (doctor, save, back):
+    what = back.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=parse_folder, help="data folder to make: new or empty")
+    what.add_argument("--check", action="store_true", help="only say whether it could be restored")
+    for command in (doctor, save):
         command.add_argument(
             "--data", type=parse_folder, required=True, help="data folder of the node"
         )
+    for command in (doctor, save, back):
         command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -68,6 +72,12 @@ def _backup(options: argparse.Namespace) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
+    if options.check:
+        report = check_backup(options.backup)
+        print_found(report.to_json(), is_json=options.json)
+        if not options.json:
+            say("The backup is whole, and its log ends with the block of its manifest.")
+        return 0
     report = restore(options.backup, options.data)
     print_found(report.to_json(), is_json=options.json)
     if not options.json:

@@ -174,21 +174,19 @@ def read_manifest(archive: Path) -> Manifest:
     return manifest
 
 
-def check_backup(archive: Path) -> Manifest:
-    """Check that a backup is whole: exactly the files of its manifest, byte for byte.
+def check_backup(archive: Path) -> BackupReport:
+    """Check all that `restore` checks, and make nothing: its medium may be read-only.
 
     Raises:
-      Corrupt: a file is damaged, missing or too many; names it.
       NotFound: this is no backup.
+      Corrupt: the backup is damaged in any byte; names the file.
+      Unavailable: the disk refused.
     """
     manifest = read_manifest(archive)
     with _translating(archive):
-        found = set(_iterate_files(archive)) - {MANIFEST_NAME, MANIFEST_SUM_NAME}
-        _compare_names(archive, found, set(manifest.files))
-        for name, entry in manifest.files.items():
-            if _hash_file(archive / name) != entry:
-                raise _damaged(archive, name)
-    return manifest
+        _check_files(archive, manifest, lambda name: _hash_file(archive / name))
+        _check_log(archive, manifest)
+    return BackupReport(archive, manifest)
 
 
 def restore(archive: Path, target: Path) -> BackupReport:
@@ -208,11 +206,7 @@ def restore(archive: Path, target: Path) -> BackupReport:
     """
     manifest = read_manifest(archive)
     with _translating(target), _making(target, may_be_empty=True) as folder:
-        found = set(_iterate_files(archive)) - {MANIFEST_NAME, MANIFEST_SUM_NAME}
-        _compare_names(archive, found, set(manifest.files))
-        for name, entry in manifest.files.items():
-            if _copy_file(archive / name, folder / name) != entry:
-                raise _damaged(archive, name)
+        _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)
         (folder / KEYS_NAME).mkdir(mode=0o700, exist_ok=True)
     return BackupReport(target, manifest)
@@ -249,7 +243,7 @@ def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[in
 
 
 def _check_log(folder: Path, manifest: Manifest) -> None:
-    """Check that a restored log ends where the manifest says, in the network it says."""
+    """Check that the log in a folder ends where the manifest says, in the network it says."""
     network = Network.of(decode_genesis(_read(folder / GENESIS_NAME)))
     reader = BlockReader.open(FileStorage(folder / LOG_NAME, read_only=True))
     try:
@@ -325,12 +319,11 @@ def _hash_file(path: Path) -> FileEntry:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
-        os.fsync(file.fileno())
     return FileEntry(size, digest.hexdigest())
 
 
 def _copy_file(source: Path, target: Path) -> FileEntry:
-    """Copy and sync a file, for its owner alone; returns what was read."""
+    """Copy a file, for its owner alone; returns what was read."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
     size = 0
@@ -340,20 +333,22 @@ def _copy_file(source: Path, target: Path) -> FileEntry:
             digest.update(chunk)
             size += len(chunk)
             writing.write(chunk)
-        writing.flush()
-        os.fsync(descriptor)
     return FileEntry(size, digest.hexdigest())
 
 
-def _compare_names(archive: Path, found: set[str], listed: set[str]) -> None:
+def _check_files(archive: Path, manifest: Manifest, measure: Callable[[str], FileEntry]) -> None:
+    """Check that a backup has exactly the files of its manifest, byte for byte, as measured."""
+    found = set(_iterate_files(archive)) - {MANIFEST_NAME, MANIFEST_SUM_NAME}
+    listed = set(manifest.files)
     if found != listed:
         name = min(found ^ listed)
         what = "is missing" if name in listed else "does not belong there"
         raise Corrupt(f"{name} {what} in the backup {archive}", path=name)
-
-
-def _damaged(archive: Path, name: str) -> Corrupt:
-    return Corrupt(f"{name} of the backup {archive} is damaged: take another backup", path=name)
+    for name, entry in manifest.files.items():
+        if measure(name) != entry:
+            raise Corrupt(
+                f"{name} of the backup {archive} is damaged: take another backup", path=name
+            )
 
 
 # --- whole or not at all ------------------------------------------------------------------------
@@ -377,11 +372,11 @@ def _making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
     try:
         with _locked(folder):
             yield folder
-            for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
-                _sync_folder(path)
+            for path in (*folder.rglob("*"), folder):
+                _sync(path)
             _require_free(target, may_be_empty=may_be_empty)
             folder.rename(target)
-            _sync_folder(target.parent)
+            _sync(target.parent)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -411,8 +406,9 @@ def _require_free(target: Path, *, may_be_empty: bool) -> None:
     raise Invalid(InvalidCode.MALFORMED, f"{target} {what}: name another folder", path=str(target))
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(path: Path) -> None:
+    """Make a file, or what a folder lists, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -154,6 +154,18 @@ def test_backup_and_restore(played, tmp_path, capsys):
     assert not (tmp_path / "third").exists()
 
 
+def test_a_backup_is_checked_where_it_lies(played, tmp_path, capsys):
+    place = tmp_path / "backup"
+    made = run(capsys, "backup", "--data", played.path, place)
+    assert run(capsys, "restore", place, "--check") == made
+    (place / "genesis.bin").write_bytes(b"rubbish")
+    assert "genesis.bin" in run(capsys, "restore", place, "--check", code=70)["message"]
+    run(capsys, "restore", tmp_path / "none", "--check", code=4)
+    run(capsys, "restore", place, "--check", "--data", tmp_path / "node", code=2)
+    run(capsys, "restore", place, code=2)
+    assert list(tmp_path.iterdir()) == [place]
+
+
 def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):
     run(capsys, "backup", "--data", tmp_path / "none", tmp_path / "backup", code=4)
     run(capsys, "restore", tmp_path / "none", "--data", tmp_path / "node", code=4)
