@@ -20,7 +20,7 @@ from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
-from hansa.node.console.pages import ROUTES
+from hansa.node.console.pages import CODE_PAGES, ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import Access, LoopbackReads, Settings
 from hansa.sdk.build import sign_transaction
@@ -126,6 +126,10 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         ],
         "/governance": ["/governance"],
         "/policy": ["/policy"],
+        **{
+            path: [path, f"{path}#{next(iter(groups.values()))[0]}"]
+            for path, groups in CODE_PAGES.items()
+        },
         "/search": ["/search", f"/search?q={person}"],
         "/sign-in": ["/sign-in"],
     }

@@ -11,7 +11,7 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
 from hansa.kernel.transaction import Body, decode_envelope
-from hansa.node.console.text.words import REFUSALS
+from hansa.node.console.text.codes import REFUSALS
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.answers import Transaction, TransactionResult
 from hansa.sdk.arguments import COMMANDS
@@ -28,7 +28,7 @@ def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
 
 def explain(code: str) -> dict[str, str]:
     """Say in words, as the console does, why a rule refused; nothing where no rule did."""
-    return {"meaning": REFUSALS[code]} if code in REFUSALS else {}
+    return {"meaning": REFUSALS[code].means} if code in REFUSALS else {}
 
 
 def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents, whose `type` is the anchor of the code in the docs.
 
+The console serves what it leads to (`hansa.node.console.pages`), from the same texts.
+
 Source: RFC 9457; RFC 9110 section 15; docs/reference/http-api.md, docs/reference/contracts.md.
 """
 
@@ -32,7 +34,7 @@ HTTP_CODES = {
     HTTPStatus.FORBIDDEN: "FOREIGN_ORIGIN",
     HTTPStatus.EXPECTATION_FAILED: "EXPECTATION",
 }
-"""Codes of what HTTP itself refuses."""
+"""Codes of what HTTP itself refuses; any other status is that of a malformed request."""
 
 OWN_CODES = frozenset(
     {*AccessCode, "NOT_FOUND", "UNAVAILABLE", "TOO_MANY_REQUESTS", *HTTP_CODES.values()}
@@ -47,13 +49,17 @@ HTTP_TEXTS = {
 _encode = msgspec.json.Encoder().encode
 
 
+def name_type(code: str) -> str:
+    """Name the anchor that explains a code: in the docs, and under the same path on the node."""
+    return f"{API_PAGE if code in OWN_CODES else CODES_PAGE}#{code}"
+
+
 def build_problem(
     status: int, code: str, detail: str, receipt: TransactionResult | None = None
 ) -> web.Response:
     """Build a problem document; `receipt` is that of a transaction which a rule refused."""
-    page = API_PAGE if code in OWN_CODES else CODES_PAGE
     found = Problem(
-        type=f"{page}#{code}",
+        type=name_type(code),
         title=code,
         status=status,
         detail=detail,
@@ -92,7 +98,7 @@ def _answer_invalid(error: Invalid) -> web.Response:
 def answer_http(error: web.HTTPException) -> web.Response:
     """Answer what HTTP itself refuses: no such route, method, size, media type."""
     status = HTTPStatus(error.status)
-    code = HTTP_CODES.get(status, status.name)
+    code = HTTP_CODES.get(status, InvalidCode.MALFORMED)
     response = build_problem(
         error.status, code, HTTP_TEXTS.get(status, error.text or status.phrase)
     )

@@ -33,7 +33,7 @@ from hansa.node.api.routes import (
     encode_json,
     read_body,
 )
-from hansa.node.console.text.explain import describe_refusal
+from hansa.node.console.text.codes import describe_refusal
 from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 

@@ -11,7 +11,9 @@ import jinja2
 
 import hansa
 from hansa.kernel.crypto.address import to_text
+from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.console.text import words
+from hansa.node.console.text.codes import CODES, describe_refusal
 from hansa.node.console.text.formatting import (
     format_bytes,
     format_duration,
@@ -56,6 +58,11 @@ def build_environment(
     names: Mapping[str, Any] = {
         "static": name_file,
         "words": words,
+        "codes": CODES,
+        "codes_page": CODES_PAGE,
+        "api_page": API_PAGE,
+        "describe_refusal": describe_refusal,
+        "name_type": name_type,
         "version": hansa.__version__,
         "navigation": navigation,
         "address_text": to_text,

@@ -21,6 +21,7 @@ from hansa.kernel.authority import Purpose
 from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import read_body
 from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary
@@ -39,7 +40,15 @@ from hansa.node.console.sessions import (
     set_cookie,
 )
 from hansa.node.console.supply import SupplyWatch
-from hansa.node.console.text import explain
+from hansa.node.console.text.codes import (
+    API,
+    CODES,
+    FAILURES,
+    INVALID,
+    REFUSALS,
+    describe_refusal,
+    group_codes,
+)
 from hansa.node.service import Node
 
 FOLDER = Path(__file__).parent
@@ -165,7 +174,8 @@ class Console:
             request,
             "transaction.html",
             page=page,
-            refusal=explain.describe_refusal(code) if code else "",
+            refusal=describe_refusal(code) if code else "",
+            explanation=CODES.get(code),
             position=compute_position(page.line.height, page.line.index),
             file_name=_name_receipt(tx_id),
         )
@@ -212,6 +222,11 @@ class Console:
         """Show the values that the rules go by, and those that are scheduled."""
         page = read_policy(self.reader)
         return await self._respond(request, "policy.html", page=page, describe_time=describe_time)
+
+    async def explain_codes(self, request: web.Request) -> web.Response:
+        """Show what codes mean, who must act and what to do: what problem documents lead to."""
+        groups = CODE_PAGES[request.path]
+        return await self._respond(request, "codes.html", groups=groups)
 
     async def search(self, request: web.Request) -> web.Response:
         """Go to what was searched for, or say that it was not found."""
@@ -333,7 +348,9 @@ class Console:
         return sorted(members, key=lambda row: ("central_bank" not in row.roles, row.name))
 
     def _find(self, query: str) -> str | None:
-        """Find the page of a transaction id, an address, a height or a member's name."""
+        """Find the page of a transaction id, an address, a height, a code or a member's name."""
+        if query in CODES:
+            return name_type(query)
         text = query.replace(",", "").removeprefix("#")
         if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX:
             is_there = int(text) <= self.reader.head.height
@@ -363,6 +380,12 @@ class Console:
         return f"{STATIC_PATH}{name}?v={self._files[name][1]}"
 
 
+CODE_PAGES = {
+    CODES_PAGE: {**group_codes((*REFUSALS, *FAILURES)), "Invalid input": list(INVALID)},
+    API_PAGE: {"HTTP API": list(API)},
+}
+"""The codes that a page explains, by group; its path is that of the page in the docs that does."""
+
 ROUTES: tuple[Route, ...] = (
     Route("/", Console.overview, "Overview"),
     Route("/supply", Console.show_supply, "Supply"),
@@ -374,6 +397,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/members/{address}", Console.show_member),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
+    *(Route(path, Console.explain_codes) for path in CODE_PAGES),
     Route("/search", Console.search),
     Route("/sign-in", Console.show_sign_in),
 )

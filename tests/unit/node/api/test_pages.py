@@ -6,12 +6,8 @@ import re
 from pathlib import Path
 
 import msgspec
-import pytest
 
-from hansa.kernel.authority import AuthorityCode
-from hansa.kernel.errors import InvalidCode
 from hansa.node.api.app import ROUTES
-from hansa.node.api.problems import OWN_CODES, build_problem
 from hansa.node.settings import Settings, parse_settings
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -48,11 +44,3 @@ def test_the_page_of_the_api_has_every_route():
     text = (PAGES / "http-api.md").read_text()
     told = set(re.findall(r"`((?:GET|POST) /[^`?]*)`", text))
     assert told == {f"{route.method} {route.path}" for route in ROUTES}
-
-
-@pytest.mark.parametrize("code", sorted({*OWN_CODES, *InvalidCode, *AuthorityCode}))
-def test_the_type_of_a_problem_is_an_anchor(code):
-    found = msgspec.json.decode(build_problem(400, code, "").body)
-    path, _, anchor = found["type"].partition("#")
-    assert anchor == code
-    assert f'<a id="{anchor}"></a>' in (ROOT / path.lstrip("/")).read_text()

@@ -253,6 +253,25 @@ def test_search_goes_to_what_was_meant(town):
     visit(town, use)
 
 
+def test_a_refusal_leads_to_what_its_code_means(town):
+    """From its transaction, from the count of refusals, and from a search for the code."""
+    code = "balances.SINGLE_LIMIT"
+    link = f"/docs/reference/contracts.md#{code}"
+
+    async def use(client):
+        shown = await (await client.get(f"/transactions/{town.refused.hex()}")).text()
+        assert f'href="{link}">{code}</a>' in shown
+        overview = ""
+        async with asyncio.timeout(60):
+            while "reasons" not in overview:
+                overview = await (await client.get("/")).text()
+        assert '<a class="code" href="/docs/reference/contracts.md#' in overview
+        found = await client.get("/search", params={"q": code}, allow_redirects=False)
+        assert (found.status, found.headers["Location"]) == (303, link)
+
+    visit(town, use)
+
+
 def test_history_pages_join_without_gap(town):
     person = to_text(key("person0").address)
 

@@ -157,11 +157,6 @@ def decode_call(contract: str, command: str, arguments: bytes) -> Command | None
         return None
 
 
-def describe_refusal(code: str) -> str:
-    """Say which rule refused."""
-    return words.REFUSALS.get(code, "A rule of the contract refused it.")
-
-
 def describe_facts(facts: Sequence[tuple[str, Any]], asset: str) -> list[Fact]:
     """Name and format the facts that came with a refusal; bytes stand there as hexadecimal."""
     return [Fact(_name_fact(name), _read_fact(name, value, asset)) for name, value in facts]

@@ -1,4 +1,4 @@
-"""What commands, events and refusals mean, in words.
+"""What commands, events and facts mean, in words; codes: `hansa.node.console.text.codes`.
 
 In a sentence, `{field}` stands for a field of the command or event; `{moved}`, `{from}` and `{to}`
 come from its balance changes. How a field is written follows from its name and type: addresses
@@ -120,96 +120,6 @@ ACTIONS: dict[str, str] = {
 }
 """What a proposal would do, by its kind."""
 
-REFUSALS: dict[str, str] = {
-    "kernel.TOO_MANY_READS": "It would have read more of the ledger than one transaction may.",
-    "kernel.TOO_MANY_WRITES": "It would have changed more of the ledger than one transaction may.",
-    "kernel.NOT_AUTHORIZED": "The keys that signed may not do this for that account.",
-    "kernel.OVER_KEY_LIMIT": "The amount is above what the signing keys may sign for.",
-    "kernel.UNKNOWN_COMMAND": "No contract in force knows this command.",
-    "kernel.TOO_MANY_EVENTS": "It would have caused more events than one transaction may.",
-    "kernel.KEY_TOO_LONG": "A name or reference in it is too long to be kept.",
-    "kernel.TOO_MANY_ROWS": "The sponsor keeps as many rows on the ledger as its quota allows.",
-    "payments.SAME_WALLET": "Payer and payee are the same wallet.",
-    "payments.ID_USED": "The payer has used this reference for another payment already.",
-    "payments.UNKNOWN_PAYMENT": "No payment of this payer with this reference is on record.",
-    "payments.WRONG_STATE": "The payment does not stand where this can follow: it may have been "
-    "taken, given back or refunded already.",
-    "payments.ATTESTATION_REQUIRED": "A payment of this size needs its operator’s attested risk "
-    "decision, and came without one.",
-    "payments.WRONG_EXPIRY": "The hold would end in the past, or later than policy allows.",
-    "payments.HOLD_EXPIRED": "The hold ended before it was taken.",
-    "payments.OVER_HOLD": "More would have been taken than is held.",
-    "payments.OVER_REFUND": "More would have been refunded than was paid.",
-    "payments.STILL_ON_RECORD": "The payment must stay on record for now.",
-    "balances.INSUFFICIENT_FUNDS": "The wallet held less than was to be spent.",
-    "balances.SINGLE_LIMIT": "The amount is above what a wallet of this category may pay at once.",
-    "balances.DAY_LIMIT": "The wallet would have spent more today than its category may in a day.",
-    "balances.YEAR_LIMIT": "The wallet would have spent more this year than its category may in a "
-    "year.",
-    "balances.BALANCE_LIMIT": "The receiving wallet would have held more than its category may.",
-    "wallets.UNKNOWN_WALLET": "There is no wallet with this address.",
-    "wallets.WALLET_EXISTS": "There is a wallet with this address already.",
-    "wallets.CLOSED": "The wallet is closed.",
-    "wallets.FROZEN": "The wallet is frozen: no money leaves or enters it.",
-    "wallets.NOT_FROZEN": "The wallet is not frozen.",
-    "wallets.TOO_MANY_ORDERS": "As many legal orders stand on the wallet as it can carry.",
-    "wallets.NOT_EMPTY": "The wallet still holds money.",
-    "currency.UNKNOWN_ASSET": "There is no such asset.",
-    "currency.ASSET_EXISTS": "There is an asset of this name already.",
-    "currency.WRONG_NAME": "The asset’s name is not its currency’s code of three letters, or for a "
-    "deposit that code, a point and a short name.",
-    "currency.WRONG_ISSUER": "This institution may not owe money of this regime.",
-    "currency.SAME_VAULT": "Payer and payee are the same vault.",
-    "currency.OVER_QUOTA": "More would have been issued to the operator than its quota allows.",
-    "currency.INSUFFICIENT_VAULT": "The operator’s vault held less than was to leave it.",
-    "currency.OVERFLOW": "More money would exist, or have ended, than the ledger can count.",
-    "members.NOT_A_MEMBER": "There is no member with this address.",
-    "members.SUSPENDED": "The member is suspended.",
-    "members.WRONG_ROLE": "The member has not the role that this takes.",
-    "members.ALREADY_MEMBER": "The institution is a member already.",
-    "members.NOT_SUSPENDED": "The member is not suspended.",
-    "members.CENTRAL_BANK_FIXED": "Who is the central bank was fixed when the network began.",
-    "members.WEIGHT_NEEDS_VALIDATOR": "Only a validator has voting power.",
-    "members.WEIGHT_TOO_LARGE": "The voting power is larger than any member may have.",
-    "members.TOO_MANY_MEMBERS": "The network has as many members as it can have.",
-    "members.TOO_MANY_VALIDATORS": "The network has as many validators as it can have.",
-    "members.POWER_CHANGE": "A third of the voting power or more would have changed within a day.",
-    "policy.UNKNOWN_KEY": "There is no policy of this name.",
-    "policy.VALUES_OUT_OF_RANGE": "The values are none that this policy can have.",
-    "policy.NOT_IN_FUTURE": "The policy would have taken effect in the past.",
-    "policy.TOO_MANY_ENTRIES": "Too many changes of this policy are on record.",
-    "governance.UNKNOWN_ACTION": "No proposal can do this.",
-    "governance.WRONG_ARGUMENTS": "What the proposal would do is not fully said.",
-    "governance.UNKNOWN_PROPOSAL": "There is no proposal with this number.",
-    "governance.WRONG_STATE": "The proposal does not stand where this can follow.",
-    "governance.NOT_PROPOSER": "This member may make no proposal of this class.",
-    "governance.NOT_ELECTOR": "This voter has no vote on this proposal.",
-    "governance.ALREADY_VOTED": "This voter has voted already.",
-    "governance.TOO_MANY_PROPOSALS": "The proposer has too many proposals that have not ended.",
-    "governance.LOCK_OVER": "The time in which the proposal could be stopped is over.",
-    "governance.LOCKED": "The proposal’s time lock has not ended.",
-    "governance.NOT_CARRIED": "Fewer officers approved than it takes now.",
-    "governance.HEIGHT_NOT_AHEAD": "The block from which the contract would be in force is past.",
-    "governance.VERSION_NOT_NEWER": "The version is not newer than the one in force.",
-    "governance.TOO_MANY_CONTRACTS": "There are too many contracts, or versions that wait.",
-    "governance.CODE_NOT_REPORTED": "Too few validators reported to have the contract’s code.",
-    "accounts.ACCOUNT_EXISTS": "The address has an account already.",
-    "accounts.NO_ACCOUNT": "The address has no account.",
-    "accounts.WRONG_STATE": "The recovery does not stand where this can follow.",
-    "accounts.RECOVERY_PENDING": "A recovery is under way.",
-    "accounts.TOO_EARLY": "The owner’s time to stop the recovery has not ended.",
-    "accounts.NOT_GUARDIANS": "Too few of the account’s guardians signed.",
-    "accounts.UNKNOWN_KEY": "The account has no such key.",
-    "accounts.TOO_MANY_KEYS": "The account would have too many keys.",
-    "accounts.DUPLICATE_KEY": "A key is named twice.",
-    "accounts.WRONG_PURPOSES": "A key has a purpose that there is not, or none.",
-    "accounts.LOCKED_OUT": "Nobody could act for the account any more.",
-    "accounts.NEW_KEYS_NOT_SIGNED": "The new keys did not sign.",
-    "accounts.WRONG_GUARDIANS": "The guardians, or how many of them it takes, cannot be so.",
-    "accounts.WRONG_DELAY": "The owner’s time to stop a recovery is too short or too long.",
-}
-"""Which rule said no, by code."""
-
 FACTS: dict[str, str] = {
     "available_minor": "Free in the wallet",
     "single_max_minor": "Most in one payment",
@@ -237,7 +147,6 @@ FACTS: dict[str, str] = {
 
 PERMISSION = "Who sent it lacks the right; it takes other keys."
 SENDER = "Nothing changed. Whoever sent it can mend it and send it again with a new nonce."
-ALARM = "A contract failed; nothing changed. The node’s operator has an alarm to look into."
 
 POLICIES: dict[str, str] = {
     "zone.offset_minutes": "The zone’s civil time, minutes east of UTC",

@@ -16,7 +16,7 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.payments import Hold, Posted, Transfer, Transferred
 from hansa.kernel.contract import Delta
 from hansa.kernel.encoding import encode
-from hansa.node.console.text import words
+from hansa.node.console.text import codes, words
 from hansa.node.console.text.explain import (
     COMMAND_TYPES,
     EVENT_TYPES,
@@ -28,7 +28,6 @@ from hansa.node.console.text.explain import (
     describe_call,
     describe_event,
     describe_facts,
-    describe_refusal,
     find_moved,
 )
 from hansa.node.console.text.formatting import Money
@@ -39,13 +38,13 @@ SIDES = {"from", "to", "moved"}
 
 def list_codes() -> set[str]:
     """List the codes of all refusals: members of enumerations, named `<contract>.<CODE>`."""
-    codes = set()
+    found_codes = set()
     for package in (hansa.contracts, hansa.kernel):
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for value in vars(importlib.import_module(found.name)).values():
                 if isinstance(value, type) and issubclass(value, StrEnum):
-                    codes |= {code.value for code in value if "." in code.value}
-    return codes
+                    found_codes |= {code.value for code in value if "." in code.value}
+    return found_codes
 
 
 def list_fields(template: str) -> set[str]:
@@ -53,11 +52,13 @@ def list_fields(template: str) -> set[str]:
 
 
 def test_every_refusal_has_words_and_no_words_are_left_over():
-    assert set(words.REFUSALS) == list_codes()
+    assert set(codes.REFUSALS) == list_codes()
+    typed = [code for code, text in codes.REFUSALS.items() if "`" in text.means]
+    assert typed == [], "the command line and receipts say these as they are"
 
 
 def test_a_code_that_is_not_known_is_still_explained():
-    assert describe_refusal("later.NEW_RULE") == "A rule of the contract refused it."
+    assert codes.describe_refusal("later.NEW_RULE") == "A rule of the contract refused it."
 
 
 @pytest.mark.parametrize(

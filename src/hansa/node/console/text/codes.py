@@ -1,0 +1,436 @@
+"""What each code of an error means, who must act, and what to do: the one place of these texts.
+
+The console's pages of codes, the command line and the tables of docs/reference say what is here.
+Refusals stand by contract, in order of precedence. Between backticks is what is typed as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """A code in words."""
+
+    means: str
+    do: str
+    who: str = "the sender"
+    """Must act."""
+
+
+REFUSALS: dict[str, Advice] = {
+    "payments.SAME_WALLET": Advice("Payer and payee are the same wallet.", "Name another payee."),
+    "payments.UNKNOWN_PAYMENT": Advice(
+        "No payment of this payer with this reference is on record.",
+        "Check payer and reference; its time on record may be over.",
+    ),
+    "payments.WRONG_STATE": Advice(
+        "The payment does not stand where this can follow: it was taken, given back or refunded "
+        "already, or it is a conversion, or itself a refund.",
+        "Look at the payment’s transactions.",
+    ),
+    "payments.STILL_ON_RECORD": Advice(
+        "The payment must stay on record for now: it is held, or its time is not over.",
+        "Sweep it later.",
+    ),
+    "payments.HOLD_EXPIRED": Advice(
+        "The hold ended before it was taken.", "Ask the payer for a new payment."
+    ),
+    "payments.OVER_HOLD": Advice(
+        "More would have been taken than is held.", "Take at most what is held."
+    ),
+    "payments.OVER_REFUND": Advice(
+        "More would have been refunded than was paid.",
+        "Refund at most what is left: the fact `refundable_minor`.",
+    ),
+    "payments.ID_USED": Advice(
+        "The payer has used this reference for another payment already.",
+        "If this is a repetition, it was paid: look it up. Else use a new reference.",
+    ),
+    "payments.ATTESTATION_REQUIRED": Advice(
+        "A payment of this size needs its operator’s attested risk decision, and came without one.",
+        "Submit it through the payer’s operator.",
+    ),
+    "payments.WRONG_EXPIRY": Advice(
+        "The hold would end in the past, or later than policy allows.",
+        "Choose an end in the future, within `payments.hold_days_max`.",
+    ),
+    "balances.INSUFFICIENT_FUNDS": Advice(
+        "The wallet held less than was to be spent.", "Check the balance; held money is not free."
+    ),
+    "balances.SINGLE_LIMIT": Advice(
+        "The amount is above what a wallet of this category may pay at once.",
+        "Pay less, or have the operator raise the category.",
+    ),
+    "balances.DAY_LIMIT": Advice(
+        "The wallet would have spent more today than its category may in a day.",
+        "Wait for the zone’s midnight, or pay less.",
+    ),
+    "balances.YEAR_LIMIT": Advice(
+        "The wallet would have spent more this year than its category may in a year.",
+        "Wait for the new year, or have the operator raise the category.",
+    ),
+    "balances.BALANCE_LIMIT": Advice(
+        "The receiving wallet would have held more than its category may.",
+        "Pay less, or to another wallet.",
+    ),
+    "wallets.UNKNOWN_WALLET": Advice(
+        "There is no wallet with this address.", "Check the address; an operator opens wallets."
+    ),
+    "wallets.WALLET_EXISTS": Advice(
+        "There is a wallet with this address already, perhaps a closed one.", "Use another key."
+    ),
+    "wallets.CLOSED": Advice("The wallet is closed for good.", "Use another wallet."),
+    "wallets.FROZEN": Advice(
+        "The wallet is frozen, by its owner or by order: no money leaves or enters it.",
+        "The owner ends a freeze of its own; an order only its authority.",
+        "the owner, or the authority",
+    ),
+    "wallets.NOT_FROZEN": Advice(
+        "The wallet is not frozen, or not by an order of this authority.", "Nothing.", "nobody"
+    ),
+    "wallets.TOO_MANY_ORDERS": Advice(
+        "As many legal orders stand on the wallet as it can carry: eight.",
+        "Wait until one is lifted.",
+    ),
+    "wallets.NOT_EMPTY": Advice(
+        "The wallet still holds money, free or held.", "Pay or cash it out, and void its holds."
+    ),
+    "currency.SAME_VAULT": Advice("Payer and payee are the same vault.", "Name another payee."),
+    "currency.UNKNOWN_ASSET": Advice("There is no such asset.", "Check the name."),
+    "currency.ASSET_EXISTS": Advice("There is an asset of this name already.", "Use another name."),
+    "currency.WRONG_NAME": Advice(
+        "The asset’s name is not its currency’s code of three letters, or for a deposit that code, "
+        "a point and a short name.",
+        "Name it so: `MOP`, or `MOP.north`.",
+    ),
+    "currency.WRONG_ISSUER": Advice(
+        "This institution may not owe money of this regime: M0 is the central bank’s alone, "
+        "deposits are not, and its officers’ vote cannot touch others’ money.",
+        "Name the right issuer, or let that one sign.",
+    ),
+    "currency.OVER_QUOTA": Advice(
+        "More would have been issued to the operator than its quota allows.",
+        "Redeem first, or have the central bank raise the quota.",
+        "the operator, or the central bank",
+    ),
+    "currency.INSUFFICIENT_VAULT": Advice(
+        "The operator’s vault held less than was to leave it.", "Check the vault’s balance."
+    ),
+    "currency.OVERFLOW": Advice(
+        "More money of this asset would exist, or one vault would have ended more, than the ledger "
+        "can count: 2⁶³ − 1 minor units.",
+        "Issue less; let another vault end it.",
+    ),
+    "members.NOT_A_MEMBER": Advice("There is no member with this address.", "Check the address."),
+    "members.SUSPENDED": Advice(
+        "The member is suspended.", "It may act again when governance reinstates it.", "governance"
+    ),
+    "members.WRONG_ROLE": Advice(
+        "The member has not the role that this takes.",
+        "Let one act that has the role, or let governance give it.",
+        "the sender, or governance",
+    ),
+    "members.ALREADY_MEMBER": Advice("The institution is a member already.", "Nothing.", "nobody"),
+    "members.NOT_SUSPENDED": Advice("The member is not suspended.", "Nothing.", "nobody"),
+    "members.CENTRAL_BANK_FIXED": Advice(
+        "Who is the central bank was fixed when the network began.", "Leave the role out."
+    ),
+    "members.WEIGHT_NEEDS_VALIDATOR": Advice(
+        "Only a validator has voting power.", "Set the weight to 0 first, or give the role."
+    ),
+    "members.WEIGHT_TOO_LARGE": Advice(
+        "The voting power is larger than any member may have: 2⁴⁰.", "Choose a smaller weight."
+    ),
+    "members.TOO_MANY_MEMBERS": Advice(
+        "The network has as many members as it can have: 4,096.",
+        "Nothing: none can join.",
+        "nobody",
+    ),
+    "members.TOO_MANY_VALIDATORS": Advice(
+        "The network has as many validators as it can have: 128.", "Take one’s weight first."
+    ),
+    "members.POWER_CHANGE": Advice(
+        "A third of the voting power or more would have changed within a day, or it would have "
+        "changed more than 64 times.",
+        "Take smaller steps, or execute it later.",
+    ),
+    "governance.UNKNOWN_PROPOSAL": Advice(
+        "There is no proposal with this number, or it was swept.", "Look the number up."
+    ),
+    "governance.WRONG_STATE": Advice(
+        "The proposal does not stand where this can follow.", "Look at its state and times."
+    ),
+    "governance.LOCK_OVER": Advice(
+        "The time in which the proposal could be stopped is over.", "Nothing.", "nobody"
+    ),
+    "governance.LOCKED": Advice(
+        "The proposal’s time lock has not ended.", "Execute after `ready_ms`."
+    ),
+    "governance.NOT_CARRIED": Advice(
+        "Fewer officers approved than it takes now: the threshold was raised since, or keys that "
+        "approved were removed.",
+        "Propose it anew.",
+    ),
+    "governance.UNKNOWN_ACTION": Advice(
+        "No proposal can do this.", "Use one of the actions of docs/reference/governance.md."
+    ),
+    "governance.WRONG_ARGUMENTS": Advice(
+        "What the proposal would do is not fully said, or not in the one encoding.",
+        "Send an array of the action’s fields.",
+    ),
+    "governance.NOT_PROPOSER": Advice(
+        "This member may make no proposal of this class: it is neither a validator with weight nor "
+        "the central bank or, for money, its officer.",
+        "Let one of them propose.",
+    ),
+    "governance.NOT_ELECTOR": Advice(
+        "This voter has no vote on this proposal: it had no weight when that was made, or "
+        "is not in standing now.",
+        "Let an elector vote.",
+    ),
+    "governance.ALREADY_VOTED": Advice(
+        "This voter has voted or objected already.", "Nothing: a vote cannot be changed.", "nobody"
+    ),
+    "governance.TOO_MANY_PROPOSALS": Advice(
+        "The proposer has too many proposals that have not ended: 32.", "Wait for one to end."
+    ),
+    "governance.HEIGHT_NOT_AHEAD": Advice(
+        "The block from which the contract would be in force is past.", "Propose a later one."
+    ),
+    "governance.VERSION_NOT_NEWER": Advice(
+        "The version or its height is not above what is in force, or waits.", "Raise both."
+    ),
+    "governance.TOO_MANY_CONTRACTS": Advice(
+        "There are too many contracts, 64, or versions that wait, 4.", "Wait until one is in force."
+    ),
+    "governance.CODE_NOT_REPORTED": Advice(
+        "Too few validators reported to have the contract’s code: it takes more than ⅔ of "
+        "the power.",
+        "Install it and report it, then let the proposal be executed again.",
+        "the validators",
+    ),
+    "accounts.ACCOUNT_EXISTS": Advice("The address has an account already.", "Use `set_keys`."),
+    "accounts.NO_ACCOUNT": Advice(
+        "The address has no account: its one key governs it.", "Use `create` first."
+    ),
+    "accounts.WRONG_STATE": Advice(
+        "The recovery does not stand where this can follow: none is under way, or one is.",
+        "Look at the account.",
+    ),
+    "accounts.RECOVERY_PENDING": Advice(
+        "A recovery is under way; keys and guardians stand still meanwhile.",
+        "Veto the recovery first.",
+        "the account’s owner",
+    ),
+    "accounts.TOO_EARLY": Advice(
+        "The owner’s time to stop the recovery has not ended.",
+        "Complete it after `complete_from_ms`.",
+    ),
+    "accounts.NOT_GUARDIANS": Advice(
+        "Too few of the account’s guardians signed, or it has none.",
+        "Let more of them sign.",
+        "the guardians",
+    ),
+    "accounts.UNKNOWN_KEY": Advice("The account has no such key.", "Name one of its keys."),
+    "accounts.TOO_MANY_KEYS": Advice(
+        "The account would have too many keys: more than 16.", "Name fewer."
+    ),
+    "accounts.DUPLICATE_KEY": Advice("A key is named twice.", "Name each once."),
+    "accounts.WRONG_PURPOSES": Advice(
+        "A key has a purpose that there is not, or none.",
+        "Use the purposes of docs/reference/contracts.md, `accounts`.",
+    ),
+    "accounts.LOCKED_OUT": Advice(
+        "Nobody could act for the account any more: the keys that may manage it would not reach "
+        "the threshold.",
+        "Lower the threshold, or add keys.",
+    ),
+    "accounts.NEW_KEYS_NOT_SIGNED": Advice(
+        "The new keys did not sign up to the new threshold.", "Let them sign, too."
+    ),
+    "accounts.WRONG_GUARDIANS": Advice(
+        "The guardians, or how many of them it takes, cannot be so: one is named twice or is the "
+        "account itself, there are more than 16, or too few to reach their threshold.",
+        "Name others.",
+    ),
+    "accounts.WRONG_DELAY": Advice(
+        "The owner’s time to stop a recovery is too short or too long.", "Choose 1 to 366 days."
+    ),
+    "policy.UNKNOWN_KEY": Advice(
+        "There is no policy of this name.", "Use one of the keys of docs/reference/governance.md."
+    ),
+    "policy.VALUES_OUT_OF_RANGE": Advice(
+        "The values are none that this policy can have: too many, too few, or one out of range.",
+        "See its rule in docs/reference/governance.md.",
+    ),
+    "policy.NOT_IN_FUTURE": Advice(
+        "The policy would have taken effect in the past.", "Choose a moment after the time lock."
+    ),
+    "policy.TOO_MANY_ENTRIES": Advice(
+        "Too many changes of this policy are on record: 64, none superseded for 15 minutes.",
+        "Wait until one is superseded.",
+    ),
+    "kernel.NOT_AUTHORIZED": Advice(
+        "The keys that signed may not do this for that account.",
+        "Let the right keys sign, up to its threshold; the facts name account and purpose.",
+        "the sender, with other keys",
+    ),
+    "kernel.OVER_KEY_LIMIT": Advice(
+        "The amount is above what the signing keys may sign for.",
+        "Let a key without a limit sign, or pay less.",
+        "the sender, with other keys",
+    ),
+    "kernel.UNKNOWN_COMMAND": Advice(
+        "No contract in force knows this command.", "Check its names; it may come in force later."
+    ),
+    "kernel.TOO_MANY_EVENTS": Advice(
+        "It would have caused more events than one transaction may.", "Send fewer calls."
+    ),
+    "kernel.TOO_MANY_ROWS": Advice(
+        "The sponsor keeps as many rows on the ledger as its quota allows.",
+        "Sweep what is over, or ask governance for more.",
+        "the sponsor",
+    ),
+    "kernel.TOO_MANY_READS": Advice(
+        "It would have read more of the ledger than one transaction may.", "Send fewer calls."
+    ),
+    "kernel.TOO_MANY_WRITES": Advice(
+        "It would have changed more of the ledger than one transaction may.", "Send fewer calls."
+    ),
+    "kernel.KEY_TOO_LONG": Advice(
+        "A name or reference in it is too long to be kept.", "Use one of at most 255 bytes."
+    ),
+}
+"""Which rule said no."""
+
+FAILURES: dict[str, Advice] = {
+    "kernel.FAILED": Advice(
+        "A contract raised what it should not: the program’s fault. Nothing changed.",
+        "Look into the alarm, and report it with the `tx_id`.",
+        "the node’s operator",
+    )
+}
+"""In a receipt, and no rule’s."""
+
+INVALID: dict[str, Advice] = {
+    "TOO_LARGE": Advice(
+        "It has more bytes than the network or this node takes.", "Send less at once."
+    ),
+    "MALFORMED": Advice(
+        "The bytes are no envelope, batch, parameter or argument of this form.",
+        "Compare them with docs/reference/wire.md, or with `/openapi.json`.",
+    ),
+    "NOT_CANONICAL": Advice(
+        "Another encoding of the same value exists.", "Send the shortest MessagePack form."
+    ),
+    "UNSUPPORTED_VERSION": Advice(
+        "It has a version that this program does not know.",
+        "Build version 1, or have the node updated.",
+    ),
+    "TOO_MANY": Advice("It has more items, calls or signers than genesis allows.", "Split it."),
+    "SIGNERS": Advice(
+        "Signatures and the list of signers do not agree: one is missing, surplus, twice or in "
+        "another order.",
+        "Sign with exactly the listed keys.",
+    ),
+    "SUITE": Advice("It has a signature suite that genesis does not allow.", "Use an allowed one."),
+    "PUBLIC_KEY": Advice(
+        "It has a public key that is not canonical, or of small order.", "Make a new key."
+    ),
+    "SIGNATURE": Advice(
+        "A signature does not verify: made for another network or another body, or with S ≥ L or "
+        "a high s.",
+        "Sign this body for this network.",
+    ),
+    "UNKNOWN_SPONSOR": Advice(
+        "The sponsor is no active member, or this key may not sponsor for it.",
+        "Submit it through a member.",
+    ),
+    "QUOTA": Advice(
+        "The sponsor’s bytes, envelopes or refusals of the day are used up, invalid items "
+        "included; a batch that would go over is not ordered at all.",
+        "Wait for the next day (UTC), or ask governance for more.",
+        "the sponsor",
+    ),
+    "EXPIRED": Advice("Ledger time is past `valid_until_ms`.", "Sign it anew."),
+    "TOO_FAR_AHEAD": Advice(
+        "It is valid more than 15 minutes ahead.", "Sign it with an earlier end."
+    ),
+    "ARGUMENTS": Advice(
+        "The arguments do not fit the command.",
+        "Send those that docs/reference/contracts.md lists, in that order.",
+    ),
+    "AMOUNT": Advice(
+        "An amount is zero, negative, above 2⁶³ − 1 or no integer.", "Send whole minor units."
+    ),
+    "NONCE_USED": Advice("This signer used the nonce for another body.", "Use a new nonce."),
+    "UNAUTHENTICATED": Advice(
+        "The request names no valid API key or certificate, and this takes one.",
+        "Send your key, or ask the node’s operator for one.",
+        "the caller",
+    ),
+}
+"""What is wrong with an input, in order of the checks. Never in a receipt."""
+
+API: dict[str, Advice] = {
+    "api.FORBIDDEN": Advice(
+        "The caller is known and may not.",
+        "Ask the node’s operator for a key with the right.",
+        "the caller",
+    ),
+    "FOREIGN_ORIGIN": Advice(
+        "A page of another site asked.",
+        "Ask from the node’s own pages, or not from a browser.",
+        "the caller",
+    ),
+    "NOT_FOUND": Advice(
+        "There is no such block, transaction, wallet, asset, proposal or route.",
+        "Check what you asked for; `/openapi.json` lists routes.",
+        "the caller",
+    ),
+    "METHOD_NOT_ALLOWED": Advice(
+        "The route has no such method.", "Use one that `Allow` names.", "the caller"
+    ),
+    "TIMEOUT": Advice("The body did not arrive in time.", "Send it again.", "the caller"),
+    "MEDIA_TYPE": Advice(
+        "The body is neither JSON nor MessagePack, or it is compressed.",
+        "Send one of them, plain.",
+        "the caller",
+    ),
+    "EXPECTATION": Advice("An `Expect` other than `100-continue`.", "Leave it out.", "the caller"),
+    "WRONG_HOST": Advice(
+        "The node does not answer to this name.",
+        "Use its own name; its operator names it in `listen.public_names`.",
+        "the caller, or the node’s operator",
+    ),
+    "TOO_MANY_REQUESTS": Advice(
+        "Over the caller’s rate, or its number of streams.", "Wait for `Retry-After`.", "the caller"
+    ),
+    "UNAVAILABLE": Advice(
+        "Too much waits, the node stops, or its disk refuses.",
+        "Wait for `Retry-After`, send the same again: it is safe.",
+        "the caller; if it lasts, the node’s operator",
+    ),
+}
+"""What only the HTTP API says."""
+
+CODES = {**REFUSALS, **FAILURES, **INVALID, **API}
+
+
+def describe_refusal(code: str) -> str:
+    """Say which rule refused."""
+    return CODES[code].means if code in CODES else "A rule of the contract refused it."
+
+
+def group_codes(codes: Iterable[str]) -> dict[str, list[str]]:
+    """Group codes by the contract before their point, in order.
+
+    >>> group_codes(["wallets.CLOSED", "wallets.FROZEN", "kernel.FAILED"])
+    {'wallets': ['wallets.CLOSED', 'wallets.FROZEN'], 'kernel': ['kernel.FAILED']}
+    """
+    found: dict[str, list[str]] = {}
+    for code in codes:
+        found.setdefault(code.partition(".")[0], []).append(code)
+    return found

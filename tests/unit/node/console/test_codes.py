@@ -1,0 +1,106 @@
+"""Every code that a problem document can have leads to its explanation, on the node and in docs."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+import re
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from tests.world import key, make_genesis, open_world
+
+import hansa
+from hansa.engine.storage import FileStorage
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.errors import InvalidCode
+from hansa.node.api.app import create_app
+from hansa.node.api.problems import HTTP_CODES, OWN_CODES, answer_http, build_problem
+from hansa.node.console.text.codes import API, CODES, FAILURES, INVALID
+from hansa.node.service import Node
+
+ROOT = Path(__file__).resolve().parents[4]
+ROW = re.compile(r'\| <a id="([^"]+)"></a>`[^`]+` \|(?: [0-9]{3} \|)? (.+) \|')
+
+
+def list_refusals() -> set[str]:
+    """List what `Refused` can carry: members of enumerations, named `<contract>.<CODE>`."""
+    found = set()
+    for module in pkgutil.walk_packages(hansa.__path__, "hansa."):
+        if module.name.endswith("__main__"):
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and issubclass(value, StrEnum):
+                found |= {each.value for each in value if re.fullmatch("[a-z]+.[A-Z_]+", each)}
+    return found
+
+
+EMITTED = sorted(list_refusals() | {*OWN_CODES, *InvalidCode, *FAILURES})
+
+
+def read_type(response: web.Response) -> tuple[str, str]:
+    path, _, anchor = msgspec.json.decode(response.body)["type"].partition("#")
+    return path, anchor
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """What a node with the default settings answers to anyone under the paths of all types."""
+    world = open_world(FileStorage(tmp_path_factory.mktemp("log")), make_genesis())
+    found = {}
+
+    async def read() -> None:
+        node = Node(
+            world.chain, InlineVerifier(world.network), key("north").address, key("north server")
+        )
+        async with TestClient(TestServer(create_app(node))) as client:
+            for code in EMITTED:
+                path, _ = read_type(build_problem(400, code, ""))
+                if path not in found:
+                    response = await client.get(path)
+                    found[path] = (response.status, await response.text())
+
+    asyncio.run(read())
+    return found
+
+
+@pytest.mark.parametrize("code", EMITTED)
+def test_the_type_of_a_problem_leads_to_its_code(pages, code):
+    path, anchor = read_type(build_problem(400, code, ""))
+    status, text = pages[path]
+    assert (status, anchor) == (200, code)
+    assert text.count(f'id="{code}"') == 1
+    assert (ROOT / path.lstrip("/")).read_text().count(f'<a id="{code}"></a>') == 1
+
+
+def test_there_are_no_explanations_of_other_codes():
+    assert sorted(CODES) == EMITTED
+    assert set(API) == OWN_CODES
+    assert list(INVALID) == list(InvalidCode)
+
+
+@pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= HTTPStatus.BAD_REQUEST])
+def test_whatever_http_refuses_has_a_code_that_is_explained(status):
+    class Refusal(web.HTTPException):
+        status_code = status
+
+    _, code = read_type(answer_http(Refusal()))
+    assert code == HTTP_CODES.get(status, "MALFORMED")
+    assert code in CODES
+
+
+def test_the_tables_of_the_docs_say_the_same():
+    """Where a line differs, the one expected is the text to put there."""
+    told = {}
+    for page in ("contracts.md", "http-api.md"):
+        for line in (ROOT / "docs" / "reference" / page).read_text().splitlines():
+            found = ROW.fullmatch(line)
+            if found is not None:
+                told[found[1]] = found[2]
+    assert told == {code: f"{text.means} | {text.who} | {text.do}" for code, text in CODES.items()}
