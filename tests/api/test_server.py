@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from tests.api.served import ADA, NORTH, NOW_MS, UNLIMITED
 from tests.authority import Authority
-from tests.world import key
+from tests.world import MINUTE_MS, key, pay
 
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
@@ -19,8 +19,9 @@ from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, r
 from hansa.node.api.rights import Role
 from hansa.node.api.serve import serve
 from hansa.node.api.streams import end_streams
-from hansa.node.service import Node
+from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import ClientCertificates, Listen, Settings, Tls, build_tls
+from hansa.sdk.build import sign_batch, sign_transaction
 
 
 @pytest.fixture
@@ -225,3 +226,37 @@ def test_a_key_file_that_is_no_certificate_is_said(tmp_path):
     with pytest.raises(Invalid, match="no certificate in PEM"):
         read_certificate(tmp_path / "a.pem")
     assert list_keys(tmp_path / "api-keys.json") == ()
+
+
+def test_a_reader_that_leaves_its_stream_is_no_fault_of_the_program(own_town, caplog):
+    network, north = own_town.world.network, key("north").address
+
+    async def leave(server):
+        async with aiohttp.ClientSession() as session, session.get(f"{server.url}/v1/events") as it:
+            assert it.status == 200
+            await it.content.readline()
+
+    async def pay_once(node, number):
+        command = pay("ada", "shop", 1, f"heard by nobody {number}")
+        until = wall_clock_ms() + MINUTE_MS
+        signed = sign_transaction(network, [key("ada")], [command], until)
+        items = [(signed.envelope, None)]
+        await node.engine.submit(sign_batch(network, north, key("north server"), items))
+
+    async def play():
+        node = Node(own_town.world.chain, InlineVerifier(network), north, key("north server"))
+        node.engine.start()
+        listen = Listen(host="127.0.0.1", port=0)
+        server = await serve(node, Settings(listen=listen, limits=UNLIMITED))
+        streams = server.runner.app[API_KEY].streams
+        await leave(server)
+        for number in range(50):  # the server notices by the time that some were sent
+            await pay_once(node, number)
+            if not streams:
+                break
+        assert not streams
+        await server.stop()
+        await node.engine.stop()
+
+    asyncio.run(play())
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

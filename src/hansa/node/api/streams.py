@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -59,18 +59,27 @@ async def stream_events(
     response.content_type = EVENT_STREAM
     async with _counted(api, call):
         await response.prepare(call.request)
-        while True:
-            if not await api.node.wait_for_block(height, EVENT_WAIT_S):
-                await _send(call, response, b": still here\n\n")
-                continue
-            try:
-                principal = api.access.identify(call.request)
-                events = await _describe_block(api, principal, height)
-            except HansaError as error:
-                _break_off(api, call, error)
-                return response
-            await _send(call, response, events)
-            height += 1
+        await _tell_blocks(api, call, response, height)
+    return response
+
+
+async def _tell_blocks(
+    api: Api, call: Call, response: web.StreamResponse, from_height: int
+) -> None:
+    """Tell of blocks until the caller may not hear of one."""
+    height = from_height
+    while True:
+        if not await api.node.wait_for_block(height, EVENT_WAIT_S):
+            await _send(call, response, b": still here\n\n")
+            continue
+        try:
+            principal = api.access.identify(call.request)
+            events = await _describe_block(api, principal, height)
+        except HansaError as error:
+            _break_off(api, call, error)
+            return
+        await _send(call, response, events)
+        height += 1
 
 
 def _require_begun(height: int, top: int) -> None:
@@ -186,7 +195,10 @@ def _break_off(api: Api, call: Call, error: HansaError) -> None:
 
 @asynccontextmanager
 async def _counted(api: Api, call: Call) -> AsyncIterator[None]:
-    """Count a stream while it is open, so that it can be ended; refuse one too many."""
+    """Count a stream while it is open, so that it can be ended; refuse one too many.
+
+    Whose reader has gone away simply ends.
+    """
     limits, caller = api.settings.limits, name_caller(call)
     if len(api.streams) >= limits.streams:
         raise Unavailable(f"{limits.streams} streams are open already: try again later")
@@ -200,7 +212,8 @@ async def _counted(api: Api, call: Call) -> AsyncIterator[None]:
     assert task is not None  # noqa: S101 - a handler runs in a task
     api.streams[task] = caller, is_known
     try:
-        yield
+        with suppress(ConnectionError):
+            yield
     finally:
         del api.streams[task]
 
