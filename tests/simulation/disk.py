@@ -128,6 +128,9 @@ class SimulatedDisk:
     def list(self) -> list[str]:
         return sorted(self.names)
 
+    def sync(self) -> None:
+        self.sync_folder()
+
     def lock(self) -> None:
         if self.is_locked:
             raise Unavailable("the simulated folder is in use")

@@ -6,6 +6,7 @@ notice the mistakes it is there for.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -120,6 +121,26 @@ def test_everything_confirmed_survives_a_power_cut_at_any_operation(soak, capsys
     assert len(points) > 80 * seeds
     assert kinds >= {"write", "sync", "rename", "truncate"}
     assert torn > len(points) // 20
+
+
+def kill_and_cut(seed, point):
+    """Kill the process at `point`; the next goes on with what is in memory; then cut the power."""
+    disk, auditor = SimulatedDisk(seed * 100_003 + point, crash_at=point), Auditor()
+    with suppress(PowerCutError):
+        run_blocks(disk, auditor, Random(seed))
+    disk.crash_at = None
+    for after in (disk.restart, disk.reboot):
+        after()
+        run_blocks(disk, auditor, Random(point), groups=1)
+
+
+def test_what_is_confirmed_after_a_kill_at_any_operation_survives_a_power_cut(soak):
+    for seed in range(SEEDS if soak else 3):
+        for point in range(count_operations(seed)):
+            try:
+                kill_and_cut(seed, point)
+            except Exception as error:
+                raise AssertionError(f"seed {seed}, killed at {point}: {error!r}") from error
 
 
 class SkipsSync(BlockLog):

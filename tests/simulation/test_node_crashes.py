@@ -73,6 +73,14 @@ def crash(moment: Moment, seed: int, parts: Parts) -> None:
         Auditor(disk, clients, random, parts).check()
 
 
+def kill(moment: Moment, seed: int, parts: Parts) -> None:
+    """Let the process die at a moment; the power fails after another one went on from there."""
+    disk, clients = moment.disk.fork(seed), moment.clients.fork()
+    for after in (disk.restart, disk.reboot):
+        after()
+        Auditor(disk, clients, Random(seed), parts).check()
+
+
 def run_to_the_end(disk: SimulatedDisk, clients: Clients, seed: int, parts: Parts) -> str:
     """Live the history of a seed; returns why the node stopped early, if it did."""
     try:
@@ -130,6 +138,8 @@ class Survey:
             kind = moment.what.partition(" ")[0]
             self.kinds[kind] += 1
             self._try("power", seed, point, lambda moment=moment: crash(moment, seed, self.parts))
+            if kind in {"sync", "rename"}:
+                self._try("kill", seed, point, lambda moment=moment: kill(moment, seed, self.parts))
             if kind == "sync":
                 self._try("sync", seed, point, lambda at=point: fail_sync(seed, at, self.parts))
             if kind in {"write", "flush"} and point % 3 == seed % 3:
@@ -157,8 +167,8 @@ def test_what_was_confirmed_survives_every_fault_and_nothing_is_there_twice(soak
     with capsys.disabled():
         print(  # noqa: T201 - the issue asks for the number of crash points
             f"\nwhole node: {len(found.points)} distinct crash points in {seeds} histories: "
-            f"{faults['power']} power cuts, {faults['sync']} failed syncs, {faults['full']} "
-            f"times a full disk; at {dict(found.kinds)}"
+            f"{faults['power']} power cuts, {faults['kill']} kills, {faults['sync']} failed syncs, "
+            f"{faults['full']} times a full disk; at {dict(found.kinds)}"
         )
     assert faults["power"] >= 50 * seeds
     assert found.kinds.keys() >= {"write", "sync", "rename", "flush"}
@@ -204,6 +214,13 @@ class RenamesBeforeSync(SimulatedDisk):
         self.sync_folder()
 
 
+class ForgetsNamesOfTheKilled(SimulatedDisk):
+    """Believes that what a process before it named is durable."""
+
+    def sync(self):
+        pass
+
+
 class AnswersBeforeSync(EmbeddedEngine):
     async def _confirm(self, result, waiting):
         for item, outcomes in zip(waiting, result.outcomes, strict=True):
@@ -245,6 +262,7 @@ class SplitsTheFlush(SimulatedStore):
         Parts(log=SkipsChecksum),
         Parts(log=WritesAgain),
         Parts(disk=RenamesBeforeSync),
+        Parts(disk=ForgetsNamesOfTheKilled),
         Parts(engine=AnswersBeforeSync),
         Parts(chain=FlushesBeforeSync),
         Parts(chain=ForgetsTheWindow),
@@ -255,5 +273,5 @@ class SplitsTheFlush(SimulatedStore):
     ),
 )
 def test_a_planted_bug_is_caught(parts):
-    with pytest.raises(AssertionError, match=r"^seed \d+, (power|sync|full) at \d+: "):
+    with pytest.raises(AssertionError, match=r"^seed \d+, (power|kill|sync|full) at \d+: "):
         survey(parts, SEEDS)

@@ -309,6 +309,9 @@ class BlockLog(BlockReader):
             for name in storage.list():
                 if name.endswith(TEMPORARY_SUFFIX):
                     storage.remove(name)
+            # A process that died after it had named a segment, and before that name was durable,
+            # leaves one that a power cut would take away with all blocks confirmed in it since.
+            storage.sync()
             log._recover(trusted_height)
             undo.pop_all()
         return log

@@ -76,6 +76,9 @@ class Storage(Protocol):
     def list(self) -> list[str]:
         """Names of the files in the folder, sorted."""
 
+    def sync(self) -> None:
+        """Make durable which files the folder holds, and that it is there itself."""
+
     def lock(self) -> None:
         """Take the folder for this process until `unlock`.
 
@@ -128,18 +131,23 @@ class FileStorage:
             file.close()
         with _translating("rename", temporary):
             temporary.rename(self.folder / name)
-        self._sync_folder()
+        _sync_folder(self.folder)
 
     def remove(self, name: str) -> None:
         """Remove a file; durable when it returns."""
         with _translating("remove", self.folder / name):
             (self.folder / name).unlink(missing_ok=True)
-        self._sync_folder()
+        _sync_folder(self.folder)
 
     def list(self) -> list[str]:
         """Names of the files in the folder, sorted."""
         with _translating("list", self.folder):
             return sorted(entry.name for entry in os.scandir(self.folder) if entry.is_file())
+
+    def sync(self) -> None:
+        """Make durable which files the folder holds, and that it is there itself."""
+        _sync_folder(self.folder)
+        _sync_folder(self.folder.parent)
 
     def lock(self) -> None:
         """Take the folder with flock(2), which the system gives back if the process dies."""
@@ -178,13 +186,14 @@ class FileStorage:
             status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
 
-    def _sync_folder(self) -> None:
-        with _translating("sync the folder", self.folder):
-            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+
+def _sync_folder(folder: Path) -> None:
+    with _translating("sync the folder", folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class _File:
