@@ -160,13 +160,35 @@ def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check
         page.close()
 
 
-@pytest.mark.parametrize("path", ["/policy", "/governance"])
-def test_rules_are_read_on_a_phone_without_scrolling_sideways(site, open_page, path):
-    page = open_page(site.url + path, width=WIDTHS[0])
-    assert page.locator(".scroll").count() > 0
+@pytest.mark.parametrize("route", [route.path for route in ROUTES])
+def test_tables_are_read_on_a_phone_without_scrolling_sideways(site, open_page, route):
     overflowing = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
         .map(box => box.innerText)"""
-    assert page.locator(".scroll").evaluate_all(overflowing) == []
+    for path in list_pages(site.town)[route]:
+        page = open_page(site.url + path, width=WIDTHS[0])
+        assert page.locator(".scroll").evaluate_all(overflowing) == [], path
+        page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_history_shows_each_balance(site, open_page, width):
+    """As a statement does, and one goes into the next by the change beside it."""
+    wallet = to_text(key("person1").address)
+    page = open_page(f"{site.url}/wallets/{wallet}", width=width)
+    columns = [page.locator(f"table.lines tbody td:nth-child({number})") for number in (3, 4)]
+    assert all(cell.is_visible() for column in columns for cell in column.all())
+    changes, balances = (
+        [
+            int("".join(each for each in text.replace("−", "-") if each in "-0123456789"))
+            for text in column.all_inner_texts()
+        ]
+        for column in columns
+    )
+    assert len(balances) > 5
+    assert (
+        balances[1:]
+        == [balance - change for balance, change in zip(balances, changes, strict=True)][:-1]
+    )
 
 
 def test_an_error_page_is_accessible_and_fits(site, chromium, check_accessible, check_fits):
