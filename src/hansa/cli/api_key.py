@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import parse_folder
+from hansa.contracts.members import Member
+from hansa.contracts.members import Role as LedgerRole
 from hansa.kernel.calendar import DAY_MS, format_iso
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.genesis import GenesisMember
 from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, revoke_key
-from hansa.node.api.rights import Role
-from hansa.node.home import Home
+from hansa.node.api.rights import MEMBER_ROLES, Role, find_lack
+from hansa.node.home import Home, open_chain_read_only
+from hansa.node.tables import Tables
+
+NAMED_MAX = 5
+"""How many institutions an error names at most."""
 
 
 def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,10 +63,13 @@ def _find_home(options: argparse.Namespace) -> Home:
 
 def _new(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
+    home, role = _find_home(options), Role(options.role)
+    if options.member is not None and role in MEMBER_ROLES:
+        _require_standing(home, role, from_text(options.member))
     key, token = add_key(
-        _find_home(options).api_keys_path,
+        home.api_keys_path,
         name=options.name,
-        role=Role(options.role),
+        role=role,
         now_ms=now_ms,
         member=options.member,
         wallets=options.wallet,
@@ -75,12 +88,18 @@ def _new(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
-    keys = [_describe(key, now_ms) for key in list_keys(_find_home(options).api_keys_path)]
+    home = _find_home(options)
+    listed = list_keys(home.api_keys_path)
+    is_asked = any(key.member is not None and key.is_usable(now_ms) for key in listed)
+    members = _read_members(home) if is_asked else {}
+    keys = [_describe_in(members, key, now_ms) for key in listed]
     if options.json:
         print_json({"keys": keys})
         return 0
     for key in keys:
-        say(f"{key['id']}  {key['state']:8} {key['role']:12} {key['name']}")
+        line = f"{key['id']}  {key['state']:8} {key['role']:12} {key['name']}"
+        lack = f": its institution {key['lacks']}; it works when governance changes that"
+        say(line + (lack if key["lacks"] else ""))
     if not keys:
         say("There is no API key yet: hansa key api new makes one.")
     return 0
@@ -94,6 +113,57 @@ def _revoke(options: argparse.Namespace) -> int:
     else:
         say(f"The API key {key.id} ({key.name}) does not work any more.")
     return 0
+
+
+def _require_standing(home: Home, role: Role, address: bytes) -> None:
+    """Let only an institution have a key that the node would let in.
+
+    Raises:
+      Invalid: it is no member, is suspended or has not the role; names those that could have it.
+    """
+    members = _read_members(home)
+    member = members.get(address)
+    lack = find_lack(role, member)
+    if not lack:
+        return
+    able = [row for row in members.values() if not find_lack(role, row)]
+    named = ", ".join(f"{row.name} ({to_text(row.address)})" for row in able[:NAMED_MAX])
+    more = f" and {len(able) - NAMED_MAX} more" if len(able) > NAMED_MAX else ""
+    raise Invalid(
+        InvalidCode.ARGUMENTS,
+        f"{to_text(address) if member is None else member.name} {lack}, so that a key of role "
+        f"{role} would not work: "
+        + (f"give --member one that can have it: {named}{more}, or " if able else "")
+        + "let governance change that first",
+    )
+
+
+def _read_members(home: Home) -> dict[bytes, Member]:
+    """Read the institutions from the data folder, beside a node that runs; by address."""
+    try:
+        chain = open_chain_read_only(home)
+    except NotFound:  # no block yet: those of genesis are all there are
+        rows = [_found_member(item) for item in home.load_network().genesis.members]
+    else:
+        try:
+            rows = Tables(chain, time.monotonic).load_all(Member)
+        finally:
+            chain.close()
+    return {row.address: row for row in rows}
+
+
+def _found_member(item: GenesisMember) -> Member:
+    roles = tuple(map(LedgerRole, item.roles))
+    return Member(item.address, item.name, roles, item.weight, suspended=False, since_height=0)
+
+
+def _describe_in(members: Mapping[bytes, Member], key: ApiKey, now_ms: int) -> dict[str, object]:
+    """Describe a key as a node takes it now: one that is usable may be of who lacks something."""
+    found = _describe(key, now_ms)
+    lack = ""
+    if key.member is not None and key.is_usable(now_ms):
+        lack = find_lack(key.role, members.get(from_text(key.member)))
+    return found | {"state": "barred" if lack else found["state"], "lacks": lack}
 
 
 def _describe(key: ApiKey, now_ms: int) -> dict[str, object]:

@@ -23,7 +23,7 @@ from hansa.engine.chain import Chain
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Refused
 from hansa.node.api.keys import ApiKey, KeyRing
-from hansa.node.api.rights import ANYONE, MEMBER_ROLES, THIS_MACHINE, Principal, Right, Role
+from hansa.node.api.rights import ANYONE, THIS_MACHINE, Principal, Right, Role, find_lack
 from hansa.node.settings import LoopbackReads, Settings, Sponsored
 
 BEARER = "bearer"
@@ -167,14 +167,13 @@ class Access:
             )
         principal = _build_principal(key)
         if principal.member is not None:
-            needed = MEMBER_ROLES[key.role]
             member = self._state.load(Member, Member.key(principal.member))
-            is_active = member is not None and not member.suspended
-            if member is None or not is_active or (needed and needed not in member.roles):
+            lack = find_lack(key.role, member)
+            if lack:
                 raise Invalid(
                     InvalidCode.UNAUTHENTICATED,
-                    f"this {what} is of an institution that is suspended or has not the role "
-                    f"{key.role}: it works again when governance says so",
+                    f"this {what} is of an institution that {lack}: it works again when governance "
+                    "changes that",
                 )
         return principal
 

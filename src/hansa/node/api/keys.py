@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta
 
 from hansa.engine.storage import FileStorage
+from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 
@@ -275,7 +276,7 @@ def revoke_key(path: Path, key_id: str, now_ms: int) -> ApiKey:
 
 
 def _check_binding(role: Role, member: str | None, wallets: Sequence[str]) -> None:
-    """Check that a key is bound to what its role needs, and to nothing else."""
+    """Check that a key is bound to what its role needs, and to nothing else; raises `Invalid`."""
     if role is Role.ANYONE:
         raise Invalid(InvalidCode.MALFORMED, "anyone needs no API key")
     if (role in MEMBER_ROLES) != (member is not None):
@@ -284,6 +285,8 @@ def _check_binding(role: Role, member: str | None, wallets: Sequence[str]) -> No
     if (role is Role.CUSTOMER) != bool(wallets):
         need = "has no wallets of its own" if wallets else "needs at least one wallet"
         raise Invalid(InvalidCode.MALFORMED, f"a key of role {role} {need}")
+    for text in (*([] if member is None else [member]), *wallets):
+        from_text(text)
 
 
 def _require_new_certificate(keys: Sequence[ApiKey], fingerprint: str) -> None:

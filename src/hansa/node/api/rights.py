@@ -75,6 +75,23 @@ MEMBER_ROLES: Final[Mapping[Role, members.Role | None]] = MappingProxyType(
 """Roles of institutions, and the role on the ledger that such a key's institution must have."""
 
 
+def find_lack(role: Role, member: members.Member | None) -> str:
+    """Find why an institution can have no key of this role now; empty if it can.
+
+    Args:
+      role: of `MEMBER_ROLES`.
+      member: the institution as the ledger knows it; None if it does not.
+    """
+    if member is None:
+        return "is no member of this network"
+    if member.suspended:
+        return "is suspended"
+    needed = MEMBER_ROLES[role]
+    if needed is not None and needed not in member.roles:
+        return f"has not the role {needed} on the ledger"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 
+import msgspec
 import pytest
-from tests.played import CHEAP, PASSPHRASE
+from tests.played import CHEAP, PASSPHRASE, make_folder
 from tests.world import key, make_genesis
 
 from hansa.cli.main import main
+from hansa.contracts.members import Member
+from hansa.contracts.members import Role as LedgerRole
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.node.api.keys import KeyRing, add_key, list_keys, revoke_key
-from hansa.node.api.rights import Role
+from hansa.node.api.rights import Role, find_lack
 from hansa.node.home import create_home
 
 WALLET = to_text(key("ada").address)
@@ -97,6 +101,7 @@ def test_a_damaged_file_lets_nobody_in(path):
         {"role": Role.OPERATOR, "wallets": []},
         {"role": Role.REGULATOR, "wallets": [WALLET], "member": MEMBER},
         {"wallets": ["hansa1short"]},
+        {"wallets": [WALLET[:-1] + ("q" if WALLET[-1] != "q" else "p")]},
         {"name": ""},
     ],
 )
@@ -116,17 +121,86 @@ def test_a_certificate_has_one_key(path):
         add(path, certificate=b"der")
 
 
-def test_the_command_prints_a_key_once(tmp_path, capsys):
+@pytest.fixture
+def hansa(capsys):
+    """A function that runs a command on keys, and returns its JSON, or its error's."""
+
+    def run(folder, *words, code=0):
+        assert main(["key", "api", *words, "--data", str(folder), "--json"]) == code
+        out, err = capsys.readouterr()
+        return json.loads(err if code else out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """The folder of a node that stopped after a day."""
+    return make_folder(tmp_path_factory.mktemp("played") / "node").path
+
+
+@pytest.mark.parametrize(
+    ("role", "member", "said"),
+    [
+        ("operator", to_text(key("stranger").address), "is no member of this network"),
+        ("member", WALLET, "is no member of this network"),
+        ("regulator", MEMBER, "has not the role regulator on the ledger"),
+        ("central_bank", MEMBER, "has not the role central_bank on the ledger"),
+    ],
+)
+def test_no_key_is_made_that_the_node_would_not_let_in(played, hansa, role, member, said):
+    words = ("new", "a key", "--role", role, "--member", member)
+    error = hansa(played, *words, code=2)
+    assert said in error["message"]
+    able = re.findall(r"\((hansa1\w+)\)", error["message"])
+    assert able, "the message says with whom it would work"
+    assert hansa(played, "list") == {"keys": []}
+    made = hansa(played, "new", "a key", "--role", role, "--member", able[0])
+    (played / "api-keys.json").unlink()
+    assert made["member"] == able[0]
+
+
+def test_before_the_first_block_the_members_are_those_of_genesis(tmp_path, hansa):
+    create_home(tmp_path, make_genesis(), {"node": key("sealer")}, PASSPHRASE, cost=CHEAP)
+    words = ("new", "a key", "--role", "operator", "--member")
+    assert "is no member" in hansa(tmp_path, *words, WALLET, code=2)["message"]
+    assert hansa(tmp_path, *words, MEMBER)["member"] == MEMBER
+
+
+def test_the_list_tells_which_keys_the_node_does_not_let_in(played, hansa, capsys):
+    path = played / "api-keys.json"
+    add(path, "fine", role=Role.OPERATOR, wallets=[], member=MEMBER)
+    add(path, "no regulator", role=Role.REGULATOR, wallets=[], member=MEMBER)
+    add(path, "a customer")
+    add(path, "over", role=Role.REGULATOR, wallets=[], member=MEMBER, expires_ms=1)
+    listed = hansa(played, "list")["keys"]
+    assert main(["key", "api", "list", "--data", str(played)]) == 0
+    printed = capsys.readouterr().out
+    path.unlink()
+    lack = "has not the role regulator on the ledger"
+    assert [(each["state"], each["lacks"]) for each in listed] == [
+        ("usable", ""),
+        ("barred", lack),
+        ("usable", ""),
+        ("expired", ""),
+    ]
+    assert printed.count(lack) == 1
+
+
+def test_a_suspended_institution_can_have_no_key():
+    row = Member(bytes(32), "North", (LedgerRole.OPERATOR,), 0, suspended=False, since_height=0)
+    assert find_lack(Role.OPERATOR, row) == find_lack(Role.MEMBER, row) == ""
+    gone = msgspec.structs.replace(row, suspended=True)
+    assert find_lack(Role.OPERATOR, gone) == find_lack(Role.MEMBER, gone) == "is suspended"
+
+
+def test_the_command_prints_a_key_once(tmp_path, hansa):
     create_home(tmp_path, make_genesis(), {"node": key("sealer")}, PASSPHRASE, cost=CHEAP)
 
-    def hansa(*words):
-        assert main(["key", "api", *words, "--data", str(tmp_path), "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    made = hansa("new", "north's books", "--role", "operator", "--member", MEMBER)
+    made = hansa(tmp_path, "new", "north's books", "--role", "operator", "--member", MEMBER)
     assert KeyRing(tmp_path / "api-keys.json").find_token(made["key"]).id == made["id"]
-    assert hansa("revoke", made["id"])["state"] == "revoked"
-    (listed,) = hansa("list")["keys"]
+    assert hansa(tmp_path, "revoke", made["id"])["state"] == "revoked"
+    (listed,) = hansa(tmp_path, "list")["keys"]
     assert (listed["id"], listed["state"]) == (made["id"], "revoked")
     assert "key" not in listed
 
