@@ -108,13 +108,48 @@ def test_a_history_in_an_asset_that_is_none_is_not_found(town):
     town.serve(use)
 
 
-@pytest.mark.parametrize("path", ["/v1/status", "/healthz", "/v1/records", "/v1/transactions"])
-def test_an_expectation_that_nobody_meets_is_a_problem(town, path):
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/status"),
+        ("GET", "/healthz"),
+        ("GET", "/v1/records"),
+        ("POST", "/v1/transactions"),
+        ("GET", "/nowhere"),
+        ("PUT", "/v1/status"),
+    ],
+)
+def test_an_expectation_that_nobody_meets_is_a_problem(town, method, path):
     async def use(client, _):
-        method = "POST" if path.endswith("transactions") else "GET"
         answer = await client.request(method, path, headers={"Expect": "foo"})
         assert (answer.status, answer.content_type) == (417, "application/problem+json")
         assert (await answer.json())["title"] == "EXPECTATION"
+
+    town.serve(use)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/supply"), ("POST", "/sign-in")]
+)
+def test_an_expectation_that_nobody_meets_is_told_on_a_page(town, method, path):
+    async def use(client, _):
+        origin = f"http://{client.server.host}:{client.server.port}"
+        headers = {"Expect": "foo", "Origin": origin}
+        answer = await client.request(method, path, headers=headers)
+        assert (answer.status, answer.content_type) == (417, "text/html")
+        assert "That cannot be expected" in await answer.text()
+
+    town.serve(use)
+
+
+def test_who_expects_to_go_on_is_told_to(town):
+    async def use(client, _):
+        form = {"key": "hansa-00000000-wrong"}
+        headers = {"Origin": f"http://{client.server.host}:{client.server.port}"}
+        answer = await client.post("/sign-in", data=form, headers=headers, expect100=True)
+        assert answer.status == 401
+        answer = await client.post("/v1/transactions", data=b"x", expect100=True)
+        assert answer.status == 415
 
     town.serve(use)
 

@@ -10,14 +10,19 @@ from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from aiohttp.web_urldispatcher import _default_expect_handler
 
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
 from hansa.node.api import accounts, ledger, streams, submission, telemetry
 from hansa.node.api.access import Access, is_loopback
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
-from hansa.node.api.problems import answer_error, answer_http
+from hansa.node.api.problems import (
+    answer_error,
+    answer_http,
+    check_expectation,
+    meet_expectation,
+    rewrite_expectation,
+)
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
 from hansa.node.api.telemetry import Meters
@@ -109,10 +114,10 @@ def create_app(
                 route.path,
                 handler,
                 allow_head=not route.is_stream,
-                expect_handler=_answer_expectation,
+                expect_handler=meet_expectation,
             )
         else:
-            app.router.add_post(route.path, handler, expect_handler=_answer_expectation)
+            app.router.add_post(route.path, handler, expect_handler=meet_expectation)
     gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
     add_console(app, node, gate)
 
@@ -120,6 +125,7 @@ def create_app(
         await streams.end_streams(api)
 
     app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(rewrite_expectation)
     return app
 
 
@@ -144,6 +150,7 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         try:
             if is_api:
                 _check_host(request, names)
+                check_expectation(request)
             response = await _answer_durably(api.node, request, handler, is_timeless=is_timeless)
         except web.HTTPException as error:
             response = _answer_http(request, error)
@@ -164,15 +171,6 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         return response
 
     return guard
-
-
-async def _answer_expectation(request: web.Request) -> web.StreamResponse | None:
-    """Say `100 Continue`, or what is wrong with an `Expect`: asked before the guard is."""
-    try:
-        await _default_expect_handler(request)
-    except web.HTTPExpectationFailed as error:
-        return answer_http(error)
-    return None
 
 
 async def _answer_durably(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from hansa.kernel.authority import AuthorityCode
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused
@@ -45,6 +45,8 @@ HTTP_TEXTS = {
     HTTPStatus.NOT_FOUND: "there is no such route: /openapi.json lists them",
     HTTPStatus.METHOD_NOT_ALLOWED: "this route has no such method: Allow names those it has",
 }
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -105,3 +107,35 @@ def answer_http(error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
     return response
+
+
+async def meet_expectation(request: web.Request) -> None:
+    """Say `100 Continue` to those who wait for it, as a route's handler of `Expect`.
+
+    The server asks before any middleware, so what cannot be met is left to `check_expectation`.
+    """
+    if request.version == HttpVersion11 and _expects(request) == "100-continue":
+        await request.writer.write(CONTINUE)
+        request.writer.output_size = 0  # the answer has not begun
+
+
+def check_expectation(request: web.Request) -> None:
+    """Refuse an `Expect` that nobody meets; raises `HTTPExpectationFailed`."""
+    if request.version == HttpVersion11 and _expects(request) not in {"", "100-continue"}:
+        raise web.HTTPExpectationFailed(
+            text="this server meets no expectation but 100-continue: leave Expect out"
+        )
+
+
+async def rewrite_expectation(_: web.Request, response: web.StreamResponse) -> None:
+    """Put into a problem what the server itself refuses: an `Expect` where there is no route."""
+    if isinstance(response, web.HTTPExpectationFailed):
+        found = answer_http(response)
+        assert isinstance(found.body, bytes)  # noqa: S101 - a problem is built of them
+        response.body = found.body
+        response.headers.update(found.headers)
+        response.headers["Content-Length"] = str(len(found.body))
+
+
+def _expects(request: web.Request) -> str:
+    return request.headers.get("Expect", "").lower()

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
+from hansa.node.api.problems import check_expectation, meet_expectation
 from hansa.node.api.rights import ANYONE
 from hansa.node.console.guard import HEADERS, Gate, charge, find_fault
 from hansa.node.console.pages import FILE_PATH, FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
@@ -30,9 +31,10 @@ def add_console(app: web.Application, node: Node, gate: Gate) -> None:
     console = Console(node, gate)
     routes = (*ROUTES, *FILES)
     for route in routes:
-        app.router.add_route(route.method, route.path, _bind(console, route.page))
-        if route.method == "GET":
-            app.router.add_head(route.path, _bind(console, route.page))
+        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        for method in methods:
+            handler = _bind(console, route.page)
+            app.router.add_route(method, route.path, handler, expect_handler=meet_expectation)
     app.middlewares.append(_build_middleware(console, frozenset(route.path for route in routes)))
 
     async def close(_: web.Application) -> AsyncIterator[None]:
@@ -67,6 +69,7 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
             viewer = find_viewer(request, console.access, console.sessions)
             request[VIEWER] = viewer
             request[TAG] = tag = console.name_state(viewer)
+            check_expectation(request)
             is_same = request.headers.get("If-None-Match") == tag
             if resource is None or resource.canonical != FILE_PATH:
                 charge(request, viewer, 1 if is_same else PAGE_COST, console.gate.limiter)
@@ -82,6 +85,9 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
             return await console.say(
                 request, 404, "There is no such page", "The address may be mistyped."
             )
+        except web.HTTPExpectationFailed as error:
+            text = _write_sentence(error.text or "")
+            return await console.say(request, error.status, "That cannot be expected", text)
         except web.HTTPMethodNotAllowed:
             return await console.say(
                 request, 405, "This page only shows", "Nothing can be sent to it."
@@ -92,7 +98,7 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
 
 async def _say_error(console: Console, request: web.Request, error: HansaError) -> web.Response:
     """Say an error in words, and who must act; what is corrupt goes on to stop the node."""
-    text = error.message[:1].upper() + error.message[1:] + "."
+    text = _write_sentence(error.message)
     if isinstance(error, NotFound):
         return await console.say(request, 404, "Not found on this ledger", text)
     if isinstance(error, Refused):
@@ -105,3 +111,7 @@ async def _say_error(console: Console, request: web.Request, error: HansaError) 
     if isinstance(error, Unavailable):
         return await console.say(request, 503, "Not there just now", text)
     raise error
+
+
+def _write_sentence(message: str) -> str:
+    return message[:1].upper() + message[1:] + "."
