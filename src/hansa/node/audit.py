@@ -124,7 +124,7 @@ class AuditReport:
             return (
                 f"The state's rows were compared as of block {self.rows_height}, where the store "
                 f"stands; what blocks {self.rows_height + 1} to {self.height} changed in them was "
-                "not: a node that is stopped has it all in its store."
+                "not. Once the node is stopped, that is less than a second of ledger time."
             )
         return ""
 
