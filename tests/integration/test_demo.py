@@ -8,7 +8,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from pathlib import Path
+
+from hansa.contracts import payments
+from hansa.engine.chain import list_envelopes
+from hansa.kernel.block import decode_receipt
+from hansa.kernel.transaction import decode_envelope
+from hansa.node.home import Home, open_chain_read_only
 
 HANSA = [sys.executable, "-m", "hansa.cli.main"]
 SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
@@ -37,6 +44,28 @@ def test_the_same_seed_ends_in_the_same_money(tmp_path):
     same = ("confirmed", "refused", "assets")
     assert [first[name] for name in same] == [second[name] for name in same]
     assert first["assets"] != other["assets"]
+    assert all(
+        amount.isdigit() for totals in first["assets"].values() for amount in totals.values()
+    )
+
+
+def test_money_goes_all_its_ways(tmp_path):
+    """Each kind of payment happens, and a hold is there before somebody takes it."""
+    found = play(tmp_path / "node")
+    told, refused = set(), Counter()
+    chain = open_chain_read_only(Home(tmp_path / "node"))
+    for record in chain.iterate_records(1):
+        for raw, envelope in zip(record.receipts, list_envelopes(record), strict=True):
+            receipt = decode_receipt(raw)
+            told |= {name for contract, name, _ in receipt.events if contract == payments.NAME}
+            if receipt.code:
+                refused.update(call.command for call in decode_envelope(envelope)[1].calls)
+    chain.close()
+    assert told == {"Converted", "Transferred", "Held", "Posted", "Voided", "Refunded"}
+    unknown = found["refused"].get("payments.UNKNOWN_PAYMENT", 0)
+    assert refused["post"] + refused["void"] + refused["refund"] == unknown
+    assert refused["post"] + refused["void"] <= refused["hold"]
+    assert int(found["assets"]["MOP"]["held"]) > 0
 
 
 def test_a_receipt_file_is_verified_without_a_node(tmp_path):

@@ -50,7 +50,10 @@ class DemoReport:
             "height": self.height,
             "state_root": self.state_root,
             "seconds": round(self.seconds, 2),
-            "assets": self.assets,
+            "assets": {
+                asset: {ledger: str(minor) for ledger, minor in totals.items()}
+                for asset, totals in self.assets.items()
+            },
             "example_tx": self.example_tx,
         }
 

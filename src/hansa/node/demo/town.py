@@ -10,6 +10,7 @@ import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.proposals import DAY_MS, HOUR_MS
@@ -50,6 +51,27 @@ class Stage:
     acts: list[Act]
     before_ms: int = 0
     """How long before the town's day it happens, by ledger time."""
+
+
+class End(IntEnum):
+    """What becomes of the money held for a stay; each fourth stay ends alike."""
+
+    TAKEN = 0
+    GIVEN_BACK = 1
+    REFUNDED = 2
+    """Taken, and a part of it refunded."""
+    OPEN = 3
+    """It is still held when the day is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A guest's night in a hotel, for which money is held."""
+
+    guest: KeyPair
+    hotel: KeyPair
+    reference: str
+    end: End
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +143,12 @@ class Day:
         yield Stage("operators open wallets", self._open(), OPENED_MS)
         yield Stage("residents convert deposits into wallets", self._fund(), OPENED_MS)
         yield Stage("residents pay merchants and one another", self._pay())
-        yield Stage("merchants take holds, give refunds and convert back", self._settle())
+        stays = self._choose_stays()
+        yield Stage("guests have money held for their hotels", [self._hold(stay) for stay in stays])
+        ends = [self._end(stay) for stay in stays if stay.end is not End.OPEN]
+        yield Stage("hotels take it, or give it back", ends)
+        refunds = [self._refund(stay) for stay in stays if stay.end is End.REFUNDED]
+        yield Stage("hotels refund a part, merchants convert back", refunds + self._convert_back())
         yield Stage("a phone is lost, a wallet is frozen by order", self._freeze())
         yield Stage("both try to pay", self._try_frozen())
 
@@ -180,18 +207,36 @@ class Day:
             acts.append(Act((payer,), (command,), self.operator_of(payer)))
         return acts
 
-    def _settle(self) -> list[Act]:
+    def _choose_stays(self) -> list[Stay]:
+        guests = self._people[:: max(1, len(self._people) // 40)]
+        return [
+            Stay(
+                key,
+                self._random.choice(self._town.merchants),
+                f"hotel-{number}",
+                End(place % len(End)),
+            )
+            for place, (number, key) in enumerate(guests)
+        ]
+
+    def _hold(self, stay: Stay) -> Act:
+        guest, hotel = stay.guest.address, stay.hotel.address
+        hold = payments.Hold(guest, hotel, ASSET, 5_000, stay.reference, self._hold_until_ms)
+        return Act((stay.guest,), (hold,), self.operator_of(stay.guest))
+
+    def _end(self, stay: Stay) -> Act:
+        end: Command = payments.Post(stay.guest.address, stay.reference, 3_200)
+        if stay.end is End.GIVEN_BACK:
+            end = payments.Void(stay.guest.address, stay.reference)
+        return Act((stay.hotel,), (end,), self.operator_of(stay.hotel))
+
+    def _refund(self, stay: Stay) -> Act:
+        reference = stay.reference
+        refund = payments.Refund(stay.guest.address, reference, 1_200, f"refund of {reference}")
+        return Act((stay.hotel,), (refund,), self.operator_of(stay.hotel))
+
+    def _convert_back(self) -> list[Act]:
         acts = []
-        for number, key in self._people[:: max(1, len(self._people) // 40)]:
-            hotel = self._random.choice(self._town.merchants)
-            reference = f"hotel-{number}"
-            expires_ms = self._hold_until_ms
-            hold = payments.Hold(key.address, hotel.address, ASSET, 5_000, reference, expires_ms)
-            acts.append(Act((key,), (hold,), self.operator_of(key)))
-            end: Command = payments.Post(key.address, reference, 3_200)
-            if number % 2:
-                end = payments.Void(key.address, reference)
-            acts.append(Act((hotel,), (end,), self.operator_of(hotel)))
         for number, key in enumerate(self._town.merchants):
             amount_minor = self._random.randrange(1_000, 20_000)
             out = payments.CashOut(key.address, ASSET, amount_minor, f"cash-out-{number}")
