@@ -19,6 +19,7 @@ from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, re
 from hansa.node.api.rights import MEMBER_ROLES, Role, find_lack
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.tables import Tables
+from hansa.program import name_program
 
 NAMED_MAX = 5
 """How many institutions an error names at most."""
@@ -101,7 +102,7 @@ def _list(options: argparse.Namespace) -> int:
         lack = f": its institution {key['lacks']}; it works when governance changes that"
         say(line + (lack if key["lacks"] else ""))
     if not keys:
-        say("There is no API key yet: hansa key api new makes one.")
+        say(f"There is no API key yet: {name_program()} key api new makes one.")
     return 0
 
 

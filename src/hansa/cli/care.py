@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from hansa.cli.passphrase import get_passphrase
@@ -11,6 +12,7 @@ from hansa.cli.source import parse_folder
 from hansa.engine.backup import backup, check_backup, restore
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
+from hansa.program import name_program
 
 EXIT_FINDINGS = 1
 MARKS = {Status.OK: "ok  ", Status.WARN: "warn", Status.FAIL: "FAIL"}
@@ -25,7 +27,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     save.add_argument("--keys", action="store_true", help="take the encrypted key files along")
     save.set_defaults(function=_backup)
     back = commands.add_parser("restore", help="restore a backup into a new data folder")
-    back.add_argument("backup", type=Path, help="folder that hansa backup made")
+    back.add_argument("backup", type=Path, help="folder of a backup")
     back.set_defaults(function=_restore)
     what = back.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=parse_folder, help="data folder to make: new or empty")
@@ -82,6 +84,9 @@ def _restore(options: argparse.Namespace) -> int:
     print_found(report.to_json(), is_json=options.json)
     if not options.json:
         if not report.manifest.has_keys:
-            say(f"Now put the key files into {options.data}/keys; then: hansa doctor and hansa up.")
+            hansa, data = name_program(), shlex.quote(str(options.data))
+            say(f"Now put the key files into {options.data}/keys; then:")
+            say(f"  {hansa} doctor --data {data}")
+            say(f"  {hansa} up --data {data}")
         say("Never run this node beside the one that was backed up: both hold one sealing key.")
     return 0

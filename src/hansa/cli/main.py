@@ -22,6 +22,7 @@ from hansa.kernel.errors import (
     Refused,
     Unavailable,
 )
+from hansa.program import name_program
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Invalid, 2),
@@ -52,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = _Parser(prog="hansa", description="Digital money on one permissioned ledger.")
+    parser = _Parser(prog=name_program(), description="Digital money on one permissioned ledger.")
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (setup, run, keys, wallet, tx, network, chain, care):

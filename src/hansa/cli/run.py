@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import shutil
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from hansa.node.bench.ledger import LedgerSettings, run_ledger
 from hansa.node.bench.node import NodeSettings, run_node_bench
 from hansa.node.demo.serve import DemoSettings, run_demo
 from hansa.node.settings import DEFAULT_PORT
+from hansa.program import name_program
 
 REPLAY_FOLDER = "hansa-data/replay"
 DEMO_MIN = 2
@@ -93,7 +92,6 @@ def _demo(options: argparse.Namespace) -> int:
         options.payments,
         options.port,
         is_served=not options.no_serve,
-        program=_name_program(),
     )
 
     def tell(summary: dict[str, object], lines: list[str]) -> None:
@@ -106,18 +104,13 @@ def _demo(options: argparse.Namespace) -> int:
     return run_demo(settings, bar.show, tell)
 
 
-def _name_program() -> str:
-    """Name this program as a shell finds it: by its whole path if it is not on PATH."""
-    return "hansa" if shutil.which("hansa") else shlex.quote(str(Path(sys.argv[0]).absolute()))
-
-
 def _replay(options: argparse.Namespace) -> int:
     try:  # only replay needs the extra, and half a second to import it
         from hansa.node.replay.run import replay  # noqa: PLC0415
         from hansa.node.replay.source import DEFAULT_MAP, ColumnMap, PaymentsFile  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise Unavailable(
-            f"hansa replay reads files with {error.name}, which is not installed: "
+            f"replay reads files with {error.name}, which is not installed: "
             "pip install 'hansa[data]'"
         ) from None
     bar = ProgressBar()
@@ -145,7 +138,7 @@ def _replay(options: argparse.Namespace) -> int:
         return 0
     say(f"Replayed {options.file} into {options.data}:")
     print_table(found)
-    program, data = _name_program(), shlex.quote(str(options.data))
+    program, data = name_program(), shlex.quote(str(options.data))
     say(f"Check it:  {program} audit --data {data} && {program} verify --data {data}")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.running import Started, run_node
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
+from hansa.program import name_program
 
 HOST_LETTERS_MAX = 253
 SETTINGS = f"""# Settings of this node; all of them: docs/reference/settings.md
@@ -183,7 +185,8 @@ def _list_members(options: argparse.Namespace) -> tuple[MemberDescription, ...]:
 
 def describe_founded(founded: Founded) -> list[str]:
     """Say what was made, and what to do next."""
-    genesis, folder = founded.network.genesis, founded.home.path
+    genesis, folder = founded.network.genesis, shlex.quote(str(founded.home.path))
+    hansa = name_program()
     members = [
         f"  {member.name}: {', '.join(member.roles)}; "
         f"{member.threshold} of {_count_officers(member)} officers sign together"
@@ -202,8 +205,8 @@ def describe_founded(founded: Founded) -> list[str]:
         *keys,
         "Next:",
         *([f"  move all but {' and '.join(kept)} to their owners, off this machine"] * bool(away)),
-        f"  hansa doctor --data {folder}",
-        f"  hansa up --data {folder}",
+        f"  {hansa} doctor --data {folder}",
+        f"  {hansa} up --data {folder}",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.transaction import decode_envelope
+from hansa.program import name_program
 from hansa.sdk.answers import TransactionResult
 from hansa.sdk.arguments import (
     COMMANDS,
@@ -49,7 +51,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add this module's commands to the parser."""
     tx = commands.add_parser("tx", help="show a transaction, or sign and send one")
     words = tx.add_subparsers(dest="word", required=True, metavar="WORD")
-    show = words.add_parser("show", help="show a transaction and its receipt (hansa tx ID)")
+    show = words.add_parser("show", help="show a transaction and its receipt; tx ID is enough")
     show.add_argument("id", help="transaction id, 64 hexadecimal digits")
     add_source(show)
     show.set_defaults(function=_show)
@@ -175,8 +177,9 @@ def _tell_envelope(file: Path, envelope: PartialEnvelope, client: Client, *, is_
     }
     print_found(found, is_json=is_json)
     if not is_json:
-        following = f"hansa tx sign {file} KEYFILE" if missing else f"hansa tx submit {file}"
-        say(f"Next, before it expires:  {following}")
+        name = shlex.quote(str(file))
+        following = f"sign {name} KEYFILE" if missing else f"submit {name}"
+        say(f"Next, before it expires:  {name_program()} tx {following}")
     return 0
 
 

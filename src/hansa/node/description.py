@@ -171,6 +171,6 @@ def _wrong(path: Path, what: str) -> Invalid:
     return Invalid(
         InvalidCode.MALFORMED,
         f"{path} describes no network: {what}; correct the file, nothing was made "
-        "(an example: docs/reference/cli.md, hansa init)",
+        "(an example: docs/reference/cli.md)",
         path=str(path),
     )

@@ -35,6 +35,7 @@ from hansa.kernel.genesis import (
     Sealer,
     decode_genesis,
 )
+from hansa.program import name_program
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
 
 GENESIS_BYTES_MAX = 16 << 20
@@ -195,8 +196,8 @@ class Home:
             return self.genesis_path.read_bytes()
         except FileNotFoundError:
             raise NotFound(
-                f"there is no genesis.bin in {self.path}: set a node up with hansa init, "
-                "or name another folder with --data",
+                f"there is no genesis.bin in {self.path}: set a node up with {name_program()} "
+                "init, or name another folder with --data",
                 path=str(self.path),
             ) from None
         except OSError as error:

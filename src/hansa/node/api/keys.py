@@ -28,6 +28,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
+from hansa.program import name_program
 
 FILE_VERSION = 1
 SECRET_BYTES = 32
@@ -272,7 +273,9 @@ def revoke_key(path: Path, key_id: str, now_ms: int) -> ApiKey:
                 revoked = msgspec.structs.replace(key, revoked_ms=key.revoked_ms or now_ms)
                 _write(path, (*keys[:at], revoked, *keys[at + 1 :]))
                 return revoked
-    raise NotFound(f"there is no API key {key_id!r} in {path}: hansa key api list shows them")
+    raise NotFound(
+        f"there is no API key {key_id!r} in {path}: {name_program()} key api list shows them"
+    )
 
 
 def _check_binding(role: Role, member: str | None, wallets: Sequence[str]) -> None:
@@ -336,6 +339,6 @@ def _damaged(path: Path, why: str) -> Invalid:
     return Invalid(
         InvalidCode.MALFORMED,
         f"the API keys {path} are damaged ({why}): restore the file, or remove it and make "
-        "new keys with hansa key api new",
+        f"new keys with {name_program()} key api new",
         path=str(path),
     )

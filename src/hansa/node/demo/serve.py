@@ -32,6 +32,7 @@ from hansa.node.settings import (
     Settings,
     Sponsored,
 )
+from hansa.program import name_program
 
 PORTS_TRIED = 100
 HOST = DEFAULT_HOST
@@ -58,8 +59,6 @@ class DemoSettings:
     payments: int
     port: int | None
     is_served: bool
-    program: str = "hansa"
-    """What the summary's commands begin with."""
 
 
 def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
@@ -105,7 +104,10 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
                 await server.stop()
             await node.stop()
         if not (report.audit_ok and report.supply_ok):
-            raise Corrupt("the audit found what must not be: see hansa audit", height=report.height)
+            raise Corrupt(
+                f"the audit found what must not be: see {name_program()} audit",
+                height=report.height,
+            )
         return 0
 
     return uvloop.run(run())
@@ -158,7 +160,7 @@ def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int
 
 def _list_commands(report: DemoReport, town: Town, settings: DemoSettings, port: int) -> list[str]:
     """List commands that a shell takes as they are; only a node that serves can be paid through."""
-    hansa, folder = settings.program, shlex.quote(str(settings.folder))
+    hansa, folder = name_program(), shlex.quote(str(settings.folder))
     tx, shop = report.example_tx, town.merchants[1].address_text
     receipt = f"receipt-{tx[:8]}.bin"
     pay = (

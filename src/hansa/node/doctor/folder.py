@@ -11,6 +11,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.settings import build_tls, load_settings
+from hansa.program import name_program
 from hansa.sdk.keys import load_key
 
 PYTHON_MIN = (3, 11)
@@ -39,7 +40,7 @@ def check_folder(patient: Patient) -> list[Check]:
     """Look at the data folder itself."""
     path = patient.home.path
     if not path.is_dir():
-        mend = "set a node up with hansa init, or name another folder with --data"
+        mend = f"set a node up with {name_program()} init, or name another folder with --data"
         return [Check("folder", Status.FAIL, "there is no such folder", str(path), mend)]
     if path.stat().st_mode & OTHERS:
         found = "others of this machine may look into it"
@@ -55,7 +56,7 @@ def check_genesis(patient: Patient) -> list[Check]:
     except NotFound:
         mend = (
             "copy genesis.bin from a backup or from another node of the network; "
-            "for a new network, hansa init"
+            f"for a new network, {name_program()} init"
         )
         return [Check("genesis", Status.FAIL, "there is no genesis document", where, mend)]
     except HansaError as error:
