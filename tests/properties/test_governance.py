@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.conftest import IS_SOAK
 from tests.unit.contracts.harness import (
     HOUR_MS,
     Harness,
@@ -197,4 +198,6 @@ class GovernanceMachine(RuleBasedStateMachine):
 
 
 TestGovernance = GovernanceMachine.TestCase
-TestGovernance.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestGovernance.settings = settings(
+    max_examples=2_000 if IS_SOAK else 80, stateful_step_count=50, deadline=None
+)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.conftest import IS_SOAK
 
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.errors import Invalid
@@ -178,11 +179,13 @@ class TreeEqualsModel(RuleBasedStateMachine):
         assert self.tree.root() == compute_model_root(self.entries, PROFILE.digest)
 
 
-TreeEqualsModel.TestCase.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TreeEqualsModel.TestCase.settings = settings(
+    max_examples=2_000 if IS_SOAK else 60, stateful_step_count=12, deadline=None
+)
 TestTreeEqualsModel = TreeEqualsModel.TestCase
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=2_000 if IS_SOAK else 60, deadline=None)
 @given(entries=entry_sets, passing=entry_sets, order=st.randoms(use_true_random=False))
 def test_history_leaves_no_trace(entries, passing, order):
     straight = StateTree(DictStore(), PROFILE.digest)
@@ -197,7 +200,7 @@ def test_history_leaves_no_trace(entries, passing, order):
     assert winding.root() == straight.root()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=1_000 if IS_SOAK else 25, deadline=None)
 @given(entries=entry_sets, key=key_hashes, bit=st.integers(0, 7), data=st.data())
 def test_every_flipped_byte_of_a_proof_is_refused(entries, key, bit, data):
     tree = StateTree(DictStore(), PROFILE.digest)
