@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.vectors import make_blocks, make_envelopes, make_money, make_streams
+from tests.vectors import make_blocks, make_envelopes, make_genesis, make_money, make_streams
 
 FOLDER = Path(__file__).resolve().parent
 FAMILIES = {
-    "genesis/networks.json": make_envelopes.make_networks,
-    "genesis/vectors.json": make_envelopes.make_genesis_cases,
+    "genesis/networks.json": make_genesis.make_networks,
+    "genesis/vectors.json": make_genesis.make_genesis_cases,
     "envelopes/vectors.json": make_envelopes.make_envelopes,
     "batches/vectors.json": make_blocks.make_batches,
     "attestations/vectors.json": make_blocks.make_attestations,

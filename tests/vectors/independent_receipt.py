@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tests.vectors.independent import (
+    ADDRESS,
     ANY_INT,
     COUNT,
     HASH,
     HEADER,
     INT64_MAX,
+    TIME,
     Network,
     array,
     binary,
@@ -32,19 +34,65 @@ FILE = fields(
 EVENT = fields(text, text, lambda value: type(value) is list and plain(value))
 RECEIPT = fields(HASH, integer(0, 2), text, COUNT, array(EVENT))
 POSITIVE = integer(1, INT64_MAX)
-LIMITS = fields(*[POSITIVE] * 8)
+LIMITS_LEAST = [512, 1_024, 1, 1, 1, 16, 8, 8]
+LIMITS_MOST = [2**20, 2**26, 2**16, 256, 256, 2**20, 2**16, 2**16]
+BATCH_FRAME = 256
+TIME_LAST = 4_102_444_800_000
+LIMITS = [POSITIVE] * 8
 SEALER = fields(POSITIVE, binary())
-GENESIS_FIELDS = 11
+KEY = [ADDRESS, COUNT, integer(1, 2**32), COUNT]
+
+
+def letters(most: int):
+    return lambda value: text(value) and 1 <= len(value) <= most
+
+
+def from_field(first: int, kinds: list, *, is_open: bool = False):
+    """An array whose fields from `first` on may be left out, and with `is_open` be too many."""
+    return lambda value: (
+        type(value) is list
+        and first <= len(value)
+        and (is_open or len(value) <= len(kinds))
+        and all(kind(item) for kind, item in zip(kinds, value, strict=False))
+    )
+
+
+ASSET = [letters(24), text, ADDRESS, text, COUNT]
+
+
+def genesis(limits, key, asset):
+    member = fields(ADDRESS, letters(64), array(text), COUNT, array(key), POSITIVE)
+    return fields(
+        POSITIVE,
+        letters(64),
+        TIME,
+        text,
+        array(ANY_INT),
+        limits,
+        array(SEALER),
+        array(member),
+        array(asset),
+        array(fields(letters(96), array(ANY_INT))),
+        array(fields(letters(64), POSITIVE, HASH)),
+    )
+
+
+WHOLE = genesis(fields(*LIMITS), fields(*KEY), fields(*ASSET))
+NOT_WHOLE = genesis(from_field(0, LIMITS), from_field(2, KEY, is_open=True), from_field(4, ASSET))
 
 
 def check_genesis(raw: bytes) -> Network:
-    """Read a genesis document as far as a receipt file needs it."""
-    document = read(lambda value: type(value) is list and len(value) == GENESIS_FIELDS, raw)
-    require(document[0] == 1, "UNSUPPORTED_VERSION")
-    require(document[3] in ("sha256", "sm3") and document[6] != [], "MALFORMED")
-    require(LIMITS(document[5]) and array(SEALER)(document[6]), "MALFORMED")
-    require(document[4] != [] and {1, 2, 3}.issuperset(document[4]), "SUITE")
-    for suite, key in document[6]:
+    """Read and check a genesis document."""
+    document = read(NOT_WHOLE, raw)
+    require(WHOLE(document), "NOT_CANONICAL")
+    version, _, time_ms, name, suites, limits, sealers = document[:7]
+    require(version == 1, "UNSUPPORTED_VERSION")
+    require(name in ("sha256", "sm3") and sealers != [] and time_ms <= TIME_LAST, "MALFORMED")
+    bounds = zip(LIMITS_LEAST, limits, LIMITS_MOST, strict=True)
+    require(all(least <= value <= most for least, value, most in bounds), "MALFORMED")
+    require(limits[1] >= limits[0] + BATCH_FRAME, "MALFORMED")
+    require(suites != [] and {1, 2, 3}.issuperset(suites), "SUITE")
+    for suite, key in sealers:
         check_key(suite, key)
     return Network(raw)
 
