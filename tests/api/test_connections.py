@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 
 import aiohttp
+import pytest
+import uvloop
+from aiohttp import web
+from tests.authority import Authority
 from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.serve import serve
+from hansa.node.connections import BoundedSite, Shares
 from hansa.node.service import Node
 from hansa.node.settings import Limits, Listen, Settings
 
@@ -38,11 +45,9 @@ def run(town, limits, use):
     asyncio.run(play())
 
 
-async def send(server, raw, address):
+async def send(port, raw, address):
     """Open a connection from an address, and send."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", server.port, local_addr=(address, 0)
-    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     writer.write(raw)
     await writer.drain()
     return reader, writer
@@ -68,9 +73,9 @@ async def get(server, path, headers=None):
 
 def test_connections_of_an_address_are_bounded_and_of_all_together(town):
     async def use(server):
-        kept = [await send(server, HALF_HEAD, "127.0.1.2") for _ in range(5)]
+        kept = [await send(server.port, HALF_HEAD, "127.0.1.2") for _ in range(5)]
         assert [await is_closed(reader) for reader, _ in kept] == [False] * 3 + [True] * 2
-        others = [await send(server, HALF_HEAD, f"127.0.1.{n}") for n in range(3, 13)]
+        others = [await send(server.port, HALF_HEAD, f"127.0.1.{n}") for n in range(3, 13)]
         assert sum([await is_closed(reader) for reader, _ in others]) == 5
         kept[0][1].close()
         await kept[0][1].wait_closed()
@@ -81,15 +86,105 @@ def test_connections_of_an_address_are_bounded_and_of_all_together(town):
     run(town, Limits(anyone_per_s=0, connections=8, connections_each=3), use)
 
 
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    """TLS of a server, and of those who trust it."""
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    authority.issue("server", is_server=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*(authority.folder / f"server.{end}" for end in ("crt", "key")))
+    return context, ssl.create_default_context(cafile=str(authority.folder / "ca.crt"))
+
+
+def serve_securely(contexts, shares, use, run_loop, handshake_s=10.0):
+    """Serve one page over TLS, bounded by shares, and use it: its port, and a look at it.
+
+    What the use returns is closed after the server.
+    """
+    context, trusting = contexts
+
+    async def say(_):
+        return web.Response(text="here")
+
+    async def play():
+        app = web.Application()
+        app.router.add_get("/", say)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await BoundedSite(runner, "127.0.0.1", 0, shares, context, handshake_s=handshake_s).start()
+        port = runner.addresses[0][1]
+
+        async def look():
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"https://localhost:{port}/", ssl=trusting) as answer,
+            ):
+                return await answer.text()
+
+        kept = []
+        try:
+            async with asyncio.timeout(20):
+                kept = await use(port, look)
+        finally:
+            await runner.cleanup()
+            for writer in kept:
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+
+    run_loop(play())
+
+
+LOOPS = pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+
+
+@LOOPS
+def test_a_handshake_under_way_has_a_place(secure, run_loop):
+    """Who never ends it takes the places of its own address; with the server it ends."""
+    shares = Shares(8, 3)
+
+    async def use(port, look):
+        assert await look() == "here"
+        silent = [await send(port, b"", "127.0.4.2") for _ in range(5)]
+        assert [await is_closed(reader) for reader, _ in silent] == [False] * 3 + [True] * 2
+        assert shares.free == 5
+        assert await look() == "here"
+        no_tls, writer = await send(port, b"GET / HTTP/1.1\r\n\r\n", "127.0.4.3")
+        await no_tls.read()
+        writer.close()
+        assert await look() == "here"
+        assert shares.free == 5
+        return [writer for _, writer in silent]
+
+    serve_securely(secure, shares, use, run_loop)
+    assert shares.free == 8
+
+
+@LOOPS
+def test_a_handshake_ends_in_time(secure, run_loop):
+    shares = Shares(8, 3)
+
+    async def use(port, look):
+        silent, writer = await send(port, b"", "127.0.4.2")
+        assert await silent.read() == b""
+        assert await look() == "here"
+        assert shares.free == 8
+        return [writer]
+
+    serve_securely(secure, shares, use, run_loop, handshake_s=0.3)
+
+
 def test_two_addresses_do_not_hold_all_requests(town):
     async def use(server):
-        kept = [await send(server, HALF_BODY, f"127.0.2.{n}") for n in (2, 3) for _ in range(8)]
+        kept = [
+            await send(server.port, HALF_BODY, f"127.0.2.{n}") for n in (2, 3) for _ in range(8)
+        ]
         answers = [asyncio.create_task(reader.read(12)) for reader, _ in kept]
         refused, _ = await asyncio.wait(answers, timeout=0.5)
         assert {task.result() for task in refused} == {b"HTTP/1.1 503"}
         assert len(refused) == 16 - 5
         assert await get(server, "/v1/status") == 200
-        kept.append(await send(server, HALF_BODY, "127.0.2.4"))
+        kept.append(await send(server.port, HALF_BODY, "127.0.2.4"))
         assert await get(server, "/v1/status") == 503
         known = town.sign_in("regulator")
         assert await get(server, "/v1/status", known) == 200
@@ -106,7 +201,7 @@ def test_strangers_do_not_hold_all_streams(town):
     async def use(server):
         kept = []
         for n in range(2, 5):
-            reader, writer = await send(server, STREAM, f"127.0.3.{n}")
+            reader, writer = await send(server.port, STREAM, f"127.0.3.{n}")
             assert await reader.read(12) == b"HTTP/1.1 200"
             kept.append(writer)
         assert await get(server, "/v1/events") == 503

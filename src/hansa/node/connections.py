@@ -9,10 +9,12 @@ Source: dynamic thresholds, Choudhury and Hahne, IEEE/ACM Transactions on Networ
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from aiohttp import web
 
@@ -25,6 +27,8 @@ KEPT_SHARE = 4
 KNOWN = "known"
 HANDSHAKE_S = 10.0
 """Within which TLS must be agreed on."""
+REST_S = 0.1
+"""Before the next connection is accepted, where one could not be."""
 
 
 class Shares:
@@ -95,28 +99,45 @@ def _shows_key(request: web.Request) -> bool:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: handed on to the server's own protocol, or closed at once."""
+    """One connection: handed on to the server's own protocol, or closed at once.
 
-    def __init__(self, build: Callable[[], asyncio.Protocol], shares: Shares) -> None:
+    Args:
+      build: builds the server's protocol.
+      shares: the places of connections.
+      caller: who has a place for it already; else it takes one.
+    """
+
+    def __init__(
+        self, build: Callable[[], asyncio.Protocol], shares: Shares, caller: str | None = None
+    ) -> None:
         self._build = build
         self._shares = shares
-        self._caller = ""
+        self._caller = caller
         self._inner: asyncio.Protocol | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        self._caller = name_remote(peer[0] if peer else None)
-        if self._shares.take(self._caller):
-            self._inner = self._build()
-            self._inner.connection_made(transport)
-        elif isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        if self._caller is None:
+            peer = transport.get_extra_info("peername")
+            caller = name_remote(peer[0] if peer else None)
+            if not self._shares.take(caller):
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+                return
+            self._caller = caller
+        self._inner = self._build()
+        self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._inner is not None:
-            self._shares.give_back(self._caller)
+            self.give_back()
             self._inner.connection_lost(exc)
             self._inner = None
+
+    def give_back(self) -> None:
+        """Give the place back, if it has one; a second time does nothing."""
+        if self._caller is not None:
+            self._shares.give_back(self._caller)
+            self._caller = None
 
     def data_received(self, data: bytes) -> None:
         if self._inner is not None:
@@ -137,12 +158,17 @@ class _Connection(asyncio.Protocol):
 class BoundedSite(web.BaseSite):
     """A port that is listened on, with a bound on connections.
 
+    asyncio tells of a connection under TLS only once TLS is agreed, so there we accept ourselves:
+    a connection has a place from its beginning, and a handshake that never ends holds it no longer
+    than `handshake_s`.
+
     Args:
       runner: of the application that is served.
       host: address to bind.
       port: the same; 0 for any free one.
       shares: the places of connections.
       context: TLS, or None.
+      handshake_s: within which TLS must be agreed on.
     """
 
     def __init__(
@@ -152,11 +178,15 @@ class BoundedSite(web.BaseSite):
         port: int,
         shares: Shares,
         context: ssl.SSLContext | None,
+        *,
+        handshake_s: float = HANDSHAKE_S,
     ) -> None:
         super().__init__(runner, ssl_context=context)
         self._host = host
         self._port = port
         self._shares = shares
+        self._handshake_s = handshake_s
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
@@ -172,10 +202,70 @@ class BoundedSite(web.BaseSite):
             lambda: _Connection(server, self._shares),
             self._host,
             self._port,
-            ssl=self._ssl_context,
             backlog=self._backlog,
-            ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
+            start_serving=self._ssl_context is None,
         )
+        if self._ssl_context is not None:
+            try:
+                for bound in self._server.sockets:
+                    self._listen(bound.fileno(), server)
+            except OSError:
+                await self._close()
+                raise
+
+    async def stop(self) -> None:
+        """Listen no more, and end the handshakes under way."""
+        await super().stop()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _listen(self, descriptor: int, build: Callable[[], asyncio.Protocol]) -> None:
+        listening = socket.socket(fileno=os.dup(descriptor))
+        listening.settimeout(0)
+        listening.listen(self._backlog)
+        self._begin(self._accept(listening, build))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(
+        self, listening: socket.socket, build: Callable[[], asyncio.Protocol]
+    ) -> None:
+        with listening:
+            while True:
+                try:
+                    accepted, address = await asyncio.get_running_loop().sock_accept(listening)
+                except OSError:  # gone already, or no more files
+                    await asyncio.sleep(REST_S)
+                    continue
+                caller = name_remote(address[0])
+                if self._shares.take(caller):
+                    self._begin(self._agree(accepted, _Connection(build, self._shares, caller)))
+                else:
+                    accepted.close()
+
+    async def _agree(self, accepted: socket.socket, connection: _Connection) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._ssl_context,
+                ssl_handshake_timeout=self._handshake_s,
+            )
+        except OSError:  # no TLS, another version of it, too late, gone
+            connection.give_back()
+        except asyncio.CancelledError:
+            connection.give_back()
+            raise
 
 
 def bound_connections(wanted: int) -> int:
