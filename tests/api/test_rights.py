@@ -10,6 +10,7 @@ from tests.api.served import ADA, BANK, BEN, CALLERS, NORTH, NOW_MS, SOUTH
 from tests.world import key
 
 from hansa.contracts.members import Member
+from hansa.kernel.state import View
 from hansa.node.api.app import ROUTES
 from hansa.node.api.keys import add_key, list_keys, revoke_key
 from hansa.node.api.rights import Role
@@ -190,7 +191,9 @@ def test_a_key_stops_at_once_when_its_institution_is_suspended_or_loses_its_role
         row = state.load(Member, Member.key(key("north").address))
         headers = own_town.sign_in("operator")
         for changed, status in (({"suspended": True}, 401), ({"roles": ()}, 401), ({}, 200)):
-            state.merge({(Member, row.address): msgspec.structs.replace(row, **changed)})
+            view = View(state, 9, 9)
+            view.put(msgspec.structs.replace(row, **changed))
+            view.commit()
             state.end_block()
             assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == status
 

@@ -39,6 +39,7 @@ from hansa.kernel.transaction import (
     list_nonces,
     trust_batch,
 )
+from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import StateTree
 
 ROW_SPACE = b"r"
@@ -237,7 +238,7 @@ class Chain:
         # Not the machine's own tree, which may be ahead of the checkpoint.
         tree = StateTree(_StoredNodes(self.store), self.network.digest)
         _check_root(tree.root(), decode_header(record.header))
-        path = tree.prove(self.network.digest(key))
+        path = tree.prove(compute_place(key, self.network.digest))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
 
     def _build_machine(self, head: Header | None) -> Machine:

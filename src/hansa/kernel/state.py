@@ -1,6 +1,6 @@
 """State: typed rows under byte keys, and the view through which contracts read and write them.
 
-A view reads a transaction's own writes, then the block's, then committed rows. A refusal drops
+A view reads a transaction's own writes, then the block's, then committed rows. A refusal undoes
 the transaction's writes. Rows are immutable; a change puts a new row under the same key.
 """
 
@@ -79,8 +79,6 @@ RowId = tuple[Any, ...]
 so keys are packed only when rows leave for the store or come from it; a flat tuple is found three
 times as fast as a nested one."""
 
-_ABSENT = object()
-
 _DECODERS: dict[type[Row], Callable[[bytes], Any]] = {}
 _IDENTIFIERS: dict[type[Row], Callable[[Any], RowId]] = {}
 
@@ -121,64 +119,67 @@ class CommittedRows(Protocol):
         """Get one encoded row or None per key; cheaper than one by one."""
 
 
+class _Rows(dict[RowId, "Row | None"]):
+    """Rows in memory; one that is missing is brought in, or found to be absent, when asked for."""
+
+    __slots__ = ("fetch",)
+
+    def __init__(self, fetch: Callable[[RowId], Row | None]) -> None:
+        super().__init__()
+        self.fetch = fetch
+
+    def __missing__(self, row_id: RowId) -> Row | None:
+        return self.fetch(row_id)
+
+
 class State:
     """Committed rows plus the writes since the last checkpoint, decoded rows kept in `rows`."""
 
     __slots__ = (
-        "_block",
         "_committed",
         "_dirty",
         "_handed",
-        "_has_dropped",
         "_transient",
+        "_written",
         "rows",
         "rows_max",
     )
 
     def __init__(self, committed: CommittedRows, rows_max: int = ROW_CACHE_MAX) -> None:
-        self.rows: dict[RowId, Row | None] = {}
-        """Rows as of the transactions merged so far, None for those known to be absent."""
+        self.rows: dict[RowId, Row | None] = _Rows(self._fetch)
+        """Rows as of the transactions so far, the present one's writes among them; None for those
+        known to be absent. Asking for one that is not there brings it in."""
         self._committed = committed
-        self._block: dict[RowId, Row | None] = {}
+        self._written: set[RowId] = set()
+        """What transactions of this block have written."""
         self._dirty: dict[bytes, bytes | None] = {}
         self._handed: dict[bytes, bytes | None] = {}
         self._transient: list[RowId] = []
-        self._has_dropped = False
         self.rows_max = rows_max
 
-    def fetch(self, row_id: RowId) -> Row | None:
+    def _fetch(self, row_id: RowId) -> Row | None:
         """Bring a row that is not in `rows` yet into it."""
+        return self._keep(row_id, self._read(row_id[0].key(*row_id[1:])))
+
+    def _keep(self, row_id: RowId, raw: bytes | None) -> Row | None:
         row_type = row_id[0]
-        raw = self._read(row_type.key(*row_id[1:]))
-        row = self.rows[row_id] = None if raw is None else decode_row(row_type, raw)
+        row: Row | None = None if raw is None else decode_row(row_type, raw)
+        self.rows[row_id] = row
         if not row_type.CACHED:
             self._transient.append(row_id)
         return row
 
     def fetch_many(self, row_ids: Iterable[RowId]) -> None:
-        """Bring rows that are going to be read into `rows`, in one call to the store.
-
-        While everything that was read is still there, only rows that are never kept can miss.
-        """
+        """Bring rows that are going to be read into `rows`, in one call to the store."""
         rows = self.rows
-        wanted = list(
-            dict.fromkeys(
-                row_id
-                for row_id in row_ids
-                if (self._has_dropped or not row_id[0].CACHED) and row_id not in rows
-            )
-        )
+        wanted = list(dict.fromkeys([row_id for row_id in row_ids if row_id not in rows]))
         if not wanted:
             return
         packed = [row_type.key(*key) for row_type, *key in wanted]
         absent = [key for key in packed if key not in self._dirty and key not in self._handed]
         found = dict(zip(absent, self._committed.get_many(absent), strict=True))
         for row_id, key in zip(wanted, packed, strict=True):
-            row_type = row_id[0]
-            raw = found[key] if key in found else self._read(key)
-            rows[row_id] = None if raw is None else decode_row(row_type, raw)
-            if not row_type.CACHED:
-                self._transient.append(row_id)
+            self._keep(row_id, found[key] if key in found else self._read(key))
 
     def load(self, row_type: type[R], packed: bytes) -> R | None:
         """Get a row as of the last executed block; for readers, who leave `rows` untouched."""
@@ -191,20 +192,20 @@ class State:
         # What was handed over may not be committed yet when somebody reads in between.
         return self._handed[packed] if packed in self._handed else self._committed.get(packed)
 
-    def merge(self, writes: dict[RowId, Row | None]) -> None:
-        """Take over the writes of one successful transaction."""
-        self._block.update(writes)
-        self.rows.update(writes)
+    def take(self, row_ids: Iterable[RowId]) -> None:
+        """Count rows in `rows`, as a successful transaction has left them, among the writes."""
+        self._written.update(row_ids)
 
     def end_block(self) -> list[tuple[bytes, bytes | None]]:
         """Close the block; returns its writes as (packed key, encoded row or None), sorted."""
-        writes = [
-            (row_id[0].key(*row_id[1:]), None if row is None else encode(row))
-            for row_id, row in self._block.items()
-        ]
+        rows = self.rows
+        writes = []
+        for row_id in self._written:
+            row = rows[row_id]
+            writes.append((row_id[0].key(*row_id[1:]), None if row is None else encode(row)))
         writes.sort()
         self._dirty.update(writes)
-        self._block = {}
+        self._written.clear()
         return writes
 
     def end_checkpoint(self) -> dict[bytes, bytes | None]:
@@ -220,15 +221,18 @@ class State:
 
     def trim(self) -> None:
         """Drop the rows in memory if they are too many; not while a block is being executed."""
-        if len(self.rows) > self.rows_max and not self._block:
+        if len(self.rows) > self.rows_max and not self._written:
             self.rows.clear()
-            self._has_dropped = True
 
 
 class View:
-    """What one transaction sees and writes; begun anew for each transaction."""
+    """What one transaction sees and writes; begun anew for each transaction.
 
-    __slots__ = ("_reads_max", "_rows", "_state", "_writes_max", "reads", "writes")
+    Writes go where reads come from, and what stood there before is kept: a look-up is one step,
+    and what a transaction of no effect has written is put back.
+    """
+
+    __slots__ = ("_before", "_reads_max", "_rows", "_state", "_writes_max", "reads")
 
     def __init__(self, state: State, reads_max: int, writes_max: int) -> None:
         self._state = state
@@ -236,12 +240,20 @@ class View:
         self._reads_max = reads_max
         self._writes_max = writes_max
         self.reads = 0
-        self.writes: dict[RowId, Row | None] = {}
+        self._before: dict[RowId, Row | None] = {}
+        """What this transaction has written, with the rows that stood there before it."""
+
+    @property
+    def writes(self) -> dict[RowId, Row | None]:
+        """What this transaction has written so far; None for rows that it removed."""
+        return {row_id: self._rows[row_id] for row_id in self._before}
 
     def begin(self) -> None:
-        """Drop what an earlier transaction read and wrote."""
+        """Begin a transaction; what the one before has written without `commit` is put back."""
         self.reads = 0
-        self.writes = {}
+        if self._before:
+            self._rows.update(self._before)
+            self._before = {}
 
     def fetch_many(self, row_ids: Iterable[RowId]) -> None:
         """Have rows ready that the next transactions are going to read; counts as no read."""
@@ -256,11 +268,7 @@ class View:
         self.reads += 1
         if self.reads > self._reads_max:
             raise Refused(StateCode.TOO_MANY_READS, reads_max=self._reads_max)
-        row_id = (row_type, *key)
-        if self.writes and row_id in self.writes:
-            return self.writes[row_id]  # type: ignore[return-value]
-        row = self._rows.get(row_id, _ABSENT)
-        return self._state.fetch(row_id) if row is _ABSENT else row  # type: ignore[return-value]
+        return self._rows[(row_type, *key)]  # type: ignore[return-value]
 
     def get_unchanging(self, row_type: type[R], *key: KeyPart) -> R | None:
         """Get a row for something no transaction of this block can change; counts as no read."""
@@ -280,9 +288,12 @@ class View:
         self._write((row_type, *key), None)
 
     def _write(self, row_id: RowId, row: Row | None) -> None:
-        self.writes[row_id] = row
-        if len(self.writes) > self._writes_max:
-            raise Refused(StateCode.TOO_MANY_WRITES, writes_max=self._writes_max)
+        before = self._before
+        if row_id not in before:
+            before[row_id] = self._rows[row_id]
+            if len(before) > self._writes_max:
+                raise Refused(StateCode.TOO_MANY_WRITES, writes_max=self._writes_max)
+        self._rows[row_id] = row
 
     def count_new_rows(self, sponsor: bytes) -> tuple[int, list[bytes]]:
         """Count the rows that this transaction adds less those it removes of its sponsor's.
@@ -292,10 +303,8 @@ class View:
         count = 0
         others: list[bytes] = []
         rows = self._rows
-        for row_id, row in self.writes.items():
-            before = rows.get(row_id, _ABSENT)
-            if before is _ABSENT:
-                before = self._state.fetch(row_id)
+        for row_id, before in self._before.items():
+            row = rows[row_id]
             if before is None:
                 count += row is not None
                 continue
@@ -313,6 +322,6 @@ class View:
         return count, others
 
     def commit(self) -> None:
-        """Make this transaction's writes visible to the next one."""
-        self._state.merge(self.writes)
-        self.writes = {}
+        """Make this transaction's writes count, so that the next one cannot put them back."""
+        self._state.take(self._before)
+        self._before = {}

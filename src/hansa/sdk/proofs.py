@@ -27,6 +27,7 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import check_header, check_seals
 from hansa.kernel.state import KeyPart, Row, decode_row
+from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.sdk.answers import RowProof
 
@@ -86,7 +87,8 @@ def verify_row_proof(
         raise Invalid(InvalidCode.MALFORMED, f"block {header.height} is no checkpoint")
     digest = network.digest
     value_hash = None if value is None else digest(value)
-    verify_proof(header.state_root, digest(row_type.key(*key)), value_hash, path, digest)
+    place = compute_place(row_type.key(*key), digest)
+    verify_proof(header.state_root, place, value_hash, path, digest)
     try:
         row = None if value is None else decode_row(row_type, value)
     except msgspec.MsgspecError as error:

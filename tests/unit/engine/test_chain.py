@@ -19,6 +19,7 @@ from hansa.kernel.errors import Corrupt, Invalid
 from hansa.kernel.genesis import LIMITS_LEAST, Network, decode_genesis
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.transaction import build_checked, check_batch
+from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.node.audit import audit
 from hansa.node.home import KeySealer
@@ -258,11 +259,12 @@ def test_a_row_is_proved_against_the_state_root(world):
     world.do("ann", pay("ann", "shop", 5, "1"))
     present = world.chain.prove_row(Wallet.key(key("ann").address))
     root = decode_header(present.header).state_root
-    verify_proof(root, digest(present.key), digest(present.value), present.path, digest)
+    place = compute_place(present.key, digest)
+    verify_proof(root, place, digest(present.value), present.path, digest)
     absent = world.chain.prove_row(Wallet.key(key("nobody").address))
-    verify_proof(root, digest(absent.key), None, absent.path, digest)
+    verify_proof(root, compute_place(absent.key, digest), None, absent.path, digest)
     with pytest.raises(Invalid):
-        verify_proof(root, digest(present.key), None, present.path, digest)
+        verify_proof(root, place, None, present.path, digest)
 
 
 def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world):
@@ -279,7 +281,7 @@ def test_a_row_is_proved_while_the_tree_is_ahead_of_the_checkpoint(world):
         proof = world.chain.prove_row(row_key)
         assert (proof.value is None) == (reference == "2")
         value = None if proof.value is None else digest(proof.value)
-        verify_proof(commit.root, digest(row_key), value, proof.path, digest)
+        verify_proof(commit.root, compute_place(row_key, digest), value, proof.path, digest)
 
 
 def test_a_row_is_proved_while_a_checkpoint_is_executed_but_not_in_the_log(world):

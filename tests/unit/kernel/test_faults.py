@@ -7,7 +7,7 @@ from tests.simulation.disk import SimulatedDisk
 from tests.world import key, make_genesis, open_world, pay
 
 from hansa.contracts.activations import Activation, Activations
-from hansa.contracts.wallets import Wallet
+from hansa.contracts.wallets import SelfFreeze, Wallet
 from hansa.engine.chain import ROW_SPACE
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Status
@@ -39,7 +39,7 @@ def test_a_store_that_fails_within_a_contract_stops_the_node_and_refuses_nobody(
     world.time_ms, world.nonces = world.chain.head.time_ms + 2_000, 1_000
     height = world.chain.log.height_max
     reopened.fault = fault
-    envelope = world.sign([key("ann")], pay("ann", "shop", 5, "second"))
+    envelope = world.sign([key("ann")], SelfFreeze(key("ann").address))
     with pytest.raises(type(fault)):
         world.send(envelope)
     assert world.chain.log.height_max == height

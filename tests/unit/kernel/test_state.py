@@ -30,7 +30,7 @@ def test_a_row_handed_over_is_read_before_it_is_committed():
     handed = state.end_checkpoint()
     key = Balance.key(WALLET, "MOP")
     assert state.load(Balance, key).available_minor == 2
-    assert state.fetch((Balance, WALLET, "MOP")).available_minor == 2
+    assert state.rows[Balance, WALLET, "MOP"].available_minor == 2
     store.update(handed)
     assert state.load(Balance, key).available_minor == 2
 
@@ -83,15 +83,51 @@ def test_an_unchanging_row_counts_as_no_read():
     assert view.reads == 0
 
 
-def test_a_key_that_is_too_long_is_refused_before_the_transaction_is_merged():
+def test_a_key_that_is_too_long_is_refused_where_it_is_written():
     """Keys are packed late; what cannot be packed must not wait for the end of the block."""
     view = View(State({}), 100, 100)
     for name, is_good in (("é" * 127, True), ("é" * 127 + "x", True), ("é" * 128, False)):
         view.begin()
-        view.put(Balance(WALLET, name, 5))
         if is_good:
+            view.put(Balance(WALLET, name, 5))
             assert view.count_new_rows(WALLET) == (1, [])
             continue
         with pytest.raises(Refused) as refused:
-            view.count_new_rows(WALLET)
+            view.put(Balance(WALLET, name, 5))
         assert refused.value.code == StateCode.KEY_TOO_LONG
+
+
+def test_what_is_written_without_commit_is_put_back():
+    """Rows that were there, that were not, and that were removed or written twice."""
+    state = State({})
+    put(state, 1)
+    view = View(state, 100, 100)
+    view.begin()
+    view.put(Balance(WALLET, "MOP", 2))
+    view.put(Balance(WALLET, "MOP", 3))
+    view.put(Balance(WALLET, "HKD", 4))
+    view.delete(Balance, WALLET, "MOP")
+    assert view.get(Balance, WALLET, "MOP") is None
+    assert view.writes == {
+        (Balance, WALLET, "MOP"): None,
+        (Balance, WALLET, "HKD"): Balance(WALLET, "HKD", 4),
+    }
+    view.begin()
+    assert view.writes == {}
+    assert view.get(Balance, WALLET, "MOP").available_minor == 1
+    assert view.get(Balance, WALLET, "HKD") is None
+    view.commit()
+    assert state.end_block() == []
+
+
+def test_a_block_ends_with_the_rows_that_its_transactions_left():
+    """One that commits, one that does not, and one that commits to the same row again."""
+    state = State({})
+    view = View(state, 100, 100)
+    for amount, is_kept in ((1, True), (2, False), (3, True), (4, False)):
+        view.begin()
+        view.put(Balance(WALLET, "MOP", amount))
+        if is_kept:
+            view.commit()
+    view.begin()
+    assert state.end_block() == [(Balance.key(WALLET, "MOP"), encode(Balance(WALLET, "MOP", 3)))]

@@ -39,7 +39,8 @@ def test_a_new_row_appears_after_a_while_and_a_quiet_store_is_not_scanned_again(
     members = tables.load_all(Member)
     assert [row.name for row in members].count("Bank") == 1
     row = msgspec.structs.replace(members[0], address=bytes(32), name="New")
-    world.chain.machine.state.merge({(Member, row.address): row})
+    world.chain.machine.view.put(row)
+    world.chain.machine.view.commit()
     world.time_ms += 2_000
     world.apply()  # a checkpoint: the row is in the store
     assert len(tables.load_all(Member)) == len(members)
