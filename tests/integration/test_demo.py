@@ -11,6 +11,9 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import pytest
+from tests.integration.small_disk import mount
+
 from hansa.contracts import payments
 from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import decode_receipt
@@ -96,6 +99,24 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path):
     assert done.returncode == 2
     assert "not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["something"]
+
+
+@pytest.mark.parametrize(
+    ("size_kb", "name"), [(4, "disk/new/node"), (40, "disk/new/node"), (250, "disk")]
+)
+def test_on_a_full_disk_it_leaves_nothing(tmp_path, size_kb, name):
+    """Full at its keys, at the beginning of its chain, in the middle of its day."""
+    with mount(tmp_path / "disk", size_kb):
+        done = subprocess.run(
+            [*HANSA, "demo", "--no-serve", "--data", str(tmp_path / name), *SMALL],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert (done.returncode, done.stdout) == (5, ""), done.stderr
+        assert "disk is full" in done.stderr or "No space left" in done.stderr
+        assert list((tmp_path / "disk").iterdir()) == []
 
 
 def test_what_it_prints_can_be_pasted_where_hansa_is_not_on_the_path(tmp_path):

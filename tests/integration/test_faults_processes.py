@@ -21,6 +21,7 @@ from random import Random
 from threading import Thread
 
 import pytest
+from tests.integration.small_disk import mount
 from tests.world import World, key, pay
 
 from hansa.contracts.payments import Transfer
@@ -156,20 +157,6 @@ def test_whatever_call_fails_the_node_ends_in_good_order(strace, soak, tmp_path)
 
 
 # --- a full disk, and kill -9 -------------------------------------------------------------------
-
-
-@contextmanager
-def mount(folder: Path, size_kb: int) -> Iterator[None]:
-    """Mount a small disk in memory."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a disk in memory can be mounted by root only: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_ends_the_node_and_with_room_it_goes_on(tmp_path):

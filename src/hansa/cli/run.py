@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -101,7 +102,12 @@ def _demo(options: argparse.Namespace) -> int:
         for line in lines:
             say(line)
 
-    return run_demo(settings, bar.show, tell)
+    try:
+        return run_demo(settings, bar.show, tell)
+    finally:
+        if options.data is None:
+            with suppress(OSError):  # it holds a day
+                folder.rmdir()
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import uvloop
 from msgspec.structs import replace
 
 from hansa.contracts.proposals import HOUR_MS
 from hansa.engine.verification import PoolVerifier
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.node.api.serve import Server, serve
 from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
@@ -64,9 +67,19 @@ class DemoSettings:
 def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
     """Run the demo; returns the exit code: 0 if audit and supply are right.
 
+    A day that could not be played to its end, because the disk is full or no port is free, leaves
+    nothing behind.
+
     Raises:
       Invalid: the folder holds something already, or is none.
+      Unavailable: the disk refused, or no port is free.
     """
+    _require_free(settings)
+    with _whole_or_none(settings.folder) as is_over:
+        return _play(settings, progress, tell, is_over)
+
+
+def _require_free(settings: DemoSettings) -> None:
     if settings.folder.exists() and not settings.folder.is_dir():
         raise Invalid(
             InvalidCode.MALFORMED,
@@ -77,6 +90,41 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
             InvalidCode.MALFORMED,
             f"{settings.folder} is not empty: the demo begins with a fresh folder",
         )
+
+
+@contextmanager
+def _whole_or_none(folder: Path) -> Iterator[Event]:
+    """Remove what a day made that had to end too early, and nothing else.
+
+    Args:
+      folder: of the day; empty, or not there yet.
+
+    Yields what to set once the day is over.
+    """
+    is_ours = not folder.exists()
+    parents = [parent for parent in folder.parents if not parent.exists()]
+    is_over = Event()
+    try:
+        yield is_over
+    except (Unavailable, OSError):
+        if not is_over.is_set():
+            _empty(folder)
+            if is_ours:
+                with suppress(OSError):  # somebody else put something there
+                    for made in (folder, *parents):
+                        made.rmdir()
+        raise
+
+
+def _empty(folder: Path) -> None:
+    for item in folder.iterdir() if folder.is_dir() else ():
+        if item.is_dir():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
+
+
+def _play(settings: DemoSettings, progress: Progress, tell: Tell, is_over: Event) -> int:
     town = make_town(settings.seed, settings.people, settings.merchants)
     clock_ms = TownClock(wall_clock_ms, FIRST_MEETING_MS + HOUR_MS)
     genesis = make_genesis(town, clock_ms())
@@ -96,6 +144,7 @@ def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
             player = DemoRun(node.engine, town, clock_ms)
             report = await player.play(settings.payments, progress)
             found = {**report.to_json(), "data": str(settings.folder)}
+            is_over.set()
             tell(found, _summarise(report, town, settings, port))
             if server is not None:
                 await _wait_for_signal(node)
