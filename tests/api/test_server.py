@@ -228,6 +228,21 @@ def test_a_key_file_that_is_no_certificate_is_said(tmp_path):
     assert list_keys(tmp_path / "api-keys.json") == ()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/nothing", 404), ("DELETE", "/v1/status", 405), ("GET", "/v1/status", 200)],
+)
+def test_no_answer_of_the_api_is_cached_or_given_to_another_name(town, method, path, status):
+    async def use(client, _):
+        answer = await client.request(method, path)
+        assert (answer.status, answer.headers["Cache-Control"]) == (status, "no-store")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        foreign = {"Host": "node.attacker.example"}
+        assert (await client.request(method, path, headers=foreign)).status == 421
+
+    town.serve(use)
+
+
 def test_a_reader_that_leaves_its_stream_is_no_fault_of_the_program(own_town, caplog):
     network, north = own_town.world.network, key("north").address
 

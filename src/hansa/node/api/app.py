@@ -40,6 +40,8 @@ API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 """Counted by name; others together."""
 READS = frozenset({"GET", "HEAD"})
+PREFIX = "/v1/"
+"""Of the API's routes, and of what asks for one that is not there."""
 TIMELESS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", FILE_PATH})
 """Show nothing of the ledger that is not confirmed: answered at once, also by a failed engine."""
 NO_CONTENT = 204
@@ -140,7 +142,7 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         path = None if resource is None else resource.canonical
-        is_api = path in paths
+        is_api = path in paths or (path is None and request.path.startswith(PREFIX))
         is_timeless = request.method not in READS or path in TIMELESS
         is_bound = path not in unbound
         is_known = is_free and is_loopback(request.remote)
