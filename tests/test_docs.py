@@ -222,6 +222,18 @@ def test_nothing_points_out_of_the_clone():
     assert found == []
 
 
+def test_pages_that_sources_name_are_there():
+    named = {
+        page
+        for folder in ("src", "tests", "scripts")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sh", ".md", ".html"}
+        for page in re.findall(r"\bdocs/[\w/.-]+\.md\b", path.read_text())
+    }
+    assert len(named) > 10
+    assert sorted(page for page in named if not (ROOT / page).is_file()) == []
+
+
 def test_the_glossary_has_each_word_once_in_order():
     rows = re.findall(
         r"^\| ([^|]+) \| [^|]+ \|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE
