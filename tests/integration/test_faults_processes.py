@@ -112,7 +112,9 @@ def require_told(home: Home, told: list[tuple[int, int, bytes]]) -> None:
 # --- calls that fail, and death at a call -------------------------------------------------------
 
 FAILURES = [
-    ("fdatasync", "error=EIO", 12, "", "the disk reports an error"),
+    ("fdatasync", "error=EIO", 12, "", "replace the disk, and restore the folder from a backup"),
+    ("fdatasync", "error=EROFS", 12, "", "mount it for writing once the disk is sound"),
+    ("pwritev2", "error=EDQUOT", 12, "", "remove some of its files or have the quota raised"),
     ("fdatasync", "error=ENOSPC", 14, "", "the disk is full"),  # later at the store's closing, too
     ("pwritev2", "error=ENOSPC", 12, "", "the disk is full"),
     ("write", "error=ENOSPC", 1, "store/flush.ingest", "the disk is full"),

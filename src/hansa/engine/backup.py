@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.storage import LOCK_NAME, FileStorage
+from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage
 from hansa.kernel.block import Header, decode_header, decode_record
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
@@ -421,6 +421,7 @@ def _translating(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        advice = ADVICE.get(error.errno or 0, error.strerror)
         raise Unavailable(
-            f"cannot make or read {error.filename or path}: {error.strerror}", path=str(path)
+            f"cannot make or read {error.filename or path}: {advice}", path=str(path)
         ) from error

@@ -13,16 +13,43 @@ import errno
 import fcntl
 import os
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from hansa.kernel.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
 LOCK_NAME = "lock"
+
+_FORBIDDEN = "this user may not do that there: correct the owner or the permissions"
+ADVICE: Mapping[int, str] = MappingProxyType(
+    {
+        errno.ENOSPC: "the disk is full: free some space, then run the command again",
+        errno.EDQUOT: (
+            "this user's quota of the disk is used up: remove some of its files or have the quota "
+            "raised, then run the command again"
+        ),
+        errno.EIO: (
+            "the disk reports an error, and trying again will not mend it: look into the system's "
+            "log (dmesg), replace the disk, and restore the folder from a backup"
+        ),
+        errno.EROFS: (
+            "its file system is mounted read-only, as a system does after a fault of the disk: "
+            "look into the system's log (dmesg), and mount it for writing once the disk is sound"
+        ),
+        errno.EACCES: _FORBIDDEN,
+        errno.EPERM: _FORBIDDEN,
+        errno.EMFILE: "this process has too many files open: raise ulimit -n",
+        errno.ENFILE: "this machine has too many files open: raise fs.file-max",
+        errno.EFBIG: "the file would be larger than this system lets it be: raise ulimit -f",
+        errno.ESTALE: "its network disk is gone: mount it again, then run the command again",
+    }
+)
+"""What to do, by what the system says."""
 
 
 class StorageFile(Protocol):
@@ -264,13 +291,6 @@ def _translating(doing: str, path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFound(f"cannot {doing} {path}: it does not exist", path=str(path)) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "the disk is full: free some space, then run the command again"
-        elif error.errno == errno.EIO:
-            advice = "the disk reports an error: check or replace it, then start the node again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            advice = "this user may not write there: correct the owner or the permissions"
-        else:
-            advice = str(error.strerror)
+        advice = ADVICE.get(error.errno or 0, str(error.strerror))
         name = errno.errorcode.get(error.errno or 0, "?")
         raise Unavailable(f"cannot {doing} {path}: {advice}", path=str(path), errno=name) from error

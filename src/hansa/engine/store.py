@@ -12,6 +12,7 @@ Source: docs/decisions/0001-state-store.md; RocksDB wiki, "Creating and Ingestin
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from typing import Final, Protocol, Self
 
 import rocksdict
 
+from hansa.engine.storage import ADVICE
 from hansa.engine.table_file import HEIGHT_KEY, build_options, unpack_height, write_table
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
@@ -370,12 +372,11 @@ class _Guard:
                 folder=folder,
                 height=self.height,
             )
-        if "No space left" in text:
-            text = "the disk is full: free some space, then start the node again"
-        elif "Input/output error" in text:
-            text = "the disk reports an error: check or replace it, then start the node again"
-        elif "LOCK" in text and "lock" in text:
+        if "LOCK" in text and "lock" in text:
             text = "another process has it open: stop that process first"
+        else:
+            said = (advice for code, advice in ADVICE.items() if os.strerror(code) in text)
+            text = next(said, text)
         return Unavailable(f"the state store in {folder}: {text}", folder=folder)
 
 
