@@ -8,6 +8,7 @@ first one had told.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -156,6 +157,22 @@ def test_whatever_call_fails_the_node_ends_in_good_order(strace, soak, tmp_path)
         assert ended.code in {0, EXIT_UNAVAILABLE}, ended.error
         if home.exists():
             require_told(home, ended.told)
+
+
+def test_every_folder_on_the_way_to_a_new_node_is_durable(strace, tmp_path):
+    """Or a power cut could take away the folder, with all blocks that were confirmed in it."""
+    trace = tmp_path / "trace"
+    words = ["strace", "-f", "-y", "-qq", "-o", str(trace), "-e", "trace=fsync"]
+    home, founded = Home(tmp_path / "deep" / "node"), Home(tmp_path / "deeper" / "node")
+    assert run_node(home, 9, *words).code == 0
+    synced = set(re.findall(r"fsync\(\d+<([^>]*)>\)", trace.read_text()))
+    assert {str(path) for path in (tmp_path, home.path.parent, home.path, home.log_path)} <= synced
+    init = [sys.executable, "-m", "hansa.cli.main", "init", "--data", str(founded.path)]
+    environment = {**os.environ, "HANSA_PASSPHRASE": "page"}
+    command = [*words, *init, "--operator", "Bank"]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    synced = set(re.findall(r"fsync\(\d+<([^>]*)>\)", trace.read_text()))
+    assert {str(tmp_path), str(founded.path.parent)} <= synced
 
 
 # --- a full disk, and kill -9 -------------------------------------------------------------------

@@ -135,8 +135,7 @@ class FileStorage:
             if not folder.is_dir():
                 raise NotFound(f"there is no folder {folder}", folder=str(folder))
             return
-        with _translating("make the folder", folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def open(self, name: str, *, writable: bool, create: bool = False) -> StorageFile:
         """Open a file under the folder."""
@@ -158,13 +157,13 @@ class FileStorage:
             file.close()
         with _translating("rename", temporary):
             temporary.rename(self.folder / name)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def remove(self, name: str) -> None:
         """Remove a file; durable when it returns."""
         with _translating("remove", self.folder / name):
             (self.folder / name).unlink(missing_ok=True)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def list(self) -> list[str]:
         """Names of the files in the folder, sorted."""
@@ -173,8 +172,8 @@ class FileStorage:
 
     def sync(self) -> None:
         """Make durable which files the folder holds, and that it is there itself."""
-        _sync_folder(self.folder)
-        _sync_folder(self.folder.parent)
+        sync_folder(self.folder)
+        sync_folder(self.folder.parent)
 
     def lock(self) -> None:
         """Take the folder with flock(2), which the system gives back if the process dies."""
@@ -214,7 +213,25 @@ class FileStorage:
         return status.f_bavail * status.f_frsize
 
 
-def _sync_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder, and those above it, where they are missing; durable when it returns.
+
+    Raises:
+      Unavailable: the disk refuses.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    with _translating("make the folder", folder):
+        folder.mkdir(mode, parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make durable which files and folders a folder holds.
+
+    Raises:
+      Unavailable: the disk refuses.
+    """
     with _translating("sync the folder", folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hansa.contracts.members import Role
-from hansa.engine.storage import FileStorage
+from hansa.engine.storage import FileStorage, make_folder, sync_folder
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
@@ -284,7 +284,7 @@ def _making(path: Path) -> Iterator[Path]:
     is_there = path.exists()
     try:
         parent = path if is_there else path.parent
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=parent))
     except OSError as error:
         raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
@@ -294,6 +294,7 @@ def _making(path: Path) -> Iterator[Path]:
             _move_up(folder)
         else:
             folder.rename(path)
+        sync_folder(parent)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None

@@ -19,7 +19,7 @@ from typing import Final, cast
 from hansa.contracts.registry import Registry, list_genesis_contracts
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.storage import FileStorage
+from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.crypto.signatures import Suite
@@ -257,11 +257,8 @@ def create_home(
         raise Invalid(
             InvalidCode.MALFORMED, f"{home.path} holds a node already", path=str(home.path)
         )
-    try:
-        for folder in (home.path, home.keys_path):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(f"cannot make the folder {home.path}: {error.strerror}") from None
+    for folder in (home.path, home.keys_path):
+        make_folder(folder, 0o700)
     for name, key in keys.items():
         save_key(home.key_path(name), key, passphrase, cost=cost)
     FileStorage(home.path).replace(home.genesis_path.name, genesis.encoded())
