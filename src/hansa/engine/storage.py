@@ -142,7 +142,8 @@ class FileStorage:
         path = self.folder / name
         flags = (os.O_RDWR if writable else os.O_RDONLY) | (os.O_CREAT if create else 0)
         with _translating("open", path):
-            return _File(os.open(path, flags | os.O_CLOEXEC, 0o600), path)
+            # A pipe that lies in the place of a file must not make us wait.
+            return _File(os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600), path)
 
     def replace(self, name: str, data: bytes) -> None:
         """Put a whole file in place at once; durable when it returns."""

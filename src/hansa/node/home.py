@@ -36,6 +36,7 @@ from hansa.kernel.genesis import (
     decode_genesis,
 )
 from hansa.program import name_program
+from hansa.sdk.files import read_file
 from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
 
 GENESIS_BYTES_MAX = 16 << 20
@@ -191,18 +192,22 @@ class Home:
 
         Raises:
           NotFound: no node was set up here.
+          Invalid: folder or document are something else.
+          Unavailable: it cannot be read.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{self.path} is no folder: name a node's data folder",
+                path=str(self.path),
+            )
         try:
-            return self.genesis_path.read_bytes()
-        except FileNotFoundError:
+            return read_file(self.genesis_path, GENESIS_BYTES_MAX)
+        except NotFound:
             raise NotFound(
                 f"there is no genesis.bin in {self.path}: set a node up with {name_program()} "
                 "init, or name another folder with --data",
                 path=str(self.path),
-            ) from None
-        except OSError as error:
-            raise Unavailable(
-                f"cannot read {self.genesis_path}: {error.strerror}", path=str(self.path)
             ) from None
 
     def load_network(self) -> Network:

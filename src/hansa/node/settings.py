@@ -8,6 +8,7 @@ Source: docs/reference/settings.md.
 
 from __future__ import annotations
 
+import os
 import ssl
 from enum import StrEnum
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.sdk.files import open_regular, read_file
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8460
+SETTINGS_BYTES_MAX = 1 << 20
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -145,15 +148,15 @@ def load_settings(path: Path) -> Settings:
     """Load and check a settings file; the defaults where there is none.
 
     Raises:
-      Invalid: it is no TOML, has an unknown key, or a value is out of range.
+      Invalid: it is no file or no TOML, has an unknown key, or a value is out of range.
       Unavailable: it cannot be read.
     """
     try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+        raw = read_file(path, SETTINGS_BYTES_MAX)
+    except NotFound:
         return Settings(folder=str(path.parent))
-    except OSError as error:
-        raise Unavailable(f"cannot read the settings {path}: {error.strerror}") from None
+    if len(raw) > SETTINGS_BYTES_MAX:
+        raise _wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
     return parse_settings(raw, path)
 
 
@@ -241,8 +244,10 @@ def _require_readable(settings: Settings, key: str) -> None:
         return
     path = settings.find_path(name)
     try:
-        with path.open("rb"):
-            pass
+        os.close(open_regular(path))
+    except Invalid as error:
+        named = f"tls.{key} of {settings.folder}/node.toml names it"
+        raise Invalid(error.code, f"{error.message}; {named}", path=str(path)) from None
     except OSError as error:
         raise Invalid(
             InvalidCode.MALFORMED,

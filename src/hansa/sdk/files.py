@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from secrets import token_hex
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def open_regular(path: Path) -> int:
@@ -17,11 +26,23 @@ def open_regular(path: Path) -> int:
       Invalid: it is a folder, a pipe, a device.
       OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device that is not there
+            raise _no_file(path, path.stat().st_mode) from None
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise Invalid(InvalidCode.MALFORMED, f"{path} is not a file", path=str(path))
+        raise _no_file(path, mode)
     return descriptor
+
+
+def _no_file(path: Path, mode: int) -> Invalid:
+    kind = next((name for is_one, name in _KINDS if is_one(mode)), "something else")
+    message = f"{path} is not a file but {kind}: name a file"
+    return Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:
@@ -39,6 +60,11 @@ def read_file(path: Path, bytes_max: int) -> bytes:
         raise NotFound(f"there is no file {path}", path=str(path)) from None
     except OSError as error:
         raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+
+
+def check_file(path: Path) -> None:
+    """Check that a regular file is there and may be read; raises as `read_file` does."""
+    read_file(path, 0)
 
 
 def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int = 0o666) -> None:

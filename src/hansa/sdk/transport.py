@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.sdk.files import check_file
 from hansa.sdk.problems import read_problem
 
 TIMEOUT_S = 60
@@ -39,6 +40,9 @@ class TlsFiles:
           NotFound: there is no such file.
           Invalid: a file is not what it should be.
         """
+        for path in (self.ca, self.certificate, self.key):
+            if path is not None:
+                check_file(path)  # OpenSSL would wait for a pipe
         try:
             context = ssl.create_default_context(cafile=self.ca)
             if self.certificate is not None:

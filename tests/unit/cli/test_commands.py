@@ -324,7 +324,7 @@ def test_what_can_be_called_is_listed(capsys):
         (("block", "0", "--data", "{none}"), 4),
         (("tx", "ab" * 32, "--data", "{none}"), 4),
         (("wallet", ADA, "--data", "{none}"), 4),
-        (("audit", "--data", "{file}"), 5),
+        (("audit", "--data", "{file}"), 2),
         (("demo", "--no-serve", "--data", "{file}"), 2),
         (("restore", "x" * 5_000, "--data", "{none}"), 5),
         (("audit", "--data", "x" * 5_000), 5),

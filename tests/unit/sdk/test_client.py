@@ -482,9 +482,12 @@ def test_api_keys_and_tls_files_that_are_none(tmp_path):
         with pytest.raises(Invalid, match="API key"):
             Client("http://127.0.0.1:1", api_key=text)
     (tmp_path / "rubbish.pem").write_bytes(b"\xff")
-    for name, error in (("rubbish.pem", Invalid), ("none.pem", NotFound)):
+    for name, error, text in (
+        ("rubbish.pem", Invalid, "rubbish.pem for TLS"),
+        ("none.pem", NotFound, "there is no file .*none.pem"),
+    ):
         tls = TlsFiles(ca=tmp_path / name)
-        with Client("https://127.0.0.1:1", tls=tls) as client, pytest.raises(error, match="TLS"):
+        with Client("https://127.0.0.1:1", tls=tls) as client, pytest.raises(error, match=text):
             client.get_status()
 
 

@@ -29,6 +29,7 @@ from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 from hansa.program import name_program
+from hansa.sdk.files import open_regular, read_file
 
 FILE_VERSION = 1
 SECRET_BYTES = 32
@@ -36,6 +37,7 @@ ID_BYTES = 4
 PREFIX = "hansa"
 TOKEN_LETTERS_MAX = 128
 WALLETS_MAX = 1_000
+CERTIFICATE_BYTES_MAX = 1 << 20
 
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
@@ -135,7 +137,7 @@ def list_keys(path: Path) -> tuple[ApiKey, ...]:
       Unavailable: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             raw = file.read()
     except FileNotFoundError:
@@ -247,13 +249,11 @@ def read_certificate(path: Path) -> bytes:
     """Read a client certificate from a PEM file; returns its DER form.
 
     Raises:
-      NotFound: the file cannot be read.
+      NotFound: there is no such file.
       Invalid: it holds no certificate.
+      Unavailable: it cannot be read.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"cannot read the certificate {path}: {error.strerror}") from None
+    raw = read_file(path, CERTIFICATE_BYTES_MAX)
     try:
         return x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER)
     except ValueError as error:

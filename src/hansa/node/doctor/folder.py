@@ -12,9 +12,11 @@ from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.settings import build_tls, load_settings
 from hansa.program import name_program
-from hansa.sdk.keys import load_key
+from hansa.sdk.files import read_file
+from hansa.sdk.keys import FILE_BYTES_MAX, load_key
 
 PYTHON_MIN = (3, 11)
+API_KEYS_BYTES_MAX = 64 << 20
 
 
 def check_python(patient: Patient) -> list[Check]:
@@ -129,7 +131,7 @@ def _check_sealer(patient: Patient, path: Path) -> Check | None:
     """Find that the node's key seals no block of this network."""
     if path.stem != NODE_KEY or patient.network is None:
         return None
-    public_key = msgspec.json.decode(path.read_bytes())["public_key"]
+    public_key = msgspec.json.decode(read_file(path, FILE_BYTES_MAX))["public_key"]
     if public_key in [item.public_key.hex() for item in patient.network.genesis.sealers]:
         return None
     found = "is none of the keys that genesis lets seal blocks"
@@ -144,8 +146,8 @@ def check_api_keys(patient: Patient) -> list[Check]:
     if not path.exists():
         return [Check("api keys", Status.OK, "none are issued", where)]
     try:
-        msgspec.json.decode(path.read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msgspec.json.decode(read_file(path, API_KEYS_BYTES_MAX))
+    except (HansaError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         mend = "restore it from a backup, or remove it and issue the keys anew"
         return [Check("api keys", Status.FAIL, f"cannot be read: {error}", where, mend)]
     if path.stat().st_mode & OTHERS:

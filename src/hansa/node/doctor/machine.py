@@ -9,8 +9,11 @@ from cryptography import x509
 
 from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.calendar import DAY_MS, format_iso
+from hansa.kernel.errors import HansaError
+from hansa.node.api.keys import CERTIFICATE_BYTES_MAX
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
+from hansa.sdk.files import read_file
 
 CLOCK_AHEAD_MAX_MS = 5_000
 FREE_BYTES_MIN = 1 << 30
@@ -118,8 +121,8 @@ def check_certificate(patient: Patient) -> list[Check]:
         return [Check("certificate", Status.OK, "none is configured: the API speaks plain HTTP")]
     mend = "have a new certificate issued, put it here and start the node again"
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
+        certificate = x509.load_pem_x509_certificate(read_file(path, CERTIFICATE_BYTES_MAX))
+    except (HansaError, ValueError) as error:
         return [Check("certificate", Status.FAIL, f"cannot be read: {error}", str(path), mend)]
     begin_ms = int(certificate.not_valid_before_utc.timestamp() * 1000)
     end_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)

@@ -25,11 +25,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from hansa.contracts.currency import CURRENCY_LETTERS, EXPONENT_MAX
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import TIME_MAX_MS
 from hansa.kernel.values import INT64_MAX
+from hansa.sdk.files import check_file, read_file
 
 ROWS_PER_READ = 32_768
+MAP_BYTES_MAX = 1 << 20
 DOUBLE_MAX = 2**53
 """In minor units: beyond it doubles do not hold every whole number."""
 DOUBLE_TOLERANCE = 1e-6
@@ -92,13 +94,15 @@ class ColumnMap:
         """Load a TOML map.
 
         Raises:
-          NotFound: the file cannot be read.
+          NotFound: there is no such file.
+          Unavailable: it cannot be read.
           Invalid: as in `parse`, or it is no UTF-8.
         """
+        raw = read_file(path, MAP_BYTES_MAX)
+        if len(raw) > MAP_BYTES_MAX:
+            raise _malformed(f"{path} has more than {MAP_BYTES_MAX} bytes: it is no map")
         try:
-            return ColumnMap.parse(path.read_bytes().decode(), str(path))
-        except OSError as error:
-            raise NotFound(f"cannot read the map {path}: {error.strerror}") from None
+            return ColumnMap.parse(raw.decode(), str(path))
         except UnicodeDecodeError as error:
             raise _malformed(f"{path} is not UTF-8, save it as that: {error}") from None
 
@@ -178,8 +182,7 @@ class PaymentsFile:
     """A payments file, opened and its columns checked; read in order, in bounded memory."""
 
     def __init__(self, path: Path, columns: ColumnMap) -> None:
-        if not path.is_file():
-            raise NotFound(f"there is no file {path}")
+        check_file(path)
         self.path = path
         self.columns = columns
         self._is_parquet = path.suffix == ".parquet"
