@@ -24,7 +24,13 @@ from typing import Final, Protocol, Self
 import rocksdict
 
 from hansa.engine.storage import ADVICE
-from hansa.engine.table_file import HEIGHT_KEY, build_options, unpack_height, write_table
+from hansa.engine.table_file import (
+    HEIGHT_KEY,
+    build_options,
+    has_reused_record,
+    unpack_height,
+    write_table,
+)
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
 NOTHING = -1  # the height of an empty store
@@ -100,6 +106,7 @@ class StateStore:
         with _Guard(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INGEST_NAME).unlink(missing_ok=True)
+            _check_manifest(folder)
             database = rocksdict.Rdict(str(folder), build_options())
         return cls(folder, database, read_only=False)
 
@@ -120,6 +127,7 @@ class StateStore:
         for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
             try:
                 with _Guard(folder):
+                    _check_manifest(folder)
                     database = rocksdict.Rdict(str(folder), options, access_type=access)
             except HansaError:
                 # A compaction of the writer removed a file between its being listed and opened.
@@ -360,9 +368,9 @@ class _Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, HansaError):
-            raise self._translate(str(error)) from error
+            raise self.translate(str(error)) from error
 
-    def _translate(self, text: str) -> HansaError:
+    def translate(self, text: str) -> HansaError:
         folder = str(self._folder)
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
@@ -378,6 +386,17 @@ class _Guard:
             said = (advice for code, advice in ADVICE.items() if os.strerror(code) in text)
             text = next(said, text)
         return Unavailable(f"the state store in {folder}: {text}", folder=folder)
+
+
+def _check_manifest(folder: Path) -> None:
+    """Keep RocksDB from what it would not return from; raises `Corrupt`."""
+    try:
+        manifest = folder / (folder / "CURRENT").read_text("ascii", "replace").strip()
+        is_bad = has_reused_record(manifest.read_bytes())
+    except (OSError, ValueError):  # RocksDB says what is wrong with it, or that it is new
+        return
+    if is_bad:
+        raise _Guard(folder).translate(f"Corruption: {manifest.name} has a record of a wrong kind")
 
 
 class MemoryStore:

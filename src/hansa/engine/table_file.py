@@ -17,6 +17,9 @@ BLOCK_CACHE_BYTES = 128 << 20
 HEIGHT_KEY = b"\x00height"
 _HEIGHT = struct.Struct(">BQ")
 _HEIGHT_VERSION = 1
+_RECORD = struct.Struct("<IHB")  # checksum, length, kind; none crosses the end of a block
+_RECORD_BLOCK_BYTES = 32_768
+_KINDS_REUSED = frozenset({5, 6, 7, 8, 11})
 
 Changes = Mapping[bytes, bytes | None]
 
@@ -60,6 +63,27 @@ def write_table(path: Path, changes: Changes, height: int) -> None:
             else:
                 writer[key] = value
     writer.finish()
+
+
+def has_reused_record(manifest: bytes) -> bool:
+    """Tell whether RocksDB's list of its files has a record of a kind that only reused logs have.
+
+    It never has; one flipped bit makes it seem so, and then opening would read that record for
+    ever. All other damage is RocksDB's to find.
+
+    Source: rocksdb/db/log_format.h; https://github.com/facebook/rocksdb/issues/13333
+    """
+    at = 0
+    while at + _RECORD.size <= len(manifest):
+        left = _RECORD_BLOCK_BYTES - at % _RECORD_BLOCK_BYTES
+        if left < _RECORD.size:
+            at += left
+            continue
+        _, length, kind = _RECORD.unpack_from(manifest, at)
+        if kind in _KINDS_REUSED:
+            return True
+        at += _RECORD.size + length
+    return False
 
 
 def build_options(*, compressed: bool = True) -> rocksdict.Options:

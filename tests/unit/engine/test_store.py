@@ -186,6 +186,23 @@ def test_damage_is_corrupt_and_names_the_height(tmp_path):
         store.close()
 
 
+@pytest.mark.parametrize("open_store", [StateStore.open, StateStore.open_read_only])
+def test_a_list_of_files_that_rocksdb_would_read_for_ever_is_damage(tmp_path, open_store):
+    fill(tmp_path)
+    manifest = tmp_path / (tmp_path / "CURRENT").read_text().strip()
+    sound = manifest.read_bytes()
+    at = 0
+    while at < len(sound):
+        raw = bytearray(sound)
+        raw[at + 6] ^= 4  # from a whole record to a whole one of a reused log
+        manifest.write_bytes(raw)
+        with pytest.raises(Corrupt, match="made anew from the block log"):
+            open_store(tmp_path).close()
+        at += 7 + int.from_bytes(sound[at + 4 : at + 6], "little")
+    manifest.write_bytes(sound)
+    open_store(tmp_path).close()
+
+
 @pytest.mark.parametrize("pattern", ["*.sst", "CURRENT", "MANIFEST-*"])
 def test_a_damaged_store_is_wiped_and_made_anew(tmp_path, pattern):
     fill(tmp_path)
