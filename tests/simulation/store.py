@@ -13,7 +13,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 class SimulatedStore:
     """Implements `hansa.engine.store.Store` as `StateStore` does, in one thread.
 
-    A flush that nobody waits for ends at the next one, or by chance at a later write.
+    A flush that nobody waits for ends at the next one, or by chance at a later write or step.
     """
 
     def __init__(self, disk: SimulatedDisk) -> None:
@@ -54,6 +54,10 @@ class SimulatedStore:
             if wait:
                 self._finish()
                 self._require_usable()
+
+    def advance(self, keys: int) -> None:
+        if self._flushing is not None and self._disk.random.random() < 0.2:
+            self._finish()
 
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         return iter(sorted(item for item in self._rows.items() if item[0].startswith(prefix)))

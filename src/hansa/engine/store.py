@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -26,10 +26,10 @@ import rocksdict
 from hansa.engine.storage import ADVICE
 from hansa.engine.table_file import (
     HEIGHT_KEY,
+    TableWriter,
     build_options,
     has_reused_record,
     unpack_height,
-    write_table,
 )
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
@@ -61,7 +61,10 @@ class Store(Protocol):
         """Take the changes up to `height` into memory; `None` deletes."""
 
     def flush(self, *, wait: bool = True) -> None:
-        """Make what was written durable in one step; without `wait`, in a thread."""
+        """Make what was written durable in one step; without `wait`, begin to."""
+
+    def advance(self, keys: int) -> None:
+        """Go on with a flush that was begun, by so many keys."""
 
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in the order of the keys, as they stood when it was called."""
@@ -73,8 +76,8 @@ class Store(Protocol):
 class StateStore:
     """A store on disk.
 
-    One thread writes and flushes; any thread may read. At most one flush runs at a time, and
-    what it writes stays in memory until the next, so that rows rewritten often are read there.
+    One thread writes and flushes; any thread may read. At most one flush is under way, and what it
+    writes stays in memory until the next, so that rows rewritten often are read there.
     """
 
     def __init__(self, folder: Path, database: rocksdict.Rdict, *, read_only: bool) -> None:
@@ -85,9 +88,12 @@ class StateStore:
         self._guard = _Guard(folder)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
-        self._flusher: Thread | None = None
+        self._table: TableWriter | None = None
+        """The table file of the flush that is under way."""
+        self._ingester: Thread | None = None
         self._failure: HansaError | None = None
-        self._height = self._pending_height = NOTHING
+        self._height = self._pending_height = self._flush_height = NOTHING
+        self._ingest_path = folder / _INGEST_NAME
         try:
             self._height = self._pending_height = self._guard.height = self._read_height()
         except HansaError:
@@ -200,9 +206,9 @@ class StateStore:
         self._pending_height = height
 
     def flush(self, *, wait: bool = True) -> None:
-        """Make what was written durable in one step; without `wait`, in a thread.
+        """Make what was written durable in one step; without `wait`, begin to.
 
-        Waits for the flush before it in any case.
+        Ends the flush before it in any case.
 
         Raises:
           Unavailable: the disk refused, now or in the flush before.
@@ -213,13 +219,19 @@ class StateStore:
             # Readers look into `_pending` first: it must be in `_recent` before it is emptied.
             self._recent = self._pending
             self._pending = {}
-            height = self._pending_height
-            self._flusher = Thread(
-                target=self._flush, args=(self._recent, height), name="state-flush"
-            )
-            self._flusher.start()
+            with self._failing():
+                self._ingest_path.unlink(missing_ok=True)
+                self._table = TableWriter(self._ingest_path, self._recent, self._pending_height)
+            self._flush_height = self._pending_height
             if wait:
                 self._finish_flush()
+
+    def advance(self, keys: int) -> None:
+        """Go on with a flush that was begun, by so many keys; 100 take less than a millisecond.
+
+        What fails is told by the next `write` or `flush`.
+        """
+        self._write_table(keys)
 
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in the order of the keys, as they stood when it was called.
@@ -303,9 +315,10 @@ class StateStore:
     def close(self) -> None:
         """Let go of the folder.
 
-        Does not flush: only the chain knows what the log holds durably, and the store must never
-        get ahead of that.
+        Begins no flush: only the chain knows what the log holds durably, and the store must never
+        get ahead of that. One that was begun is ended.
         """
+        self._write_table(None)
         self._join()
         with self._guard:
             self._database.close()
@@ -317,30 +330,45 @@ class StateStore:
             raise Unavailable(f"the state store in {self.folder} is open for reading only")
 
     def _join(self) -> None:
-        if self._flusher is not None:
-            self._flusher.join()
-            self._flusher = None
+        if self._ingester is not None:
+            self._ingester.join()
+            self._ingester = None
 
     def _finish_flush(self) -> None:
+        self._write_table(None)
         self._join()
         if self._failure is not None:
             raise self._failure
 
-    def _flush(self, changes: dict[bytes, bytes | None], height: int) -> None:
-        """Write one table file and take it in; runs in its own thread."""
-        path = self.folder / _INGEST_NAME
+    def _write_table(self, keys: int | None) -> None:
+        """Write a part of the table file, None for the rest; after its last it is taken in."""
+        table = self._table
+        if table is None:
+            return
+        with self._failing():
+            if table.write(keys):
+                self._table = None
+                self._ingester = Thread(target=self._ingest, args=(table,), name="state-flush")
+                self._ingester.start()
+
+    def _ingest(self, table: TableWriter) -> None:
+        """Take a table file in; runs in a thread of its own, since it waits for the disk."""
         options = rocksdict.IngestExternalFileOptions()
         options.set_move_files(True)
+        with self._failing():
+            table.finish()
+            self._database.ingest_external_file([str(self._ingest_path)], options)
+            self._ingest_path.unlink(missing_ok=True)
+            self._height = self._guard.height = self._flush_height
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Give the flush up for good if what is done within fails; what is next asked tells."""
         try:
             with self._guard:
-                path.unlink(missing_ok=True)
-                write_table(path, changes, height)
-                self._database.ingest_external_file([str(path)], options)
-                path.unlink(missing_ok=True)
+                yield
         except HansaError as error:
-            self._failure = error
-        else:
-            self._height = self._guard.height = height
+            self._failure, self._table = error, None
 
     def _read_height(self) -> int:
         raw = self.get(HEIGHT_KEY)
@@ -430,6 +458,9 @@ class MemoryStore:
         _apply(self._flushed, self._changed)
         self._changed = {}
         self.height = self.pending_height
+
+    def advance(self, keys: int) -> None:
+        """Nothing is left to be done."""
 
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in the order of the keys, as they stood when it was called."""

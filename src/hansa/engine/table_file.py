@@ -6,7 +6,8 @@ Source: RocksDB wiki, "Creating and Ingesting SST files".
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import rocksdict
@@ -20,6 +21,9 @@ _HEIGHT_VERSION = 1
 _RECORD = struct.Struct("<IHB")  # checksum, length, kind; none crosses the end of a block
 _RECORD_BLOCK_BYTES = 32_768
 _KINDS_REUSED = frozenset({5, 6, 7, 8, 11})
+
+_LOOKED_THROUGH = 16
+"""Keys looked through in the time that it takes to write one."""
 
 Changes = Mapping[bytes, bytes | None]
 
@@ -36,33 +40,74 @@ def unpack_height(raw: bytes) -> int | None:
     return int(_HEIGHT.unpack(raw)[1])
 
 
-def write_table(path: Path, changes: Changes, height: int) -> None:
-    """Write changes in the order of their keys, in short steps.
+class TableWriter:
+    """Writes changes into a new table file in the order of their keys, so many at a time.
 
-    Sorting everything at once would hold up the other threads of this process for as long.
+    So a part can be written with each block. A thread that wrote everything would take turns with
+    the one that executes, 5 ms each, for as long as 75,000 keys take: a third of a second. Errors
+    are rocksdict's own.
     """
-    groups: dict[bytes, list[bytes]] = {HEIGHT_KEY[:2]: [HEIGHT_KEY]}
-    for key in changes:
-        start = key[:2]
-        group = groups.get(start)
-        if group is None:
-            groups[start] = [key]
-        else:
-            group.append(key)
-        if key < b"\x01":
-            raise Corrupt("a key of the key space zero was to be written", key=key)
-    writer = rocksdict.SstFileWriter(build_options(compressed=False))
-    writer.open(str(path))
-    for start in sorted(groups):
-        group = groups[start]
-        group.sort()
-        for key in group:
-            value = pack_height(height) if key is HEIGHT_KEY else changes[key]
+
+    def __init__(self, path: Path, changes: Changes, height: int) -> None:
+        """Begin a file.
+
+        Args:
+          path: of the file, which is not there yet.
+          changes: what to write, None for a deletion; not to be changed before the file's end.
+          height: what `HEIGHT_KEY` is to say.
+        """
+        self._height = height
+        self._changes = changes
+        self._unsorted = iter(changes)
+        self._groups: dict[bytes, list[bytes]] = {HEIGHT_KEY[:2]: [HEIGHT_KEY]}
+        self._sorted = _iterate_sorted(self._groups)
+        self._writer = rocksdict.SstFileWriter(build_options(compressed=False))
+        self._writer.open(str(path))
+
+    def write(self, keys: int | None = None) -> bool:
+        """Write up to so many keys more, or all that are left; True if there are no others.
+
+        Before the first is written, all are looked through, some for each that is asked for.
+        """
+        looked = None if keys is None else keys * _LOOKED_THROUGH
+        return self._group(looked) and self._write(keys)
+
+    def finish(self) -> None:
+        """Complete the file, on the disk."""
+        self._writer.finish()
+
+    def _group(self, count: int | None) -> bool:
+        """Put the next keys with those that start alike; True if there are no others."""
+        groups = self._groups
+        keys = list(islice(self._unsorted, count))
+        for key in keys:
+            start = key[:2]
+            group = groups.get(start)
+            if group is None:
+                groups[start] = [key]
+            else:
+                group.append(key)
+            if key < b"\x01":
+                raise Corrupt("a key of the key space zero was to be written", key=key)
+        return len(keys) != count
+
+    def _write(self, count: int | None) -> bool:
+        writer, changes = self._writer, self._changes
+        keys = list(islice(self._sorted, count))
+        for key in keys:
+            value = pack_height(self._height) if key is HEIGHT_KEY else changes[key]
             if value is None:
                 del writer[key]
             else:
                 writer[key] = value
-    writer.finish()
+        return len(keys) != count
+
+
+def _iterate_sorted(groups: dict[bytes, list[bytes]]) -> Iterator[bytes]:
+    """Iterate all keys in order, sorted a group at a time: all at once would take long."""
+    for start in sorted(groups):
+        groups[start].sort()
+        yield from groups[start]
 
 
 def has_reused_record(manifest: bytes) -> bool:

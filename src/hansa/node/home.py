@@ -394,6 +394,9 @@ class OverlaidStore:
     def flush(self, *, wait: bool = True) -> None:
         """Keep everything in memory; the disk is another process's."""
 
+    def advance(self, keys: int) -> None:
+        """Nothing is left to be done."""
+
     def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values in the order of the keys."""
         fresh = sorted(

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from hansa.engine.store import MemoryStore, StateStore
-from hansa.kernel.errors import Corrupt, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -223,4 +223,42 @@ def test_the_key_space_of_the_store_itself_is_refused(tmp_path):
         store.flush()
     with pytest.raises(Corrupt, match="key space zero"):
         store.write({}, 2)
+    store.close()
+
+
+def test_a_flush_goes_on_with_each_step_and_readers_see_no_difference(tmp_path):
+    store = StateStore.open(tmp_path / "state")
+    rows = {b"r%05d" % number: b"%d" % number for number in range(1_000)}
+    store.write(rows, 1)
+    store.flush(wait=False)
+    store.write({b"r00007": None, b"s": b"new"}, 2)
+    steps = 0
+    while store.height < 1:
+        store.advance(100)
+        steps += 1
+        assert store.get(b"r00007") is None
+        assert store.get(b"r00008") == b"8"
+        assert len(list(store.iterate_prefix(b"r"))) == 999
+    assert steps > 10
+    store.close()
+    again = StateStore.open(tmp_path / "state")
+    assert again.height == 1
+    assert dict(again.iterate_prefix(b"")) == rows
+    again.close()
+
+
+def test_what_fails_in_a_step_is_told_by_what_is_asked_next(tmp_path):
+    store = StateStore.open(tmp_path / "state")
+    store.write({b"r": b"1"}, 1)
+    store.flush(wait=False)
+    (tmp_path / "state" / "flush.ingest").unlink()
+    while store.height < 1:
+        store.advance(1)
+        try:
+            store.write({b"s": b"2"}, store.pending_height + 1)
+        except HansaError:
+            break
+    assert store.height == -1
+    with pytest.raises(HansaError):
+        store.flush()
     store.close()

@@ -22,7 +22,7 @@ from tests.world import START_MS, key, make_genesis
 from hansa.cli.main import main
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
-from hansa.engine.table_file import build_options, write_table
+from hansa.engine.table_file import TableWriter, build_options
 from hansa.kernel.calendar import DAY_MS
 from hansa.node.doctor.checks import Status, ThisMachine
 from hansa.node.doctor.examination import check_home, is_well
@@ -171,7 +171,9 @@ def test_a_bit_flipped_in_the_store_is_found(home):
     height = store.height
     store.close()
     database = rocksdict.Rdict(str(home.store_path), build_options())
-    write_table(home.path / "more.sst", changes, height)
+    writer = TableWriter(home.path / "more.sst", changes, height)
+    writer.write()
+    writer.finish()
     database.ingest_external_file([str(home.path / "more.sst")])
     database.close()
     assert look(home) == {}, "still well"
