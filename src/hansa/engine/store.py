@@ -36,7 +36,8 @@ from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 NOTHING = -1  # the height of an empty store
 _INGEST_NAME = "flush.ingest"
 _READ_ONLY_ATTEMPTS = 5
-_SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:")
+# An invalid argument, for those we give do not change, comes from what lies beside the tables.
+_SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:", "Invalid argument: ")
 _MISSING: Final = b"\x00missing"  # compared by identity
 
 

@@ -186,6 +186,16 @@ def test_damage_is_corrupt_and_names_the_height(tmp_path):
         store.close()
 
 
+def test_settings_that_were_changed_beside_the_tables_are_damage(tmp_path):
+    fill(tmp_path)
+    for path in tmp_path.glob("OPTIONS-*"):
+        raw = path.read_bytes()
+        assert b"zstd_max_train_bytes=0" in raw
+        path.write_bytes(raw.replace(b"zstd_max_train_bytes=0", b"zstd_max_train_bytes=1"))
+    with pytest.raises(Corrupt, match="made anew from the block log"):
+        StateStore.open(tmp_path).close()
+
+
 @pytest.mark.parametrize("open_store", [StateStore.open, StateStore.open_read_only])
 def test_a_list_of_files_that_rocksdb_would_read_for_ever_is_damage(tmp_path, open_store):
     fill(tmp_path)
