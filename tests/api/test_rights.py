@@ -194,7 +194,7 @@ def test_a_key_stops_at_once_when_its_institution_is_suspended_or_loses_its_role
             view = View(state, 9, 9)
             view.put(msgspec.structs.replace(row, **changed))
             view.commit()
-            state.end_block()
+            state.end_block(state.list_writes())
             assert (await client.get(f"/v1/wallets/{ADA}", headers=headers)).status == status
 
     own_town.serve(use)

@@ -49,7 +49,7 @@ FLUSH_TRANSACTIONS = 20_000
 """The store is flushed after so many transactions; it bounds what an opening after a crash executes
 again."""
 
-FLUSHED_KEYS = 8
+FLUSHED_KEYS = 12
 """Keys written with each transaction while the store is flushed: about twice as many as it adds,
 so that a flush ends long before the next is due and no block takes much longer for it."""
 

@@ -113,7 +113,9 @@ class Machine:
         install_view.begin()
         self.rules.install(install_view)
         install_view.commit()
-        return self._close(0, self.network.genesis.time_ms, _Progress())
+        *_, result = self._close(0, self.network.genesis.time_ms, _Progress())
+        assert result is not None  # noqa: S101 - it comes last
+        return result
 
     def apply_block(self, block: Block) -> BlockResult:
         """Execute a block.
@@ -127,7 +129,7 @@ class Machine:
         return result
 
     def apply_stepwise(self, block: Block) -> Iterator[BlockResult | None]:
-        """Do as `apply_block`, but pause after each batch, with None, and end with the result.
+        """Do as `apply_block`, but pause now and then, with None, and end with the result.
 
         In a pause, others may read rows with `State.load`, which shows the block before to them.
         """
@@ -143,20 +145,25 @@ class Machine:
         for batch in block.batches:
             progress.outcomes.append(_BatchRun(self, block, contracts, progress).run(batch))
             yield None
-        yield self._close(block.height, block.time_ms, progress)
+        yield from self._close(block.height, block.time_ms, progress)
 
-    def _close(self, height: int, time_ms: int, progress: _Progress) -> BlockResult:
+    def _close(
+        self, height: int, time_ms: int, progress: _Progress
+    ) -> Iterator[BlockResult | None]:
+        """Bring the tree up to date and make the header; pauses, and ends with the result."""
         digest = self.network.digest
-        writes = self.state.end_block()
+        writes = self.state.list_writes()
         is_checkpoint = height == 0 or time_ms - self.checkpoint_time_ms >= CHECKPOINT_INTERVAL_MS
         committed = None
         if is_checkpoint:
+            yield from self.commitment.close(self.state.list_changes(writes))
+            self.state.end_block(writes)
             committed = self.state.end_checkpoint()
-            self.commitment.close(committed)
             self.checkpoint_time_ms = time_ms
             checkpoint_height = height
         else:
-            self.commitment.add(writes)
+            yield from self.commitment.add(writes)
+            self.state.end_block(writes)
             checkpoint_height = self.head.checkpoint_height if self.head else 0
         header = Header(
             HEADER_VERSION,
@@ -172,7 +179,7 @@ class Machine:
         )
         self.head = header
         self.head_hash = self._hash_header(header.encoded())
-        return BlockResult(
+        yield BlockResult(
             header,
             self.head_hash,
             progress.receipts,

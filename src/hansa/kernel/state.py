@@ -196,17 +196,26 @@ class State:
         """Count rows in `rows`, as a successful transaction has left them, among the writes."""
         self._written.update(row_ids)
 
-    def end_block(self) -> list[tuple[bytes, bytes | None]]:
-        """Close the block; returns its writes as (packed key, encoded row or None), sorted."""
+    def list_writes(self) -> list[tuple[bytes, bytes | None]]:
+        """List the block's writes as (packed key, encoded row or None), sorted."""
         rows = self.rows
         writes = []
         for row_id in self._written:
             row = rows[row_id]
             writes.append((row_id[0].key(*row_id[1:]), None if row is None else encode(row)))
         writes.sort()
+        return writes
+
+    def list_changes(
+        self, writes: Iterable[tuple[bytes, bytes | None]]
+    ) -> dict[bytes, bytes | None]:
+        """List what changed since the last checkpoint, with the `writes` of this block."""
+        return {**self._dirty, **dict(writes)}
+
+    def end_block(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Close the block, whose `list_writes` these are: from now on readers see it."""
         self._dirty.update(writes)
         self._written.clear()
-        return writes
 
     def end_checkpoint(self) -> dict[bytes, bytes | None]:
         """Hand over the writes since the last checkpoint, which the caller commits now."""

@@ -175,7 +175,9 @@ class Harness:
         for row in self.view.writes.values():
             assert row is None or decode_row(type(row), encode(row)) == row
         self.view.commit()
-        for key, raw in self.state.end_block():
+        writes = self.state.list_writes()
+        self.state.end_block(writes)
+        for key, raw in writes:
             if raw is None:
                 self.rows.pop(key, None)
             else:

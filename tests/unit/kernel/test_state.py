@@ -18,7 +18,7 @@ def put(state, amount):
     view.begin()
     view.put(Balance(WALLET, "MOP", amount))
     view.commit()
-    state.end_block()
+    state.end_block(state.list_writes())
 
 
 def test_a_row_handed_over_is_read_before_it_is_committed():
@@ -117,7 +117,7 @@ def test_what_is_written_without_commit_is_put_back():
     assert view.get(Balance, WALLET, "MOP").available_minor == 1
     assert view.get(Balance, WALLET, "HKD") is None
     view.commit()
-    assert state.end_block() == []
+    assert state.list_writes() == []
 
 
 def test_a_block_ends_with_the_rows_that_its_transactions_left():
@@ -130,4 +130,4 @@ def test_a_block_ends_with_the_rows_that_its_transactions_left():
         if is_kept:
             view.commit()
     view.begin()
-    assert state.end_block() == [(Balance.key(WALLET, "MOP"), encode(Balance(WALLET, "MOP", 3)))]
+    assert state.list_writes() == [(Balance.key(WALLET, "MOP"), encode(Balance(WALLET, "MOP", 3)))]

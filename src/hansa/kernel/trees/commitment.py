@@ -10,13 +10,17 @@ Source: docs/reference/trees.md, "State tree".
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from hansa.kernel.trees.state_tree import StateTree
 
 EARLY_ROWS = 4_096
 """Rows that enter the tree together before a checkpoint: more share more of the nodes above them,
 fewer hold execution up for less long."""
+
+STEP_ROWS = 1_024
+"""Rows hashed, or brought into the tree, between two pauses: some milliseconds."""
 
 Write = tuple[bytes, bytes | None]
 """A packed key and the encoded row, None for a row that was removed."""
@@ -48,6 +52,7 @@ class Commitment:
         """
         self.tree = tree
         self.early_rows = EARLY_ROWS
+        self.step_rows = STEP_ROWS
         self.root = tree.root()
         self._digest = digest
         # A table's rows stand together where writes are sorted by key.
@@ -57,19 +62,22 @@ class Commitment:
         self._early: dict[bytes, bytes | None] = {}
         self._taken: dict[bytes, bytes | None] = {}
 
-    def add(self, writes: Sequence[Write]) -> None:
-        """Take note of a block's writes, sorted by key, of which the tree may take some early."""
+    def add(self, writes: Sequence[Write]) -> Iterator[None]:
+        """Take note of a block's writes, sorted by key, of which the tree may take some early.
+
+        Pauses now and then, as `close` does; both are to be iterated to their end.
+        """
         for start, end in self._ranges:
             self._early.update(writes[bisect_left(writes, start) : bisect_left(writes, end)])
         if len(self._early) >= self.early_rows:
             early, self._early = self._early, {}
-            self._update(early)
+            yield from self._update(early)
             self._taken.update(early)
 
-    def close(self, committed: Mapping[bytes, bytes | None]) -> None:
+    def close(self, committed: Mapping[bytes, bytes | None]) -> Iterator[None]:
         """Bring tree and root up to a checkpoint, given all rows written since the last one."""
         taken = self._taken
-        self._update(
+        yield from self._update(
             {key: row for key, row in committed.items() if taken.get(key, _UNTAKEN) is not row}
             if taken
             else committed
@@ -77,11 +85,17 @@ class Commitment:
         self._taken, self._early = {}, {}
         self.root = self.tree.root()
 
-    def _update(self, rows: Mapping[bytes, bytes | None]) -> None:
+    def _update(self, rows: Mapping[bytes, bytes | None]) -> Iterator[None]:
         digest = self._digest
-        self.tree.update(
-            {
-                compute_place(key, digest): None if row is None else digest(row)
-                for key, row in rows.items()
-            }
-        )
+        changes: dict[bytes, bytes | None] = {}
+        rest, step = iter(rows.items()), self.step_rows
+        while part := [
+            (compute_place(key, digest), None if row is None else digest(row))
+            for key, row in islice(rest, step)
+        ]:
+            changes.update(part)
+            yield
+        places = sorted(changes)  # neighbours share nodes
+        for at in range(0, len(places), step):
+            self.tree.update({place: changes[place] for place in places[at : at + step]})
+            yield

@@ -27,8 +27,12 @@ class Nodes(dict):
 
 def make(tables):
     made = Commitment(StateTree(Nodes(), digest), digest, tables)
-    made.early_rows = 3
+    made.early_rows, made.step_rows = 3, 2
     return made
+
+
+def finish(steps):
+    return sum(1 for _ in steps)
 
 
 keys = st.builds(
@@ -48,28 +52,35 @@ def test_the_root_of_a_checkpoint_is_that_of_its_rows_alone(checkpoints):
         for number, writes in enumerate(blocks):
             committed.update(writes)
             if number < len(blocks) - 1:  # the last is the checkpoint itself
-                early.add(sorted(writes.items()))
+                finish(early.add(sorted(writes.items())))
                 assert early.root == published
-        early.close(committed)
-        plain.close(committed)
+        finish(early.close(committed))
+        finish(plain.close(committed))
         assert early.root == plain.root == early.tree.root()
 
 
 def test_rows_enter_early_when_there_are_enough_of_them():
     made = make([b"py"])
     writes = [(b"aa1", b"1"), (b"py1", b"1"), (b"py2", b"2"), (b"pz1", b"1")]
-    made.add(writes)
+    finish(made.add(writes))
     assert made.tree.root() == made.root
-    made.add([(b"py3", b"3")])
+    finish(made.add([(b"py3", b"3")]))
     assert made.tree.root() != made.root
 
 
 def test_a_row_that_changes_after_it_entered_enters_again():
     made, plain = make([b"py"]), make([])
     first = {b"py%d" % at: b"old" for at in range(4)}
-    made.add(sorted(first.items()))
-    made.add([(b"py0", None), (b"py1", b"new")])
+    finish(made.add(sorted(first.items())))
+    finish(made.add([(b"py0", None), (b"py1", b"new")]))
     last = first | {b"py0": None, b"py1": b"new"}
-    made.close(last)
-    plain.close(last)
+    finish(made.close(last))
+    finish(plain.close(last))
     assert made.root == plain.root
+
+
+def test_it_pauses_every_so_many_rows():
+    """Once where rows are hashed, and once where they enter the tree."""
+    made = make([b"py"])
+    assert finish(made.close({b"aa%d" % at: b"row" for at in range(7)})) == 4 + 4
+    assert finish(made.close({})) == 0
