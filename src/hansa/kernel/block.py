@@ -101,6 +101,7 @@ _decode_record: Decoder[BlockRecord] = Decoder(BlockRecord, "block record")
 
 _STATUS_AT = 35
 """In a receipt: behind the array's byte, two of the id's header, and the id."""
+_STATUSES = tuple(Status)
 
 decode_header = _decode_header.decode
 decode_receipt = _decode_receipt.decode
@@ -109,7 +110,7 @@ decode_record = _decode_record.decode_trusted
 
 def read_status(receipt: bytes) -> Status:
     """Read the status of a receipt that this node made, without decoding the rest."""
-    return Status(receipt[_STATUS_AT])
+    return _STATUSES[receipt[_STATUS_AT]]
 
 
 class Repeated:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
-from hansa.kernel.block import BlockRecord, decode_header
+from hansa.kernel.block import BlockRecord, Status, decode_header, read_status
 from hansa.kernel.execution import BlockResult
 
 SUMMARIES_KEPT = 4_096
@@ -21,8 +21,6 @@ SLOT_S = 5
 BACKFILL_BLOCKS = 600
 BACKFILL_TRANSACTIONS = 40_000
 
-_STATUS_AT = 35
-"""Of a receipt's bytes: behind the array's head, the id's head and its 32 bytes."""
 _PAYMENTS = b"\xa8payments"
 """How an event of the contract `payments` names it, in MessagePack."""
 
@@ -47,14 +45,14 @@ class Counts(NamedTuple):
 
 def is_refused(raw: bytes) -> bool:
     """Whether an encoded receipt is of a refused or failed transaction."""
-    return raw[_STATUS_AT] != 0
+    return read_status(raw) is not Status.OK
 
 
 def count_receipts(receipts: Sequence[bytes]) -> Counts:
-    """Count receipts by outcome from two places of their bytes: 0.2 µs each, not decoded."""
-    refused = sum(1 for raw in receipts if raw[_STATUS_AT])
-    payments = sum(1 for raw in receipts if not raw[_STATUS_AT] and _PAYMENTS in raw)
-    return Counts(payments, len(receipts) - refused - payments, refused)
+    """Count receipts by outcome from two places of their bytes: they are not decoded."""
+    done = [raw for raw in receipts if not is_refused(raw)]
+    payments = sum(1 for raw in done if _PAYMENTS in raw)
+    return Counts(payments, len(done) - payments, len(receipts) - len(done))
 
 
 @dataclass(frozen=True, slots=True)
