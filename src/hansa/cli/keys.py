@@ -8,11 +8,7 @@ from pathlib import Path
 from hansa.cli import api_key
 from hansa.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_found
-from hansa.kernel.crypto.signatures import Suite
-from hansa.sdk.keys import KeyPair, load_key, save_key
-
-SUITES = {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
-NAMES = {suite: name for name, suite in SUITES.items()}
+from hansa.sdk.keys import SUITE_NAMES, SUITES, KeyPair, load_key, save_key
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,7 +42,7 @@ def describe_key(file: Path, key: KeyPair) -> dict[str, object]:
     return {
         "file": str(file),
         "address": key.address_text,
-        "suite": NAMES[key.suite],
+        "suite": SUITE_NAMES[key.suite],
         "hash": key.hash_name,
         "public_key": key.public_key.hex(),
     }

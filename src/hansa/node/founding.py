@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 from hansa.contracts.members import Role
 from hansa.engine.storage import FileStorage, make_folder, sync_folder
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Genesis, Network
 from hansa.node.description import MemberDescription, NetworkDescription
@@ -39,11 +37,7 @@ from hansa.node.home import (
 )
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import read_file
-from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key
-
-_SUITES: Mapping[str, Suite] = MappingProxyType(
-    {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
-)
+from hansa.sdk.keys import DEFAULT_COST, SUITES, KeyPair, ScryptCost, load_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ def found_network(
     _check_texts(description)
     _check_assets(description)
     keys: dict[str, KeyPair] = {}
-    suite = _SUITES[description.suite]
+    suite = SUITES[description.suite]
 
     def make_key(name: str) -> bytes:
         keys[name] = KeyPair.generate(suite, hash_name=description.hash)

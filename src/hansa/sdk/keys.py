@@ -13,10 +13,11 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple, NoReturn
 
 import msgspec
@@ -43,11 +44,14 @@ TAG_BYTES = 16
 FILE_BYTES_MAX = 16_384
 SCRYPT_MEMORY_MAX = 2**30
 SCRYPT_PASSES_MAX = 64
+SUITES: Mapping[str, Suite] = MappingProxyType(
+    {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
+)
+"""By the names that people and files give them."""
+SUITE_NAMES: Mapping[Suite, str] = MappingProxyType({suite: name for name, suite in SUITES.items()})
 
 _ATTEMPTS_MAX = 256
 _SEED_DOMAIN = b"hansa\x00seed\x00"
-_SUITE_NAMES = {Suite.ED25519: "ed25519", Suite.P256: "p256", Suite.SECP256K1: "secp256k1"}
-_SUITES_BY_NAME = {name: suite for suite, name in _SUITE_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +273,7 @@ def _to_file(sealed: _Sealed, address_text: str) -> _KeyFile:
     return _KeyFile(
         format="hansa-key",
         version=1,
-        suite=_SUITE_NAMES[sealed.suite],
+        suite=SUITE_NAMES[sealed.suite],
         hash=sealed.hash_name,
         public_key=sealed.public_key.hex(),
         address=address_text,
@@ -291,7 +295,7 @@ def _parse(path: Path, content: bytes) -> _Sealed:
         file = msgspec.json.decode(content, type=_KeyFile)
         public_key = bytes.fromhex(file.public_key)
         sealed = _Sealed(
-            _SUITES_BY_NAME[file.suite],
+            SUITES[file.suite],
             file.hash,
             public_key,
             ScryptCost(file.n, file.r, file.p),
