@@ -188,9 +188,6 @@ def _verify_receipt(options: argparse.Namespace) -> int:
     except Invalid as error:
         message = f"the receipt file {options.file} proves nothing: {error.message}"
         raise Invalid(error.code, message, **{**error.facts, "path": str(options.file)}) from None
-    as_of = "the genesis in the file; compare its hash with the network's own"
-    if found.is_genesis_trusted:
-        as_of = "the genesis that you named"
     print_found(
         {
             "valid": True,
@@ -199,7 +196,7 @@ def _verify_receipt(options: argparse.Namespace) -> int:
             "code": found.receipt.code,
             "network": found.network,
             "genesis_hash": found.genesis_hash.hex(),
-            "as_of": as_of,
+            "as_of": found.describe_trust(),
             "height": found.header.height,
             "time": format_iso(found.header.time_ms, 0),
             "index": found.index,

@@ -70,14 +70,10 @@ class VerifiedReceipt:
     receipt: Receipt
 
     def describe_trust(self) -> str:
-        """Say in words as of which checkpoint the proof holds."""
-        known = f"network {self.network}, genesis {self.genesis_hash.hex()}"
+        """Say in words as of which genesis the proof holds."""
         if self.is_genesis_trusted:
-            return f"as of the genesis you trust: {known}"
-        return (
-            f"as of the genesis in the file: {known}; compare this hash with one you have from "
-            "a source you trust"
-        )
+            return "the genesis that you named"
+        return "the genesis in the file; compare its hash with the network's own"
 
 
 def build_receipt_file(
