@@ -4,7 +4,7 @@ A leaf is `H(0x00 + data)`, a node `H(0x01 + left + right)`, the empty list `H("
 built level by level; a lone last node moves up unchanged, which gives the shape of RFC 6962
 (the left subtree of n leaves holds the largest power of two smaller than n).
 
-Cost: `2n - 1` hashes for n leaves, 0.8 to 1.7 µs a leaf with SHA-256 (`docs/reference/trees.md`).
+Cost: `2n - 1` hashes for n leaves; figures: docs/reference/trees.md.
 
 Source: RFC 6962 section 2.1; docs/reference/trees.md.
 """

@@ -5,9 +5,8 @@ that, a **branch** of 16 slots with the hash and the number of entries of each c
 subtree is depends on the number of its entries alone, so one set of entries has one root,
 whatever the order of the changes that led to it.
 
-Cost: an update reads, hashes and writes each touched node once. With SHA-256 and a dict as
-store: 2 to 4 µs an entry for 10,000 updates among 10,000 entries, 8 to 9 µs an entry for
-15,000 inserts into 500,000 (`docs/reference/trees.md` has the figures and the machine).
+Cost: an update reads, hashes and writes each touched node once; figures and the machine they
+were taken on: docs/reference/trees.md.
 
 Source: docs/reference/trees.md (format, down to the byte).
 """
@@ -29,7 +28,6 @@ Proof = list[bytes]
 BUCKET_ENTRIES_MAX = 16
 CACHE_NODES = 65_536
 
-_KIND_BUCKET = 0
 _KIND_BRANCH = 1
 _BRANCH_PREFIX = b"\x01"
 _EMPTY_BUCKET = b"\x00"
