@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 ENTRY_BYTES = 12
 FINGERPRINT_BYTES = 8
-SHARDS = 1 << 16
 SECOND_MS = 1_000
 _SHARD_MIN = 32 * ENTRY_BYTES
 

@@ -82,7 +82,8 @@ def _describe(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
         )
         _add_content(found["content"], media, kind, schema_of)
     errors = (
-        (*EVERY_ROUTE, *route.errors) if route.right is not None else (417, 421, 503, *route.errors)
+        *(OPEN_ROUTE if route.right is None else EVERY_ROUTE),
+        *route.errors,
     )
     for status in sorted(set(errors)):
         responses[str(status)] = {

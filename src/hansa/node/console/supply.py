@@ -55,11 +55,6 @@ class SupplyProof:
     """Those with most issued first."""
 
     @property
-    def is_proved(self) -> bool:
-        """Whether nothing is missing and nothing is too much."""
-        return all(asset.difference_minor == 0 for asset in self.assets)
-
-    @property
     def totals(self) -> Totals:
         """The sums by asset."""
         return {asset.asset: asset.supply for asset in self.assets}
