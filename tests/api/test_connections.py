@@ -63,6 +63,11 @@ async def is_closed(reader):
         return True
 
 
+async def get_headers(server, path):
+    async with aiohttp.ClientSession() as session, session.get(server.url + path) as answer:
+        return answer.headers
+
+
 async def get(server, path, headers=None):
     async with (
         aiohttp.ClientSession() as session,
@@ -185,7 +190,11 @@ def test_two_addresses_do_not_hold_all_requests(town):
         assert len(refused) == 16 - 5
         assert await get(server, "/v1/status") == 200
         kept.append(await send(server.port, HALF_BODY, "127.0.2.4"))
-        assert await get(server, "/v1/status") == 503
+        for path in ("/v1/status", "/openapi.json", "/"):
+            assert await get(server, path) == 503
+        headers = await get_headers(server, "/v1/status")
+        assert (headers["Retry-After"], headers["Cache-Control"]) == ("1", "no-store")
+        assert headers["X-Content-Type-Options"] == "nosniff"
         known = town.sign_in("regulator")
         assert await get(server, "/v1/status", known) == 200
         assert await get(server, "/healthz") == 200

@@ -25,7 +25,7 @@ from hansa.node.api.app import ROUTES, create_app
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
 from hansa.node.service import Node
-from hansa.node.settings import Settings
+from hansa.node.settings import Limits, Settings
 
 EXAMPLES = 12
 SCHEMA = schemathesis.openapi.from_dict(build_document(ROUTES))
@@ -90,3 +90,11 @@ def test_the_document_is_one_of_openapi_3_1():
     assert document["servers"] == [{"url": "https://ledger.bank.example"}]
     assert set(document["paths"]) == {route.path for route in ROUTES}
     SCHEMA.validate()
+
+
+def test_the_document_is_charged_like_every_answer(town):
+    async def use(client, _):
+        statuses = [(await client.get("/openapi.json")).status for _ in range(3)]
+        assert statuses == [200, 200, 429]
+
+    town.serve(use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=2)))

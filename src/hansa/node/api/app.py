@@ -42,7 +42,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 READS = frozenset({"GET", "HEAD"})
 PREFIX = "/v1/"
 """Of the API's routes, and of what asks for one that is not there."""
-TIMELESS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", FILE_PATH})
+SLOTLESS = frozenset({"/healthz", "/readyz", "/metrics", FILE_PATH})
+"""Answered however many requests are at work."""
+TIMELESS = SLOTLESS | {"/openapi.json"}
 """Show nothing of the ledger that is not confirmed: answered at once, also by a failed engine."""
 NO_CONTENT = 204
 
@@ -54,10 +56,10 @@ async def get_metrics(api: Api, call: Call) -> web.Response:
     return await telemetry.get_metrics(api, call)
 
 
-async def get_openapi(api: Api) -> web.Response:
+async def get_openapi(api: Api, call: Call) -> web.Response:
     """Answer the OpenAPI document."""
-    document = build_document(ROUTES, api.settings.listen.url)
-    return web.Response(body=encode_json(document), content_type=JSON)
+    del call
+    return web.Response(body=api.document, content_type=JSON)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -76,7 +78,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/healthz", telemetry.get_health, None, "The process answers.", Health),
     Route("GET", "/readyz", telemetry.get_readiness, None, "Transactions are taken.", Health),
-    Route("GET", "/openapi.json", get_openapi, None, "This document.", JSON),
+    Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )
 """Every route of the API; serves, checks, and is described by one table."""
 
@@ -103,7 +105,8 @@ def create_app(
     meters = Meters()
     node.engine.listen(meters.note_block)
     limiter = Limiter(settings.limits, clock_s)
-    api = Api(node, settings, access, limiter, meters, Tables(node.chain, clock_s))
+    document = encode_json(build_document(ROUTES, settings.listen.url))
+    api = Api(node, settings, access, limiter, meters, Tables(node.chain, clock_s), document)
     paths = frozenset(route.path for route in ROUTES)
     app = web.Application(
         client_max_size=settings.limits.body_bytes, middlewares=[_build_guard(api, paths)]
@@ -136,7 +139,7 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
     names = api.settings.host_names
     is_free = api.settings.access.loopback is LoopbackReads.EVERYTHING
     slots = Slots(api.settings.limits.requests)
-    unbound = TIMELESS | {route.path for route in ROUTES if route.is_stream}
+    unbound = SLOTLESS | {route.path for route in ROUTES if route.is_stream}
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -148,23 +151,23 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         is_known = is_free and is_loopback(request.remote)
         slot = slots.take(request, is_known=is_known) if is_bound else ""
         if slot is None:
-            return answer_error(Unavailable("too many requests at one time: send again"))
-        try:
-            if is_api:
-                _check_host(request, names)
-                check_expectation(request)
-            response = await _answer_durably(api.node, request, handler, is_timeless=is_timeless)
-        except web.HTTPException as error:
-            response = _answer_http(request, error)
-        except Corrupt as error:
-            api.node.engine.fail(error)
-            response = answer_error(Unavailable("the node has stopped: its data are damaged"))
-        except HansaError as error:
-            response = answer_error(error)
-        finally:
-            if is_bound:
-                slots.give_back(slot)
-        if is_api and not response.prepared:
+            response: web.StreamResponse = answer_error(
+                Unavailable("too many requests at one time: send again")
+            )
+        else:
+            try:
+                if is_api:
+                    _check_host(request, names)
+                    check_expectation(request)
+                response = await _answer_durably(
+                    api.node, request, handler, is_timeless=is_timeless
+                )
+            except (web.HTTPException, HansaError) as error:
+                response = _answer_failure(api, request, error)
+            finally:
+                if is_bound:
+                    slots.give_back(slot)
+        if (is_api or slot is None) and not response.prepared:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -195,6 +198,18 @@ async def _answer_durably(
     if not is_timeless and not response.prepared:
         await node.confirm()
     return response
+
+
+def _answer_failure(
+    api: Api, request: web.Request, error: web.HTTPException | HansaError
+) -> web.StreamResponse:
+    """Answer an error; what is corrupt stops the node."""
+    if isinstance(error, web.HTTPException):
+        return _answer_http(request, error)
+    if isinstance(error, Corrupt):
+        api.node.engine.fail(error)
+        return answer_error(Unavailable("the node has stopped: its data are damaged"))
+    return answer_error(error)
 
 
 def _answer_http(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

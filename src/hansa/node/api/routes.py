@@ -55,6 +55,8 @@ class Api:
     limiter: Limiter
     meters: Meters
     tables: Tables
+    document: bytes
+    """The OpenAPI document: it costs too much to be built for each who asks."""
     streams: dict[asyncio.Task[Any], tuple[str, bool]] = field(default_factory=dict)
     """Requests that end only with their stream, whose they are, and whether that caller is known;
     cancelled at the end."""
