@@ -29,7 +29,7 @@ from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
 from hansa.kernel.quota import Quota
-from hansa.kernel.state import View
+from hansa.kernel.state import Row, View
 
 MODULES: tuple[ModuleType, ...] = (
     accounts,
@@ -55,8 +55,12 @@ DEFAULT_QUOTA = Quota(2**40, 2**32, 1_000_000, 2**32)
 
 def hash_source(module: ModuleType) -> bytes:
     """Hash a contract's source text: what governance activates, and validators report."""
-    sources = [inspect.getsource(part) for part in (module, *PARTS.get(module.NAME, ()))]
+    sources = [inspect.getsource(part) for part in _list_parts(module)]
     return hashlib.sha256("".join(sources).encode()).digest()
+
+
+def _list_parts(module: ModuleType) -> tuple[ModuleType, ...]:
+    return (module, *PARTS.get(module.NAME, ()))
 
 
 def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str, int], Contract]:
@@ -135,6 +139,17 @@ class Registry:
             if values:
                 return Quota(*values)
         return DEFAULT_QUOTA
+
+    def written_once(self) -> list[bytes]:
+        """List the tables of rows that are written once, as a rule, and not kept in memory."""
+        tables = {
+            found.TABLE
+            for module in self._modules
+            for part in _list_parts(module)
+            for found in vars(part).values()
+            if isinstance(found, type) and issubclass(found, Row) and not found.CACHED
+        }
+        return sorted(tables)
 
     def _require_code(self, name: str, version: int, source_hash: bytes, height: int) -> Contract:
         contract = self._known.get((name, version))

@@ -32,7 +32,7 @@ from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavaila
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
 from hansa.kernel.nonces import ReplayWindow
 from hansa.kernel.quota import Quota, SponsorUsage, find_exceeded
-from hansa.kernel.state import RowId, State, View, list_written_once
+from hansa.kernel.state import RowId, State, View
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.commitment import Commitment
 from hansa.kernel.trees.merkle import compute_root
@@ -58,6 +58,9 @@ class Rules(Protocol):
 
     def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
         """Get what `sponsor` may use; None if it is no active member."""
+
+    def written_once(self) -> list[bytes]:
+        """List the tables of rows that are written once, as a rule, and not kept in memory."""
 
 
 class Block(NamedTuple):
@@ -100,7 +103,7 @@ class Machine:
         self.network = network
         self.rules = rules
         self.state = state
-        self.commitment = Commitment(tree, network.digest, list_written_once())
+        self.commitment = Commitment(tree, network.digest, rules.written_once())
         self.window = ReplayWindow(network.digest)
         self.head = head
         self.head_hash = ZERO_HASH if head is None else self._hash_header(head.encoded())

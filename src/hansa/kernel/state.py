@@ -83,11 +83,6 @@ _DECODERS: dict[type[Row], Callable[[bytes], Any]] = {}
 _IDENTIFIERS: dict[type[Row], Callable[[Any], RowId]] = {}
 
 
-def list_written_once() -> list[bytes]:
-    """List the tables of rows that are written once, as a rule, and not kept in memory."""
-    return sorted(row_type.TABLE for row_type in Row.__subclasses__() if not row_type.CACHED)
-
-
 def decode_row(row_type: type[R], raw: bytes) -> R:
     """Decode a committed row; its bytes come from this node's own store."""
     decoder = _DECODERS.get(row_type)

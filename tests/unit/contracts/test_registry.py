@@ -6,7 +6,7 @@ import pytest
 from tests.unit.contracts.examples import licences, licences_2
 from tests.world import ASSET, World, key, make_genesis, pay
 
-from hansa.contracts import activations, governance, payments, wallets
+from hansa.contracts import activations, governance, payments, records, wallets
 from hansa.contracts.actions import Action, ActivateContract
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
 from hansa.engine.chain import Chain
@@ -134,3 +134,9 @@ def test_a_node_without_the_version_stops_before_its_height(tmp_path):
         world.do("ann", pay("ann", "hall", 1, "x"))
     assert world.chain.head.height == start - 1
     world.chain.close()
+
+
+def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():
+    genesis = make_town()
+    assert Registry(genesis, BOTH).written_once() == [records.Payment.TABLE]
+    assert Registry(genesis, (wallets,)).written_once() == []
