@@ -14,6 +14,7 @@ from tests.world import MINUTE_MS, key, pay
 
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_receipt
+from hansa.kernel.errors import Corrupt
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Access, Limits, Settings, Sponsored
 from hansa.sdk.build import sign_batch, sign_transaction
@@ -280,3 +281,82 @@ def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town):
         assert "pool ended" in str(faults[0]["exception"])
 
     own_town.serve(use, is_started=True)
+
+
+async def wait_for_damage(node):
+    """Wait until the node has stopped over damage."""
+    async with asyncio.timeout(10):
+        with pytest.raises(Corrupt):
+            await node.engine.wait()
+
+
+@pytest.mark.parametrize("wait_ms", [0, 10_000])
+@pytest.mark.parametrize("is_one", [True, False])
+def test_damage_that_a_repetition_meets_stops_the_node(own_town, is_one, wait_ms):
+    (segment,) = (own_town.path.parent / "log").glob("*.log")
+
+    async def use(client, node):
+        item = {"envelope": text(sign(own_town))}
+        first = await (await post(client, item)).json()
+        with segment.open("r+b") as file:
+            file.seek(file.read().rindex(bytes.fromhex(first["tx_id"])))
+            file.write(b"damaged!")
+        met = await post(client, item if is_one else {"transactions": [item]}, wait_ms=wait_ms)
+        if wait_ms:
+            assert "the engine has stopped" in await met.text()
+        await wait_for_damage(node)
+        assert (await client.get("/readyz")).status == 503
+
+    with pytest.raises(Corrupt, match="block"):
+        own_town.serve(use, is_started=True)
+
+
+class StaleMembers:
+    """A machine whose table of members turns out to be damaged."""
+
+    def __init__(self, machine) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name):
+        return getattr(self._machine, name)
+
+    def check_sponsor(self, _batch, _time_ms):
+        """Raise what a read of a damaged row does."""
+        raise Corrupt("the state store is damaged: a row of members")
+
+
+def test_damage_that_ordering_meets_stops_the_node(own_town):
+    async def use(client, node):
+        node.chain.machine = StaleMembers(node.chain.machine)
+        await post(client, {"transactions": [{"envelope": text(sign(own_town))}]})
+        await wait_for_damage(node)
+
+    with pytest.raises(Corrupt, match="members"):
+        own_town.serve(use, is_started=True)
+
+
+class WaitingVerifier(InlineVerifier):
+    """Checks a batch once the gate is open."""
+
+    def __init__(self, network) -> None:
+        super().__init__(network)
+        self.gate = asyncio.Event()
+
+    async def check_batch(self, raw):
+        """Check it then."""
+        await self.gate.wait()
+        return await super().check_batch(raw)
+
+
+def test_damage_met_when_nobody_waits_any_more_stops_the_node(own_town):
+    async def use(client, node):
+        node.chain.machine = StaleMembers(node.chain.machine)
+        node.engine.verifier = WaitingVerifier(own_town.world.network)
+        raw = pack(own_town, [sign(own_town)])
+        answer = await client.post(PATH, data=raw, headers=MSGPACK, params={"wait_ms": 0})
+        assert answer.status == 202
+        node.engine.verifier.gate.set()
+        await wait_for_damage(node)
+
+    with pytest.raises(Corrupt, match="members"):
+        own_town.serve(use, is_started=True)

@@ -19,7 +19,7 @@ from hansa.engine.verification import Verifier
 from hansa.kernel.block import Header
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.hashing import HASH_BYTES
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.node.customers import Customers
@@ -123,6 +123,8 @@ class SponsorDesk:
             asked, self._asked = self._asked[:count], self._asked[count:]
             try:
                 await self._bring(asked)
+            except Corrupt as error:
+                _fail(asked, self._stop(error))
             except HansaError as error:
                 _fail(asked, error)
             except Exception as error:  # noqa: BLE001 - the line must go on for those behind
@@ -165,10 +167,23 @@ class SponsorDesk:
             return
         items = [(item.envelope, item.attestation) for item in good]
         raw = sign_batch(self._engine.chain.network, self._sponsor, self._key, items)
-        waiting = asyncio.create_task(
-            self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
-        )
+        waiting = asyncio.create_task(self._order(raw, ids))
         waiting.add_done_callback(lambda task: _settle(good, task))
+
+    async def _order(self, raw: bytes, ids: list[bytes]) -> list[Answer]:
+        try:
+            return await self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
+        except Corrupt as error:
+            raise self._stop(error) from error
+
+    def _stop(self, error: Corrupt) -> Unavailable:
+        """Stop the node over damage that was met here; returns what those who wait are told.
+
+        They may be many in one request, or nobody any more: it is not left to who reads their
+        answers.
+        """
+        self._engine.fail(error)
+        return Unavailable(f"the engine has stopped: {error.message}")
 
     def _check_customer(self, envelope: bytes) -> Invalid | None:
         if self._customers.have_signed(envelope):

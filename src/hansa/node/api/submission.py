@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from hansa.engine.embedded import Answer
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.encoding import Decoder
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
@@ -220,7 +220,7 @@ async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Re
     task = asyncio.create_task(api.node.engine.submit(raw))
     done, _ = await asyncio.wait([task], timeout=wait_s)
     if not done:
-        task.add_done_callback(_note_outcome)
+        task.add_done_callback(lambda task: _note_outcome(api, task))
         ids = _find_ids(api.node.chain.network, raw)
         return web.Response(status=ACCEPTED, body=_encode_msgpack(ids), content_type=MSGPACK)
     rows = [
@@ -232,10 +232,11 @@ async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Re
     return web.Response(body=_encode_msgpack(rows), content_type=MSGPACK)
 
 
-def _note_outcome(task: asyncio.Task[list[Answer]]) -> None:
-    """Take note of an error for which nobody waits any more."""
-    if not task.cancelled():
-        task.exception()
+def _note_outcome(api: Api, task: asyncio.Task[list[Answer]]) -> None:
+    """Take note of an error for which nobody waits any more; damage stops the node all the same."""
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, Corrupt):
+        api.node.engine.fail(error)
 
 
 def _find_ids(network: Network, raw: bytes) -> list[bytes | None]:
