@@ -215,6 +215,7 @@ class Machine:
                 if contract == "tally" and word in COMMANDS:
                     check_arguments(word, arguments)
         except Bad as bad:
+            used[2] += size
             used[4] += 1
             return bad.code
         used[2], used[3] = wanted[0], wanted[1]

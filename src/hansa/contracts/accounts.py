@@ -16,7 +16,14 @@ from typing import ClassVar
 
 import msgspec
 
-from hansa.kernel.authority import ALL_PURPOSES, Account, AccountKey, Context, Purpose
+from hansa.kernel.authority import (
+    ALL_PURPOSES,
+    Account,
+    AccountKey,
+    AuthorityCode,
+    Context,
+    Purpose,
+)
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
 from hansa.kernel.state import Row, View
@@ -410,7 +417,9 @@ def _is_signed_by(context: Context, address: bytes) -> bool:
     """Whether the signing keys may act for a guardian."""
     try:
         context.require(address, Purpose.MANAGE)
-    except Refused:
+    except Refused as refusal:
+        if not isinstance(refusal.code, AuthorityCode):
+            raise
         return False
     return True
 

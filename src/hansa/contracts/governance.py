@@ -52,7 +52,7 @@ from hansa.contracts.proposals import (
     Vetoed,
     Voted,
 )
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import AuthorityCode, Context, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
 from hansa.kernel.state import View
@@ -110,8 +110,8 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
     action = decode_action(command.action)
     check_sound(command.action.kind, action)
     group = get_group(command.action.kind, action)
-    electors = _list_electors(view, group)
-    electors = _approve_at_once(view, context, command.proposer, group, electors)
+    electors = _list_electors(view, group, action)
+    electors = _approve_at_once(view, context, command.proposer, group, electors, action)
     rule = _get_rule(view, context.time_ms, group, action)
     maker = _find_maker(command.proposer, group, electors)
     kept, dropped = _make_room(view, context, maker)
@@ -207,7 +207,7 @@ def execute(view: View, context: Context, command: Execute) -> list[Event]:
     approved, needed = _sum_approved_now(view, proposal), _compute_needed_now(view, proposal)
     if approved < needed:
         raise Refused(Code.NOT_CARRIED, approved=approved, needed=needed)
-    action = decode_action(Action(proposal.kind, msgspec.Raw(proposal.arguments)))
+    action = _decode_proposed(proposal)
     # CHANGE
     events = ACTIONS[proposal.kind].function(view, context, action)
     view.put(msgspec.structs.replace(proposal, state=following))
@@ -297,23 +297,37 @@ def _read_rule(view: View, time_ms: int, group: ProposalClass) -> Rule:
     return DEFAULT_RULES[group] if values is None else Rule(*values)
 
 
-def _list_electors(view: View, group: ProposalClass) -> tuple[Elector, ...]:
+def _list_electors(view: View, group: ProposalClass, action: Command) -> tuple[Elector, ...]:
     """List who votes, with the weights of this moment."""
     if group is not ProposalClass.MONETARY:
         roster = members.get_roster(view)
         entries = () if roster is None else roster.entries
         return tuple(Elector(entry.address, entry.weight) for entry in entries)
-    officers = _get_officers(view)
+    officers = _get_officers(view, _get_amount(action))
     return tuple(Elector(address, officers[address]) for address in sorted(officers))
 
 
-def _get_officers(view: View) -> dict[bytes, int]:
-    """Get the central bank's keys for money, with their weights."""
+def _get_amount(action: Command) -> int:
+    """Get how much money an action creates or ends, in minor units; 0 for one that does neither."""
+    amount_minor: int = getattr(action, "amount_minor", 0)
+    return amount_minor
+
+
+def _decode_proposed(proposal: Proposal) -> Command:
+    return decode_action(Action(proposal.kind, msgspec.Raw(proposal.arguments)))
+
+
+def _get_officers(view: View, amount_minor: int) -> dict[bytes, int]:
+    """Get the central bank's keys for money that may sign for this amount, with their weights."""
     bank = members.get_central_bank(view)
     account = accounts.get_account(view, bank)
     if account is None:
         return {bank: 1}
-    return {key.address: key.weight for key in account.keys if key.purposes & Purpose.ISSUE}
+    return {
+        key.address: key.weight
+        for key in account.keys
+        if key.purposes & Purpose.ISSUE and not 0 < key.limit_minor < amount_minor
+    }
 
 
 def _get_officers_threshold(view: View) -> int:
@@ -337,12 +351,15 @@ def _compute_needed_now(view: View, proposal: Proposal) -> int:
 
 
 def _sum_approved_now(view: View, proposal: Proposal) -> int:
-    """Sum the approving weight; of officers, only those whose keys have not been removed since."""
+    """Sum the approving weight; an officer's is never more than the key has at this moment.
+
+    That is nothing for a key that was removed, or whose limit was set below the amount.
+    """
     if proposal.group is not ProposalClass.MONETARY:
         return proposal.approved
-    officers = _get_officers(view)
+    officers = _get_officers(view, _get_amount(_decode_proposed(proposal)))
     return sum(
-        elector.weight
+        min(elector.weight, officers[elector.address])
         for elector in proposal.electors
         if elector.approves and elector.address in officers
     )
@@ -354,12 +371,15 @@ def _approve_at_once(
     proposer: bytes,
     group: ProposalClass,
     electors: tuple[Elector, ...],
+    action: Command,
 ) -> tuple[Elector, ...]:
     """Enter the approval of those who make a proposal; refuses who may not make it."""
     bank = members.get_central_bank(view)
     if group is ProposalClass.MONETARY:
         makers = {item.address for item in electors if item.address in context.signers}
         is_allowed = proposer == bank and bool(makers)
+        if proposer == bank and not makers:
+            _refuse_limited(view, context, action)
     else:
         context.require(proposer, Purpose.VOTE)
         makers = {proposer}
@@ -372,13 +392,26 @@ def _approve_at_once(
     )
 
 
+def _refuse_limited(view: View, context: Context, action: Command) -> None:
+    """Refuse officers who signed and of whom only their keys' limits stand in the way."""
+    if not set(context.signers).isdisjoint(_get_officers(view, 0)):
+        raise Refused(
+            AuthorityCode.OVER_KEY_LIMIT,
+            account=members.get_central_bank(view),
+            amount_minor=_get_amount(action),
+        )
+
+
 def _require_elector(view: View, context: Context, proposal: Proposal, voter: bytes) -> Elector:
     """Get the vote of who signed; refuses who has none, or is no longer in standing.
 
     An officer's vote is that of one key, not of an account, so its own signature is asked for.
     """
     if proposal.group is ProposalClass.MONETARY:
-        is_standing = voter in context.signers and voter in _get_officers(view)
+        action = _decode_proposed(proposal)
+        is_standing = voter in context.signers and voter in _get_officers(view, _get_amount(action))
+        if voter in context.signers and not is_standing:
+            _refuse_limited(view, context, action)
     else:
         context.require(voter, Purpose.VOTE)
         is_standing = members.is_active(view, voter, members.Role.VALIDATOR)
@@ -391,7 +424,7 @@ def _require_elector(view: View, context: Context, proposal: Proposal, voter: by
 def _may_veto_alone(view: View, context: Context, proposal: Proposal, voter: bytes) -> bool:
     """Whether one voice stops it: the central bank's, or of the member whose keys are not lost."""
     if proposal.group is ProposalClass.KEYS:
-        action = decode_action(Action(proposal.kind, msgspec.Raw(proposal.arguments)))
+        action = _decode_proposed(proposal)
         if isinstance(action, SetMemberKeys) and action.address == voter:
             context.require(voter, Purpose.MANAGE)
             return True

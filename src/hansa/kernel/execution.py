@@ -30,13 +30,16 @@ from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
-from hansa.kernel.nonces import ReplayWindow
+from hansa.kernel.nonces import LAST_MS, ReplayWindow
 from hansa.kernel.quota import Quota, SponsorUsage, find_exceeded
 from hansa.kernel.state import RowId, State, View
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.commitment import Commitment
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree
+
+TIME_MS_MAX = LAST_MS - VALIDITY_MAX_MS
+"""Ledger time of the last block, in the year 2106: a nonce must count until its validity ends."""
 
 
 class ExecutionCode(StrEnum):
@@ -125,7 +128,8 @@ class Machine:
 
         Raises:
           Corrupt: height or time do not follow the head (the engine's fault).
-          Unavailable: this node lacks the code of an active contract.
+          Unavailable: this node lacks the code of an active contract, or it is later than
+            `TIME_MS_MAX`.
         """
         *_, result = self.apply_stepwise(block)
         assert result is not None  # noqa: S101 - it comes last
@@ -142,6 +146,7 @@ class Machine:
                 f"block {block.height} at {block.time_ms} ms does not follow the head",
                 height=block.height,
             )
+        _check_time(block.time_ms)
         self._view.begin()
         contracts = self.rules.active_contracts(self._view, block.height)
         progress = _Progress()
@@ -202,7 +207,9 @@ class Machine:
 
         Raises:
           Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
+          Unavailable: it is later than `TIME_MS_MAX`.
         """
+        _check_time(time_ms)
         self.state.trim()  # what strangers name is looked up, and must not stay
         self._view.begin()
         run = _BatchRun(self, Block(0, time_ms, ()), {}, _Progress())
@@ -363,9 +370,11 @@ class _BatchRun:
         until = body.valid_until_ms
         if not time_ms <= until <= time_ms + VALIDITY_MAX_MS:
             self._refusals += 1
+            self._bytes += size
             return _stale(until, time_ms)
         if isinstance(calls, Invalid):
             self._refusals += 1
+            self._bytes += size
             return calls
         self._envelopes += 1
         self._bytes += size
@@ -457,6 +466,16 @@ class _BatchRun:
             sponsor=sponsor,
             attestation=attestation,
             memo=self._progress.memo,
+        )
+
+
+def _check_time(time_ms: int) -> None:
+    """Refuse a time that would end the chain, since ledger time never goes back."""
+    if time_ms > TIME_MS_MAX:
+        raise Unavailable(
+            f"the clock says {time_ms} ms, which is after the year 2106, where this ledger ends: "
+            "set the clock right",
+            time_ms=time_ms,
         )
 
 

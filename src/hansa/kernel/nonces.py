@@ -16,6 +16,8 @@ from collections.abc import Callable
 ENTRY_BYTES = 12
 FINGERPRINT_BYTES = 8
 SECOND_MS = 1_000
+LAST_MS = (2**32 - 2) * SECOND_MS
+"""The last ledger time up to which a pair can count: its second stands in four bytes."""
 _SHARD_MIN = 32 * ENTRY_BYTES
 
 

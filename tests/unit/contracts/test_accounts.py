@@ -22,6 +22,7 @@ from hansa.contracts.accounts import (
 )
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command
+from hansa.kernel.state import StateCode, View
 
 OWNER = make_address("owner")
 PAIR = (make_key("owner"), make_key("phone"))
@@ -100,6 +101,15 @@ def test_guardians_recover_lost_keys_after_the_delay() -> None:
     row = harness.get(Account, OWNER)
     assert row is not None
     assert row.guardians == GUARDIANS
+
+
+def test_too_many_reads_are_no_missing_guardian() -> None:
+    """The bound on what a transaction reads holds while guardians are looked for."""
+    harness = make_guarded()
+    command = BeginRecovery(OWNER, LOST, 1)
+    harness.view = View(harness.state, 4, 100)
+    code = harness.refuse(accounts.begin_recovery, command, "anna", "bela", "new")
+    assert code == StateCode.TOO_MANY_READS
 
 
 def test_the_owner_vetoes_and_guardians_may_begin_again() -> None:

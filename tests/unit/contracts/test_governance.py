@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from tests.unit.contracts.council import (
+    BANK,
+    ISSUE,
+    LOCK_MS,
+    OPERATOR,
+    REFUND_DAYS,
+    SOURCE,
+    SUSPEND,
+    VOTING_MS,
+    carry,
+    decide,
+    get,
+    make_harness,
+    pass_lock,
+    propose,
+    refuse_execute,
+    vote,
+)
 from tests.unit.contracts.harness import (
     START_MS,
-    Harness,
     make_address,
-    make_genesis,
     make_key,
-    make_member,
 )
 
 from hansa.contracts import accounts, currency, governance, members, policy
@@ -40,7 +55,6 @@ from hansa.contracts.governance import (
 from hansa.contracts.members import Role
 from hansa.contracts.proposals import (
     DAY_MS,
-    DEFAULT_RULES,
     ENDED,
     LIFE,
     Code,
@@ -58,84 +72,9 @@ from hansa.contracts.proposals import (
     Vetoed,
     Voted,
 )
-from hansa.kernel.authority import ALL_PURPOSES, Account, AuthorityCode, Purpose
+from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command
 from hansa.kernel.encoding import encode
-from hansa.kernel.genesis import GenesisAsset, GenesisContract
-
-BANK = make_address("bank")
-OPERATOR = make_address("operator")
-VALIDATORS = ("north", "east", "south", "west")
-OFFICERS = ("osk", "ida", "per")
-LAWYER_KEY = make_key("bank", ALL_PURPOSES & ~Purpose.ISSUE, weight=2)
-SOURCE, OTHER_SOURCE = bytes([1]) * 32, bytes([2]) * 32
-LOCK_MS = DEFAULT_RULES[ProposalClass.MEMBERSHIP].time_lock_ms
-VOTING_MS = DEFAULT_RULES[ProposalClass.MEMBERSHIP].voting_ms
-
-SUSPEND = Action.of("suspend_member", SuspendMember(OPERATOR))
-ISSUE = Action.of("issue", currency.Issue(OPERATOR, "XTS", 1_000))
-REFUND_DAYS = "payments.refund_days"
-
-
-def make_harness(**rules: tuple[int, ...]) -> Harness:
-    """Make a network of four equal validators; the central bank has three officers, two suffice."""
-    people = [
-        make_member(
-            "bank",
-            Role.CENTRAL_BANK,
-            keys=(LAWYER_KEY, *(make_key(officer, Purpose.ISSUE) for officer in OFFICERS)),
-            threshold=2,
-        ),
-        make_member("operator", Role.OPERATOR),
-        *(make_member(name, Role.VALIDATOR, weight=100) for name in VALIDATORS),
-    ]
-    genesis = make_genesis(
-        people,
-        policy={f"governance.{name}": values for name, values in rules.items()},
-        assets=(GenesisAsset("XTS", "XTS", BANK, "m0"),),
-        contracts=(GenesisContract("payments", 1, SOURCE), GenesisContract("currency", 1, SOURCE)),
-    )
-    installs = (members.install, policy.install, governance.install, currency.install)
-    return Harness(genesis, *installs)
-
-
-def propose(harness: Harness, action: Action, proposer: str = "north", *signers: str) -> int:
-    command = Propose(make_address(proposer), action)
-    events = harness.do(governance.propose, command, *(signers or (proposer,)))
-    return next(event.number for event in events if isinstance(event, Proposed))
-
-
-def vote(harness: Harness, number: int, *voters: str, approve: bool = True) -> None:
-    for voter in voters:
-        harness.do(governance.vote, Vote(number, make_address(voter), approve), voter)
-
-
-def get(harness: Harness, number: int) -> Proposal:
-    proposal = harness.get(Proposal, number)
-    assert proposal is not None
-    return proposal
-
-
-def pass_lock(harness: Harness, number: int) -> None:
-    harness.pass_time(get(harness, number).ready_ms - harness.time_ms)
-
-
-def carry(harness: Harness, action: Action) -> int:
-    """Carry a proposal with three of four validators and wait for the end of its lock."""
-    number = propose(harness, action)
-    for voter in VALIDATORS[1:]:
-        if get(harness, number).state is State.OPEN:
-            vote(harness, number, voter)
-    pass_lock(harness, number)
-    return number
-
-
-def decide(harness: Harness, action: Action, signer: str = "anybody") -> list[object]:
-    return list(harness.do(governance.execute, Execute(carry(harness, action)), signer))
-
-
-def refuse_execute(harness: Harness, number: int, signer: str = "anybody") -> str:
-    return harness.refuse(governance.execute, Execute(number), signer)
 
 
 def test_a_proposal_is_voted_on_locked_and_executed_by_anybody() -> None:
@@ -343,38 +282,6 @@ def test_a_member_that_still_has_its_keys_vetoes_their_replacement() -> None:
     command = Veto(number, OPERATOR)
     assert harness.refuse(governance.veto, command, "fresh") == AuthorityCode.NOT_AUTHORIZED
     assert harness.do(governance.veto, command, "operator") == [Vetoed(NO_MONEY, number, OPERATOR)]
-
-
-def test_money_is_decided_by_the_officers_alone() -> None:
-    harness = make_harness()
-    quota = Action.of("set_quota", currency.SetQuota(OPERATOR, "XTS", 5_000))
-    number = propose(harness, quota, "bank", "osk", "ida")
-    harness.do(governance.execute, Execute(number), "anybody")
-    number = propose(harness, ISSUE, "bank", "osk")
-    assert [item.weight for item in get(harness, number).electors] == [1, 1, 1]
-    for outsider in ("north", "bank"):
-        command = Vote(number, make_address(outsider), approve=True)
-        assert harness.refuse(governance.vote, command, outsider) == Code.NOT_ELECTOR
-    unsigned = Vote(number, make_address("ida"), approve=True)
-    assert harness.refuse(governance.vote, unsigned, "per") == Code.NOT_ELECTOR
-    vote(harness, number, "ida")
-    events = harness.do(governance.execute, Execute(number), "anybody")
-    assert isinstance(events[0], currency.Issued)
-    assert currency.get_vault(harness.view, OPERATOR, "XTS").balance_minor == 1_000
-
-
-def test_officers_who_leave_vote_no_more_and_a_raised_threshold_counts() -> None:
-    harness = make_harness()
-    number = propose(harness, ISSUE, "bank", "osk")
-    passed = propose(harness, ISSUE, "bank", "osk", "ida")
-    keys = (LAWYER_KEY, *(make_key(name, ALL_PURPOSES) for name in ("osk", "per")))
-    change = accounts.SetKeys(BANK, keys, 3)
-    harness.do(accounts.set_keys, change, "bank", "osk", "per")
-    command = Vote(number, make_address("ida"), approve=True)
-    assert harness.refuse(governance.vote, command, "ida") == Code.NOT_ELECTOR
-    assert refuse_execute(harness, passed) == Code.NOT_CARRIED
-    vote(harness, number, "per")
-    assert get(harness, number).state is State.OPEN
 
 
 def test_an_action_that_is_refused_stays_passed() -> None:

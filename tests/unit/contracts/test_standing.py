@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.unit.contracts.harness import make_address, make_key
-from tests.unit.contracts.test_governance import (
+from tests.unit.contracts.council import (
     BANK,
     ISSUE,
     LAWYER_KEY,
@@ -18,6 +17,7 @@ from tests.unit.contracts.test_governance import (
     refuse_execute,
     vote,
 )
+from tests.unit.contracts.harness import make_address, make_key
 
 from hansa.contracts import accounts, currency, governance, policy
 from hansa.contracts.actions import Action, AdmitMember

@@ -15,7 +15,8 @@ from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated, Status, decode_header, read_status
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.kernel.execution import TIME_MS_MAX
 from hansa.kernel.genesis import LIMITS_LEAST, Network, decode_genesis
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.transaction import build_checked, check_batch
@@ -404,3 +405,34 @@ def test_the_least_limits_that_genesis_may_set_let_a_block_be_made(tmp_path):
     assert world.do("north", wallets.Open(ann, north, wallets.Category.I)) == ""
     assert world.do("ann", pay("ann", "shop", 1, "1")) == "wallets.UNKNOWN_WALLET"
     world.chain.close()
+
+
+def test_what_is_stale_or_does_not_fit_counts_as_bytes(world):
+    """It lies in the log as any other item does."""
+    stale = world.sign([key("ann")], pay("ann", "shop", 5, "1"), until_ms=world.time_ms - 1)
+    raw = world.batch(stale)
+    result = world.apply(raw)
+    assert result.outcomes[0][0].code == InvalidCode.EXPIRED
+    sponsor = SponsorUsage.key(key("north").address)
+    used = world.chain.machine.state.load(SponsorUsage, sponsor)
+    world.apply(raw)
+    again = world.chain.machine.state.load(SponsorUsage, sponsor)
+    assert again.bytes_used - used.bytes_used == len(stale)
+    assert again.refusals - used.refusals == 1
+
+
+def test_no_block_is_made_after_the_year_in_which_the_ledger_ends(world):
+    """A clock that leaps there must not take the chain with it: ledger time never goes back."""
+    before = world.time_ms
+    raw = world.batch(world.sign([key("ann")], pay("ann", "shop", 5, "1")))
+    world.time_ms = TIME_MS_MAX + 1
+    checked = build_checked(raw, check_batch(raw, world.network, verify_many), world.network)
+    with pytest.raises(Unavailable, match="set the clock right"):
+        world.chain.machine.check_sponsor(checked, world.time_ms)
+    with pytest.raises(Unavailable, match="set the clock right"):
+        world.apply(raw)
+    world.time_ms = before
+    assert read_status(world.apply(raw).receipts[0]) is Status.OK
+    world.time_ms = TIME_MS_MAX
+    last = world.sign([key("ann")], pay("ann", "shop", 5, "2"))
+    assert read_status(world.apply(world.batch(last)).receipts[0]) is Status.OK

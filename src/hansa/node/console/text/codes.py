@@ -168,17 +168,17 @@ REFUSALS: dict[str, Advice] = {
     "governance.LOCKED": Advice(
         "The proposal’s time lock has not ended.", "Execute after `ready_ms`."
     ),
-    "governance.NOT_CARRIED": Advice(
-        "Fewer officers approved than it takes now: the threshold was raised since, or keys that "
-        "approved were removed.",
-        "Propose it anew.",
-    ),
     "governance.UNKNOWN_ACTION": Advice(
         "No proposal can do this.", "Use one of the actions of docs/reference/governance.md."
     ),
     "governance.WRONG_ARGUMENTS": Advice(
         "What the proposal would do is not fully said, or not in the one encoding.",
         "Send an array of the action’s fields.",
+    ),
+    "governance.NOT_CARRIED": Advice(
+        "Fewer officers approved than it takes now: the threshold was raised since, or keys that "
+        "approved were removed, lost weight, or may not sign for so much.",
+        "Propose it anew.",
     ),
     "governance.NOT_PROPOSER": Advice(
         "This member may make no proposal of this class: it is neither a validator with weight nor "
