@@ -14,12 +14,17 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
-from hansa.kernel.receipt_file import FILE_BYTES_MAX, build_receipt_file, verify_receipt_file
+from hansa.kernel.receipt_file import (
+    FILE_BYTES_MAX,
+    VerifiedReceipt,
+    build_receipt_file,
+    verify_receipt_file,
+)
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.remote import iterate_remote
 from hansa.node.verify import choose_processes, verify_folder, verify_in_scratch
-from hansa.sdk.client import Client
+from hansa.program import name_program
 from hansa.sdk.files import read_file, write_file
 
 EXIT_FINDINGS = 1
@@ -143,12 +148,8 @@ def _read_block(home: Home, height: int) -> dict[str, Any]:
 
 def _save_receipt(options: argparse.Namespace) -> int:
     tx_id = parse_hash(options.id, "transaction id")
-    if options.data is None:
-        with open_client(options) as client:
-            raw, meant = _fetch_receipt(client, tx_id)
-    else:
-        raw, meant = _build_receipt(options, tx_id)
-    found = verify_receipt_file(raw, meant)
+    found = _find_receipt(options, tx_id)
+    raw = found.raw
     try:
         write_file(options.file, raw)
     except FileExistsError:
@@ -163,8 +164,24 @@ def _save_receipt(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch_receipt(client: Client, tx_id: bytes) -> tuple[bytes, bytes]:
-    return client.fetch_receipt(tx_id), client.get_network().genesis_hash
+def _find_receipt(options: argparse.Namespace, tx_id: bytes) -> VerifiedReceipt:
+    """Get the receipt file of this transaction, verified.
+
+    Raises:
+      Invalid: what the node or the folder has is no receipt, or that of another transaction.
+    """
+    if options.data is None:
+        with open_client(options) as client:
+            return client.get_receipt(tx_id)
+    raw, meant = _build_receipt(options, tx_id)
+    found = verify_receipt_file(raw, meant)
+    if found.tx_id != tx_id:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"the folder {options.data} leads to the receipt of {found.tx_id.hex()}: "
+            f"{name_program()} doctor --data {options.data} says what is damaged",
+        )
+    return found
 
 
 def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, bytes]:

@@ -68,6 +68,8 @@ class VerifiedReceipt:
     tx_id: bytes
     body: Body
     receipt: Receipt
+    raw: bytes
+    """The file itself, to be kept."""
 
     def describe_trust(self) -> str:
         """Say in words as of which genesis the proof holds."""
@@ -145,6 +147,7 @@ def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -
         tx_id,
         decode_envelope(file.envelope)[1],
         receipt,
+        raw,
     )
 
 

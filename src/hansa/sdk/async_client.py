@@ -25,10 +25,10 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unav
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
 from hansa.kernel.state import Row
-from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
+from hansa.sdk.checks import check_tx_id, compute_envelope_id, read_genesis_hash
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
 from hansa.sdk.keys import KeyPair
@@ -46,7 +46,6 @@ ATTEMPTS = 4
 FIRST_WAIT_S = 0.2
 POLL_FIRST_S = 0.05
 POLL_LAST_S = 1.0
-HASH_BYTES = 32
 CLOCK_KEPT_S = 20.0
 """How long the node's clock is taken to run with ours before it is asked again."""
 
@@ -94,7 +93,7 @@ class AsyncClient:
         attempts: int = ATTEMPTS,
     ) -> None:
         self._transport = Transport(url, api_key, tls)
-        self._genesis_hash = _read_genesis_hash(genesis_hash)
+        self._genesis_hash = read_genesis_hash(genesis_hash)
         self._attempts = attempts
         self._network: Network | None = None
         self._clock: tuple[float, int] | None = None
@@ -150,9 +149,15 @@ class AsyncClient:
         return read(answers.Wallet, found, self._transport.url)
 
     async def get_transaction(self, tx_id: bytes) -> answers.Transaction:
-        """Get a transaction with its receipt."""
-        found = await self._get(f"/v1/transactions/{tx_id.hex()}")
-        return read(answers.Transaction, found, self._transport.url)
+        """Get a transaction with its receipt, as the node tells it; `get_receipt` has the proof.
+
+        Raises:
+          Unavailable: the node tells of another transaction.
+        """
+        raw = await self._get(f"/v1/transactions/{tx_id.hex()}")
+        found = read(answers.Transaction, raw, self._transport.url)
+        check_tx_id(self._transport.url, tx_id, found.tx_id)
+        return found
 
     async def list_members(self) -> list[answers.Member]:
         """List the institutions of the network."""
@@ -215,8 +220,9 @@ class AsyncClient:
 
         Raises:
           Invalid: the node says that the transaction itself is wrong.
-          Unavailable: after all attempts; whether it was confirmed is not known then. The fact
-            `tx_id` says what to ask for, and sending the same envelope again is safe.
+          Unavailable: after all attempts, also where the node answers with another transaction;
+            whether it was confirmed is not known then. The fact `tx_id` says what to ask for, and
+            sending the same envelope again is safe.
         """
         try:
             return await self._repeat(lambda: self._submit_once(envelope, attestation))
@@ -232,18 +238,17 @@ class AsyncClient:
         Raises:
           Unavailable: the node cannot be reached, after all attempts.
         """
+        network = await self._repeat(self.get_network)
         found_all: list[TransactionResult | HansaError] = []
         for start in range(0, len(envelopes), ITEMS_MAX):
-            items = [_build_item(envelope) for envelope in envelopes[start : start + ITEMS_MAX]]
+            part = envelopes[start : start + ITEMS_MAX]
+            items = [_build_item(envelope) for envelope in part]
             found = await self._repeat(partial(self._post, {"transactions": items}))
             results = found.get("results")
             if not isinstance(results, list) or len(results) != len(items):
                 raise Unavailable(f"{self._transport.url} does not answer each transaction")
-            for result in map(self._read_result, results):
-                if isinstance(result, TransactionResult):
-                    found_all.append(await self._await_pending(result))
-                else:
-                    found_all.append(result)
+            for envelope, result in zip(part, results, strict=True):
+                found_all.append(await self._take_result(network, envelope, result))
         return found_all
 
     async def submit_batch(self, batch: bytes) -> list[BatchAnswer]:
@@ -393,15 +398,28 @@ class AsyncClient:
         return await call()
 
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
-        body = _build_item(envelope, attestation)
-        found = await self._post(body)
-        return await self._await_pending(read(TransactionResult, found, self._transport.url))
+        tx_id = compute_envelope_id(await self.get_network(), envelope)
+        found = await self._post(_build_item(envelope, attestation))
+        return await self._await_pending(tx_id, found)
 
-    async def _await_pending(self, answer: TransactionResult) -> TransactionResult:
-        """Wait for the receipt of what the node took but did not answer yet."""
+    async def _take_result(
+        self, network: Network, envelope: bytes, result: object
+    ) -> TransactionResult | HansaError:
+        """Read what became of one of many; an error of its own does not end the others."""
+        try:
+            if isinstance(result, dict) and isinstance(result.get("error"), dict):
+                return read_item_problem(result["error"])
+            return await self._await_pending(compute_envelope_id(network, envelope), result)
+        except (Invalid, Unavailable) as error:
+            return error
+
+    async def _await_pending(self, tx_id: bytes, told: object) -> TransactionResult:
+        """Read the answer about a transaction; waits for a receipt where there is none yet."""
+        answer = read(TransactionResult, told, self._transport.url)
+        check_tx_id(self._transport.url, tx_id, answer.tx_id)
         if answer.status != PENDING:
             return answer
-        found = await self.wait_for(_read_id(answer.tx_id))
+        found = await self.wait_for(tx_id)
         return TransactionResult(
             tx_id=found.tx_id,
             status=found.status,
@@ -414,42 +432,12 @@ class AsyncClient:
         """Say which transaction it is that may or may not be confirmed."""
         if self._network is None:
             return error
-        tx_id = compute_tx_id(self._network, decode_envelope(envelope)[0].body)
+        tx_id = compute_envelope_id(self._network, envelope)
         return Unavailable(
             f"{error.message}; whether transaction {tx_id.hex()} was confirmed is not known: "
             "ask for it later, or send the same envelope again",
             tx_id=tx_id,
         )
-
-    def _read_result(self, result: object) -> TransactionResult | HansaError:
-        if isinstance(result, dict) and isinstance(result.get("error"), dict):
-            return read_item_problem(result["error"])
-        return read(TransactionResult, result, self._transport.url)
-
-
-def _read_genesis_hash(given: object) -> bytes | None:
-    """Read the hash of the network meant; raises `Invalid` where it can be that of none."""
-    if given is None:
-        return None
-    try:
-        found = bytes.fromhex(given) if isinstance(given, str) else given
-    except ValueError:
-        found = b""
-    digits = len(given) if isinstance(given, str) else 2 * HASH_BYTES
-    if not isinstance(found, bytes) or len(found) != HASH_BYTES or digits != 2 * HASH_BYTES:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{str(given)[:80]!r} is no genesis hash: {HASH_BYTES} bytes, or {2 * HASH_BYTES} "
-            "hexadecimal digits",
-        )
-    return found
-
-
-def _read_id(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise Unavailable(f"the node answers with {text[:80]!r}, which is no id") from None
 
 
 def _build_item(envelope: bytes, attestation: bytes | None = None) -> dict[str, str]:

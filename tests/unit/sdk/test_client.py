@@ -12,14 +12,23 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from tests.authority import Authority
+from tests.faked import (
+    BASE,
+    NETWORK,
+    OTHER_ID,
+    answer_json,
+    make_done,
+    make_head,
+    make_whole,
+    name_sent,
+)
 from tests.played import CHEAP
 from tests.running import run_fake, run_folder, run_played
-from tests.world import ASSET, key, make_genesis, pay
+from tests.world import ASSET, key, pay
 
 from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import decode_record
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Refused, Unavailable
-from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import add_key, read_certificate
 from hansa.node.api.rights import Role
@@ -34,11 +43,6 @@ from hansa.sdk.keys import save_key
 from hansa.sdk.transport import TlsFiles, Transport
 
 ADA, SHOP = key("ada"), key("shop")
-NETWORK = Network.of(make_genesis())
-TX_ID = "ab" * 32
-ZERO = "00" * 32
-HASHES = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash", "state_root")
-DONE = {"tx_id": TX_ID, "status": "OK", "code": "", "height": 7, "index": 3}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +131,7 @@ def test_the_errors_of_items_keep_their_class():
         errors = [{"error": {"title": title, "detail": "no"}} for title in titles]
         return answer_json(200, {"results": errors[: len(items)]})
 
-    with run_fake(web.post("/v1/transactions", post)) as url, Client(url) as client:
+    with run_fake(*BASE, web.post("/v1/transactions", post)) as url, Client(url) as client:
         answers = client.submit_many([b"a", b"b", b"c"])
         assert [type(answer) for answer in answers] == list(titles.values())
 
@@ -258,32 +262,6 @@ def test_a_forgotten_client_closes_itself(running):
 # --- a node that is busy, breaks off or lies ----------------------------------------------------
 
 
-def answer_json(status, found, **headers):
-    return web.json_response(found, status=status, headers=headers)
-
-
-def make_head(height):
-    """A header as the API tells of it."""
-    numbers = {"height": height, "time_ms": 1, "tx_count": 0, "checkpoint_height": 0}
-    return {**numbers, **dict.fromkeys(HASHES, ZERO)}
-
-
-def genesis(request):
-    return web.Response(body=NETWORK.genesis.encoded())
-
-
-async def asked(request):
-    return genesis(request)
-
-
-async def status(request):
-    more = {"network": "test", "genesis_hash": ZERO, "clock_ms": wall_clock_ms(), "waiting": 0}
-    return answer_json(200, {**make_head(3), **more, "version": "x"})
-
-
-BASE = (web.get("/v1/genesis", asked), web.get("/v1/status", status))
-
-
 def test_the_same_bytes_are_sent_until_the_node_is_back():
     bodies = []
 
@@ -293,7 +271,7 @@ def test_the_same_bytes_are_sent_until_the_node_is_back():
             return answer_json(
                 503, {"title": "UNAVAILABLE", "detail": "busy"}, **{"Retry-After": "0"}
             )
-        return answer_json(200, DONE)
+        return answer_json(200, make_done(name_sent(bodies[-1])))
 
     with run_fake(*BASE, web.post("/v1/transactions", post)) as url, Client(url) as client:
         assert client.send([ADA], [pay("ada", "shop", 1, "x")]).height == 7
@@ -322,20 +300,18 @@ def test_what_is_pending_is_waited_for():
     asked_for = []
 
     async def post(request):
-        return answer_json(202, {"tx_id": TX_ID, "status": "PENDING"})
+        return answer_json(202, {"tx_id": name_sent(await request.read()), "status": "PENDING"})
 
     async def get(request):
         asked_for.append(request.match_info["id"])
         if len(asked_for) < 2:
             return answer_json(404, {"title": "NOT_FOUND", "detail": "not yet"})
-        more = {"time_ms": 1, "facts": {}, "sponsor": ADA.address_text, "attestation": None}
-        lists = {"signers": [], "calls": [], "events": [], "changes": []}
-        return answer_json(200, {**DONE, **more, **lists})
+        return answer_json(200, make_whole(asked_for[-1]))
 
     routes = (web.post("/v1/transactions", post), web.get("/v1/transactions/{id}", get))
     with run_fake(*BASE, *routes) as url, Client(url) as client:
-        assert client.send([ADA], [pay("ada", "shop", 1, "x")]).status == "OK"
-    assert asked_for == [TX_ID, TX_ID]
+        answer = client.send([ADA], [pay("ada", "shop", 1, "x")])
+    assert (answer.status, asked_for) == ("OK", [answer.tx_id, answer.tx_id])
 
 
 def test_a_broken_stream_is_taken_up_behind_the_last_block():
@@ -348,7 +324,7 @@ def test_a_broken_stream_is_taken_up_behind_the_last_block():
         first = int(begun[-1])
         for height in (first, first + 1):
             data = json.dumps(make_head(height))
-            told = json.dumps({**DONE, "changes": []})
+            told = json.dumps({**make_done(OTHER_ID), "changes": []})
             text = f": hello\nevent: transaction\ndata: {told}\n\n"
             text += f"id: {height}\nevent: block\ndata: {data}\n\n"
             half = len(text) // 2

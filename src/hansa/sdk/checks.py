@@ -1,0 +1,47 @@
+"""What a client compares before it believes a node: that it is answered about what it asked."""
+
+from __future__ import annotations
+
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import Network
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
+
+HASH_BYTES = 32
+SHOWN_MAX = 80
+
+
+def read_genesis_hash(given: object) -> bytes | None:
+    """Read the hash of the network meant; raises `Invalid` where it can be that of none."""
+    if given is None:
+        return None
+    try:
+        found = bytes.fromhex(given) if isinstance(given, str) else given
+    except ValueError:
+        found = b""
+    digits = len(given) if isinstance(given, str) else 2 * HASH_BYTES
+    if not isinstance(found, bytes) or len(found) != HASH_BYTES or digits != 2 * HASH_BYTES:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{str(given)[:SHOWN_MAX]!r} is no genesis hash: {HASH_BYTES} bytes, or "
+            f"{2 * HASH_BYTES} hexadecimal digits",
+        )
+    return found
+
+
+def compute_envelope_id(network: Network, envelope: bytes) -> bytes:
+    """Compute the id of the transaction in an envelope; raises `Invalid` if it is none."""
+    return compute_tx_id(network, decode_envelope(envelope)[0].body)
+
+
+def check_tx_id(url: str, meant: bytes, told: str) -> None:
+    """Check that a node tells of the transaction that is meant.
+
+    Raises:
+      Unavailable: it tells of another one; what became of the one meant is not known.
+    """
+    if told != meant.hex():
+        raise Unavailable(
+            f"{url} was asked for transaction {meant.hex()} and answers with another transaction: "
+            f"{told[:SHOWN_MAX]}; ask a node that you trust",
+            tx_id=meant,
+        )

@@ -1,0 +1,79 @@
+"""What a node cannot make a client believe that knows the genesis of its network."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from tests.faked import BASE, NETWORK, OTHER_ID, answer_json, make_done, make_whole, name_sent
+from tests.running import run_fake
+from tests.world import key, pay
+
+from hansa.kernel.errors import Invalid, Unavailable
+from hansa.sdk.client import Client
+
+ADA = key("ada")
+ANOTHER = f"another transaction: {OTHER_ID}"
+
+
+def sign(client, reference="x"):
+    return client.sign([ADA], [pay("ada", "shop", 1, reference)])
+
+
+# --- the payment of somebody else, or another of one's own ---------------------------------------
+
+
+def test_another_transaction_is_no_answer_to_what_was_sent():
+    async def post(_):
+        return answer_json(200, make_done(OTHER_ID))
+
+    with (
+        run_fake(*BASE, web.post("/v1/transactions", post)) as url,
+        Client(url, NETWORK.genesis_hash, attempts=1) as client,
+    ):
+        signed = sign(client)
+        with pytest.raises(Unavailable, match=ANOTHER) as error:
+            client.submit(signed.envelope)
+        assert error.value.facts["tx_id"] == signed.tx_id, "this is what to ask for"
+        with pytest.raises(Unavailable, match=ANOTHER):
+            client.send([ADA], [pay("ada", "shop", 1, "y")])
+
+
+def test_another_transaction_is_none_that_was_waited_for():
+    async def post(request):
+        return answer_json(202, {"tx_id": name_sent(await request.read()), "status": "PENDING"})
+
+    async def get(_):
+        return answer_json(200, make_whole(OTHER_ID))
+
+    routes = (web.post("/v1/transactions", post), web.get("/v1/transactions/{id}", get))
+    with run_fake(*BASE, *routes) as url, Client(url, attempts=1) as client:
+        signed = sign(client)
+        for ask in (client.get_transaction, client.wait_for):
+            with pytest.raises(Unavailable, match=ANOTHER):
+                ask(signed.tx_id)
+        with pytest.raises(Unavailable, match=ANOTHER):
+            client.submit(signed.envelope)
+
+
+def test_each_of_many_has_its_own_answer():
+    answered = []
+
+    async def post(_):
+        return answer_json(200, {"results": answered})
+
+    with run_fake(*BASE, web.post("/v1/transactions", post)) as url, Client(url) as client:
+        first, second = sign(client, "1"), sign(client, "2")
+        named = [make_done(item.tx_id.hex()) for item in (first, second)]
+        envelopes = [first.envelope, second.envelope]
+        answered[:] = named
+        assert [item.tx_id for item in client.submit_many(envelopes)] == [
+            item["tx_id"] for item in named
+        ]
+        answered[:] = [named[0], named[0]]
+        kept, other = client.submit_many(envelopes)
+        assert kept.tx_id == first.tx_id.hex()
+        assert isinstance(other, Unavailable)
+        assert other.facts["tx_id"] == second.tx_id
+        answered.pop()
+        (none,) = client.submit_many([b"no envelope"])
+        assert isinstance(none, Invalid), "nothing can be confirmed that has no id"
