@@ -167,7 +167,7 @@ class Chain:
             (self._sealer.seal(self.network.header_prefix + header),),
             tuple(batch.raw for batch in batches),
             tuple(result.receipts),
-            _list_dropped(result),
+            list_dropped(result),
             tuple(result.facts),
         )
         self.log.append(result.header.height, record.encoded())
@@ -440,7 +440,8 @@ def list_envelopes(record: BlockRecord) -> list[bytes]:
     ]
 
 
-def _list_dropped(result: BlockResult) -> tuple[Drop, ...]:
+def list_dropped(result: BlockResult) -> tuple[Drop, ...]:
+    """List what of a block's batches got no receipt, and why."""
     drops = []
     for batch, outcomes in enumerate(result.outcomes):
         for item, outcome in enumerate(outcomes):

@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import NODE_SPACE, ROW_SPACE, group_dropped, is_sealed
+from hansa.engine.chain import NODE_SPACE, ROW_SPACE, group_dropped, is_sealed, list_dropped
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
-from hansa.kernel.block import BlockRecord, Header, Repeated, decode_header
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.block import BlockRecord, Drop, Header, decode_header
+from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.execution import Block, BlockResult, Machine
 from hansa.kernel.genesis import Network
 from hansa.kernel.state import State
@@ -359,18 +359,11 @@ def _compare(
         )
     if not is_sealed(network, record.header, record.signatures):
         findings.append("is not sealed by a key that genesis names")
-    if _list_dropped(result) != [(drop.batch, drop.item, drop.code) for drop in record.dropped]:
+    if _name_drops(list_dropped(result)) != _name_drops(record.dropped):
         findings.append("drops other items of its batches than were logged")
     return findings
 
 
-def _list_dropped(result: BlockResult) -> list[tuple[int, int, str]]:
-    """List (batch, item, code) of what got no receipt."""
-    dropped = []
-    for batch, outcomes in enumerate(result.outcomes):
-        for item, outcome in enumerate(outcomes):
-            if isinstance(outcome, Invalid):
-                dropped.append((batch, item, outcome.code.value))
-            elif isinstance(outcome, Repeated):
-                dropped.append((batch, item, InvalidCode.NONCE_USED.value))
-    return dropped
+def _name_drops(drops: Iterable[Drop]) -> list[tuple[int, int, str]]:
+    """Name what got no receipt; the words that say why may change with the program."""
+    return [(drop.batch, drop.item, drop.code) for drop in drops]
