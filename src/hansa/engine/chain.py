@@ -11,7 +11,7 @@ the chain is opened. A block counts as confirmed once `sync` has returned.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from hansa.engine.log import BlockLog
@@ -71,37 +71,46 @@ class RowProof(NamedTuple):
     signatures: tuple[tuple[int, bytes, bytes], ...]
 
 
-class _StoredRows:
-    """Committed rows, read from the store."""
+class StoredRows:
+    """Committed rows, read from a store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def get(self, key: bytes) -> bytes | None:
+        """Get the encoded row under a packed key."""
         return self._store.get(ROW_SPACE + key)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Get one encoded row or None per key."""
         return self._store.get_many([ROW_SPACE + key for key in keys])
 
 
-class _StoredNodes:
-    """Tree nodes: read from the store, writes gathered for the checkpoint's batch."""
+class StoredNodes:
+    """Tree nodes: read from a store, writes gathered for the checkpoint's batch."""
 
     def __init__(self, store: Store) -> None:
         self._get = store.get
         self.gathered: dict[bytes, bytes | None] = {}
 
     def get_node(self, path: bytes) -> bytes | None:
+        """Get the node last put at `path`, or None."""
         key = NODE_SPACE + path
         if key in self.gathered:
             return self.gathered[key]
         return self._get(key)
 
     def put_node(self, path: bytes, blob: bytes) -> None:
+        """Gather a node."""
         self.gathered[NODE_SPACE + path] = blob
 
     def delete_node(self, path: bytes) -> None:
+        """Gather that there is no node."""
         self.gathered[NODE_SPACE + path] = None
+
+    def list_changes(self, committed: Mapping[bytes, bytes | None]) -> dict[bytes, bytes | None]:
+        """List what a checkpoint changes in the store: its rows, and the nodes gathered for it."""
+        return {**{ROW_SPACE + key: row for key, row in committed.items()}, **self.gathered}
 
 
 class Chain:
@@ -117,7 +126,7 @@ class Chain:
         self.network = network
         self._rules = rules
         self._sealer = sealer
-        self._nodes = _StoredNodes(store)
+        self._nodes = StoredNodes(store)
         self._index: dict[bytes, bytes | None] = {}
         self._since_flush = 0
         self.confirmed_height = log.height_max  # what a log holds when it is opened is durable
@@ -240,7 +249,7 @@ class Chain:
         """Prove a row, or that there is none, as of the last checkpoint."""
         record = self.get_record(self.store.pending_height)
         # Not the machine's own tree, which may be ahead of the checkpoint.
-        tree = StateTree(_StoredNodes(self.store), self.network.digest)
+        tree = StateTree(StoredNodes(self.store), self.network.digest)
         _check_root(tree.root(), decode_header(record.header))
         path = tree.prove(compute_place(key, self.network.digest))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
@@ -249,7 +258,7 @@ class Chain:
         return Machine(
             self.network,
             self._rules,
-            State(_StoredRows(self.store)),
+            State(StoredRows(self.store)),
             StateTree(self._nodes, self.network.digest),
             head,
             0 if head is None else head.time_ms,
@@ -330,8 +339,7 @@ class Chain:
         self.store.advance(FLUSHED_KEYS * len(result.tx_ids))
         if result.committed is None:
             return
-        puts = {ROW_SPACE + key: value for key, value in result.committed.items()}
-        puts.update(self._nodes.gathered)
+        puts = self._nodes.list_changes(result.committed)
         puts.update(self._index)
         self.store.write(puts, height)
         self._nodes.gathered.clear()

@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import NODE_SPACE, ROW_SPACE, group_dropped, is_sealed, list_dropped
+from hansa.engine.chain import StoredNodes, StoredRows, group_dropped, is_sealed, list_dropped
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
 from hansa.kernel.block import BlockRecord, Drop, Header, decode_header
@@ -157,56 +157,20 @@ def choose_processes(height: int) -> int | None:
     return 1 if height < BLOCKS_FOR_ONE else None
 
 
-class _Scratch:
-    """Rows and tree nodes of the second execution, kept in a store of its own."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._unflushed = 0
-        self._gathered: dict[bytes, bytes | None] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._store.get(ROW_SPACE + key)
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return self._store.get_many([ROW_SPACE + key for key in keys])
-
-    def get_node(self, path: bytes) -> bytes | None:
-        key = NODE_SPACE + path
-        return self._gathered[key] if key in self._gathered else self._store.get(key)
-
-    def put_node(self, path: bytes, blob: bytes) -> None:
-        self._gathered[NODE_SPACE + path] = blob
-
-    def delete_node(self, path: bytes) -> None:
-        self._gathered[NODE_SPACE + path] = None
-
-    def settle(self, result: BlockResult) -> None:
-        """Take a checkpoint into the store."""
-        if result.committed is None:
-            return
-        puts = {ROW_SPACE + key: value for key, value in result.committed.items()}
-        puts.update(self._gathered)
-        self._store.write(puts, result.header.height)
-        self._gathered.clear()
-        self._unflushed += len(puts)
-        if self._unflushed >= FLUSH_ROWS:
-            self._store.flush(wait=False)
-            self._unflushed = 0
-
-
 class _Execution:
     """The second execution, block by block."""
 
     def __init__(self, network: Network, scratch: Store) -> None:
         self.report = VerifyReport()
         self._network = network
-        self._rows = _Scratch(scratch)
+        self._scratch = scratch
+        self._unflushed = 0
+        self._nodes = StoredNodes(scratch)
         self._machine = Machine(
             network,
             Registry(network.genesis),
-            State(self._rows),
-            StateTree(self._rows, network.digest),
+            State(StoredRows(scratch)),
+            StateTree(self._nodes, network.digest),
         )
 
     def take(self, record: BlockRecord, verdicts: list[Verdict] | str) -> bool:
@@ -230,7 +194,7 @@ class _Execution:
         findings = _compare(record, header, result, self._network)
         if findings:
             return self._tell(expected, findings)
-        self._rows.settle(result)
+        self._settle(result)
         report.blocks += 1
         report.transactions += len(result.receipts)
         report.height = header.height
@@ -245,6 +209,18 @@ class _Execution:
             for raw, verdict in zip(record.batches, verdicts, strict=True)
         ]
         return self._machine.apply_block(Block(header.height, header.time_ms, batches))
+
+    def _settle(self, result: BlockResult) -> None:
+        """Take a checkpoint into the store."""
+        if result.committed is None:
+            return
+        puts = self._nodes.list_changes(result.committed)
+        self._scratch.write(puts, result.header.height)
+        self._nodes.gathered.clear()
+        self._unflushed += len(puts)
+        if self._unflushed >= FLUSH_ROWS:
+            self._scratch.flush(wait=False)
+            self._unflushed = 0
 
     def _tell(self, height: int, findings: list[str]) -> bool:
         self.report.differs_at = height
