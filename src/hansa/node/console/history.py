@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.kernel.block import decode_header, decode_receipt
+from hansa.kernel.errors import HansaError
 from hansa.kernel.execution import BlockResult
 from hansa.node.console.blocks import is_refused
 
@@ -161,10 +162,6 @@ class History:
     def __init__(self, chain: Chain, rest_factor: float = REST_FACTOR) -> None:
         self._chain = chain
         self._rest_factor = rest_factor
-        self._series = SupplySeries()
-        self._minutes: dict[int, Counter[str]] = {}
-        self._newest_minute = 0
-        self._from_ms = 0
         self._totals: Totals | None = None
         self._height = -1
         """Of the newest block that is counted in; -1 before the first sum is known."""
@@ -173,6 +170,14 @@ class History:
         self._is_whole = False
         self.version = 0
         """Goes up with everything that is read of the past."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._series = SupplySeries()
+        self._minutes: dict[int, Counter[str]] = {}
+        self._newest_minute = 0
+        self._from_ms = 0
+        self.version += 1
 
     @property
     def totals(self) -> Totals | None:
@@ -206,18 +211,29 @@ class History:
         return Refusals(tuple(order), counts.total(), since_ms, is_known)
 
     async def read(self, height: int, totals: Totals) -> None:
-        """Read the log from a block whose totals are known: on to the newest, then backwards."""
+        """Read the log from a block whose totals are known: on to the newest, then backwards.
+
+        Whatever was read before is read anew: reading may have broken off anywhere.
+        """
+        self._forget()
         self._totals, self._height = totals, height
         self.from_height = height + 1
+        try:
+            await self._catch_up()
+        except HansaError:
+            self._totals = None  # those of a block that is gone by
+            raise
+        await self._read_back(height, totals)
+        self._is_whole = True
+        self.version += 1
+
+    async def _catch_up(self) -> None:
         while self._height < self._chain.confirmed_height:
             begun = time.monotonic()
             record = self._chain.get_record(self._height + 1)
             header = decode_header(record.header)
             self._add(header.height, header.time_ms, record.receipts)
             await self._rest(begun)
-        await self._read_back(height, totals)
-        self._is_whole = True
-        self.version += 1
 
     async def _read_back(self, height: int, totals: Totals) -> None:
         rest = RECEIPTS_MAX

@@ -98,7 +98,7 @@ class Console:
         self.sessions = Sessions(gate.clock_s)
         self.blocks = Blocks(node.chain)
         self.reader = Reader(node.chain, self.blocks)
-        self.supply = SupplyWatch(node.chain)
+        self.supply = SupplyWatch(node.chain, clock_s=gate.clock_s, stop=node.engine.fail)
         self._token = secrets.token_hex(4)
         self._files = load_files()
         navigation = [(route.path, route.label) for route in ROUTES if route.label]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
 from hansa.engine.chain import Chain
-from hansa.kernel.errors import HansaError
+from hansa.kernel.errors import Corrupt, HansaError
 from hansa.kernel.state import decode_row
 from hansa.node.console.history import REST_FACTOR, History, Supply, Totals
 
@@ -61,16 +62,34 @@ class SupplyProof:
 
 
 class SupplyWatch:
-    """Keeps a recent supply proof of a chain, one sum at a time, and the history behind it."""
+    """Keeps a recent supply proof of a chain, one sum at a time, and the history behind it.
 
-    def __init__(self, chain: Chain, rest_factor: float = REST_FACTOR) -> None:
+    What could not be read for a moment is tried again after a rest.
+
+    Args:
+      chain: the chain.
+      rest_factor: see `hansa.node.console.history`.
+      clock_s: never goes back.
+      stop: told of damage, be it that nobody looks.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        rest_factor: float = REST_FACTOR,
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+        stop: Callable[[HansaError], None] | None = None,
+    ) -> None:
         self._chain = chain
+        self._clock_s = clock_s
+        self._stop = stop
         self.history = History(chain, rest_factor)
         self._proof: SupplyProof | None = None
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._rest_until = 0.0
-        self._failure: HansaError | None = None
+        self._rest_until = float("-inf")
+        self._damage: Corrupt | None = None
 
     @property
     def proof_height(self) -> int:
@@ -78,15 +97,15 @@ class SupplyWatch:
         return -1 if self._proof is None else self._proof.height
 
     async def read(self) -> SupplyProof | None:
-        """Get the newest proof; None while the first sum is being taken.
+        """Get the newest proof; None while there is none yet.
 
         Raises:
-          HansaError: what summing or reading back failed of.
+          Corrupt: what summing or reading back met.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._task is None and self._is_due():
-            self._task = asyncio.create_task(self._sum())
+        if self._damage is not None:
+            raise self._damage
+        if self._clock_s() >= self._rest_until:
+            self._begin()
         if self._task is not None and self._proof is None:
             await asyncio.wait({self._task}, timeout=PATIENCE_S)
         return self._proof
@@ -104,30 +123,42 @@ class SupplyWatch:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _is_due(self) -> bool:
-        if self._proof is None:
-            return True
-        is_newer = self._chain.store.pending_height > self._proof.height
-        return is_newer and time.monotonic() >= self._rest_until
+    def _begin(self) -> None:
+        """Begin what is due: a sum, or reading back once more where that broke off."""
+        proof = self._proof
+        is_newer = proof is None or self._chain.store.pending_height > proof.height
+        if self._task is None and is_newer:
+            self._task = asyncio.create_task(self._sum())
+        elif self._reading is None and proof is not None:
+            self._reading = asyncio.create_task(self._read_back(proof))
 
     async def _sum(self) -> None:
-        begun = time.monotonic()
+        begun = self._clock_s()
         try:
             self._proof = await self._take_sum()
             if self._reading is None:
                 self._reading = asyncio.create_task(self._read_back(self._proof))
         except HansaError as error:
-            self._failure = error
+            self._note_failure(error)
         finally:
             self._task = None
-            now = time.monotonic()
+            now = self._clock_s()
             self._rest_until = now + max(PROOF_REST_S, PROOF_REST_FACTOR * (now - begun))
 
     async def _read_back(self, proof: SupplyProof) -> None:
         try:
             await self.history.read(proof.height, proof.totals)
         except HansaError as error:
-            self._failure = error
+            self._note_failure(error)
+            self._reading = None
+            self._rest_until = max(self._rest_until, self._clock_s() + PROOF_REST_S)
+
+    def _note_failure(self, error: HansaError) -> None:
+        """Keep damage, which ends the node; all else passes."""
+        if isinstance(error, Corrupt):
+            self._damage = error
+            if self._stop is not None:
+                self._stop(error)
 
     async def _take_sum(self) -> SupplyProof:
         # All three at one moment, before the first await: later blocks do not show in them.

@@ -13,6 +13,7 @@ from hansa.contracts import currency, payments
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.kernel.block import Status, decode_header, decode_receipt
+from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.console.history import (
     HOUR_MS,
     POINTS_MAX,
@@ -24,7 +25,7 @@ from hansa.node.console.history import (
     count_refusals,
     sum_changes,
 )
-from hansa.node.console.supply import SupplyWatch
+from hansa.node.console.supply import PROOF_REST_S, SupplyWatch
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,74 @@ def test_a_proof_is_of_one_moment_while_money_moves(tmp_path):
         history.note(result)
     assert history.totals == sum_all(world.chain, world.chain.confirmed_height)
     world.chain.close()
+
+
+class StumblingChain:
+    """A chain, one of whose calls raises once."""
+
+    def __init__(self, chain, name, skipped, error) -> None:
+        self._chain = chain
+        self._name = name
+        self._rest = skipped
+        self._error = error
+
+    def __getattr__(self, name):
+        found = getattr(self._chain, name)
+        return self._stumble(found) if name == self._name else found
+
+    def _stumble(self, found):
+        self._rest -= 1
+        if self._rest == -1:
+            raise self._error
+        return found
+
+
+NO_FILES = Unavailable("the state store: this process has too many files open: raise ulimit -n")
+PLACES = [("iterate_rows", 0), ("iterate_rows", 2), ("get_record", 0), ("get_record", 3)]
+
+
+async def settle(watch):
+    """Look until nothing more is at work, at a clock that stands still."""
+    for _ in range(50):
+        proof = await watch.read()
+        await watch.finish()
+        await asyncio.sleep(0)
+    return proof
+
+
+@pytest.mark.parametrize(("name", "skipped"), PLACES)
+def test_what_cannot_be_read_for_a_moment_is_read_after_a_rest(town, name, skipped):
+    chain = StumblingChain(town.world.chain, name, skipped, NO_FILES)
+    now_s = [0.0]
+    watch = SupplyWatch(chain, rest_factor=0, clock_s=lambda: now_s[0])
+
+    async def read():
+        early = await settle(watch)
+        assert (early is None) is (name == "iterate_rows")
+        assert not watch.history.is_whole
+        now_s[0] += PROOF_REST_S
+        late = await settle(watch)
+        assert {asset.difference_minor for asset in late.assets} == {0}
+        assert watch.history.is_whole
+
+    asyncio.run(read())
+    assert watch.history.totals == sum_all(town.world.chain, town.world.chain.confirmed_height)
+
+
+@pytest.mark.parametrize(("name", "skipped"), PLACES)
+def test_damage_stops_the_node_although_nobody_looks(town, name, skipped):
+    chain = StumblingChain(town.world.chain, name, skipped, Corrupt("block 3 is damaged"))
+
+    async def read():
+        told = asyncio.get_running_loop().create_future()
+        watch = SupplyWatch(chain, rest_factor=0, stop=told.set_result)
+        await watch.read()
+        async with asyncio.timeout(10):
+            assert isinstance(await told, Corrupt)
+        with pytest.raises(Corrupt, match="block 3"):
+            await watch.read()
+
+    asyncio.run(read())
 
 
 def test_nothing_is_counted_before_the_first_sum(tmp_path):
