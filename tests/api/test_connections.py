@@ -68,6 +68,15 @@ async def get_headers(server, path):
         return answer.headers
 
 
+async def post(server, body):
+    headers = {"Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession(server.url, headers=headers) as session,
+        session.post("/v1/transactions", data=body) as answer,
+    ):
+        return answer.status
+
+
 async def get(server, path, headers=None):
     async with (
         aiohttp.ClientSession() as session,
@@ -204,6 +213,58 @@ def test_two_addresses_do_not_hold_all_requests(town):
             writer.close()
 
     run(town, Limits(anyone_per_s=0, requests=8), use)
+
+
+def write_head(length):
+    framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+    return HALF_BODY.replace(b"Content-Length: 100", framing).rstrip(b"{")
+
+
+@pytest.mark.parametrize("length", [100_000, None], ids=["of a length", "of any length"])
+def test_bodies_of_an_address_are_bounded_and_of_all_together(town, length):
+    """Of 8 bodies, 6 are for callers without a key, and 3 for the first of them."""
+
+    async def use(server):
+        head = write_head(length)
+        kept = [await send(server.port, head, f"127.0.5.{n}") for n in (2, 3) for _ in range(4)]
+        answers = [asyncio.create_task(reader.read(12)) for reader, _ in kept]
+        refused, _ = await asyncio.wait(answers, timeout=0.5)
+        assert {task.result() for task in refused} == {b"HTTP/1.1 503"}
+        assert len(refused) == 8 - 5
+        assert await get(server, "/v1/status") == 200
+        assert await post(server, b" " * 90_000) == 400
+        for task in answers:
+            task.cancel()
+        for _, writer in kept:
+            writer.close()
+
+    limits = Limits(anyone_per_s=0, body_bytes=100_000, bodies_bytes=800_000)
+    run(town, limits, use)
+
+
+def test_a_body_is_charged_before_it_arrives(town):
+    async def use(server):
+        _, writer = await send(server.port, write_head(5_000_000), "127.0.0.1")
+        while await get(server, "/v1/status") == 200:
+            pass
+        assert await get(server, "/v1/status", town.sign_in("regulator")) == 200
+        writer.close()
+
+    run(town, Limits(anyone_per_s=1, anyone_burst=4_000), use)
+
+
+def test_whoever_goes_before_its_body_is_no_fault_of_the_node(town, caplog):
+    async def use(server):
+        _, writer = await send(server.port, HALF_BODY, "127.0.0.1")
+        while await get(server, "/v1/status") == 200:
+            pass
+        writer.close()
+        await writer.wait_closed()
+        while await get(server, "/v1/status") != 200:
+            pass
+        assert caplog.text == ""
+
+    run(town, Limits(anyone_per_s=0, requests=1), use)
 
 
 def test_strangers_do_not_hold_all_streams(town):

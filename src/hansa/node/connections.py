@@ -1,4 +1,4 @@
-"""Places that callers share: live connections, and requests at work; no caller takes all.
+"""Places that callers share: live connections, requests at work, and the bytes of their bodies.
 
 A caller that holds as many places as are still free gets no more, so that whoever comes new always
 finds one until very many have come.
@@ -15,6 +15,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -44,52 +45,80 @@ class Shares:
         self._held: Counter[str] = Counter()
         self.free = total
 
-    def take(self, caller: str) -> bool:
-        """Take a place for a caller, if it may have one; give it back by `give_back`."""
+    def take(self, caller: str, count: int = 1) -> bool:
+        """Take places for a caller, all or none; give them back by `give_back`."""
         held = self._held.get(caller, 0)
-        if self.free <= 0 or held >= self._each or 0 < held >= self.free:
+        if held + count > min(self._each, self.free):
             return False
-        self._held[caller] = held + 1
-        self.free -= 1
+        self._held[caller] = held + count
+        self.free -= count
         return True
 
-    def give_back(self, caller: str) -> None:
-        """Give back a place that was taken."""
-        self.free += 1
-        self._held[caller] -= 1
+    def give_back(self, caller: str, count: int = 1) -> None:
+        """Give back places that were taken."""
+        self.free += count
+        self._held[caller] -= count
         if not self._held[caller]:
             del self._held[caller]
 
 
-class Slots:
-    """Requests at work: three quarters shared by those that show no key, the rest kept for others.
+class Slot(NamedTuple):
+    """What one request at work holds."""
 
-    A key that is none is refused before its request's body is read, so it holds no slot for long.
+    caller: str
+    body_bytes: int
+
+
+class Slots:
+    """Requests at work and their bodies: three quarters for all, the rest for those with a key.
+
+    A body has its place from before it is read until its request is answered. A key that is none
+    is refused before its request's body is read, so it holds no slot for long.
 
     Args:
-      total: how many there are.
+      total: how many requests there may be.
+      bytes_total: what their bodies may have together.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, bytes_total: int) -> None:
         strangers = total - total // KEPT_SHARE
+        strangers_bytes = bytes_total - bytes_total // KEPT_SHARE
         self._strangers = Shares(strangers, strangers)
+        self._strangers_bytes = Shares(strangers_bytes, strangers_bytes)
         self._free = total
+        self._free_bytes = bytes_total
 
-    def take(self, request: web.Request, *, is_known: bool) -> str | None:
+    def take(self, request: web.Request, *, is_known: bool) -> Slot | None:
         """Take a slot; returns what to give back, None where there is none to have."""
-        if self._free <= 0:
+        size = _bound_body(request)
+        if self._free <= 0 or size > self._free_bytes:
             return None
         caller = KNOWN if is_known or _shows_key(request) else name_remote(request.remote)
-        if caller != KNOWN and not self._strangers.take(caller):
-            return None
+        if caller != KNOWN:
+            if not self._strangers.take(caller):
+                return None
+            if not self._strangers_bytes.take(caller, size):
+                self._strangers.give_back(caller)
+                return None
         self._free -= 1
-        return caller
+        self._free_bytes -= size
+        return Slot(caller, size)
 
-    def give_back(self, slot: str) -> None:
+    def give_back(self, slot: Slot) -> None:
         """Give back what `take` returned."""
         self._free += 1
-        if slot != KNOWN:
-            self._strangers.give_back(slot)
+        self._free_bytes += slot.body_bytes
+        if slot.caller != KNOWN:
+            self._strangers.give_back(slot.caller)
+            self._strangers_bytes.give_back(slot.caller, slot.body_bytes)
+
+
+def _bound_body(request: web.Request) -> int:
+    """Bound the bytes that are read of a body: what it says, or all it may have."""
+    if not request.body_exists:
+        return 0
+    length = request.content_length
+    return request.client_max_size if length is None else min(length, request.client_max_size)
 
 
 def _shows_key(request: web.Request) -> bool:

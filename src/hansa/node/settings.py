@@ -97,6 +97,9 @@ class Limits(_Section, frozen=True, kw_only=True):
     """Bounds of what callers may ask; a rate of 0 is no limit."""
 
     body_bytes: Annotated[int, Meta(ge=1_024, le=2**30)] = 6 * 2**20
+    bodies_bytes: Annotated[int, Meta(ge=2_048, le=2**40)] = 128 * 2**20
+    """Of all bodies whose requests are at work; a quarter is kept for callers with a key or
+    certificate."""
     body_s: Seconds = 30.0
     """Within which a body must have arrived."""
     wait_ms: Annotated[int, Meta(ge=0, le=600_000)] = 30_000
@@ -190,6 +193,8 @@ def _check(settings: Settings, path: Path) -> None:
         raise _wrong(path, "tls.client_ca: mutual TLS needs tls.certificate and tls.key, too")
     if tls.client_certificates is ClientCertificates.REQUIRED and not tls.client_ca:
         raise _wrong(path, "tls.client_certificates: required, but tls.client_ca names nobody")
+    if limits.bodies_bytes < 2 * limits.body_bytes:
+        raise _wrong(path, "limits.bodies_bytes: at least twice limits.body_bytes")
     for who in ("anyone", "known"):
         if getattr(limits, f"{who}_per_s") and getattr(limits, f"{who}_burst") < 1:
             raise _wrong(path, f"limits.{who}_burst: at least 1 where there is a rate")

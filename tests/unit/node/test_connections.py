@@ -29,6 +29,17 @@ def test_a_place_given_back_is_free_for_others():
     assert shares.take("b")
 
 
+def test_places_are_taken_all_or_none():
+    shares = Shares(100, 100)
+    assert not shares.take("a", 101)
+    assert shares.take("a", 30)
+    assert not shares.take("a", 41)
+    assert shares.take("b", 70)
+    shares.give_back("a", 30)
+    assert shares.free == 30
+    assert shares.take("a", 30)
+
+
 def test_connections_fit_under_the_bound_on_open_files():
     assert bound_connections(10) == 10
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -138,7 +138,8 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
     """Build what every request passes: bounds, host and origin, errors as problems, figures."""
     names = api.settings.host_names
     is_free = api.settings.access.loopback is LoopbackReads.EVERYTHING
-    slots = Slots(api.settings.limits.requests)
+    limits = api.settings.limits
+    slots = Slots(limits.requests, limits.bodies_bytes)
     unbound = SLOTLESS | {route.path for route in ROUTES if route.is_stream}
 
     @web.middleware
@@ -149,10 +150,11 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
         is_timeless = request.method not in READS or path in TIMELESS
         is_bound = path not in unbound
         is_known = is_free and is_loopback(request.remote)
-        slot = slots.take(request, is_known=is_known) if is_bound else ""
-        if slot is None:
+        slot = slots.take(request, is_known=is_known) if is_bound else None
+        is_refused = is_bound and slot is None
+        if is_refused:
             response: web.StreamResponse = answer_error(
-                Unavailable("too many requests at one time: send again")
+                Unavailable("too many requests, or too large ones, at one time: send again")
             )
         else:
             try:
@@ -165,9 +167,9 @@ def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:
             except (web.HTTPException, HansaError) as error:
                 response = _answer_failure(api, request, error)
             finally:
-                if is_bound:
+                if slot is not None:
                     slots.give_back(slot)
-        if (is_api or slot is None) and not response.prepared:
+        if (is_api or is_refused) and not response.prepared:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

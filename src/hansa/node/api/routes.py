@@ -163,6 +163,8 @@ async def read_body(request: web.Request, timeout_s: float) -> bytes:
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
+    except ConnectionError:  # nobody will read this: it is no fault of the node
+        raise web.HTTPBadRequest(text="the connection ended before the body did") from None
 
 
 def _identify(api: Api, request: web.Request) -> Principal:

@@ -38,8 +38,9 @@ from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
 ACCEPTED = 202
-BYTES_PER_COST = 256
-"""Of a batch; about one small payment. Its items are not counted before it is verified."""
+BYTES_PER_COST = {MSGPACK: 256, JSON: 1_024}
+"""Of a body, by its type. A small payment in a batch, whose items are not counted before it is
+verified, has about 256; as JSON it has less than 1,024, and costs nothing beyond its request."""
 STATUS_NAMES = {status: status.name for status in Status}
 
 WaitMs = Annotated[int, Meta(ge=0, le=600_000)]
@@ -80,19 +81,30 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
     kind = call.request.content_type
     if "Content-Encoding" in call.request.headers or kind not in {JSON, MSGPACK}:
         raise web.HTTPUnsupportedMediaType(text=f"send {JSON} or {MSGPACK}, not compressed")
-    raw = await read_body(call.request, limits.body_s)
+    raw, cost = await _read_charged(api, call, BYTES_PER_COST[kind])
     if kind == MSGPACK:
-        response = await _post_batch(api, call, raw, wait_s)
+        response = await _post_batch(api, raw, wait_s)
     else:
         found = _decode_body(raw)
         if found.transactions is UNSET and found.envelope is not UNSET:
             response = await _post_one(api, call, found, wait_s)
         elif found.envelope is UNSET and found.transactions is not UNSET:
-            response = await _post_many(api, call, found.transactions, wait_s)
+            response = await _post_many(api, call, found.transactions, wait_s, cost)
         else:
             raise Invalid(InvalidCode.MALFORMED, "the body has either an envelope or transactions")
     api.meters.note_submission(time.perf_counter() - begun)
     return response
+
+
+async def _read_charged(api: Api, call: Call, bytes_per_cost: int) -> tuple[bytes, int]:
+    """Read a body, charged by its length before it is read; returns it and what it cost."""
+    limits = api.settings.limits
+    announced = min(call.request.content_length or 0, limits.body_bytes) // bytes_per_cost
+    api.add_cost(call, announced)
+    raw = await read_body(call.request, limits.body_s)
+    cost = len(raw) // bytes_per_cost
+    api.add_cost(call, cost - announced)  # of one that did not say how long it is
+    return raw, cost
 
 
 def _decode_body(raw: bytes) -> _Either:
@@ -142,11 +154,13 @@ async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.R
     )
 
 
-async def _post_many(api: Api, call: Call, items: list[Submission], wait_s: float) -> web.Response:
+async def _post_many(
+    api: Api, call: Call, items: list[Submission], wait_s: float, charged: int
+) -> web.Response:
     items_max = api.settings.limits.items
     if not 0 < len(items) <= items_max:
         raise Invalid(InvalidCode.TOO_MANY, f"send 1 to {items_max} transactions at a time")
-    api.add_cost(call, len(items) - 1)
+    api.add_cost(call, len(items) - 1 - charged)
     is_strangers = _is_strangers(api, call)
     waiting = [_enqueue(api, item, is_strangers=is_strangers) for item in items]
     await asyncio.wait(waiting, timeout=wait_s)
@@ -211,12 +225,11 @@ def _describe_error(title: str, error: HansaError) -> ItemResult:
     return ItemResult(error=ItemError(title=title, detail=error.message))
 
 
-async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Response:
+async def _post_batch(api: Api, raw: bytes, wait_s: float) -> web.Response:
     """Take a signed batch, as bytes; answers an array of (receipt, height, index, code).
 
     After `wait_s`, an array of the ids instead, with status 202.
     """
-    api.add_cost(call, len(raw) // BYTES_PER_COST)
     task = asyncio.create_task(api.node.engine.submit(raw))
     done, _ = await asyncio.wait([task], timeout=wait_s)
     if not done:

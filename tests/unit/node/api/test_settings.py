@@ -49,6 +49,7 @@ def test_what_the_file_says_counts(tmp_path):
         ("[tls]\nclient_ca = 'a.pem'", "tls.client_ca"),
         ("[tls]\nclient_certificates = 'required'", "tls.client_certificates"),
         ("[limits]\nanyone_burst = 0", "limits.anyone_burst"),
+        ("[limits]\nbodies_bytes = 6_291_457", "limits.bodies_bytes"),
         ("folder = '/'", "folder"),
         ("port", "not TOML"),
         ("x = '\udcff'", "not TOML"),
