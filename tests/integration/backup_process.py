@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hansa.engine.backup import backup
+from hansa.node.home import Home, backup_home
 
 
 def wait(done: int, total: int) -> None:
@@ -19,4 +19,4 @@ def wait(done: int, total: int) -> None:
 
 
 if __name__ == "__main__":
-    backup(Path(sys.argv[1]), Path(sys.argv[2]), progress=wait)
+    backup_home(Home(Path(sys.argv[1])), Path(sys.argv[2]), progress=wait)

@@ -20,14 +20,12 @@ from tests.world import key, pay
 from hansa.engine.backup import (
     MANIFEST_NAME,
     MANIFEST_SUM_NAME,
-    backup,
     check_backup,
     read_manifest,
-    restore,
 )
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.node.audit import audit_folder
-from hansa.node.home import Home
+from hansa.node.home import Home, backup_home, restore_home
 from hansa.node.verify import verify_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +84,7 @@ def home(tmp_path_factory) -> Home:
 @pytest.fixture(scope="module")
 def archive(home, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("archive") / "monday"
-    backup(home.path, target, with_keys=True)
+    backup_home(home, target, with_keys=True)
     return target
 
 
@@ -97,16 +95,16 @@ def test_a_running_node_is_backed_up_and_a_killed_one_too(tmp_path):
     node = Home(tmp_path / "node")
     with start("writer.py", node.path) as writer:
         confirmed = read_height(writer, 8)
-        early = backup(node.path, tmp_path / "early")
+        early = backup_home(node, tmp_path / "early")
         assert early.manifest.height >= confirmed
         later = read_height(writer, early.manifest.height + 8)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
-    late = backup(node.path, tmp_path / "late")
+    late = backup_home(node, tmp_path / "late")
     assert late.manifest.height >= later
     for report in (early, late):
         back = Home(tmp_path / f"{report.folder.name} restored")
-        restore(report.folder, back.path)
+        restore_home(report.folder, back.path)
         assert require_sound(back) == report.manifest.height
         with open_folder(back.path) as world:
             assert world.chain.head.height == report.manifest.height
@@ -124,7 +122,7 @@ def test_a_killed_backup_leaves_nothing_under_its_name(home, tmp_path):
     assert not target.exists()
     (left,) = tmp_path.iterdir()
     assert left.name.endswith(".partial")
-    backup(home.path, target)
+    backup_home(home, target)
     assert list(tmp_path.iterdir()) == [target]
     check_backup(target)
 
@@ -133,7 +131,7 @@ def test_two_backups_at_once_do_not_harm_one_another(home, tmp_path):
     target = tmp_path / "backup"
     with start("backup_process.py", home.path, target) as process:
         read_height(process, 1)
-        backup(home.path, target)
+        backup_home(home, target)
         process.communicate("\n" * 1_000)
         assert process.returncode != 0
     check_backup(target)
@@ -145,7 +143,7 @@ def test_two_backups_at_once_do_not_harm_one_another(home, tmp_path):
 
 def test_a_restored_folder_is_the_same(home, archive, tmp_path):
     back = Home(tmp_path / "deep" / "down" / "node")
-    report = restore(archive, back.path)
+    report = restore_home(archive, back.path)
     assert back.read_genesis() == home.read_genesis()
     assert require_sound(back) == require_sound(home) == report.manifest.height
     assert back.load_key("node", PASSPHRASE).address == key("sealer").address
@@ -162,7 +160,7 @@ def test_a_restored_folder_is_the_same(home, archive, tmp_path):
 def test_keys_are_taken_along_only_if_asked_for_and_settings_always(home, archive, tmp_path):
     (home.settings_path).write_text("port = 1\n")
     try:
-        plain = backup(home.path, tmp_path / "plain").manifest
+        plain = backup_home(home, tmp_path / "plain").manifest
     finally:
         home.settings_path.unlink()
     assert "node.toml" in plain.files
@@ -172,8 +170,8 @@ def test_keys_are_taken_along_only_if_asked_for_and_settings_always(home, archiv
 
 
 def test_keys_kept_elsewhere_find_their_folder_in_what_was_restored(home, tmp_path):
-    backup(home.path, tmp_path / "without")
-    restore(tmp_path / "without", tmp_path / "back")
+    backup_home(home, tmp_path / "without")
+    restore_home(tmp_path / "without", tmp_path / "back")
     place = Home(tmp_path / "back").keys_path
     assert place.stat().st_mode & 0o777 == 0o700
     assert list(place.iterdir()) == []
@@ -191,8 +189,8 @@ def test_the_manifest_can_be_checked_with_other_programs(archive):
 
 def test_it_says_how_far_it_is(home, tmp_path):
     seen = []
-    report = backup(
-        home.path, tmp_path / "b", progress=lambda done, total: seen.append((done, total))
+    report = backup_home(
+        home, tmp_path / "b", progress=lambda done, total: seen.append((done, total))
     )
     count = report.manifest.height + 1
     assert seen == [(number, count) for number in range(1, count + 1)]
@@ -216,7 +214,7 @@ def test_a_damaged_byte_anywhere_is_refused(archive, tmp_path):
             with pytest.raises(Corrupt):
                 check_backup(copy)
         with pytest.raises(Corrupt):
-            restore(copy, tmp_path / "target")
+            restore_home(copy, tmp_path / "target")
         assert not (tmp_path / "target").exists()
         path.write_bytes(raw)
     check_backup(copy)
@@ -228,7 +226,7 @@ def test_a_log_that_ends_with_another_block_than_its_manifest_is_refused(archive
     raw = (copy / MANIFEST_NAME).read_bytes()
     height = read_manifest(archive).height
     write_manifest(copy, raw.replace(b'"height": %d' % height, b'"height": %d' % (height + 1)))
-    for attempt in (check_backup, lambda folder: restore(folder, tmp_path / "target")):
+    for attempt in (check_backup, lambda folder: restore_home(folder, tmp_path / "target")):
         with pytest.raises(Corrupt, match=f"does not end with block {height + 1}"):
             attempt(copy)
 
@@ -239,7 +237,7 @@ def test_a_missing_file_is_refused_and_named(archive, tmp_path, name):
     shutil.copytree(archive, copy)
     (copy / name).unlink()
     with pytest.raises(Corrupt, match=f"{name} is missing"):
-        restore(copy, tmp_path / "target")
+        restore_home(copy, tmp_path / "target")
 
 
 def test_a_file_too_many_and_a_link_are_refused(archive, tmp_path):
@@ -247,7 +245,7 @@ def test_a_file_too_many_and_a_link_are_refused(archive, tmp_path):
     shutil.copytree(archive, copy)
     (copy / "log" / "more").write_text("x")
     with pytest.raises(Corrupt, match="does not belong"):
-        restore(copy, tmp_path / "target")
+        restore_home(copy, tmp_path / "target")
     (copy / "log" / "more").unlink()
     (copy / "link").symlink_to("/etc/hostname")
     with pytest.raises(Corrupt, match="neither"):
@@ -260,7 +258,7 @@ def test_a_cut_file_is_refused(archive, tmp_path):
     segment = next(copy.glob("log/blocks-*.log"))
     os.truncate(segment, segment.stat().st_size - 1)
     with pytest.raises(Corrupt):
-        restore(copy, tmp_path / "target")
+        restore_home(copy, tmp_path / "target")
 
 
 def test_a_version_to_come_is_refused(archive, tmp_path):
@@ -278,21 +276,21 @@ def test_what_is_there_is_never_overwritten(home, archive, tmp_path):
     (full / "precious").write_text("x")
     empty.mkdir()
     with pytest.raises(Invalid, match="exists already"):
-        backup(home.path, empty)
+        backup_home(home, empty)
     with pytest.raises(Invalid, match="is not empty"):
-        restore(archive, full)
-    restore(archive, empty)
+        restore_home(archive, full)
+    restore_home(archive, empty)
     assert Home(empty).exists()
     assert [path.name for path in full.iterdir()] == ["precious"]
 
 
 def test_what_is_no_node_or_no_backup_is_said(home, tmp_path):
     with pytest.raises(NotFound):
-        backup(tmp_path / "nowhere", tmp_path / "target")
+        backup_home(Home(tmp_path / "nowhere"), tmp_path / "target")
     with pytest.raises(NotFound):
-        restore(home.path, tmp_path / "target")
+        restore_home(home.path, tmp_path / "target")
     with pytest.raises(NotFound):
-        restore(tmp_path / "nowhere", tmp_path / "target")
+        restore_home(tmp_path / "nowhere", tmp_path / "target")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -303,11 +301,11 @@ def test_a_damaged_node_is_not_backed_up(tmp_path):
     raw[len(raw) // 2] ^= 1
     segment.write_bytes(raw)
     with pytest.raises(Corrupt) as error:
-        backup(node.path, tmp_path / "target")
+        backup_home(node, tmp_path / "target")
     assert isinstance(error.value.facts["height"], int)
     assert not (tmp_path / "target").exists()
 
 
 def test_a_place_that_cannot_be_written_is_said(home):
     with pytest.raises(Unavailable):
-        backup(home.path, Path("/proc/none/backup"))
+        backup_home(home, Path("/proc/none/backup"))

@@ -26,10 +26,10 @@ from tests.integration.small_disk import mount
 from tests.world import World, key, pay
 
 from hansa.contracts.payments import Transfer
-from hansa.engine.backup import check_backup, restore
+from hansa.engine.backup import check_backup
 from hansa.kernel.crypto.address import from_text
 from hansa.node.audit import audit_folder
-from hansa.node.home import Home, open_chain, open_chain_read_only
+from hansa.node.home import Home, open_chain, open_chain_read_only, restore_home
 from hansa.node.verify import verify_folder
 from hansa.sdk.client import Client
 
@@ -289,8 +289,8 @@ def writing(home: Home) -> Iterator[None]:
 def back_up(home: Home, target: Path, *before: str) -> int:
     """Back up in a process of its own; returns its exit code."""
     script = (
-        "import sys, pathlib; from hansa.engine.backup import backup; "
-        "backup(*map(pathlib.Path, sys.argv[1:]))"
+        "import sys, pathlib; from hansa.node.home import Home, backup_home; "
+        "home, target = map(pathlib.Path, sys.argv[1:]); backup_home(Home(home), target)"
     )
     command = [*before, sys.executable, "-c", script, str(home.path), str(target)]
     return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
@@ -311,7 +311,7 @@ def test_a_backup_killed_beside_a_writer_is_whole_or_not_there(strace, soak, tmp
             assert back_up(home, target) == 0
             assert not list(tmp_path.glob(f".{target.name}.*.partial"))
     restored = Home(tmp_path / "restored")
-    report = restore(target, restored.path)
+    report = restore_home(target, restored.path)
     found = verify_folder(restored.log_path, restored.load_network(), signatures=False)
     assert (found.findings, found.height) == ([], report.manifest.height)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
 from hansa.cli.source import parse_folder
-from hansa.engine.backup import backup, check_backup, restore
+from hansa.engine.backup import check_backup
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
+from hansa.node.home import Home, backup_home, restore_home
 from hansa.program import name_program
 
 EXIT_FINDINGS = 1
@@ -61,8 +62,8 @@ def _tell(check: Check) -> None:
 
 def _backup(options: argparse.Namespace) -> int:
     bar = ProgressBar()
-    report = backup(
-        options.data,
+    report = backup_home(
+        Home(options.data),
         options.target,
         with_keys=options.keys,
         progress=lambda done, total: bar.show("blocks", done, total),
@@ -80,7 +81,7 @@ def _restore(options: argparse.Namespace) -> int:
         if not options.json:
             say("The backup is whole, and its log ends with the block of its manifest.")
         return 0
-    report = restore(options.backup, options.data)
+    report = restore_home(options.backup, options.data)
     print_found(report.to_json(), is_json=options.json)
     if not options.json:
         if not report.manifest.has_keys:

@@ -1,7 +1,7 @@
 """Backup of a data folder while its node runs, and the way back.
 
-A backup is a folder: the block log up to its last confirmed block, genesis, settings, keys if
-asked for (encrypted as they lie), and a manifest with the SHA-256 of every file. It appears whole
+A backup is a folder: the block log up to its last confirmed block, genesis, the small files that
+the node names (`hansa.node.home`), and a manifest with the SHA-256 of every file. It appears whole
 under its name or not at all. The state store is left out: it is made anew from the log when the
 restored folder is opened.
 
@@ -18,7 +18,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage
+from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
 from hansa.kernel.block import Header, decode_header, decode_record
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
@@ -39,8 +39,6 @@ MANIFEST_BYTES_MAX = 16 << 20
 
 GENESIS_NAME = "genesis.bin"
 LOG_NAME = "log"
-KEYS_NAME = "keys"
-SMALL_NAMES = (GENESIS_NAME, "node.toml", "api-keys.json")
 
 _CHUNK_BYTES = 1 << 20
 _SYNC_BYTES = 64 << 20
@@ -103,8 +101,9 @@ class BackupReport:
 def backup(
     home: Path,
     target: Path,
+    files: Sequence[str] = (),
     *,
-    with_keys: bool = False,
+    has_keys: bool = False,
     progress: Progress | None = None,
 ) -> BackupReport:
     """Back a data folder up, whether its node runs or not; checks every block it copies.
@@ -112,7 +111,8 @@ def backup(
     Args:
       home: the data folder.
       target: the backup's folder; must not exist.
-      with_keys: whether to take the (encrypted) key files along.
+      files: small ones to take along where they are there, by path within the folder.
+      has_keys: whether (encrypted) key files are among them: for the manifest.
       progress: called with the heights copied and to be copied.
 
     Raises:
@@ -124,7 +124,8 @@ def backup(
     with _translating(target), _making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
-        _copy_small(home, folder, storage, with_keys=with_keys)
+        for name in (GENESIS_NAME, *files):
+            _copy_small(home / name, folder / name)
         height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
         header, header_hash = _read_head(last, height, network)
         manifest = Manifest(
@@ -135,19 +136,11 @@ def backup(
             height=height,
             time_ms=header.time_ms,
             header_hash=header_hash,
-            has_keys=with_keys,
+            has_keys=has_keys,
             files=_list_files(folder),
         )
         _write_manifest(storage, manifest)
     return BackupReport(target, manifest)
-
-
-def _copy_small(home: Path, folder: Path, storage: FileStorage, *, with_keys: bool) -> None:
-    for name in SMALL_NAMES:
-        if (home / name).is_file():
-            storage.replace(name, _read(home / name))
-    if with_keys:
-        _copy_keys(home / KEYS_NAME, folder / KEYS_NAME)
 
 
 def read_manifest(archive: Path) -> Manifest:
@@ -189,14 +182,13 @@ def check_backup(archive: Path) -> BackupReport:
     return BackupReport(archive, manifest)
 
 
-def restore(archive: Path, target: Path) -> BackupReport:
+def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupReport:
     """Restore a backup into a new data folder; opening that brings the state up from the log.
-
-    Where keys are not part of the backup, their folder is there for them, empty.
 
     Args:
       archive: the backup's folder.
       target: the data folder; must not exist, or be empty.
+      folders: that it shall have for its owner alone, empty if the backup has nothing in them.
 
     Raises:
       NotFound: this is no backup.
@@ -208,7 +200,8 @@ def restore(archive: Path, target: Path) -> BackupReport:
     with _translating(target), _making(target, may_be_empty=True) as folder:
         _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)
-        (folder / KEYS_NAME).mkdir(mode=0o700, exist_ok=True)
+        for name in folders:
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
     return BackupReport(target, manifest)
 
 
@@ -270,12 +263,11 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
 # --- files --------------------------------------------------------------------------------------
 
 
-def _copy_keys(source: Path, target: Path) -> None:
-    storage = FileStorage(target)
-    target.chmod(0o700)
-    if source.is_dir():
-        for path in sorted(source.glob("*.json")):
-            storage.replace(path.name, _read(path))
+def _copy_small(source: Path, target: Path) -> None:
+    """Copy a small file, if it is there, into a folder for its owner alone."""
+    if source.is_file():
+        make_folder(target.parent, 0o700)
+        FileStorage(target.parent).replace(target.name, _read(source))
 
 
 def _read(path: Path) -> bytes:

@@ -17,6 +17,14 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from hansa.contracts.registry import Registry, list_genesis_contracts
+from hansa.engine.backup import (
+    GENESIS_NAME,
+    LOG_NAME,
+    BackupReport,
+    Progress,
+    backup,
+    restore,
+)
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import FileStorage, make_folder
@@ -156,12 +164,12 @@ class Home:
     @property
     def genesis_path(self) -> Path:
         """The genesis document."""
-        return self.path / "genesis.bin"
+        return self.path / GENESIS_NAME
 
     @property
     def log_path(self) -> Path:
         """The folder of the block log."""
-        return self.path / "log"
+        return self.path / LOG_NAME
 
     @property
     def store_path(self) -> Path:
@@ -182,6 +190,16 @@ class Home:
     def api_keys_path(self) -> Path:
         """The hashed API keys, which may be missing."""
         return self.path / "api-keys.json"
+
+    def list_small_files(self, *, with_keys: bool) -> list[str]:
+        """List what a backup takes along beside genesis and log, by path within the folder."""
+        keys = self.keys_path
+        names = sorted(path.name for path in keys.glob("*.json")) if with_keys else []
+        return [
+            self.settings_path.name,
+            self.api_keys_path.name,
+            *(f"{keys.name}/{name}" for name in names),
+        ]
 
     def exists(self) -> bool:
         """Whether a node was set up here."""
@@ -268,6 +286,35 @@ def create_home(
         save_key(home.key_path(name), key, passphrase, cost=cost)
     FileStorage(home.path).replace(home.genesis_path.name, genesis.encoded())
     return home
+
+
+def backup_home(
+    home: Home, target: Path, *, with_keys: bool = False, progress: Progress | None = None
+) -> BackupReport:
+    """Back a data folder up, whether its node runs or not; checks every block it copies.
+
+    Args:
+      home: the data folder.
+      target: the backup's folder; must not exist.
+      with_keys: whether to take the (encrypted) key files along.
+      progress: called with the heights copied and to be copied.
+
+    Raises:
+      HansaError: as `hansa.engine.backup.backup`.
+    """
+    files = home.list_small_files(with_keys=with_keys)
+    return backup(home.path, target, files, has_keys=with_keys, progress=progress)
+
+
+def restore_home(archive: Path, target: Path) -> BackupReport:
+    """Restore a backup into a new data folder; opening that brings the state up from the log.
+
+    Where keys are not part of the backup, their folder is there for them, empty.
+
+    Raises:
+      HansaError: as `hansa.engine.backup.restore`.
+    """
+    return restore(archive, target, [Home(target).keys_path.name])
 
 
 @dataclass(frozen=True, slots=True)
