@@ -6,11 +6,14 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from tests.world import key, make_genesis
 
+from hansa.engine.chain import Chain
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.api.ledger import describe_seals
 from hansa.node.service import wall_clock_ms
 
 NETWORK = Network.of(make_genesis())
@@ -46,6 +49,20 @@ def make_whole(tx_id: str) -> dict[str, Any]:
     """Make the answer of `GET /v1/transactions/ID`."""
     more = {"time_ms": 1, "facts": {}, "sponsor": key("north").address_text, "attestation": None}
     return {**make_done(tx_id), **more, "signers": [], "calls": [], "events": [], "changes": []}
+
+
+def make_proof(chain: Chain, row_key: bytes) -> dict[str, Any]:
+    """Make the answer of `GET /v1/proofs/...`."""
+    found = chain.prove_row(row_key)
+    return {
+        "table": "",
+        "height": 0,
+        "key": found.key.hex(),
+        "value": None if found.value is None else found.value.hex(),
+        "path": [node.hex() for node in found.path],
+        "header": found.header.hex(),
+        "seals": [msgspec.to_builtins(seal) for seal in describe_seals(found.signatures)],
+    }
 
 
 def name_sent(body: bytes) -> str:

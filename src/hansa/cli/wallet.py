@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_node, add_source, open_client, open_home
+from hansa.cli.source import add_node, add_source, open_client, open_home, parse_count
 from hansa.cli.tx import load_keys, tell_answer
 from hansa.contracts import payments, wallets
 from hansa.contracts.balances import Balance
-from hansa.contracts.currency import Asset
+from hansa.contracts.currency import EXPONENT_MAX, Asset
 from hansa.engine.chain import Chain
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.state import decode_row
 from hansa.kernel.values import INT64_MAX
 from hansa.node.home import Home, open_chain_read_only
@@ -73,6 +73,12 @@ def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     pay.add_argument("amount", help="in major units, as 12.50")
     pay.add_argument("--asset", default="MOP", help="default MOP")
     pay.add_argument("--id", help="your reference, at most 35 characters (default: a random one)")
+    pay.add_argument(
+        "--exponent",
+        type=parse_count,
+        metavar="N",
+        help="decimals of the asset, where the ledger cannot prove them yet",
+    )
     add_node(pay)
     pay.set_defaults(function=_pay)
 
@@ -179,27 +185,52 @@ def _pay(options: argparse.Namespace) -> int:
     _check_length("--asset", options.asset, ASSET_MAX)
     (key,) = load_keys([options.key])
     with open_client(options) as client:
-        amount_minor = parse_amount(options.amount, _find_exponent(client, options.asset))
+        amount_minor = parse_amount(options.amount, _find_exponent(client, options))
         transfer = payments.Transfer(key.address, payee, options.asset, amount_minor, reference)
         answer = client.send([key], [transfer])
     return tell_answer(answer, is_json=options.json, end_to_end_id=reference)
 
 
-def _find_exponent(client: Client, asset: str) -> int:
-    """Find how many decimals an asset has: the ledger says it, with a proof where there is one.
+def _find_exponent(client: Client, options: argparse.Namespace) -> int:
+    """Find how many decimals an asset has: the ledger proves it, or whoever pays says it.
+
+    A node that was told which network is meant is not believed without a proof: with another
+    exponent a hundred times the amount would be signed.
 
     Raises:
+      Invalid: `--exponent` is not what the ledger proves.
       NotFound: there is no such asset; names those that there are.
+      Unavailable: the asset is newer than the last checkpoint.
     """
-    proven = client.prove_row("assets", asset).row
-    if isinstance(proven, Asset):
-        return proven.exponent
+    asset, said = options.asset, options.exponent
+    proven = client.prove_row("assets", asset)
+    if isinstance(proven.row, Asset):
+        if said not in (None, proven.row.exponent):
+            raise Invalid(
+                InvalidCode.AMOUNT,
+                f"--exponent {said}: the ledger proves that {asset} has {proven.row.exponent}",
+            )
+        return proven.row.exponent
+    if said is not None:
+        return _check_exponent(said)
     known = {item.asset: item.exponent for item in client.list_assets()}  # since the checkpoint
     if asset not in known:
         raise NotFound(
             f"there is no asset {asset[:80]!r}: this network has {', '.join(sorted(known))}"
         )
+    if options.genesis is not None:
+        raise Unavailable(
+            f"how many decimals {asset} has is not proved: as of the checkpoint at block "
+            f"{proven.header.height} there is no such asset. If it is new, try again after the "
+            "next checkpoint, or say with --exponent N how many it has"
+        )
     return known[asset]
+
+
+def _check_exponent(said: int) -> int:
+    if said > EXPONENT_MAX:
+        raise Invalid(InvalidCode.AMOUNT, f"--exponent {said}: at most {EXPONENT_MAX} decimals")
+    return said
 
 
 def _check_length(what: str, text: str, most: int) -> None:

@@ -28,7 +28,7 @@ from hansa.kernel.state import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
-from hansa.sdk.checks import check_tx_id, compute_envelope_id, read_genesis_hash
+from hansa.sdk.checks import check_checkpoint, check_tx_id, compute_envelope_id, read_genesis_hash
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
 from hansa.sdk.keys import KeyPair
@@ -97,6 +97,7 @@ class AsyncClient:
         self._attempts = attempts
         self._network: Network | None = None
         self._clock: tuple[float, int] | None = None
+        self._proven_height = -1
 
     async def __aenter__(self) -> Self:
         return self
@@ -322,6 +323,9 @@ class AsyncClient:
     async def prove_row(self, table: str, *key: bytes | str) -> ProvenRow[Row]:
         """Get a row of the state with its proof, and verify it, as of the last checkpoint.
 
+        A proof shows what was, not that nothing was since: a client never goes back behind the
+        newest checkpoint that was proved to it.
+
         Args:
           table: `balances`, `wallets`, `vaults`, `members`, `assets` or `policy`.
           key: address (bytes) or name of the row; of balances and vaults the asset, too.
@@ -329,10 +333,15 @@ class AsyncClient:
         Raises:
           Invalid: there is no such table, or the node's answer proves nothing.
           Refused: the caller may not read this row.
+          Unavailable: the node proves it as of an older checkpoint than it has shown before.
         """
         kind = find_table(table, key)
         network = await self.get_network()
-        return verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
+        newest = self._proven_height  # when asking: answers to others may overtake this one
+        found = verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
+        check_checkpoint(self._transport.url, newest, found.header.height)
+        self._proven_height = max(self._proven_height, found.header.height)
+        return found
 
     async def stream_blocks(
         self, from_height: int | None = None

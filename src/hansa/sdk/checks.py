@@ -45,3 +45,17 @@ def check_tx_id(url: str, meant: bytes, told: str) -> None:
             f"{told[:SHOWN_MAX]}; ask a node that you trust",
             tx_id=meant,
         )
+
+
+def check_checkpoint(url: str, newest: int, told: int) -> None:
+    """Check that a node does not go back behind a checkpoint that it proved before.
+
+    Raises:
+      Unavailable: it does; a node that lags behind another under the same address does, too.
+    """
+    if told < newest:
+        raise Unavailable(
+            f"{url} proves the state as of block {told}, and has proved it as of block {newest} "
+            "before: it hides what came since, or lags behind; try again later, or ask a node "
+            "that you trust"
+        )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
+import msgspec
 import pytest
 from aiohttp import web
-from tests.faked import BASE
+from tests.faked import BASE, NETWORK, answer_json, make_done, name_sent
+from tests.played import CHEAP, PASSPHRASE
 from tests.running import run_fake, run_played
 from tests.world import key, pay
 
 from hansa.cli.main import main
+from hansa.kernel.transaction import decode_envelope
 from hansa.sdk.client import Client
+from hansa.sdk.keys import save_key
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,14 @@ def running(tmp_path_factory):
 def honest(running):
     with Client(running.url, api_key=running.token) as client:
         yield client
+
+
+@pytest.fixture
+def ada(tmp_path, monkeypatch):
+    """A key file, and the environment that opens it."""
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    save_key(tmp_path / "ada", key("ada"), PASSPHRASE, cost=CHEAP)
+    return tmp_path / "ada"
 
 
 def run(capsys, *words, code=0):
@@ -47,3 +60,38 @@ def test_the_receipt_of_another_payment_is_not_saved(honest, capsys, tmp_path):
         assert not file.exists()
         assert run(capsys, "receipt", "save", paid.tx_id, file, *words)["height"] == paid.height
     assert file.read_bytes() == receipt
+
+
+def test_decimals_that_are_not_proved_are_not_believed(honest, ada, capsys):
+    """A hundred times the amount would be signed, where two decimals are said to be four."""
+    absent = honest.get("/v1/proofs/assets/HKD")
+    (asset,) = honest.get("/v1/assets")["assets"]
+    sent = []
+
+    async def prove(_):
+        return answer_json(200, absent)
+
+    async def say(_):
+        return answer_json(200, {"assets": [{**asset, "asset": "HKD", "exponent": 4}]})
+
+    async def take(request):
+        sent.append(await request.read())
+        return answer_json(200, make_done(name_sent(sent[-1])))
+
+    routes = (
+        web.get("/v1/proofs/assets/{name}", prove),
+        web.get("/v1/assets", say),
+        web.post("/v1/transactions", take),
+    )
+    shop = key("shop").address_text
+    with run_fake(*BASE, *routes) as url:
+        words = ("pay", ada, shop, "12.50", "--asset", "HKD", "--node", url)
+        genesis = ("--genesis", NETWORK.genesis_hash.hex())
+        assert "--exponent N" in run(capsys, *words, *genesis, code=5)["message"]
+        assert "at most 8" in run(capsys, *words, *genesis, "--exponent", 9, code=2)["message"]
+        assert sent == []
+        for more, amount_minor in (((*genesis, "--exponent", 2), 1_250), ((), 125_000)):
+            run(capsys, *words, *more)
+            envelope = base64.b64decode(json.loads(sent[-1])["envelope"])
+            (call,) = decode_envelope(envelope)[1].calls
+            assert msgspec.msgpack.decode(call.arguments)[3] == amount_minor

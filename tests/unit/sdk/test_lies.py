@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
-from tests.faked import BASE, NETWORK, OTHER_ID, answer_json, make_done, make_whole, name_sent
+from tests.faked import (
+    BASE,
+    NETWORK,
+    OTHER_ID,
+    answer_json,
+    make_done,
+    make_proof,
+    make_whole,
+    name_sent,
+)
 from tests.running import run_fake
-from tests.world import key, pay
+from tests.world import key, make_genesis, open_world, pay
 
+from hansa.contracts.wallets import Wallet
+from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.sdk.client import Client
 
@@ -77,3 +88,30 @@ def test_each_of_many_has_its_own_answer():
         answered.pop()
         (none,) = client.submit_many([b"no envelope"])
         assert isinstance(none, Invalid), "nothing can be confirmed that has no id"
+
+
+# --- what stood long ago ------------------------------------------------------------------------
+
+
+def test_a_client_does_not_go_back_behind_a_checkpoint(tmp_path):
+    world = open_world(FileStorage(tmp_path / "log"), make_genesis())
+    proofs = [make_proof(world.chain, Wallet.key(ADA.address))]
+    world.fund("ada")
+    world.time_ms += 2_000
+    world.fund("ben")
+    proofs.append(make_proof(world.chain, Wallet.key(ADA.address)))
+    world.chain.close()
+    asked = iter((0, 1, 1, 0, 1))
+
+    async def prove(_):
+        return answer_json(200, proofs[next(asked)])
+
+    with (
+        run_fake(*BASE, web.get("/v1/proofs/wallets/{key}", prove)) as url,
+        Client(url, NETWORK.genesis_hash) as client,
+    ):
+        rows = [client.prove_row("wallets", ADA.address).row for _ in range(3)]
+        assert [row is None for row in rows] == [True, False, False]
+        with pytest.raises(Unavailable, match="as of block 0, and has proved it as of block"):
+            client.prove_row("wallets", ADA.address)
+        assert client.prove_row("wallets", ADA.address).row is not None
