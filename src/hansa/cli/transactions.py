@@ -11,6 +11,7 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
 from hansa.kernel.transaction import Body, decode_envelope
+from hansa.node.api.accounts import describe_delta, iterate_deltas
 from hansa.node.console.text.codes import REFUSALS
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.answers import Transaction, TransactionResult
@@ -60,15 +61,8 @@ def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
         "calls": [f"{call.contract}.{call.command}" for call in body.calls],
         "events": [f"{contract}.{name}" for contract, name, _ in receipt.events],
         "changes": [
-            {
-                "ledger": ledger,
-                "owner": to_text(owner),
-                "asset": asset,
-                "amount_minor": str(amount),
-                "balance_minor": str(balance),
-            }
-            for _, _, fields in receipt.events
-            for ledger, owner, asset, amount, balance, _ in fields[0]
+            msgspec.to_builtins(describe_delta(delta, is_readable=True))
+            for delta in iterate_deltas(receipt)
         ],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,15 +13,14 @@ from hansa.cli.screen import print_found
 from hansa.cli.source import add_node, add_source, open_client, open_home, parse_count
 from hansa.cli.tx import load_keys, tell_answer
 from hansa.contracts import payments, wallets
-from hansa.contracts.balances import Balance
 from hansa.contracts.currency import EXPONENT_MAX, Asset
-from hansa.engine.chain import Chain
 from hansa.kernel.contract import Command
-from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.state import decode_row
 from hansa.kernel.values import INT64_MAX
+from hansa.node.api.accounts import read_wallet
 from hansa.node.home import Home, open_chain_read_only
+from hansa.node.tables import Tables
 from hansa.sdk import answers
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.client import Client
@@ -97,38 +97,9 @@ def _show(options: argparse.Namespace) -> int:
 def _read_wallet(home: Home, address: bytes) -> answers.Wallet:
     chain = open_chain_read_only(home)
     try:
-        wallet = chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
-        if wallet is None:
-            raise NotFound("there is no wallet with this address")
-        balances = _list_balances(chain, address)
+        return read_wallet(chain, Tables(chain, time.monotonic), address)
     finally:
         chain.close()
-    first = [wallet.authority] if wallet.authority else []
-    authorities = [*first, *(order.authority for order in wallet.further_orders)]
-    return answers.Wallet(
-        wallet=to_text(address),
-        operator=to_text(wallet.operator),
-        category=wallet.category.name,  # type: ignore[arg-type]
-        opened_ms=wallet.opened_ms,
-        is_closed=wallet.closed,
-        is_frozen=wallet.self_frozen or bool(wallet.authority),
-        orders_of=[to_text(authority) for authority in authorities],
-        balances=[
-            answers.WalletBalance(
-                asset=balance.asset,
-                available_minor=str(balance.available_minor),
-                held_minor=str(balance.held_minor),
-            )
-            for balance in balances
-        ],
-    )
-
-
-def _list_balances(chain: Chain, address: bytes) -> list[Balance]:
-    assets = [decode_row(Asset, raw).asset for _, raw in chain.iterate_rows(Asset.TABLE)]
-    state = chain.machine.state
-    found = [state.load(Balance, Balance.key(address, asset)) for asset in assets]
-    return [balance for balance in found if balance is not None]
 
 
 def _open(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.contracts import balances, currency, members, policy, wallets
-from hansa.engine.chain import find_envelope, list_envelopes
+from hansa.engine.chain import Chain, find_envelope, list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt, split_position
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
@@ -20,6 +20,7 @@ from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right
 from hansa.node.api.routes import ADDRESS, BYTES, TX_ID, Api, AssetText, Call, Parameter, Route
+from hansa.node.tables import Tables
 from hansa.sdk import answers
 
 HISTORY_PER_PAGE = 20
@@ -67,14 +68,15 @@ def describe_delta(delta: Delta, *, is_readable: bool) -> answers.Change:
     )
 
 
-async def get_wallet(api: Api, call: Call, address: str) -> answers.Wallet:
-    """Get a wallet with its balances."""
-    key = from_text(address)
-    api.access.require_wallet(call.principal, key)
-    wallet = _load_wallet(api, key)
-    found = _load_balances(api, key)
+def read_wallet(chain: Chain, tables: Tables, address: bytes) -> answers.Wallet:
+    """Read a wallet with its balances from a chain.
+
+    Raises:
+      NotFound: there is none with this address.
+    """
+    wallet = _load_wallet(chain, address)
     return answers.Wallet(
-        wallet=to_text(key),
+        wallet=to_text(address),
         operator=to_text(wallet.operator),
         category=wallet.category.name,  # type: ignore[arg-type]
         opened_ms=wallet.opened_ms,
@@ -87,9 +89,16 @@ async def get_wallet(api: Api, call: Call, address: str) -> answers.Wallet:
                 available_minor=str(row.available_minor),
                 held_minor=str(row.held_minor),
             )
-            for row in found
+            for row in _load_balances(chain, tables, address)
         ],
     )
+
+
+async def get_wallet(api: Api, call: Call, address: str) -> answers.Wallet:
+    """Get a wallet with its balances."""
+    key = from_text(address)
+    api.access.require_wallet(call.principal, key)
+    return read_wallet(api.node.chain, api.tables, key)
 
 
 async def list_history(
@@ -101,10 +110,12 @@ async def list_history(
     """
     key = from_text(address)
     api.access.require_wallet(call.principal, key)
-    _load_wallet(api, key)
+    _load_wallet(api.node.chain, key)
     if asset is not None and all(row.asset != asset for row in api.tables.load_all(currency.Asset)):
         raise NotFound(f"there is no asset {asset!r}: /v1/assets lists them")
-    rows = sorted(_load_balances(api, key), key=lambda row: row.previous, reverse=True)
+    rows = sorted(
+        _load_balances(api.node.chain, api.tables, key), key=lambda row: row.previous, reverse=True
+    )
     shown = next((row for row in rows if asset in {None, row.asset}), None)
     if shown is None:
         return answers.History(wallet=to_text(key), asset=asset, transactions=[], next=None)
@@ -230,18 +241,18 @@ async def _find(api: Api, tx_id: str) -> tuple[int, int, BlockRecord]:
     return height, index, api.node.chain.get_record(height)
 
 
-def _load_wallet(api: Api, address: bytes) -> wallets.Wallet:
-    wallet = api.node.chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
+def _load_wallet(chain: Chain, address: bytes) -> wallets.Wallet:
+    wallet = chain.machine.state.load(wallets.Wallet, wallets.Wallet.key(address))
     if wallet is None:
         raise NotFound("there is no wallet with this address")
     return wallet
 
 
-def _load_balances(api: Api, address: bytes) -> list[balances.Balance]:
-    state = api.node.chain.machine.state
+def _load_balances(chain: Chain, tables: Tables, address: bytes) -> list[balances.Balance]:
+    state = chain.machine.state
     found = [
         state.load(balances.Balance, balances.Balance.key(address, row.asset))
-        for row in api.tables.load_all(currency.Asset)
+        for row in tables.load_all(currency.Asset)
     ]
     return [row for row in found if row is not None]
 
