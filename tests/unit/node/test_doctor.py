@@ -101,6 +101,20 @@ def test_no_folder(tmp_path):
     assert "hansa init" in sick["folder"].mend
 
 
+NO_KEYS = '{"version":1,"keys":[]}'
+
+
+def write_keys(home, text, mode=0o600):
+    """Write the list of API keys."""
+    home.api_keys_path.write_text(text)
+    home.api_keys_path.chmod(mode)
+
+
+def test_api_keys_that_the_node_reads_are_well(home):
+    write_keys(home, NO_KEYS)
+    assert look(home) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "status", "words"),
     [
@@ -113,7 +127,11 @@ def test_no_folder(tmp_path):
         ("key sponsor", lambda home: home.key_path("sponsor").unlink(), "warn", "signs batches"),
         ("key node", lambda home: home.key_path("node").chmod(0o640), "fail", "0640"),
         ("key node", lambda home: home.key_path("node").write_text("{}"), "fail", "damaged"),
-        ("api keys", lambda home: home.api_keys_path.write_text("[nan"), "fail", "cannot be read"),
+        ("api keys", lambda home: write_keys(home, "[nan"), "fail", "cannot be read"),
+        ("api keys", lambda home: write_keys(home, "[]"), "fail", "takes no key"),
+        ("api keys", lambda home: write_keys(home, '{"version":9,"keys":[]}'), "fail", "version 9"),
+        ("api keys", lambda home: write_keys(home, '{"version":1,"keys":[{}]}'), "fail", "no key"),
+        ("api keys", lambda home: write_keys(home, NO_KEYS, 0o640), "fail", "others"),
         ("log", lambda home: shutil.rmtree(home.log_path), "fail", "blocks are missing"),
         ("store", lambda home: shutil.rmtree(home.store_path), "warn", "no state store"),
     ],

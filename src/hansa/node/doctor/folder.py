@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
+from hansa.node.api.keys import list_keys
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.settings import build_tls, load_settings
@@ -16,7 +17,6 @@ from hansa.sdk.files import read_file
 from hansa.sdk.keys import FILE_BYTES_MAX, load_key
 
 PYTHON_MIN = (3, 11)
-API_KEYS_BYTES_MAX = 64 << 20
 
 
 def check_python(patient: Patient) -> list[Check]:
@@ -145,12 +145,13 @@ def check_api_keys(patient: Patient) -> list[Check]:
     where = str(path)
     if not path.exists():
         return [Check("api keys", Status.OK, "none are issued", where)]
-    try:
-        msgspec.json.decode(read_file(path, API_KEYS_BYTES_MAX))
-    except (HansaError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        mend = "restore it from a backup, or remove it and issue the keys anew"
-        return [Check("api keys", Status.FAIL, f"cannot be read: {error}", where, mend)]
     if path.stat().st_mode & OTHERS:
-        found = "others of this machine may read who holds a key"
-        return [Check("api keys", Status.WARN, found, where, f"chmod 600 {path}")]
+        found = "others of this machine may read who holds a key, so the node takes none of them"
+        return [Check("api keys", Status.FAIL, found, where, f"chmod 600 {path}")]
+    try:
+        list_keys(path)
+    except HansaError as error:
+        mend = "restore it from a backup, or remove it and issue the keys anew"
+        found = f"cannot be read, so the node takes no key: {error.message}"
+        return [Check("api keys", Status.FAIL, found, where, mend)]
     return [Check("api keys", Status.OK, "can be read", where)]
