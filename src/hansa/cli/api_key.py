@@ -21,6 +21,8 @@ from hansa.node.home import Home, open_chain_read_only
 from hansa.node.tables import Tables
 from hansa.program import name_program
 
+DAYS_MAX = 36_500
+"""A hundred years."""
 NAMED_MAX = 5
 """How many institutions an error names at most."""
 
@@ -35,7 +37,12 @@ def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     new.add_argument("--role", required=True, choices=roles)
     new.add_argument("--member", help="address of the institution (all roles but customer)")
     new.add_argument("--wallet", action="append", default=[], help="a customer's wallet; repeat")
-    new.add_argument("--days", type=_count_days, default=365, help="until it ends; 0 for never")
+    new.add_argument(
+        "--days",
+        type=_count_days,
+        default=365,
+        help=f"until it ends, at most {DAYS_MAX}; 0 for never",
+    )
     new.add_argument("--certificate", type=Path, help="PEM client certificate, not a secret")
     new.set_defaults(function=_new)
     show = verbs.add_parser("list", help="show the keys, without their secrets")
@@ -51,8 +58,11 @@ def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _count_days(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(DAYS_MAX))
+    if not is_number or int(text) > DAYS_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is no number of days from 0 to {DAYS_MAX}; 0 is for a key without end"
+        )
     return int(text)
 
 
@@ -177,5 +187,13 @@ def _describe(key: ApiKey, now_ms: int) -> dict[str, object]:
         "shows": "certificate" if key.certificate_sha256 else "secret",
         "member": key.member or "",
         "wallets": list(key.wallets),
-        "expires": format_iso(key.expires_ms, 0) if key.expires_ms else "",
+        "expires": _write_end(key.expires_ms) if key.expires_ms else "",
     }
+
+
+def _write_end(time_ms: int) -> str:
+    """Write when a key ends; a list made elsewhere may name what is no date."""
+    try:
+        return format_iso(time_ms, 0)
+    except Invalid:
+        return f"{time_ms} ms since 1970, which no date can name"

@@ -38,6 +38,8 @@ PREFIX = "hansa"
 TOKEN_LETTERS_MAX = 128
 WALLETS_MAX = 1_000
 CERTIFICATE_BYTES_MAX = 1 << 20
+EXPIRES_MS_MAX = 253_402_300_799_999
+"""The last moment of the year 9999: no later one can be written as a date."""
 
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]
@@ -182,7 +184,7 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
       now_ms: the wall clock.
       member: address of the institution; for the roles of institutions, and only for them.
       wallets: addresses of wallets; for customers, and only for them.
-      expires_ms: when it ends; 0 for never.
+      expires_ms: when it ends, at most `EXPIRES_MS_MAX`; 0 for never.
       certificate: DER form of a client certificate, which then stands in place of a secret.
       entropy: source of random bytes.
 
@@ -191,7 +193,7 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
       Empty for a certificate.
 
     Raises:
-      Invalid: role and binding do not fit, or the certificate has a key already.
+      Invalid: role, binding or end do not fit, or the certificate has a key already.
       Unavailable: the disk refuses.
     """
     _check_binding(role, member, wallets)
@@ -223,9 +225,12 @@ def _choose_id(keys: Sequence[ApiKey], entropy: Callable[[int], bytes]) -> str:
 
 def _build_key(**fields: object) -> ApiKey:
     try:
-        return msgspec.convert(fields, ApiKey)
+        key = msgspec.convert(fields, ApiKey)
     except msgspec.ValidationError as error:
         raise Invalid(InvalidCode.MALFORMED, f"this is no API key: {error}") from None
+    if not 0 <= key.expires_ms <= EXPIRES_MS_MAX:
+        raise Invalid(InvalidCode.MALFORMED, "a key ends before the year 10000, or never")
+    return key
 
 
 def _make_proof(

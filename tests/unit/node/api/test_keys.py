@@ -16,7 +16,7 @@ from hansa.contracts.members import Member
 from hansa.contracts.members import Role as LedgerRole
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
-from hansa.node.api.keys import KeyRing, add_key, list_keys, revoke_key
+from hansa.node.api.keys import EXPIRES_MS_MAX, KeyRing, add_key, list_keys, revoke_key
 from hansa.node.api.rights import Role, find_lack
 from hansa.node.home import create_home
 
@@ -103,6 +103,9 @@ def test_a_damaged_file_lets_nobody_in(path):
         {"wallets": ["hansa1short"]},
         {"wallets": [WALLET[:-1] + ("q" if WALLET[-1] != "q" else "p")]},
         {"name": ""},
+        {"expires_ms": -1},
+        {"expires_ms": EXPIRES_MS_MAX + 1},
+        {"expires_ms": 10**28},
     ],
 )
 def test_a_key_is_bound_to_what_its_role_needs(path, more):
@@ -185,6 +188,26 @@ def test_the_list_tells_which_keys_the_node_does_not_let_in(played, hansa, capsy
         ("expired", ""),
     ]
     assert printed.count(lack) == 1
+
+
+@pytest.mark.parametrize("days", ["36501", "99999999", "9" * 5_000, "-1", "1.5", ""])
+def test_a_key_is_not_made_that_could_not_be_printed(played, hansa, days):
+    words = ("new", "far", "--role", "customer", "--wallet", WALLET, "--days", days)
+    assert "from 0 to 36500" in hansa(played, *words, code=2)["message"]
+    assert not (played / "api-keys.json").exists()
+
+
+def test_the_list_survives_an_end_that_is_no_date(played, hansa):
+    path = played / "api-keys.json"
+    add(path, "near", expires_ms=EXPIRES_MS_MAX)
+    path.write_text(path.read_text().replace(str(EXPIRES_MS_MAX), str(EXPIRES_MS_MAX + 1)))
+    add(path, "good")
+    far, good = hansa(played, "list")["keys"]
+    revoked = hansa(played, "revoke", far["id"])
+    path.unlink()
+    assert "no date" in far["expires"]
+    assert good["state"] == "usable"
+    assert revoked["state"] == "revoked"
 
 
 def test_a_suspended_institution_can_have_no_key():
