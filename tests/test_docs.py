@@ -322,8 +322,7 @@ def read_sections(text: str) -> dict[str, set[str]]:
         found[heading.strip()] = set(re.findall(r"^\| `(--[\w-]+)`", body, re.MULTILINE))
         for shared in re.findall(r"Takes the \[(\w+ options)\]", body):
             found[heading.strip()] |= found["Connection options"]
-            if shared == "source options":
-                found[heading.strip()] |= found["Source options"]
+            found[heading.strip()] |= found.get(shared.capitalize(), set())
     return found
 
 

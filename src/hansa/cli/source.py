@@ -27,6 +27,16 @@ def add_node(command: argparse.ArgumentParser) -> None:
     _add_connection(command)
 
 
+def add_signing(command: argparse.ArgumentParser) -> None:
+    """Add the options of a command that signs by a node's clock, and sends what it signed."""
+    add_node(command)
+    command.add_argument(
+        "--node-clock",
+        action="store_true",
+        help="sign by the node's clock, however far it is from this machine's",
+    )
+
+
 def add_source(command: argparse.ArgumentParser) -> None:
     """Add the options of a command that reads from a node or from a folder."""
     which = command.add_mutually_exclusive_group()
@@ -70,7 +80,13 @@ def open_client(options: argparse.Namespace) -> Client:
         if options.certificate_key and not options.certificate:
             raise Invalid(InvalidCode.MALFORMED, "--certificate-key goes with --certificate")
         tls = TlsFiles(options.ca, options.certificate, options.certificate_key)
-    return Client(url, read_genesis_hash(options), api_key=read_api_key(options), tls=tls)
+    return Client(
+        url,
+        read_genesis_hash(options),
+        api_key=read_api_key(options),
+        tls=tls,
+        believes_clock=getattr(options, "node_clock", False),
+    )
 
 
 def open_home(options: argparse.Namespace) -> Home:

@@ -12,6 +12,7 @@ from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import print_found, say
 from hansa.cli.source import (
     add_node,
+    add_signing,
     add_source,
     open_client,
     open_home,
@@ -87,7 +88,7 @@ def _add_send(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     send.add_argument(
         "--validity", type=parse_count, metavar="SECONDS", help=f"default {VALIDITY_S}"
     )
-    add_node(send)
+    add_signing(send)
     send.set_defaults(function=_send)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_node, add_source, open_client, open_home, parse_count
+from hansa.cli.source import add_signing, add_source, open_client, open_home, parse_count
 from hansa.cli.tx import load_keys, tell_answer
 from hansa.contracts import payments, wallets
 from hansa.contracts.currency import EXPONENT_MAX, Asset
@@ -56,13 +56,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("--category", choices=CATEGORIES, required=True)
         if word == "open":
             command.add_argument("--operator", help="its address (default: that of the key)")
-        add_node(command)
+        add_signing(command)
         command.set_defaults(function=_open if word == "open" else _set_category)
     for word, (_, text) in OWN.items():
         command = words.add_parser(word, help=text)
         command.add_argument("key", type=Path, help="key file of the holder")
         command.add_argument("--address", help="of the wallet (default: that of the key)")
-        add_node(command)
+        add_signing(command)
         command.set_defaults(function=_change_own)
 
 
@@ -79,7 +79,7 @@ def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="N",
         help="decimals of the asset, where the ledger cannot prove them yet",
     )
-    add_node(pay)
+    add_signing(pay)
     pay.set_defaults(function=_pay)
 
 

@@ -28,7 +28,13 @@ from hansa.kernel.state import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
-from hansa.sdk.checks import check_checkpoint, check_tx_id, compute_envelope_id, read_genesis_hash
+from hansa.sdk.checks import (
+    check_checkpoint,
+    check_clock,
+    check_tx_id,
+    compute_envelope_id,
+    read_genesis_hash,
+)
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
 from hansa.sdk.keys import KeyPair
@@ -78,6 +84,8 @@ class AsyncClient:
       tls: certificates, for https.
       attempts: how often a transaction is sent while the node is unavailable; always the same
         bytes, so that it counts once.
+      believes_clock: sign by the node's clock however far it is from this machine's; otherwise
+        nothing is signed where they differ by more than the validity.
 
     Raises:
       Invalid: the URL is none, or the genesis hash.
@@ -91,12 +99,14 @@ class AsyncClient:
         api_key: str | None = None,
         tls: TlsFiles | None = None,
         attempts: int = ATTEMPTS,
+        believes_clock: bool = False,
     ) -> None:
         self._transport = Transport(url, api_key, tls)
         self._genesis_hash = read_genesis_hash(genesis_hash)
         self._attempts = attempts
         self._network: Network | None = None
         self._clock: tuple[float, int] | None = None
+        self._believes_clock = believes_clock
         self._proven_height = -1
 
     async def __aenter__(self) -> Self:
@@ -188,12 +198,19 @@ class AsyncClient:
     # --- sending ---------------------------------------------------------------------------------
 
     async def get_valid_until(self, validity_ms: int = VALIDITY_MS) -> int:
-        """Get a moment of ledger time so much ahead, by the node's clock."""
+        """Get a moment of ledger time so much ahead, by the node's clock.
+
+        Raises:
+          Invalid: it differs from this machine's clock by more than that.
+        """
         if self._clock is None or time.monotonic() - self._clock[0] > CLOCK_KEPT_S:
             await self.get_status()
         assert self._clock is not None  # noqa: S101 - set by get_status
         asked, clock_ms = self._clock
-        return clock_ms + int((time.monotonic() - asked) * 1000) + validity_ms
+        node_ms = clock_ms + int((time.monotonic() - asked) * 1000)
+        if not self._believes_clock:
+            check_clock(self._transport.url, node_ms, time.time_ns() // 1_000_000, validity_ms)
+        return node_ms + validity_ms
 
     async def sign(
         self, keys: Sequence[KeyPair], commands: Sequence[Command], validity_ms: int = VALIDITY_MS
@@ -208,7 +225,8 @@ class AsyncClient:
         """Sign and send a transaction; returns once it is confirmed, or was refused.
 
         Raises:
-          Invalid: the node says that the transaction itself is wrong.
+          Invalid: the node says that the transaction itself is wrong, or its clock is too far from
+            this machine's.
           Unavailable: the node cannot be reached or is busy; see `submit`.
         """
         return await self.submit((await self.sign(keys, commands, validity_ms)).envelope)

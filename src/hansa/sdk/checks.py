@@ -59,3 +59,27 @@ def check_checkpoint(url: str, newest: int, told: int) -> None:
             "before: it hides what came since, or lags behind; try again later, or ask a node "
             "that you trust"
         )
+
+
+def check_clock(url: str, node_ms: int, own_ms: int, validity_ms: int) -> None:
+    """Check that a node's clock is near enough to this machine's to sign by it.
+
+    Whoever keeps a node could otherwise have something signed that stays valid for much longer
+    than its signer meant, and send it then.
+
+    Raises:
+      Invalid: they differ by more than the time for which the transaction would be valid.
+    """
+    gap_ms = node_ms - own_ms
+    if abs(gap_ms) <= validity_ms:
+        return
+    code, word = (
+        (InvalidCode.TOO_FAR_AHEAD, "ahead of") if gap_ms > 0 else (InvalidCode.EXPIRED, "behind")
+    )
+    raise Invalid(
+        code,
+        f"the clock of the node at {url} is {abs(gap_ms) / 1000:.0f} s {word} this machine's, more "
+        f"than the {validity_ms / 1000:g} s for which the transaction would be valid, so nothing "
+        "was signed: set the wrong clock right. If it is this machine's that cannot be set, "
+        "--node-clock goes by the node's (believes_clock in a program)",
+    )

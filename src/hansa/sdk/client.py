@@ -67,8 +67,16 @@ class Client:
         api_key: str | None = None,
         tls: TlsFiles | None = None,
         attempts: int = ATTEMPTS,
+        believes_clock: bool = False,
     ) -> None:
-        self._client = AsyncClient(url, genesis_hash, api_key=api_key, tls=tls, attempts=attempts)
+        self._client = AsyncClient(
+            url,
+            genesis_hash,
+            api_key=api_key,
+            tls=tls,
+            attempts=attempts,
+            believes_clock=believes_clock,
+        )
         self._loop = _Loop()
         self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 

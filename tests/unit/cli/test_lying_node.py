@@ -8,13 +8,15 @@ import json
 import msgspec
 import pytest
 from aiohttp import web
-from tests.faked import BASE, NETWORK, answer_json, make_done, name_sent
+from tests.faked import BASE, GENESIS, NETWORK, answer_json, make_done, make_status, name_sent
 from tests.played import CHEAP, PASSPHRASE
 from tests.running import run_fake, run_played
 from tests.world import key, pay
 
 from hansa.cli.main import main
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.service import wall_clock_ms
 from hansa.sdk.client import Client
 from hansa.sdk.keys import save_key
 
@@ -95,3 +97,24 @@ def test_decimals_that_are_not_proved_are_not_believed(honest, ada, capsys):
             envelope = base64.b64decode(json.loads(sent[-1])["envelope"])
             (call,) = decode_envelope(envelope)[1].calls
             assert msgspec.msgpack.decode(call.arguments)[3] == amount_minor
+
+
+def test_nothing_is_signed_by_a_clock_a_day_ahead(ada, capsys):
+    valid_until = []
+
+    async def say(_):
+        return answer_json(200, make_status(wall_clock_ms() + DAY_MS))
+
+    async def take(request):
+        raw = await request.read()
+        envelope = base64.b64decode(json.loads(raw)["envelope"])
+        valid_until.append(decode_envelope(envelope)[1].valid_until_ms)
+        return answer_json(200, make_done(name_sent(raw)))
+
+    routes = (web.get("/v1/status", say), web.post("/v1/transactions", take))
+    with run_fake(GENESIS, *routes) as url:
+        words = ("wallet", "freeze-own", ada, "--node", url)
+        assert "--node-clock" in run(capsys, *words, code=2)["message"]
+        assert valid_until == []
+        run(capsys, *words, "--node-clock")
+    assert valid_until[0] > wall_clock_ms() + DAY_MS

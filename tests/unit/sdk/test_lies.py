@@ -6,11 +6,13 @@ import pytest
 from aiohttp import web
 from tests.faked import (
     BASE,
+    GENESIS,
     NETWORK,
     OTHER_ID,
     answer_json,
     make_done,
     make_proof,
+    make_status,
     make_whole,
     name_sent,
 )
@@ -20,6 +22,8 @@ from tests.world import key, make_genesis, open_world, pay
 from hansa.contracts.wallets import Wallet
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.node.service import wall_clock_ms
+from hansa.sdk.build import VALIDITY_MS
 from hansa.sdk.client import Client
 
 ADA = key("ada")
@@ -115,3 +119,22 @@ def test_a_client_does_not_go_back_behind_a_checkpoint(tmp_path):
         with pytest.raises(Unavailable, match="as of block 0, and has proved it as of block"):
             client.prove_row("wallets", ADA.address)
         assert client.prove_row("wallets", ADA.address).row is not None
+
+
+# --- the time -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gap_ms", "words"), [(86_400_000, "86400 s ahead of"), (-600_000, "600 s behind")]
+)
+def test_nothing_is_signed_by_a_clock_that_is_far_from_ones_own(gap_ms, words):
+    async def say(_):
+        return answer_json(200, make_status(wall_clock_ms() + gap_ms))
+
+    with run_fake(GENESIS, web.get("/v1/status", say)) as url:
+        with Client(url, NETWORK.genesis_hash) as client:
+            with pytest.raises(Invalid, match=words):
+                sign(client)
+            assert client.get_valid_until(abs(gap_ms) + 60_000) > wall_clock_ms()
+        with Client(url, believes_clock=True) as client:
+            assert abs(client.get_valid_until() - wall_clock_ms() - gap_ms - VALIDITY_MS) < 60_000
