@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from hansa.cli.screen import print_found, print_json
+from hansa.cli.screen import print_found, print_json, print_table
 from hansa.cli.source import add_node, open_client, parse_count
 from hansa.kernel.calendar import format_iso
-from hansa.sdk.answers import PolicyValue, Proposal
+from hansa.sdk.answers import Asset, Member, PolicyValue, Proposal
 from hansa.sdk.client import Client
 
 
@@ -34,7 +34,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.set_defaults(function=_show_proposal)
 
 
-Lines = dict[str, str]
+Lines = list[tuple[str, str]]
+"""Names and what is said of each; members may share a name."""
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -44,35 +45,35 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print_json({options.word: msgspec.to_builtins(items)})
     else:
-        print_found(lines, is_json=False)
+        print_table(lines)
     return 0
 
 
 def _list_members(client: Client) -> tuple[list[Any], Lines]:
     items = client.list_members()
-    lines = {}
-    for item in items:
-        suspended = ", SUSPENDED" if item.is_suspended else ""
-        roles = ", ".join(item.roles)
-        lines[item.name] = f"{roles}; weight {item.weight}{suspended}; {item.address}"
-    return items, lines
+    return items, [(item.name, _describe_member(item)) for item in items]
+
+
+def _describe_member(item: Member) -> str:
+    suspended = ", SUSPENDED" if item.is_suspended else ""
+    return f"{', '.join(item.roles)}; weight {item.weight}{suspended}; {item.address}"
 
 
 def _list_assets(client: Client) -> tuple[list[Any], Lines]:
     items = client.list_assets()
-    lines = {
-        item.asset: (
-            f"{item.currency}, {item.regime}, {item.exponent} decimals, "
-            f"issued {item.issued_minor} minor units by {item.issuer}"
-        )
-        for item in items
-    }
-    return items, lines
+    return items, [(item.asset, _describe_asset(item)) for item in items]
+
+
+def _describe_asset(item: Asset) -> str:
+    return (
+        f"{item.currency}, {item.regime}, {item.exponent} decimals, "
+        f"issued {item.issued_minor} minor units by {item.issuer}"
+    )
 
 
 def _list_policy(client: Client) -> tuple[list[Any], Lines]:
     items = client.list_policy()
-    return items, {item.name: _describe_policy(item) for item in items}
+    return items, [(item.name, _describe_policy(item)) for item in items]
 
 
 def _describe_policy(item: PolicyValue) -> str:
@@ -84,7 +85,7 @@ def _describe_policy(item: PolicyValue) -> str:
 
 def _list_proposals(client: Client) -> tuple[list[Any], Lines]:
     items = client.list_proposals()
-    return items, {str(item.number): _describe_proposal(item) for item in items}
+    return items, [(str(item.number), _describe_proposal(item)) for item in items]
 
 
 def _describe_proposal(item: Proposal) -> str:

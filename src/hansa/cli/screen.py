@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 BAR_CELLS = 30
 REFRESH_S = 0.1
@@ -34,11 +34,12 @@ def escape(text: str) -> str:
     )
 
 
-def print_table(rows: Mapping[str, object]) -> None:
-    """Print names and values, aligned."""
-    labels = [escape(name) for name in rows]
+def print_table(rows: Mapping[str, object] | Sequence[tuple[str, object]]) -> None:
+    """Print names and values, aligned; in a sequence a name may stand twice."""
+    pairs = rows.items() if isinstance(rows, Mapping) else rows
+    labels = [escape(name) for name, _ in pairs]
     width = max(map(len, labels), default=0)
-    for name, value in zip(labels, rows.values(), strict=True):
+    for name, (_, value) in zip(labels, pairs, strict=True):
         label = name.ljust(width)
         for line in _describe(value):
             print(f"  {label}  {escape(line)}".rstrip())
