@@ -17,9 +17,9 @@ from hansa.engine.verification import InlineVerifier
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
-from hansa.node.api.serve import serve
 from hansa.node.home import Home, open_chain
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.serve import serve
 from hansa.node.settings import Limits, Listen, Settings
 
 UNLIMITED = Settings(listen=Listen(port=0), limits=Limits(anyone_per_s=0, known_per_s=0))

@@ -15,10 +15,10 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.crypto.address import to_text
-from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.service import Node
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Limits, Settings
 
 NOW_MS = 1_800_000_000_000

@@ -15,9 +15,9 @@ from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
 from hansa.node.api.keys import KeyRing
-from hansa.node.api.serve import serve
 from hansa.node.connections import BoundedSite, Shares
 from hansa.node.service import Node
+from hansa.node.serving.serve import serve
 from hansa.node.settings import Limits, Listen, Settings
 
 HALF_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "

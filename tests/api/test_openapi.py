@@ -21,10 +21,11 @@ from tests.api.served import NOW_MS, UNLIMITED, make_town
 from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
-from hansa.node.api.app import ROUTES, create_app
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
+from hansa.node.api.table import ROUTES
 from hansa.node.service import Node
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Limits, Settings
 
 EXAMPLES = 12

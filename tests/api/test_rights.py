@@ -11,9 +11,9 @@ from tests.world import key
 
 from hansa.contracts.members import Member
 from hansa.kernel.state import View
-from hansa.node.api.app import ROUTES
 from hansa.node.api.keys import add_key, list_keys, revoke_key
 from hansa.node.api.rights import Role
+from hansa.node.api.table import ROUTES
 from hansa.node.settings import Access, LoopbackReads, Settings
 
 COLUMNS = ("anyone", *CALLERS)

@@ -14,12 +14,12 @@ from tests.world import MINUTE_MS, key, pay
 
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
-from hansa.node.api.app import API_KEY
 from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
-from hansa.node.api.serve import serve
 from hansa.node.api.streams import end_streams
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.app import API_KEY
+from hansa.node.serving.serve import serve
 from hansa.node.settings import ClientCertificates, Listen, Settings, Tls, build_tls
 from hansa.sdk.build import sign_batch, sign_transaction
 

@@ -17,11 +17,11 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.receipt_file import verify_receipt_file
-from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.console.pages import CODE_PAGES, ROUTES
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Access, LoopbackReads, Settings
 from hansa.sdk.build import sign_transaction
 

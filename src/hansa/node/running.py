@@ -20,9 +20,9 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.state import decode_row
 from hansa.node.api.keys import KeyRing
-from hansa.node.api.serve import Server, serve
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.service import Node
+from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.sdk.keys import KeyPair
 

@@ -21,6 +21,7 @@ from hansa.kernel.encoding import Decoder
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
+from hansa.node.api.codes import describe_refusal
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right, Role
 from hansa.node.api.routes import (
@@ -33,7 +34,6 @@ from hansa.node.api.routes import (
     encode_json,
     read_body,
 )
-from hansa.node.console.text.codes import describe_refusal
 from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 

@@ -28,11 +28,11 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.block import Status, read_status
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
-from hansa.node.api.serve import serve
 from hansa.node.bench.load import OPERATOR, SERVER, Signer, create_bench_home, derive_key
 from hansa.node.bench.machine import describe_machine
 from hansa.node.home import Home, open_chain
 from hansa.node.service import Node
+from hansa.node.serving.serve import serve
 from hansa.node.settings import Limits, Listen, Settings
 
 CONNECTIONS = 64

@@ -11,9 +11,9 @@ import jinja2
 
 import hansa
 from hansa.kernel.crypto.address import to_text
+from hansa.node.api.codes import CODES, describe_refusal
 from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.console.text import words
-from hansa.node.console.text.codes import CODES, describe_refusal
 from hansa.node.console.text.formatting import (
     format_bytes,
     format_duration,

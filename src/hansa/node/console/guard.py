@@ -9,24 +9,18 @@ Source: W3C Content Security Policy Level 3; RFC 6454 (Origin); OWASP Secure Hea
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from hansa.node.api.access import Access
+from hansa.node.api.hosts import is_foreign, is_own
 from hansa.node.api.rights import Role
 from hansa.node.console.sessions import Viewer
 from hansa.node.limiter import Limiter, name_remote
 from hansa.node.settings import Limits
-
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?")
-"""A Host header: name or address, and perhaps a port."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -84,39 +78,3 @@ def find_fault(request: web.Request, names: frozenset[str]) -> str | None:
     if is_foreign(origin, request.host) or (origin is None and request.method == "POST"):
         return "A page of another site asked for this one. Open it from its own address."
     return None
-
-
-def is_foreign(origin: str | None, host: str) -> bool:
-    """Whether an Origin header names another site than the Host header; so does one that is none.
-
-    Args:
-      origin: the header; None where the browser sent none.
-      host: the Host header, with its port.
-    """
-    try:
-        return origin is not None and urlsplit(origin).netloc != host
-    except ValueError:
-        return True
-
-
-@lru_cache(maxsize=1_024)
-def is_own(host: str, names: frozenset[str]) -> bool:
-    """Whether a Host header, without its port, names this node: API and console ask here.
-
-    A plain network address is nobody's name, so it cannot have been pointed here.
-
-    Args:
-      host: the header.
-      names: under which the node answers, in lower case.
-    """
-    found = _HOST.fullmatch(host)
-    if found is None:
-        return False
-    name = found[1].strip("[]").lower()
-    if name in names:
-        return True
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

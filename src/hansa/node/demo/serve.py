@@ -19,12 +19,12 @@ from msgspec.structs import replace
 from hansa.contracts.proposals import HOUR_MS
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
-from hansa.node.api.serve import Server, serve
 from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import (
     DEFAULT_HOST,
     DEFAULT_PORT,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hansa.node.api.app import ROUTES
+from hansa.node.api.table import ROUTES
 from hansa.node.settings import Settings, parse_settings
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -26,7 +26,6 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt
 from hansa.kernel.state import decode_row
 from hansa.node.api.access import Access
-from hansa.node.api.app import create_app
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart
 from hansa.node.console.guard import Gate
@@ -36,6 +35,7 @@ from hansa.node.console.supply import SupplyWatch
 from hansa.node.home import MemberSpec, build_genesis
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Access as ReadAccess
 from hansa.node.settings import Limits, Listen, LoopbackReads, Settings
 

@@ -14,7 +14,6 @@ from tests.world import key
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.crypto.address import to_text
-from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing, add_key, revoke_key
 from hansa.node.api.rights import Role
 from hansa.node.console.sessions import (
@@ -27,6 +26,7 @@ from hansa.node.console.sessions import (
     name_cookie,
 )
 from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Settings
 
 PERSON = to_text(key("person0").address)

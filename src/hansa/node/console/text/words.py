@@ -1,4 +1,4 @@
-"""What commands, events and facts mean, in words; codes: `hansa.node.console.text.codes`.
+"""What commands, events and facts mean, in words; codes: `hansa.node.api.codes`.
 
 In a sentence, `{field}` stands for a field of the command or event; `{moved}`, `{from}` and `{to}`
 come from its balance changes. How a field is written follows from its name and type: addresses

@@ -16,7 +16,8 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.payments import Hold, Posted, Transfer, Transferred
 from hansa.kernel.contract import Delta
 from hansa.kernel.encoding import encode
-from hansa.node.console.text import codes, words
+from hansa.node.api import codes
+from hansa.node.console.text import words
 from hansa.node.console.text.explain import (
     COMMAND_TYPES,
     EVENT_TYPES,

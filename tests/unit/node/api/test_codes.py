@@ -20,10 +20,10 @@ import hansa
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import InvalidCode
-from hansa.node.api.app import create_app
+from hansa.node.api.codes import API, CODES, FAILURES, INVALID
 from hansa.node.api.problems import HTTP_CODES, OWN_CODES, answer_http, build_problem
-from hansa.node.console.text.codes import API, CODES, FAILURES, INVALID
 from hansa.node.service import Node
+from hansa.node.serving.app import create_app
 
 ROOT = Path(__file__).resolve().parents[4]
 ROW = re.compile(r'\| <a id="([^"]+)"></a>`[^`]+` \|(?: [0-9]{3} \|)? (.+) \|')

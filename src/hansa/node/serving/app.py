@@ -1,4 +1,4 @@
-"""The HTTP API of one node: all routes, and what stands around every request.
+"""The application of one node: API and console, and what stands around every request.
 
 request -> host and origin -> who asks -> rate -> right -> parameters -> handler -> JSON or problem
 """
@@ -12,8 +12,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
-from hansa.node.api import accounts, ledger, streams, submission, telemetry
+from hansa.node.api import streams
 from hansa.node.api.access import Access, is_loopback
+from hansa.node.api.hosts import is_foreign, is_own
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
 from hansa.node.api.problems import (
@@ -23,18 +24,17 @@ from hansa.node.api.problems import (
     meet_expectation,
     rewrite_expectation,
 )
-from hansa.node.api.rights import Right
-from hansa.node.api.routes import JSON, TEXT, Api, Call, Route, bind, encode_json
+from hansa.node.api.routes import Api, bind, encode_json
+from hansa.node.api.table import ROUTES
 from hansa.node.api.telemetry import Meters
 from hansa.node.connections import Slots
-from hansa.node.console.guard import Gate, is_foreign, is_own
+from hansa.node.console.guard import Gate
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
-from hansa.sdk.answers import Health
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -47,40 +47,6 @@ SLOTLESS = frozenset({"/healthz", "/readyz", "/metrics", FILE_PATH})
 TIMELESS = SLOTLESS | {"/openapi.json"}
 """Show nothing of the ledger that is not confirmed: answered at once, also by a failed engine."""
 NO_CONTENT = 204
-
-
-async def get_metrics(api: Api, call: Call) -> web.Response:
-    """Answer figures for Prometheus: to those with the right, and to this machine."""
-    if not is_loopback(call.request.remote):
-        api.access.require(call.principal, Right.METRICS)
-    return await telemetry.get_metrics(api, call)
-
-
-async def get_openapi(api: Api, call: Call) -> web.Response:
-    """Answer the OpenAPI document."""
-    del call
-    return web.Response(body=api.document, content_type=JSON)
-
-
-ROUTES: tuple[Route, ...] = (
-    *submission.ROUTES,
-    *accounts.ROUTES,
-    *ledger.ROUTES,
-    *streams.ROUTES,
-    Route(
-        "GET",
-        "/metrics",
-        get_metrics,
-        Right.PUBLIC,
-        "Figures for Prometheus: this machine, and roles with the right `metrics`.",
-        TEXT,
-        errors=(403,),
-    ),
-    Route("GET", "/healthz", telemetry.get_health, None, "The process answers.", Health),
-    Route("GET", "/readyz", telemetry.get_readiness, None, "Transactions are taken.", Health),
-    Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
-)
-"""Every route of the API; serves, checks, and is described by one table."""
 
 
 def create_app(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hansa.kernel.errors import Unavailable
-from hansa.node.api.app import create_app
 from hansa.node.api.keys import KeyRing
 from hansa.node.connections import BoundedSite, Shares, bound_connections
 from hansa.node.service import Node
+from hansa.node.serving.app import create_app
 from hansa.node.settings import Settings, build_tls
 
 KEEP_ALIVE_S = 30.0
