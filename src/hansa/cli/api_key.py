@@ -20,6 +20,7 @@ from hansa.node.api.rights import MEMBER_ROLES, Role, find_lack
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.tables import Tables
 from hansa.program import name_program
+from hansa.sdk.arguments import is_unicode
 
 DAYS_MAX = 36_500
 """A hundred years."""
@@ -74,6 +75,10 @@ def _find_home(options: argparse.Namespace) -> Home:
 
 def _new(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
+    if not is_unicode(options.name):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"the name {options.name!r:.80} is no text: say it in UTF-8"
+        )
     home, role = _find_home(options), Role(options.role)
     if options.member is not None and role in MEMBER_ROLES:
         _require_standing(home, role, from_text(options.member))

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import inspect
 
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
@@ -30,6 +31,7 @@ from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.sdk.answers import RowProof
+from hansa.sdk.arguments import is_unicode
 
 R = TypeVar("R", bound=Row)
 
@@ -68,8 +70,10 @@ def verify_row_proof(
       found: the answer's JSON.
 
     Raises:
-      Invalid: it is malformed, proves something else, or is not sealed for this network.
+      Invalid: it is malformed, proves something else, or is not sealed for this network; or no row
+        of this table can have such a key.
     """
+    check_key(row_type, key)
     try:
         proof = msgspec.convert(found, RowProof)
         value = None if proof.value is None else bytes.fromhex(proof.value)
@@ -107,9 +111,42 @@ def find_table(table: str, key: Sequence[bytes | str]) -> type[Row]:
     kind = TABLES.get(table)
     if kind is None:
         raise Invalid(InvalidCode.ARGUMENTS, f"{table!r}: prove one of {', '.join(TABLES)}")
-    if len(key) != len(kind.KEY):
-        raise Invalid(InvalidCode.ARGUMENTS, f"a row of {table} is named by {', '.join(kind.KEY)}")
+    check_key(kind, key)
     return kind
+
+
+def check_key(row_type: type[Row], key: Sequence[KeyPart]) -> None:
+    """Check that a row can have this key: that there is none with another would prove nothing.
+
+    Raises:
+      Invalid: it has too few or too many parts, or one is of another type, such as an address
+        that is given as text.
+    """
+    title = f"a row of {row_type.__name__}"
+    if len(key) != len(row_type.KEY):
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{title} is named by {', '.join(row_type.KEY)}: {len(row_type.KEY)} parts, not "
+            f"{len(key)}",
+        )
+    fields = {field.name: field.type for field in msgspec.structs.fields(row_type)}
+    for name, part in zip(row_type.KEY, key, strict=True):
+        kind = inspect.type_info(fields[name])
+        if isinstance(kind, inspect.BytesType):
+            form = f"{kind.min_length} bytes (hansa.kernel.crypto.address.from_text reads text)"
+            is_good = isinstance(part, bytes) and len(part) == kind.min_length
+        elif isinstance(kind, inspect.StrType):
+            least, most = kind.min_length or 0, kind.max_length or 0
+            form = f"text of {least} to {most} characters"
+            is_good = isinstance(part, str) and least <= len(part) <= most and is_unicode(part)
+        else:
+            form, is_good = "a whole number", type(part) is int
+        if not is_good:
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"{title}: its {name} is {form}, not {part!r:.80}",
+                field=name,
+            )
 
 
 def build_path(table: str, key: Sequence[bytes | str]) -> str:

@@ -356,6 +356,7 @@ def test_what_can_be_called_is_listed(capsys):
         (("audit", "--ca", "{file}", "--node", "https://127.0.0.1:1"), 2),
         (("audit", "--certificate-key", "{file}"), 2),
         (("audit", "--genesis", "nan"), 2),
+        (("key", "api", "new", "\udcff", "--role", "customer", "--data", "{none}"), 2),
         (("doctor", "--data", "{none}"), 1),
         (("doctor", "--data", "{file}"), 1),
         (("doctor", "--data", "{rubbish}"), 1),

@@ -21,10 +21,11 @@ from tests.world import key, make_genesis, open_world, pay
 
 from hansa.contracts.wallets import Wallet
 from hansa.engine.storage import FileStorage
-from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import VALIDITY_MS
 from hansa.sdk.client import Client
+from hansa.sdk.proofs import verify_row_proof
 
 ADA = key("ada")
 ANOTHER = f"another transaction: {OTHER_ID}"
@@ -119,6 +120,33 @@ def test_a_client_does_not_go_back_behind_a_checkpoint(tmp_path):
         with pytest.raises(Unavailable, match="as of block 0, and has proved it as of block"):
             client.prove_row("wallets", ADA.address)
         assert client.prove_row("wallets", ADA.address).row is not None
+
+
+def test_that_nothing_has_a_key_that_nothing_can_have_proves_nothing(tmp_path):
+    """The place of an address as text is empty, however much money the wallet has."""
+    world = open_world(FileStorage(tmp_path / "log"), make_genesis())
+    world.fund("ada")
+    world.time_ms += 2_000
+    world.fund("ben")
+    text = ADA.address_text
+    proof = make_proof(world.chain, Wallet.key(text))
+    good = make_proof(world.chain, Wallet.key(ADA.address))
+    world.chain.close()
+    assert verify_row_proof(NETWORK, Wallet, (ADA.address,), good).row is not None
+    with pytest.raises(Invalid, match="its wallet is 32 bytes"):
+        verify_row_proof(NETWORK, Wallet, (text,), proof)
+    with Client("http://127.0.0.1:1") as client:
+        for table, parts, words in (
+            ("wallets", (text,), "its wallet is 32 bytes"),
+            ("wallets", (ADA.address[:31],), "its wallet is 32 bytes"),
+            ("balances", (ADA.address, b"MOP"), "its asset is text"),
+            ("policy", ("\ud800",), "its name is text"),
+            ("policy", ("",), "its name is text"),
+            ("balances", (ADA.address,), "is named by wallet, asset: 2 parts, not 1"),
+        ):
+            with pytest.raises(Invalid, match=words) as error:
+                client.prove_row(table, *parts)
+            assert error.value.code is InvalidCode.ARGUMENTS
 
 
 # --- the time -----------------------------------------------------------------------------------
