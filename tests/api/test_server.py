@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 import aiohttp
@@ -130,6 +131,40 @@ def test_a_port_in_use_is_named_and_the_next_free_one_is_taken_where_asked(town)
         await second.stop()
         with pytest.raises(Unavailable, match=r"cannot listen on 192\.0\.2\.1"):
             await serve(node, Settings(listen=Listen(host="192.0.2.1", port=0)))
+
+    run(town, Settings(listen=Listen(port=0)), use)
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has addresses of IPv6; not all containers do."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_everywhere_is_both_kinds_of_address(town):
+    async def use(server):
+        async with aiohttp.ClientSession() as session:
+            for host in ("[::1]", "127.0.0.1"):
+                async with session.get(f"http://{host}:{server.port}/healthz") as response:
+                    assert response.status == 200
+
+    run(town, Settings(listen=Listen(host="::", port=0)), use)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_a_port_in_use_for_one_kind_of_address_is_in_use(town):
+    async def use(server):
+        verifier = InlineVerifier(town.world.network)
+        node = Node(town.world.chain, verifier, key("north").address, key("north server"))
+        settings = Settings(listen=Listen(host="::", port=server.port))
+        with pytest.raises(Unavailable, match=f"port {server.port} is in use"):
+            await serve(node, settings)
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("::1", server.port)
 
     run(town, Settings(listen=Listen(port=0)), use)
 

@@ -99,11 +99,16 @@ class Limiter:
 
 @lru_cache(maxsize=4_096)
 def name_remote(remote: str | None) -> str:
-    """Name a caller by its network address; all of an IPv6 site are one."""
+    """Name a caller by its network address; all of an IPv6 site are one.
+
+    An IPv4 address mapped into IPv6 is that IPv4 address: all of them have one prefix.
+    """
     try:
         address = ip_address(remote or "")
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
         return f"{int(address) >> (128 - IPV6_SITE_BITS):x}::/{IPV6_SITE_BITS}"
     return str(address)

@@ -65,7 +65,7 @@ class Listen(_Section, frozen=True, kw_only=True):
     """Where the node answers."""
 
     host: HostName = DEFAULT_HOST
-    """Address to bind; `0.0.0.0` or `::` for all."""
+    """Address to bind; `0.0.0.0` for all of IPv4, `::` for all of IPv6 and of IPv4."""
     port: Port = DEFAULT_PORT
     """0 for any free one."""
     public_names: tuple[HostName, ...] = ()

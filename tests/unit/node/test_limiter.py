@@ -93,6 +93,8 @@ def test_those_who_ask_are_remembered_before_those_who_do_not(clock):
         ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
         ("192.0.2.1", "192.0.2.2", False),
         ("192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         (None, "no address", True),
     ],
 )

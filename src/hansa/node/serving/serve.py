@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from hansa.node.settings import Settings, build_tls
 KEEP_ALIVE_S = 30.0
 """Within which the head of a request must have arrived, be it the first or another."""
 PORT_MAX = 65_535
+EVERYWHERE = "::"
+EVERYWHERE_IPV4 = "0.0.0.0"  # noqa: S104 - by the settings' leave alone
 SHUTDOWN_S = 5.0
 """What requests at work may take once the server is told to stop."""
 
@@ -67,7 +70,7 @@ async def serve(
     try:
         for port in range(first, last + 1):
             try:
-                await BoundedSite(runner, host, port, shares, context).start()
+                await _listen(runner, host, port, shares, context)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     continue
@@ -83,8 +86,27 @@ async def serve(
         raise
 
 
+async def _listen(
+    runner: web.AppRunner, host: str, port: int, shares: Shares, context: ssl.SSLContext | None
+) -> None:
+    """Listen on an address; for `::` on those of IPv4, too, by a socket of their own.
+
+    So a caller's IPv4 address is never seen mapped into IPv6. Raises `OSError`.
+    """
+    site = BoundedSite(runner, host, port, shares, context)
+    await site.start()
+    if host != EVERYWHERE:
+        return
+    bound: int = runner.addresses[0][1]
+    try:
+        await BoundedSite(runner, EVERYWHERE_IPV4, bound, shares, context).start()
+    except OSError:
+        await site.stop()
+        raise
+
+
 def _describe(runner: web.AppRunner, host: str, *, is_tls: bool) -> Server:
     port: int = runner.addresses[0][1]
-    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - told, not bound
+    near = {EVERYWHERE_IPV4: "127.0.0.1", EVERYWHERE: "[::1]"}.get(host, host)
     name = f"[{near}]" if ":" in near and not near.startswith("[") else near
     return Server(host, port, f"{'https' if is_tls else 'http'}://{name}:{port}", runner)
