@@ -9,14 +9,14 @@ import asyncio
 import gc
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.embedded import Answer, EmbeddedEngine
 from hansa.engine.verification import Verifier
-from hansa.kernel.block import Header
+from hansa.kernel.block import BlockRecord, Header
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
@@ -35,6 +35,8 @@ ITEM_BYTES_BESIDE = 64
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
+RECORDS_KEPT = 8
+"""Blocks kept decoded: many ask for the same few, and a full one takes a millisecond to decode."""
 CONFIRM_S = 10.0
 """What the sync of a block may take before a reader is told to ask again."""
 
@@ -161,8 +163,10 @@ class SponsorDesk:
             if first is None:
                 good.append(item)
                 ids.append(verdict)
-            elif not item.done.done():  # a repetition costs no block, and never expires
+                continue
+            if not item.done.done():  # a repetition costs no block, and never expires
                 item.done.set_result(first)
+            await asyncio.sleep(0)  # its first answer costs the reading of a block: let others in
         if not good:
             return
         items = [(item.envelope, item.attestation) for item in good]
@@ -230,6 +234,7 @@ class Node:
         self.engine = EmbeddedEngine(chain, verifier, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
+        self._records: OrderedDict[int, BlockRecord] = OrderedDict()
         self._changed = asyncio.Condition()
         self._watching: asyncio.Task[None] | None = None
         self.engine.listen(self._note_block)
@@ -262,9 +267,24 @@ class Node:
 
     def get_header(self, height: int) -> Header:
         """Get a confirmed block's header, the newest ones from memory; raises `NotFound`."""
-        if self._recent and self._recent[0].height <= height <= self._recent[-1].height:
+        if self.is_recent(height):
             return self._recent[height - self._recent[0].height]
         return self.chain.get_header(height)
+
+    def is_recent(self, height: int) -> bool:
+        """Whether a block's header is in memory."""
+        recent = self._recent
+        return bool(recent) and recent[0].height <= height <= recent[-1].height
+
+    def get_record(self, height: int) -> BlockRecord:
+        """Get a block from the log, those last asked for from memory; raises `NotFound`."""
+        record = self._records.get(height)
+        if record is None:
+            record = self._records[height] = self.chain.get_record(height)
+            if len(self._records) > RECORDS_KEPT:
+                self._records.popitem(last=False)
+        self._records.move_to_end(height)
+        return record
 
     async def wait_for_block(self, height: int, timeout_s: float) -> bool:
         """Wait until block `height` is confirmed; False if it was not in time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,7 +20,18 @@ from hansa.kernel.state import Row
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right
-from hansa.node.api.routes import ADDRESS, BYTES, TX_ID, Api, AssetText, Call, Parameter, Route
+from hansa.node.api.routes import (
+    ADDRESS,
+    BYTES,
+    READ_PER_COST,
+    TX_ID,
+    WALK_PER_COST,
+    Api,
+    AssetText,
+    Call,
+    Parameter,
+    Route,
+)
 from hansa.node.tables import Tables
 from hansa.sdk import answers
 
@@ -126,8 +138,11 @@ async def list_history(
     await api.node.confirm(split_position(position)[0])
     entries: list[answers.HistoryEntry] = []
     while position and len(entries) < limit:
-        entry, position = _read_entry(api, key, shown.asset, position)
+        record = api.read_record(call, split_position(position)[0])
+        entry, position = _read_entry(record, key, shown.asset, position)
         entries.append(entry)
+        await asyncio.sleep(0)  # each costs the reading of a block: let others in between
+    api.add_cost(call, len(entries) - 1)
     return answers.History(
         wallet=to_text(key),
         asset=shown.asset,
@@ -137,11 +152,10 @@ async def list_history(
 
 
 def _read_entry(
-    api: Api, wallet: bytes, asset: str, position: int
+    record: BlockRecord, wallet: bytes, asset: str, position: int
 ) -> tuple[answers.HistoryEntry, int]:
     """Read one place of a history; returns it and the position of the one before."""
     height, index = split_position(position)
-    record = api.node.chain.get_record(height)
     if index >= len(record.receipts):
         raise _no_such_place()
     receipt = decode_receipt(record.receipts[index])
@@ -200,7 +214,7 @@ async def get_vaults(api: Api, call: Call, address: str) -> answers.Vaults:
 
 async def get_transaction(api: Api, call: Call, tx_id: str) -> answers.Transaction:
     """Get a transaction with its receipt, by its id."""
-    height, index, record = await _find(api, tx_id)
+    height, index, record = await _find(api, call, tx_id)
     envelope, sponsor, attestation = find_envelope(record, index)
     _, body = decode_envelope(envelope)
     receipt = decode_receipt(record.receipts[index])
@@ -227,18 +241,19 @@ async def get_transaction(api: Api, call: Call, tx_id: str) -> answers.Transacti
 
 async def get_receipt(api: Api, call: Call, tx_id: str) -> web.Response:
     """Get a transaction's receipt file, which proves itself without this node."""
-    del call
-    _, index, record = await _find(api, tx_id)
+    _, index, record = await _find(api, call, tx_id, WALK_PER_COST)
     raw = build_receipt_file(api.node.chain.network, record, list_envelopes(record), index)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{tx_id[:16]}.bin"'}
     return web.Response(body=raw, content_type=BYTES, headers=headers)
 
 
-async def _find(api: Api, tx_id: str) -> tuple[int, int, BlockRecord]:
+async def _find(
+    api: Api, call: Call, tx_id: str, receipts_per_cost: int = READ_PER_COST
+) -> tuple[int, int, BlockRecord]:
     """Find a confirmed transaction: height, index, block."""
     height, index = api.node.chain.find_position(bytes.fromhex(tx_id))
     await api.node.confirm(height)
-    return height, index, api.node.chain.get_record(height)
+    return height, index, api.read_record(call, height, receipts_per_cost)
 
 
 def _load_wallet(chain: Chain, address: bytes) -> wallets.Wallet:

@@ -11,11 +11,21 @@ from msgspec import Meta
 import hansa
 from hansa.contracts import currency, members, policy, proposals
 from hansa.engine.chain import Chain
-from hansa.kernel.block import Header, decode_header, decode_receipt
+from hansa.kernel.block import BlockRecord, Header, decode_header, decode_receipt
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
 from hansa.node.api.rights import Right
-from hansa.node.api.routes import MSGPACK, Api, Call, HeightNumber, Parameter, Route
+from hansa.node.api.routes import (
+    MSGPACK,
+    READ_PER_COST,
+    RECEIPTS_PER_TURN,
+    WALK_PER_COST,
+    Api,
+    Call,
+    HeightNumber,
+    Parameter,
+    Route,
+)
 from hansa.node.service import wall_clock_ms
 from hansa.sdk import answers
 
@@ -53,13 +63,15 @@ async def get_genesis(api: Api, call: Call) -> web.Response:
 
 async def list_blocks(api: Api, call: Call, from_height: int | None, limit: int) -> answers.Blocks:
     """List headers downwards from a height."""
-    del call
     top = api.node.chain.confirmed_height
     first = top if from_height is None else min(from_height, top)
     found = []
     for height in range(first, max(-1, first - limit), -1):
-        found.append(describe_header(api.node.chain, api.node.get_header(height)))
-        await asyncio.sleep(0)  # an old header costs the reading of a block: let others in between
+        header = api.node.get_header(height)
+        found.append(describe_header(api.node.chain, header))
+        if not api.node.is_recent(height):  # it cost the reading of a block: let others in between
+            api.add_cost(call, header.tx_count // READ_PER_COST)
+            await asyncio.sleep(0)
     return answers.Blocks(blocks=found)
 
 
@@ -68,15 +80,24 @@ async def get_block(api: Api, call: Call, height: int) -> answers.Block:
     chain = api.node.chain
     if height > chain.confirmed_height:
         raise NotFound(f"there is no block {height} yet", height=height)
-    record = chain.get_record(height)
-    ids = [decode_receipt(raw).tx_id.hex() for raw in record.receipts]
+    sees_all = call.principal.may(Right.LEDGER)
+    record = api.read_record(call, height, WALK_PER_COST if sees_all else READ_PER_COST)
     return answers.Block(
         **_list_header_fields(chain, decode_header(record.header)),
         header=record.header.hex(),
         seals=describe_seals(record.signatures),
         dropped=len(record.dropped),
-        transactions=ids if call.principal.may(Right.LEDGER) else None,
+        transactions=await _list_ids(record) if sees_all else None,
     )
+
+
+async def _list_ids(record: BlockRecord) -> list[str]:
+    ids = []
+    for index, raw in enumerate(record.receipts):
+        if index % RECEIPTS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        ids.append(decode_receipt(raw).tx_id.hex())
+    return ids
 
 
 async def list_members(api: Api, call: Call) -> answers.Members:

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from hansa.kernel.block import BlockRecord
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.api.access import Access
 from hansa.node.api.rights import Principal, Right, Role
@@ -34,6 +35,13 @@ TEXT = "text/plain"
 HeightNumber = Annotated[int, Meta(ge=0, le=2**53)]
 TxIdText = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 AssetText = Annotated[str, Meta(min_length=1, max_length=24)]
+
+READ_PER_COST = 500
+"""Receipts of a block that cost one to read: decoding it takes longer the more it has."""
+WALK_PER_COST = 100
+"""The same where each of them is looked at."""
+RECEIPTS_PER_TURN = 100
+"""Looked at before others get their turn."""
 
 encode_json = msgspec.json.Encoder().encode
 
@@ -64,6 +72,14 @@ class Api:
     def add_cost(self, call: Call, cost: int) -> None:
         """Charge a caller for more than the request itself."""
         self.limiter.add_cost(name_caller(call), cost, is_known=_is_known(call.principal))
+
+    def read_record(
+        self, call: Call, height: int, receipts_per_cost: int = READ_PER_COST
+    ) -> BlockRecord:
+        """Read a block, charged by its size; raises `NotFound`."""
+        record = self.node.get_record(height)
+        self.add_cost(call, len(record.receipts) // receipts_per_cost)
+        return record
 
 
 Handler = Callable[..., Awaitable[Answer | web.StreamResponse]]

@@ -24,6 +24,7 @@ from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.routes import (
     BYTES,
     EVENT_STREAM,
+    RECEIPTS_PER_TURN,
     Api,
     Call,
     HeightNumber,
@@ -39,8 +40,6 @@ from hansa.sdk import answers
 EVENT_WAIT_S = 15.0
 """After which a quiet stream says that it is still there."""
 LENGTH_BYTES = 4
-RECEIPTS_PER_TURN = 100
-"""Looked at before others get their turn."""
 STALL_S = 60.0
 """A reader that takes nothing for so long is cut off."""
 
@@ -94,7 +93,7 @@ async def _describe_block(api: Api, principal: Principal, height: int) -> bytes:
     """Write a block's events; the id comes last, so that whoever resumes misses none."""
     events: list[bytes] = []
     if principal.may(Right.LEDGER) or principal.may(Right.CUSTOMERS) or principal.wallets:
-        record = api.node.chain.get_record(height)
+        record = api.node.get_record(height)
         events = [
             b"event: transaction\ndata: " + encode_json(event) + b"\n\n"
             async for event in _iterate_readable(api, principal, record)

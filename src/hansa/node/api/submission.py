@@ -41,6 +41,8 @@ ACCEPTED = 202
 BYTES_PER_COST = {MSGPACK: 256, JSON: 1_024}
 """Of a body, by its type. A small payment in a batch, whose items are not counted before it is
 verified, has about 256; as JSON it has less than 1,024, and costs nothing beyond its request."""
+REPEATED_COST = 4
+"""What a repetition counts for beyond its 1: its first receipt is read from its block."""
 STATUS_NAMES = {status: status.name for status in Status}
 
 WaitMs = Annotated[int, Meta(ge=0, le=600_000)]
@@ -120,6 +122,7 @@ def _decode_body(raw: bytes) -> _Either:
 async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.Response:
     envelope = item.envelope
     assert envelope is not UNSET  # noqa: S101 - the caller has looked
+    newest = api.node.chain.head.height
     done = api.node.desk.enqueue(
         envelope, _read_commitment(item.attestation), is_strangers=_is_strangers(api, call)
     )
@@ -134,6 +137,8 @@ async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.R
     if answer.error is not None:
         api.add_cost(call, api.settings.limits.refused_cost)
         raise answer.error
+    if answer.height <= newest:
+        api.add_cost(call, REPEATED_COST)
     receipt = decode_receipt(answer.receipt)
     found = TransactionResult(
         tx_id=receipt.tx_id.hex(),
@@ -162,6 +167,7 @@ async def _post_many(
         raise Invalid(InvalidCode.TOO_MANY, f"send 1 to {items_max} transactions at a time")
     api.add_cost(call, len(items) - 1 - charged)
     is_strangers = _is_strangers(api, call)
+    newest = api.node.chain.head.height
     waiting = [_enqueue(api, item, is_strangers=is_strangers) for item in items]
     await asyncio.wait(waiting, timeout=wait_s)
     network = api.node.chain.network
@@ -171,6 +177,8 @@ async def _post_many(
         done.cancel()
     refused = sum(result.status not in {"OK", "PENDING"} for result in results)
     api.add_cost(call, refused * api.settings.limits.refused_cost)
+    repeated = sum(result.height is not UNSET and result.height <= newest for result in results)
+    api.add_cost(call, repeated * REPEATED_COST)
     is_pending = any(result.status == "PENDING" for result in results)
     return web.Response(
         status=ACCEPTED if is_pending else 200,
