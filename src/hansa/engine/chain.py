@@ -24,9 +24,9 @@ from hansa.kernel.block import (
     compute_position,
     decode_header,
     decode_record,
+    is_sealed,
     split_position,
 )
-from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.execution import Block, BlockResult, Machine, Rules
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
@@ -382,20 +382,6 @@ def _check_root(root: bytes, header: Header) -> None:
             f"the store's tree has not the state root of block {header.height}",
             height=header.height,
         )
-
-
-def is_sealed(
-    network: Network, header: bytes, signatures: Sequence[tuple[int, bytes, bytes]]
-) -> bool:
-    """Whether a key that genesis names sealed this header."""
-    sealers = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
-    message = network.header_prefix + header
-    checks = [
-        SignatureCheck(suite, public_key, signature, message)
-        for suite, public_key, signature in signatures
-        if (suite, public_key) in sealers
-    ]
-    return any(verify_many(checks))
 
 
 def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[dict[int, Invalid]]:

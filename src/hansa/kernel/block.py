@@ -5,11 +5,14 @@ Source: docs/reference/wire.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
+from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
-from hansa.kernel.errors import Invalid, Refused
+from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.genesis import Network
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
 HEADER_VERSION = 1
@@ -142,3 +145,36 @@ def compute_position(height: int, index: int) -> int:
 def split_position(position: int) -> tuple[int, int]:
     """Split a position into height and index."""
     return position >> POSITION_SHIFT, position & POSITION_MASK
+
+
+def check_seals(network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]) -> None:
+    """Check that each seal is a good one of another sealer; one is enough on this engine.
+
+    A bad seal beside a good one is refused, too: whoever passed the block on has added it.
+
+    Raises:
+      Invalid: `SIGNATURE`.
+    """
+    allowed = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
+    keys = [(suite, public_key) for suite, public_key, _ in seals]
+    if not keys or len(set(keys)) != len(keys) or not allowed.issuperset(keys):
+        raise Invalid(
+            InvalidCode.SIGNATURE, "the block is not sealed once each by keys that genesis names"
+        )
+    message = network.header_prefix + header
+    checks = [SignatureCheck(suite, key, signature, message) for suite, key, signature in seals]
+    if not all(verify_many(checks)):
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            "a seal of the block does not verify: something was changed since, or it is of another "
+            "network",
+        )
+
+
+def is_sealed(network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]) -> bool:
+    """Whether the seals are those of `check_seals`."""
+    try:
+        check_seals(network, header, seals)
+    except Invalid:
+        return False
+    return True

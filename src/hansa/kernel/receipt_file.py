@@ -17,10 +17,11 @@ from hansa.kernel.block import (
     BlockRecord,
     Header,
     Receipt,
+    check_seals,
     decode_header,
     decode_receipt,
 )
-from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
+from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network, decode_genesis
@@ -186,24 +187,6 @@ def check_header(raw: bytes) -> Header:
             f"the block header has version {header.version}: this program reads {HEADER_VERSION}",
         )
     return header
-
-
-def check_seals(network: Network, header: bytes, seals: Sequence[tuple[int, bytes, bytes]]) -> None:
-    """Check that each seal is a good one of another sealer; one is enough on this engine.
-
-    Raises:
-      Invalid: `SIGNATURE`.
-    """
-    allowed = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
-    keys = [(suite, public_key) for suite, public_key, _ in seals]
-    if not keys or len(set(keys)) != len(keys) or not allowed.issuperset(keys):
-        raise Invalid(
-            InvalidCode.SIGNATURE, "the block is not sealed once each by keys that genesis names"
-        )
-    message = network.header_prefix + header
-    checks = [SignatureCheck(suite, key, signature, message) for suite, key, signature in seals]
-    if not all(verify_many(checks)):
-        raise _bad_signature("a seal of the block")
 
 
 def _check_envelope(file: _ReceiptFile, network: Network, header: Header) -> bytes:

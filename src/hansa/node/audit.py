@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.engine.chain import ROW_SPACE, is_sealed
+from hansa.engine.chain import ROW_SPACE
 from hansa.engine.log import BlockReader
 from hansa.engine.store import StateStore
 from hansa.kernel.block import (
@@ -30,6 +30,7 @@ from hansa.kernel.block import (
     Header,
     compute_position,
     decode_header,
+    is_sealed,
 )
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import Invalid, NotFound

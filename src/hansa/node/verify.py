@@ -20,10 +20,10 @@ from typing import Any
 import msgspec
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import StoredNodes, StoredRows, group_dropped, is_sealed, list_dropped
+from hansa.engine.chain import StoredNodes, StoredRows, group_dropped, list_dropped
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
-from hansa.kernel.block import BlockRecord, Drop, Header, decode_header
+from hansa.kernel.block import BlockRecord, Drop, Header, decode_header, is_sealed
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.execution import Block, BlockResult, Machine
 from hansa.kernel.genesis import Network

@@ -22,11 +22,11 @@ from hansa.contracts.currency import Asset, Vault
 from hansa.contracts.members import Member
 from hansa.contracts.policy import Policy
 from hansa.contracts.wallets import Wallet
-from hansa.kernel.block import Header
+from hansa.kernel.block import Header, check_seals
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
-from hansa.kernel.receipt_file import check_header, check_seals
+from hansa.kernel.receipt_file import check_header
 from hansa.kernel.state import KeyPart, Row, decode_row
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import verify_proof

@@ -12,7 +12,9 @@ import pytest
 from tests.played import Forger, make_folder, open_folder
 from tests.world import ASSET, key, pay
 
-from hansa.kernel.errors import Corrupt, NotFound
+from hansa.engine.chain import list_envelopes
+from hansa.kernel.errors import Corrupt, Invalid, NotFound
+from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
 from hansa.node.audit import FINDINGS_MAX, AuditReport, audit, audit_folder
 from hansa.node.home import Home
 from hansa.node.records import iterate_records, open_log
@@ -199,12 +201,18 @@ def test_a_missing_block_is_found(forger):
     assert any("does not name the block before it" in finding for finding in findings)
 
 
-def test_a_stranger_seals_nothing(forger):
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_a_stranger_seals_nothing(forger, is_beside):
+    """Nor beside a good seal: audit, verify and receipt files have one answer."""
     last = forger.records[-1]
     stranger = key("stranger")
-    seal = stranger.sign(forger.network.header_prefix + last.header)
-    forger.records[-1] = msgspec.structs.replace(last, signatures=((1, stranger.public_key, seal),))
+    seal = (1, stranger.public_key, stranger.sign(forger.network.header_prefix + last.header))
+    seals = (*last.signatures, seal) if is_beside else (seal,)
+    last = forger.records[-1] = msgspec.structs.replace(last, signatures=seals)
     assert any("is not sealed" in finding for finding in look(forger).findings)
+    receipt = build_receipt_file(forger.network, last, list_envelopes(last), 0)
+    with pytest.raises(Invalid, match="not sealed"):
+        verify_receipt_file(receipt)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from hansa.contracts.activations import Activation, Activations
 from hansa.contracts.registry import build_contracts
-from hansa.engine.chain import NODE_SPACE, ROW_SPACE, is_sealed
+from hansa.engine.chain import NODE_SPACE, ROW_SPACE
 from hansa.engine.store import StateStore
-from hansa.kernel.block import decode_header
+from hansa.kernel.block import decode_header, is_sealed
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import HansaError, NotFound
