@@ -20,6 +20,7 @@ from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.console.pages import CODE_PAGES, ROUTES
+from hansa.node.console.sessions import UPDATE_HEADER
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Access, LoopbackReads, Settings
@@ -249,6 +250,14 @@ def test_a_payment_appears_without_a_reload(site, open_page):
     assert "43.21" in row.inner_text()
     assert page.locator("#strip a").inner_text() != height
     assert page.evaluate("window.isTheSameDocument")
+
+
+def test_an_update_says_that_it_is_none_of_the_viewers_visits(site, open_page):
+    page = open_page(site.url)
+    with page.expect_request(lambda request: request.resource_type == "fetch") as update:
+        pass  # it asks once a second
+    assert update.value.headers[UPDATE_HEADER.lower()] == "1"
+    page.close()
 
 
 def test_what_did_not_change_stays_as_it_is(site, open_page):

@@ -27,6 +27,8 @@ IDLE_S: Final = 30 * 60
 """How long a session lasts after the last page that was opened; updates of a page do not count."""
 SESSION_S: Final = 8 * 3_600
 """How long it lasts at most."""
+UPDATE_HEADER: Final = "X-Hansa-Update"
+"""By which a page of the console says that it brings itself up to date."""
 SESSIONS_MAX: Final = 1_000
 """The oldest makes room."""
 SESSIONS_EACH: Final = 20
@@ -142,14 +144,19 @@ def find_viewer(request: web.Request, access: Access, sessions: Sessions) -> Vie
     """
     secret = request.cookies.get(name_cookie(request))
     if secret is not None:
-        is_visit = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-        session = sessions.find(secret, is_visit=is_visit)
+        session = sessions.find(secret, is_visit=_is_visit(request))
         if session is not None:
             try:
                 return Viewer(access.identify_key(session.key_id), access, session)
             except Invalid:
                 sessions.end(secret)
     return Viewer(access.identify(request), access)
+
+
+def _is_visit(request: web.Request) -> bool:
+    """Whether somebody opened a page; browsers say themselves what for, but not over plain HTTP."""
+    is_update = UPDATE_HEADER in request.headers
+    return not is_update and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def name_cookie(request: web.Request) -> str:

@@ -75,7 +75,8 @@ class Ended extends Error {}
 let tag = "";
 
 async function update() {
-  const headers = { Accept: "text/html" };
+  // Nobody opens a page here: it does not make the session last.
+  const headers = { Accept: "text/html", "X-Hansa-Update": "1" };
   if (tag) {
     headers["If-None-Match"] = tag;
   }
