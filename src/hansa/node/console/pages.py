@@ -366,7 +366,10 @@ class Console:
             return None
         wanted = query.casefold()
         named = [row for row in self._list_members() if wanted in row.name.casefold()]
-        return f"/members/{to_text(named[0].address)}" if named else None
+        meant = [row for row in named if row.name.casefold() == wanted] or named
+        if len(meant) > 1:
+            return "/members"
+        return f"/members/{to_text(meant[0].address)}" if meant else None
 
     def _find_address(self, address: bytes) -> str:
         known = self.reader.name_parties().get(address)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,6 +17,7 @@ from hansa.contracts.currency import Asset, Vault
 from hansa.contracts.members import Member
 from hansa.contracts.payments import Payment
 from hansa.contracts.policy import Policy
+from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import Chain, find_envelope, list_envelopes
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import (
@@ -234,14 +235,19 @@ class Reader:
         return Format(offset[0], exponents)
 
     def name_parties(self) -> Mapping[bytes, tuple[str, bytes]]:
-        """Name the members and their keys: address to (name, member's address)."""
-        names: dict[bytes, tuple[str, bytes]] = {}
+        """Name the members and their keys: address to (name, member's address).
+
+        What its keys are is a member's own statement. It names nobody's wallet, and no address that
+        another member lists, too.
+        """
         members = self.load_all(Member)
-        for member in members:
-            account = self.load(Account, member.address)
-            for key in account.keys if account else ():
-                is_server = key.purposes == Purpose.SPONSOR
-                what = "server" if is_server else "officer"
+        accounts = [(member, self.load(Account, member.address)) for member in members]
+        keys = [(member, key) for member, found in accounts if found for key in found.keys]
+        listed = Counter(key.address for _, key in keys)
+        names: dict[bytes, tuple[str, bytes]] = {}
+        for member, key in keys:
+            if listed[key.address] == 1 and self.load(Wallet, key.address) is None:
+                what = "server" if key.purposes == Purpose.SPONSOR else "officer"
                 names[key.address] = (f"{member.name}, {what}", member.address)
         for member in members:
             names[member.address] = (member.name, member.address)

@@ -253,6 +253,48 @@ def test_search_goes_to_what_was_meant(town):
     visit(town, use)
 
 
+def make_claims():
+    """A network in which North lists a person's address and South's key among its own."""
+    bank = (key("officer0").address, key("officer1").address, key("officer2").address)
+    claims = tuple(key(name).address for name in ("north", "ada", "south", "north officer"))
+    server = key("north server").address
+    return build_genesis(
+        "claims",
+        START_MS,
+        [
+            MemberSpec("Bank", ("central_bank",), bank, key("bank server").address, 2, 1),
+            MemberSpec("North", ("operator",), claims, server),
+            MemberSpec("Other", ("operator",), (key("other").address, key("south").address)),
+            MemberSpec("North", ("regulator",), (key("namesake").address,)),
+        ],
+        sealer=key("sealer"),
+    )
+
+
+def test_a_member_names_nobody_but_itself(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_claims())
+    world.fund("ada", "ben")
+    assert world.do("ada", pay("ada", "ben", 5, "mine")) == ""
+    paid = world.results[-1].tx_ids[0].hex()
+    ada, south, officer = (to_text(key(name).address) for name in ("ada", "south", "north officer"))
+    north = to_text(key("north").address)
+
+    async def use(client):
+        text = await (await client.get(f"/transactions/{paid}")).text()
+        assert f'href="/wallets/{ada}"' in text
+        assert "North, officer" not in text
+        for query, target in (
+            (ada, f"/wallets/{ada}"),
+            (south, f"/wallets/{south}"),
+            (officer, f"/members/{north}"),
+            ("north", "/members"),
+        ):
+            response = await client.get("/search", params={"q": query}, allow_redirects=False)
+            assert (response.status, response.headers.get("Location")) == (303, target)
+
+    visit(SimpleNamespace(world=world), use)
+
+
 def test_a_refusal_leads_to_what_its_code_means(town):
     """From its transaction, from the count of refusals, and from a search for the code."""
     code = "balances.SINGLE_LIMIT"
