@@ -94,6 +94,12 @@ def complain(text: str) -> None:
     print(escape(text), file=sys.stderr)
 
 
+def ask(question: str) -> bool:
+    """Ask on standard error; whether the answer is yes, in full."""
+    print(escape(question), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
 class ProgressBar:
     """A bar on standard error; silent where that is no terminal."""
 

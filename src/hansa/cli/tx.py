@@ -1,15 +1,16 @@
-"""Commands for transactions: tx show, send, sign, submit, commands."""
+"""Commands for transactions: tx show, send, read, sign, submit, commands."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hansa.cli.passphrase import ask_passphrase
-from hansa.cli.screen import print_found, say
+from hansa.cli.screen import ask, print_found, print_table, say
 from hansa.cli.source import (
     add_node,
     add_signing,
@@ -24,7 +25,7 @@ from hansa.contracts.actions import ACTIONS
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
 from hansa.program import name_program
 from hansa.sdk.answers import TransactionResult
@@ -45,7 +46,7 @@ VALIDITY_S = 120
 OFFLINE_VALIDITY_S = VALIDITY_MAX_MS // 1000 - 30
 """Almost the longest that a network takes, since people sign one after the other."""
 
-WORDS = ("show", "send", "sign", "submit", "commands")
+WORDS = ("show", "send", "read", "sign", "submit", "commands")
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,15 +58,20 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_source(show)
     show.set_defaults(function=_show)
     _add_send(words)
-    sign = words.add_parser("sign", help="add signatures to an envelope file")
+    for word, function, text in (
+        ("read", _read, "show what an envelope file says"),
+        ("submit", _submit, "send an envelope file that everybody has signed"),
+    ):
+        command = words.add_parser(word, help=text)
+        command.add_argument("file", type=Path, help="envelope file")
+        add_node(command)
+        command.set_defaults(function=function)
+    sign = words.add_parser("sign", help="show an envelope file, and add signatures to it")
     sign.add_argument("file", type=Path, help="envelope file")
-    sign.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE")
+    sign.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE", help="who signs")
+    sign.add_argument("--yes", action="store_true", help="sign without asking, as in a script")
     add_node(sign)
     sign.set_defaults(function=_sign)
-    submit = words.add_parser("submit", help="send an envelope file that everybody has signed")
-    submit.add_argument("file", type=Path, help="envelope file")
-    add_node(submit)
-    submit.set_defaults(function=_submit)
     listing = words.add_parser("commands", help="list what can be called, and its fields")
     listing.add_argument("name", nargs="?", help="contract.command, or an action of proposals")
     listing.add_argument("--json", action="store_true", help="print one JSON object")
@@ -169,31 +175,72 @@ def _write(
 
 def _tell_envelope(file: Path, envelope: PartialEnvelope, client: Client, *, is_json: bool) -> int:
     network = client.get_network()
-    missing = envelope.list_missing(network)
-    found: dict[str, Any] = {
-        "file": str(file),
-        "tx_id": envelope.compute_tx_id(network).hex(),
-        **describe_body(envelope.body),
-        "missing": [to_text(signer) for signer in missing],
-    }
-    print_found(found, is_json=is_json)
+    print_found(_describe_envelope(file, envelope, network), is_json=is_json)
     if not is_json:
         name = shlex.quote(str(file))
-        following = f"sign {name} KEYFILE" if missing else f"submit {name}"
+        following = f"sign {name} KEYFILE" if envelope.list_missing(network) else f"submit {name}"
         say(f"Next, before it expires:  {name_program()} tx {following}")
     return 0
 
 
-def _sign(options: argparse.Namespace) -> int:
+def _describe_envelope(file: Path, envelope: PartialEnvelope, network: Network) -> dict[str, Any]:
+    """Describe an envelope file by its body; raises `Invalid` if a signature does not verify."""
+    return {
+        "file": str(file),
+        "tx_id": envelope.compute_tx_id(network).hex(),
+        **describe_body(envelope.body),
+        "missing": [to_text(signer) for signer in envelope.list_missing(network)],
+    }
+
+
+def _read(options: argparse.Namespace) -> int:
     envelope = load_envelope(options.file)
-    keys = load_keys(options.keys)
+    with open_client(options) as client:
+        return _tell_envelope(options.file, envelope, client, is_json=options.json)
+
+
+def _sign(options: argparse.Namespace) -> int:
+    """Show what an envelope file says, and sign it once somebody agrees."""
+    file: Path = options.file
+    envelope = load_envelope(file)
     with open_client(options) as client:
         network = client.get_network()
-        for key in keys:
-            envelope = envelope.sign(network, key)
-        envelope.list_missing(network)  # refuses signatures that do not verify
-        save_envelope(options.file, envelope, replace=True)
-        return _tell_envelope(options.file, envelope, client, is_json=options.json)
+        found = _describe_envelope(file, envelope, network)
+        if not options.json:
+            print_table(found)
+        if not options.yes:
+            _ask_consent(file, is_json=options.json)
+        envelope = _add_signatures(file, envelope, network, load_keys(options.keys))
+        return _tell_envelope(file, envelope, client, is_json=options.json)
+
+
+def _ask_consent(file: Path, *, is_json: bool) -> None:
+    """Let somebody agree at the terminal to what was shown; raises `Invalid` otherwise."""
+    if is_json or not sys.stdin.isatty():
+        raise Invalid(
+            InvalidCode.SIGNERS,
+            f"nothing was signed: read what {file} says ({name_program()} tx read "
+            f"{shlex.quote(str(file))} shows it), and say --yes, or agree at a terminal",
+        )
+    if not ask("Sign this? Type yes: "):
+        raise Invalid(InvalidCode.SIGNERS, f"nothing was signed: {file} is as it was")
+
+
+def _add_signatures(
+    file: Path, shown: PartialEnvelope, network: Network, keys: Sequence[KeyPair]
+) -> PartialEnvelope:
+    """Sign what was shown and save it, with the signatures that others added meanwhile."""
+    envelope = load_envelope(file)
+    if (envelope.raw_body, envelope.genesis_hash) != (shown.raw_body, shown.genesis_hash):
+        raise Invalid(
+            InvalidCode.SIGNERS,
+            f"nothing was signed: {file} says something else since it was shown; begin again",
+        )
+    for key in keys:
+        envelope = envelope.sign(network, key)
+    envelope.list_missing(network)  # refuses signatures that do not verify
+    save_envelope(file, envelope, replace=True)
+    return envelope
 
 
 def _submit(options: argparse.Namespace) -> int:

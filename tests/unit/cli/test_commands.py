@@ -219,7 +219,7 @@ def test_a_signer_sees_control_characters(node, keys, capsys, tmp_path):
     arguments = json.dumps({**fields, "end_to_end_id": "b\x1b[9A\x1b[J\r\n  calls  pay 0.01"})
     file, call = tmp_path / "file.json", ("--call", "payments.transfer", "--args", arguments)
     words = ("tx", "send", keys / "ada", *call, "--offline", file)
-    for command in (words, ("tx", "sign", file, keys / "ada")):
+    for command in (words, ("tx", "sign", file, keys / "ada", "--yes")):
         assert main([*map(str, command)]) == 0
         out = capsys.readouterr().out
         assert "\x1b" not in out
@@ -237,8 +237,9 @@ def test_officers_sign_one_after_the_other(node, keys, capsys, tmp_path):
     assert made["missing"] == [second]
     assert made["calls"][0]["amount_minor"] == "7"
     assert "not signed yet" in run(capsys, "tx", "submit", file, code=2)["message"]
-    assert "none of the signers" in run(capsys, "tx", "sign", file, keys / "ada", code=2)["message"]
-    assert run(capsys, "tx", "sign", file, keys / "officer1")["missing"] == []
+    sign = ("tx", "sign", file, "--yes")
+    assert "none of the signers" in run(capsys, *sign, keys / "ada", code=2)["message"]
+    assert run(capsys, *sign, keys / "officer1")["missing"] == []
     sent = run(capsys, "tx", "submit", file)
     assert (sent["status"], sent["tx_id"]) == ("OK", made["tx_id"])
     assert run(capsys, "tx", "submit", file)["height"] == sent["height"], "sent twice, done once"
