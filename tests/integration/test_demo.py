@@ -119,6 +119,36 @@ def test_on_a_full_disk_it_leaves_nothing(tmp_path, size_kb, name):
         assert list((tmp_path / "disk").iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["mine", "new/node"])
+def test_a_day_that_is_interrupted_leaves_nothing(tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    ours, its = os.openpty()  # where it shows how far the day is
+    words = [*HANSA, "demo", "--data", str(tmp_path / name), "--port", "0", "--payments", "20000"]
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=its) as demo,
+        os.fdopen(ours, "rb", buffering=0) as screen,
+    ):
+        os.close(its)
+        assert "█" in screen.readline().decode()
+        demo.send_signal(signal.SIGINT)
+        shown = read_screen(screen)
+        assert demo.wait(60) == 130, shown
+        assert demo.stdout.read() == b""
+    assert "nothing of it is left" in shown
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+
+
+def read_screen(screen) -> str:
+    """Read what a process shows until it ends."""
+    shown = b""
+    try:
+        while more := screen.read(4_096):
+            shown += more
+    except OSError:  # how a terminal says that nobody writes any more
+        pass
+    return shown.decode()
+
+
 def test_what_it_prints_can_be_pasted_where_hansa_is_not_on_the_path(tmp_path):
     program = Path(sys.executable).parent / "hansa"
     environment = {**os.environ, "PATH": "/usr/bin:/bin"}

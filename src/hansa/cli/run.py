@@ -104,6 +104,14 @@ def _demo(options: argparse.Namespace) -> int:
 
     try:
         return run_demo(settings, bar.show, tell)
+    except KeyboardInterrupt:
+        is_left = folder.is_dir() and any(folder.iterdir())
+        complain(
+            f"Data in {folder}; nobody removes it but you."
+            if is_left
+            else "The day was not over; nothing of it is left."
+        )
+        raise
     finally:
         if options.data is None:
             with suppress(OSError):  # it holds a day

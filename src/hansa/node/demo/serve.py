@@ -67,8 +67,8 @@ class DemoSettings:
 def run_demo(settings: DemoSettings, progress: Progress, tell: Tell) -> int:
     """Run the demo; returns the exit code: 0 if audit and supply are right.
 
-    A day that could not be played to its end, because the disk is full or no port is free, leaves
-    nothing behind.
+    A day that was not played to its end, because the disk is full, no port is free or somebody
+    pressed Ctrl-C, leaves nothing behind: a demo does not go on where another ended.
 
     Raises:
       Invalid: the folder holds something already, or is none.
@@ -106,7 +106,7 @@ def _whole_or_none(folder: Path) -> Iterator[Event]:
     is_over = Event()
     try:
         yield is_over
-    except (Unavailable, OSError):
+    except (Unavailable, OSError, KeyboardInterrupt):
         if not is_over.is_set():
             _empty(folder)
             if is_ours:
