@@ -31,6 +31,7 @@ from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
 from hansa.sdk.checks import (
     check_checkpoint,
     check_clock,
+    check_height,
     check_tx_id,
     compute_envelope_id,
     read_genesis_hash,
@@ -368,13 +369,17 @@ class AsyncClient:
 
         Each has the transactions that the caller may read. A lost connection is taken up again
         behind the last block that came.
+
+        Raises:
+          Unavailable: the node stays away, or leaves a block out or sends one again.
         """
         await self._check_network()
+        due = from_height
         async for height, data in iterate_events(self._transport, from_height):
             head = read(answers.BlockEvent, data, self._transport.url)
-            if head.height != height:
-                raise Unavailable(f"{self._transport.url} streams another block than it says")
+            check_height(self._transport.url, height if due is None else due, height, head.height)
             yield head
+            due = height + 1
 
     async def stream_records(
         self, from_height: int = 0, to_height: int | None = None

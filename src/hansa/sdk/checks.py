@@ -83,3 +83,14 @@ def check_clock(url: str, node_ms: int, own_ms: int, validity_ms: int) -> None:
         "was signed: set the wrong clock right. If it is this machine's that cannot be set, "
         "--node-clock goes by the node's (believes_clock in a program)",
     )
+
+
+def check_height(url: str, due: int, *told: int) -> None:
+    """Check that a stream brings the block that is due; raises `Unavailable` if it does not."""
+    for height in told:
+        if height != due:
+            raise Unavailable(
+                f"{url} streams block {height} where block {due} is due: take the stream up again "
+                f"from {due} on, or ask a node that you trust",
+                height=due,
+            )

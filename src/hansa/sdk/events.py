@@ -17,6 +17,8 @@ FIRST_WAIT_S = 0.2
 LAST_WAIT_S = 5.0
 LINE_BYTES_MAX = 1 << 24
 ID_DIGITS_MAX = 16
+BLOCK_BYTES_MAX = 1 << 28
+"""Of all events of a block: some times as much as its batches, which have 16 MiB."""
 
 
 async def iterate_events(
@@ -47,12 +49,13 @@ async def iterate_events(
 
 
 async def iterate_once(
-    transport: Transport, from_height: int | None
+    transport: Transport, from_height: int | None, block_bytes_max: int = BLOCK_BYTES_MAX
 ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
     """Yield what one connection brings; ends with it.
 
     Raises:
-      Unavailable: the node is not there, or sends something else than events.
+      Unavailable: the node is not there, or sends something else than events, or more of them
+        than `block_bytes_max` for one block.
     """
     query = "" if from_height is None else f"?from_height={from_height}"
     path = f"/v1/events{query}"
@@ -62,7 +65,11 @@ async def iterate_once(
             raise Unavailable(f"{transport.url} answers {answer.content_type}, not events")
         fields: dict[str, str] = {}
         transactions: list[dict[str, Any]] = []  # come before the block that they are in
+        size = 0
         async for line in _iterate_lines(answer.content):
+            size += len(line)
+            if size > block_bytes_max:
+                raise Unavailable(f"{transport.url} sends over {block_bytes_max} bytes of a block")
             if not line:
                 kind = fields.get("event") if "data" in fields else None
                 if kind == "transaction":
@@ -70,7 +77,7 @@ async def iterate_once(
                 elif kind == "block":
                     height, data = _read_block(transport, fields)
                     yield height, {**data, "transactions": transactions}
-                    transactions = []
+                    transactions, size = [], 0
                 fields = {}
                 continue
             name, _, value = line.partition(":")

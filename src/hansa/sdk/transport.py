@@ -20,6 +20,8 @@ from hansa.sdk.problems import read_problem
 TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
 RETRY_AFTER_MAX_S = 5.0
+JSON_BYTES_MAX = 1 << 24
+"""Of one answer; the largest, about a full block or a thousand transactions, have far less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Transport:
 
         Raises:
           HansaError: what the node says is wrong.
-          Unavailable: it cannot be reached, or does not answer in JSON.
+          Unavailable: it cannot be reached, does not answer in JSON, or without an end.
         """
         async with self.request("GET", path) as answer:
             return await self._read_json(answer)
@@ -159,7 +161,7 @@ class Transport:
         return self._session
 
     async def _read_json(self, answer: aiohttp.ClientResponse) -> dict[str, Any]:
-        raw = await answer.read()
+        raw = await self._read_bounded(answer, JSON_BYTES_MAX)
         try:
             found = json.loads(raw)
         except (ValueError, RecursionError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import pytest
 from aiohttp import web
 from tests.faked import (
@@ -11,6 +14,7 @@ from tests.faked import (
     OTHER_ID,
     answer_json,
     make_done,
+    make_head,
     make_proof,
     make_status,
     make_whole,
@@ -25,7 +29,9 @@ from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import VALIDITY_MS
 from hansa.sdk.client import Client
+from hansa.sdk.events import iterate_once
 from hansa.sdk.proofs import verify_row_proof
+from hansa.sdk.transport import JSON_BYTES_MAX, Transport
 
 ADA = key("ada")
 ANOTHER = f"another transaction: {OTHER_ID}"
@@ -166,3 +172,70 @@ def test_nothing_is_signed_by_a_clock_that_is_far_from_ones_own(gap_ms, words):
             assert client.get_valid_until(abs(gap_ms) + 60_000) > wall_clock_ms()
         with Client(url, believes_clock=True) as client:
             assert abs(client.get_valid_until() - wall_clock_ms() - gap_ms - VALIDITY_MS) < 60_000
+
+
+# --- streams, and answers without an end --------------------------------------------------------
+
+
+def tell_block(height, told=None):
+    head = json.dumps(make_head(height if told is None else told))
+    return f"id: {height}\nevent: block\ndata: {head}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "heights", "words"),
+    [
+        (5, (5, 6, 8), "block 8 where block 7 is due"),
+        (5, (5, 5), "block 5 where block 6 is due"),
+        (5, (4,), "block 4 where block 5 is due"),
+        (None, (9, 8), "block 8 where block 10 is due"),
+    ],
+)
+def test_a_stream_leaves_no_block_out_and_repeats_none(start, heights, words):
+    async def events(_):
+        text = "".join(map(tell_block, heights))
+        return web.Response(text=text, content_type="text/event-stream")
+
+    with run_fake(web.get("/v1/events", events)) as url, Client(url) as client:
+        blocks = client.stream_blocks(start)
+        assert [next(blocks).height for _ in heights[:-1]] == [*heights[:-1]]
+        with pytest.raises(Unavailable, match=words) as error:
+            next(blocks)
+        assert error.value.facts["height"] == int(words.split()[4])
+
+
+def test_a_stream_tells_of_the_block_that_it_names():
+    async def events(_):
+        return web.Response(text=tell_block(5, told=6), content_type="text/event-stream")
+
+    with (
+        run_fake(web.get("/v1/events", events)) as url,
+        Client(url) as client,
+        pytest.raises(Unavailable, match="block 6 where block 5 is due"),
+    ):
+        next(client.stream_blocks(5))
+
+
+def test_answers_and_blocks_have_an_end():
+    async def answer(_):
+        return web.Response(body=b" " * (JSON_BYTES_MAX + 1))
+
+    async def events(_):
+        text = 'event: transaction\ndata: {"a": 1}\n\n' * 100 + tell_block(5)
+        return web.Response(text=text, content_type="text/event-stream")
+
+    async def read_events(url, size_max):
+        transport = Transport(url)
+        try:
+            return [item async for item in iterate_once(transport, 5, size_max)]
+        finally:
+            await transport.close()
+
+    routes = (web.get("/v1/status", answer), web.get("/v1/events", events))
+    with run_fake(*routes) as url, Client(url) as client:
+        with pytest.raises(Unavailable, match=f"more than {JSON_BYTES_MAX} bytes"):
+            client.get_status()
+        with pytest.raises(Unavailable, match="over 1000 bytes of a block"):
+            asyncio.run(read_events(url, 1_000))
+        ((height, data),) = asyncio.run(read_events(url, 10_000))
+        assert (height, len(data["transactions"])) == (5, 100)
