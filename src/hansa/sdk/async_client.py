@@ -33,6 +33,7 @@ from hansa.sdk.checks import (
     check_clock,
     check_height,
     check_tx_id,
+    compute_batch_ids,
     compute_envelope_id,
     read_genesis_hash,
 )
@@ -276,9 +277,10 @@ class AsyncClient:
 
         Raises:
           Invalid: the batch itself is wrong.
-          Unavailable: the node cannot be reached; sending the same batch again is safe.
+          Unavailable: the node cannot be reached, or answers about other transactions; sending the
+            same batch again is safe.
         """
-        await self._check_network()
+        ids = compute_batch_ids(await self.get_network(), batch)
         status, answer = await self._transport.post_bytes(
             "/v1/transactions", batch, BATCH_ANSWER_BYTES_MAX
         )
@@ -288,7 +290,7 @@ class AsyncClient:
                 "ask for its transactions"
             )
         try:
-            return [
+            found = [
                 BatchAnswer(None if raw is None else decode_receipt(raw), height, index, code)
                 for raw, height, index, code in _decode_rows(answer)
             ]
@@ -296,6 +298,12 @@ class AsyncClient:
             raise Unavailable(
                 f"{self._transport.url} answers the batch with something else: {error}"
             ) from None
+        if len(found) != len(ids):
+            raise Unavailable(f"{self._transport.url} does not answer each item of the batch")
+        for tx_id, item in zip(ids, found, strict=True):
+            if item.receipt is not None:
+                check_tx_id(self._transport.url, tx_id, item.receipt.tx_id.hex())
+        return found
 
     async def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> answers.Transaction:
         """Wait until a transaction is confirmed or refused.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
-from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.kernel.transaction import ID_BYTES, check_batch, compute_tx_id, decode_envelope
 
 HASH_BYTES = 32
 SHOWN_MAX = 80
@@ -31,6 +31,19 @@ def read_genesis_hash(given: object) -> bytes | None:
 def compute_envelope_id(network: Network, envelope: bytes) -> bytes:
     """Compute the id of the transaction in an envelope; raises `Invalid` if it is none."""
     return compute_tx_id(network, decode_envelope(envelope)[0].body)
+
+
+def compute_batch_ids(network: Network, batch: bytes) -> list[bytes]:
+    """Compute the ids of a batch's transactions, of zeros where an item is none.
+
+    Raises:
+      Invalid: it is no batch. Signatures are not looked at: that is for the node.
+    """
+    verdict = check_batch(batch, network, lambda checks: [True] * len(checks))
+    if verdict.rejected is not None:
+        raise verdict.rejected
+    starts = range(0, len(verdict.ids), ID_BYTES)
+    return [verdict.ids[start : start + HASH_BYTES] for start in starts]
 
 
 def check_tx_id(url: str, meant: bytes, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 from aiohttp import web
 from tests.faked import (
@@ -25,9 +26,11 @@ from tests.world import key, make_genesis, open_world, pay
 
 from hansa.contracts.wallets import Wallet
 from hansa.engine.storage import FileStorage
+from hansa.kernel.block import Receipt, Status
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.service import wall_clock_ms
-from hansa.sdk.build import VALIDITY_MS
+from hansa.sdk.build import VALIDITY_MS, sign_batch
 from hansa.sdk.client import Client
 from hansa.sdk.events import iterate_once
 from hansa.sdk.proofs import verify_row_proof
@@ -99,6 +102,35 @@ def test_each_of_many_has_its_own_answer():
         answered.pop()
         (none,) = client.submit_many([b"no envelope"])
         assert isinstance(none, Invalid), "nothing can be confirmed that has no id"
+
+
+def test_a_batch_has_the_receipts_of_its_own_items():
+    def tell(tx_id):
+        receipt = Receipt(tx_id, Status.OK, "", 0, [])
+        return (encode(receipt), 7, 0, "")
+
+    rows = []
+
+    async def post(_):
+        return web.Response(body=msgspec.msgpack.encode(rows), content_type="application/msgpack")
+
+    with run_fake(*BASE, web.post("/v1/transactions", post)) as url, Client(url) as client:
+        items = [sign(client, "1"), sign(client, "2")]
+        envelopes = [(item.envelope, None) for item in items]
+        sponsor = key("north").address
+        batch = sign_batch(NETWORK, sponsor, key("north server"), [*envelopes, (b"none", None)])
+        none = (None, 0, 0, "MALFORMED")
+        first, second = (tell(item.tx_id) for item in items)
+        rows[:] = [first, second, none]
+        found = [item.receipt and item.receipt.tx_id for item in client.submit_batch(batch)]
+        assert found == [items[0].tx_id, items[1].tx_id, None]
+        for lie in ([first, first, none], [first, second, first]):
+            rows[:] = lie
+            with pytest.raises(Unavailable, match="another transaction"):
+                client.submit_batch(batch)
+        rows[:] = [first, second]
+        with pytest.raises(Unavailable, match="each item"):
+            client.submit_batch(batch)
 
 
 # --- what stood long ago ------------------------------------------------------------------------
