@@ -324,10 +324,13 @@ class Chain:
 
     def _compare(self, result: BlockResult, record: BlockRecord) -> None:
         if result.header.encoded() != record.header:
-            raise Corrupt(
-                f"block {result.header.height} does not execute to its own header",
-                height=result.header.height,
+            height = result.header.height
+            hint = (
+                ": the chain was begun by a release with other rules; use that one"
+                if height == 0
+                else ""
             )
+            raise Corrupt(f"block {height} does not execute to its own header{hint}", height=height)
         self._settle(result)
 
     def _settle(self, result: BlockResult) -> None:

@@ -378,7 +378,10 @@ class StateStore:
         height = unpack_height(raw)
         if height is not None:
             return height
-        raise Corrupt(f"the state store in {self.folder} has a format this version cannot read")
+        raise Corrupt(
+            f"the state store in {self.folder} was written by a release with another format: use "
+            "that release, or have this one write the store anew (--rebuild)"
+        )
 
 
 class _Guard:

@@ -17,7 +17,9 @@ from hansa.kernel.errors import Corrupt
 BLOCK_CACHE_BYTES = 128 << 20
 HEIGHT_KEY = b"\x00height"
 _HEIGHT = struct.Struct(">BQ")
-_HEIGHT_VERSION = 1
+_HEIGHT_VERSION = 2
+"""Raised with any change to what rows and nodes mean, so that no program goes on with another's: 2
+since a row's place in the tree begins with its table."""
 _RECORD = struct.Struct("<IHB")  # checksum, length, kind; none crosses the end of a block
 _RECORD_BLOCK_BYTES = 32_768
 _KINDS_REUSED = frozenset({5, 6, 7, 8, 11})

@@ -436,3 +436,21 @@ def test_no_block_is_made_after_the_year_in_which_the_ledger_ends(world):
     world.time_ms = TIME_MS_MAX
     last = world.sign([key("ann")], pay("ann", "shop", 5, "2"))
     assert read_status(world.apply(world.batch(last)).receipts[0]) is Status.OK
+
+
+class OtherRules(Registry):
+    """The rules of another release: its genesis has one row more."""
+
+    def install(self, view):
+        super().install(view)
+        view.put(SponsorUsage(bytes(32)))
+
+
+def test_a_chain_that_another_release_began_is_not_gone_on_with(tmp_path):
+    genesis = make_genesis()
+    storage = FileStorage(tmp_path / "log")
+    network = Network.of(genesis)
+    parts = network, OtherRules(genesis), KeySealer(key("sealer"))
+    Chain.open(BlockLog.open(storage), MemoryStore(), *parts).close()
+    with pytest.raises(Corrupt, match=r"block 0 .* a release with other rules"):
+        open_world(FileStorage(tmp_path / "log"), genesis)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from random import Random
 
 import pytest
+import rocksdict
 
 from hansa.engine.store import MemoryStore, StateStore
+from hansa.engine.table_file import HEIGHT_KEY, build_options
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
 
@@ -272,3 +275,14 @@ def test_what_fails_in_a_step_is_told_by_what_is_asked_next(tmp_path):
     with pytest.raises(HansaError):
         store.flush()
     store.close()
+
+
+def test_a_store_of_another_format_is_not_gone_on_with(tmp_path):
+    """Rows and nodes of a release that means something else by them."""
+    folder = tmp_path / "state"
+    StateStore.open(folder).close()
+    database = rocksdict.Rdict(str(folder), build_options())
+    database[HEIGHT_KEY] = struct.pack(">BQ", 1, 7)
+    database.close()
+    with pytest.raises(Corrupt, match=r"another format.*--rebuild"):
+        StateStore.open(folder)
