@@ -185,6 +185,21 @@ def test_what_is_no_transaction_is_told_so(town, body, content_type, status, cod
     town.serve(use, Settings(limits=limits))
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"transactions": []}', "the list is empty: send 1 to 2 transactions at a time"),
+        (THREE, "3 transactions are too many: send 1 to 2 at a time"),
+    ],
+)
+def test_a_list_of_a_wrong_length_is_told_what_to_send(town, body, message):
+    async def use(client, _):
+        response = await client.post(PATH, data=body, headers={"Content-Type": "application/json"})
+        assert (await response.json())["detail"] == message
+
+    town.serve(use, Settings(limits=Limits(items=2)))
+
+
 def test_a_compressed_body_is_not_unpacked(town):
     async def use(client, _):
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta
 
 from hansa.engine.storage import FileStorage
-from hansa.kernel.crypto.address import from_text
+from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 from hansa.program import name_program
@@ -36,6 +36,7 @@ SECRET_BYTES = 32
 ID_BYTES = 4
 PREFIX = "hansa"
 TOKEN_LETTERS_MAX = 128
+NAME_LETTERS_MAX = 64
 WALLETS_MAX = 1_000
 CERTIFICATE_BYTES_MAX = 1 << 20
 EXPIRES_MS_MAX = 253_402_300_799_999
@@ -50,7 +51,7 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """One key; times in milliseconds of the wall clock, 0 for never."""
 
     id: KeyId
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_LETTERS_MAX)]
     role: Role
     secret_sha256: Hex32 | None = None
     certificate_sha256: Hex32 | None = None
@@ -183,7 +184,7 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
       role: what it may do.
       now_ms: the wall clock.
       member: address of the institution; for the roles of institutions, and only for them.
-      wallets: addresses of wallets; for customers, and only for them.
+      wallets: addresses of wallets; for customers, and only for them. One given twice counts once.
       expires_ms: when it ends, at most `EXPIRES_MS_MAX`; 0 for never.
       certificate: DER form of a client certificate, which then stands in place of a secret.
       entropy: source of random bytes.
@@ -193,10 +194,11 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
       Empty for a certificate.
 
     Raises:
-      Invalid: role, binding or end do not fit, or the certificate has a key already.
+      Invalid: name, role, binding or end do not fit, or the certificate has a key already.
       Unavailable: the disk refuses.
     """
-    _check_binding(role, member, wallets)
+    _check_name(name)
+    bound = _bind(role, member, wallets)
     with _locked(path):
         keys = list_keys(path)
         key_id = _choose_id(keys, entropy)
@@ -205,10 +207,9 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
             id=key_id,
             name=name,
             role=role,
-            member=member,
-            wallets=tuple(wallets),
             created_ms=now_ms,
             expires_ms=expires_ms,
+            **bound,
             **proof,
         )
         _write(path, (*keys, key))
@@ -283,8 +284,8 @@ def revoke_key(path: Path, key_id: str, now_ms: int) -> ApiKey:
     )
 
 
-def _check_binding(role: Role, member: str | None, wallets: Sequence[str]) -> None:
-    """Check that a key is bound to what its role needs, and to nothing else; raises `Invalid`."""
+def _bind(role: Role, member: str | None, wallets: Sequence[str]) -> dict[str, object]:
+    """Bind a key to what its role needs, and to nothing else; raises `Invalid`."""
     if role is Role.ANYONE:
         raise Invalid(InvalidCode.MALFORMED, "anyone needs no API key")
     if (role in MEMBER_ROLES) != (member is not None):
@@ -293,8 +294,25 @@ def _check_binding(role: Role, member: str | None, wallets: Sequence[str]) -> No
     if (role is Role.CUSTOMER) != bool(wallets):
         need = "has no wallets of its own" if wallets else "needs at least one wallet"
         raise Invalid(InvalidCode.MALFORMED, f"a key of role {role} {need}")
-    for text in (*([] if member is None else [member]), *wallets):
-        from_text(text)
+    return {
+        "member": None if member is None else _rewrite(member),
+        "wallets": tuple(dict.fromkeys(map(_rewrite, wallets))),
+    }
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > NAME_LETTERS_MAX:
+        fault = f"{len(name)} characters" if name.strip() else "nothing to read"
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"the name of the key has {fault}: say in 1 to {NAME_LETTERS_MAX} characters who or "
+            "what will use it",
+        )
+
+
+def _rewrite(text: str) -> str:
+    """Write an address in the one way the file knows; people may write it in upper case."""
+    return to_text(from_text(text))
 
 
 def _require_new_certificate(keys: Sequence[ApiKey], fingerprint: str) -> None:

@@ -163,8 +163,15 @@ async def _post_many(
     api: Api, call: Call, items: list[Submission], wait_s: float, charged: int
 ) -> web.Response:
     items_max = api.settings.limits.items
-    if not 0 < len(items) <= items_max:
-        raise Invalid(InvalidCode.TOO_MANY, f"send 1 to {items_max} transactions at a time")
+    if not items:
+        raise Invalid(
+            InvalidCode.TOO_MANY, f"the list is empty: send 1 to {items_max} transactions at a time"
+        )
+    if len(items) > items_max:
+        raise Invalid(
+            InvalidCode.TOO_MANY,
+            f"{len(items)} transactions are too many: send 1 to {items_max} at a time",
+        )
     api.add_cost(call, len(items) - 1 - charged)
     is_strangers = _is_strangers(api, call)
     newest = api.node.chain.head.height

@@ -21,6 +21,7 @@ from hansa.node.api.rights import Role, find_lack
 from hansa.node.home import create_home
 
 WALLET = to_text(key("ada").address)
+OTHER = to_text(key("bea").address)
 MEMBER = to_text(key("north").address)
 
 
@@ -103,6 +104,8 @@ def test_a_damaged_file_lets_nobody_in(path):
         {"wallets": ["hansa1short"]},
         {"wallets": [WALLET[:-1] + ("q" if WALLET[-1] != "q" else "p")]},
         {"name": ""},
+        {"name": " \t "},
+        {"name": "x" * 65},
         {"expires_ms": -1},
         {"expires_ms": EXPIRES_MS_MAX + 1},
         {"expires_ms": 10**28},
@@ -112,6 +115,20 @@ def test_a_key_is_bound_to_what_its_role_needs(path, more):
     with pytest.raises(Invalid):
         add(path, **more)
     assert list_keys(path) == ()
+
+
+@pytest.mark.parametrize(("name", "fault"), [(" ", "nothing to read"), ("x" * 65, "65 charac")])
+def test_a_name_that_tells_nothing_is_refused_in_words(path, name, fault):
+    with pytest.raises(Invalid, match=f"the name of the key has {fault}.* 1 to 64 characters"):
+        add(path, name)
+
+
+def test_an_address_may_be_in_upper_case_and_a_wallet_counts_once(path):
+    customer, _ = add(path, wallets=[WALLET.upper(), OTHER, WALLET, OTHER.upper()])
+    operator, _ = add(path, role=Role.OPERATOR, wallets=[], member=MEMBER.upper())
+    assert customer.wallets == (WALLET, OTHER)
+    assert operator.member == MEMBER
+    assert list_keys(path) == (customer, operator)
 
 
 def test_a_certificate_has_one_key(path):
