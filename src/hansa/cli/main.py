@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from hansa import __version__
 from hansa.cli import care, chain, keys, network, run, setup, tx, wallet
-from hansa.cli.screen import complain
+from hansa.cli.screen import accept_all_text, complain, flush
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -25,6 +25,7 @@ from hansa.kernel.errors import (
 from hansa.program import name_program
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
+    (tx.Sent, 6),
     (Invalid, 2),
     (Refused, 3),
     (NotFound, 4),
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    accept_all_text()
     words = _fill_in(sys.argv[1:] if arguments is None else arguments)
     try:
         options = build_parser().parse_args(words)
@@ -70,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell(error, as_json="--json" in words)
     command: Callable[[argparse.Namespace], int] = options.function
     try:
-        return command(options)
+        code = command(options)
+        flush()
     except HansaError as error:
         return _tell(_hint(error, options), as_json=getattr(options, "json", False))
     except KeyboardInterrupt:
@@ -91,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"report it; {TRACEBACK_VARIABLE}=1 shows where"
         )
         return EXIT_FAULT
+    return code
 
 
 def _fill_in(words: Sequence[str]) -> list[str]:

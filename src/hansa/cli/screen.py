@@ -7,18 +7,60 @@ is printed as JSON is ASCII with escapes of its own.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from hansa.kernel.errors import Unavailable
 
 BAR_CELLS = 30
 REFRESH_S = 0.1
 
 
+def accept_all_text() -> None:
+    """Let both outputs take any text: what their encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush() -> None:
+    """Bring what was printed to where it goes, now: later nobody could say that it did not.
+
+    Raises:
+      Unavailable: it cannot be written.
+      BrokenPipeError: whoever read it has gone.
+    """
+    if sys.stdout is not None:
+        _write("")
+
+
+def _write(text: str) -> None:
+    try:
+        print(text, end="", flush=not text)
+    except OSError as error:
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise Unavailable(f"cannot print on standard output: {error.strerror}") from None
+
+
+def _drop_output() -> None:
+    """Give up what could not be printed; the interpreter would try it again at its end."""
+    with suppress(OSError):
+        target = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, target)
+        os.close(nowhere)
+
+
 def print_json(value: object) -> None:
     """Print one JSON object on standard output."""
-    print(json.dumps(value))
+    _write(f"{json.dumps(value)}\n")
 
 
 def escape(text: str) -> str:
@@ -42,7 +84,7 @@ def print_table(rows: Mapping[str, object] | Sequence[tuple[str, object]]) -> No
     for name, (_, value) in zip(labels, pairs, strict=True):
         label = name.ljust(width)
         for line in _describe(value):
-            print(f"  {label}  {escape(line)}".rstrip())
+            _write(f"  {label}  {escape(line)}".rstrip() + "\n")
             label = " " * width
 
 
@@ -86,7 +128,7 @@ def print_found(found: Mapping[str, object], *, is_json: bool) -> None:
 
 def say(text: str) -> None:
     """Print a line on standard output."""
-    print(escape(text))
+    _write(f"{escape(text)}\n")
 
 
 def complain(text: str) -> None:

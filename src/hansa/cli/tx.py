@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hansa.cli.passphrase import ask_passphrase
-from hansa.cli.screen import ask, print_found, print_table, say
+from hansa.cli.screen import ask, flush, print_found, print_table, say
 from hansa.cli.source import (
     add_node,
     add_signing,
@@ -24,7 +24,7 @@ from hansa.cli.transactions import describe_body, describe_found, explain, read_
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
 from hansa.program import name_program
@@ -36,13 +36,13 @@ from hansa.sdk.arguments import (
     parse_command,
     parse_json,
 )
-from hansa.sdk.build import build_unsigned
+from hansa.sdk.build import VALIDITY_MS, build_unsigned
 from hansa.sdk.client import Client
 from hansa.sdk.envelope_file import PartialEnvelope, load_envelope, save_envelope
 from hansa.sdk.keys import KeyPair, load_key
 
 EXIT_REFUSED = 3
-VALIDITY_S = 120
+VALIDITY_S = VALIDITY_MS // 1000
 OFFLINE_VALIDITY_S = VALIDITY_MAX_MS // 1000 - 30
 """Almost the longest that a network takes, since people sign one after the other."""
 
@@ -103,10 +103,81 @@ def load_keys(paths: Sequence[Path]) -> list[KeyPair]:
     return [load_key(path, ask_passphrase(path)) for path in paths]
 
 
-def tell_answer(answer: TransactionResult, *, is_json: bool, **more: object) -> int:
-    """Print what became of a transaction; returns the exit code."""
-    print_found({**describe_found(answer), **more, **explain(answer.code)}, is_json=is_json)
+class Sent(HansaError):  # noqa: N818 - beside the names of `hansa.kernel.errors`
+    """A transaction was sent, and whoever sent it could not be told what became of it.
+
+    They must ask for it: the same command again would be another transaction.
+    """
+
+
+def send(
+    client: Client,
+    options: argparse.Namespace,
+    keys: Sequence[KeyPair],
+    commands: Sequence[Command],
+    validity_ms: int = VALIDITY_MS,
+    **more: str,
+) -> int:
+    """Sign and send a transaction, and print what became of it; returns the exit code.
+
+    Args:
+      client: talks to the node.
+      options: of the command.
+      keys: who signs.
+      commands: what they sign.
+      validity_ms: for how long.
+      more: what to print beside the answer.
+
+    Raises:
+      Sent: what became of it is not known, or cannot be printed.
+    """
+    signed = client.sign(keys, commands, validity_ms)
+    try:
+        answer = client.submit(signed.envelope)
+    except (Unavailable, KeyboardInterrupt) as error:
+        reason = error.facts["reason"] if isinstance(error, Unavailable) else "stopped"
+        tx_id = signed.tx_id.hex()
+        raise Sent(
+            f"{reason!s}; but {_name_sent(tx_id, more)} was sent, and whether it was confirmed is "
+            f"not known. Do not send it anew, but ask for it: {_ask_for(tx_id, options)}. What is "
+            f"not there {validity_ms // 1000} s from now, on a node that answers, never will be",
+            tx_id=tx_id,
+            **more,
+        ) from None
+    return tell_answer(answer, options, **more)
+
+
+def tell_answer(answer: TransactionResult, options: argparse.Namespace, **more: str) -> int:
+    """Print what became of a transaction; returns the exit code.
+
+    Raises:
+      Sent: it cannot be printed.
+    """
+    found = {**describe_found(answer), **more, **explain(answer.code)}
+    try:
+        print_found(found, is_json=options.json)
+        flush()
+    except (Unavailable, BrokenPipeError) as error:
+        became = "confirmed" if answer.is_ok else f"refused ({answer.code})"
+        raise Sent(
+            f"{_name_sent(answer.tx_id, more)} was sent and {became}; only printing that failed: "
+            f"{error}. Do not send it anew: {_ask_for(answer.tx_id, options)} shows it",
+            tx_id=answer.tx_id,
+            status=answer.status,
+            code=answer.code,
+            **more,
+        ) from None
     return 0 if answer.is_ok else EXIT_REFUSED
+
+
+def _name_sent(tx_id: str, more: Mapping[str, str]) -> str:
+    facts = "".join(f", {name} {shlex.quote(text)}" for name, text in more.items())
+    return f"the transaction {tx_id}{facts}"
+
+
+def _ask_for(tx_id: str, options: argparse.Namespace) -> str:
+    node = f" --node {shlex.quote(options.node)}" if options.node else ""
+    return f"{name_program()} tx {tx_id}{node}"
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -129,7 +200,7 @@ def _send(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         if options.offline is not None:
             return _write(options, client, keys, commands, validity_ms)
-        return tell_answer(client.send(keys, commands, validity_ms), is_json=options.json)
+        return send(client, options, keys, commands, validity_ms)
 
 
 def _parse_calls(names: Sequence[str], arguments: Sequence[str]) -> list[Command]:
@@ -248,7 +319,7 @@ def _submit(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         raw = envelope.complete(client.get_network())
         decode_envelope(raw)
-        return tell_answer(client.submit(raw), is_json=options.json)
+        return tell_answer(client.submit(raw), options)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import msgspec
 
 from hansa.cli.screen import print_found
 from hansa.cli.source import add_signing, add_source, open_client, open_home, parse_count
-from hansa.cli.tx import load_keys, tell_answer
+from hansa.cli.tx import load_keys, send
 from hansa.contracts import payments, wallets
 from hansa.contracts.currency import EXPONENT_MAX, Asset
 from hansa.kernel.contract import Command
@@ -109,14 +109,14 @@ def _open(options: argparse.Namespace) -> int:
     category = wallets.Category[options.category]
     command = wallets.Open(wallet, operator or key.address, category)
     with open_client(options) as client:
-        return tell_answer(client.send([key], [command]), is_json=options.json)
+        return send(client, options, [key], [command])
 
 
 def _set_category(options: argparse.Namespace) -> int:
     command = wallets.SetCategory(from_text(options.address), wallets.Category[options.category])
     (key,) = load_keys([options.key])
     with open_client(options) as client:
-        return tell_answer(client.send([key], [command]), is_json=options.json)
+        return send(client, options, [key], [command])
 
 
 def _change_own(options: argparse.Namespace) -> int:
@@ -124,8 +124,7 @@ def _change_own(options: argparse.Namespace) -> int:
     (key,) = load_keys([options.key])
     kind: type[Command] = OWN[options.word][0]
     with open_client(options) as client:
-        answer = client.send([key], [kind(address or key.address)])
-    return tell_answer(answer, is_json=options.json)
+        return send(client, options, [key], [kind(address or key.address)])
 
 
 def parse_amount(text: str, exponent: int) -> int:
@@ -158,8 +157,7 @@ def _pay(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         amount_minor = parse_amount(options.amount, _find_exponent(client, options))
         transfer = payments.Transfer(key.address, payee, options.asset, amount_minor, reference)
-        answer = client.send([key], [transfer])
-    return tell_answer(answer, is_json=options.json, end_to_end_id=reference)
+        return send(client, options, [key], [transfer], end_to_end_id=reference)
 
 
 def _find_exponent(client: Client, options: argparse.Namespace) -> int:

@@ -242,8 +242,8 @@ class AsyncClient:
         Raises:
           Invalid: the node says that the transaction itself is wrong.
           Unavailable: after all attempts, also where the node answers with another transaction;
-            whether it was confirmed is not known then. The fact `tx_id` says what to ask for, and
-            sending the same envelope again is safe.
+            whether it was confirmed is not known then. The fact `tx_id` says what to ask for,
+            `reason` why it is not known, and sending the same envelope again is safe.
         """
         try:
             return await self._repeat(lambda: self._submit_once(envelope, attestation))
@@ -477,6 +477,7 @@ class AsyncClient:
             f"{error.message}; whether transaction {tx_id.hex()} was confirmed is not known: "
             "ask for it later, or send the same envelope again",
             tx_id=tx_id,
+            reason=error.message,
         )
 
 

@@ -1,0 +1,126 @@
+"""What was sent is told: also where nothing can be printed, or nobody answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from aiohttp import web
+from tests.faked import BASE, answer_json, make_done, name_sent
+from tests.played import CHEAP, PASSPHRASE
+from tests.running import run_fake, run_played
+from tests.world import ASSET, key
+
+from hansa.cli.main import main
+from hansa.sdk.keys import save_key
+
+FIELDS = {"payer": key("ada").address_text, "payee": key("shop").address_text, "asset": ASSET}
+ARGUMENTS = json.dumps({**FIELDS, "amount_minor": "1", "end_to_end_id": "invoice 7"})
+SEND = ("--call", "payments.transfer", "--args", ARGUMENTS)
+
+
+@pytest.fixture
+def ada(tmp_path, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    save_key(tmp_path / "ada", key("ada"), PASSPHRASE, cost=CHEAP)
+    return str(tmp_path / "ada")
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def url(sent, monkeypatch):
+    """A node that confirms whatever it is sent."""
+
+    async def take(request):
+        sent.append(name_sent(await request.read()))
+        return answer_json(200, make_done(sent[-1]))
+
+    with run_fake(*BASE, web.post("/v1/transactions", take)) as url:
+        monkeypatch.setenv("HANSA_NODE", url)
+        yield url
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_what_was_sent_and_cannot_be_printed_is_told(url, ada, sent, capsys, monkeypatch, more):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(["tx", "send", ada, *SEND, *more]) == 6
+    (tx_id,) = sent
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"hansa tx {tx_id}" in err
+    assert "sent and confirmed" in err
+    assert "No space left" in err
+
+
+def test_a_reader_who_has_gone_is_no_reason_to_send_again(url, ada, sent, capsys, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert main(["wallet", "freeze-own", ada]) == 6
+    assert f"hansa tx {sent[0]}" in capsys.readouterr().err
+
+
+def test_what_cannot_be_printed_is_an_error_of_other_commands(capsys, monkeypatch):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(["tx", "commands"]) == 5
+    assert "cannot print on standard output: No space left" in capsys.readouterr().err
+
+
+def test_what_nobody_answers_is_told_with_its_id(ada, capsys):
+    sent = []
+
+    async def lose(request):
+        sent.append(name_sent(await request.read()))
+        request.transport.close()
+        return web.Response()
+
+    with run_fake(*BASE, web.post("/v1/transactions", lose)) as url:
+        assert main(["tx", "send", ada, *SEND, "--node", url, "--validity", "60", "--json"]) == 6
+    found = json.loads(capsys.readouterr().err)
+    assert found["error"] == "Sent"
+    assert {found["tx_id"]} == set(sent)
+    assert f"hansa tx {found['tx_id']} --node {url}" in found["message"]
+    assert "60 s from now" in found["message"]
+
+
+def test_whoever_stops_the_wait_is_told_what_was_sent(ada, capsys):
+    sent = []
+
+    async def stop(request):
+        sent.append(name_sent(await request.read()))
+        os.kill(os.getpid(), signal.SIGINT)
+        return answer_json(200, {**make_done(sent[-1]), "status": "PENDING"})
+
+    async def absent(_):
+        return answer_json(404, {"type": "x", "title": "x", "status": 404, "detail": "none"})
+
+    routes = (
+        web.post("/v1/transactions", stop),
+        web.get("/v1/transactions/{id}", absent),
+    )
+    with run_fake(*BASE, *routes) as url:
+        assert main(["tx", "send", ada, *SEND, "--node", url]) == 6
+    assert f"hansa tx {sent[0]}" in capsys.readouterr().err
+
+
+def test_a_payment_is_told_with_its_reference(ada, capsys, monkeypatch, tmp_path):
+    with run_played(tmp_path / "node") as node:
+        monkeypatch.setenv("HANSA_API_KEY", node.token)
+        words = ("pay", ada, key("shop").address_text, "0.07", "--node", node.url, "--json")
+        with open("/dev/full", "w") as full, monkeypatch.context() as patch:  # noqa: PTH123
+            patch.setattr("sys.stdout", full)
+            assert main(words) == 6
+        told = json.loads(capsys.readouterr().err)
+        assert told["end_to_end_id"] in told["message"]
+        assert main(["tx", told["tx_id"], "--node", node.url, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["status"] == told["status"] == "OK"
+        assert main([*words, "--id", told["end_to_end_id"]]) == 3, "made once with its reference"
