@@ -7,6 +7,7 @@ import pickle
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from hansa.kernel.errors import Invalid
 from hansa.kernel.genesis import BATCH_FRAME_BYTES, Limits
+from hansa.kernel.values import EndToEndId
 from hansa.node.replay.cast import Sums, make_plan
 from hansa.node.replay.run import ROWS_PER_BLOCK, cut_blocks
 from hansa.node.replay.signing import ITEM_FRAME_BYTES, cut_batches, name_funding
 from hansa.node.replay.source import (
+    ID_LETTERS_MAX,
     ColumnMap,
     Payments,
     PaymentsFile,
@@ -217,7 +220,6 @@ def test_an_error_in_csv_names_the_row_from_1_and_its_line(tmp_path, row, messag
 @pytest.mark.parametrize(
     "text",
     [
-        "id,time,payer,payee,amount\n1,2024-01-01,ann,shop,1\n2,3\n",
         "id,time,payer,payee, amount\n1,2024-01-01,ann,shop,1\n",
         "id,time,payer,payee,amount,amount\n1,2024-01-01,ann,shop,1,2\n",
     ],
@@ -232,12 +234,7 @@ def test_a_table_that_is_not_whole_is_an_error_in_one_line(tmp_path, text):
 @pytest.mark.parametrize(
     ("name", "content", "advice"),
     [
-        (
-            "payments.csv",
-            b"id,time,payer,payee,amount\n1,2024-01-01,\xff,shop,1\n",
-            "must be UTF-8",
-        ),
-        ("payments.csv", b"id,time,payer,payee,amount\n1,2\n", "as many cells in each row"),
+        ("payments.csv", b"", "as many cells in each row"),
         ("payments.parquet", b"no table", "write it anew"),
     ],
 )
@@ -247,6 +244,75 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Invalid, match=f"cannot be read .*{advice}"):
         list(PaymentsFile(tmp_path / name, COLUMNS).iterate())
+
+
+HEADER = b"id,time,payer,payee,amount,note\n"
+FINE = b"1,2024-01-01,ann,shop,1,\n"
+QUOTED = b'1,2024-01-01,"a\n\nb",shop,1,\n'
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(
+    ("before", "bad", "where"),
+    [
+        (FINE, b"2,2024-01-01,ann,shop\n", r"row 2 \(line 3\) has 4 cells, the header 6: write as"),
+        (FINE, b"2\n", r"row 2 \(line 3\) has 1 cell, "),
+        (FINE, b"2,2024-01-01,ann,shop,1,5,\n", r"row 2 \(line 3\) has 7 cells, "),
+        (FINE, b"2,2024-01-01,\xff,shop,1,\n", r"row 2 \(line 3\), column 'payer': it is no UTF-8"),
+        (FINE, b'2,2024-01-01,"ann,shop,1,\n', r"row 2 \(line 3\) has 3 cells, .* quotes"),
+        (
+            FINE,
+            b'2,2024-01-01,"' + FINE * 90_000,
+            r"row 2 \(line 3\) has a cell of more than .*quote",
+        ),
+        (FINE, b"2" * (3 << 20), r"row 2 \(line 3\) has a cell of more than"),
+        (b"\n" + FINE, b"2,3\n", r"row 2 \(line 4\) has 2 cells"),
+        (
+            QUOTED,
+            b"2,2024-01-01,ann,shop,x,\n",
+            r"row 2 \(line 5\), column 'amount': 'x' is no amount",
+        ),
+        (QUOTED, b"2,3\n", r"row 2 \(line 5\) has 2 cells"),
+        (FINE * 99_000, b"2,3\n", r"row 99001 \(line 99002\) has 2 cells"),
+    ],
+)
+def test_a_row_that_is_not_whole_is_named(tmp_path, before, bad, where, newline):
+    path = tmp_path / "payments.csv"
+    path.write_bytes((HEADER + before + bad + FINE).replace(b"\n", newline))
+    with pytest.raises(Invalid, match=f"payments.csv: {where}") as caught:
+        list(PaymentsFile(path, COLUMNS).iterate())
+    assert "\n" not in caught.value.message
+    assert f"row {caught.value.facts['row']} " in caught.value.message
+
+
+def test_a_header_that_is_not_utf_8_is_named(tmp_path):
+    path = tmp_path / "payments.csv"
+    path.write_bytes(HEADER.replace(b"note", b"\xff") + FINE)
+    with pytest.raises(Invalid, match=r"the header \(line 1\) is no UTF-8: save"):
+        PaymentsFile(path, COLUMNS)
+
+
+def test_a_column_that_is_not_asked_for_may_hold_anything(tmp_path):
+    path = tmp_path / "payments.csv"
+    path.write_bytes(HEADER + FINE.replace(b"1,\n", b"1,\xff\n"))
+    assert make_plan(PaymentsFile(path, COLUMNS).iterate()).rows == 1
+
+
+def test_cells_with_line_ends_are_read_wherever_the_reader_cuts_the_file(tmp_path):
+    path = tmp_path / "payments.csv"
+    path.write_bytes(HEADER + QUOTED.replace(b"b", b"\n" * 200) * 10_000)
+    assert make_plan(PaymentsFile(path, COLUMNS).iterate()).rows == 10_000
+
+
+def test_an_id_longer_than_a_payment_holds_is_an_error_that_names_its_row(tmp_path):
+    assert msgspec.convert("é" * ID_LETTERS_MAX, EndToEndId)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert("é" * (ID_LETTERS_MAX + 1), EndToEndId)
+    ids = ["é" * ID_LETTERS_MAX, "é" * (ID_LETTERS_MAX + 1)]
+    rows = "".join(f"{each},2024-01-01,ann,shop,1\n" for each in ids)
+    source = PaymentsFile(write_text(tmp_path, f"id,time,payer,payee,amount\n{rows}"), COLUMNS)
+    with pytest.raises(Invalid, match=r"row 2 \(line 3\), column 'id': .* at most 35; shorten"):
+        list(source.iterate())
 
 
 def test_a_header_with_a_mark_and_quotes_is_read(tmp_path):

@@ -28,6 +28,7 @@ from hansa.contracts.currency import CURRENCY_LETTERS, EXPONENT_MAX
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import TIME_MAX_MS
 from hansa.kernel.values import INT64_MAX
+from hansa.node.replay.lines import HEADER, find_fault, find_line, name_row
 from hansa.sdk.files import check_file, read_file
 
 ROWS_PER_READ = 32_768
@@ -37,6 +38,10 @@ DOUBLE_MAX = 2**53
 DOUBLE_TOLERANCE = 1e-6
 """How far a double may lie from a whole minor unit, in minor units."""
 
+ID_LETTERS_MAX = 35
+"""What a payment holds as its reference (`hansa.kernel.values.EndToEndId`)."""
+
+_PARSING = pyarrow.csv.ParseOptions(newlines_in_values=True)  # else not where it cuts the file
 _EXACT = Context(prec=100, traps=[Inexact])
 _CURRENCY = re.compile(f"[A-Z]{{{CURRENCY_LETTERS}}}")
 _ZONED = r"[T ]\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
@@ -161,21 +166,8 @@ class Place(NamedTuple):
     def describe(self, index: int) -> str:
         """Name the row of a value as its reader finds it: from 1, in CSV also the line."""
         row = self.first + index
-        if self.path.suffix != ".csv":
-            return f"{self.path}: row {row + 1}"
-        return f"{self.path}: row {row + 1} (line {find_line(self.path, row)})"
-
-
-def find_line(path: Path, row: int) -> int:
-    """Find the line of a CSV file, from 1, on which a row begins, if no cell has a line end."""
-    filled = -1  # the header
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip(b"\r\n"):
-                if filled == row:
-                    return number
-                filled += 1
-    return row + 2
+        line = find_line(self.path, row) if self.path.suffix == ".csv" else None
+        return f"{self.path}: {name_row(row, line)}"
 
 
 class PaymentsFile:
@@ -228,6 +220,7 @@ class PaymentsFile:
         found = {role: plain[role].cast(pa.string()) for role in ("id", "payer", "payee")}
         for role, column in found.items():
             self._check_filled(pc.index(column, "").as_py(), role, place)
+        self._check_ids(found["id"], place)
         found["time_ms"] = parse_times(plain["time"], columns.time, place)
         found["amount_minor"] = parse_amounts(plain["amount"], columns, place)
         for role, column in found.items():
@@ -243,6 +236,17 @@ class PaymentsFile:
                 f"{place.describe(empty_at)}, column {column!r}: no value: fill it in or leave "
                 "the row out",
                 row=place.first + empty_at + 1,
+            )
+
+    def _check_ids(self, ids: Any, place: Place) -> None:  # noqa: ANN401 - Arrow array
+        is_long = pc.greater(pc.utf8_length(ids), ID_LETTERS_MAX)
+        index = pc.index(is_long, True).as_py()
+        if index >= 0:
+            raise _malformed(
+                f"{place.describe(index)}, column {self.columns.id!r}: an id of "
+                f"{len(ids[index].as_py())} characters: a payment has one of at most "
+                f"{ID_LETTERS_MAX}; shorten it, or name another column in a map file (--map)",
+                row=place.first + index + 1,
             )
 
     def _check_order(self, part: Payments, day: int | None, place: Place) -> int:
@@ -283,7 +287,7 @@ class PaymentsFile:
         try:
             if self._is_parquet:
                 return pa.parquet.read_schema(self.path)
-            with pyarrow.csv.open_csv(self.path) as reader:
+            with pyarrow.csv.open_csv(self.path, parse_options=_PARSING) as reader:
                 schema = reader.schema
                 _ = schema.names
                 return schema
@@ -291,11 +295,15 @@ class PaymentsFile:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> Invalid:
-        advice = (
-            "write it anew, it is damaged or no Parquet"
-            if self._is_parquet
-            else "it must be UTF-8, with a header and as many cells in each row as in the header"
-        )
+        advice = "write it anew, it is damaged or no Parquet"
+        if not self._is_parquet:
+            fault = find_fault(self.path, self.columns.by_role.values())
+            if fault is not None:
+                facts = {} if fault.row == HEADER else {"row": fault.row + 1}
+                return _malformed(f"{self.path}: {fault.what}", **facts)
+            advice = (
+                "it must be UTF-8, with a header and as many cells in each row as in the header"
+            )
         return _malformed(f"{self.path} cannot be read ({_flatten(error)}): {advice}")
 
     def _iterate_batches(self) -> Iterator[pa.RecordBatch]:
@@ -308,6 +316,7 @@ class PaymentsFile:
                 text = dict.fromkeys(wanted, pa.string())
                 yield from pyarrow.csv.open_csv(
                     self.path,
+                    parse_options=_PARSING,
                     convert_options=pyarrow.csv.ConvertOptions(
                         column_types=text, include_columns=wanted
                     ),
