@@ -15,7 +15,7 @@ from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
 from hansa.node.api.keys import KeyRing
-from hansa.node.connections import BoundedSite, Shares
+from hansa.node.connections import PATIENCE, BoundedSite, Patience, Shares
 from hansa.node.service import Node
 from hansa.node.serving.serve import serve
 from hansa.node.settings import Limits, Listen, Settings
@@ -28,7 +28,12 @@ HALF_BODY = (
 STREAM = b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-def run(town, limits, use):
+LONG = 16 * 2**20
+"""More than the system buffers of an answer."""
+LOOPS = pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+
+
+def run(town, limits, use, run_loop=asyncio.run):
     """Serve under limits, on a port of this machine, and use it."""
 
     async def play():
@@ -42,7 +47,7 @@ def run(town, limits, use):
         finally:
             await server.stop()
 
-    asyncio.run(play())
+    run_loop(play())
 
 
 async def send(port, raw, address):
@@ -85,7 +90,8 @@ async def get(server, path, headers=None):
         return answer.status
 
 
-def test_connections_of_an_address_are_bounded_and_of_all_together(town):
+@LOOPS
+def test_connections_of_an_address_are_bounded_and_of_all_together(town, run_loop):
     async def use(server):
         kept = [await send(server.port, HALF_HEAD, "127.0.1.2") for _ in range(5)]
         assert [await is_closed(reader) for reader, _ in kept] == [False] * 3 + [True] * 2
@@ -97,7 +103,7 @@ def test_connections_of_an_address_are_bounded_and_of_all_together(town):
         for _, writer in (*kept, *others):
             writer.close()
 
-    run(town, Limits(anyone_per_s=0, connections=8, connections_each=3), use)
+    run(town, Limits(anyone_per_s=0, connections=8, connections_each=3), use, run_loop)
 
 
 @pytest.fixture(scope="module")
@@ -110,28 +116,29 @@ def secure(tmp_path_factory):
     return context, ssl.create_default_context(cafile=str(authority.folder / "ca.crt"))
 
 
-def serve_securely(contexts, shares, use, run_loop, handshake_s=10.0):
+def serve_securely(contexts, shares, use, run_loop, patience=PATIENCE, text="here"):
     """Serve one page over TLS, bounded by shares, and use it: its port, and a look at it.
 
     What the use returns is closed after the server.
     """
     context, trusting = contexts
+    scheme = "http" if context is None else "https"
 
     async def say(_):
-        return web.Response(text="here")
+        return web.Response(text=text)
 
     async def play():
         app = web.Application()
         app.router.add_get("/", say)
         runner = web.AppRunner(app)
         await runner.setup()
-        await BoundedSite(runner, "127.0.0.1", 0, shares, context, handshake_s=handshake_s).start()
+        await BoundedSite(runner, "127.0.0.1", 0, shares, context, patience=patience).start()
         port = runner.addresses[0][1]
 
         async def look():
             async with (
                 aiohttp.ClientSession() as session,
-                session.get(f"https://localhost:{port}/", ssl=trusting) as answer,
+                session.get(f"{scheme}://localhost:{port}/", ssl=trusting) as answer,
             ):
                 return await answer.text()
 
@@ -147,9 +154,6 @@ def serve_securely(contexts, shares, use, run_loop, handshake_s=10.0):
                     await writer.wait_closed()
 
     run_loop(play())
-
-
-LOOPS = pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
 @LOOPS
@@ -185,7 +189,33 @@ def test_a_handshake_ends_in_time(secure, run_loop):
         assert shares.free == 8
         return [writer]
 
-    serve_securely(secure, shares, use, run_loop, handshake_s=0.3)
+    serve_securely(secure, shares, use, run_loop, Patience(handshake_s=0.3))
+
+
+@LOOPS
+def test_who_takes_nothing_of_an_answer_is_cut_off(secure, run_loop):
+    """Also where the answer is the last one of its connection."""
+    shares = Shares(8, 3)
+
+    async def use(port, look):
+        kept = []
+        for tail in (b"", b"Connection: close\r\n"):
+            _, writer = await asyncio.open_connection(
+                "127.0.0.1",
+                port,
+                limit=1_024,
+            )
+            writer.transport.pause_reading()
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + tail + b"\r\n")
+            kept.append(writer)
+        while shares.free != 6:
+            await look()
+        while shares.free != 8:
+            assert len(await look()) == LONG
+        return kept
+
+    serve_securely((None, secure[1]), shares, use, run_loop, Patience(stall_s=0.3), "x" * LONG)
+    assert shares.free == 8
 
 
 def test_two_addresses_do_not_hold_all_requests(town):

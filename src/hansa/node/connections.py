@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from aiohttp import web
 
@@ -27,7 +27,9 @@ KEPT_SHARE = 4
 """One in so many requests and streams is kept for known callers."""
 KNOWN = "known"
 HANDSHAKE_S = 10.0
-"""Within which TLS must be agreed on."""
+STALL_S = 60.0
+STALL_BYTES = 16_384
+"""How much a reader must take in time, where so much waits."""
 REST_S = 0.1
 """Before the next connection is accepted, where one could not be."""
 
@@ -127,36 +129,63 @@ def _shows_key(request: web.Request) -> bool:
     return request.transport is not None and bool(request.transport.get_extra_info("peercert"))
 
 
+class Patience(NamedTuple):
+    """How long a connection is waited for."""
+
+    handshake_s: float = HANDSHAKE_S
+    """Within which TLS must be agreed on."""
+    stall_s: float = STALL_S
+    """Within which a reader must take something of an answer."""
+
+
+PATIENCE = Patience()
+
+
 class _Connection(asyncio.Protocol):
     """One connection: handed on to the server's own protocol, or closed at once.
+
+    A reader that takes too little of what is sent is cut off: also a connection that is closed
+    lasts until all was taken. Under TLS that is so while more is to be written; closing it has a
+    bound of its own there.
 
     Args:
       build: builds the server's protocol.
       shares: the places of connections.
+      stall_s: within which a reader must take something.
       caller: who has a place for it already; else it takes one.
     """
 
     def __init__(
-        self, build: Callable[[], asyncio.Protocol], shares: Shares, caller: str | None = None
+        self,
+        build: Callable[[], asyncio.Protocol],
+        shares: Shares,
+        stall_s: float,
+        caller: str | None = None,
     ) -> None:
         self._build = build
         self._shares = shares
+        self._stall_s = stall_s
         self._caller = caller
         self._inner: asyncio.Protocol | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is not of that class
         if self._caller is None:
             peer = transport.get_extra_info("peername")
             caller = name_remote(peer[0] if peer else None)
             if not self._shares.take(caller):
-                if isinstance(transport, asyncio.WriteTransport):
-                    transport.abort()
+                self._transport.abort()
                 return
             self._caller = caller
+        if transport.get_extra_info("sslcontext") is None:  # else there is a second buffer below
+            self._transport.set_write_buffer_limits(high=1, low=0)  # so that we hear of all
         self._inner = self._build()
         self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._end_watch()
         if self._inner is not None:
             self.give_back()
             self._inner.connection_lost(exc)
@@ -177,11 +206,31 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if self._inner is not None:
+            self._begin_watch()
             self._inner.pause_writing()
 
     def resume_writing(self) -> None:
+        self._end_watch()
         if self._inner is not None:
             self._inner.resume_writing()
+
+    def _begin_watch(self) -> None:
+        if self._transport is not None:
+            waiting = self._transport.get_write_buffer_size()
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(self._stall_s, self._check_reader, waiting)
+
+    def _check_reader(self, waited: int) -> None:
+        assert self._transport is not None  # noqa: S101 - its watch has begun
+        if self._transport.get_write_buffer_size() > waited - STALL_BYTES:
+            self._transport.abort()
+        else:
+            self._begin_watch()
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
 
 class BoundedSite(web.BaseSite):
@@ -189,7 +238,7 @@ class BoundedSite(web.BaseSite):
 
     asyncio tells of a connection under TLS only once TLS is agreed, so there we accept ourselves:
     a connection has a place from its beginning, and a handshake that never ends holds it no longer
-    than `handshake_s`.
+    than its patience.
 
     Args:
       runner: of the application that is served.
@@ -197,7 +246,7 @@ class BoundedSite(web.BaseSite):
       port: the same; 0 for any free one.
       shares: the places of connections.
       context: TLS, or None.
-      handshake_s: within which TLS must be agreed on.
+      patience: how long a connection is waited for.
     """
 
     def __init__(
@@ -208,13 +257,13 @@ class BoundedSite(web.BaseSite):
         shares: Shares,
         context: ssl.SSLContext | None,
         *,
-        handshake_s: float = HANDSHAKE_S,
+        patience: Patience = PATIENCE,
     ) -> None:
         super().__init__(runner, ssl_context=context)
         self._host = host
         self._port = port
         self._shares = shares
-        self._handshake_s = handshake_s
+        self._patience = patience
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -228,7 +277,7 @@ class BoundedSite(web.BaseSite):
         server = self._runner.server
         assert server is not None  # noqa: S101 - the runner is set up
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(server, self._shares),
+            lambda: _Connection(server, self._shares, self._patience.stall_s),
             self._host,
             self._port,
             backlog=self._backlog,
@@ -278,7 +327,8 @@ class BoundedSite(web.BaseSite):
                     continue
                 caller = name_remote(address[0])
                 if self._shares.take(caller):
-                    self._begin(self._agree(accepted, _Connection(build, self._shares, caller)))
+                    connection = _Connection(build, self._shares, self._patience.stall_s, caller)
+                    self._begin(self._agree(accepted, connection))
                 else:
                     accepted.close()
 
@@ -288,7 +338,7 @@ class BoundedSite(web.BaseSite):
                 lambda: connection,
                 accepted,
                 ssl=self._ssl_context,
-                ssl_handshake_timeout=self._handshake_s,
+                ssl_handshake_timeout=self._patience.handshake_s,
             )
         except OSError:  # no TLS, another version of it, too late, gone
             connection.give_back()
