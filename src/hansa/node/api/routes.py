@@ -107,6 +107,8 @@ class Parameter:
             return msgspec.convert(text, self.kind, strict=False)
         except msgspec.ValidationError as error:
             raise Invalid(InvalidCode.MALFORMED, f"{self.where} {self.name}: {error}") from None
+        except UnicodeError:  # bytes of a header or path that are no UTF-8
+            raise Invalid(InvalidCode.MALFORMED, f"{self.where} {self.name}: no text") from None
 
 
 @dataclass(frozen=True, slots=True)
