@@ -100,6 +100,8 @@ class AuditReport:
     height: int = -1
     rows_height: int | None = None
     """The block whose rows of the state were compared; None if none were."""
+    without_store: Path | None = None
+    """Of a folder that has no store: where it would be."""
     supply_ok: bool = True
     finding_count: int = 0
     findings: list[str] = field(default_factory=list)
@@ -119,13 +121,19 @@ class AuditReport:
 
     def describe_rows(self) -> str:
         """Say which rows of the state were not compared; empty if all were."""
+        if self.without_store is not None:
+            return (
+                "Receipts alone were audited, no rows of the state: there is no store in "
+                f"{self.without_store}. The node makes it from the log when it starts."
+            )
         if self.rows_height is None:
             return "Receipts alone were audited, no rows of the state: --data compares those, too."
         if self.rows_height < self.height:
             return (
                 f"The state's rows were compared as of block {self.rows_height}, where the store "
                 f"stands; what blocks {self.rows_height + 1} to {self.height} changed in them was "
-                "not. Once the node is stopped, that is less than a second of ledger time."
+                "not. A node that runs, or was killed, writes them later; one that was stopped in "
+                "good order leaves less than a second of ledger time."
             )
         return ""
 
@@ -352,7 +360,9 @@ def audit_folder(
         reader = open_log(log_folder)
         try:
             if store is None or store.height < 0:
-                return audit(iterate_records(reader), network, progress=progress)
+                report = audit(iterate_records(reader), network, progress=progress)
+                report.without_store = store_folder
+                return report
 
             def iterate_rows(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
                 return store.iterate_prefix(ROW_SPACE + prefix)

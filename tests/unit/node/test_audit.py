@@ -87,6 +87,7 @@ def test_a_running_node_is_audited_beside_it(tmp_path):
         assert report.height == world.chain.head.height
         assert report.rows_height < report.height
         assert f"blocks {report.rows_height + 1} to {report.height} " in report.describe_rows()
+        assert "A node that runs, or was killed" in report.describe_rows()
 
 
 def test_without_a_store_receipts_alone_are_audited(home, tmp_path):
@@ -94,6 +95,8 @@ def test_without_a_store_receipts_alone_are_audited(home, tmp_path):
     assert report.audit_ok
     assert report.rows_height is None
     assert "no rows" in report.describe_rows()
+    assert f"no store in {tmp_path / 'none'}" in report.describe_rows()
+    assert "--data" not in report.describe_rows(), "it was given"
 
 
 def test_no_log_is_said(tmp_path, home):
