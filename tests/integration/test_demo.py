@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from tests.integration.small_disk import mount
 
+from hansa.cli.run import DEMO_SIZES
 from hansa.contracts import payments
 from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.demo.serve import PASSPHRASE
 from hansa.node.home import Home, open_chain_read_only
 
 HANSA = [sys.executable, "-m", "hansa.cli.main"]
@@ -69,6 +71,16 @@ def test_money_goes_all_its_ways(tmp_path):
     assert refused["post"] + refused["void"] + refused["refund"] == unknown
     assert refused["post"] + refused["void"] <= refused["hold"]
     assert int(found["assets"]["MOP"]["held"]) > 0
+
+
+def test_the_resident_who_is_to_pay_can_in_the_smallest_town(tmp_path):
+    words = [word for name, _, least, *_ in DEMO_SIZES for word in (f"--{name}", str(least))]
+    play(tmp_path / "node", *words)
+    resident = Home(tmp_path / "node").load_key("resident", PASSPHRASE)
+    show = [*HANSA, "wallet", resident.address_text, "--json", "--data", str(tmp_path / "node")]
+    done = subprocess.run(show, capture_output=True, text=True, check=True, timeout=60)
+    found = json.loads(done.stdout)
+    assert not found["is_frozen"], found
 
 
 def test_a_receipt_file_is_verified_without_a_node(tmp_path):

@@ -20,14 +20,14 @@ from hansa.node.settings import DEFAULT_PORT
 from hansa.program import name_program
 
 REPLAY_FOLDER = "hansa-data/replay"
-DEMO_MIN = 2
 DEMO_SIZES = (
-    ("people", 2_000, 100_000, "residents"),
-    ("merchants", 200, 10_000, "shops"),
-    ("payments", 10_000, 1_000_000, "payments of the day"),
+    ("people", 2_000, 3, 100_000, "residents"),
+    ("merchants", 200, 2, 10_000, "shops"),
+    ("payments", 10_000, 2, 1_000_000, "payments of the day"),
 )
-"""What the demo's size is chosen by: option, default, maximum, meaning. The town
-and its day are held in memory, so each has a maximum."""
+"""What the demo's size is chosen by: option, default, minimum, maximum, meaning. Two residents'
+wallets are frozen, and another one's pays once the day is over. The town and its day are held in
+memory, so each has a maximum."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,13 +43,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     demo.add_argument("--no-serve", action="store_true", help="end after the summary")
     demo.add_argument("--seed", type=int, default=1, help="same seed, same day (default 1)")
-    for name, usual, maximum, what in DEMO_SIZES:
+    for name, usual, minimum, maximum, what in DEMO_SIZES:
         demo.add_argument(
             f"--{name}",
-            type=partial(_parse_between, minimum=DEMO_MIN, maximum=maximum),
+            type=partial(_parse_between, minimum=minimum, maximum=maximum),
             default=usual,
             metavar="N",
-            help=f"{what}: {DEMO_MIN} to {maximum} (default {usual})",
+            help=f"{what}: {minimum} to {maximum} (default {usual})",
         )
     demo.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     demo.set_defaults(function=_demo)

@@ -30,13 +30,16 @@ from hansa.cli.main import main
         ("doctor", "--data", ""),
         ("replay", "x", "--data", ""),
         ("audit", "--data", ""),
+        ("init", "--data", "i\udcff\udcfe"),
+        ("backup", "--data", "x", ""),
+        ("restore", "", "--check"),
         ("audit", "--node", ""),
         ("key", "api", "list", "--data", ""),
         ("demo", "--data", ""),
         ("demo", "--port", "99999"),
         ("demo", "--port", "-1"),
         ("demo", "--people", "99999999999"),
-        ("demo", "--people", "1"),
+        ("demo", "--people", "2"),
         ("demo", "--merchants", "10001"),
         ("demo", "--payments", "1000001"),
         ("up", "--data", "x", "--host", " "),
@@ -54,3 +57,9 @@ def test_wrong_usage_says_how(capsys, words):
         assert main([*words, "--json"]) == 2
         found = json.loads(capsys.readouterr().err)
         assert (found["error"], found["usage"].split()[0]) == ("Invalid", "hansa")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "9" * 30, "x", ""])
+def test_a_port_is_told_its_bounds(capsys, port):
+    assert main(["up", "--data", "x", "--port", port]) == 2
+    assert "is no port: 0 to 65535" in capsys.readouterr().err
