@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
@@ -24,11 +23,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     doctor = commands.add_parser("doctor", help="say what is wrong with a node, and what to do")
     doctor.set_defaults(function=_doctor)
     save = commands.add_parser("backup", help="back a data folder up, while its node runs or not")
-    save.add_argument("target", type=Path, help="folder to make; must not exist")
+    save.add_argument("target", type=parse_folder, help="folder to make; must not exist")
     save.add_argument("--keys", action="store_true", help="take the encrypted key files along")
     save.set_defaults(function=_backup)
     back = commands.add_parser("restore", help="restore a backup into a new data folder")
-    back.add_argument("backup", type=Path, help="folder of a backup")
+    back.add_argument("backup", type=parse_folder, help="folder of a backup")
     back.set_defaults(function=_restore)
     what = back.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=parse_folder, help="data folder to make: new or empty")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.cli.screen import print_found, print_json, print_table
+from hansa.cli.screen import print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_count
 from hansa.kernel.calendar import format_iso
 from hansa.sdk.answers import Asset, Member, PolicyValue, Proposal
@@ -44,8 +44,10 @@ def _show(options: argparse.Namespace) -> int:
         items, lines = read(client)
     if options.json:
         print_json({options.word: msgspec.to_builtins(items)})
-    else:
+    elif lines:
         print_table(lines)
+    else:
+        say(f"There are no {options.word} yet.")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.home import Home
+from hansa.sdk.arguments import is_unicode
 from hansa.sdk.client import Client
 from hansa.sdk.files import read_file
 from hansa.sdk.transport import TlsFiles
@@ -133,6 +134,8 @@ def parse_folder(text: str) -> Path:
     """Parse a folder's path for argparse; an empty one would mean the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("names no folder: it is empty; for the current one say .")
+    if not is_unicode(text):
+        raise argparse.ArgumentTypeError(f"{text[:80]!a} names no folder: it is no text (UTF-8)")
     return Path(text)
 
 
@@ -147,10 +150,10 @@ def _parse_node(text: str) -> str:
 
 def parse_port(text: str) -> int:
     """Parse a port for argparse; 0 stands for any that is free."""
-    port = parse_count(text)
-    if port > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"a port is at most {PORT_MAX}")
-    return port
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX))
+    if not is_number or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no port: 0 to {PORT_MAX}")
+    return int(text)
 
 
 def parse_hash(text: str, what: str) -> bytes:

@@ -18,6 +18,11 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space, then run the command again",
+    errno.EDQUOT: "this user's quota of the disk is used up: remove some files, then try again",
+}
+
 
 def open_regular(path: Path) -> int:
     """Open a regular file for reading; returns its descriptor. A pipe does not make us wait.
@@ -96,7 +101,8 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
     except FileExistsError:
         raise
     except OSError as error:
-        raise Unavailable(f"cannot write {path}: {error.strerror}", path=str(path)) from None
+        advice = _ADVICE.get(error.errno or 0, str(error.strerror))
+        raise Unavailable(f"cannot write {path}: {advice}", path=str(path)) from None
 
 
 def _write_over(path: Path, content: bytes, mode: int) -> None:

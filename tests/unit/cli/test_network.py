@@ -23,3 +23,12 @@ def test_two_members_of_one_name_are_two(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["Bank", "Bank"]
     assert [line.rpartition(" ")[2] for line in lines] == addresses
+
+
+def test_a_network_without_proposals_says_so(capsys):
+    async def proposals(_request):
+        return web.json_response({"proposals": []})
+
+    with run_fake(web.get("/v1/proposals", proposals)) as url:
+        assert main(["network", "proposals", "--node", url]) == 0
+    assert capsys.readouterr().out == "There are no proposals yet.\n"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from hansa.cli.main import main
 from hansa.cli.screen import complain, escape, print_found, say
 
 
@@ -34,3 +37,12 @@ def test_a_text_with_a_comma_is_no_second_field(capsys):
     print_found({"calls": [call]}, is_json=False)
     line = capsys.readouterr().out
     assert 'id "a, amount_minor \\"1\\"", amount_minor 90000' in line
+
+
+def test_what_an_output_cannot_encode_is_escaped(tmp_path, monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", shown)
+    assert main(["doctor", "--data", str(tmp_path / "澳門")]) == 1
+    text = shown.buffer.getvalue().decode()
+    assert "\\u2192" in text, "the arrow before what to do"
+    assert "\\u6fb3\\u9580" in text

@@ -7,6 +7,7 @@ import resource
 from contextlib import contextmanager
 
 import pytest
+from tests.integration.small_disk import mount
 
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.sdk.files import read_file, write_file
@@ -32,6 +33,13 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path):
     with on_a_small_disk(), pytest.raises(Unavailable):
         write_file(file, bytes(100), replace=True)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path):
+    with mount(tmp_path / "disk", 16):
+        with pytest.raises(Unavailable, match="the disk is full: free some space"):
+            write_file(tmp_path / "disk" / "file", bytes(100_000))
+        assert list((tmp_path / "disk").iterdir()) == []
 
 
 def test_only_who_asks_replaces_a_file(tmp_path):
