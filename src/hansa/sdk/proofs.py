@@ -150,7 +150,17 @@ def check_key(row_type: type[Row], key: Sequence[KeyPart]) -> None:
 
 
 def build_path(table: str, key: Sequence[bytes | str]) -> str:
-    """Build the path under which a node proves a row."""
+    """Build the path under which a node proves a row.
+
+    Raises:
+      Invalid: the row is named as a URL names the folder it is in, or the one above.
+    """
+    if key[0] in {".", ".."}:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"no node can be asked for the row {key[0]!r} of {table}: in a URL that means another "
+            "path",
+        )
     texts = [quote(part, safe="") if isinstance(part, str) else to_text(part) for part in key]
     query = "" if len(texts) == 1 else f"?asset={texts[1]}"
     return f"/v1/proofs/{table}/{texts[0]}{query}"

@@ -189,6 +189,13 @@ def test_rows_with_their_proof(client):
         client.prove_row("secrets", b"")
     with pytest.raises(Invalid, match="is named by"):
         client.prove_row("balances", ADA.address)
+    for name in ("a/b", "é?#%2e", "...", " "):
+        assert client.prove_row("assets", name).row is None
+    for name in (".", ".."):
+        with pytest.raises(Invalid, match="means another path") as error:
+            client.prove_row("assets", name)
+        assert error.value.code is InvalidCode.ARGUMENTS
+        assert client.prove_row("balances", ADA.address, name).row is None
 
 
 def test_blocks_and_records_stream(client):
