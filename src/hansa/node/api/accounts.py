@@ -37,6 +37,8 @@ from hansa.sdk import answers
 
 HISTORY_PER_PAGE = 20
 HISTORY_PAGE_MAX = 100
+KEY_BYTES_MAX = 96
+"""Of what a proof is asked of, in UTF-8."""
 
 Position = Annotated[int, Meta(ge=0, le=2**62)]
 PageSize = Annotated[int, Meta(ge=1, le=HISTORY_PAGE_MAX)]
@@ -319,6 +321,8 @@ async def get_proof(
     if has_asset != (asset is not None):
         need = "needs" if has_asset else "has no"
         raise Invalid(InvalidCode.MALFORMED, f"a proof of {table} {need} query parameter asset")
+    if len(key.encode(errors="surrogatepass")) > KEY_BYTES_MAX:
+        raise Invalid(InvalidCode.MALFORMED, f"path key: it has more than {KEY_BYTES_MAX} bytes")
     first: Any = from_text(key) if "address" in provable.parts else key
     if not provable.may_read(api, call.principal, first):
         raise api.access.deny(call.principal, f"this row of {table}")
@@ -339,7 +343,7 @@ async def get_proof(
 
 
 TableName = Literal["balances", "wallets", "vaults", "members", "assets", "policy"]
-KeyText = Annotated[str, Meta(min_length=1, max_length=96)]
+KeyText = Annotated[str, Meta(min_length=1, max_length=KEY_BYTES_MAX)]
 ASSET = Parameter("asset", AssetText, "Asset; that which changed last where not given.")
 
 ROUTES = (
