@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hansa.cli.screen import ProgressBar, complain, print_json, print_table, say
+from hansa.cli.screen import ProgressBar, complain, flush, print_json, print_table, say
 from hansa.cli.source import parse_count, parse_folder, parse_port
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, BLOCK_WAIT_MS, BLOCK_WORTHWHILE
 from hansa.kernel.errors import Unavailable
@@ -98,9 +98,11 @@ def _demo(options: argparse.Namespace) -> int:
     def tell(summary: dict[str, object], lines: list[str]) -> None:
         if options.json:
             print_json(summary)
+            flush()
             return
         for line in lines:
             say(line)
+        flush()
 
     try:
         return run_demo(settings, bar.show, tell)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TextIO
 
 from hansa.kernel.errors import Unavailable
 
@@ -43,16 +44,16 @@ def _write(text: str) -> None:
     try:
         print(text, end="", flush=not text)
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise
         raise Unavailable(f"cannot print on standard output: {error.strerror}") from None
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """Give up what could not be printed; the interpreter would try it again at its end."""
     with suppress(OSError):
-        target = sys.stdout.fileno()
+        target = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, target)
         os.close(nowhere)
@@ -132,8 +133,11 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line on standard error."""
-    print(escape(text), file=sys.stderr)
+    """Print a line on standard error; where that is full, too, the exit code alone tells."""
+    try:
+        print(escape(text), file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def ask(question: str) -> bool:

@@ -158,10 +158,11 @@ def tell_answer(answer: TransactionResult, options: argparse.Namespace, **more: 
         print_found(found, is_json=options.json)
         flush()
     except (Unavailable, BrokenPipeError) as error:
+        reason = error.message if isinstance(error, Unavailable) else "nobody reads it"
         became = "confirmed" if answer.is_ok else f"refused ({answer.code})"
         raise Sent(
             f"{_name_sent(answer.tx_id, more)} was sent and {became}; only printing that failed: "
-            f"{error}. Do not send it anew: {_ask_for(answer.tx_id, options)} shows it",
+            f"{reason}. Do not send it anew: {_ask_for(answer.tx_id, options)} shows it",
             tx_id=answer.tx_id,
             status=answer.status,
             code=answer.code,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from aiohttp import web
@@ -73,6 +75,13 @@ def test_what_cannot_be_printed_is_an_error_of_other_commands(capsys, monkeypatc
         monkeypatch.setattr("sys.stdout", full)
         assert main(["tx", "commands"]) == 5
     assert "cannot print on standard output: No space left" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_printed_at_all_the_exit_code_tells():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        words = [sys.executable, "-m", "hansa.cli.main", "tx", "commands"]
+        done = subprocess.run(words, stdout=full, stderr=full, check=False, timeout=60)
+    assert done.returncode == 5
 
 
 def test_what_nobody_answers_is_told_with_its_id(ada, capsys):
