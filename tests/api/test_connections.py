@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 
 import aiohttp
@@ -190,6 +191,28 @@ def test_a_handshake_ends_in_time(secure, run_loop):
         return [writer]
 
     serve_securely(secure, shares, use, run_loop, Patience(handshake_s=0.3))
+
+
+def shake_hands(port, trusting):
+    """Agree on TLS, ask for the last answer of the connection, and then hear nothing more."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    secured = trusting.wrap_socket(plain, server_hostname="localhost")
+    secured.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return secured
+
+
+@LOOPS
+def test_who_does_not_agree_that_tls_ends_is_not_waited_for(secure, run_loop):
+    shares = Shares(8, 3)
+
+    async def use(port, look):
+        with await asyncio.to_thread(shake_hands, port, secure[1]):
+            assert await look() == "here"
+            while shares.free != 8:
+                await look()
+        return []
+
+    serve_securely(secure, shares, use, run_loop, Patience(goodbye_s=0.3))
 
 
 @LOOPS

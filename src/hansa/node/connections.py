@@ -27,6 +27,7 @@ KEPT_SHARE = 4
 """One in so many requests and streams is kept for known callers."""
 KNOWN = "known"
 HANDSHAKE_S = 10.0
+GOODBYE_S = 5.0
 STALL_S = 60.0
 STALL_BYTES = 16_384
 """How much a reader must take in time, where so much waits."""
@@ -134,6 +135,8 @@ class Patience(NamedTuple):
 
     handshake_s: float = HANDSHAKE_S
     """Within which TLS must be agreed on."""
+    goodbye_s: float = GOODBYE_S
+    """Within which the other side must agree that TLS ends, once the server closes."""
     stall_s: float = STALL_S
     """Within which a reader must take something of an answer."""
 
@@ -339,6 +342,7 @@ class BoundedSite(web.BaseSite):
                 accepted,
                 ssl=self._ssl_context,
                 ssl_handshake_timeout=self._patience.handshake_s,
+                ssl_shutdown_timeout=self._patience.goodbye_s,
             )
         except OSError:  # no TLS, another version of it, too late, gone
             connection.give_back()
