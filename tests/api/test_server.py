@@ -8,6 +8,7 @@ import socket
 import ssl
 
 import aiohttp
+import msgspec
 import pytest
 from tests.api.served import ADA, NORTH, NOW_MS, UNLIMITED
 from tests.authority import Authority
@@ -310,3 +311,30 @@ def test_a_reader_that_leaves_its_stream_is_no_fault_of_the_program(own_town, ca
 
     asyncio.run(play())
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"BREW /v1/status HTTP/1.1\r\nHost: a\r\n\r\n", "no such method: use GET"),
+        (b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"x" * 9_000), "more than 8190 bytes: shorten"),
+        (b"GET / HTTP/1.1\r\nX-A: %b\r\n\r\n" % (b"x" * 9_000), "more than 8190 bytes: shorten"),
+        (b"GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", "be read as an HTTP/1.1 request"),
+    ],
+    ids=["method", "address", "header", "length"],
+)
+def test_what_is_no_request_is_answered_with_a_problem(town, caplog, raw, words):
+    async def use(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(raw)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.split(b" ")[1] == b"400"
+        assert b"Content-Type: application/problem+json" in head
+        found = msgspec.json.decode(body)
+        assert (found["title"], found["status"]) == ("MALFORMED", 400)
+        assert words in found["detail"]
+        assert "\n" not in found["detail"]
+
+    run(town, Settings(listen=Listen(host="127.0.0.1", port=0), limits=UNLIMITED), use)
+    assert caplog.text == ""

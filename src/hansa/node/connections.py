@@ -9,6 +9,7 @@ Source: dynamic thresholds, Choudhury and Hahne, IEEE/ACM Transactions on Networ
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import resource
 import socket
@@ -250,9 +251,10 @@ class BoundedSite(web.BaseSite):
       shares: the places of connections.
       context: TLS, or None.
       patience: how long a connection is waited for.
+      build: builds the protocol of a connection; the server's own where not given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is listened on, and how, by keyword
         self,
         runner: web.AppRunner,
         host: str,
@@ -261,12 +263,14 @@ class BoundedSite(web.BaseSite):
         context: ssl.SSLContext | None,
         *,
         patience: Patience = PATIENCE,
+        build: Callable[[web.Server], asyncio.Protocol] = web.Server.__call__,
     ) -> None:
         super().__init__(runner, ssl_context=context)
         self._host = host
         self._port = port
         self._shares = shares
         self._patience = patience
+        self._build = build
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -279,8 +283,9 @@ class BoundedSite(web.BaseSite):
         await super().start()
         server = self._runner.server
         assert server is not None  # noqa: S101 - the runner is set up
+        build = functools.partial(self._build, server)
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(server, self._shares, self._patience.stall_s),
+            lambda: _Connection(build, self._shares, self._patience.stall_s),
             self._host,
             self._port,
             backlog=self._backlog,
@@ -289,7 +294,7 @@ class BoundedSite(web.BaseSite):
         if self._ssl_context is not None:
             try:
                 for bound in self._server.sockets:
-                    self._listen(bound.fileno(), server)
+                    self._listen(bound.fileno(), build)
             except OSError:
                 await self._close()
                 raise

@@ -13,10 +13,9 @@ from hansa.node.api.keys import KeyRing
 from hansa.node.connections import BoundedSite, Shares, bound_connections
 from hansa.node.service import Node
 from hansa.node.serving.app import create_app
+from hansa.node.serving.protocol import build_protocol
 from hansa.node.settings import Settings, build_tls
 
-KEEP_ALIVE_S = 30.0
-"""Within which the head of a request must have arrived, be it the first or another."""
 PORT_MAX = 65_535
 EVERYWHERE = "::"
 EVERYWHERE_IPV4 = "0.0.0.0"  # noqa: S104 - by the settings' leave alone
@@ -55,13 +54,7 @@ async def serve(
       Unavailable: no port is free, or the address is not this machine's.
     """
     context = build_tls(settings)
-    runner = web.AppRunner(
-        create_app(node, settings, keys),
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_S,
-        keepalive_timeout=KEEP_ALIVE_S,
-        auto_decompress=False,
-    )
+    runner = web.AppRunner(create_app(node, settings, keys), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     limits = settings.limits
     shares = Shares(bound_connections(limits.connections), limits.connections_each)
@@ -93,13 +86,14 @@ async def _listen(
 
     So a caller's IPv4 address is never seen mapped into IPv6. Raises `OSError`.
     """
-    site = BoundedSite(runner, host, port, shares, context)
+    site = BoundedSite(runner, host, port, shares, context, build=build_protocol)
     await site.start()
     if host != EVERYWHERE:
         return
     bound: int = runner.addresses[0][1]
     try:
-        await BoundedSite(runner, EVERYWHERE_IPV4, bound, shares, context).start()
+        second = BoundedSite(runner, EVERYWHERE_IPV4, bound, shares, context, build=build_protocol)
+        await second.start()
     except OSError:
         await site.stop()
         raise
