@@ -25,7 +25,7 @@ from hansa.engine.backup import (
 )
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.node.audit import audit_folder
-from hansa.node.home import Home, backup_home, restore_home
+from hansa.node.home import Home, backup_home, create_home, open_chain, restore_home
 from hansa.node.verify import verify_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -282,6 +282,52 @@ def test_what_is_there_is_never_overwritten(home, archive, tmp_path):
     restore_home(archive, empty)
     assert Home(empty).exists()
     assert [path.name for path in full.iterdir()] == ["precious"]
+
+
+def test_nothing_is_made_inside_a_backup(home, archive, tmp_path):
+    """Neither what is restored nor another backup, by whatever name it is called."""
+    copy, door = tmp_path / "copy", tmp_path / "door"
+    shutil.copytree(archive, copy)
+    door.symlink_to(copy)
+    for target in (copy / "sub", copy / "deep" / "down", door / "sub"):
+        with pytest.raises(Invalid, match="lies inside the backup"):
+            restore_home(archive, target)
+        with pytest.raises(Invalid, match="lies inside the backup"):
+            backup_home(home, target)
+    check_backup(copy)
+    assert sorted(path.name for path in copy.iterdir()) == sorted(os.listdir(archive))
+
+
+def test_a_backup_does_not_lie_in_the_folder_that_it_copies(home, tmp_path):
+    (tmp_path / "door").symlink_to(home.path)
+    for target in (home.path / "backup", home.log_path / "backup", tmp_path / "door" / "backup"):
+        with pytest.raises(Invalid, match="the folder that it would be a copy of"):
+            backup_home(home, target)
+        assert not target.exists()
+
+
+@pytest.mark.parametrize("lost", [None, MANIFEST_NAME, MANIFEST_SUM_NAME])
+def test_a_backup_is_opened_for_no_writing(archive, tmp_path, lost):
+    copy = Home(tmp_path / "copy")
+    shutil.copytree(archive, copy.path)
+    if lost is not None:
+        (copy.path / lost).unlink()
+    before = sorted(copy.path.rglob("*"))
+    for attempt in (
+        lambda: open_chain(copy, key("sealer")),
+        lambda: create_home(copy.path, copy.load_network().genesis, {}, PASSPHRASE),
+        lambda: create_home(copy.path / "sub", copy.load_network().genesis, {}, PASSPHRASE),
+    ):
+        with pytest.raises(Invalid, match=r"hansa restore .*copy --data DIR"):
+            attempt()
+    assert sorted(copy.path.rglob("*")) == before
+
+
+def test_the_manifest_of_something_else_makes_no_backup(tmp_path):
+    home = make_folder(tmp_path / "node")
+    (home.path / MANIFEST_NAME).write_text('{"name": "an app"}')
+    open_chain(home, key("sealer")).close()
+    require_sound(home)
 
 
 def test_what_is_no_node_or_no_backup_is_said(home, tmp_path):

@@ -67,8 +67,10 @@ def _count_days(text: str) -> int:
     return int(text)
 
 
-def _find_home(options: argparse.Namespace) -> Home:
+def _find_home(options: argparse.Namespace, *, is_changed: bool = False) -> Home:
     home = Home(options.data)
+    if is_changed:
+        home.require_no_backup()
     home.read_genesis()  # says what to do where there is no node
     return home
 
@@ -79,7 +81,7 @@ def _new(options: argparse.Namespace) -> int:
         raise Invalid(
             InvalidCode.ARGUMENTS, f"the name {options.name!r:.80} is no text: say it in UTF-8"
         )
-    home, role = _find_home(options), Role(options.role)
+    home, role = _find_home(options, is_changed=True), Role(options.role)
     if options.member is not None and role in MEMBER_ROLES:
         _require_standing(home, role, from_text(options.member))
     key, token = add_key(
@@ -123,7 +125,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     now_ms = time.time_ns() // 1_000_000
-    key = revoke_key(_find_home(options).api_keys_path, options.id, now_ms)
+    home = _find_home(options, is_changed=True)
+    key = revoke_key(home.api_keys_path, options.id, now_ms)
     if options.json:
         print_json(_describe(key, now_ms))
     else:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
 from hansa.kernel.block import Header, decode_header, decode_record
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
+from hansa.program import name_program
 
 FORMAT = "hansa-backup"
 FORMAT_VERSION = 1
@@ -42,6 +44,7 @@ LOG_NAME = "log"
 
 _CHUNK_BYTES = 1 << 20
 _SYNC_BYTES = 64 << 20
+_FORMAT_WITHIN_BYTES = 1 << 10
 
 Progress = Callable[[int, int], None]
 
@@ -110,17 +113,18 @@ def backup(
 
     Args:
       home: the data folder.
-      target: the backup's folder; must not exist.
+      target: the backup's folder; must not exist, nor lie in the data folder or in a backup.
       files: small ones to take along where they are there, by path within the folder.
       has_keys: whether (encrypted) key files are among them: for the manifest.
       progress: called with the heights copied and to be copied.
 
     Raises:
       NotFound: there is no node, or it has no block yet.
-      Invalid: `target` exists, or the genesis cannot be read.
+      Invalid: `target` exists or lies where it must not, or the genesis cannot be read.
       Corrupt: the log is damaged; names the height.
       Unavailable: the disk refused.
     """
+    _require_outside(home, target)
     with _translating(target), _making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
@@ -187,12 +191,12 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
 
     Args:
       archive: the backup's folder.
-      target: the data folder; must not exist, or be empty.
+      target: the data folder; must not exist, or be empty, and lies in no backup.
       folders: that it shall have for its owner alone, empty if the backup has nothing in them.
 
     Raises:
       NotFound: this is no backup.
-      Invalid: `target` is not empty.
+      Invalid: `target` is not empty, or lies in a backup.
       Corrupt: the backup is damaged in any byte; nothing is left in `target`.
       Unavailable: the disk refused.
     """
@@ -203,6 +207,51 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
         for name in folders:
             (folder / name).mkdir(mode=0o700, exist_ok=True)
     return BackupReport(target, manifest)
+
+
+# --- a backup is nobody's data folder -----------------------------------------------------------
+
+
+def require_no_backup(path: Path) -> None:
+    """Refuse to write where a backup lies: it would not be whole any more.
+
+    Raises:
+      Invalid: the folder is a backup, or lies inside one, be that whole or half copied.
+    """
+    place = Path(os.path.realpath(path))
+    for folder in (place, *place.parents):
+        if _is_backup(folder):
+            where = "is a backup" if folder == place else f"lies inside the backup {folder}"
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{path} {where}, which stays as it was taken: name a folder outside it; to run "
+                f"what it holds, {name_program()} restore {shlex.quote(str(folder))} --data DIR",
+                path=str(path),
+            )
+
+
+def _is_backup(folder: Path) -> bool:
+    """Whether a manifest lies there that is ours, or the checksum of one."""
+    if os.path.lexists(folder / MANIFEST_SUM_NAME):
+        return True
+    path = folder / MANIFEST_NAME
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return FORMAT.encode() in file.read(_FORMAT_WITHIN_BYTES)
+    except OSError:
+        return False
+
+
+def _require_outside(home: Path, target: Path) -> None:
+    if Path(os.path.realpath(home)) in Path(os.path.realpath(target)).parents:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{target} lies inside {home}, the folder that it would be a copy of: "
+            "name a folder outside it, best on another disk",
+            path=str(target),
+        )
 
 
 # --- the log ------------------------------------------------------------------------------------
@@ -354,6 +403,7 @@ def _making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
     back when a process dies, tells it from one that is being made.
     """
     _require_free(target, may_be_empty=may_be_empty)
+    require_no_backup(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix, suffix = f".{target.name}.", ".partial"
     for left in target.parent.glob(f"{prefix}*{suffix}"):

@@ -23,6 +23,7 @@ from hansa.engine.backup import (
     BackupReport,
     Progress,
     backup,
+    require_no_backup,
     restore,
 )
 from hansa.engine.chain import Chain
@@ -191,6 +192,10 @@ class Home:
         """The hashed API keys, which may be missing."""
         return self.path / "api-keys.json"
 
+    def require_no_backup(self) -> None:
+        """Refuse to write here if this is a backup, or lies in one; raises `Invalid`."""
+        require_no_backup(self.path)
+
     def list_small_files(self, *, with_keys: bool) -> list[str]:
         """List what a backup takes along beside genesis and log, by path within the folder."""
         keys = self.keys_path
@@ -272,10 +277,11 @@ def create_home(
       cost: of the key files' scrypt.
 
     Raises:
-      Invalid: there is a node already, or a key file.
+      Invalid: there is a node already, or a key file, or the place belongs to a backup.
       Unavailable: the disk refused.
     """
     home = Home(Path(path))
+    home.require_no_backup()
     if home.exists():
         raise Invalid(
             InvalidCode.MALFORMED, f"{home.path} holds a node already", path=str(home.path)
@@ -295,7 +301,7 @@ def backup_home(
 
     Args:
       home: the data folder.
-      target: the backup's folder; must not exist.
+      target: the backup's folder; must not exist, nor lie in the data folder or in a backup.
       with_keys: whether to take the (encrypted) key files along.
       progress: called with the heights copied and to be copied.
 
@@ -344,9 +350,11 @@ def open_chain(home: Home, sealer: KeyPair, *, rebuild: bool = False) -> Chain:
       rebuild: throw the store away first and make it anew from the log.
 
     Raises:
+      Invalid: the folder is a backup, or the key seals no block of this network.
       Unavailable: another process has the folder, or the disk refuses.
       Corrupt: log or store are damaged; a damaged store can be rebuilt.
     """
+    home.require_no_backup()
     network = home.load_network()
     named = [(item.suite, item.public_key) for item in network.genesis.sealers]
     if (int(sealer.suite), sealer.public_key) not in named:

@@ -71,11 +71,12 @@ def run_node(
 
     Raises:
       NotFound: there is no genesis, or a key file is missing.
-      Invalid: wrong passphrase, settings or keys.
+      Invalid: wrong passphrase, settings or keys, or the folder is a backup.
       Unavailable: the port is taken, another process has the folder, or the disk refuses.
       Corrupt: log or store are damaged; names the height.
     """
     home = Home(path)
+    home.require_no_backup()
     home.load_network()
     settings = _override(load_settings(home.settings_path), host, port)
     build_tls(settings)

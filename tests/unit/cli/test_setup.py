@@ -166,6 +166,24 @@ def test_a_backup_is_checked_where_it_lies(played, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == [place]
 
 
+def test_a_backup_is_no_data_folder(played, tmp_path, capsys):
+    place = tmp_path / "backup"
+    run(capsys, "backup", "--data", played.path, place, "--keys")
+    for words in (
+        ("up", "--data", place),
+        ("up", "--data", place, "--rebuild"),
+        ("key", "api", "new", "one", "--role", "regulator", "--data", place),
+        ("key", "api", "revoke", "0123456789abcdef", "--data", place),
+        ("init", "--data", place / "sub"),
+        ("restore", place, "--data", place / "sub"),
+    ):
+        message = run(capsys, *words, code=2)["message"]
+        assert f"hansa restore {place} --data DIR" in message
+    run(capsys, "restore", place, "--check")
+    assert main(["doctor", "--data", str(place)]) == 1
+    assert f"{place} is a backup" in capsys.readouterr().out
+
+
 def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):
     run(capsys, "backup", "--data", tmp_path / "none", tmp_path / "backup", code=4)
     run(capsys, "restore", tmp_path / "none", "--data", tmp_path / "node", code=4)

@@ -44,6 +44,11 @@ def check_folder(patient: Patient) -> list[Check]:
     if not path.is_dir():
         mend = f"set a node up with {name_program()} init, or name another folder with --data"
         return [Check("folder", Status.FAIL, "there is no such folder", str(path), mend)]
+    try:
+        patient.home.require_no_backup()
+    except Invalid as error:
+        mend = "leave it as it is; run no node on it, and examine what was restored from it"
+        return [Check("folder", Status.FAIL, error.message, str(path), mend)]
     if path.stat().st_mode & OTHERS:
         found = "others of this machine may look into it"
         return [Check("folder", Status.WARN, found, str(path), f"chmod 700 {path}")]
