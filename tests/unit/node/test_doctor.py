@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from tests.authority import Authority
 from tests.played import CHEAP, PASSPHRASE, make_folder, open_folder, play
 from tests.world import START_MS, key, make_genesis
 
@@ -278,6 +279,18 @@ def test_certificates_by_their_age(home, tmp_path, days, status):
     make_certificate(file, days)
     found = look(home, certificate=file)
     assert (found["certificate"].status if found else "ok") == status
+
+
+def test_the_key_of_tls_is_for_its_owner_alone(home):
+    Authority(home.path).issue("server", is_server=True)
+    home.settings_path.write_text('[tls]\ncertificate = "server.crt"\nkey = "server.key"\n')
+    file = home.path / "server.key"
+    file.chmod(0o644)
+    check = look(home)["tls key"]
+    assert (check.status, check.where, check.mend) == ("fail", str(file), f"chmod 600 {file}")
+    assert "0644" in check.found
+    file.chmod(0o600)
+    assert "tls key" not in look(home)
 
 
 def test_a_certificate_that_is_none(home, tmp_path):

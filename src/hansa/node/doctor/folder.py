@@ -11,7 +11,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.api.keys import list_keys
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
-from hansa.node.settings import build_tls, load_settings
+from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.program import name_program
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import FILE_BYTES_MAX, load_key
@@ -93,7 +93,19 @@ def check_settings(patient: Patient) -> list[Check]:
     except HansaError as error:
         mend = "put certificate and key that belong together there, or take [tls] out"
         return [Check("settings", Status.FAIL, error.message, where, mend)]
-    return [Check("settings", Status.OK, "can be read", where)]
+    return [Check("settings", Status.OK, "can be read", where), *_check_tls_key(settings)]
+
+
+def _check_tls_key(settings: Settings) -> list[Check]:
+    """Look at who may read the private key of TLS, which is not encrypted."""
+    if not settings.tls.key:
+        return []
+    path = settings.find_path(settings.tls.key)
+    mode = path.stat().st_mode & 0o777
+    if mode & OTHERS:
+        found = f"others of this machine may read it, and it is not encrypted (mode {mode:04o})"
+        return [Check("tls key", Status.FAIL, found, str(path), f"chmod 600 {path}")]
+    return [Check("tls key", Status.OK, "is for its owner alone", str(path))]
 
 
 def check_keys(patient: Patient) -> list[Check]:
