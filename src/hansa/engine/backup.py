@@ -41,6 +41,7 @@ MANIFEST_BYTES_MAX = 16 << 20
 
 GENESIS_NAME = "genesis.bin"
 LOG_NAME = "log"
+KEYS_NAME = "keys"
 
 _CHUNK_BYTES = 1 << 20
 _SYNC_BYTES = 64 << 20
@@ -106,7 +107,6 @@ def backup(
     target: Path,
     files: Sequence[str] = (),
     *,
-    has_keys: bool = False,
     progress: Progress | None = None,
 ) -> BackupReport:
     """Back a data folder up, whether its node runs or not; checks every block it copies.
@@ -115,7 +115,6 @@ def backup(
       home: the data folder.
       target: the backup's folder; must not exist, nor lie in the data folder or in a backup.
       files: small ones to take along where they are there, by path within the folder.
-      has_keys: whether (encrypted) key files are among them: for the manifest.
       progress: called with the heights copied and to be copied.
 
     Raises:
@@ -132,17 +131,7 @@ def backup(
             _copy_small(home / name, folder / name)
         height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
         header, header_hash = _read_head(last, height, network)
-        manifest = Manifest(
-            format=FORMAT,
-            version=FORMAT_VERSION,
-            network=network.genesis.network,
-            genesis_hash=network.genesis_hash.hex(),
-            height=height,
-            time_ms=header.time_ms,
-            header_hash=header_hash,
-            has_keys=has_keys,
-            files=_list_files(folder),
-        )
+        manifest = _describe(network, height, header, header_hash, _list_files(folder))
         _write_manifest(storage, manifest)
     return BackupReport(target, manifest)
 
@@ -152,9 +141,11 @@ def read_manifest(archive: Path) -> Manifest:
 
     Raises:
       NotFound: this is no backup.
-      Corrupt: the manifest is damaged.
+      Corrupt: the manifest is damaged, or missing beside what was backed up.
       Invalid: it has a version that this program does not read.
     """
+    with _translating(archive):
+        _require_manifest(archive)
     raw, line = _read(archive / MANIFEST_NAME), _read(archive / MANIFEST_SUM_NAME)
     if line != _format_sum(raw):
         raise Corrupt(f"the manifest of {archive} is damaged: take another backup")
@@ -169,6 +160,31 @@ def read_manifest(archive: Path) -> Manifest:
             f"{FORMAT} of version {FORMAT_VERSION}",
         )
     return manifest
+
+
+def _require_manifest(archive: Path) -> None:
+    """Tell what is no backup from one of which the manifest or its checksum is missing."""
+    names = (MANIFEST_NAME, MANIFEST_SUM_NAME)
+    missing = [name for name in names if not os.path.lexists(archive / name)]
+    if not missing:
+        return
+    if len(missing) == len(names) and not _is_copied_log(archive):
+        raise NotFound(
+            f"there is no backup in {archive}: it has no {MANIFEST_NAME}; name the folder that "
+            f"{name_program()} backup made",
+            path=str(archive),
+        )
+    raise Corrupt(
+        f"the backup {archive} is incomplete: {missing[0]} is missing, as where its copying was "
+        "interrupted: copy it again as a whole, or take another backup",
+        path=missing[0],
+    )
+
+
+def _is_copied_log(folder: Path) -> bool:
+    """Whether there is the log of a node, but not the lock that every node leaves in it."""
+    log = folder / LOG_NAME
+    return log.is_dir() and not os.path.lexists(log / LOCK_NAME)
 
 
 def check_backup(archive: Path) -> BackupReport:
@@ -285,19 +301,41 @@ def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[in
 
 
 def _check_log(folder: Path, manifest: Manifest) -> None:
-    """Check that the log in a folder ends where the manifest says, in the network it says."""
+    """Check that genesis, log and files are what the manifest says of them, in every field."""
     network = Network.of(decode_genesis(_read(folder / GENESIS_NAME)))
     reader = BlockReader.open(FileStorage(folder / LOG_NAME, read_only=True))
     try:
         height = reader.height_max
-        _, header_hash = _read_head(reader.read(height), height, network)
+        header, header_hash = _read_head(reader.read(height), height, network)
     finally:
         reader.close()
-    found = (network.genesis_hash.hex(), height, header_hash)
-    if found != (manifest.genesis_hash, manifest.height, manifest.header_hash):
-        raise Corrupt(
-            f"the backup does not end with block {manifest.height} of its manifest", height=height
-        )
+    found = _describe(network, height, header, header_hash, manifest.files)
+    for name in Manifest.__struct_fields__:
+        said, is_so = getattr(manifest, name), getattr(found, name)
+        if said != is_so:
+            raise Corrupt(
+                f"the manifest of the backup says {name} {said!r}, but what was backed up says "
+                f"{is_so!r}: the manifest was changed, take another backup",
+                field=name,
+                height=height,
+            )
+
+
+def _describe(
+    network: Network, height: int, header: Header, header_hash: str, files: dict[str, FileEntry]
+) -> Manifest:
+    """Say what a backup holds whose log ends with this block."""
+    return Manifest(
+        format=FORMAT,
+        version=FORMAT_VERSION,
+        network=network.genesis.network,
+        genesis_hash=network.genesis_hash.hex(),
+        height=height,
+        time_ms=header.time_ms,
+        header_hash=header_hash,
+        has_keys=any(name.startswith(f"{KEYS_NAME}/") for name in files),
+        files=files,
+    )
 
 
 def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, str]:

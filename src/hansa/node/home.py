@@ -19,6 +19,7 @@ from typing import Final, cast
 from hansa.contracts.registry import Registry, list_genesis_contracts
 from hansa.engine.backup import (
     GENESIS_NAME,
+    KEYS_NAME,
     LOG_NAME,
     BackupReport,
     Progress,
@@ -180,7 +181,7 @@ class Home:
     @property
     def keys_path(self) -> Path:
         """The folder of key files."""
-        return self.path / "keys"
+        return self.path / KEYS_NAME
 
     @property
     def settings_path(self) -> Path:
@@ -309,7 +310,7 @@ def backup_home(
       HansaError: as `hansa.engine.backup.backup`.
     """
     files = home.list_small_files(with_keys=with_keys)
-    return backup(home.path, target, files, has_keys=with_keys, progress=progress)
+    return backup(home.path, target, files, progress=progress)
 
 
 def restore_home(archive: Path, target: Path) -> BackupReport:

@@ -166,9 +166,10 @@ def test_a_backup_is_checked_where_it_lies(played, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == [place]
 
 
-def test_a_backup_is_no_data_folder(played, tmp_path, capsys):
+def test_a_backup_is_no_data_folder(played, tmp_path, capsys, monkeypatch):
     place = tmp_path / "backup"
     run(capsys, "backup", "--data", played.path, place, "--keys")
+    monkeypatch.setenv("HANSA_PASSPHRASE", "another: nothing here comes so far as to ask for it")
     for words in (
         ("up", "--data", place),
         ("up", "--data", place, "--rebuild"),
