@@ -13,12 +13,9 @@ Source: docs/reference/backup.md.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shlex
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ import msgspec
 
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
+from hansa.engine.whole_folder import making
 from hansa.kernel.block import Header, decode_header, decode_record
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
@@ -123,8 +121,9 @@ def backup(
       Corrupt: the log is damaged; names the height.
       Unavailable: the disk refused.
     """
+    require_no_backup(target.parent)
     _require_outside(home, target)
-    with _translating(target), _making(target) as folder:
+    with _translating(target), making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
         for name in (GENESIS_NAME, *files):
@@ -217,7 +216,8 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
       Unavailable: the disk refused.
     """
     manifest = read_manifest(archive)
-    with _translating(target), _making(target, may_be_empty=True) as folder:
+    require_no_backup(target.parent)
+    with _translating(target), making(target, may_be_empty=True) as folder:
         _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)
         for name in folders:
@@ -237,10 +237,11 @@ def require_no_backup(path: Path) -> None:
     place = Path(os.path.realpath(path))
     for folder in (place, *place.parents):
         if _is_backup(folder):
-            where = "is a backup" if folder == place else f"lies inside the backup {folder}"
+            is_it = folder == place
+            what = f"{folder} is a backup" if is_it else f"{path} lies inside the backup {folder}"
             raise Invalid(
                 InvalidCode.MALFORMED,
-                f"{path} {where}, which stays as it was taken: name a folder outside it; to run "
+                f"{what}, which stays as it was taken: name a folder outside it; to run "
                 f"what it holds, {name_program()} restore {shlex.quote(str(folder))} --data DIR",
                 path=str(path),
             )
@@ -428,71 +429,6 @@ def _check_files(archive: Path, manifest: Manifest, measure: Callable[[str], Fil
             raise Corrupt(
                 f"{name} of the backup {archive} is damaged: take another backup", path=name
             )
-
-
-# --- whole or not at all ------------------------------------------------------------------------
-
-
-@contextmanager
-def _making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
-    """Make a folder beside its place, and put it there once it is whole and durable.
-
-    What a killed process left half made is removed by the next one; a lock, which the system gives
-    back when a process dies, tells it from one that is being made.
-    """
-    _require_free(target, may_be_empty=may_be_empty)
-    require_no_backup(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = f".{target.name}.", ".partial"
-    for left in target.parent.glob(f"{prefix}*{suffix}"):
-        with _locked(left) as is_locked:
-            if is_locked:
-                shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=target.parent))
-    try:
-        with _locked(folder):
-            yield folder
-            for path in (*folder.rglob("*"), folder):
-                _sync(path)
-            _require_free(target, may_be_empty=may_be_empty)
-            folder.rename(target)
-            _sync(target.parent)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock; says whether it was to be had."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
-
-
-def _require_free(target: Path, *, may_be_empty: bool) -> None:
-    if not os.path.lexists(target):
-        return
-    if may_be_empty and target.is_dir() and not any(target.iterdir()):
-        return
-    what = "is not empty" if may_be_empty and target.is_dir() else "exists already"
-    raise Invalid(InvalidCode.MALFORMED, f"{target} {what}: name another folder", path=str(target))
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or what a folder lists, durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
