@@ -19,10 +19,11 @@ from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
 from hansa.node.api.streams import end_streams
+from hansa.node.api.table import ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import API_KEY
 from hansa.node.serving.serve import serve
-from hansa.node.settings import ClientCertificates, Listen, Settings, Tls, build_tls
+from hansa.node.settings import ClientCertificates, Limits, Listen, Settings, Tls, build_tls
 from hansa.sdk.build import sign_batch, sign_transaction
 
 
@@ -338,3 +339,49 @@ def test_what_is_no_request_is_answered_with_a_problem(town, caplog, raw, words)
 
     run(town, Settings(listen=Listen(host="127.0.0.1", port=0), limits=UNLIMITED), use)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        (
+            "/v1/blocks/first",
+            "height must be a whole number from 0 to 9007199254740992, not 'first'",
+        ),
+        (
+            "/v1/blocks?limit=0",
+            "limit must be a whole number from 1 to 50, not '0': Blocks a page.",
+        ),
+        (
+            "/v1/proofs/foo/a",
+            "one of assets, balances, members, policy, vaults, wallets, not 'foo'",
+        ),
+        ("/v1/transactions/%ff", "path tx_id must be text of the form ^[0-9a-f]{64}$, not "),
+        ("/v1/proofs/vaults/a?asset=", "query asset must be text of 1 to 24 characters, not ''"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_told_what_fits(town, path, detail):
+    async def use(client, _):
+        async with client.get(path, headers=town.sign_in("regulator")) as answer:
+            assert answer.status == 400
+            assert detail in (await answer.json(content_type=None))["detail"]
+
+    town.serve(use)
+
+
+def test_every_parameter_has_words_for_what_fits():
+    for item in {item for route in ROUTES for item in route.parameters}:
+        with pytest.raises(Invalid, match=f"{item.name} must be "):
+            item.parse("")
+
+
+def test_too_large_a_body_is_told_how_large_it_may_be(town):
+    async def use(client, _):
+        headers = {"Content-Type": "application/json"}
+        async with client.post("/v1/transactions", data=b" " * 1_001, headers=headers) as answer:
+            assert answer.status == 413
+            detail = (await answer.json(content_type=None))["detail"]
+        assert detail.startswith("the body has more than 1000 bytes")
+        assert detail.endswith("send less at a time")
+
+    town.serve(use, Settings(limits=Limits(anyone_per_s=0, body_bytes=1_000)))

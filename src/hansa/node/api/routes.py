@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from hansa.kernel.block import BlockRecord
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -105,8 +105,12 @@ class Parameter:
         """Parse; raises `Invalid`."""
         try:
             return msgspec.convert(text, self.kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise Invalid(InvalidCode.MALFORMED, f"{self.where} {self.name}: {error}") from None
+        except msgspec.ValidationError:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{self.where} {self.name} must be {_describe(self.kind)}, not {text[:64]!r}: "
+                f"{self.text}",
+            ) from None
         except UnicodeError:  # bytes of a header or path that are no UTF-8
             raise Invalid(InvalidCode.MALFORMED, f"{self.where} {self.name}: no text") from None
 
@@ -174,15 +178,36 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
 
 async def read_body(request: web.Request, timeout_s: float) -> bytes:
     """Read a request's body; an error of HTTP where it does not arrive within `timeout_s`."""
-    if request.content.is_eof():  # all of it came with the head, as small ones do
-        return await request.read()
     try:
+        if request.content.is_eof():  # all of it came with the head, as small ones do
+            return await request.read()
         async with asyncio.timeout(timeout_s):
             return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise web.HTTPRequestEntityTooLarge(
+            request.client_max_size,
+            text=f"the body has more than {request.client_max_size} bytes, the most that this node "
+            "takes: send less at a time",
+        ) from None
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
     except ConnectionError:  # nobody will read this: it is no fault of the node
         raise web.HTTPBadRequest(text="the connection ended before the body did") from None
+
+
+def _describe(kind: Any) -> str:  # noqa: ANN401 - the type of a parameter
+    """Describe what fits a parameter's type, for people."""
+    match inspect.type_info(kind):
+        case inspect.IntType(ge=lowest, le=highest):
+            return f"a whole number from {lowest} to {highest}"
+        case inspect.LiteralType(values=values):
+            return "one of " + ", ".join(map(str, values))
+        case inspect.StrType(pattern=pattern) if pattern is not None:
+            return f"text of the form {pattern}"
+        case inspect.StrType(min_length=least, max_length=most):
+            return f"text of {least} to {most} characters"
+        case other:
+            raise TypeError(f"no words for a parameter that is {other}")
 
 
 def _identify(api: Api, request: web.Request) -> Principal:
