@@ -34,8 +34,8 @@ LONG = 16 * 2**20
 LOOPS = pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
-def run(town, limits, use, run_loop=asyncio.run):
-    """Serve under limits, on a port of this machine, and use it."""
+def run(town, limits, use, run_loop=uvloop.run):
+    """Serve under limits, on a port of this machine, and use it; on the loop of `hansa up`."""
 
     async def play():
         verifier = InlineVerifier(town.world.network)
