@@ -24,7 +24,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
 NICENESS = 5
@@ -58,6 +58,8 @@ class Workers(ProcessPoolExecutor):
             initargs=(watched, begin, arguments, niceness),
         )
         self._calls = self._call_queue  # type: ignore[attr-defined]
+        reader = self._calls._reader  # noqa: SLF001 - see above
+        reader.close = _serialized(reader.close)  # the library's thread closes it, too
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Hand work over; raises `BrokenProcessPool` once a worker has died."""
@@ -88,6 +90,17 @@ class Workers(ProcessPoolExecutor):
         with self._shutdown_lock:  # not while one is being started, which takes both
             self._lifeline.close()
             self._calls._reader.close()  # noqa: SLF001 - see above
+
+
+def _serialized(function: Callable[[], None]) -> Callable[[], None]:
+    """Let a function run in one thread at a time."""
+    lock = Lock()
+
+    def call() -> None:
+        with lock:
+            function()
+
+    return call
 
 
 def _forget(job: asyncio.Future[Any]) -> None:
