@@ -7,6 +7,7 @@ and tests of the console or under strace fail where there is no browser or no st
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 IS_SOAK = os.environ.get("HANSA_SOAK", "") == "1"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell starts in the background, as `make test` does, ignores Ctrl-C, and so would
+    # every process that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile(
     "hansa",
