@@ -1,10 +1,12 @@
-"""Blocks as audit and verification take them: from a log, beside whoever writes it."""
+"""Blocks as nodes, audit and verification take them: from a log, also beside whoever writes it."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+from hansa.engine.chain import Chain
 from hansa.engine.log import BlockReader
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import BlockRecord, decode_record
@@ -41,3 +43,22 @@ def iterate_records(reader: BlockReader, from_height: int = 0) -> Iterator[Block
     """
     for height, raw in reader.iterate(from_height):
         yield read_record(raw, height)
+
+
+class RecentRecords:
+    """Blocks of a chain, those last asked for kept in memory as they were decoded."""
+
+    def __init__(self, chain: Chain, kept: int) -> None:
+        self._chain = chain
+        self._kept = kept
+        self._records: OrderedDict[int, BlockRecord] = OrderedDict()
+
+    def get(self, height: int) -> BlockRecord:
+        """Get a block, be it confirmed or not; raises `NotFound`."""
+        record = self._records.get(height)
+        if record is None:
+            record = self._records[height] = self._chain.get_record(height)
+            if len(self._records) > self._kept:
+                self._records.popitem(last=False)
+        self._records.move_to_end(height)
+        return record

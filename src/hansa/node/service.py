@@ -9,7 +9,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unava
 from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.node.customers import Customers
+from hansa.node.records import RecentRecords
 from hansa.sdk.build import sign_batch
 from hansa.sdk.keys import KeyPair
 
@@ -234,7 +235,7 @@ class Node:
         self.engine = EmbeddedEngine(chain, verifier, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
-        self._records: OrderedDict[int, BlockRecord] = OrderedDict()
+        self._records = RecentRecords(chain, RECORDS_KEPT)
         self._changed = asyncio.Condition()
         self._watching: asyncio.Task[None] | None = None
         self.engine.listen(self._note_block)
@@ -278,13 +279,7 @@ class Node:
 
     def get_record(self, height: int) -> BlockRecord:
         """Get a block from the log, those last asked for from memory; raises `NotFound`."""
-        record = self._records.get(height)
-        if record is None:
-            record = self._records[height] = self.chain.get_record(height)
-            if len(self._records) > RECORDS_KEPT:
-                self._records.popitem(last=False)
-        self._records.move_to_end(height)
-        return record
+        return self._records.get(height)
 
     async def wait_for_block(self, height: int, timeout_s: float) -> bool:
         """Wait until block `height` is confirmed; False if it was not in time."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -46,6 +46,7 @@ from hansa.node.console.text.explain import (
     list_changes,
 )
 from hansa.node.console.text.formatting import Format, Money
+from hansa.node.records import RecentRecords
 
 R = TypeVar("R", bound=Row)
 
@@ -172,7 +173,7 @@ class Reader:
         self._keys: dict[type[Row], tuple[int, list[list[KeyPart]]]] = {}
         self._changed_height = chain.confirmed_height
         """Of the newest block that may have added a row to a small table."""
-        self._records: OrderedDict[int, BlockRecord] = OrderedDict()
+        self._records = RecentRecords(chain, RECORDS_KEPT)
 
     def note(self, result: BlockResult) -> None:
         """Take notice of a block that was just confirmed."""
@@ -188,13 +189,7 @@ class Reader:
 
     def get_logged(self, height: int) -> BlockRecord:
         """Get a block that may not be confirmed yet; raises `NotFound`."""
-        record = self._records.get(height)
-        if record is None:
-            record = self._records[height] = self.chain.get_record(height)
-            if len(self._records) > RECORDS_KEPT:
-                self._records.popitem(last=False)
-        self._records.move_to_end(height)
-        return record
+        return self._records.get(height)
 
     @property
     def head(self) -> BlockSummary:
