@@ -326,7 +326,7 @@ def _get_officers(view: View, amount_minor: int) -> dict[bytes, int]:
     return {
         key.address: key.weight
         for key in account.keys
-        if key.purposes & Purpose.ISSUE and not 0 < key.limit_minor < amount_minor
+        if key.purposes & Purpose.ISSUE and not key.is_over_limit(amount_minor)
     }
 
 

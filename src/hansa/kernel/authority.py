@@ -62,6 +62,10 @@ class AccountKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
     limit_minor: NonNegative = 0
     """Largest amount that this key may sign to move, create or end in one call; 0 for no limit."""
 
+    def is_over_limit(self, amount_minor: int) -> bool:
+        """Whether this key's limit stands in the way of an amount."""
+        return 0 < self.limit_minor < amount_minor
+
 
 class Account(Row, frozen=True, array_like=True):
     """The keys that govern an address; without this row, the one key it is the hash of."""
@@ -146,7 +150,7 @@ class Context:
         weight = limited = 0
         for key in account.keys:
             if key.purposes & purpose and key.address in self.signers:
-                if 0 < key.limit_minor < amount_minor:
+                if key.is_over_limit(amount_minor):
                     limited += key.weight
                 else:
                     weight += key.weight

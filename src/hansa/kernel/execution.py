@@ -359,9 +359,7 @@ class _BatchRun:
         used: SponsorUsage,
     ) -> Outcome:
         if isinstance(item, Invalid):
-            self._refusals += 1
-            self._bytes += size
-            return item
+            return self._turn_away(item, size)
         total, count = used.bytes_used + self._bytes + size, used.envelopes + self._envelopes + 1
         exceeded = find_exceeded(quota, total, count, used.refusals + self._refusals)
         if exceeded is not None:
@@ -369,18 +367,20 @@ class _BatchRun:
         body, time_ms = item.body, self._block.time_ms
         until = body.valid_until_ms
         if not time_ms <= until <= time_ms + VALIDITY_MAX_MS:
-            self._refusals += 1
-            self._bytes += size
-            return _stale(until, time_ms)
+            return self._turn_away(_stale(until, time_ms), size)
         if isinstance(calls, Invalid):
-            self._refusals += 1
-            self._bytes += size
-            return calls
+            return self._turn_away(calls, size)
         self._envelopes += 1
         self._bytes += size
         if not self._window.add(body.signers[0], body.nonce, until, time_ms):
             return Repeated(item.tx_id)
         return self._execute(item, calls, sponsor)
+
+    def _turn_away(self, reason: Invalid, size: int) -> Invalid:
+        """Count an item that gets no receipt: it lies in the log like any other."""
+        self._refusals += 1
+        self._bytes += size
+        return reason
 
     def _decode_calls(self, item: CheckedEnvelope | Invalid) -> list[_Call] | Invalid:
         """Decode all arguments before any call runs; unknown contracts come out as None."""
