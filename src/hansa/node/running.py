@@ -18,13 +18,15 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.rows import decode_row
+from hansa.kernel.state import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.service import Node
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.sdk.keys import KeyPair
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ async def _run(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         loop.add_signal_handler(number, stopped.set)
     node = Node(chain, PoolVerifier(chain.network, os.cpu_count() or 1), sponsor, sponsor_key)
     node.start()
@@ -146,3 +148,5 @@ async def _run(
         if server is not None:
             await server.stop()
         await node.stop()
+        for number in STOPPING:  # or they would go to a loop that is closed: uvloop keeps them
+            loop.remove_signal_handler(number)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import socket
 
 import pytest
 from tests.played import PASSPHRASE, make_folder
@@ -191,3 +194,13 @@ def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"\xff\x00")
     run(capsys, "restore", tmp_path / "file", "--data", tmp_path / "node", code=4)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_node_that_could_not_start_gives_ctrl_c_back(played, tmp_path, capsys):
+    """To whatever called it: nobody would hear of it any more."""
+    shutil.copytree(played.path, tmp_path / "node")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        words = ("up", "--data", tmp_path / "node", "--port", other.getsockname()[1])
+        assert "is in use" in run(capsys, *words, code=5)["message"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
