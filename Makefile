@@ -6,6 +6,10 @@ BIN := .venv/bin
 STAMP := .venv/.hansa-setup
 CHROMIUM := /usr/bin/chromium
 
+# What is compiled is kept, also where the environment says otherwise, as many a container's does:
+# each process would compile all that it imports, and take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format soak browser strace
 
@@ -21,12 +25,18 @@ $(STAMP): pyproject.toml uv.lock scripts/setup.sh
 demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
+# Three at once, so that one computes while another waits for a disk, a browser or a process.
+BESIDE := tests/api tests/browser tests/fuzz tests/properties tests/simulation
+
 test: setup browser strace  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
-	$(BIN)/pytest --ignore=tests/integration; failed=$$?; \
+	$(BIN)/pytest $(BESIDE) >.venv/beside.log 2>&1 & beside=$$!; \
+	$(BIN)/pytest --ignore=tests/integration $(BESIDE:%=--ignore=%); failed=$$?; \
+	wait $$beside || failed=1; \
+	echo; echo "Beside them ran $(BESIDE):"; cat .venv/beside.log; \
 	wait $$integration || failed=1; \
-	echo; echo "Tests of real processes, which ran beside the others:"; \
-	cat .venv/integration.log; exit $$failed
+	echo; echo "And tests/integration, with real processes:"; cat .venv/integration.log; \
+	exit $$failed
 
 lint: setup  ## style, types, and which package may import which
 	@$(BIN)/ruff check

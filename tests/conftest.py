@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+HANSA = str(Path(sys.executable).parent / "hansa")
+"""The command as people call it: its worker processes load no more than they need."""
+
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 IS_SOAK = os.environ.get("HANSA_SOAK", "") == "1"
 

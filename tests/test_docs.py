@@ -16,12 +16,12 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from tests.conftest import HANSA
 
 from hansa.cli.main import EXIT_CODES, build_parser, main
 from hansa.node.replay.source import DEFAULT_MAP
@@ -29,7 +29,6 @@ from hansa.node.replay.source import DEFAULT_MAP
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-HANSA = Path(sys.executable).parent / "hansa"
 QUICK = {("hansa", "--help"), ("hansa", "--version")}
 """Commands that need no node and no data: these run."""
 
@@ -286,7 +285,7 @@ def test_the_tables_of_the_state_are_all_described():
     described = set((ROOT / "docs/reference/wire.md").read_text().splitlines())
     for path in (SOURCE / "hansa" / "contracts").glob("[a-z]*.py"):
         importlib.import_module(f"hansa.contracts.{path.stem}")
-    rows = importlib.import_module("hansa.kernel.rows").Row.__subclasses__()
+    rows = importlib.import_module("hansa.kernel.state").Row.__subclasses__()
     missing = []
     for row in rows:
         package, _, module = row.__module__.rpartition(".")

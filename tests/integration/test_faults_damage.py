@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.conftest import HANSA
 from tests.played import PASSPHRASE, make_folder, open_folder
 from tests.world import key, make_genesis, pay
 
@@ -159,7 +159,7 @@ def test_a_running_node_that_meets_damage_ends(truth, fresh):
     """It answers that it has stopped, gives the folder back, and says where the damage is."""
     home = fresh()
     process = subprocess.Popen(
-        [sys.executable, "-m", "hansa.cli.main", "up", "--data", str(home.path), "--port", "0"],
+        [HANSA, "up", "--data", str(home.path), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

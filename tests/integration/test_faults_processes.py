@@ -22,6 +22,7 @@ from random import Random
 from threading import Thread
 
 import pytest
+from tests.conftest import HANSA
 from tests.integration.small_disk import mount
 from tests.world import World, key, pay
 
@@ -167,7 +168,7 @@ def test_every_folder_on_the_way_to_a_new_node_is_durable(strace, tmp_path):
     assert run_node(home, 9, *words).code == 0
     synced = set(re.findall(r"fsync\(\d+<([^>]*)>\)", trace.read_text()))
     assert {str(path) for path in (tmp_path, home.path.parent, home.path, home.log_path)} <= synced
-    init = [sys.executable, "-m", "hansa.cli.main", "init", "--data", str(founded.path)]
+    init = [HANSA, "init", "--data", str(founded.path)]
     environment = {**os.environ, "HANSA_PASSPHRASE": "page"}
     command = [*words, *init, "--operator", "Bank"]
     subprocess.run(command, check=True, env=environment, capture_output=True)
@@ -216,7 +217,7 @@ def test_a_killed_demo_has_all_that_its_client_was_told(tmp_path):
     home = Home(tmp_path / "node")
     small = ["--people", "20", "--merchants", "4", "--payments", "40", "--port", "18560"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "hansa.cli.main", "demo", "--data", str(home.path), *small],
+        [HANSA, "demo", "--data", str(home.path), *small],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 import pytest
+from tests.conftest import HANSA
 from tests.played import PASSPHRASE, make_folder
 from tests.world import ASSET, key, pay
 
@@ -20,7 +20,6 @@ from hansa.node.api.rights import Role
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.client import Client
 
-HANSA = [sys.executable, "-m", "hansa.cli.main"]
 ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
 ADA, SHOP = key("ada"), key("shop")
 
@@ -33,7 +32,7 @@ def home(tmp_path):
 def start(home, *more):
     """Start a node on a free port; returns the process and what it printed once it answered."""
     process = subprocess.Popen(
-        [*HANSA, "up", "--data", str(home.path), "--port", "0", "--json", *more],
+        [HANSA, "up", "--data", str(home.path), "--port", "0", "--json", *more],
         stdout=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,

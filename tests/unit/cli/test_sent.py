@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 from aiohttp import web
+from tests.conftest import HANSA
 from tests.faked import BASE, answer_json, make_done, name_sent
 from tests.played import CHEAP, PASSPHRASE
 from tests.running import run_fake, run_played
@@ -79,7 +79,7 @@ def test_what_cannot_be_printed_is_an_error_of_other_commands(capsys, monkeypatc
 
 def test_where_nothing_can_be_printed_at_all_the_exit_code_tells():
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        words = [sys.executable, "-m", "hansa.cli.main", "tx", "commands"]
+        words = [HANSA, "tx", "commands"]
         done = subprocess.run(words, stdout=full, stderr=full, check=False, timeout=60)
     assert done.returncode == 5
 
