@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hansa.cli.screen import ProgressBar, print_found, say
 from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
 from hansa.engine.chain import list_envelopes
-from hansa.kernel.block import decode_header, decode_receipt
+from hansa.kernel.block import BlockRecord, decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
@@ -22,10 +22,12 @@ from hansa.kernel.receipt_file import (
 )
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
-from hansa.node.remote import iterate_remote
 from hansa.node.verify import choose_processes, verify_folder, verify_in_scratch
 from hansa.program import name_program
 from hansa.sdk.files import read_file, write_file
+
+if TYPE_CHECKING:
+    from hansa.sdk.client import Client
 
 EXIT_FINDINGS = 1
 
@@ -66,7 +68,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.data is None:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
-            records = iterate_remote(client, height)
+            records = _iterate_remote(client, height)
             audited = audit(records, network, progress=_show(height))
     else:
         home = open_home(options)
@@ -80,7 +82,7 @@ def _verify(options: argparse.Namespace) -> int:
     if options.data is None:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
-            records = iterate_remote(client, height)
+            records = _iterate_remote(client, height)
             processes = choose_processes(height)
             report = verify_in_scratch(records, network, _show(height), processes=processes)
     else:
@@ -88,6 +90,12 @@ def _verify(options: argparse.Namespace) -> int:
         network = home.load_network()
         report = verify_folder(home.log_path, network)
     return _tell(report.to_json(), network, is_well=report.verify_ok, is_json=options.json)
+
+
+def _iterate_remote(client: Client, height: int) -> Iterator[BlockRecord]:
+    from hansa.node.remote import iterate_remote  # noqa: PLC0415 - loads HTTP
+
+    return iterate_remote(client, height)
 
 
 def _show(height: int) -> Progress:

@@ -1,4 +1,7 @@
-"""The `hansa` command: parses arguments, runs one command, maps errors to exit codes."""
+"""The `hansa` command: parses arguments, runs one command, maps errors to exit codes.
+
+Only the module of the command is loaded, or all of them where help or a complaint lists them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from importlib import import_module
 from typing import NoReturn
 
 from hansa import __version__
-from hansa.cli import care, chain, keys, network, run, setup, tx, wallet
-from hansa.cli.screen import accept_all_text, complain, flush
+from hansa.cli.screen import Sent, accept_all_text, complain, flush
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -25,7 +28,7 @@ from hansa.kernel.errors import (
 from hansa.program import name_program
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
-    (tx.Sent, 6),
+    (Sent, 6),
     (Invalid, 2),
     (Refused, 3),
     (NotFound, 4),
@@ -35,7 +38,20 @@ EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
 EXIT_INTERRUPTED = 130
 EXIT_FAULT = 70
 TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
-MAY_LEAVE_OUT_SHOW = {"tx": tx.WORDS, "wallet": wallet.WORDS}
+MODULES = {
+    "setup": ("init", "up"),
+    "run": ("demo", "replay", "bench"),
+    "keys": ("key",),
+    "wallet": ("pay", "wallet"),
+    "tx": ("tx",),
+    "network": ("network",),
+    "chain": ("audit", "verify", "block", "receipt"),
+    "care": ("doctor", "backup", "restore"),
+}
+"""Modules of this package in the order of their commands, and the commands that each adds."""
+
+MAY_LEAVE_OUT_SHOW = ("tx", "wallet")
+"""Commands whose module, of the same name, lists their words."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,13 +68,15 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of all commands, or only of those in the module of `command`."""
     parser = _Parser(prog=name_program(), description="Digital money on one permissioned ledger.")
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (setup, run, keys, wallet, tx, network, chain, care):
-        module.add_commands(commands)
+    is_known = any(command in words for words in MODULES.values())
+    for module, words in MODULES.items():
+        if command in words or not is_known:
+            import_module(f"hansa.cli.{module}").add_commands(commands)
     return parser
 
 
@@ -67,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accept_all_text()
     words = _fill_in(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = build_parser().parse_args(words)
+        options = build_parser(words[0] if words else None).parse_args(words)
     except Invalid as error:
         return _tell(error, as_json="--json" in words)
     command: Callable[[argparse.Namespace], int] = options.function
@@ -100,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fill_in(words: Sequence[str]) -> list[str]:
     """Fill in `show` where it may be left out: `hansa tx ID`, `hansa wallet ADDRESS`."""
     if len(words) > 1 and words[0] in MAY_LEAVE_OUT_SHOW:
-        known = (*MAY_LEAVE_OUT_SHOW[words[0]], "-h", "--help")
+        known = (*import_module(f"hansa.cli.{words[0]}").WORDS, "-h", "--help")
         if words[1] not in known:
             return [words[0], "show", *words[1:]]
     return list(words)

@@ -13,9 +13,6 @@ from hansa.cli.screen import ProgressBar, complain, flush, print_json, print_tab
 from hansa.cli.source import parse_count, parse_folder, parse_port
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, BLOCK_WAIT_MS, BLOCK_WORTHWHILE
 from hansa.kernel.errors import Unavailable
-from hansa.node.bench.ledger import LedgerSettings, run_ledger
-from hansa.node.bench.node import NodeSettings, run_node_bench
-from hansa.node.demo.serve import DemoSettings, run_demo
 from hansa.node.settings import DEFAULT_PORT
 from hansa.program import name_program
 
@@ -83,6 +80,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from hansa.node.demo.serve import DemoSettings, run_demo  # noqa: PLC0415 - loads a server
+
     bar = ProgressBar()
     folder = (options.data or Path(tempfile.mkdtemp(prefix="hansa-demo-"))).absolute()
     settings = DemoSettings(
@@ -160,6 +159,9 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    from hansa.node.bench.ledger import LedgerSettings, run_ledger  # noqa: PLC0415 - load a server
+    from hansa.node.bench.node import NodeSettings, run_node_bench  # noqa: PLC0415
+
     if options.name == "node":
         found = run_node_bench(NodeSettings(options.seconds or 15, options.wallets))
     else:

@@ -16,10 +16,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import HansaError, Unavailable
 
 BAR_CELLS = 30
 REFRESH_S = 0.1
+
+
+class Sent(HansaError):  # noqa: N818 - beside the names of `hansa.kernel.errors`
+    """A transaction was sent, and whoever sent it could not be told what became of it.
+
+    They must ask for it: the same command again would be another transaction.
+    """
 
 
 def accept_all_text() -> None:

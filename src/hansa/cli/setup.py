@@ -24,7 +24,6 @@ from hansa.node.description import (
 )
 from hansa.node.founding import Founded, found_network, join_network
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
-from hansa.node.running import Started, run_node
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 from hansa.program import name_program
@@ -85,6 +84,8 @@ def _read_host(text: str) -> str:
 
 
 def _up(options: argparse.Namespace) -> int:
+    from hansa.node.running import Started, run_node  # noqa: PLC0415 - loads a server
+
     def tell(started: Started) -> None:
         if options.json:
             print_json(started.to_json())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.home import Home
 from hansa.sdk.arguments import is_unicode
-from hansa.sdk.client import Client
 from hansa.sdk.files import read_file
-from hansa.sdk.transport import TlsFiles
+
+if TYPE_CHECKING:
+    from hansa.sdk.client import Client
 
 DEFAULT_NODE = "http://127.0.0.1:8460"
 NODE_VARIABLE = "HANSA_NODE"
@@ -75,6 +77,10 @@ def open_client(options: argparse.Namespace) -> Client:
     Raises:
       Invalid: an address, key or certificate is none.
     """
+    # Commands that ask no node need no HTTP, which takes longest to load.
+    from hansa.sdk.client import Client  # noqa: PLC0415
+    from hansa.sdk.transport import TlsFiles  # noqa: PLC0415
+
     url = options.node or os.environ.get(NODE_VARIABLE) or DEFAULT_NODE
     tls = None
     if options.ca or options.certificate or options.certificate_key:

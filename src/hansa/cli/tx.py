@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hansa.cli.passphrase import ask_passphrase
-from hansa.cli.screen import ask, flush, print_found, print_table, say
+from hansa.cli.screen import Sent, ask, flush, print_found, print_table, say
 from hansa.cli.source import (
     add_node,
     add_signing,
@@ -24,7 +24,7 @@ from hansa.cli.transactions import describe_body, describe_found, explain, read_
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
 from hansa.program import name_program
@@ -101,13 +101,6 @@ def _add_send(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def load_keys(paths: Sequence[Path]) -> list[KeyPair]:
     """Load key files, in their order; all open with one passphrase, or are asked for."""
     return [load_key(path, ask_passphrase(path)) for path in paths]
-
-
-class Sent(HansaError):  # noqa: N818 - beside the names of `hansa.kernel.errors`
-    """A transaction was sent, and whoever sent it could not be told what became of it.
-
-    They must ask for it: the same command again would be another transaction.
-    """
 
 
 def send(
