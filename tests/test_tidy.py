@@ -10,6 +10,7 @@ import importlib
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ BETWEEN = {
 
 MAY_EXCEPT_ALL = {
     "hansa.cli.main": (1, "the edge of the process"),
-    "hansa.kernel.machine.execution": (1, "a contract that raises becomes a receipt `failed`"),
+    "hansa.kernel.execution": (1, "a contract that raises becomes a receipt `failed`"),
     "hansa.engine.store": (1, "rocksdict raises bare Exception; made into ours here"),
     "hansa.node.service": (1, "a fault with some transactions must not hold up those behind them"),
 }
@@ -62,6 +63,7 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
@@ -285,7 +287,7 @@ def _resolve(module, node: ast.expr):
 
 
 def _is_foreign_row(value, owner: str) -> bool:
-    rows = importlib.import_module("hansa.kernel.rows")
+    rows = importlib.import_module("hansa.kernel.state")
     return (
         isinstance(value, type)
         and issubclass(value, rows.Row)
@@ -366,7 +368,7 @@ def _builds_own_row(module, put: ast.Call, owner: str) -> bool:
 
 
 def test_tables_have_names_of_their_own():
-    rows = importlib.import_module("hansa.kernel.rows").Row
+    rows = importlib.import_module("hansa.kernel.state").Row
     for path in MODULES:
         if path in STATE_MACHINE:
             importlib.import_module(name_of(path))

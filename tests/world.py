@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests import reached
 
@@ -19,9 +20,9 @@ from hansa.kernel.contract import Command
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
+from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
-from hansa.kernel.machine.execution import BlockResult
-from hansa.kernel.rows import Row, decode_row
+from hansa.kernel.state import Row, decode_row
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
 from hansa.sdk.build import NamedCall, name_call, sign_batch, sign_transaction
@@ -33,6 +34,7 @@ ASSET = "MOP"
 OPERATORS = ("north", "south")
 
 
+@cache
 def key(name: str, suite: int = 1) -> KeyPair:
     """Derive the key that tests call by `name`."""
     return KeyPair.from_seed(hashlib.sha256(b"world\x00" + name.encode()).digest(), suite)

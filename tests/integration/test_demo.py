@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.conftest import HANSA
 from tests.integration.small_disk import mount
 
 from hansa.cli.run import DEMO_SIZES
@@ -22,13 +23,12 @@ from hansa.kernel.transaction import decode_envelope
 from hansa.node.demo.serve import PASSPHRASE
 from hansa.node.home import Home, open_chain_read_only
 
-HANSA = [sys.executable, "-m", "hansa.cli.main"]
 SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
 
 
 def play(folder, *more):
     done = subprocess.run(
-        [*HANSA, "demo", "--no-serve", "--json", "--data", str(folder), *SMALL, *more],
+        [HANSA, "demo", "--no-serve", "--json", "--data", str(folder), *SMALL, *more],
         capture_output=True,
         text=True,
         check=False,
@@ -38,12 +38,17 @@ def play(folder, *more):
     return json.loads(done.stdout)
 
 
-def test_the_same_seed_ends_in_the_same_money(tmp_path):
-    first, second, other = (
-        play(tmp_path / name, "--seed", seed) for name, seed in (("a", "7"), ("b", "7"), ("c", "8"))
-    )
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """What a day printed that tests only read."""
+    return play(tmp_path_factory.mktemp("demo") / "node", "--seed", "7")
+
+
+def test_the_same_seed_ends_in_the_same_money(day, tmp_path):
+    first = day
+    second, other = (play(tmp_path / seed, "--seed", seed) for seed in ("7", "8"))
     assert first["audit_ok"]
-    assert [found["data"] for found in (first, second)] == [str(tmp_path / x) for x in "ab"]
+    assert second["data"] == str(tmp_path / "7")
     assert first["supply_ok"]
     assert first["confirmed"] > 300
     same = ("confirmed", "refused", "assets")
@@ -54,11 +59,10 @@ def test_the_same_seed_ends_in_the_same_money(tmp_path):
     )
 
 
-def test_money_goes_all_its_ways(tmp_path):
+def test_money_goes_all_its_ways(day):
     """Each kind of payment happens, and a hold is there before somebody takes it."""
-    found = play(tmp_path / "node")
     told, refused = set(), Counter()
-    chain = open_chain_read_only(Home(tmp_path / "node"))
+    chain = open_chain_read_only(Home(Path(day["data"])))
     for record in chain.iterate_records(1):
         for raw, envelope in zip(record.receipts, list_envelopes(record), strict=True):
             receipt = decode_receipt(raw)
@@ -67,30 +71,29 @@ def test_money_goes_all_its_ways(tmp_path):
                 refused.update(call.command for call in decode_envelope(envelope)[1].calls)
     chain.close()
     assert told == {"Converted", "Transferred", "Held", "Posted", "Voided", "Refunded"}
-    unknown = found["refused"].get("payments.UNKNOWN_PAYMENT", 0)
+    unknown = day["refused"].get("payments.UNKNOWN_PAYMENT", 0)
     assert refused["post"] + refused["void"] + refused["refund"] == unknown
     assert refused["post"] + refused["void"] <= refused["hold"]
-    assert int(found["assets"]["MOP"]["held"]) > 0
+    assert int(day["assets"]["MOP"]["held"]) > 0
 
 
 def test_the_resident_who_is_to_pay_can_in_the_smallest_town(tmp_path):
     words = [word for name, _, least, *_ in DEMO_SIZES for word in (f"--{name}", str(least))]
     play(tmp_path / "node", *words)
     resident = Home(tmp_path / "node").load_key("resident", PASSPHRASE)
-    show = [*HANSA, "wallet", resident.address_text, "--json", "--data", str(tmp_path / "node")]
+    show = [HANSA, "wallet", resident.address_text, "--json", "--data", str(tmp_path / "node")]
     done = subprocess.run(show, capture_output=True, text=True, check=True, timeout=60)
     found = json.loads(done.stdout)
     assert not found["is_frozen"], found
 
 
-def test_a_receipt_file_is_verified_without_a_node(tmp_path):
-    found = play(tmp_path / "node")
+def test_a_receipt_file_is_verified_without_a_node(day, tmp_path):
     file = tmp_path / "receipt.bin"
-    save = [*HANSA, "receipt", "save", found["example_tx"], str(file)]
-    subprocess.run([*save, "--data", str(tmp_path / "node")], check=True, timeout=60)
-    check = [*HANSA, "receipt", "verify", str(file), "--json"]
+    save = [HANSA, "receipt", "save", day["example_tx"], str(file)]
+    subprocess.run([*save, "--data", day["data"]], check=True, timeout=60)
+    check = [HANSA, "receipt", "verify", str(file), "--json"]
     good = subprocess.run(check, capture_output=True, check=True, timeout=60)
-    assert json.loads(good.stdout)["tx_id"] == found["example_tx"]
+    assert json.loads(good.stdout)["tx_id"] == day["example_tx"]
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 1
     file.write_bytes(raw)
@@ -102,7 +105,7 @@ def test_a_receipt_file_is_verified_without_a_node(tmp_path):
 def test_a_folder_in_use_is_not_overwritten(tmp_path):
     (tmp_path / "something").write_text("mine")
     done = subprocess.run(
-        [*HANSA, "demo", "--no-serve", "--data", str(tmp_path)],
+        [HANSA, "demo", "--no-serve", "--data", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
@@ -120,7 +123,7 @@ def test_on_a_full_disk_it_leaves_nothing(tmp_path, size_kb, name):
     """Full at its keys, at the beginning of its chain, in the middle of its day."""
     with mount(tmp_path / "disk", size_kb):
         done = subprocess.run(
-            [*HANSA, "demo", "--no-serve", "--data", str(tmp_path / name), *SMALL],
+            [HANSA, "demo", "--no-serve", "--data", str(tmp_path / name), *SMALL],
             capture_output=True,
             text=True,
             check=False,
@@ -135,7 +138,7 @@ def test_on_a_full_disk_it_leaves_nothing(tmp_path, size_kb, name):
 def test_a_day_that_is_interrupted_leaves_nothing(tmp_path, name):
     (tmp_path / "mine").mkdir()
     ours, its = os.openpty()  # where it shows how far the day is
-    words = [*HANSA, "demo", "--data", str(tmp_path / name), "--port", "0", "--payments", "20000"]
+    words = [HANSA, "demo", "--data", str(tmp_path / name), "--port", "0", "--payments", "20000"]
     with (
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=its) as demo,
         os.fdopen(ours, "rb", buffering=0) as screen,
@@ -187,7 +190,7 @@ def test_what_it_prints_can_be_pasted_where_hansa_is_not_on_the_path(tmp_path):
 
 def wallet_of(pay):
     """Ask the node that a line of the summary names for its payee's free money."""
-    show = [*HANSA, "wallet", pay[-4], "--node", pay[-1], "--json"]
+    show = [HANSA, "wallet", pay[-4], "--node", pay[-1], "--json"]
     done = subprocess.run(show, capture_output=True, check=True, timeout=60)
     return int(json.loads(done.stdout)["balances"][0]["available_minor"])
 
@@ -196,7 +199,7 @@ def check_council(node):
     """Of five proposals each ended otherwise; what was carried out is in force, the rest is not."""
 
     def show(what):
-        command = [*HANSA, "network", what, "--node", node, "--json"]
+        command = [HANSA, "network", what, "--node", node, "--json"]
         return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
     states = [item["state"] for item in show("proposals")["proposals"]]
@@ -208,7 +211,7 @@ def check_council(node):
 
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
-        [*HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
+        [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -230,7 +233,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
         for amount, code in (("1.50", 0), ("9999999", 3), ("1.505", 2)):
             paid = [amount if word == "1.50" else word for word in pay[pay.index("pay") :]]
             done = subprocess.run(
-                [*HANSA, *paid, "--json"],
+                [HANSA, *paid, "--json"],
                 env=environment,
                 capture_output=True,
                 check=False,

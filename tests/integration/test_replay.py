@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from tests.conftest import HANSA
 
-HANSA = [sys.executable, "-m", "hansa.cli.main"]
-REAL_ROWS = 20_000
+REAL_ROWS = 16_000
 NO_AMOUNTS = {7: "0.00", 8: "-40.00"}
 MAP = """\
 id = "reference"
@@ -25,7 +24,7 @@ currency = "EUR"
 
 def run(*arguments, code=0):
     done = subprocess.run(
-        [*HANSA, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240
+        [HANSA, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if done.stdout else done.stderr
@@ -96,7 +95,7 @@ def test_a_folder_takes_no_other_file_says_what_it_holds_and_can_be_rebuilt(made
     first = run(*arguments, "--json", "--limit", 200)
     log = read_log(made / "node")
     fewer = subprocess.run(
-        [*HANSA, *map(str, [*arguments, "--limit", 100, "--json"])],
+        [HANSA, *map(str, [*arguments, "--limit", 100, "--json"])],
         capture_output=True,
         text=True,
         check=True,
@@ -136,22 +135,17 @@ def test_a_killed_replay_of_the_real_file_loses_and_doubles_nothing(datasets, tm
     whole = run(*arguments, tmp_path / "whole")
     assert whole["confirmed"] == REAL_ROWS
     killed = tmp_path / "killed"
-    process = subprocess.Popen(
-        [*HANSA, *arguments, str(killed)], stdout=subprocess.PIPE, start_new_session=True
-    )
-    _wait_for_bytes(killed / "log", process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    ours, its = os.openpty()  # where it shows how far it is, after each block
+    words = [HANSA, *arguments, str(killed)]
+    with (
+        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=its) as process,
+        os.fdopen(ours, "rb", buffering=0) as screen,
+    ):
+        os.close(its)
+        assert f"of {REAL_ROWS:,}" in screen.read(4_096).decode()
+        process.send_signal(signal.SIGKILL)
     resumed = run(*arguments, killed)
     assert 0 < resumed["resumed_at"] < REAL_ROWS
     assert resumed["confirmed"] == REAL_ROWS
     assert resumed["state_root"] == whole["state_root"]
     assert run("audit", "--data", killed, "--json")["audit_ok"]
-
-
-def _wait_for_bytes(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until more than one block is written."""
-    while process.poll() is None:
-        if sum(file.stat().st_size for file in folder.glob("blocks-*.log")) > 10_000_000:
-            return

@@ -22,8 +22,7 @@ from hansa.contracts.accounts import (
 )
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command
-from hansa.kernel.machine.state import View
-from hansa.kernel.rows import StateCode
+from hansa.kernel.state import StateCode, View
 
 OWNER = make_address("owner")
 PAIR = (make_key("owner"), make_key("phone"))
