@@ -1,6 +1,6 @@
 """The embedded engine: one process orders batches into blocks by group commit.
 
-A block closes when 250 transactions are there, or 20 ms after its first, and takes in what has
+A block closes when 250 transactions are there, or 5 ms after its first, and takes in what has
 gathered by then, at most 2,000. While one block is being made durable the next is executed;
 nobody is answered before the sync has returned.
 
@@ -23,7 +23,7 @@ from hansa.kernel.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
 BLOCK_TRANSACTIONS = 2_000
-BLOCK_WAIT_MS = 20
+BLOCK_WAIT_MS = 5
 BLOCK_WORTHWHILE = 250
 """Transactions for which a block does not wait: executing them takes longer than a sync."""
 BLOCK_BYTES = 16 * 2**20

@@ -15,7 +15,7 @@ from itertools import islice
 
 from hansa.kernel.trees.state_tree import StateTree
 
-EARLY_ROWS = 4_096
+EARLY_ROWS = 1_024
 """Rows that enter the tree together before a checkpoint: more share more of the nodes above them,
 fewer hold execution up for less long."""
 
