@@ -285,7 +285,7 @@ def test_the_tables_of_the_state_are_all_described():
     described = set((ROOT / "docs/reference/wire.md").read_text().splitlines())
     for path in (SOURCE / "hansa" / "contracts").glob("[a-z]*.py"):
         importlib.import_module(f"hansa.contracts.{path.stem}")
-    rows = importlib.import_module("hansa.kernel.state").Row.__subclasses__()
+    rows = importlib.import_module("hansa.kernel.rows").Row.__subclasses__()
     missing = []
     for row in rows:
         package, _, module = row.__module__.rpartition(".")

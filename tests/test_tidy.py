@@ -43,7 +43,7 @@ BETWEEN = {
 
 MAY_EXCEPT_ALL = {
     "hansa.cli.main": (1, "the edge of the process"),
-    "hansa.kernel.execution": (1, "a contract that raises becomes a receipt `failed`"),
+    "hansa.kernel.machine.execution": (1, "a contract that raises becomes a receipt `failed`"),
     "hansa.engine.store": (1, "rocksdict raises bare Exception; made into ours here"),
     "hansa.node.service": (1, "a fault with some transactions must not hold up those behind them"),
 }
@@ -287,7 +287,7 @@ def _resolve(module, node: ast.expr):
 
 
 def _is_foreign_row(value, owner: str) -> bool:
-    rows = importlib.import_module("hansa.kernel.state")
+    rows = importlib.import_module("hansa.kernel.rows")
     return (
         isinstance(value, type)
         and issubclass(value, rows.Row)
@@ -368,7 +368,7 @@ def _builds_own_row(module, put: ast.Call, owner: str) -> bool:
 
 
 def test_tables_have_names_of_their_own():
-    rows = importlib.import_module("hansa.kernel.state").Row
+    rows = importlib.import_module("hansa.kernel.rows").Row
     for path in MODULES:
         if path in STATE_MACHINE:
             importlib.import_module(name_of(path))

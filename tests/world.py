@@ -20,9 +20,9 @@ from hansa.kernel.contract import Command
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
-from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
-from hansa.kernel.state import Row, decode_row
+from hansa.kernel.machine.execution import BlockResult
+from hansa.kernel.rows import Row, decode_row
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
 from hansa.sdk.build import NamedCall, name_call, sign_batch, sign_transaction

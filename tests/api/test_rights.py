@@ -10,7 +10,7 @@ from tests.api.served import ADA, BANK, BEN, CALLERS, NORTH, NOW_MS, SOUTH
 from tests.world import key
 
 from hansa.contracts.members import Member
-from hansa.kernel.state import View
+from hansa.kernel.machine.state import View
 from hansa.node.api.keys import add_key, list_keys, revoke_key
 from hansa.node.api.rights import Role
 from hansa.node.api.table import ROUTES

@@ -62,7 +62,7 @@ from hansa.contracts.registry import MODULES, PARTS
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import Receipt, decode_header
 from hansa.kernel.contract import Command, Event
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 
 EXAMPLES = 150 if IS_SOAK else 5
 STEPS = 40 if IS_SOAK else 20

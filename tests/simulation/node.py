@@ -27,8 +27,8 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.contract import Command
-from hansa.kernel.execution import BlockResult
 from hansa.kernel.genesis import Genesis, Network
+from hansa.kernel.machine.execution import BlockResult
 from hansa.node.audit import audit
 from hansa.node.home import KeySealer
 from hansa.node.verify import verify

@@ -7,15 +7,17 @@ from tests.vectors.make_envelopes import ANN, BOB, FORGE, case
 from tests.vectors.parts import NETWORKS, START_MS, Forge, nonce
 from tests.vectors.tally import Rules, Tally
 
-from hansa.kernel.authority import Account, AccountKey, Context, Purpose
+from hansa.kernel.authority import Account, AccountKey, Purpose
 from hansa.kernel.block import Header, Repeated, decode_header
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, Refused
-from hansa.kernel.execution import Block, Machine
 from hansa.kernel.genesis import VALIDITY_MAX_MS
-from hansa.kernel.nonces import ReplayWindow
-from hansa.kernel.state import Row, State, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.execution import Block, Machine
+from hansa.kernel.machine.nonces import ReplayWindow
+from hansa.kernel.machine.state import State, View
+from hansa.kernel.rows import Row
 from hansa.kernel.transaction import build_checked, check_batch, compute_attestation
 from hansa.kernel.trees.state_tree import StateTree
 

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from hansa.kernel.authority import Account, AccountKey, Context, Purpose
+from hansa.kernel.authority import Account, AccountKey, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Contract, Delta, Event
 from hansa.kernel.errors import Refused
 from hansa.kernel.genesis import Genesis
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 from hansa.kernel.quota import Quota
-from hansa.kernel.state import Row, View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import INT64_MAX, Address, Name, NonNegative, Positive
 
 NAME = "tally"

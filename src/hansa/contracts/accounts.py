@@ -16,17 +16,12 @@ from typing import ClassVar
 
 import msgspec
 
-from hansa.kernel.authority import (
-    ALL_PURPOSES,
-    Account,
-    AccountKey,
-    AuthorityCode,
-    Context,
-    Purpose,
-)
+from hansa.kernel.authority import ALL_PURPOSES, Account, AccountKey, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, NonNegative, Positive, TimeMs
 
 NAME = "accounts"

@@ -21,11 +21,12 @@ from hansa.contracts.activations import ActivateContract
 from hansa.contracts.members import Role
 from hansa.contracts.policy import PolicyKey
 from hansa.contracts.proposals import Code, ProposalClass
-from hansa.kernel.authority import AccountKey, Context, Purpose
+from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.contract import Command, Event, Function
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 from hansa.kernel.values import Address, Name, NonNegative, Positive, Signed, TimeMs
 
 

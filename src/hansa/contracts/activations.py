@@ -14,11 +14,13 @@ import msgspec
 
 from hansa.contracts import members
 from hansa.contracts.proposals import Code
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event
 from hansa.kernel.errors import Refused
 from hansa.kernel.genesis import Genesis
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, Hash, Name, NonNegative, Positive
 
 CONTRACTS_MAX = 64

@@ -18,11 +18,12 @@ import msgspec
 
 from hansa.contracts import policy, wallets
 from hansa.contracts.currency import CURRENCY_LETTERS
-from hansa.kernel.authority import Context
 from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.contract import Command, Delta, Function, Ledger
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Signed
 
 NAME = "balances"

@@ -2,10 +2,10 @@
 
 An asset is a currency, a liable issuer and a regime. Under `m0` the issuer is the central bank;
 under `deposit` it is an operator in good standing, within a quota that the central bank sets.
-Money comes into being and ends only here, under the issuer's officers (m of n of its keys with
-purpose ISSUE). Vaults are kept for operators and for an asset's issuer. At every position of the
-ledger: issued = vaults + wallets + held; and no issue takes an asset above the sum of its quotas,
-though a quota may be lowered below what is issued. Amounts are minor units.
+Money comes into being and ends only here, under m of n officers of its issuer (purpose ISSUE).
+Vaults are kept for operators and for an asset's issuer. At every position of the ledger: issued =
+vaults + wallets + held; and no issue takes an asset above the sum of its quotas, though a quota
+may be lowered below what is issued. Amounts are minor units.
 
 Source: PBoC, Progress of Research & Development of E-CNY in China (2021), sections 2 and 3.
 """
@@ -19,19 +19,19 @@ import msgspec
 from msgspec import Meta
 
 from hansa.contracts import members
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Delta, Event, Function, Ledger
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import Genesis, GenesisAsset
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import INT64_MAX, Address, AssetCode, NonNegative, Positive, Signed
 
 NAME = "currency"
 VERSION = 1
-
 EXPONENT_MAX = 8
 CURRENCY_LETTERS = 3
-
 CurrencyCode = Annotated[str, Meta(min_length=CURRENCY_LETTERS, max_length=CURRENCY_LETTERS)]
 """ISO 4217 alphabetic code."""
 Exponent = Annotated[int, Meta(ge=0, le=EXPONENT_MAX)]

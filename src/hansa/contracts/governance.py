@@ -52,10 +52,11 @@ from hansa.contracts.proposals import (
     Vetoed,
     Voted,
 )
-from hansa.kernel.authority import AuthorityCode, Context, Purpose
+from hansa.kernel.authority import AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 from hansa.kernel.values import Address, Positive
 
 NAME = "governance"

@@ -15,11 +15,12 @@ from typing import ClassVar
 import msgspec
 
 from hansa.contracts import accounts
-from hansa.kernel.authority import Context
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import Genesis, GenesisMember
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, Name, NonNegative, Positive, TimeMs
 
 NAME = "members"

@@ -16,11 +16,13 @@ from hansa.contracts.records import LIFE_CYCLE as LIFE_CYCLE
 from hansa.contracts.records import Code as Code
 from hansa.contracts.records import Payment as Payment
 from hansa.contracts.records import Status as Status
-from hansa.kernel.authority import Account, Context, Purpose
+from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import RowId, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import RowId
 from hansa.kernel.values import Address, AssetCode, EndToEndId, Positive, TimeMs
 
 NAME = "payments"

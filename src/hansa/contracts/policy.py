@@ -28,11 +28,12 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from hansa.kernel.authority import Context
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Genesis
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import INT64_MAX, Signed, TimeMs
 
 NAME = "policy"

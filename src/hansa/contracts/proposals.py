@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from hansa.kernel.contract import Event
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, Name, NonNegative, Positive, TimeMs
 
 HOUR_MS = 3_600_000

@@ -10,10 +10,11 @@ from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from hansa.contracts import policy
-from hansa.kernel.authority import Context
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, AssetCode, EndToEndId, NonNegative, Positive, TimeMs
 
 REFUND_DAYS = 365

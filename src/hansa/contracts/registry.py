@@ -28,8 +28,9 @@ from hansa.contracts import (
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
+from hansa.kernel.machine.state import View
 from hansa.kernel.quota import Quota
-from hansa.kernel.state import Row, View
+from hansa.kernel.rows import Row
 
 MODULES: tuple[ModuleType, ...] = (
     accounts,
@@ -89,7 +90,7 @@ def list_genesis_contracts(
 
 
 class Registry:
-    """Answers the kernel's questions (`kernel.execution.Rules`) from rows on the ledger."""
+    """Answers the kernel's questions (`kernel.machine.execution.Rules`) from rows on the ledger."""
 
     def __init__(self, genesis: Genesis, modules: tuple[ModuleType, ...] = MODULES) -> None:
         self._genesis = genesis

@@ -28,10 +28,10 @@ from hansa.kernel.block import (
     split_position,
 )
 from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
-from hansa.kernel.execution import Block, BlockResult, Machine, Rules
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
-from hansa.kernel.nonces import SECOND_MS, compute_counts_until_ms
-from hansa.kernel.state import State
+from hansa.kernel.machine.execution import Block, BlockResult, Machine, Rules
+from hansa.kernel.machine.nonces import SECOND_MS, compute_counts_until_ms
+from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import (
     CheckedBatch,
     build_checked,

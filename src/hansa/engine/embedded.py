@@ -19,7 +19,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import Repeated, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
 BLOCK_TRANSACTIONS = 2_000

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from hansa.kernel.authority import Context
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.state import RowId, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import RowId
 from hansa.kernel.values import Address, AssetCode, NonNegative, Signed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, NonNegative
 
 

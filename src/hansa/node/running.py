@@ -18,7 +18,7 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.state import decode_row
+from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.service import Node

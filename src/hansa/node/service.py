@@ -20,7 +20,7 @@ from hansa.kernel.block import BlockRecord, Header
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.node.customers import Customers
 from hansa.node.records import RecentRecords

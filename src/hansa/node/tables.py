@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from hansa.engine.chain import Chain
-from hansa.kernel.state import Row, decode_row
+from hansa.kernel.rows import Row, decode_row
 
 R = TypeVar("R", bound=Row)
 

@@ -25,9 +25,9 @@ from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
 from hansa.kernel.block import BlockRecord, Drop, Header, decode_header, is_sealed
 from hansa.kernel.errors import HansaError, Unavailable
-from hansa.kernel.execution import Block, BlockResult, Machine
 from hansa.kernel.genesis import Network
-from hansa.kernel.state import State
+from hansa.kernel.machine.execution import Block, BlockResult, Machine
+from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import Verdict, build_checked, trust_batch
 from hansa.kernel.trees.state_tree import StateTree
 from hansa.node.records import iterate_records, open_log

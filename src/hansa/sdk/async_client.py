@@ -24,7 +24,7 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction

@@ -17,7 +17,7 @@ from hansa.kernel.contract import Command
 from hansa.kernel.errors import HansaError
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import VerifiedReceipt
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult
 from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer

@@ -27,7 +27,7 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.receipt_file import check_header
-from hansa.kernel.state import KeyPart, Row, decode_row
+from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.sdk.answers import RowProof

@@ -21,7 +21,7 @@ import msgspec
 from hansa.kernel.contract import Command, Contract, Event, decode_arguments
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 
 WRITES = {"put", "delete", "put_vault", "post", "count_asset", "replace_keys"}
 """Calls that write; a name of one's own may be among them without harm."""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests import reached
 
-from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Context
+from hansa.kernel.authority import ALL_PURPOSES, AccountKey
 from hansa.kernel.contract import Command, Event
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.encoding import encode
@@ -24,7 +24,9 @@ from hansa.kernel.genesis import (
     Limits,
     Sealer,
 )
-from hansa.kernel.state import KeyPart, Row, State, View, decode_row
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import State, View
+from hansa.kernel.rows import KeyPart, Row, decode_row
 
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000

@@ -22,7 +22,8 @@ from hansa.contracts.accounts import (
 )
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command
-from hansa.kernel.state import StateCode, View
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import StateCode
 
 OWNER = make_address("owner")
 PAIR = (make_key("owner"), make_key("phone"))

@@ -8,7 +8,7 @@ from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 from hansa.contracts import currency, payments
 from hansa.contracts.balances import Balance
 from hansa.engine.storage import FileStorage
-from hansa.kernel.state import decode_row
+from hansa.kernel.rows import decode_row
 from hansa.node.audit import audit
 
 NORTH, SOUTH = key("north").address, key("south").address

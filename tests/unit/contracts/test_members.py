@@ -16,11 +16,12 @@ from tests.unit.contracts.harness import (
 
 from hansa.contracts import accounts, members
 from hansa.contracts.members import Code, Role
-from hansa.kernel.authority import Account, Context
+from hansa.kernel.authority import Account
 from hansa.kernel.contract import NO_MONEY, Command, Event
 from hansa.kernel.errors import Corrupt, Invalid
 from hansa.kernel.genesis import GenesisMember
-from hansa.kernel.state import View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 
 BANK, OPERATOR, FIRST, SECOND = (
     make_address(name) for name in ("bank", "operator", "first", "second")

@@ -10,13 +10,14 @@ import pytest
 from tests.unit.contracts.checklist import find_codes, list_classes
 
 from hansa.contracts.registry import MODULES, PARTS
-from hansa.kernel import authority, execution
+from hansa.kernel import authority
 from hansa.kernel.authority import Account, AuthorityCode
 from hansa.kernel.contract import Event
 from hansa.kernel.errors import InvalidCode
-from hansa.kernel.execution import ExecutionCode
+from hansa.kernel.machine import execution, state
+from hansa.kernel.machine.execution import ExecutionCode
 from hansa.kernel.quota import SponsorUsage
-from hansa.kernel.state import Row, StateCode
+from hansa.kernel.rows import Row, StateCode
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "contracts.md"
 KERNEL_CODES: tuple[type[StrEnum], ...] = (AuthorityCode, ExecutionCode, StateCode)
@@ -80,7 +81,7 @@ def test_codes_of_the_kernel_are_listed():
     assert [row[0] for row in rows] == [each.value for c in KERNEL_CODES for each in c] + [FAILED]
     rows = read_rows(read_section("Invalid input"), "code")
     assert [row[0] for row in rows] == [each.value for each in InvalidCode]
-    for module in (authority, execution):
+    for module in (authority, state, execution):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         for value in own:
             is_code = issubclass(value, StrEnum) and value.__name__.endswith("Code")

@@ -9,10 +9,10 @@ import pytest
 from tests.unit.contracts.harness import DAY_MS, MINUTE_MS, START_MS, Harness, make_genesis
 
 from hansa.contracts import policy
-from hansa.kernel.authority import Context
 from hansa.kernel.contract import Command, Event
 from hansa.kernel.errors import Invalid
-from hansa.kernel.state import View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 
 KEY = "payments.refund_days"
 

@@ -16,8 +16,8 @@ from hansa.kernel.block import Repeated, Status, decode_header, read_status
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
-from hansa.kernel.execution import TIME_MS_MAX
 from hansa.kernel.genesis import LIMITS_LEAST, Network, decode_genesis
+from hansa.kernel.machine.execution import TIME_MS_MAX
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.transaction import build_checked, check_batch
 from hansa.kernel.trees.commitment import compute_place

@@ -22,8 +22,8 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.crypto.signatures import Suite, compute_low_s, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
-from hansa.kernel.execution import Block, Machine
-from hansa.kernel.state import State
+from hansa.kernel.machine.execution import Block, Machine
+from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import Signature, build_checked, build_envelope, check_batch
 from hansa.kernel.trees.state_tree import StateTree
 

@@ -12,7 +12,7 @@ from hansa.engine.chain import ROW_SPACE
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Status
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.execution import Block
+from hansa.kernel.machine.execution import Block
 
 
 class FaultyStore(MemoryStore):

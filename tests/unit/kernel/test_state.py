@@ -8,7 +8,8 @@ from hansa.contracts.balances import Balance
 from hansa.contracts.payments import Payment, Status
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import State, StateCode, View
+from hansa.kernel.machine.state import State, View
+from hansa.kernel.rows import StateCode
 
 WALLET = bytes(32)
 

@@ -10,15 +10,17 @@ from tests.vectors.generate import FAMILIES, render
 from tests.vectors.make_blocks import Nodes
 from tests.vectors.tally import Rules
 
-from hansa.kernel.authority import Account, Context, Purpose
+from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import Repeated, decode_header, decode_receipt
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
-from hansa.kernel.execution import Block, Machine
 from hansa.kernel.genesis import Network, decode_genesis
-from hansa.kernel.nonces import ReplayWindow
-from hansa.kernel.state import Row, State, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.execution import Block, Machine
+from hansa.kernel.machine.nonces import ReplayWindow
+from hansa.kernel.machine.state import State, View
+from hansa.kernel.rows import Row
 from hansa.kernel.transaction import (
     build_checked,
     check_batch,
@@ -180,7 +182,7 @@ def test_rows(case):
         parts = [bytes.fromhex(p) if len(str(p)) == 64 else p for p in case["input"]]
         assert Row.key(*parts).hex() == post["key"]
     elif post["key"].startswith(b"ac".hex()):
-        from hansa.kernel.state import decode_row  # noqa: PLC0415 - only here
+        from hansa.kernel.rows import decode_row  # noqa: PLC0415 - only here
 
         row = decode_row(Account, bytes.fromhex(post["row"]))
         assert (row.row_key().hex(), encode(row).hex()) == (post["key"], post["row"])

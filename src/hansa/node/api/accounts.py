@@ -16,7 +16,7 @@ from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_recei
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.receipt_file import build_receipt_file
-from hansa.kernel.state import Row
+from hansa.kernel.rows import Row
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.node.service import Node
 from hansa.sdk.answers import Health
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.kernel.block import BlockRecord, Status, decode_header, read_status
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 
 SUMMARIES_KEPT = 4_096
 SECONDS_KEPT = 600

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from hansa.engine.chain import Chain
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.errors import HansaError
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.node.console.blocks import is_refused
 
 BLOCKS_MAX = 50_000

@@ -28,10 +28,10 @@ from hansa.kernel.block import (
     decode_receipt,
 )
 from hansa.kernel.errors import NotFound
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
-from hansa.kernel.state import KeyPart, Row, decode_row
+from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.kernel.transaction import Body, Call, decode_batch, decode_envelope
 from hansa.node.console.blocks import Blocks, BlockSummary, is_refused
 from hansa.node.console.text.explain import (

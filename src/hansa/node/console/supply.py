@@ -17,7 +17,7 @@ from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
 from hansa.engine.chain import Chain
 from hansa.kernel.errors import Corrupt, HansaError
-from hansa.kernel.state import decode_row
+from hansa.kernel.rows import decode_row
 from hansa.node.console.history import REST_FACTOR, History, Supply, Totals
 
 ROWS_PER_SLICE: Final = 400

@@ -12,7 +12,7 @@ from hansa.kernel.block import decode_header, is_sealed
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import HansaError, NotFound
-from hansa.kernel.state import decode_row
+from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.records import open_log, read_record
 

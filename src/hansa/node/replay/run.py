@@ -27,7 +27,7 @@ from hansa.engine.verification import PoolVerifier
 from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.execution import BlockResult
+from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import (
     Body,
     CheckedBatch,

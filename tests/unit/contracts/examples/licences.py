@@ -11,10 +11,12 @@ from enum import StrEnum
 from typing import ClassVar
 
 from hansa.contracts import members, payments
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
-from hansa.kernel.state import Row, View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
+from hansa.kernel.rows import Row
 from hansa.kernel.values import Address, AssetCode, EndToEndId
 
 NAME = "licences"

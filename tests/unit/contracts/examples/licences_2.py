@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.unit.contracts.examples.licences import NAME as NAME
 from tests.unit.contracts.examples.licences import Grant, grant_for
 
-from hansa.kernel.authority import Context
 from hansa.kernel.contract import Command, Event, Function
-from hansa.kernel.state import View
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.state import View
 
 VERSION = 2
 

@@ -24,7 +24,7 @@ from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt
-from hansa.kernel.state import decode_row
+from hansa.kernel.rows import decode_row
 from hansa.node.api.access import Access
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart

@@ -41,7 +41,7 @@ def list_codes() -> set[str]:
     """List the codes of all refusals: members of enumerations, named `<contract>.<CODE>`."""
     found_codes = set()
     for package in (hansa.contracts, hansa.kernel):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for value in vars(importlib.import_module(found.name)).values():
                 if isinstance(value, type) and issubclass(value, StrEnum):
                     found_codes |= {code.value for code in value if "." in code.value}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from hansa.kernel.authority import Context, Purpose
+from hansa.kernel.authority import Purpose
 from hansa.kernel.block import (
     HEADER_VERSION,
     Header,
@@ -30,9 +30,11 @@ from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
-from hansa.kernel.nonces import LAST_MS, ReplayWindow
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.nonces import LAST_MS, ReplayWindow
+from hansa.kernel.machine.state import State, View
 from hansa.kernel.quota import Quota, SponsorUsage, find_exceeded
-from hansa.kernel.state import RowId, State, View
+from hansa.kernel.rows import RowId
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.commitment import Commitment
 from hansa.kernel.trees.merkle import compute_root
