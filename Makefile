@@ -4,6 +4,7 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.hansa-setup
+COMPILED := .venv/.hansa-compiled
 CHROMIUM := /usr/bin/chromium
 
 # What is compiled is kept, also where the environment says otherwise, as many a container's does:
@@ -16,10 +17,14 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-setup: $(STAMP)  ## virtual environment and locked dependencies in .venv
+setup: $(STAMP) $(COMPILED)  ## virtual environment, locked dependencies, compiled state machine
 
 $(STAMP): pyproject.toml uv.lock scripts/setup.sh
 	@scripts/setup.sh $(UV_VERSION)
+	@touch $@
+
+$(COMPILED): $(STAMP) scripts/compile.sh scripts/compile.py $(shell find src/hansa/kernel -name '*.py')
+	@scripts/compile.sh
 	@touch $@
 
 demo: setup  ## one resident's day on a ledger of your own, with console and API

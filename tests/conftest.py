@@ -6,6 +6,7 @@ and tests of the console or under strace fail where there is no browser or no st
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -54,6 +55,13 @@ def datasets() -> Path:
 
 
 @pytest.fixture(scope="session")
+def compiled() -> None:
+    """For tests of the compiled state machine, which `make setup` makes."""
+    if importlib.util.find_spec("hansa_compiled") is None:
+        pytest.skip("the state machine is not compiled: make setup says why")
+
+
+@pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether to try many more examples and seeds (`make soak`)."""
     return IS_SOAK
@@ -79,6 +87,8 @@ def forbid_skip(item) -> str | None:
         return "tests of the console may not be skipped in CI: run make browser"
     if "strace" in getattr(item, "fixturenames", ()):
         return "tests under strace may not be skipped in CI: run make strace"
+    if "compiled" in getattr(item, "fixturenames", ()):
+        return "tests of the compiled state machine may not be skipped in CI: run make setup"
     return None
 
 

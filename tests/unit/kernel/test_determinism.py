@@ -1,4 +1,4 @@
-"""The same blocks give the same bytes in every process, whatever `hash()` answers there."""
+"""The same blocks give the same bytes in every process, compiled or not, whatever `hash()` says."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hansa.compiled import SWITCH
+
 ROOT = Path(__file__).resolve().parents[3]
 SEEDS = ("1", "20261124")
 """Seeds of the order in which sets of texts and byte strings come out."""
 
 
-def start(seed: str) -> subprocess.Popen[bytes]:
+def start(seed: str, is_compiled: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.unit.kernel.deterministic"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), SWITCH: is_compiled},
         stdout=subprocess.PIPE,
     )
 
 
 def test_headers_receipts_and_rows_are_the_same_in_every_process():
     outputs = []
-    for process in [start(seed) for seed in SEEDS]:
+    for process in map(start, SEEDS, "01"):
         output, _ = process.communicate()
         assert process.returncode == 0
         outputs.append(output)

@@ -12,8 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-
-from hansa.kernel.trees.state_tree import StateTree
+from typing import Protocol
 
 EARLY_ROWS = 1_024
 """Rows that enter the tree together before a checkpoint: more share more of the nodes above them,
@@ -37,11 +36,21 @@ def compute_place(key: bytes, digest: Callable[[bytes], bytes]) -> bytes:
     return _BYTES[(key[0] & 15) << 4 | key[1] & 15] + digest(key)[1:]
 
 
+class Tree(Protocol):
+    """What a commitment needs of `hansa.kernel.trees.state_tree.StateTree`."""
+
+    def update(self, changes: Mapping[bytes, bytes | None], /) -> None:
+        """Take entries in, and out where the value is None."""
+
+    def root(self) -> bytes:
+        """Compute the root."""
+
+
 class Commitment:
     """Brings the tree up to date; `root` is the state root of the last checkpoint."""
 
     def __init__(
-        self, tree: StateTree, digest: Callable[[bytes], bytes], written_once: Sequence[bytes] = ()
+        self, tree: Tree, digest: Callable[[bytes], bytes], written_once: Sequence[bytes] = ()
     ) -> None:
         """Begin with a tree as of a checkpoint.
 

@@ -20,14 +20,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, EmbeddedEngine
 from hansa.engine.store import StateStore
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.block import Status, read_status
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.trees.state_tree import Changes, StateTree
+from hansa.kernel.trees.commitment import Tree
+from hansa.kernel.trees.state_tree import Changes
 from hansa.node.audit import audit
 from hansa.node.bench.load import Signer, create_bench_home, derive_key
 from hansa.node.bench.machine import describe_machine, measure_verify_limit
@@ -107,7 +108,7 @@ async def _measure(home: Home, settings: LedgerSettings) -> dict[str, Any]:
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
     commitment = chain.machine.commitment
     tree = TimedTree(commitment.tree)
-    commitment.tree = cast("StateTree", tree)
+    commitment.tree = tree
     engine = EmbeddedEngine(
         chain, verifier, wall_clock_ms, block_transactions=settings.block_transactions
     )
@@ -226,10 +227,9 @@ def run_client(pipe: Connection) -> None:
 class TimedTree:
     """A state tree that counts the CPU time of its updates."""
 
-    def __init__(self, tree: StateTree) -> None:
+    def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.root = tree.root
-        self.prove = tree.prove
         self.cpu_s = 0.0
 
     def update(self, changes: Changes) -> None:
