@@ -31,7 +31,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
-BESIDE := tests/api tests/browser tests/fuzz tests/properties tests/simulation
+BESIDE := tests/browser tests/simulation
 
 test: setup browser strace  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
@@ -55,7 +55,8 @@ format: setup  ## put the sources into the one format
 
 soak: setup  ## properties, simulations, faults and fuzz with many more examples and seeds
 	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz \
-		tests/integration/test_faults_*.py tests/integration/test_tutorials.py)
+		tests/integration/test_faults_*.py tests/integration/test_tutorials.py \
+		tests/unit/kernel/test_calendar.py)
 
 # Where they cannot be installed, the tests that need them are skipped, which fails under CI=true.
 browser: setup  ## Debian's Chromium, for the tests of the console
