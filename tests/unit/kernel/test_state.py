@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from hansa.contracts.balances import Balance
@@ -132,3 +134,75 @@ def test_a_block_ends_with_the_rows_that_its_transactions_left():
             view.commit()
     view.begin()
     assert state.list_writes() == [(Balance.key(WALLET, "MOP"), encode(Balance(WALLET, "MOP", 3)))]
+
+
+class Counted(Rows):
+    """Committed rows that remember for which they were asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def get(self, key, default=None):
+        self.read.append(key)
+        return super().get(key, default)
+
+
+def commit(state, store):
+    """End a block that is a checkpoint."""
+    state.end_block(state.list_writes())
+    store.update(state.end_checkpoint())
+
+
+def test_rows_that_are_asked_for_stay_and_the_others_go_one_by_one():
+    """As many as are too many, not all: a payment waits for it."""
+    store = Counted()
+    state = State(store, rows_max=8)
+    view = View(state, 1_000, 1_000)
+    wallets = [bytes([number]) * 32 for number in range(64)]
+    for wallet in wallets:
+        view.begin()
+        view.put(Balance(wallet, "MOP", wallet[0]))
+        assert view.get(Balance, wallets[0], "MOP").available_minor == 0
+        view.commit()
+        commit(state, store)
+    hot = Balance.key(wallets[0], "MOP")
+    assert store.read.count(hot) == 1, "before the first block"
+    store.read.clear()
+    view.begin()
+    found = [view.get(Balance, wallet, "MOP").available_minor for wallet in wallets]
+    assert found == list(range(64))
+    assert 64 - 8 <= len(store.read) <= 64 - 4, "as many are kept as may be"
+
+
+@pytest.mark.parametrize("rows_max", [0, 1, 3, 10])
+def test_what_is_kept_in_memory_changes_no_answer(rows_max):
+    draw = random.Random(rows_max)
+    store = Counted()
+    state = State(store, rows_max=rows_max)
+    view = View(state, 1_000, 1_000)
+    model = {}
+    for _ in range(300):
+        view.begin()
+        written = {}
+        for _ in range(draw.randrange(6)):
+            wallet = bytes([draw.randrange(20)]) * 32
+            if draw.random() < 0.3:
+                view.delete(Balance, wallet, "MOP")
+                written[wallet] = None
+            elif draw.random() < 0.5:
+                written[wallet] = draw.randrange(10**6)
+                view.put(Balance(wallet, "MOP", written[wallet]))
+            row = view.get(Balance, wallet, "MOP")
+            assert (row and row.available_minor) == {**model, **written}.get(wallet)
+        if draw.random() < 0.7:
+            view.commit()
+            model |= written
+        if draw.random() < 0.4:
+            view.begin()
+            state.end_block(state.list_writes())
+            if draw.random() < 0.5:
+                handed = state.end_checkpoint()
+                store.update({key: raw for key, raw in handed.items() if raw is not None})
+                for key in [key for key, raw in handed.items() if raw is None]:
+                    store.pop(key, None)

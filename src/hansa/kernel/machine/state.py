@@ -43,6 +43,7 @@ class State:
     """Committed rows plus the writes since the last checkpoint, decoded rows kept in `rows`."""
 
     __slots__ = (
+        "_aged",
         "_committed",
         "_dirty",
         "_handed",
@@ -56,6 +57,8 @@ class State:
         self.rows: dict[RowId, Row | None] = _Rows(self._fetch)
         """Rows as of the transactions so far, the present one's writes among them; None for those
         known to be absent. Asking for one that is not there brings it in."""
+        self._aged: dict[RowId, Row | None] = {}
+        """Rows that nobody has asked for since `rows` was begun: those to be let go of first."""
         self._committed = committed
         self._written: set[RowId] = set()
         """What transactions of this block have written."""
@@ -66,6 +69,9 @@ class State:
 
     def _fetch(self, row_id: RowId) -> Row | None:
         """Bring a row that is not in `rows` yet into it."""
+        if row_id in self._aged:
+            row = self.rows[row_id] = self._aged.pop(row_id)
+            return row
         return self._keep(row_id, self._read(row_id[0].key(*row_id[1:])))
 
     def _keep(self, row_id: RowId, raw: bytes | None) -> Row | None:
@@ -78,8 +84,10 @@ class State:
 
     def fetch_many(self, row_ids: Iterable[RowId]) -> None:
         """Bring rows that are going to be read into `rows`, in one call to the store."""
-        rows = self.rows
+        rows, aged = self.rows, self._aged
         wanted = list(dict.fromkeys([row_id for row_id in row_ids if row_id not in rows]))
+        if aged:
+            wanted = [row_id for row_id in wanted if row_id not in aged]
         if not wanted:
             return
         packed = [row_type.key(*key) for row_type, *key in wanted]
@@ -123,22 +131,31 @@ class State:
         """Close the block, whose `list_writes` these are: from now on readers see it."""
         self._dirty.update(writes)
         self._written.clear()
+        self.trim()
 
     def end_checkpoint(self) -> dict[bytes, bytes | None]:
         """Hand over the writes since the last checkpoint, which the caller commits now."""
         dirty, self._dirty = self._dirty, {}
         self._handed = dirty
-        rows = self.rows
         for row_id in self._transient:
-            rows.pop(row_id, None)
+            self.rows.pop(row_id, None)
+            self._aged.pop(row_id, None)
         self._transient.clear()
-        self.trim()
         return dirty
 
     def trim(self) -> None:
-        """Drop the rows in memory if they are too many; not while a block is being executed."""
-        if len(self.rows) > self.rows_max and not self._written:
-            self.rows.clear()
+        """Let go of rows in memory if they are too many; not while a block is being executed.
+
+        Those go first that nobody has asked for lately, and only as many as are too many: to let
+        go of a million at once takes a second.
+        """
+        if self._written:
+            return
+        while (excess := len(self.rows) + len(self._aged) - self.rows_max) > 0:
+            if not self._aged:
+                self._aged, self.rows = self.rows, _Rows(self._fetch)
+            for _ in range(min(excess, len(self._aged))):
+                self._aged.popitem()
 
 
 class View:
@@ -170,6 +187,7 @@ class View:
         if self._before:
             self._rows.update(self._before)
             self._before = {}
+        self._rows = self._state.rows
 
     def fetch_many(self, row_ids: Iterable[RowId]) -> None:
         """Have rows ready that the next transactions are going to read; counts as no read."""
