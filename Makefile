@@ -31,7 +31,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
-BESIDE := tests/browser tests/simulation
+BESIDE := tests/browser tests/fuzz tests/properties tests/simulation
 
 test: setup browser strace  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
