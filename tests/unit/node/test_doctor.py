@@ -21,6 +21,7 @@ from tests.played import CHEAP, PASSPHRASE, make_folder, open_folder, play
 from tests.world import START_MS, key, make_genesis
 
 from hansa.cli.main import main
+from hansa.compiled import is_in_use
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.engine.table_file import TableWriter, build_options
@@ -252,6 +253,8 @@ def test_clock_disk_and_port(home):
     assert "another program" in look(home, Machine(ports={8460}))["port"].found
     assert look(home, Machine(ports={8460}), listen=("127.0.0.1", 9000)) == {}
     assert look(home, Machine(python=(3, 9)))["python"].status is Status.FAIL
+    told = "compiled" if is_in_use() else "from source"
+    assert told in look(home, Machine())["python"].found
     assert "aiohttp" in look(home, Machine(missing=("aiohttp",)))["libraries"].found
 
 

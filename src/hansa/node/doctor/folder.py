@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hansa.compiled import is_in_use
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.api.keys import list_keys
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
@@ -20,12 +21,14 @@ PYTHON_MIN = (3, 11)
 
 
 def check_python(patient: Patient) -> list[Check]:
-    """Look at the version of Python."""
+    """Look at the version of Python, and at what runs on it."""
     version = patient.machine.python_version()
     text = f"Python {version[0]}.{version[1]}"
     if version < PYTHON_MIN:
         mend = f"install Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer, then run make setup"
         return [Check("python", Status.FAIL, f"{text} is too old", sys.executable, mend)]
+    text += ", the state machine "
+    text += "compiled" if is_in_use() else "from source: where it is slow, make setup compiles it"
     return [Check("python", Status.OK, text, sys.executable)]
 
 
