@@ -49,9 +49,9 @@ FLUSH_TRANSACTIONS = 20_000
 """The store is flushed after so many transactions; it bounds what an opening after a crash executes
 again."""
 
-FLUSHED_KEYS = 12
-"""Keys written with each transaction while the store is flushed: about twice as many as it adds,
-so that a flush ends long before the next is due and no block takes much longer for it."""
+FLUSH_SPEED = 2
+"""While the store is flushed, twice as many keys are written with each transaction as one added on
+average before: the flush ends before the next is due, and no block takes much longer for it."""
 
 
 class Sealer(Protocol):
@@ -128,7 +128,8 @@ class Chain:
         self._sealer = sealer
         self._nodes = StoredNodes(store)
         self._index: dict[bytes, bytes | None] = {}
-        self._since_flush = 0
+        self._since_flush = self._keys_since_flush = 0
+        self._keys_flushed_with_each = 1
         self.confirmed_height = log.height_max  # what a log holds when it is opened is durable
         self.machine = self._build_machine(None)
 
@@ -192,7 +193,7 @@ class Chain:
         """Bring the store on disk up to the last checkpoint, whose block is durable first."""
         self.sync()
         self.store.flush()
-        self._since_flush = 0
+        self._since_flush = self._keys_since_flush = 0
 
     def close(self, *, is_failed: bool = False) -> None:
         """Flush and close; what is left is opened again without work.
@@ -339,11 +340,12 @@ class Chain:
         for index, tx_id in enumerate(result.tx_ids):
             self._index[INDEX_SPACE + tx_id] = compute_position(height, index).to_bytes(8, "big")
         self._since_flush += len(result.tx_ids)
-        self.store.advance(FLUSHED_KEYS * len(result.tx_ids))
+        self.store.advance(self._keys_flushed_with_each * len(result.tx_ids))
         if result.committed is None:
             return
         puts = self._nodes.list_changes(result.committed)
         puts.update(self._index)
+        self._keys_since_flush += len(puts)
         self.store.write(puts, height)
         self._nodes.gathered.clear()
         self._index = {}
@@ -358,7 +360,10 @@ class Chain:
         is_much = self._since_flush >= self.flush_transactions
         if is_much and self.store.pending_height <= self.confirmed_height:
             self.store.flush(wait=False)
-            self._since_flush = 0
+            self._keys_flushed_with_each = 1 + FLUSH_SPEED * self._keys_since_flush // max(
+                1, self._since_flush
+            )
+            self._since_flush = self._keys_since_flush = 0
 
     def _refill_window(self, head: Header) -> None:
         """Put back the nonces that still count, from the blocks up to `head`.

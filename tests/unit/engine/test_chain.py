@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
+from tests.world import ASSET, MINUTE_MS, World, key, make_genesis, open_world, pay
 
 from hansa.contracts import payments, wallets
 from hansa.contracts.registry import Registry
@@ -342,6 +342,43 @@ def test_opening_flushes_as_it_goes(tmp_path):
     assert len(store.flushed) >= 3
     assert store.flushed == sorted(set(store.flushed))
     again.close()
+
+
+class PacedStore(MemoryStore):
+    """A store that counts what a flush that is under way has left to write when the next begins."""
+
+    def __init__(self):
+        super().__init__()
+        self.flushes = []
+        self.to_write = self.begun = 0
+
+    def write(self, puts, height):
+        self.to_write += len(puts)
+        super().write(puts, height)
+
+    def advance(self, keys):
+        self.begun -= keys
+
+    def flush(self, *, wait=True):
+        self.flushes.append(self.begun)
+        self.begun, self.to_write = self.to_write, 0
+        super().flush(wait=wait)
+
+
+def test_a_flush_ends_before_the_next_is_due_also_where_transactions_are_large(tmp_path):
+    """Else the block at which the next begins waits for what is left of it."""
+    log, genesis, store = BlockLog.open(FileStorage(tmp_path)), make_genesis(), PacedStore()
+    sealer = KeySealer(key("sealer"))
+    chain = FlushingChain.open(log, store, Network.of(genesis), Registry(genesis), sealer)
+    world = World(chain)
+    world.fund("ann", "shop")
+    for block in range(24):
+        world.time_ms += 1000
+        calls = [pay("ann", "shop", 1, f"{block} {number}") for number in range(4)]
+        world.do("ann", *calls)
+    assert len(store.flushes) >= 5
+    assert max(store.flushes[2:]) <= 0, "the first also writes the genesis"
+    chain.close()
 
 
 class FlushingChain(Chain):

@@ -116,6 +116,7 @@ async def _measure(home: Home, settings: LedgerSettings) -> dict[str, Any]:
     try:
         with Signer(chain.network.genesis, settings.wallets) as signer:
             await _set_up(engine, signer)
+            chain.flush()  # or the run would write to disk what a million wallets left
             count = int(settings.seconds * settings.rate_estimate)
             load = await asyncio.to_thread(signer.sign_batches, count, PER_BATCH)
         context = multiprocessing.get_context("spawn")
