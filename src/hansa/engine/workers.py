@@ -27,6 +27,8 @@ from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
+from hansa.engine.collector import tune_collector
+
 NICENESS = 5
 
 P = ParamSpec("P")
@@ -130,6 +132,7 @@ def _begin(
     os.nice(niceness)
     if begin is not None:
         begin(*arguments)
+    tune_collector()
 
 
 def _end_with_pool(lifeline: Connection) -> None:

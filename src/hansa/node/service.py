@@ -6,7 +6,6 @@ client -> API -> SponsorDesk (check, gather for 3 ms, sign one batch) -> engine 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
+from hansa.engine.collector import tune_collector
 from hansa.engine.embedded import Answer, EmbeddedEngine
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import BlockRecord, Header
@@ -44,16 +44,6 @@ CONFIRM_S = 10.0
 
 _ALARMS = logging.getLogger("hansa.alarms")
 """Faults of the program that the chain outlived; by default they go to standard error."""
-
-
-def tune_collector() -> None:
-    """Let the cyclic collector look seldom: rows, receipts and batches form no cycles.
-
-    At its defaults it costs an eighth of the executing core (docs/performance.md).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(500_000, 50, 100)
 
 
 def wall_clock_ms() -> int:

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from hansa.engine.collector import tune_collector
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, EmbeddedEngine
 from hansa.engine.store import StateStore
 from hansa.engine.verification import PoolVerifier
@@ -34,7 +35,7 @@ from hansa.node.bench.load import Signer, create_bench_home, derive_key
 from hansa.node.bench.machine import describe_machine, measure_verify_limit
 from hansa.node.bench.postgresql import measure_postgresql
 from hansa.node.home import Home, open_chain, open_chain_read_only
-from hansa.node.service import tune_collector, wall_clock_ms
+from hansa.node.service import wall_clock_ms
 from hansa.node.verify import verify
 
 PER_BATCH = 125

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from hansa.contracts import payments
 from hansa.engine.chain import Chain, group_dropped
+from hansa.engine.collector import tune_collector
 from hansa.engine.embedded import execute_with_pauses
 from hansa.engine.verification import PoolVerifier
 from hansa.engine.workers import Workers, start_workers
@@ -45,7 +46,6 @@ from hansa.node.replay.cast import (
 )
 from hansa.node.replay.signing import Job, NewWallet, sign_job
 from hansa.node.replay.source import Payments, PaymentsFile, count_days
-from hansa.node.service import tune_collector
 
 ROWS_PER_BLOCK = 10_000
 JOBS_AHEAD = 4
