@@ -4,7 +4,6 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.hansa-setup
-COMPILED := .venv/.hansa-compiled
 CHROMIUM := /usr/bin/chromium
 
 # What is compiled is kept, also where the environment says otherwise, as many a container's does:
@@ -17,14 +16,11 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-setup: $(STAMP) $(COMPILED)  ## virtual environment, locked dependencies, compiled state machine
+setup: $(STAMP)  ## virtual environment, locked dependencies, compiled state machine
+	@scripts/compile.sh
 
 $(STAMP): pyproject.toml uv.lock scripts/setup.sh
 	@scripts/setup.sh $(UV_VERSION)
-	@touch $@
-
-$(COMPILED): $(STAMP) scripts/compile.sh scripts/compile.py $(shell find src/hansa/kernel -name '*.py')
-	@scripts/compile.sh
 	@touch $@
 
 demo: setup  ## one resident's day on a ledger of your own, with console and API
@@ -35,21 +31,22 @@ BESIDE := tests/browser tests/fuzz tests/properties tests/simulation
 
 test: setup browser strace  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
-	$(BIN)/pytest $(BESIDE) >.venv/beside.log 2>&1 & beside=$$!; \
+	{ $(BIN)/pytest $(BESIDE) && HANSA_COMPILED=0 $(BIN)/pytest tests/unit/kernel; } \
+		>.venv/beside.log 2>&1 & beside=$$!; \
 	$(BIN)/pytest --ignore=tests/integration $(BESIDE:%=--ignore=%); failed=$$?; \
 	wait $$beside || failed=1; \
-	echo; echo "Beside them ran $(BESIDE):"; cat .venv/beside.log; \
+	echo; echo "Beside them ran $(BESIDE), and tests/unit/kernel from source:"; cat .venv/beside.log; \
 	wait $$integration || failed=1; \
 	echo; echo "And tests/integration, with real processes:"; cat .venv/integration.log; \
 	exit $$failed
 
-lint: setup  ## style, types, and which package may import which
+lint: $(STAMP)  ## style, types, and which package may import which
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: setup  ## put the sources into the one format
+format: $(STAMP)  ## put the sources into the one format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 

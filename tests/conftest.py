@@ -6,7 +6,6 @@ and tests of the console or under strace fail where there is no browser or no st
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+from hansa.compiled import hash_sources, read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 HANSA = str(Path(sys.executable).parent / "hansa")
@@ -57,7 +58,8 @@ def datasets() -> Path:
 @pytest.fixture(scope="session")
 def compiled() -> None:
     """For tests of the compiled state machine, which `make setup` makes."""
-    if importlib.util.find_spec("hansa_compiled") is None:
+    made = read_manifest()
+    if made is None or made.sources != hash_sources():
         pytest.skip("the state machine is not compiled: make setup says why")
 
 

@@ -73,11 +73,8 @@ def read_help(*words: str) -> str | None:
     printed = io.StringIO()
     wide = mock.patch.dict(os.environ, COLUMNS="200")
     with wide, redirect_stdout(printed), redirect_stderr(io.StringIO()):
-        try:
-            main([*words, "--help"])
-        except SystemExit as ended:
-            return printed.getvalue() if ended.code == 0 else None
-    return None
+        code = main([*words, "--help"])
+    return printed.getvalue() if code == 0 else None
 
 
 def check_make(words: list[str]) -> str | None:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import sys
 
+EXIT_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the command; returns the exit code."""
-    from hansa.cli.main import main as run  # noqa: PLC0415 - see above
+    try:
+        from hansa.cli.main import main as run  # noqa: PLC0415 - see above
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # while modules are loaded; later the command says so itself
+        sys.stderr.write("hansa: stopped\n")
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -2,26 +2,42 @@
 
 `scripts/compile.py` makes extension modules of the packages where a node spends its time, and puts
 them into `hansa_compiled` among the installed packages. Imports find them there before the
-sources, unless a source of the kernel has changed since: then all of it runs from source, which
-does the same, more slowly. HANSA_COMPILED=0 asks for that.
+sources, if no source of the kernel has changed since and no byte of them; otherwise all runs from
+source, which does the same, more slowly. HANSA_COMPILED=0 asks for that.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
+import json
 import os
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
-PACKAGE = "hansa_compiled"
 SWITCH = "HANSA_COMPILED"
 SOURCE = Path(__file__).parent / "kernel"
+FOLDER = Path(sysconfig.get_path("platlib")) / "hansa_compiled"
+MANIFEST = "manifest.json"
+
+
+class Manifest(NamedTuple):
+    """What was compiled, of what."""
+
+    sources: str
+    """`hash_sources` of the kernel."""
+    made_by: str
+    """Of the tools; whether to compile again is asked by them alone."""
+    modules: Mapping[str, str]
+    """File by name of the module, in the folder."""
+    hashes: Mapping[str, str]
+    """SHA-256 by file, in hexadecimal."""
 
 
 class _Finder(MetaPathFinder):
@@ -42,25 +58,42 @@ class _Finder(MetaPathFinder):
         return None if file is None else spec_from_file_location(fullname, self._folder / file)
 
 
-def hash_sources() -> str:
+def hash_sources(kernel: Path = SOURCE) -> str:
     """Hash all sources of the kernel, names and contents, in hexadecimal."""
     total = hashlib.sha256()
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path in sorted(kernel.rglob("*.py")):
         content = path.read_bytes()
-        total.update(f"{path.relative_to(SOURCE)} {len(content)}\n".encode() + content)
+        total.update(f"{path.relative_to(kernel)} {len(content)}\n".encode() + content)
     return total.hexdigest()
 
 
-def use_compiled() -> None:
-    """Have imports find the compiled modules, if they are there and fit the sources."""
-    if os.environ.get(SWITCH) == "0":
-        return
+def hash_file(path: Path) -> str:
+    """Hash a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_manifest(folder: Path = FOLDER) -> Manifest | None:
+    """Read what was compiled; None if nothing was, or it is not whole."""
     try:
-        made = importlib.import_module(PACKAGE)
-    except ModuleNotFoundError:
+        made = Manifest(**json.loads((folder / MANIFEST).read_bytes()))
+        is_whole = all(hash_file(folder / file) == made.hashes[file] for file in made.hashes)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return made if is_whole else None
+
+
+def use_compiled() -> None:
+    """Have imports find the compiled modules, if they are there, whole, and fit the sources."""
+    if is_switched_off():
         return
-    if made.sources == hash_sources():
-        sys.meta_path.insert(0, _Finder(Path(str(made.__file__)).parent, made.files))
+    made = read_manifest()
+    if made is not None and made.sources == hash_sources():
+        sys.meta_path.insert(0, _Finder(FOLDER, made.modules))
+
+
+def is_switched_off() -> bool:
+    """Tell whether this process was asked to run from source."""
+    return os.environ.get(SWITCH) == "0"
 
 
 def is_in_use() -> bool:

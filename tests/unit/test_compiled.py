@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hansa.compiled import SWITCH, hash_sources
+from hansa.compiled import FOLDER, MANIFEST, SWITCH, hash_sources, read_manifest
 from hansa.kernel.trees.merkle import compute_root
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,9 +64,47 @@ def test_it_can_be_switched_off(sources):
     assert all(file.startswith(str(sources)) for file in files)
 
 
-def test_the_hash_is_of_names_and_contents():
-    assert len(hash_sources()) == 64
-    assert hash_sources() == hash_sources()
+@pytest.fixture
+def copied(compiled, tmp_path):
+    return shutil.copytree(FOLDER, tmp_path / "made")
+
+
+def test_what_was_made_is_whole(copied):
+    made = read_manifest(copied)
+    assert made == read_manifest()
+    assert "hansa.kernel.machine.execution" in made.modules
+    assert set(made.modules.values()) == set(made.hashes)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "nothing", '{"sources": 1}'])
+def test_a_manifest_that_cannot_be_read_is_as_if_nothing_were_there(copied, text):
+    (copied / MANIFEST).write_text(text)
+    assert read_manifest(copied) is None
+    (copied / MANIFEST).unlink()
+    assert read_manifest(copied) is None
+
+
+def test_a_file_that_is_missing_or_damaged_is_not_loaded(copied):
+    made = read_manifest(copied)
+    for file in made.hashes:
+        path = copied / file
+        whole = path.read_bytes()
+        for damaged in (whole[:-1], whole[:9_999], b"", whole[:50] + b"?" + whole[51:]):
+            path.write_bytes(damaged)
+            assert read_manifest(copied) is None
+        path.unlink()
+        assert read_manifest(copied) is None
+        path.write_bytes(whole)
+    assert read_manifest(copied) == made
+
+
+def test_the_hash_is_of_names_and_contents(tmp_path):
+    (tmp_path / "a.py").write_text("x")
+    first = hash_sources(tmp_path)
+    (tmp_path / "a.py").write_text("y")
+    second = hash_sources(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    assert len({first, second, hash_sources(tmp_path)}) == 3
 
 
 def test_these_tests_run_what_nodes_run(compiled):

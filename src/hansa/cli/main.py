@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import NoReturn
 
 from hansa import __version__
-from hansa.cli.screen import Sent, accept_all_text, complain, flush
+from hansa.__main__ import EXIT_INTERRUPTED
+from hansa.cli.screen import Sent, accept_all_text, complain, flush, say
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -35,7 +36,6 @@ EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Unavailable, 5),
     (Corrupt, 70),
 )
-EXIT_INTERRUPTED = 130
 EXIT_FAULT = 70
 TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
 MODULES = {
@@ -83,14 +83,15 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     accept_all_text()
-    words = _fill_in(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = argparse.Namespace(json="--json" in words)  # until they are parsed
+    code = 0
     try:
-        options = build_parser(words[0] if words else None).parse_args(words)
-    except Invalid as error:
-        return _tell(error, as_json="--json" in words)
-    command: Callable[[argparse.Namespace], int] = options.function
-    try:
-        code = command(options)
+        parsed = _parse(words)
+        if parsed is not None:
+            options = parsed
+            command: Callable[[argparse.Namespace], int] = options.function
+            code = command(options)
         flush()
     except HansaError as error:
         return _tell(_hint(error, options), as_json=getattr(options, "json", False))
@@ -113,6 +114,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return EXIT_FAULT
     return code
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace | None:
+    """Parse the words; None once help or the version was shown, which was all."""
+    words = _fill_in(words)
+    if words == ["--version"]:  # without loading all commands for it
+        say(f"hansa {__version__}")
+        return None
+    try:
+        return build_parser(words[0] if words else None).parse_args(words)
+    except SystemExit:
+        return None
 
 
 def _fill_in(words: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""Accounts and authority: who may act for an address, asked in one place.
+"""Accounts: the keys that may act for an address, and what for.
 
 Signatures are checked statelessly, before execution, and say which keys signed. Whether those
-keys may act for an account is a matter of state, asked by `context.require` and by nothing else.
+keys may act for an account is a matter of state, asked by `Context.require` and by nothing else.
 """
 
 from __future__ import annotations

@@ -134,7 +134,22 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in STOPPING:
         loop.add_signal_handler(number, stopped.set)
-    node = Node(chain, PoolVerifier(chain.network, os.cpu_count() or 1), sponsor, sponsor_key)
+    try:
+        await _serve_until(stopped, home, settings, chain, (sponsor, sponsor_key), tell)
+    finally:
+        for number in STOPPING:  # or they would go to a loop that is closed: uvloop keeps them
+            loop.remove_signal_handler(number)
+
+
+async def _serve_until(
+    stopped: asyncio.Event,
+    home: Home,
+    settings: Settings,
+    chain: Chain,
+    sponsor: tuple[bytes, KeyPair],
+    tell: Callable[[Started], None],
+) -> None:
+    node = Node(chain, PoolVerifier(chain.network, os.cpu_count() or 1), *sponsor)
     node.start()
     server: Server | None = None
     try:
@@ -142,11 +157,9 @@ async def _run(
         genesis_hash = chain.network.genesis_hash.hex()
         network = chain.network.genesis.network
         height = chain.confirmed_height
-        tell(Started(server.url, network, genesis_hash, height, to_text(sponsor)))
+        tell(Started(server.url, network, genesis_hash, height, to_text(sponsor[0])))
         await node.run_until(stopped)
     finally:
         if server is not None:
             await server.stop()
         await node.stop()
-        for number in STOPPING:  # or they would go to a loop that is closed: uvloop keeps them
-            loop.remove_signal_handler(number)

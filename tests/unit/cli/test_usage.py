@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
+from tests.conftest import HANSA
 
 from hansa.cli.main import main
 
@@ -63,3 +65,25 @@ def test_wrong_usage_says_how(capsys, words):
 def test_a_port_is_told_its_bounds(capsys, port):
     assert main(["up", "--data", "x", "--port", port]) == 2
     assert "is no port: 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["audit", "--help"]])
+def test_help_that_cannot_be_printed_is_an_error_of_one_line(words):
+    full = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >/dev/full', "sh", HANSA, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (full.returncode, full.stderr.count("\n")) == (5, 1)
+    assert "No space left" in full.stderr
+
+
+def test_nobody_who_reads_help_is_no_error():
+    closed = subprocess.run(
+        ["/bin/sh", "-c", '"$@" | true', "sh", HANSA, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert closed.stderr == ""

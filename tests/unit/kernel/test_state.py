@@ -175,6 +175,22 @@ def test_rows_that_are_asked_for_stay_and_the_others_go_one_by_one():
     assert 64 - 8 <= len(store.read) <= 64 - 4, "as many are kept as may be"
 
 
+def test_the_rows_asked_for_longest_ago_go_first():
+    """Asked again within fewer rows than are kept, a row is never read again."""
+    store = Counted()
+    wallets = [bytes([number]) * 32 for number in range(200)]
+    for wallet in wallets:
+        store[Balance.key(wallet, "MOP")] = encode(Balance(wallet, "MOP", 1))
+    state = State(store, rows_max=64)
+    view = View(state, 1_000, 1_000)
+    for number in range(len(wallets)):
+        view.begin()
+        for wallet in wallets[max(0, number - 20) : number + 1]:
+            assert view.get(Balance, wallet, "MOP")
+        commit(state, store)
+    assert len(store.read) == len(set(store.read)) == len(wallets)
+
+
 @pytest.mark.parametrize("rows_max", [0, 1, 3, 10])
 def test_what_is_kept_in_memory_changes_no_answer(rows_max):
     draw = random.Random(rows_max)

@@ -47,6 +47,7 @@ class State:
         "_committed",
         "_dirty",
         "_handed",
+        "_leaving",
         "_transient",
         "_written",
         "rows",
@@ -59,6 +60,8 @@ class State:
         known to be absent. Asking for one that is not there brings it in."""
         self._aged: dict[RowId, Row | None] = {}
         """Rows that nobody has asked for since `rows` was begun: those to be let go of first."""
+        self._leaving: list[RowId] = []
+        """Their names, and of some that were asked for since; the oldest stand last."""
         self._committed = committed
         self._written: set[RowId] = set()
         """What transactions of this block have written."""
@@ -154,8 +157,12 @@ class State:
         while (excess := len(self.rows) + len(self._aged) - self.rows_max) > 0:
             if not self._aged:
                 self._aged, self.rows = self.rows, _Rows(self._fetch)
-            for _ in range(min(excess, len(self._aged))):
-                self._aged.popitem()
+                self._leaving = list(self._aged)[::-1]
+            while excess > 0 and self._aged:
+                row_id = self._leaving.pop()
+                if row_id in self._aged:
+                    del self._aged[row_id]
+                    excess -= 1
 
 
 class View:

@@ -1,7 +1,7 @@
 """Commitment: the state tree, and its root as of the last checkpoint.
 
 A root depends only on the rows that a checkpoint ends with, so rows may enter the tree earlier.
-Those that are written once, such as payments, enter some thousands at a time: at the checkpoint
+Those that are written once, such as payments, enter a thousand at a time: at the checkpoint
 only rows that were written over and over are left, and a block that is one takes little longer.
 
 Source: docs/reference/trees.md, "State tree".

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from hansa.compiled import is_in_use
+from hansa.compiled import SWITCH, is_in_use, is_switched_off
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.api.keys import list_keys
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
@@ -27,8 +27,12 @@ def check_python(patient: Patient) -> list[Check]:
     if version < PYTHON_MIN:
         mend = f"install Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer, then run make setup"
         return [Check("python", Status.FAIL, f"{text} is too old", sys.executable, mend)]
-    text += ", the state machine "
-    text += "compiled" if is_in_use() else "from source: where it is slow, make setup compiles it"
+    if is_in_use():
+        text += ", the state machine compiled"
+    elif is_switched_off():
+        text += f", the state machine from source, as {SWITCH}=0 asks"
+    else:
+        text += ", the state machine from source: make setup compiles it, for speed"
     return [Check("python", Status.OK, text, sys.executable)]
 
 
