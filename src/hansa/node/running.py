@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,12 +131,19 @@ async def _run(
     sponsor_key: KeyPair,
     tell: Callable[[Started], None],
 ) -> None:
+    with stopped_by_signals() as stopped:
+        await _serve_until(stopped, home, settings, chain, (sponsor, sponsor_key), tell)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[asyncio.Event]:
+    """Have an event set by Ctrl-C and SIGTERM, for as long as this lasts."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOPPING:
         loop.add_signal_handler(number, stopped.set)
     try:
-        await _serve_until(stopped, home, settings, chain, (sponsor, sponsor_key), tell)
+        yield stopped
     finally:
         for number in STOPPING:  # or they would go to a loop that is closed: uvloop keeps them
             loop.remove_signal_handler(number)

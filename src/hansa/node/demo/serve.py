@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
+from hansa.node.running import stopped_by_signals
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import (
@@ -147,7 +146,8 @@ def _play(settings: DemoSettings, progress: Progress, tell: Tell, is_over: Event
             is_over.set()
             tell(found, _summarise(report, town, settings, port))
             if server is not None:
-                await _wait_for_signal(node)
+                with stopped_by_signals() as stopped:
+                    await node.run_until(stopped)
         finally:
             if server is not None:
                 await server.stop()
@@ -166,14 +166,6 @@ async def _serve(node: Node, port: int | None) -> Server:
     """Serve on the first free port from the wanted one on."""
     listen = Listen(port=DEFAULT_PORT if port is None else port)
     return await serve(node, replace(SETTINGS, listen=listen), ports_tried=PORTS_TRIED)
-
-
-async def _wait_for_signal(node: Node) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await node.run_until(stopped)
 
 
 def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int) -> list[str]:
