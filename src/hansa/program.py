@@ -1,4 +1,4 @@
-"""How this program was called: what the commands begin with that messages tell people to type."""
+"""This program to whoever calls it: its name in messages, and its exit code after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 NAME = "hansa"
+EXIT_INTERRUPTED = 130
+"""Of a program that Ctrl-C has ended, by the custom of shells."""
 
 
 def name_program(called: str | None = None) -> str:

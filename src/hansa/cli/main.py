@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import NoReturn
 
 from hansa import __version__
-from hansa.__main__ import EXIT_INTERRUPTED
 from hansa.cli.screen import Sent, accept_all_text, complain, flush, say
 from hansa.kernel.errors import (
     Corrupt,
@@ -26,7 +25,7 @@ from hansa.kernel.errors import (
     Refused,
     Unavailable,
 )
-from hansa.program import name_program
+from hansa.program import EXIT_INTERRUPTED, name_program
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Sent, 6),

@@ -172,7 +172,7 @@ def test_rows_that_are_asked_for_stay_and_the_others_go_one_by_one():
     view.begin()
     found = [view.get(Balance, wallet, "MOP").available_minor for wallet in wallets]
     assert found == list(range(64))
-    assert 64 - 8 <= len(store.read) <= 64 - 4, "as many are kept as may be"
+    assert 64 - 8 <= len(store.read) <= 64 - 4, "most of the room is used"
 
 
 def test_the_rows_asked_for_longest_ago_go_first():

@@ -149,20 +149,29 @@ class State:
     def trim(self) -> None:
         """Let go of rows in memory if they are too many; not while a block is being executed.
 
-        Those go first that nobody has asked for lately, and only as many as are too many: to let
-        go of a million at once takes a second.
+        Those go first that nobody has asked for lately, and a few at a time: to let go of a
+        million at once takes a second.
         """
         if self._written:
             return
-        while (excess := len(self.rows) + len(self._aged) - self.rows_max) > 0:
-            if not self._aged:
-                self._aged, self.rows = self.rows, _Rows(self._fetch)
-                self._leaving = list(self._aged)[::-1]
-            while excess > 0 and self._aged:
-                row_id = self._leaving.pop()
-                if row_id in self._aged:
-                    del self._aged[row_id]
-                    excess -= 1
+        self._drop_aged()
+        if not self._aged and len(self.rows) > self.rows_max * 3 // 4:
+            self._aged, self.rows = self.rows, _Rows(self._fetch)
+            self._leaving = list(self._aged)[::-1]
+            self._drop_aged()
+
+    def _drop_aged(self) -> None:
+        """Drop as many aged rows as are too many, the oldest first.
+
+        Four go for three that are new, so that none are left when new ones fill three quarters of
+        the room. Then these are the aged ones, and the last quarter is the time in which those of
+        them that are still in use are asked for again.
+        """
+        room = max(0, self.rows_max - len(self.rows) * 4 // 3)
+        while len(self._aged) > room:
+            row_id = self._leaving.pop()
+            if row_id in self._aged:
+                del self._aged[row_id]
 
 
 class View:
