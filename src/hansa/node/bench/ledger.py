@@ -39,7 +39,7 @@ from hansa.node.service import wall_clock_ms
 from hansa.node.verify import verify
 
 PER_BATCH = 125
-IN_FLIGHT = 8
+IN_FLIGHT = 6
 """Batches that the client has under way: bounds the queue, and so the latency."""
 SETUP_IN_FLIGHT = 8
 
