@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from hansa import __version__
-from hansa.cli.screen import Sent, accept_all_text, complain, flush, say
+from hansa.cli.screen import Sent, accept_all_text, complain, flush
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -72,9 +72,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser = _Parser(prog=name_program(), description="Digital money on one permissioned ledger.")
     parser.add_argument("--version", action="version", version=f"hansa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    is_known = any(command in words for words in MODULES.values())
+    needs_all = command != "--version" and not any(command in words for words in MODULES.values())
     for module, words in MODULES.items():
-        if command in words or not is_known:
+        if needs_all or command in words:
             import_module(f"hansa.cli.{module}").add_commands(commands)
     return parser
 
@@ -118,9 +118,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(words: Sequence[str]) -> argparse.Namespace | None:
     """Parse the words; None once help or the version was shown, which was all."""
     words = _fill_in(words)
-    if words == ["--version"]:  # without loading all commands for it
-        say(f"hansa {__version__}")
-        return None
     try:
         return build_parser(words[0] if words else None).parse_args(words)
     except SystemExit:
