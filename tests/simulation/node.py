@@ -21,8 +21,9 @@ from tests.world import ASSET, MINUTE_MS, OPERATORS, START_MS, key, make_genesis
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain
-from hansa.engine.embedded import Answer, EmbeddedEngine
+from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
+from hansa.engine.ordering import Answer
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_header, decode_receipt

@@ -54,11 +54,15 @@ FLUSH_SPEED = 2
 average before: the flush ends before the next is due, and no block takes much longer for it."""
 
 
+Seal = tuple[int, bytes, bytes]
+"""Suite, public key and signature."""
+
+
 class Sealer(Protocol):
     """Signs block headers."""
 
-    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
-        """Sign; returns suite, public key and signature."""
+    def seal(self, message: bytes) -> tuple[Seal, ...]:
+        """Sign with what keys this node has for it: none where validators vote."""
 
 
 class RowProof(NamedTuple):
@@ -168,17 +172,20 @@ class Chain:
         block = Block(self.head.height + 1, max(time_ms, self.head.time_ms), batches)
         return self.machine.apply_stepwise(block)
 
-    def append(self, result: BlockResult, batches: Sequence[CheckedBatch]) -> None:
+    def append(
+        self, result: BlockResult, batches: Sequence[CheckedBatch], consensus_height: int = 0
+    ) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
         self._flush_if_due()
         header = result.header.encoded()
         record = BlockRecord(
             header,
-            (self._sealer.seal(self.network.header_prefix + header),),
+            self._sealer.seal(self.network.header_prefix + header),
             tuple(batch.raw for batch in batches),
             tuple(result.receipts),
             list_dropped(result),
             tuple(result.facts),
+            consensus_height,
         )
         self.log.append(result.header.height, record.encoded())
         self._settle(result)

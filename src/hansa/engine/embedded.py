@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
+from hansa.engine.ordering import Answer, Engine, execute_with_pauses
 from hansa.engine.verification import Verifier
-from hansa.kernel.block import Repeated, decode_receipt
-from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
@@ -33,16 +32,6 @@ QUEUE_TRANSACTIONS = 20_000
 QUEUE_BYTES = 64 * 2**20
 
 
-class Answer(NamedTuple):
-    """What became of one envelope: a receipt at its place, or why there is none."""
-
-    receipt: bytes
-    height: int
-    place: int
-    """Index of the transaction in its block."""
-    error: Invalid | None
-
-
 class _Waiting(NamedTuple):
     batch: CheckedBatch
     done: asyncio.Future[list[Answer]]
@@ -50,23 +39,8 @@ class _Waiting(NamedTuple):
     """By the event loop's clock."""
 
 
-Listener = Callable[[BlockResult], None]
-
-
-async def execute_with_pauses(
-    chain: Chain, time_ms: int, batches: Sequence[CheckedBatch]
-) -> BlockResult:
-    """Execute the next block; in its pauses answers go out and new work is handed on."""
-    result = None
-    for result in chain.execute_stepwise(time_ms, batches):
-        if result is None:
-            await asyncio.sleep(0)
-    assert result is not None  # noqa: S101 - it comes last
-    return result
-
-
-class EmbeddedEngine:
-    """Orders, executes and confirms batches of one chain, in one event loop."""
+class EmbeddedEngine(Engine):
+    """Orders blocks itself: one process, one owner."""
 
     def __init__(
         self,
@@ -78,10 +52,7 @@ class EmbeddedEngine:
         block_wait_ms: int = BLOCK_WAIT_MS,
         queue_transactions: int = QUEUE_TRANSACTIONS,
     ) -> None:
-        self.chain = chain
-        self.verifier = verifier
-        self.failure: HansaError | None = None
-        """Why the engine stopped, or None; nothing is confirmed after it."""
+        super().__init__(chain, verifier)
         self._clock_ms = clock_ms
         self._block_transactions = block_transactions
         self._block_wait_ms = block_wait_ms
@@ -90,13 +61,8 @@ class EmbeddedEngine:
         self._queued = 0
         self._verifying = 0
         self._queued_bytes = self._verifying_bytes = 0
-        self._unanswered: set[asyncio.Future[list[Answer]]] = set()
         self._arrived = asyncio.Event()
-        self._listeners: list[Listener] = []
-        self._last_read: tuple[int, tuple[bytes, ...]] | None = None
-        """Height and receipts of the block in which a repetition was looked up last."""
         self._task: asyncio.Task[None] | None = None
-        self._is_closing = False
 
     def start(self) -> None:
         """Begin to make blocks."""
@@ -125,14 +91,6 @@ class EmbeddedEngine:
             await asyncio.shield(self._task)
         if self.failure is not None:
             raise self.failure
-
-    def fail(self, error: HansaError) -> None:
-        """Stop for good over what others found, such as damaged data that a reader met."""
-        self._fail(error)
-
-    def listen(self, listener: Listener) -> None:
-        """Have `listener` called with every block once it is confirmed, in order."""
-        self._listeners.append(listener)
 
     @property
     def queued(self) -> int:
@@ -164,11 +122,8 @@ class EmbeddedEngine:
         time_ms = max(self._clock_ms(), self.chain.head.time_ms)
         self.chain.machine.check_sponsor(batch, time_ms)
         self._check_room(len(batch.items), len(raw))
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[list[Answer]] = loop.create_future()
-        self._queue.append(_Waiting(batch, done, loop.time()))
-        self._unanswered.add(done)
-        done.add_done_callback(self._unanswered.discard)
+        done = self._await_answers()
+        self._queue.append(_Waiting(batch, done, asyncio.get_running_loop().time()))
         self._queued += len(batch.items)
         self._queued_bytes += len(raw)
         self._arrived.set()
@@ -179,10 +134,7 @@ class EmbeddedEngine:
         self._check_room(1, 1)
 
     def _check_room(self, count: int, size: int) -> None:
-        if self.failure is not None:
-            raise Unavailable(f"the engine has stopped: {self.failure.message}")
-        if self._is_closing:
-            raise Unavailable("the node is stopping: send again when it is back")
+        self._require_running()
         waiting_bytes = self._queued_bytes + self._verifying_bytes
         if self.queued and (
             self.queued + count > self._queue_transactions or waiting_bytes + size > QUEUE_BYTES
@@ -260,67 +212,10 @@ class EmbeddedEngine:
         with self._failing():
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for item, outcomes in zip(waiting, result.outcomes, strict=True):
-                if not item.done.done():
-                    answers = [self._answer(outcome, result) for outcome in outcomes]
-                    item.done.set_result(answers)
-            for listener in self._listeners:
-                listener(result)
+                self._answer_all(item.done, outcomes, result)
+            self._tell(result)
 
-    def _answer(self, outcome: int | Invalid | Repeated, result: BlockResult) -> Answer:
-        if isinstance(outcome, Invalid):
-            return Answer(b"", 0, 0, outcome)
-        if isinstance(outcome, Repeated):
-            return self._answer_repeated(outcome)
-        return Answer(result.receipts[outcome], result.header.height, outcome, None)
-
-    def _answer_repeated(self, outcome: Repeated) -> Answer:
-        """Answer a repetition by the first receipt; another body under the nonce is an error."""
-        first = self.find_answer(outcome.tx_id)
-        if first is not None:
-            return first
-        error = Invalid(
-            InvalidCode.NONCE_USED,
-            "this signer used this nonce for another transaction that is still valid: "
-            "take a new random nonce",
-        )
-        return Answer(b"", 0, 0, error)
-
-    def find_answer(self, tx_id: bytes) -> Answer | None:
-        """Find the answer that a confirmed transaction got, however long ago; else None."""
-        try:
-            height, index = self.chain.find_position(tx_id)
-        except NotFound:
-            return None
-        if height > self.chain.confirmed_height:
-            return None
-        found = self._last_read
-        if found is None or found[0] != height:  # repetitions come in swarms
-            found = self._last_read = (height, self.chain.get_record(height).receipts)
-        receipt = found[1][index]
-        assert decode_receipt(receipt).tx_id == tx_id  # noqa: S101 - our own index
-        return Answer(receipt, height, index, None)
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        """Stop for good, at once, if what is done within fails, be it by a fault of ours."""
-        is_done = False
-        try:
-            yield
-            is_done = True
-        except HansaError as error:
-            self._fail(error)
-            raise
-        finally:
-            if not is_done:
-                self._fail(Corrupt("a fault of this program: look into its log, start it again"))
-
-    def _fail(self, error: HansaError) -> None:
-        """Answer whoever waits that the engine has stopped; wake what makes the blocks."""
-        if self.failure is None:
-            self.failure = error
+    def _end_work(self) -> None:
         self._queue.clear()
         self._queued = 0
         self._arrived.set()
-        for done in list(self._unanswered):
-            if not done.done():
-                done.set_exception(Unavailable(f"the engine has stopped: {error.message}"))

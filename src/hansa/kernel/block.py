@@ -92,6 +92,8 @@ class BlockRecord(Document, frozen=True, array_like=True):
     dropped: tuple[Drop, ...]
     facts: tuple[tuple[int, tuple[tuple[str, PlainFact], ...]], ...]
     """For people, not hashed: facts of refusals by index of the receipt."""
+    consensus_height: NonNegative = 0
+    """Height of the block of CometBFT that brought the batches; 0 on the embedded engine."""
 
     def encoded(self) -> bytes:
         """Encode for the log."""

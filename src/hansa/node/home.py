@@ -27,7 +27,7 @@ from hansa.engine.backup import (
     require_no_backup,
     restore,
 )
-from hansa.engine.chain import Chain
+from hansa.engine.chain import Chain, Seal
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
@@ -330,15 +330,15 @@ class KeySealer:
 
     key: KeyPair
 
-    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
-        """Sign; returns suite, public key and signature."""
-        return int(self.key.suite), self.key.public_key, self.key.sign(message)
+    def seal(self, message: bytes) -> tuple[Seal, ...]:
+        """Sign with it."""
+        return ((int(self.key.suite), self.key.public_key, self.key.sign(message)),)
 
 
 class _NoSealer:
     """Stands where a chain is only read."""
 
-    def seal(self, message: bytes) -> tuple[int, bytes, bytes]:
+    def seal(self, message: bytes) -> tuple[Seal, ...]:
         raise Unavailable(f"this chain is open for reading: {len(message)} bytes were not signed")
 
 

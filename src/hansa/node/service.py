@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.collector import tune_collector
-from hansa.engine.embedded import Answer, EmbeddedEngine
+from hansa.engine.embedded import EmbeddedEngine
+from hansa.engine.ordering import Answer, Engine
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import BlockRecord, Header
 from hansa.kernel.crypto.address import to_text
@@ -65,7 +66,7 @@ class SponsorDesk:
     rubbish costs the sponsor no quota. Envelopes keep their order of arrival.
     """
 
-    def __init__(self, engine: EmbeddedEngine, sponsor: bytes, key: KeyPair) -> None:
+    def __init__(self, engine: Engine, sponsor: bytes, key: KeyPair) -> None:
         self._engine = engine
         self._customers = Customers(engine.chain, sponsor, time.monotonic)
         self._sponsor = sponsor
@@ -222,7 +223,7 @@ class Node:
         clock_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.chain = chain
-        self.engine = EmbeddedEngine(chain, verifier, clock_ms)
+        self.engine: Engine = EmbeddedEngine(chain, verifier, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._records = RecentRecords(chain, RECORDS_KEPT)

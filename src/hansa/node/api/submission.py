@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from hansa.engine.embedded import Answer
+from hansa.engine.ordering import Answer
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.encoding import Decoder
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable

@@ -11,7 +11,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import Any
 
-from hansa.engine.embedded import Answer, EmbeddedEngine
+from hansa.engine.ordering import Answer, Engine
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.genesis import Network
 from hansa.node.audit import audit
@@ -73,7 +73,7 @@ class TownClock:
 class DemoRun:
     """Plays a day, and what led to it, through a running engine that goes by the same clock."""
 
-    def __init__(self, engine: EmbeddedEngine, town: Town, clock_ms: TownClock) -> None:
+    def __init__(self, engine: Engine, town: Town, clock_ms: TownClock) -> None:
         self._engine = engine
         self._network: Network = engine.chain.network
         self._town = town

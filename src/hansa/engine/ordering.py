@@ -1,0 +1,197 @@
+"""What every engine is: it orders batches, executes blocks, and answers once they are durable.
+
+submit -> verify (processes) -> order -> execute -> append -> sync -> answers
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from hansa.engine.chain import Chain
+from hansa.engine.verification import Verifier
+from hansa.kernel.block import Outcome, Repeated, decode_receipt
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.machine.execution import BlockResult
+from hansa.kernel.transaction import CheckedBatch, Verdict
+
+
+class Answer(NamedTuple):
+    """What became of one envelope: a receipt at its place, or why there is none."""
+
+    receipt: bytes
+    height: int
+    place: int
+    """Index of the transaction in its block."""
+    error: Invalid | None
+
+
+Listener = Callable[[BlockResult], None]
+
+
+async def execute_with_pauses(
+    chain: Chain, time_ms: int, batches: Sequence[CheckedBatch]
+) -> BlockResult:
+    """Execute the next block; in its pauses answers go out and new work is handed on."""
+    result = None
+    for result in chain.execute_stepwise(time_ms, batches):
+        if result is None:
+            await asyncio.sleep(0)
+    assert result is not None  # noqa: S101 - it comes last
+    return result
+
+
+class Engine(ABC):
+    """Orders, executes and confirms batches of one chain, in one event loop."""
+
+    def __init__(self, chain: Chain, verifier: Verifier) -> None:
+        self.chain = chain
+        self.verifier = verifier
+        self.failure: HansaError | None = None
+        """Why the engine stopped, or None; nothing is confirmed after it."""
+        self._unanswered: set[asyncio.Future[list[Answer]]] = set()
+        self._listeners: list[Listener] = []
+        self._last_read: tuple[int, tuple[bytes, ...]] | None = None
+        """Height and receipts of the block in which a repetition was looked up last."""
+        self._is_closing = False
+
+    @property
+    @abstractmethod
+    def queued(self) -> int:
+        """Transactions that wait to be verified or executed."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin to make blocks."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop in order; the chain stays open.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+
+    @abstractmethod
+    async def wait(self) -> None:
+        """Wait until no more blocks are made: after `stop`, or after a failure.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+
+    @abstractmethod
+    async def submit(self, raw: bytes) -> list[Answer]:
+        """Have a batch ordered; returns once it is confirmed, with one answer per item.
+
+        Raises:
+          Invalid: the batch as a whole.
+          Unavailable: too much is waiting, or the engine has stopped.
+        """
+
+    @abstractmethod
+    async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
+        """Have a batch ordered that was verified before; otherwise as `submit`."""
+
+    @abstractmethod
+    def check_ready(self) -> None:
+        """Raise `Unavailable` if a transaction would not be taken now."""
+
+    def fail(self, error: HansaError) -> None:
+        """Stop for good over what others found, such as damaged data that a reader met."""
+        self._fail(error)
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with every block once it is confirmed, in order."""
+        self._listeners.append(listener)
+
+    def find_answer(self, tx_id: bytes) -> Answer | None:
+        """Find the answer that a confirmed transaction got, however long ago; else None."""
+        try:
+            height, index = self.chain.find_position(tx_id)
+        except NotFound:
+            return None
+        if height > self.chain.confirmed_height:
+            return None
+        found = self._last_read
+        if found is None or found[0] != height:  # repetitions come in swarms
+            found = self._last_read = (height, self.chain.get_record(height).receipts)
+        receipt = found[1][index]
+        assert decode_receipt(receipt).tx_id == tx_id  # noqa: S101 - our own index
+        return Answer(receipt, height, index, None)
+
+    def _await_answers(self) -> asyncio.Future[list[Answer]]:
+        """Make what a batch's sender waits for; it is answered even if the engine fails."""
+        done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._unanswered.add(done)
+        done.add_done_callback(self._unanswered.discard)
+        return done
+
+    def _answer_all(
+        self,
+        done: asyncio.Future[list[Answer]],
+        outcomes: Sequence[Outcome],
+        result: BlockResult,
+    ) -> None:
+        """Answer whoever waits for a batch of a block that is durable."""
+        if not done.done():
+            done.set_result([self._answer(outcome, result) for outcome in outcomes])
+
+    def _tell(self, result: BlockResult) -> None:
+        for listener in self._listeners:
+            listener(result)
+
+    def _answer(self, outcome: Outcome, result: BlockResult) -> Answer:
+        if isinstance(outcome, Invalid):
+            return Answer(b"", 0, 0, outcome)
+        if isinstance(outcome, Repeated):
+            return self._answer_repeated(outcome)
+        return Answer(result.receipts[outcome], result.header.height, outcome, None)
+
+    def _answer_repeated(self, outcome: Repeated) -> Answer:
+        """Answer a repetition by the first receipt; another body under the nonce is an error."""
+        first = self.find_answer(outcome.tx_id)
+        if first is not None:
+            return first
+        error = Invalid(
+            InvalidCode.NONCE_USED,
+            "this signer used this nonce for another transaction that is still valid: "
+            "take a new random nonce",
+        )
+        return Answer(b"", 0, 0, error)
+
+    def _require_running(self) -> None:
+        if self.failure is not None:
+            raise Unavailable(f"the engine has stopped: {self.failure.message}")
+        if self._is_closing:
+            raise Unavailable("the node is stopping: send again when it is back")
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Stop for good, at once, if what is done within fails, be it by a fault of ours."""
+        is_done = False
+        try:
+            yield
+            is_done = True
+        except HansaError as error:
+            self._fail(error)
+            raise
+        finally:
+            if not is_done:
+                self._fail(Corrupt("a fault of this program: look into its log, start it again"))
+
+    def _fail(self, error: HansaError) -> None:
+        """Answer whoever waits that the engine has stopped; wake what makes the blocks."""
+        if self.failure is None:
+            self.failure = error
+        self._end_work()
+        for done in list(self._unanswered):
+            if not done.done():
+                done.set_exception(Unavailable(f"the engine has stopped: {error.message}"))
+
+    @abstractmethod
+    def _end_work(self) -> None:
+        """Let go of what waits, and wake what makes the blocks, after a failure."""
