@@ -1,0 +1,172 @@
+"""From a set of validators that one trusts, forward through hand-overs to those of a later height.
+
+A set stays in force until the next hand-over; headers between need not be shown. Each hand-over is
+a header that the set in force signed, and that names the hash of the next one.
+
+Source: docs/reference/light.md; CometBFT v0.38, light/verifier.go (VerifyAdjacent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import dropwhile
+
+from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.light.commit import SignedHeader, Tally, verify_commit
+from hansa.kernel.light.validators import ValidatorSet, check_validators
+from hansa.kernel.values import Hash, NonNegative, Positive
+
+CHECKPOINT_FORMAT = "hansa-checkpoint"
+CHECKPOINT_VERSION = 1
+CHECKPOINT_BYTES_MAX = 16_384
+
+
+class HandOver(Document, frozen=True, array_like=True):
+    """The last header that one set signed, and the set that signs from the next height on."""
+
+    signed_header: SignedHeader
+    validators: ValidatorSet
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a verifier knows: who signs on this network from a height of CometBFT on."""
+
+    genesis_hash: bytes
+    height: int
+    """Of CometBFT, the first at which these validators are known to sign."""
+    validators: ValidatorSet
+
+    @property
+    def chain_id(self) -> str:
+        """The network's name in CometBFT's signatures."""
+        return compute_chain_id(self.genesis_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A header that was verified, and how it was reached."""
+
+    start: Checkpoint
+    end: Checkpoint
+    """At the header's own height: whoever keeps it needs no earlier hand-over again."""
+    hand_overs: int
+    """How many were followed from `start` to `end`."""
+    signed_header: SignedHeader
+    tally: Tally
+
+
+class _CheckpointFile(Document, frozen=True, array_like=True):
+    format: str
+    version: NonNegative
+    genesis_hash: Hash
+    height: Positive
+    validators: ValidatorSet
+
+
+def _check_next(hand_over: HandOver) -> None:
+    check_validators(hand_over.validators)
+
+
+_HAND_OVERS: Decoder[HandOver] = Decoder(HandOver, "hand-over", _check_next)
+_CHECKPOINTS: Decoder[_CheckpointFile] = Decoder(_CheckpointFile, "checkpoint")
+decode_hand_over = _HAND_OVERS.decode
+
+
+def compute_chain_id(genesis_hash: bytes) -> str:
+    """Compute the network's name in CometBFT, so that a signature belongs to one genesis."""
+    return "hansa-" + genesis_hash.hex()[:40]
+
+
+def follow(start: Checkpoint, hand_overs: Sequence[HandOver]) -> Checkpoint:
+    """Follow all hand-overs, in order; returns who signs after the last one.
+
+    Raises:
+      Invalid: one of them was not signed by the set then in force, or names another next set.
+    """
+    now = start
+    for hand_over in hand_overs:
+        _verify_header(now, hand_over.signed_header)
+        header = hand_over.signed_header.header
+        if header.next_validators_hash == header.validators_hash:
+            raise _bad_hand_over(header.height, "hands over to nobody else")
+        if header.next_validators_hash != hand_over.validators.compute_hash():
+            raise _bad_hand_over(header.height, "hands over to other validators than those with it")
+        now = Checkpoint(start.genesis_hash, header.height + 1, hand_over.validators)
+    return now
+
+
+def verify_header(
+    start: Checkpoint, hand_overs: Sequence[HandOver], signed_header: SignedHeader
+) -> Trail:
+    """Verify a header from a checkpoint on, through hand-overs.
+
+    Args:
+      start: what the verifier trusts.
+      hand_overs: in order; those from before `start` are passed over.
+      signed_header: signed by the validators in force behind the last hand-over.
+
+    Raises:
+      Invalid: anything is not signed by more than 2/3 of the power in force at its height.
+    """
+    later = list(
+        dropwhile(lambda each: each.signed_header.header.height < start.height, hand_overs)
+    )
+    now = follow(start, later)
+    tally = _verify_header(now, signed_header)
+    end = Checkpoint(start.genesis_hash, signed_header.header.height, now.validators)
+    return Trail(start, end, len(later), signed_header, tally)
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """Encode a checkpoint as a file to be kept."""
+    file = _CheckpointFile(
+        CHECKPOINT_FORMAT,
+        CHECKPOINT_VERSION,
+        checkpoint.genesis_hash,
+        checkpoint.height,
+        checkpoint.validators,
+    )
+    return encode(file)
+
+
+def decode_checkpoint(raw: bytes) -> Checkpoint:
+    """Decode a checkpoint's file, which its keeper trusts.
+
+    Raises:
+      Invalid: it is none, or of a version to come.
+    """
+    if len(raw) > CHECKPOINT_BYTES_MAX:
+        raise Invalid(
+            InvalidCode.TOO_LARGE, f"a checkpoint has at most {CHECKPOINT_BYTES_MAX} bytes"
+        )
+    file = _CHECKPOINTS.decode(raw)
+    if file.format != CHECKPOINT_FORMAT:
+        raise Invalid(InvalidCode.MALFORMED, "this is no checkpoint")
+    if file.version != CHECKPOINT_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"the checkpoint has version {file.version}: this program reads {CHECKPOINT_VERSION}",
+        )
+    check_validators(file.validators)
+    return Checkpoint(file.genesis_hash, file.height, file.validators)
+
+
+def _verify_header(now: Checkpoint, signed_header: SignedHeader) -> Tally:
+    height = signed_header.header.height
+    if height < now.height:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"CometBFT's header at height {height} is from before the validators known at height "
+            f"{now.height}: start from an earlier checkpoint, or from genesis",
+            height=height,
+        )
+    return verify_commit(signed_header, now.validators, now.chain_id)
+
+
+def _bad_hand_over(height: int, why: str) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED, f"CometBFT's header at height {height} {why}", height=height
+    )
