@@ -99,7 +99,7 @@ def check_record(network: Network, raw: bytes, previous: bytes) -> tuple[list, b
 
 def list_rows_of_genesis(network: Network) -> dict[bytes, bytes]:
     """List the rows of block 0 by key."""
-    _, _, time_ms, _, _, _, _, members, assets, policy, contracts = network.document
+    _, _, time_ms, _, _, _, _, members, assets, policy, contracts, nodes = network.document
     rows: dict[bytes, bytes] = {}
 
     def put(table: bytes, key: bytes, row: list) -> None:
@@ -117,5 +117,11 @@ def list_rows_of_genesis(network: Network) -> dict[bytes, bytes]:
         put(b"po", bytes([len(name.encode())]) + name.encode(), [name, [[0, values]]])
     for asset in assets:
         put(b"cy", bytes([len(asset[0].encode())]) + asset[0].encode(), [*asset, 0, 0])
+    for node in nodes:
+        put(b"nd", node[0], [*node, 0])
+        if node[1]:
+            put(b"nk", node[1], [node[1], node[0]])
+        for peer in node[2]:
+            put(b"np", peer, [peer, node[0]])
     put(b"al", b"", [sorted([*contract, 0] for contract in contracts)])
     return rows

@@ -60,9 +60,17 @@ def from_field(first: int, kinds: list, *, is_open: bool = False):
 ASSET = [letters(24), text, ADDRESS, text, COUNT]
 
 
-def genesis(limits, key, asset):
+def shorter(kind, most: int):
+    return lambda value: kind(value) and len(value) <= most
+
+
+KEY_OR_NONE = shorter(binary(), 32)
+NODE = fields(ADDRESS, KEY_OR_NONE, shorter(array(binary(20)), 8), KEY_OR_NONE, shorter(text, 256))
+
+
+def genesis(limits, key, asset, whole):
     member = fields(ADDRESS, letters(64), array(text), COUNT, array(key), POSITIVE)
-    return fields(
+    return whole(
         POSITIVE,
         letters(64),
         TIME,
@@ -74,27 +82,50 @@ def genesis(limits, key, asset):
         array(asset),
         array(fields(letters(96), array(ANY_INT))),
         array(fields(letters(64), POSITIVE, HASH)),
+        array(NODE),
     )
 
 
-WHOLE = genesis(fields(*LIMITS), fields(*KEY), fields(*ASSET))
-NOT_WHOLE = genesis(from_field(0, LIMITS), from_field(2, KEY, is_open=True), from_field(4, ASSET))
+WHOLE = genesis(fields(*LIMITS), fields(*KEY), fields(*ASSET), fields)
+NOT_WHOLE = genesis(
+    from_field(0, LIMITS),
+    from_field(2, KEY, is_open=True),
+    from_field(4, ASSET),
+    lambda *kinds: from_field(11, kinds),
+)
 
 
 def check_genesis(raw: bytes) -> Network:
     """Read and check a genesis document."""
     document = read(NOT_WHOLE, raw)
     require(WHOLE(document), "NOT_CANONICAL")
-    version, _, time_ms, name, suites, limits, sealers = document[:7]
+    version, _, time_ms, name, suites, limits, sealers, members, *_, nodes = document
     require(version == 1, "UNSUPPORTED_VERSION")
-    require(name in ("sha256", "sm3") and sealers != [] and time_ms <= TIME_LAST, "MALFORMED")
+    require(name in ("sha256", "sm3") and time_ms <= TIME_LAST, "MALFORMED")
+    keyed = {member for member, key, *_ in nodes if key}
+    can_vote = any(member[3] for member in members if member[0] in keyed)
+    require(not keyed if sealers else can_vote, "MALFORMED")
     bounds = zip(LIMITS_LEAST, limits, LIMITS_MOST, strict=True)
     require(all(least <= value <= most for least, value, most in bounds), "MALFORMED")
     require(limits[1] >= limits[0] + BATCH_FRAME, "MALFORMED")
     require(suites != [] and {1, 2, 3}.issuperset(suites), "SUITE")
     for suite, key in sealers:
         check_key(suite, key)
+    check_nodes(nodes, {member[0] for member in members})
     return Network(raw)
+
+
+def check_nodes(nodes: list, members: set[bytes]) -> None:
+    taken: list[tuple] = []
+    for member, consensus_key, peers, channel_key, url in nodes:
+        if consensus_key:
+            check_key(1, consensus_key)
+            taken.append(("key", consensus_key))
+        require(len(channel_key) in (0, 32) and member in members, "MALFORMED")
+        is_url = url.startswith(("http://", "https://")) and all(32 < ord(c) < 127 for c in url)
+        require(url == "" or is_url, "MALFORMED")
+        taken += [("member", member), *(("peer", peer) for peer in peers)]
+        require(len(set(taken)) == len(taken), "MALFORMED")
 
 
 def follow(network: Network, leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes:

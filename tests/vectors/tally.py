@@ -181,5 +181,8 @@ class Rules:
             return None
         return self._quotas[sponsor.hex()]
 
+    def validators(self, _view: View) -> tuple[tuple[bytes, int], ...]:
+        return ()
+
     def written_once(self) -> list[bytes]:
         return []

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.contracts import accounts, activations, currency, members, policy
+from hansa.contracts import accounts, activations, currency, members, nodes, policy
 from hansa.contracts.activations import ActivateContract
 from hansa.contracts.members import Role
 from hansa.contracts.policy import PolicyKey
@@ -151,6 +151,7 @@ def _admit(view: View, context: Context, action: AdmitMember) -> Sequence[Event]
 
 
 def _suspend(view: View, context: Context, action: SuspendMember) -> Sequence[Event]:
+    nodes.require_another(view, action.address)
     return members.suspend(view, context, action.address)
 
 
@@ -163,6 +164,8 @@ def _set_roles(view: View, context: Context, action: SetRoles) -> Sequence[Event
 
 
 def _set_weight(view: View, context: Context, action: SetWeight) -> Sequence[Event]:
+    if action.weight == 0:
+        nodes.require_another(view, action.address)
     return members.set_weight(view, context, action.address, action.weight)
 
 

@@ -169,15 +169,25 @@ def get_member(view: View, address: bytes) -> Member | None:
     return view.get(Member, address)
 
 
+def require_active(view: View, address: bytes) -> Member:
+    """Refuse unless `address` is an institution that is not suspended.
+
+    Raises:
+      Refused: `NOT_A_MEMBER` or `SUSPENDED`.
+    """
+    member = _known_member(view, address)
+    if member.suspended:
+        raise Refused(Code.SUSPENDED, member=address)
+    return member
+
+
 def require_role(view: View, address: bytes, role: Role) -> Member:
     """Refuse unless `address` is an institution in this role and not suspended.
 
     Raises:
       Refused: `NOT_A_MEMBER`, `SUSPENDED` or `WRONG_ROLE`.
     """
-    member = _known_member(view, address)
-    if member.suspended:
-        raise Refused(Code.SUSPENDED, member=address)
+    member = require_active(view, address)
     if role not in member.roles:
         raise Refused(Code.WRONG_ROLE, member=address, role=role.value)
     return member

@@ -19,6 +19,7 @@ from hansa.contracts import (
     currency,
     governance,
     members,
+    nodes,
     payments,
     policy,
     proposals,
@@ -37,6 +38,7 @@ MODULES: tuple[ModuleType, ...] = (
     members,
     policy,
     governance,
+    nodes,
     currency,
     wallets,
     balances,
@@ -99,6 +101,8 @@ class Registry:
         self._seen: object = None
         self._next_change = 0
         self._active: Mapping[str, Contract] = {}
+        self._validator_rows: nodes.ValidatorRows = ()
+        self._validators: nodes.Validators = ()
 
     def install(self, view: View) -> None:
         """Write the rows that genesis names, each by the contract that owns them."""
@@ -140,6 +144,16 @@ class Registry:
             if values:
                 return Quota(*values)
         return DEFAULT_QUOTA
+
+    def validators(self, view: View) -> tuple[tuple[bytes, int], ...]:
+        """Get (consensus key, power) of who votes on blocks; the same tuple until it changes.
+
+        Costs one look-up a validator where nothing changed: tuples compare rows by identity first.
+        """
+        rows = nodes.get_validator_rows(view)
+        if rows != self._validator_rows:
+            self._validator_rows, self._validators = rows, nodes.compute_validators(rows)
+        return self._validators
 
     def written_once(self) -> list[bytes]:
         """List the tables of rows that are written once, as a rule, and not kept in memory."""

@@ -21,7 +21,7 @@ class Purpose(IntFlag):
     PAY = 1
     """Spend from a wallet, freeze and close it."""
     MANAGE = 2
-    """Change the account's keys, threshold and guardians."""
+    """Change the account's keys, threshold and guardians; publish a member's node."""
     SPONSOR = 4
     """Sign batches for an institution."""
     OPERATE = 8

@@ -155,8 +155,13 @@ def check_seals(network: Network, header: bytes, seals: Sequence[tuple[int, byte
     A bad seal beside a good one is refused, too: whoever passed the block on has added it.
 
     Raises:
-      Invalid: `SIGNATURE`.
+      Invalid: `SIGNATURE`; also on a voted network, whose blocks have votes and no seals.
     """
+    if network.genesis.is_voted:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            "this network is voted: its validators sign blocks of CometBFT, and nobody seals one",
+        )
     allowed = {(sealer.suite, sealer.public_key) for sealer in network.genesis.sealers}
     keys = [(suite, public_key) for suite, public_key, _ in seals]
     if not keys or len(set(keys)) != len(keys) or not allowed.issuperset(keys):

@@ -16,9 +16,22 @@ from hansa.kernel.crypto.hashing import CryptoProfile, Domain, crypto_profile, s
 from hansa.kernel.crypto.signatures import Suite, check_public_key
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.values import Address, AssetCode, Hash, Name, NonNegative, Positive, TimeMs
+from hansa.kernel.values import (
+    Address,
+    AssetCode,
+    Hash,
+    KeyOrNone,
+    Name,
+    NonNegative,
+    PeerIds,
+    Positive,
+    TimeMs,
+    Url,
+)
 
 GENESIS_VERSION = 1
+CHANNEL_KEY_BYTES = 32
+URL_SCHEMES = ("http://", "https://")
 VALIDITY_MAX_MS = 15 * 60 * 1000
 CHECKPOINT_INTERVAL_MS = 1000
 TIME_MAX_MS = 4_102_444_800_000
@@ -92,8 +105,26 @@ class GenesisContract(Document, frozen=True, array_like=True):
     source_hash: Hash
 
 
+class GenesisNode(Document, frozen=True, array_like=True):
+    """A node that a member runs from the start."""
+
+    member: Address
+    consensus_key: KeyOrNone
+    """Ed25519; what it votes on blocks with. Empty for a node that only follows."""
+    peers: PeerIds
+    """Of the nodes that may connect in the member's name."""
+    channel_key: KeyOrNone
+    """X25519; to which other members encrypt their messages. Empty if it takes none."""
+    url: Url
+    """Where its API answers, `http://` or `https://`; empty if it is told to nobody."""
+
+
 class Genesis(Document, frozen=True, array_like=True):
-    """The document that all nodes of a network hold, byte for byte."""
+    """The document that all nodes of a network hold, byte for byte.
+
+    A network is either sealed, by the keys in `sealers`, or voted: by the nodes of members that
+    have a consensus key and a weight.
+    """
 
     version: Positive
     network: Name
@@ -106,6 +137,12 @@ class Genesis(Document, frozen=True, array_like=True):
     assets: tuple[GenesisAsset, ...]
     policy: tuple[GenesisPolicy, ...]
     contracts: tuple[GenesisContract, ...]
+    nodes: tuple[GenesisNode, ...] = ()
+
+    @property
+    def is_voted(self) -> bool:
+        """Whether validators vote on blocks (CometBFT), instead of one node sealing them."""
+        return not self.sealers
 
     @property
     def profile(self) -> CryptoProfile:
@@ -160,9 +197,9 @@ def decode_genesis(raw: bytes) -> Genesis:
     """Decode and check a genesis document.
 
     Raises:
-      Invalid: malformed, of an unknown version, hash or suite, without a sealer, with a sealer
-        whose key could sign nothing, of a time that the replay window cannot count to, or of
-        limits under which no block could be made.
+      Invalid: malformed, of an unknown version, hash or suite, neither sealed nor voted or both,
+        with a key that could sign nothing, with an unsound node, of a time that the replay window
+        cannot count to, or of limits under which no block could be made.
     """
     genesis = _DECODER.decode(raw)
     if genesis.version != GENESIS_VERSION:
@@ -171,13 +208,58 @@ def decode_genesis(raw: bytes) -> Genesis:
             f"genesis has version {genesis.version}: this program reads {GENESIS_VERSION}",
         )
     crypto_profile(genesis.hash)
-    if not genesis.sealers:
-        raise Invalid(InvalidCode.MALFORMED, "genesis names no sealer: nobody could sign headers")
+    _check_engine(genesis)
     if genesis.time_ms > TIME_MAX_MS:
         raise Invalid(InvalidCode.MALFORMED, f"genesis begins after {TIME_MAX_MS} ms")
     _check_limits(genesis.limits)
     _check_keys(genesis)
+    _check_nodes(genesis)
     return genesis
+
+
+def check_node(
+    consensus_key: bytes, peers: tuple[bytes, ...], channel_key: bytes, url: str
+) -> None:
+    """Check what a node says of itself, apart from what other nodes say.
+
+    Raises:
+      Invalid: `PUBLIC_KEY` for a consensus key that could sign nothing, else `MALFORMED`.
+    """
+    if consensus_key:
+        check_public_key(Suite.ED25519, consensus_key)
+    if len(channel_key) not in (0, CHANNEL_KEY_BYTES):
+        raise Invalid(
+            InvalidCode.MALFORMED, f"a channel key has {CHANNEL_KEY_BYTES} bytes, or is left empty"
+        )
+    if len(set(peers)) != len(peers):
+        raise Invalid(InvalidCode.MALFORMED, "a node names a peer twice: name each once")
+    if url and not (url.startswith(URL_SCHEMES) and _is_printable(url)):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            "a node's url begins with http:// or https:// and is printable ASCII without blanks, "
+            "or is left empty",
+        )
+
+
+def _is_printable(text: str) -> bool:
+    return all("!" <= character <= "~" for character in text)
+
+
+def _check_engine(genesis: Genesis) -> None:
+    """Refuse a network whose blocks nobody could sign, or two engines could."""
+    weights = {member.address: member.weight for member in genesis.members}
+    keyed = [node for node in genesis.nodes if node.consensus_key]
+    if genesis.sealers and keyed:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            "genesis names both sealers and consensus keys: a network is either sealed or voted",
+        )
+    if not genesis.sealers and not any(weights.get(node.member) for node in keyed):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            "genesis names no sealer, and no node with a consensus key whose member has a weight: "
+            "nobody could sign headers",
+        )
 
 
 def _check_limits(limits: Limits) -> None:
@@ -209,3 +291,25 @@ def _check_keys(genesis: Genesis) -> None:
         )
     for sealer in genesis.sealers:
         check_public_key(sealer.suite, sealer.public_key)
+
+
+def _check_nodes(genesis: Genesis) -> None:
+    """Refuse an unsound node, one of a stranger, and what two nodes share."""
+    members = {member.address for member in genesis.members}
+    seen: set[tuple[str, bytes]] = set()
+    for node in genesis.nodes:
+        check_node(node.consensus_key, node.peers, node.channel_key, node.url)
+        if node.member not in members:
+            raise _wrong_node(node, "is of nobody who is a member")
+        own = {("member", node.member), *(("peer", peer) for peer in node.peers)}
+        if node.consensus_key:
+            own.add(("key", node.consensus_key))
+        if not seen.isdisjoint(own):
+            raise _wrong_node(node, "shares member, consensus key or a peer with another")
+        seen |= own
+
+
+def _wrong_node(node: GenesisNode, what: str) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED, f"genesis' node of {node.member.hex()} {what}", member=node.member
+    )

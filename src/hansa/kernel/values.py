@@ -29,5 +29,17 @@ AssetCode = Annotated[str, Meta(min_length=1, max_length=24)]
 EndToEndId = Annotated[str, Meta(min_length=1, max_length=35)]
 """ISO 20022 EndToEndIdentification, Max35Text: the payer's own reference."""
 
+NODE_PEERS_MAX = 8
+NODE_URL_MAX = 256
+
+PeerId = Annotated[bytes, Meta(min_length=20, max_length=20)]
+"""Names a CometBFT node to its peers: the first 20 bytes of SHA-256 of its node key."""
+
+PeerIds = Annotated[tuple[PeerId, ...], Meta(max_length=NODE_PEERS_MAX)]
+KeyOrNone = Annotated[bytes, Meta(max_length=32)]
+"""A public key of 32 bytes, or nothing."""
+
+Url = Annotated[str, Meta(max_length=NODE_URL_MAX)]
+
 Text = Annotated[str, Meta(max_length=140)]
 """ISO 20022 Max140Text."""

@@ -305,6 +305,10 @@ def _spoil_value(name: str, hint: Any) -> list[tuple[str, Any]]:
     if name.endswith("_minor"):
         return [("amount -1", -1), ("amount 2**63", 2**63), ("amount 1.5", 1.5)]
     kind = _find_base(hint)
+    may_be_empty = get_origin(hint) is Annotated and build_sample(hint) == kind()
+    if kind in (bytes, str) and may_be_empty:
+        long = b"x" * 1_000 if kind is bytes else "x" * 1_000
+        return [("a long value", long), ("a number", 1)]
     if kind is bytes:
         return [("31 bytes", bytes(31)), ("33 bytes", bytes(33)), ("text", "x")]
     if kind is str:

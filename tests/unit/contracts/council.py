@@ -11,6 +11,7 @@ from tests.unit.contracts.harness import (
 )
 
 from hansa.contracts import currency, governance, members, policy
+from hansa.contracts import nodes as contract_nodes
 from hansa.contracts.actions import (
     Action,
     SuspendMember,
@@ -29,7 +30,7 @@ from hansa.contracts.proposals import (
     State,
 )
 from hansa.kernel.authority import ALL_PURPOSES, Purpose
-from hansa.kernel.genesis import GenesisAsset, GenesisContract
+from hansa.kernel.genesis import GenesisAsset, GenesisContract, GenesisNode
 
 BANK = make_address("bank")
 OPERATOR = make_address("operator")
@@ -45,7 +46,7 @@ ISSUE = Action.of("issue", currency.Issue(OPERATOR, "XTS", 1_000))
 REFUND_DAYS = "payments.refund_days"
 
 
-def make_harness(**rules: tuple[int, ...]) -> Harness:
+def make_harness(*nodes: GenesisNode, **rules: tuple[int, ...]) -> Harness:
     """Make a network of four equal validators; the central bank has three officers, two suffice."""
     people = [
         make_member(
@@ -62,9 +63,10 @@ def make_harness(**rules: tuple[int, ...]) -> Harness:
         policy={f"governance.{name}": values for name, values in rules.items()},
         assets=(GenesisAsset("XTS", "XTS", BANK, "m0"),),
         contracts=(GenesisContract("payments", 1, SOURCE), GenesisContract("currency", 1, SOURCE)),
+        nodes=nodes,
     )
-    installs = (members.install, policy.install, governance.install, currency.install)
-    return Harness(genesis, *installs)
+    contracts = (members, policy, governance, currency, contract_nodes)
+    return Harness(genesis, *(contract.install for contract in contracts))
 
 
 def propose(harness: Harness, action: Action, proposer: str = "north", *signers: str) -> int:

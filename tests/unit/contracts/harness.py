@@ -20,6 +20,7 @@ from hansa.kernel.genesis import (
     GenesisAsset,
     GenesisContract,
     GenesisMember,
+    GenesisNode,
     GenesisPolicy,
     Limits,
     Sealer,
@@ -64,6 +65,7 @@ def make_genesis(
     policy: dict[str, tuple[int, ...]] | None = None,
     assets: Sequence[GenesisAsset] = (),
     contracts: Sequence[GenesisContract] = (),
+    nodes: Sequence[GenesisNode] = (),
 ) -> Genesis:
     """Make a genesis document that starts at `START_MS`."""
     values = tuple(GenesisPolicy(key, item) for key, item in (policy or {}).items())
@@ -74,11 +76,12 @@ def make_genesis(
         hash="sha256",
         suites=(1, 2, 3),
         limits=Limits(),
-        sealers=(Sealer(1, bytes(32)),),
+        sealers=() if nodes else (Sealer(1, bytes(32)),),
         members=tuple(members),
         assets=tuple(assets),
         policy=values,
         contracts=tuple(contracts),
+        nodes=tuple(nodes),
     )
 
 

@@ -64,6 +64,9 @@ class Rules(Protocol):
     def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
         """Get what `sponsor` may use; None if it is no active member."""
 
+    def validators(self, view: View) -> tuple[tuple[bytes, int], ...]:
+        """Get (consensus key, power) of who votes on blocks, sorted by key; none if sealed."""
+
     def written_once(self) -> list[bytes]:
         """List the tables of rows that are written once, as a rule, and not kept in memory."""
 

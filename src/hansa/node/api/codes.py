@@ -211,6 +211,33 @@ REFUSALS: dict[str, Advice] = {
         "Install it and report it, then let the proposal be executed again.",
         "the validators",
     ),
+    "nodes.UNSOUND": Advice(
+        "What the node says of itself cannot be: a consensus key that could sign nothing, a "
+        "channel key that has not 32 bytes, a peer twice, or a url that is not printable "
+        "ASCII behind `http://` or `https://`.",
+        "Correct what the fact `detail` names.",
+    ),
+    "nodes.KEY_NEEDED": Advice(
+        "The member has voting power and would take its consensus key away: its vote on "
+        "blocks would be missing for good.",
+        "Publish a new consensus key, or let governance take the weight first.",
+        "the sender, or governance",
+    ),
+    "nodes.KEY_USED": Advice(
+        "The consensus key is or was in use, by another member or by this one: one vote would"
+        " count twice, or a key come back that others may hold.",
+        "Make a new consensus key.",
+    ),
+    "nodes.PEER_TAKEN": Advice(
+        "Another member has this peer already: whoever connects must be of one member.",
+        "Use the node’s own id; let the other member take it out if it is this member’s.",
+    ),
+    "nodes.LAST_VALIDATOR": Advice(
+        "The power of the only validator with a consensus key would be taken: no block could "
+        "follow.",
+        "Let another validator publish its node first.",
+        "the validators",
+    ),
     "accounts.ACCOUNT_EXISTS": Advice("The address has an account already.", "Use `set_keys`."),
     "accounts.NO_ACCOUNT": Advice(
         "The address has no account: its one key governs it.", "Use `create` first."

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "governance.sweep": "Remove the ended proposal {number}",
     "governance.report_code": "Report for {validator} to have version {version} of the contract "
     "{contract}",
+    "nodes.publish": "Publish the node of {member}",
     "accounts.create": "Give {address} several keys",
     "accounts.set_keys": "Replace the keys of {address}",
     "accounts.rotate": "Replace a key of {address} by {new_key}",
@@ -92,6 +93,7 @@ EVENTS: dict[str, str] = {
     "members.RolesSet": "The roles of {address} changed.",
     "members.WeightSet": "{address} has a voting power of {weight} now.",
     "members.RosterChanged": "The validators and their voting power changed, version {version}.",
+    "nodes.NodePublished": "{member} published its node.",
     "policy.PolicyScheduled": "The policy {name} takes new values from {effective_ms}.",
     "accounts.KeysSet": "{address} has new keys.",
     "accounts.KeyRotated": "A key of {address} was replaced by {new_key}.",

@@ -1,0 +1,124 @@
+"""Nodes under any order of commands: no key votes twice, and no power comes from nowhere."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.conftest import IS_SOAK
+from tests.unit.contracts.harness import Harness, make_address, make_genesis, make_member
+
+from hansa.contracts import members, nodes
+from hansa.contracts.members import Role
+from hansa.contracts.nodes import Node, Publish
+from hansa.contracts.registry import Registry
+from hansa.kernel.contract import Command
+from hansa.kernel.errors import Refused
+from hansa.kernel.genesis import GenesisNode
+
+VALIDATORS = ("north", "east", "south", "west")
+PEOPLE = ("bank", *VALIDATORS)
+KEYS = (b"", *(bytes([number]) * 32 for number in range(20, 26)))
+PEERS = tuple(bytes([number]) * 20 for number in range(5))
+
+
+class Change(Command, frozen=True, array_like=True):
+    """What governance would do; the test calls it directly."""
+
+
+class NodesMachine(RuleBasedStateMachine):
+    """A central bank and four validators, of whom one has a node at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        people = [
+            make_member("bank", Role.CENTRAL_BANK),
+            *(make_member(name, Role.VALIDATOR, weight=100) for name in VALIDATORS),
+        ]
+        first = GenesisNode(make_address("north"), b"n" * 32, (b"n" * 20,), b"", "")
+        genesis = make_genesis(people, nodes=(first,))
+        self.harness = Harness(genesis, members.install, nodes.install)
+        self.registry = Registry(genesis)
+        self.owners = {b"n" * 32: "north"}
+
+    def attempt(self, function, command: Command, *signers: str) -> bool:
+        """Send a command; if it is refused, see that it changed nothing."""
+        view = self.harness.view
+        try:
+            view.begin()
+            function(view, self.harness.context(*signers), command)
+        except Refused:
+            view.begin()
+            return False
+        self.harness.do(function, command, *signers)
+        return True
+
+    @rule(
+        name=st.sampled_from(PEOPLE),
+        key=st.sampled_from(KEYS),
+        peers=st.lists(st.sampled_from(PEERS), max_size=3).map(tuple),
+    )
+    def publish(self, name: str, key: bytes, peers: tuple[bytes, ...]) -> None:
+        command = Publish(make_address(name), key, peers, b"", "")
+        if self.attempt(nodes.publish, command, name) and key:
+            assert self.owners.setdefault(key, name) == name, "a key has two owners"
+
+    @rule(name=st.sampled_from(VALIDATORS), weight=st.integers(0, 200))
+    def set_weight(self, name: str, weight: int) -> None:
+        def change(view, context, _):
+            if weight == 0:
+                nodes.require_another(view, make_address(name))
+            return members.set_weight(view, context, make_address(name), weight)
+
+        self.attempt(change, Change())
+
+    @rule(name=st.sampled_from(VALIDATORS), ends=st.booleans())
+    def suspend(self, name: str, *, ends: bool) -> None:
+        def change(view, context, _):
+            if ends:
+                return members.reinstate(view, context, make_address(name))
+            nodes.require_another(view, make_address(name))
+            return members.suspend(view, context, make_address(name))
+
+        self.attempt(change, Change())
+
+    @rule()
+    def pass_a_day(self) -> None:
+        self.harness.pass_time(members.POWER_WINDOW_MS)
+
+    @invariant()
+    def blocks_are_voted_by_weights_that_have_keys(self) -> None:
+        view = self.harness.view
+        view.begin()
+        found = nodes.list_validators(view)
+        assert found, "nobody could sign a block"
+        assert list(found) == sorted(found)
+        assert len(dict(found)) == len(found), "a key votes twice"
+        roster = members.get_roster(view)
+        assert roster is not None
+        expected = {}
+        for entry in roster.entries:
+            node = view.get(Node, entry.address)
+            if node is not None and node.consensus_key:
+                expected[node.consensus_key] = entry.weight
+        assert dict(found) == expected
+        assert self.registry.validators(view) == found
+
+    @invariant()
+    def peers_are_of_the_member_that_names_them(self) -> None:
+        view = self.harness.view
+        view.begin()
+        named = {}
+        for name in PEOPLE:
+            node = view.get(Node, make_address(name))
+            for peer in () if node is None else node.peers:
+                assert named.setdefault(peer, node.member) == node.member
+        assert {peer: nodes.find_peer(view, peer) for peer in PEERS} == {
+            peer: named.get(peer) for peer in PEERS
+        }
+
+
+TestNodes = NodesMachine.TestCase
+TestNodes.settings = settings(
+    max_examples=500 if IS_SOAK else 15, stateful_step_count=30, deadline=None
+)

@@ -1,0 +1,227 @@
+"""Nodes: who publishes one, which keys are refused, and who votes on blocks in the end."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.unit.contracts import council
+from tests.unit.contracts.harness import Harness, make_address, make_genesis
+
+from hansa.contracts import members, nodes
+from hansa.contracts.actions import (
+    Action,
+    AdmitMember,
+    ReinstateMember,
+    SetWeight,
+    SuspendMember,
+)
+from hansa.contracts.members import Role
+from hansa.contracts.nodes import Code, Node, NodePublished, Peer, Publish, UsedKey
+from hansa.contracts.registry import Registry
+from hansa.kernel.contract import NO_MONEY
+from hansa.kernel.genesis import GenesisNode
+
+NORTH, EAST, SOUTH, WEST = (make_address(name) for name in council.VALIDATORS)
+OPERATOR = council.OPERATOR
+KEYS = [bytes([number]) * 32 for number in range(20, 30)]
+PEERS = [bytes([number]) * 20 for number in range(20, 40)]
+CHANNEL_KEY = b"c" * 32
+URL = "https://node.example:26600/"
+
+
+def make_node(member: bytes, number: int, **changes: object) -> GenesisNode:
+    node = GenesisNode(member, KEYS[number], (PEERS[number],), CHANNEL_KEY, URL)
+    return msgspec.structs.replace(node, **changes)
+
+
+def make_harness() -> Harness:
+    """Four validators of 100 votes each, all with nodes."""
+    return council.make_harness(
+        *(make_node(make_address(name), at) for at, name in enumerate(council.VALIDATORS))
+    )
+
+
+def make_publish(member: bytes = NORTH, **changes: object) -> Publish:
+    """What north's node says of itself already, with changes."""
+    return msgspec.structs.replace(
+        Publish(member, KEYS[0], (PEERS[0],), CHANNEL_KEY, URL), **changes
+    )
+
+
+def publish(harness: Harness, command: Publish, signer: str = "north") -> None:
+    harness.do(nodes.publish, command, signer)
+
+
+def powers(harness: Harness) -> dict[bytes, int]:
+    harness.view.begin()
+    found = nodes.list_validators(harness.view)
+    assert list(found) == sorted(found)
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+ALL = dict.fromkeys(KEYS[:4], 100)
+
+
+def test_genesis_names_nodes_keys_and_peers() -> None:
+    harness = make_harness()
+    assert powers(harness) == ALL
+    assert nodes.get_node(harness.view, NORTH) == Node(
+        NORTH, KEYS[0], (PEERS[0],), CHANNEL_KEY, URL, 0
+    )
+    assert nodes.find_peer(harness.view, PEERS[1]) == EAST
+    assert nodes.find_peer(harness.view, PEERS[9]) is None
+    assert harness.get(UsedKey, KEYS[2]) == UsedKey(KEYS[2], SOUTH)
+
+
+def test_a_network_without_nodes_has_no_validators_of_blocks() -> None:
+    assert powers(council.make_harness()) == {}
+
+
+def test_a_member_publishes_its_first_node() -> None:
+    harness = make_harness()
+    command = Publish(OPERATOR, KEYS[5], (PEERS[5], PEERS[6]), b"", "")
+    events = harness.do(nodes.publish, command, "operator")
+    assert events == [NodePublished(NO_MONEY, OPERATOR, KEYS[5], (PEERS[5], PEERS[6]), b"", "")]
+    node = nodes.get_node(harness.view, OPERATOR)
+    assert node is not None
+    assert node.since_height == harness.height - 1
+    assert nodes.find_peer(harness.view, PEERS[6]) == OPERATOR
+    assert powers(harness) == ALL, "it has a key, and no weight"
+
+
+def test_an_observer_may_come_without_keys_and_drop_one_it_has() -> None:
+    harness = make_harness()
+    publish(harness, Publish(OPERATOR, b"", (PEERS[5],), b"", ""), "operator")
+    publish(harness, Publish(OPERATOR, KEYS[5], (), b"", ""), "operator")
+    publish(harness, Publish(OPERATOR, b"", (), b"", ""), "operator")
+    again = Publish(OPERATOR, KEYS[5], (), b"", "")
+    assert harness.refuse(nodes.publish, again, "operator") == Code.KEY_USED
+
+
+def test_a_new_key_takes_the_place_of_the_old_one() -> None:
+    harness = make_harness()
+    publish(harness, make_publish(consensus_key=KEYS[4]))
+    assert powers(harness) == {**dict.fromkeys(KEYS[1:4], 100), KEYS[4]: 100}
+    assert harness.get(UsedKey, KEYS[0]) == UsedKey(KEYS[0], NORTH), "it stays used"
+
+
+def test_publishing_the_same_again_changes_nothing_but_the_height() -> None:
+    harness = make_harness()
+    publish(harness, make_publish())
+    assert powers(harness) == ALL
+    assert nodes.find_peer(harness.view, PEERS[0]) == NORTH
+
+
+def test_peers_come_and_go_with_their_member() -> None:
+    harness = make_harness()
+    publish(harness, make_publish(peers=(PEERS[7], PEERS[8])))
+    assert nodes.find_peer(harness.view, PEERS[0]) is None
+    assert harness.get(Peer, PEERS[7]) == Peer(PEERS[7], NORTH)
+    publish(harness, make_publish(EAST, consensus_key=KEYS[1], peers=(PEERS[0],)), "east")
+    assert nodes.find_peer(harness.view, PEERS[0]) == EAST
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"consensus_key": bytes(32)},
+        {"consensus_key": b"k" * 31},
+        {"channel_key": b"c" * 31},
+        {"peers": (PEERS[0], PEERS[0])},
+        {"url": "javascript:alert(1)"},
+        {"url": "https://node example"},
+        {"url": "https://städtchen.example"},
+    ],
+)
+def test_a_node_that_cannot_be_is_refused(changes: dict[str, object]) -> None:
+    assert make_harness().refuse(nodes.publish, make_publish(**changes), "north") == Code.UNSOUND
+
+
+def test_only_its_member_publishes_a_node_and_only_in_standing() -> None:
+    harness = make_harness()
+    assert harness.refuse(nodes.publish, make_publish(), "east") == "kernel.NOT_AUTHORIZED"
+    stranger = make_publish(make_address("stranger"), consensus_key=KEYS[9], peers=())
+    assert harness.refuse(nodes.publish, stranger, "stranger") == members.Code.NOT_A_MEMBER
+    council.decide(harness, Action.of("suspend_member", SuspendMember(NORTH)))
+    assert harness.refuse(nodes.publish, make_publish(), "north") == members.Code.SUSPENDED
+
+
+def test_a_validator_with_a_weight_keeps_a_key() -> None:
+    harness = make_harness()
+    command = make_publish(consensus_key=b"")
+    assert harness.refuse(nodes.publish, command, "north") == Code.KEY_NEEDED
+    council.decide(harness, Action.of("set_weight", SetWeight(NORTH, 0)))
+    publish(harness, command)
+    assert powers(harness) == dict.fromkeys(KEYS[1:4], 100)
+
+
+@pytest.mark.parametrize("key", [KEYS[1], KEYS[0]])
+def test_a_key_is_never_used_again(key: bytes) -> None:
+    harness = make_harness()
+    publish(harness, make_publish(consensus_key=KEYS[4]))
+    publish(harness, make_publish(EAST, consensus_key=KEYS[5], peers=(PEERS[1],)), "east")
+    command = make_publish(consensus_key=key)
+    assert harness.refuse(nodes.publish, command, "north") == Code.KEY_USED
+
+
+def test_a_key_or_peer_of_another_is_refused() -> None:
+    harness = make_harness()
+    both = make_publish(consensus_key=KEYS[1], peers=(PEERS[1],))
+    assert harness.refuse(nodes.publish, both, "north") == Code.KEY_USED
+    command = make_publish(peers=(PEERS[0], PEERS[1]))
+    assert harness.refuse(nodes.publish, command, "north") == Code.PEER_TAKEN
+
+
+def test_the_only_validator_left_keeps_its_power() -> None:
+    harness = council.make_harness(make_node(NORTH, 0))
+    for action in (
+        Action.of("suspend_member", SuspendMember(NORTH)),
+        Action.of("set_weight", SetWeight(NORTH, 0)),
+    ):
+        number = council.carry(harness, action)
+        assert council.refuse_execute(harness, number) == Code.LAST_VALIDATOR
+    council.decide(harness, Action.of("set_weight", SetWeight(NORTH, 1)))
+    assert powers(harness) == {KEYS[0]: 1}
+    publish(harness, make_publish(EAST, consensus_key=KEYS[1], peers=()), "east")
+    council.decide(harness, Action.of("suspend_member", SuspendMember(NORTH)))
+    assert powers(harness) == {KEYS[1]: 100}
+
+
+def test_governance_moves_who_votes_on_blocks() -> None:
+    """Admission, node, weight, suspension, rotation and return, each as it should be."""
+    harness = make_harness()
+    new = make_address("new")
+    admission = AdmitMember(new, "New", (Role.VALIDATOR,), 60, (), 1)
+    council.decide(harness, Action.of("admit_member", admission), "new")
+    assert powers(harness) == ALL, "no node yet"
+    publish(harness, Publish(new, KEYS[5], (PEERS[5],), CHANNEL_KEY, URL), "new")
+    assert powers(harness) == {**ALL, KEYS[5]: 60}
+    harness.pass_time(members.POWER_WINDOW_MS)
+    council.decide(harness, Action.of("set_weight", SetWeight(new, 90)))
+    assert powers(harness) == {**ALL, KEYS[5]: 90}
+    harness.pass_time(members.POWER_WINDOW_MS)
+    council.decide(harness, Action.of("suspend_member", SuspendMember(new)))
+    assert powers(harness) == ALL
+    harness.pass_time(members.POWER_WINDOW_MS)
+    council.decide(harness, Action.of("reinstate_member", ReinstateMember(new)))
+    publish(harness, Publish(new, KEYS[6], (PEERS[5],), CHANNEL_KEY, URL), "new")
+    assert powers(harness) == {**ALL, KEYS[6]: 90}
+    harness.pass_time(members.POWER_WINDOW_MS)
+    council.decide(harness, Action.of("set_weight", SetWeight(new, 0)))
+    assert powers(harness) == ALL
+
+
+def test_the_registry_answers_with_the_same_tuple_until_something_changes() -> None:
+    harness = make_harness()
+    registry = Registry(make_genesis())
+    harness.view.begin()
+    first = registry.validators(harness.view)
+    assert dict(first) == ALL
+    assert registry.validators(harness.view) is first
+    publish(harness, make_publish(consensus_key=KEYS[4]))
+    harness.view.begin()
+    second = registry.validators(harness.view)
+    assert dict(second) == powers(harness)
+    assert second != first
+    assert registry.validators(harness.view) is second
