@@ -30,7 +30,7 @@ EndToEndId = Annotated[str, Meta(min_length=1, max_length=35)]
 """ISO 20022 EndToEndIdentification, Max35Text: the payer's own reference."""
 
 NODE_PEERS_MAX = 8
-NODE_URL_MAX = 256
+NODE_URL_MAX = 96
 
 PeerId = Annotated[bytes, Meta(min_length=20, max_length=20)]
 """Names a CometBFT node to its peers: the first 20 bytes of SHA-256 of its node key."""
