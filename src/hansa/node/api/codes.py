@@ -214,7 +214,7 @@ REFUSALS: dict[str, Advice] = {
     "nodes.UNSOUND": Advice(
         "What the node says of itself cannot be: a consensus key that could sign nothing, a "
         "channel key that has not 32 bytes, a peer twice, or a url that is not printable "
-        "ASCII behind `http://` or `https://`.",
+        "ASCII behind http:// or https://.",
         "Correct what the fact `detail` names.",
     ),
     "nodes.KEY_NEEDED": Advice(
