@@ -5,13 +5,14 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.hansa-setup
 CHROMIUM := /usr/bin/chromium
+COMETBFT_VERSION := 0.38.25
 
 # What is compiled is kept, also where the environment says otherwise, as many a container's does:
 # each process would compile all that it imports, and take twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace
+.PHONY: help setup demo test lint format soak browser strace cometbft try-cometbft
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,7 +30,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
 BESIDE := tests/browser tests/fuzz tests/properties tests/simulation
 
-test: setup browser strace  ## every test
+test: setup browser strace try-cometbft  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
 	{ $(BIN)/pytest $(BESIDE) && HANSA_COMPILED=0 $(BIN)/pytest tests/unit/kernel; } \
 		>.venv/beside.log 2>&1 & beside=$$!; \
@@ -63,3 +64,10 @@ browser: setup  ## Debian's Chromium, for the tests of the console
 strace: setup  ## strace, with which tests kill real processes at chosen system calls
 	@command -v strace >/dev/null || scripts/debian_packages.sh strace || \
 		echo "setup: going on without strace: the tests that need it will be skipped"
+
+cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go
+	@scripts/cometbft.sh $(COMETBFT_VERSION)
+
+try-cometbft: setup
+	@scripts/cometbft.sh $(COMETBFT_VERSION) || \
+		echo "setup: going on without CometBFT: the tests that need it will be skipped"

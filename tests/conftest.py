@@ -1,7 +1,7 @@
 """What all tests share: where the datasets are, how hard to try, and what may not be skipped.
 
 Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
-and tests of the console or under strace fail where there is no browser or no strace.
+and tests of the console, under strace or with CometBFT fail where that is not there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import hypothesis
 import pytest
 
 from hansa.compiled import hash_sources, read_manifest
+from hansa.engine.cometbft.binary import find_binary
+from hansa.kernel.errors import HansaError
 
 ROOT = Path(__file__).resolve().parent.parent
 HANSA = str(Path(sys.executable).parent / "hansa")
@@ -64,6 +66,15 @@ def compiled() -> None:
 
 
 @pytest.fixture(scope="session")
+def cometbft() -> Path:
+    """The CometBFT program, which `make cometbft` builds."""
+    try:
+        return find_binary()
+    except HansaError as error:
+        pytest.skip(error.message)
+
+
+@pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether to try many more examples and seeds (`make soak`)."""
     return IS_SOAK
@@ -89,6 +100,8 @@ def forbid_skip(item) -> str | None:
         return "tests of the console may not be skipped in CI: run make browser"
     if "strace" in getattr(item, "fixturenames", ()):
         return "tests under strace may not be skipped in CI: run make strace"
+    if "cometbft" in getattr(item, "fixturenames", ()):
+        return "tests with CometBFT may not be skipped in CI: run make cometbft"
     if "compiled" in getattr(item, "fixturenames", ()):
         return "tests of the compiled state machine may not be skipped in CI: run make setup"
     return None

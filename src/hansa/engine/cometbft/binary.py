@@ -1,0 +1,71 @@
+"""Finding the CometBFT program, and checking that it is the version that this engine speaks to.
+
+Source: docs/how-to/run-a-network.md; `make cometbft` builds it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from hansa.kernel.errors import NotFound, Unavailable
+
+VERSION = "0.38.25"
+VARIABLE = "HANSA_COMETBFT"
+NAME = "cometbft"
+CHECKOUT = Path(__file__).resolve().parents[4]
+VERSION_TIMEOUT_S = 20
+
+
+def find_binary() -> Path:
+    """Find CometBFT: HANSA_COMETBFT, else `.tools/bin` of this checkout, else PATH.
+
+    Raises:
+      NotFound: there is none.
+      Unavailable: what was found does not run, or is another version.
+    """
+    path = _find()
+    found = read_version(path)
+    if found != VERSION:
+        raise Unavailable(
+            f"{path} is CometBFT {found}, and this program needs {VERSION}: run make cometbft, or "
+            f"have {VARIABLE} name that version",
+            path=str(path),
+        )
+    return path
+
+
+def _find() -> Path:
+    named = os.environ.get(VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise NotFound(f"{VARIABLE} names {named}, and there is no such file", path=named)
+        return Path(named).absolute()
+    built = CHECKOUT / ".tools" / "bin" / NAME
+    if built.is_file():
+        return built
+    in_path = shutil.which(NAME)
+    if in_path is None:
+        raise NotFound(
+            f"there is no CometBFT {VERSION} here: run make cometbft, or have {VARIABLE} name one"
+        )
+    return Path(in_path).absolute()
+
+
+def read_version(path: Path) -> str:
+    """Ask a CometBFT program for its version.
+
+    Raises:
+      Unavailable: it does not run.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the operator names it
+            [path, "version"], capture_output=True, timeout=VERSION_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable(
+            f"{path} does not run: {error}; build it anew with make cometbft", path=str(path)
+        ) from None
+    return done.stdout.decode("utf-8", "replace").strip()[:40]

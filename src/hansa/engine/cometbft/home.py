@@ -1,0 +1,234 @@
+"""CometBFT's folder within a node's: where its files lie, its keys, and its signing state.
+
+A key is 32 random bytes; CometBFT's files hold it in the clear, so they are for their owner alone.
+The signing state says what a validator signed last. Whoever starts with an older one, or with none,
+may sign a height twice, which other validators prove to everybody. So it is made once, together
+with its key, and then belongs to CometBFT: nothing overwrites it, backs it up or restores it.
+
+Source: CometBFT v0.38 `p2p/key.go`, `privval/file.go`, `crypto/ed25519`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hansa.engine.storage import FileStorage, make_folder
+from hansa.kernel.crypto.signatures import PRIVATE_KEY_BYTES, Suite, public_key_of
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+
+PRIVATE_TYPE = "tendermint/PrivKeyEd25519"
+PUBLIC_TYPE = "tendermint/PubKeyEd25519"
+SOCKET_PATH_BYTES_MAX = 107
+"""Of a unix socket on Linux, unix(7)."""
+SIGNING_STATE_NAME = "priv_validator_state.json"
+OWN_FOLDER = 0o700
+_ADDRESS_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CometKey:
+    """An Ed25519 key of CometBFT: of a node among its peers, or of a validator."""
+
+    seed: bytes = field(repr=False)
+
+    @staticmethod
+    def generate() -> CometKey:
+        """Make a new key."""
+        return CometKey(secrets.token_bytes(PRIVATE_KEY_BYTES))
+
+    @property
+    def public_key(self) -> bytes:
+        """Compute the 32 bytes of the public key."""
+        return public_key_of(Suite.ED25519, self.seed)
+
+    @property
+    def address(self) -> bytes:
+        """Compute the 20 bytes that name a node among its peers, or a validator in a commit."""
+        return address_of_key(self.public_key)
+
+
+def address_of_key(public_key: bytes) -> bytes:
+    """Compute the 20 bytes by which CometBFT names a key."""
+    return hashlib.sha256(public_key).digest()[:_ADDRESS_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class CometHome:
+    """Where everything of CometBFT lies, for one node."""
+
+    path: Path
+
+    @property
+    def configuration_path(self) -> Path:
+        """Its settings, written anew at each start."""
+        return self.path / "config" / "config.toml"
+
+    @property
+    def genesis_path(self) -> Path:
+        """Its genesis, which follows from ours."""
+        return self.path / "config" / "genesis.json"
+
+    @property
+    def node_key_path(self) -> Path:
+        """The key by which peers know the node."""
+        return self.path / "config" / "node_key.json"
+
+    @property
+    def consensus_key_path(self) -> Path:
+        """The key that signs votes."""
+        return self.path / "config" / "priv_validator_key.json"
+
+    @property
+    def signing_state_path(self) -> Path:
+        """What was signed last."""
+        return self.path / "data" / SIGNING_STATE_NAME
+
+    @property
+    def rpc_path(self) -> Path:
+        """The socket on which CometBFT answers."""
+        return self.path / "rpc.sock"
+
+    @property
+    def abci_path(self) -> Path:
+        """The socket on which we answer CometBFT."""
+        return self.path / "abci.sock"
+
+    @property
+    def log_path(self) -> Path:
+        """What CometBFT says."""
+        return self.path / "cometbft.log"
+
+    def require_short_paths(self) -> None:
+        """Refuse a folder in which no unix socket can be; raises `Invalid`."""
+        for path in (self.rpc_path, self.abci_path):
+            length = len(str(path.absolute()).encode())
+            if length > SOCKET_PATH_BYTES_MAX:
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"the path of the socket {path.absolute()} has {length} bytes, and the system "
+                    f"allows {SOCKET_PATH_BYTES_MAX}: put the node into a folder nearer to the "
+                    "root",
+                    path=str(path),
+                )
+
+    def make_folders(self) -> None:
+        """Make the folders, for their owner alone; raises `Unavailable`."""
+        for folder in (self.path, self.path / "config", self.path / "data"):
+            make_folder(folder, OWN_FOLDER)
+
+    def create_keys(self, node_key: CometKey, consensus_key: CometKey) -> None:
+        """Write both keys and the signing state of a validator that never signed.
+
+        Raises:
+          Invalid: one of the files is there: nothing is overwritten.
+          Unavailable: the disk refuses.
+        """
+        for path in (self.node_key_path, self.consensus_key_path, self.signing_state_path):
+            if path.exists():
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"{path} is there: keys of CometBFT are never overwritten",
+                    path=str(path),
+                )
+        self.make_folders()
+        _write_json(self.node_key_path, {"priv_key": _private(node_key)})
+        self.create_consensus_key(consensus_key)
+
+    def create_consensus_key(self, key: CometKey) -> None:
+        """Write a validator's key where there is none, and the state that it signed nothing yet.
+
+        Raises:
+          Invalid: there is a key, or a signing state.
+          Unavailable: the disk refuses.
+        """
+        for path in (self.consensus_key_path, self.signing_state_path):
+            if path.exists():
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"{path} is there: a key and what it signed belong together, and neither is "
+                    "overwritten",
+                    path=str(path),
+                )
+        _write_json(self.signing_state_path, {"height": "0", "round": 0, "step": 0})
+        document = {
+            "address": key.address.hex().upper(),
+            "pub_key": public_document(key.public_key),
+            "priv_key": _private(key),
+        }
+        _write_json(self.consensus_key_path, document)
+
+    def load_node_key(self) -> CometKey:
+        """Load the key by which peers know the node.
+
+        Raises:
+          NotFound: there is none.
+          Invalid: the file holds something else.
+          Unavailable: it cannot be read.
+        """
+        return _load_key(self.node_key_path)
+
+    def load_consensus_key(self) -> CometKey:
+        """Load the key that signs votes; raises as `load_node_key`."""
+        return _load_key(self.consensus_key_path)
+
+    def require_signing_state(self) -> None:
+        """Refuse to let a validator sign that does not know what it signed last.
+
+        Call it where blocks are there already, of a node whose key votes.
+
+        Raises:
+          NotFound: the signing state is missing.
+        """
+        if not self.signing_state_path.is_file():
+            raise NotFound(
+                f"{self.signing_state_path} is missing, and this node has blocks: it could sign "
+                "a height twice, which proves it false to everybody. If that very file is "
+                "elsewhere on this machine and the node has not run since, put it back. "
+                "Otherwise take a new consensus key (docs/how-to/run-a-network.md)",
+                path=str(self.signing_state_path),
+            )
+
+
+def public_document(public_key: bytes) -> dict[str, str]:
+    """Build the JSON form of a public key."""
+    return {"type": PUBLIC_TYPE, "value": base64.b64encode(public_key).decode()}
+
+
+def _private(key: CometKey) -> dict[str, str]:
+    value = base64.b64encode(key.seed + key.public_key).decode()
+    return {"type": PRIVATE_TYPE, "value": value}
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    raw = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    FileStorage(path.parent).replace(path.name, raw)
+
+
+def _load_key(path: Path) -> CometKey:
+    try:
+        found = msgspec.json.decode(path.read_bytes())["priv_key"]
+        raw = base64.b64decode(found["value"], validate=True)
+        key = CometKey(raw[:PRIVATE_KEY_BYTES])
+        is_whole = found["type"] == PRIVATE_TYPE and raw == key.seed + key.public_key
+    except FileNotFoundError:
+        raise NotFound(f"there is no {path}", path=str(path)) from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    except (msgspec.DecodeError, binascii.Error, Invalid, KeyError, TypeError, ValueError):
+        is_whole = False
+    if not is_whole:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} holds no Ed25519 key of CometBFT, or was changed: bring it back from where "
+            "its copy is kept",
+            path=str(path),
+        )
+    return key

@@ -1,0 +1,172 @@
+"""CometBFT as a child of this process: started, watched, stopped, its log kept within bounds.
+
+It ends with us, also by kill -9, and its own end is an error that names its last words: a node
+without CometBFT has no order, and CometBFT without us has no state, so they start again together.
+
+Source: docs/ARCHITECTURE.md, processes and threads of a node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from hansa.engine.cometbft import launch
+from hansa.engine.cometbft.home import CometHome
+from hansa.kernel.errors import Unavailable
+
+STOP_S: Final = 10
+"""How long CometBFT may take to stop before it is killed."""
+LOG_BYTES_MAX: Final = 8 << 20
+"""Of one log file; one older one is kept beside it."""
+WORDS_BYTES_MAX: Final = 65_536
+"""Of the last output that is searched for errors."""
+LAST_LINES: Final = 3
+_TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
+"""Beginnings of lines that say why CometBFT ended."""
+
+
+class BoundedLog:
+    """A log file that is put aside when it is full, and dropped when the next one is.
+
+    A disk that takes no more of it does not end the node: what does not fit is lost.
+    """
+
+    def __init__(self, path: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
+        self._path = path
+        self._bytes_max = bytes_max
+        self._descriptor = -1
+        self._size = 0
+        self._open()
+
+    @property
+    def older_path(self) -> Path:
+        """The file that was full before."""
+        return self._path.with_name(f"{self._path.name}.1")
+
+    def write(self, data: bytes) -> None:
+        """Append; starts a new file where this one would grow beyond its bound."""
+        if self._size and self._size + len(data) > self._bytes_max:
+            self.close()
+            with suppress(OSError):
+                self._path.replace(self.older_path)
+            self._open()
+        with suppress(OSError):
+            self._size += os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> None:
+        with suppress(OSError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(self._path, flags, 0o600)
+            self._size = os.fstat(self._descriptor).st_size
+
+
+class CometProcess:
+    """A running CometBFT; made by `start`."""
+
+    def __init__(self, process: Process, log: BoundedLog, log_path: Path) -> None:
+        self._process = process
+        self._log = log
+        self._log_path = log_path
+        self._words: deque[bytes] = deque()
+        self._words_bytes = 0
+        self._is_stopping = False
+        self._pump = asyncio.create_task(self._keep_log())
+
+    @classmethod
+    async def start(cls, binary: Path, home: CometHome) -> CometProcess:
+        """Start CometBFT in its folder, which must be written; our ABCI socket must be there.
+
+        Args:
+          binary: see `find_binary`.
+          home: CometBFT's folder.
+
+        Raises:
+          Unavailable: the system starts no process.
+        """
+        with suppress(OSError):
+            home.rpc_path.unlink(missing_ok=True)  # left by one that was killed
+        log = BoundedLog(home.log_path)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(binary)),
+                *("start", "--home", str(home.path.absolute())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                start_new_session=True,  # Ctrl-C at the terminal is for us, who stop it in order
+            )
+        except OSError as error:
+            log.close()
+            raise Unavailable(f"CometBFT cannot be started: {error.strerror}") from None
+        return cls(process, log, home.log_path)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    async def watch(self) -> None:
+        """Wait until it was stopped.
+
+        Raises:
+          Unavailable: it ended by itself; the message has the last errors of its log.
+        """
+        await asyncio.shield(self._pump)
+        code = await self._process.wait()
+        if self._is_stopping:
+            return
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        said = "; ".join(self._find_errors()) or "nothing"
+        raise Unavailable(
+            f"CometBFT ended {how}, and the node with it. Last it said: {said}. All of it: "
+            f"{self._log_path}",
+            path=str(self._log_path),
+        )
+
+    async def stop(self, within_s: float = STOP_S) -> None:
+        """Stop it, and return once it has ended; kills it where it takes too long."""
+        self._is_stopping = True
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(within_s):
+                await self._process.wait()
+        except TimeoutError:
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+        await self._pump
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def _keep_log(self) -> None:
+        """Bring what CometBFT says into its log, until it says no more."""
+        output = self._process.stdout
+        try:
+            while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
+                self._log.write(data)
+                self._words.append(data)
+                self._words_bytes += len(data)
+                while self._words_bytes - len(self._words[0]) >= WORDS_BYTES_MAX:
+                    self._words_bytes -= len(self._words.popleft())
+        finally:
+            self._log.close()
+
+    def _find_errors(self) -> list[str]:
+        lines = b"".join(self._words).decode("utf-8", "replace").splitlines()
+        lines = [" ".join(line.split()) for line in lines if line.strip()]
+        return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]

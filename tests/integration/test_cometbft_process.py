@@ -1,0 +1,221 @@
+"""CometBFT as a real child process: what we write it takes, and it ends when we do."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.configuration import (
+    Configuration,
+    Validator,
+    write_configuration,
+    write_genesis,
+)
+from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.cometbft.process import BoundedLog, CometProcess
+from hansa.kernel.errors import Unavailable
+
+WITHIN_S = 60
+TIME_MS = 1_764_000_000_000
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def make_homes(folder, count, application="kvstore", **changed):
+    """Homes of validators that know one another."""
+    homes = [CometHome(folder / f"n{n}") for n in range(count)]
+    keys = [(CometKey.generate(), CometKey.generate()) for _ in homes]
+    ports = free_ports(count)
+    addresses = [
+        f"{node.address.hex()}@127.0.0.1:{port}"
+        for (node, _), port in zip(keys, ports, strict=True)
+    ]
+    validators = [Validator(key.public_key, 10) for _, key in keys]
+    for home, key, port in zip(homes, keys, ports, strict=True):
+        home.create_keys(*key)
+        write_genesis(home, "hansa-test", TIME_MS, validators, 1_000_000)
+        peers = tuple(each for each in addresses if not each.endswith(f":{port}"))
+        configuration = Configuration(listen=f"127.0.0.1:{port}", peers=peers, **changed)
+        write_configuration(home, configuration, home.path.name, 1_000_000, application=application)
+    return homes
+
+
+async def ask(home, path):
+    """Ask a node over its socket; None while nobody answers there."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(home.rpc_path)
+    except OSError:
+        return None
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        raw = await reader.read()
+        return json.loads(raw.partition(b"\r\n\r\n")[2])["result"]
+    except (OSError, ValueError):
+        return None
+    finally:
+        writer.close()
+
+
+async def until(condition, *questions):
+    """Ask again and again until what is found is as it should be; returns it."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            found = [await ask(*question) for question in questions]
+            if all(each is not None for each in found) and condition(*found):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def run_four(homes):
+    async with AsyncExitStack() as stack:
+        for home in homes:
+            process = await CometProcess.start(find_binary(), home)
+            stack.push_async_callback(process.stop)
+        infos = await until(
+            lambda *all_: all(each["n_peers"] == "3" for each in all_),
+            *[(home, "/net_info") for home in homes],
+        )
+        await until(
+            lambda found: found["check_tx"]["code"] == 0,
+            (homes[0], '/broadcast_tx_commit?tx="a=b"'),
+        )
+        statuses = await until(
+            lambda *all_: all(int(each["sync_info"]["latest_block_height"]) >= 2 for each in all_),
+            *[(home, "/status") for home in homes],
+        )
+    return infos, statuses
+
+
+def test_four_nodes_agree_with_the_files_that_we_write(cometbft, tmp_path):
+    homes = make_homes(tmp_path, 4)
+    infos, statuses = asyncio.run(run_four(homes))
+    ids = {home.load_node_key().address.hex() for home in homes}
+    for home, info, status in zip(homes, infos, statuses, strict=True):
+        own = home.load_node_key().address.hex()
+        assert status["node_info"]["id"] == own
+        assert status["node_info"]["network"] == "hansa-test"
+        assert status["node_info"]["moniker"] == home.path.name
+        assert status["node_info"]["other"]["tx_index"] == "off"
+        assert status["node_info"]["other"]["rpc_address"] == f"unix://{home.rpc_path}"
+        assert {peer["node_info"]["id"] for peer in info["peers"]} == ids - {own}
+        key = home.load_consensus_key()
+        assert status["validator_info"]["address"] == key.address.hex().upper()
+        assert status["validator_info"]["voting_power"] == "10"
+        assert home.log_path.stat().st_size > 0 or home.log_path.is_file()
+    assert not (homes[0].path / "config" / "addrbook.json").exists()
+
+
+def test_its_own_end_is_told_with_its_last_words(cometbft, tmp_path):
+    (home,) = make_homes(tmp_path, 1)
+    home.genesis_path.write_text("{")
+
+    async def run():
+        process = await CometProcess.start(find_binary(), home)
+        await process.watch()
+
+    with pytest.raises(Unavailable, match=r"exit code 1.*genesis.*cometbft\.log"):
+        asyncio.run(run())
+
+
+def test_a_kill_from_outside_is_told(cometbft, tmp_path):
+    (home,) = make_homes(tmp_path, 1)
+
+    async def run():
+        process = await CometProcess.start(find_binary(), home)
+        await until(lambda _: True, (home, "/status"))
+        os.kill(process.pid, signal.SIGKILL)
+        await process.watch()
+
+    with pytest.raises(Unavailable, match="by signal 9"):
+        asyncio.run(run())
+
+
+def test_one_that_does_not_stop_is_killed(tmp_path):
+    program = tmp_path / "cometbft"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        + textwrap.dedent("""\
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready", flush=True)
+        while True:
+            signal.pause()
+    """)
+    )
+    program.chmod(0o700)
+    home = CometHome(tmp_path / "home")
+    home.make_folders()
+
+    async def run():
+        process = await CometProcess.start(program, home)
+        watching = asyncio.create_task(process.watch())
+        async with asyncio.timeout(WITHIN_S):
+            while b"ready" not in home.log_path.read_bytes():
+                await asyncio.sleep(0.02)
+        await process.stop(within_s=0.2)
+        await watching
+
+    asyncio.run(run())
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.process import CometProcess
+
+async def run():
+    process = await CometProcess.start(find_binary(), CometHome(Path(sys.argv[1])))
+    print(process.pid, flush=True)
+    await process.watch()
+
+asyncio.run(run())
+"""
+
+
+def test_it_dies_with_a_parent_that_is_killed(cometbft, tmp_path):
+    (home,) = make_homes(tmp_path, 1)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(home.path)], stdout=subprocess.PIPE
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        asyncio.run(until(lambda _: True, (home, "/status")))
+        descriptor = os.pidfd_open(pid)
+        parent.kill()
+
+    async def wait():
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(descriptor, ended.set)
+        async with asyncio.timeout(WITHIN_S):
+            await ended.wait()
+
+    asyncio.run(wait())
+    os.close(descriptor)
+    assert not Path(f"/proc/{pid}/exe").exists()
+
+
+def test_the_log_keeps_within_its_bound(tmp_path):
+    log = BoundedLog(tmp_path / "log", bytes_max=100)
+    for number in range(50):
+        log.write(b"%019d\n" % number)
+    log.close()
+    kept = [path.read_bytes() for path in (log.older_path, tmp_path / "log")]
+    assert all(len(each) == 100 for each in kept)
+    assert b"".join(kept).split() == [b"%019d" % number for number in range(40, 50)]
+    log.write(b"lost, as on a full disk")
