@@ -9,7 +9,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.vectors import make_blocks, make_envelopes, make_genesis, make_money, make_streams
+from tests.vectors import (
+    make_blocks,
+    make_envelopes,
+    make_genesis,
+    make_messages,
+    make_money,
+    make_streams,
+)
 
 FOLDER = Path(__file__).resolve().parent
 FAMILIES = {
@@ -23,6 +30,7 @@ FAMILIES = {
     "accounts/rows.json": make_blocks.make_rows,
     "accounts/authority.json": make_blocks.make_authority,
     "nonces/vectors.json": make_blocks.make_nonces,
+    "messages/vectors.json": make_messages.make_messages,
     "money/vectors.json": make_money.make_money,
     "streams/sha256.json": lambda: make_streams.make_stream("vectors"),
     "streams/sm3.json": lambda: make_streams.make_stream("vectors-sm3"),

@@ -25,6 +25,8 @@ class Domain(StrEnum):
     HEADER = "header"
     ATTESTATION = "attestation"
     OFFLINE = "offline"
+    MESSAGE = "message"
+    ACKNOWLEDGEMENT = "acknowledgement"
 
 
 def _sha256(data: bytes) -> bytes:

@@ -11,19 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NamedTuple
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from hansa.kernel.crypto.address import address_of, to_text
 from hansa.kernel.crypto.hashing import crypto_profile
@@ -35,15 +30,19 @@ from hansa.kernel.crypto.signatures import (
     sign,
 )
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
-from hansa.sdk.files import open_regular, write_file
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode
+from hansa.sdk.keys.files import (
+    DEFAULT_COST,
+    Locked,
+    ScryptCost,
+    check_cost,
+    lock,
+    raise_damaged,
+    read_key_file,
+    unlock,
+    write_key_file,
+)
 
-SALT_BYTES = 16
-NONCE_BYTES = 12
-TAG_BYTES = 16
-FILE_BYTES_MAX = 16_384
-SCRYPT_MEMORY_MAX = 2**30
-SCRYPT_PASSES_MAX = 64
 SUITES: Mapping[str, Suite] = MappingProxyType(
     {"ed25519": Suite.ED25519, "p256": Suite.P256, "secp256k1": Suite.SECP256K1}
 )
@@ -120,18 +119,6 @@ class KeyPair:
         return sign(self.suite, self.private_key, message)
 
 
-class ScryptCost(NamedTuple):
-    """Cost of scrypt: memory is 128 * n * r bytes, passed over p times."""
-
-    n: int
-    r: int
-    p: int
-
-
-# 32 MiB and about 0.2 s a try; of the same strength, by OWASP, as n = 2^17 with p = 1.
-DEFAULT_COST = ScryptCost(n=2**15, r=8, p=3)
-
-
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON object of a key file; byte strings are lower-case hex."""
 
@@ -158,19 +145,19 @@ class _Sealed(NamedTuple):
     suite: Suite
     hash_name: str
     public_key: bytes
-    cost: ScryptCost
-    salt: bytes
-    nonce: bytes
-    ciphertext: bytes
+    locked: Locked
 
     def header(self) -> bytes:
         """Encode what the cipher authenticates beside the private key."""
-        public = [1, int(self.suite), self.hash_name, self.public_key]
-        return encode([*public, *self.cost, self.salt])
+        return _write_header(
+            self.suite, self.hash_name, self.public_key, self.locked.cost, self.locked.salt
+        )
 
-    def checksum(self) -> bytes:
-        """Compute what tells damage from a wrong passphrase."""
-        return hashlib.sha256(self.header() + self.nonce + self.ciphertext).digest()
+
+def _write_header(
+    suite: Suite, hash_name: str, public_key: bytes, cost: ScryptCost, salt: bytes
+) -> bytes:
+    return encode([1, int(suite), hash_name, public_key, *cost, salt])
 
 
 def save_key(
@@ -187,20 +174,14 @@ def save_key(
       Invalid: the passphrase is empty, or a file is there and `replace` was not asked for.
       Unavailable: the disk refused.
     """
-    path = Path(path)
-    _check_cost(cost)
-    salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
-    unsealed = _Sealed(key.suite, key.hash_name, key.public_key, cost, salt, nonce, b"")
-    secret = _derive(passphrase, cost, salt)
-    sealed = unsealed._replace(
-        ciphertext=AESGCM(secret).encrypt(nonce, key.private_key, unsealed.header())
+    locked = lock(
+        key.private_key,
+        passphrase,
+        cost,
+        lambda salt: _write_header(key.suite, key.hash_name, key.public_key, cost, salt),
     )
-    content = msgspec.json.format(msgspec.json.encode(_to_file(sealed, key.address_text)))
-    try:
-        write_file(path, content + b"\n", replace=replace, mode=0o600)
-    except FileExistsError:
-        message = f"{path} exists already: replacing a key file loses its key"
-        raise Invalid(InvalidCode.MALFORMED, message, path=str(path)) from None
+    sealed = _Sealed(key.suite, key.hash_name, key.public_key, locked)
+    write_key_file(Path(path), _to_file(sealed, key.address_text), replace=replace)
 
 
 def load_key(path: Path | str, passphrase: str) -> KeyPair:
@@ -213,27 +194,14 @@ def load_key(path: Path | str, passphrase: str) -> KeyPair:
       Unavailable: the disk refused.
     """
     path = Path(path)
-    try:
-        content = _read_private(path)
-    except FileNotFoundError:
-        message = f"there is no key file {path}"
-        raise NotFound(message, path=str(path)) from None
-    except OSError as error:
-        message = f"cannot read the key file {path}: {error.strerror}"
-        raise Unavailable(message, path=str(path)) from None
-    sealed = _parse(path, content)
-    secret = _derive(passphrase, sealed.cost, sealed.salt)
-    try:
-        private_key = AESGCM(secret).decrypt(sealed.nonce, sealed.ciphertext, sealed.header())
-    except InvalidTag:
-        message = f"wrong passphrase for the key file {path}"
-        raise Invalid(InvalidCode.UNAUTHENTICATED, message, path=str(path)) from None
+    sealed = _parse(path, read_key_file(path))
+    private_key = unlock(path, sealed.locked, passphrase, sealed.header())
     try:
         key = KeyPair(sealed.suite, private_key, sealed.hash_name)
     except Invalid:
-        _raise_damaged(path, "its private key is not one of its suite")
+        raise_damaged(path, "its private key is not one of its suite")
     if key.public_key != sealed.public_key:
-        _raise_damaged(path, "its private and public key do not belong together")
+        raise_damaged(path, "its private and public key do not belong together")
     return key
 
 
@@ -245,30 +213,6 @@ def _first_private_key(suite: Suite, candidates: Iterator[bytes]) -> bytes:
     raise Invalid(InvalidCode.MALFORMED, message, suite=int(suite))
 
 
-def _derive(passphrase: str, cost: ScryptCost, salt: bytes) -> bytes:
-    """Derive the file's AES key; NFC, so that one passphrase is the same on every keyboard."""
-    try:
-        raw = unicodedata.normalize("NFC", passphrase).encode()
-    except UnicodeEncodeError:
-        raise Invalid(InvalidCode.MALFORMED, "the passphrase is not Unicode text") from None
-    if not raw:
-        raise Invalid(InvalidCode.MALFORMED, "the passphrase is empty")
-    return Scrypt(salt=salt, length=32, n=cost.n, r=cost.r, p=cost.p).derive(raw)
-
-
-def _check_cost(cost: ScryptCost) -> None:
-    """Refuse costs that scrypt does not have, or that would exhaust this machine."""
-    is_power_of_two = cost.n > 1 and cost.n & (cost.n - 1) == 0
-    is_affordable = (
-        cost.r > 0
-        and 0 < cost.p <= SCRYPT_PASSES_MAX
-        and 128 * cost.n * cost.r <= SCRYPT_MEMORY_MAX
-    )
-    if not (is_power_of_two and is_affordable):
-        message = f"scrypt cannot run with n={cost.n}, r={cost.r}, p={cost.p}"
-        raise Invalid(InvalidCode.MALFORMED, message)
-
-
 def _to_file(sealed: _Sealed, address_text: str) -> _KeyFile:
     return _KeyFile(
         format="hansa-key",
@@ -278,14 +222,14 @@ def _to_file(sealed: _Sealed, address_text: str) -> _KeyFile:
         public_key=sealed.public_key.hex(),
         address=address_text,
         kdf="scrypt",
-        n=sealed.cost.n,
-        r=sealed.cost.r,
-        p=sealed.cost.p,
-        salt=sealed.salt.hex(),
+        n=sealed.locked.cost.n,
+        r=sealed.locked.cost.r,
+        p=sealed.locked.cost.p,
+        salt=sealed.locked.salt.hex(),
         cipher="aes-256-gcm",
-        nonce=sealed.nonce.hex(),
-        ciphertext=sealed.ciphertext.hex(),
-        checksum=sealed.checksum().hex(),
+        nonce=sealed.locked.nonce.hex(),
+        ciphertext=sealed.locked.ciphertext.hex(),
+        checksum=sealed.locked.compute_checksum(sealed.header()).hex(),
     )
 
 
@@ -294,46 +238,19 @@ def _parse(path: Path, content: bytes) -> _Sealed:
     try:
         file = msgspec.json.decode(content, type=_KeyFile)
         public_key = bytes.fromhex(file.public_key)
-        sealed = _Sealed(
-            SUITES[file.suite],
-            file.hash,
-            public_key,
+        locked = Locked(
             ScryptCost(file.n, file.r, file.p),
             bytes.fromhex(file.salt),
             bytes.fromhex(file.nonce),
             bytes.fromhex(file.ciphertext),
         )
+        sealed = _Sealed(SUITES[file.suite], file.hash, public_key, locked)
         digest = crypto_profile(file.hash).digest
-        _check_cost(sealed.cost)
+        check_cost(locked.cost)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, HansaError) as error:
-        _raise_damaged(path, str(error))
-    lengths = (len(sealed.salt), len(sealed.nonce), len(sealed.ciphertext))
-    if lengths != (SALT_BYTES, NONCE_BYTES, PRIVATE_KEY_BYTES + TAG_BYTES):
-        _raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
+        raise_damaged(path, str(error))
+    if not locked.is_sound():
+        raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
     if file != _to_file(sealed, to_text(address_of(sealed.suite, public_key, digest))):
-        _raise_damaged(path, "its checksum or its address does not fit the rest")
+        raise_damaged(path, "its checksum or its address does not fit the rest")
     return sealed
-
-
-def _raise_damaged(path: Path, why: str) -> NoReturn:
-    message = f"the key file {path} is damaged ({why}): restore it from a backup"
-    raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
-
-
-def _read_private(path: Path) -> bytes:
-    """Read a small regular file that only its owner may open."""
-    descriptor = open_regular(path)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if mode & 0o077:
-            message = (
-                f"others may open the key file {path} (mode {stat.S_IMODE(mode):04o}): "
-                f"run chmod 600 {path}"
-            )
-            raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
-        content = os.read(descriptor, FILE_BYTES_MAX + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > FILE_BYTES_MAX:
-        _raise_damaged(path, f"it has more than {FILE_BYTES_MAX} bytes")
-    return content

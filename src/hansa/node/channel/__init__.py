@@ -1,0 +1,1 @@
+"""Messages between members' nodes: encrypted, signed, acknowledged, and never on the ledger."""
