@@ -13,7 +13,7 @@ from tests.world import key, make_genesis
 from hansa.engine.chain import Chain
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.api.ledger import describe_seals
+from hansa.node.api.handlers.ledger import describe_seals
 from hansa.node.service import wall_clock_ms
 
 NETWORK = Network.of(make_genesis())

@@ -16,9 +16,9 @@ from tests.world import MINUTE_MS, key, pay
 
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.node.api.handlers.streams import end_streams
 from hansa.node.api.keys import KeyRing, add_key, list_keys, read_certificate, revoke_key
 from hansa.node.api.rights import Role
-from hansa.node.api.streams import end_streams
 from hansa.node.api.table import ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import API_KEY

@@ -18,7 +18,7 @@ from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.values import INT64_MAX
-from hansa.node.api.accounts import read_wallet
+from hansa.node.api.handlers.accounts import read_wallet
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.tables import Tables
 from hansa.sdk import answers

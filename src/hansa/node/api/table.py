@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hansa.node.api import accounts, ledger, streams, submission, telemetry
+from hansa.node.api import telemetry
 from hansa.node.api.access import is_loopback
+from hansa.node.api.handlers import accounts, ledger, streams, submission
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route
 from hansa.sdk.answers import Health

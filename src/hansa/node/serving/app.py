@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
-from hansa.node.api import streams
 from hansa.node.api.access import Access, is_loopback
+from hansa.node.api.handlers import streams
 from hansa.node.api.hosts import is_foreign, is_own
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document

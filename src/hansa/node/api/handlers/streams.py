@@ -18,8 +18,8 @@ from hansa.engine.chain import list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.api.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
-from hansa.node.api.ledger import describe_header
+from hansa.node.api.handlers.accounts import Delta, describe_delta, iterate_deltas, may_read_owner
+from hansa.node.api.handlers.ledger import describe_header
 from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.routes import (
     BYTES,

@@ -18,7 +18,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import Row
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.api.ledger import describe_seals
+from hansa.node.api.handlers.ledger import describe_seals
 from hansa.node.api.rights import Principal, Right
 from hansa.node.api.routes import (
     ADDRESS,

@@ -1,0 +1,1 @@
+"""What routes answer, by what they are about; `hansa.node.api.table` has all of them."""
