@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -63,7 +64,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     up.add_argument("--data", type=parse_folder, required=True, help="data folder of the node")
     up.add_argument(
         "--host",
-        type=_read_host,
+        type=read_host,
         help=f"address to listen on (default: node.toml, else {DEFAULT_HOST})",
     )
     up.add_argument(
@@ -74,7 +75,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     up.set_defaults(function=_up)
 
 
-def _read_host(text: str) -> str:
+def read_host(text: str) -> str:
     """Read an address; an empty one would mean all of them to the operating system."""
     if not text or not text.isprintable() or " " in text or len(text) > HOST_LETTERS_MAX:
         raise argparse.ArgumentTypeError(
@@ -161,6 +162,13 @@ def describe_network(options: argparse.Namespace) -> NetworkDescription:
                 "--officers, --operator and --regulator do not go with --spec: say it in the file",
             )
         changed["members"] = _list_members(options)
+    return change_description(found, changed)
+
+
+def change_description(
+    found: NetworkDescription, changed: Mapping[str, object]
+) -> NetworkDescription:
+    """Change a description by what options say; raises `Invalid` if that describes no network."""
     try:
         fields = {**msgspec.structs.asdict(found), **changed}
         return msgspec.convert(msgspec.to_builtins(fields), NetworkDescription)

@@ -92,9 +92,8 @@ def found_network(
       Invalid: the folder is not empty, or the description is not a sound network.
       Unavailable: the disk refused.
     """
-    _require_free(path)
-    _check_texts(description)
-    _check_assets(description)
+    require_free(path)
+    check_description(description)
     keys: dict[str, KeyPair] = {}
     suite = SUITES[description.suite]
 
@@ -104,8 +103,8 @@ def found_network(
 
     make_key(NODE_KEY)
     specs = [
-        _describe_member(member, slug, make_key)
-        for slug, member in _name_members(description.members).items()
+        describe_member(member, slug, make_key)
+        for slug, member in name_members(description.members).items()
     ]
     sponsor = _choose_sponsor(description)
     server = f"{_slug_of(sponsor.name)}-server"
@@ -154,7 +153,7 @@ def join_network(
       Invalid: the folder is not empty, or the keys are not of this network.
       NotFound: a file is missing.
     """
-    _require_free(path)
+    require_free(path)
     genesis = parse_genesis(read_file(genesis_path, GENESIS_BYTES_MAX), genesis_path)
     keys = {name: load_key(file, passphrase) for name, file in key_paths.items()}
     sponsor = find_sponsor(genesis, keys[SPONSOR_KEY].address)
@@ -178,7 +177,7 @@ def _make(  # noqa: PLR0913 - what a folder is made of
     settings: str,
     cost: ScryptCost,
 ) -> Founded:
-    with _making(path) as folder:
+    with making(path) as folder:
         home = create_home(folder, genesis, keys, passphrase, cost=cost)
         if settings:
             FileStorage(folder).replace(home.settings_path.name, settings.encode())
@@ -187,10 +186,19 @@ def _make(  # noqa: PLR0913 - what a folder is made of
     return Founded(Home(path), Network.of(genesis), sponsor, addresses)
 
 
-def _describe_member(
+def describe_member(
     member: MemberDescription, slug: str, make_key: Callable[[str], bytes]
 ) -> MemberSpec:
-    """Turn a description into addresses, making the keys that it leaves to us."""
+    """Turn a description into addresses, making the keys that it leaves to us.
+
+    Args:
+      member: the description.
+      slug: what the names of its keys begin with.
+      make_key: makes the key of this name, and returns its address.
+
+    Raises:
+      Invalid: it has fewer officers than must sign together, or an address is none.
+    """
     if isinstance(member.officers, int):
         names = [f"{slug}-officer-{number + 1}" for number in range(member.officers)]
         officers = tuple(make_key(name) for name in names)
@@ -205,8 +213,8 @@ def _describe_member(
     return MemberSpec(member.name, roles, officers, server, member.threshold, member.weight)
 
 
-def _name_members(members: tuple[MemberDescription, ...]) -> dict[str, MemberDescription]:
-    """Give each member the name that its key files begin with."""
+def name_members(members: tuple[MemberDescription, ...]) -> dict[str, MemberDescription]:
+    """Give each member the name that its files begin with; raises `Invalid` if it has none."""
     named: dict[str, MemberDescription] = {}
     for member in members:
         slug = _slug_of(member.name)
@@ -238,6 +246,12 @@ def _choose_sponsor(description: NetworkDescription) -> MemberDescription:
     return (operators or list(members))[0]
 
 
+def check_description(description: NetworkDescription) -> None:
+    """Refuse texts that are none, and assets that cannot be; raises `Invalid`."""
+    _check_texts(description)
+    _check_assets(description)
+
+
 def _check_texts(description: NetworkDescription) -> None:
     texts = [description.network, *(member.name for member in description.members)]
     texts += [item.asset for item in description.assets]
@@ -259,7 +273,8 @@ def _unsound(message: str) -> Invalid:
     return Invalid(InvalidCode.MALFORMED, message)
 
 
-def _require_free(path: Path) -> None:
+def require_free(path: Path) -> None:
+    """Refuse a folder that holds something; raises `Invalid` or `Unavailable`."""
     try:
         is_free = not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
     except OSError as error:
@@ -273,8 +288,12 @@ def _require_free(path: Path) -> None:
 
 
 @contextmanager
-def _making(path: Path) -> Iterator[Path]:
-    """Make a folder beside its place (inside, if an empty one is there), then move it there."""
+def making(path: Path) -> Iterator[Path]:
+    """Make a folder beside its place (inside, if an empty one is there), then move it there.
+
+    Raises:
+      Unavailable: the disk refuses; whatever is raised within, nothing is left.
+    """
     is_there = path.exists()
     try:
         parent = path if is_there else path.parent

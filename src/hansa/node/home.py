@@ -4,6 +4,7 @@ DIR/genesis.bin     the network's document, byte for byte
 DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs batches
 DIR/log/            the block log, the truth
 DIR/store/          the state store, which the log can make anew
+DIR/cometbft/       CometBFT's folder, where nodes vote (`hansa.engine.cometbft.home`)
 DIR/node.toml       settings (`hansa.node.settings`)
 DIR/api-keys.json   hashed API keys (`hansa.node.api.keys`)
 """
@@ -28,6 +29,7 @@ from hansa.engine.backup import (
     restore,
 )
 from hansa.engine.chain import Chain, Seal
+from hansa.engine.cometbft.home import CometHome
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
@@ -39,6 +41,7 @@ from hansa.kernel.genesis import (
     Genesis,
     GenesisAsset,
     GenesisMember,
+    GenesisNode,
     GenesisPolicy,
     Limits,
     Network,
@@ -52,6 +55,7 @@ from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
 GENESIS_BYTES_MAX = 16 << 20
 NODE_KEY = "node"
 SPONSOR_KEY = "sponsor"
+CHANNEL_KEY = "channel"
 
 DEFAULT_POLICY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
@@ -96,19 +100,21 @@ def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by k
     time_ms: int,
     members: Sequence[MemberSpec],
     *,
-    sealer: KeyPair,
+    sealer: KeyPair | None = None,
+    nodes: Sequence[GenesisNode] = (),
     policy: Mapping[str, tuple[int, ...]] = DEFAULT_POLICY,
     assets: Sequence[tuple[str, str, int]] = DEFAULT_ASSETS,
     hash_name: str = "sha256",
     limits: Limits | None = None,
 ) -> Genesis:
-    """Build the genesis of a network whose headers one node seals.
+    """Build the genesis of a network whose headers one node seals, or on which nodes vote.
 
     Args:
       network: its name.
       time_ms: ledger time of block 0.
       members: exactly one central bank, and at least one member with a weight.
-      sealer: the node's key; only its public half goes in.
+      sealer: the one node's key; only its public half goes in. None where nodes vote.
+      nodes: of the members, with the keys that vote.
       policy: values in force from the start; see `contracts.policy`.
       assets: (asset, currency, exponent) each, M0, issued by the central bank.
       hash_name: of the crypto profile, `sha256` or `sm3`.
@@ -119,9 +125,8 @@ def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by k
     """
     banks = [member for member in members if "central_bank" in member.roles]
     if len(banks) != 1:
-        raise Invalid(
-            InvalidCode.MALFORMED, f"a network has one central bank, this one {len(banks)}"
-        )
+        text = f"a network has one central bank, this one {len(banks)}"
+        raise Invalid(InvalidCode.MALFORMED, text)
     issuer = banks[0].officers[0]
     return Genesis(
         version=GENESIS_VERSION,
@@ -130,7 +135,7 @@ def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by k
         hash=hash_name,
         suites=tuple(int(suite) for suite in Suite),
         limits=limits or Limits(),
-        sealers=(Sealer(int(sealer.suite), sealer.public_key),),
+        sealers=(Sealer(int(sealer.suite), sealer.public_key),) if sealer else (),
         members=tuple(_found_member(member) for member in members),
         assets=tuple(
             GenesisAsset(asset, currency, issuer, "m0", exponent)
@@ -138,6 +143,7 @@ def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by k
         ),
         policy=tuple(GenesisPolicy(key, tuple(policy[key])) for key in sorted(policy)),
         contracts=list_genesis_contracts(),
+        nodes=tuple(nodes),
     )
 
 
@@ -182,6 +188,11 @@ class Home:
     def keys_path(self) -> Path:
         """The folder of key files."""
         return self.path / KEYS_NAME
+
+    @property
+    def comet(self) -> CometHome:
+        """CometBFT's folder, of a node of a voted network."""
+        return CometHome(self.path / "cometbft")
 
     @property
     def settings_path(self) -> Path:

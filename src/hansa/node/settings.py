@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from hansa.engine.cometbft.configuration import Configuration
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.sdk.files import open_regular, read_file
 
@@ -25,10 +28,24 @@ DEFAULT_PORT = 8460
 SETTINGS_BYTES_MAX = 1 << 20
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
-Port = Annotated[int, Meta(ge=0, le=65_535)]
+PORT_MAX = 65_535
+
+Port = Annotated[int, Meta(ge=0, le=PORT_MAX)]
 Seconds = Annotated[float, Meta(gt=0, le=3_600)]
 Rate = Annotated[float, Meta(ge=0, le=10_000_000)]
 HostName = Annotated[str, Meta(min_length=1, max_length=253)]
+
+
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "cometbft.listen": 'an address and a port, as "0.0.0.0:26606"',
+        "cometbft.external_address": 'an address and a port, as "a.example:26606", or empty',
+        "cometbft.peers": '"ID@HOST:PORT", ID being the 40 hex digits of the peer',
+        "cometbft.log_level": 'a level, as "error", or levels by module, as "p2p:info,*:error"',
+        "cometbft.metrics_listen": 'an address and a port, as "127.0.0.1:26609", or empty',
+    }
+)
+"""What a key holds, in words, where a pattern says it otherwise."""
 
 
 class LoopbackReads(StrEnum):
@@ -133,6 +150,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     tls: Tls = Tls()
     access: Access = Access()
     limits: Limits = Limits()
+    cometbft: Configuration = Configuration()
+    """How a node of a voted network meets its peers; others do without."""
     folder: str = "."
     """Not of the file: the folder that paths are relative to."""
 
@@ -174,7 +193,8 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         key = where.strip("`").lstrip(".") or "the file"
-        raise _wrong(path, f"{key}: {what}") from None
+        form = FORMS.get(key.partition("[")[0], "")
+        raise _wrong(path, f"{key}: {f'must be {form}' if form else what}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(path, f"not TOML: {error}") from None
     if settings.folder != ".":
@@ -195,9 +215,19 @@ def _check(settings: Settings, path: Path) -> None:
         raise _wrong(path, "tls.client_certificates: required, but tls.client_ca names nobody")
     if limits.bodies_bytes < 2 * limits.body_bytes:
         raise _wrong(path, "limits.bodies_bytes: at least twice limits.body_bytes")
+    _check_ports(settings.cometbft, path)
     for who in ("anyone", "known"):
         if getattr(limits, f"{who}_per_s") and getattr(limits, f"{who}_burst") < 1:
             raise _wrong(path, f"limits.{who}_burst: at least 1 where there is a rate")
+
+
+def _check_ports(found: Configuration, path: Path) -> None:
+    named = [(f"peers[{number}]", peer) for number, peer in enumerate(found.peers)]
+    keys = ("listen", "external_address", "metrics_listen")
+    named += [(key, getattr(found, key)) for key in keys]
+    for key, text in named:
+        if text and not 1 <= int(text.rpartition(":")[2]) <= PORT_MAX:
+            raise _wrong(path, f"cometbft.{key}: {text} names no port from 1 to {PORT_MAX}")
 
 
 def _wrong(path: Path, what: str) -> Invalid:

@@ -62,6 +62,25 @@ def test_an_error_names_file_and_key(text, key):
     assert f"{key}:" in caught.value.message
 
 
+PEER = "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('listen = "26606"', 'cometbft.listen: must be an address and a port, as "0.0'),
+        ('listen = "0.0.0.0:66666"', "cometbft.listen: 0.0.0.0:66666 names no port from 1"),
+        ('peers = ["10.0.0.2:26606"]', 'cometbft.peers[0]: must be "ID@HOST:PORT"'),
+        (f'peers = ["{PEER}@b:0"]', f"cometbft.peers[0]: {PEER}@b:0 names no port"),
+        ("heartbeat_s = 0", "cometbft.heartbeat_s: "),
+    ],
+)
+def test_wrong_peers_are_explained(text, told):
+    with pytest.raises(Invalid) as caught:
+        parse_settings(f"[cometbft]\n{text}".encode(), Path("/data/node.toml"))
+    assert told in caught.value.message
+
+
 def test_a_missing_certificate_is_named(tmp_path):
     raw = b"[tls]\ncertificate = 'server.crt'\nkey = 'server.key'"
     with pytest.raises(Invalid, match=r"tls.certificate of .*node.toml names .*server.crt"):

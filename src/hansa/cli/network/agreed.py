@@ -1,4 +1,4 @@
-"""Commands that show what a network has agreed on: members, policy, proposals, assets."""
+"""Words that show what a network has agreed on: members, policy, proposals, assets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from hansa.sdk.answers import Asset, Member, PolicyValue, Proposal
 from hansa.sdk.client import Client
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add this module's commands to the parser."""
-    network = commands.add_parser("network", help="show members, policy, proposals, assets")
-    words = network.add_subparsers(dest="word", required=True, metavar="WORD")
+def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's words to the command `network`."""
     for word, function, text in (
         ("members", _list_members, "institutions, their roles and voting power"),
         ("assets", _list_assets, "money of the network, and how much is issued"),

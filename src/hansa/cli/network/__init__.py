@@ -1,0 +1,17 @@
+"""Commands about a network: making it, running its nodes, and what it has agreed on."""
+
+from __future__ import annotations
+
+import argparse
+
+from hansa.cli.network import agreed, making
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `network` with all its words to the parser."""
+    network = commands.add_parser(
+        "network", help="make and run a network of several nodes; members, policy, proposals"
+    )
+    words = network.add_subparsers(dest="word", required=True, metavar="WORD")
+    making.add_words(words)
+    agreed.add_words(words)

@@ -1,0 +1,101 @@
+"""Where the nodes of a new network answer: hosts and ports, and the settings that say so.
+
+Ten ports a node: the API and console at the first, peers at the seventh; the rest are kept free.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.settings import PORT_MAX
+
+DEFAULT_BASE = 26_600
+PORTS_EACH = 10
+PEER_OFFSET = 6
+THIS_MACHINE = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - peers come from other machines
+
+SETTINGS = """\
+# Settings of this node; all of them: docs/reference/settings.md
+[listen]
+host = "127.0.0.1"
+port = {port}{names}
+
+# What callers on this machine may read without an API key: "anyone" (what is public) or
+# "everything". For others make keys with: hansa key api new
+[access]
+loopback = "anyone"
+
+# Where other nodes connect, and the nodes to stay connected to.
+[cometbft]
+listen = "{listen}"
+peers = [
+{peers}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one node answers."""
+
+    host: str
+    """Under which other nodes reach it."""
+    port: int
+    """The first of its ten: API and console."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all its network is on one machine."""
+        return self.host == THIS_MACHINE
+
+    @property
+    def peer_port(self) -> int:
+        """Where peers connect."""
+        return self.port + PEER_OFFSET
+
+    @property
+    def url(self) -> str:
+        """Where the API answers; on a machine of its own it needs TLS to be reached."""
+        return f"{'http' if self.is_here else 'https'}://{self.host}:{self.port}"
+
+    def write_settings(self, peers: Sequence[str]) -> str:
+        """Write `node.toml`; `peers` are those of the others, `id@host:port`."""
+        listen = THIS_MACHINE if self.is_here else EVERYWHERE
+        return SETTINGS.format(
+            port=self.port,
+            names="" if self.is_here else f"\npublic_names = [{json.dumps(self.host)}]",
+            listen=f"{listen}:{self.peer_port}",
+            peers="".join(f"    {json.dumps(peer)},\n" for peer in peers),
+        )
+
+
+def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:
+    """Choose where so many nodes answer.
+
+    Args:
+      count: of nodes.
+      base: first port of the first node; on one machine each next one has ten more.
+      hosts: one a node where each has a machine of its own; none for all on this one.
+
+    Raises:
+      Invalid: hosts are too few or too many, one is named twice, or the ports end before.
+    """
+    if hosts and (len(hosts) != count or len(set(hosts)) != count):
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{len(set(hosts))} hosts for {count} nodes: name one for each, or none to have all "
+            "on this machine",
+        )
+    spread = 1 if hosts else count
+    if not 1 <= base <= PORT_MAX + 1 - spread * PORTS_EACH:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{spread} times {PORTS_EACH} ports from {base} on do not lie within 1 and {PORT_MAX}: "
+            "choose another --port",
+        )
+    if hosts:
+        return [Place(host, base) for host in hosts]
+    return [Place(THIS_MACHINE, base + PORTS_EACH * number) for number in range(count)]
