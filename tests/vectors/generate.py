@@ -16,6 +16,7 @@ from tests.vectors import (
     make_messages,
     make_money,
     make_streams,
+    make_votes,
 )
 
 FOLDER = Path(__file__).resolve().parent
@@ -32,6 +33,7 @@ FAMILIES = {
     "nonces/vectors.json": make_blocks.make_nonces,
     "messages/vectors.json": make_messages.make_messages,
     "money/vectors.json": make_money.make_money,
+    "light/votes.json": make_votes.make_votes,
     "streams/sha256.json": lambda: make_streams.make_stream("vectors"),
     "streams/sm3.json": lambda: make_streams.make_stream("vectors-sm3"),
 }

@@ -21,16 +21,17 @@ from tests.vectors.independent import (
     read,
     require,
     text,
+    unpack,
     verifies,
 )
+from tests.vectors.independent_light import VOTES, check_votes
 
 FILE_BYTES_MAX = 4_194_304
 PATH_MAX = 64
 SEAL = fields(ANY_INT, binary(), binary())
-FILE = fields(
-    text, COUNT, binary(), array(binary()), binary(), array(SEAL),
-    COUNT, binary(), array(HASH), binary(), array(HASH),
-)  # fmt: skip
+PLACE = (COUNT, binary(), array(HASH), binary(), array(HASH))
+SEALED = fields(text, COUNT, binary(), array(binary()), binary(), array(SEAL), *PLACE)
+VOTED = fields(text, COUNT, binary(), binary(), VOTES, *PLACE)
 EVENT = fields(text, text, lambda value: type(value) is list and plain(value))
 RECEIPT = fields(HASH, integer(0, 2), text, COUNT, array(EVENT))
 POSITIVE = integer(1, INT64_MAX)
@@ -65,7 +66,7 @@ def shorter(kind, most: int):
 
 
 KEY_OR_NONE = shorter(binary(), 32)
-NODE = fields(ADDRESS, KEY_OR_NONE, shorter(array(binary(20)), 8), KEY_OR_NONE, shorter(text, 256))
+NODE = fields(ADDRESS, KEY_OR_NONE, shorter(array(binary(20)), 8), KEY_OR_NONE, shorter(text, 96))
 
 
 def genesis(limits, key, asset, whole):
@@ -145,24 +146,44 @@ def follow(network: Network, leaf: bytes, index: int, count: int, path: list[byt
     return node
 
 
-def verify(raw: bytes, trusted: bytes | None = None) -> dict:
-    """Verify a file; returns what it proves."""
+def open_file(raw: bytes) -> tuple[bool, list]:
+    """Read a file of either version; says whether it is of a voted network."""
     require(len(raw) <= FILE_BYTES_MAX, "TOO_LARGE")
-    name, version, genesis, hand_overs, header_raw, seals, index, envelope, *rest = read(FILE, raw)
-    tx_path, receipt_raw, receipt_path = rest
-    require(name == "hansa-receipt", "MALFORMED")
-    require(version == 1 and not hand_overs, "UNSUPPORTED_VERSION")
-    require(len(tx_path) <= PATH_MAX and len(receipt_path) <= PATH_MAX, "TOO_MANY")
-    network = check_genesis(genesis)
-    require(trusted in (None, network.genesis_hash), "SIGNATURE")
-    header = read(HEADER, header_raw)
-    require(header[0] == 1, "UNSUPPORTED_VERSION")
+    document = unpack(raw)
+    is_long = type(document) is list and len(document) > 1
+    if is_long and document[0] == "hansa-receipt" and COUNT(document[1]):
+        require(document[1] in (1, 2), "UNSUPPORTED_VERSION")
+        if document[1] == 2:
+            return True, read(VOTED, raw)[2:]
+    document = read(SEALED, raw)
+    require(document[0] == "hansa-receipt", "MALFORMED")
+    require(not document[3], "UNSUPPORTED_VERSION")
+    return False, document[2:]
+
+
+def check_seals(network: Network, header: bytes, seals: list) -> None:
     keys = [[suite, key] for suite, key, _ in seals]
     is_known = all(key in network.document[6] and keys.count(key) == 1 for key in keys)
     require(bool(keys) and is_known, "SIGNATURE")
     for suite, key, signature in seals:
-        message = network.prefix("header") + header_raw
-        require(verifies(suite, key, signature, message), "SIGNATURE")
+        require(verifies(suite, key, signature, network.prefix("header") + header), "SIGNATURE")
+
+
+def verify(raw: bytes, trusted: bytes | None = None, checkpoint: bytes | None = None) -> dict:
+    """Verify a file; returns what it proves."""
+    is_voted, document = open_file(raw)
+    genesis, *signed, index, envelope, tx_path, receipt_raw, receipt_path = document
+    require(len(tx_path) <= PATH_MAX and len(receipt_path) <= PATH_MAX, "TOO_MANY")
+    network = check_genesis(genesis)
+    require(trusted in (None, network.genesis_hash), "SIGNATURE")
+    header_raw = signed[0] if is_voted else signed[1]
+    header = read(HEADER, header_raw)
+    require(header[0] == 1, "UNSUPPORTED_VERSION")
+    if is_voted:
+        check_votes(network, header_raw, signed[1], checkpoint)
+    else:
+        require(checkpoint is None, "SIGNATURE")
+        check_seals(network, header_raw, signed[2])
     found = check_envelope(network, envelope)
     count = header[9]
     require(follow(network, found.hash, index, count, tx_path) == header[4], "MALFORMED")

@@ -14,6 +14,12 @@ from hansa.kernel.block import BlockRecord, decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.trail import (
+    CHECKPOINT_BYTES_MAX,
+    Checkpoint,
+    decode_checkpoint,
+    encode_checkpoint,
+)
 from hansa.kernel.receipt_file import (
     FILE_BYTES_MAX,
     VerifiedReceipt,
@@ -58,10 +64,23 @@ def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_source(save)
     save.set_defaults(function=_save_receipt)
     check = words.add_parser("verify", help="verify a receipt file, without a node")
-    check.add_argument("file", type=Path, help="receipt file")
-    check.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_trust(check)
     check.set_defaults(function=_verify_receipt)
+    keep = words.add_parser(
+        "checkpoint", help="keep whom a receipt file leads to, for verifying later ones from there"
+    )
+    _add_trust(keep)
+    keep.add_argument("out", type=Path, help="checkpoint to write; no other file is replaced")
+    keep.set_defaults(function=_keep_checkpoint)
+
+
+def _add_trust(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, help="receipt file")
+    command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
+    command.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="checkpoint that you kept, to start from"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -158,18 +177,23 @@ def _save_receipt(options: argparse.Namespace) -> int:
     tx_id = parse_hash(options.id, "transaction id")
     found = _find_receipt(options, tx_id)
     raw = found.raw
-    try:
-        write_file(options.file, raw)
-    except FileExistsError:
-        if read_file(options.file, FILE_BYTES_MAX) != raw:
-            raise Invalid(
-                InvalidCode.MALFORMED, f"{options.file} exists already and holds something else"
-            ) from None
+    _write_new(options.file, raw, FILE_BYTES_MAX)
     print_found(
         {"file": str(options.file), "bytes": len(raw), "height": found.header.height},
         is_json=options.json,
     )
     return 0
+
+
+def _write_new(path: Path, content: bytes, bytes_max: int) -> None:
+    """Write a file; one that holds this already is left, and no other is replaced."""
+    try:
+        write_file(path, content)
+    except FileExistsError:
+        if read_file(path, bytes_max) != content:
+            raise Invalid(
+                InvalidCode.MALFORMED, f"{path} exists already and holds something else"
+            ) from None
 
 
 def _find_receipt(options: argparse.Namespace, tx_id: bytes) -> VerifiedReceipt:
@@ -206,25 +230,85 @@ def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, by
 
 
 def _verify_receipt(options: argparse.Namespace) -> int:
+    found = _verify_file(options)
+    told: dict[str, Any] = {
+        "valid": True,
+        "tx_id": found.tx_id.hex(),
+        "status": found.receipt.status.name,
+        "code": found.receipt.code,
+        "network": found.network,
+        "genesis_hash": found.genesis_hash.hex(),
+        "as_of": found.describe_trust(),
+        "height": found.header.height,
+        "time": format_iso(found.header.time_ms, 0),
+        "index": found.index,
+    }
+    print_found(told | _describe_trail(found), is_json=options.json)
+    return 0
+
+
+def _verify_file(options: argparse.Namespace) -> VerifiedReceipt:
+    """Verify the file that is named, as of what is trusted."""
     trusted = None if options.genesis is None else parse_hash(options.genesis, "genesis hash")
+    checkpoint = None if options.checkpoint is None else _read_checkpoint(options.checkpoint)
     raw = read_file(options.file, FILE_BYTES_MAX)
     try:
-        found = verify_receipt_file(raw, trusted)
+        return verify_receipt_file(raw, trusted, checkpoint)
     except Invalid as error:
         message = f"the receipt file {options.file} proves nothing: {error.message}"
         raise Invalid(error.code, message, **{**error.facts, "path": str(options.file)}) from None
+
+
+def _read_checkpoint(path: Path) -> Checkpoint:
+    try:
+        return decode_checkpoint(read_file(path, CHECKPOINT_BYTES_MAX))
+    except Invalid as error:
+        message = f"{path} is no checkpoint to start from: {error.message}"
+        raise Invalid(error.code, message, path=str(path)) from None
+
+
+def _describe_trail(found: VerifiedReceipt) -> dict[str, Any]:
+    """Describe where validators were followed from, and how many signed; nothing if sealed."""
+    trail = found.trail
+    if trail is None:
+        return {}
+    return {
+        "checkpoint_height": trail.start.height,
+        "checkpoint_time": format_iso(trail.start.time.time_ms, 0),
+        "hand_overs": trail.hand_overs,
+        "consensus_height": trail.end.height,
+        "consensus_time": format_iso(trail.end.time.time_ms, 0),
+        "validators_signed": trail.tally.signers,
+        "validators": trail.tally.validators,
+        "power_signed": trail.tally.power_signed,
+        "power": trail.tally.power,
+    }
+
+
+def _keep_checkpoint(options: argparse.Namespace) -> int:
+    if options.genesis is None and options.checkpoint is None:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            "a checkpoint is worth what it was verified from: name the network with --genesis "
+            "HASH, or an earlier checkpoint with --checkpoint FILE",
+        )
+    found = _verify_file(options)
+    if found.trail is None:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{options.file} is of a sealed network, whose sealers genesis names: checkpoints are "
+            "of networks whose validators vote",
+        )
+    end = found.trail.end
+    _write_new(options.out, encode_checkpoint(end), CHECKPOINT_BYTES_MAX)
     print_found(
         {
-            "valid": True,
-            "tx_id": found.tx_id.hex(),
-            "status": found.receipt.status.name,
-            "code": found.receipt.code,
-            "network": found.network,
+            "checkpoint": str(options.out),
             "genesis_hash": found.genesis_hash.hex(),
+            "height": end.height,
+            "time": format_iso(end.time.time_ms, 0),
+            "validators": len(end.validators.validators),
             "as_of": found.describe_trust(),
-            "height": found.header.height,
-            "time": format_iso(found.header.time_ms, 0),
-            "index": found.index,
         },
         is_json=options.json,
     )

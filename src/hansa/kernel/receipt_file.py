@@ -1,8 +1,8 @@
 """Receipt files: one transaction, what became of it, and the proof, checkable by a stranger.
 
 A file carries the genesis document, so it needs no node, no network and no state. What it proves
-is "the sealers whom this genesis names put this receipt into this block"; that the genesis is the
-right one is for the verifier to know, by its hash.
+is "the sealers whom this genesis names, or the validators who follow from it, put this receipt into
+this block"; that the genesis is the right one is for the verifier to know, by its hash.
 
 Source: docs/reference/receipt-file.md; RFC 6962 section 2.1.1 for the paths.
 """
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from hansa.kernel.block import (
     HEADER_VERSION,
@@ -21,26 +23,32 @@ from hansa.kernel.block import (
     decode_header,
     decode_receipt,
 )
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.signatures import verify_many
-from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.encoding import DECODE_ERRORS, Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.light.trail import Checkpoint, Trail
+from hansa.kernel.light.votes import Votes, check_hand_overs, check_votes
 from hansa.kernel.transaction import Body, check_envelope, decode_envelope
 from hansa.kernel.trees.merkle import compute_path, compute_root_from_path
 from hansa.kernel.values import Hash, NonNegative
 
 FORMAT = "hansa-receipt"
-FORMAT_VERSION = 1
+SEALED_VERSION = 1
+VOTED_VERSION = 2
 FILE_BYTES_MAX = 4 << 20
 PATH_LENGTH_MAX = 64
 
 
-class _ReceiptFile(Document, frozen=True, array_like=True):
+class _SealedFile(Document, frozen=True, array_like=True):
+    """Version 1: of a network that names sealers."""
+
     format: str
     version: NonNegative
     genesis: bytes
     hand_overs: tuple[bytes, ...]
-    """Changes of the set of sealers since genesis; none on the embedded engine."""
+    """None: sealers are those of genesis."""
     header: bytes
     seals: tuple[tuple[int, bytes, bytes], ...]
     """(suite, public key, signature) over the header, in the order of the block."""
@@ -51,7 +59,38 @@ class _ReceiptFile(Document, frozen=True, array_like=True):
     receipt_path: tuple[Hash, ...]
 
 
-_DECODER: Decoder[_ReceiptFile] = Decoder(_ReceiptFile, "receipt file")
+class _VotedFile(Document, frozen=True, array_like=True):
+    """Version 2: of a network whose validators vote."""
+
+    format: str
+    version: NonNegative
+    genesis: bytes
+    header: bytes
+    votes: Votes
+    index: NonNegative
+    envelope: bytes
+    tx_path: tuple[Hash, ...]
+    receipt: bytes
+    receipt_path: tuple[Hash, ...]
+
+
+class _Beginning(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What every version begins with; tells how to read the rest."""
+
+    format: str
+    version: NonNegative
+
+
+_ReceiptFile = _SealedFile | _VotedFile
+
+
+def _check_voted(file: _VotedFile) -> None:
+    check_hand_overs(file.votes)
+
+
+_SEALED: Decoder[_SealedFile] = Decoder(_SealedFile, "receipt file")
+_VOTED: Decoder[_VotedFile] = Decoder(_VotedFile, "receipt file", _check_voted)
+_decode_beginning = msgspec.msgpack.Decoder(_Beginning).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +110,28 @@ class VerifiedReceipt:
     receipt: Receipt
     raw: bytes
     """The file itself, to be kept."""
+    trail: Trail | None
+    """How the validators who signed follow from what is trusted; None on a sealed network."""
+    is_from_checkpoint: bool
+    """Whether a checkpoint was trusted, and not genesis."""
 
     def describe_trust(self) -> str:
-        """Say in words as of which genesis the proof holds."""
+        """Say in words as of which genesis or checkpoint the proof holds."""
+        if self.is_from_checkpoint and self.trail is not None:
+            start = self.trail.start
+            time = format_iso(start.time.time_ms, 0)
+            return f"your checkpoint at CometBFT's height {start.height}, {time}"
         if self.is_genesis_trusted:
             return "the genesis that you named"
         return "the genesis in the file; compare its hash with the network's own"
 
 
 def build_receipt_file(
-    network: Network, record: BlockRecord, envelopes: Sequence[bytes], index: int
+    network: Network,
+    record: BlockRecord,
+    envelopes: Sequence[bytes],
+    index: int,
+    votes: Votes | None = None,
 ) -> bytes:
     """Build the receipt file of one transaction.
 
@@ -89,38 +140,36 @@ def build_receipt_file(
       record: the block.
       envelopes: those of the block's transactions, in order (`engine.chain.list_envelopes`).
       index: of the transaction in the block.
+      votes: on the block, where the network is voted; None where it is sealed.
 
     Raises:
       Invalid: the block has no transaction `index`.
     """
     digest = network.digest
     hashes = [digest(envelope) for envelope in envelopes]
-    tx_path = compute_path(hashes, index, digest)
-    receipt_path = compute_path(record.receipts, index, digest)
-    return encode(
-        _ReceiptFile(
-            FORMAT,
-            FORMAT_VERSION,
-            network.genesis.encoded(),
-            (),
-            record.header,
-            record.signatures,
-            index,
-            envelopes[index],
-            tuple(tx_path),
-            record.receipts[index],
-            tuple(receipt_path),
-        )
-    )
+    tx_path = tuple(compute_path(hashes, index, digest))
+    receipt_path = tuple(compute_path(record.receipts, index, digest))
+    place = (index, envelopes[index], tx_path, record.receipts[index], receipt_path)
+    genesis, header = network.genesis.encoded(), record.header
+    if votes is None:
+        seals = record.signatures
+        return encode(_SealedFile(FORMAT, SEALED_VERSION, genesis, (), header, seals, *place))
+    return encode(_VotedFile(FORMAT, VOTED_VERSION, genesis, header, votes, *place))
 
 
-def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -> VerifiedReceipt:
+def verify_receipt_file(
+    raw: bytes,
+    trusted_genesis_hash: bytes | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> VerifiedReceipt:
     """Verify a receipt file, alone with what it holds.
 
     Args:
       raw: the file.
       trusted_genesis_hash: of the network the verifier means; without it the answer holds as of
         the genesis in the file, and says so.
+      checkpoint: of a voted network, from an earlier verification; it names the genesis, too, and
+        who signed before it does not matter.
 
     Raises:
       Invalid: anything in the file is not exactly what was signed.
@@ -135,13 +184,13 @@ def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -
             genesis_hash=network.genesis_hash,
         )
     header = check_header(file.header)
-    check_seals(network, file.header, file.seals)
+    trail = _check_authority(file, network, checkpoint)
     tx_id = _check_envelope(file, network, header)
     receipt = _check_receipt(file, network, header, tx_id)
     return VerifiedReceipt(
         network.genesis.network,
         network.genesis_hash,
-        is_trusted,
+        is_trusted or checkpoint is not None,
         header,
         network.digest(network.header_prefix + file.header),
         file.index,
@@ -149,6 +198,8 @@ def verify_receipt_file(raw: bytes, trusted_genesis_hash: bytes | None = None) -
         decode_envelope(file.envelope)[1],
         receipt,
         raw,
+        trail,
+        checkpoint is not None,
     )
 
 
@@ -159,15 +210,10 @@ def _open(raw: bytes) -> _ReceiptFile:
             f"a receipt file has at most {FILE_BYTES_MAX} bytes",
             size=len(raw),
         )
-    file = _DECODER.decode(raw)
+    file = _decode(raw)
     if file.format != FORMAT:
         raise Invalid(InvalidCode.MALFORMED, "this is no receipt file")
-    if file.version != FORMAT_VERSION:
-        raise Invalid(
-            InvalidCode.UNSUPPORTED_VERSION,
-            f"the receipt file has version {file.version}: this program reads {FORMAT_VERSION}",
-        )
-    if file.hand_overs:
+    if isinstance(file, _SealedFile) and file.hand_overs:
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,
             "the receipt file hands over to sealers that genesis does not name: "
@@ -176,6 +222,37 @@ def _open(raw: bytes) -> _ReceiptFile:
     if max(len(file.tx_path), len(file.receipt_path)) > PATH_LENGTH_MAX:
         raise Invalid(InvalidCode.TOO_MANY, "a path of the receipt file is too long")
     return file
+
+
+def _decode(raw: bytes) -> _ReceiptFile:
+    try:
+        beginning = _decode_beginning(raw)
+    except DECODE_ERRORS as error:
+        raise Invalid(InvalidCode.MALFORMED, f"receipt file cannot be decoded: {error}") from None
+    if beginning.format == FORMAT and beginning.version == VOTED_VERSION:
+        return _VOTED.decode(raw)
+    if beginning.format == FORMAT and beginning.version != SEALED_VERSION:
+        raise Invalid(
+            InvalidCode.UNSUPPORTED_VERSION,
+            f"the receipt file has version {beginning.version}: this program reads "
+            f"{SEALED_VERSION} and {VOTED_VERSION}",
+        )
+    return _SEALED.decode(raw)
+
+
+def _check_authority(
+    file: _ReceiptFile, network: Network, checkpoint: Checkpoint | None
+) -> Trail | None:
+    """Check that those who may have signed the header; the trail to them on a voted network."""
+    if isinstance(file, _VotedFile):
+        return check_votes(network, file.header, file.votes, checkpoint)
+    if checkpoint is not None:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            "the receipt is of a sealed network: a checkpoint is of one whose validators vote",
+        )
+    check_seals(network, file.header, file.seals)
+    return None
 
 
 def check_header(raw: bytes) -> Header:

@@ -7,7 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.vectors import independent, independent_machine, independent_receipt
+from tests.vectors import (
+    independent,
+    independent_light,
+    independent_machine,
+    independent_receipt,
+)
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 
@@ -36,7 +41,9 @@ def code_of(function, *arguments) -> str:
     return bad.value.code
 
 
-@pytest.mark.parametrize("module", [independent, independent_machine, independent_receipt])
+@pytest.mark.parametrize(
+    "module", [independent, independent_light, independent_machine, independent_receipt]
+)
 def test_it_imports_nothing_of_hansa(module):
     tree = ast.parse(Path(module.__file__).read_text())
     imported = {
@@ -99,6 +106,28 @@ def test_batches(case):
         else {"tx_id": item.tx_id.hex(), "envelope_hash": item.hash.hex()}
         for item in batch.items
     ] == post["items"]
+
+
+def check_votes(case) -> int:
+    network = independent_receipt.check_genesis(bytes.fromhex(case["pre"]["genesis"]))
+    header, votes = (bytes.fromhex(case["input"][name]) for name in ("header", "votes"))
+    checkpoint = case["pre"]["checkpoint"]
+    return independent_light.check_votes(
+        network,
+        header,
+        independent.read(independent_light.VOTES, votes),
+        None if checkpoint is None else bytes.fromhex(checkpoint),
+    )
+
+
+@pytest.mark.parametrize("case", cases("light/votes.json"))
+def test_votes(case):
+    if "post" not in case:
+        assert code_of(check_votes, case) == case["code"]
+        return
+    assert check_votes(case) == case["post"]["height"]
+    votes = independent.unpack(bytes.fromhex(case["input"]["votes"]))
+    assert independent_light.header_hash(votes[1][0]).hex() == case["post"]["block_hash"]
 
 
 @pytest.mark.parametrize("case", cases("attestations/vectors.json"))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.vectors import independent, independent_receipt
+from tests.vectors.voting import Council, make_voted
 
 from hansa.contracts.payments import Transfer
 from hansa.kernel.block import BlockRecord, Header
@@ -19,6 +21,8 @@ from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import GENESIS_VERSION, Genesis, Limits, Network, Sealer
+from hansa.kernel.light.trail import Checkpoint, encode_checkpoint, follow
+from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, build_receipt_file, verify_receipt_file
 from hansa.kernel.trees.merkle import compute_root
 from hansa.sdk.build import sign_transaction
@@ -39,6 +43,7 @@ FIELDS = [
     "receipt",
     "receipt_path",
 ]
+VOTED_FIELDS = [*FIELDS[:3], "header", "votes", *FIELDS[6:]]
 SUITES = (Suite.ED25519, Suite.P256, Suite.SECP256K1)
 
 
@@ -65,9 +70,22 @@ class Ledger:
         network: str = "vectors",
     ) -> None:
         self.sealer = make_key("sealer", suite, hash_name)
-        self.genesis = Genesis(
+        self.network = self.make_network(network, suite, hash_name)
+        self.genesis = self.network.genesis
+        begin = SUITES.index(suite)
+        suites = [SUITES[(begin + number) % len(SUITES)] for number in range(signers)]
+        self.keys = [make_key(f"payer {at}", item, hash_name) for at, item in enumerate(suites)]
+        self.envelopes = []
+        self.tx_ids = []
+        for number in range(count):
+            self._add_transaction(number, hash_name)
+        self.receipts = tuple(map(self.make_receipt, range(count)))
+        self.record = self.seal(self.make_header())
+
+    def make_network(self, name: str, suite: Suite, hash_name: str) -> Network:
+        genesis = Genesis(
             version=GENESIS_VERSION,
-            network=network,
+            network=name,
             time_ms=START_MS,
             hash=hash_name,
             suites=tuple(int(known) for known in SUITES),
@@ -78,16 +96,7 @@ class Ledger:
             policy=(),
             contracts=(),
         )
-        self.network = Network.of(self.genesis)
-        begin = SUITES.index(suite)
-        suites = [SUITES[(begin + number) % len(SUITES)] for number in range(signers)]
-        self.keys = [make_key(f"payer {at}", item, hash_name) for at, item in enumerate(suites)]
-        self.envelopes = []
-        self.tx_ids = []
-        for number in range(count):
-            self._add_transaction(number, hash_name)
-        self.receipts = tuple(map(self.make_receipt, range(count)))
-        self.record = self.seal(self.make_header())
+        return Network.of(genesis)
 
     def _add_transaction(self, number: int, hash_name: str) -> None:
         payee = make_key("payee", Suite.ED25519, hash_name).address
@@ -136,11 +145,33 @@ class Ledger:
         return build_receipt_file(self.network, self.record, self.envelopes, index)
 
 
+class VotedLedger(Ledger):
+    """The same block on a network whose validators vote, after three hand-overs."""
+
+    def make_network(self, name: str, suite: Suite, hash_name: str) -> Network:
+        return make_voted(name, hash_name)
+
+    def seal(self, header: Header) -> BlockRecord:
+        return BlockRecord(header.encoded(), (), (), self.receipts, (), (), 39)
+
+    def vote(self, height: int = 40) -> Votes:
+        council = Council(self.network)
+        head_hash = self.network.digest(self.network.header_prefix + self.record.header)
+        return Votes(council.list_hand_overs(height), council.sign(height, head_hash))
+
+    def build(self, index: int) -> bytes:
+        return build_receipt_file(self.network, self.record, self.envelopes, index, self.vote())
+
+    def start_at(self, height: int) -> Checkpoint:
+        return follow(begin(self.network), Council(self.network).list_hand_overs(height))
+
+
 def change(raw: bytes, **changes) -> bytes:
     """Build a file anew with some of its fields changed by functions."""
     fields = msgspec.msgpack.decode(raw)
+    names = FIELDS if len(fields) == len(FIELDS) else VOTED_FIELDS
     for name, function in changes.items():
-        at = FIELDS.index(name)
+        at = names.index(name)
         fields[at] = function(fields[at])
     return msgspec.msgpack.encode(fields)
 
@@ -193,18 +224,68 @@ def test_there_is_no_file_of_a_transaction_that_is_not_there():
             Ledger(2).build(index)
 
 
+# --- voted networks -----------------------------------------------------------------------------
+
+
+def test_votes_are_followed_from_genesis():
+    ledger = VotedLedger(3)
+    found = verify_receipt_file(ledger.build(2), ledger.network.genesis_hash)
+    assert found.tx_id == ledger.tx_ids[2]
+    assert found.describe_trust() == "the genesis that you named"
+    assert (found.trail.start.height, found.trail.end.height) == (1, 40)
+    assert (found.trail.hand_overs, found.trail.tally.power_signed) == (3, 17)
+    assert not verify_receipt_file(ledger.build(2)).is_genesis_trusted
+    assert verify_receipt_file(Ledger(1).build(0)).trail is None
+
+
+def test_a_checkpoint_says_whom_to_trust_and_since_when():
+    ledger = VotedLedger(2)
+    raw, start = ledger.build(0), ledger.start_at(40)
+    found = verify_receipt_file(raw, checkpoint=start)
+    assert found.is_genesis_trusted
+    assert found.trail.hand_overs == 0
+    assert found.describe_trust() == (
+        "your checkpoint at CometBFT's height 32, 2023-11-14T22:13:51.000Z"
+    )
+    later = verify_receipt_file(raw, checkpoint=found.trail.end)
+    assert later.trail.start.height == 40
+    shorter = change(raw, votes=lambda votes: [[], votes[1]])
+    assert refuse(shorter) is InvalidCode.SIGNATURE
+    assert verify_receipt_file(shorter, checkpoint=start).tx_id == found.tx_id
+    assert independent_receipt.verify(shorter, checkpoint=encode_checkpoint(start))
+
+
+def test_a_checkpoint_of_elsewhere_is_refused():
+    ledger, start = VotedLedger(1), VotedLedger(1).start_at(40)
+    other = VotedLedger(1, network="other")
+    for raw, trusted, checkpoint in (
+        (other.build(0), None, start),
+        (ledger.build(0), other.network.genesis_hash, start),
+        (Ledger(1).build(0), None, start),
+    ):
+        with pytest.raises(Invalid) as error:
+            verify_receipt_file(raw, trusted, checkpoint)
+        assert error.value.code is InvalidCode.SIGNATURE
+        with pytest.raises(independent.Bad, match="SIGNATURE"):
+            independent_receipt.verify(raw, trusted, encode_checkpoint(checkpoint))
+
+
 # --- nothing can be changed ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "ledger",
-    [Ledger(3), Ledger(1, Suite.P256, "sm3", 2), Ledger(2, Suite.SECP256K1)],
-    ids=["ed25519", "p256", "secp256k1"],
+    ("ledger", "masks"),
+    [
+        pytest.param(Ledger(3), (0x01, 0x80, 0xFF), id="ed25519"),
+        pytest.param(Ledger(1, Suite.P256, "sm3", 2), (0x01, 0x80, 0xFF), id="p256"),
+        pytest.param(Ledger(2, Suite.SECP256K1), (0x01, 0x80, 0xFF), id="secp256k1"),
+        pytest.param(VotedLedger(2), (0x01,), id="voted"),
+    ],
 )
-def test_any_flipped_byte_fails(ledger):
+def test_any_flipped_byte_fails(ledger, masks):
     raw = ledger.build(0)
     for at in range(len(raw)):
-        for mask in (0x01, 0x80, 0xFF):
+        for mask in masks:
             bad = bytearray(raw)
             bad[at] ^= mask
             with pytest.raises(Invalid):
@@ -235,7 +316,8 @@ def list_forgeries() -> dict[str, tuple[bytes, InvalidCode]]:
     invalid = InvalidCode
     return {
         "another format": (change(raw, format=lambda _: "hansa-recept"), invalid.MALFORMED),
-        "a version to come": (change(raw, version=lambda _: 2), invalid.UNSUPPORTED_VERSION),
+        "a version to come": (change(raw, version=lambda _: 3), invalid.UNSUPPORTED_VERSION),
+        "the version of voted networks": (change(raw, version=lambda _: 2), invalid.MALFORMED),
         "another genesis": (
             change(raw, genesis=lambda _: other.genesis.encoded()),
             invalid.SIGNATURE,
@@ -291,7 +373,56 @@ def list_forgeries() -> dict[str, tuple[bytes, InvalidCode]]:
             raw.replace(b"hansa-receipt\x01", b"hansa-receipt\xcc\x01", 1),
             invalid.NOT_CANONICAL,
         ),
+        **list_voted_forgeries(ledger),
     }
+
+
+def list_voted_forgeries(sealed: Ledger) -> dict[str, tuple[bytes, InvalidCode]]:
+    """List files of voted networks that each break a rule; `light/votes.json` has more of them."""
+    ledger, other = VotedLedger(3), VotedLedger(3, network="other")
+    raw = ledger.build(1)
+    hand_overs, signed = msgspec.msgpack.decode(raw)[4]
+    unsigned = ledger.make_header(height=8).encoded()
+    seal = sealed.record.signatures
+    sealed_file = build_receipt_file(ledger.network, ledger.record, ledger.envelopes, 1)
+    voted_file = build_receipt_file(
+        sealed.network, sealed.record, sealed.envelopes, 1, ledger.vote()
+    )
+    return {
+        "voted: not of this version": (change(raw, version=lambda _: 1), InvalidCode.MALFORMED),
+        "voted: a version to come": (
+            change(raw, version=lambda _: 3), InvalidCode.UNSUPPORTED_VERSION,
+        ),
+        "voted: another genesis": (
+            change(raw, genesis=lambda _: other.genesis.encoded()), InvalidCode.SIGNATURE,
+        ),
+        "voted: a header that nobody signed": (
+            change(raw, header=lambda _: unsigned), InvalidCode.SIGNATURE,
+        ),
+        "voted: hand-overs missing": (
+            change(raw, votes=lambda _: [hand_overs[1:], signed]), InvalidCode.SIGNATURE,
+        ),
+        "voted: a hand-over that is none": (
+            change(raw, votes=lambda _: [[signed], signed]), InvalidCode.MALFORMED,
+        ),
+        "voted: too few votes": (
+            change(raw, votes=lambda _: [hand_overs, [*signed[:3], signed[3][1:3]]]),
+            InvalidCode.SIGNATURE,
+        ),
+        "voted: sealed by a stranger instead": (
+            change(sealed_file, seals=lambda _: seal), InvalidCode.SIGNATURE,
+        ),
+        "voted: neither votes nor seals": (sealed_file, InvalidCode.SIGNATURE),
+        "votes on a sealed network's block": (voted_file, InvalidCode.SIGNATURE),
+        "voted: a neighbour's receipt": (
+            change(raw, receipt=lambda _: ledger.receipts[0]), InvalidCode.MALFORMED,
+        ),
+        "voted: a neighbour's place": (change(raw, index=lambda _: 0), InvalidCode.MALFORMED),
+        "voted: a number in a longer form": (
+            raw.replace(b"hansa-receipt\x02", b"hansa-receipt\xcc\x02", 1),
+            InvalidCode.NOT_CANONICAL,
+        ),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list_forgeries())
@@ -310,6 +441,8 @@ def make_vectors() -> list[dict[str, object]]:
         "the lone last leaf of five": (Ledger(5), 4),
         "sm3, p256, signed by two": (Ledger(4, Suite.P256, "sm3", 2), 2),
         "secp256k1": (Ledger(2, Suite.SECP256K1), 0),
+        "voted, three hand-overs": (VotedLedger(3), 1),
+        "voted, sm3": (VotedLedger(1, Suite.P256, "sm3"), 0),
     }
     cases: list[dict[str, object]] = []
     for name, (ledger, index) in ledgers.items():

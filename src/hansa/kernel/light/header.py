@@ -43,6 +43,16 @@ class Moment(Document, frozen=True, array_like=True):
     """Since 1970-01-01T00:00:00Z."""
     nanoseconds: Nanoseconds
 
+    @staticmethod
+    def of_ms(time_ms: int) -> Moment:
+        """Build the moment of a time of Hansa, in milliseconds since 1970."""
+        return Moment(time_ms // 1000, time_ms % 1000 * 1_000_000)
+
+    @property
+    def time_ms(self) -> int:
+        """This moment in milliseconds since 1970, rounded down."""
+        return self.seconds * 1000 + self.nanoseconds // 1_000_000
+
     def encoded(self) -> bytes:
         """Encode as google.protobuf.Timestamp."""
         return write_number(1, self.seconds) + write_number(2, self.nanoseconds)

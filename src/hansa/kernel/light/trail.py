@@ -15,6 +15,7 @@ from itertools import dropwhile
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.light.commit import SignedHeader, Tally, verify_commit
+from hansa.kernel.light.header import Moment
 from hansa.kernel.light.validators import ValidatorSet, check_validators
 from hansa.kernel.values import Hash, NonNegative, Positive
 
@@ -37,6 +38,8 @@ class Checkpoint:
     genesis_hash: bytes
     height: int
     """Of CometBFT, the first at which these validators are known to sign."""
+    time: Moment
+    """Of the newest header that was verified by then; at first that of genesis."""
     validators: ValidatorSet
 
     @property
@@ -63,6 +66,7 @@ class _CheckpointFile(Document, frozen=True, array_like=True):
     version: NonNegative
     genesis_hash: Hash
     height: Positive
+    time: Moment
     validators: ValidatorSet
 
 
@@ -94,7 +98,7 @@ def follow(start: Checkpoint, hand_overs: Sequence[HandOver]) -> Checkpoint:
             raise _bad_hand_over(header.height, "hands over to nobody else")
         if header.next_validators_hash != hand_over.validators.compute_hash():
             raise _bad_hand_over(header.height, "hands over to other validators than those with it")
-        now = Checkpoint(start.genesis_hash, header.height + 1, hand_over.validators)
+        now = Checkpoint(start.genesis_hash, header.height + 1, header.time, hand_over.validators)
     return now
 
 
@@ -116,7 +120,8 @@ def verify_header(
     )
     now = follow(start, later)
     tally = _verify_header(now, signed_header)
-    end = Checkpoint(start.genesis_hash, signed_header.header.height, now.validators)
+    header = signed_header.header
+    end = Checkpoint(start.genesis_hash, header.height, header.time, now.validators)
     return Trail(start, end, len(later), signed_header, tally)
 
 
@@ -127,6 +132,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
         CHECKPOINT_VERSION,
         checkpoint.genesis_hash,
         checkpoint.height,
+        checkpoint.time,
         checkpoint.validators,
     )
     return encode(file)
@@ -151,7 +157,7 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
             f"the checkpoint has version {file.version}: this program reads {CHECKPOINT_VERSION}",
         )
     check_validators(file.validators)
-    return Checkpoint(file.genesis_hash, file.height, file.validators)
+    return Checkpoint(file.genesis_hash, file.height, file.time, file.validators)
 
 
 def _verify_header(now: Checkpoint, signed_header: SignedHeader) -> Tally:

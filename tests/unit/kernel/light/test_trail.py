@@ -44,7 +44,8 @@ HEIGHTS = {
     )
     for case in CASES
 }
-REAL_START = Checkpoint(GENESIS_HASH, 1, HEIGHTS[1][1])
+BEGUN = Moment(1_700_000_000, 0)
+REAL_START = Checkpoint(GENESIS_HASH, 1, BEGUN, HEIGHTS[1][1])
 REAL_HAND_OVERS = [HandOver(HEIGHTS[last][0], HEIGHTS[last + 1][1]) for last in (103, 112, 118)]
 PARTS = Parts(1, hashlib.sha256(b"parts").digest())
 CHAIN_ID = REAL_START.chain_id
@@ -91,7 +92,7 @@ def sign_vote(signed: SignedHeader, now: ValidatorSet, index: int, **changes) ->
 
 
 FIRST, SECOND, THIRD = make_set(3, 2, 2, 2), make_set(3, 2, 2, 9), make_set(5, 5, 5, first=2)
-START = Checkpoint(GENESIS_HASH, 1, FIRST)
+START = Checkpoint(GENESIS_HASH, 1, BEGUN, FIRST)
 HAND_OVERS = [
     HandOver(make_signed(10, FIRST, SECOND), SECOND),
     HandOver(make_signed(20, SECOND, THIRD), THIRD),
@@ -118,6 +119,7 @@ def test_a_real_chain_is_followed_through_three_hand_overs():
     trail = verify_header(REAL_START, REAL_HAND_OVERS, HEIGHTS[121][0])
     assert (trail.hand_overs, trail.end.height) == (3, 121)
     assert trail.end.validators == HEIGHTS[121][1]
+    assert trail.end.time == HEIGHTS[121][0].header.time
     assert trail.tally == Tally(3, 4, 75, 79)
 
 
@@ -228,7 +230,9 @@ def test_sets_that_cometbft_does_not_make():
     for bad in (ValidatorSet(ordered[::-1]), ValidatorSet(ordered[:1] * 2), twice, heavy):
         assert code_of(check_validators, bad) is InvalidCode.MALFORMED
         assert code_of(decode_hand_over, encode(HandOver(HEIGHTS[1][0], bad)))
-        assert code_of(decode_checkpoint, encode_checkpoint(Checkpoint(GENESIS_HASH, 1, bad)))
+        assert code_of(
+            decode_checkpoint, encode_checkpoint(Checkpoint(GENESIS_HASH, 1, BEGUN, bad))
+        )
     assert code_of(ValidatorSet.of, []) is InvalidCode.TOO_MANY
 
 
