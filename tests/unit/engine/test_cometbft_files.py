@@ -88,7 +88,7 @@ def test_a_missing_signing_state_is_explained(home):
     home.create_keys(CometKey.generate(), CometKey.generate())
     home.require_signing_state()
     home.signing_state_path.unlink()
-    with pytest.raises(NotFound, match=r"sign a height twice.*new consensus key"):
+    with pytest.raises(NotFound, match=r"sign a height twice.*network key new --data"):
         home.require_signing_state()
 
 

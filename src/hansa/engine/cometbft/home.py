@@ -23,6 +23,7 @@ import msgspec
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.kernel.crypto.signatures import PRIVATE_KEY_BYTES, Suite, public_key_of
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.program import name_program
 
 PRIVATE_TYPE = "tendermint/PrivKeyEd25519"
 PUBLIC_TYPE = "tendermint/PubKeyEd25519"
@@ -182,17 +183,15 @@ class CometHome:
     def require_signing_state(self) -> None:
         """Refuse to let a validator sign that does not know what it signed last.
 
-        Call it where blocks are there already, of a node whose key votes.
-
         Raises:
           NotFound: the signing state is missing.
         """
         if not self.signing_state_path.is_file():
             raise NotFound(
-                f"{self.signing_state_path} is missing, and this node has blocks: it could sign "
-                "a height twice, which proves it false to everybody. If that very file is "
-                "elsewhere on this machine and the node has not run since, put it back. "
-                "Otherwise take a new consensus key (docs/how-to/run-a-network.md)",
+                f"{self.signing_state_path} is missing: without knowing what its key signed last "
+                "this node could sign a height twice, which proves it false to everybody. Make a "
+                f"new consensus key with {name_program()} network key new --data "
+                f"{self.path.parent}, which says how to publish it",
                 path=str(self.signing_state_path),
             )
 

@@ -1,4 +1,4 @@
-"""Becomes another program that dies with its parent: `launch.py PARENT PROGRAM ARGUMENT...`.
+"""Becomes another program that dies with its parent: `launch.py PARENT SIGNAL PROGRAM ...`.
 
 Run as a file of its own, without the rest of Hansa. Linux sends the signal that is asked for here
 when the parent ends, however it ends, also after this process has become the program. What the
@@ -9,22 +9,22 @@ Source: prctl(2), PR_SET_PDEATHSIG; execve(2).
 
 import ctypes
 import os
-import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
 OTHERS = 0o077
 
 
-def launch(parent: int, program: str, arguments: list[str]) -> None:
+def launch(parent: int, number: int, program: str, arguments: list[str]) -> None:
     """Become the program, unless the parent has gone already.
 
     Args:
       parent: process that must live.
+      number: of the signal that this process gets when the parent ends.
       program: its path.
       arguments: with which it starts.
     """
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:
         sys.exit("the process that started this one has gone")
@@ -33,4 +33,4 @@ def launch(parent: int, program: str, arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    launch(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    launch(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])

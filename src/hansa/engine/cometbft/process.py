@@ -14,11 +14,13 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from hansa.engine.cometbft import launch
+from hansa.engine.cometbft.binary import find_binary
 from hansa.engine.cometbft.home import CometHome
 from hansa.kernel.errors import Unavailable
 
@@ -31,6 +33,12 @@ WORDS_BYTES_MAX: Final = 65_536
 LAST_LINES: Final = 3
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
+
+
+def build_launch(number: signal.Signals, program: Path, *arguments: Path | str) -> list[str]:
+    """Build the command that starts a program which gets a signal when this process ends."""
+    ours = (sys.executable, "-I", "-S", launch.__file__, os.getpid(), int(number))
+    return [str(word) for word in (*ours, program, *arguments)]
 
 
 class BoundedLog:
@@ -85,6 +93,7 @@ class CometProcess:
         self._words_bytes = 0
         self._is_stopping = False
         self._pump = asyncio.create_task(self._keep_log())
+        self._watching: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, binary: Path, home: CometHome) -> CometProcess:
@@ -102,8 +111,7 @@ class CometProcess:
         log = BoundedLog(home.log_path)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(binary)),
-                *("start", "--home", str(home.path.absolute())),
+                *build_launch(signal.SIGKILL, binary, "start", "--home", home.path.absolute()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=PIPE,
                 stderr=STDOUT,
@@ -137,6 +145,16 @@ class CometProcess:
             path=str(self._log_path),
         )
 
+    def tell_end(self, on_end: Callable[[Unavailable], None]) -> None:
+        """Have `on_end` called, once, if it ends by itself; see `watch` for what with."""
+        self._watching = asyncio.create_task(self._tell(on_end))
+
+    async def _tell(self, on_end: Callable[[Unavailable], None]) -> None:
+        try:
+            await self.watch()
+        except Unavailable as error:
+            on_end(error)
+
     async def stop(self, within_s: float = STOP_S) -> None:
         """Stop it, and return once it has ended; kills it where it takes too long."""
         self._is_stopping = True
@@ -148,6 +166,8 @@ class CometProcess:
             self._signal(signal.SIGKILL)
             await self._process.wait()
         await self._pump
+        if self._watching is not None:
+            await self._watching
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -170,3 +190,23 @@ class CometProcess:
         lines = b"".join(self._words).decode("utf-8", "replace").splitlines()
         lines = [" ".join(line.split()) for line in lines if line.strip()]
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
+
+
+async def start_beside(home: CometHome, on_end: Callable[[Unavailable], None]) -> CometProcess:
+    """Start CometBFT beside this process; neither outlives the other.
+
+    If this process ends, however it ends, the system kills CometBFT. If CometBFT ends by itself,
+    `on_end` is told, whose part it is to stop this process (`Engine.fail`). To stop both in order,
+    stop CometBFT first: it may still ask us for what it needs to end.
+
+    Args:
+      home: CometBFT's folder, written; somebody must listen at its `abci_path`.
+      on_end: called once with how CometBFT ended and the last errors that it told.
+
+    Raises:
+      NotFound: there is no CometBFT on this machine.
+      Unavailable: it is another version, or does not start.
+    """
+    process = await CometProcess.start(await asyncio.to_thread(find_binary), home)
+    process.tell_end(on_end)
+    return process

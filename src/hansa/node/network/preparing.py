@@ -1,0 +1,38 @@
+"""What must be in order before CometBFT starts beside a node of a voted network."""
+
+from __future__ import annotations
+
+from hansa.engine.cometbft.configuration import write_configuration
+from hansa.kernel.genesis import Network
+from hansa.node.home import Home
+from hansa.node.network.voting import write_first_block
+from hansa.node.settings import Settings
+
+
+def prepare_cometbft(home: Home, network: Network, settings: Settings) -> None:
+    """Check the keys of CometBFT, and write its files anew from genesis and `node.toml`.
+
+    Nothing is written of what was signed: the keys and their signing state stay as they are.
+
+    Args:
+      home: the node's folder.
+      network: a voted one.
+      settings: of the node.
+
+    Raises:
+      NotFound: a key is missing, or the state of what the consensus key signed.
+      Invalid: a key is damaged, or the folder's path is too long for sockets.
+      Unavailable: the disk refuses.
+    """
+    comet = home.comet
+    comet.require_short_paths()
+    comet.load_node_key()
+    comet.load_consensus_key()
+    comet.require_signing_state()
+    write_first_block(comet, network)
+    write_configuration(
+        comet,
+        settings.cometbft,
+        home.path.absolute().name or network.genesis.network,
+        network.limits.batch_bytes,
+    )
