@@ -26,14 +26,13 @@ class Received:
     """Address of the member."""
     topic: str
     content: bytes
-    expires_ms: int
     attempt: int = 1
     """Above 1 if a handler began with it before and did not end well, or the process died."""
 
 
 Handler = Callable[[Received], Awaitable[None]]
-"""Takes a message in durably. Its return is what the sender gets acknowledged; if it raises an
-error of Hansa, the message comes again until it expires."""
+"""Works a message off. Once it returns, the message is taken and never comes again; if it raises
+an error of Hansa, the message comes again later, before all others of its sender and topic."""
 
 
 class Channel(Protocol):
@@ -47,6 +46,7 @@ class Channel(Protocol):
 
         Raises:
           Invalid: topic, content or time are out of bounds.
+          Refused: the recipient is no member, suspended, or the node's own.
           Unavailable: too much waits already.
         """
 
