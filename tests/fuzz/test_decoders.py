@@ -17,7 +17,7 @@ from tests.vectors import independent, independent_receipt
 from tests.vectors.parts import NETWORKS, Forge
 
 from hansa.contracts.registry import build_contracts
-from hansa.engine.chain import group_dropped
+from hansa.engine.record_items import group_dropped
 from hansa.kernel.block import decode_header, decode_receipt, decode_record
 from hansa.kernel.contract import decode_arguments
 from hansa.kernel.crypto.address import decode_bech32m, encode_bech32m, from_text, to_text

@@ -17,7 +17,7 @@ from tests.integration.small_disk import mount
 
 from hansa.cli.run import DEMO_SIZES
 from hansa.contracts import payments
-from hansa.engine.chain import list_envelopes
+from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.demo.serve import PASSPHRASE

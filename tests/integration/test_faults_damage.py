@@ -23,7 +23,7 @@ from tests.world import key, make_genesis, pay
 
 from hansa.cli.main import main
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.log_format import CONFIRMED_NAME, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES
+from hansa.engine.log.format import CONFIRMED_NAME, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.kernel.errors import Corrupt

@@ -14,7 +14,7 @@ import pytest
 from tests.simulation.disk import PowerCutError, SimulatedDisk
 
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.log_format import CONFIRMED_NAME, INDEX_NAME, is_segment_name
+from hansa.engine.log.format import CONFIRMED_NAME, INDEX_NAME, is_segment_name
 from hansa.kernel.errors import Corrupt, Unavailable
 
 pytestmark = pytest.mark.simulation
@@ -31,11 +31,15 @@ class Auditor:
 
     blocks: dict[int, bytes] = field(default_factory=dict)
     confirmed: int = -1
+    kept_from: int = 0
+    """Blocks below this may be pruned."""
+    is_pruning: bool = False
 
     def check(self, log: BlockReader) -> None:
         assert log.height_max >= self.confirmed, "a confirmed block is gone"
         found = list(log.iterate(0))
-        assert [height for height, _ in found] == list(range(log.height_max + 1))
+        assert log.height_min <= self.kept_from, "a block that was to be kept is gone"
+        assert [height for height, _ in found] == list(range(log.height_min, log.height_max + 1))
         for height, payload in found:
             assert payload == self.blocks[height], f"block {height} is another one"
 
@@ -58,6 +62,9 @@ def run_blocks(disk, auditor, random, log_class=BlockLog, groups=GROUPS):
             auditor.blocks[height] = payload
             log.append(height, payload)
         auditor.confirmed = max(auditor.confirmed, log.sync())
+        if auditor.is_pruning and random.random() < 0.5:
+            auditor.kept_from = max(auditor.kept_from, auditor.confirmed - random.randint(0, 6))
+            log.prune(auditor.kept_from)
         if random.random() < 0.15:
             log.close()
             log = open_log(disk, auditor, random, log_class)
@@ -74,10 +81,10 @@ def open_log(disk, auditor, random, log_class):
     return log_class.open(disk, trusted_height=trusted, segment_bytes=SEGMENT_BYTES)
 
 
-def crash_and_reopen(seed, point, make_disk=SimulatedDisk, log_class=BlockLog):
+def crash_and_reopen(seed, point, make_disk=SimulatedDisk, log_class=BlockLog, *, is_pruning=False):
     """Fail the power at `point`, then again and again while it recovers and goes on."""
     disk = make_disk(seed * 100_003 + point, crash_at=point)
-    auditor = Auditor()
+    auditor = Auditor(is_pruning=is_pruning)
     random = Random(seed)
     for attempt in range(4):
         try:
@@ -93,9 +100,9 @@ def crash_and_reopen(seed, point, make_disk=SimulatedDisk, log_class=BlockLog):
     return disk
 
 
-def count_operations(seed):
+def count_operations(seed, *, is_pruning=False):
     disk = SimulatedDisk(seed)
-    run_blocks(disk, Auditor(), Random(seed))
+    run_blocks(disk, Auditor(is_pruning=is_pruning), Random(seed))
     return len(disk.operations)
 
 
@@ -121,6 +128,18 @@ def test_everything_confirmed_survives_a_power_cut_at_any_operation(soak, capsys
     assert len(points) > 80 * seeds
     assert kinds >= {"write", "sync", "rename", "truncate"}
     assert torn > len(points) // 20
+
+
+def test_a_log_that_is_pruned_keeps_the_rest_through_a_power_cut_at_any_operation(soak):
+    removals = 0
+    for seed in range(SEEDS_SOAK if soak else SEEDS // 2):
+        for point in range(count_operations(seed, is_pruning=True)):
+            try:
+                disk = crash_and_reopen(seed, point, is_pruning=True)
+            except Exception as error:
+                raise AssertionError(f"seed {seed}, crash point {point}: {error!r}") from error
+            removals += any(what.startswith("remove blocks-") for what in disk.operations)
+    assert removals > 100
 
 
 def kill_and_cut(seed, point):

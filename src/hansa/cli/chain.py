@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hansa.cli.screen import ProgressBar, print_found, say
 from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
-from hansa.engine.chain import list_envelopes
+from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable

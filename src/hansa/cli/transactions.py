@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.engine.chain import find_envelope
+from hansa.engine.record_items import find_envelope
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text

@@ -15,19 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from hansa.engine.log import BlockLog
-from hansa.engine.store import Store
+from hansa.engine.record_items import group_dropped, list_dropped
+from hansa.engine.store import MemoryStore, Store
 from hansa.kernel.block import (
     BlockRecord,
-    Drop,
     Header,
-    Repeated,
     compute_position,
     decode_header,
     decode_record,
     is_sealed,
     split_position,
 )
-from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Corrupt, NotFound
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.machine.execution import Block, BlockResult, Machine, Rules
 from hansa.kernel.machine.nonces import SECOND_MS, compute_counts_until_ms
@@ -35,7 +34,6 @@ from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import (
     CheckedBatch,
     build_checked,
-    decode_batch,
     list_nonces,
     trust_batch,
 )
@@ -53,6 +51,8 @@ FLUSH_SPEED = 2
 """While the store is flushed, twice as many keys are written with each transaction as one added on
 average before: the flush ends before the next is due, and no block takes much longer for it."""
 
+WINDOW_MS = VALIDITY_MAX_MS + SECOND_MS
+"""How long after its block a nonce may count, in ledger time."""
 
 Seal = tuple[int, bytes, bytes]
 """Suite, public key and signature."""
@@ -232,6 +232,13 @@ class Chain:
         for _, raw in self.log.iterate(from_height):
             yield decode_record(raw)
 
+    def descend(self, height: int, count: int) -> Iterator[int]:
+        """Iterate so many heights downwards, as far as their blocks are kept when it gets there."""
+        for at in range(height, max(-1, height - count), -1):
+            if at < self.log.height_min:
+                return
+            yield at
+
     def find_position(self, tx_id: bytes) -> tuple[int, int]:
         """Find a transaction's height and index.
 
@@ -261,6 +268,16 @@ class Chain:
         _check_root(tree.root(), decode_header(record.header))
         path = tree.prove(compute_place(key, self.network.digest))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
+
+    def find_window(self, head: Header) -> int:
+        """Find the first block kept whose nonces may still count at `head`.
+
+        A pair counts for little more than the fifteen minutes after its block; times never fall.
+        """
+        oldest_ms = head.time_ms - WINDOW_MS
+        lowest = self.log.height_min
+        heights = range(lowest, head.height + 1)
+        return lowest + bisect_left(heights, oldest_ms, key=lambda at: self.get_header(at).time_ms)
 
     def _build_machine(self, head: Header | None) -> Machine:
         return Machine(
@@ -305,18 +322,36 @@ class Chain:
             self._repeat(record)
 
     def _check_genesis(self) -> None:
-        if self.log.height_min > 0:
+        """Check that the oldest block kept is of this network, and that the store covers the rest.
+
+        Of a pruned log, the state below its first block is in the store alone.
+        """
+        lowest = self.log.height_min
+        if lowest > 0 and self.store.height <= lowest:
             raise Corrupt(
-                f"block 0 is missing: the log begins with block {self.log.height_min}; "
-                "restore a backup",
-                height=0,
+                f"the log begins with block {lowest}, and the store, at {self.store.height}, has "
+                "not the state before it: restore a backup, or a snapshot",
+                height=lowest,
             )
-        record = self.get_record(0)
-        if not is_sealed(self.network, record.header, record.signatures):
+        record = self.get_record(lowest)
+        if not self._is_of_network(record, lowest):
             raise Corrupt(
-                "block 0 is not sealed for this genesis: the folder belongs to another network",
-                height=0,
+                f"block {lowest} is not of this genesis: the folder belongs to another network",
+                height=lowest,
             )
+
+    def _is_of_network(self, record: BlockRecord, height: int) -> bool:
+        """Whether a block is of this genesis: where nobody seals, by its hash, which covers it."""
+        network = self.network
+        if not network.genesis.is_voted:
+            return is_sealed(network, record.header, record.signatures)
+        if height == 0:
+            empty = StoredNodes(MemoryStore())
+            state, tree = State(StoredRows(MemoryStore())), StateTree(empty, network.digest)
+            made = Machine(network, self._rules, state, tree).apply_genesis()
+            return made.header.encoded() == record.header
+        header_hash = network.digest(network.header_prefix + record.header)
+        return self.get_header(height + 1).previous_hash == header_hash
 
     def _repeat(self, record: BlockRecord) -> None:
         """Execute a logged block again and compare."""
@@ -375,13 +410,18 @@ class Chain:
     def _refill_window(self, head: Header) -> None:
         """Put back the nonces that still count, from the blocks up to `head`.
 
-        A pair counts for little more than the fifteen minutes after its block; times never fall.
+        Raises:
+          Corrupt: the log begins too late.
         """
-        oldest_ms = head.time_ms - VALIDITY_MAX_MS - SECOND_MS
-        heights = range(1, head.height + 1)
-        first = 1 + bisect_left(heights, oldest_ms, key=lambda at: self.get_header(at).time_ms)
+        first = self.find_window(head)
+        if first == self.log.height_min and first > 0:
+            raise Corrupt(
+                f"the log begins with block {first}, later than the nonces that still count at "
+                f"block {head.height}: restore a backup, or a snapshot",
+                height=first,
+            )
         window = self.machine.window
-        for height in range(first, head.height + 1):
+        for height in range(max(1, first), head.height + 1):
             record = self.get_record(height)
             time_ms = decode_header(record.header).time_ms
             for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
@@ -397,67 +437,3 @@ def _check_root(root: bytes, header: Header) -> None:
             f"the store's tree has not the state root of block {header.height}",
             height=header.height,
         )
-
-
-def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[dict[int, Invalid]]:
-    """Group a block's dropped items by batch, as errors by item.
-
-    Args:
-      record: the block.
-      is_stateless: only what the stateless checks dropped; execution finds the rest again.
-
-    Raises:
-      Corrupt: the block names a batch that it has not, or an unknown code.
-    """
-    groups: list[dict[int, Invalid]] = [{} for _ in record.batches]
-    for drop in record.dropped:
-        try:
-            code, group = InvalidCode(drop.code), groups[drop.batch]
-        except (ValueError, IndexError):
-            raise Corrupt(
-                f"the block drops item {drop.item} of batch {drop.batch} as {drop.code}: "
-                "there is no such batch or code"
-            ) from None
-        if not is_stateless or code in STATELESS_CODES:
-            group[drop.item] = Invalid(code, drop.message)
-    return groups
-
-
-def find_envelope(record: BlockRecord, index: int) -> tuple[bytes, bytes, bytes | None]:
-    """Find the envelope behind a block's receipt: (envelope, sponsor, attestation)."""
-    for raw, dropped in zip(record.batches, group_dropped(record), strict=True):
-        _, body = decode_batch(raw)
-        kept = len(body.items) - len(dropped)
-        if index >= kept:
-            index -= kept
-            continue
-        for number, item in enumerate(body.items):
-            if number not in dropped:
-                if index == 0:
-                    return item.envelope, body.sponsor, item.attestation
-                index -= 1
-    raise NotFound("the block has no transaction with this index", index=index)
-
-
-def list_envelopes(record: BlockRecord) -> list[bytes]:
-    """List the envelopes of a block that have receipts, in order."""
-    return [
-        item.envelope
-        for raw, dropped in zip(record.batches, group_dropped(record), strict=True)
-        for number, item in enumerate(decode_batch(raw)[1].items)
-        if number not in dropped
-    ]
-
-
-def list_dropped(result: BlockResult) -> tuple[Drop, ...]:
-    """List what of a block's batches got no receipt, and why."""
-    drops = []
-    for batch, outcomes in enumerate(result.outcomes):
-        for item, outcome in enumerate(outcomes):
-            if isinstance(outcome, Invalid):
-                drops.append(Drop(batch, item, outcome.code.value, outcome.message))
-            elif isinstance(outcome, Repeated):
-                drops.append(
-                    Drop(batch, item, InvalidCode.NONCE_USED.value, "a repeated transaction")
-                )
-    return tuple(drops)

@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import StoredNodes, StoredRows, group_dropped, list_dropped
+from hansa.engine.chain import StoredNodes, StoredRows
+from hansa.engine.record_items import group_dropped, list_dropped
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
 from hansa.kernel.block import BlockRecord, Drop, Header, decode_header, is_sealed

@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.log_format import PAYLOAD_BYTES_MAX
+from hansa.engine.log.format import PAYLOAD_BYTES_MAX
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 
@@ -62,7 +62,9 @@ def test_a_log_may_begin_at_any_height_and_then_has_no_gap(tmp_path):
     for height in (501, 503):
         with pytest.raises(Corrupt, match="after block 501"):
             log.append(height, b"")
-    for height in (-1, 499, 502):
+    with pytest.raises(NotFound, match=r"499 is not kept here.* oldest kept is 500"):
+        log.read(499)
+    for height in (-1, 502):
         with pytest.raises(NotFound, match="500 to 501"):
             log.read(height)
     log.close()
@@ -110,6 +112,59 @@ def test_a_reader_follows_the_writer_and_sees_confirmed_blocks_only(tmp_path):
     assert read_all(reader) == expected(range(40))
     reader.close()
     log.close()
+
+
+def test_pruning_removes_whole_segments_and_never_the_last(tmp_path):
+    write(tmp_path, range(40), segment_bytes=300)
+    log = BlockLog.open(FileStorage(tmp_path), segment_bytes=300)
+    reader = open_reader(tmp_path)
+    count = len(list(tmp_path.glob("blocks-*.log")))
+    end = log.oldest_end
+    assert end is not None
+    assert not log.prune(end - 1)
+    assert log.prune(end)
+    assert log.height_min == end
+    assert len(list(tmp_path.glob("blocks-*.log"))) == count  # until something is confirmed
+    log.append(40, payload(40))
+    log.sync()
+    assert len(list(tmp_path.glob("blocks-*.log"))) == count - 1
+    assert read_all(log) == expected(range(end, 41))
+    assert reader.read(0) == payload(0)  # it holds the file
+    reader.refresh()
+    assert read_all(reader) == expected(range(end, 41))
+    with pytest.raises(NotFound, match=f"oldest kept is {end}"):
+        reader.read(0)
+    reader.close()
+    assert log.prune(10**6)
+    assert log.oldest_end is None
+    lowest = log.height_min
+    assert 0 < lowest <= 40
+    log.append(41, payload(41))
+    log.sync()
+    log.close()
+    assert (tmp_path / "blocks.idx").stat().st_size == 16 + 8 * (42 - lowest)
+    for log in (open_reader(tmp_path), BlockLog.open(FileStorage(tmp_path))):
+        assert read_all(log) == expected(range(lowest, 42))
+        log.close()
+
+
+def test_an_index_from_before_a_pruning_serves(tmp_path):
+    """As a kill leaves it between the removal of a segment and the next block."""
+    write(tmp_path, range(40), segment_bytes=300)
+    first = min(tmp_path.glob("blocks-*.log"))
+    first.unlink()
+    log = BlockLog.open(FileStorage(tmp_path), trusted_height=30, segment_bytes=300)
+    assert read_all(log) == expected(range(log.height_min, 40))
+    log.close()
+    assert (tmp_path / "blocks.idx").stat().st_size == 16 + 8 * (40 - log_minimum(tmp_path))
+
+
+def log_minimum(folder):
+    reader = open_reader(folder)
+    try:
+        return reader.height_min
+    finally:
+        reader.close()
 
 
 def test_the_second_writer_is_turned_away(tmp_path):

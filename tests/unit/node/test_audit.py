@@ -12,7 +12,7 @@ import pytest
 from tests.played import Forger, make_folder, open_folder
 from tests.world import ASSET, key, pay
 
-from hansa.engine.chain import list_envelopes
+from hansa.engine.record_items import list_envelopes
 from hansa.kernel.errors import Corrupt, Invalid, NotFound
 from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
 from hansa.node.audit import FINDINGS_MAX, AuditReport, audit, audit_folder

@@ -163,7 +163,7 @@ class Blocks:
         top = self._chain.confirmed_height
         from_ms = self.get(top).time_ms - (SLOTS + 1) * SLOT_S * 1_000
         transactions = 0
-        for height in range(top, max(-1, top - BACKFILL_BLOCKS), -1):
+        for height in self._chain.descend(top, BACKFILL_BLOCKS):
             block = self.get(height)
             transactions += block.counts.total
             if block.time_ms < from_ms or transactions > BACKFILL_TRANSACTIONS:

@@ -237,7 +237,7 @@ class History:
 
     async def _read_back(self, height: int, totals: Totals) -> None:
         rest = RECEIPTS_MAX
-        for at in range(height, max(-1, height - BLOCKS_MAX), -1):
+        for at in self._chain.descend(height, BLOCKS_MAX):
             begun = time.monotonic()
             record = self._chain.get_record(at)
             time_ms = decode_header(record.header).time_ms

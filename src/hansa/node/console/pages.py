@@ -337,7 +337,7 @@ class Console:
         """List blocks from `height` downwards."""
         pace = Pace()
         found = []
-        for at in range(height, max(-1, height - count), -1):
+        for at in self.reader.chain.descend(height, count):
             found.append(self.blocks.get(at))
             await pace.rest()
         return found

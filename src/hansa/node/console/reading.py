@@ -18,7 +18,8 @@ from hansa.contracts.members import Member
 from hansa.contracts.payments import Payment
 from hansa.contracts.policy import Policy
 from hansa.contracts.wallets import Wallet
-from hansa.engine.chain import Chain, find_envelope, list_envelopes
+from hansa.engine.chain import Chain
+from hansa.engine.record_items import find_envelope, list_envelopes
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import (
     BlockRecord,
@@ -255,7 +256,8 @@ class Reader:
         pace = Pace()
         lines: list[TransactionLine] = []
         rest = LATEST_READ
-        for height in range(self.chain.confirmed_height, 0, -1):
+        newest = self.chain.confirmed_height
+        for height in self.chain.descend(newest, newest):
             record = self.get_record(height)
             end = len(record.receipts)
             while end and rest > 0 and len(lines) < LATEST_PAYMENTS:

@@ -21,9 +21,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from hansa.contracts import payments
-from hansa.engine.chain import Chain, group_dropped
+from hansa.engine.chain import Chain
 from hansa.engine.collector import tune_collector
 from hansa.engine.ordering import execute_with_pauses
+from hansa.engine.record_items import group_dropped
 from hansa.engine.verification import PoolVerifier
 from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status

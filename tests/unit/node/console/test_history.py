@@ -7,13 +7,17 @@ from collections import Counter
 
 import pytest
 from tests.browser.population import make_town
-from tests.world import ASSET, key, make_genesis, open_world, pay
+from tests.world import ASSET, World, key, make_genesis, open_world, pay
 
 from hansa.contracts import currency, payments
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import Chain
+from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
-from hansa.engine.store import StateStore
+from hansa.engine.store import MemoryStore, StateStore
 from hansa.kernel.block import Status, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.kernel.genesis import Network
 from hansa.node.console.history import (
     HOUR_MS,
     POINTS_MAX,
@@ -26,6 +30,7 @@ from hansa.node.console.history import (
     sum_changes,
 )
 from hansa.node.console.supply import PROOF_REST_S, SupplyWatch
+from hansa.node.home import KeySealer
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,25 @@ def test_the_totals_are_those_of_all_receipts(town):
     assert history.totals[ASSET].difference_minor == 0
     assert history.from_height == 0
     assert history.is_whole
+
+
+def test_of_a_pruned_log_the_rest_is_read(tmp_path):
+    log = BlockLog.open(FileStorage(tmp_path), segment_bytes=3_000)
+    genesis = make_genesis()
+    sealer = KeySealer(key("sealer"))
+    chain = Chain.open(log, MemoryStore(), Network.of(genesis), Registry(genesis), sealer)
+    world = World(chain)
+    world.fund("ada", "shop")
+    for number in range(30):
+        world.time_ms += 1_000
+        world.do("ada", pay("ada", "shop", 5, f"r{number}"))
+    whole = read_whole(chain).history
+    assert log.prune(chain.head.height - 4)
+    pruned = read_whole(chain).history
+    assert pruned.totals == whole.totals
+    assert pruned.is_whole
+    assert 0 < pruned.from_height == log.height_min
+    chain.close()
 
 
 def test_every_slot_holds_what_there_was_at_its_end(town):

@@ -11,7 +11,8 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.contracts import balances, currency, members, policy, wallets
-from hansa.engine.chain import Chain, find_envelope, list_envelopes
+from hansa.engine.chain import Chain
+from hansa.engine.record_items import find_envelope, list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt, split_position
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound

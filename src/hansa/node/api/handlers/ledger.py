@@ -66,7 +66,7 @@ async def list_blocks(api: Api, call: Call, from_height: int | None, limit: int)
     top = api.node.chain.confirmed_height
     first = top if from_height is None else min(from_height, top)
     found = []
-    for height in range(first, max(-1, first - limit), -1):
+    for height in api.node.chain.descend(first, limit):
         header = api.node.get_header(height)
         found.append(describe_header(api.node.chain, header))
         if not api.node.is_recent(height):  # it cost the reading of a block: let others in between

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
-from hansa.engine.chain import list_envelopes
+from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.transaction import decode_envelope
