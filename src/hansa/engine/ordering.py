@@ -67,6 +67,9 @@ class Engine(ABC):
     def start(self) -> None:
         """Begin to make blocks."""
 
+    async def ready(self) -> None:  # noqa: B027 - most take them at once
+        """Wait until transactions are taken, or the engine has failed."""
+
     @abstractmethod
     async def stop(self) -> None:
         """Stop in order; the chain stays open.

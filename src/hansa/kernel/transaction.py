@@ -304,9 +304,34 @@ def check_batch(raw: bytes, network: Network, verify_many: VerifyMany) -> Verdic
     for owner, is_good in zip(owners, verify_many(checks), strict=True):
         if not is_good:
             if owner < 0:
-                return Verdict(b"", {}, bad_signature("the sponsor's signature of the batch"))
+                return Verdict(b"", {}, _bad_batch_signature())
             invalid[owner] = bad_signature("a signature of the transaction")
     return Verdict(b"".join(ids), invalid, None)
+
+
+def check_frame(raw: bytes, network: Network, verify_many: VerifyMany) -> CheckedBatch:
+    """Check a batch but not its envelopes: whether it can be read, and its sponsor's signature.
+
+    Costs one signature, so that whoever passes batches on can turn strangers away at once.
+
+    Returns:
+      The batch without its items; their sizes are there.
+
+    Raises:
+      Invalid: the batch as a whole.
+    """
+    batch, body = _open_batch(raw, network)
+    message = network.batch_prefix + batch.body
+    check = SignatureCheck(batch.suite, batch.public_key, batch.signature, message)
+    if verify_many([check]) != [True]:
+        raise _bad_batch_signature()
+    key_address = address_of(batch.suite, batch.public_key, network.digest)
+    sizes = [len(item.envelope) for item in body.items]
+    return CheckedBatch(raw, body.sponsor, key_address, [], sizes)
+
+
+def _bad_batch_signature() -> Invalid:
+    return bad_signature("the sponsor's signature of the batch")
 
 
 def bad_signature(what: str) -> Invalid:

@@ -222,7 +222,7 @@ class Machine:
         used = self._view.get(SponsorUsage, batch.sponsor)
         if used is None or used.day != time_ms // DAY_MS:
             used = SponsorUsage(batch.sponsor)
-        size, count = used.bytes_used + sum(batch.sizes), used.envelopes + len(batch.items)
+        size, count = used.bytes_used + sum(batch.sizes), used.envelopes + len(batch.sizes)
         exceeded = find_exceeded(quota, size, count, used.refusals)
         if exceeded is not None:
             raise exceeded

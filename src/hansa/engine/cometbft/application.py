@@ -1,0 +1,337 @@
+"""The application that CometBFT runs: it orders batches, and this executes and keeps them.
+
+    CheckTx          one batch arrives: frame, sponsor's signature and standing; its envelopes are
+                     verified beside
+    PrepareProposal  this node proposes: batches that are verified, in their order
+    ProcessProposal  another proposes: no batch that cannot be read or comes twice
+    FinalizeBlock    a block is decided: executed in memory, its hash answered
+    Commit           ... and made durable, then whoever waits is answered
+
+An empty block of CometBFT makes none here, so that a quiet network writes nothing: Hansa counts its
+own heights, and a block's record names the height it had there. The hash that CometBFT's header
+carries (app_hash) is that of our newest header; the one after block h stands in header h + 1.
+
+Source: CometBFT v0.38, spec/abci/abci++_methods.md and abci++_app_requirements.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from hansa.engine.chain import Chain
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.verdicts import Verdicts
+from hansa.engine.ordering import execute_with_pauses
+from hansa.kernel.crypto.signatures import verify_many
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.machine.execution import BlockResult
+from hansa.kernel.transaction import CheckedBatch, build_checked, check_frame
+
+CODE_OK = 0
+CODE_BAD_PATH = 1
+CODE_NOT_FOUND = 2
+CODE_STRANGER = 3
+CODESPACE = "hansa"
+FILTER_PREFIX = "/p2p/filter/"
+FILTER_ID_PREFIX = f"{FILTER_PREFIX}id/"
+ROW_PATH = "/row"
+NS_PER_MS = 1_000_000
+INITIAL_HEIGHT = 1
+_CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
+
+CHAIN_ID_PREFIX = "hansa-"
+CHAIN_ID_DIGITS = 40
+
+Validators = Sequence[tuple[bytes, int]]
+
+
+def compute_chain_id(genesis_hash: bytes) -> str:
+    """Compute CometBFT's name of a network, by which its signatures belong to one genesis.
+
+    CometBFT allows 50 characters.
+    """
+    return CHAIN_ID_PREFIX + genesis_hash.hex()[:CHAIN_ID_DIGITS]
+
+
+def compute_key(raw: bytes) -> bytes:
+    """Compute CometBFT's hash of a transaction, here of a batch."""
+    return hashlib.sha256(raw).digest()
+
+
+class Executed(NamedTuple):
+    """A block of CometBFT that was executed and is not committed yet."""
+
+    consensus_height: int
+    result: BlockResult | None
+    """None if it held no batch."""
+    batches: list[CheckedBatch]
+    keys: list[bytes]
+    """Of the batches."""
+
+
+class Application:
+    """Executes what CometBFT orders. Its methods are ABCI's; the server calls one at a time."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        verdicts: Verdicts,
+        may_connect: Callable[[bytes], bool],
+        confirmed: Callable[[Executed], None],
+        retain_height: Callable[[int], int] = lambda _: 0,
+    ) -> None:
+        """Bring a chain under CometBFT.
+
+        Args:
+          chain: of a voted network.
+          verdicts: what is known of batches.
+          may_connect: whether a peer, by its 20 bytes, may connect.
+          confirmed: called with each block once it is durable.
+          retain_height: called with the height just committed; of CometBFT's blocks those below
+            what it answers may be deleted, none at 0.
+        """
+        self.chain = chain
+        self._verdicts = verdicts
+        self._may_connect = may_connect
+        self._confirmed = confirmed
+        self._retain_height = retain_height
+        self._executed: Executed | None = None
+        record = chain.get_record(chain.head.height)
+        self.consensus_height = record.consensus_height
+        """Of the last block that CometBFT committed here, empty ones since the start included."""
+
+    async def info(self, _: abci.RequestInfo) -> abci.ResponseInfo:
+        """Say where this node stands; CometBFT replays what came after.
+
+        After a start that is the last block that held batches; the empty ones behind it change
+        nothing, and are replayed.
+        """
+        return abci.ResponseInfo(
+            data="hansa",
+            last_block_height=self.consensus_height,
+            last_block_app_hash=self.chain.machine.head_hash if self.consensus_height else b"",
+        )
+
+    async def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
+        """Compare CometBFT's genesis with ours, and answer the hash of block 0.
+
+        Raises:
+          Corrupt: they are not of the same network.
+        """
+        chain_id = compute_chain_id(self.chain.network.genesis_hash)
+        ours = list(self._list_validators())
+        theirs = sorted((each.pub_key.ed25519, each.power) for each in request.validators)
+        if (request.chain_id, theirs, request.initial_height) != (
+            chain_id,
+            ours,
+            INITIAL_HEIGHT,
+        ):
+            raise Corrupt(
+                "CometBFT's genesis is not made from this network's genesis.bin: stop the node, "
+                "and have it written again",
+                chain_id=request.chain_id,
+            )
+        return abci.ResponseInitChain(app_hash=self.chain.machine.head_hash)
+
+    async def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+        """Let a batch of a member wait for a block; begin to verify its envelopes."""
+        raw = request.tx
+        key = compute_key(raw)
+        try:
+            verdict = self._verdicts.find(key)
+            if verdict is not None and verdict.rejected is not None:
+                raise verdict.rejected
+            batch = check_frame(raw, self.chain.network, verify_many)
+            self.chain.machine.check_sponsor(batch, self.chain.head.time_ms)
+        except Invalid as error:
+            return abci.ResponseCheckTx(
+                code=_CODES[error.code], log=error.message, codespace=CODESPACE
+            )
+        self._verdicts.begin(key, raw)
+        return abci.ResponseCheckTx()
+
+    async def prepare_proposal(
+        self, request: abci.RequestPrepareProposal
+    ) -> abci.ResponsePrepareProposal:
+        """Propose batches that are verified; if none is, wait for the first.
+
+        So no validator waits long for the verifying of what this one has not verified itself. The
+        first block stays empty: its time is that of genesis, at which nothing sent now is valid.
+        """
+        if request.height == INITIAL_HEIGHT:
+            return abci.ResponsePrepareProposal()
+        keyed = [(compute_key(raw), raw) for raw in request.txs]
+        if not any(self._verdicts.find(key) for key, _ in keyed):
+            for key, raw in keyed:
+                if (await self._verdicts.get(key, raw)).rejected is None:
+                    break
+        proposed: list[bytes] = []
+        room = request.max_tx_bytes
+        for key, raw in keyed:
+            verdict = self._verdicts.find(key)
+            if verdict is None or verdict.rejected is not None:
+                continue
+            room -= _compute_proto_bytes(raw)
+            if room < 0:
+                break
+            proposed.append(raw)
+        return abci.ResponsePrepareProposal(txs=proposed)
+
+    async def process_proposal(
+        self, request: abci.RequestProcessProposal
+    ) -> abci.ResponseProcessProposal:
+        """Refuse a block with a batch that no honest validator proposes."""
+        status = abci.ResponseProcessProposal.ACCEPT
+        try:
+            keys = [self._admit_proposed(raw) for raw in request.txs]
+            if len(set(keys)) != len(keys):
+                status = abci.ResponseProcessProposal.REJECT
+        except Invalid:
+            status = abci.ResponseProcessProposal.REJECT
+        return abci.ResponseProcessProposal(status=status)
+
+    def _admit_proposed(self, raw: bytes) -> bytes:
+        """Check a proposed batch's frame unless it is known; have it verified; returns its key."""
+        key = compute_key(raw)
+        verdict = self._verdicts.find(key)
+        if verdict is None:
+            check_frame(raw, self.chain.network, verify_many)
+            self._verdicts.begin(key, raw)
+        elif verdict.rejected is not None:
+            raise verdict.rejected
+        return key
+
+    async def finalize_block(
+        self, request: abci.RequestFinalizeBlock
+    ) -> abci.ResponseFinalizeBlock:
+        """Execute a decided block in memory.
+
+        Batches that no honest validator proposes, or the second of two that are equal, are left
+        out: by every node alike, as this depends on nothing but the block and genesis.
+        """
+        keyed = [(compute_key(raw), raw) for raw in request.txs]
+        verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
+        batches: dict[bytes, CheckedBatch] = {}
+        results = []
+        for (key, raw), verdict in zip(keyed, verdicts, strict=True):
+            code = _CODES[InvalidCode.NONCE_USED] if key in batches else CODE_OK
+            if verdict.rejected is not None:
+                code = _CODES[verdict.rejected.code]
+            if code == CODE_OK:
+                batches[key] = build_checked(raw, verdict, self.chain.network)
+            results.append(abci.ExecTxResult(code=code))
+        result = None
+        updates: list[abci.ValidatorUpdate] = []
+        if batches:
+            before = self._list_validators()
+            time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS
+            result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
+            updates = list_updates(before, self._list_validators())
+        self._executed = Executed(request.height, result, list(batches.values()), list(batches))
+        return abci.ResponseFinalizeBlock(
+            tx_results=results,
+            validator_updates=updates,
+            app_hash=self.chain.machine.head_hash,
+        )
+
+    def _list_validators(self) -> Validators:
+        """List (consensus key, power) of who votes, as of the last block; not during one."""
+        machine = self.chain.machine
+        machine.view.begin()
+        return machine.rules.validators(machine.view)
+
+    async def commit(self, _: abci.RequestCommit) -> abci.ResponseCommit:
+        """Make the executed block durable; only then is anybody answered."""
+        executed = self._executed
+        if executed is None:
+            raise Corrupt("CometBFT commits a block that it has not had executed")
+        self._executed = None
+        if executed.result is not None:
+            self.chain.append(executed.result, executed.batches, executed.consensus_height)
+            await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
+        self.consensus_height = executed.consensus_height
+        for key in executed.keys:
+            self._verdicts.forget(key)
+        self._confirmed(executed)
+        return abci.ResponseCommit(retain_height=self._retain_height(executed.consensus_height))
+
+    async def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        """Answer whether a peer may connect, or a row as of the last checkpoint."""
+        path = request.path
+        if path.startswith(FILTER_ID_PREFIX):
+            return self._filter_peer(path.removeprefix(FILTER_ID_PREFIX))
+        if path.startswith(FILTER_PREFIX):  # by address: who it is, its id says
+            return abci.ResponseQuery()
+        if path != ROW_PATH:
+            said = f"there is nothing at {path[:100]}: ask {ROW_PATH}, or the node's own API"
+            return abci.ResponseQuery(code=CODE_BAD_PATH, log=said, codespace=CODESPACE)
+        row = self.chain.get_row(request.data)
+        height = self.chain.store.pending_height
+        if row is None:
+            said = "there is no row with this key"
+            return abci.ResponseQuery(
+                code=CODE_NOT_FOUND, log=said, codespace=CODESPACE, key=request.data, height=height
+            )
+        return abci.ResponseQuery(key=request.data, value=row, height=height)
+
+    def _filter_peer(self, text: str) -> abci.ResponseQuery:
+        try:
+            is_known = self._may_connect(bytes.fromhex(text))
+        except ValueError:
+            is_known = False
+        if is_known:
+            return abci.ResponseQuery()
+        said = "no member's node: only nodes that members have published may connect"
+        return abci.ResponseQuery(code=CODE_STRANGER, log=said, codespace=CODESPACE)
+
+    async def extend_vote(self, _: abci.RequestExtendVote) -> abci.ResponseExtendVote:
+        """Add nothing to votes: genesis does not enable it."""
+        return abci.ResponseExtendVote()
+
+    async def verify_vote_extension(
+        self, _: abci.RequestVerifyVoteExtension
+    ) -> abci.ResponseVerifyVoteExtension:
+        """Accept what others add to votes, which counts for nothing."""
+        return abci.ResponseVerifyVoteExtension(status=abci.ResponseVerifyVoteExtension.ACCEPT)
+
+    async def list_snapshots(self, _: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
+        """List what others may start from."""
+        return abci.ResponseListSnapshots()
+
+    async def offer_snapshot(self, _: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
+        """Refuse: this node has a chain already."""
+        return abci.ResponseOfferSnapshot(result=abci.ResponseOfferSnapshot.ABORT)
+
+    async def load_snapshot_chunk(
+        self, _: abci.RequestLoadSnapshotChunk
+    ) -> abci.ResponseLoadSnapshotChunk:
+        """Load a part of a snapshot."""
+        return abci.ResponseLoadSnapshotChunk()
+
+    async def apply_snapshot_chunk(
+        self, _: abci.RequestApplySnapshotChunk
+    ) -> abci.ResponseApplySnapshotChunk:
+        """Refuse: this node has a chain already."""
+        return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
+
+
+def list_updates(before: Validators, after: Validators) -> list[abci.ValidatorUpdate]:
+    """List how one set of validators becomes another, sorted by key; power 0 removes.
+
+    They take effect two blocks of CometBFT later.
+    """
+    powers = dict(after)
+    changed = {key: 0 for key, _ in before if key not in powers}
+    changed |= {key: power for key, power in after if (key, power) not in before}
+    return [
+        abci.ValidatorUpdate(pub_key=abci.PublicKey(ed25519=key), power=power)
+        for key, power in sorted(changed.items())
+    ]
+
+
+def _compute_proto_bytes(raw: bytes) -> int:
+    """Compute what a transaction takes in a block: a tag, its length as a varint, its bytes."""
+    return 1 + max(1, (len(raw).bit_length() + 6) // 7) + len(raw)

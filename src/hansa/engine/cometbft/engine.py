@@ -1,0 +1,299 @@
+"""The engine of several institutions: CometBFT orders batches, every node executes them.
+
+    submit -> verify (processes) -> CometBFT -> CheckTx at every node
+                                       |
+           answers <- sync <- Commit <-+- FinalizeBlock at every node
+
+This process listens on a unix socket, starts CometBFT beside it and watches it. Neither does
+without the other: whichever ends, the node ends, and is started again whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from hansa.engine.chain import Chain
+from hansa.engine.cometbft.application import Application, Executed, compute_key
+from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.process import CometProcess
+from hansa.engine.cometbft.rpc import CometRpc, RpcError
+from hansa.engine.cometbft.server import Server
+from hansa.engine.cometbft.verdicts import Verdicts
+from hansa.engine.ordering import Answer, Engine
+from hansa.engine.verification import Verifier
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.transaction import CheckedEnvelope, Verdict, build_checked
+
+QUEUE_TRANSACTIONS = 20_000
+"""What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
+QUEUE_BYTES = 64 << 20
+ORDER_S = VALIDITY_MAX_MS // 1_000 + 60
+"""After so long no transaction of a batch is valid any more: whoever waits is told."""
+POLL_MS = 50
+RECENT_BATCHES = 20_000
+"""As many as CometBFT remembers: what it knows already is either here or waits for a block."""
+_KNOWN_ALREADY = "tx already exists in cache"
+
+
+class CometEngine(Engine):
+    """Has batches ordered by CometBFT, together with the other validators."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        verifier: Verifier,
+        clock_ms: Callable[[], int],
+        home: CometHome,
+        binary: Path,
+        may_connect: Callable[[bytes], bool],
+    ) -> None:
+        """Prepare to run CometBFT.
+
+        Args:
+          chain: of a voted network.
+          verifier: of batches and envelopes.
+          clock_ms: for what is asked before a batch is ordered; ledger time is CometBFT's.
+          home: CometBFT's folder, with keys, genesis and configuration.
+          binary: the program.
+          may_connect: whether a peer, by its 20 bytes, may connect.
+        """
+        super().__init__(chain, verifier)
+        self._clock_ms = clock_ms
+        self._home = home
+        self._binary = binary
+        self._verdicts = Verdicts(verifier)
+        self.application = Application(chain, self._verdicts, may_connect, self._confirm)
+        self.committed_ms = 0
+        """When CometBFT last committed a block here, by the clock; 0 for not yet."""
+        self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
+        self._recent: OrderedDict[bytes, None] = OrderedDict()
+        """Keys of batches that were in a block."""
+        self._queued = self._queued_bytes = 0
+        self._ending = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._rpc: CometRpc | None = None
+        self._answers = asyncio.Event()
+        self.child_pid: int | None = None
+        """Number of CometBFT's process, while it runs."""
+
+    @property
+    def queued(self) -> int:
+        """Transactions that this node brought in and that are in no block yet."""
+        return self._queued
+
+    @property
+    def rpc(self) -> CometRpc:
+        """Asks CometBFT; raises `Unavailable` where it does not run."""
+        if self._rpc is None:
+            raise Unavailable("CometBFT does not run: the node is starting or stopping")
+        return self._rpc
+
+    def start(self) -> None:
+        """Start CometBFT, and to answer it."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def ready(self) -> None:
+        """Wait until CometBFT answers, or the engine has failed."""
+        await self._answers.wait()
+
+    async def stop(self) -> None:
+        """Stop CometBFT, then what answers it; the chain stays open.
+
+        Whoever waits is told that the others may still confirm it.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+        self._is_closing = True
+        self._ending.set()
+        try:
+            await self.wait()
+        finally:
+            self.verifier.close()
+
+    async def wait(self) -> None:
+        """Wait until no more blocks are made: after `stop`, or after a failure.
+
+        Raises:
+          HansaError: what the engine failed of, if it did.
+        """
+        if self._task is not None:
+            await asyncio.shield(self._task)
+        if self.failure is not None:
+            raise self.failure
+
+    async def submit(self, raw: bytes) -> list[Answer]:
+        """Have a batch ordered; returns once it is confirmed, with one answer per item.
+
+        Raises:
+          Invalid: the batch as a whole.
+          Unavailable: too much is waiting, CometBFT does not answer, or the engine has stopped.
+        """
+        self._check_room(1, len(raw))
+        return await self.submit_checked(raw, await self._verdicts.get(compute_key(raw), raw))
+
+    async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
+        """Have a batch ordered that was verified before; otherwise as `submit`."""
+        batch = build_checked(raw, verdict, self.chain.network)
+        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
+        self.chain.machine.check_sponsor(batch, time_ms)
+        self._check_room(len(batch.items), len(raw))
+        key = compute_key(raw)
+        self._verdicts.remember(key, verdict)
+        done = self._await_answers()
+        self._waiting.setdefault(key, set()).add(done)
+        self._queued += len(batch.items)
+        self._queued_bytes += len(raw)
+        try:
+            async with asyncio.timeout(ORDER_S):
+                if await self._broadcast(key, raw):
+                    return await done
+            return [self._answer_again(item) for item in batch.items]
+        except TimeoutError:
+            raise Unavailable(
+                "no block took the transactions in while they were valid: the network stalled; "
+                "look their ids up, and sign them anew"
+            ) from None
+        finally:
+            self._queued -= len(batch.items)
+            self._queued_bytes -= len(raw)
+            self._leave(key, done)
+
+    def check_ready(self) -> None:
+        """Raise `Unavailable` if a transaction would not be taken now."""
+        self._check_room(1, 1)
+
+    def _check_room(self, count: int, size: int) -> None:
+        self._require_running()
+        if self._queued and (
+            self._queued + count > QUEUE_TRANSACTIONS or self._queued_bytes + size > QUEUE_BYTES
+        ):
+            raise Unavailable(
+                f"{self._queued} transactions are waiting already: send again in a moment",
+                queued=self._queued,
+            )
+
+    async def _broadcast(self, key: bytes, raw: bytes) -> bool:
+        """Hand a batch to CometBFT; returns False if it was in a block before.
+
+        Raises:
+          Invalid: CheckTx refuses it, as of the newest block.
+          Unavailable: the mempool is full, or CometBFT does not answer.
+        """
+        try:
+            answer = await self.rpc.broadcast(raw)
+        except RpcError as error:
+            if _KNOWN_ALREADY in error.data:  # sent twice, or another node passed it on first
+                return key not in self._recent
+            raise Unavailable(
+                f"the network takes no more for the moment ({error.data}): send again in a moment"
+            ) from None
+        if answer["code"]:
+            code = list(InvalidCode)[answer["code"] - 1]
+            raise Invalid(code, answer["log"])
+        return True
+
+    def _answer_again(self, item: CheckedEnvelope | Invalid) -> Answer:
+        """Answer for a part of a batch that was in a block before."""
+        if isinstance(item, Invalid):
+            return Answer(b"", 0, 0, item)
+        found = self.find_answer(item.tx_id)
+        if found is not None:
+            return found
+        error = Invalid(
+            InvalidCode.EXPIRED,
+            "this very batch was in a block before, where the transaction got no receipt: sign it "
+            "anew",
+        )
+        return Answer(b"", 0, 0, error)
+
+    def _leave(self, key: bytes, done: asyncio.Future[list[Answer]]) -> None:
+        """Wait no longer for a batch."""
+        done.cancel()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.discard(done)
+            if not waiting:
+                del self._waiting[key]
+
+    async def _run(self) -> None:
+        """Run until the end is asked for, or either process fails."""
+        with self._failing():
+            server = Server(self.application)
+            try:
+                await server.start(self._home.abci_path)
+                process = await CometProcess.start(self._binary, self._home)
+                self.child_pid = process.pid
+                self._rpc = CometRpc(self._home.rpc_path)
+                try:
+                    await self._watch(server, process)
+                finally:
+                    rpc, self._rpc = self._rpc, None
+                    await rpc.close()
+                    await process.stop()
+                    self.child_pid = None
+            finally:
+                await server.close()
+                self._give_up()
+
+    async def _watch(self, server: Server, process: CometProcess) -> None:
+        """Wait for the first that ends; a failure here goes before CometBFT's, its effect."""
+        ending = asyncio.create_task(self._ending.wait())
+        serving = asyncio.create_task(server.watch())
+        running = asyncio.create_task(process.watch())
+        tasks = (serving, running, ending)
+        polling = asyncio.create_task(self._poll())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in (*tasks, polling):
+                task.cancel()
+            await asyncio.gather(*tasks, polling, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        """Ask CometBFT until it answers, after it has replayed what the chain lacks."""
+        while True:
+            try:
+                await self.rpc.call("health")
+            except Unavailable:
+                await asyncio.sleep(POLL_MS / 1_000)
+            else:
+                self._answers.set()
+                return
+
+    def _give_up(self) -> None:
+        """Tell whoever waits that the node stops."""
+        for waiting in self._waiting.values():
+            for done in waiting:
+                if not done.done():
+                    done.set_exception(
+                        Unavailable(
+                            "the node is stopping, and the other validators may still confirm the "
+                            "transaction: look its id up before you send it again"
+                        )
+                    )
+
+    def _confirm(self, executed: Executed) -> None:
+        """Answer whoever waits for a block's batches."""
+        self.committed_ms = self._clock_ms()
+        result = executed.result
+        if result is None:
+            return
+        for key, outcomes in zip(executed.keys, result.outcomes, strict=True):
+            self._recent[key] = None
+            for done in self._waiting.get(key, ()):
+                self._answer_all(done, outcomes, result)
+        while len(self._recent) > RECENT_BATCHES:
+            self._recent.popitem(last=False)
+        self._tell(result)
+
+    def _end_work(self) -> None:
+        self._ending.set()
+        self._answers.set()

@@ -1,0 +1,1 @@
+"""The messages of ABCI, made from abci.proto by scripts/protocol.sh."""

@@ -1,0 +1,78 @@
+"""Asking CometBFT: JSON-RPC on the unix socket in the node's folder; no port is open for it.
+
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml; rpc/jsonrpc.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from hansa.kernel.errors import Unavailable
+
+CALL_S = 15
+"""Above the 10 s that `/broadcast_tx_sync` may take."""
+
+
+class RpcError(Unavailable):
+    """CometBFT answered with an error; `data` is what it says of it."""
+
+    def __init__(self, method: str, data: str) -> None:
+        super().__init__(f"CometBFT refuses {method}: {data}", method=method)
+        self.data = data
+
+
+class CometRpc:
+    """A client of one CometBFT; made within a running event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(path), limit=0),
+            timeout=aiohttp.ClientTimeout(total=CALL_S),
+        )
+        self._number = 0
+
+    async def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method; numbers go as text, as CometBFT wants its 64-bit ones.
+
+        Raises:
+          RpcError: it answers with an error.
+          Unavailable: it does not answer: not yet, or no more.
+        """
+        self._number += 1
+        asked = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
+        try:
+            async with self._session.post(
+                "http://cometbft/",
+                data=msgspec.json.encode(asked),
+                headers={"Content-Type": "application/json"},
+            ) as response:
+                answer = msgspec.json.decode(await response.read())
+        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+            raise Unavailable(
+                f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
+                method=method,
+            ) from None
+        if "error" in answer:
+            found = answer["error"]
+            raise RpcError(method, str(found.get("data") or found.get("message")))
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def broadcast(self, raw: bytes) -> dict[str, Any]:
+        """Hand a transaction in; returns CheckTx's answer: `code`, `log`, `hash`.
+
+        Raises:
+          RpcError: it is known already, or the mempool is full.
+          Unavailable: CometBFT does not answer.
+        """
+        return await self.call("broadcast_tx_sync", tx=base64.b64encode(raw).decode())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()

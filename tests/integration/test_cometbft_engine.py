@@ -1,0 +1,212 @@
+"""Four validators with real CometBFTs: one order, one state, nothing lost."""
+
+import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.voted import NoSeal, make_network, open_signer
+from tests.world import ASSET, key, pay
+
+from hansa.contracts import currency, payments, wallets
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import Chain
+from hansa.engine.log import BlockLog
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore
+from hansa.kernel.block import decode_header, decode_receipt
+from hansa.kernel.crypto.signatures import verify_many
+from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.transaction import build_checked, check_batch
+
+pytestmark = pytest.mark.integration
+
+WITHIN_S = 60
+
+
+@asynccontextmanager
+async def running(nodes):
+    """Run these nodes' engines."""
+    engines = [node.build_engine() for node in nodes]
+    try:
+        for engine in engines:
+            engine.start()
+        async with asyncio.timeout(WITHIN_S):
+            await asyncio.gather(*(engine.ready() for engine in engines))
+        yield engines
+    finally:
+        for engine in engines:
+            await engine.stop()
+            engine.chain.close()
+
+
+async def send(engine, raw):
+    """Have a batch ordered; returns its items' errors or receipts' codes."""
+    async with asyncio.timeout(WITHIN_S):
+        answers = await engine.submit(raw)
+    return [str(answer.error or decode_receipt(answer.receipt).code) for answer in answers]
+
+
+async def reach(engine, height):
+    """Wait until a node has confirmed a block."""
+    reached = asyncio.Event()
+    if engine.chain.confirmed_height >= height:
+        return
+    engine.listen(lambda result: reached.set() if result.header.height >= height else None)
+    async with asyncio.timeout(WITHIN_S):
+        await reached.wait()
+
+
+def fund(world, count):
+    """Batches that issue money and open wallets."""
+    north = key("north").address
+    issue = world.sign(
+        [key("officer0")],
+        currency.SetQuota(north, ASSET, 10**12),
+        currency.Issue(north, ASSET, 10**9),
+    )
+    opened = []
+    for number in range(count):
+        wallet = key(f"p{number}").address
+        opened.append(
+            world.sign(
+                [key("north")],
+                wallets.Open(wallet, north, wallets.Category(1)),
+                payments.CashIn(north, wallet, ASSET, 100_000, f"in-{number}"),
+            )
+        )
+    return [world.batch(issue, sponsor="officer0"), world.batch(*opened)]
+
+
+def execute_embedded(network, records, folder):
+    """Execute a chain's blocks anew, without CometBFT; returns headers, receipts and drops."""
+    chain = Chain.open(
+        BlockLog.open(FileStorage(folder)),
+        MemoryStore(),
+        network,
+        Registry(network.genesis),
+        NoSeal(),
+    )
+    for record in records[1:]:
+        checked = [
+            build_checked(raw, check_batch(raw, network, verify_many), network)
+            for raw in record.batches
+        ]
+        *_, result = chain.execute_stepwise(decode_header(record.header).time_ms, checked)
+        chain.append(result, checked)
+    chain.sync()
+    return [(record.header, record.receipts, record.dropped) for record in list_records(chain)]
+
+
+def flip(envelope):
+    """Break an envelope's signature."""
+    return envelope[:-1] + bytes([envelope[-1] ^ 1])
+
+
+async def pay_round(engine, world, number, count=10):
+    """Have each of `count` people pay the next; returns codes."""
+    paid = [
+        world.sign([key(f"p{n}")], pay(f"p{n}", f"p{(n + 1) % count}", 1, f"r{number}-{n}"))
+        for n in range(count)
+    ]
+    return await send(engine, world.batch(*paid))
+
+
+def list_records(chain):
+    """List all of a chain's block records."""
+    return [chain.get_record(height) for height in range(chain.confirmed_height + 1)]
+
+
+async def play_and_stop(nodes):
+    """Fund people, pay through another node than the first, and stop once all have it."""
+    async with running(nodes) as engines:
+        world = open_signer(engines[0].chain)
+        for raw in fund(world, 10):
+            assert set(await send(engines[0], raw)) == {""}
+        assert set(await pay_round(engines[1], world, 0)) == {""}
+        height = engines[1].chain.confirmed_height
+        for engine in engines:
+            await reach(engine, height)
+        return [list_records(engine.chain) for engine in engines]
+
+
+def test_four_nodes_make_the_same_blocks_and_so_does_the_embedded_chain(cometbft, tmp_path):
+    nodes = make_network(tmp_path)
+    logs = asyncio.run(play_and_stop(nodes))
+    assert logs[0] == logs[1] == logs[2] == logs[3]
+    assert len(logs[0]) == 4
+    heights = [record.consensus_height for record in logs[0]]
+    assert heights[0] == 0
+    assert heights == sorted(set(heights))
+    assert execute_embedded(nodes[0].network, logs[0], tmp_path / "again") == [
+        (record.header, record.receipts, record.dropped) for record in logs[0]
+    ]
+
+
+def test_a_stopped_network_goes_on_where_it_stood(cometbft, tmp_path):
+    nodes = make_network(tmp_path)
+    before = asyncio.run(play_and_stop(nodes))[0]
+
+    async def go_on():
+        async with running(nodes) as engines:
+            world = open_signer(engines[2].chain)
+            world.nonces = 1_000
+            assert set(await pay_round(engines[2], world, 1)) == {""}
+            for engine in engines:
+                await reach(engine, len(before))
+            return [list_records(engine.chain) for engine in engines]
+
+    logs = asyncio.run(go_on())
+    assert logs[0][: len(before)] == before
+    assert len(logs[0]) == len(before) + 1
+    assert logs[0] == logs[1] == logs[2] == logs[3]
+
+
+async def lose_a_child(nodes):
+    """Kill one node's CometBFT; start the node again, and have it catch up."""
+    async with running(nodes) as engines:
+        world = open_signer(engines[0].chain)
+        for raw in fund(world, 10):
+            await send(engines[0], raw)
+        os.kill(engines[3].child_pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="CometBFT ended by signal 9, and the node with it"):
+            await engines[3].wait()
+        with pytest.raises(Unavailable, match="the engine has stopped"):
+            await engines[3].submit(world.batch(world.sign([key("p0")], pay("p0", "p1", 1, "x"))))
+        assert set(await pay_round(engines[0], world, 0)) == {""}
+        height = engines[0].chain.confirmed_height
+        engines[3].chain.close(is_failed=True)
+        engines[3] = nodes[3].build_engine()
+        engines[3].start()
+        await reach(engines[3], height)
+        return [list_records(engine.chain) for engine in engines]
+
+
+def test_a_node_whose_cometbft_is_killed_ends_and_catches_up_when_it_is_back(cometbft, tmp_path):
+    logs = asyncio.run(lose_a_child(make_network(tmp_path)))
+    assert logs[0] == logs[3]
+
+
+def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_path):
+    async def refuse(nodes):
+        async with running(nodes) as engines:
+            world = open_signer(engines[0].chain)
+            for raw in fund(world, 10):
+                await send(engines[0], raw)
+            payment = world.sign([key("p0")], pay("p0", "p1", 1, "brought by nobody"))
+            with pytest.raises(Invalid, match="no active member"):
+                await send(engines[0], world.batch(payment, sponsor="p0"))
+            good = world.sign([key("p0")], pay("p0", "p1", 1, "good"))
+            bad = flip(world.sign([key("p1")], pay("p1", "p2", 1, "bad")))
+            poor = world.sign([key("p2")], pay("p2", "p3", 10**9, "poor"))
+            codes = await send(engines[0], world.batch(good, bad, poor))
+            raw = world.batch(world.sign([key("p3")], pay("p3", "p4", 1, "twice")))
+            again = await asyncio.gather(send(engines[0], raw), send(engines[1], raw))
+            return codes, again, engines[0].chain.confirmed_height
+
+    codes, again, _ = asyncio.run(refuse(make_network(tmp_path)))
+    assert codes[0] == ""
+    assert "does not verify" in codes[1]
+    assert codes[2] == "balances.INSUFFICIENT_FUNDS"
+    assert again == [[""], [""]]

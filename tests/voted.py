@@ -1,0 +1,138 @@
+"""A voted network of several nodes in this process, each with a real CometBFT beside it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+from tests.world import ASSET, OPERATORS, START_MS, World, key
+
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import Chain
+from hansa.engine.cometbft.application import compute_chain_id
+from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.configuration import (
+    Configuration,
+    Validator,
+    write_configuration,
+    write_genesis,
+)
+from hansa.engine.cometbft.engine import CometEngine
+from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.log import BlockLog
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.genesis import Genesis, GenesisNode, Network
+from hansa.node.home import MemberSpec, build_genesis
+from hansa.node.network.peers import build_peer_filter
+
+WEIGHT = 10
+assert ASSET
+
+
+class NoSeal:
+    """Seals nothing: validators vote."""
+
+    def seal(self, message):
+        return ()
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class VotedNode:
+    """The folder of one node, and what runs in it."""
+
+    home: CometHome
+    log_path: Path
+    network: Network
+    peers: tuple[str, ...]
+
+    def open_chain(self) -> Chain:
+        """Open its chain, from its log alone."""
+        log = BlockLog.open(FileStorage(self.log_path))
+        genesis = self.network.genesis
+        return Chain.open(log, MemoryStore(), self.network, Registry(genesis), NoSeal())
+
+    def build_engine(self) -> CometEngine:
+        """Build its engine over the chain as it lies on disk."""
+        chain = self.open_chain()
+        named = {bytes.fromhex(each.partition("@")[0]) for each in self.peers}
+        return CometEngine(
+            chain,
+            InlineVerifier(self.network),
+            wall_clock_ms,
+            self.home,
+            find_binary(),
+            build_peer_filter(chain, named),
+        )
+
+
+def find_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]]) -> Genesis:
+    """Make a network of a central bank, two operators and departments, one member a key pair."""
+    names = ["officer0", *OPERATORS, *(f"department{number}" for number in range(len(keys) - 3))]
+    roles = [("central_bank",), *[("operator",)] * len(OPERATORS)]
+    members = [
+        MemberSpec(
+            name,
+            roles[number] if number < len(roles) else ("department",),
+            (key(name).address,),
+            key(f"{name} server").address,
+            weight=WEIGHT,
+        )
+        for number, name in enumerate(names)
+    ]
+    nodes = tuple(
+        GenesisNode(key(name).address, consensus.public_key, (node.address,), b"", "")
+        for name, (node, consensus) in zip(names, keys, strict=True)
+    )
+    genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"))
+    return replace(genesis, sealers=(), nodes=nodes)
+
+
+def make_network(folder: Path, count: int = 4, **settings: object) -> list[VotedNode]:
+    """Make the folders of a network's nodes, which know one another."""
+    keys = [(CometKey.generate(), CometKey.generate()) for _ in range(count)]
+    network = Network.of(make_voted_genesis(keys))
+    ports = find_ports(count)
+    addresses = [
+        f"{node.address.hex()}@127.0.0.1:{port}"
+        for (node, _), port in zip(keys, ports, strict=True)
+    ]
+    validators = [Validator(consensus.public_key, WEIGHT) for _, consensus in keys]
+    batch_bytes = network.limits.batch_bytes
+    nodes = []
+    for number, (pair, port) in enumerate(zip(keys, ports, strict=True)):
+        home = CometHome(folder / f"n{number}" / "cometbft")
+        home.path.parent.mkdir()
+        peers = tuple(each for each in addresses if not each.endswith(f":{port}"))
+        configuration = Configuration(listen=f"127.0.0.1:{port}", peers=peers, **settings)
+        home.create_keys(*pair)
+        chain_id = compute_chain_id(network.genesis_hash)
+        write_genesis(home, chain_id, START_MS, validators, batch_bytes)
+        write_configuration(home, configuration, f"n{number}", batch_bytes)
+        nodes.append(VotedNode(home, home.path.parent / "log", network, peers))
+    return nodes
+
+
+def open_signer(chain: Chain) -> World:
+    """Open a world that signs for the wall clock's time."""
+    world = World(chain)
+    world.time_ms = wall_clock_ms()
+    return world
