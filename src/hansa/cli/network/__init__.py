@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.network import agreed, making
+from hansa.cli.network import agreed, making, running
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,4 +14,5 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     words = network.add_subparsers(dest="word", required=True, metavar="WORD")
     making.add_words(words)
+    running.add_words(words)
     agreed.add_words(words)

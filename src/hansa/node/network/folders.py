@@ -1,0 +1,72 @@
+"""The nodes of a network on one machine: a folder each, in the folder of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.home import Home
+from hansa.node.settings import Settings, load_settings
+from hansa.program import name_program
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFolder:
+    """One node of the network."""
+
+    name: str
+    home: Home
+    settings: Settings
+
+    @property
+    def log_path(self) -> Path:
+        """What the node's own process says on standard error."""
+        return self.home.path / "node.log"
+
+    @property
+    def url(self) -> str:
+        """Where its API answers."""
+        scheme = "https" if self.settings.tls.certificate else "http"
+        return f"{scheme}://{self.settings.listen.host}:{self.settings.listen.port}"
+
+
+def list_nodes(folder: Path) -> list[NodeFolder]:
+    """List the nodes of a network's folder, by port, then by name.
+
+    Raises:
+      NotFound: there is none.
+      Invalid: a node's settings are wrong, or they are of different networks.
+    """
+    homes = [Home(path) for path in sorted(folder.glob("*")) if (path / "genesis.bin").is_file()]
+    if not homes:
+        raise NotFound(
+            f"there is no network in {folder}: make one with {name_program()} network init, or "
+            "name another folder with --dir",
+            path=str(folder),
+        )
+    _require_one_network(homes)
+    nodes = [NodeFolder(home.path.name, home, load_settings(home.settings_path)) for home in homes]
+    return sorted(nodes, key=lambda node: (node.settings.listen.port, node.name))
+
+
+def _require_one_network(homes: Sequence[Home]) -> None:
+    first, *others = homes
+    for other in others:
+        if other.read_genesis() != first.read_genesis():
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{first.path} and {other.path} are nodes of different networks: keep each network "
+                "in a folder of its own",
+                path=str(other.path),
+            )
+
+
+def choose_nodes(nodes: Sequence[NodeFolder], name: str | None) -> list[NodeFolder]:
+    """Choose the node of this name, or all where none is named; raises `NotFound`."""
+    chosen = [node for node in nodes if name in (None, node.name)]
+    if not chosen:
+        names = ", ".join(node.name for node in nodes)
+        raise NotFound(f"there is no node {name} here: there are {names}", node=name)
+    return chosen
