@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
-from tests.world import ASSET, OPERATORS, START_MS, World, key
+from tests.world import OPERATORS, START_MS, World, key
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import Chain
-from hansa.engine.cometbft.application import compute_chain_id
+from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.binary import find_binary
 from hansa.engine.cometbft.configuration import (
     Configuration,
@@ -28,18 +27,11 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
+from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.home import MemberSpec, build_genesis
 from hansa.node.network.peers import build_peer_filter
 
 WEIGHT = 10
-assert ASSET
-
-
-class NoSeal:
-    """Seals nothing: validators vote."""
-
-    def seal(self, message):
-        return ()
 
 
 def wall_clock_ms() -> int:
@@ -59,7 +51,7 @@ class VotedNode:
         """Open its chain, from its log alone."""
         log = BlockLog.open(FileStorage(self.log_path))
         genesis = self.network.genesis
-        return Chain.open(log, MemoryStore(), self.network, Registry(genesis), NoSeal())
+        return Chain.open(log, MemoryStore(), self.network, Registry(genesis), NobodySeals())
 
     def build_engine(self) -> CometEngine:
         """Build its engine over the chain as it lies on disk."""

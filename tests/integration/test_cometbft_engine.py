@@ -6,12 +6,12 @@ import signal
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.voted import NoSeal, make_network, open_signer
+from tests.voted import make_network, open_signer
 from tests.world import ASSET, key, pay
 
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import Chain
+from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
@@ -86,7 +86,7 @@ def execute_embedded(network, records, folder):
         MemoryStore(),
         network,
         Registry(network.genesis),
-        NoSeal(),
+        NobodySeals(),
     )
     for record in records[1:]:
         checked = [

@@ -65,6 +65,14 @@ class Sealer(Protocol):
         """Sign with what keys this node has for it: none where validators vote."""
 
 
+class NobodySeals:
+    """Stands where validators vote on blocks, of whom none seals a header alone."""
+
+    def seal(self, message: bytes) -> tuple[Seal, ...]:  # noqa: ARG002 - whatever it is
+        """Sign nothing."""
+        return ()
+
+
 class RowProof(NamedTuple):
     """A row, or its absence, as of the last checkpoint, with its path to the state root."""
 

@@ -28,7 +28,8 @@ from hansa.engine.backup import (
     require_no_backup,
     restore,
 )
-from hansa.engine.chain import Chain, Seal
+from hansa.engine.chain import Chain, NobodySeals, Seal
+from hansa.engine.chain import Sealer as Sealing
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import FileStorage, make_folder
@@ -353,12 +354,12 @@ class _NoSealer:
         raise Unavailable(f"this chain is open for reading: {len(message)} bytes were not signed")
 
 
-def open_chain(home: Home, sealer: KeyPair, *, rebuild: bool = False) -> Chain:
+def open_chain(home: Home, sealer: KeyPair | None, *, rebuild: bool = False) -> Chain:
     """Open the chain for writing, begin it if there is none, execute what the store lacks.
 
     Args:
       home: the data folder.
-      sealer: the node's key.
+      sealer: the node's key; None where validators vote.
       rebuild: throw the store away first and make it anew from the log.
 
     Raises:
@@ -368,12 +369,7 @@ def open_chain(home: Home, sealer: KeyPair, *, rebuild: bool = False) -> Chain:
     """
     home.require_no_backup()
     network = home.load_network()
-    named = [(item.suite, item.public_key) for item in network.genesis.sealers]
-    if (int(sealer.suite), sealer.public_key) not in named:
-        raise Invalid(
-            InvalidCode.UNAUTHENTICATED,
-            "the node's key is none of the sealers that genesis names: it could sign no block",
-        )
+    seal = _require_sealer(network, sealer)
     storage = FileStorage(home.log_path)
     storage.lock()
     store: StateStore | None = None
@@ -387,7 +383,19 @@ def open_chain(home: Home, sealer: KeyPair, *, rebuild: bool = False) -> Chain:
             store.close()
         storage.unlock()
         raise
-    return _open(log, store, network, KeySealer(sealer))
+    return _open(log, store, network, seal)
+
+
+def _require_sealer(network: Network, sealer: KeyPair | None) -> KeySealer | NobodySeals:
+    named = [(item.suite, item.public_key) for item in network.genesis.sealers]
+    if sealer is None and network.genesis.is_voted:
+        return NobodySeals()
+    if sealer is None or (int(sealer.suite), sealer.public_key) not in named:
+        raise Invalid(
+            InvalidCode.UNAUTHENTICATED,
+            "the node's key is none of the sealers that genesis names: it could sign no block",
+        )
+    return KeySealer(sealer)
 
 
 def open_chain_read_only(home: Home) -> Chain:
@@ -414,7 +422,7 @@ def open_chain_read_only(home: Home) -> Chain:
     return _open(cast("BlockLog", reader), store, network, _NoSealer())
 
 
-def _open(log: BlockLog, store: Store, network: Network, sealer: KeySealer | _NoSealer) -> Chain:
+def _open(log: BlockLog, store: Store, network: Network, sealer: Sealing) -> Chain:
     try:
         return Chain.open(log, store, network, Registry(network.genesis), sealer)
     except BaseException:

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from hansa.contracts.members import Member
 from hansa.engine.chain import Chain
+from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import to_text
@@ -22,7 +24,9 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
-from hansa.node.service import Node
+from hansa.node.network.peers import build_peer_filter
+from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.sdk.keys import KeyPair
@@ -73,18 +77,22 @@ def run_node(
       rebuild: throw the state store away and make it anew from the log.
 
     Raises:
-      NotFound: there is no genesis, or a key file is missing.
+      NotFound: there is no genesis, a key file is missing, or CometBFT where validators vote.
       Invalid: wrong passphrase, settings or keys, or the folder is a backup.
       Unavailable: the port is taken, another process has the folder, or the disk refuses.
       Corrupt: log or store are damaged; names the height.
     """
     home = Home(path)
     home.require_no_backup()
-    home.load_network()
+    network = home.load_network()
+    is_voted = network.genesis.is_voted
     settings = _override(load_settings(home.settings_path), host, port)
     build_tls(settings)
+    if is_voted:
+        find_binary()
+        prepare_cometbft(home, network, settings)
     passphrase = ask_passphrase()
-    sealer = home.load_key(NODE_KEY, passphrase)
+    sealer = None if is_voted else home.load_key(NODE_KEY, passphrase)
     sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
     chain = open_chain(home, sealer, rebuild=rebuild)
     try:
@@ -157,11 +165,14 @@ async def _serve_until(
     sponsor: tuple[bytes, KeyPair],
     tell: Callable[[Started], None],
 ) -> None:
-    node = Node(chain, PoolVerifier(chain.network, os.cpu_count() or 1), *sponsor)
+    verifier = PoolVerifier(chain.network, settings.work.verifiers or os.cpu_count() or 1)
+    engine = _build_voted_engine(home, settings, chain, verifier)
+    node = Node(chain, verifier, *sponsor, engine=engine)
     node.start()
     server: Server | None = None
     try:
         server = await serve(node, settings, KeyRing(home.api_keys_path))
+        await _await_ready(node, stopped)
         genesis_hash = chain.network.genesis_hash.hex()
         network = chain.network.genesis.network
         height = chain.confirmed_height
@@ -171,3 +182,26 @@ async def _serve_until(
         if server is not None:
             await server.stop()
         await node.stop()
+
+
+def _build_voted_engine(
+    home: Home, settings: Settings, chain: Chain, verifier: PoolVerifier
+) -> CometEngine | None:
+    """Build the engine where validators vote; None where this node alone seals."""
+    if not chain.network.genesis.is_voted:
+        return None
+    named = {bytes.fromhex(peer.partition("@")[0]) for peer in settings.cometbft.peers}
+    may_connect = build_peer_filter(chain, named)
+    return CometEngine(chain, verifier, wall_clock_ms, home.comet, find_binary(), may_connect)
+
+
+async def _await_ready(node: Node, stopped: asyncio.Event) -> None:
+    """Wait until transactions are taken, unless the node is to stop first, or fails."""
+    waiting = [asyncio.create_task(stopped.wait()), asyncio.create_task(node.engine.ready())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    if node.engine.failure is not None:
+        raise node.engine.failure

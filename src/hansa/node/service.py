@@ -221,9 +221,20 @@ class Node:
         key: KeyPair,
         *,
         clock_ms: Callable[[], int] = wall_clock_ms,
+        engine: Engine | None = None,
     ) -> None:
+        """Put a node together.
+
+        Args:
+          chain: opened for writing.
+          verifier: of batches and envelopes; stopped with the engine.
+          sponsor: address of the member whose batches it signs.
+          key: that signs them.
+          clock_ms: what the time is.
+          engine: over this chain and verifier; one that orders alone if not given.
+        """
         self.chain = chain
-        self.engine: Engine = EmbeddedEngine(chain, verifier, clock_ms)
+        self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._records = RecentRecords(chain, RECORDS_KEPT)

@@ -143,6 +143,13 @@ class Limits(_Section, frozen=True, kw_only=True):
     known_burst: Rate = 8_000.0
 
 
+class Work(_Section, frozen=True, kw_only=True):
+    """What the node uses of its machine."""
+
+    verifiers: Annotated[int, Meta(ge=0, le=1_024)] = 0
+    """Processes that verify signatures; 0 for as many as the machine has cores."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that `node.toml` can say."""
 
@@ -150,6 +157,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     tls: Tls = Tls()
     access: Access = Access()
     limits: Limits = Limits()
+    work: Work = Work()
     cometbft: Configuration = Configuration()
     """How a node of a voted network meets its peers; others do without."""
     folder: str = "."

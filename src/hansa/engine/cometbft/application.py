@@ -27,6 +27,7 @@ from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import execute_with_pauses
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, build_checked, check_frame
 
@@ -42,18 +43,7 @@ NS_PER_MS = 1_000_000
 INITIAL_HEIGHT = 1
 _CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
 
-CHAIN_ID_PREFIX = "hansa-"
-CHAIN_ID_DIGITS = 40
-
 Validators = Sequence[tuple[bytes, int]]
-
-
-def compute_chain_id(genesis_hash: bytes) -> str:
-    """Compute CometBFT's name of a network, by which its signatures belong to one genesis.
-
-    CometBFT allows 50 characters.
-    """
-    return CHAIN_ID_PREFIX + genesis_hash.hex()[:CHAIN_ID_DIGITS]
 
 
 def compute_key(raw: bytes) -> bytes:

@@ -28,12 +28,17 @@ port = {port}{names}
 # "everything". For others make keys with: hansa key api new
 [access]
 loopback = "anyone"
-
+{work}
 # Where other nodes connect, and the nodes to stay connected to.
 [cometbft]
 listen = "{listen}"
 peers = [
 {peers}]
+"""
+
+SHARED = """
+[work]
+verifiers = 1
 """
 
 
@@ -62,11 +67,15 @@ class Place:
         return f"{'http' if self.is_here else 'https'}://{self.host}:{self.port}"
 
     def write_settings(self, peers: Sequence[str]) -> str:
-        """Write `node.toml`; `peers` are those of the others, `id@host:port`."""
+        """Write `node.toml`; `peers` are those of the others, `id@host:port`.
+
+        Nodes that share a machine share its cores: each verifies in one process.
+        """
         listen = THIS_MACHINE if self.is_here else EVERYWHERE
         return SETTINGS.format(
             port=self.port,
             names="" if self.is_here else f"\npublic_names = [{json.dumps(self.host)}]",
+            work=SHARED if self.is_here else "",
             listen=f"{listen}:{self.peer_port}",
             peers="".join(f"    {json.dumps(peer)},\n" for peer in peers),
         )

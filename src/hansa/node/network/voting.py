@@ -12,16 +12,10 @@ from hansa.contracts.registry import Registry
 from hansa.engine.cometbft.configuration import Validator, write_genesis
 from hansa.engine.cometbft.home import CometHome
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.state import State, View
 
-CHAIN_HASH_LETTERS = 40
-"""Of the genesis hash in hex; CometBFT allows a chain id 50 letters."""
 _ROWS_MAX = 2**31
-
-
-def name_chain(network: Network) -> str:
-    """Name the network in CometBFT's signatures, so that they belong to one genesis."""
-    return f"hansa-{network.genesis_hash.hex()[:CHAIN_HASH_LETTERS]}"
 
 
 def list_first_validators(network: Network) -> list[Validator]:
@@ -36,7 +30,7 @@ def write_first_block(comet: CometHome, network: Network) -> None:
     """Write CometBFT's genesis, which follows from ours; raises `Unavailable`."""
     write_genesis(
         comet,
-        name_chain(network),
+        compute_chain_id(network.genesis_hash),
         network.genesis.time_ms,
         list_first_validators(network),
         network.limits.batch_bytes,

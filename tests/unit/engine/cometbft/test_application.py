@@ -6,16 +6,15 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.voted import NoSeal, make_voted_genesis
+from tests.voted import make_voted_genesis
 from tests.world import ASSET, START_MS, World, key, pay
 
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.members import Member
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import Chain
+from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.application import (
     Application,
-    compute_chain_id,
     compute_key,
     list_updates,
 )
@@ -29,6 +28,7 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.network.peers import build_peer_filter
 
 KEYS = [(CometKey(bytes([n]) * 32), CometKey(bytes([n + 100]) * 32)) for n in range(1, 5)]
@@ -67,7 +67,7 @@ async def asking(folder):
     """Serve a new chain in a folder, and connect to it."""
     network = Network.of(make_voted_genesis(KEYS))
     log = BlockLog.open(FileStorage(folder / "log"))
-    chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NoSeal())
+    chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
     confirmed = []
     verdicts = Verdicts(InlineVerifier(network))
     application = Application(chain, verdicts, build_peer_filter(chain, ()), confirmed.append)
