@@ -21,7 +21,7 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.process import BoundedLog, CometProcess, start_beside
+from hansa.engine.cometbft.process import BoundedLog, CometProcess
 from hansa.kernel.errors import Unavailable
 
 WITHIN_S = 60
@@ -149,35 +149,6 @@ def test_a_kill_from_outside_is_told(cometbft, tmp_path):
 
     with pytest.raises(Unavailable, match="by signal 9"):
         asyncio.run(run())
-
-
-def test_what_runs_beside_it_is_told_of_its_end_once(cometbft, tmp_path):
-    (home,) = make_homes(tmp_path, 1)
-
-    async def run():
-        ended = asyncio.get_running_loop().create_future()
-        process = await start_beside(home, ended.set_result)
-        os.kill(process.pid, signal.SIGKILL)
-        async with asyncio.timeout(WITHIN_S):
-            told = await ended
-        await process.stop()
-        return told
-
-    assert "by signal 9" in asyncio.run(run()).message
-
-
-def test_a_stop_in_order_is_no_end_to_be_told(cometbft, tmp_path):
-    (home,) = make_homes(tmp_path, 1)
-
-    async def run():
-        told = []
-        async with read_log(make_pipe(home)) as log:
-            process = await start_beside(home, told.append)
-            await hear(log, ANSWERS)
-            await process.stop()
-        return told
-
-    assert asyncio.run(run()) == []
 
 
 def test_one_that_does_not_stop_is_killed(tmp_path):

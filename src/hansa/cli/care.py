@@ -83,10 +83,24 @@ def _restore(options: argparse.Namespace) -> int:
     report = restore_home(options.backup, options.data)
     print_found(report.to_json(), is_json=options.json)
     if not options.json:
-        if not report.manifest.has_keys:
-            hansa, data = name_program(), shlex.quote(str(options.data))
-            say(f"Now put the key files into {options.data}/keys; then:")
-            say(f"  {hansa} doctor --data {data}")
-            say(f"  {hansa} up --data {data}")
-        say("Never run this node beside the one that was backed up: both hold one sealing key.")
+        _say_next(Home(options.data), has_keys=report.manifest.has_keys)
     return 0
+
+
+def _say_next(home: Home, *, has_keys: bool) -> None:
+    """Say what a restored node needs before it runs."""
+    hansa, data = name_program(), shlex.quote(str(home.path))
+    is_voted = home.load_network().genesis.is_voted
+    if not has_keys:
+        say(f"Now put the key files into {home.keys_path}; then:")
+    elif is_voted:
+        say("Now:")
+    if is_voted:
+        say(f"  {hansa} network key new --data {data}")
+    if is_voted or not has_keys:
+        say(f"  {hansa} doctor --data {data}")
+        say(f"  {hansa} up --data {data}")
+    if is_voted:
+        say("What its consensus key signed last is in no backup: it votes with a new one.")
+    else:
+        say("Never run this node beside the one that was backed up: both hold one sealing key.")

@@ -6,7 +6,7 @@ under its name or not at all. The state store is left out: it is made anew from 
 restored folder is opened.
 
 A restored node and its original must not both run: they would seal different blocks of the same
-height with one key.
+height with one key. What a validator signed last is never part of a backup, and never restored.
 
 Source: docs/reference/backup.md.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from hansa.engine.cometbft.home import SIGNING_STATE_NAME
 from hansa.engine.log import BlockLog, BlockReader
 from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
 from hansa.engine.whole_folder import making
@@ -191,11 +192,13 @@ def check_backup(archive: Path) -> BackupReport:
 
     Raises:
       NotFound: this is no backup.
+      Invalid: it holds what a consensus key signed.
       Corrupt: the backup is damaged in any byte; names the file.
       Unavailable: the disk refused.
     """
     manifest = read_manifest(archive)
     with _translating(archive):
+        _require_no_signing_state(archive)
         _check_files(archive, manifest, lambda name: _hash_file(archive / name))
         _check_log(archive, manifest)
     return BackupReport(archive, manifest)
@@ -211,13 +214,15 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
 
     Raises:
       NotFound: this is no backup.
-      Invalid: `target` is not empty, or lies in a backup.
+      Invalid: `target` is not empty, or lies in a backup, or the backup holds what a consensus
+        key signed.
       Corrupt: the backup is damaged in any byte; nothing is left in `target`.
       Unavailable: the disk refused.
     """
     manifest = read_manifest(archive)
     require_no_backup(target.parent)
     with _translating(target), making(target, may_be_empty=True) as folder:
+        _require_no_signing_state(archive)
         _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)
         for name in folders:
@@ -414,6 +419,18 @@ def _copy_file(source: Path, target: Path) -> FileEntry:
             size += len(chunk)
             writing.write(chunk)
     return FileEntry(size, digest.hexdigest())
+
+
+def _require_no_signing_state(archive: Path) -> None:
+    """Refuse to bring back what a consensus key signed once: it could sign a height twice."""
+    for path in archive.rglob(f"{SIGNING_STATE_NAME}*"):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} lies in the backup: what a consensus key signed last is never restored, as "
+            f"with an older state it could sign a height twice. {name_program()} backup takes none "
+            "along: take another backup, and give the restored node a new consensus key",
+            path=str(path),
+        )
 
 
 def _check_files(archive: Path, manifest: Manifest, measure: Callable[[str], FileEntry]) -> None:

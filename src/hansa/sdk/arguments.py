@@ -265,7 +265,8 @@ def _describe_plain(kind: inspect.Type) -> str:
         case inspect.StrType():
             return f"text, at most {kind.max_length} characters" if kind.max_length else "text"
         case inspect.BytesType():
-            return "address, or 32 bytes as hexadecimal" if kind.min_length else "hexadecimal"
+            is_address = kind.min_length == ADDRESS_BYTES
+            return "address, or 32 bytes as hexadecimal" if is_address else "hexadecimal"
         case inspect.EnumType():
             return f"one of {_list_choices(kind.cls)}"
         case inspect.VarTupleType():

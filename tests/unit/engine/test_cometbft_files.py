@@ -77,11 +77,23 @@ def test_private_files_are_for_their_owner_alone(home):
 def test_keys_and_signing_state_are_never_overwritten(home):
     home.create_keys(CometKey.generate(), CometKey.generate())
     before = home.load_consensus_key()
-    with pytest.raises(Invalid, match="never overwritten"):
+    with pytest.raises(Invalid, match="ever overwritten"):
         home.create_keys(CometKey.generate(), CometKey.generate())
     home.consensus_key_path.unlink()
-    with pytest.raises(Invalid, match="belong together"):
+    with pytest.raises(Invalid, match=r"state\.json is there"):
         home.create_consensus_key(before)
+
+
+def test_a_key_that_is_put_aside_keeps_what_it_signed(home):
+    home.create_keys(CometKey.generate(), CometKey.generate())
+    before = home.consensus_key_path.read_bytes(), home.signing_state_path.read_bytes()
+    home.put_aside_consensus_key()
+    (key,) = home.consensus_key_path.parent.glob("priv_validator_key.json.before-*")
+    (state,) = home.signing_state_path.parent.glob("priv_validator_state.json.before-*")
+    assert (key.read_bytes(), state.read_bytes()) == before
+    assert key.name.split("-")[1] == state.name.split("-")[1]
+    home.create_consensus_key(CometKey.generate())
+    home.require_signing_state()
 
 
 def test_a_missing_signing_state_is_explained(home):

@@ -14,13 +14,14 @@ import base64
 import binascii
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hansa.engine.storage import FileStorage, make_folder
+from hansa.engine.storage import FileStorage, make_folder, sync_folder
 from hansa.kernel.crypto.signatures import PRIVATE_KEY_BYTES, Suite, public_key_of
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.program import name_program
@@ -132,16 +133,15 @@ class CometHome:
           Invalid: one of the files is there: nothing is overwritten.
           Unavailable: the disk refuses.
         """
-        for path in (self.node_key_path, self.consensus_key_path, self.signing_state_path):
-            if path.exists():
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"{path} is there: keys of CometBFT are never overwritten",
-                    path=str(path),
-                )
+        _require_free(self.node_key_path, self.consensus_key_path, self.signing_state_path)
         self.make_folders()
-        _write_json(self.node_key_path, {"priv_key": _private(node_key)})
+        self.create_node_key(node_key)
         self.create_consensus_key(consensus_key)
+
+    def create_node_key(self, key: CometKey) -> None:
+        """Write the key by which peers know the node; raises `Invalid` where there is one."""
+        _require_free(self.node_key_path)
+        _write_json(self.node_key_path, {"priv_key": _private(key)})
 
     def create_consensus_key(self, key: CometKey) -> None:
         """Write a validator's key where there is none, and the state that it signed nothing yet.
@@ -150,14 +150,7 @@ class CometHome:
           Invalid: there is a key, or a signing state.
           Unavailable: the disk refuses.
         """
-        for path in (self.consensus_key_path, self.signing_state_path):
-            if path.exists():
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"{path} is there: a key and what it signed belong together, and neither is "
-                    "overwritten",
-                    path=str(path),
-                )
+        _require_free(self.consensus_key_path, self.signing_state_path)
         _write_json(self.signing_state_path, {"height": "0", "round": 0, "step": 0})
         document = {
             "address": key.address.hex().upper(),
@@ -165,6 +158,23 @@ class CometHome:
             "priv_key": _private(key),
         }
         _write_json(self.consensus_key_path, document)
+
+    def put_aside_consensus_key(self) -> None:
+        """Rename a consensus key and what it signed, if they are there, so that neither is used.
+
+        They keep their folders and get the time into their names. Raises `Unavailable`.
+        """
+        ending = f".before-{time.time_ns()}"
+        for path in (self.consensus_key_path, self.signing_state_path):
+            try:
+                path.rename(path.with_name(path.name + ending))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Unavailable(
+                    f"cannot rename {path}: {error.strerror}", path=str(path)
+                ) from None
+            sync_folder(path.parent)
 
     def load_node_key(self) -> CometKey:
         """Load the key by which peers know the node.
@@ -201,6 +211,18 @@ def public_document(public_key: bytes) -> dict[str, str]:
     return {"type": PUBLIC_TYPE, "value": base64.b64encode(public_key).decode()}
 
 
+def _require_free(*paths: Path) -> None:
+    """Refuse to write over a key, or over what one signed: they belong together."""
+    for path in paths:
+        if path.exists():
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{path} is there: neither keys of CometBFT nor what they signed are ever "
+                "overwritten",
+                path=str(path),
+            )
+
+
 def _private(key: CometKey) -> dict[str, str]:
     value = base64.b64encode(key.seed + key.public_key).decode()
     return {"type": PRIVATE_TYPE, "value": value}
@@ -218,7 +240,11 @@ def _load_key(path: Path) -> CometKey:
         key = CometKey(raw[:PRIVATE_KEY_BYTES])
         is_whole = found["type"] == PRIVATE_TYPE and raw == key.seed + key.public_key
     except FileNotFoundError:
-        raise NotFound(f"there is no {path}", path=str(path)) from None
+        raise NotFound(
+            f"there is no {path}: copy it from where it is kept, or make a new one with "
+            f"{name_program()} network key new --data {path.parents[2]}",
+            path=str(path),
+        ) from None
     except OSError as error:
         raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
     except (msgspec.DecodeError, binascii.Error, Invalid, KeyError, TypeError, ValueError):

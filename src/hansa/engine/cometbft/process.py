@@ -14,13 +14,11 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from hansa.engine.cometbft import launch
-from hansa.engine.cometbft.binary import find_binary
 from hansa.engine.cometbft.home import CometHome
 from hansa.kernel.errors import Unavailable
 
@@ -93,7 +91,6 @@ class CometProcess:
         self._words_bytes = 0
         self._is_stopping = False
         self._pump = asyncio.create_task(self._keep_log())
-        self._watching: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, binary: Path, home: CometHome) -> CometProcess:
@@ -145,16 +142,6 @@ class CometProcess:
             path=str(self._log_path),
         )
 
-    def tell_end(self, on_end: Callable[[Unavailable], None]) -> None:
-        """Have `on_end` called, once, if it ends by itself; see `watch` for what with."""
-        self._watching = asyncio.create_task(self._tell(on_end))
-
-    async def _tell(self, on_end: Callable[[Unavailable], None]) -> None:
-        try:
-            await self.watch()
-        except Unavailable as error:
-            on_end(error)
-
     async def stop(self, within_s: float = STOP_S) -> None:
         """Stop it, and return once it has ended; kills it where it takes too long."""
         self._is_stopping = True
@@ -166,8 +153,6 @@ class CometProcess:
             self._signal(signal.SIGKILL)
             await self._process.wait()
         await self._pump
-        if self._watching is not None:
-            await self._watching
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -190,23 +175,3 @@ class CometProcess:
         lines = b"".join(self._words).decode("utf-8", "replace").splitlines()
         lines = [" ".join(line.split()) for line in lines if line.strip()]
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
-
-
-async def start_beside(home: CometHome, on_end: Callable[[Unavailable], None]) -> CometProcess:
-    """Start CometBFT beside this process; neither outlives the other.
-
-    If this process ends, however it ends, the system kills CometBFT. If CometBFT ends by itself,
-    `on_end` is told, whose part it is to stop this process (`Engine.fail`). To stop both in order,
-    stop CometBFT first: it may still ask us for what it needs to end.
-
-    Args:
-      home: CometBFT's folder, written; somebody must listen at its `abci_path`.
-      on_end: called once with how CometBFT ended and the last errors that it told.
-
-    Raises:
-      NotFound: there is no CometBFT on this machine.
-      Unavailable: it is another version, or does not start.
-    """
-    process = await CometProcess.start(await asyncio.to_thread(find_binary), home)
-    process.tell_end(on_end)
-    return process

@@ -141,7 +141,7 @@ class Supervisor:
             if stopped.is_set():
                 self._tell(Event(node.name, Happening.STOPPED, "stopped"))
                 return
-            how = f"ended {_describe_code(code)}: {run.last_words}"
+            how = f"ended by signal {-code}" if code < 0 else f"ended {run.describe_end(code)}"
             if code in LOOK_FIRST:
                 text = f"{how}. It is not started again: mend that, then start the network again"
                 self._tell(Event(node.name, Happening.LEFT, text))
@@ -151,10 +151,6 @@ class Supervisor:
             self._tell(Event(node.name, Happening.ENDED, text))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), pause_s)
-
-
-def _describe_code(code: int) -> str:
-    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
 
 
 class _Run:
@@ -182,10 +178,10 @@ class _Run:
         tell(Event(node.name, Happening.STARTED, f"started as process {process.pid}"))
         return cls(node, process, tell)
 
-    @property
-    def last_words(self) -> str:
-        """What it said last on standard error."""
-        return "; ".join(self._words) or f"it said nothing; see {self._node.log_path}"
+    def describe_end(self, code: int) -> str:
+        """Say with which code it ended, and what it said last on standard error."""
+        said = "; ".join(self._words) or f"it said nothing; see {self._node.log_path}"
+        return f"with exit code {code}: {said}"
 
     async def wait(self, stopped: asyncio.Event) -> int:
         """Wait for its end, which comes after `stopped` is set, or by itself; returns its code."""

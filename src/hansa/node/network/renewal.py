@@ -1,0 +1,122 @@
+"""New keys of CometBFT for a node that has none, or whose signing state was lost.
+
+The old consensus key is put aside and not used again: what it signed last may not be known. The new
+one votes once its member has published it.
+
+Source: docs/how-to/run-a-network.md; docs/reference/contracts.md, `nodes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from hansa.contracts.nodes import Node, Publish
+from hansa.engine.cometbft.home import CometKey
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import Network
+from hansa.node import founding, running
+from hansa.node.home import SPONSOR_KEY, Home, open_chain_read_only
+from hansa.node.network.stopping import find_owner
+from hansa.sdk.files import read_file
+from hansa.sdk.keys import FILE_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What was made, and what the member publishes for it to count."""
+
+    publish: Publish
+    is_new_node_key: bool
+
+    def to_arguments(self) -> dict[str, object]:
+        """Build the arguments of `nodes.publish`, as `hansa tx send` takes them."""
+        command = self.publish
+        return {
+            "member": to_text(command.member),
+            "consensus_key": command.consensus_key.hex(),
+            "peers": [peer.hex() for peer in command.peers],
+            "channel_key": command.channel_key.hex(),
+            "url": command.url,
+        }
+
+
+def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
+    """Make a new consensus key with its signing state, and a node key where there is none.
+
+    Args:
+      home: of a node of a voted network; the node does not run.
+      replace: also where there is a key that knows what it signed.
+
+    Raises:
+      NotFound: there is no node, or no `sponsor.json` from which its member is known.
+      Invalid: the network has no votes, the node's key is of no member, or a whole key is there and
+        `replace` was not asked for.
+      Unavailable: the node runs, or the disk refuses.
+    """
+    home.require_no_backup()
+    network = home.load_network()
+    if not network.genesis.is_voted:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"the network of {home.path} is sealed by one node's key: nobody votes, and there is "
+            "no consensus key",
+        )
+    if (pid := find_owner(home.log_path)) is not None:
+        raise Unavailable(f"the node in {home.path} runs as process {pid}: stop it first", pid=pid)
+    published = _find_published(home, network)
+    comet = home.comet
+    if comet.consensus_key_path.exists() and comet.signing_state_path.exists() and not replace:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{comet.consensus_key_path} is there and knows what it signed: it needs no other; to "
+            "have one all the same, ask with --replace",
+        )
+    comet.make_folders()
+    is_new_node_key = not comet.node_key_path.exists()
+    if is_new_node_key:
+        comet.create_node_key(CometKey.generate())
+    comet.put_aside_consensus_key()
+    key = CometKey.generate()
+    comet.create_consensus_key(key)
+    peer = comet.load_node_key().address
+    return Renewed(
+        Publish(
+            published.member,
+            key.public_key,
+            (peer, *(each for each in published.peers if each != peer and not is_new_node_key)),
+            published.channel_key,
+            published.url,
+        ),
+        is_new_node_key,
+    )
+
+
+def _find_published(home: Home, network: Network) -> Node:
+    """Find what the node's member has published last, as far as this folder knows."""
+    path = home.key_path(SPONSOR_KEY)
+    try:
+        address = from_text(msgspec.json.decode(read_file(path, FILE_BYTES_MAX))["address"])
+    except NotFound:
+        raise NotFound(
+            f"there is no {path}, from which the node's member is known: put it there first",
+            path=str(path),
+        ) from None
+    except (msgspec.DecodeError, KeyError, TypeError):
+        raise Invalid(InvalidCode.MALFORMED, f"{path} is no key file", path=str(path)) from None
+    try:
+        chain = open_chain_read_only(home)
+    except NotFound:  # no block yet: what genesis says is all there is
+        member = founding.find_sponsor(network.genesis, address)
+        nodes = {node.member: node for node in network.genesis.nodes}
+        found = nodes.get(member)
+        fields = ((), b"", "") if found is None else (found.peers, found.channel_key, found.url)
+        return Node(member, b"", *fields, since_height=0)
+    try:
+        member = running.find_sponsor(chain, address)
+        row = chain.machine.state.load(Node, Node.key(member))
+        return row or Node(member, b"", (), b"", "", since_height=0)
+    finally:
+        chain.close()

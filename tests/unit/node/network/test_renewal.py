@@ -1,0 +1,164 @@
+"""A validator never comes back with an older signing state, or with none: it gets a new key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+
+import pytest
+from tests.played import CHEAP
+from tests.world import START_MS
+
+from hansa.cli.main import main
+from hansa.engine.backup import MANIFEST_NAME, MANIFEST_SUM_NAME, check_backup
+from hansa.engine.storage import FileStorage
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.node.description import NetworkDescription
+from hansa.node.home import Home, backup_home, open_chain, restore_home
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import choose_places
+from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.network.renewal import renew_consensus_key
+from hansa.node.running import run_node
+from hansa.node.settings import load_settings
+from hansa.sdk.arguments import parse_command
+
+STATE = "priv_validator_state.json"
+
+
+@pytest.fixture
+def home(tmp_path):
+    description = NetworkDescription(members=describe_institutions(2))
+    places = choose_places(2, 26_600, [])
+    made = found_voted_network(tmp_path / "n", description, places, "p", START_MS, cost=CHEAP)
+    return made.nodes[1].home
+
+
+@pytest.fixture
+def begun(home):
+    """The same with block 0."""
+    open_chain(home, None).close()
+    return home
+
+
+def start(home):
+    prepare_cometbft(home, home.load_network(), load_settings(home.settings_path))
+
+
+def get_published(home):
+    genesis = home.load_network().genesis
+    return next(
+        node for node in genesis.nodes if node.peers == (home.comet.load_node_key().address,)
+    )
+
+
+@pytest.mark.parametrize("has_blocks", [False, True])
+def test_a_lost_signing_state_takes_a_new_key(home, has_blocks):
+    if has_blocks:
+        open_chain(home, None).close()
+    old, published = home.comet.load_consensus_key(), get_published(home)
+    home.comet.signing_state_path.unlink()
+    with pytest.raises(NotFound, match="network key new --data"):
+        start(home)
+    renewed = renew_consensus_key(home)
+    start(home)
+    key = home.comet.load_consensus_key().public_key
+    assert key != old.public_key
+    assert not renewed.is_new_node_key
+    command = parse_command("nodes.publish", renewed.to_arguments())
+    assert command == renewed.publish
+    assert command.consensus_key == key
+    fields = ("member", "peers", "channel_key", "url")
+    assert [getattr(command, name) for name in fields] == [
+        getattr(published, name) for name in fields
+    ]
+
+
+def test_the_node_itself_does_not_start_without_signing_state(begun, cometbft):
+    begun.comet.signing_state_path.unlink()
+    with pytest.raises(NotFound, match="network key new --data"):
+        run_node(begun.path, lambda: "p", lambda _: None)
+
+
+def test_a_whole_key_is_replaced_only_when_asked_for(home):
+    old = home.comet.consensus_key_path.read_bytes()
+    with pytest.raises(Invalid, match="--replace"):
+        renew_consensus_key(home)
+    assert home.comet.consensus_key_path.read_bytes() == old
+    renew_consensus_key(home, replace=True)
+    assert home.comet.consensus_key_path.read_bytes() != old
+    assert [path.read_bytes() for path in home.comet.path.rglob("*key.json.before-*")] == [old]
+
+
+def test_a_node_that_runs_keeps_its_key(begun):
+    storage = FileStorage(begun.log_path)
+    storage.lock()
+    with pytest.raises(Unavailable, match="stop it first"):
+        renew_consensus_key(begun, replace=True)
+    storage.unlock()
+
+
+def test_without_the_members_key_there_is_nothing_to_publish(home):
+    home.key_path("sponsor").unlink()
+    with pytest.raises(NotFound, match=r"sponsor\.json"):
+        renew_consensus_key(home, replace=True)
+    assert home.comet.signing_state_path.exists()
+
+
+def test_a_backup_takes_nothing_of_cometbft_and_a_restored_node_gets_new_keys(begun, tmp_path):
+    backup_home(begun, tmp_path / "backup", with_keys=True)
+    names = [path.name for path in (tmp_path / "backup").rglob("*")]
+    assert not [name for name in names if "priv_validator" in name or name == "cometbft"]
+    restore_home(tmp_path / "backup", tmp_path / "back")
+    back = Home(tmp_path / "back")
+    with pytest.raises(NotFound, match=r"node_key\.json.*network key new"):
+        start(back)
+    renewed = renew_consensus_key(back)
+    assert renewed.is_new_node_key
+    assert renewed.publish.peers == (back.comet.load_node_key().address,)
+    assert renewed.publish.consensus_key != get_published(begun).consensus_key
+    start(back)
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_signing_state_in_a_backup_is_never_restored(begun, tmp_path, is_listed):
+    archive = tmp_path / "backup"
+    backup_home(begun, archive)
+    place = archive / "cometbft" / "data"
+    place.mkdir(parents=True)
+    shutil.copy(begun.comet.signing_state_path, place)
+    if is_listed:
+        raw = (place / STATE).read_bytes()
+        manifest = json.loads((archive / MANIFEST_NAME).read_bytes())
+        entry = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        manifest["files"][f"cometbft/data/{STATE}"] = entry
+        text = json.dumps(manifest).encode()
+        (archive / MANIFEST_NAME).write_bytes(text)
+        line = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST_NAME}\n"
+        (archive / MANIFEST_SUM_NAME).write_text(line)
+    with pytest.raises(Invalid, match="never restored"):
+        check_backup(archive)
+    with pytest.raises(Invalid, match="never restored"):
+        restore_home(archive, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+def test_the_command_says_how_the_key_is_published(begun, capsys):
+    begun.comet.signing_state_path.unlink()
+    assert main(["network", "key", "new", "--data", str(begun.path)]) == 0
+    out = capsys.readouterr().out
+    assert "--call nodes.publish" in out
+    assert to_text(get_published(begun).member) in out
+    assert main(["network", "key", "new", "--data", str(begun.path), "--replace", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["publish"]["consensus_key"] == begun.comet.load_consensus_key().public_key.hex()
+
+
+def test_after_a_restore_the_next_steps_are_told(begun, tmp_path, capsys):
+    backup_home(begun, tmp_path / "backup")
+    words = ["restore", str(tmp_path / "backup"), "--data", str(tmp_path / "back")]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert out.index("put the key files") < out.index("network key new") < out.index("hansa up")
