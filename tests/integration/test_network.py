@@ -1,0 +1,154 @@
+"""Four institutions' nodes on one machine, from the command line: made, run, killed, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.conftest import HANSA
+
+from hansa.cli.main import main
+from hansa.node.home import Home, open_chain_read_only
+
+WITHIN_S = 60
+NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "of four institutions")
+
+
+def find_base():
+    """Find forty ports of which those that nodes listen on are free."""
+    for base in range(27_600, 60_000, 40):
+        try:
+            for port in (base + 10 * number + offset for number in range(4) for offset in (0, 6)):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no ports are free")
+
+
+def run(capsys, *words, code=0):
+    """Run a command in this process; returns what it printed as JSON."""
+    capsys.readouterr()
+    assert main([*map(str, words), "--json"]) == code, capsys.readouterr()
+    return json.loads(capsys.readouterr().out)
+
+
+class Up:
+    """`hansa network up`, and the events that it tells."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def read(self, event, *nodes):
+        """Read events until each of these nodes had one of this kind; returns all of them."""
+        told, missing = [], set(nodes)
+        while missing:
+            line = self.process.stdout.readline()
+            assert line, f"it ended; {missing} never had {event}; told was {told}"
+            told.append(json.loads(line))
+            if told[-1]["event"] == event:
+                missing.discard(told[-1]["node"])
+        return told
+
+
+@contextmanager
+def network_up(folder):
+    command = [HANSA, "network", "up", "--dir", str(folder), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            up = Up(process)
+            up.read("answers", *NAMES)
+            yield up
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stdout.read()
+            assert process.wait(WITHIN_S) == 0
+
+
+def publish(capsys, folder, base, arguments):
+    """Let the officer of operator-1 publish its node, at the node of another one."""
+    key = folder / "operator-1" / "keys" / "operator-1-officer-1.json"
+    words = ("tx", "send", key, "--call", "nodes.publish", "--args", json.dumps(arguments))
+    run(capsys, *words, "--node", f"http://127.0.0.1:{base + 20}")
+
+
+def find_child(pid, name):
+    """Find the child of a process by the name of its program."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if Path(f"/proc/{child}/exe").resolve().name == name:
+            return int(child)
+    raise AssertionError(f"{pid} has no child {name}")
+
+
+def test_a_network_is_made_run_killed_and_given_a_new_key(cometbft, tmp_path, capsys):
+    base, folder = find_base(), tmp_path / "net"
+    made = run(capsys, "network", "init", "--dir", folder, "--port", base)
+    genesis = Home(folder / "operator-1").load_network().genesis
+    ours = next(node for node in genesis.nodes if node.url.endswith(str(base + 10)))
+    arguments = {
+        "member": made["nodes"]["operator-1"]["member"],
+        "consensus_key": ours.consensus_key.hex(),
+        "peers": [peer.hex() for peer in ours.peers],
+        "channel_key": ours.channel_key.hex(),
+        "url": "https://operator.example",
+    }
+    with network_up(folder) as up:
+        publish(capsys, folder, base, arguments)
+        found = run(capsys, "network", "status", "--dir", folder)
+        assert found["ok"], found
+        assert [node["power"] for node in found["nodes"]] == [100] * 4
+        assert all(node["peers"] > 0 for node in found["nodes"])  # some may still be dialled
+        kill_one_process_of_each_kind(up, found)
+        run(capsys, "network", "stop", "--dir", folder)
+    check_that_all_agree(folder)
+    assert run(capsys, "network", "status", "--dir", folder, code=1)["nodes"][0]["pid"] is None
+    vote_with_a_new_key(capsys, folder, base)
+
+
+def kill_one_process_of_each_kind(up, found):
+    """Both processes of a node start together again, whichever was killed."""
+    os.kill(found["nodes"][2]["pid"], signal.SIGKILL)
+    told = up.read("answers", "operator-2")
+    assert "ended by signal 9" in told[0]["text"]
+    os.kill(find_child(found["nodes"][3]["pid"], "cometbft"), signal.SIGKILL)
+    told = up.read("answers", "regulator")
+    assert "with exit code 5: CometBFT ended by signal 9" in told[0]["text"]
+
+
+def check_that_all_agree(folder):
+    """All nodes have the same blocks, as far as each of them got before it was stopped."""
+    with ExitStack() as stack:
+        chains = [open_chain_read_only(Home(folder / name)) for name in NAMES]
+        for chain in chains:
+            stack.callback(chain.close)
+        height = min(chain.head.height for chain in chains)
+        assert height >= 1
+        assert len({chain.get_header(height).encoded() for chain in chains}) == 1
+
+
+def vote_with_a_new_key(capsys, folder, base):
+    """A node that lost what it signed follows, and votes once its new key is published."""
+    home = Home(folder / "operator-1")
+    home.comet.signing_state_path.unlink()
+    arguments = run(capsys, "network", "key", "new", "--data", home.path)["publish"]
+    assert arguments["url"] == "https://operator.example"
+    with network_up(folder):
+        found = run(capsys, "network", "status", "--dir", folder)
+        assert [node["power"] for node in found["nodes"]] == [100, 0, 100, 100]
+        publish(capsys, folder, base, arguments)
+        for name in ("one", "two"):  # a new validator votes two blocks later
+            publish(capsys, folder, base, arguments | {"url": f"https://{name}.example"})
+        found = run(capsys, "network", "status", "--dir", folder)
+        assert [node["power"] for node in found["nodes"]] == [100] * 4
+    check_that_all_agree(folder)
