@@ -15,6 +15,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import Outcome, Repeated, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict
 
@@ -102,6 +103,15 @@ class Engine(ABC):
     @abstractmethod
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
+
+    async def fetch_votes(self, height: int) -> Votes | None:
+        """Fetch what shows that validators signed a confirmed block; None where it is sealed.
+
+        Raises:
+          Unavailable: they have not signed it yet, or CometBFT does not answer.
+        """
+        del height
+        return None
 
     def fail(self, error: HansaError) -> None:
         """Stop for good over what others found, such as damaged data that a reader met."""

@@ -345,6 +345,9 @@ class RowProof(Answer, frozen=True, kw_only=True):
     """Nodes of the state tree from the root down."""
     header: HexText
     seals: list[Seal]
+    """None where validators vote."""
+    votes: HexText | None = None
+    """Where validators vote: theirs on the header, with the hand-overs to them; else null."""
 
 
 class TransactionEvent(Answer, frozen=True, kw_only=True):

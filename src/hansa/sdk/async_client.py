@@ -23,6 +23,7 @@ from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.light.votes import VOTES_BYTES_MAX
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
 from hansa.kernel.rows import Row
 from hansa.sdk import answers
@@ -331,6 +332,11 @@ class AsyncClient:
         """Fetch a transaction's receipt file, as it is verified offline."""
         await self._check_network()
         return await self._transport.get_bytes(f"/v1/receipts/{tx_id.hex()}", FILE_BYTES_MAX)
+
+    async def fetch_votes(self, height: int) -> bytes:
+        """Fetch the votes of validators on a block: `hansa.kernel.light.votes` checks them."""
+        await self._check_network()
+        return await self._transport.get_bytes(f"/v1/blocks/{height}/votes", VOTES_BYTES_MAX)
 
     async def get_receipt(self, tx_id: bytes) -> VerifiedReceipt:
         """Fetch a transaction's receipt file and verify it, for the network meant.

@@ -175,6 +175,10 @@ class Client:
         """As `AsyncClient.fetch_receipt`."""
         return self._loop.run(self._client.fetch_receipt(tx_id))
 
+    def fetch_votes(self, height: int) -> bytes:
+        """As `AsyncClient.fetch_votes`."""
+        return self._loop.run(self._client.fetch_votes(height))
+
     def get_receipt(self, tx_id: bytes) -> VerifiedReceipt:
         """As `AsyncClient.get_receipt`."""
         return self._loop.run(self._client.get_receipt(tx_id))

@@ -1,7 +1,7 @@
 """Verify proofs of rows: what a node says of a balance, against a sealed state root.
 
 A proof shows that the row stood, or did not stand, in the state as of the checkpoint whose header
-it carries, and that a sealer whom genesis names sealed that header.
+it carries, and that a sealer whom genesis names sealed that header, or validators signed it.
 
 Source: docs/reference/trees.md; docs/reference/http-api.md.
 """
@@ -26,6 +26,7 @@ from hansa.kernel.block import Header, check_seals
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.votes import check_votes, decode_votes
 from hansa.kernel.receipt_file import check_header
 from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.kernel.trees.commitment import compute_place
@@ -79,6 +80,7 @@ def verify_row_proof(
         value = None if proof.value is None else bytes.fromhex(proof.value)
         path = [bytes.fromhex(node) for node in proof.path]
         raw = bytes.fromhex(proof.header)
+        votes = None if proof.votes is None else bytes.fromhex(proof.votes)
         seals = [
             (seal.suite, bytes.fromhex(seal.public_key), bytes.fromhex(seal.signature))
             for seal in proof.seals
@@ -86,7 +88,10 @@ def verify_row_proof(
     except (msgspec.ValidationError, ValueError) as error:
         raise Invalid(InvalidCode.MALFORMED, f"this is no proof of a row: {error}") from None
     header = check_header(raw)
-    check_seals(network, raw, seals)
+    if network.genesis.is_voted and votes is not None:
+        check_votes(network, raw, decode_votes(votes))
+    else:
+        check_seals(network, raw, seals)
     if header.checkpoint_height != header.height:
         raise Invalid(InvalidCode.MALFORMED, f"block {header.height} is no checkpoint")
     digest = network.digest

@@ -21,11 +21,13 @@ from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
+from hansa.engine.cometbft.trail import TrailKeeper
 from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import Answer, Engine
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.transaction import CheckedEnvelope, Verdict, build_checked
 
 QUEUE_TRANSACTIONS = 20_000
@@ -76,6 +78,7 @@ class CometEngine(Engine):
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
+        self._trail: TrailKeeper | None = None
         self._answers = asyncio.Event()
         self.child_pid: int | None = None
         """Number of CometBFT's process, while it runs."""
@@ -163,6 +166,13 @@ class CometEngine(Engine):
             self._queued_bytes -= len(raw)
             self._leave(key, done)
 
+    async def fetch_votes(self, height: int) -> Votes | None:
+        """Fetch the signed header of CometBFT that names a block, and the hand-overs to it."""
+        if self._trail is None:
+            raise Unavailable("CometBFT does not run: the node is starting or stopping")
+        ordered = self.chain.get_record(height).consensus_height
+        return await self._trail.fetch_votes(ordered + 1)
+
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
         self._check_room(1, 1)
@@ -228,11 +238,12 @@ class CometEngine(Engine):
                 await server.start(self._home.abci_path)
                 process = await CometProcess.start(self._binary, self._home)
                 self.child_pid = process.pid
-                self._rpc = CometRpc(self._home.rpc_path)
+                self._rpc = rpc = CometRpc(self._home.rpc_path)
                 try:
-                    await self._watch(server, process)
+                    self._trail = TrailKeeper(self._home.path, begin(self.chain.network), rpc)
+                    await self._watch(server, process, self._trail)
                 finally:
-                    rpc, self._rpc = self._rpc, None
+                    self._rpc = self._trail = None
                     await rpc.close()
                     await process.stop()
                     self.child_pid = None
@@ -240,12 +251,13 @@ class CometEngine(Engine):
                 await server.close()
                 self._give_up()
 
-    async def _watch(self, server: Server, process: CometProcess) -> None:
+    async def _watch(self, server: Server, process: CometProcess, trail: TrailKeeper) -> None:
         """Wait for the first that ends; a failure here goes before CometBFT's, its effect."""
         ending = asyncio.create_task(self._ending.wait())
         serving = asyncio.create_task(server.watch())
         running = asyncio.create_task(process.watch())
-        tasks = (serving, running, ending)
+        following = asyncio.create_task(trail.run())
+        tasks = (serving, running, following, ending)
         polling = asyncio.create_task(self._poll())
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -256,6 +268,7 @@ class CometEngine(Engine):
             for task in (*tasks, polling):
                 task.cancel()
             await asyncio.gather(*tasks, polling, return_exceptions=True)
+            await trail.close()
 
     async def _poll(self) -> None:
         """Ask CometBFT until it answers, after it has replayed what the chain lacks."""
@@ -283,6 +296,8 @@ class CometEngine(Engine):
     def _confirm(self, executed: Executed) -> None:
         """Answer whoever waits for a block's batches."""
         self.committed_ms = self._clock_ms()
+        if self._trail is not None:
+            self._trail.note(executed.consensus_height)
         result = executed.result
         if result is None:
             return

@@ -2,7 +2,8 @@
 
 Nothing is believed: what is built here is verified with `kernel.light` before it is passed on.
 
-Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`.
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`, `/blockchain`,
+`/status`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.light.commit import CommitSignature, SignedHeader
 from hansa.kernel.light.header import BlockId, ConsensusHeader, Moment, Parts
-from hansa.kernel.light.validators import Validator, ValidatorSet
+from hansa.kernel.light.validators import VALIDATORS_MAX, Validator, ValidatorSet
 
 Answer = Mapping[str, Any]
+
+PAGE_SIZE: Final = 100
+"""Validators an answer, at most: CometBFT's own bound."""
+HEADERS_PER_ANSWER: Final = 20
+"""The same of headers."""
 
 _FOR_THE_BLOCK = 2
 """BlockIDFlagCommit; 1 is absent, 3 is a vote for no block."""
@@ -89,6 +95,84 @@ def read_validators(answer: Answer) -> ValidatorSet:
         return msgspec.convert(_to_plain(found), ValidatorSet)
     except _UNREADABLE as error:
         raise _unreadable("validators", error) from None
+
+
+class Rpc(Protocol):
+    """CometBFT's JSON-RPC, as a client answers it."""
+
+    async def call(self, method: str, **params: str) -> Answer:
+        """Ask; returns `result`.
+
+        Numbers are given as decimal text, which is how CometBFT takes them.
+
+        Raises:
+          Unavailable: CometBFT does not answer, or answers with an error.
+        """
+
+
+async def fetch_base(rpc: Rpc) -> int:
+    """Fetch the lowest height that CometBFT has not dropped.
+
+    Raises:
+      Unavailable: CometBFT does not answer, or answers something else.
+    """
+    answer = await rpc.call("status")
+    try:
+        return int(answer["sync_info"]["earliest_block_height"])
+    except _UNREADABLE as error:
+        raise _unreadable("status", error) from None
+
+
+async def fetch_signed_header(rpc: Rpc, height: int) -> SignedHeader:
+    """Fetch the header of a height with its signatures.
+
+    Raises:
+      Unavailable: CometBFT has none, or answers something else.
+    """
+    found = read_signed_header(await rpc.call("commit", height=str(height)))
+    if found.header.height != height:
+        raise _unreadable("commit", ValueError(f"height {found.header.height} for {height}"))
+    return found
+
+
+async def fetch_validators(rpc: Rpc, height: int) -> ValidatorSet:
+    """Fetch who signs the header of a height.
+
+    Raises:
+      Unavailable: CometBFT does not know them, or answers something else.
+    """
+    listed: list[Any] = []
+    total = 1
+    for page in range(1, VALIDATORS_MAX // PAGE_SIZE + 2):
+        if len(listed) >= total:
+            break
+        places = {"page": str(page), "per_page": str(PAGE_SIZE)}
+        answer = await rpc.call("validators", height=str(height), **places)
+        try:
+            listed += answer["validators"]
+            total = int(answer["total"])
+        except _UNREADABLE as error:
+            raise _unreadable("validators", error) from None
+    return read_validators({"validators": listed, "total": total})
+
+
+async def fetch_headers(rpc: Rpc, first: int, last: int) -> list[ConsensusHeader]:
+    """Fetch the headers of some heights, at most `HEADERS_PER_ANSWER`, in order.
+
+    Those that CometBFT has dropped, or does not have yet, are left out.
+
+    Raises:
+      Unavailable: CometBFT does not answer, or answers something else.
+    """
+    answer = await rpc.call("blockchain", minHeight=str(first), maxHeight=str(last))
+    try:
+        found = [_read_header(meta["header"]) for meta in answer["block_metas"]]
+    except _UNREADABLE as error:
+        raise _unreadable("blockchain", error) from None
+    return sorted(
+        (header for header in found if first <= header.height <= last),
+        key=lambda header: header.height,
+    )
 
 
 def _read_header(raw: Answer) -> ConsensusHeader:

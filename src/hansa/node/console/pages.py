@@ -188,7 +188,7 @@ class Console:
             **HEADERS,
             "Content-Disposition": f'attachment; filename="{_name_receipt(tx_id)}"',
         }
-        body = self.reader.build_receipt(tx_id)
+        body = await self.reader.build_receipt(tx_id, self.node.engine.fetch_votes)
         return web.Response(body=body, content_type="application/octet-stream", headers=headers)
 
     async def show_wallet(self, request: web.Request) -> web.Response:

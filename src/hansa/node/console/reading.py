@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from hansa.kernel.block import (
     decode_receipt,
 )
 from hansa.kernel.errors import NotFound
+from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
@@ -308,13 +309,22 @@ class Reader:
             len(raw),
         )
 
-    def build_receipt(self, tx_id: bytes) -> bytes:
-        """Build a transaction's receipt file; raises `NotFound`."""
+    async def build_receipt(
+        self, tx_id: bytes, fetch_votes: Callable[[int], Awaitable[Votes | None]]
+    ) -> bytes:
+        """Build a transaction's receipt file, with the votes on its block.
+
+        Raises:
+          NotFound: there is no such transaction.
+          Unavailable: validators have not signed its block yet.
+        """
         height, index = self.chain.find_position(tx_id)
         if height > self.chain.confirmed_height:
             raise NotFound("the transaction is not confirmed yet")
         record = self.get_record(height)
-        return build_receipt_file(self.chain.network, record, list_envelopes(record), index)
+        votes = await fetch_votes(height)
+        envelopes = list_envelopes(record)
+        return build_receipt_file(self.chain.network, record, envelopes, index, votes)
 
     def read_member(self, address: bytes) -> MemberPage:
         """Read an institution; raises `NotFound`."""

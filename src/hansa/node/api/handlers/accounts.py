@@ -15,6 +15,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.record_items import find_envelope, list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt, split_position
 from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import Row
@@ -244,8 +245,9 @@ async def get_transaction(api: Api, call: Call, tx_id: str) -> answers.Transacti
 
 async def get_receipt(api: Api, call: Call, tx_id: str) -> web.Response:
     """Get a transaction's receipt file, which proves itself without this node."""
-    _, index, record = await _find(api, call, tx_id, WALK_PER_COST)
-    raw = build_receipt_file(api.node.chain.network, record, list_envelopes(record), index)
+    height, index, record = await _find(api, call, tx_id, WALK_PER_COST)
+    votes = await api.node.engine.fetch_votes(height)
+    raw = build_receipt_file(api.node.chain.network, record, list_envelopes(record), index, votes)
     headers = {"Content-Disposition": f'attachment; filename="receipt-{tx_id[:16]}.bin"'}
     return web.Response(body=raw, content_type=BYTES, headers=headers)
 
@@ -332,14 +334,17 @@ async def get_proof(
     while chain.head.checkpoint_height > chain.confirmed_height:
         await api.node.confirm(chain.head.checkpoint_height)
     found = chain.prove_row(provable.row.key(*([first] if asset is None else [first, asset])))
+    height = decode_header(found.header).height
+    votes = await api.node.engine.fetch_votes(height)
     return answers.RowProof(
         table=table,
-        height=decode_header(found.header).height,
+        height=height,
         key=found.key.hex(),
         value=None if found.value is None else found.value.hex(),
         path=[node.hex() for node in found.path],
         header=found.header.hex(),
         seals=describe_seals(found.signatures),
+        votes=None if votes is None else encode(votes).hex(),
     )
 
 

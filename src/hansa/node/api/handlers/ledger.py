@@ -13,6 +13,7 @@ from hansa.contracts import currency, members, policy, proposals
 from hansa.engine.chain import Chain
 from hansa.kernel.block import BlockRecord, Header, decode_header, decode_receipt
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import NotFound
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import (
@@ -89,6 +90,17 @@ async def get_block(api: Api, call: Call, height: int) -> answers.Block:
         dropped=len(record.dropped),
         transactions=await _list_ids(record) if sees_all else None,
     )
+
+
+async def get_votes(api: Api, call: Call, height: int) -> web.Response:
+    """Get the votes of validators on a block, with the hand-overs that lead to them."""
+    del call
+    if height > api.node.chain.confirmed_height:
+        raise NotFound(f"there is no block {height} yet", height=height)
+    votes = await api.node.engine.fetch_votes(height)
+    if votes is None:
+        raise NotFound("this network is sealed: a block has seals, and nobody votes on it")
+    return web.Response(body=encode(votes), content_type=MSGPACK)
 
 
 async def _list_ids(record: BlockRecord) -> list[str]:
@@ -269,6 +281,16 @@ ROUTES = (
         Right.PUBLIC,
         "A block with its seals.",
         answers.Block,
+        parameters=(HEIGHT,),
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/blocks/{height}/votes",
+        get_votes,
+        Right.PUBLIC,
+        "The votes of validators on a block.",
+        MSGPACK,
         parameters=(HEIGHT,),
         errors=(404,),
     ),

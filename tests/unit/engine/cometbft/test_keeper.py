@@ -1,0 +1,216 @@
+"""Hand-overs are found as heights pass, verified, and kept; whatever CometBFT says or lacks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.comet_rpc import FakeRpc
+from tests.vectors.voting import CHANGES, Council, make_voted
+
+from hansa.engine.cometbft.light import fetch_validators
+from hansa.engine.cometbft.trail import FILE_NAME, SAVE_S, WAIT_S, TrailKeeper, read_votes
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.kernel.light.trail import verify_header
+from hansa.kernel.light.votes import Votes, begin
+
+NETWORK = make_voted()
+START = begin(NETWORK)
+
+
+class Clock:
+    """A clock that goes on by a second each time somebody looks at it."""
+
+    def __init__(self, step_s: float = 1.0) -> None:
+        self.now_s = 0.0
+        self.step_s = step_s
+
+    def __call__(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
+def keep(folder, rpc, clock=None) -> TrailKeeper:
+    return TrailKeeper(folder, START, rpc, clock_s=clock or Clock())
+
+
+def fetch(keeper, height) -> Votes:
+    return asyncio.run(keeper.fetch_votes(height))
+
+
+def verify(votes: Votes) -> int:
+    return verify_header(START, votes.hand_overs, votes.signed_header).hand_overs
+
+
+def test_any_height_is_served_with_the_hand_overs_below_it(tmp_path):
+    keeper = keep(tmp_path, FakeRpc(NETWORK, 60))
+    for height, count in ((60, 3), (1, 0), (20, 0), (21, 1), (30, 1), (31, 2), (32, 3)):
+        votes = fetch(keeper, height)
+        assert votes.signed_header.header.height == height
+        assert verify(votes) == len(votes.hand_overs) == count
+
+
+def test_hand_overs_outlive_the_process_and_the_blocks(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = keep(tmp_path, rpc)
+    fetch(keeper, 25)
+    keeper.save()
+    rpc.base = 25
+    again = keep(tmp_path, rpc)
+    assert verify(fetch(again, 60)) == 3
+    again.save()
+    kept = read_votes(tmp_path)
+    assert [each.signed_header.header.height for each in kept.hand_overs] == list(CHANGES)
+    assert kept.signed_header.header.height == 60
+    rpc.base, rpc.asked = 60, []
+    assert verify(fetch(keep(tmp_path, rpc), 60)) == 3
+    assert rpc.asked == []  # it is all in the file
+
+
+def test_blocks_that_were_dropped_without_a_change_do_not_matter(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.base = 15
+    assert verify(fetch(keep(tmp_path, rpc), 60)) == 3
+
+
+def test_a_change_that_was_dropped_is_told_until_another_node_helps(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    other = fetch(keep(tmp_path / "other", rpc), 50)
+    rpc.base = 40
+    keeper = keep(tmp_path / "own", rpc)
+    with pytest.raises(Unavailable, match="heights 1 and 40"):
+        fetch(keeper, 60)
+    keeper.adopt(other)
+    assert verify(fetch(keeper, 60)) == 3
+    assert read_votes(tmp_path / "own") == other
+    keeper.adopt(other)  # nothing new
+    assert verify(fetch(keeper, 60)) == 3
+
+
+def test_what_another_node_gives_is_not_believed(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = keep(tmp_path, rpc)
+    good = Votes(Council(NETWORK).list_hand_overs(50), Council(NETWORK).sign(50))
+    few = Council(NETWORK).sign(50, signers=("small",))
+    for bad in (Votes((), good.signed_header), Votes(good.hand_overs, few)):
+        with pytest.raises(Invalid):
+            keeper.adopt(bad)
+    assert read_votes(tmp_path) is None
+    assert verify(fetch(keeper, 40)) == 3
+
+
+def test_a_header_that_is_about_to_be_signed_is_waited_for(tmp_path):
+    rpc = FakeRpc(NETWORK, 25)
+    rpc.late[25] = 2
+    assert fetch(keep(tmp_path, rpc), 25).signed_header.header.height == 25
+    assert not rpc.late[25]
+
+
+def test_nobody_waits_for_ever(tmp_path):
+    clock = Clock()
+    keeper = keep(tmp_path, FakeRpc(NETWORK, 24), clock)
+    with pytest.raises(Unavailable):
+        fetch(keeper, 26)
+    assert clock.now_s < WAIT_S + 5
+    rpc = FakeRpc(NETWORK, 24)
+    rpc.is_down = True
+    with pytest.raises(Unavailable):
+        fetch(keep(tmp_path, rpc), 3)
+
+
+@pytest.mark.parametrize(
+    ("height", "changes"),
+    [
+        (20, {"signers": ("small",)}),
+        (25, {"signers": ("north",)}),
+        (25, {"chain_id": "hansa-other"}),
+        (25, {"validators_hash": bytes(32)}),
+        (20, {"next_validators_hash": bytes(32)}),
+    ],
+)
+def test_a_comet_of_another_chain_stops_the_node(tmp_path, height, changes):
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.changes[height] = changes
+    with pytest.raises(Corrupt, match="genesis"):
+        fetch(keep(tmp_path, rpc), 25)
+
+
+def test_a_file_of_another_network_is_named(tmp_path):
+    other = make_voted("other")
+    council = Council(other)
+    votes = Votes(council.list_hand_overs(40), council.sign(40))
+    (tmp_path / FILE_NAME).write_bytes(encode(votes))
+    with pytest.raises(Corrupt, match=FILE_NAME):
+        keep(tmp_path, FakeRpc(NETWORK, 60))
+
+
+@pytest.mark.parametrize("raw", [b"", b"rubbish", bytes(4 << 20), encode([[], []])])
+def test_a_damaged_file_is_named(tmp_path, raw):
+    (tmp_path / FILE_NAME).write_bytes(raw)
+    with pytest.raises(Corrupt, match=FILE_NAME):
+        read_votes(tmp_path)
+
+
+def test_heights_are_followed_as_they_pass(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = keep(tmp_path, rpc, Clock(SAVE_S))
+
+    async def follow() -> None:
+        running = asyncio.create_task(keeper.run())
+        rpc.is_down = True
+        keeper.note(50)
+        await asyncio.sleep(0)
+        rpc.is_down = False
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await keeper.close()
+
+    asyncio.run(follow())
+    kept = read_votes(tmp_path)
+    assert (verify(kept), kept.signed_header.header.height) == (3, 50)
+
+
+def test_what_is_found_while_following_is_kept(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = keep(tmp_path, rpc, Clock(SAVE_S))
+
+    async def follow() -> None:
+        keeper.note(50)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await keeper.run()
+
+    asyncio.run(follow())
+    assert read_votes(tmp_path).signed_header.header.height == 50
+
+
+def test_closing_beside_a_comet_that_is_gone_keeps_what_is_known(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = keep(tmp_path, rpc)
+    fetch(keeper, 40)
+    keeper.note(60)
+    rpc.is_down = True
+    asyncio.run(keeper.close())
+    assert read_votes(tmp_path).signed_header.header.height == 40
+    asyncio.run(keep(tmp_path / "new", rpc).close())  # nothing is known
+    assert read_votes(tmp_path / "new") is None
+
+
+def test_validators_come_in_pages():
+    rows = {"validators": [{"number": number} for number in range(250)]}
+
+    class Pages:
+        def __init__(self) -> None:
+            self.asked = []
+
+        async def call(self, method, **params):
+            self.asked.append((method, params))
+            first = (int(params["page"]) - 1) * 100
+            return {"validators": rows["validators"][first : first + 100], "total": "250"}
+
+    pages = Pages()
+    with pytest.raises(Unavailable, match="validators"):  # these are none; all were asked for
+        asyncio.run(fetch_validators(pages, 7))
+    assert [params["page"] for _, params in pages.asked] == ["1", "2", "3"]
