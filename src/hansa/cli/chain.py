@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from hansa.cli.screen import ProgressBar, print_found, say
 from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
+from hansa.engine.cometbft.trail import read_votes
 from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.light.trail import (
     CHECKPOINT_BYTES_MAX,
     Checkpoint,
     decode_checkpoint,
     encode_checkpoint,
 )
+from hansa.kernel.light.votes import Votes, decode_votes
 from hansa.kernel.receipt_file import (
     FILE_BYTES_MAX,
     VerifiedReceipt,
@@ -87,13 +90,17 @@ def _audit(options: argparse.Namespace) -> int:
     if options.data is None:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
+            votes = _fetch_votes(client, network, height)
+            coverage = Coverage(network, votes, due_height=height)
             records = _iterate_remote(client, height)
-            audited = audit(records, network, progress=_show(height))
+            audited = audit(records, network, progress=_show(height), coverage=coverage)
     else:
         home = open_home(options)
         network = home.load_network()
-        audited = audit_folder(home.log_path, home.store_path, network)
-    is_well, note = audited.audit_ok, audited.describe_rows()
+        coverage = Coverage(network, _read_votes(home, network))
+        audited = audit_folder(home.log_path, home.store_path, network, coverage=coverage)
+    is_well = audited.audit_ok
+    note = " ".join(filter(None, (audited.describe_rows(), coverage.describe())))
     return _tell(audited.to_json(), network, is_well=is_well, is_json=options.json, note=note)
 
 
@@ -102,13 +109,29 @@ def _verify(options: argparse.Namespace) -> int:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
             records = _iterate_remote(client, height)
+            votes = _fetch_votes(client, network, height)
+            coverage = Coverage(network, votes, due_height=height)
             processes = choose_processes(height)
-            report = verify_in_scratch(records, network, _show(height), processes=processes)
+            report = verify_in_scratch(
+                records, network, _show(height), processes=processes, coverage=coverage
+            )
     else:
         home = open_home(options)
         network = home.load_network()
-        report = verify_folder(home.log_path, network)
-    return _tell(report.to_json(), network, is_well=report.verify_ok, is_json=options.json)
+        coverage = Coverage(network, _read_votes(home, network))
+        report = verify_folder(home.log_path, network, coverage=coverage)
+    is_well, note = report.verify_ok, coverage.describe()
+    return _tell(report.to_json(), network, is_well=is_well, is_json=options.json, note=note)
+
+
+def _fetch_votes(client: Client, network: Network, height: int) -> Votes | None:
+    """Ask a node for the votes on its newest block, which it cannot do without."""
+    return decode_votes(client.fetch_votes(height)) if network.genesis.is_voted else None
+
+
+def _read_votes(home: Home, network: Network) -> Votes | None:
+    """Read the newest votes that the node has kept; they may be of some blocks before the last."""
+    return read_votes(home.comet.path) if network.genesis.is_voted else None
 
 
 def _iterate_remote(client: Client, height: int) -> Iterator[BlockRecord]:
@@ -225,8 +248,21 @@ def _build_receipt(options: argparse.Namespace, tx_id: bytes) -> tuple[bytes, by
         record = chain.get_record(height)
     finally:
         chain.close()
-    raw = build_receipt_file(network, record, list_envelopes(record), index)
+    votes = _require_votes(home, network, record) if network.genesis.is_voted else None
+    raw = build_receipt_file(network, record, list_envelopes(record), index, votes)
     return raw, network.genesis_hash
+
+
+def _require_votes(home: Home, network: Network, record: BlockRecord) -> Votes:
+    """Read the votes on a block, which a folder has of one recent block alone."""
+    votes = read_votes(home.comet.path)
+    header_hash = network.digest(network.header_prefix + record.header)
+    if votes is not None and votes.signed_header.header.app_hash == header_hash:
+        return votes
+    raise Unavailable(
+        f"the validators' votes on block {decode_header(record.header).height} are with CometBFT, "
+        "which answers only while the node runs: start it, and ask it with --node URL"
+    )
 
 
 def _verify_receipt(options: argparse.Namespace) -> int:

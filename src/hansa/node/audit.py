@@ -30,14 +30,14 @@ from hansa.kernel.block import (
     Header,
     compute_position,
     decode_header,
-    is_sealed,
 )
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import Invalid, NotFound
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.values import Hash
-from hansa.node.records import iterate_records, open_log
+from hansa.node.records import find_seal_fault, iterate_records, open_log
 
 FINDINGS_MAX = 100
 """Findings kept; more are counted only."""
@@ -100,6 +100,8 @@ class AuditReport:
     height: int = -1
     rows_height: int | None = None
     """The block whose rows of the state were compared; None if none were."""
+    voted_height: int | None = None
+    """Of the newest block that validators are known to have signed; None where none is."""
     without_store: Path | None = None
     """Of a folder that has no store: where it would be."""
     supply_ok: bool = True
@@ -146,6 +148,7 @@ class AuditReport:
             "transactions": self.transactions,
             "height": self.height,
             "rows_height": self.rows_height,
+            "voted_height": self.voted_height,
             "assets": {
                 asset: {ledger: str(minor) for ledger, minor in totals.items()}
                 for asset, totals in self.assets.items()
@@ -233,8 +236,9 @@ class Auditor:
             )
         if compute_root(record.receipts, digest) != header.receipt_root:
             report.find(f"block {height}: its receipts do not have the root in its header")
-        if not is_sealed(self._network, record.header, record.signatures):
-            report.find(f"block {height} is not sealed by a key that genesis names")
+        fault = find_seal_fault(self._network, record)
+        if fault:
+            report.find(f"block {height} {fault}")
         self._head_hash = digest(self._network.header_prefix + record.header)
         self._time_ms = header.time_ms
 
@@ -320,6 +324,7 @@ def audit(
     *,
     rows_height: int | None = None,
     progress: Progress | None = None,
+    coverage: Coverage | None = None,
 ) -> AuditReport:
     """Audit a chain from genesis; goes on after a finding.
 
@@ -329,10 +334,11 @@ def audit(
       iterate_rows: reads the state's rows by key prefix; without it only receipts are audited.
       rows_height: the block after which the rows stand; the last one if not given.
       progress: called with each height.
+      coverage: of the votes that are shown, where validators vote; what it finds is told, too.
     """
     auditor = Auditor(network)
     report = auditor.report
-    for record in records:
+    for record in records if coverage is None else coverage.watch(records):
         auditor.take_block(record)
         if iterate_rows is not None and report.height == rows_height:
             auditor.compare_rows(iterate_rows)
@@ -343,13 +349,23 @@ def audit(
             auditor.compare_rows(iterate_rows)
         else:
             report.find(f"the state stands at block {rows_height}, which the log does not confirm")
+    if coverage is not None:
+        report.voted_height = coverage.voted_height
+        for text in coverage.list_findings():
+            report.find(text)
     return auditor.finish()
 
 
 def audit_folder(
-    log_folder: Path, store_folder: Path, network: Network, progress: Progress | None = None
+    log_folder: Path,
+    store_folder: Path,
+    network: Network,
+    progress: Progress | None = None,
+    coverage: Coverage | None = None,
 ) -> AuditReport:
     """Audit the log and the state of a node that runs or is stopped; executes nothing.
+
+    For `coverage` see `audit`.
 
     Raises:
       NotFound: there is no log.
@@ -360,7 +376,8 @@ def audit_folder(
         reader = open_log(log_folder)
         try:
             if store is None or store.height < 0:
-                report = audit(iterate_records(reader), network, progress=progress)
+                records = iterate_records(reader)
+                report = audit(records, network, progress=progress, coverage=coverage)
                 report.without_store = store_folder
                 return report
 
@@ -373,6 +390,7 @@ def audit_folder(
                 iterate_rows,
                 rows_height=store.height,
                 progress=progress,
+                coverage=coverage,
             )
         finally:
             reader.close()

@@ -9,8 +9,9 @@ from pathlib import Path
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockReader
 from hansa.engine.storage import FileStorage
-from hansa.kernel.block import BlockRecord, decode_record
+from hansa.kernel.block import BlockRecord, decode_record, is_sealed
 from hansa.kernel.errors import Corrupt
+from hansa.kernel.genesis import Network
 
 
 def open_log(log_folder: Path) -> BlockReader:
@@ -33,6 +34,18 @@ def read_record(raw: bytes, height: int) -> BlockRecord:
         return decode_record(raw)
     except Corrupt as error:
         raise Corrupt(f"block {height} cannot be read: {error}", height=height) from None
+
+
+def find_seal_fault(network: Network, record: BlockRecord) -> str:
+    """Find what is wrong with a block's seals; empty if nothing is.
+
+    Where validators vote, a block has none, and the votes that cover it stand beside the log.
+    """
+    if network.genesis.is_voted:
+        return "is sealed, though validators vote on this network" if record.signatures else ""
+    if is_sealed(network, record.header, record.signatures):
+        return ""
+    return "is not sealed by a key that genesis names"
 
 
 def iterate_records(reader: BlockReader, from_height: int = 0) -> Iterator[BlockRecord]:

@@ -24,14 +24,15 @@ from hansa.engine.chain import StoredNodes, StoredRows
 from hansa.engine.record_items import group_dropped, list_dropped
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
-from hansa.kernel.block import BlockRecord, Drop, Header, decode_header, is_sealed
+from hansa.kernel.block import BlockRecord, Drop, Header, decode_header
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.machine.execution import Block, BlockResult, Machine
 from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import Verdict, build_checked, trust_batch
 from hansa.kernel.trees.state_tree import StateTree
-from hansa.node.records import iterate_records, open_log
+from hansa.node.records import find_seal_fault, iterate_records, open_log
 
 BYTES_AHEAD = 4 << 20
 """Of batches whose signatures are checked while an earlier block is executed."""
@@ -57,6 +58,8 @@ class VerifyReport:
     """Of the last block that was right."""
     state_root: str = ""
     signatures_checked: bool = True
+    voted_height: int | None = None
+    """Of the newest block that validators are known to have signed; None where none is."""
     differs_at: int | None = None
     """Height of the first block that differs."""
     findings: list[str] = field(default_factory=list)
@@ -75,6 +78,7 @@ class VerifyReport:
             "height": self.height,
             "state_root": self.state_root,
             "signatures_checked": self.signatures_checked,
+            "voted_height": self.voted_height,
             "differs_at": self.differs_at,
             "findings": self.findings,
         }
@@ -111,10 +115,12 @@ def verify_folder(
     progress: Progress | None = None,
     *,
     signatures: bool = True,
+    coverage: Coverage | None = None,
 ) -> VerifyReport:
     """Verify the log of a node that runs or is stopped, up to its last confirmed block.
 
-    Needs as much free space for temporary files as the node's store has.
+    Needs as much free space for temporary files as the node's store has. For `coverage` see
+    `verify_in_scratch`.
 
     Raises:
       NotFound: there is no log.
@@ -122,7 +128,9 @@ def verify_folder(
     """
     reader = open_log(log_folder)
     try:
-        return verify_in_scratch(iterate_records(reader), network, progress, signatures=signatures)
+        return verify_in_scratch(
+            iterate_records(reader), network, progress, signatures=signatures, coverage=coverage
+        )
     finally:
         reader.close()
 
@@ -134,20 +142,34 @@ def verify_in_scratch(
     *,
     signatures: bool = True,
     processes: int | None = None,
+    coverage: Coverage | None = None,
 ) -> VerifyReport:
     """Verify blocks from wherever they come, with a temporary store for the second execution.
+
+    Args:
+      records: all blocks in order.
+      network: as in `verify`.
+      progress: as in `verify`.
+      signatures: as in `verify`.
+      processes: as in `verify`.
+      coverage: of the votes that are shown, where validators vote; what it finds is told, too.
 
     Raises:
       Corrupt: a block cannot be read; names its height.
     """
     with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
         scratch = StateStore.open(Path(folder) / "store")
+        watched = records if coverage is None else coverage.watch(records)
         try:
-            return verify(
-                records, network, scratch, progress, signatures=signatures, processes=processes
+            report = verify(
+                watched, network, scratch, progress, signatures=signatures, processes=processes
             )
         finally:
             scratch.close()
+    if coverage is not None and report.verify_ok:
+        report.voted_height = coverage.voted_height
+        report.findings += coverage.list_findings()
+    return report
 
 
 def choose_processes(height: int) -> int | None:
@@ -334,8 +356,9 @@ def _compare(
             f"executes to {len(differing)} other receipts than were logged, the first at "
             f"{', '.join(differing[:RECEIPTS_TOLD])}"
         )
-    if not is_sealed(network, record.header, record.signatures):
-        findings.append("is not sealed by a key that genesis names")
+    fault = find_seal_fault(network, record)
+    if fault:
+        findings.append(fault)
     if _name_drops(list_dropped(result)) != _name_drops(record.dropped):
         findings.append("drops other items of its batches than were logged")
     return findings

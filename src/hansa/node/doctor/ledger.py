@@ -8,13 +8,13 @@ from hansa.contracts.activations import Activation, Activations
 from hansa.contracts.registry import build_contracts
 from hansa.engine.chain import NODE_SPACE, ROW_SPACE
 from hansa.engine.store import StateStore
-from hansa.kernel.block import decode_header, is_sealed
+from hansa.kernel.block import decode_header
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import HansaError, NotFound
 from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import Check, Patient, Status
-from hansa.node.records import open_log, read_record
+from hansa.node.records import find_seal_fault, open_log, read_record
 
 BLOCKS_READ = 64
 """Newest blocks that are read in full."""
@@ -46,7 +46,7 @@ def check_log(patient: Patient) -> list[Check]:
     except HansaError as error:
         return [Check("log", Status.FAIL, error.message, where, _RESTORE)]
     for record in (oldest, records[-1]):
-        if not is_sealed(patient.network, record.header, record.signatures):
+        if find_seal_fault(patient.network, record):
             found = "its blocks are not sealed for this genesis: it belongs to another network"
             return [Check("log", Status.FAIL, found, where, "put log and genesis of one node here")]
     patient.head, patient.log_height = head, height
