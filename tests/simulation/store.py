@@ -55,6 +55,11 @@ class SimulatedStore:
                 self._finish()
                 self._require_usable()
 
+    def fill(self, puts: Mapping[bytes, bytes | None]) -> None:
+        self._require_usable()
+        self._disk.step("fill", lambda: self._disk.tables.append(Table(self.height, dict(puts))))
+        self._apply(puts)
+
     def advance(self, keys: int) -> None:
         if self._flushing is not None and self._disk.random.random() < 0.2:
             self._finish()

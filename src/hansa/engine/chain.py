@@ -10,11 +10,11 @@ the chain is opened. A block counts as confirmed once `sync` has returned.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from hansa.engine.log import BlockLog
+from hansa.engine.log.window import find_window
 from hansa.engine.record_items import group_dropped, list_dropped
 from hansa.engine.store import MemoryStore, Store
 from hansa.kernel.block import (
@@ -27,9 +27,9 @@ from hansa.kernel.block import (
     split_position,
 )
 from hansa.kernel.errors import Corrupt, NotFound
-from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.genesis import Network
 from hansa.kernel.machine.execution import Block, BlockResult, Machine, Rules
-from hansa.kernel.machine.nonces import SECOND_MS, compute_counts_until_ms
+from hansa.kernel.machine.nonces import compute_counts_until_ms
 from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import (
     CheckedBatch,
@@ -50,9 +50,6 @@ again."""
 FLUSH_SPEED = 2
 """While the store is flushed, twice as many keys are written with each transaction as one added on
 average before: the flush ends before the next is due, and no block takes much longer for it."""
-
-WINDOW_MS = VALIDITY_MAX_MS + SECOND_MS
-"""How long after its block a nonce may count, in ledger time."""
 
 Seal = tuple[int, bytes, bytes]
 """Suite, public key and signature."""
@@ -277,16 +274,6 @@ class Chain:
         path = tree.prove(compute_place(key, self.network.digest))
         return RowProof(key, self.get_row(key), path, record.header, record.signatures)
 
-    def find_window(self, head: Header) -> int:
-        """Find the first block kept whose nonces may still count at `head`.
-
-        A pair counts for little more than the fifteen minutes after its block; times never fall.
-        """
-        oldest_ms = head.time_ms - WINDOW_MS
-        lowest = self.log.height_min
-        heights = range(lowest, head.height + 1)
-        return lowest + bisect_left(heights, oldest_ms, key=lambda at: self.get_header(at).time_ms)
-
     def _build_machine(self, head: Header | None) -> Machine:
         return Machine(
             self.network,
@@ -421,7 +408,7 @@ class Chain:
         Raises:
           Corrupt: the log begins too late.
         """
-        first = self.find_window(head)
+        first = find_window(self.log, head)
         if first == self.log.height_min and first > 0:
             raise Corrupt(
                 f"the log begins with block {first}, later than the nonces that still count at "

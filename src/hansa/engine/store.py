@@ -12,7 +12,6 @@ Source: docs/decisions/0001-state-store.md; RocksDB wiki, "Creating and Ingestin
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,21 +22,19 @@ from typing import Final, Protocol, Self
 
 import rocksdict
 
-from hansa.engine.storage import ADVICE
 from hansa.engine.table_file import (
     HEIGHT_KEY,
+    NOTHING,
+    Guard,
     TableWriter,
     build_options,
-    has_reused_record,
+    check_manifest,
     unpack_height,
 )
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
 
-NOTHING = -1  # the height of an empty store
 _INGEST_NAME = "flush.ingest"
 _READ_ONLY_ATTEMPTS = 5
-# An invalid argument, for those we give do not change, comes from what lies beside the tables.
-_SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:", "Invalid argument: ")
 _MISSING: Final = b"\x00missing"  # compared by identity
 
 
@@ -86,7 +83,7 @@ class StateStore:
         self._database = database
         self._read = database.get
         self._read_only = read_only
-        self._guard = _Guard(folder)
+        self._guard = Guard(folder)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
         self._table: TableWriter | None = None
@@ -110,10 +107,10 @@ class StateStore:
           Corrupt: it cannot be read; `wipe` it and write it anew from the log.
           Unavailable: another process has it, or the disk refuses.
         """
-        with _Guard(folder):
+        with Guard(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INGEST_NAME).unlink(missing_ok=True)
-            _check_manifest(folder)
+            check_manifest(folder)
             database = rocksdict.Rdict(str(folder), build_options())
         return cls(folder, database, read_only=False)
 
@@ -133,8 +130,8 @@ class StateStore:
         access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
         for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
             try:
-                with _Guard(folder):
-                    _check_manifest(folder)
+                with Guard(folder):
+                    check_manifest(folder)
                     database = rocksdict.Rdict(str(folder), options, access_type=access)
             except HansaError:
                 # A compaction of the writer removed a file between its being listed and opened.
@@ -226,6 +223,26 @@ class StateStore:
             self._flush_height = self._pending_height
             if wait:
                 self._finish_flush()
+
+    def fill(self, puts: Mapping[bytes, bytes | None]) -> None:
+        """Take a part of a state that comes whole straight to disk.
+
+        It counts once `write` has named its height, and `flush` has ended: until then the store
+        stands where it stood, and what was filled in is to be wiped.
+
+        Raises:
+          Unavailable: the disk refused.
+        """
+        self._require_writable()
+        self._finish_flush()
+        if not puts:
+            return
+        with self._failing():
+            self._ingest_path.unlink(missing_ok=True)
+            table = TableWriter(self._ingest_path, puts)
+            table.write()
+            self._take_in(table)
+        self._require_writable()
 
     def advance(self, keys: int) -> None:
         """Go on with a flush that was begun, by so many keys; 100 take less than a millisecond.
@@ -354,13 +371,16 @@ class StateStore:
 
     def _ingest(self, table: TableWriter) -> None:
         """Take a table file in; runs in a thread of its own, since it waits for the disk."""
+        with self._failing():
+            self._take_in(table)
+            self._height = self._guard.height = self._flush_height
+
+    def _take_in(self, table: TableWriter) -> None:
         options = rocksdict.IngestExternalFileOptions()
         options.set_move_files(True)
-        with self._failing():
-            table.finish()
-            self._database.ingest_external_file([str(self._ingest_path)], options)
-            self._ingest_path.unlink(missing_ok=True)
-            self._height = self._guard.height = self._flush_height
+        table.finish()
+        self._database.ingest_external_file([str(self._ingest_path)], options)
+        self._ingest_path.unlink(missing_ok=True)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -382,53 +402,6 @@ class StateStore:
             f"the state store in {self.folder} was written by a release with another format: use "
             "that release, or have this one write the store anew (--rebuild)"
         )
-
-
-class _Guard:
-    """Turns what rocksdict raises, bare `Exception`s, into our errors."""
-
-    __slots__ = ("_folder", "height")
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.height = NOTHING
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, HansaError):
-            raise self.translate(str(error)) from error
-
-    def translate(self, text: str) -> HansaError:
-        folder = str(self._folder)
-        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
-            at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
-            return Corrupt(
-                f"the state store in {folder}{at} is damaged; start the node with --rebuild, and "
-                f"it is made anew from the block log: {text}",
-                folder=folder,
-                height=self.height,
-            )
-        if "LOCK" in text and "lock" in text:
-            text = "another process has it open: stop that process first"
-        else:
-            said = (advice for code, advice in ADVICE.items() if os.strerror(code) in text)
-            text = next(said, text)
-        return Unavailable(f"the state store in {folder}: {text}", folder=folder)
-
-
-def _check_manifest(folder: Path) -> None:
-    """Keep RocksDB from what it would not return from; raises `Corrupt`."""
-    try:
-        manifest = folder / (folder / "CURRENT").read_text("ascii", "replace").strip()
-        is_bad = has_reused_record(manifest.read_bytes())
-    except (OSError, ValueError):  # RocksDB says what is wrong with it, or that it is new
-        return
-    if is_bad:
-        raise _Guard(folder).translate(f"Corruption: {manifest.name} has a record of a wrong kind")
 
 
 class MemoryStore:
@@ -462,6 +435,11 @@ class MemoryStore:
         _apply(self._flushed, self._changed)
         self._changed = {}
         self.height = self.pending_height
+
+    def fill(self, puts: Mapping[bytes, bytes | None]) -> None:
+        """Take a part of a state that comes whole."""
+        _apply(self._rows, puts)
+        _apply(self._flushed, puts)
 
     def advance(self, keys: int) -> None:
         """Nothing is left to be done."""

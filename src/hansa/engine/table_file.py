@@ -1,10 +1,11 @@
-"""Table files: RocksDB's settings, and the sorted files in which the store takes changes in.
+"""Table files: RocksDB's settings and errors, and the sorted files that the store takes in.
 
 Source: RocksDB wiki, "Creating and Ingesting SST files".
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import rocksdict
 
-from hansa.kernel.errors import Corrupt
+from hansa.engine.storage import ADVICE
+from hansa.kernel.errors import Corrupt, HansaError, Unavailable
 
 BLOCK_CACHE_BYTES = 128 << 20
 HEIGHT_KEY = b"\x00height"
@@ -26,6 +28,12 @@ _KINDS_REUSED = frozenset({5, 6, 7, 8, 11})
 
 _LOOKED_THROUGH = 16
 """Keys looked through in the time that it takes to write one."""
+
+NOTHING = -1
+"""The height of an empty store."""
+
+_SIGNS_OF_DAMAGE = ("Corruption", "No such file", "NotFound:", "Invalid argument: ")
+"""An invalid argument, for those we give do not change, comes from what lies beside the tables."""
 
 Changes = Mapping[bytes, bytes | None]
 
@@ -50,18 +58,20 @@ class TableWriter:
     are rocksdict's own.
     """
 
-    def __init__(self, path: Path, changes: Changes, height: int) -> None:
+    def __init__(self, path: Path, changes: Changes, height: int | None = None) -> None:
         """Begin a file.
 
         Args:
           path: of the file, which is not there yet.
           changes: what to write, None for a deletion; not to be changed before the file's end.
-          height: what `HEIGHT_KEY` is to say.
+          height: what `HEIGHT_KEY` is to say; it is left out where not given.
         """
-        self._height = height
+        self._height = pack_height(height) if height is not None else b""
         self._changes = changes
         self._unsorted = iter(changes)
-        self._groups: dict[bytes, list[bytes]] = {HEIGHT_KEY[:2]: [HEIGHT_KEY]}
+        self._groups: dict[bytes, list[bytes]] = {}
+        if height is not None:
+            self._groups[HEIGHT_KEY[:2]] = [HEIGHT_KEY]
         self._sorted = _iterate_sorted(self._groups)
         self._writer = rocksdict.SstFileWriter(build_options(compressed=False))
         self._writer.open(str(path))
@@ -97,7 +107,7 @@ class TableWriter:
         writer, changes = self._writer, self._changes
         keys = list(islice(self._sorted, count))
         for key in keys:
-            value = pack_height(self._height) if key is HEIGHT_KEY else changes[key]
+            value = self._height if key is HEIGHT_KEY else changes[key]
             if value is None:
                 del writer[key]
             else:
@@ -131,6 +141,54 @@ def has_reused_record(manifest: bytes) -> bool:
             return True
         at += _RECORD.size + length
     return False
+
+
+class Guard:
+    """Turns what rocksdict raises, bare `Exception`s, into our errors."""
+
+    __slots__ = ("_folder", "height")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.height = NOTHING
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, HansaError):
+            raise self.translate(str(error)) from error
+
+    def translate(self, text: str) -> HansaError:
+        """Build our error for what RocksDB says."""
+        folder = str(self._folder)
+        if any(sign in text for sign in _SIGNS_OF_DAMAGE):
+            at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
+            return Corrupt(
+                f"the state store in {folder}{at} is damaged; start the node with --rebuild, and "
+                f"it is made anew from the block log: {text}",
+                folder=folder,
+                height=self.height,
+            )
+        if "LOCK" in text and "lock" in text:
+            text = "another process has it open: stop that process first"
+        else:
+            said = (advice for code, advice in ADVICE.items() if os.strerror(code) in text)
+            text = next(said, text)
+        return Unavailable(f"the state store in {folder}: {text}", folder=folder)
+
+
+def check_manifest(folder: Path) -> None:
+    """Keep RocksDB from what it would not return from; raises `Corrupt`."""
+    try:
+        manifest = folder / (folder / "CURRENT").read_text("ascii", "replace").strip()
+        is_bad = has_reused_record(manifest.read_bytes())
+    except (OSError, ValueError):  # RocksDB says what is wrong with it, or that it is new
+        return
+    if is_bad:
+        raise Guard(folder).translate(f"Corruption: {manifest.name} has a record of a wrong kind")
 
 
 def build_options(*, compressed: bool = True) -> rocksdict.Options:

@@ -111,6 +111,7 @@ _STATUSES = tuple(Status)
 decode_header = _decode_header.decode
 decode_receipt = _decode_receipt.decode
 decode_record = _decode_record.decode_trusted
+decode_record_strictly = _decode_record.decode
 
 
 def read_status(receipt: bytes) -> Status:

@@ -8,6 +8,7 @@ from tests.world import MINUTE_MS, World, key, make_genesis, open_world, pay
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockLog
+from hansa.engine.log.window import find_window
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated
@@ -41,7 +42,7 @@ def test_a_log_without_its_beginning_is_opened_if_the_store_has_what_was_before(
     world.time_ms += MINUTE_MS
     world.do("ann", pay("ann", "shop", 9, "2"))
     pruned = open_pruned(
-        world, tmp_path / "rest", first=world.chain.find_window(world.chain.head) - 1
+        world, tmp_path / "rest", first=find_window(world.chain.log, world.chain.head) - 1
     )
     assert pruned.chain.log.height_min > 2
     assert isinstance(pruned.send(late)[0], Repeated)

@@ -80,6 +80,14 @@ class BlockLog(BlockReader):
             undo.pop_all()
         return log
 
+    @staticmethod
+    def wipe(storage: Storage) -> None:
+        """Remove every block of a closed log, so that it can begin at any height."""
+        own = (form.CONFIRMED_NAME, form.INDEX_NAME)
+        for name in storage.list():
+            if name in own or form.is_segment_name(name) or name.endswith(TEMPORARY_SUFFIX):
+                storage.remove(name)
+
     def refresh(self) -> int:
         """A writer knows all there is; returns `height_max`."""
         return self.height_max
