@@ -200,7 +200,10 @@ def _save_receipt(options: argparse.Namespace) -> int:
     tx_id = parse_hash(options.id, "transaction id")
     found = _find_receipt(options, tx_id)
     raw = found.raw
-    _write_new(options.file, raw, FILE_BYTES_MAX)
+    try:
+        write_file(options.file, raw)
+    except FileExistsError:
+        raw = _require_same(options.file, found)
     print_found(
         {"file": str(options.file), "bytes": len(raw), "height": found.header.height},
         is_json=options.json,
@@ -208,15 +211,23 @@ def _save_receipt(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write_new(path: Path, content: bytes, bytes_max: int) -> None:
-    """Write a file; one that holds this already is left, and no other is replaced."""
+def _require_same(path: Path, found: VerifiedReceipt) -> bytes:
+    """Require that a file which is there proves the same; returns it, and leaves it as it is.
+
+    Byte for byte it may be another: each node has the votes that reached it first.
+    """
+    raw = read_file(path, FILE_BYTES_MAX)
     try:
-        write_file(path, content)
-    except FileExistsError:
-        if read_file(path, bytes_max) != content:
-            raise Invalid(
-                InvalidCode.MALFORMED, f"{path} exists already and holds something else"
-            ) from None
+        kept = verify_receipt_file(raw, found.genesis_hash)
+    except Invalid:
+        raise _hold_something_else(path) from None
+    if (kept.header_hash, kept.index) != (found.header_hash, found.index):
+        raise _hold_something_else(path)
+    return raw
+
+
+def _hold_something_else(path: Path) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, f"{path} exists already and holds something else")
 
 
 def _find_receipt(options: argparse.Namespace, tx_id: bytes) -> VerifiedReceipt:
@@ -336,7 +347,12 @@ def _keep_checkpoint(options: argparse.Namespace) -> int:
             "of networks whose validators vote",
         )
     end = found.trail.end
-    _write_new(options.out, encode_checkpoint(end), CHECKPOINT_BYTES_MAX)
+    content = encode_checkpoint(end)
+    try:
+        write_file(options.out, content)
+    except FileExistsError:
+        if read_file(options.out, CHECKPOINT_BYTES_MAX) != content:
+            raise _hold_something_else(options.out) from None
     print_found(
         {
             "checkpoint": str(options.out),

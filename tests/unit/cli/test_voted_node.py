@@ -14,11 +14,12 @@ from tests.world import ASSET, key
 from hansa.cli.main import main
 from hansa.contracts.balances import Balance
 from hansa.engine.cometbft.trail import FILE_NAME
+from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.light.votes import check_votes, decode_votes
-from hansa.kernel.receipt_file import verify_receipt_file
+from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
 from hansa.node.audit import audit
 from hansa.node.home import Home
 from hansa.node.records import iterate_records, open_log
@@ -176,6 +177,24 @@ def test_a_receipt_is_saved_from_the_node_and_of_its_last_block_from_the_folder(
     assert "--node" in told["message"]
     assert not (tmp_path / "none").exists()
     assert height > 1
+
+
+def test_a_receipt_with_other_votes_is_the_same_receipt(node, network, capsys, tmp_path):
+    height, tx_id = find_last_payment(node.home)
+    record = read_records(node.home)[height]
+    votes = vote(network, record.header, height)
+    three = replace(votes.signed_header, signatures=votes.signed_header.signatures[:3])
+    index = len(record.receipts) - 1
+    file, other = tmp_path / "three", tmp_path / "other"
+    envelopes = list_envelopes(record)
+    for path, place in ((file, index), (other, 0)):
+        fewer = replace(votes, signed_header=three)
+        path.write_bytes(build_receipt_file(network, record, envelopes, place, fewer))
+    before = file.read_bytes()
+    saved = run(capsys, "receipt", "save", tx_id, file)
+    assert (saved["bytes"], file.read_bytes()) == (len(before), before)
+    other.write_bytes(other.read_bytes() + b"\0")
+    assert "something else" in run(capsys, "receipt", "save", tx_id, other, code=2)["message"]
 
 
 def test_the_console_sends_the_same_receipt(node, network):

@@ -54,6 +54,7 @@ class TrailKeeper:
       start: the genesis of the network (`kernel.light.votes.begin`).
       rpc: CometBFT beside this node; nothing that it says is believed.
       clock_s: seconds that only go forward.
+      save_s: between two times that the recent header is written.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class TrailKeeper:
         rpc: Rpc,
         *,
         clock_s: Callable[[], float] = time.monotonic,
+        save_s: float = SAVE_S,
     ) -> None:
         """Open the file, if there is one.
 
@@ -72,6 +74,7 @@ class TrailKeeper:
         self._storage = FileStorage(folder)
         self._rpc = rpc
         self._clock_s = clock_s
+        self._save_s = save_s
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
@@ -79,6 +82,7 @@ class TrailKeeper:
         self._looked_at = start.height - 1
         """The height up to which all hand-overs are known."""
         self._saved_s = clock_s()
+        self._saved: SignedHeader | None = None
         self._saved_hand_overs = 0
         self._is_base_known = False
         self._advancing = asyncio.Lock()
@@ -89,7 +93,7 @@ class TrailKeeper:
             with self._believing(f"{folder / FILE_NAME}: remove it, it is made anew"):
                 verify_header(start, votes.hand_overs, votes.signed_header)
             self._extend(votes.hand_overs)
-            self._newest = votes.signed_header
+            self._newest = self._saved = votes.signed_header
             self._looked_at = votes.signed_header.header.height - 1
             self._saved_hand_overs = len(self._hand_overs)
 
@@ -105,15 +109,24 @@ class TrailKeeper:
           Corrupt: CometBFT beside this node follows another chain.
         """
         while True:
-            await self._noted.wait()
-            self._noted.clear()
+            is_idle = await self._wait_for_note()
             try:
                 await self.advance(self._noted_height)
-                if self._is_due():
+                if is_idle or self._is_due():
                     await asyncio.to_thread(self.save)
             except Unavailable:
                 self._noted.set()  # it starts, or stops, or the disk is full: again in a moment
             await asyncio.sleep(PAUSE_S)
+
+    async def _wait_for_note(self) -> bool:
+        """Wait for a note; says if none came, though something is known that was not kept yet."""
+        try:
+            async with asyncio.timeout(None if self._newest is self._saved else self._save_s):
+                await self._noted.wait()
+        except TimeoutError:
+            return True
+        self._noted.clear()
+        return False
 
     async def close(self) -> None:
         """Keep the newest height that was noted, if CometBFT still answers and the disk takes it.
@@ -183,17 +196,20 @@ class TrailKeeper:
     def save(self) -> None:
         """Write what is known, durably; raises `Unavailable`."""
         newest = self._newest  # others may go on meanwhile
-        if newest is None:
+        if newest is None or newest is self._saved:
             return
         height = newest.header.height
         known = [each for each in self._hand_overs if each.signed_header.header.height < height]
         self._storage.replace(FILE_NAME, encode(Votes(tuple(known), newest)))
-        self._saved_s, self._saved_hand_overs = self._clock_s(), len(known)
+        self._saved, self._saved_s = newest, self._clock_s()
+        self._saved_hand_overs = len(known)
 
     def _is_due(self) -> bool:
         """Whether something was found that must not be lost, or enough time has passed."""
+        if self._newest is self._saved:
+            return False
         is_new = len(self._hand_overs) > self._saved_hand_overs
-        return is_new or self._clock_s() - self._saved_s >= SAVE_S
+        return is_new or self._clock_s() - self._saved_s >= self._save_s
 
     async def _go_to_base(self, height: int) -> None:
         """Pass over heights that CometBFT has dropped, if validators are the same behind them."""

@@ -186,6 +186,20 @@ def test_what_is_found_while_following_is_kept(tmp_path):
     assert read_votes(tmp_path).signed_header.header.height == 50
 
 
+def test_what_is_known_is_kept_also_where_no_height_follows(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    keeper = TrailKeeper(tmp_path, START, rpc, clock_s=Clock(0.0), save_s=0.01)
+
+    async def follow() -> None:
+        await keeper.fetch_votes(10)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await keeper.run()
+
+    asyncio.run(follow())
+    assert read_votes(tmp_path).signed_header.header.height == 10
+
+
 def test_closing_beside_a_comet_that_is_gone_keeps_what_is_known(tmp_path):
     rpc = FakeRpc(NETWORK, 60)
     keeper = keep(tmp_path, rpc)
