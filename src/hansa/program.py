@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 NAME = "hansa"
+PASSPHRASE_VARIABLE = "HANSA_PASSPHRASE"  # noqa: S105 - the name of a variable
 EXIT_INTERRUPTED = 130
 """Of a program that Ctrl-C has ended, by the custom of shells."""
 

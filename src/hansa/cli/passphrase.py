@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.program import PASSPHRASE_VARIABLE
 
-PASSPHRASE_VARIABLE = "HANSA_PASSPHRASE"  # noqa: S105 - the name of a variable
 NEW_PASSPHRASE_VARIABLE = "HANSA_NEW_PASSPHRASE"  # noqa: S105
 
 

@@ -60,8 +60,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(function=_replay)
-    bench = commands.add_parser("bench", help="measure the engine, or payments over HTTP")
-    bench.add_argument("name", choices=("ledger", "node"))
+    bench = commands.add_parser("bench", help="measure engine, node or network")
+    bench.add_argument("name", choices=("ledger", "node", "network"))
     bench.add_argument("--seconds", type=_at_least_one, help="of a run (default 30; node 15)")
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
     bench.add_argument(
@@ -164,6 +164,10 @@ def _bench(options: argparse.Namespace) -> int:
 
     if options.name == "node":
         found = run_node_bench(NodeSettings(options.seconds or 15, options.wallets))
+    elif options.name == "network":
+        from hansa.node.bench.network import NetworkSettings, run_network_bench  # noqa: PLC0415
+
+        found = run_network_bench(NetworkSettings(options.seconds or 30, options.wallets))
     else:
         found = run_ledger(
             LedgerSettings(

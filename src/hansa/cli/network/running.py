@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hansa.cli.passphrase import PASSPHRASE_VARIABLE, ask_passphrase
+from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import flush, print_json, print_table, say
 from hansa.cli.source import parse_count, parse_folder
 from hansa.engine.cometbft.binary import find_binary
@@ -25,7 +25,7 @@ from hansa.node.network.stopping import find_owner, stop_network
 from hansa.node.network.supervision import Event, Supervisor
 from hansa.node.running import stopped_by_signals
 from hansa.node.service import wall_clock_ms
-from hansa.program import name_program
+from hansa.program import PASSPHRASE_VARIABLE, name_program
 
 EXIT_FINDINGS = 1
 STOP_WITHIN_S = 90

@@ -73,6 +73,17 @@ class CometRpc:
         """
         return await self.call("broadcast_tx_sync", tx=base64.b64encode(raw).decode())
 
+    async def read_height(self) -> int:
+        """Read the height of the newest block that was committed."""
+        status = await self.call("status")
+        return int(status["sync_info"]["latest_block_height"])
+
+    async def count_transactions(self, height: int) -> int:
+        """Count the transactions of a block."""
+        asked = {"minHeight": str(height), "maxHeight": str(height)}
+        found = await self.call("blockchain", **asked)
+        return sum(int(meta["num_txs"]) for meta in found["block_metas"])
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()

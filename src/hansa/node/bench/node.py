@@ -56,7 +56,7 @@ class NodeSettings:
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """What the requests of one run came to."""
 
     confirmed: int = 0
@@ -65,6 +65,7 @@ class _Run:
     cpu_s: float = 0.0
 
     def quantile_ms(self, share: float) -> float:
+        """Compute the latency that this share of requests kept within."""
         ordered = sorted(self.latencies_s)
         return round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))], 1)
 
@@ -122,16 +123,18 @@ async def _measure(home: Home, settings: NodeSettings, url: str) -> dict[str, An
     ) as session:
         with Signer(network.genesis, settings.wallets) as signer:
             for raw in signer.sign_setup():
-                if not await _post_batch(session, raw):
+                if not await post_batch(session, raw):
                     raise Unavailable("the benchmark's wallets could not be set up")
             count = int(settings.seconds * SINGLES_PER_S)
             bodies = [_build_body(raw) for raw in signer.sign_envelopes(count, PER_BATCH)]
-            single = await _drive(bodies, CONNECTIONS, settings, lambda raw: _pay(session, raw))
+            single = await drive(
+                bodies, CONNECTIONS, settings.seconds, lambda raw: _pay(session, raw)
+            )
             del bodies
             many = int(settings.seconds * BATCHED_PER_S)
             batches = signer.sign_batches(many, PER_BATCH, first=count)
-        batched = await _drive(
-            batches, BATCH_CONNECTIONS, settings, lambda raw: _post_batch(session, raw)
+        batched = await drive(
+            batches, BATCH_CONNECTIONS, settings.seconds, lambda raw: post_batch(session, raw)
         )
     return {
         "name": "node",
@@ -155,21 +158,21 @@ async def _measure(home: Home, settings: NodeSettings, url: str) -> dict[str, An
     }
 
 
-async def _drive(
+async def drive(
     payloads: Iterable[bytes],
     connections: int,
-    settings: NodeSettings,
+    seconds: float,
     send: Callable[[bytes], Awaitable[int]],
-) -> _Run:
+) -> Run:
     """Send payloads over so many connections, each waiting for its answer, until time is over."""
-    run = _Run()
+    run = Run()
     left: Iterator[bytes] = iter(payloads)
     begun, begun_cpu = time.monotonic(), time.process_time()
 
     async def go_on() -> None:
         for payload in left:
             sent = time.monotonic()
-            if sent - begun >= settings.seconds:
+            if sent - begun >= seconds:
                 return
             good = await send(payload)
             run.confirmed += good
@@ -192,7 +195,7 @@ async def _pay(session: aiohttp.ClientSession, body: bytes) -> int:
         return answer.status == OK
 
 
-async def _post_batch(session: aiohttp.ClientSession, raw: bytes) -> int:
+async def post_batch(session: aiohttp.ClientSession, raw: bytes) -> int:
     """Send a batch; returns how many of its transactions were confirmed and are OK."""
     async with session.post("/v1/transactions", data=raw, headers=MSGPACK_HEADERS) as answer:
         body = await answer.read()
