@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -49,18 +50,21 @@ from hansa.node.bench.usage import (
 )
 from hansa.node.home import SPONSOR_KEY, Home, MemberSpec, build_genesis, create_home
 from hansa.node.network.folders import list_nodes
-from hansa.node.network.places import Place, choose_places
+from hansa.node.network.places import PORTS_EACH, THIS_MACHINE, Place, choose_places
 from hansa.node.network.supervision import Event, Happening, Supervisor
 from hansa.node.network.voting import write_first_block
 from hansa.node.service import wall_clock_ms
 from hansa.program import PASSPHRASE_VARIABLE
 
 VALIDATORS = 4
-BASE_PORT = 27_600
+BASE_PORT = 28_600
 """Not that of a network which may run here."""
-PER_BATCH = 125
-CONNECTIONS = 24
-"""Batches under way at a time, over all nodes."""
+BASE_PORT_MAX = 60_000
+PER_BATCH = 250
+CONNECTIONS = 12
+"""Batches under way at a time, over all nodes: bounds the latency."""
+KVSTORE_IN_FLIGHT = 48
+"""The same for CometBFT alone, whose rate hangs on it: what it can at its best is to be compared."""
 SIGNED_PER_S = 8_000
 """Payments signed beforehand for each second of a run: more than can be confirmed."""
 WITHIN_S = 120.0
@@ -110,6 +114,7 @@ def run_network_bench(settings: NetworkSettings) -> dict[str, Any]:
             "wallets": settings.wallets,
             "per_batch": PER_BATCH,
             "in_flight": PER_BATCH * CONNECTIONS,
+            "kvstore_in_flight": PER_BATCH * KVSTORE_IN_FLIGHT,
             "batch_bytes": batch_bytes,
             "fsync": "fdatasync a block and node",
             "signed_beforehand": True,
@@ -142,7 +147,7 @@ def create_bench_network(folder: Path) -> list[Home]:
     genesis = build_genesis(
         "bench", wall_clock_ms(), members, nodes=nodes, limits=Limits(batch_bytes=BATCH_BYTES)
     )
-    places = choose_places(len(members), BASE_PORT, ())
+    places = _choose_free_places()
     peers = [
         f"{node.address.hex()}@{place.host}:{place.peer_port}"
         for (node, _), place in zip(keys, places, strict=True)
@@ -158,6 +163,25 @@ def create_bench_network(folder: Path) -> list[Home]:
         home.settings_path.write_text(_write_settings(place, others))
         homes.append(home)
     return homes
+
+
+def _choose_free_places() -> list[Place]:
+    """Choose places whose ports nobody has, so that benchmarks can run beside other networks."""
+    for base in range(BASE_PORT, BASE_PORT_MAX, PORTS_EACH * VALIDATORS):
+        places = choose_places(VALIDATORS, base, ())
+        if all(_is_free(port) for place in places for port in (place.port, place.peer_port)):
+            return places
+    raise Unavailable(f"no {VALIDATORS} places are free from port {BASE_PORT} on")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((THIS_MACHINE, port))
+        except OSError:
+            return False
+    return True
 
 
 def _write_settings(place: Place, peers: Sequence[str]) -> str:
@@ -288,7 +312,7 @@ async def _fill(clients: Sequence[CometRpc], batch_bytes: int, end_s: float) -> 
     height = await clients[0].read_height()
     sent = ordered = 0
     while time.monotonic() < end_s:
-        count = CONNECTIONS - (sent - ordered)
+        count = KVSTORE_IN_FLIGHT - (sent - ordered)
         raws = [
             (b"%012d=" % number).ljust(batch_bytes, b"x") for number in range(sent, sent + count)
         ]
@@ -305,7 +329,7 @@ async def _fill(clients: Sequence[CometRpc], batch_bytes: int, end_s: float) -> 
 
 
 def _make_kvstores(folder: Path) -> list[CometHome]:
-    places = choose_places(VALIDATORS, BASE_PORT, ())
+    places = _choose_free_places()
     keys = [(CometKey.generate(), CometKey.generate()) for _ in places]
     validators = [Validator(consensus.public_key, 1) for _, consensus in keys]
     begun_ms = wall_clock_ms()
