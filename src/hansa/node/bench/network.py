@@ -64,7 +64,7 @@ PER_BATCH = 250
 CONNECTIONS = 12
 """Batches under way at a time, over all nodes: bounds the latency."""
 KVSTORE_IN_FLIGHT = 48
-"""The same for CometBFT alone, whose rate hangs on it: what it can at its best is to be compared."""
+"""The same for CometBFT alone, whose rate hangs on it: its best is to be compared."""
 SIGNED_PER_S = 8_000
 """Payments signed beforehand for each second of a run: more than can be confirmed."""
 WITHIN_S = 120.0
