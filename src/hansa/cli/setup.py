@@ -29,6 +29,7 @@ from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 from hansa.program import name_program
 
+BLOCKS_DIGITS_MAX = 15
 HOST_LETTERS_MAX = 253
 SETTINGS = f"""# Settings of this node; all of them: docs/reference/settings.md
 [listen]
@@ -71,8 +72,23 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--port", type=parse_port, help=f"0 for any (default: node.toml, else {DEFAULT_PORT})"
     )
     up.add_argument("--rebuild", action="store_true", help="make the state store anew from the log")
+    up.add_argument(
+        "--retain-blocks",
+        type=read_blocks,
+        metavar="N",
+        help="prune all but the newest N blocks and a base (default: node.toml, else keep all)",
+    )
     up.add_argument("--json", action="store_true", help="print one JSON object once it answers")
     up.set_defaults(function=_up)
+
+
+def read_blocks(text: str) -> int:
+    """Read a number of blocks; 0 keeps all."""
+    if not text.isascii() or not text.isdigit() or len(text) > BLOCKS_DIGITS_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is no number of blocks: name one, as 100000, or 0 to keep all"
+        )
+    return int(text)
 
 
 def read_host(text: str) -> str:
@@ -102,6 +118,7 @@ def _up(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         rebuild=options.rebuild,
+        retain_blocks=options.retain_blocks,
     )
     if not options.json:
         say("Stopped; everything that was confirmed is on disk.")

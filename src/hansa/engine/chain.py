@@ -24,6 +24,7 @@ from hansa.kernel.block import (
     decode_header,
     decode_record,
     is_sealed,
+    read_tx_id,
     split_position,
 )
 from hansa.kernel.errors import Corrupt, NotFound
@@ -243,6 +244,15 @@ class Chain:
             if at < self.log.height_min:
                 return
             yield at
+
+    def forget(self, height: int) -> None:
+        """Take a block's transactions out of the index, with the next checkpoint: its end is near.
+
+        Raises:
+          NotFound: the block is not kept any more.
+        """
+        for receipt in self.get_record(height).receipts:
+            self._index[INDEX_SPACE + read_tx_id(receipt)] = None
 
     def find_position(self, tx_id: bytes) -> tuple[int, int]:
         """Find a transaction's height and index.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
+from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
@@ -112,6 +113,11 @@ decode_header = _decode_header.decode
 decode_receipt = _decode_receipt.decode
 decode_record = _decode_record.decode_trusted
 decode_record_strictly = _decode_record.decode
+
+
+def read_tx_id(receipt: bytes) -> bytes:
+    """Read the id of a receipt that this node made, without decoding the rest."""
+    return receipt[_STATUS_AT - HASH_BYTES : _STATUS_AT]
 
 
 def read_status(receipt: bytes) -> Status:

@@ -4,6 +4,7 @@ DIR/genesis.bin     the network's document, byte for byte
 DIR/keys/*.json     encrypted key files: `node` seals headers, `sponsor` signs batches
 DIR/log/            the block log, the truth
 DIR/store/          the state store, which the log can make anew
+DIR/snapshots/      snapshots, of a node that makes them, joined from one, or prunes its log
 DIR/cometbft/       CometBFT's folder, where nodes vote (`hansa.engine.cometbft.home`)
 DIR/node.toml       settings (`hansa.node.settings`)
 DIR/api-keys.json   hashed API keys (`hansa.node.api.keys`)
@@ -11,7 +12,7 @@ DIR/api-keys.json   hashed API keys (`hansa.node.api.keys`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +32,10 @@ from hansa.engine.backup import (
 from hansa.engine.chain import Chain, NobodySeals, Seal
 from hansa.engine.chain import Sealer as Sealing
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
+from hansa.engine.overlaid_store import OverlaidStore
+from hansa.engine.snapshots.restoring import build_base, clear_joining, find_base
+from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
@@ -184,6 +188,11 @@ class Home:
     def store_path(self) -> Path:
         """The folder of the state store."""
         return self.path / "store"
+
+    @property
+    def snapshots_path(self) -> Path:
+        """The folder of snapshots, which may be missing."""
+        return self.path / "snapshots"
 
     @property
     def keys_path(self) -> Path:
@@ -354,13 +363,20 @@ class _NoSealer:
         raise Unavailable(f"this chain is open for reading: {len(message)} bytes were not signed")
 
 
-def open_chain(home: Home, sealer: KeyPair | None, *, rebuild: bool = False) -> Chain:
+def open_chain(
+    home: Home,
+    sealer: KeyPair | None,
+    *,
+    rebuild: bool = False,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> Chain:
     """Open the chain for writing, begin it if there is none, execute what the store lacks.
 
     Args:
       home: the data folder.
       sealer: the node's key; None where validators vote.
       rebuild: throw the store away first and make it anew from the log.
+      segment_bytes: how large the log's files become.
 
     Raises:
       Invalid: the folder is a backup, or the key seals no block of this network.
@@ -374,16 +390,47 @@ def open_chain(home: Home, sealer: KeyPair | None, *, rebuild: bool = False) -> 
     storage.lock()
     store: StateStore | None = None
     try:
+        if home.snapshots_path.is_dir():
+            shelf = Shelf(FileStorage(home.snapshots_path))
+            clear_joining(shelf, storage, lambda: StateStore.wipe(home.store_path))
         if rebuild:
             StateStore.wipe(home.store_path)
         store = StateStore.open(home.store_path)
-        log = BlockLog.open(storage, trusted_height=store.height if store.height >= 0 else None)
+        trusted_height = store.height if store.height >= 0 else None
+        log = BlockLog.open(storage, trusted_height=trusted_height, segment_bytes=segment_bytes)
+        if log.height_min > 0 and store.height < 0:
+            store.close()
+            store = build_store(home, network, log.height_min)
     except BaseException:
         if store is not None:
             store.close()
         storage.unlock()
         raise
     return _open(log, store, network, seal)
+
+
+def build_store(home: Home, network: Network, log_begins: int) -> StateStore:
+    """Build the store of a pruned log, as of the newest snapshot that is kept.
+
+    Raises:
+      Corrupt: there is none, or it is damaged.
+    """
+    if not home.snapshots_path.is_dir():
+        raise Corrupt(
+            f"the log begins with block {log_begins}, and there is neither a store nor a snapshot "
+            "with what was before: restore a backup, or join anew",
+            height=log_begins,
+        )
+    shelf = Shelf(FileStorage(home.snapshots_path, read_only=True))
+    base = find_base(shelf, log_begins, newest=True)
+    StateStore.wipe(home.store_path)  # what a process that died left half built
+    store = StateStore.open(home.store_path)
+    try:
+        build_base(shelf, base, network, store)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _require_sealer(network: Network, sealer: KeyPair | None) -> KeySealer | NobodySeals:
@@ -429,65 +476,3 @@ def _open(log: BlockLog, store: Store, network: Network, sealer: Sealing) -> Cha
         log.close()
         store.close()
         raise
-
-
-class OverlaidStore:
-    """A store whose changes stay in memory, over one that is read only."""
-
-    def __init__(self, under: StateStore) -> None:
-        self._under = under
-        self._over: dict[bytes, bytes | None] = {}
-        self._pending_height = under.height
-
-    @property
-    def height(self) -> int:
-        """The height of what lies under it."""
-        return self._under.height
-
-    @property
-    def pending_height(self) -> int:
-        """The height of the last `write`."""
-        return self._pending_height
-
-    def get(self, key: bytes) -> bytes | None:
-        """The value last written; `None` if there is none."""
-        return self._over[key] if key in self._over else self._under.get(key)
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """One value or `None` per key, in the order of the keys."""
-        return [self.get(key) for key in keys]
-
-    def write(self, puts: Mapping[bytes, bytes | None], height: int) -> None:
-        """Take the changes up to `height` into memory; `None` deletes."""
-        if height <= self._pending_height:
-            raise Corrupt(
-                f"the store stands at {self._pending_height}, not below {height}", height=height
-            )
-        self._over.update(puts)
-        self._pending_height = height
-
-    def flush(self, *, wait: bool = True) -> None:
-        """Keep everything in memory; the disk is another process's."""
-
-    def advance(self, keys: int) -> None:
-        """Nothing is left to be done."""
-
-    def iterate_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values in the order of the keys."""
-        fresh = sorted(
-            (item for item in self._over.items() if item[0].startswith(prefix)), reverse=True
-        )
-        for key, value in self._under.iterate_prefix(prefix):
-            while fresh and fresh[-1][0] < key:
-                added = fresh.pop()
-                if added[1] is not None:
-                    yield added[0], added[1]
-            if key not in self._over:
-                yield key, value
-        for key, changed in reversed(fresh):
-            if changed is not None:
-                yield key, changed
-
-    def close(self) -> None:
-        """Let go of what lies under it."""
-        self._under.close()

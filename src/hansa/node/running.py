@@ -17,6 +17,10 @@ from hansa.contracts.members import Member
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.binary import find_binary
 from hansa.engine.cometbft.engine import CometEngine
+from hansa.engine.log import SEGMENT_BYTES
+from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES, Keeper, Retention
+from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.storage import FileStorage
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import to_text
@@ -26,6 +30,7 @@ from hansa.node.api.keys import KeyRing
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.network.peers import build_peer_filter
 from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
@@ -57,7 +62,7 @@ class Started:
         }
 
 
-def run_node(
+def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     path: Path,
     ask_passphrase: Callable[[], str],
     tell: Callable[[Started], None],
@@ -65,6 +70,7 @@ def run_node(
     host: str | None = None,
     port: int | None = None,
     rebuild: bool = False,
+    retain_blocks: int | None = None,
 ) -> None:
     """Run the node of a data folder until SIGINT or SIGTERM; what was confirmed is durable.
 
@@ -75,6 +81,7 @@ def run_node(
       host: address to listen on, instead of that of the settings.
       port: the same for the port.
       rebuild: throw the state store away and make it anew from the log.
+      retain_blocks: how many blocks are kept at least, instead of that of the settings.
 
     Raises:
       NotFound: there is no genesis, a key file is missing, or CometBFT where validators vote.
@@ -86,7 +93,7 @@ def run_node(
     home.require_no_backup()
     network = home.load_network()
     is_voted = network.genesis.is_voted
-    settings = _override(load_settings(home.settings_path), host, port)
+    settings = _override(load_settings(home.settings_path), host, port, retain_blocks)
     build_tls(settings)
     if is_voted:
         find_binary()
@@ -94,7 +101,8 @@ def run_node(
     passphrase = ask_passphrase()
     sealer = None if is_voted else home.load_key(NODE_KEY, passphrase)
     sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
-    chain = open_chain(home, sealer, rebuild=rebuild)
+    segment_bytes = PRUNED_SEGMENT_BYTES if settings.history.retain_blocks else SEGMENT_BYTES
+    chain = open_chain(home, sealer, rebuild=rebuild, segment_bytes=segment_bytes)
     try:
         sponsor = find_sponsor(chain, sponsor_key.address)
     except BaseException:
@@ -124,10 +132,14 @@ def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
     )
 
 
-def _override(settings: Settings, host: str | None, port: int | None) -> Settings:
+def _override(
+    settings: Settings, host: str | None, port: int | None, retain_blocks: int | None
+) -> Settings:
     listen = settings.listen
     listen = listen if host is None else replace(listen, host=host)
     listen = listen if port is None else replace(listen, port=port)
+    if retain_blocks is not None:
+        settings = replace(settings, history=replace(settings.history, retain_blocks=retain_blocks))
     return replace(settings, listen=listen)
 
 
@@ -166,8 +178,9 @@ async def _serve_until(
     tell: Callable[[Started], None],
 ) -> None:
     verifier = PoolVerifier(chain.network, settings.work.verifiers or os.cpu_count() or 1)
-    engine = _build_voted_engine(home, settings, chain, verifier)
-    node = Node(chain, verifier, *sponsor, engine=engine)
+    keeper = build_keeper(home, settings, chain)
+    engine = _build_voted_engine(home, settings, chain, verifier, keeper)
+    node = Node(chain, verifier, *sponsor, engine=engine, keeper=keeper)
     node.start()
     server: Server | None = None
     try:
@@ -185,14 +198,26 @@ async def _serve_until(
 
 
 def _build_voted_engine(
-    home: Home, settings: Settings, chain: Chain, verifier: PoolVerifier
+    home: Home, settings: Settings, chain: Chain, verifier: PoolVerifier, keeper: Keeper | None
 ) -> CometEngine | None:
     """Build the engine where validators vote; None where this node alone seals."""
     if not chain.network.genesis.is_voted:
         return None
     named = {bytes.fromhex(peer.partition("@")[0]) for peer in settings.cometbft.peers}
     may_connect = build_peer_filter(chain, named)
-    return CometEngine(chain, verifier, wall_clock_ms, home.comet, find_binary(), may_connect)
+    binary = find_binary()
+    return CometEngine(chain, verifier, wall_clock_ms, home.comet, binary, may_connect, keeper)
+
+
+def build_keeper(home: Home, settings: Settings, chain: Chain) -> Keeper | None:
+    """Build what makes snapshots and prunes the log; None where the settings want neither."""
+    history = settings.history
+    every = history.snapshot_every or history.retain_blocks
+    if not every and not home.snapshots_path.is_dir():
+        return None
+    shelf = Shelf(FileStorage(home.snapshots_path))
+    retention = Retention(every, history.snapshots, history.retain_blocks)
+    return Keeper(chain, shelf, lambda: open_log(home.log_path), retention)
 
 
 async def _await_ready(node: Node, stopped: asyncio.Event) -> None:

@@ -16,6 +16,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.collector import tune_collector
 from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.ordering import Answer, Engine
+from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import BlockRecord, Header
 from hansa.kernel.crypto.address import to_text
@@ -213,7 +214,7 @@ def _settle(good: list[_Asked], task: asyncio.Task[list[Answer]]) -> None:
 class Node:
     """Everything a running node is; the API and the console read from it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a node is made of, each given once
         self,
         chain: Chain,
         verifier: Verifier,
@@ -222,6 +223,7 @@ class Node:
         *,
         clock_ms: Callable[[], int] = wall_clock_ms,
         engine: Engine | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         """Put a node together.
 
@@ -232,6 +234,7 @@ class Node:
           key: that signs them.
           clock_ms: what the time is.
           engine: over this chain and verifier; one that orders alone if not given.
+          keeper: makes snapshots and prunes; none if not given.
         """
         self.chain = chain
         self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
@@ -241,6 +244,9 @@ class Node:
         self._changed = asyncio.Condition()
         self._watching: asyncio.Task[None] | None = None
         self.engine.listen(self._note_block)
+        self.keeper = keeper
+        if keeper is not None:
+            self.engine.listen(keeper.note)
 
     def start(self) -> None:
         """Begin to make blocks."""
@@ -266,6 +272,8 @@ class Node:
         try:
             await self.engine.stop()
         finally:
+            if self.keeper is not None:
+                self.keeper.close()
             self.chain.close(is_failed=self.engine.failure is not None)
 
     def get_header(self, height: int) -> Header:

@@ -150,6 +150,17 @@ class Work(_Section, frozen=True, kw_only=True):
     """Processes that verify signatures; 0 for as many as the machine has cores."""
 
 
+class History(_Section, frozen=True, kw_only=True):
+    """What the node keeps of its past."""
+
+    retain_blocks: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """Newest blocks that are kept at least; 0 for all."""
+    snapshot_every: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """Blocks between two snapshots; 0 for none, or for `retain_blocks` where those are bounded."""
+    snapshots: Annotated[int, Meta(ge=1, le=100)] = 2
+    """Snapshots that are kept."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that `node.toml` can say."""
 
@@ -158,6 +169,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     access: Access = Access()
     limits: Limits = Limits()
     work: Work = Work()
+    history: History = History()
     cometbft: Configuration = Configuration()
     """How a node of a voted network meets its peers; others do without."""
     folder: str = "."

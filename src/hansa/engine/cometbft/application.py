@@ -25,8 +25,9 @@ from hansa.engine.chain import Chain
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import execute_with_pauses
+from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.crypto.signatures import verify_many
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, build_checked, check_frame
@@ -71,7 +72,7 @@ class Application:
         verdicts: Verdicts,
         may_connect: Callable[[bytes], bool],
         confirmed: Callable[[Executed], None],
-        retain_height: Callable[[int], int] = lambda _: 0,
+        keeper: Keeper | None = None,
     ) -> None:
         """Bring a chain under CometBFT.
 
@@ -80,14 +81,13 @@ class Application:
           verdicts: what is known of batches.
           may_connect: whether a peer, by its 20 bytes, may connect.
           confirmed: called with each block once it is durable.
-          retain_height: called with the height just committed; of CometBFT's blocks those below
-            what it answers may be deleted, none at 0.
+          keeper: of the snapshots that others may start from, and of what is pruned.
         """
         self.chain = chain
         self._verdicts = verdicts
         self._may_connect = may_connect
         self._confirmed = confirmed
-        self._retain_height = retain_height
+        self._keeper = keeper
         self._executed: Executed | None = None
         record = chain.get_record(chain.head.height)
         self.consensus_height = record.consensus_height
@@ -246,7 +246,9 @@ class Application:
         for key in executed.keys:
             self._verdicts.forget(key)
         self._confirmed(executed)
-        return abci.ResponseCommit(retain_height=self._retain_height(executed.consensus_height))
+        keeper = self._keeper
+        retain_height = 0 if keeper is None else keeper.compute_retain_height()
+        return abci.ResponseCommit(retain_height=retain_height)
 
     async def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Answer whether a peer may connect, or a row as of the last checkpoint."""
@@ -289,16 +291,39 @@ class Application:
 
     async def list_snapshots(self, _: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
         """List what others may start from."""
-        return abci.ResponseListSnapshots()
+        found = [] if self._keeper is None else self._keeper.shelf.list()
+        return abci.ResponseListSnapshots(
+            snapshots=[
+                abci.Snapshot(
+                    height=manifest.consensus_height,
+                    format=manifest.version,
+                    chunks=len(manifest.chunks),
+                    hash=manifest.hash,
+                    metadata=manifest.encoded(),
+                )
+                for manifest in found
+            ]
+        )
 
     async def offer_snapshot(self, _: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
         """Refuse: this node has a chain already."""
         return abci.ResponseOfferSnapshot(result=abci.ResponseOfferSnapshot.ABORT)
 
     async def load_snapshot_chunk(
-        self, _: abci.RequestLoadSnapshotChunk
+        self, request: abci.RequestLoadSnapshotChunk
     ) -> abci.ResponseLoadSnapshotChunk:
-        """Load a part of a snapshot."""
+        """Load a part of a snapshot; an empty one where it is not kept any more."""
+        if self._keeper is None:
+            return abci.ResponseLoadSnapshotChunk()
+        shelf = self._keeper.shelf
+        try:
+            for manifest in shelf.list():
+                named = (manifest.consensus_height, manifest.version)
+                if named == (request.height, request.format):
+                    chunk = shelf.load_chunk(manifest.height, request.chunk)
+                    return abci.ResponseLoadSnapshotChunk(chunk=chunk)
+        except NotFound:  # dropped meanwhile
+            pass
         return abci.ResponseLoadSnapshotChunk()
 
     async def apply_snapshot_chunk(

@@ -24,6 +24,7 @@ from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.trail import TrailKeeper
 from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import Answer, Engine
+from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
@@ -44,7 +45,7 @@ _KNOWN_ALREADY = "tx already exists in cache"
 class CometEngine(Engine):
     """Has batches ordered by CometBFT, together with the other validators."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a node is made of, each given once
         self,
         chain: Chain,
         verifier: Verifier,
@@ -52,6 +53,7 @@ class CometEngine(Engine):
         home: CometHome,
         binary: Path,
         may_connect: Callable[[bytes], bool],
+        keeper: Keeper | None = None,
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -62,13 +64,14 @@ class CometEngine(Engine):
           home: CometBFT's folder, with keys, genesis and configuration.
           binary: the program.
           may_connect: whether a peer, by its 20 bytes, may connect.
+          keeper: of the snapshots that others may start from, and of what is pruned.
         """
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
         self._home = home
         self._binary = binary
         self._verdicts = Verdicts(verifier)
-        self.application = Application(chain, self._verdicts, may_connect, self._confirm)
+        self.application = Application(chain, self._verdicts, may_connect, self._confirm, keeper)
         self.committed_ms = 0
         """When CometBFT last committed a block here, by the clock; 0 for not yet."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
