@@ -19,6 +19,7 @@ from hansa.contracts.activations import Activation
 from hansa.kernel.block import Header
 from hansa.kernel.genesis import Network
 from hansa.node.home import Home
+from hansa.node.settings import Settings
 
 OTHERS = 0o077
 """Mode bits of everybody but the owner."""
@@ -136,6 +137,7 @@ class Patient:
     passphrase: str | None
     listen: tuple[str, int] | None
     certificate: Path | None
+    settings: Settings | None = None
     network: Network | None = None
     head: Header | None = None
     log_height: int = -1

@@ -23,6 +23,7 @@ from hansa.node.doctor.machine import (
     check_lock,
     check_port,
 )
+from hansa.node.doctor.voting import check_voting
 from hansa.node.home import Home
 
 
@@ -76,5 +77,6 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("disk", check_disk),
     ("port", check_port),
     ("certificate", check_certificate),
+    ("voting", check_voting),
 )
 """In this order: later checks use what earlier ones learnt."""

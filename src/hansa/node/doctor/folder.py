@@ -15,7 +15,12 @@ from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.program import name_program
 from hansa.sdk.files import read_file
-from hansa.sdk.keys import FILE_BYTES_MAX, load_key
+from hansa.sdk.keys import (
+    FILE_BYTES_MAX,
+    is_channel_key_file,
+    load_channel_key,
+    load_key,
+)
 
 PYTHON_MIN = (3, 11)
 
@@ -89,6 +94,7 @@ def check_settings(patient: Patient) -> list[Check]:
     except HansaError as error:
         mend = "correct the file; what it may say: docs/reference/settings.md"
         return [Check("settings", Status.FAIL, error.message, where, mend)]
+    patient.settings = settings
     if patient.listen is None:
         patient.listen = (settings.listen.host, settings.listen.port)
     if settings.tls.certificate and patient.certificate is None:
@@ -118,8 +124,10 @@ def _check_tls_key(settings: Settings) -> list[Check]:
 def check_keys(patient: Patient) -> list[Check]:
     """Look at every key file."""
     home = patient.home
+    is_voted = patient.network is not None and patient.network.genesis.is_voted
+    needed = ((NODE_KEY, "seals blocks"), (SPONSOR_KEY, "signs batches"))
     found = []
-    for name, what in ((NODE_KEY, "seals blocks"), (SPONSOR_KEY, "signs batches")):
+    for name, what in needed[1:] if is_voted else needed:
         path = home.key_path(name)
         if not path.is_file():
             status = Status.FAIL if name == NODE_KEY else Status.WARN
@@ -137,7 +145,8 @@ def _check_key(patient: Patient, path: Path) -> Check:
         return Check(name, Status.FAIL, found, where, f"chmod 600 {path}")
     opened = "opens with the passphrase"
     try:
-        load_key(path, patient.passphrase or "any passphrase at all")
+        load = load_channel_key if is_channel_key_file(path) else load_key
+        load(path, patient.passphrase or "any passphrase at all")
     except Invalid as error:
         if error.code is not InvalidCode.UNAUTHENTICATED:
             mend = "copy it from where it is kept, or restore a backup that was taken with keys"

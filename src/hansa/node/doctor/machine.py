@@ -100,18 +100,23 @@ def _estimate_days(patient: Patient, free: int) -> int | None:
 def check_port(patient: Patient) -> list[Check]:
     """Look at the API's port."""
     host, port = patient.listen or (DEFAULT_HOST, DEFAULT_PORT)
+    return [look_at_port("port", patient, host, port, "--port")]
+
+
+def look_at_port(name: str, patient: Patient, host: str, port: int, choice: str) -> Check:
+    """Look whether a node answers at a port, or another program; `choice` names another port."""
     host = {"0.0.0.0": DEFAULT_HOST, "::": "::1"}.get(host, host)  # noqa: S104 - asked, not bound
     where = f"{host}:{port}"
     is_taken = patient.machine.is_listening(host, port)
     if patient.pid is None:
         if is_taken:
             found = "another program listens there, so that a node could not start"
-            return [Check("port", Status.FAIL, found, where, "stop it, or choose another --port")]
-        return [Check("port", Status.OK, "is free for a node", where)]
+            return Check(name, Status.FAIL, found, where, f"stop it, or choose another {choice}")
+        return Check(name, Status.OK, "is free for a node", where)
     if is_taken:
-        return [Check("port", Status.OK, "answers", where)]
+        return Check(name, Status.OK, "answers", where)
     found = "a node runs, but nobody answers here"
-    return [Check("port", Status.WARN, found, where, "ask at the port that the node was given")]
+    return Check(name, Status.WARN, found, where, "ask at the port that the node was given")
 
 
 def check_certificate(patient: Patient) -> list[Check]:

@@ -1,0 +1,131 @@
+"""Looks at what a node of a voted network needs beside: CometBFT, its folder, keys and peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hansa.contracts.nodes import Node
+from hansa.engine.chain import ROW_SPACE
+from hansa.engine.cometbft.binary import VERSION, find_binary
+from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.store import StateStore
+from hansa.kernel.errors import HansaError
+from hansa.kernel.rows import decode_row
+from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
+from hansa.node.doctor.machine import look_at_port
+from hansa.program import name_program
+
+
+def check_voting(patient: Patient) -> list[Check]:
+    """Look at all of it; at nothing where one node's key seals the blocks."""
+    if patient.network is None or not patient.network.genesis.is_voted:
+        return []
+    looks = (_check_program, _check_sockets, _check_node_key, _check_consensus_key, _check_peers)
+    return [check for look in looks for check in look(patient)]
+
+
+def _check_program(patient: Patient) -> list[Check]:  # noqa: ARG001 - one like the others
+    """Look for the CometBFT program, in the version that is needed."""
+    try:
+        path = find_binary()
+    except HansaError as error:
+        mend = "run make cometbft, or name the program in HANSA_COMETBFT"
+        return [Check("cometbft", Status.FAIL, error.message, "", mend)]
+    return [Check("cometbft", Status.OK, f"version {VERSION} is here", str(path))]
+
+
+def _check_sockets(patient: Patient) -> list[Check]:
+    """Look whether sockets can lie in the folder."""
+    comet = patient.home.comet
+    try:
+        comet.require_short_paths()
+    except HansaError as error:
+        mend = f"move the folder {patient.home.path} nearer to the root"
+        return [Check("sockets", Status.FAIL, error.message, str(comet.path), mend)]
+    return [Check("sockets", Status.OK, "their paths are short enough", str(comet.path))]
+
+
+def _check_node_key(patient: Patient) -> list[Check]:
+    comet = patient.home.comet
+    key = _load("node key", comet.node_key_path, comet.load_node_key, patient)
+    if isinstance(key, Check):
+        return [key]
+    found = f"peers know this node as {key.address.hex()}"
+    return [Check("node key", Status.OK, found, str(comet.node_key_path))]
+
+
+def _check_consensus_key(patient: Patient) -> list[Check]:
+    """Look at the key that votes, and at what is known of what it signed."""
+    comet = patient.home.comet
+    key = _load("consensus key", comet.consensus_key_path, comet.load_consensus_key, patient)
+    if isinstance(key, Check):
+        return [key, *_check_signing_state(patient, comet)]
+    votes = key.public_key in _list_published(patient)
+    text = "is published" if votes else "is not published: the node follows without a vote"
+    found = f"{key.public_key.hex()} {text}"
+    where = str(comet.consensus_key_path)
+    return [Check("consensus key", Status.OK, found, where), *_check_signing_state(patient, comet)]
+
+
+def _check_signing_state(patient: Patient, comet: CometHome) -> list[Check]:
+    where = str(comet.signing_state_path)
+    if not comet.signing_state_path.is_file():
+        found = "is missing, and without it the key could sign a height twice"
+        return [Check("signing state", Status.FAIL, found, where, _make_key(patient))]
+    return [Check("signing state", Status.OK, "is there", where)]
+
+
+def _load(
+    name: str, path: Path, load: Callable[[], CometKey], patient: Patient
+) -> CometKey | Check:
+    """Load a key that is not encrypted, and that nobody else may read."""
+    try:
+        key = load()
+        mode = path.stat().st_mode & 0o777
+    except HansaError as error:
+        return Check(name, Status.FAIL, error.message, str(path), _make_key(patient))
+    if mode & OTHERS:
+        found = f"others of this machine may read it, and it is not encrypted (mode {mode:04o})"
+        return Check(name, Status.FAIL, found, str(path), f"chmod 600 {path}")
+    return key
+
+
+def _make_key(patient: Patient) -> str:
+    return (
+        f"stop the node, run {name_program()} network key new --data {patient.home.path}, and "
+        "publish what it says"
+    )
+
+
+def _list_published(patient: Patient) -> set[bytes]:
+    """List the consensus keys on the ledger, as of the store; those of genesis without one."""
+    nodes = patient.network.genesis.nodes if patient.network is not None else ()
+    begun = {node.consensus_key for node in nodes}
+    try:
+        store = StateStore.open_read_only(patient.home.store_path)
+    except HansaError:
+        return begun
+    try:
+        rows = [raw for _, raw in store.iterate_prefix(ROW_SPACE + Node.TABLE)]
+        return {decode_row(Node, raw).consensus_key for raw in rows} or begun
+    except HansaError:
+        return begun
+    finally:
+        store.close()
+
+
+def _check_peers(patient: Patient) -> list[Check]:
+    """Look at the port for other nodes, and whether any is named."""
+    if patient.settings is None:
+        return []
+    settings = patient.settings.cometbft
+    host, _, port = settings.listen.rpartition(":")
+    checks = [look_at_port("peers' port", patient, host.strip("[]"), int(port), "cometbft.listen")]
+    where = str(patient.home.settings_path)
+    count = len(settings.peers)
+    if not count:
+        found = "none is named: the node stays alone unless others name it"
+        mend = "name the other nodes in cometbft.peers (docs/reference/settings.md)"
+        return [*checks, Check("peers", Status.WARN, found, where, mend)]
+    return [*checks, Check("peers", Status.OK, f"{count} are named", where)]

@@ -1,0 +1,118 @@
+"""The doctor of a node that votes: CometBFT, its keys, what they signed, its peers."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from tests.played import CHEAP
+from tests.unit.node.test_doctor import Machine, look
+from tests.world import START_MS
+
+from hansa.engine.cometbft.binary import VARIABLE, VERSION
+from hansa.node.description import NetworkDescription
+from hansa.node.doctor.checks import Status
+from hansa.node.doctor.examination import check_home
+from hansa.node.home import Home, open_chain
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import choose_places
+from hansa.node.network.renewal import renew_consensus_key
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory):
+    description = NetworkDescription(members=describe_institutions(2))
+    path = tmp_path_factory.mktemp("doctor") / "n"
+    made = found_voted_network(
+        path, description, choose_places(2, 26_600, []), "p", START_MS, cost=CHEAP
+    )
+    home = made.nodes[0].home
+    open_chain(home, None).close()
+    return home
+
+
+@pytest.fixture
+def home(well, tmp_path):
+    shutil.copytree(well.path, tmp_path / "node")
+    return Home(tmp_path / "node")
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path, monkeypatch):
+    """Something that says that it is CometBFT."""
+    path = tmp_path / "cometbft"
+    path.write_text(f"#!/bin/sh\necho {VERSION}\n")
+    path.chmod(0o700)
+    monkeypatch.setenv(VARIABLE, str(path))
+    return path
+
+
+def test_a_good_node_is_well(well):
+    checks = check_home(well.path, Machine(), passphrase="p")
+    assert [check for check in checks if check.status is not Status.OK] == []
+    names = [check.name for check in checks]
+    assert "key node" not in names
+    assert "key channel" in names
+    (key,) = [check for check in checks if check.name == "consensus key"]
+    assert key.found.endswith(" is published")
+
+
+def test_another_version_of_cometbft(home, program):
+    program.write_text("#!/bin/sh\necho 0.37.2\n")
+    sick = look(home)
+    assert list(sick) == ["cometbft"]
+    assert "0.37.2" in sick["cometbft"].found
+    assert "make cometbft" in sick["cometbft"].mend
+
+
+def test_a_path_too_long_for_sockets(home, tmp_path):
+    far = tmp_path / ("far" * 30) / "node"
+    far.parent.mkdir()
+    home.path.rename(far)
+    sick = look(Home(far))
+    assert list(sick) == ["sockets"]
+    assert "107" in sick["sockets"].found
+
+
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("node_key_path", "node key"),
+        ("consensus_key_path", "consensus key"),
+        ("signing_state_path", "signing state"),
+    ],
+)
+def test_a_missing_file_takes_a_new_key(home, attribute, name):
+    getattr(home.comet, attribute).unlink()
+    sick = look(home)
+    assert list(sick) == [name]
+    assert sick[name].status is Status.FAIL
+    assert "network key new --data" in sick[name].mend
+
+
+def test_a_key_that_others_may_read(home):
+    home.comet.consensus_key_path.chmod(0o644)
+    assert look(home)["consensus key"].mend == f"chmod 600 {home.comet.consensus_key_path}"
+
+
+def test_a_key_that_is_not_published_follows(home):
+    renew_consensus_key(home, replace=True)
+    checks = {check.name: check for check in check_home(home.path, Machine())}
+    assert "follows without a vote" in checks["consensus key"].found
+
+
+def test_a_port_that_another_program_has(home):
+    sick = look(home, Machine(ports={26_606}))
+    assert list(sick) == ["peers' port"]
+    assert "cometbft.listen" in sick["peers' port"].mend
+
+
+def test_a_node_without_peers(home):
+    home.settings_path.write_text("")
+    assert list(look(home)) == ["peers"]
+
+
+def test_a_damaged_channel_key(home):
+    path = home.key_path("channel")
+    path.write_text(path.read_text().replace('"n":', '"m":'))
+    assert look(home)["key channel"].status is Status.FAIL
