@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.grammar import MESSAGE_PACK, inputs, read_seeds, spoilt
-from tests.vectors import independent, independent_receipt
+from tests.vectors import independent, independent_light, independent_receipt
 from tests.vectors.parts import NETWORKS, Forge
 
 from hansa.contracts.registry import build_contracts
@@ -25,6 +25,8 @@ from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key, ver
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, HansaError, Invalid
 from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.light.trail import decode_checkpoint, encode_checkpoint
+from hansa.kernel.light.votes import decode_votes
 from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.kernel.transaction import build_checked, check_batch, check_envelope, decode_envelope
 from hansa.kernel.trees.merkle import compute_root_from_path
@@ -42,6 +44,7 @@ BATCHES = read_seeds("batches/vectors.json", "streams/sha256.json")
 GENESIS = read_seeds("genesis/vectors.json")
 BLOCKS = read_seeds("headers/vectors.json", "receipts/encodings.json", "streams/sha256.json")
 FILES = read_seeds("receipts/vectors.json")
+VOTES = read_seeds("light/votes.json")
 COMMANDS = [
     (contract, word) for contract in build_contracts().values() for word in contract.commands
 ]
@@ -143,6 +146,28 @@ def test_receipt_files(raw):
     assert isinstance(found, Invalid) or raw in FILES
     other = theirs(independent_receipt.verify, raw)
     assert isinstance(other, str) == isinstance(found, Invalid)
+
+
+@EXAMPLES
+@given(inputs(VOTES))
+def test_votes_are_read_alike_by_both_implementations(raw):
+    found = ours(decode_votes, raw)
+    other = theirs(independent.read, independent_light.VOTES, raw)
+    if isinstance(other, str):
+        assert found.code.value == other
+    else:
+        assert encode(found) == raw
+
+
+@EXAMPLES
+@given(inputs(VOTES))
+def test_checkpoints_are_read_alike_by_both_implementations(raw):
+    found = ours(decode_checkpoint, raw)
+    other = theirs(independent_light.read_checkpoint, raw)
+    if isinstance(other, str):
+        assert found.code.value == other
+    else:
+        assert encode_checkpoint(found) == raw
 
 
 @FEWER

@@ -18,7 +18,6 @@ from tests.vectors.independent import (
     verifies,
 )
 
-VOTES_MAX = 3_145_728
 POWER_MAX = 2**60 - 1
 VALIDATORS_MAX = 256
 
@@ -169,14 +168,20 @@ def check_signed(now: tuple[int, list], signed: list, chain_id: str) -> None:
     require(3 * power > 2 * sum(weight for _, weight in known[0]), "SIGNATURE")
 
 
+def read_checkpoint(raw: bytes) -> tuple[bytes, int, list]:
+    """Genesis hash, height and validators."""
+    require(len(raw) <= 16_384, "TOO_LARGE")
+    name, version, genesis_hash, height, _, known = read(CHECKPOINT, raw)
+    require(name == "hansa-checkpoint", "MALFORMED")
+    require(version == 1, "UNSUPPORTED_VERSION")
+    return genesis_hash, height, known
+
+
 def check_votes(network: Network, header: bytes, votes: list, checkpoint: bytes | None) -> int:
     """Check votes on a header of Hansa; returns the height of CometBFT that they are for."""
     now = begin(network)
     if checkpoint is not None:
-        require(len(checkpoint) <= 16_384, "TOO_LARGE")
-        name, version, genesis_hash, height, _, known = read(CHECKPOINT, checkpoint)
-        require(name == "hansa-checkpoint", "MALFORMED")
-        require(version == 1, "UNSUPPORTED_VERSION")
+        genesis_hash, height, known = read_checkpoint(checkpoint)
         require(genesis_hash == network.genesis_hash, "SIGNATURE")
         now = height, known
     hand_overs, signed = votes

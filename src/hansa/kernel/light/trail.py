@@ -70,12 +70,12 @@ class _CheckpointFile(Document, frozen=True, array_like=True):
     validators: ValidatorSet
 
 
-def _check_next(hand_over: HandOver) -> None:
-    check_validators(hand_over.validators)
+def _check_set(document: HandOver | _CheckpointFile) -> None:
+    check_validators(document.validators)
 
 
-_HAND_OVERS: Decoder[HandOver] = Decoder(HandOver, "hand-over", _check_next)
-_CHECKPOINTS: Decoder[_CheckpointFile] = Decoder(_CheckpointFile, "checkpoint")
+_HAND_OVERS: Decoder[HandOver] = Decoder(HandOver, "hand-over", _check_set)
+_CHECKPOINTS: Decoder[_CheckpointFile] = Decoder(_CheckpointFile, "checkpoint", _check_set)
 decode_hand_over = _HAND_OVERS.decode
 
 
@@ -156,7 +156,6 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
             InvalidCode.UNSUPPORTED_VERSION,
             f"the checkpoint has version {file.version}: this program reads {CHECKPOINT_VERSION}",
         )
-    check_validators(file.validators)
     return Checkpoint(file.genesis_hash, file.height, file.time, file.validators)
 
 
