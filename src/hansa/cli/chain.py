@@ -53,6 +53,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command = commands.add_parser(name, help=text, description=text)
         if name == "block":
             command.add_argument("height", type=parse_count)
+        else:
+            _add_checkpoint(command)
         add_source(command)
         command.set_defaults(function=function)
     _add_receipt(commands)
@@ -80,10 +82,17 @@ def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_trust(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, help="receipt file")
     command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
-    command.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="checkpoint that you kept, to start from"
-    )
+    _add_checkpoint(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_checkpoint(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint that you kept: validators are followed from there, not from genesis",
+    )
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -91,13 +100,13 @@ def _audit(options: argparse.Namespace) -> int:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
             votes = _fetch_votes(client, network, height)
-            coverage = Coverage(network, votes, due_height=height)
+            coverage = _cover(options, network, votes, height)
             records = _iterate_remote(client, height)
             audited = audit(records, network, progress=_show(height), coverage=coverage)
     else:
         home = open_home(options)
         network = home.load_network()
-        coverage = Coverage(network, _read_votes(home, network))
+        coverage = _cover(options, network, _read_votes(home, network))
         audited = audit_folder(home.log_path, home.store_path, network, coverage=coverage)
     is_well = audited.audit_ok
     note = " ".join(filter(None, (audited.describe_rows(), coverage.describe())))
@@ -110,7 +119,7 @@ def _verify(options: argparse.Namespace) -> int:
             network, height = client.get_network(), client.get_status().height
             records = _iterate_remote(client, height)
             votes = _fetch_votes(client, network, height)
-            coverage = Coverage(network, votes, due_height=height)
+            coverage = _cover(options, network, votes, height)
             processes = choose_processes(height)
             report = verify_in_scratch(
                 records, network, _show(height), processes=processes, coverage=coverage
@@ -118,10 +127,27 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         home = open_home(options)
         network = home.load_network()
-        coverage = Coverage(network, _read_votes(home, network))
+        coverage = _cover(options, network, _read_votes(home, network))
         report = verify_folder(home.log_path, network, coverage=coverage)
     is_well, note = report.verify_ok, coverage.describe()
     return _tell(report.to_json(), network, is_well=is_well, is_json=options.json, note=note)
+
+
+def _cover(
+    options: argparse.Namespace,
+    network: Network,
+    votes: Votes | None,
+    due_height: int | None = None,
+) -> Coverage:
+    """Prepare to find what votes cover, from the checkpoint that is named, else from genesis."""
+    start = None if options.checkpoint is None else _read_checkpoint(options.checkpoint)
+    if start is not None and start.genesis_hash != network.genesis_hash:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            f"the checkpoint {options.checkpoint} is of another network: genesis "
+            f"{start.genesis_hash.hex()}, and this one is {network.genesis_hash.hex()}",
+        )
+    return Coverage(network, votes, start, due_height=due_height)
 
 
 def _fetch_votes(client: Client, network: Network, height: int) -> Votes | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import urllib.request
 
 import pytest
 from msgspec.structs import replace
+from tests.vectors.voting import Council
 from tests.voted_world import make_voted_folder, run_voted, save_votes, vote
 from tests.world import ASSET, key
 
@@ -18,7 +20,8 @@ from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.light.coverage import Coverage
-from hansa.kernel.light.votes import check_votes, decode_votes
+from hansa.kernel.light.trail import encode_checkpoint, follow
+from hansa.kernel.light.votes import begin, check_votes, decode_votes
 from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
 from hansa.node.audit import audit
 from hansa.node.home import Home
@@ -120,6 +123,29 @@ def test_votes_on_another_history_are_found(stopped, capsys, command):
     found = run(capsys, command, "--data", stopped.path, code=1)
     assert "blocks are missing, or this is another history" in found["findings"][0]
     assert found["voted_height"] is None
+
+
+@pytest.mark.parametrize("command", ["audit", "verify"])
+def test_validators_are_followed_from_a_checkpoint_that_was_kept(
+    node, stopped, network, capsys, tmp_path, command
+):
+    kept = tmp_path / "kept"
+    start = begin(network)
+    kept.write_bytes(encode_checkpoint(follow(start, Council(network).list_hand_overs(25))))
+    for source in ((), ("--data", stopped.path)):
+        found = run(capsys, command, "--checkpoint", kept, *source)
+        assert found["voted_height"] == found["height"]
+    assert main([command, "--checkpoint", str(kept), "--data", str(stopped.path)]) == 0
+    assert "followed from height 21" in "".join(capsys.readouterr())
+    kept.write_bytes(encode_checkpoint(dataclasses.replace(start, height=10_000)))
+    found = run(capsys, command, "--checkpoint", kept, "--data", stopped.path, code=1)
+    assert "prove nothing" in found["findings"][0]
+    kept.write_bytes(encode_checkpoint(dataclasses.replace(start, genesis_hash=bytes(32))))
+    words = (command, "--checkpoint", kept, "--data", stopped.path)
+    assert "another network" in run(capsys, *words, code=2)["message"]
+    kept.write_bytes(b"rubbish")
+    assert str(kept) in run(capsys, *words, code=2)["message"]
+    assert run(capsys, command, "--checkpoint", tmp_path / "none", code=4)
 
 
 @pytest.mark.parametrize("command", ["audit", "verify"])

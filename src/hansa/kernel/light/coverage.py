@@ -100,7 +100,8 @@ class Coverage:
         text = (
             f"{tally.signers} of {tally.validators} validators, with {tally.power_signed} of "
             f"{tally.power} power, signed block {self.voted_height} at CometBFT's height "
-            f"{end.height}; the blocks before follow from it."
+            f"{end.height}, as followed from height {self.trail.start.height}; the blocks before "
+            "follow from it."
         )
         if self.voted_height < self.height:
             text += f" Votes on blocks {self.voted_height + 1} to {self.height} were not shown."
