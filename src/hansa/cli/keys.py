@@ -8,7 +8,16 @@ from pathlib import Path
 from hansa.cli import api_key
 from hansa.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_found
-from hansa.sdk.keys import SUITE_NAMES, SUITES, KeyPair, load_key, save_key
+from hansa.sdk.keys import (
+    SUITE_NAMES,
+    SUITES,
+    KeyPair,
+    is_channel_key_file,
+    load_channel_key,
+    load_key,
+    save_channel_key,
+    save_key,
+)
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,6 +71,13 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _change(options: argparse.Namespace) -> int:
+    if is_channel_key_file(options.file):
+        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
+        passphrase = ask_new_passphrase(NEW_PASSPHRASE_VARIABLE)
+        save_channel_key(options.file, channel_key, passphrase, replace=True)
+        found = {"file": str(options.file), "public_key": channel_key.public_key.hex()}
+        print_found(found, is_json=options.json)
+        return 0
     key = load_key(options.file, ask_passphrase(options.file))
     save_key(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
     print_found(describe_key(options.file, key), is_json=options.json)

@@ -8,12 +8,13 @@ import signal
 import socket
 
 import pytest
-from tests.played import PASSPHRASE, make_folder
+from tests.played import CHEAP, PASSPHRASE, make_folder
 
 from hansa.cli.main import build_parser, main
 from hansa.cli.setup import describe_network
+from hansa.kernel.errors import Invalid
 from hansa.node.home import Home
-from hansa.sdk.keys import load_key
+from hansa.sdk.keys import ChannelKey, load_channel_key, load_key, save_channel_key
 
 SPEC = """
 network = "harbour"
@@ -133,6 +134,17 @@ def test_a_key_is_made_shown_and_given_another_passphrase(tmp_path, capsys, monk
     monkeypatch.setenv("HANSA_PASSPHRASE", "another")
     assert run(capsys, "key", "show", file) == made
     assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+
+
+def test_a_channel_key_takes_another_passphrase_too(tmp_path, capsys, monkeypatch):
+    file, key = tmp_path / "channel.json", ChannelKey.generate()
+    save_channel_key(file, key, PASSPHRASE, cost=CHEAP)
+    monkeypatch.setenv("HANSA_NEW_PASSPHRASE", "another")
+    found = run(capsys, "key", "change-passphrase", file)
+    assert found["public_key"] == key.public_key.hex()
+    assert load_channel_key(file, "another") == key
+    with pytest.raises(Invalid):
+        load_channel_key(file, PASSPHRASE)
 
 
 def test_backup_and_restore(played, tmp_path, capsys):

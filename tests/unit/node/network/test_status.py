@@ -7,12 +7,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
+from tests.authority import Authority
 
 from hansa.engine.storage import FileStorage
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.status import read_network
-from hansa.node.settings import Listen, Settings
+from hansa.node.settings import Listen, Settings, Tls, build_tls
 
 NOW_MS = 1_764_000_060_000
 TIME = "2025-11-24T16:00:50.123456789Z"
@@ -42,16 +44,19 @@ def comet_answers(height=15, time=TIME):
     }
 
 
-def read(folder, *, api=True, comet=None, is_running=True, now_ms=NOW_MS):
+def read(folder, *, api=True, comet=None, is_running=True, now_ms=NOW_MS, tls=None):
     async def run():
         home = Home(folder)
         home.comet.make_folders()
+        settings = Settings(tls=tls or Tls(), folder=str(folder))
         async with AsyncExitStack() as stack:
             port = 1  # nobody answers there
             if api:
                 runner = await serve(
                     stack,
-                    lambda runner: web.TCPSite(runner, "127.0.0.1", 0),
+                    lambda runner: web.TCPSite(
+                        runner, "127.0.0.1", 0, ssl_context=build_tls(settings)
+                    ),
                     v1__status={"height": 12},
                 )
                 port = runner.addresses[0][1]
@@ -62,7 +67,7 @@ def read(folder, *, api=True, comet=None, is_running=True, now_ms=NOW_MS):
                 storage = FileStorage(home.log_path)
                 storage.lock()
                 stack.callback(storage.unlock)
-            node = NodeFolder("a", home, Settings(listen=Listen(port=port)))
+            node = NodeFolder("a", home, replace(settings, listen=Listen(port=port)))
             return await read_network([node], now_ms)
 
     return asyncio.run(run())
@@ -89,6 +94,13 @@ def test_a_network_without_blocks_for_long_is_stalled(tmp_path):
 def test_before_the_first_block_it_is_not_stalled(tmp_path):
     found = read(tmp_path, comet=comet_answers(0, "1970-01-01T00:00:00Z"))
     assert found.describe().startswith("No block was voted on yet; 100 of 400")
+
+
+def test_a_node_with_tls_is_believed_by_its_own_certificate(tmp_path):
+    Authority(tmp_path).issue("server", is_server=True)
+    tls = Tls(certificate="server.crt", key="server.key")
+    (node,) = read(tmp_path, comet=comet_answers(), tls=tls).nodes
+    assert (node.height, node.url[:8]) == (12, "https://")
 
 
 @pytest.mark.parametrize(
