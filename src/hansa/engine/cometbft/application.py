@@ -17,13 +17,17 @@ Source: CometBFT v0.38, spec/abci/abci++_methods.md and abci++_app_requirements.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
+from hansa.engine.cometbft.batches import (
+    OrderedBatches,
+    Verdicts,
+    compute_key,
+    is_expired,
+)
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.crypto.signatures import verify_many
@@ -47,11 +51,6 @@ _CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
 Validators = Sequence[tuple[bytes, int]]
 
 
-def compute_key(raw: bytes) -> bytes:
-    """Compute CometBFT's hash of a transaction, here of a batch."""
-    return hashlib.sha256(raw).digest()
-
-
 class Executed(NamedTuple):
     """A block of CometBFT that was executed and is not committed yet."""
 
@@ -61,6 +60,8 @@ class Executed(NamedTuple):
     batches: list[CheckedBatch]
     keys: list[bytes]
     """Of the batches."""
+    left_out: list[bytes]
+    """Keys of the batches that the block holds and that were not executed."""
 
 
 class Application:
@@ -89,6 +90,7 @@ class Application:
         self._confirmed = confirmed
         self._keeper = keeper
         self._executed: Executed | None = None
+        self.ordered = OrderedBatches.read(chain)
         record = chain.get_record(chain.head.height)
         self.consensus_height = record.consensus_height
         """Of the last block that CometBFT committed here, empty ones since the start included."""
@@ -134,6 +136,7 @@ class Application:
             verdict = self._verdicts.find(key)
             if verdict is not None and verdict.rejected is not None:
                 raise verdict.rejected
+            self._require_new(key)
             batch = check_frame(raw, self.chain.network, verify_many)
             self.chain.machine.check_sponsor(batch, self.chain.head.time_ms)
         except Invalid as error:
@@ -162,7 +165,7 @@ class Application:
         room = request.max_tx_bytes
         for key, raw in keyed:
             verdict = self._verdicts.find(key)
-            if verdict is None or verdict.rejected is not None:
+            if verdict is None or verdict.rejected is not None or key in self.ordered:
                 continue
             room -= _compute_proto_bytes(raw)
             if room < 0:
@@ -186,6 +189,7 @@ class Application:
     def _admit_proposed(self, raw: bytes) -> bytes:
         """Check a proposed batch's frame unless it is known; have it verified; returns its key."""
         key = compute_key(raw)
+        self._require_new(key)
         verdict = self._verdicts.find(key)
         if verdict is None:
             check_frame(raw, self.chain.network, verify_many)
@@ -194,33 +198,46 @@ class Application:
             raise verdict.rejected
         return key
 
+    def _require_new(self, key: bytes) -> None:
+        if key in self.ordered:
+            raise Invalid(InvalidCode.NONCE_USED, "this very batch was in a block before")
+
     async def finalize_block(
         self, request: abci.RequestFinalizeBlock
     ) -> abci.ResponseFinalizeBlock:
         """Execute a decided block in memory.
 
-        Batches that no honest validator proposes, or the second of two that are equal, are left
-        out: by every node alike, as this depends on nothing but the block and genesis.
+        Batches that no honest validator proposes are left out, by every node alike: this depends
+        on nothing but genesis and the blocks so far.
         """
         keyed = [(compute_key(raw), raw) for raw in request.txs]
         verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
+        time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS
         batches: dict[bytes, CheckedBatch] = {}
         results = []
         for (key, raw), verdict in zip(keyed, verdicts, strict=True):
-            code = _CODES[InvalidCode.NONCE_USED] if key in batches else CODE_OK
+            code = CODE_OK
             if verdict.rejected is not None:
                 code = _CODES[verdict.rejected.code]
-            if code == CODE_OK:
-                batches[key] = build_checked(raw, verdict, self.chain.network)
+            elif key in batches or key in self.ordered:
+                code = _CODES[InvalidCode.NONCE_USED]
+            else:
+                batch = build_checked(raw, verdict, self.chain.network)
+                if is_expired(batch, time_ms):
+                    code = _CODES[InvalidCode.EXPIRED]
+                else:
+                    batches[key] = batch
             results.append(abci.ExecTxResult(code=code))
         result = None
         updates: list[abci.ValidatorUpdate] = []
         if batches:
             before = self._list_validators()
-            time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS
             result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
             updates = list_updates(before, self._list_validators())
-        self._executed = Executed(request.height, result, list(batches.values()), list(batches))
+        left_out = [key for key, _ in keyed if key not in batches]
+        self._executed = Executed(
+            request.height, result, list(batches.values()), list(batches), left_out
+        )
         return abci.ResponseFinalizeBlock(
             tx_results=results,
             validator_updates=updates,
@@ -242,8 +259,10 @@ class Application:
         if executed.result is not None:
             self.chain.append(executed.result, executed.batches, executed.consensus_height)
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
+            for key in executed.keys:
+                self.ordered.add(key, executed.result.header.time_ms)
         self.consensus_height = executed.consensus_height
-        for key in executed.keys:
+        for key in (*executed.keys, *executed.left_out):
             self._verdicts.forget(key)
         self._confirmed(executed)
         keeper = self._keeper

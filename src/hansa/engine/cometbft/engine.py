@@ -11,25 +11,24 @@ without the other: whichever ends, the node ends, and is started again whole.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 from hansa.engine.chain import Chain
-from hansa.engine.cometbft.application import Application, Executed, compute_key
+from hansa.engine.cometbft.application import Application, Executed
+from hansa.engine.cometbft.batches import Verdicts, compute_key, is_expired
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.trail import TrailKeeper
-from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.ordering import Answer, Engine
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
-from hansa.kernel.transaction import CheckedEnvelope, Verdict, build_checked
+from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope, Verdict, build_checked
 
 QUEUE_TRANSACTIONS = 20_000
 """What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
@@ -37,8 +36,6 @@ QUEUE_BYTES = 64 << 20
 ORDER_S = VALIDITY_MAX_MS // 1_000 + 60
 """After so long no transaction of a batch is valid any more: whoever waits is told."""
 POLL_MS = 50
-RECENT_BATCHES = 20_000
-"""As many as CometBFT remembers: what it knows already is either here or waits for a block."""
 _KNOWN_ALREADY = "tx already exists in cache"
 
 
@@ -75,8 +72,6 @@ class CometEngine(Engine):
         self.committed_ms = 0
         """When CometBFT last committed a block here, by the clock; 0 for not yet."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
-        self._recent: OrderedDict[bytes, None] = OrderedDict()
-        """Keys of batches that were in a block."""
         self._queued = self._queued_bytes = 0
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -149,6 +144,8 @@ class CometEngine(Engine):
         self.chain.machine.check_sponsor(batch, time_ms)
         self._check_room(len(batch.items), len(raw))
         key = compute_key(raw)
+        if key in self.application.ordered:
+            return [self._answer_again(item) for item in batch.items]
         self._verdicts.remember(key, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
@@ -156,9 +153,8 @@ class CometEngine(Engine):
         self._queued_bytes += len(raw)
         try:
             async with asyncio.timeout(ORDER_S):
-                if await self._broadcast(key, raw):
-                    return await done
-            return [self._answer_again(item) for item in batch.items]
+                answers = await done if await self._broadcast(key, batch) else []
+            return answers or [self._answer_again(item) for item in batch.items]
         except TimeoutError:
             raise Unavailable(
                 "no block took the transactions in while they were valid: the network stalled; "
@@ -190,25 +186,30 @@ class CometEngine(Engine):
                 queued=self._queued,
             )
 
-    async def _broadcast(self, key: bytes, raw: bytes) -> bool:
-        """Hand a batch to CometBFT; returns False if it was in a block before.
+    async def _broadcast(self, key: bytes, batch: CheckedBatch) -> bool:
+        """Hand a batch to CometBFT; returns False if it was in a block before, and comes no more.
 
         Raises:
           Invalid: CheckTx refuses it, as of the newest block.
           Unavailable: the mempool is full, or CometBFT does not answer.
         """
         try:
-            answer = await self.rpc.broadcast(raw)
+            answer = await self.rpc.broadcast(batch.raw)
         except RpcError as error:
             if _KNOWN_ALREADY in error.data:  # sent twice, or another node passed it on first
-                return key not in self._recent
+                return not self._is_over(key, batch)
             raise Unavailable(
                 f"the network takes no more for the moment ({error.data}): send again in a moment"
             ) from None
+        if answer["code"] and self._is_over(key, batch):  # while it was handed in
+            return False
         if answer["code"]:
             code = list(InvalidCode)[answer["code"] - 1]
             raise Invalid(code, answer["log"])
         return True
+
+    def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
+        return key in self.application.ordered or is_expired(batch, self.chain.head.time_ms)
 
     def _answer_again(self, item: CheckedEnvelope | Invalid) -> Answer:
         """Answer for a part of a batch that was in a block before."""
@@ -219,8 +220,8 @@ class CometEngine(Engine):
             return found
         error = Invalid(
             InvalidCode.EXPIRED,
-            "this very batch was in a block before, where the transaction got no receipt: sign it "
-            "anew",
+            "the batch was ordered before or has expired, and the transaction got no receipt: sign "
+            "it anew",
         )
         return Answer(b"", 0, 0, error)
 
@@ -301,15 +302,16 @@ class CometEngine(Engine):
         self.committed_ms = self._clock_ms()
         if self._trail is not None:
             self._trail.note(executed.consensus_height)
+        for key in executed.left_out:
+            for done in self._waiting.get(key, ()):
+                if not done.done():
+                    done.set_result([])
         result = executed.result
         if result is None:
             return
         for key, outcomes in zip(executed.keys, result.outcomes, strict=True):
-            self._recent[key] = None
             for done in self._waiting.get(key, ()):
                 self._answer_all(done, outcomes, result)
-        while len(self._recent) > RECENT_BATCHES:
-            self._recent.popitem(last=False)
         self._tell(result)
 
     def _end_work(self) -> None:

@@ -15,13 +15,12 @@ from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.application import (
     Application,
-    compute_key,
     list_updates,
 )
+from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.server import Server, frame, read_frame
-from hansa.engine.cometbft.verdicts import Verdicts
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
@@ -207,6 +206,52 @@ async def test_what_no_honest_validator_proposes_is_refused_and_left_out(asked):
     assert [bool(each.code) for each in answer.tx_results] == [False, True, True, True]
     assert asked.chain.get_record(1).batches == (good,)
     assert len(asked.chain.get_record(1).receipts) == 3
+
+
+@in_a_chain
+async def test_a_batch_is_executed_once_whoever_proposes_it_again(asked):
+    world = World(asked.chain)
+    first, second = fund(world), world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+    await asked.block(2, first)
+    told = await asked.ask(check_tx=abci.RequestCheckTx(tx=first))
+    assert told.log == "this very batch was in a block before"
+    proposed = abci.RequestProcessProposal(txs=[second, first], height=3)
+    answer = await asked.ask(process_proposal=proposed)
+    assert answer.status == abci.ResponseProcessProposal.REJECT
+    wanted = abci.RequestPrepareProposal(txs=[first, second], max_tx_bytes=10**6, height=3)
+    assert list((await asked.ask(prepare_proposal=wanted)).txs) == [second]
+    answer = await asked.block(3, first, second)
+    assert [bool(each.code) for each in answer.tx_results] == [True, False]
+    assert asked.chain.get_record(2).batches == (second,)
+    assert asked.confirmed[-1].left_out == [compute_key(first)]
+    again = OrderedBatches.read(asked.chain)
+    assert compute_key(first) in again
+    assert compute_key(second) in again
+    assert len(again) == 2
+
+
+@in_a_chain
+async def test_a_batch_that_has_expired_whole_is_left_out(asked):
+    world = World(asked.chain)
+    raw = fund(world)
+    late = world.time_ms + 61 * SECOND
+    answer = await asked.block(2, raw, time_ms=late)
+    assert [bool(each.code) for each in answer.tx_results] == [True]
+    assert asked.chain.head.height == 0
+
+
+@in_a_chain
+async def test_batches_of_longer_ago_than_anything_is_valid_are_forgotten(asked):
+    world = World(asked.chain)
+    first = fund(world)
+    await asked.block(2, first)
+    world.time_ms += 15 * 60 * SECOND + 1
+    second = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+    await asked.block(3, second, time_ms=world.time_ms)
+    for ordered in (asked.application.ordered, OrderedBatches.read(asked.chain)):
+        assert compute_key(first) not in ordered
+        assert compute_key(second) in ordered
+        assert len(ordered) == 1
 
 
 @in_a_chain
