@@ -152,3 +152,16 @@ def vote_with_a_new_key(capsys, folder, base):
         found = run(capsys, "network", "status", "--dir", folder)
         assert [node["power"] for node in found["nodes"]] == [100] * 4
     check_that_all_agree(folder)
+
+
+def test_a_network_in_the_background_is_stopped_from_elsewhere(cometbft, tmp_path, capsys):
+    folder = tmp_path / "net"
+    words = ("--validators", 1, "--port", find_base())
+    run(capsys, "network", "init", "--dir", folder, *words)
+    command = [HANSA, "network", "up", "--dir", str(folder), "--detach", "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    again = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert again.returncode == 5
+    assert f"runs already, as process {told['pid']}" in again.stderr
+    assert run(capsys, "network", "stop", "--dir", folder) == {"pid": told["pid"]}
+    assert "central-bank: started as process" in Path(told["log"]).read_text()

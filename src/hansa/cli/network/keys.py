@@ -35,8 +35,10 @@ def _new(options: argparse.Namespace) -> int:
     words = shlex.quote(json.dumps(arguments))
     say(f"The node has a new consensus key, {arguments['consensus_key']}.")
     if renewed.is_new_node_key:
-        say(f"It is a new peer, too: {renewed.publish.peers[0].hex()}; tell it to other nodes.")
-    say("It follows without a vote until the member's officers have published it:")
+        say(f"It is a new peer, too, {renewed.publish.peers[0].hex()}: other nodes let it in once")
+        say("the member's officers have published it, at another node of the network:")
+    else:
+        say("It follows without a vote until the member's officers have published it:")
     say(f"  {hansa} tx send OFFICER.json --call nodes.publish --args {words}")
     say("Next:")
     say(f"  {hansa} up --data {folder}")

@@ -31,6 +31,7 @@ EXIT_FINDINGS = 1
 STOP_WITHIN_S = 90
 DEFAULT_LINES = 20
 FOLLOW_S = 0.5
+DETACH_S = 0.05
 OUTPUT_NAME = "network.log"
 """Where the events go of a network that runs in the background."""
 
@@ -92,7 +93,10 @@ def _build_command(node: NodeFolder) -> list[str]:
 
 
 def _detach(options: argparse.Namespace) -> int:
-    """Start the same command in the background; its passphrase comes in the environment."""
+    """Start the same command in the background, and wait until it has the folder.
+
+    Its passphrase comes in the environment.
+    """
     owner = find_owner(options.dir)
     if owner is not None:
         raise Unavailable(f"the network in {options.dir} runs already, as process {owner}")
@@ -106,6 +110,11 @@ def _detach(options: argparse.Namespace) -> int:
         start_new_session=True,
     )
     os.close(descriptor)
+    while find_owner(options.dir) != process.pid:
+        if process.poll() is not None:
+            said = LogFile("", path).read_last(1)
+            raise Unavailable(f"it ended at once: {'; '.join(said)} (see {path})", path=str(path))
+        time.sleep(DETACH_S)
     if options.json:
         print_json({"pid": process.pid, "log": str(path)})
         return 0

@@ -92,12 +92,12 @@ class NetworkStatus:
         if self.power is None:
             return "No CometBFT answers."
         present = sum(node.power or 0 for node in self.nodes)
-        needed = self.power * 2 // 3 + 1
-        votes = f"{present} of {self.power} votes are up here, {needed} are needed"
+        votes = f"the nodes here that answer have {present} of {self.power} votes"
+        needed = f"; blocks need {self.power * 2 // 3 + 1}"
         if self.silent_ms is None:
-            return f"No block was voted on yet; {votes}."
+            return f"No block was voted on yet; {votes}{needed}."
         if self.is_stalled:
-            return f"STALLED: no block for {self.silent_ms // 1000} s; {votes}."
+            return f"STALLED: no block for {self.silent_ms // 1000} s; {votes}{needed}."
         return f"Blocks come: the newest is {self.silent_ms // 1000} s old; {votes}."
 
     def to_json(self) -> dict[str, object]:

@@ -80,7 +80,7 @@ def test_a_node_that_is_well(tmp_path):
     assert found.is_well
     assert node.describe() == "up: block 12, voted block 15, 3 of 0 peers"
     assert found.describe() == (
-        "Blocks come: the newest is 9 s old; 100 of 400 votes are up here, 267 are needed."
+        "Blocks come: the newest is 9 s old; the nodes here that answer have 100 of 400 votes."
     )
     assert found.to_json()["nodes"][0]["text"] == node.describe()
 
@@ -88,12 +88,13 @@ def test_a_node_that_is_well(tmp_path):
 def test_a_network_without_blocks_for_long_is_stalled(tmp_path):
     found = read(tmp_path, comet=comet_answers(), now_ms=NOW_MS + 90_000)
     assert not found.is_well
-    assert found.describe().startswith("STALLED: no block for 99 s; 100 of 400 votes")
+    assert found.describe().startswith("STALLED: no block for 99 s; the nodes here")
+    assert found.describe().endswith("100 of 400 votes; blocks need 267.")
 
 
 def test_before_the_first_block_it_is_not_stalled(tmp_path):
     found = read(tmp_path, comet=comet_answers(0, "1970-01-01T00:00:00Z"))
-    assert found.describe().startswith("No block was voted on yet; 100 of 400")
+    assert found.describe().startswith("No block was voted on yet; the nodes here")
 
 
 def test_a_node_with_tls_is_believed_by_its_own_certificate(tmp_path):
