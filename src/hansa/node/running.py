@@ -28,6 +28,7 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
+from hansa.node.network.asking import build_asker
 from hansa.node.network.peers import build_peer_filter
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.records import open_log
@@ -179,7 +180,7 @@ async def _serve_until(
 ) -> None:
     verifier = PoolVerifier(chain.network, settings.work.verifiers or os.cpu_count() or 1)
     keeper = build_keeper(home, settings, chain)
-    engine = _build_voted_engine(home, settings, chain, verifier, keeper)
+    engine = _build_voted_engine(home, settings, chain, verifier, keeper, sponsor[0])
     node = Node(chain, verifier, *sponsor, engine=engine, keeper=keeper)
     node.start()
     server: Server | None = None
@@ -198,15 +199,28 @@ async def _serve_until(
 
 
 def _build_voted_engine(
-    home: Home, settings: Settings, chain: Chain, verifier: PoolVerifier, keeper: Keeper | None
+    home: Home,
+    settings: Settings,
+    chain: Chain,
+    verifier: PoolVerifier,
+    keeper: Keeper | None,
+    member: bytes,
 ) -> CometEngine | None:
     """Build the engine where validators vote; None where this node alone seals."""
     if not chain.network.genesis.is_voted:
         return None
     named = {bytes.fromhex(peer.partition("@")[0]) for peer in settings.cometbft.peers}
     may_connect = build_peer_filter(chain, named)
-    binary = find_binary()
-    return CometEngine(chain, verifier, wall_clock_ms, home.comet, binary, may_connect, keeper)
+    return CometEngine(
+        chain,
+        verifier,
+        wall_clock_ms,
+        home.comet,
+        find_binary(),
+        may_connect,
+        keeper,
+        build_asker(chain, member),
+    )
 
 
 def build_keeper(home: Home, settings: Settings, chain: Chain) -> Keeper | None:

@@ -21,7 +21,7 @@ from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
-from hansa.engine.cometbft.trail import TrailKeeper
+from hansa.engine.cometbft.trail import Ask, TrailKeeper
 from hansa.engine.ordering import Answer, Engine
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
@@ -51,6 +51,7 @@ class CometEngine(Engine):
         binary: Path,
         may_connect: Callable[[bytes], bool],
         keeper: Keeper | None = None,
+        ask: Ask | None = None,
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -62,6 +63,7 @@ class CometEngine(Engine):
           binary: the program.
           may_connect: whether a peer, by its 20 bytes, may connect.
           keeper: of the snapshots that others may start from, and of what is pruned.
+          ask: asks other members' nodes how validators changed where no blocks are kept of that.
         """
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
@@ -77,6 +79,7 @@ class CometEngine(Engine):
         self._task: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
         self._trail: TrailKeeper | None = None
+        self._ask = ask
         self._answers = asyncio.Event()
         self.child_pid: int | None = None
         """Number of CometBFT's process, while it runs."""
@@ -244,7 +247,8 @@ class CometEngine(Engine):
                 self.child_pid = process.pid
                 self._rpc = rpc = CometRpc(self._home.rpc_path)
                 try:
-                    self._trail = TrailKeeper(self._home.path, begin(self.chain.network), rpc)
+                    start = begin(self.chain.network)
+                    self._trail = TrailKeeper(self._home.path, start, rpc, ask=self._ask)
                     await self._watch(server, process, self._trail)
                 finally:
                     self._rpc = self._trail = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -46,6 +46,10 @@ CLOSE_S: Final = 2
 """What the last look may take, when the node stops."""
 
 
+Ask = Callable[[], Awaitable[Votes]]
+"""Raises `Unavailable` where nobody has any."""
+
+
 class TrailKeeper:
     """Follows the validators of a network from genesis on, and remembers how.
 
@@ -55,6 +59,8 @@ class TrailKeeper:
       rpc: CometBFT beside this node; nothing that it says is believed.
       clock_s: seconds that only go forward.
       save_s: between two times that the recent header is written.
+      ask: asks other nodes for votes on a recent block; used where CometBFT beside this node has
+        dropped heights, or never had them, in which validators changed.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class TrailKeeper:
         *,
         clock_s: Callable[[], float] = time.monotonic,
         save_s: float = SAVE_S,
+        ask: Ask | None = None,
     ) -> None:
         """Open the file, if there is one.
 
@@ -75,6 +82,7 @@ class TrailKeeper:
         self._rpc = rpc
         self._clock_s = clock_s
         self._save_s = save_s
+        self._ask = ask
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
@@ -153,7 +161,8 @@ class TrailKeeper:
                 await self._go_to_base(height)
             while self._looked_at < height - 1:
                 await self._look(min(self._looked_at + HEADERS_PER_ANSWER, height - 1))
-            self._newest = await self._fetch_verified(height)
+            if self._newest is None or self._newest.header.height < height:
+                self._newest = await self._fetch_verified(height)
 
     async def fetch_votes(self, height: int) -> Votes:
         """Fetch the signed header of a height, with all hand-overs to it; waits a little for it.
@@ -217,14 +226,24 @@ class TrailKeeper:
         if base > self._looked_at + 1:
             signed = await fetch_signed_header(self._rpc, base)
             if signed.header.validators_hash != self._stages[-1].validators.compute_hash():
-                raise Unavailable(
-                    f"validators changed between CometBFT's heights {self._looked_at + 1} and "
-                    f"{base}, and this node has no headers from then: it needs the hand-overs of "
-                    "a node that has kept them",
-                    height=base,
-                )
-            self._looked_at = base - 1
+                await self._ask_others(base)
+            self._looked_at = max(self._looked_at, base - 1)
         self._is_base_known = True
+
+    async def _ask_others(self, base: int) -> None:
+        """Have others close the gap up to the first height of which there are headers here."""
+        if self._ask is not None:
+            try:
+                self.adopt(await self._ask())
+            except Invalid as error:
+                raise Unavailable(f"what others show does not verify: {error.message}") from None
+        if self._looked_at < base - 1:
+            raise Unavailable(
+                f"validators changed between CometBFT's heights {self._looked_at + 1} and {base}, "
+                "and this node has no headers from then: it needs the hand-overs of a node that "
+                "has kept them",
+                height=base,
+            )
 
     async def _look(self, last: int) -> None:
         """Look at the next headers, up to that of height `last`."""

@@ -88,6 +88,44 @@ def test_a_change_that_was_dropped_is_told_until_another_node_helps(tmp_path):
     assert verify(fetch(keeper, 60)) == 3
 
 
+def make_asking(folder, answer):
+    """A keeper whose CometBFT has no headers below 40, and which asks others."""
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.base = 40
+
+    async def ask():
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return TrailKeeper(folder, START, rpc, clock_s=Clock(), ask=ask)
+
+
+def test_others_are_asked_for_changes_of_which_no_headers_are_here(tmp_path):
+    for height, name in ((45, "behind the base"), (60, "the newest"), (39, "just before it")):
+        council = Council(NETWORK)
+        votes = Votes(council.list_hand_overs(height), council.sign(height))
+        keeper = make_asking(tmp_path / name, votes)
+        for wanted in (41, 60, 50):
+            found = fetch(keeper, wanted)
+            assert (verify(found), found.signed_header.header.height) == (3, wanted)
+        keeper.save()
+        kept = read_votes(tmp_path / name)
+        assert (verify(kept), kept.signed_header.header.height) == (3, 60)
+
+
+@pytest.mark.parametrize("wrong", ["nobody", "early", "forged"])
+def test_what_others_show_closes_the_gap_or_is_told(tmp_path, wrong):
+    council = Council(NETWORK)
+    answer = {
+        "nobody": Unavailable("no other node answers"),
+        "early": Votes(council.list_hand_overs(25), council.sign(25)),
+        "forged": Votes((), council.sign(50)),
+    }[wrong]
+    with pytest.raises(Unavailable, match=r"no other node answers|heights 25 and 40|not verify"):
+        fetch(make_asking(tmp_path, answer), 60)
+
+
 def test_what_another_node_gives_is_not_believed(tmp_path):
     rpc = FakeRpc(NETWORK, 60)
     keeper = keep(tmp_path, rpc)
