@@ -9,9 +9,10 @@ from tests.simulation.disk import PowerCutError, SimulatedDisk
 from tests.world import MINUTE_MS, World, make_genesis, open_world, pay
 
 from hansa.engine.log import BlockLog
+from hansa.engine.snapshots.beginning import build_base, find_base
 from hansa.engine.snapshots.format import Manifest, compute_sum
 from hansa.engine.snapshots.making import make_snapshot
-from hansa.engine.snapshots.restoring import Restorer, build_base, clear_joining, find_base
+from hansa.engine.snapshots.restoring import Restorer, clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.store import MemoryStore
 from hansa.kernel.genesis import Network

@@ -136,7 +136,8 @@ class Chain:
         self.network = network
         self._rules = rules
         self._sealer = sealer
-        self._nodes = StoredNodes(store)
+        self.nodes = StoredNodes(store)
+        """Of the tree, with those gathered since the last checkpoint."""
         self._index: dict[bytes, bytes | None] = {}
         self._since_flush = self._keys_since_flush = 0
         self._keys_flushed_with_each = 1
@@ -289,7 +290,7 @@ class Chain:
             self.network,
             self._rules,
             State(StoredRows(self.store)),
-            StateTree(self._nodes, self.network.digest),
+            StateTree(self.nodes, self.network.digest),
             head,
             0 if head is None else head.time_ms,
         )
@@ -390,11 +391,11 @@ class Chain:
         self.store.advance(self._keys_flushed_with_each * len(result.tx_ids))
         if result.committed is None:
             return
-        puts = self._nodes.list_changes(result.committed)
+        puts = self.nodes.list_changes(result.committed)
         puts.update(self._index)
         self._keys_since_flush += len(puts)
         self.store.write(puts, height)
-        self._nodes.gathered.clear()
+        self.nodes.gathered.clear()
         self._index = {}
 
     def _flush_if_due(self) -> None:

@@ -13,6 +13,7 @@ Source: docs/reference/audit.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,7 @@ import msgspec
 
 from hansa.engine.chain import ROW_SPACE
 from hansa.engine.log import BlockReader
+from hansa.engine.snapshots.beginning import Base, open_base
 from hansa.engine.store import StateStore
 from hansa.kernel.block import (
     POSITION_MASK,
@@ -30,6 +32,7 @@ from hansa.kernel.block import (
     Header,
     compute_position,
     decode_header,
+    read_tx_id,
 )
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import Invalid, NotFound
@@ -98,6 +101,8 @@ class AuditReport:
     blocks: int = 0
     transactions: int = 0
     height: int = -1
+    base_height: int | None = None
+    """Of the snapshot whose rows the books begin with; None for genesis."""
     rows_height: int | None = None
     """The block whose rows of the state were compared; None if none were."""
     voted_height: int | None = None
@@ -147,6 +152,7 @@ class AuditReport:
             "blocks": self.blocks,
             "transactions": self.transactions,
             "height": self.height,
+            "base_height": self.base_height,
             "rows_height": self.rows_height,
             "voted_height": self.voted_height,
             "assets": {
@@ -173,6 +179,33 @@ class Auditor:
         self._seen: set[bytes] = set()
         self._head_hash = ZERO_HASH
         self._time_ms = 0
+
+    def begin_from(self, base: Base) -> None:
+        """Begin the books with the rows of a base; what they came from is not audited."""
+        report, head = self.report, base.head
+        report.height = report.base_height = head.height
+        prefix = self._network.header_prefix
+        self._head_hash, self._time_ms = self._network.digest(prefix + head.encoded()), head.time_ms
+        for record in iterate_records(base.log):
+            self._seen.update(map(read_tx_id, record.receipts))
+        for table, kind, read in _TABLES:
+            for _, raw in base.store.iterate_prefix(ROW_SPACE + table):
+                owner, asset, account = read(_decode_row(raw))
+                self._books[kind][owner, asset] = account
+                totals = self._open_totals(asset)
+                for ledger, slot in _SLOTS.items():
+                    if _KINDS[ledger] == kind:
+                        totals[ledger] += account[slot]
+                        gap = account[slot]
+                        self._gaps[asset] += -gap if ledger == SUPPLY else gap
+        self._tell_gaps(compute_position(head.height, 0))
+
+    def _open_totals(self, asset: str) -> dict[str, int]:
+        totals = self._totals.get(asset)
+        if totals is None:
+            totals = self._totals[asset] = dict.fromkeys((SUPPLY, *STOCKS), 0)
+            self._gaps[asset] = 0
+        return totals
 
     def take_block(self, record: BlockRecord) -> None:
         """Audit one block; blocks come in order, from genesis on."""
@@ -282,10 +315,7 @@ class Auditor:
                 self._tell_delta(delta, balance, account[_LAST], position)
             account[slot] = balance
             touched.append(account)
-            totals = self._totals.get(asset)
-            if totals is None:
-                totals = self._totals[asset] = dict.fromkeys((SUPPLY, *STOCKS), 0)
-                self._gaps[asset] = 0
+            totals = self._totals.get(asset) or self._open_totals(asset)
             totals[ledger] += amount
             self._gaps[asset] += -amount if ledger == SUPPLY else amount
         for account in touched:
@@ -317,7 +347,7 @@ class Auditor:
                 self._told_gaps[asset] = gap
 
 
-def audit(
+def audit(  # noqa: PLR0913 - what is audited, by keyword
     records: Iterable[BlockRecord],
     network: Network,
     iterate_rows: IterateRows | None = None,
@@ -325,19 +355,25 @@ def audit(
     rows_height: int | None = None,
     progress: Progress | None = None,
     coverage: Coverage | None = None,
+    base: Base | None = None,
 ) -> AuditReport:
-    """Audit a chain from genesis; goes on after a finding.
+    """Audit a chain, from genesis or a base; goes on after a finding.
 
     Args:
-      records: all blocks, in order.
+      records: all blocks in order, or all behind the base.
       network: the network they belong to.
       iterate_rows: reads the state's rows by key prefix; without it only receipts are audited.
       rows_height: the block after which the rows stand; the last one if not given.
       progress: called with each height.
       coverage: of the votes that are shown, where validators vote; what it finds is told, too.
+      base: a snapshot that was proved, built, whose rows are taken for right.
     """
     auditor = Auditor(network)
     report = auditor.report
+    if base is not None:
+        auditor.begin_from(base)
+        if iterate_rows is not None and report.height == rows_height:
+            auditor.compare_rows(iterate_rows)
     for record in records if coverage is None else coverage.watch(records):
         auditor.take_block(record)
         if iterate_rows is not None and report.height == rows_height:
@@ -365,38 +401,42 @@ def audit_folder(
 ) -> AuditReport:
     """Audit the log and the state of a node that runs or is stopped; executes nothing.
 
-    For `coverage` see `audit`.
+    Where its first blocks are not kept, the books begin with the oldest snapshot that is. For
+    `coverage` see `audit`.
 
     Raises:
       NotFound: there is no log.
       Corrupt: a block or the store cannot be read; names the height.
     """
-    store = _open_store(store_folder)
-    try:
-        reader = open_log(log_folder)
-        try:
-            if store is None or store.height < 0:
-                records = iterate_records(reader)
-                report = audit(records, network, progress=progress, coverage=coverage)
-                report.without_store = store_folder
-                return report
-
-            def iterate_rows(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-                return store.iterate_prefix(ROW_SPACE + prefix)
-
-            return audit(
-                chain(iterate_records(reader), _iterate_newer(reader, store.height)),
-                network,
-                iterate_rows,
-                rows_height=store.height,
-                progress=progress,
-                coverage=coverage,
-            )
-        finally:
-            reader.close()
-    finally:
+    with ExitStack() as undo:
+        store = _open_store(store_folder)
         if store is not None:
-            store.close()
+            undo.callback(store.close)
+        reader = open_log(log_folder)
+        undo.callback(reader.close)
+        base, first = None, 0
+        if reader.height_min > 0:
+            folder = log_folder.parent / "snapshots"
+            base = undo.enter_context(open_base(folder, reader.height_min, network))
+            first = base.head.height + 1
+        records = iterate_records(reader, first)
+        if store is None or store.height < max(0, first - 1):
+            report = audit(records, network, progress=progress, coverage=coverage, base=base)
+            report.without_store = store_folder
+            return report
+
+        def iterate_rows(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+            return store.iterate_prefix(ROW_SPACE + prefix)
+
+        return audit(
+            chain(records, _iterate_newer(reader, store.height)),
+            network,
+            iterate_rows,
+            rows_height=store.height,
+            progress=progress,
+            coverage=coverage,
+            base=base,
+        )
 
 
 def _open_store(folder: Path) -> StateStore | None:

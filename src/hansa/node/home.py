@@ -34,13 +34,14 @@ from hansa.engine.chain import Sealer as Sealing
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.overlaid_store import OverlaidStore
-from hansa.engine.snapshots.restoring import build_base, clear_joining, find_base
+from hansa.engine.snapshots.beginning import build_base, find_base, open_shelf
+from hansa.engine.snapshots.restoring import clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.crypto.signatures import Suite
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import (
     GENESIS_VERSION,
     Genesis,
@@ -389,6 +390,7 @@ def open_chain(
     storage = FileStorage(home.log_path)
     storage.lock()
     store: StateStore | None = None
+    log: BlockLog | None = None
     try:
         if home.snapshots_path.is_dir():
             shelf = Shelf(FileStorage(home.snapshots_path))
@@ -400,10 +402,13 @@ def open_chain(
         log = BlockLog.open(storage, trusted_height=trusted_height, segment_bytes=segment_bytes)
         if log.height_min > 0 and store.height < 0:
             store.close()
+            store = None
             store = build_store(home, network, log.height_min)
     except BaseException:
         if store is not None:
             store.close()
+        if log is not None:
+            log.close()
         storage.unlock()
         raise
     return _open(log, store, network, seal)
@@ -415,13 +420,7 @@ def build_store(home: Home, network: Network, log_begins: int) -> StateStore:
     Raises:
       Corrupt: there is none, or it is damaged.
     """
-    if not home.snapshots_path.is_dir():
-        raise Corrupt(
-            f"the log begins with block {log_begins}, and there is neither a store nor a snapshot "
-            "with what was before: restore a backup, or join anew",
-            height=log_begins,
-        )
-    shelf = Shelf(FileStorage(home.snapshots_path, read_only=True))
+    shelf = open_shelf(home.snapshots_path, log_begins)
     base = find_base(shelf, log_begins, newest=True)
     StateStore.wipe(home.store_path)  # what a process that died left half built
     store = StateStore.open(home.store_path)

@@ -20,8 +20,9 @@ from typing import Any
 import msgspec
 
 from hansa.contracts.registry import Registry
-from hansa.engine.chain import StoredNodes, StoredRows
+from hansa.engine.chain import Chain, NobodySeals, StoredNodes, StoredRows
 from hansa.engine.record_items import group_dropped, list_dropped
+from hansa.engine.snapshots.beginning import Base, open_base
 from hansa.engine.store import StateStore, Store
 from hansa.engine.verification import InlineVerifier, PoolVerifier, Verifier
 from hansa.kernel.block import BlockRecord, Drop, Header, decode_header
@@ -56,6 +57,8 @@ class VerifyReport:
     transactions: int = 0
     height: int = -1
     """Of the last block that was right."""
+    base_height: int | None = None
+    """Of the snapshot from which it was executed; None for genesis."""
     state_root: str = ""
     signatures_checked: bool = True
     voted_height: int | None = None
@@ -76,6 +79,7 @@ class VerifyReport:
             "blocks": self.blocks,
             "transactions": self.transactions,
             "height": self.height,
+            "base_height": self.base_height,
             "state_root": self.state_root,
             "signatures_checked": self.signatures_checked,
             "voted_height": self.voted_height,
@@ -84,7 +88,7 @@ class VerifyReport:
         }
 
 
-def verify(
+def verify(  # noqa: PLR0913 - what is verified, by keyword
     records: Iterable[BlockRecord],
     network: Network,
     scratch: Store,
@@ -92,21 +96,24 @@ def verify(
     *,
     signatures: bool = True,
     processes: int | None = None,
+    base: Base | None = None,
 ) -> VerifyReport:
-    """Execute a chain again from genesis and compare every header, receipt and seal.
+    """Execute a chain again, from genesis or a base, and compare every header, receipt and seal.
 
     Args:
-      records: all blocks in order; a few are held in memory.
+      records: all blocks in order, or all behind the base; a few are held in memory.
       network: the network, by a genesis that the caller trusts.
-      scratch: an empty store for the second execution.
+      scratch: an empty store for the second execution; the base's own if there is one.
       progress: called with each height.
       signatures: whether to check every signature of batches and transactions, too.
       processes: that check them, one a core if not given; 1 checks in this one.
+      base: a snapshot, built, that is executed on.
 
     Raises:
       Corrupt: a block cannot be read; names its height.
     """
-    return asyncio.run(_verify(records, network, scratch, progress, signatures, processes))
+    execution = _Execution(network, scratch, base)
+    return asyncio.run(_verify(records, network, execution, progress, signatures, processes))
 
 
 def verify_folder(
@@ -119,7 +126,8 @@ def verify_folder(
 ) -> VerifyReport:
     """Verify the log of a node that runs or is stopped, up to its last confirmed block.
 
-    Needs as much free space for temporary files as the node's store has. For `coverage` see
+    Where its first blocks are not kept, it is executed from the oldest snapshot that is. Needs as
+    much free space for temporary files as the node's store has. For `coverage` see
     `verify_in_scratch`.
 
     Raises:
@@ -128,6 +136,16 @@ def verify_folder(
     """
     reader = open_log(log_folder)
     try:
+        begins = reader.height_min
+        if begins > 0:
+            folder = log_folder.parent / "snapshots"
+            with open_base(folder, begins, network) as base:
+                records = iterate_records(reader, base.head.height + 1)
+                watched = records if coverage is None else coverage.watch(records)
+                report = verify(
+                    watched, network, base.store, progress, signatures=signatures, base=base
+                )
+            return _cover(report, coverage)
         return verify_in_scratch(
             iterate_records(reader), network, progress, signatures=signatures, coverage=coverage
         )
@@ -166,6 +184,10 @@ def verify_in_scratch(
             )
         finally:
             scratch.close()
+    return _cover(report, coverage)
+
+
+def _cover(report: VerifyReport, coverage: Coverage | None) -> VerifyReport:
     if coverage is not None and report.verify_ok:
         report.voted_height = coverage.voted_height
         report.findings += coverage.list_findings()
@@ -183,11 +205,18 @@ def choose_processes(height: int) -> int | None:
 class _Execution:
     """The second execution, block by block."""
 
-    def __init__(self, network: Network, scratch: Store) -> None:
+    def __init__(self, network: Network, scratch: Store, base: Base | None) -> None:
         self.report = VerifyReport()
         self._network = network
         self._scratch = scratch
         self._unflushed = 0
+        if base is not None:
+            rules = Registry(network.genesis)
+            opened = Chain.open(base.log, base.store, network, rules, NobodySeals())
+            self._nodes, self._machine = opened.nodes, opened.machine
+            self.report.height = self.report.base_height = base.head.height
+            self.report.state_root = base.head.state_root.hex()
+            return
         self._nodes = StoredNodes(scratch)
         self._machine = Machine(
             network,
@@ -254,12 +283,11 @@ class _Execution:
 async def _verify(
     records: Iterable[BlockRecord],
     network: Network,
-    scratch: Store,
+    execution: _Execution,
     progress: Progress | None,
     signatures: bool,  # noqa: FBT001 - private
     processes: int | None,
 ) -> VerifyReport:
-    execution = _Execution(network, scratch)
     report = execution.report
     report.signatures_checked = signatures
     count = processes or os.cpu_count() or 1
@@ -275,7 +303,7 @@ async def _verify(
                     progress(report.height)
     finally:
         verifier.close()
-    if not report.blocks and not report.findings:
+    if not report.blocks and not report.findings and report.base_height is None:
         report.findings.append("there is no block")
     return report
 

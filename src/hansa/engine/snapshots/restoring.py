@@ -16,7 +16,6 @@ from hansa.engine.snapshots.format import Manifest, compute_sum, decode_manifest
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import Storage
 from hansa.kernel.block import check_seals
-from hansa.kernel.errors import Corrupt
 from hansa.kernel.genesis import Network
 
 SYNC_BYTES = 64 << 20
@@ -160,37 +159,3 @@ def clear_joining(shelf: Shelf, log: Storage, wipe_store: Callable[[], None]) ->
     shelf.drop_all()
     shelf.end_joining()
     return True
-
-
-def find_base(shelf: Shelf, log_begins: int, *, newest: bool = False) -> Manifest:
-    """Find a snapshot from which all blocks that a log lacks can be made up for.
-
-    Args:
-      shelf: of the node.
-      log_begins: the lowest height of its log.
-      newest: whether to take the newest, instead of the oldest.
-
-    Raises:
-      Corrupt: there is none, or a manifest is damaged.
-    """
-    found = [each for each in shelf.list() if each.height + 1 >= log_begins]
-    if not found:
-        raise Corrupt(
-            f"the log begins with block {log_begins}, and no snapshot is kept of what was before: "
-            "restore a backup, or join anew",
-            height=log_begins,
-        )
-    return found[-1 if newest else 0]
-
-
-def build_base(shelf: Shelf, manifest: Manifest, network: Network, store: FillableStore) -> None:
-    """Fill an empty store from a snapshot that is kept; what it holds is proved by its header.
-
-    Raises:
-      Corrupt: a chunk is damaged or missing.
-      Invalid: rows or blocks are not what the header proves.
-    """
-    builder = Builder(manifest, network, store)
-    for chunk in shelf.iterate_chunks(manifest):
-        builder.take(chunk)
-    builder.finish()

@@ -8,8 +8,8 @@ from tests.world import MINUTE_MS, World, key, make_genesis, pay
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.snapshots.beginning import build_base, find_base
 from hansa.engine.snapshots.keeping import Keeper, Retention
-from hansa.engine.snapshots.restoring import build_base, find_base
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore

@@ -11,6 +11,7 @@ from tests.world import MINUTE_MS, World, key, make_genesis, pay
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import INDEX_SPACE, NODE_SPACE, ROW_SPACE, Chain
 from hansa.engine.log import BlockLog
+from hansa.engine.snapshots.beginning import build_base, find_base
 from hansa.engine.snapshots.building import PLACE_SPACE
 from hansa.engine.snapshots.format import (
     Manifest,
@@ -20,7 +21,7 @@ from hansa.engine.snapshots.format import (
     encode_frame,
 )
 from hansa.engine.snapshots.making import make_snapshot
-from hansa.engine.snapshots.restoring import Restorer, build_base, clear_joining, find_base
+from hansa.engine.snapshots.restoring import Restorer, clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore, StateStore

@@ -1,0 +1,118 @@
+"""The base of a chain that has no older blocks: where audit and verification begin.
+
+Source: docs/reference/snapshots.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from hansa.engine.log import BlockLog
+from hansa.engine.snapshots.building import Append, Builder, FillableStore
+from hansa.engine.snapshots.format import Manifest
+from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import StateStore
+from hansa.kernel.block import Header
+from hansa.kernel.errors import Corrupt
+from hansa.kernel.genesis import Network
+
+
+class Base(NamedTuple):
+    """The last header of a snapshot, and what was built of it."""
+
+    head: Header
+    log: BlockLog
+    store: StateStore
+
+
+def find_base(shelf: Shelf, log_begins: int, *, newest: bool = False) -> Manifest:
+    """Find a snapshot that makes up for all blocks that a log lacks.
+
+    Args:
+      shelf: of the node.
+      log_begins: the lowest height of its log.
+      newest: whether to take the newest, instead of the oldest.
+
+    Raises:
+      Corrupt: there is none, or a manifest is damaged.
+    """
+    found = [each for each in shelf.list() if each.height + 1 >= log_begins]
+    if not found:
+        raise _describe_lack(log_begins)
+    return found[-1 if newest else 0]
+
+
+def open_shelf(folder: Path, log_begins: int) -> Shelf:
+    """Open a folder of snapshots for reading, which a log that begins late cannot do without.
+
+    Raises:
+      Corrupt: it is missing.
+    """
+    if not folder.is_dir():
+        raise _describe_lack(log_begins)
+    return Shelf(FileStorage(folder, read_only=True))
+
+
+def build_base(
+    shelf: Shelf,
+    manifest: Manifest,
+    network: Network,
+    store: FillableStore,
+    append: Append | None = None,
+) -> None:
+    """Fill an empty store from a snapshot that is kept; what it holds is proved by its header.
+
+    Args:
+      shelf: of the node.
+      manifest: of a snapshot on it.
+      network: the snapshot's.
+      store: empty.
+      append: takes the snapshot's blocks, if somebody wants them.
+
+    Raises:
+      Corrupt: a chunk is damaged or missing.
+      Invalid: rows or blocks are not what the header proves.
+    """
+    builder = Builder(manifest, network, store, append)
+    for chunk in shelf.iterate_chunks(manifest):
+        builder.take(chunk)
+    builder.finish()
+
+
+@contextmanager
+def open_base(folder: Path, log_begins: int, network: Network) -> Iterator[Base]:
+    """Build log and store as they stood at the oldest snapshot kept, in a temporary folder.
+
+    Needs as much free space for temporary files as the node's store has.
+
+    Args:
+      folder: of the node's snapshots.
+      log_begins: the lowest height of the node's log.
+      network: the node's.
+
+    Raises:
+      Corrupt: there is no snapshot, or it is damaged.
+      Invalid: what it holds is not what its header proves.
+    """
+    shelf = open_shelf(folder, log_begins)
+    manifest = find_base(shelf, log_begins)
+    with tempfile.TemporaryDirectory(prefix="hansa-base-") as name, ExitStack() as undo:
+        store = StateStore.open(Path(name) / "store")
+        undo.callback(store.close)
+        log = BlockLog.open(FileStorage(Path(name) / "log"))
+        undo.callback(log.close)
+        build_base(shelf, manifest, network, store, log.append)
+        yield Base(manifest.head, log, store)
+
+
+def _describe_lack(log_begins: int) -> Corrupt:
+    return Corrupt(
+        f"the log begins with block {log_begins}, and no snapshot is kept of what was before: "
+        "restore a backup, or join anew",
+        height=log_begins,
+    )
