@@ -63,12 +63,12 @@ class Up:
 
 
 @contextmanager
-def network_up(folder):
+def network_up(folder, names=NAMES):
     command = [HANSA, "network", "up", "--dir", str(folder), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             up = Up(process)
-            up.read("answers", *NAMES)
+            up.read("answers", *names)
             yield up
         finally:
             process.send_signal(signal.SIGTERM)
@@ -126,10 +126,10 @@ def kill_one_process_of_each_kind(up, found):
     assert "with exit code 5: CometBFT ended by signal 9" in told[0]["text"]
 
 
-def check_that_all_agree(folder):
+def check_that_all_agree(folder, names=NAMES):
     """All nodes have the same blocks, as far as each of them got before it was stopped."""
     with ExitStack() as stack:
-        chains = [open_chain_read_only(Home(folder / name)) for name in NAMES]
+        chains = [open_chain_read_only(Home(folder / name)) for name in names]
         for chain in chains:
             stack.callback(chain.close)
         height = min(chain.head.height for chain in chains)
@@ -165,3 +165,33 @@ def test_a_network_in_the_background_is_stopped_from_elsewhere(cometbft, tmp_pat
     assert f"runs already, as process {told['pid']}" in again.stderr
     assert run(capsys, "network", "stop", "--dir", folder) == {"pid": told["pid"]}
     assert "central-bank: started as process" in Path(told["log"]).read_text()
+
+
+SPEC = """
+[[members]]
+name = "Central Bank"
+roles = ["central_bank"]
+weight = 100
+
+[[members]]
+name = "Regulator"
+roles = ["regulator"]
+"""
+
+
+def test_a_member_without_a_vote_follows_and_takes_transactions(cometbft, tmp_path, capsys):
+    base, folder, spec = find_base(), tmp_path / "net", tmp_path / "spec.toml"
+    spec.write_text(SPEC)
+    run(capsys, "network", "init", "--dir", folder, "--port", base, "--spec", spec)
+    names = ("central-bank", "regulator")
+    with network_up(folder, names):
+        found = run(capsys, "network", "status", "--dir", folder)
+        assert [node["power"] for node in found["nodes"]] == [100, 0]
+        key = folder / "regulator" / "keys" / "regulator-officer-1.json"
+        node = ("--node", f"http://127.0.0.1:{base + 10}")
+        address = run(capsys, "key", "show", key)["address"]
+        arguments = {"member": address, "consensus_key": "", "peers": [], "channel_key": ""}
+        words = ("--call", "nodes.publish", "--args", json.dumps(arguments | {"url": ""}))
+        sent = run(capsys, "tx", "send", key, *words, *node)
+        assert run(capsys, "tx", sent["tx_id"], *node)["height"] == 1
+    check_that_all_agree(folder, names)
