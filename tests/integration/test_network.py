@@ -195,3 +195,11 @@ def test_a_member_without_a_vote_follows_and_takes_transactions(cometbft, tmp_pa
         sent = run(capsys, "tx", "send", key, *words, *node)
         assert run(capsys, "tx", sent["tx_id"], *node)["height"] == 1
     check_that_all_agree(folder, names)
+    bring_back_old_signing_state(capsys, Home(folder / "central-bank"))
+
+
+def bring_back_old_signing_state(capsys, home):
+    """A vote that lies in the folder tells that the copy is old."""
+    home.comet.signing_state_path.write_text('{"height": "0", "round": 0, "step": 0}')
+    assert main(["up", "--data", str(home.path)]) == 2
+    assert "it is an old copy" in capsys.readouterr().err

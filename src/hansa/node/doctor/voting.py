@@ -9,8 +9,9 @@ from hansa.contracts.nodes import Node
 from hansa.engine.chain import ROW_SPACE
 from hansa.engine.cometbft.binary import VERSION, find_binary
 from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.engine.store import StateStore
-from hansa.kernel.errors import HansaError
+from hansa.kernel.errors import HansaError, Invalid
 from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.doctor.machine import look_at_port
@@ -60,7 +61,7 @@ def _check_consensus_key(patient: Patient) -> list[Check]:
     comet = patient.home.comet
     key = _load("consensus key", comet.consensus_key_path, comet.load_consensus_key, patient)
     if isinstance(key, Check):
-        return [key, *_check_signing_state(patient, comet)]
+        return [key]
     votes = key.public_key in _list_published(patient)
     text = "is published" if votes else "is not published: the node follows without a vote"
     found = f"{key.public_key.hex()} {text}"
@@ -73,7 +74,13 @@ def _check_signing_state(patient: Patient, comet: CometHome) -> list[Check]:
     if not comet.signing_state_path.is_file():
         found = "is missing, and without it the key could sign a height twice"
         return [Check("signing state", Status.FAIL, found, where, _make_key(patient))]
-    return [Check("signing state", Status.OK, "is there", where)]
+    try:
+        require_newest_signing_state(comet)
+    except Invalid as error:
+        return [Check("signing state", Status.FAIL, error.message, where, _make_key(patient))]
+    except HansaError as error:  # of the votes that it is compared with; of the key it was told
+        return [Check("signing state", Status.WARN, error.message, where, "mend that first")]
+    return [Check("signing state", Status.OK, "knows of the newest vote that lies here", where)]
 
 
 def _load(
@@ -93,8 +100,8 @@ def _load(
 
 def _make_key(patient: Patient) -> str:
     return (
-        f"stop the node, run {name_program()} network key new --data {patient.home.path}, and "
-        "publish what it says"
+        f"stop the node, run {name_program()} network key new --data {patient.home.path} (with "
+        "--replace, where key and state are there), and publish what it says"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hansa.engine.cometbft.configuration import write_configuration
+from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.kernel.genesis import Network
 from hansa.node.home import Home
 from hansa.node.network.voting import write_first_block
@@ -21,14 +22,15 @@ def prepare_cometbft(home: Home, network: Network, settings: Settings) -> None:
 
     Raises:
       NotFound: a key is missing, or the state of what the consensus key signed.
-      Invalid: a key is damaged, or the folder's path is too long for sockets.
+      Invalid: a key is damaged, that state is older than a vote of this node that lies here, or the
+        folder's path is too long for sockets.
+      Corrupt: the votes that were kept are damaged.
       Unavailable: the disk refuses.
     """
     comet = home.comet
     comet.require_short_paths()
     comet.load_node_key()
-    comet.load_consensus_key()
-    comet.require_signing_state()
+    require_newest_signing_state(comet)
     write_first_block(comet, network)
     write_configuration(
         comet,
