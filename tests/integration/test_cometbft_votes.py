@@ -9,10 +9,12 @@ from base64 import b64encode
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.integration.test_cometbft_engine import fund, reach, running, send
+from tests.integration.test_cometbft_engine import fund, pay_round, reach, running, send
 from tests.vectors import independent_receipt
 from tests.voted import make_network, open_signer
+from tests.world import key
 
+from hansa.contracts.nodes import Publish
 from hansa.engine.cometbft.binary import find_binary
 from hansa.engine.cometbft.configuration import (
     Configuration,
@@ -133,11 +135,19 @@ def test_a_real_chain_is_followed_while_its_validators_change(cometbft, tmp_path
 
 
 async def pay_and_fetch(nodes):
-    """Fund people on four nodes, and fetch each block's votes from another node."""
+    """Fund people, change a validator's key, and fetch each block's votes from another node."""
     async with running(nodes) as engines:
         world = open_signer(engines[0].chain)
         for raw in fund(world, 3):
             assert set(await send(engines[0], raw)) == {""}
+        genesis = engines[0].chain.network.genesis
+        node = genesis.nodes[3]
+        new_key = CometKey.generate().public_key
+        publish = Publish(node.member, new_key, node.peers, node.channel_key, node.url)
+        batch = world.batch(world.sign([key("department0")], publish), sponsor="department0")
+        assert set(await send(engines[0], batch)) == {""}
+        for number in range(3):
+            assert set(await pay_round(engines[0], world, number, 3)) == {""}
         height = engines[0].chain.confirmed_height
         files = []
         for at in range(height + 1):
@@ -161,7 +171,10 @@ def test_receipts_of_four_validators_verify_from_genesis_and_folders_keep_votes(
     files, newest = asyncio.run(pay_and_fetch(nodes))
     network = nodes[0].network
     found = [verify_receipt_file(raw, network.genesis_hash) for raw in files]
-    assert [each.receipt.status for each in found] == [0, 0, 0, 0]
+    assert {each.receipt.status for each in found} == {0}
+    assert found[0].trail.hand_overs == 0
+    assert found[-1].trail.hand_overs == 1
+    assert found[-1].trail.tally.power_signed == 30  # of 40: nobody holds the new key
     assert {each.trail.tally.validators for each in found} == {4}
     assert all(independent_receipt.verify(raw, network.genesis_hash) for raw in files)
     for node in nodes:
