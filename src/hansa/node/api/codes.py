@@ -407,6 +407,43 @@ API: dict[str, Advice] = {
         "Ask the node’s operator for a key with the right.",
         "the caller",
     ),
+    "channel.NO_CHANNEL": Advice(
+        "The node has no channel key, and so neither sends nor takes messages.",
+        "Make one, publish it, and start the node again.",
+        "the node’s operator",
+    ),
+    "channel.WRONG_RECIPIENT": Advice(
+        "The message is for another member than this node’s, or for the sender itself.",
+        "Send it to the url that the recipient has published.",
+    ),
+    "channel.STRANGER": Advice("Sender or recipient is no member.", "Check the address."),
+    "channel.SUSPENDED": Advice(
+        "Sender or recipient is suspended.", "Wait until it is reinstated.", "governance"
+    ),
+    "channel.WRONG_SIGNER": Advice(
+        "The key that signed is none of the member’s account with the purpose SPONSOR.",
+        "Sign with the server key, or let the account name this one.",
+        "the node’s operator",
+    ),
+    "channel.WRONG_KEY": Advice(
+        "The message is encrypted to a channel key that the recipient’s node does not have.",
+        "Publish the key that the node has: what waits is encrypted anew and sent again.",
+        "the recipient’s operator",
+    ),
+    "channel.NO_NODE": Advice(
+        "The recipient has published no node that takes messages.",
+        "Have it publish url and channel key (`nodes.publish`).",
+        "the recipient’s operator",
+    ),
+    "channel.OUT_OF_ORDER": Advice(
+        "On this topic a later message of the sender came already.",
+        "Nothing, if it came late or twice; else set the sender’s clock right.",
+    ),
+    "channel.EXPIRED": Advice(
+        "The message came after its end, by the recipient’s clock.",
+        "Send it again, valid for longer; set the clocks if they differ.",
+    ),
+    "channel.ID_USED": Advice("Another message has this id.", "Take a new id.", "the caller"),
     "FOREIGN_ORIGIN": Advice(
         "A page of another site asked.",
         "Ask from the node’s own pages, or not from a browser.",

@@ -15,6 +15,7 @@ from aiohttp import HttpVersion11, web
 from hansa.kernel.authority import AuthorityCode
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused
 from hansa.node.api.access import AccessCode
+from hansa.node.channel.codes import ChannelCode
 from hansa.node.limiter import TooMany
 from hansa.sdk.answers import Problem, TransactionResult
 
@@ -37,7 +38,14 @@ HTTP_CODES = {
 """Codes of what HTTP itself refuses; any other status is that of a malformed request."""
 
 OWN_CODES = frozenset(
-    {*AccessCode, "NOT_FOUND", "UNAVAILABLE", "TOO_MANY_REQUESTS", *HTTP_CODES.values()}
+    {
+        *AccessCode,
+        *ChannelCode,
+        "NOT_FOUND",
+        "UNAVAILABLE",
+        "TOO_MANY_REQUESTS",
+        *HTTP_CODES.values(),
+    }
 ) - frozenset(InvalidCode)
 """Codes that only the API has."""
 
