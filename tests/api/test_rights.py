@@ -22,6 +22,7 @@ WHOLE_LEDGER = (401, 403, 403, 403, 200, 200, 200)
 TABLE = {
     #                    anyone, customer, operator, other operator, member, central bank, regulator
     "/v1/status": EVERYBODY,
+    "/v1/consensus": EVERYBODY,
     "/v1/genesis": EVERYBODY,
     "/v1/blocks": EVERYBODY,
     "/v1/blocks/3": EVERYBODY,

@@ -9,6 +9,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
@@ -28,6 +29,48 @@ class Answer(NamedTuple):
     place: int
     """Index of the transaction in its block."""
     error: Invalid | None
+
+
+class SeenValidator(NamedTuple):
+    """A validator, as one node sees it."""
+
+    consensus_key: bytes
+    power: int
+    voted_height: int
+    """The last block of the consensus that it is known to have voted on; 0 for none."""
+    voted_ms: int
+    """When that was; 0 for unknown."""
+    is_voting: bool
+    """Whether its vote in the round at work has come in."""
+
+
+class SeenPeer(NamedTuple):
+    """A node that this one is connected to."""
+
+    peer: bytes
+    is_outbound: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenConsensus:
+    """How validators come to a block, as one node sees it; heights are those of the consensus."""
+
+    height: int
+    """Of the newest block; 0 before the first."""
+    block_ms: int
+    """When it was committed here, or else made; 0 before the first."""
+    started_ms: int
+    """Since when this node has followed, without a break."""
+    heartbeat_ms: int
+    """A block without transactions comes so often."""
+    round: int
+    step: int
+    """Of the round, as CometBFT counts them: 1 to 8."""
+    is_catching_up: bool
+    own_key: bytes
+    validators: tuple[SeenValidator, ...]
+    peers: tuple[SeenPeer, ...]
 
 
 Listener = Callable[[BlockResult], None]
@@ -111,6 +154,14 @@ class Engine(ABC):
           Unavailable: they have not signed it yet, or CometBFT does not answer.
         """
         del height
+        return None
+
+    async def fetch_consensus(self) -> SeenConsensus | None:
+        """Fetch how validators come to the next block; None where nobody votes.
+
+        Raises:
+          Unavailable: CometBFT does not answer.
+        """
         return None
 
     def fail(self, error: HansaError) -> None:

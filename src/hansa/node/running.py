@@ -220,6 +220,7 @@ def _build_voted_engine(
         may_connect,
         keeper,
         build_asker(chain, member),
+        settings.cometbft.heartbeat_s * 1_000,
     )
 
 

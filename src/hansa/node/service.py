@@ -25,6 +25,7 @@ from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unava
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.node.customers import Customers
+from hansa.node.network.watch import Watch
 from hansa.node.records import RecentRecords
 from hansa.sdk.build import sign_batch
 from hansa.sdk.keys import KeyPair
@@ -238,6 +239,7 @@ class Node:
         """
         self.chain = chain
         self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
+        self.watch = Watch(chain, self.engine, clock_ms)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._records = RecentRecords(chain, RECORDS_KEPT)

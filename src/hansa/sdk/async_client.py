@@ -153,6 +153,11 @@ class AsyncClient:
         self._clock = (time.monotonic(), max(found.time_ms, found.clock_ms))
         return found
 
+    async def get_consensus(self) -> answers.Consensus:
+        """Get how the network comes to a block, as the node sees it: validators, peers, a stall."""
+        path = "/v1/consensus"
+        return read(answers.Consensus, await self._get(path), self._transport.url)
+
     async def get_block(self, height: int) -> answers.Block:
         """Get a block's header and the ids of its transactions."""
         return read(answers.Block, await self._get(f"/v1/blocks/{height}"), self._transport.url)

@@ -103,6 +103,10 @@ class Client:
         """As `AsyncClient.get_status`."""
         return self._loop.run(self._client.get_status())
 
+    def get_consensus(self) -> answers.Consensus:
+        """As `AsyncClient.get_consensus`."""
+        return self._loop.run(self._client.get_consensus())
+
     def get_block(self, height: int) -> answers.Block:
         """As `AsyncClient.get_block`."""
         return self._loop.run(self._client.get_block(height))

@@ -28,6 +28,7 @@ from hansa.engine.cometbft.batches import (
     is_expired,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.status import Attendance
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.crypto.signatures import verify_many
@@ -89,6 +90,8 @@ class Application:
         self._may_connect = may_connect
         self._confirmed = confirmed
         self._keeper = keeper
+        self.attendance = Attendance()
+        """When each validator voted last."""
         self._executed: Executed | None = None
         self.ordered = OrderedBatches.read(chain)
         record = chain.get_record(chain.head.height)
@@ -210,6 +213,7 @@ class Application:
         Batches that no honest validator proposes are left out, by every node alike: this depends
         on nothing but genesis and the blocks so far.
         """
+        self.attendance.note(request)
         keyed = [(compute_key(raw), raw) for raw in request.txs]
         verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
         time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS

@@ -21,8 +21,9 @@ from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
+from hansa.engine.cometbft.status import read_consensus
 from hansa.engine.cometbft.trail import Ask, TrailKeeper
-from hansa.engine.ordering import Answer, Engine
+from hansa.engine.ordering import Answer, Engine, SeenConsensus
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
@@ -36,6 +37,7 @@ QUEUE_BYTES = 64 << 20
 ORDER_S = VALIDITY_MAX_MS // 1_000 + 60
 """After so long no transaction of a batch is valid any more: whoever waits is told."""
 POLL_MS = 50
+HEARTBEAT_MS = 30_000
 _KNOWN_ALREADY = "tx already exists in cache"
 
 
@@ -52,6 +54,7 @@ class CometEngine(Engine):
         may_connect: Callable[[bytes], bool],
         keeper: Keeper | None = None,
         ask: Ask | None = None,
+        heartbeat_ms: int = HEARTBEAT_MS,
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -64,6 +67,7 @@ class CometEngine(Engine):
           may_connect: whether a peer, by its 20 bytes, may connect.
           keeper: of the snapshots that others may start from, and of what is pruned.
           ask: asks other members' nodes how validators changed where no blocks are kept of that.
+          heartbeat_ms: how often CometBFT's settings let a block come without transactions.
         """
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
@@ -73,6 +77,9 @@ class CometEngine(Engine):
         self.application = Application(chain, self._verdicts, may_connect, self._confirm, keeper)
         self.committed_ms = 0
         """When CometBFT last committed a block here, by the clock; 0 for not yet."""
+        self._heartbeat_ms = heartbeat_ms
+        self._answered_ms = 0
+        """Since when CometBFT has answered."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
         self._queued = self._queued_bytes = 0
         self._ending = asyncio.Event()
@@ -174,6 +181,14 @@ class CometEngine(Engine):
             raise Unavailable("CometBFT does not run: the node is starting or stopping")
         ordered = self.chain.get_record(height).consensus_height
         return await self._trail.fetch_votes(ordered + 1)
+
+    async def fetch_consensus(self) -> SeenConsensus | None:
+        """Fetch how validators come to the next block."""
+        times_ms = (self._answered_ms, self.committed_ms)
+        attendance = self.application.attendance
+        return await read_consensus(
+            self.rpc, attendance, self._clock_ms(), times_ms, self._heartbeat_ms
+        )
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
@@ -286,6 +301,7 @@ class CometEngine(Engine):
             except Unavailable:
                 await asyncio.sleep(POLL_MS / 1_000)
             else:
+                self._answered_ms = self._clock_ms()
                 self._answers.set()
                 return
 

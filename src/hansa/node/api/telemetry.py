@@ -9,6 +9,7 @@ import os
 import resource
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from aiohttp import web
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.node.service import Node
-from hansa.sdk.answers import Health
+from hansa.sdk.answers import Consensus, Health
 
 if TYPE_CHECKING:
     from hansa.node.api.routes import Api, Call
@@ -73,8 +74,9 @@ async def get_health(api: Api) -> Health:
 
 
 async def get_readiness(api: Api) -> Health:
-    """Say that transactions would be taken now."""
+    """Say that transactions would be taken now, and that blocks come."""
     api.node.engine.check_ready()
+    await api.node.watch.require_well()
     return Health(status="ok")
 
 
@@ -82,14 +84,56 @@ async def get_metrics(api: Api, call: Call) -> web.Response:
     """Answer figures in Prometheus' text format."""
     del call
     lines = _list_figures(api.node, api.meters, len(api.streams))
+    lines += _list_consensus(await api.node.watch.read())
     return web.Response(
         body=("\n".join(lines) + "\n").encode(), headers={"Content-Type": CONTENT_TYPE}
     )
 
 
+Figures = Sequence[tuple[str, str, str, float]]
+"""(name, kind, help, value)."""
+
+
+def _list_consensus(found: Consensus) -> list[str]:
+    """List what there is to say of validators; nothing where one node seals."""
+    if found.state == "sealed":
+        return []
+    missing = sum(not each.is_connected for each in found.validators)
+    figures: Figures = (
+        ("consensus_well", "gauge", "1 while blocks come and this node has them.", found.is_well),
+        ("catching_up", "gauge", "1 while it catches up.", found.state == "catching_up"),
+        ("stalled", "gauge", "1 while no block comes.", found.state == "stalled"),
+        ("peers", "gauge", "Nodes it is connected to.", len(found.peers)),
+        ("validators", "gauge", "Those who vote.", len(found.validators)),
+        ("validators_missing", "gauge", "Those of them that are not there.", missing),
+        ("power", "gauge", "Votes of all validators.", found.power),
+        ("power_present", "gauge", "Votes of those that are there.", found.present_power),
+    )
+    if found.consensus_height is not None and found.round is not None:
+        block_s = (found.block_ms or 0) / 1_000
+        figures = (
+            *figures,
+            ("consensus_height", "gauge", "Newest block voted on.", found.consensus_height),
+            ("consensus_round", "gauge", "Round of the vote at work.", found.round),
+            ("consensus_block_seconds", "gauge", "When that block came.", block_s),
+        )
+    return _write_figures(figures)
+
+
+def _write_figures(figures: Figures) -> list[str]:
+    lines = []
+    for name, kind, text, value in figures:
+        lines += [
+            f"# HELP hansa_{name} {text}",
+            f"# TYPE hansa_{name} {kind}",
+            f"hansa_{name} {float(value):.15g}",
+        ]
+    return lines
+
+
 def _list_figures(node: Node, meters: Meters, streams: int) -> list[str]:
     head = node.chain.confirmed_height
-    figures: tuple[tuple[str, str, str, float], ...] = (
+    figures: Figures = (
         ("height", "gauge", "Newest confirmed block.", head),
         ("ledger_time_seconds", "gauge", "Its time.", node.get_header(head).time_ms / 1000),
         ("confirmed_total", "counter", "Transactions confirmed ok.", meters.confirmed),
@@ -101,13 +145,7 @@ def _list_figures(node: Node, meters: Meters, streams: int) -> list[str]:
         ("memory_bytes", "gauge", "Resident memory of the node's process.", read_memory()),
         ("engine_up", "gauge", "1 while the engine works.", node.engine.failure is None),
     )
-    lines = []
-    for name, kind, text, value in figures:
-        lines += [
-            f"# HELP hansa_{name} {text}",
-            f"# TYPE hansa_{name} {kind}",
-            f"hansa_{name} {float(value):.15g}",
-        ]
+    lines = _write_figures(figures)
     lines += ["# HELP hansa_requests_total Requests.", "# TYPE hansa_requests_total counter"]
     for (method, status), count in sorted(meters.requests.items()):
         lines.append(f'hansa_requests_total{{method="{method}",status="{status}"}} {count}')

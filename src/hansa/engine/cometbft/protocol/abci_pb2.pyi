@@ -167,18 +167,20 @@ class RequestVerifyVoteExtension(_message.Message):
     def __init__(self) -> None: ...
 
 class RequestFinalizeBlock(_message.Message):
-    __slots__ = ("txs", "misbehavior", "height", "time", "proposer_address")
+    __slots__ = ("txs", "decided_last_commit", "misbehavior", "height", "time", "proposer_address")
     TXS_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_LAST_COMMIT_FIELD_NUMBER: _ClassVar[int]
     MISBEHAVIOR_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     PROPOSER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     txs: _containers.RepeatedScalarFieldContainer[bytes]
+    decided_last_commit: CommitInfo
     misbehavior: _containers.RepeatedCompositeFieldContainer[Misbehavior]
     height: int
     time: _timestamp_pb2.Timestamp
     proposer_address: bytes
-    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., misbehavior: _Optional[_Iterable[_Union[Misbehavior, _Mapping]]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., decided_last_commit: _Optional[_Union[CommitInfo, _Mapping]] = ..., misbehavior: _Optional[_Iterable[_Union[Misbehavior, _Mapping]]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ("exception", "echo", "flush", "info", "init_chain", "query", "check_tx", "commit", "list_snapshots", "offer_snapshot", "load_snapshot_chunk", "apply_snapshot_chunk", "prepare_proposal", "process_proposal", "extend_vote", "verify_vote_extension", "finalize_block")
@@ -427,6 +429,22 @@ class Validator(_message.Message):
     address: bytes
     power: int
     def __init__(self, address: _Optional[bytes] = ..., power: _Optional[int] = ...) -> None: ...
+
+class CommitInfo(_message.Message):
+    __slots__ = ("round", "votes")
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    VOTES_FIELD_NUMBER: _ClassVar[int]
+    round: int
+    votes: _containers.RepeatedCompositeFieldContainer[VoteInfo]
+    def __init__(self, round: _Optional[int] = ..., votes: _Optional[_Iterable[_Union[VoteInfo, _Mapping]]] = ...) -> None: ...
+
+class VoteInfo(_message.Message):
+    __slots__ = ("validator", "block_id_flag")
+    VALIDATOR_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_ID_FLAG_FIELD_NUMBER: _ClassVar[int]
+    validator: Validator
+    block_id_flag: int
+    def __init__(self, validator: _Optional[_Union[Validator, _Mapping]] = ..., block_id_flag: _Optional[int] = ...) -> None: ...
 
 class Misbehavior(_message.Message):
     __slots__ = ("type", "validator", "height")

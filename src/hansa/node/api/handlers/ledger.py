@@ -55,6 +55,12 @@ async def get_status(api: Api, call: Call) -> answers.Status:
     )
 
 
+async def get_consensus(api: Api, call: Call) -> answers.Consensus:
+    """Get how the network comes to a block, as this node sees it."""
+    del call
+    return await api.node.watch.read()
+
+
 async def get_genesis(api: Api, call: Call) -> web.Response:
     """Get the genesis document, byte for byte."""
     del call
@@ -264,6 +270,14 @@ BEFORE = Parameter("before", Number, "What the page before gave as `next`.")
 
 ROUTES = (
     Route("GET", "/v1/status", get_status, Right.PUBLIC, "Newest block and node.", answers.Status),
+    Route(
+        "GET",
+        "/v1/consensus",
+        get_consensus,
+        Right.PUBLIC,
+        "Validators, peers, and whether blocks come.",
+        answers.Consensus,
+    ),
     Route("GET", "/v1/genesis", get_genesis, Right.PUBLIC, "The genesis document.", MSGPACK),
     Route(
         "GET",

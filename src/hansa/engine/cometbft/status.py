@@ -1,0 +1,165 @@
+"""What CometBFT knows of its network: the round at work, who votes, and which peers are connected.
+
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml (status, net_info, validators, commit,
+consensus_state); consensus/types/height_vote_set.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from hansa.engine.cometbft.home import address_of_key
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
+from hansa.kernel.errors import Unavailable
+
+FETCH_S: Final = 5
+"""After so long CometBFT is taken not to answer: it does so in milliseconds."""
+PAGE: Final = 100
+COMMITTED: Final = 2
+"""Of a vote in a commit: it is for the block (BlockIDFlagCommit)."""
+_NO_VOTE: Final = "nil-Vote"
+_NS_PER_MS: Final = 1_000_000
+
+
+class Rpc(Protocol):
+    """Answers as CometBFT's RPC."""
+
+    async def call(self, method: str, **parameters: object) -> Mapping[str, Any]:
+        """Call a method; raises `Unavailable`."""
+
+
+class Attendance:
+    """Remembers when each validator voted last, as the blocks themselves say."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, tuple[int, int]] = {}
+
+    def note(self, request: abci.RequestFinalizeBlock) -> None:
+        """Take notice of the votes on the block before, which a decided block carries."""
+        time_ms = request.time.seconds * 1_000 + request.time.nanos // _NS_PER_MS
+        last = (request.height - 1, time_ms)
+        for vote in request.decided_last_commit.votes:
+            if vote.block_id_flag == COMMITTED:
+                self._last[vote.validator.address] = last
+
+    def get(self, address: bytes) -> tuple[int, int]:
+        """Get height and time of a validator's last vote since this node started; else zeros."""
+        return self._last.get(address, (0, 0))
+
+
+async def read_consensus(
+    rpc: Rpc, attendance: Attendance, now_ms: int, times_ms: tuple[int, int], heartbeat_ms: int
+) -> SeenConsensus:
+    """Ask CometBFT how its network is doing.
+
+    Args:
+      rpc: of this node.
+      attendance: of the blocks so far.
+      now_ms: the wall clock.
+      times_ms: when this node began to follow, and when it committed a block last or 0.
+      heartbeat_ms: how often a block comes without transactions.
+
+    Raises:
+      Unavailable: it does not answer, or not what it should.
+    """
+    try:
+        async with asyncio.timeout(FETCH_S):
+            status, network, state, listed = await asyncio.gather(
+                rpc.call("status"),
+                rpc.call("net_info"),
+                rpc.call("consensus_state"),
+                _list_validators(rpc),
+            )
+            height = int(status["sync_info"]["latest_block_height"])
+            commit = await rpc.call("commit", height=str(height)) if height else {}
+    except TimeoutError:
+        raise Unavailable(f"CometBFT does not answer within {FETCH_S} s") from None
+    started_ms, committed_ms = times_ms
+    try:
+        sync = status["sync_info"]
+        block_ms = committed_ms or _read_time(sync["latest_block_time"])
+        _, round_, step = state["round_state"]["height/round/step"].split("/")
+        return SeenConsensus(
+            height,
+            block_ms if height else 0,
+            started_ms,
+            heartbeat_ms,
+            int(round_),
+            int(step),
+            bool(sync["catching_up"]),
+            b64decode(status["validator_info"]["pub_key"]["value"]),
+            _describe_validators(
+                listed, attendance, _list_commit(commit), _list_voting(state), (height, block_ms)
+            ),
+            tuple(_read_peer(each, now_ms) for each in network["peers"]),
+        )
+    except (KeyError, ValueError, TypeError, IndexError, Base64Error) as error:
+        raise Unavailable(f"CometBFT answers what this program does not read: {error!r}") from None
+
+
+async def _list_validators(rpc: Rpc) -> list[Mapping[str, Any]]:
+    """List the validators of the next block, in their order, which is that of its votes."""
+    found: list[Mapping[str, Any]] = []
+    total, page = 1, 1
+    while len(found) < total:
+        answer = await rpc.call("validators", page=str(page), per_page=str(PAGE))
+        shown, total = answer["validators"], int(answer["total"])
+        if not shown:
+            break
+        found += shown
+        page += 1
+    return found
+
+
+def _describe_validators(
+    listed: Sequence[Mapping[str, Any]],
+    attendance: Attendance,
+    committed: frozenset[bytes],
+    voting: Sequence[bool],
+    newest: tuple[int, int],
+) -> tuple[SeenValidator, ...]:
+    validators = []
+    for index, each in enumerate(listed):
+        key = b64decode(each["pub_key"]["value"])
+        address = address_of_key(key)
+        last = newest if address in committed else attendance.get(address)
+        is_voting = index < len(voting) and voting[index]
+        validators.append(SeenValidator(key, int(each["voting_power"]), *last, is_voting))
+    return tuple(validators)
+
+
+def _list_commit(answer: Mapping[str, Any]) -> frozenset[bytes]:
+    """List the addresses of those who signed the newest block; some votes come in later."""
+    signatures = answer["signed_header"]["commit"]["signatures"] if answer else ()
+    return frozenset(
+        bytes.fromhex(each["validator_address"])
+        for each in signatures
+        if each["block_id_flag"] == COMMITTED
+    )
+
+
+def _list_voting(state: Mapping[str, Any]) -> list[bool]:
+    """List of each validator whether a vote of the newest round has come in."""
+    found = state["round_state"]["height_vote_set"]
+    votes = found[-1] if found else {"prevotes": (), "precommits": ()}
+    return [
+        first != _NO_VOTE or second != _NO_VOTE
+        for first, second in zip(votes["prevotes"], votes["precommits"], strict=True)
+    ]
+
+
+def _read_peer(found: Mapping[str, Any], now_ms: int) -> SeenPeer:
+    age_ms = int(found["connection_status"]["Duration"]) // _NS_PER_MS
+    return SeenPeer(
+        bytes.fromhex(found["node_info"]["id"]), bool(found["is_outbound"]), now_ms - age_ms
+    )
+
+
+def _read_time(text: str) -> int:
+    return max(int(datetime.fromisoformat(text).timestamp() * 1_000), 0)

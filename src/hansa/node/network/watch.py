@@ -1,0 +1,262 @@
+"""How the network does, as this node sees it: validators, peers, and a stall in words.
+
+A quiet network is no stalled one: without transactions a block comes as seldom as the heartbeat. It
+stalls where a heartbeat is overdue, or where validators are at a vote that does not end.
+
+Source: CometBFT v0.38, consensus/types/round_state.go (steps).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from hansa.contracts.members import Member
+from hansa.contracts.nodes import Peer, UsedKey
+from hansa.engine.chain import Chain
+from hansa.engine.ordering import Engine, SeenConsensus
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Unavailable
+from hansa.sdk.answers import Consensus, PeerSeen, ValidatorSeen
+
+State = Literal["sealed", "voting", "stalled", "catching_up", "silent"]
+
+KEPT_S: Final = 1.0
+PATIENCE_MS: Final = 10_000
+"""What a vote may take, or a heartbeat be late, before the network is called stalled."""
+VOTING_STEPS: Final = range(3, 8)
+_STEPS: Final = (
+    "",
+    "waiting for late votes",
+    "waiting for transactions",
+    "waiting for a proposal",
+    "first vote",
+    "first vote, undecided",
+    "second vote",
+    "second vote, undecided",
+    "committing",
+)
+STRANGER: Final = "not on the ledger"
+SEALED: Final = (
+    "One node orders and seals all blocks of this network: there are no validators to wait for."
+)
+
+
+class Watch:
+    """Says how the network of one node does.
+
+    Args:
+      chain: of the node; knows who has which keys.
+      engine: of the node.
+      clock_ms: the wall clock.
+      clock_s: a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        engine: Engine,
+        clock_ms: Callable[[], int],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._chain = chain
+        self._engine = engine
+        self._clock_ms = clock_ms
+        self._clock_s = clock_s
+        self._kept: Consensus | None = None
+        self._kept_s = 0.0
+        self._vote: tuple[int, float] | None = None
+        """Of a vote at work: the height it is about, and since when it has been seen."""
+
+    async def read(self) -> Consensus:
+        """Read how it does; not asked anew within a second."""
+        now_s = self._clock_s()
+        if self._kept is None or now_s - self._kept_s >= KEPT_S:
+            self._kept = await self._read()
+            self._kept_s = now_s
+        return self._kept
+
+    async def require_well(self) -> None:
+        """Raise `Unavailable`, in words, where blocks do not come or this node lags behind."""
+        found = await self.read()
+        if not found.is_well:
+            raise Unavailable(found.text)
+
+    async def _read(self) -> Consensus:
+        try:
+            seen = await self._engine.fetch_consensus()
+        except Unavailable as error:
+            return self._describe_none("silent", error.message)
+        if seen is None:
+            return self._describe_none("sealed", SEALED)
+        peers = self._describe_peers(seen)
+        validators = self._describe_validators(seen, peers)
+        silent_ms = self._find_stall(seen)
+        state: State = "stalled" if silent_ms is not None else "voting"
+        if seen.is_catching_up:
+            state, text = "catching_up", _tell_lag(seen, len(peers), self._clock_ms())
+        elif silent_ms is not None:
+            text = _tell_stall(seen, validators, silent_ms)
+        else:
+            text = _tell_voting(seen, validators)
+        return Consensus(
+            state=state,
+            text=text,
+            height=self._chain.confirmed_height,
+            consensus_height=seen.height,
+            round=seen.round,
+            step=_STEPS[seen.step] if seen.step < len(_STEPS) else str(seen.step),
+            block_ms=seen.block_ms or None,
+            heartbeat_ms=seen.heartbeat_ms,
+            power=sum(each.power for each in validators),
+            present_power=sum(each.power for each in validators if each.is_connected),
+            own_power=sum(each.power for each in validators if each.is_here),
+            validators=validators,
+            peers=peers,
+        )
+
+    def _describe_none(self, state: State, text: str) -> Consensus:
+        return Consensus(
+            state=state,
+            text=text,
+            height=self._chain.confirmed_height,
+            consensus_height=None,
+            round=None,
+            step=None,
+            block_ms=None,
+            heartbeat_ms=None,
+            power=0,
+            present_power=0,
+            own_power=0,
+            validators=[],
+            peers=[],
+        )
+
+    def _find_stall(self, seen: SeenConsensus) -> int | None:
+        """Find since how many milliseconds the network has stalled; None if it has not."""
+        now_s, now_ms = self._clock_s(), self._clock_ms()
+        is_vote = seen.round > 0 or seen.step in VOTING_STEPS
+        if not is_vote:
+            self._vote = None
+        elif self._vote is None or self._vote[0] != seen.height:
+            self._vote = (seen.height, now_s)
+        begun_ms = max(seen.block_ms, seen.started_ms)
+        is_late = now_ms - begun_ms > seen.heartbeat_ms + PATIENCE_MS
+        is_stuck = self._vote is not None and (now_s - self._vote[1]) * 1_000 > PATIENCE_MS
+        if is_late or is_stuck:
+            return max(now_ms - (seen.block_ms or seen.started_ms), 0)
+        return None
+
+    def _describe_peers(self, seen: SeenConsensus) -> list[PeerSeen]:
+        peers = []
+        for each in seen.peers:
+            row = self._chain.machine.state.load(Peer, Peer.key(each.peer))
+            member, name = self._name(None if row is None else row.member)
+            peers.append(
+                PeerSeen(
+                    peer=each.peer.hex(),
+                    member=member,
+                    name=name,
+                    is_outbound=each.is_outbound,
+                    since_ms=each.since_ms,
+                )
+            )
+        return sorted(peers, key=lambda each: (each.name, each.peer))
+
+    def _describe_validators(
+        self, seen: SeenConsensus, peers: Sequence[PeerSeen]
+    ) -> list[ValidatorSeen]:
+        connected = {peer.member for peer in peers if peer.member is not None}
+        validators = []
+        for each in seen.validators:
+            row = self._chain.machine.state.load(UsedKey, UsedKey.key(each.consensus_key))
+            member, name = self._name(None if row is None else row.member)
+            is_here = each.consensus_key == seen.own_key
+            validators.append(
+                ValidatorSeen(
+                    member=member,
+                    name=name,
+                    consensus_key=each.consensus_key.hex(),
+                    power=each.power,
+                    is_here=is_here,
+                    is_connected=is_here or member in connected or each.is_voting,
+                    has_voted=bool(each.voted_height) and each.voted_height >= seen.height - 1,
+                    voted_height=each.voted_height or None,
+                    voted_ms=each.voted_ms or None,
+                )
+            )
+        return sorted(validators, key=lambda each: (each.name, each.consensus_key))
+
+    def _name(self, address: bytes | None) -> tuple[str | None, str]:
+        """Name a member: its address as text, and what it is called."""
+        if address is None:
+            return None, STRANGER
+        row = self._chain.machine.state.load(Member, Member.key(address))
+        text = to_text(address)
+        return text, text if row is None else row.name
+
+
+def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen]) -> str:
+    missing = [each for each in validators if not each.is_connected]
+    if not seen.height:
+        return "The first block has not been voted on yet."
+    if not missing:
+        return "Blocks come, and every validator is there."
+    return f"Blocks come, though {_tell_missing(validators, missing)}."
+
+
+def _tell_missing(validators: Sequence[ValidatorSeen], missing: Sequence[ValidatorSeen]) -> str:
+    """Say which validators are not there, and how much that weighs."""
+    power = sum(each.power for each in validators)
+    gone = sum(each.power for each in missing)
+    names = ", ".join(each.name for each in missing)
+    verb = "is" if len(missing) == 1 else "are"
+    return (
+        f"{len(missing)} of {len(validators)} validators (power {gone:,} of {power:,}) {verb} not "
+        f"connected to this node: {names}"
+    )
+
+
+def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent_ms: int) -> str:
+    missing = [each for each in validators if not each.is_connected]
+    power = sum(each.power for each in validators)
+    gone = sum(each.power for each in missing)
+    begun = f"No block for {_tell_age(silent_ms)}"
+    if 3 * (power - gone) > 2 * power:
+        there = f"{power - gone:,} of {power:,}"
+        return (
+            f"{begun}, though validators with power {there} are connected; the vote on block "
+            f"{seen.height + 1} stands at round {seen.round}, {_STEPS[seen.step]}: look into "
+            "cometbft.log and the clocks of the nodes."
+        )
+    text = f"{begun}: {_tell_missing(validators, missing)}; more than two thirds must be there."
+    if 3 * gone > 2 * power:
+        text += " They may go on without this node: look at its own connection first."
+    return text
+
+
+def _tell_lag(seen: SeenConsensus, peers: int, now_ms: int) -> str:
+    if not peers:
+        return (
+            "This node is connected to no other, so it cannot know the newest blocks; it holds "
+            f"those up to {seen.height} of the consensus."
+        )
+    behind = f", {_tell_age(now_ms - seen.block_ms)} old" if seen.block_ms else ""
+    return (
+        f"This node is catching up: it holds the blocks up to {seen.height} of the consensus"
+        f"{behind}, and gets the rest from {peers} {'peer' if peers == 1 else 'peers'}."
+    )
+
+
+def _tell_age(ms: int) -> str:
+    """Say how long something takes.
+
+    >>> [_tell_age(ms) for ms in (41_000, 150_000, 7_300_000, 200_000_000)]
+    ['41 s', '2 min', '2 h', '2 days']
+    """
+    seconds = max(ms, 0) // 1_000
+    for size, unit in ((172_800, "days"), (7_200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds // {'days': 86_400, 'h': 3_600, 'min': 60}[unit]} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,123 @@
+"""What CometBFT says of its network, read from answers as it gives them."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+
+import pytest
+
+from hansa.engine.cometbft.home import address_of_key
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.status import Attendance, read_consensus
+from hansa.engine.ordering import SeenPeer
+from hansa.kernel.errors import Unavailable
+
+KEYS = [bytes([number]) * 32 for number in range(1, 5)]
+NOW_MS = 1_764_000_060_000
+BLOCK_MS = 1_764_000_050_123
+
+
+def write_key(key):
+    return {"type": "tendermint/PubKeyEd25519", "value": b64encode(key).decode()}
+
+
+class SaidRpc:
+    """Answers what is written down."""
+
+    def __init__(self, **changes):
+        votes = {
+            "round": 0,
+            "prevotes": ["nil-Vote", "Vote{1:...}", "nil-Vote", "nil-Vote"],
+            "precommits": ["nil-Vote", "nil-Vote", "Vote{2:...}", "nil-Vote"],
+        }
+        signed = [
+            {"block_id_flag": 2, "validator_address": address_of_key(KEYS[0]).hex().upper()},
+            {"block_id_flag": 1, "validator_address": ""},
+        ]
+        peer = {
+            "node_info": {"id": "ab" * 20},
+            "is_outbound": True,
+            "connection_status": {"Duration": "5000000000"},
+        }
+        self.answers = {
+            "status": {
+                "sync_info": {
+                    "latest_block_height": "15",
+                    "latest_block_time": "2025-11-24T16:00:50.123456789Z",
+                    "catching_up": False,
+                },
+                "validator_info": {"pub_key": write_key(KEYS[0])},
+            },
+            "net_info": {"peers": [peer]},
+            "consensus_state": {
+                "round_state": {"height/round/step": "16/2/4", "height_vote_set": [votes]}
+            },
+            "commit": {"signed_header": {"commit": {"signatures": signed}}},
+            **changes,
+        }
+
+    async def call(self, method, **parameters):
+        if method == "validators":
+            page = int(parameters["page"])
+            shown = KEYS[2 * page - 2 : 2 * page]  # as if a page were of two
+            found = [{"pub_key": write_key(key), "voting_power": "100"} for key in shown]
+            return {"validators": found, "total": str(len(KEYS))}
+        answer = self.answers[method]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def read(rpc, attendance=None, times_ms=(NOW_MS - 100_000, 0)):
+    return asyncio.run(read_consensus(rpc, attendance or Attendance(), NOW_MS, times_ms, 30_000))
+
+
+def test_heights_rounds_and_peers_are_read():
+    seen = read(SaidRpc())
+    assert (seen.height, seen.round, seen.step, seen.is_catching_up) == (15, 2, 4, False)
+    assert (seen.block_ms, seen.heartbeat_ms, seen.own_key) == (BLOCK_MS, 30_000, KEYS[0])
+    assert seen.peers == (SeenPeer(b"\xab" * 20, is_outbound=True, since_ms=NOW_MS - 5_000),)
+
+
+def test_all_pages_of_validators_are_read_with_their_votes():
+    validators = read(SaidRpc()).validators
+    assert [each.consensus_key for each in validators] == KEYS
+    assert [each.voted_height for each in validators] == [15, 0, 0, 0]
+    assert [each.is_voting for each in validators] == [False, True, True, False]
+
+
+def test_when_a_validator_voted_last_is_remembered_from_the_blocks():
+    attendance = Attendance()
+    for height, flags in ((9, (2, 2, 1, 3)), (10, (2, 1, 1, 1))):
+        request = abci.RequestFinalizeBlock(height=height)
+        request.time.FromMilliseconds(height * 1_000)
+        for key, flag in zip(KEYS, flags, strict=True):
+            vote = request.decided_last_commit.votes.add(block_id_flag=flag)
+            vote.validator.address = address_of_key(key)
+        attendance.note(request)
+    found = [(each.voted_height, each.voted_ms) for each in read(SaidRpc(), attendance).validators]
+    assert found == [(15, BLOCK_MS), (8, 9_000), (0, 0), (0, 0)]
+
+
+def test_a_block_came_when_it_was_committed_here():
+    assert read(SaidRpc(), times_ms=(1, NOW_MS - 3_000)).block_ms == NOW_MS - 3_000
+
+
+def test_before_the_first_block_no_commit_is_asked_for():
+    status = {
+        "sync_info": {
+            "latest_block_height": "0",
+            "latest_block_time": "1970-01-01T00:00:00Z",
+            "catching_up": True,
+        },
+        "validator_info": {"pub_key": write_key(KEYS[0])},
+    }
+    seen = read(SaidRpc(status=status, commit=Unavailable("no commit yet")))
+    assert (seen.height, seen.block_ms, seen.is_catching_up) == (0, 0, True)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"peers": [{}]}, {"peers": None}])
+def test_what_cannot_be_read_is_said(wrong):
+    with pytest.raises(Unavailable, match="does not read"):
+        read(SaidRpc(net_info=wrong))

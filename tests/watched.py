@@ -1,0 +1,46 @@
+"""Engines that say of their network what a test wants."""
+
+from __future__ import annotations
+
+from hansa.engine.embedded import EmbeddedEngine
+from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
+from hansa.kernel.errors import Unavailable
+
+HEARTBEAT_MS = 30_000
+QUIET, PREVOTE = 2, 4
+
+
+def make_seen(
+    consensus_keys: list[bytes], peers: list[bytes], now_ms: int, **more: object
+) -> SeenConsensus:
+    """Make what the first of these validators sees of the others: a quiet network, no fault."""
+    values = {
+        "height": 20,
+        "block_ms": now_ms,
+        "started_ms": now_ms - 60_000,
+        "heartbeat_ms": HEARTBEAT_MS,
+        "round": 0,
+        "step": QUIET,
+        "is_catching_up": False,
+        "own_key": consensus_keys[0],
+        "validators": tuple(
+            SeenValidator(each, 100, 20, now_ms, is_voting=False) for each in consensus_keys
+        ),
+        "peers": tuple(
+            SeenPeer(each, is_outbound=bool(at % 2), since_ms=now_ms - 5_000)
+            for at, each in enumerate(peers)
+        ),
+    }
+    return SeenConsensus(**{**values, **more})  # type: ignore[arg-type]
+
+
+class WatchedEngine(EmbeddedEngine):
+    """Orders alone, and has validators all the same: those in `seen`."""
+
+    seen: SeenConsensus | None = None
+
+    async def fetch_consensus(self) -> SeenConsensus | None:
+        """Fetch what a test has set; `Unavailable` where that is nothing."""
+        if self.seen is None:
+            raise Unavailable("CometBFT does not answer")
+        return self.seen
