@@ -162,6 +162,16 @@ def test_votes_that_prove_nothing_are_found(stopped, capsys, command):
     assert FILE_NAME in run(capsys, command, "--data", stopped.path, code=70)["message"]
 
 
+def test_a_backup_brings_the_votes_along(stopped, capsys, tmp_path):
+    archive, restored = tmp_path / "backup", tmp_path / "restored"
+    run(capsys, "backup", archive, "--data", stopped.path)
+    run(capsys, "restore", archive, "--data", restored)
+    found = run(capsys, "audit", "--data", restored)
+    assert found["voted_height"] == found["height"]
+    assert (restored / "cometbft").stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in (restored / "cometbft").iterdir()] == [FILE_NAME]
+
+
 def test_a_seal_on_a_voted_network_is_found(stopped):
     network, records = stopped.load_network(), read_records(stopped)
     sealer = key("sealer")
