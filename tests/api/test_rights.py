@@ -18,6 +18,8 @@ from hansa.node.settings import Access, LoopbackReads, Settings
 
 COLUMNS = ("anyone", *CALLERS)
 EVERYBODY = (200,) * 7
+NO_CHANNEL = (401, 403, 409, 409, 409, 409, 409)
+"""This node has none; whose messages they are is tested in test_messages.py."""
 WHOLE_LEDGER = (401, 403, 403, 403, 200, 200, 200)
 TABLE = {
     #                    anyone, customer, operator, other operator, member, central bank, regulator
@@ -48,6 +50,10 @@ TABLE = {
     "/v1/proofs/assets/MOP": EVERYBODY,
     "/v1/proofs/policy/sponsor.quota": EVERYBODY,
     "/v1/records?from_height=16": WHOLE_LEDGER,
+    "/v1/outbox": NO_CHANNEL,
+    f"/v1/outbox/{'00' * 16}": NO_CHANNEL,
+    "/v1/inbox": NO_CHANNEL,
+    "/v1/inbox/3": NO_CHANNEL,
     "/metrics": EVERYBODY,  # the tests ask from this machine
     "/healthz": EVERYBODY,
     "/readyz": EVERYBODY,
@@ -110,7 +116,9 @@ def test_answers_are_of_the_types_that_the_document_describes(town):
                 assert msgspec.json.encode(strict) == await response.read()
             checked.add(route.path)
         left = {route.path for route in ROUTES if route.method == "GET"} - checked
-        assert left == {"/v1/blocks/{height}/votes", "/v1/events", "/v1/proposals/{number}"}
+        messages = {"/v1/outbox", "/v1/outbox/{message_id}", "/v1/inbox", "/v1/inbox/{number}"}
+        others = {"/v1/blocks/{height}/votes", "/v1/events", "/v1/proposals/{number}"}
+        assert left == messages | others
 
     town.serve(use)
 

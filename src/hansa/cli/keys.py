@@ -11,6 +11,7 @@ from hansa.cli.screen import print_found
 from hansa.sdk.keys import (
     SUITE_NAMES,
     SUITES,
+    ChannelKey,
     KeyPair,
     is_channel_key_file,
     load_channel_key,
@@ -18,6 +19,8 @@ from hansa.sdk.keys import (
     save_channel_key,
     save_key,
 )
+
+CHANNEL_SUITE = "x25519"
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +38,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.set_defaults(function=function)
         if word == "new":
             command.add_argument(
-                "--suite", choices=tuple(SUITES), default="ed25519", help="default ed25519"
+                "--suite",
+                choices=(*SUITES, CHANNEL_SUITE),
+                default="ed25519",
+                help="default ed25519; x25519 for a channel key, to which messages are encrypted",
             )
             command.add_argument(
                 "--hash",
@@ -57,7 +63,16 @@ def describe_key(file: Path, key: KeyPair) -> dict[str, object]:
     }
 
 
+def _describe_channel_key(file: Path, key: ChannelKey) -> dict[str, object]:
+    return {"file": str(file), "suite": CHANNEL_SUITE, "public_key": key.public_key.hex()}
+
+
 def _new(options: argparse.Namespace) -> int:
+    if options.suite == CHANNEL_SUITE:
+        channel_key = ChannelKey.generate()
+        save_channel_key(options.file, channel_key, ask_new_passphrase())
+        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
+        return 0
     key = KeyPair.generate(SUITES[options.suite], hash_name=options.hash)
     save_key(options.file, key, ask_new_passphrase())
     print_found(describe_key(options.file, key), is_json=options.json)
@@ -65,12 +80,22 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if is_channel_key_file(options.file):
+        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
+        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
+        return 0
     key = load_key(options.file, ask_passphrase(options.file))
     print_found(describe_key(options.file, key), is_json=options.json)
     return 0
 
 
 def _change(options: argparse.Namespace) -> int:
+    if is_channel_key_file(options.file):
+        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
+        new = ask_new_passphrase(NEW_PASSPHRASE_VARIABLE)
+        save_channel_key(options.file, channel_key, new, replace=True)
+        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
+        return 0
     if is_channel_key_file(options.file):
         channel_key = load_channel_key(options.file, ask_passphrase(options.file))
         passphrase = ask_new_passphrase(NEW_PASSPHRASE_VARIABLE)

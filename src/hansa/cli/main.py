@@ -44,6 +44,7 @@ MODULES = {
     "wallet": ("pay", "wallet"),
     "tx": ("tx",),
     "network": ("network",),
+    "message": ("message",),
     "chain": ("audit", "verify", "block", "receipt"),
     "care": ("doctor", "backup", "restore"),
 }

@@ -216,6 +216,11 @@ class Home:
         """The hashed API keys, which may be missing."""
         return self.path / "api-keys.json"
 
+    @property
+    def messages_path(self) -> Path:
+        """The file of messages between members, which may be missing."""
+        return self.path / "messages.db"
+
     def require_no_backup(self) -> None:
         """Refuse to write here if this is a backup, or lies in one; raises `Invalid`."""
         require_no_backup(self.path)

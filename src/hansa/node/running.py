@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import uvloop
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
+from hansa.node.channel.opening import load_own_key, open_channel
+from hansa.node.channel.service import MessageChannel
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.network.asking import build_asker
 from hansa.node.network.peers import build_peer_filter
@@ -61,6 +64,14 @@ class Started:
             "sponsor": self.sponsor,
             "pid": os.getpid(),
         }
+
+
+class _Own(NamedTuple):
+    """What is the node's own member's."""
+
+    sponsor: bytes
+    key: KeyPair
+    channel: MessageChannel | None
 
 
 def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
@@ -103,13 +114,15 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     sealer = None if is_voted else home.load_key(NODE_KEY, passphrase)
     sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
     segment_bytes = PRUNED_SEGMENT_BYTES if settings.history.retain_blocks else SEGMENT_BYTES
+    channel_key = load_own_key(home, passphrase)
     chain = open_chain(home, sealer, rebuild=rebuild, segment_bytes=segment_bytes)
     try:
-        sponsor = find_sponsor(chain, sponsor_key.address)
+        sponsor = (find_sponsor(chain, sponsor_key.address), sponsor_key)
+        channel = open_channel(home, settings, chain, sponsor, channel_key)
     except BaseException:
         chain.close()
         raise
-    uvloop.run(_run(home, settings, chain, sponsor, sponsor_key, tell))
+    uvloop.run(_run(home, settings, chain, _Own(*sponsor, channel), tell))
 
 
 def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
@@ -148,12 +161,11 @@ async def _run(
     home: Home,
     settings: Settings,
     chain: Chain,
-    sponsor: bytes,
-    sponsor_key: KeyPair,
+    own: _Own,
     tell: Callable[[Started], None],
 ) -> None:
     with stopped_by_signals() as stopped:
-        await _serve_until(stopped, home, settings, chain, (sponsor, sponsor_key), tell)
+        await _serve_until(stopped, home, settings, chain, own, tell)
 
 
 @contextmanager
@@ -175,26 +187,30 @@ async def _serve_until(
     home: Home,
     settings: Settings,
     chain: Chain,
-    sponsor: tuple[bytes, KeyPair],
+    own: _Own,
     tell: Callable[[Started], None],
 ) -> None:
     verifier = PoolVerifier(chain.network, settings.work.verifiers or os.cpu_count() or 1)
     keeper = build_keeper(home, settings, chain)
-    engine = _build_voted_engine(home, settings, chain, verifier, keeper, sponsor[0])
-    node = Node(chain, verifier, *sponsor, engine=engine, keeper=keeper)
+    engine = _build_voted_engine(home, settings, chain, verifier, keeper, own.sponsor)
+    node = Node(chain, verifier, own.sponsor, own.key, engine=engine, keeper=keeper)
     node.start()
     server: Server | None = None
     try:
-        server = await serve(node, settings, KeyRing(home.api_keys_path))
+        server = await serve(node, settings, KeyRing(home.api_keys_path), own.channel)
         await _await_ready(node, stopped)
+        if own.channel is not None:
+            await own.channel.start()
         genesis_hash = chain.network.genesis_hash.hex()
         network = chain.network.genesis.network
         height = chain.confirmed_height
-        tell(Started(server.url, network, genesis_hash, height, to_text(sponsor[0])))
+        tell(Started(server.url, network, genesis_hash, height, to_text(own.sponsor)))
         await node.run_until(stopped)
     finally:
         if server is not None:
             await server.stop()
+        if own.channel is not None:
+            await own.channel.stop()
         await node.stop()
 
 

@@ -161,6 +161,23 @@ class History(_Section, frozen=True, kw_only=True):
     """Snapshots that are kept."""
 
 
+class Channel(_Section, frozen=True, kw_only=True):
+    """Messages between members' nodes; a node without a channel key has none."""
+
+    outbox_messages: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    """That wait to be sent, at most."""
+    outbox_bytes: Annotated[int, Meta(ge=2**20, le=2**40)] = 2**28
+    """Of their content."""
+    inbox_messages: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    """Of each sender, that nobody here has taken yet."""
+    inbox_bytes: Annotated[int, Meta(ge=2**20, le=2**40)] = 2**26
+    """Of their content."""
+    kept_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    """How long it is remembered what became of a message; its content is deleted before."""
+    ca: str = ""
+    """Authorities (PEM) to believe about other members' nodes; the system's where empty."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that `node.toml` can say."""
 
@@ -168,6 +185,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     tls: Tls = Tls()
     access: Access = Access()
     limits: Limits = Limits()
+    channel: Channel = Channel()
     work: Work = Work()
     history: History = History()
     cometbft: Configuration = Configuration()

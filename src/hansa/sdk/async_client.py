@@ -8,7 +8,6 @@ async with AsyncClient("http://127.0.0.1:8460") as client:
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_re
 from hansa.kernel.rows import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
-from hansa.sdk.build import VALIDITY_MS, SignedTransaction, sign_transaction
+from hansa.sdk.build import VALIDITY_MS, SignedTransaction, build_item, sign_transaction
 from hansa.sdk.checks import (
     check_checkpoint,
     check_clock,
@@ -41,6 +40,7 @@ from hansa.sdk.checks import (
 from hansa.sdk.events import iterate_events
 from hansa.sdk.frames import iterate_frames
 from hansa.sdk.keys import KeyPair
+from hansa.sdk.messages import AsyncMessages
 from hansa.sdk.problems import read_item_problem
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
 from hansa.sdk.transport import TlsFiles, Transport
@@ -111,6 +111,7 @@ class AsyncClient:
         self._clock: tuple[float, int] | None = None
         self._believes_clock = believes_clock
         self._proven_height = -1
+        self.messages = AsyncMessages(self._transport, self._check_network, self._repeat)
 
     async def __aenter__(self) -> Self:
         return self
@@ -269,7 +270,7 @@ class AsyncClient:
         found_all: list[TransactionResult | HansaError] = []
         for start in range(0, len(envelopes), ITEMS_MAX):
             part = envelopes[start : start + ITEMS_MAX]
-            items = [_build_item(envelope) for envelope in part]
+            items = [build_item(envelope) for envelope in part]
             found = await self._repeat(partial(self._post, {"transactions": items}))
             results = found.get("results")
             if not isinstance(results, list) or len(results) != len(items):
@@ -450,7 +451,7 @@ class AsyncClient:
 
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
         tx_id = compute_envelope_id(await self.get_network(), envelope)
-        found = await self._post(_build_item(envelope, attestation))
+        found = await self._post(build_item(envelope, attestation))
         return await self._await_pending(tx_id, found)
 
     async def _take_result(
@@ -490,10 +491,3 @@ class AsyncClient:
             tx_id=tx_id,
             reason=error.message,
         )
-
-
-def _build_item(envelope: bytes, attestation: bytes | None = None) -> dict[str, str]:
-    item = {"envelope": base64.b64encode(envelope).decode()}
-    if attestation is not None:
-        item["attestation"] = attestation.hex()
-    return item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -134,3 +135,11 @@ def sign_batch(
     body = build_batch_body(sponsor, items)
     signature = Signature(key.suite, key.public_key, key.sign(network.batch_prefix + body))
     return build_batch(body, signature)
+
+
+def build_item(envelope: bytes, attestation: bytes | None = None) -> dict[str, str]:
+    """Build the JSON object in which an envelope is sent to a node."""
+    item = {"envelope": base64.b64encode(envelope).decode()}
+    if attestation is not None:
+        item["attestation"] = attestation.hex()
+    return item

@@ -23,6 +23,7 @@ from hansa.sdk.answers import TransactionResult
 from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction
 from hansa.sdk.keys import KeyPair
+from hansa.sdk.messages import Messages
 from hansa.sdk.proofs import ProvenRow
 from hansa.sdk.transport import TlsFiles
 
@@ -78,6 +79,7 @@ class Client:
             believes_clock=believes_clock,
         )
         self._loop = _Loop()
+        self.messages = Messages(self._client.messages, self._loop.run)
         self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 
     def __enter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from hansa.sdk.problems import read_problem
 TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
 RETRY_AFTER_MAX_S = 5.0
+WHOLE_BYTES_MAX = 1 << 20
 JSON_BYTES_MAX = 1 << 24
 """Of one answer; the largest, about a full block or a thousand transactions, have far less."""
 
@@ -130,6 +132,9 @@ class Transport:
         more = dict(headers or {})
         if body is not None:
             more["Content-Type"] = "application/msgpack"
+        elif json_body is not None:
+            more["Content-Type"] = "application/json"
+            body = json.dumps(json_body).encode()
         total = None if is_stream else TIMEOUT_S
         timeout = aiohttp.ClientTimeout(
             total=total, sock_connect=CONNECT_TIMEOUT_S, sock_read=TIMEOUT_S
@@ -138,8 +143,7 @@ class Transport:
             async with self._open().request(
                 method,
                 self.url + path,
-                json=json_body,
-                data=body,
+                data=_wrap(body),
                 headers=more,
                 timeout=timeout,
                 allow_redirects=False,
@@ -188,6 +192,11 @@ class Transport:
             "is it running there? Another address is given with --node",
             url=self.url,
         )
+
+
+def _wrap(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Wrap a large body, which aiohttp then sends in parts; it warns of one at a time."""
+    return io.BytesIO(body) if body is not None and len(body) > WHOLE_BYTES_MAX else body
 
 
 def read_answer(answer: aiohttp.ClientResponse, found: dict[str, Any]) -> HansaError:

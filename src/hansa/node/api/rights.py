@@ -48,16 +48,18 @@ class Right(StrEnum):
     """Everything that is on the ledger, whole blocks included."""
     METRICS = "metrics"
     """How the node itself is doing."""
+    MESSAGES = "messages"
+    """Write and read messages of the node's own institution; keys of that one alone."""
 
 
 _ANYONE = frozenset({Right.PUBLIC, Right.SUBMIT, Right.BY_ID})
-_WHOLE = _ANYONE | {Right.OWN_VAULTS, Right.LEDGER, Right.METRICS}
+_WHOLE = _ANYONE | {Right.OWN_VAULTS, Right.LEDGER, Right.METRICS, Right.MESSAGES}
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
     {
         Role.ANYONE: _ANYONE,
         Role.CUSTOMER: _ANYONE | {Right.OWN_WALLETS},
-        Role.OPERATOR: _ANYONE | {Right.CUSTOMERS, Right.OWN_VAULTS, Right.METRICS},
+        Role.OPERATOR: _ANYONE | {Right.CUSTOMERS, Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES},
         Role.MEMBER: _WHOLE,
         Role.CENTRAL_BANK: _WHOLE,
         Role.REGULATOR: _WHOLE,

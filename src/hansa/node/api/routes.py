@@ -20,6 +20,7 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.api.access import Access
 from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.telemetry import Meters
+from hansa.node.channel.service import MessageChannel
 from hansa.node.limiter import Limiter, name_remote
 from hansa.node.service import Node
 from hansa.node.settings import Settings
@@ -63,6 +64,8 @@ class Api:
     limiter: Limiter
     meters: Meters
     tables: Tables
+    channel: MessageChannel | None
+    """None for a node without a channel key."""
     document: bytes
     """The OpenAPI document: it costs too much to be built for each who asks."""
     streams: dict[asyncio.Task[Any], tuple[str, bool]] = field(default_factory=dict)
@@ -193,6 +196,25 @@ async def read_body(request: web.Request, timeout_s: float) -> bytes:
         raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
     except ConnectionError:  # nobody will read this: it is no fault of the node
         raise web.HTTPBadRequest(text="the connection ended before the body did") from None
+
+
+async def read_charged(api: Api, call: Call, bytes_per_cost: int) -> tuple[bytes, int]:
+    """Read a body, charged by its length before it is read; returns it and what it cost."""
+    limits = api.settings.limits
+    announced = min(call.request.content_length or 0, limits.body_bytes) // bytes_per_cost
+    api.add_cost(call, announced)
+    raw = await read_body(call.request, limits.body_s)
+    cost = len(raw) // bytes_per_cost
+    api.add_cost(call, cost - announced)  # of one that did not say how long it is
+    return raw, cost
+
+
+def require_media_type(request: web.Request, *kinds: str) -> str:
+    """Let through a body of one of these types; raises `HTTPUnsupportedMediaType`."""
+    kind = request.content_type
+    if "Content-Encoding" in request.headers or kind not in kinds:
+        raise web.HTTPUnsupportedMediaType(text=f"send {' or '.join(kinds)}, not compressed")
+    return kind
 
 
 def _describe(kind: Any) -> str:  # noqa: ANN401 - the type of a parameter

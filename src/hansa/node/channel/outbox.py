@@ -117,13 +117,22 @@ class Outbox:
                 " created_ms, expires_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (message_id, *lane, sequence, content, len(content), *secret, *times, "waiting"),
             )
-            return _get(connection, message_id)
+            found = _find(connection, message_id)
+            assert found is not None  # noqa: S101 - written just now
+            return found
 
         return await self._database.run(work)
 
+    async def find(self, message_id: bytes) -> Sent | None:
+        """Find a message, without its content."""
+        return await self._database.run(lambda connection: _find(connection, message_id))
+
     async def get(self, message_id: bytes) -> Sent:
         """Get a message, without its content; raises `NotFound`."""
-        return await self._database.run(lambda connection: _get(connection, message_id))
+        found = await self.find(message_id)
+        if found is None:
+            raise NotFound(f"no message {message_id.hex()} was sent from here, or it is long over")
+        return found
 
     async def list_newest(self, before: int, limit: int) -> list[Sent]:
         """List messages numbered below `before`, newest first, without their content."""
@@ -227,11 +236,9 @@ def _count_waiting(connection: sqlite3.Connection) -> tuple[int, int]:
     return count, total
 
 
-def _get(connection: sqlite3.Connection, message_id: bytes) -> Sent:
+def _find(connection: sqlite3.Connection, message_id: bytes) -> Sent | None:
     row = connection.execute(f"SELECT {SUMMARY} FROM sent WHERE id = ?", (message_id,)).fetchone()  # noqa: S608
-    if row is None:
-        raise NotFound(f"no message {message_id.hex()} was sent from here, or it is long over")
-    return _read(row)
+    return None if row is None else _read(row)
 
 
 def _read(row: tuple[object, ...]) -> Sent:

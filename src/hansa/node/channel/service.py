@@ -32,8 +32,8 @@ from hansa.node.channel.format import (
     decode_message,
     open_message,
 )
-from hansa.node.channel.inbox import Inbox, InboxLimits
-from hansa.node.channel.outbox import Outbox, OutboxLimits, Sent
+from hansa.node.channel.inbox import Arrived, Inbox, InboxLimits
+from hansa.node.channel.outbox import Lane, Outbox, OutboxLimits, Sent
 from hansa.node.channel.readers import Readers
 from hansa.sdk.keys import ChannelKey, KeyPair
 
@@ -119,26 +119,50 @@ class MessageChannel:
 
     async def send(self, member: bytes, topic: str, content: bytes, valid_for_ms: int) -> bytes:
         """As `hansa.kernel.messages.Channel.send`."""
-        return (await self.post(member, topic, content, valid_for_ms)).id
+        message_id = self._entropy(ID_BYTES)
+        return (await self.post((member, topic), message_id, content, valid_for_ms)).id
 
-    async def post(self, member: bytes, topic: str, content: bytes, valid_for_ms: int) -> Sent:
-        """Send a message; returns it as it stands in the outbox. Raises as `send`."""
+    async def post(self, lane: Lane, message_id: bytes, content: bytes, valid_for_ms: int) -> Sent:
+        """Send a message under an id that the caller chose; again with the same id changes nothing.
+
+        Returns:
+          The message as it stands in the outbox.
+
+        Raises:
+          Refused: as `send`, and `ID_USED` if the id is that of another message.
+        """
+        member, topic = lane
         _check(topic, content, valid_for_ms)
         if member == self.member:
             raise refuse(ChannelCode.WRONG_RECIPIENT, "a node sends no messages to its own member")
         self._directory.require_standing(member)
+        before = await self.outbox.find(message_id)
+        if before is not None:
+            self._require_same(before, lane, content)
+            return before
         salt = self._entropy(SALT_BYTES)
         secret = (salt, compute_commitment(self._network, salt, content))
         now_ms = self._clock_ms()
         times = (now_ms, now_ms + valid_for_ms)
-        lane = (member, topic)
-        sent = await self.outbox.add(lane, self._entropy(ID_BYTES), content, secret, times)
+        sent = await self.outbox.add(lane, message_id, content, secret, times)
         self._courier.wake(lane)
         return sent
+
+    def _require_same(self, before: Sent, lane: Lane, content: bytes) -> None:
+        commitment = compute_commitment(self._network, before.salt, content)
+        if (before.lane, before.commitment) != (lane, commitment):
+            raise refuse(
+                ChannelCode.ID_USED,
+                f"another message was sent under the id {before.id.hex()}: take a new one",
+            )
 
     def subscribe(self, topic: str, handler: Handler) -> None:
         """As `hansa.kernel.messages.Channel.subscribe`."""
         self._readers.subscribe(topic, handler)
+
+    async def take(self, number: int) -> Arrived:
+        """Note that a message of the inbox was worked off; raises `NotFound`."""
+        return await self.inbox.take(number, self._clock_ms())
 
     async def receive(self, raw: bytes) -> bytes:
         """Receive a message from another node; returns the signed acknowledgement.

@@ -27,6 +27,7 @@ from hansa.node.api.problems import (
 from hansa.node.api.routes import Api, bind, encode_json
 from hansa.node.api.table import ROUTES
 from hansa.node.api.telemetry import Meters
+from hansa.node.channel.service import MessageChannel
 from hansa.node.connections import Slots
 from hansa.node.console.guard import Gate
 from hansa.node.console.pages import FILE_PATH
@@ -53,6 +54,7 @@ def create_app(
     node: Node,
     settings: Settings | None = None,
     keys: KeyRing | None = None,
+    channel: MessageChannel | None = None,
     *,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
@@ -63,6 +65,7 @@ def create_app(
       node: what is served.
       settings: who may ask for what, and how much; the defaults where not given.
       keys: the API keys; None for a node without any.
+      channel: its messages; None for a node without a channel key.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock; for the keys' expiry.
     """
@@ -72,12 +75,27 @@ def create_app(
     node.engine.listen(meters.note_block)
     limiter = Limiter(settings.limits, clock_s)
     document = encode_json(build_document(ROUTES, settings.listen.url))
-    api = Api(node, settings, access, limiter, meters, Tables(node.chain, clock_s), document)
+    tables = Tables(node.chain, clock_s)
+    api = Api(node, settings, access, limiter, meters, tables, channel, document)
     paths = frozenset(route.path for route in ROUTES)
     app = web.Application(
         client_max_size=settings.limits.body_bytes, middlewares=[_build_guard(api, paths)]
     )
     app[API_KEY] = api
+    _add_routes(app, api)
+    gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
+    add_console(app, node, gate)
+
+    async def end_streams(_: web.Application) -> None:
+        await streams.end_streams(api)
+
+    app.on_shutdown.append(end_streams)
+    app.on_response_prepare.append(rewrite_expectation)
+    return app
+
+
+def _add_routes(app: web.Application, api: Api) -> None:
+    """Add the API's routes."""
     for route in ROUTES:
         handler = bind(api, route)
         if route.method == "GET":
@@ -89,15 +107,6 @@ def create_app(
             )
         else:
             app.router.add_post(route.path, handler, expect_handler=meet_expectation)
-    gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
-    add_console(app, node, gate)
-
-    async def end_streams(_: web.Application) -> None:
-        await streams.end_streams(api)
-
-    app.on_shutdown.append(end_streams)
-    app.on_response_prepare.append(rewrite_expectation)
-    return app
 
 
 def _build_guard(api: Api, paths: frozenset[str]) -> Middleware:

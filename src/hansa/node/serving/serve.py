@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hansa.kernel.errors import Unavailable
 from hansa.node.api.keys import KeyRing
+from hansa.node.channel.service import MessageChannel
 from hansa.node.connections import BoundedSite, Shares, bound_connections
 from hansa.node.service import Node
 from hansa.node.serving.app import create_app
@@ -39,7 +40,12 @@ class Server:
 
 
 async def serve(
-    node: Node, settings: Settings, keys: KeyRing | None = None, *, ports_tried: int = 1
+    node: Node,
+    settings: Settings,
+    keys: KeyRing | None = None,
+    channel: MessageChannel | None = None,
+    *,
+    ports_tried: int = 1,
 ) -> Server:
     """Serve API and console of a node that has been started.
 
@@ -47,6 +53,7 @@ async def serve(
       node: what is served; stop it after the server.
       settings: where to listen, TLS, rights and limits.
       keys: the API keys, `KeyRing(home.api_keys_path)`; None for a node without any.
+      channel: its messages; stop them after the server. None for a node without a channel key.
       ports_tried: take the first free port of so many, from the settings' on.
 
     Raises:
@@ -54,7 +61,7 @@ async def serve(
       Unavailable: no port is free, or the address is not this machine's.
     """
     context = build_tls(settings)
-    runner = web.AppRunner(create_app(node, settings, keys), shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(create_app(node, settings, keys, channel), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     limits = settings.limits
     shares = Shares(bound_connections(limits.connections), limits.connections_each)

@@ -32,7 +32,8 @@ from hansa.node.api.routes import (
     Parameter,
     Route,
     encode_json,
-    read_body,
+    read_charged,
+    require_media_type,
 )
 from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
@@ -80,10 +81,8 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
     begun = time.perf_counter()
     limits = api.settings.limits
     wait_s = (limits.wait_ms if wait_ms is None else min(wait_ms, limits.wait_ms)) / 1000
-    kind = call.request.content_type
-    if "Content-Encoding" in call.request.headers or kind not in {JSON, MSGPACK}:
-        raise web.HTTPUnsupportedMediaType(text=f"send {JSON} or {MSGPACK}, not compressed")
-    raw, cost = await _read_charged(api, call, BYTES_PER_COST[kind])
+    kind = require_media_type(call.request, JSON, MSGPACK)
+    raw, cost = await read_charged(api, call, BYTES_PER_COST[kind])
     if kind == MSGPACK:
         response = await _post_batch(api, raw, wait_s)
     else:
@@ -96,17 +95,6 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
             raise Invalid(InvalidCode.MALFORMED, "the body has either an envelope or transactions")
     api.meters.note_submission(time.perf_counter() - begun)
     return response
-
-
-async def _read_charged(api: Api, call: Call, bytes_per_cost: int) -> tuple[bytes, int]:
-    """Read a body, charged by its length before it is read; returns it and what it cost."""
-    limits = api.settings.limits
-    announced = min(call.request.content_length or 0, limits.body_bytes) // bytes_per_cost
-    api.add_cost(call, announced)
-    raw = await read_body(call.request, limits.body_s)
-    cost = len(raw) // bytes_per_cost
-    api.add_cost(call, cost - announced)  # of one that did not say how long it is
-    return raw, cost
 
 
 def _decode_body(raw: bytes) -> _Either:
