@@ -195,7 +195,33 @@ def test_a_member_without_a_vote_follows_and_takes_transactions(cometbft, tmp_pa
         sent = run(capsys, "tx", "send", key, *words, *node)
         assert run(capsys, "tx", sent["tx_id"], *node)["height"] == 1
     check_that_all_agree(folder, names)
+    lose_a_machine(capsys, folder, base, names)
     bring_back_old_signing_state(capsys, Home(folder / "central-bank"))
+
+
+def lose_a_machine(capsys, folder, base, names):
+    """A node of another folder takes the place of one that is gone."""
+    (folder / "regulator").rename(folder.parent / "gone")
+    keys = folder.parent / "gone" / "keys"
+    bank = Home(folder / "central-bank")
+    peer = f"{bank.comet.load_node_key().address.hex()}@127.0.0.1:{base + 6}"
+    words = ("--genesis", bank.genesis_path, "--sponsor-key", keys / "sponsor.json")
+    place = ("--port", base + 10, "--peer", peer)
+    new = ("network", "node", "new", "--data", folder / "regulator")
+    arguments = run(capsys, *new, *words, *place)["publish"]
+    with network_up(folder, names):
+        send = (
+            "tx",
+            "send",
+            keys / "regulator-officer-1.json",
+            "--call",
+            "nodes.publish",
+            "--args",
+        )
+        for port, url in ((base, "https://a.example"), (base + 10, "https://b.example")):
+            words = (json.dumps(arguments | {"url": url}), "--node", f"http://127.0.0.1:{port}")
+            run(capsys, *send, *words)  # the second one through the node that was let in
+    check_that_all_agree(folder, names)
 
 
 def bring_back_old_signing_state(capsys, home):

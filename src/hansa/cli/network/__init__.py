@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.network import agreed, keys, making, running
+from hansa.cli.network import adding, agreed, keys, making, running
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,4 +16,5 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     making.add_words(words)
     running.add_words(words)
     keys.add_words(words)
+    adding.add_words(words)
     agreed.add_words(words)

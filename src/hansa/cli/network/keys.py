@@ -9,7 +9,7 @@ import shlex
 from hansa.cli.screen import print_json, say
 from hansa.cli.source import parse_folder
 from hansa.node.home import Home
-from hansa.node.network.renewal import renew_consensus_key
+from hansa.node.network.renewal import describe_publish, renew_consensus_key
 from hansa.program import name_program
 
 
@@ -27,7 +27,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _new(options: argparse.Namespace) -> int:
     home = Home(options.data)
     renewed = renew_consensus_key(home, replace=options.replace)
-    arguments = renewed.to_arguments()
+    arguments = describe_publish(renewed.publish)
     if options.json:
         print_json({"publish": arguments, "new_peer": renewed.is_new_node_key})
         return 0

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from hansa.contracts.members import Role
-from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -253,13 +254,10 @@ def _make_node(  # noqa: PLR0913 - what a folder is made of
     time_ms: int,
     cost: ScryptCost,
 ) -> None:
-    home = create_home(folder, genesis, draft.keys, passphrase, cost=cost)
-    save_channel_key(home.key_path(CHANNEL_KEY), draft.channel_key, passphrase, cost=cost)
-    comet: CometHome = home.comet
-    comet.create_keys(draft.node_key, draft.consensus_key)
-    write_first_block(comet, Network.of(genesis))
-    files = FileStorage(folder)
-    files.replace(home.settings_path.name, draft.place.write_settings(peers).encode())
+    own = NodeKeys(draft.keys, draft.channel_key, draft.node_key, draft.consensus_key)
+    home = make_node_folder(
+        folder, genesis, own, draft.place.write_settings(peers), passphrase, cost=cost
+    )
     roles = [role for name, role in _API_ROLES.items() if name in draft.spec.roles]
     _, token = add_key(
         home.api_keys_path,
@@ -268,4 +266,32 @@ def _make_node(  # noqa: PLR0913 - what a folder is made of
         now_ms=time_ms,
         member=to_text(draft.spec.officers[0]),
     )
-    files.replace(API_KEY_NAME, f"{token}\n".encode())
+    FileStorage(folder).replace(API_KEY_NAME, f"{token}\n".encode())
+
+
+class NodeKeys(NamedTuple):
+    """The keys of a node of a voted network."""
+
+    members: Mapping[str, KeyPair]
+    """Of the member, by the name of the file; `sponsor` among them."""
+    channel: ChannelKey
+    node: CometKey
+    consensus: CometKey
+
+
+def make_node_folder(
+    folder: Path,
+    genesis: Genesis,
+    keys: NodeKeys,
+    settings: str,
+    passphrase: str,
+    *,
+    cost: ScryptCost = DEFAULT_COST,
+) -> Home:
+    """Make the folder of one node of a voted network; raises as `create_home`."""
+    home = create_home(folder, genesis, keys.members, passphrase, cost=cost)
+    save_channel_key(home.key_path(CHANNEL_KEY), keys.channel, passphrase, cost=cost)
+    home.comet.create_keys(keys.node, keys.consensus)
+    write_first_block(home.comet, Network.of(genesis))
+    FileStorage(folder).replace(home.settings_path.name, settings.encode())
+    return home

@@ -1,14 +1,16 @@
-"""New keys of CometBFT for a node that has none, or whose signing state was lost.
+"""New keys of CometBFT: for a node that lost them or what they signed, and for one more node.
 
-The old consensus key is put aside and not used again: what it signed last may not be known. The new
-one votes once its member has published it.
+An old consensus key is put aside and not used again: what it signed last may not be known. The new
+one votes, and a new peer is let in, once its member has published it.
 
 Source: docs/how-to/run-a-network.md; docs/reference/contracts.md, `nodes`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -18,10 +20,19 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node import founding, running
-from hansa.node.home import SPONSOR_KEY, Home, open_chain_read_only
+from hansa.node.home import (
+    GENESIS_BYTES_MAX,
+    SPONSOR_KEY,
+    Home,
+    open_chain_read_only,
+    parse_genesis,
+)
+from hansa.node.network.founding import NodeKeys, make_node_folder
+from hansa.node.network.places import Place
 from hansa.node.network.stopping import find_owner
+from hansa.node.settings import parse_settings
 from hansa.sdk.files import read_file
-from hansa.sdk.keys import FILE_BYTES_MAX
+from hansa.sdk.keys import DEFAULT_COST, FILE_BYTES_MAX, ChannelKey, ScryptCost, load_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +42,16 @@ class Renewed:
     publish: Publish
     is_new_node_key: bool
 
-    def to_arguments(self) -> dict[str, object]:
-        """Build the arguments of `nodes.publish`, as `hansa tx send` takes them."""
-        command = self.publish
-        return {
-            "member": to_text(command.member),
-            "consensus_key": command.consensus_key.hex(),
-            "peers": [peer.hex() for peer in command.peers],
-            "channel_key": command.channel_key.hex(),
-            "url": command.url,
-        }
+
+def describe_publish(command: Publish) -> dict[str, object]:
+    """Build the arguments of `nodes.publish`, as `hansa tx send` takes them."""
+    return {
+        "member": to_text(command.member),
+        "consensus_key": command.consensus_key.hex(),
+        "peers": [peer.hex() for peer in command.peers],
+        "channel_key": command.channel_key.hex(),
+        "url": command.url,
+    }
 
 
 def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
@@ -120,3 +131,61 @@ def _find_published(home: Home, network: Network) -> Node:
         return row or Node(member, b"", (), b"", "", since_height=0)
     finally:
         chain.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """From which files a node is made."""
+
+    genesis: Path
+    sponsor_key: Path
+    """With which the member's server signs batches."""
+    member: bytes | None = None
+    """The member's address; None for the one to which genesis gives the sponsor key."""
+
+
+def add_node(
+    path: Path,
+    source: Source,
+    place: Place,
+    peers: Sequence[str],
+    passphrase: str,
+    *,
+    cost: ScryptCost = DEFAULT_COST,
+) -> Publish:
+    """Make a node's folder with new keys; returns what its member publishes.
+
+    Args:
+      path: the folder; must not exist, or be empty.
+      source: genesis and the member's server key.
+      place: where it answers.
+      peers: nodes to stay connected to, `id@host:port`.
+      passphrase: opens the sponsor key, and closes its copy and the new keys.
+      cost: of the key files' scrypt.
+
+    Raises:
+      NotFound: a file is missing.
+      Invalid: the folder is not empty or its path too long, the files do not belong together, or a
+        peer is none.
+      Unavailable: the disk refuses.
+    """
+    founding.require_free(path)
+    Home(path).comet.require_short_paths()
+    genesis = parse_genesis(read_file(source.genesis, GENESIS_BYTES_MAX), source.genesis)
+    if not genesis.is_voted:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{source.genesis} is of a network that one node seals: no other node follows it",
+            path=str(source.genesis),
+        )
+    settings = place.write_settings(peers)
+    parse_settings(settings.encode(), Home(path).settings_path)
+    sponsor_key = load_key(source.sponsor_key, passphrase)
+    member = source.member or founding.find_sponsor(genesis, sponsor_key.address)
+    keys = NodeKeys(
+        {SPONSOR_KEY: sponsor_key}, ChannelKey.generate(), CometKey.generate(), CometKey.generate()
+    )
+    with founding.making(path) as folder:
+        make_node_folder(folder, genesis, keys, settings, passphrase, cost=cost)
+    peer, channel_key = keys.node.address, keys.channel.public_key
+    return Publish(member, keys.consensus.public_key, (peer,), channel_key, place.url)

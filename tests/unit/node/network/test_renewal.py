@@ -20,7 +20,7 @@ from hansa.node.home import Home, backup_home, open_chain, restore_home
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import choose_places
 from hansa.node.network.preparing import prepare_cometbft
-from hansa.node.network.renewal import renew_consensus_key
+from hansa.node.network.renewal import describe_publish, renew_consensus_key
 from hansa.node.running import run_node
 from hansa.node.settings import load_settings
 from hansa.sdk.arguments import parse_command
@@ -67,7 +67,7 @@ def test_a_lost_signing_state_takes_a_new_key(home, has_blocks):
     key = home.comet.load_consensus_key().public_key
     assert key != old.public_key
     assert not renewed.is_new_node_key
-    command = parse_command("nodes.publish", renewed.to_arguments())
+    command = parse_command("nodes.publish", describe_publish(renewed.publish))
     assert command == renewed.publish
     assert command.consensus_key == key
     fields = ("member", "peers", "channel_key", "url")

@@ -1,0 +1,71 @@
+"""One more node of a network: its folder, and what its member publishes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.played import CHEAP, make_folder
+from tests.world import START_MS
+
+from hansa.kernel.errors import Invalid
+from hansa.node.description import NetworkDescription
+from hansa.node.home import Home
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import Place, choose_places
+from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.network.renewal import Source, add_node
+from hansa.node.settings import load_settings
+from hansa.sdk.keys import KeyPair, load_channel_key, save_key
+
+PEER = "b" * 40 + "@a.example:26606"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    description = NetworkDescription(members=describe_institutions(2))
+    path, places = tmp_path_factory.mktemp("network") / "n", choose_places(2, 26_600, [])
+    return found_voted_network(path, description, places, "p", START_MS, cost=CHEAP).nodes[0].home
+
+
+def add(path, first, *, key=None, member=None, peers=(PEER,)):
+    source = Source(first.genesis_path, key or first.key_path("sponsor"), member)
+    return add_node(path, source, Place("c.example", 26_600), peers, "p", cost=CHEAP)
+
+
+def test_the_folder_is_whole_and_its_keys_are_what_is_published(first, tmp_path):
+    published = add(tmp_path / "node", first)
+    home = Home(tmp_path / "node")
+    network = home.load_network()
+    assert network.genesis_hash == first.load_network().genesis_hash
+    settings = load_settings(home.settings_path)
+    assert settings.cometbft.peers == (PEER,)
+    prepare_cometbft(home, network, settings)
+    assert published.member == network.genesis.members[0].address
+    assert published.consensus_key == home.comet.load_consensus_key().public_key
+    assert published.consensus_key not in [node.consensus_key for node in network.genesis.nodes]
+    assert published.peers == (home.comet.load_node_key().address,)
+    assert published.channel_key == load_channel_key(home.key_path("channel"), "p").public_key
+    assert published.url == "https://c.example:26600"
+    assert home.load_key("sponsor", "p") == first.load_key("sponsor", "p")
+
+
+def test_a_member_that_came_later_is_named(first, tmp_path):
+    key = KeyPair.from_seed(b"later")
+    save_key(tmp_path / "later.json", key, "p", cost=CHEAP)
+    with pytest.raises(Invalid, match="none of the members"):
+        add(tmp_path / "node", first, key=tmp_path / "later.json")
+    assert not (tmp_path / "node").exists()
+    named = add(tmp_path / "node", first, key=tmp_path / "later.json", member=key.address)
+    assert named.member == key.address
+
+
+def test_a_peer_that_is_none_makes_nothing(first, tmp_path):
+    with pytest.raises(Invalid, match=r"cometbft\.peers\[0\]: must be \"ID@HOST:PORT\""):
+        add(tmp_path / "node", first, peers=("a.example:26606",))
+    assert not (tmp_path / "node").exists()
+
+
+def test_a_network_that_one_node_seals_has_no_second_one(first, tmp_path):
+    sealed = make_folder(tmp_path / "sealed")
+    source = Source(sealed.genesis_path, first.key_path("sponsor"))
+    with pytest.raises(Invalid, match="one node seals"):
+        add_node(tmp_path / "node", source, Place("a", 26_600), (), "p", cost=CHEAP)
