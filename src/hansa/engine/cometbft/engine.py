@@ -179,8 +179,9 @@ class CometEngine(Engine):
         """Fetch the signed header of CometBFT that names a block, and the hand-overs to it."""
         if self._trail is None:
             raise Unavailable("CometBFT does not run: the node is starting or stopping")
-        ordered = self.chain.get_record(height).consensus_height
-        return await self._trail.fetch_votes(ordered + 1)
+        record, network = self.chain.get_record(height), self.chain.network
+        header_hash = network.digest(network.header_prefix + record.header)
+        return await self._trail.fetch_votes(record.consensus_height + 1, header_hash)
 
     async def fetch_consensus(self) -> SeenConsensus | None:
         """Fetch how validators come to the next block."""

@@ -42,6 +42,8 @@ PAUSE_S: Final = 1
 """Between two looks at the heights that have passed."""
 
 
+ASK_S: Final = 30
+"""Between two times that other nodes are asked."""
 CLOSE_S: Final = 2
 """What the last look may take, when the node stops."""
 
@@ -83,6 +85,8 @@ class TrailKeeper:
         self._clock_s = clock_s
         self._save_s = save_s
         self._ask = ask
+        self._ask_again_s = clock_s()
+        self._asked_in_vain = ""
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
@@ -164,8 +168,12 @@ class TrailKeeper:
             if self._newest is None or self._newest.header.height < height:
                 self._newest = await self._fetch_verified(height)
 
-    async def fetch_votes(self, height: int) -> Votes:
+    async def fetch_votes(self, height: int, app_hash: bytes | None = None) -> Votes:
         """Fetch the signed header of a height, with all hand-overs to it; waits a little for it.
+
+        Args:
+          height: CometBFT's.
+          app_hash: what the header must name, if that matters.
 
         Raises:
           Unavailable: CometBFT does not answer, or has no such header (yet, or any more).
@@ -183,6 +191,12 @@ class TrailKeeper:
         newest = self._newest
         is_newest = newest is not None and newest.header.height == height
         signed = newest if newest and is_newest else await self._fetch_verified(height)
+        if app_hash not in (None, signed.header.app_hash):
+            raise Unavailable(
+                f"CometBFT's header at height {height} names another block: where this one stands "
+                "was taken over with a snapshot, and is wrong; ask another node",
+                height=height,
+            )
         heights = [each.signed_header.header.height for each in self._hand_overs]
         return Votes(tuple(self._hand_overs[: bisect_right(heights, height - 1)]), signed)
 
@@ -232,16 +246,17 @@ class TrailKeeper:
 
     async def _ask_others(self, base: int) -> None:
         """Have others close the gap up to the first height of which there are headers here."""
-        if self._ask is not None:
+        if self._ask is not None and self._clock_s() >= self._ask_again_s:
+            self._ask_again_s = self._clock_s() + ASK_S
             try:
                 self.adopt(await self._ask())
-            except Invalid as error:
-                raise Unavailable(f"what others show does not verify: {error.message}") from None
+            except (Invalid, Unavailable) as error:
+                self._asked_in_vain = f". Others were asked: {error.message}"
         if self._looked_at < base - 1:
             raise Unavailable(
                 f"validators changed between CometBFT's heights {self._looked_at + 1} and {base}, "
                 "and this node has no headers from then: it needs the hand-overs of a node that "
-                "has kept them",
+                f"has kept them{self._asked_in_vain}",
                 height=base,
             )
 

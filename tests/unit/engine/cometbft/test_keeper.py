@@ -43,6 +43,32 @@ def verify(votes: Votes) -> int:
     return verify_header(START, votes.hand_overs, votes.signed_header).hand_overs
 
 
+def test_a_header_of_another_block_is_not_passed_on(tmp_path):
+    rpc = FakeRpc(NETWORK, 60, {50: b"a" * 32})
+    keeper = keep(tmp_path, rpc)
+    for app_hash in (None, b"a" * 32):
+        votes = asyncio.run(keeper.fetch_votes(50, app_hash))
+        assert votes.signed_header.header.app_hash == b"a" * 32
+    with pytest.raises(Unavailable, match="names another block"):
+        asyncio.run(keeper.fetch_votes(50, b"b" * 32))
+
+
+def test_others_are_not_asked_all_the_time(tmp_path):
+    asked = []
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.base = 40
+
+    async def ask():
+        asked.append(1)
+        raise Unavailable("nobody answers")
+
+    keeper = TrailKeeper(tmp_path, START, rpc, clock_s=Clock(0.5), ask=ask)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            fetch(keeper, 60)
+    assert len(asked) == 1
+
+
 def test_any_height_is_served_with_the_hand_overs_below_it(tmp_path):
     keeper = keep(tmp_path, FakeRpc(NETWORK, 60))
     for height, count in ((60, 3), (1, 0), (20, 0), (21, 1), (30, 1), (31, 2), (32, 3)):
@@ -122,7 +148,9 @@ def test_what_others_show_closes_the_gap_or_is_told(tmp_path, wrong):
         "early": Votes(council.list_hand_overs(25), council.sign(25)),
         "forged": Votes((), council.sign(50)),
     }[wrong]
-    with pytest.raises(Unavailable, match=r"no other node answers|heights 25 and 40|not verify"):
+    with pytest.raises(
+        Unavailable, match=r"no other node answers|heights 25 and 40|a hand-over is missing"
+    ):
         fetch(make_asking(tmp_path, answer), 60)
 
 

@@ -36,6 +36,9 @@ PROPOSALS_PER_PAGE = 50
 NUMBERS_READ_MAX = 1_000
 """Numbers of proposals looked at for one page: most may have been swept."""
 
+VOTES_COST = 4
+"""More than the request itself: CometBFT is asked, and signatures are verified."""
+
 PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 Number = Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -100,9 +103,9 @@ async def get_block(api: Api, call: Call, height: int) -> answers.Block:
 
 async def get_votes(api: Api, call: Call, height: int) -> web.Response:
     """Get the votes of validators on a block, with the hand-overs that lead to them."""
-    del call
     if height > api.node.chain.confirmed_height:
         raise NotFound(f"there is no block {height} yet", height=height)
+    api.add_cost(call, VOTES_COST)
     votes = await api.node.engine.fetch_votes(height)
     if votes is None:
         raise NotFound("this network is sealed: a block has seals, and nobody votes on it")
