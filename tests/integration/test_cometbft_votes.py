@@ -162,6 +162,8 @@ async def pay_and_fetch(nodes):
                 for index in range(len(record.receipts))
             ]
             check_votes(engine.chain.network, record.header, votes)
+        for engine in engines:
+            await engine.fetch_votes(height)  # waits until each has the header that names it
         record = engines[0].chain.get_record(height)
     return files, record
 

@@ -143,7 +143,8 @@ class TrailKeeper:
     async def close(self) -> None:
         """Keep the newest height that was noted, if CometBFT still answers and the disk takes it.
 
-        So the folder of a node that was stopped in good order can be audited to its last block.
+        So the folder of a node that was stopped in good order can be audited to its last block, or
+        to the one before, if its header was not signed yet.
         """
         with suppress(Unavailable, Corrupt, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
