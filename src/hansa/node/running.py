@@ -24,7 +24,7 @@ from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
-from hansa.kernel.crypto.address import to_text
+from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
@@ -117,7 +117,7 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     channel_key = load_own_key(home, passphrase)
     chain = open_chain(home, sealer, rebuild=rebuild, segment_bytes=segment_bytes)
     try:
-        sponsor = (find_sponsor(chain, sponsor_key.address), sponsor_key)
+        sponsor = (_choose_sponsor(chain, sponsor_key.address, settings), sponsor_key)
         channel = open_channel(home, settings, chain, sponsor, channel_key)
     except BaseException:
         chain.close()
@@ -144,6 +144,19 @@ def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
         f"the key file {SPONSOR_KEY}.json, {to_text(key_address)}, may sign batches for no member: "
         "put the member's server key there, or have its account name this one (accounts.rotate)",
     )
+
+
+def _choose_sponsor(chain: Chain, key_address: bytes, settings: Settings) -> bytes:
+    """Find the node's member; believe the settings where the blocks so far do not tell.
+
+    A batch in the name of a wrong one is refused by every node.
+    """
+    try:
+        return find_sponsor(chain, key_address)
+    except Invalid:
+        if chain.network.genesis.is_voted and settings.cometbft.member:
+            return from_text(settings.cometbft.member)
+        raise
 
 
 def _override(

@@ -41,6 +41,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "cometbft.listen": 'an address and a port, as "0.0.0.0:26606"',
         "cometbft.external_address": 'an address and a port, as "a.example:26606", or empty',
         "cometbft.peers": '"ID@HOST:PORT", ID being the 40 hex digits of the peer',
+        "cometbft.member": 'a member\'s address, as "hansa1…", or empty',
         "cometbft.log_level": 'a level, as "error", or levels by module, as "p2p:info,*:error"',
         "cometbft.metrics_listen": 'an address and a port, as "127.0.0.1:26609", or empty',
     }

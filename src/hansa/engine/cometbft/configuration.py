@@ -44,6 +44,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Address and port that peers are told, where `listen` names none that they could use."""
     peers: Annotated[tuple[PeerAddress, ...], Meta(max_length=256)] = ()
     """Nodes to stay connected to: `id@host:port`."""
+    member: Annotated[str, Meta(pattern="^(hansa1[02-9ac-hj-np-z]{58})?$")] = ""
+    """Whose node this is, where the blocks that it has do not tell yet."""
     timeout_commit_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
     """How long after a block the next one waits for late votes."""
     heartbeat_s: Annotated[int, Meta(ge=1, le=3_600)] = 30

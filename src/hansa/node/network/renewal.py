@@ -179,6 +179,8 @@ def add_node(
             path=str(source.genesis),
         )
     settings = place.write_settings(peers)
+    if source.member is not None:
+        settings += f'member = "{to_text(source.member)}"\n'
     parse_settings(settings.encode(), Home(path).settings_path)
     sponsor_key = load_key(source.sponsor_key, passphrase)
     member = source.member or founding.find_sponsor(genesis, sponsor_key.address)

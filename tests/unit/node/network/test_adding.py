@@ -56,6 +56,8 @@ def test_a_member_that_came_later_is_named(first, tmp_path):
     assert not (tmp_path / "node").exists()
     named = add(tmp_path / "node", first, key=tmp_path / "later.json", member=key.address)
     assert named.member == key.address
+    settings = load_settings(tmp_path / "node" / "node.toml")
+    assert settings.cometbft.member == key.address_text
 
 
 def test_a_peer_that_is_none_makes_nothing(first, tmp_path):
