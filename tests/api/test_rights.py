@@ -62,6 +62,7 @@ TABLE = {
     "/supply": EVERYBODY,
     "/blocks/3": EVERYBODY,
     "/policy": EVERYBODY,
+    "/validators": EVERYBODY,
     "/transactions/{tx_id}": EVERYBODY,
     "/transactions/{tx_id}/receipt": EVERYBODY,
     f"/wallets/{ADA}": (401, 200, 200, 403, 200, 200, 200),

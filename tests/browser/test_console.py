@@ -36,7 +36,7 @@ OVERFLOWING = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
     .map(box => box.innerText)"""
 """The boxes whose content is wider than they are."""
 
-NAVIGATION = ["Overview", "Supply", "Blocks", "Members", "Governance", "Policy"]
+NAVIGATION = ["Overview", "Supply", "Blocks", "Members", "Governance", "Policy", "Validators"]
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
 
 
@@ -131,6 +131,7 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         ],
         "/governance": ["/governance"],
         "/policy": ["/policy"],
+        "/validators": ["/validators"],
         **{
             path: [path, f"{path}#{next(iter(groups.values()))[0]}"]
             for path, groups in CODE_PAGES.items()

@@ -6,6 +6,7 @@ units: browsers lose integers above 2**53. Fields that a newer node adds are not
 
 from __future__ import annotations
 
+import zlib
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -429,6 +430,14 @@ class Consensus(Answer, frozen=True, kw_only=True):
     def is_well(self) -> bool:
         """Whether blocks come, and this node has the newest."""
         return self.state in ("sealed", "voting")
+
+    @property
+    def mark(self) -> str:
+        """A short text that changes with whatever is worth being shown anew."""
+        seen = [(each.is_connected, each.has_voted, each.power) for each in self.validators]
+        found = (self.text, self.consensus_height, self.round, self.step, seen)
+        peers = [each.peer for each in self.peers]
+        return f"{zlib.crc32(msgspec.json.encode((found, peers))):08x}"
 
 
 class Health(Answer, frozen=True, kw_only=True):

@@ -218,6 +218,10 @@ class Console:
             request, "governance.html", page=page, describe_time=describe_time
         )
 
+    async def show_validators(self, request: web.Request) -> web.Response:
+        """Show who votes on blocks, and whether they come."""
+        return await self._respond(request, "validators.html")
+
     async def show_policy(self, request: web.Request) -> web.Response:
         """Show the values that the rules go by, and those that are scheduled."""
         page = read_policy(self.reader)
@@ -315,6 +319,7 @@ class Console:
             path=request.path,
             query_text=request.query.get("q", "") if request.path == "/search" else "",
             failure=self.node.engine.failure,
+            consensus=await self.node.watch.read(),
             viewer=viewer,
             status=status,
             **context,
@@ -324,14 +329,15 @@ class Console:
         body = "".join(parts)
         return web.Response(text=body, status=status, content_type="text/html", headers=headers)
 
-    def name_state(self, viewer: Viewer) -> str:
-        """Name what pages show now: it changes with the block, the proof and who looks."""
+    async def name_state(self, viewer: Viewer) -> str:
+        """Name what pages show now: it changes with the block, the proof, votes and who looks."""
+        votes = (await self.node.watch.read()).mark
         session = viewer.session.form_token if viewer.session else ""
         known = f"{viewer.principal.role} {viewer.principal.key_id} {session}"
         who = hashlib.sha256(known.encode()).hexdigest()[:8]
         supply = self.supply
         heights = f"{self.reader.head.height}-{supply.proof_height}-{supply.history.version}"
-        return f'"{self._token}-{who}-{heights}"'
+        return f'"{self._token}-{who}-{heights}-{votes}"'
 
     async def _list_blocks(self, height: int, count: int) -> list[BlockSummary]:
         """List blocks from `height` downwards."""
@@ -400,6 +406,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/members/{address}", Console.show_member),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
+    Route("/validators", Console.show_validators, "Validators"),
     *(Route(path, Console.explain_codes) for path in CODE_PAGES),
     Route("/search", Console.search),
     Route("/sign-in", Console.show_sign_in),

@@ -68,7 +68,7 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
         try:
             viewer = find_viewer(request, console.access, console.sessions)
             request[VIEWER] = viewer
-            request[TAG] = tag = console.name_state(viewer)
+            request[TAG] = tag = await console.name_state(viewer)
             check_expectation(request)
             is_same = request.headers.get("If-None-Match") == tag
             if resource is None or resource.canonical != FILE_PATH:

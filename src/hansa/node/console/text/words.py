@@ -210,3 +210,10 @@ LEDGERS: dict[str, str] = {
     "wallet": "Wallet",
     "held": "Held",
 }
+
+NETWORK_STATES: dict[str, str] = {
+    "stalled": "the network has stalled",
+    "catching_up": "this node is behind",
+    "silent": "CometBFT does not answer",
+}
+"""What ails a network, or one of its nodes."""
