@@ -5,75 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
+from tests.integration.network_process import NAMES, find_base, network_up, run
 
 from hansa.cli.main import main
 from hansa.node.home import Home, open_chain_read_only
-
-WITHIN_S = 60
-NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
 
 
 @pytest.fixture(autouse=True)
 def passphrase(monkeypatch):
     monkeypatch.setenv("HANSA_PASSPHRASE", "of four institutions")
-
-
-def find_base():
-    """Find forty ports of which those that nodes listen on are free."""
-    for base in range(27_600, 60_000, 40):
-        try:
-            for port in (base + 10 * number + offset for number in range(4) for offset in (0, 6)):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no ports are free")
-
-
-def run(capsys, *words, code=0):
-    """Run a command in this process; returns what it printed as JSON."""
-    capsys.readouterr()
-    assert main([*map(str, words), "--json"]) == code, capsys.readouterr()
-    return json.loads(capsys.readouterr().out)
-
-
-class Up:
-    """`hansa network up`, and the events that it tells."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def read(self, event, *nodes):
-        """Read events until each of these nodes had one of this kind; returns all of them."""
-        told, missing = [], set(nodes)
-        while missing:
-            line = self.process.stdout.readline()
-            assert line, f"it ended; {missing} never had {event}; told was {told}"
-            told.append(json.loads(line))
-            if told[-1]["event"] == event:
-                missing.discard(told[-1]["node"])
-        return told
-
-
-@contextmanager
-def network_up(folder, names=NAMES):
-    command = [HANSA, "network", "up", "--dir", str(folder), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            up = Up(process)
-            up.read("answers", *names)
-            yield up
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.stdout.read()
-            assert process.wait(WITHIN_S) == 0
 
 
 def publish(capsys, folder, base, arguments):

@@ -52,8 +52,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     api_key.add_commands(words)
 
 
-def describe_key(file: Path, key: KeyPair) -> dict[str, object]:
-    """Describe the public half of a key."""
+def describe_key(file: Path, key: KeyPair | ChannelKey) -> dict[str, object]:
+    """Describe the public half of a key; a channel key has no address."""
+    if isinstance(key, ChannelKey):
+        return {"file": str(file), "suite": CHANNEL_SUITE, "public_key": key.public_key.hex()}
     return {
         "file": str(file),
         "address": key.address_text,
@@ -63,47 +65,38 @@ def describe_key(file: Path, key: KeyPair) -> dict[str, object]:
     }
 
 
-def _describe_channel_key(file: Path, key: ChannelKey) -> dict[str, object]:
-    return {"file": str(file), "suite": CHANNEL_SUITE, "public_key": key.public_key.hex()}
+def _load(file: Path) -> KeyPair | ChannelKey:
+    """Load a key file of either kind, once its passphrase was asked for."""
+    if is_channel_key_file(file):
+        return load_channel_key(file, ask_passphrase(file))
+    return load_key(file, ask_passphrase(file))
+
+
+def _save(file: Path, key: KeyPair | ChannelKey, passphrase: str, *, replace: bool = False) -> None:
+    if isinstance(key, ChannelKey):
+        save_channel_key(file, key, passphrase, replace=replace)
+    else:
+        save_key(file, key, passphrase, replace=replace)
 
 
 def _new(options: argparse.Namespace) -> int:
+    key: KeyPair | ChannelKey
     if options.suite == CHANNEL_SUITE:
-        channel_key = ChannelKey.generate()
-        save_channel_key(options.file, channel_key, ask_new_passphrase())
-        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
-        return 0
-    key = KeyPair.generate(SUITES[options.suite], hash_name=options.hash)
-    save_key(options.file, key, ask_new_passphrase())
+        key = ChannelKey.generate()
+    else:
+        key = KeyPair.generate(SUITES[options.suite], hash_name=options.hash)
+    _save(options.file, key, ask_new_passphrase())
     print_found(describe_key(options.file, key), is_json=options.json)
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    if is_channel_key_file(options.file):
-        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
-        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
-        return 0
-    key = load_key(options.file, ask_passphrase(options.file))
-    print_found(describe_key(options.file, key), is_json=options.json)
+    print_found(describe_key(options.file, _load(options.file)), is_json=options.json)
     return 0
 
 
 def _change(options: argparse.Namespace) -> int:
-    if is_channel_key_file(options.file):
-        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
-        new = ask_new_passphrase(NEW_PASSPHRASE_VARIABLE)
-        save_channel_key(options.file, channel_key, new, replace=True)
-        print_found(_describe_channel_key(options.file, channel_key), is_json=options.json)
-        return 0
-    if is_channel_key_file(options.file):
-        channel_key = load_channel_key(options.file, ask_passphrase(options.file))
-        passphrase = ask_new_passphrase(NEW_PASSPHRASE_VARIABLE)
-        save_channel_key(options.file, channel_key, passphrase, replace=True)
-        found = {"file": str(options.file), "public_key": channel_key.public_key.hex()}
-        print_found(found, is_json=options.json)
-        return 0
-    key = load_key(options.file, ask_passphrase(options.file))
-    save_key(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
+    key = _load(options.file)
+    _save(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
     print_found(describe_key(options.file, key), is_json=options.json)
     return 0

@@ -120,9 +120,10 @@ def test_a_key_is_of_the_suite_asked_for(tmp_path, capsys, suite):
     assert load_key(tmp_path / "key.json", PASSPHRASE).address_text == made["address"]
 
 
-def test_a_key_is_made_shown_and_given_another_passphrase(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("suite", ["p256", "x25519"])
+def test_a_key_is_made_shown_and_given_another_passphrase(tmp_path, capsys, monkeypatch, suite):
     file = tmp_path / "key.json"
-    made = run(capsys, "key", "new", file, "--suite", "p256")
+    made = run(capsys, "key", "new", file, "--suite", suite)
     assert file.stat().st_mode & 0o777 == 0o600
     assert run(capsys, "key", "show", file) == made
     assert "exists already" in run(capsys, "key", "new", file, code=2)["message"]
