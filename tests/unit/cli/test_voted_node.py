@@ -240,6 +240,16 @@ def test_the_console_sends_the_same_receipt(node, network):
     assert found.tx_id.hex() == tx_id
 
 
+def test_the_console_says_who_stands_behind_a_block(node):
+    height, tx_id = find_last_payment(node.home)
+    for path, words in (
+        (f"/blocks/{height}", "the validators, whose"),
+        (f"/transactions/{tx_id}", "the changes of validators up to them"),
+    ):
+        with urllib.request.urlopen(node.url + path) as answer:  # noqa: S310 - our own
+            assert words in answer.read().decode()
+
+
 def test_any_blocks_votes_are_public_and_verify(node, network):
     with Client(node.url) as client:
         for height in (0, 1, 9):
