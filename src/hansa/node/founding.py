@@ -35,6 +35,7 @@ from hansa.node.home import (
     open_chain,
     parse_genesis,
 )
+from hansa.program import name_program
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import DEFAULT_COST, SUITES, KeyPair, ScryptCost, load_key
@@ -155,6 +156,11 @@ def join_network(
     """
     require_free(path)
     genesis = parse_genesis(read_file(genesis_path, GENESIS_BYTES_MAX), genesis_path)
+    if genesis.is_voted:
+        raise _unsound(
+            f"{genesis_path} is of a network whose nodes vote: make one more of them with "
+            f"{name_program()} network node new"
+        )
     keys = {name: load_key(file, passphrase) for name, file in key_paths.items()}
     sponsor = find_sponsor(genesis, keys[SPONSOR_KEY].address)
     return _make(path, genesis, keys, passphrase, sponsor, settings, cost)

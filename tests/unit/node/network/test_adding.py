@@ -8,6 +8,7 @@ from tests.world import START_MS
 
 from hansa.kernel.errors import Invalid
 from hansa.node.description import NetworkDescription
+from hansa.node.founding import join_network
 from hansa.node.home import Home
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import Place, choose_places
@@ -71,3 +72,8 @@ def test_a_network_that_one_node_seals_has_no_second_one(first, tmp_path):
     source = Source(sealed.genesis_path, first.key_path("sponsor"))
     with pytest.raises(Invalid, match="one node seals"):
         add_node(tmp_path / "node", source, Place("a", 26_600), (), "p", cost=CHEAP)
+
+
+def test_whoever_joins_as_if_one_sealed_is_shown_the_way(first, tmp_path):
+    with pytest.raises(Invalid, match=r"nodes vote.*network node new"):
+        join_network(tmp_path / "node", first.genesis_path, {}, "p")
