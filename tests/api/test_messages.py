@@ -141,3 +141,13 @@ def test_rubbish_from_another_node_is_refused_in_words(posts):
     assert (answer.status_code, answer.json()["title"]) == (413, "TOO_LARGE")
     answer = requests.post(url, data=b"{}", timeout=10)
     assert answer.status_code == 415
+
+
+def test_figures_count_what_waits(posts, clients):
+    north, south = clients
+    sent = north.send(posts[1].address, "figures", b"12345")
+    north.wait_for(bytes.fromhex(sent.id))
+    waiting = len(south.list_received(limit=100))
+    text = requests.get(f"{posts[1].url}/metrics", timeout=10).text
+    assert f"\nhansa_messages_waiting {waiting}\n" in text
+    assert "\nhansa_messages_sending 0\n" in text

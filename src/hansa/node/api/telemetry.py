@@ -17,6 +17,7 @@ from aiohttp import web
 
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.machine.execution import BlockResult
+from hansa.node.channel.service import MessageChannel
 from hansa.node.service import Node
 from hansa.sdk.answers import Consensus, Health
 
@@ -85,6 +86,8 @@ async def get_metrics(api: Api, call: Call) -> web.Response:
     del call
     lines = _list_figures(api.node, api.meters, len(api.streams))
     lines += _list_consensus(await api.node.watch.read())
+    if api.channel is not None:
+        lines += await _list_messages(api.channel)
     return web.Response(
         body=("\n".join(lines) + "\n").encode(), headers={"Content-Type": CONTENT_TYPE}
     )
@@ -118,6 +121,19 @@ def _list_consensus(found: Consensus) -> list[str]:
             ("consensus_block_seconds", "gauge", "When that block came.", block_s),
         )
     return _write_figures(figures)
+
+
+async def _list_messages(channel: MessageChannel) -> list[str]:
+    leaving, leaving_bytes = await channel.outbox.count_waiting()
+    waiting, waiting_bytes = await channel.inbox.count_waiting()
+    return _write_figures(
+        (
+            ("messages_sending", "gauge", "Messages not acknowledged yet.", leaving),
+            ("messages_sending_bytes", "gauge", "Bytes of their content.", leaving_bytes),
+            ("messages_waiting", "gauge", "Messages that nobody has taken.", waiting),
+            ("messages_waiting_bytes", "gauge", "Bytes of their content.", waiting_bytes),
+        )
+    )
 
 
 def _write_figures(figures: Figures) -> list[str]:

@@ -59,7 +59,7 @@ def open_channel(
         OutboxLimits(found.outbox_messages, found.outbox_bytes, kept_ms),
         InboxLimits(found.inbox_messages, found.inbox_bytes, kept_ms),
     )
-    carrier = HttpCarrier(_build_tls(settings))
+    carrier = HttpCarrier(build_client_tls(settings))
     identity = Identity(*sponsor, channel_key)
     return MessageChannel(
         chain,
@@ -72,7 +72,13 @@ def open_channel(
     )
 
 
-def _build_tls(settings: Settings) -> ssl.SSLContext | None:
+def build_client_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Build what believes the authorities of `channel.ca`; None to believe the system's.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it holds no certificate.
+    """
     if not settings.channel.ca:
         return None
     path = settings.find_path(settings.channel.ca)
