@@ -94,14 +94,17 @@ class Outbox:
         secret: tuple[bytes, bytes],
         times: tuple[int, int],
     ) -> Sent:
-        """Take a message in, behind all others of its lane.
+        """Take a message in, behind all others of its lane; nothing, where its id is known.
 
         Args:
           lane: recipient and topic.
-          message_id: 16 bytes that no other message has.
+          message_id: 16 bytes.
           content: what is sent.
           secret: salt and commitment.
           times: now, and when it expires.
+
+        Returns:
+          The message of this id, which may be one that was taken in before.
 
         Raises:
           Unavailable: too much waits, or the disk refuses.
@@ -109,6 +112,9 @@ class Outbox:
         now_ms = times[0]
 
         def work(connection: sqlite3.Connection) -> Sent:
+            before = _find(connection, message_id)
+            if before is not None:
+                return before
             self._forget(connection, now_ms)
             self._require_room(connection, len(content))
             sequence = _next_sequence(connection, lane, now_ms)
@@ -117,22 +123,13 @@ class Outbox:
                 " created_ms, expires_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (message_id, *lane, sequence, content, len(content), *secret, *times, "waiting"),
             )
-            found = _find(connection, message_id)
-            assert found is not None  # noqa: S101 - written just now
-            return found
+            return _get(connection, message_id)
 
         return await self._database.run(work)
 
-    async def find(self, message_id: bytes) -> Sent | None:
-        """Find a message, without its content."""
-        return await self._database.run(lambda connection: _find(connection, message_id))
-
     async def get(self, message_id: bytes) -> Sent:
         """Get a message, without its content; raises `NotFound`."""
-        found = await self.find(message_id)
-        if found is None:
-            raise NotFound(f"no message {message_id.hex()} was sent from here, or it is long over")
-        return found
+        return await self._database.run(lambda connection: _get(connection, message_id))
 
     async def list_newest(self, before: int, limit: int) -> list[Sent]:
         """List messages numbered below `before`, newest first, without their content."""
@@ -234,6 +231,13 @@ def _count_waiting(connection: sqlite3.Connection) -> tuple[int, int]:
         "SELECT count(*), coalesce(sum(size), 0) FROM sent WHERE state = 'waiting'"
     ).fetchone()
     return count, total
+
+
+def _get(connection: sqlite3.Connection, message_id: bytes) -> Sent:
+    found = _find(connection, message_id)
+    if found is None:
+        raise NotFound(f"no message {message_id.hex()} was sent from here, or it is long over")
+    return found
 
 
 def _find(connection: sqlite3.Connection, message_id: bytes) -> Sent | None:

@@ -136,24 +136,21 @@ class MessageChannel:
         if member == self.member:
             raise refuse(ChannelCode.WRONG_RECIPIENT, "a node sends no messages to its own member")
         self._directory.require_standing(member)
-        before = await self.outbox.find(message_id)
-        if before is not None:
-            self._require_same(before, lane, content)
-            return before
         salt = self._entropy(SALT_BYTES)
         secret = (salt, compute_commitment(self._network, salt, content))
         now_ms = self._clock_ms()
         times = (now_ms, now_ms + valid_for_ms)
         sent = await self.outbox.add(lane, message_id, content, secret, times)
+        self._require_same(sent, lane, content)
         self._courier.wake(lane)
         return sent
 
-    def _require_same(self, before: Sent, lane: Lane, content: bytes) -> None:
-        commitment = compute_commitment(self._network, before.salt, content)
-        if (before.lane, before.commitment) != (lane, commitment):
+    def _require_same(self, sent: Sent, lane: Lane, content: bytes) -> None:
+        commitment = compute_commitment(self._network, sent.salt, content)
+        if (sent.lane, sent.commitment) != (lane, commitment):
             raise refuse(
                 ChannelCode.ID_USED,
-                f"another message was sent under the id {before.id.hex()}: take a new one",
+                f"another message was sent under the id {sent.id.hex()}: take a new one",
             )
 
     def subscribe(self, topic: str, handler: Handler) -> None:
