@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 
 from hansa.compiled import hash_sources, read_manifest
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
 from hansa.kernel.errors import HansaError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from tests.world import OPERATORS, START_MS, World, key
 
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.configuration import (
     Configuration,
     Validator,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from contextlib import asynccontextmanager
 
@@ -10,8 +11,10 @@ from tests.voted import make_network, open_signer
 from tests.world import ASSET, key, pay
 
 from hansa.contracts import currency, payments, wallets
+from hansa.contracts.nodes import Publish
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
+from hansa.engine.cometbft.home import CometKey
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
@@ -113,6 +116,14 @@ async def pay_round(engine, world, number, count=10):
     return await send(engine, world.batch(*paid))
 
 
+def publish_another_key(world, node):
+    """Publish another consensus key for the last member's node, so that validators change."""
+    member = key("department0")
+    peer = node.home.load_node_key().address
+    command = Publish(member.address, CometKey.generate().public_key, (peer,), b"", "")
+    return world.batch(world.sign([member], command))
+
+
 def list_records(chain):
     """List all of a chain's block records."""
     return [chain.get_record(height) for height in range(chain.confirmed_height + 1)]
@@ -186,6 +197,42 @@ async def lose_a_child(nodes):
 def test_a_node_whose_cometbft_is_killed_ends_and_catches_up_when_it_is_back(cometbft, tmp_path):
     logs = asyncio.run(lose_a_child(make_network(tmp_path)))
     assert logs[0] == logs[3]
+
+
+async def lose_cometbfts_data(nodes):
+    """Run a network whose validators change, take one node's CometBFT away, and run it again."""
+    async with running(nodes) as engines:
+        world = open_signer(engines[0].chain)
+        for raw in fund(world, 10):
+            await send(engines[0], raw)
+        assert await send(engines[0], publish_another_key(world, nodes[3])) == [""]
+        for number in range(3):
+            assert set(await pay_round(engines[1], world, number)) == {""}
+        height = engines[1].chain.confirmed_height
+        for engine in engines:
+            await reach(engine, height)
+    chain = nodes[3].open_chain()
+    before = list_records(chain)
+    chain.close()
+    state = nodes[3].home.signing_state_path.read_bytes()
+    shutil.rmtree(nodes[3].home.path / "data")
+    nodes[3].home.make_folders()
+    nodes[3].home.signing_state_path.write_bytes(state)
+    async with running(nodes) as engines:
+        assert nodes[3].home.repeating_path.exists()
+        assert set(await pay_round(engines[0], world, 3)) == {""}
+        for engine in engines:
+            await reach(engine, height + 1)
+        assert not nodes[3].home.repeating_path.exists()
+        return before, [list_records(engine.chain) for engine in engines]
+
+
+def test_a_node_that_lost_cometbfts_data_fetches_it_and_keeps_its_log(cometbft, tmp_path):
+    before, logs = asyncio.run(lose_cometbfts_data(make_network(tmp_path)))
+    told = [record.validator_updates for record in before if record.validator_updates]
+    assert [sorted(power for _, power in updates) for updates in told] == [[0, 10]]
+    assert logs[3][: len(before)] == before
+    assert logs[0] == logs[1] == logs[2] == logs[3]
 
 
 def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_path):

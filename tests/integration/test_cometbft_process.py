@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
+from hansa.engine.cometbft.child.process import BoundedLog, CometProcess
 from hansa.engine.cometbft.configuration import (
     Configuration,
     Validator,
@@ -21,7 +22,6 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.process import BoundedLog, CometProcess
 from hansa.kernel.errors import Unavailable
 
 WITHIN_S = 60
@@ -180,9 +180,9 @@ def test_one_that_does_not_stop_is_killed(tmp_path):
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.process import CometProcess
+from hansa.engine.cometbft.child.process import CometProcess
 
 async def run():
     process = await CometProcess.start(find_binary(), CometHome(Path(sys.argv[1])))

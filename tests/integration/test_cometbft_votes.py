@@ -15,7 +15,8 @@ from tests.voted import make_network, open_signer
 from tests.world import key
 
 from hansa.contracts.nodes import Publish
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
+from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.configuration import (
     Configuration,
     Validator,
@@ -23,7 +24,6 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.trail import TrailKeeper, read_votes
 from hansa.engine.record_items import list_envelopes
 from hansa.kernel.errors import Unavailable

@@ -35,6 +35,7 @@ RECORD = fields(
     array(fields(COUNT, COUNT, text, text)),
     array(fields(COUNT, array(FACT))),
     COUNT,
+    array(fields(binary(), COUNT)),
 )
 
 
@@ -73,7 +74,7 @@ def read_index(raw: bytes) -> tuple[int, list[int]]:
 
 def check_record(network: Network, raw: bytes, previous: bytes) -> tuple[list, bytes]:
     """Check a block record against its own header; returns that and its hash."""
-    header_raw, seals, batches, receipts, dropped, facts, _ = read(RECORD, raw)
+    header_raw, seals, batches, receipts, dropped, facts, *_ = read(RECORD, raw)
     header = read(HEADER, header_raw)
     require(header[3] == previous, "CHAIN")
     ((suite, key, signature),) = seals

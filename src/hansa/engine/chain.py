@@ -180,7 +180,11 @@ class Chain:
         return self.machine.apply_stepwise(block)
 
     def append(
-        self, result: BlockResult, batches: Sequence[CheckedBatch], consensus_height: int = 0
+        self,
+        result: BlockResult,
+        batches: Sequence[CheckedBatch],
+        consensus_height: int = 0,
+        validator_updates: tuple[tuple[bytes, int], ...] = (),
     ) -> None:
         """Write an executed block to the log, and at a checkpoint its rows to the store."""
         self._flush_if_due()
@@ -193,6 +197,7 @@ class Chain:
             list_dropped(result),
             tuple(result.facts),
             consensus_height,
+            validator_updates,
         )
         self.log.append(result.header.height, record.encoded())
         self._settle(result)

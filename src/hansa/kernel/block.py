@@ -95,6 +95,8 @@ class BlockRecord(Document, frozen=True, array_like=True):
     """For people, not hashed: facts of refusals by index of the receipt."""
     consensus_height: NonNegative = 0
     """Height of the block of CometBFT that brought the batches; 0 on the embedded engine."""
+    validator_updates: tuple[tuple[bytes, NonNegative], ...] = ()
+    """(consensus key, power) as CometBFT was told after the block; power 0 removes."""
 
     def encoded(self) -> bytes:
         """Encode for the log."""

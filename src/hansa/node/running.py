@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hansa.contracts.members import Member
 from hansa.engine.chain import Chain
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.log import SEGMENT_BYTES
 from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES, Keeper, Retention

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hansa.cli.main import main
-from hansa.engine.cometbft.binary import VARIABLE, VERSION
+from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import tomllib
 import msgspec
 import pytest
 
-from hansa.engine.cometbft.binary import VARIABLE, find_binary
+from hansa.engine.cometbft.child.binary import VARIABLE, find_binary
 from hansa.engine.cometbft.configuration import (
     Configuration,
     Validator,

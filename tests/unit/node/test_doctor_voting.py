@@ -9,7 +9,7 @@ from tests.played import CHEAP
 from tests.unit.node.test_doctor import Machine, look
 from tests.world import START_MS
 
-from hansa.engine.cometbft.binary import VARIABLE, VERSION
+from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
 from hansa.node.doctor.examination import check_home

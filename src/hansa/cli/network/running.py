@@ -15,7 +15,7 @@ from pathlib import Path
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import flush, print_json, print_table, say
 from hansa.cli.source import parse_count, parse_folder
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
 from hansa.kernel.errors import Unavailable
 from hansa.node.home import SPONSOR_KEY
 from hansa.node.network.folders import NodeFolder, choose_nodes, list_nodes

@@ -17,7 +17,7 @@ Source: CometBFT v0.38, spec/abci/abci++_methods.md and abci++_app_requirements.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
@@ -28,6 +28,7 @@ from hansa.engine.cometbft.batches import (
     is_expired,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.repeating import Repeat, Validators
 from hansa.engine.cometbft.status import Attendance
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
@@ -38,6 +39,8 @@ from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, build_checked, check_frame
 
 CODE_OK = 0
+CODE_LEFT_OUT = 1
+"""Of a transaction in a block. The same for each reason, so that the log knows it for ever."""
 CODE_BAD_PATH = 1
 CODE_NOT_FOUND = 2
 CODE_STRANGER = 3
@@ -49,8 +52,6 @@ NS_PER_MS = 1_000_000
 INITIAL_HEIGHT = 1
 _CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
 
-Validators = Sequence[tuple[bytes, int]]
-
 
 class Executed(NamedTuple):
     """A block of CometBFT that was executed and is not committed yet."""
@@ -61,6 +62,8 @@ class Executed(NamedTuple):
     batches: list[CheckedBatch]
     keys: list[bytes]
     """Of the batches."""
+    updates: Validators
+    """What CometBFT is told of validators after it."""
     left_out: list[bytes]
     """Keys of the batches that the block holds and that were not executed."""
 
@@ -75,6 +78,7 @@ class Application:
         may_connect: Callable[[bytes], bool],
         confirmed: Callable[[Executed], None],
         keeper: Keeper | None = None,
+        repeat: Repeat | None = None,
     ) -> None:
         """Bring a chain under CometBFT.
 
@@ -84,12 +88,14 @@ class Application:
           may_connect: whether a peer, by its 20 bytes, may connect.
           confirmed: called with each block once it is durable.
           keeper: of the snapshots that others may start from, and of what is pruned.
+          repeat: answers for the blocks that the chain has and CometBFT lacks.
         """
         self.chain = chain
         self._verdicts = verdicts
         self._may_connect = may_connect
         self._confirmed = confirmed
         self._keeper = keeper
+        self._repeat = repeat
         self.attendance = Attendance()
         """When each validator voted last."""
         self._executed: Executed | None = None
@@ -104,6 +110,8 @@ class Application:
         After a start that is the last block that held batches; the empty ones behind it change
         nothing, and are replayed.
         """
+        if self._repeat is not None:
+            return abci.ResponseInfo(data="hansa")
         return abci.ResponseInfo(
             data="hansa",
             last_block_height=self.consensus_height,
@@ -117,11 +125,12 @@ class Application:
           Corrupt: they are not of the same network.
         """
         chain_id = compute_chain_id(self.chain.network.genesis_hash)
-        ours = list(self._list_validators())
+        first = self._repeat
+        ours = first.validators if first else self._list_validators()
         theirs = sorted((each.pub_key.ed25519, each.power) for each in request.validators)
         if (request.chain_id, theirs, request.initial_height) != (
             chain_id,
-            ours,
+            list(ours),
             INITIAL_HEIGHT,
         ):
             raise Corrupt(
@@ -129,7 +138,8 @@ class Application:
                 "and have it written again",
                 chain_id=request.chain_id,
             )
-        return abci.ResponseInitChain(app_hash=self.chain.machine.head_hash)
+        app_hash = first.app_hash if first else self.chain.machine.head_hash
+        return abci.ResponseInitChain(app_hash=app_hash)
 
     async def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         """Let a batch of a member wait for a block; begin to verify its envelopes."""
@@ -214,39 +224,39 @@ class Application:
         on nothing but genesis and the blocks so far.
         """
         self.attendance.note(request)
+        if self._repeat is not None and request.height <= self._repeat.until:
+            return self._repeat_block(self._repeat, request)
         keyed = [(compute_key(raw), raw) for raw in request.txs]
         verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
         time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS
         batches: dict[bytes, CheckedBatch] = {}
-        results = []
         for (key, raw), verdict in zip(keyed, verdicts, strict=True):
-            code = CODE_OK
-            if verdict.rejected is not None:
-                code = _CODES[verdict.rejected.code]
-            elif key in batches or key in self.ordered:
-                code = _CODES[InvalidCode.NONCE_USED]
-            else:
+            if verdict.rejected is None and key not in batches and key not in self.ordered:
                 batch = build_checked(raw, verdict, self.chain.network)
-                if is_expired(batch, time_ms):
-                    code = _CODES[InvalidCode.EXPIRED]
-                else:
+                if not is_expired(batch, time_ms):
                     batches[key] = batch
-            results.append(abci.ExecTxResult(code=code))
         result = None
-        updates: list[abci.ValidatorUpdate] = []
+        updates: Validators = ()
         if batches:
             before = self._list_validators()
             result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
             updates = list_updates(before, self._list_validators())
         left_out = [key for key, _ in keyed if key not in batches]
         self._executed = Executed(
-            request.height, result, list(batches.values()), list(batches), left_out
+            request.height, result, list(batches.values()), list(batches), updates, left_out
         )
-        return abci.ResponseFinalizeBlock(
-            tx_results=results,
-            validator_updates=updates,
-            app_hash=self.chain.machine.head_hash,
-        )
+        is_executed = (key in batches for key, _ in keyed)
+        return _build_finalized(is_executed, updates, self.chain.machine.head_hash)
+
+    def _repeat_block(
+        self, repeat: Repeat, request: abci.RequestFinalizeBlock
+    ) -> abci.ResponseFinalizeBlock:
+        """Answer for a block that was executed and logged before CometBFT lost it."""
+        record = repeat.take(request.height, list(request.txs))
+        self._executed = Executed(request.height, None, [], [], (), [])
+        executed = set() if record is None else set(record.batches)
+        updates = () if record is None else record.validator_updates
+        return _build_finalized((raw in executed for raw in request.txs), updates, repeat.app_hash)
 
     def _list_validators(self) -> Validators:
         """List (consensus key, power) of who votes, as of the last block; not during one."""
@@ -261,11 +271,19 @@ class Application:
             raise Corrupt("CometBFT commits a block that it has not had executed")
         self._executed = None
         if executed.result is not None:
-            self.chain.append(executed.result, executed.batches, executed.consensus_height)
+            self.chain.append(
+                executed.result,
+                executed.batches,
+                executed.consensus_height,
+                tuple(executed.updates),
+            )
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for key in executed.keys:
                 self.ordered.add(key, executed.result.header.time_ms)
-        self.consensus_height = executed.consensus_height
+        if self._repeat is not None and executed.consensus_height >= self._repeat.until:
+            self._repeat.end()
+            self._repeat = None
+        self.consensus_height = max(self.consensus_height, executed.consensus_height)
         for key in (*executed.keys, *executed.left_out):
             self._verdicts.forget(key)
         self._confirmed(executed)
@@ -356,7 +374,7 @@ class Application:
         return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
 
 
-def list_updates(before: Validators, after: Validators) -> list[abci.ValidatorUpdate]:
+def list_updates(before: Validators, after: Validators) -> Validators:
     """List how one set of validators becomes another, sorted by key; power 0 removes.
 
     They take effect two blocks of CometBFT later.
@@ -364,10 +382,22 @@ def list_updates(before: Validators, after: Validators) -> list[abci.ValidatorUp
     powers = dict(after)
     changed = {key: 0 for key, _ in before if key not in powers}
     changed |= {key: power for key, power in after if (key, power) not in before}
-    return [
-        abci.ValidatorUpdate(pub_key=abci.PublicKey(ed25519=key), power=power)
-        for key, power in sorted(changed.items())
-    ]
+    return sorted(changed.items())
+
+
+def _build_finalized(
+    is_executed: Iterable[bool], updates: Validators, app_hash: bytes
+) -> abci.ResponseFinalizeBlock:
+    return abci.ResponseFinalizeBlock(
+        tx_results=[
+            abci.ExecTxResult(code=CODE_OK if each else CODE_LEFT_OUT) for each in is_executed
+        ],
+        validator_updates=[
+            abci.ValidatorUpdate(pub_key=abci.PublicKey(ed25519=key), power=power)
+            for key, power in updates
+        ],
+        app_hash=app_hash,
+    )
 
 
 def _compute_proto_bytes(raw: bytes) -> int:

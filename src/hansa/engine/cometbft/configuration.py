@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from hansa.engine.cometbft.binary import VERSION
+from hansa.engine.cometbft.child.binary import VERSION
 from hansa.engine.cometbft.home import CometHome, address_of_key, public_document
 from hansa.engine.storage import FileStorage
 from hansa.kernel.calendar import format_iso

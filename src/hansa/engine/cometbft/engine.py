@@ -17,8 +17,9 @@ from pathlib import Path
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key, is_expired
+from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.process import CometProcess
+from hansa.engine.cometbft.repeating import Repeat
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.status import read_consensus
@@ -44,6 +45,11 @@ _KNOWN_ALREADY = "tx already exists in cache"
 class CometEngine(Engine):
     """Has batches ordered by CometBFT, together with the other validators."""
 
+    committed_ms = 0
+    """When CometBFT last committed a block here, by the clock; 0 for not yet."""
+    child_pid: int | None = None
+    """Number of CometBFT's process, while it runs."""
+
     def __init__(  # noqa: PLR0913 - what a node is made of, each given once
         self,
         chain: Chain,
@@ -68,15 +74,19 @@ class CometEngine(Engine):
           keeper: of the snapshots that others may start from, and of what is pruned.
           ask: asks other members' nodes how validators changed where no blocks are kept of that.
           heartbeat_ms: how often CometBFT's settings let a block come without transactions.
+
+        Raises:
+          Unavailable: CometBFT lacks blocks that were pruned here.
         """
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
         self._home = home
         self._binary = binary
         self._verdicts = Verdicts(verifier)
-        self.application = Application(chain, self._verdicts, may_connect, self._confirm, keeper)
-        self.committed_ms = 0
-        """When CometBFT last committed a block here, by the clock; 0 for not yet."""
+        repeat = Repeat.begin(chain, home)
+        self.application = Application(
+            chain, self._verdicts, may_connect, self._confirm, keeper, repeat
+        )
         self._heartbeat_ms = heartbeat_ms
         self._answered_ms = 0
         """Since when CometBFT has answered."""
@@ -88,8 +98,6 @@ class CometEngine(Engine):
         self._trail: TrailKeeper | None = None
         self._ask = ask
         self._answers = asyncio.Event()
-        self.child_pid: int | None = None
-        """Number of CometBFT's process, while it runs."""
 
     @property
     def queued(self) -> int:

@@ -104,6 +104,15 @@ class CometHome:
         return self.path / "abci.sock"
 
     @property
+    def repeating_path(self) -> Path:
+        """Is there while CometBFT fetches blocks again that our log has."""
+        return self.path / "repeating"
+
+    def has_blocks(self) -> bool:
+        """Whether CometBFT has kept anything here since it was set up."""
+        return (self.path / "data" / "state.db").is_dir()
+
+    @property
     def log_path(self) -> Path:
         """What CometBFT says."""
         return self.path / "cometbft.log"

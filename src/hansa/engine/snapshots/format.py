@@ -107,9 +107,9 @@ def refuse(what: str) -> Invalid:
 
 
 def strip_record(record: BlockRecord) -> BlockRecord:
-    """Leave out of a block what no hash covers: facts, and the words on what was dropped."""
+    """Leave out of a block what no hash covers: facts, words on what was dropped, updates."""
     dropped = tuple(Drop(each.batch, each.item, each.code, "") for each in record.dropped)
-    return replace(record, facts=(), dropped=dropped)
+    return replace(record, facts=(), dropped=dropped, validator_updates=())
 
 
 def encode_frame(frame: Frame) -> bytes:

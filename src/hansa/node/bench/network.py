@@ -26,7 +26,8 @@ from typing import Any
 import aiohttp
 import uvloop
 
-from hansa.engine.cometbft.binary import find_binary
+from hansa.engine.cometbft.child.binary import find_binary
+from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.configuration import (
     Configuration,
     Validator,
@@ -34,7 +35,6 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.process import CometProcess
 from hansa.engine.cometbft.rpc import CometRpc
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import GenesisNode, Limits, Network

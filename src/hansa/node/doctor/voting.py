@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hansa.contracts.nodes import Node
 from hansa.engine.chain import ROW_SPACE
-from hansa.engine.cometbft.binary import VERSION, find_binary
+from hansa.engine.cometbft.child.binary import VERSION, find_binary
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.engine.store import StateStore

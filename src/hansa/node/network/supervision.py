@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from hansa.engine.cometbft.process import BoundedLog, build_launch
+from hansa.engine.cometbft.child.process import BoundedLog, build_launch
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Unavailable
 from hansa.node.network.folders import NodeFolder

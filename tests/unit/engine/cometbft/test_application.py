@@ -18,8 +18,9 @@ from hansa.engine.cometbft.application import (
     list_updates,
 )
 from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
-from hansa.engine.cometbft.home import CometKey
+from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.repeating import Repeat
 from hansa.engine.cometbft.server import Server, frame, read_frame
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
@@ -74,7 +75,7 @@ async def asking(folder):
     await server.start(folder / "abci.sock")
     reader, writer = await asyncio.open_unix_connection(folder / "abci.sock")
     asked = Asked(chain, application, reader, writer)
-    asked.server, asked.confirmed = server, confirmed
+    asked.server, asked.confirmed, asked.folder = server, confirmed, folder
     try:
         yield asked
     finally:
@@ -203,7 +204,8 @@ async def test_what_no_honest_validator_proposes_is_refused_and_left_out(asked):
         asking_for = abci.RequestProcessProposal(txs=txs, height=2)
         assert (await asked.ask(process_proposal=asking_for)).status == status
     answer = await asked.block(2, good, b"rubbish", broken, good)
-    assert [bool(each.code) for each in answer.tx_results] == [False, True, True, True]
+    codes = [bool(each.code) for each in answer.tx_results]
+    assert codes == [False, True, True, False], "a code says of a batch whether it was executed"
     assert asked.chain.get_record(1).batches == (good,)
     assert len(asked.chain.get_record(1).receipts) == 3
 
@@ -252,6 +254,58 @@ async def test_batches_of_longer_ago_than_anything_is_valid_are_forgotten(asked)
         assert compute_key(first) not in ordered
         assert compute_key(second) in ordered
         assert len(ordered) == 1
+
+
+@in_a_chain
+async def test_what_cometbft_lost_is_answered_from_the_log(asked):
+    world, chain = World(asked.chain), asked.chain
+    genesis_hash = chain.machine.head_hash
+    first = fund(world)
+    payments_ = [world.sign([key("ann")], pay("ann", "bob", 1, f"r{n}")) for n in range(2)]
+    second = world.batch(*payments_)
+    blocks = [(2, (first,)), (3, ()), (4, (first, second)), (5, ())]
+    told = [await asked.block(height, *txs) for height, txs in blocks]
+    home = CometHome(asked.folder / "lost")
+    home.make_folders()
+    repeat = Repeat.begin(chain, home)
+    assert home.repeating_path.exists()
+    again = Application(chain, Verdicts(InlineVerifier(chain.network)), bool, bool, None, repeat)
+    before = list(chain.iterate_records(0))
+    assert (await again.info(abci.RequestInfo())).last_block_height == 0
+    begun = await again.init_chain(make_init(chain.network))
+    assert begun.app_hash == genesis_hash
+    for (height, txs), answer in zip(blocks[:3], told, strict=False):
+        assert home.repeating_path.exists()
+        asking_for = abci.RequestFinalizeBlock(txs=txs, height=height)
+        assert await again.finalize_block(asking_for) == answer
+        await again.commit(abci.RequestCommit())
+    assert not home.repeating_path.exists()
+    assert (await again.info(abci.RequestInfo())).last_block_height == 4
+    assert list(chain.iterate_records(0)) == before
+
+
+@in_a_chain
+async def test_another_history_than_the_log_is_refused(asked):
+    world = World(asked.chain)
+    await asked.block(2, fund(world))
+    home = CometHome(asked.folder / "lost")
+    home.make_folders()
+    other = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+    for height, txs in [(2, ()), (2, (other,)), (3, ())]:
+        with pytest.raises(Corrupt, match="show another history"):
+            Repeat.begin(asked.chain, home).take(height, txs)
+
+
+@in_a_chain
+async def test_only_what_cometbft_lacks_is_repeated(asked):
+    home = CometHome(asked.folder / "lost")
+    home.make_folders()
+    assert Repeat.begin(asked.chain, home) is None, "a new node has nothing to repeat"
+    await asked.block(2, fund(World(asked.chain)))
+    (home.path / "data" / "state.db").mkdir()
+    assert Repeat.begin(asked.chain, home) is None, "CometBFT has its blocks"
+    home.repeating_path.touch()
+    assert Repeat.begin(asked.chain, home) is not None, "it was killed before it had them all"
 
 
 @in_a_chain
@@ -380,11 +434,10 @@ def test_updates_turn_one_set_of_validators_into_another(before, more, kept):
     after = {**{name: before[name] for n, name in enumerate(names) if n in kept}, **more}
     found = dict(before)
     updates = list_updates(sorted(before.items()), sorted(after.items()))
-    keys = [each.pub_key.ed25519 for each in updates]
-    assert len(set(keys)) == len(keys)
-    for each in updates:
-        assert found.get(each.pub_key.ed25519, 0) != each.power
-        found[each.pub_key.ed25519] = each.power
+    assert len(dict(updates)) == len(updates)
+    for name, power in updates:
+        assert found.get(name, 0) != power
+        found[name] = power
     assert {name: power for name, power in found.items() if power} == after
 
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from hansa.engine.cometbft import launch
+from hansa.engine.cometbft.child import launch
 from hansa.engine.cometbft.home import CometHome
 from hansa.kernel.errors import Unavailable
 

@@ -15,7 +15,7 @@ from hansa.kernel.errors import NotFound, Unavailable
 VERSION = "0.38.25"
 VARIABLE = "HANSA_COMETBFT"
 NAME = "cometbft"
-CHECKOUT = Path(__file__).resolve().parents[4]
+CHECKOUT = Path(__file__).resolve().parents[5]
 VERSION_TIMEOUT_S = 20
 
 

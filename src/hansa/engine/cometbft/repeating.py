@@ -1,0 +1,97 @@
+"""Answering CometBFT for blocks that were executed before, from the log.
+
+A restored backup brings the log, and nothing of CometBFT; or somebody lost CometBFT's `data/`. Then
+CometBFT begins again with genesis and fetches its blocks from other nodes. It asks about each, and
+what it is answered must be what every node answered then: the log has it. So nothing is executed
+again, and nothing written, until CometBFT has come to where the log ends.
+
+That this is under way is marked by a file, as CometBFT may be killed before it has all blocks: it
+asks where we stand, and must not be told a height that it does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from hansa.engine.chain import Chain
+from hansa.engine.cometbft.home import CometHome
+from hansa.engine.storage import FileStorage
+from hansa.kernel.block import BlockRecord
+from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.kernel.light.votes import begin
+
+Validators = Sequence[tuple[bytes, int]]
+
+
+class Repeat:
+    """Goes through a chain's log beside CometBFT."""
+
+    def __init__(self, chain: Chain, marker: Path) -> None:
+        self._chain = chain
+        self._marker = marker
+        first = begin(chain.network).validators.validators
+        self.validators: Validators = sorted((each.public_key, each.power) for each in first)
+        """Those of genesis."""
+        self.until = chain.get_record(chain.head.height).consensus_height
+        """Height of CometBFT at which the log ends."""
+        self._height = 0
+
+    @classmethod
+    def begin(cls, chain: Chain, home: CometHome) -> Self | None:
+        """Begin where CometBFT lacks blocks that the log has, or go on; None where it has all.
+
+        Args:
+          chain: of this node.
+          home: CometBFT's folder, before CometBFT is started.
+
+        Raises:
+          Unavailable: the log does not have the first blocks any more.
+        """
+        newest = chain.get_record(chain.head.height).consensus_height
+        marker = home.repeating_path
+        if newest == 0 or (home.has_blocks() and not marker.exists()):
+            return None
+        if chain.log.height_min > 0:
+            raise Unavailable(
+                f"CometBFT has no blocks in {home.path}, and this node's log begins with block "
+                f"{chain.log.height_min}: it cannot answer for those before. Set the node up anew "
+                "from a snapshot (docs/how-to/run-a-network.md)",
+                path=str(home.path),
+            )
+        FileStorage(marker.parent).replace(marker.name, b"")
+        return cls(chain, marker)
+
+    @property
+    def app_hash(self) -> bytes:
+        """The hash that CometBFT was told after the block taken last."""
+        network = self._chain.network
+        header = self._chain.get_record(self._height).header
+        return network.digest(network.header_prefix + header)
+
+    def take(self, consensus_height: int, txs: Sequence[bytes]) -> BlockRecord | None:
+        """Take the next block of CometBFT; returns ours, None where it made none.
+
+        Raises:
+          Corrupt: it is not the block that was executed here.
+        """
+        if self._height == self._chain.head.height:
+            return None
+        record = self._chain.get_record(self._height + 1)
+        if record.consensus_height > consensus_height:
+            return None
+        batches = set(record.batches)
+        executed = tuple(raw for raw in txs if raw in batches)
+        if record.consensus_height < consensus_height or executed != record.batches:
+            raise Corrupt(
+                f"CometBFT's block {consensus_height} is not the one that this node executed as "
+                f"block {self._height + 1}: the other nodes show another history than this log",
+                height=self._height + 1,
+            )
+        self._height += 1
+        return record
+
+    def end(self) -> None:
+        """CometBFT has what the log has."""
+        self._marker.unlink(missing_ok=True)
