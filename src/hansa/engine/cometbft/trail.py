@@ -232,7 +232,7 @@ class TrailKeeper:
         """Whether something was found that must not be lost, or enough time has passed."""
         if self._newest is self._saved:
             return False
-        is_new = len(self._hand_overs) > self._saved_hand_overs
+        is_new = self._saved is None or len(self._hand_overs) > self._saved_hand_overs
         return is_new or self._clock_s() - self._saved_s >= self._save_s
 
     async def _go_to_base(self, height: int) -> None:

@@ -240,7 +240,7 @@ def test_heights_are_followed_as_they_pass(tmp_path):
 
 def test_what_is_found_while_following_is_kept(tmp_path):
     rpc = FakeRpc(NETWORK, 60)
-    keeper = keep(tmp_path, rpc, Clock(SAVE_S))
+    keeper = keep(tmp_path, rpc, Clock(0.0))  # no time passes: the first is kept at once
 
     async def follow() -> None:
         keeper.note(50)
