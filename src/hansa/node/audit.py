@@ -372,6 +372,8 @@ def audit(  # noqa: PLR0913 - what is audited, by keyword
     report = auditor.report
     if base is not None:
         auditor.begin_from(base)
+        if coverage is not None:
+            coverage.look(base.head.encoded())
         if iterate_rows is not None and report.height == rows_height:
             auditor.compare_rows(iterate_rows)
     for record in records if coverage is None else coverage.watch(records):

@@ -141,6 +141,8 @@ def verify_folder(
             folder = log_folder.parent / "snapshots"
             with open_base(folder, begins, network) as base:
                 records = iterate_records(reader, base.head.height + 1)
+                if coverage is not None:
+                    coverage.look(base.head.encoded())
                 watched = records if coverage is None else coverage.watch(records)
                 report = verify(
                     watched, network, base.store, progress, signatures=signatures, base=base

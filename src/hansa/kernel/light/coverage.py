@@ -57,10 +57,11 @@ class Coverage:
     def watch(self, records: Iterable[BlockRecord]) -> Iterator[BlockRecord]:
         """Pass blocks on, and look at each."""
         for record in records:
-            self._look(record.header)
+            self.look(record.header)
             yield record
 
-    def _look(self, header: bytes) -> None:
+    def look(self, header: bytes) -> None:
+        """Look at the header of one block, such as the one that others begin behind."""
         try:
             self.height = decode_header(header).height
         except Invalid:
