@@ -21,6 +21,7 @@ from hansa.node.channel.http import HttpCarrier
 from hansa.node.channel.service import Identity, MessageChannel
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import serve
+from hansa.node.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Post:
         return key(self.name).address
 
 
-async def _start(world: World, folder: Path, name: str, made: list) -> str:
+async def _start(world: World, folder: Path, name: str, made: list, settings: Settings) -> str:
     """Start one member's node, and publish where it is."""
     who, server_key = key(name).address, key(SERVERS[name])
     channel = MessageChannel(
@@ -56,7 +57,7 @@ async def _start(world: World, folder: Path, name: str, made: list) -> str:
         random=Random(1),
     )
     node = Node(world.chain, InlineVerifier(world.network), who, server_key)
-    server = await serve(node, UNLIMITED, KeyRing(folder / f"{name}.json"), channel)
+    server = await serve(node, settings, KeyRing(folder / f"{name}.json"), channel)
     publish = nodes.Publish(who, b"", (), make_channel_key(name).public_key, server.url)
     assert world.do(name, publish) == ""
     await channel.start()
@@ -65,7 +66,7 @@ async def _start(world: World, folder: Path, name: str, made: list) -> str:
 
 
 @contextmanager
-def run_posts(folder: Path) -> Iterator[tuple[Post, Post]]:
+def run_posts(folder: Path, settings: Settings = UNLIMITED) -> Iterator[tuple[Post, Post]]:
     """Run the nodes of `north` and `south`."""
     world, made = make_world(), []
     for name in ("north", "south"):
@@ -75,7 +76,9 @@ def run_posts(folder: Path) -> Iterator[tuple[Post, Post]]:
         (folder / f"{name}.key").write_text(token)
 
     async def start() -> str:
-        return " ".join([await _start(world, folder, name, made) for name in ("north", "south")])
+        return " ".join(
+            [await _start(world, folder, name, made, settings) for name in ("north", "south")]
+        )
 
     async def stop() -> None:
         for part in reversed(made):

@@ -7,11 +7,14 @@ from random import Random
 
 import pytest
 import requests
+from msgspec.structs import replace
 from tests.posting import run_posts
+from tests.running import UNLIMITED
 from tests.world import key
 
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused, Unavailable
+from hansa.node.settings import Limits
 from hansa.sdk.client import Client
 
 CONTENT = b"\x00\xff any bytes"
@@ -151,3 +154,15 @@ def test_figures_count_what_waits(posts, clients):
     text = requests.get(f"{posts[1].url}/metrics", timeout=10).text
     assert f"\nhansa_messages_waiting {waiting}\n" in text
     assert "\nhansa_messages_sending 0\n" in text
+
+
+def test_what_is_refused_is_charged_by_its_length_and_what_is_taken_is_not(tmp_path):
+    slow = replace(UNLIMITED, limits=Limits(anyone_per_s=0.01, anyone_burst=8))
+    with run_posts(tmp_path, slow) as (north, south), Client(north.url, api_key=north.token) as one:
+        for number in range(4):
+            sent = one.messages.send(south.address, "large", bytes(12_000), 60_000)
+            done = one.messages.wait_for(bytes.fromhex(sent.id))
+            assert (done.state, done.attempts) == ("delivered", 1), number
+        url, kind = f"{south.url}/v1/channel", {"Content-Type": "application/msgpack"}
+        codes = [requests.post(url, bytes(12_000), headers=kind, timeout=9) for _ in range(2)]
+        assert [answer.status_code for answer in codes] == [400, 429]

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.messages import Topic
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import (
@@ -20,6 +20,7 @@ from hansa.node.api.routes import (
     Call,
     Parameter,
     Route,
+    read_body,
     read_charged,
     require_media_type,
 )
@@ -65,11 +66,20 @@ _decode = msgspec.json.Decoder(Outgoing).decode
 
 
 async def post_message(api: Api, call: Call) -> web.Response:
-    """Take a message from another node in, and acknowledge it."""
+    """Take a message from another node in, and acknowledge it.
+
+    Its length is charged where it is refused: members' nodes show no key, and their messages are
+    bounded by the inbox.
+    """
     require_media_type(call.request, MSGPACK)
     channel = _require_channel(api)
-    raw, _ = await read_charged(api, call, BYTES_PER_COST)
-    return web.Response(body=await channel.receive(raw), content_type=MSGPACK)
+    raw = await read_body(call.request, api.settings.limits.body_s)
+    try:
+        answer = await channel.receive(raw)
+    except (Invalid, Refused):
+        api.add_cost(call, len(raw) // BYTES_PER_COST)
+        raise
+    return web.Response(body=answer, content_type=MSGPACK)
 
 
 async def send_message(api: Api, call: Call) -> SentMessage:
