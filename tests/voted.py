@@ -26,9 +26,10 @@ from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import compute_chain_id
-from hansa.node.home import MemberSpec, build_genesis
+from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.network.peers import build_peer_filter
 
 WEIGHT = 10
@@ -76,9 +77,13 @@ def find_ports(count: int) -> list[int]:
     return ports
 
 
-def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]]) -> Genesis:
-    """Make a network of a central bank, two operators and departments, one member a key pair."""
+def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]], observers: int = 0) -> Genesis:
+    """Make a network of a central bank, two operators and departments, one member a key pair.
+
+    The last of them may be observers, without a weight; majorities change members at once.
+    """
     names = ["officer0", *OPERATORS, *(f"department{number}" for number in range(len(keys) - 3))]
+    voters = len(keys) - observers
     roles = [("central_bank",), *[("operator",)] * len(OPERATORS)]
     members = [
         MemberSpec(
@@ -86,28 +91,38 @@ def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]]) -> Genesis:
             roles[number] if number < len(roles) else ("department",),
             (key(name).address,),
             key(f"{name} server").address,
-            weight=WEIGHT,
+            weight=WEIGHT if number < voters else 0,
         )
         for number, name in enumerate(names)
     ]
     nodes = tuple(
-        GenesisNode(key(name).address, consensus.public_key, (node.address,), b"", "")
-        for name, (node, consensus) in zip(names, keys, strict=True)
+        GenesisNode(
+            key(name).address,
+            consensus.public_key if number < voters else b"",
+            (node.address,),
+            b"",
+            "",
+        )
+        for number, (name, (node, consensus)) in enumerate(zip(names, keys, strict=True))
     )
-    genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"))
+    policy = {**DEFAULT_POLICY, "governance.membership": (2, 3, 0, 7 * DAY_MS)}
+    genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"), policy=policy)
     return replace(genesis, sealers=(), nodes=nodes)
 
 
-def make_network(folder: Path, count: int = 4, **settings: object) -> list[VotedNode]:
-    """Make the folders of a network's nodes, which know one another."""
+def make_network(
+    folder: Path, count: int = 4, *, observers: int = 0, **settings: object
+) -> list[VotedNode]:
+    """Make the folders of a network's nodes, which know one another; the last ones may observe."""
     keys = [(CometKey.generate(), CometKey.generate()) for _ in range(count)]
-    network = Network.of(make_voted_genesis(keys))
+    network = Network.of(make_voted_genesis(keys, observers))
     ports = find_ports(count)
     addresses = [
         f"{node.address.hex()}@127.0.0.1:{port}"
         for (node, _), port in zip(keys, ports, strict=True)
     ]
-    validators = [Validator(consensus.public_key, WEIGHT) for _, consensus in keys]
+    voters = keys[: count - observers]
+    validators = [Validator(consensus.public_key, WEIGHT) for _, consensus in voters]
     batch_bytes = network.limits.batch_bytes
     nodes = []
     for number, (pair, port) in enumerate(zip(keys, ports, strict=True)):

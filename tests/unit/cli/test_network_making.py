@@ -36,6 +36,21 @@ def test_a_member_of_a_file_gets_a_node(tmp_path, capsys):
     assert set(found["nodes"]["bank"]["keys"]) == {"sponsor", "bank-officer-1"}
 
 
+def test_observers_follow_without_a_vote(tmp_path, capsys):
+    folder = tmp_path / "net"
+    words = ("network", "init", "--dir", str(folder), "--validators", "1", "--observers", "2")
+    assert main(words) == 0
+    assert capsys.readouterr().out.count("follows without a vote") == 2
+    genesis = Home(folder / "observer-2").load_network().genesis
+    assert [bool(node.consensus_key) for node in genesis.nodes] == [True, False, False]
+
+
+def test_observers_of_a_file_are_its_members_without_a_weight(tmp_path, capsys):
+    words = ("network", "init", "--dir", str(tmp_path / "net"), "--spec", "spec.toml")
+    assert main([*words, "--observers", "1"]) == 2
+    assert "a member without a weight is one" in capsys.readouterr().err
+
+
 def test_a_sponsor_has_no_place_in_a_network_of_nodes(tmp_path, capsys):
     spec = tmp_path / "spec.toml"
     spec.write_text('sponsor = "Bank"\n')

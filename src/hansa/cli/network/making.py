@@ -35,11 +35,17 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     who = init.add_mutually_exclusive_group()
     who.add_argument(
         "--validators",
-        type=_count_validators,
+        type=_count_nodes,
         metavar="N",
         help=f"institutions, each with one node that votes (default {DEFAULT_VALIDATORS})",
     )
     who.add_argument("--spec", type=Path, help="TOML or JSON file that describes the network")
+    init.add_argument(
+        "--observers",
+        type=_count_nodes,
+        metavar="N",
+        help="institutions besides, each with one node that follows without a vote (default none)",
+    )
     init.add_argument("--network", help="its name (default hansa)")
     init.add_argument("--hash", choices=("sha256", "sm3"), help="crypto profile (default sha256)")
     init.add_argument("--suite", choices=("ed25519", "p256", "secp256k1"), help="of members' keys")
@@ -60,7 +66,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     init.set_defaults(function=_init)
 
 
-def _count_validators(text: str) -> int:
+def _count_nodes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= VALIDATORS_MAX:
         raise argparse.ArgumentTypeError(f"{text!r:.80} is no number from 1 to {VALIDATORS_MAX}")
     return int(text)
@@ -82,9 +88,16 @@ def _init(options: argparse.Namespace) -> int:
 
 def _describe(options: argparse.Namespace) -> NetworkDescription:
     if options.spec is None:
-        members = describe_institutions(options.validators or DEFAULT_VALIDATORS)
+        members = describe_institutions(
+            options.validators or DEFAULT_VALIDATORS, options.observers or 0
+        )
         found = NetworkDescription(members=members)
     else:
+        if options.observers is not None:
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                "--observers goes with --validators: in a spec, a member without a weight is one",
+            )
         found = read_description(options.spec)
         if found.sponsor:
             raise Invalid(

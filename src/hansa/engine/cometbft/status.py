@@ -38,12 +38,15 @@ class Attendance:
     """Remembers when each validator voted last, as the blocks themselves say."""
 
     def __init__(self) -> None:
+        self.height = 0
+        """The last block whose votes are known; 0 for none since this node started."""
         self._last: dict[bytes, tuple[int, int]] = {}
 
     def note(self, request: abci.RequestFinalizeBlock) -> None:
         """Take notice of the votes on the block before, which a decided block carries."""
         time_ms = request.time.seconds * 1_000 + request.time.nanos // _NS_PER_MS
-        last = (request.height - 1, time_ms)
+        self.height = request.height - 1
+        last = (self.height, time_ms)
         for vote in request.decided_last_commit.votes:
             if vote.block_id_flag == COMMITTED:
                 self._last[vote.validator.address] = last
@@ -77,7 +80,7 @@ async def read_consensus(
                 _list_validators(rpc),
             )
             height = int(status["sync_info"]["latest_block_height"])
-            commit = await rpc.call("commit", height=str(height)) if height else {}
+            committed = await _list_committed(rpc, height, attendance)
     except TimeoutError:
         raise Unavailable(f"CometBFT does not answer within {FETCH_S} s") from None
     started_ms, committed_ms = times_ms
@@ -94,9 +97,7 @@ async def read_consensus(
             int(step),
             bool(sync["catching_up"]),
             b64decode(status["validator_info"]["pub_key"]["value"]),
-            _describe_validators(
-                listed, attendance, _list_commit(commit), _list_voting(state), (height, block_ms)
-            ),
+            _describe_validators(listed, attendance, committed, _list_voting(state), block_ms),
             tuple(_read_peer(each, now_ms) for each in network["peers"]),
         )
     except (KeyError, ValueError, TypeError, IndexError, Base64Error) as error:
@@ -120,28 +121,45 @@ async def _list_validators(rpc: Rpc) -> list[Mapping[str, Any]]:
 def _describe_validators(
     listed: Sequence[Mapping[str, Any]],
     attendance: Attendance,
-    committed: frozenset[bytes],
+    committed: Mapping[bytes, int],
     voting: Sequence[bool],
-    newest: tuple[int, int],
+    block_ms: int,
 ) -> tuple[SeenValidator, ...]:
     validators = []
     for index, each in enumerate(listed):
         key = b64decode(each["pub_key"]["value"])
         address = address_of_key(key)
-        last = newest if address in committed else attendance.get(address)
+        last = attendance.get(address)
+        if committed.get(address, 0) > last[0]:
+            last = committed[address], block_ms
         is_voting = index < len(voting) and voting[index]
         validators.append(SeenValidator(key, int(each["voting_power"]), *last, is_voting))
     return tuple(validators)
 
 
-def _list_commit(answer: Mapping[str, Any]) -> frozenset[bytes]:
-    """List the addresses of those who signed the newest block; some votes come in later."""
-    signatures = answer["signed_header"]["commit"]["signatures"] if answer else ()
-    return frozenset(
-        bytes.fromhex(each["validator_address"])
-        for each in signatures
-        if each["block_id_flag"] == COMMITTED
-    )
+async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict[bytes, int]:
+    """List of each address whose vote on the newest block has come in the height of that block.
+
+    A vote that came too late for that stands in the block after it. As long as this node has seen
+    none of the votes on the block before, since it has just started, those count instead.
+    """
+    found: dict[bytes, int] = {}
+    wanted = [height] if attendance.height >= height - 1 else [height - 1, height]
+    for each in wanted:
+        if each < 1:
+            continue
+        try:
+            answer = await rpc.call("commit", height=str(each))
+        except Unavailable:
+            if each == height:
+                raise
+            continue  # the node began with the newest block, from a snapshot
+        found |= {
+            bytes.fromhex(vote["validator_address"]): each
+            for vote in answer["signed_header"]["commit"]["signatures"]
+            if vote["block_id_flag"] == COMMITTED
+        }
+    return found
 
 
 def _list_voting(state: Mapping[str, Any]) -> list[bool]:

@@ -113,11 +113,13 @@ class FoundedNetwork:
         }
 
 
-def describe_institutions(count: int) -> tuple[MemberDescription, ...]:
+def describe_institutions(count: int, observers: int = 0) -> tuple[MemberDescription, ...]:
     """Describe so many institutions of equal weight: a central bank, operators, and a regulator.
 
-    >>> [member.name for member in describe_institutions(4)]
-    ['Central Bank', 'Operator 1', 'Operator 2', 'Regulator']
+    Observers come besides: departments whose nodes follow without a vote.
+
+    >>> [member.name for member in describe_institutions(4, 1)]
+    ['Central Bank', 'Operator 1', 'Operator 2', 'Regulator', 'Observer 1']
     >>> [member.roles for member in describe_institutions(1)][0] == ("central_bank", "operator")
     True
     """
@@ -130,6 +132,10 @@ def describe_institutions(count: int) -> tuple[MemberDescription, ...]:
             for number in range(count - 1 - regulators)
         ),
         *[MemberDescription("Regulator", (Role.REGULATOR,), 1, 1, WEIGHT)] * regulators,
+        *(
+            MemberDescription(f"Observer {number + 1}", (Role.DEPARTMENT,), 1, 1, 0)
+            for number in range(observers)
+        ),
     )
 
 

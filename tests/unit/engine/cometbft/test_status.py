@@ -100,6 +100,20 @@ def test_when_a_validator_voted_last_is_remembered_from_the_blocks():
     assert found == [(15, BLOCK_MS), (8, 9_000), (0, 0), (0, 0)]
 
 
+def test_right_after_a_start_the_votes_on_the_block_before_count_too():
+    class TwoCommits(SaidRpc):
+        async def call(self, method, **parameters):
+            answer = await super().call(method, **parameters)
+            if parameters != {"height": "14"}:
+                return answer
+            address = address_of_key(KEYS[2]).hex().upper()
+            late = {"block_id_flag": 2, "validator_address": address}
+            return {"signed_header": {"commit": {"signatures": [late]}}}
+
+    heights = [each.voted_height for each in read(TwoCommits()).validators]
+    assert heights == [15, 0, 14, 0]
+
+
 def test_a_block_came_when_it_was_committed_here():
     assert read(SaidRpc(), times_ms=(1, NOW_MS - 3_000)).block_ms == NOW_MS - 3_000
 
