@@ -1,25 +1,35 @@
-"""Messages between real nodes that are killed meanwhile: each arrives once, in order."""
+"""Messages between real nodes: killed meanwhile, each comes once; none comes from strangers."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
+import time
 
 import pytest
 from tests.integration.network_process import find_base, network_up, run
 
-from hansa.kernel.crypto.address import from_text
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import Refused
+from hansa.kernel.genesis import Network
+from hansa.node.channel.format import VERSION, Header, compute_commitment, seal_message
+from hansa.node.channel.http import HttpCarrier
+from hansa.node.home import SPONSOR_KEY, Home
 from hansa.sdk.client import Client
+from hansa.sdk.keys import KeyPair
 
 pytestmark = pytest.mark.integration
 TOPICS = ("reconcile.case", "reconcile.books")
 ROUNDS = 6
 WITHIN_S = 90
+PASSPHRASE = "of four institutions"
 
 
 @pytest.fixture(autouse=True)
 def passphrase(monkeypatch):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "of four institutions")
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
 
 
 def open_client(folder, base, number):
@@ -60,3 +70,88 @@ def test_messages_outlive_the_death_of_either_node(cometbft, tmp_path, capsys):
                 assert whole.content == f"{topic} {number}".encode()
                 reader.messages.take(item.number)
         assert reader.messages.list_received() == []
+
+
+SPEC = """
+[policy]
+"governance.membership" = [2, 3, 0, 604800000]
+
+[[members]]
+name = "Central Bank"
+roles = ["central_bank"]
+weight = 100
+
+[[members]]
+name = "Operator 1"
+roles = ["operator"]
+
+[[members]]
+name = "Operator 2"
+roles = ["operator"]
+"""
+"""One votes, and what it decides on members is in force at once."""
+SPEC_NAMES = ("central-bank", "operator-1", "operator-2")
+
+
+def test_neither_strangers_nor_the_suspended_are_heard(cometbft, tmp_path, capsys):
+    base, folder, spec = find_base(), tmp_path / "net", tmp_path / "spec.toml"
+    spec.write_text(SPEC)
+    made = run(capsys, "network", "init", "--dir", folder, "--port", base, "--spec", spec)
+    addresses = [from_text(made["nodes"][name]["member"]) for name in SPEC_NAMES]
+    stranger, home = KeyPair.generate(), Home(folder / "operator-1")
+    network, server_key = home.load_network(), home.load_key(SPONSOR_KEY, PASSPHRASE)
+    with (
+        network_up(folder, SPEC_NAMES),
+        open_client(folder, base, 1) as one,
+        open_client(folder, base, 2) as two,
+    ):
+        assert "is no member of this network" in knock(network, stranger.address, stranger)
+        decide(capsys, folder, "suspend_member", addresses, 2)
+        assert "Operator 1 is suspended" in knock(network, addresses[1], server_key)
+        with pytest.raises(Refused) as refused:
+            two.messages.send(addresses[1], "case", b"to the suspended")
+        assert "Operator 1 is suspended" in refused.value.message
+        assert two.messages.list_received() == []
+        decide(capsys, folder, "reinstate_member", addresses, 1, 2)
+        sent = one.messages.send(addresses[2], "case", b"may again")
+        assert one.messages.wait_for(bytes.fromhex(sent.id), WITHIN_S).state == "delivered"
+        assert [item.id for item in two.messages.list_received()] == [sent.id]
+
+
+def knock(network: Network, member: bytes, key: KeyPair) -> str:
+    """Bring a message of `member` to the node of operator-2; returns why it is refused."""
+    node, salt, content = network.genesis.nodes[2], bytes(32), b"let me in"
+    commitment = compute_commitment(network, salt, content)
+    expires_ms = time.time_ns() // 1_000_000 + 60_000
+    fields = ("case", bytes(16), 1, expires_ms, node.channel_key, commitment)
+    header = Header(VERSION, member, node.member, *fields)
+    message = seal_message(network, key, header, salt, content)
+
+    async def bring():
+        carrier = HttpCarrier()
+        try:
+            await carrier.carry(node.url, message)
+        finally:
+            await carrier.close()
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(bring())
+    return refused.value.message
+
+
+def decide(capsys, folder, kind, addresses, *numbers):
+    """Have the central bank decide on operator-1, and wait until the nodes so numbered know."""
+    key = folder / "central-bank" / "keys" / "central-bank-officer-1.json"
+    bank, member = map(to_text, addresses[:2])
+    nodes = Home(folder / "central-bank").load_network().genesis.nodes
+    node = ("--node", nodes[0].url)
+    action = {"kind": kind, "arguments": {"address": member}}
+    arguments = json.dumps({"proposer": bank, "action": action})
+    run(capsys, "tx", "send", key, *node, "--call", "governance.propose", "--args", arguments)
+    number = run(capsys, "network", "proposals", *node)["proposals"][0]["number"]
+    arguments = json.dumps({"number": number})
+    words = ("--call", "governance.execute", "--args", arguments)
+    sent = run(capsys, "tx", "send", key, *node, *words)
+    for each in numbers:  # without a key: that of a suspended member opens nothing
+        with Client(nodes[each].url) as client:
+            client.wait_for(bytes.fromhex(sent["tx_id"]), WITHIN_S)
