@@ -65,6 +65,7 @@ class VotedNode:
             self.home,
             find_binary(),
             build_peer_filter(chain, named),
+            peers=self.peers,
         )
 
 

@@ -235,6 +235,29 @@ def test_a_node_that_lost_cometbfts_data_fetches_it_and_keeps_its_log(cometbft, 
     assert logs[0] == logs[1] == logs[2] == logs[3]
 
 
+async def join_as_a_new_peer(nodes):
+    """Run the last node under keys that nobody knows, and publish them while it runs."""
+    home = nodes[3].home
+    for path in (home.node_key_path, home.consensus_key_path, home.signing_state_path):
+        path.unlink()
+    home.create_keys(CometKey.generate(), CometKey.generate())
+    async with running(nodes) as engines:
+        world = open_signer(engines[0].chain)
+        for raw in fund(world, 10):
+            assert set(await send(engines[0], raw)) == {""}
+        alone = engines[3].chain.confirmed_height
+        peer, consensus = home.load_node_key(), home.load_consensus_key()
+        member = key("department0")
+        command = Publish(member.address, consensus.public_key, (peer.address,), b"", "")
+        assert await send(engines[0], world.batch(world.sign([member], command))) == [""]
+        await reach(engines[3], engines[0].chain.confirmed_height)
+        return alone
+
+
+def test_a_new_peer_is_let_in_once_it_is_published_without_a_start(cometbft, tmp_path):
+    assert asyncio.run(join_as_a_new_peer(make_network(tmp_path))) == 0
+
+
 def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_path):
     async def refuse(nodes):
         async with running(nodes) as engines:

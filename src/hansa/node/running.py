@@ -250,6 +250,7 @@ def _build_voted_engine(
         keeper,
         build_asker(chain, member),
         settings.cometbft.heartbeat_s * 1_000,
+        settings.cometbft.peers,
     )
 
 

@@ -11,7 +11,7 @@ without the other: whichever ends, the node ends, and is started again whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hansa.engine.chain import Chain
@@ -19,6 +19,7 @@ from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key, is_expired
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.redialing import keep_dialing
 from hansa.engine.cometbft.repeating import Repeat
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
@@ -61,6 +62,7 @@ class CometEngine(Engine):
         keeper: Keeper | None = None,
         ask: Ask | None = None,
         heartbeat_ms: int = HEARTBEAT_MS,
+        peers: Sequence[str] = (),
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -74,6 +76,7 @@ class CometEngine(Engine):
           keeper: of the snapshots that others may start from, and of what is pruned.
           ask: asks other members' nodes how validators changed where no blocks are kept of that.
           heartbeat_ms: how often CometBFT's settings let a block come without transactions.
+          peers: `id@host:port` of the nodes to stay connected to.
 
         Raises:
           Unavailable: CometBFT lacks blocks that were pruned here.
@@ -87,7 +90,7 @@ class CometEngine(Engine):
         self.application = Application(
             chain, self._verdicts, may_connect, self._confirm, keeper, repeat
         )
-        self._heartbeat_ms = heartbeat_ms
+        self._heartbeat_ms, self._peers = heartbeat_ms, peers
         self._answered_ms = 0
         """Since when CometBFT has answered."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
@@ -291,15 +294,16 @@ class CometEngine(Engine):
         following = asyncio.create_task(trail.run())
         tasks = (serving, running, following, ending)
         polling = asyncio.create_task(self._poll())
+        dialing = asyncio.create_task(keep_dialing(self.rpc, self._peers))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()
         finally:
-            for task in (*tasks, polling):
+            for task in (*tasks, polling, dialing):
                 task.cancel()
-            await asyncio.gather(*tasks, polling, return_exceptions=True)
+            await asyncio.gather(*tasks, polling, dialing, return_exceptions=True)
             await trail.close()
 
     async def _poll(self) -> None:
