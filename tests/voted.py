@@ -22,9 +22,11 @@ from hansa.engine.cometbft.configuration import (
 )
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.log import BlockLog
+from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.snapshots.keeping import Keeper, Retention
+from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
-from hansa.engine.store import MemoryStore
+from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
@@ -47,16 +49,34 @@ class VotedNode:
     log_path: Path
     network: Network
     peers: tuple[str, ...]
+    snapshot_every: int = 0
 
     def open_chain(self) -> Chain:
-        """Open its chain, from its log alone."""
+        """Open its chain, from its log alone unless it has joined."""
         log = BlockLog.open(FileStorage(self.log_path))
         genesis = self.network.genesis
-        return Chain.open(log, MemoryStore(), self.network, Registry(genesis), NobodySeals())
+        folder = self.log_path.parent / "store"
+        store: Store = StateStore.open(folder) if folder.exists() else MemoryStore()
+        return Chain.open(log, store, self.network, Registry(genesis), NobodySeals())
 
     def build_engine(self) -> CometEngine:
         """Build its engine over the chain as it lies on disk."""
         chain = self.open_chain()
+        retention = Retention(self.snapshot_every, snapshots=2, blocks=0)
+        keeper = Keeper(chain, self.open_shelf(), self.open_log, retention)
+        engine = self._build_engine(chain, keeper)
+        engine.listen(keeper.note)
+        return engine
+
+    def open_shelf(self) -> Shelf:
+        """Open its snapshots."""
+        return Shelf(FileStorage(self.log_path.parent / "snapshots"))
+
+    def open_log(self) -> BlockReader:
+        """Open its log beside what writes it."""
+        return BlockReader.open(FileStorage(self.log_path, read_only=True))
+
+    def _build_engine(self, chain: Chain, keeper: Keeper) -> CometEngine:
         named = {bytes.fromhex(each.partition("@")[0]) for each in self.peers}
         return CometEngine(
             chain,
@@ -66,6 +86,7 @@ class VotedNode:
             find_binary(),
             build_peer_filter(chain, named),
             peers=self.peers,
+            keeper=keeper,
         )
 
 

@@ -294,10 +294,8 @@ class Application:
     async def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Answer whether a peer may connect, or a row as of the last checkpoint."""
         path = request.path
-        if path.startswith(FILTER_ID_PREFIX):
-            return self._filter_peer(path.removeprefix(FILTER_ID_PREFIX))
-        if path.startswith(FILTER_PREFIX):  # by address: who it is, its id says
-            return abci.ResponseQuery()
+        if path.startswith(FILTER_PREFIX):
+            return filter_peer(path, self._may_connect)
         if path != ROW_PATH:
             said = f"there is nothing at {path[:100]}: ask {ROW_PATH}, or the node's own API"
             return abci.ResponseQuery(code=CODE_BAD_PATH, log=said, codespace=CODESPACE)
@@ -309,16 +307,6 @@ class Application:
                 code=CODE_NOT_FOUND, log=said, codespace=CODESPACE, key=request.data, height=height
             )
         return abci.ResponseQuery(key=request.data, value=row, height=height)
-
-    def _filter_peer(self, text: str) -> abci.ResponseQuery:
-        try:
-            is_known = self._may_connect(bytes.fromhex(text))
-        except ValueError:
-            is_known = False
-        if is_known:
-            return abci.ResponseQuery()
-        said = "no member's node: only nodes that members have published may connect"
-        return abci.ResponseQuery(code=CODE_STRANGER, log=said, codespace=CODESPACE)
 
     async def extend_vote(self, _: abci.RequestExtendVote) -> abci.ResponseExtendVote:
         """Add nothing to votes: genesis does not enable it."""
@@ -372,6 +360,21 @@ class Application:
     ) -> abci.ResponseApplySnapshotChunk:
         """Refuse: this node has a chain already."""
         return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
+
+
+def filter_peer(path: str, may_connect: Callable[[bytes], bool]) -> abci.ResponseQuery:
+    """Answer CometBFT's question whether a peer may connect."""
+    if path.startswith(FILTER_ID_PREFIX):
+        try:
+            is_known = may_connect(bytes.fromhex(path.removeprefix(FILTER_ID_PREFIX)))
+        except ValueError:
+            is_known = False
+    else:
+        is_known = path.startswith(FILTER_PREFIX)  # by address: who it is, its id says
+    if is_known:
+        return abci.ResponseQuery()
+    said = "no member's node: only nodes that members have published may connect"
+    return abci.ResponseQuery(code=CODE_STRANGER, log=said, codespace=CODESPACE)
 
 
 def list_updates(before: Validators, after: Validators) -> Validators:

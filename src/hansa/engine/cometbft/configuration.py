@@ -56,6 +56,18 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Where CometBFT's own metrics answer Prometheus; empty for nowhere."""
 
 
+class StateSync(NamedTuple):
+    """How a node that has no blocks finds a snapshot that it can believe."""
+
+    servers: Sequence[str]
+    """Of at least two nodes' CometBFT, by which the light client follows the validators:
+    `unix:///PATH` of their `rpc.sock`, or of what leads to it."""
+    trust_height: int
+    """Of a block of CometBFT that is known to be right."""
+    trust_hash: bytes
+    """Of its header."""
+
+
 class Validator(NamedTuple):
     """A validator of the first block."""
 
@@ -130,6 +142,7 @@ def write_configuration(
     batch_bytes: int,
     *,
     application: str = "",
+    state_sync: StateSync | None = None,
 ) -> None:
     """Write `config.toml`, in place of the one before.
 
@@ -139,6 +152,7 @@ def write_configuration(
       moniker: the node's name among its peers.
       batch_bytes: the network's limit of a batch, which is one transaction of CometBFT.
       application: instead of our socket, as `kvstore`, CometBFT's own, for measuring.
+      state_sync: where to begin, of a node that has no blocks; genesis if not given.
 
     Raises:
       Invalid: the folder's path is too long for sockets.
@@ -152,6 +166,7 @@ def write_configuration(
         "p2p": _write_p2p(configuration),
         "mempool": _write_mempool(batch_bytes),
         "consensus": _write_consensus(configuration),
+        "statesync": _write_state_sync(state_sync),
         "storage": {"discard_abci_responses": (True, "our log has the receipts")},
         "tx_index": {"indexer": ("null", "our store has the index")},
         "instrumentation": _write_instrumentation(configuration),
@@ -256,6 +271,20 @@ def _write_consensus(configuration: Configuration) -> Section:
         # A start after a stop in order finds its own votes in the last blocks; with a number here
         # it would refuse to start. The signing state is what keeps a key from signing twice.
         "double_sign_check_height": (0, "the signing state stands against signing twice"),
+    }
+
+
+def _write_state_sync(state_sync: StateSync | None) -> Section:
+    if state_sync is None:
+        return {"enable": (False, "this node has its blocks, or begins at genesis")}
+    return {
+        "enable": (True, "this node begins from a snapshot of others"),
+        "rpc_servers": (",".join(state_sync.servers), "by which validators are followed"),
+        "trust_height": (state_sync.trust_height, "of a block that is known to be right"),
+        "trust_hash": (state_sync.trust_hash.hex().upper(), "of its header"),
+        "trust_period": ("48h0m0s", "as long as evidence of lies is taken"),
+        "discovery_time": ("5s", "to hear of snapshots"),
+        "chunk_request_timeout": ("10s", "for one chunk"),
     }
 
 

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 
@@ -28,6 +28,9 @@ from hansa.engine.cometbft.protocol.abci_pb2 import (
 )
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 
+if TYPE_CHECKING:
+    from hansa.engine.snapshots.joining import JoiningApplication
+
 FRAME_BYTES_MAX = 128 << 20
 """Far above the largest block; a longer frame is not of CometBFT."""
 _LENGTH_BYTES_MAX = 5
@@ -40,8 +43,9 @@ _BESIDE = frozenset({"info", "query", "list_snapshots", "load_snapshot_chunk", "
 class Server:
     """Answers CometBFT on a unix socket, until a request fails."""
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    def __init__(self, application: Application | JoiningApplication) -> None:
+        self.application = application
+        """Answers; may be put in another's place between two requests."""
         self._turn = asyncio.Lock()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._server: asyncio.Server | None = None
@@ -126,7 +130,7 @@ class Server:
             return Response(echo=ResponseEcho(message=request.echo.message))
         if name == "flush":  # every answer is written at once
             return Response(flush=ResponseFlush())
-        handle: Callable[[Any], Awaitable[Any]] = getattr(self._application, name)
+        handle: Callable[[Any], Awaitable[Any]] = getattr(self.application, name)
         argument = getattr(request, name)
         if name in _BESIDE:
             answer = await handle(argument)

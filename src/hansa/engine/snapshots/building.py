@@ -31,8 +31,10 @@ from hansa.kernel.block import (
     decode_record_strictly,
     is_sealed,
 )
+from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Corrupt
 from hansa.kernel.genesis import Network
+from hansa.kernel.transaction import check_frame
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree
@@ -170,6 +172,8 @@ class Builder:
 
     def _check_roots(self, record: BlockRecord, header: Header) -> None:
         digest = self._network.digest
+        for raw in record.batches:  # what no receipt covers is the sponsor's word
+            check_frame(raw, self._network, verify_many)
         try:
             hashes = [digest(envelope) for envelope in list_envelopes(record)]
         except Corrupt as error:
