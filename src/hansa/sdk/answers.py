@@ -432,6 +432,11 @@ class Consensus(Answer, frozen=True, kw_only=True):
         return self.state in ("sealed", "voting")
 
     @property
+    def is_getting_blocks(self) -> bool:
+        """Whether it has the newest blocks, or is getting them."""
+        return self.is_well or self.state == "catching_up"
+
+    @property
     def mark(self) -> str:
         """A short text that changes with whatever is worth being shown anew."""
         seen = [(each.is_connected, each.has_voted, each.power) for each in self.validators]

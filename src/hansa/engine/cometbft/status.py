@@ -73,19 +73,19 @@ async def read_consensus(
     """
     try:
         async with asyncio.timeout(FETCH_S):
-            status, network, state, listed = await asyncio.gather(
-                rpc.call("status"),
-                rpc.call("net_info"),
-                rpc.call("consensus_state"),
-                _list_validators(rpc),
+            status, network, state = await asyncio.gather(
+                rpc.call("status"), rpc.call("net_info"), rpc.call("consensus_state")
             )
-            height = int(status["sync_info"]["latest_block_height"])
+            sync = status["sync_info"]
+            height = int(sync["latest_block_height"])
+            # Of a height that it has not come to CometBFT knows no validators.
+            is_new = sync["catching_up"] and not height
+            listed = [] if is_new else await _list_validators(rpc)
             committed = await _list_committed(rpc, height, attendance)
     except TimeoutError:
         raise Unavailable(f"CometBFT does not answer within {FETCH_S} s") from None
     started_ms, committed_ms = times_ms
     try:
-        sync = status["sync_info"]
         block_ms = committed_ms or _read_time(sync["latest_block_time"])
         _, round_, step = state["round_state"]["height/round/step"].split("/")
         return SeenConsensus(

@@ -225,11 +225,18 @@ def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent
     begun = f"No block for {_tell_age(silent_ms)}"
     if 3 * (power - gone) > 2 * power:
         there = f"{power - gone:,} of {power:,}"
-        return (
+        voting = {each.consensus_key.hex() for each in seen.validators if each.is_voting}
+        silent = [each.name for each in validators if each.consensus_key not in voting]
+        text = (
             f"{begun}, though validators with power {there} are connected; the vote on block "
-            f"{seen.height + 1} stands at round {seen.round}, {_STEPS[seen.step]}: look into "
-            "cometbft.log and the clocks of the nodes."
+            f"{seen.height + 1} stands at round {seen.round}, {_STEPS[seen.step]}"
         )
+        if voting and silent:
+            return (
+                f"{text}, and none has come from {', '.join(silent)}: look into cometbft.log "
+                "there, and at the clock."
+            )
+        return f"{text}: look into cometbft.log and at the clocks of the nodes."
     text = f"{begun}: {_tell_missing(validators, missing)}; more than two thirds must be there."
     if 3 * gone > 2 * power:
         text += " They may go on without this node: look at its own connection first."

@@ -58,6 +58,9 @@ class SaidRpc:
         }
 
     async def call(self, method, **parameters):
+        sync = self.answers["status"]["sync_info"]
+        if method == "validators" and sync["catching_up"] and sync["latest_block_height"] == "0":
+            raise Unavailable("could not find validator set for height #0")
         if method == "validators":
             page = int(parameters["page"])
             shown = KEYS[2 * page - 2 : 2 * page]  # as if a page were of two
@@ -129,6 +132,7 @@ def test_before_the_first_block_no_commit_is_asked_for():
     }
     seen = read(SaidRpc(status=status, commit=Unavailable("no commit yet")))
     assert (seen.height, seen.block_ms, seen.is_catching_up) == (0, 0, True)
+    assert seen.validators == ()
 
 
 @pytest.mark.parametrize("wrong", [{}, {"peers": [{}]}, {"peers": None}])

@@ -146,6 +146,12 @@ def test_a_stall_with_enough_validators_is_told_with_its_round(seeing):
     assert "block 21 stands at round 7, first vote" in text
 
 
+def test_who_is_connected_and_does_not_vote_is_named(seeing):
+    seeing.seen = seeing.make(step=PREVOTE, voting=(0, 3))
+    text = seeing.read(41_000).text
+    assert "stands at round 0, first vote, and none has come from north, south: look" in text
+
+
 def test_one_missing_validator_of_four_stalls_nothing(seeing):
     seeing.seen = seeing.make((1, 2))
     found = seeing.read()
