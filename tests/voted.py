@@ -59,12 +59,12 @@ class VotedNode:
         store: Store = StateStore.open(folder) if folder.exists() else MemoryStore()
         return Chain.open(log, store, self.network, Registry(genesis), NobodySeals())
 
-    def build_engine(self) -> CometEngine:
-        """Build its engine over the chain as it lies on disk."""
+    def build_engine(self, kind: type[CometEngine] = CometEngine) -> CometEngine:
+        """Build its engine, perhaps a faulty one, over the chain as it lies on disk."""
         chain = self.open_chain()
         retention = Retention(self.snapshot_every, snapshots=2, blocks=0)
         keeper = Keeper(chain, self.open_shelf(), self.open_log, retention)
-        engine = self._build_engine(chain, keeper)
+        engine = self._build_engine(chain, keeper, kind)
         engine.listen(keeper.note)
         return engine
 
@@ -76,9 +76,9 @@ class VotedNode:
         """Open its log beside what writes it."""
         return BlockReader.open(FileStorage(self.log_path, read_only=True))
 
-    def _build_engine(self, chain: Chain, keeper: Keeper) -> CometEngine:
+    def _build_engine(self, chain: Chain, keeper: Keeper, kind: type[CometEngine]) -> CometEngine:
         named = {bytes.fromhex(each.partition("@")[0]) for each in self.peers}
-        return CometEngine(
+        return kind(
             chain,
             InlineVerifier(self.network),
             wall_clock_ms,

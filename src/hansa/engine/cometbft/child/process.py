@@ -29,6 +29,9 @@ LOG_BYTES_MAX: Final = 8 << 20
 WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
+HALTED: Final = b"CONSENSUS FAILURE!!!"
+"""What it logs when it takes part in no block any more: its state or its disk failed. The process
+stays, and answers as before; it would never go on."""
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -90,6 +93,7 @@ class CometProcess:
         self._words: deque[bytes] = deque()
         self._words_bytes = 0
         self._is_stopping = False
+        self._has_halted = False
         self._pump = asyncio.create_task(self._keep_log())
 
     @classmethod
@@ -135,6 +139,7 @@ class CometProcess:
         if self._is_stopping:
             return
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        how = "as its consensus failed" if self._has_halted else how
         said = "; ".join(self._find_errors()) or "nothing"
         raise Unavailable(
             f"CometBFT ended {how}, and the node with it. Last it said: {said}. All of it: "
@@ -159,11 +164,16 @@ class CometProcess:
             self._process.send_signal(number)
 
     async def _keep_log(self) -> None:
-        """Bring what CometBFT says into its log, until it says no more."""
+        """Bring what CometBFT says into its log, until it says no more; end it if it has halted."""
         output = self._process.stdout
+        end = b""
         try:
             while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
                 self._log.write(data)
+                if HALTED in end + data:
+                    self._has_halted = True
+                    self._signal(signal.SIGKILL)
+                end = data[-len(HALTED) :]
                 self._words.append(data)
                 self._words_bytes += len(data)
                 while self._words_bytes - len(self._words[0]) >= WORDS_BYTES_MAX:
