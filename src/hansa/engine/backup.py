@@ -120,7 +120,7 @@ def backup(
       NotFound: there is no node, or it has no block yet.
       Invalid: `target` exists or lies where it must not, or the genesis cannot be read.
       Corrupt: the log is damaged; names the height.
-      Unavailable: the disk refused.
+      Unavailable: the disk refused, or the log was pruned.
     """
     require_no_backup(target.parent)
     _require_outside(home, target)
@@ -286,6 +286,12 @@ def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[in
         end = reader.height_max
         if end < 0:
             raise NotFound(f"there is no block in {source} yet", folder=str(source))
+        if reader.height_min > 0:
+            raise Unavailable(
+                f"the log in {source} was pruned and begins with block {reader.height_min}: a "
+                "backup of it could not be opened. Back up a node that keeps all blocks",
+                height=reader.height_min,
+            )
         log = BlockLog.open(FileStorage(target))
         unsynced = 0
         try:

@@ -6,13 +6,14 @@ import pytest
 from tests.world import MINUTE_MS, World, key, make_genesis, open_world, pay
 
 from hansa.contracts.registry import Registry
+from hansa.engine.backup import GENESIS_NAME, LOG_NAME, backup
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockLog
 from hansa.engine.log.window import find_window
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated
-from hansa.kernel.errors import Corrupt, NotFound
+from hansa.kernel.errors import Corrupt, NotFound, Unavailable
 from hansa.node.home import KeySealer
 
 
@@ -60,3 +61,20 @@ def test_a_log_that_begins_within_the_replay_window_is_not_opened(tmp_path):
         world.do("ann", pay("ann", "shop", 5, str(number)))
     with pytest.raises(Corrupt, match="later than the nonces that still count"):
         open_pruned(world, tmp_path / "rest", first=3)
+
+
+def test_a_pruned_log_is_not_backed_up_as_nothing_could_be_opened_from_it(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    world = open_world(FileStorage(home / "whole"), make_genesis())
+    (home / GENESIS_NAME).write_bytes(world.network.genesis.encoded())
+    world.fund("ann", "shop")
+    log = BlockLog.open(FileStorage(home / LOG_NAME))
+    for height, record in world.chain.log.iterate(2):
+        log.append(height, record)
+    log.sync()
+    log.close()
+    world.chain.close()
+    with pytest.raises(Unavailable, match="was pruned and begins with block 2"):
+        backup(home, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
