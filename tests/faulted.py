@@ -45,10 +45,10 @@ class FaultedNetwork:
         self._world: World | None = None
         self._rounds = 0
 
-    async def start(self, *numbers: int) -> None:
+    async def start(self, *numbers: int, kind: type[CometEngine] = CometEngine) -> None:
         """Start some nodes, and wait until their CometBFT answers."""
         for number in numbers:
-            engine = self.engines[number] = self.nodes[number].build_engine()
+            engine = self.engines[number] = self.nodes[number].build_engine(kind)
             engine.start()
         async with asyncio.timeout(WITHIN_S):
             await asyncio.gather(*(self.engines[number].ready() for number in numbers))
