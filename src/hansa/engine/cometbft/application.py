@@ -17,8 +17,11 @@ Source: CometBFT v0.38, spec/abci/abci++_methods.md and abci++_app_requirements.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.batches import (
@@ -50,6 +53,9 @@ FILTER_ID_PREFIX = f"{FILTER_PREFIX}id/"
 ROW_PATH = "/row"
 NS_PER_MS = 1_000_000
 INITIAL_HEIGHT = 1
+LAG_MS = 10_000
+"""By which a block's time may be behind the clock: far above the time of a block under load."""
+_ALARMS = logging.getLogger("hansa.alarms")
 _CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
 
 
@@ -71,12 +77,13 @@ class Executed(NamedTuple):
 class Application:
     """Executes what CometBFT orders. Its methods are ABCI's; the server calls one at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, each given once
         self,
         chain: Chain,
         verdicts: Verdicts,
         may_connect: Callable[[bytes], bool],
         confirmed: Callable[[Executed], None],
+        clock_ms: Callable[[], int],
         keeper: Keeper | None = None,
         repeat: Repeat | None = None,
     ) -> None:
@@ -87,6 +94,7 @@ class Application:
           verdicts: what is known of batches.
           may_connect: whether a peer, by its 20 bytes, may connect.
           confirmed: called with each block once it is durable.
+          clock_ms: what the time is; it decides what is proposed, and nothing that is executed.
           keeper: of the snapshots that others may start from, and of what is pruned.
           repeat: answers for the blocks that the chain has and CometBFT lacks.
         """
@@ -94,6 +102,7 @@ class Application:
         self._verdicts = verdicts
         self._may_connect = may_connect
         self._confirmed = confirmed
+        self._clock_ms = clock_ms
         self._keeper = keeper
         self._repeat = repeat
         self.attendance = Attendance()
@@ -165,11 +174,15 @@ class Application:
         """Propose batches that are verified; if none is, wait for the first.
 
         So no validator waits long for the verifying of what this one has not verified itself. The
-        first block stays empty: its time is that of genesis, at which nothing sent now is valid.
+        first block stays empty, and so does one after a time without blocks: its time is that of
+        the votes before it, at which what is sent now would be too far ahead. The next block has
+        the time of the votes on this one.
         """
-        if request.height == INITIAL_HEIGHT:
+        if request.height == INITIAL_HEIGHT or self._lags(request.time):
             return abci.ResponsePrepareProposal()
         keyed = [(compute_key(raw), raw) for raw in request.txs]
+        for key, raw in keyed:
+            self._verdicts.begin(key, raw)
         if not any(self._verdicts.find(key) for key, _ in keyed):
             for key, raw in keyed:
                 if (await self._verdicts.get(key, raw)).rejected is None:
@@ -185,6 +198,10 @@ class Application:
                 break
             proposed.append(raw)
         return abci.ResponsePrepareProposal(txs=proposed)
+
+    def _lags(self, time: Timestamp) -> bool:
+        """Whether a block's time is that of long ago, by this machine's clock."""
+        return self._clock_ms() - _read_ms(time) > LAG_MS
 
     async def process_proposal(
         self, request: abci.RequestProcessProposal
@@ -226,9 +243,16 @@ class Application:
         self.attendance.note(request)
         if self._repeat is not None and request.height <= self._repeat.until:
             return self._repeat_block(self._repeat, request)
+        for found in request.misbehavior:
+            _ALARMS.error(
+                "validator %s signed twice at height %d of CometBFT: its key is copied or stolen; "
+                "have its member publish another one",
+                found.validator.address.hex(),
+                found.height,
+            )
         keyed = [(compute_key(raw), raw) for raw in request.txs]
         verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
-        time_ms = request.time.seconds * 1_000 + request.time.nanos // NS_PER_MS
+        time_ms = _read_ms(request.time)
         batches: dict[bytes, CheckedBatch] = {}
         for (key, raw), verdict in zip(keyed, verdicts, strict=True):
             if verdict.rejected is None and key not in batches and key not in self.ordered:
@@ -401,6 +425,10 @@ def _build_finalized(
         ],
         app_hash=app_hash,
     )
+
+
+def _read_ms(time: Timestamp) -> int:
+    return time.seconds * 1_000 + time.nanos // NS_PER_MS
 
 
 def _compute_proto_bytes(raw: bytes) -> int:

@@ -7,8 +7,8 @@ then.
 An envelope is executed once anyway, by its nonce. But a batch that came again would count against
 its sponsor's quota and lie in every log, and any validator could propose it again and again. So a
 batch that was in a block of the last fifteen minutes is left out of the next ones; of an older one
-every envelope has expired, and what has expired whole is left out, too. This depends on blocks
-alone, so all nodes leave out the same.
+the envelopes have expired, but for those that were too far ahead, and a batch without any that is
+still valid is left out, too. This depends on blocks alone, so all nodes leave out the same.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class OrderedBatches:
 
 
 def is_expired(batch: CheckedBatch, time_ms: int) -> bool:
-    """Whether no envelope of a batch can be executed at or after a ledger time."""
-    return all(
-        isinstance(item, Invalid) or item.body.valid_until_ms < time_ms for item in batch.items
-    )
+    """Whether a batch's envelopes were valid once, and none is at or after a ledger time.
+
+    One of forged envelopes alone is not expired: it is executed, and charged to its sponsor.
+    """
+    ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
+    return bool(ends) and max(ends) < time_ms

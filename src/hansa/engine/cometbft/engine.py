@@ -28,10 +28,17 @@ from hansa.engine.cometbft.trail import Ask, TrailKeeper
 from hansa.engine.ordering import Answer, Engine, SeenConsensus
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
+from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
-from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope, Verdict, build_checked
+from hansa.kernel.transaction import (
+    CheckedBatch,
+    CheckedEnvelope,
+    Verdict,
+    build_checked,
+    check_frame,
+)
 
 QUEUE_TRANSACTIONS = 20_000
 """What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
@@ -88,7 +95,7 @@ class CometEngine(Engine):
         self._verdicts = Verdicts(verifier)
         repeat = Repeat.begin(chain, home)
         self.application = Application(
-            chain, self._verdicts, may_connect, self._confirm, keeper, repeat
+            chain, self._verdicts, may_connect, self._confirm, clock_ms, keeper, repeat
         )
         self._heartbeat_ms, self._peers = heartbeat_ms, peers
         self._answered_ms = 0
@@ -156,6 +163,8 @@ class CometEngine(Engine):
           Unavailable: too much is waiting, CometBFT does not answer, or the engine has stopped.
         """
         self._check_room(1, len(raw))
+        frame = check_frame(raw, self.chain.network, verify_many)  # before anything that costs
+        self.chain.machine.check_sponsor(frame, max(self._clock_ms(), self.chain.head.time_ms))
         return await self.submit_checked(raw, await self._verdicts.get(compute_key(raw), raw))
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:

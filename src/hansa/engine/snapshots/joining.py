@@ -136,7 +136,11 @@ async def join(
         chain = open_chain(log, store)
         chains.append(chain)
         server.application = Application(
-            chain, Verdicts(verifier), may_connect, lambda _: joined.set()
+            chain,
+            Verdicts(verifier),
+            may_connect,
+            lambda _: joined.set(),
+            lambda: 0,  # the time decides what is proposed, and it proposes nothing
         )
 
     server = Server(JoiningApplication(restorer, may_connect, follow))

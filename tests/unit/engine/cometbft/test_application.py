@@ -1,140 +1,23 @@
 """What the application answers to CometBFT, asked through its socket."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.voted import make_voted_genesis
-from tests.world import ASSET, START_MS, World, key, pay
+from tests.asked import KEYS, NOW, NOW_MS, SECOND, asking, flip, fund, in_a_chain, make_init
+from tests.world import World, key, pay
 
-from hansa.contracts import currency, payments, wallets
 from hansa.contracts.members import Member
-from hansa.contracts.registry import Registry
-from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.application import (
     Application,
-    list_updates,
 )
 from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
-from hansa.engine.cometbft.home import CometHome, CometKey
+from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat
-from hansa.engine.cometbft.server import Server, frame, read_frame
-from hansa.engine.log import BlockLog
-from hansa.engine.storage import FileStorage
-from hansa.engine.store import MemoryStore
+from hansa.engine.cometbft.server import frame
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import Corrupt, Invalid, Unavailable
-from hansa.kernel.genesis import Network
-from hansa.kernel.light.trail import compute_chain_id
-from hansa.node.network.peers import build_peer_filter
-
-KEYS = [(CometKey(bytes([n]) * 32), CometKey(bytes([n + 100]) * 32)) for n in range(1, 5)]
-SECOND = 1_000
-
-
-class Asked:
-    """An application behind its socket, and one connection to it."""
-
-    def __init__(self, chain, application, reader, writer):
-        self.chain, self.application = chain, application
-        self._reader, self._writer = reader, writer
-
-    async def send(self, raw):
-        self._writer.write(raw)
-        return await read_frame(self._reader)
-
-    async def ask(self, **request):
-        name = next(iter(request))
-        answer = abci.Response.FromString(await self.send(frame(abci.Request(**request))))
-        if answer.WhichOneof("value") == "exception":
-            raise AssertionError(answer.exception.error)
-        return getattr(answer, name)
-
-    async def block(self, height, *txs, time_ms=START_MS + SECOND):
-        """Have a block executed and committed; returns FinalizeBlock's answer."""
-        time = {"seconds": time_ms // 1000, "nanos": time_ms % 1000 * 1_000_000}
-        asked = abci.RequestFinalizeBlock(txs=txs, height=height, time=time)
-        answer = await self.ask(finalize_block=asked)
-        await self.ask(commit=abci.RequestCommit())
-        return answer
-
-
-@asynccontextmanager
-async def asking(folder):
-    """Serve a new chain in a folder, and connect to it."""
-    network = Network.of(make_voted_genesis(KEYS))
-    log = BlockLog.open(FileStorage(folder / "log"))
-    chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
-    confirmed = []
-    verdicts = Verdicts(InlineVerifier(network))
-    application = Application(chain, verdicts, build_peer_filter(chain, ()), confirmed.append)
-    server = Server(application)
-    await server.start(folder / "abci.sock")
-    reader, writer = await asyncio.open_unix_connection(folder / "abci.sock")
-    asked = Asked(chain, application, reader, writer)
-    asked.server, asked.confirmed, asked.folder = server, confirmed, folder
-    try:
-        yield asked
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        await server.close()
-        chain.close()
-
-
-def in_a_chain(play):
-    """Make a test of a coroutine that is given an `Asked`."""
-
-    def test(tmp_path):
-        async def run():
-            async with asking(tmp_path) as asked:
-                await play(asked)
-
-        asyncio.run(run())
-
-    test.__name__ = play.__name__
-    test.__doc__ = play.__doc__
-    return test
-
-
-def fund(world):
-    north = key("north").address
-    commands = [
-        currency.SetQuota(north, ASSET, 10**12),
-        currency.Issue(north, ASSET, 10**9),
-    ]
-    opened = [
-        world.sign(
-            [key("north")],
-            wallets.Open(key(name).address, north, wallets.Category(1)),
-            payments.CashIn(north, key(name).address, ASSET, 1_000, f"in-{name}"),
-        )
-        for name in ("ann", "bob")
-    ]
-    return world.batch(world.sign([key("officer0")], *commands), *opened)
-
-
-def flip(raw):
-    """Break a batch's signature."""
-    return raw[:-1] + bytes([raw[-1] ^ 1])
-
-
-def make_init(network, **changed):
-    validators = [
-        abci.ValidatorUpdate(pub_key=abci.PublicKey(ed25519=each.public_key), power=10)
-        for _, each in KEYS
-    ]
-    fields = {
-        "chain_id": compute_chain_id(network.genesis_hash),
-        "validators": validators,
-        "initial_height": 1,
-        **changed,
-    }
-    return abci.RequestInitChain(**fields)
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.quota import SponsorUsage
 
 
 @in_a_chain
@@ -220,7 +103,9 @@ async def test_a_batch_is_executed_once_whoever_proposes_it_again(asked):
     proposed = abci.RequestProcessProposal(txs=[second, first], height=3)
     answer = await asked.ask(process_proposal=proposed)
     assert answer.status == abci.ResponseProcessProposal.REJECT
-    wanted = abci.RequestPrepareProposal(txs=[first, second], max_tx_bytes=10**6, height=3)
+    wanted = abci.RequestPrepareProposal(
+        txs=[first, second], max_tx_bytes=10**6, height=3, time=NOW
+    )
     assert list((await asked.ask(prepare_proposal=wanted)).txs) == [second]
     answer = await asked.block(3, first, second)
     assert [bool(each.code) for each in answer.tx_results] == [True, False]
@@ -269,7 +154,9 @@ async def test_what_cometbft_lost_is_answered_from_the_log(asked):
     home.make_folders()
     repeat = Repeat.begin(chain, home)
     assert home.repeating_path.exists()
-    again = Application(chain, Verdicts(InlineVerifier(chain.network)), bool, bool, None, repeat)
+    again = Application(
+        chain, Verdicts(InlineVerifier(chain.network)), bool, bool, int, None, repeat
+    )
     before = list(chain.iterate_records(0))
     assert (await again.info(abci.RequestInfo())).last_block_height == 0
     begun = await again.init_chain(make_init(chain.network))
@@ -313,19 +200,62 @@ async def test_it_proposes_verified_batches_that_fit_in_their_order(asked):
     world = World(asked.chain)
     batches = [world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r"))) for _ in range(5)]
     room = sum(len(raw) for raw in batches[:3]) + 3 * 4
-    wanted = abci.RequestPrepareProposal(txs=[b"rubbish", *batches], max_tx_bytes=room, height=2)
+    wanted = abci.RequestPrepareProposal(
+        txs=[b"rubbish", *batches], max_tx_bytes=room, height=2, time=NOW
+    )
     for raw in batches:
         await asked.ask(check_tx=abci.RequestCheckTx(tx=raw))
     assert list((await asked.ask(prepare_proposal=wanted)).txs) == batches[:3]
-    first = abci.RequestPrepareProposal(txs=batches, max_tx_bytes=10**6, height=1)
+    first = abci.RequestPrepareProposal(txs=batches, max_tx_bytes=10**6, height=1, time=NOW)
     assert list((await asked.ask(prepare_proposal=first)).txs) == []
+
+
+@in_a_chain
+async def test_nothing_is_ordered_at_a_time_of_long_ago(asked):
+    world = World(asked.chain)
+    raw = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+    for seconds_ago, proposed in [(10, [raw]), (11, [])]:
+        time = {"seconds": NOW_MS // 1_000 - seconds_ago}
+        wanted = abci.RequestPrepareProposal(txs=[raw], max_tx_bytes=10**6, height=2, time=time)
+        assert list((await asked.ask(prepare_proposal=wanted)).txs) == proposed
+
+
+@in_a_chain
+async def test_forged_envelopes_alone_are_charged_to_their_sponsor(asked):
+    world = World(asked.chain)
+    await asked.block(2, fund(world))
+    forged = flip(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+    await asked.block(3, world.batch(forged))
+    assert asked.chain.head.height == 2
+    used = asked.chain.machine.state.load(SponsorUsage, SponsorUsage.key(key("north").address))
+    assert used.refusals == 1
+
+
+@in_a_chain
+async def test_who_signed_twice_is_named_in_an_alarm(asked):
+    signed_twice = abci.Misbehavior(validator=abci.Validator(address=bytes(20)), height=7)
+    asking_for = abci.RequestFinalizeBlock(height=9, misbehavior=[signed_twice])
+    await asked.ask(finalize_block=asking_for)
+    assert "signed twice at height 7" in asked.caplog.text
+
+
+@in_a_chain
+async def test_a_batch_whose_verifying_failed_is_verified_again(asked):
+    world = World(asked.chain)
+    one, two = (world.batch(world.sign([key("ann")], pay("ann", "bob", 1, r))) for r in "ab")
+    await asked.ask(check_tx=abci.RequestCheckTx(tx=one))
+    wanted = abci.RequestPrepareProposal(txs=[one, two], max_tx_bytes=10**6, height=2, time=NOW)
+    await asked.ask(prepare_proposal=wanted)
+    assert list((await asked.ask(prepare_proposal=wanted)).txs) == [one, two]
 
 
 @in_a_chain
 async def test_a_proposal_of_batches_that_never_arrived_waits_for_the_first(asked):
     world = World(asked.chain)
     raw = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
-    wanted = abci.RequestPrepareProposal(txs=[b"rubbish", raw], max_tx_bytes=10**6, height=2)
+    wanted = abci.RequestPrepareProposal(
+        txs=[b"rubbish", raw], max_tx_bytes=10**6, height=2, time=NOW
+    )
     assert list((await asked.ask(prepare_proposal=wanted)).txs) == [raw]
 
 
@@ -407,73 +337,5 @@ def test_the_socket_is_for_its_owner_alone(tmp_path):
     async def run():
         async with asking(tmp_path):
             assert (tmp_path / "abci.sock").stat().st_mode & 0o777 == 0o600
-
-    asyncio.run(run())
-
-
-@given(st.binary(max_size=70_000))
-def test_frames_come_out_as_they_went_in(data):
-    async def run():
-        reader = asyncio.StreamReader()
-        message = abci.Request(check_tx=abci.RequestCheckTx(tx=data))
-        reader.feed_data(frame(message) * 2)
-        reader.feed_eof()
-        for _ in range(2):
-            assert abci.Request.FromString(await read_frame(reader)) == message
-        assert await read_frame(reader) is None
-
-    asyncio.run(run())
-
-
-powers = st.dictionaries(st.binary(min_size=32, max_size=32), st.integers(1, 9), max_size=6)
-
-
-@given(powers, powers, st.sets(st.integers(0, 5)))
-def test_updates_turn_one_set_of_validators_into_another(before, more, kept):
-    names = sorted(before)
-    after = {**{name: before[name] for n, name in enumerate(names) if n in kept}, **more}
-    found = dict(before)
-    updates = list_updates(sorted(before.items()), sorted(after.items()))
-    assert len(dict(updates)) == len(updates)
-    for name, power in updates:
-        assert found.get(name, 0) != power
-        found[name] = power
-    assert {name: power for name, power in found.items() if power} == after
-
-
-class Flaky:
-    """A verifier whose processes die the first so many times."""
-
-    def __init__(self, inner, deaths):
-        self._inner, self.deaths, self.calls = inner, deaths, 0
-
-    async def check_batch(self, raw):
-        self.calls += 1
-        if self.deaths:
-            self.deaths -= 1
-            raise Unavailable("a verifying process died")
-        return await self._inner.check_batch(raw)
-
-
-@pytest.mark.parametrize("deaths", [0, 1, 2])
-def test_a_batch_is_verified_once_and_again_only_where_verifying_failed(deaths):
-    network = Network.of(make_voted_genesis(KEYS))
-
-    async def run():
-        verifier = Flaky(InlineVerifier(network), deaths)
-        verdicts = Verdicts(verifier, remembered_max=2)
-        if deaths > 1:
-            with pytest.raises(Unavailable, match="died"):
-                await verdicts.get(b"a", b"rubbish")
-            return
-        assert (await verdicts.get(b"a", b"rubbish")).rejected is not None
-        await verdicts.get(b"a", b"rubbish")
-        assert verifier.calls == deaths + 1
-        for name in (b"b", b"c"):
-            await verdicts.get(name, b"rubbish")
-        assert verdicts.find(b"a") is None
-        assert verdicts.find(b"c") is not None
-        verdicts.forget(b"c")
-        assert verdicts.find(b"c") is None
 
     asyncio.run(run())

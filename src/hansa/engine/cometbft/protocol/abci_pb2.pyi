@@ -139,14 +139,16 @@ class RequestApplySnapshotChunk(_message.Message):
     def __init__(self, index: _Optional[int] = ..., chunk: _Optional[bytes] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class RequestPrepareProposal(_message.Message):
-    __slots__ = ("max_tx_bytes", "txs", "height")
+    __slots__ = ("max_tx_bytes", "txs", "height", "time")
     MAX_TX_BYTES_FIELD_NUMBER: _ClassVar[int]
     TXS_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     max_tx_bytes: int
     txs: _containers.RepeatedScalarFieldContainer[bytes]
     height: int
-    def __init__(self, max_tx_bytes: _Optional[int] = ..., txs: _Optional[_Iterable[bytes]] = ..., height: _Optional[int] = ...) -> None: ...
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, max_tx_bytes: _Optional[int] = ..., txs: _Optional[_Iterable[bytes]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RequestProcessProposal(_message.Message):
     __slots__ = ("txs", "height", "proposer_address")

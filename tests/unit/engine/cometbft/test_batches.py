@@ -1,0 +1,87 @@
+"""Frames, changes of validators, and what is known of batches."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.asked import KEYS
+from tests.voted import make_voted_genesis
+
+from hansa.engine.cometbft.application import (
+    list_updates,
+)
+from hansa.engine.cometbft.batches import Verdicts
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.server import frame, read_frame
+from hansa.engine.verification import InlineVerifier
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import Network
+
+
+@given(st.binary(max_size=70_000))
+def test_frames_come_out_as_they_went_in(data):
+    async def run():
+        reader = asyncio.StreamReader()
+        message = abci.Request(check_tx=abci.RequestCheckTx(tx=data))
+        reader.feed_data(frame(message) * 2)
+        reader.feed_eof()
+        for _ in range(2):
+            assert abci.Request.FromString(await read_frame(reader)) == message
+        assert await read_frame(reader) is None
+
+    asyncio.run(run())
+
+
+powers = st.dictionaries(st.binary(min_size=32, max_size=32), st.integers(1, 9), max_size=6)
+
+
+@given(powers, powers, st.sets(st.integers(0, 5)))
+def test_updates_turn_one_set_of_validators_into_another(before, more, kept):
+    names = sorted(before)
+    after = {**{name: before[name] for n, name in enumerate(names) if n in kept}, **more}
+    found = dict(before)
+    updates = list_updates(sorted(before.items()), sorted(after.items()))
+    assert len(dict(updates)) == len(updates)
+    for name, power in updates:
+        assert found.get(name, 0) != power
+        found[name] = power
+    assert {name: power for name, power in found.items() if power} == after
+
+
+class Flaky:
+    """A verifier whose processes die the first so many times."""
+
+    def __init__(self, inner, deaths):
+        self._inner, self.deaths, self.calls = inner, deaths, 0
+
+    async def check_batch(self, raw):
+        self.calls += 1
+        if self.deaths:
+            self.deaths -= 1
+            raise Unavailable("a verifying process died")
+        return await self._inner.check_batch(raw)
+
+
+@pytest.mark.parametrize("deaths", [0, 1, 2])
+def test_a_batch_is_verified_once_and_again_only_where_verifying_failed(deaths):
+    network = Network.of(make_voted_genesis(KEYS))
+
+    async def run():
+        verifier = Flaky(InlineVerifier(network), deaths)
+        verdicts = Verdicts(verifier, remembered_max=2)
+        if deaths > 1:
+            with pytest.raises(Unavailable, match="died"):
+                await verdicts.get(b"a", b"rubbish")
+            return
+        assert (await verdicts.get(b"a", b"rubbish")).rejected is not None
+        await verdicts.get(b"a", b"rubbish")
+        assert verifier.calls == deaths + 1
+        for name in (b"b", b"c"):
+            await verdicts.get(name, b"rubbish")
+        assert verdicts.find(b"a") is None
+        assert verdicts.find(b"c") is not None
+        verdicts.forget(b"c")
+        assert verdicts.find(b"c") is None
+
+    asyncio.run(run())
