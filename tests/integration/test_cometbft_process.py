@@ -152,18 +152,16 @@ def test_a_kill_from_outside_is_told(cometbft, tmp_path):
 
 
 def test_one_that_does_not_stop_is_killed(tmp_path):
-    program = tmp_path / "cometbft"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        + textwrap.dedent("""\
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
         import signal
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("ready", flush=True)
         while True:
             signal.pause()
-    """)
+        """,
     )
-    program.chmod(0o700)
     home = CometHome(tmp_path / "home")
 
     async def run():
@@ -175,6 +173,42 @@ def test_one_that_does_not_stop_is_killed(tmp_path):
             await watching
 
     asyncio.run(run())
+
+
+def make_program(path, body):
+    """Make a program that stands in for CometBFT."""
+    path.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}")
+    path.chmod(0o700)
+    return path
+
+
+def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        import signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        print('I[2026-11-29|08:27:40.707] peer says  moniker="CONSENSUS FAILURE!!! "')
+        print('E[2026-11-29|08:27:40.707] peer says E[2026] CONSENSUS FAILURE!!! ', flush=True)
+        print("ready", flush=True)
+        signal.sigwait([signal.SIGUSR1])
+        print("E[2026-11-29|08:27:41.000] CONSENSUS FAILURE!!!   module=consensus", flush=True)
+        while True:
+            signal.pause()
+        """,
+    )
+    home = CometHome(tmp_path / "home")
+
+    async def run():
+        async with read_log(make_pipe(home)) as log:
+            process = await CometProcess.start(program, home)
+            watching = asyncio.create_task(process.watch())
+            await hear(log, "ready")
+            os.kill(process.pid, signal.SIGUSR1)
+            await watching
+
+    with pytest.raises(Unavailable, match="CONSENSUS FAILURE"):
+        asyncio.run(run())
 
 
 PARENT = """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
@@ -29,9 +30,11 @@ LOG_BYTES_MAX: Final = 8 << 20
 WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
-HALTED: Final = b"CONSENSUS FAILURE!!!"
+HALTED: Final = re.compile(rb"\nE\[[0-9|:.-]{1,40}\] CONSENSUS FAILURE!!! ")
 """What it logs when it takes part in no block any more: its state or its disk failed. The process
-stays, and answers as before; it would never go on."""
+stays, and answers as before; it would never go on. Words of peers may stand in a line, but never
+begin one."""
+HALTED_BYTES_MAX: Final = 80
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -166,14 +169,14 @@ class CometProcess:
     async def _keep_log(self) -> None:
         """Bring what CometBFT says into its log, until it says no more; end it if it has halted."""
         output = self._process.stdout
-        end = b""
+        end = b"\n"
         try:
             while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
                 self._log.write(data)
-                if HALTED in end + data:
+                if HALTED.search(end + data):
                     self._has_halted = True
                     self._signal(signal.SIGKILL)
-                end = data[-len(HALTED) :]
+                end = (end + data)[-HALTED_BYTES_MAX:]
                 self._words.append(data)
                 self._words_bytes += len(data)
                 while self._words_bytes - len(self._words[0]) >= WORDS_BYTES_MAX:
