@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.errors import NotFound, Unavailable
+from hansa.program import name_program
 
 
 def find_owner(folder: Path) -> int | None:
@@ -47,7 +48,8 @@ def stop_network(folder: Path, within_s: float) -> int:
         if not select.select([descriptor], [], [], within_s)[0]:
             raise Unavailable(
                 f"process {pid}, which runs the network in {folder}, has not ended in "
-                f"{within_s:g} s; its nodes may be stopping still: see hansa network logs",
+                f"{within_s:g} s; its nodes may be stopping still: "
+                f"see {name_program()} network logs",
                 pid=pid,
             )
     except PermissionError:
