@@ -62,35 +62,10 @@ class EmbeddedEngine(Engine):
         self._verifying = 0
         self._queued_bytes = self._verifying_bytes = 0
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to make blocks."""
         self._task = asyncio.get_running_loop().create_task(self._make_blocks())
-
-    async def stop(self) -> None:
-        """Confirm what is queued, then stop; the chain stays open.
-
-        Raises:
-          HansaError: what the engine failed of, if it did.
-        """
-        self._is_closing = True
-        self._arrived.set()
-        try:
-            await self.wait()
-        finally:
-            self.verifier.close()
-
-    async def wait(self) -> None:
-        """Wait until no more blocks are made: after `stop`, or after a failure.
-
-        Raises:
-          HansaError: what the engine failed of, if it did.
-        """
-        if self._task is not None:
-            await asyncio.shield(self._task)
-        if self.failure is not None:
-            raise self.failure
 
     @property
     def queued(self) -> int:
@@ -215,7 +190,10 @@ class EmbeddedEngine(Engine):
                 self._answer_all(item.done, outcomes, result)
             self._tell(result)
 
+    def _wake(self) -> None:
+        self._arrived.set()
+
     def _end_work(self) -> None:
         self._queue.clear()
         self._queued = 0
-        self._arrived.set()
+        self._wake()

@@ -101,6 +101,8 @@ class Engine(ABC):
         self._last_read: tuple[int, tuple[bytes, ...]] | None = None
         """Height and receipts of the block in which a repetition was looked up last."""
         self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+        """Makes the blocks, from `start` on."""
 
     @property
     @abstractmethod
@@ -114,21 +116,32 @@ class Engine(ABC):
     async def ready(self) -> None:  # noqa: B027 - most take them at once
         """Wait until transactions are taken, or the engine has failed."""
 
-    @abstractmethod
     async def stop(self) -> None:
-        """Stop in order; the chain stays open.
+        """Stop in order, and the verifier with it; the chain stays open.
+
+        Who waits then is answered by an engine that orders alone. Where others order, it is told
+        that they may still confirm it.
 
         Raises:
           HansaError: what the engine failed of, if it did.
         """
+        self._is_closing = True
+        self._wake()
+        try:
+            await self.wait()
+        finally:
+            self.verifier.close()
 
-    @abstractmethod
     async def wait(self) -> None:
         """Wait until no more blocks are made: after `stop`, or after a failure.
 
         Raises:
           HansaError: what the engine failed of, if it did.
         """
+        if self._task is not None:
+            await asyncio.shield(self._task)
+        if self.failure is not None:
+            raise self.failure
 
     @abstractmethod
     async def submit(self, raw: bytes) -> list[Answer]:
@@ -259,3 +272,7 @@ class Engine(ABC):
     @abstractmethod
     def _end_work(self) -> None:
         """Let go of what waits, and wake what makes the blocks, after a failure."""
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Wake what makes the blocks, as there is something to do or it is to end."""

@@ -103,7 +103,6 @@ class CometEngine(Engine):
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
         self._queued = self._queued_bytes = 0
         self._ending = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
         self._trail: TrailKeeper | None = None
         self._ask = ask
@@ -128,32 +127,6 @@ class CometEngine(Engine):
     async def ready(self) -> None:
         """Wait until CometBFT answers, or the engine has failed."""
         await self._answers.wait()
-
-    async def stop(self) -> None:
-        """Stop CometBFT, then what answers it; the chain stays open.
-
-        Whoever waits is told that the others may still confirm it.
-
-        Raises:
-          HansaError: what the engine failed of, if it did.
-        """
-        self._is_closing = True
-        self._ending.set()
-        try:
-            await self.wait()
-        finally:
-            self.verifier.close()
-
-    async def wait(self) -> None:
-        """Wait until no more blocks are made: after `stop`, or after a failure.
-
-        Raises:
-          HansaError: what the engine failed of, if it did.
-        """
-        if self._task is not None:
-            await asyncio.shield(self._task)
-        if self.failure is not None:
-            raise self.failure
 
     async def submit(self, raw: bytes) -> list[Answer]:
         """Have a batch ordered; returns once it is confirmed, with one answer per item.
@@ -356,6 +329,9 @@ class CometEngine(Engine):
                 self._answer_all(done, outcomes, result)
         self._tell(result)
 
-    def _end_work(self) -> None:
+    def _wake(self) -> None:
         self._ending.set()
+
+    def _end_work(self) -> None:
+        self._wake()
         self._answers.set()
