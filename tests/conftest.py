@@ -85,6 +85,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "datasets" in item.fixturenames:
             item.add_marker("data")
+        if item.get_closest_marker("soak") and not IS_SOAK:
+            item.add_marker(pytest.mark.skip(reason="it takes minutes: make soak runs it"))
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"browser", "integration", "simulation"}:
             item.add_marker(folder)
@@ -92,7 +94,7 @@ def pytest_collection_modifyitems(items):
 
 def forbid_skip(item) -> str | None:
     """Why this test may not be skipped here, or None."""
-    if not IS_CI:
+    if not IS_CI or (item.get_closest_marker("soak") and not IS_SOAK):
         return None
     if item.get_closest_marker("data") and find_datasets():
         return "the datasets are there, so a data test may not be skipped in CI"

@@ -15,7 +15,7 @@ from tests.voted import wall_clock_ms
 from hansa.engine.cometbft.child.binary import VERSION
 from hansa.engine.cometbft.engine import CometEngine
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]  # it builds a CometBFT
 
 HOUR_MS = 3_600_000
 MODULE = f"github.com/cometbft/cometbft@v{VERSION}"
@@ -60,9 +60,7 @@ def write_program(folder: Path, binary: Path, offset: str) -> Path:
     return program
 
 
-def test_a_clock_an_hour_off_moves_nothing(cometbft, soak, tmp_path):
-    if not soak:
-        pytest.skip("it builds a CometBFT, which takes minutes: make soak")
+def test_a_clock_an_hour_off_moves_nothing(cometbft, tmp_path):
     binary = build_with_offset(tmp_path)
 
     async def play(offset):

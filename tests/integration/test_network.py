@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
-from tests.integration.network_process import NAMES, find_base, network_up, run
+from tests.integration.network_process import NAMES, WITHIN_S, find_base, network_up, run
 
 from hansa.cli.main import main
 from hansa.node.home import Home, open_chain_read_only
@@ -27,6 +28,17 @@ def publish(capsys, folder, base, arguments):
     key = folder / "operator-1" / "keys" / "operator-1-officer-1.json"
     words = ("tx", "send", key, "--call", "nodes.publish", "--args", json.dumps(arguments))
     run(capsys, *words, "--node", f"http://127.0.0.1:{base + 20}")
+
+
+def wait_for_powers(capsys, folder, powers):
+    """Ask until all nodes have these powers: one that was started last may still catch up."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        found = run(capsys, "network", "status", "--dir", folder)
+        told = [node["power"] for node in found["nodes"]]
+        if told == powers:
+            return found
+        assert time.monotonic() < deadline, found
 
 
 def find_child(pid, name):
@@ -51,9 +63,8 @@ def test_a_network_is_made_run_killed_and_given_a_new_key(cometbft, tmp_path, ca
     }
     with network_up(folder) as up:
         publish(capsys, folder, base, arguments)
-        found = run(capsys, "network", "status", "--dir", folder)
+        found = wait_for_powers(capsys, folder, [100] * 4)
         assert found["ok"], found
-        assert [node["power"] for node in found["nodes"]] == [100] * 4
         assert all(node["peers"] > 0 for node in found["nodes"])  # some may still be dialled
         kill_one_process_of_each_kind(up, found)
         run(capsys, "network", "stop", "--dir", folder)
@@ -90,13 +101,11 @@ def vote_with_a_new_key(capsys, folder, base):
     arguments = run(capsys, "network", "key", "new", "--data", home.path)["publish"]
     assert arguments["url"] == "https://operator.example"
     with network_up(folder):
-        found = run(capsys, "network", "status", "--dir", folder)
-        assert [node["power"] for node in found["nodes"]] == [100, 0, 100, 100]
+        wait_for_powers(capsys, folder, [100, 0, 100, 100])
         publish(capsys, folder, base, arguments)
         for name in ("one", "two"):  # a new validator votes two blocks later
             publish(capsys, folder, base, arguments | {"url": f"https://{name}.example"})
-        found = run(capsys, "network", "status", "--dir", folder)
-        assert [node["power"] for node in found["nodes"]] == [100] * 4
+        wait_for_powers(capsys, folder, [100] * 4)
     check_that_all_agree(folder)
 
 
@@ -131,8 +140,7 @@ def test_a_member_without_a_vote_follows_and_takes_transactions(cometbft, tmp_pa
     run(capsys, "network", "init", "--dir", folder, "--port", base, "--spec", spec)
     names = ("central-bank", "regulator")
     with network_up(folder, names):
-        found = run(capsys, "network", "status", "--dir", folder)
-        assert [node["power"] for node in found["nodes"]] == [100, 0]
+        wait_for_powers(capsys, folder, [100, 0])
         key = folder / "regulator" / "keys" / "regulator-officer-1.json"
         node = ("--node", f"http://127.0.0.1:{base + 10}")
         address = run(capsys, "key", "show", key)["address"]

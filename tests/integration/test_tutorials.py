@@ -51,9 +51,8 @@ def build_pattern(shown: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
-def test_the_first_network_is_founded_and_pays_as_the_tutorial_shows(tmp_path, soak):
-    if not soak:
-        pytest.skip("half a minute of processes: make soak runs it")
+@pytest.mark.soak
+def test_the_first_network_is_founded_and_pays_as_the_tutorial_shows(tmp_path):
     steps = read_steps()
     commands = [SERVE if body == "hansa up --data first\n" else body for body, _ in steps]
     assert SERVE in commands

@@ -67,7 +67,7 @@ class NodeStatus:
             "consensus_height": None if seen is None else seen.consensus_height,
             "peers": len(seen.peers) if seen is not None and is_known else None,
             "peers_expected": self.peers_expected,
-            "power": seen.own_power if seen is not None and is_known else None,
+            "power": seen.own_power if seen is not None and seen.validators else None,
             "text": self.describe(),
         }
 
