@@ -177,6 +177,14 @@ class SkipsChecksum(BlockLog):
     _is_intact = staticmethod(lambda payload, checksum: True)
 
 
+class RemovesBeforeTheMark(BlockLog):
+    def _remove_pruned(self):
+        mark, self._mark = self._mark, None
+        super()._remove_pruned()
+        self._mark = mark
+        super()._remove_pruned()
+
+
 class RenamesBeforeSync(SimulatedDisk):
     def replace(self, name, data):
         self.write_temporary(name, data)
@@ -206,6 +214,16 @@ def test_planted_bug_is_caught(make_disk, log_class):
             try:
                 crash_and_reopen(seed, point, make_disk, log_class)
             except (AssertionError, Corrupt):
+                return
+    pytest.fail("the simulation did not notice the bug")
+
+
+def test_a_pruning_that_is_noted_too_late_is_caught():
+    for seed in range(SEEDS):
+        for point in range(count_operations(seed, is_pruning=True)):
+            try:
+                crash_and_reopen(seed, point, log_class=RemovesBeforeTheMark, is_pruning=True)
+            except Corrupt:
                 return
     pytest.fail("the simulation did not notice the bug")
 

@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from hansa.engine.log import BlockLog, BlockReader
-from hansa.engine.log.format import PAYLOAD_BYTES_MAX
+from hansa.engine.log.format import PAYLOAD_BYTES_MAX, encode_mark, make_mark
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 
@@ -151,12 +151,103 @@ def test_pruning_removes_whole_segments_and_never_the_last(tmp_path):
 def test_an_index_from_before_a_pruning_serves(tmp_path):
     """As a kill leaves it between the removal of a segment and the next block."""
     write(tmp_path, range(40), segment_bytes=300)
-    first = min(tmp_path.glob("blocks-*.log"))
-    first.unlink()
-    log = BlockLog.open(FileStorage(tmp_path), trusted_height=30, segment_bytes=300)
-    assert read_all(log) == expected(range(log.height_min, 40))
+    index = (tmp_path / "blocks.idx").read_bytes()
+    log = BlockLog.open(FileStorage(tmp_path), segment_bytes=300)
+    assert log.prune(log.oldest_end)
+    log.append(40, payload(40))
     log.close()
-    assert (tmp_path / "blocks.idx").stat().st_size == 16 + 8 * (40 - log_minimum(tmp_path))
+    (tmp_path / "blocks.idx").write_bytes(index)
+    log = BlockLog.open(FileStorage(tmp_path), trusted_height=30, segment_bytes=300)
+    assert read_all(log) == expected(range(log.height_min, 41))
+    log.close()
+    assert (tmp_path / "blocks.idx").stat().st_size == 16 + 8 * (41 - log_minimum(tmp_path))
+
+
+def prune_once(folder, blocks=40):
+    """Prune the oldest segment of a log; returns where it begins then."""
+    write(folder, range(blocks), segment_bytes=300)
+    log = BlockLog.open(FileStorage(folder), segment_bytes=300)
+    assert log.prune(log.oldest_end)
+    log.append(blocks, payload(blocks))
+    log.close()
+    return log_minimum(folder)
+
+
+def list_segments(folder):
+    return sorted(folder.glob("blocks-*.log"))
+
+
+def open_both(folder):
+    """Open a log as its node does, and as others do beside it; yields what either raises."""
+    for open_it in (lambda: BlockLog.open(FileStorage(folder)), lambda: open_reader(folder)):
+        with pytest.raises(Corrupt) as caught:
+            open_it()
+        yield caught.value
+
+
+def test_a_segment_that_is_lost_is_not_taken_for_pruned(tmp_path):
+    write(tmp_path, range(40), segment_bytes=300)
+    lost, following, *_ = list_segments(tmp_path)
+    lost.unlink()
+    begins = int(following.name[7:27])
+    for error in open_both(tmp_path):
+        assert error.facts["height"] == 0
+        assert f"blocks 0 to {begins - 1} are missing" in error.message
+        assert "Restore a backup" in error.message
+
+
+def test_a_segment_of_a_pruned_log_that_is_lost_is_told_with_its_height(tmp_path):
+    kept_from = prune_once(tmp_path)
+    lost, following, *_ = list_segments(tmp_path)
+    lost.unlink()
+    begins = int(following.name[7:27])
+    for error in open_both(tmp_path):
+        assert error.facts["height"] == kept_from
+        assert f"blocks {kept_from} to {begins - 1} are missing" in error.message
+        assert f"pruned only up to block {kept_from}" in error.message
+
+
+@pytest.mark.parametrize("at", [0, 9, 20, 40, -1])
+def test_a_mark_of_pruning_that_is_damaged_is_told(tmp_path, at):
+    prune_once(tmp_path)
+    raw = bytearray((tmp_path / "pruned").read_bytes())
+    raw[at] ^= 1
+    (tmp_path / "pruned").write_bytes(raw)
+    for error in open_both(tmp_path):
+        assert "the file pruned" in error.message
+        assert "is damaged" in error.message
+
+
+def test_a_mark_of_another_log_is_told(tmp_path):
+    begins = prune_once(tmp_path)
+    (tmp_path / "pruned").write_bytes(encode_mark(make_mark(begins, b"another block")))
+    for error in open_both(tmp_path):
+        assert error.facts["height"] == begins
+        assert "is not the one" in error.message
+
+
+def test_what_a_kill_left_of_a_pruning_is_removed(tmp_path):
+    """As it leaves it between the mark and the removal of a segment."""
+    write(tmp_path, range(40), segment_bytes=300)
+    _, second, *_ = list_segments(tmp_path)
+    begins = int(second.name[7:27])
+    (tmp_path / "pruned").write_bytes(encode_mark(make_mark(begins, payload(begins))))
+    reader = open_reader(tmp_path)
+    assert reader.height_min == 0
+    reader.close()
+    log = BlockLog.open(FileStorage(tmp_path))
+    assert read_all(log) == expected(range(begins, 40))
+    log.close()
+    assert list_segments(tmp_path)[0] == second
+
+
+def test_a_log_that_is_begun_anew_has_the_mark_of_its_own_beginning(tmp_path):
+    prune_once(tmp_path)
+    for begins in (7, 0):
+        BlockLog.wipe(FileStorage(tmp_path))
+        write(tmp_path, range(begins, 9))
+        assert (tmp_path / "pruned").exists() == (begins > 0)
+        assert log_minimum(tmp_path) == begins
 
 
 def log_minimum(folder):

@@ -1,4 +1,4 @@
-"""The bytes of the block log: segments, frames, the confirmed record and the index.
+"""The bytes of the block log: segments, frames, the confirmed record, the index and the mark.
 
 All integers are little-endian. A checksum is CRC-32 as in zlib. Frame headers are salted with
 sixteen random bytes of their segment, so that nobody can put bytes into a payment that look like
@@ -9,11 +9,13 @@ Source: docs/reference/log.md, the same to the byte.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import sys
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zlib import crc32
 
 from hansa.engine.storage import StorageFile
@@ -41,6 +43,10 @@ _INDEX = struct.Struct("<8sQ")
 _INDEX_MAGIC = b"HANSAIDX"
 INDEX_HEADER_BYTES = _INDEX.size  # 16
 INDEX_ENTRY_BYTES = 8
+
+MARK_NAME = "pruned"
+_MARK = struct.Struct("<8sIQ32sI")
+_MARK_MAGIC = b"HANSACUT"
 
 NOTHING = -1  # the height before the first block
 _CHUNK_BYTES = 1 << 16
@@ -291,3 +297,64 @@ def decode_index(raw: bytes) -> tuple[int, array[int]]:
     if sys.byteorder == "big":
         offsets.byteswap()
     return first, offsets
+
+
+class Mark(NamedTuple):
+    """Says that a log begins later than genesis because it is meant to."""
+
+    height: int
+    """Of its first block."""
+    payload_hash: bytes
+    """SHA-256 of what was appended at that height."""
+
+
+def make_mark(height: int, payload: bytes) -> Mark:
+    """Make the mark of a log that begins with a block."""
+    return Mark(height, hashlib.sha256(payload).digest())
+
+
+def encode_mark(mark: Mark) -> bytes:
+    """The whole file `pruned`."""
+    raw = _MARK.pack(_MARK_MAGIC, FORMAT_VERSION, *mark, 0)[:-4]
+    return raw + crc32(raw).to_bytes(4, "little")
+
+
+def decode_mark(raw: bytes) -> Mark:
+    """Decode the file `pruned`.
+
+    Raises:
+      Corrupt: it is damaged, or of an unknown version.
+    """
+    if len(raw) == _MARK.size:
+        magic, version, height, payload_hash, checksum = _MARK.unpack(raw)
+        if (magic, version, checksum) == (_MARK_MAGIC, FORMAT_VERSION, crc32(raw[:-4])):
+            return Mark(height, payload_hash)
+    raise Corrupt(
+        f"the file {MARK_NAME} of the block log, which says from which block on blocks are kept, "
+        "is damaged: restore a backup",
+        height=0,
+    )
+
+
+def describe_late_beginning(first: int, mark: Mark | None) -> Corrupt:
+    """The error for a log that begins later than it is meant to."""
+    if mark is None:
+        missing = 0
+        said = f"there is no file {MARK_NAME} that would say that it was pruned"
+    else:
+        missing = mark.height
+        said = f"by its file {MARK_NAME} it was pruned only up to block {missing}"
+    return Corrupt(
+        f"blocks {missing} to {first - 1} are missing: the log begins with block {first}, and "
+        f"{said}. Restore a backup, or join the network anew with another folder",
+        height=missing,
+    )
+
+
+def describe_other_beginning(height: int) -> Corrupt:
+    """The error for a log whose first block is not the one that it was pruned to."""
+    return Corrupt(
+        f"block {height}, with which the log begins, is not the one that the file {MARK_NAME} "
+        "beside it was written for: restore a backup",
+        height=height,
+    )

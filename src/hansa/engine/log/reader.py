@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from hansa.engine.log import format as form
-from hansa.engine.log.format import NOTHING, Segment, Walk
+from hansa.engine.log.format import NOTHING, Mark, Segment, Walk
 from hansa.engine.storage import Storage, StorageFile
 from hansa.kernel.errors import NotFound
 
@@ -39,13 +39,14 @@ class BlockReader:
         """Open for reading only.
 
         Raises:
-          Corrupt: a segment is damaged or missing.
+          Corrupt: a segment is damaged or missing, or the log begins later than it is meant to.
         """
         reader = cls(storage)
         reader._open_segments()
         base, indexed = reader._read_index()
         reader._load(base, indexed, base + len(indexed) - 1)
         reader.refresh()
+        reader._check_beginning(reader._read_mark())  # read last: what it names was there then
         return reader
 
     @property
@@ -209,6 +210,31 @@ class BlockReader:
         del self._segments[0]
         first.file.close()
         return first.name
+
+    def _read_mark(self) -> Mark | None:
+        """Read from which block on this log is kept; None for genesis."""
+        try:
+            file = self._storage.open(form.MARK_NAME, writable=False)
+        except NotFound:
+            return None
+        try:
+            return form.decode_mark(file.pread(file.size(), 0))
+        finally:
+            file.close()
+
+    def _check_beginning(self, mark: Mark | None) -> None:
+        """Check that the log begins no later than it was pruned, or was begun.
+
+        Raises:
+          Corrupt: it does, or with another block; names the first height that is missing.
+        """
+        first = self.height_min
+        if first > (0 if mark is None else mark.height):
+            raise form.describe_late_beginning(first, mark)
+        if mark is not None and self._offsets and first == mark.height:
+            found = form.make_mark(first, self.read(first))
+            if found != mark:
+                raise form.describe_other_beginning(first)
 
     def _read_confirmed(self) -> int:
         if self._confirmed_file is None:

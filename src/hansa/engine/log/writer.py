@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Self
 
 from hansa.engine.log import format as form
-from hansa.engine.log.format import NOTHING, Walk
+from hansa.engine.log.format import NOTHING, Mark, Walk
 from hansa.engine.log.reader import BlockReader
 from hansa.engine.storage import TEMPORARY_SUFFIX, Storage, StorageFile
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
@@ -43,6 +43,8 @@ class BlockLog(BlockReader):
         self._sync_lock = Lock()
         self._pruned: list[str] = []
         """Segments that are forgotten, and whose files the next sync removes."""
+        self._mark: Mark | None = None
+        """Where the log begins without them, to be made durable before they are removed."""
         self.recovered_bytes = 0
 
     @classmethod
@@ -83,7 +85,7 @@ class BlockLog(BlockReader):
     @staticmethod
     def wipe(storage: Storage) -> None:
         """Remove every block of a closed log, so that it can begin at any height."""
-        own = (form.CONFIRMED_NAME, form.INDEX_NAME)
+        own = (form.CONFIRMED_NAME, form.INDEX_NAME, form.MARK_NAME)
         for name in storage.list():
             if name in own or form.is_segment_name(name) or name.endswith(TEMPORARY_SUFFIX):
                 storage.remove(name)
@@ -112,6 +114,8 @@ class BlockLog(BlockReader):
         if len(payload) > form.PAYLOAD_BYTES_MAX:
             raise Invalid(InvalidCode.TOO_LARGE, f"block {height} has {len(payload)} bytes")
         try:
+            if not self._segments:
+                self._mark_beginning(height, payload)
             if not self._segments or self._end >= self._segment_bytes:
                 self._add_segment(height)
             segment = self._segments[-1]
@@ -147,9 +151,10 @@ class BlockLog(BlockReader):
     def prune(self, height: int) -> bool:
         """Forget the oldest segments that hold no block from `height` on; the last one stays.
 
-        Their files are removed by the next `sync` that confirms a block: a crash before brings them
-        back. To be called where blocks are read and appended. Returns whether any was forgotten:
-        none is while a sync is under way in another thread.
+        The next `sync` that confirms a block notes durably where the log begins now, then removes
+        their files: a crash before the note brings them back. To be called where blocks are read
+        and appended. Returns whether any was forgotten: none is while a sync is under way in
+        another thread.
         """
         end = self.oldest_end
         if end is None or end > height or not self._sync_lock.acquire(blocking=False):
@@ -158,6 +163,7 @@ class BlockLog(BlockReader):
             while end is not None and end <= height:
                 self._pruned.append(self._drop_first())
                 end = self.oldest_end
+            self._mark = form.make_mark(self.height_min, self.read(self.height_min))
             self._indexed = NOTHING  # the index begins with `height_min`: to be written anew
         finally:
             self._sync_lock.release()
@@ -208,7 +214,10 @@ class BlockLog(BlockReader):
         self._confirmed = height
 
     def _remove_pruned(self) -> None:
-        """Remove the files of forgotten segments, oldest first."""
+        """Remove the files of forgotten segments, oldest first, once it is noted that they go."""
+        if self._mark is not None:
+            self._storage.replace(form.MARK_NAME, form.encode_mark(self._mark))
+            self._mark = None
         while self._pruned:
             self._storage.remove(self._pruned[0])
             del self._pruned[0]
@@ -221,6 +230,14 @@ class BlockLog(BlockReader):
             )
             self._confirmed_file = self._storage.open(form.CONFIRMED_NAME, writable=True)
         return self._confirmed_file
+
+    def _mark_beginning(self, height: int, payload: bytes) -> None:
+        """Note durably where a log begins that has no block yet; of genesis there is no note."""
+        if height > 0:
+            mark = form.make_mark(height, payload)
+            self._storage.replace(form.MARK_NAME, form.encode_mark(mark))
+        elif form.MARK_NAME in self._storage.list():
+            self._storage.remove(form.MARK_NAME)
 
     def _add_segment(self, first: int) -> None:
         """Start a file for `first` and the blocks after it; the file before is durable then."""
@@ -244,6 +261,8 @@ class BlockLog(BlockReader):
     def _recover(self, trusted_height: int | None) -> None:
         confirmed = self._read_confirmed()
         self._open_segments()
+        mark = self._read_mark()
+        self._finish_pruning(mark)
         base, indexed = self._read_index()
         found = self._load(base, indexed, trusted_height)
         known = max(confirmed, NOTHING if trusted_height is None else trusted_height)
@@ -257,10 +276,29 @@ class BlockLog(BlockReader):
                 self._storage.remove(segment.name)
             self._segments = []
             return
+        self._check_beginning(mark)
         if self.height_max > confirmed:
             self._rewrite_tail(confirmed + 1)
         self._confirmed = confirmed
         self._confirm_anew(base, indexed)
+
+    def _finish_pruning(self, mark: Mark | None) -> None:
+        """Remove the segments that were to go when a process died.
+
+        Raises:
+          Corrupt: the one behind them is missing.
+        """
+        if mark is None or not self._segments:
+            return
+        if mark.height not in [segment.first for segment in self._segments]:
+            raise form.describe_late_beginning(self._first_behind(mark.height), mark)
+        while self._segments[0].first < mark.height:
+            self._storage.remove(self._drop_first())
+
+    def _first_behind(self, height: int) -> int:
+        """The first block kept behind a height that is not."""
+        firsts = (segment.first for segment in self._segments if segment.first > height)
+        return next(firsts, height + 1)
 
     def _confirm_anew(self, base: int, indexed: array[int]) -> None:
         """Bring index and confirmed record up to what was found."""
