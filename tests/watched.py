@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from hansa.engine.embedded import EmbeddedEngine
-from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
+from hansa.engine.ordering import LightBlock, SeenConsensus, SeenPeer, SeenValidator
 from hansa.kernel.errors import Unavailable
 
 HEARTBEAT_MS = 30_000
@@ -38,9 +41,16 @@ class WatchedEngine(EmbeddedEngine):
     """Orders alone, and has validators all the same: those in `seen`."""
 
     seen: SeenConsensus | None = None
+    light_blocks: Mapping[int, LightBlock] = MappingProxyType({})
 
     async def fetch_consensus(self) -> SeenConsensus | None:
         """Fetch what a test has set; `Unavailable` where that is nothing."""
         if self.seen is None:
             raise Unavailable("CometBFT does not answer")
         return self.seen
+
+    async def fetch_light_block(self, height: int) -> LightBlock | None:
+        """Fetch what a test has set."""
+        if height not in self.light_blocks:
+            raise Unavailable(f"height {height} must be less than or equal to the current one")
+        return self.light_blocks[height]

@@ -16,11 +16,16 @@ from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.log import BlockLog
+from hansa.engine.ordering import LightBlock
+from hansa.engine.snapshots.keeping import Keeper, Retention
+from hansa.engine.snapshots.making import make_snapshot
+from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.genesis import Network
 from hansa.node.network.watch import SEALED
+from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Settings
@@ -37,19 +42,28 @@ def serve(tmp_path):
     chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
     verifier = InlineVerifier(network)
     engine = WatchedEngine(chain, verifier, wall_clock_ms)
+    shelf = Shelf(FileStorage(tmp_path / "snapshots"))
 
     def see(peers=(1, 2, 3), **more):
         voting = [consensus.public_key for _, consensus in keys]
         connected = [keys[at][0].address for at in peers]
         engine.seen = make_seen(voting, connected, wall_clock_ms(), **more)
 
+    def make_keeper():
+        make_snapshot(shelf, open_log(tmp_path / "log"), 0, chain.iterate_rows(b""))
+        retention = Retention(snapshot_every=1, snapshots=1, blocks=0)
+        return Keeper(chain, shelf, lambda: open_log(tmp_path / "log"), retention)
+
     def use_served(use, **more):
         async def run():
-            node = Node(chain, verifier, key("north").address, key("north server"), engine=engine)
+            server = key("north server")
+            node = Node(chain, verifier, key("north").address, server, engine=engine, keeper=keeper)
             app = create_app(node, Settings(limits=UNLIMITED))
             async with TestClient(TestServer(app)) as client:
                 await use(client)
 
+        engine.light_blocks = more.pop("light_blocks", {})
+        keeper = make_keeper() if more.pop("keeps", False) else None
         if more.pop("answers", True):
             see(**more)
         asyncio.run(run())
@@ -117,6 +131,35 @@ def test_where_cometbft_does_not_answer_the_rest_is_answered(serve):
         assert (await read_figures(client))["hansa_consensus_well"] == "0"
 
     serve(use, answers=False)
+
+
+def test_what_a_light_client_asks_for_is_passed_on(serve):
+    parts = {"commit": {"canonical": True}, "validators": {"total": "0"}, "parameters": {}}
+
+    async def use(client):
+        found = await (await client.get("/v1/consensus/7")).json()
+        assert found == parts
+        response = await client.get("/v1/consensus/8")
+        assert response.status == 503
+        assert "must be less than" in (await response.json())["detail"]
+        assert (await client.get("/v1/consensus/0")).status == 400
+
+    serve(use, light_blocks={7: LightBlock(**parts)})
+
+
+def test_snapshots_are_told_with_the_header_that_proves_them(serve):
+    async def use(client):
+        assert await (await client.get("/v1/snapshots")).json() == {"snapshots": []}
+
+    serve(use)
+
+    async def use_kept(client):
+        (found,) = (await (await client.get("/v1/snapshots")).json())["snapshots"]
+        status = await (await client.get("/v1/status")).json()
+        assert (found["height"], found["header_hash"]) == (0, status["hash"])
+        assert (found["consensus_height"], found["chunks"]) == (0, 1)
+
+    serve(use_kept, keeps=True)
 
 
 def test_where_one_node_seals_that_is_said(town):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
@@ -71,6 +71,16 @@ class SeenConsensus:
     own_key: bytes
     validators: tuple[SeenValidator, ...]
     peers: tuple[SeenPeer, ...]
+
+
+class LightBlock(NamedTuple):
+    """What a light client of the consensus asks for of one height, in the consensus' own JSON."""
+
+    commit: Mapping[str, Any]
+    """The header, and who signed it."""
+    validators: Mapping[str, Any]
+    """All who may sign it, and whose turn to propose it is."""
+    parameters: Mapping[str, Any]
 
 
 Listener = Callable[[BlockResult], None]
@@ -175,6 +185,16 @@ class Engine(ABC):
         Raises:
           Unavailable: CometBFT does not answer.
         """
+        return None
+
+    async def fetch_light_block(self, height: int) -> LightBlock | None:
+        """Fetch what a light client needs of a height of the consensus; None where nobody votes.
+
+        Raises:
+          Unavailable: there is no such block yet, or it is not kept any more, or CometBFT does not
+            answer.
+        """
+        del height
         return None
 
     def fail(self, error: HansaError) -> None:

@@ -7,7 +7,7 @@ units: browsers lose integers above 2**53. Fields that a newer node adds are not
 from __future__ import annotations
 
 import zlib
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -331,6 +331,38 @@ class Proposals(Answer, frozen=True, kw_only=True):
     proposals: list[Proposal]
     next: str | None
     """What to give as `before` for the next page."""
+
+
+class SnapshotOffered(Answer, frozen=True, kw_only=True):
+    """A snapshot from which another node may begin."""
+
+    height: Count
+    """Of its last block, a checkpoint."""
+    consensus_height: Count
+    """Of the consensus block that brought that one; 0 where blocks are sealed."""
+    header_hash: HashText
+    """Of that block."""
+    chunks: Count
+    """Of 2 MiB each, but for the last."""
+    hash: HashText
+    """Of its manifest, which names it."""
+
+
+class Snapshots(Answer, frozen=True, kw_only=True):
+    """What the node keeps for others to begin from, oldest first."""
+
+    snapshots: list[SnapshotOffered]
+
+
+class LightBlock(Answer, frozen=True, kw_only=True):
+    """What CometBFT's light client asks for of a height, as CometBFT itself answers it."""
+
+    commit: dict[str, Any]
+    """Of `/commit`: the header with its signatures."""
+    validators: dict[str, Any]
+    """Of `/validators`: all of them, with whose turn to propose it is."""
+    parameters: dict[str, Any]
+    """Of `/consensus_params`."""
 
 
 class RowProof(Answer, frozen=True, kw_only=True):

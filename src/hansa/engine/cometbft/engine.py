@@ -19,13 +19,14 @@ from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key, is_expired
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.light import fetch_light_block
 from hansa.engine.cometbft.redialing import keep_dialing
 from hansa.engine.cometbft.repeating import Repeat
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.status import read_consensus
 from hansa.engine.cometbft.trail import Ask, TrailKeeper
-from hansa.engine.ordering import Answer, Engine, SeenConsensus
+from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.crypto.signatures import verify_many
@@ -183,6 +184,10 @@ class CometEngine(Engine):
         return await read_consensus(
             self.rpc, attendance, self._clock_ms(), times_ms, self._heartbeat_ms
         )
+
+    async def fetch_light_block(self, height: int) -> LightBlock | None:
+        """Fetch what CometBFT's light client asks for of one of its heights."""
+        return await fetch_light_block(self.rpc, height)
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""

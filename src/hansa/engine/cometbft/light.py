@@ -2,8 +2,8 @@
 
 Nothing is believed: what is built here is verified with `kernel.light` before it is passed on.
 
-Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`, `/blockchain`,
-`/status`.
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`,
+`/consensus_params`, `/blockchain`, `/status`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from hansa.engine.ordering import LightBlock
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.light.commit import CommitSignature, SignedHeader
 from hansa.kernel.light.header import BlockId, ConsensusHeader, Moment, Parts
@@ -141,6 +142,23 @@ async def fetch_validators(rpc: Rpc, height: int) -> ValidatorSet:
     Raises:
       Unavailable: CometBFT does not know them, or answers something else.
     """
+    return read_validators(await _fetch_all_validators(rpc, height))
+
+
+async def fetch_light_block(rpc: Rpc, height: int) -> LightBlock:
+    """Fetch what CometBFT's light client asks for of a height, as CometBFT answers it.
+
+    Raises:
+      Unavailable: CometBFT has it not yet, or not any more, or does not answer.
+    """
+    commit = await rpc.call("commit", height=str(height))
+    validators = await _fetch_all_validators(rpc, height)
+    parameters = await rpc.call("consensus_params", height=str(height))
+    return LightBlock(commit, validators, parameters)
+
+
+async def _fetch_all_validators(rpc: Rpc, height: int) -> Answer:
+    """Fetch the pages of `/validators`, and put them together as one."""
     listed: list[Any] = []
     total = 1
     for page in range(1, VALIDATORS_MAX // PAGE_SIZE + 2):
@@ -153,7 +171,13 @@ async def fetch_validators(rpc: Rpc, height: int) -> ValidatorSet:
             total = int(answer["total"])
         except _UNREADABLE as error:
             raise _unreadable("validators", error) from None
-    return read_validators({"validators": listed, "total": total})
+    count = str(len(listed))
+    return {
+        "block_height": str(height),
+        "validators": listed,
+        "count": count,
+        "total": str(total),
+    }
 
 
 async def fetch_headers(rpc: Rpc, first: int, last: int) -> list[ConsensusHeader]:

@@ -9,7 +9,7 @@ Source: docs/reference/snapshots.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
 
@@ -91,6 +91,11 @@ class Keeper:
             if self._is_due(before, height):
                 self._begin(height, self._chain.iterate_rows(b""))
         self._prune(height)
+
+    @property
+    def snapshots(self) -> Sequence[Manifest]:
+        """The snapshots that are kept, oldest first."""
+        return self._bases
 
     def close(self) -> None:
         """Stop; a snapshot that is being made is given up."""

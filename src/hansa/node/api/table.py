@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hansa.node.api import telemetry
 from hansa.node.api.access import is_loopback
-from hansa.node.api.handlers import accounts, ledger, messages, streams, submission
+from hansa.node.api.handlers import accounts, joining, ledger, messages, streams, submission
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, TEXT, Api, Call, Route
 from hansa.sdk.answers import Health
@@ -29,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *submission.ROUTES,
     *accounts.ROUTES,
     *ledger.ROUTES,
+    *joining.ROUTES,
     *streams.ROUTES,
     *messages.ROUTES,
     Route(

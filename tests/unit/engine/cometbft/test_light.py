@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from pathlib import Path
 
 import pytest
+from tests.comet_rpc import FakeRpc
+from tests.vectors.voting import make_voted
 
-from hansa.engine.cometbft.light import read_signed_header, read_validators
+from hansa.engine.cometbft.light import fetch_light_block, read_signed_header, read_validators
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.light.header import Moment
 
@@ -63,3 +66,14 @@ def test_odd_validators_are_told():
     for odd in ({}, {**good, "total": "5"}, {**good, "validators": [key], "total": "1"}):
         with pytest.raises(Unavailable, match="/validators"):
             read_validators(odd)
+
+
+def test_a_light_block_has_all_validators_in_one_page():
+    rpc = FakeRpc(make_voted(), 9)
+    found = asyncio.run(fetch_light_block(rpc, 4))
+    assert read_signed_header(found.commit).header.height == 4
+    assert found.validators["count"] == found.validators["total"]
+    assert len(read_validators(found.validators).validators) == int(found.validators["total"])
+    assert found.parameters["block_height"] == "4"
+    with pytest.raises(Unavailable, match="not available"):
+        asyncio.run(fetch_light_block(rpc, 10))
