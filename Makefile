@@ -12,7 +12,7 @@ COMETBFT_VERSION := 0.38.25
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace cometbft try-cometbft
+.PHONY: help setup demo test lint format soak browser strace cometbft verifier try-cometbft
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -67,7 +67,13 @@ strace: setup  ## strace, with which tests kill real processes at chosen system 
 
 cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go
 	@scripts/cometbft.sh $(COMETBFT_VERSION)
+	@scripts/verifier.sh || echo "setup: going on without it: signatures are verified one by one"
+
+verifier: setup  ## a faster verifier of many signatures, built with Go; make cometbft makes it, too
+	@scripts/verifier.sh
 
 try-cometbft: setup
 	@scripts/cometbft.sh $(COMETBFT_VERSION) || \
 		echo "setup: going on without CometBFT: the tests that need it will be skipped"
+	@scripts/verifier.sh || \
+		echo "setup: going on without the batch verifier: the tests that need it will be skipped"

@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 from hansa.compiled import hash_sources, read_manifest
+from hansa.engine.batch_verifier import BatchVerifier, find_library
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.kernel.errors import HansaError
 
@@ -75,6 +76,15 @@ def cometbft() -> Path:
 
 
 @pytest.fixture(scope="session")
+def batch_verifier() -> BatchVerifier:
+    """The batch verifier, which `make verifier` builds."""
+    library = find_library()
+    if library is None:
+        pytest.skip("the batch verifier is not there: make verifier")
+    return BatchVerifier(library)
+
+
+@pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether to try many more examples and seeds (`make soak`)."""
     return IS_SOAK
@@ -104,6 +114,8 @@ def forbid_skip(item) -> str | None:
         return "tests under strace may not be skipped in CI: run make strace"
     if "cometbft" in getattr(item, "fixturenames", ()):
         return "tests with CometBFT may not be skipped in CI: run make cometbft"
+    if "batch_verifier" in getattr(item, "fixturenames", ()):
+        return "tests of the batch verifier may not be skipped in CI: run make verifier"
     if "compiled" in getattr(item, "fixturenames", ()):
         return "tests of the compiled state machine may not be skipped in CI: run make setup"
     return None

@@ -9,7 +9,7 @@ Source: docs/reference/wire.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,8 @@ from hansa.kernel.values import Address, Hash, Nonce, NonNegative, TimeMs
 
 TRANSACTION_VERSION = 1
 ID_BYTES = 64
+_OF_SPONSOR: Final = -1
+"""In the place of an item's index."""
 """Of each checked envelope: tx_id and envelope hash, 32 bytes each."""
 
 VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
@@ -279,34 +281,61 @@ def check_batch(raw: bytes, network: Network, verify_many: VerifyMany) -> Verdic
 
     One bad envelope does not harm the others; a bad batch is rejected whole.
     """
-    try:
-        batch, body = _open_batch(raw, network)
-    except Invalid as error:
-        return Verdict(b"", {}, error)
-    checks = [
-        SignatureCheck(
-            batch.suite, batch.public_key, batch.signature, network.batch_prefix + batch.body
+    return check_batches([raw], network, verify_many)[0]
+
+
+def check_batches(
+    raws: Sequence[bytes], network: Network, verify_many: VerifyMany
+) -> list[Verdict]:
+    """Check batches as `check_batch` does, all their signatures in one go."""
+    verdicts: list[Verdict] = []
+    checks: list[SignatureCheck] = []
+    owners: list[tuple[int, int]] = []
+    for number, raw in enumerate(raws):
+        try:
+            verdict, needed = _check_unsigned(raw, network)
+        except Invalid as error:
+            verdicts.append(Verdict(b"", {}, error))
+            continue
+        verdicts.append(verdict)
+        for index, check in needed:
+            owners.append((number, index))
+            checks.append(check)
+    for (number, index), is_good in zip(owners, verify_many(checks), strict=True):
+        if is_good:
+            continue
+        if index == _OF_SPONSOR:
+            verdicts[number] = Verdict(b"", {}, _bad_batch_signature())
+        elif verdicts[number].rejected is None:
+            verdicts[number].invalid[index] = bad_signature("a signature of the transaction")
+    return verdicts
+
+
+def _check_unsigned(
+    raw: bytes, network: Network
+) -> tuple[Verdict, list[tuple[int, SignatureCheck]]]:
+    """Check all of a batch but its signatures, which are listed with the index of their item."""
+    batch, body = _open_batch(raw, network)
+    needed = [
+        (
+            _OF_SPONSOR,
+            SignatureCheck(
+                batch.suite, batch.public_key, batch.signature, network.batch_prefix + batch.body
+            ),
         )
     ]
-    owners = [-1]
     ids: list[bytes] = []
     invalid: dict[int, Invalid] = {}
     for index, item in enumerate(body.items):
         try:
-            found, needed = check_envelope(item.envelope, network)
+            found, checks = check_envelope(item.envelope, network)
         except Invalid as error:
             invalid[index] = error
             ids.append(bytes(ID_BYTES))
             continue
         ids.append(found)
-        checks += needed
-        owners += [index] * len(needed)
-    for owner, is_good in zip(owners, verify_many(checks), strict=True):
-        if not is_good:
-            if owner < 0:
-                return Verdict(b"", {}, _bad_batch_signature())
-            invalid[owner] = bad_signature("a signature of the transaction")
-    return Verdict(b"".join(ids), invalid, None)
+        needed += [(index, check) for check in checks]
+    return Verdict(b"".join(ids), invalid, None), needed
 
 
 def check_frame(raw: bytes, network: Network, verify_many: VerifyMany) -> CheckedBatch:

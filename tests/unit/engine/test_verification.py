@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.world import make_genesis
 
-from hansa.engine.verification import PoolVerifier
+from hansa.engine.verification import JOB_BYTES, PoolVerifier
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network
 
@@ -27,7 +27,7 @@ from tests.world import make_genesis
 
 async def main():
     verifier = PoolVerifier(Network.of(make_genesis()), 2)
-    await asyncio.gather(*(verifier.check_batch(b"") for _ in range(8)))
+    await asyncio.gather(*(verifier.check_batch(bytes(size)) for size in range(8)))
     print("ready", flush=True)
     sys.stdin.read()
 
@@ -74,12 +74,13 @@ def test_none_stays_though_work_for_it_was_given_up():
     async def play():
         before = set(multiprocessing.active_children())
         verifier = PoolVerifier(Network.of(make_genesis()), 2)
-        jobs = [asyncio.ensure_future(verifier.check_batch(b"")) for _ in range(8)]
-        await asyncio.sleep(0)  # all are handed over
-        workers = [child for child in multiprocessing.active_children() if child not in before]
+        jobs = [asyncio.ensure_future(verifier.check_batch(bytes(size))) for size in range(8)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now those that are not to wait are handed over
+        workers = set(multiprocessing.active_children()) - before
         try:
             jobs[-1].cancel()
-            workers[0].kill()
+            min(workers, key=lambda worker: worker.pid).kill()
             await asyncio.gather(*jobs, return_exceptions=True)
             for worker in workers:
                 assert wait([worker.sentinel], 30), "it is still there"
@@ -87,5 +88,44 @@ def test_none_stays_though_work_for_it_was_given_up():
             for worker in workers:
                 worker.kill()
             verifier.close()
+
+    asyncio.run(play())
+
+
+def test_a_batch_that_comes_twice_is_checked_once_and_one_in_a_hurry_before_others():
+    async def play():
+        verifier = PoolVerifier(Network.of(make_genesis()), 1)
+        try:
+            big = [bytes([number]) * JOB_BYTES for number in range(6)]  # each is a job of its own
+            done = []
+
+            async def check(raw):
+                await verifier.check_batch(raw)
+                done.append(raw)
+
+            jobs = [asyncio.ensure_future(check(raw)) for raw in (*big, big[3])]
+            await asyncio.sleep(0)
+            verifier.hurry(big[5])
+            verifier.hurry(b"unknown")
+            await asyncio.gather(*jobs)
+            # Two were handed over before that.
+            assert done == [big[0], big[1], big[5], big[2], big[3], big[3], big[4]]
+        finally:
+            verifier.close()
+
+    asyncio.run(play())
+
+
+def test_what_waits_is_given_up_when_it_is_closed():
+    async def play():
+        verifier = PoolVerifier(Network.of(make_genesis()), 1)
+        raws = [bytes([number]) * JOB_BYTES for number in range(6)]
+        jobs = [asyncio.ensure_future(verifier.check_batch(raw)) for raw in raws]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        verifier.close()
+        async with asyncio.timeout(30):
+            ends = await asyncio.gather(*jobs, return_exceptions=True)
+        assert isinstance(ends[-1], asyncio.CancelledError)
 
     asyncio.run(play())

@@ -69,6 +69,7 @@ class Verdicts:
           Unavailable: verifying failed twice, for reasons of this machine.
         """
         self.begin(key, raw)
+        self._verifier.hurry(raw)
         try:
             return await asyncio.shield(self._known[key])
         except Unavailable:  # a verifying process died; others have taken its place

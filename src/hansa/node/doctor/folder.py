@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.compiled import SWITCH, is_in_use, is_switched_off
+from hansa.engine.batch_verifier import BatchVerifier, find_library
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.api.keys import list_keys
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
@@ -47,7 +48,20 @@ def check_libraries(patient: Patient) -> list[Check]:
     if missing:
         found = f"not installed: {', '.join(missing)}"
         return [Check("libraries", Status.FAIL, found, sys.prefix, "run make setup")]
-    return [Check("libraries", Status.OK, "all are installed", sys.prefix)]
+    return [Check("libraries", Status.OK, "all are installed", sys.prefix), _check_verifier()]
+
+
+def _check_verifier() -> Check:
+    """Look for the batch verifier, without which a node is slower, and nothing else."""
+    name, mend = "verifier", "make verifier builds it; a node does without, more slowly"
+    try:
+        path = find_library()
+        if path is None:
+            return Check(name, Status.OK, "signatures are verified one by one", "", mend)
+        BatchVerifier(path)
+    except HansaError as error:
+        return Check(name, Status.WARN, error.message, "", mend)
+    return Check(name, Status.OK, "signatures are verified by the hundred", str(path))
 
 
 def check_folder(patient: Patient) -> list[Check]:

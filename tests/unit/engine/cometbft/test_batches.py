@@ -62,6 +62,9 @@ class Flaky:
             raise Unavailable("a verifying process died")
         return await self._inner.check_batch(raw)
 
+    def hurry(self, raw):
+        self._inner.hurry(raw)
+
 
 @pytest.mark.parametrize("deaths", [0, 1, 2])
 def test_a_batch_is_verified_once_and_again_only_where_verifying_failed(deaths):
