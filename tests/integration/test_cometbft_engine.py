@@ -22,6 +22,7 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.kernel.transaction import build_checked, check_batch
+from hansa.node.network.renewal import prove_keys
 
 pytestmark = pytest.mark.integration
 
@@ -118,9 +119,10 @@ async def pay_round(engine, world, number, count=10):
 
 def publish_another_key(world, node):
     """Publish another consensus key for the last member's node, so that validators change."""
-    member = key("department0")
+    member, new_key = key("department0"), CometKey.generate()
     peer = node.home.load_node_key().address
-    command = Publish(member.address, CometKey.generate().public_key, (peer,), b"", "")
+    proofs = prove_keys(node.network, member.address, new_key)
+    command = Publish(member.address, new_key.public_key, (peer,), b"", "", proofs)
     return world.batch(world.sign([member], command))
 
 
@@ -248,7 +250,8 @@ async def join_as_a_new_peer(nodes):
         alone = engines[3].chain.confirmed_height
         peer, consensus = home.load_node_key(), home.load_consensus_key()
         member = key("department0")
-        command = Publish(member.address, consensus.public_key, (peer.address,), b"", "")
+        fields = (member.address, consensus.public_key, (peer.address,), b"", "")
+        command = Publish(*fields, prove_keys(nodes[3].network, member.address, consensus, peer))
         assert await send(engines[0], world.batch(world.sign([member], command))) == [""]
         await reach(engines[3], engines[0].chain.confirmed_height)
         return alone

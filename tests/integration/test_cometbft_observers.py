@@ -24,6 +24,7 @@ from tests.world import key
 from hansa.contracts import governance, nodes
 from hansa.contracts.actions import Action, SetRoles, SetWeight, SuspendMember
 from hansa.contracts.members import Role
+from hansa.node.network.renewal import prove_keys
 from hansa.node.network.watch import Watch
 
 pytestmark = pytest.mark.integration
@@ -48,12 +49,14 @@ async def decide(engine, world, number, kind, action):
 
 async def publish(engine, world, home):
     """Have the observer's officer publish its node with the key that lies in its folder."""
+    member, consensus = key(OBSERVER).address, home.load_consensus_key()
     command = nodes.Publish(
-        key(OBSERVER).address,
-        home.load_consensus_key().public_key,
+        member,
+        consensus.public_key,
         (home.load_node_key().address,),
         b"",
         "https://observer.example",
+        prove_keys(engine.chain.network, member, consensus),
     )
     return await send(engine, world.batch(world.sign([key(OBSERVER)], command)))
 

@@ -32,6 +32,7 @@ from hansa.kernel.light.trail import Checkpoint, verify_header
 from hansa.kernel.light.validators import ValidatorSet
 from hansa.kernel.light.votes import check_votes
 from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
+from hansa.node.network.renewal import prove_keys
 
 pytestmark = pytest.mark.integration
 
@@ -142,8 +143,10 @@ async def pay_and_fetch(nodes):
             assert set(await send(engines[0], raw)) == {""}
         genesis = engines[0].chain.network.genesis
         node = genesis.nodes[3]
-        new_key = CometKey.generate().public_key
-        publish = Publish(node.member, new_key, node.peers, node.channel_key, node.url)
+        new_key = CometKey.generate()
+        fields = (new_key.public_key, node.peers, node.channel_key, node.url)
+        proofs = prove_keys(engines[0].chain.network, node.member, new_key)
+        publish = Publish(node.member, *fields, proofs)
         batch = world.batch(world.sign([key("department0")], publish), sponsor="department0")
         assert set(await send(engines[0], batch)) == {""}
         for number in range(3):

@@ -12,14 +12,22 @@ from hansa.contracts import members, nodes
 from hansa.contracts.members import Role
 from hansa.contracts.nodes import Node, Publish
 from hansa.contracts.registry import Registry
+from hansa.engine.cometbft.home import CometKey
 from hansa.kernel.contract import Command
+from hansa.kernel.crypto.possession import prove_possession
 from hansa.kernel.errors import Refused
 from hansa.kernel.genesis import GenesisNode
 
 VALIDATORS = ("north", "east", "south", "west")
 PEOPLE = ("bank", *VALIDATORS)
-KEYS = (b"", *(bytes([number]) * 32 for number in range(20, 26)))
-PEERS = tuple(bytes([number]) * 20 for number in range(5))
+CONSENSUS = [CometKey(bytes([number]) * 32) for number in range(20, 26)]
+NODES = [CometKey(bytes([number]) * 32) for number in range(40, 45)]
+KEYS = (b"", *(key.public_key for key in CONSENSUS))
+PEERS = tuple(key.address for key in NODES)
+SEEDS = {
+    **{key.public_key: key.seed for key in CONSENSUS},
+    **{key.address: key.seed for key in NODES},
+}
 
 
 class Change(Command, frozen=True, array_like=True):
@@ -40,6 +48,7 @@ class NodesMachine(RuleBasedStateMachine):
         self.harness = Harness(genesis, members.install, nodes.install)
         self.registry = Registry(genesis)
         self.owners = {b"n" * 32: "north"}
+        self.known = {name: set[bytes]() for name in PEOPLE}
 
     def attempt(self, function, command: Command, *signers: str) -> bool:
         """Send a command; if it is refused, see that it changed nothing."""
@@ -57,11 +66,20 @@ class NodesMachine(RuleBasedStateMachine):
         name=st.sampled_from(PEOPLE),
         key=st.sampled_from(KEYS),
         peers=st.lists(st.sampled_from(PEERS), max_size=3).map(tuple),
+        prover=st.sampled_from(PEOPLE),
     )
-    def publish(self, name: str, key: bytes, peers: tuple[bytes, ...]) -> None:
-        command = Publish(make_address(name), key, peers, b"", "")
-        if self.attempt(nodes.publish, command, name) and key:
-            assert self.owners.setdefault(key, name) == name, "a key has two owners"
+    def publish(self, name: str, key: bytes, peers: tuple[bytes, ...], prover: str) -> None:
+        named = [each for each in (key, *peers) if each]
+        proofs = [
+            prove_possession(self.harness.genesis_hash, make_address(prover), SEEDS[each])
+            for each in named
+        ]
+        command = Publish(make_address(name), key, peers, b"", "", tuple(proofs))
+        if self.attempt(nodes.publish, command, name):
+            assert prover == name or self.known[name].issuperset(named), "without a proof"
+            if key:
+                assert self.owners.setdefault(key, name) == name, "a key has two owners"
+            self.known[name] = set(named)
 
     @rule(name=st.sampled_from(VALIDATORS), weight=st.integers(0, 200))
     def set_weight(self, name: str, weight: int) -> None:

@@ -297,6 +297,7 @@ def _ask(account: Account | None, owner: bytes, signers, purpose: int, amount: i
     view = View(State(rows), 9, 9)
     context = Context(
         view,
+        genesis_hash=bytes(32),
         height=1,
         time_ms=START_MS,
         position=1 << 20,

@@ -11,8 +11,8 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
 from hansa.kernel.transaction import Body, decode_envelope
-from hansa.node.api.codes import REFUSALS
 from hansa.node.api.handlers.accounts import describe_delta, iterate_deltas
+from hansa.node.api.refusals import REFUSALS
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.answers import Transaction, TransactionResult
 from hansa.sdk.arguments import COMMANDS

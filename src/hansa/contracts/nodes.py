@@ -13,17 +13,29 @@ Units: power is votes; heights are Hansa's.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from hansa.contracts import members
 from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
+from hansa.kernel.crypto.possession import KeyProof, is_proven
 from hansa.kernel.errors import Invalid, Refused
 from hansa.kernel.genesis import Genesis, check_node
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
 from hansa.kernel.rows import Row
-from hansa.kernel.values import Address, Hash, KeyOrNone, NonNegative, PeerId, PeerIds, Url
+from hansa.kernel.values import (
+    NODE_PEERS_MAX,
+    Address,
+    Hash,
+    KeyOrNone,
+    NonNegative,
+    PeerId,
+    PeerIds,
+    Url,
+)
 
 NAME = "nodes"
 VERSION = 1
@@ -31,6 +43,7 @@ VERSION = 1
 Validators = tuple[tuple[bytes, int], ...]
 """(consensus key, power) of each validator, sorted by key, power at least 1."""
 ValidatorRows = tuple[Row | None, ...]
+KeyProofs = Annotated[tuple[KeyProof, ...], Meta(max_length=NODE_PEERS_MAX + 1)]
 
 
 class Code(StrEnum):
@@ -40,6 +53,7 @@ class Code(StrEnum):
     KEY_NEEDED = "nodes.KEY_NEEDED"
     KEY_USED = "nodes.KEY_USED"
     PEER_TAKEN = "nodes.PEER_TAKEN"
+    UNPROVEN = "nodes.UNPROVEN"
     LAST_VALIDATOR = "nodes.LAST_VALIDATOR"
 
 
@@ -88,6 +102,8 @@ class Publish(Command, frozen=True, array_like=True):
     peers: PeerIds
     channel_key: KeyOrNone
     url: Url
+    proofs: KeyProofs = ()
+    """By the consensus key and the node keys of peers, each that the member did not have before."""
 
 
 class NodePublished(Event, frozen=True, array_like=True):
@@ -122,6 +138,7 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
     for peer in new_peers:
         if view.get(Peer, peer) is not None:
             raise Refused(Code.PEER_TAKEN, peer=peer)
+    _require_proven(context, command, [*[command.consensus_key] * is_new_key, *new_peers])
     # CHANGE
     fields = (command.consensus_key, command.peers, command.channel_key, command.url)
     view.put(Node(command.member, *fields, since_height=context.height))
@@ -202,6 +219,20 @@ def _require_sound(command: Publish) -> None:
         check_node(command.consensus_key, command.peers, command.channel_key, command.url)
     except Invalid as fault:
         raise Refused(Code.UNSOUND, detail=fault.message) from None
+
+
+def _require_proven(context: Context, command: Publish, new: list[bytes]) -> None:
+    """Refuse a consensus key or a peer whose key has not signed that it is the member's.
+
+    Else a member could publish another's, who then could not, and would be known by its name.
+    """
+    proven: set[bytes] = set()
+    for proof in command.proofs if new else ():
+        if is_proven(proof, context.genesis_hash, command.member):
+            proven |= {proof.public_key, proof.peer}
+    for each in new:
+        if each not in proven:
+            raise Refused(Code.UNPROVEN, key=each)
 
 
 COMMANDS: dict[str, tuple[type[Command], Function]] = {"publish": (Publish, publish)}

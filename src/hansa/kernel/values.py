@@ -15,6 +15,7 @@ Address = Annotated[bytes, Meta(min_length=32, max_length=32)]
 """32 bytes: hash of suite and public key of an account's first key."""
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 NonNegative = Annotated[int, Meta(ge=0, le=INT64_MAX)]

@@ -11,7 +11,7 @@ from tests import reached
 
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey
 from hansa.kernel.contract import Command, Event
-from hansa.kernel.crypto.hashing import crypto_profile
+from hansa.kernel.crypto.hashing import ZERO_HASH, crypto_profile
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
 from hansa.kernel.genesis import (
@@ -97,6 +97,7 @@ class Harness:
         self.time_ms = START_MS
         self.height = 1
         self.events: list[Event] = []
+        self.genesis_hash = ZERO_HASH if genesis is None else genesis.compute_hash()
         if genesis is not None:
             for install in installs:
                 install(self.view, genesis)
@@ -112,6 +113,7 @@ class Harness:
         """Build the context of a transaction signed by these keys, at the harness's time."""
         context = Context(
             self.view,
+            genesis_hash=self.genesis_hash,
             height=self.height,
             time_ms=self.time_ms,
             position=self.height << 20,

@@ -18,13 +18,19 @@ from hansa.contracts.actions import (
 from hansa.contracts.members import Role
 from hansa.contracts.nodes import Code, Node, NodePublished, Peer, Publish, UsedKey
 from hansa.contracts.registry import Registry
-from hansa.kernel.contract import NO_MONEY
+from hansa.engine.cometbft.home import CometKey
+from hansa.kernel.contract import NO_MONEY, Event
+from hansa.kernel.crypto.possession import KeyProof, prove_possession
 from hansa.kernel.genesis import GenesisNode
 
 NORTH, EAST, SOUTH, WEST = (make_address(name) for name in council.VALIDATORS)
 OPERATOR = council.OPERATOR
-KEYS = [bytes([number]) * 32 for number in range(20, 30)]
-PEERS = [bytes([number]) * 20 for number in range(20, 40)]
+CONSENSUS = [CometKey(bytes([number]) * 32) for number in range(20, 30)]
+NODES = [CometKey(bytes([number]) * 32) for number in range(40, 60)]
+KEYS = [key.public_key for key in CONSENSUS]
+PEERS = [key.address for key in NODES]
+HOLDERS = dict(zip((*KEYS, *PEERS), (*CONSENSUS, *NODES), strict=True))
+"""The key behind what is published of it."""
 CHANNEL_KEY = b"c" * 32
 URL = "https://node.example:26600/"
 
@@ -48,8 +54,16 @@ def make_publish(member: bytes = NORTH, **changes: object) -> Publish:
     )
 
 
-def publish(harness: Harness, command: Publish, signer: str = "north") -> None:
-    harness.do(nodes.publish, command, signer)
+def proven(harness: Harness, command: Publish) -> Publish:
+    """The same, with proofs of all keys in it."""
+    named = [key for key in (command.consensus_key, *command.peers) if key in HOLDERS]
+    seeds = [HOLDERS[key].seed for key in named]
+    signed = [prove_possession(harness.genesis_hash, command.member, seed) for seed in seeds]
+    return msgspec.structs.replace(command, proofs=tuple(signed))
+
+
+def publish(harness: Harness, command: Publish, signer: str = "north") -> list[Event]:
+    return harness.do(nodes.publish, proven(harness, command), signer)
 
 
 def powers(harness: Harness) -> dict[bytes, int]:
@@ -81,7 +95,7 @@ def test_a_network_without_nodes_has_no_validators_of_blocks() -> None:
 def test_a_member_publishes_its_first_node() -> None:
     harness = make_harness()
     command = Publish(OPERATOR, KEYS[5], (PEERS[5], PEERS[6]), b"", "")
-    events = harness.do(nodes.publish, command, "operator")
+    events = publish(harness, command, "operator")
     assert events == [NodePublished(NO_MONEY, OPERATOR, KEYS[5], (PEERS[5], PEERS[6]), b"", "")]
     node = nodes.get_node(harness.view, OPERATOR)
     assert node is not None
@@ -171,6 +185,42 @@ def test_a_key_or_peer_of_another_is_refused() -> None:
     assert harness.refuse(nodes.publish, both, "north") == Code.KEY_USED
     command = make_publish(peers=(PEERS[0], PEERS[1]))
     assert harness.refuse(nodes.publish, command, "north") == Code.PEER_TAKEN
+
+
+def refuse(harness: Harness, command: Publish) -> str:
+    return harness.refuse(nodes.publish, command, "north")
+
+
+def test_whoever_publishes_a_key_proves_to_hold_it() -> None:
+    """The proofs are of one network, one member and one key, and each new key needs its own."""
+    harness = make_harness()
+    with_peer = make_publish(consensus_key=KEYS[4], peers=(PEERS[0], PEERS[4]))
+    for new in (make_publish(consensus_key=KEYS[4]), with_peer):
+        assert refuse(harness, new) == Code.UNPROVEN, "without a proof"
+        good = proven(harness, new)
+        key = HOLDERS[PEERS[4] if new is with_peer else KEYS[4]]
+        for proof in (
+            prove_possession(bytes(32), NORTH, key.seed),
+            prove_possession(harness.genesis_hash, EAST, key.seed),
+            prove_possession(harness.genesis_hash, NORTH, CONSENSUS[5].seed),
+            KeyProof(key.public_key, bytes(64)),
+        ):
+            wrong = msgspec.structs.replace(new, proofs=(proof,))
+            assert refuse(harness, wrong) == Code.UNPROVEN, proof
+        harness.do(nodes.publish, good, "north")
+    both = proven(harness, make_publish(consensus_key=KEYS[6], peers=(PEERS[6],)))
+    for at in range(2):
+        one = msgspec.structs.replace(both, proofs=both.proofs[at : at + 1])
+        assert refuse(harness, one) == Code.UNPROVEN
+    harness.do(nodes.publish, both, "north")
+
+
+def test_what_stays_needs_no_proof() -> None:
+    harness = make_harness()
+    moved = make_publish(url="https://elsewhere.example", channel_key=b"d" * 32)
+    harness.do(nodes.publish, moved, "north")
+    harness.do(nodes.publish, make_publish(peers=()), "north")
+    assert refuse(harness, make_publish()) == Code.UNPROVEN, "it was gone"
 
 
 def test_the_only_validator_left_keeps_its_power() -> None:

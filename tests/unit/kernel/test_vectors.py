@@ -196,6 +196,7 @@ def test_authority(case):
     view = View(State(rows), 9, 9)
     context = Context(
         view,
+        genesis_hash=bytes(32),
         height=1,
         time_ms=1,
         position=1 << 20,

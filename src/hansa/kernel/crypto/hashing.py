@@ -27,6 +27,7 @@ class Domain(StrEnum):
     OFFLINE = "offline"
     MESSAGE = "message"
     ACKNOWLEDGEMENT = "acknowledgement"
+    POSSESSION = "possession"
 
 
 def _sha256(data: bytes) -> bytes:

@@ -23,6 +23,7 @@ class Context:
         "_view",
         "attestation",
         "earlier_events",
+        "genesis_hash",
         "height",
         "memo",
         "position",
@@ -36,6 +37,7 @@ class Context:
         self,
         view: View,
         *,
+        genesis_hash: bytes,
         height: int,
         time_ms: int,
         position: int,
@@ -46,6 +48,8 @@ class Context:
         memo: dict[str, Any] | None = None,
     ) -> None:
         self._view = view
+        self.genesis_hash = genesis_hash
+        """Names the network in whatever is signed for it."""
         self.height = height
         self.time_ms = time_ms
         self.position = position

@@ -281,6 +281,7 @@ class _BatchRun:
         self._window = machine.window
         self._rules = machine.rules
         self._view = machine.view
+        self._genesis_hash = machine.network.genesis_hash
         self._events_max = machine.network.limits.events
         self._block = block
         self._contracts = contracts
@@ -463,6 +464,7 @@ class _BatchRun:
         block = self._block
         return Context(
             self._view,
+            genesis_hash=self._genesis_hash,
             height=block.height,
             time_ms=block.time_ms,
             position=compute_position(block.height, index),

@@ -21,16 +21,9 @@ from hansa.kernel.authority import Purpose
 from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.node.api.codes import (
-    API,
-    CODES,
-    FAILURES,
-    INVALID,
-    REFUSALS,
-    describe_refusal,
-    group_codes,
-)
+from hansa.node.api.codes import API, CODES, FAILURES, INVALID, describe_refusal, group_codes
 from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
+from hansa.node.api.refusals import REFUSALS
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import read_body
 from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from hansa.contracts.nodes import Node, Publish
+from hansa.contracts.nodes import KeyProofs, Node, Publish
 from hansa.engine.cometbft.home import CometKey
 from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.crypto.possession import prove_possession
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node import founding, running
@@ -51,6 +52,10 @@ def describe_publish(command: Publish) -> dict[str, object]:
         "peers": [peer.hex() for peer in command.peers],
         "channel_key": command.channel_key.hex(),
         "url": command.url,
+        "proofs": [
+            {"public_key": proof.public_key.hex(), "signature": proof.signature.hex()}
+            for proof in command.proofs
+        ],
     }
 
 
@@ -92,17 +97,31 @@ def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
     comet.put_aside_consensus_key()
     key = CometKey.generate()
     comet.create_consensus_key(key)
-    peer = comet.load_node_key().address
-    return Renewed(
-        Publish(
-            published.member,
-            key.public_key,
-            (peer, *(each for each in published.peers if each != peer and not is_new_node_key)),
-            published.channel_key,
-            published.url,
-        ),
-        is_new_node_key,
+    if is_new_node_key:
+        published = msgspec.structs.replace(published, peers=())
+    publish = _build_publish(network, published, key, comet.load_node_key())
+    return Renewed(publish, is_new_node_key)
+
+
+def _build_publish(
+    network: Network, published: Node, consensus_key: CometKey, node_key: CometKey
+) -> Publish:
+    """Build what a member publishes whose node has these keys now, the rest as it was."""
+    others = (peer for peer in published.peers if peer != node_key.address)
+    return Publish(
+        published.member,
+        consensus_key.public_key,
+        (node_key.address, *others),
+        published.channel_key,
+        published.url,
+        prove_keys(network, published.member, consensus_key, node_key),
     )
+
+
+def prove_keys(network: Network, member: bytes, *keys: CometKey) -> KeyProofs:
+    """Prove that a member holds keys of CometBFT, as `nodes.publish` takes it."""
+    genesis_hash = network.genesis_hash
+    return tuple(prove_possession(genesis_hash, member, key.seed) for key in keys)
 
 
 def _find_published(home: Home, network: Network) -> Node:
@@ -189,5 +208,5 @@ def add_node(
     )
     with founding.making(path) as folder:
         make_node_folder(folder, genesis, keys, settings, passphrase, cost=cost)
-    peer, channel_key = keys.node.address, keys.channel.public_key
-    return Publish(member, keys.consensus.public_key, (peer,), channel_key, place.url)
+    named = Node(member, b"", (), keys.channel.public_key, place.url, since_height=0)
+    return _build_publish(Network.of(genesis), named, keys.consensus, keys.node)

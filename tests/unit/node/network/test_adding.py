@@ -6,6 +6,7 @@ import pytest
 from tests.played import CHEAP, make_folder
 from tests.world import START_MS
 
+from hansa.kernel.crypto.possession import is_proven
 from hansa.kernel.errors import Invalid
 from hansa.node.description import NetworkDescription
 from hansa.node.founding import join_network
@@ -44,6 +45,12 @@ def test_the_folder_is_whole_and_its_keys_are_what_is_published(first, tmp_path)
     assert published.consensus_key == home.comet.load_consensus_key().public_key
     assert published.consensus_key not in [node.consensus_key for node in network.genesis.nodes]
     assert published.peers == (home.comet.load_node_key().address,)
+    proven = [
+        proof.public_key
+        for proof in published.proofs
+        if is_proven(proof, network.genesis_hash, published.member)
+    ]
+    assert proven == [published.consensus_key, home.comet.load_node_key().public_key]
     assert published.channel_key == load_channel_key(home.key_path("channel"), "p").public_key
     assert published.url == "https://c.example:26600"
     assert home.load_key("sponsor", "p") == first.load_key("sponsor", "p")

@@ -14,6 +14,7 @@ from hansa.cli.main import main
 from hansa.engine.backup import MANIFEST_NAME, MANIFEST_SUM_NAME, check_backup
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.crypto.possession import is_proven
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.node.description import NetworkDescription
 from hansa.node.home import Home, backup_home, open_chain, restore_home
@@ -70,6 +71,12 @@ def test_a_lost_signing_state_takes_a_new_key(home, has_blocks):
     command = parse_command("nodes.publish", describe_publish(renewed.publish))
     assert command == renewed.publish
     assert command.consensus_key == key
+    genesis_hash = home.load_network().genesis_hash
+    assert {proof.public_key for proof in command.proofs} == {
+        key,
+        home.comet.load_node_key().public_key,
+    }
+    assert all(is_proven(proof, genesis_hash, command.member) for proof in command.proofs)
     fields = ("member", "peers", "channel_key", "url")
     assert [getattr(command, name) for name in fields] == [
         getattr(published, name) for name in fields

@@ -16,7 +16,7 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.payments import Hold, Posted, Transfer, Transferred
 from hansa.kernel.contract import Delta
 from hansa.kernel.encoding import encode
-from hansa.node.api import codes
+from hansa.node.api import codes, refusals
 from hansa.node.console.text import words
 from hansa.node.console.text.explain import (
     COMMAND_TYPES,
@@ -53,8 +53,8 @@ def list_fields(template: str) -> set[str]:
 
 
 def test_every_refusal_has_words_and_no_words_are_left_over():
-    assert set(codes.REFUSALS) == list_codes()
-    typed = [code for code, text in codes.REFUSALS.items() if "`" in text.means]
+    assert set(refusals.REFUSALS) == list_codes()
+    typed = [code for code, text in refusals.REFUSALS.items() if "`" in text.means]
     assert typed == [], "the command line and receipts say these as they are"
 
 
