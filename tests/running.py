@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,13 @@ from tests.played import PASSPHRASE, make_folder
 from tests.world import key
 
 from hansa.engine.verification import InlineVerifier
+from hansa.kernel.block import BlockRecord
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.genesis import Network
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home, open_chain
+from hansa.node.running import build_keeper
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import serve
 from hansa.node.settings import Limits, Listen, Settings
@@ -63,7 +66,9 @@ def run_folder(home: Home, settings: Settings = UNLIMITED) -> Iterator[Running]:
     async def start() -> str:
         chain = open_chain(home, home.load_key("node", PASSPHRASE))
         sponsor_key = home.load_key("sponsor", PASSPHRASE)
-        node = Node(chain, InlineVerifier(chain.network), key("north").address, sponsor_key)
+        keeper = build_keeper(home, settings, chain)
+        verifier = InlineVerifier(chain.network)
+        node = Node(chain, verifier, key("north").address, sponsor_key, keeper=keeper)
         node.start()
         made.extend((node, await serve(node, settings, KeyRing(home.api_keys_path))))
         return made[1].url
@@ -97,3 +102,31 @@ def run_fake(*routes: web.RouteDef) -> Iterator[str]:
 
     with in_a_loop(start, runner.cleanup) as url:
         yield url
+
+
+def serve_records(
+    network: Network, records: Sequence[BlockRecord | bytes]
+) -> tuple[web.RouteDef, ...]:
+    """Routes of a node that sends these records, and has the head that they say."""
+    raws = [record if isinstance(record, bytes) else record.encoded() for record in records]
+
+    async def genesis(_: web.Request) -> web.Response:
+        return web.Response(body=network.genesis.encoded())
+
+    async def status(_: web.Request) -> web.Response:
+        head = {"height": len(raws) - 1, "time_ms": 1, "tx_count": 0, "checkpoint_height": 0}
+        more = {"clock_ms": 1, "waiting": 0, "network": "test", "version": "x"}
+        names = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash")
+        hashes = dict.fromkeys((*names, "state_root", "genesis_hash"), "00" * 32)
+        return web.json_response({**head, **more, **hashes})
+
+    async def stream(request: web.Request) -> web.Response:
+        first, last = (int(request.query[name]) for name in ("from_height", "to_height"))
+        frames = [len(raw).to_bytes(4, "big") + raw for raw in raws[first : last + 1]]
+        return web.Response(body=b"".join(frames))
+
+    return (
+        web.get("/v1/genesis", genesis),
+        web.get("/v1/status", status),
+        web.get("/v1/records", stream),
+    )

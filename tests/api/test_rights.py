@@ -52,6 +52,7 @@ TABLE = {
     "/v1/proofs/assets/MOP": EVERYBODY,
     "/v1/proofs/policy/sponsor.quota": EVERYBODY,
     "/v1/records?from_height=16": WHOLE_LEDGER,
+    "/v1/base": (401, 403, 403, 403, 404, 404, 404),  # this node keeps all blocks
     "/v1/outbox": NO_CHANNEL,
     f"/v1/outbox/{'00' * 16}": NO_CHANNEL,
     "/v1/inbox": NO_CHANNEL,
@@ -121,7 +122,8 @@ def test_answers_are_of_the_types_that_the_document_describes(town):
         left = {route.path for route in ROUTES if route.method == "GET"} - checked
         messages = {"/v1/outbox", "/v1/outbox/{message_id}", "/v1/inbox", "/v1/inbox/{number}"}
         voted = {"/v1/blocks/{height}/votes", "/v1/consensus/{height}"}
-        assert left == messages | voted | {"/v1/events", "/v1/proposals/{number}"}
+        others = {"/v1/base", "/v1/events", "/v1/proposals/{number}"}
+        assert left == messages | voted | others
 
     town.serve(use)
 

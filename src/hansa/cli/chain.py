@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hansa.cli.screen import ProgressBar, print_found, say
 from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
 from hansa.engine.cometbft.trail import read_votes
 from hansa.engine.record_items import list_envelopes
+from hansa.engine.snapshots.beginning import Base
 from hansa.kernel.block import BlockRecord, decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
@@ -31,7 +33,13 @@ from hansa.kernel.receipt_file import (
 )
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
-from hansa.node.verify import choose_processes, verify_folder, verify_in_scratch
+from hansa.node.verify import (
+    VerifyReport,
+    choose_processes,
+    verify_folder,
+    verify_from,
+    verify_in_scratch,
+)
 from hansa.program import name_program
 from hansa.sdk.files import read_file, write_file
 
@@ -101,15 +109,18 @@ def _audit(options: argparse.Namespace) -> int:
             network, height = client.get_network(), client.get_status().height
             votes = _fetch_votes(client, network, height)
             coverage = _cover(options, network, votes, height)
-            records = _iterate_remote(client, height)
-            audited = audit(records, network, progress=_show(height), coverage=coverage)
+            with _open_remote(client, network, height) as (base, records):
+                audited = audit(
+                    records, network, progress=_show(height), coverage=coverage, base=base
+                )
     else:
         home = open_home(options)
         network = home.load_network()
         coverage = _cover(options, network, _read_votes(home, network))
         audited = audit_folder(home.log_path, home.store_path, network, coverage=coverage)
     is_well = audited.audit_ok
-    note = " ".join(filter(None, (audited.describe_rows(), coverage.describe())))
+    begun = _describe_base(audited.base_height, audited.base_hash, "audited")
+    note = " ".join(filter(None, (begun, audited.describe_rows(), coverage.describe())))
     return _tell(audited.to_json(), network, is_well=is_well, is_json=options.json, note=note)
 
 
@@ -117,19 +128,17 @@ def _verify(options: argparse.Namespace) -> int:
     if options.data is None:
         with open_client(options) as client:
             network, height = client.get_network(), client.get_status().height
-            records = _iterate_remote(client, height)
             votes = _fetch_votes(client, network, height)
             coverage = _cover(options, network, votes, height)
-            processes = choose_processes(height)
-            report = verify_in_scratch(
-                records, network, _show(height), processes=processes, coverage=coverage
-            )
+            with _open_remote(client, network, height) as (base, records):
+                report = _verify_remote(base, records, network, height, coverage)
     else:
         home = open_home(options)
         network = home.load_network()
         coverage = _cover(options, network, _read_votes(home, network))
         report = verify_folder(home.log_path, network, coverage=coverage)
-    is_well, note = report.verify_ok, coverage.describe()
+    begun = _describe_base(report.base_height, report.base_hash, "executed again")
+    is_well, note = report.verify_ok, " ".join(filter(None, (begun, coverage.describe())))
     return _tell(report.to_json(), network, is_well=is_well, is_json=options.json, note=note)
 
 
@@ -160,10 +169,45 @@ def _read_votes(home: Home, network: Network) -> Votes | None:
     return read_votes(home.comet.path) if network.genesis.is_voted else None
 
 
-def _iterate_remote(client: Client, height: int) -> Iterator[BlockRecord]:
-    from hansa.node.remote import iterate_remote  # noqa: PLC0415 - loads HTTP
+@contextmanager
+def _open_remote(
+    client: Client, network: Network, height: int
+) -> Iterator[tuple[Base | None, Iterator[BlockRecord]]]:
+    """Open what a node's blocks begin from, None for genesis, and the blocks behind it."""
+    from hansa.node.remote import iterate_remote, open_remote_base  # noqa: PLC0415 - loads HTTP
 
-    return iterate_remote(client, height)
+    with open_remote_base(client, network) as base:
+        yield base, iterate_remote(client, height, 0 if base is None else base.head.height + 1)
+
+
+def _verify_remote(
+    base: Base | None,
+    records: Iterator[BlockRecord],
+    network: Network,
+    height: int,
+    coverage: Coverage,
+) -> VerifyReport:
+    if base is None:
+        processes = choose_processes(height)
+        return verify_in_scratch(
+            records, network, _show(height), processes=processes, coverage=coverage
+        )
+    processes = choose_processes(height - base.head.height)
+    return verify_from(
+        base, records, network, _show(height), processes=processes, coverage=coverage
+    )
+
+
+def _describe_base(height: int | None, header_hash: str | None, done: str) -> str:
+    """Say from which checkpoint was begun, and what was not looked at; empty for genesis."""
+    if height is None:
+        return ""
+    return (
+        f"It began with the checkpoint of block {height}, of which the header's hash is "
+        f"{header_hash}: older blocks are not kept there. The balances and all other rows of that "
+        "block were taken as its state root proves them; how they came about, the blocks up to "
+        f"{height}, was not {done}: a node that keeps all blocks can show it."
+    )
 
 
 def _show(height: int) -> Progress:

@@ -103,6 +103,8 @@ class AuditReport:
     height: int = -1
     base_height: int | None = None
     """Of the snapshot whose rows the books begin with; None for genesis."""
+    base_hash: str | None = None
+    """Of that snapshot's last header."""
     rows_height: int | None = None
     """The block whose rows of the state were compared; None if none were."""
     voted_height: int | None = None
@@ -153,6 +155,7 @@ class AuditReport:
             "transactions": self.transactions,
             "height": self.height,
             "base_height": self.base_height,
+            "base_hash": self.base_hash,
             "rows_height": self.rows_height,
             "voted_height": self.voted_height,
             "assets": {
@@ -186,6 +189,7 @@ class Auditor:
         report.height = report.base_height = head.height
         prefix = self._network.header_prefix
         self._head_hash, self._time_ms = self._network.digest(prefix + head.encoded()), head.time_ms
+        report.base_hash = self._head_hash.hex()
         for record in iterate_records(base.log):
             self._seen.update(map(read_tx_id, record.receipts))
         for table, kind, read in _TABLES:

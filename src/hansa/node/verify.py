@@ -59,6 +59,8 @@ class VerifyReport:
     """Of the last block that was right."""
     base_height: int | None = None
     """Of the snapshot from which it was executed; None for genesis."""
+    base_hash: str | None = None
+    """Of that snapshot's last header."""
     state_root: str = ""
     signatures_checked: bool = True
     voted_height: int | None = None
@@ -80,6 +82,7 @@ class VerifyReport:
             "transactions": self.transactions,
             "height": self.height,
             "base_height": self.base_height,
+            "base_hash": self.base_hash,
             "state_root": self.state_root,
             "signatures_checked": self.signatures_checked,
             "voted_height": self.voted_height,
@@ -141,18 +144,44 @@ def verify_folder(
             folder = log_folder.parent / "snapshots"
             with open_base(folder, begins, network) as base:
                 records = iterate_records(reader, base.head.height + 1)
-                if coverage is not None:
-                    coverage.look(base.head.encoded())
-                watched = records if coverage is None else coverage.watch(records)
-                report = verify(
-                    watched, network, base.store, progress, signatures=signatures, base=base
+                return verify_from(
+                    base, records, network, progress, signatures=signatures, coverage=coverage
                 )
-            return _cover(report, coverage)
         return verify_in_scratch(
             iterate_records(reader), network, progress, signatures=signatures, coverage=coverage
         )
     finally:
         reader.close()
+
+
+def verify_from(  # noqa: PLR0913 - as `verify`
+    base: Base,
+    records: Iterable[BlockRecord],
+    network: Network,
+    progress: Progress | None = None,
+    *,
+    signatures: bool = True,
+    processes: int | None = None,
+    coverage: Coverage | None = None,
+) -> VerifyReport:
+    """Verify the blocks behind a base, wherever both come from; as `verify_in_scratch`.
+
+    Raises:
+      Corrupt: a block cannot be read; names its height.
+    """
+    if coverage is not None:
+        coverage.look(base.head.encoded())
+    watched = records if coverage is None else coverage.watch(records)
+    report = verify(
+        watched,
+        network,
+        base.store,
+        progress,
+        signatures=signatures,
+        processes=processes,
+        base=base,
+    )
+    return _cover(report, coverage)
 
 
 def verify_in_scratch(
@@ -217,6 +246,9 @@ class _Execution:
             opened = Chain.open(base.log, base.store, network, rules, NobodySeals())
             self._nodes, self._machine = opened.nodes, opened.machine
             self.report.height = self.report.base_height = base.head.height
+            self.report.base_hash = network.digest(
+                network.header_prefix + base.head.encoded()
+            ).hex()
             self.report.state_root = base.head.state_root.hex()
             return
         self._nodes = StoredNodes(scratch)

@@ -38,7 +38,7 @@ from hansa.sdk.checks import (
     read_genesis_hash,
 )
 from hansa.sdk.events import iterate_events
-from hansa.sdk.frames import iterate_frames
+from hansa.sdk.frames import iterate_base, iterate_frames
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import AsyncMessages
 from hansa.sdk.problems import read_item_problem
@@ -413,6 +413,12 @@ class AsyncClient:
         await self._check_network()
         last = (await self.get_status()).height if to_height is None else to_height
         async for raw in iterate_frames(self._transport, from_height, last):
+            yield raw
+
+    async def stream_base(self) -> AsyncIterator[bytes]:
+        """Stream the snapshot that a node's blocks begin with; `NotFound` if it keeps them all."""
+        await self._check_network()
+        async for raw in iterate_base(self._transport):
             yield raw
 
     # --- within ----------------------------------------------------------------------------------

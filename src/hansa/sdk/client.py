@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -201,7 +201,11 @@ class Client:
         """As `AsyncClient.stream_records`."""
         return self._iterate(self._client.stream_records(from_height, to_height))
 
-    def _iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+    def stream_base(self) -> Generator[bytes, None, None]:
+        """As `AsyncClient.stream_base`; to be closed where it is not read to its end."""
+        return self._iterate(self._client.stream_base())
+
+    def _iterate(self, items: AsyncIterator[T]) -> Generator[T, None, None]:
         try:
             while (item := self._loop.run(_next(items))) is not None:
                 yield item

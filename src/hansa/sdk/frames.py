@@ -1,4 +1,4 @@
-"""Frames of block records: a 4-byte big-endian length and an encoded record, one after another."""
+"""Frames: a 4-byte big-endian length and a block's record, or a snapshot's part; one by one."""
 
 from __future__ import annotations
 
@@ -27,19 +27,37 @@ async def iterate_frames(
         end = min(start + WINDOW - 1, to_height)
         path = f"/v1/records?from_height={start}&to_height={end}"
         count = 0
-        async with transport.request("GET", path, is_stream=True) as answer:
-            buffer = bytearray()
-            async for chunk in answer.content.iter_any():
-                buffer += chunk
-                while (frame := _take_frame(buffer, transport)) is not None:
-                    count += 1
-                    yield frame
-        if buffer or count != end - start + 1:
+        async for frame in _iterate(transport, path):
+            count += 1
+            yield frame
+        if count != end - start + 1:
             raise Unavailable(
-                f"{transport.url} sent {count} of {end - start + 1} blocks from {start} on, and "
-                f"{len(buffer)} bytes of one more",
+                f"{transport.url} sent {count} of {end - start + 1} blocks from {start} on",
                 height=start + count,
             )
+
+
+async def iterate_base(transport: Transport) -> AsyncIterator[bytes]:
+    """Yield the manifest of the snapshot with which a node's blocks begin, then its chunks.
+
+    Raises:
+      NotFound: the node keeps all blocks.
+      Unavailable: the node sends something else, or stops within a frame.
+    """
+    async for frame in _iterate(transport, "/v1/base"):
+        yield frame
+
+
+async def _iterate(transport: Transport, path: str) -> AsyncIterator[bytes]:
+    """Yield the frames of one answer."""
+    async with transport.request("GET", path, is_stream=True) as answer:
+        buffer = bytearray()
+        async for chunk in answer.content.iter_any():
+            buffer += chunk
+            while (frame := _take_frame(buffer, transport)) is not None:
+                yield frame
+    if buffer:
+        raise Unavailable(f"{transport.url}{path} ends with {len(buffer)} bytes of one more")
 
 
 def _take_frame(buffer: bytearray, transport: Transport) -> bytes | None:

@@ -7,9 +7,8 @@ import os
 import shutil
 
 import pytest
-from aiohttp import web
 from tests.played import CHEAP, PASSPHRASE, Forger, make_folder
-from tests.running import run_fake, run_played
+from tests.running import run_fake, run_played, serve_records
 from tests.world import ASSET, key
 
 from hansa.cli.main import main
@@ -401,32 +400,6 @@ def test_a_node_in_the_way(node, capsys, tmp_path):
 
 
 # --- a node that lies ---------------------------------------------------------------------------
-
-
-def serve_records(network, records):
-    """Routes of a node that sends these records, and has the head that they say."""
-    raws = [record if isinstance(record, bytes) else record.encoded() for record in records]
-
-    async def genesis(request):
-        return web.Response(body=network.genesis.encoded())
-
-    async def status(request):
-        head = {"height": len(raws) - 1, "time_ms": 1, "tx_count": 0, "checkpoint_height": 0}
-        more = {"clock_ms": 1, "waiting": 0, "network": "test", "version": "x"}
-        names = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash")
-        hashes = dict.fromkeys((*names, "state_root", "genesis_hash"), "00" * 32)
-        return web.json_response({**head, **more, **hashes})
-
-    async def stream(request):
-        first, last = (int(request.query[name]) for name in ("from_height", "to_height"))
-        frames = [len(raw).to_bytes(4, "big") + raw for raw in raws[first : last + 1]]
-        return web.Response(body=b"".join(frames))
-
-    return (
-        web.get("/v1/genesis", genesis),
-        web.get("/v1/status", status),
-        web.get("/v1/records", stream),
-    )
 
 
 @pytest.fixture(scope="module")

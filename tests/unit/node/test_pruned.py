@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from tests.played import PASSPHRASE, open_folder
-from tests.world import MINUTE_MS, World, key, pay
+from tests.played import PASSPHRASE
+from tests.pruned import make_pruned_folder, prune
 
-from hansa.engine.snapshots.keeping import Keeper, Retention
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Corrupt, NotFound
 from hansa.node.audit import audit_folder
-from hansa.node.home import Home, open_chain, open_chain_read_only
-from hansa.node.records import open_log
+from hansa.node.home import open_chain, open_chain_read_only
 from hansa.node.verify import verify_folder
 from hansa.sdk.keys import load_key
-
-SEGMENT_BYTES = 3_000
-
-
-def prune(home: Home) -> int:
-    """Live for some minutes on a node that prunes; returns its newest height."""
-    sealer = load_key(home.key_path("node"), PASSPHRASE)
-    chain = open_chain(home, sealer, segment_bytes=SEGMENT_BYTES)
-    keeper = Keeper(
-        chain,
-        Shelf(FileStorage(home.snapshots_path)),
-        lambda: open_log(home.log_path),
-        Retention(snapshot_every=10, snapshots=2, blocks=10),
-        0,
-    )
-    world = World(chain, chain.head.time_ms + 1_000, nonces=chain.head.height * 100)
-    for _ in range(60):
-        world.time_ms += MINUTE_MS
-        world.send(world.sign([key("ann")], pay("ann", "shop", 1, f"p{world.nonces}")))
-        keeper.note(world.results[-1])
-        keeper.finish()
-        chain.flush()
-    keeper.close()
-    chain.close()
-    return chain.head.height
 
 
 @pytest.fixture
 def home(tmp_path):
-    with open_folder(tmp_path / "node") as world:
-        world.fund("ann", "shop")
-    home = Home(tmp_path / "node")
-    prune(home)
-    reader = open_log(home.log_path)
-    assert reader.height_min > 0
-    reader.close()
-    return home
+    return make_pruned_folder(tmp_path / "node")
+
+
+def hash_header(network, manifest):
+    return network.digest(network.header_prefix + manifest.header).hex()
 
 
 def test_audit_and_verification_begin_from_the_base(home):
@@ -59,14 +29,14 @@ def test_audit_and_verification_begin_from_the_base(home):
     base = Shelf(FileStorage(home.snapshots_path)).list()[0]
     audited = audit_folder(home.log_path, home.store_path, network)
     assert audited.findings == []
-    assert audited.base_height == base.height
+    assert (audited.base_height, audited.base_hash) == (base.height, hash_header(network, base))
     assert audited.rows_height == audited.height > base.height
     assert audited.blocks == audited.height - base.height
     assert audited.assets["MOP"]["issued"] == 200_000
     assert audited.assets["MOP"]["wallet"] == 200_000
     verified = verify_folder(home.log_path, network)
     assert verified.findings == []
-    assert verified.base_height == base.height
+    assert (verified.base_height, verified.base_hash) == (base.height, hash_header(network, base))
     assert (verified.height, verified.blocks) == (audited.height, audited.blocks)
 
 

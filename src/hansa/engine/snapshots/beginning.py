@@ -6,13 +6,13 @@ Source: docs/reference/snapshots.md.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from hansa.engine.log import BlockLog
-from hansa.engine.snapshots.building import Append, Builder, FillableStore
+from hansa.engine.snapshots.building import Builder, FillableStore
 from hansa.engine.snapshots.format import Manifest
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
@@ -58,13 +58,7 @@ def open_shelf(folder: Path, log_begins: int) -> Shelf:
     return Shelf(FileStorage(folder, read_only=True))
 
 
-def build_base(
-    shelf: Shelf,
-    manifest: Manifest,
-    network: Network,
-    store: FillableStore,
-    append: Append | None = None,
-) -> None:
+def build_base(shelf: Shelf, manifest: Manifest, network: Network, store: FillableStore) -> None:
     """Fill an empty store from a snapshot that is kept; what it holds is proved by its header.
 
     Args:
@@ -72,13 +66,12 @@ def build_base(
       manifest: of a snapshot on it.
       network: the snapshot's.
       store: empty.
-      append: takes the snapshot's blocks, if somebody wants them.
 
     Raises:
       Corrupt: a chunk is damaged or missing.
       Invalid: rows or blocks are not what the header proves.
     """
-    builder = Builder(manifest, network, store, append)
+    builder = Builder(manifest, network, store)
     for chunk in shelf.iterate_chunks(manifest):
         builder.take(chunk)
     builder.finish()
@@ -101,12 +94,31 @@ def open_base(folder: Path, log_begins: int, network: Network) -> Iterator[Base]
     """
     shelf = open_shelf(folder, log_begins)
     manifest = find_base(shelf, log_begins)
+    with make_base(manifest, shelf.iterate_chunks(manifest), network) as base:
+        yield base
+
+
+@contextmanager
+def make_base(manifest: Manifest, chunks: Iterable[bytes], network: Network) -> Iterator[Base]:
+    """Build log and store as they stood at a snapshot, in a temporary folder.
+
+    Args:
+      manifest: of the snapshot; whether its last header is to be trusted is the caller's to find.
+      chunks: of the snapshot, in order.
+      network: the snapshot's.
+
+    Raises:
+      Invalid: the chunks are not what the header proves.
+    """
     with tempfile.TemporaryDirectory(prefix="hansa-base-") as name, ExitStack() as undo:
         store = StateStore.open(Path(name) / "store")
         undo.callback(store.close)
         log = BlockLog.open(FileStorage(Path(name) / "log"))
         undo.callback(log.close)
-        build_base(shelf, manifest, network, store, log.append)
+        builder = Builder(manifest, network, store, log.append)
+        for chunk in chunks:
+            builder.take(chunk)
+        builder.finish()
         yield Base(manifest.head, log, store)
 
 

@@ -1,4 +1,4 @@
-"""Streams: events as they happen, from any height on, and whole blocks for another node.
+"""Streams: events as they happen, from any height on; whole blocks, and what they begin from.
 
 A stream reads one block at a time and waits for its reader, so it holds no more than a block in
 memory. Rights are asked again at every block: a revoked key ends its streams, too.
@@ -9,12 +9,14 @@ Source: WHATWG HTML, section 9.2 (server-sent events); docs/reference/http-api.m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
 from hansa.engine.record_items import list_envelopes
+from hansa.engine.snapshots.format import Manifest
+from hansa.engine.snapshots.shelf import Shelf
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.transaction import decode_envelope
@@ -164,17 +166,48 @@ async def stream_records(
     lowest = api.node.chain.log.height_min
     if from_height < lowest:
         raise NotFound(f"this node has no block below {lowest}", height_min=lowest)
+    log = api.node.chain.log
+    return await _stream_frames(api, call, map(log.read, range(from_height, last + 1)))
+
+
+async def stream_base(api: Api, call: Call) -> web.StreamResponse:
+    """Stream the snapshot that makes up for the blocks that are not kept, framed as blocks are.
+
+    Its manifest comes first, then its chunks.
+    """
+    lowest = api.node.chain.log.height_min
+    if lowest == 0:
+        raise NotFound("this node keeps all blocks: begin from genesis")
+    shelf = None if api.node.keeper is None else api.node.keeper.shelf
+    bases = [each for each in (shelf.list() if shelf else ()) if each.height + 1 >= lowest]
+    if shelf is None or not bases:
+        raise Unavailable(
+            f"this node keeps no block below {lowest}, and no snapshot from before: ask another one"
+        )
+    return await _stream_frames(api, call, _iterate_base(shelf, bases[0]))
+
+
+def _iterate_base(shelf: Shelf, manifest: Manifest) -> Iterator[bytes]:
+    yield manifest.encoded()
+    for number in range(len(manifest.chunks)):
+        yield shelf.load_chunk(manifest.height, number)
+
+
+async def _stream_frames(api: Api, call: Call, frames: Iterator[bytes]) -> web.StreamResponse:
+    """Stream parts of the whole ledger: 4-byte length, big endian, and what it is of."""
     response = web.StreamResponse(headers={"Cache-Control": "no-store"})
     response.content_type = BYTES
     async with _counted(api, call):
         await response.prepare(call.request)
-        for height in range(from_height, last + 1):
+        while True:
             try:
                 api.access.require(api.access.identify(call.request), Right.LEDGER)
-                raw = api.node.chain.log.read(height)
+                raw = next(frames, None)
             except HansaError as error:
                 _break_off(api, call, error)
                 return response
+            if raw is None:
+                break
             await _send(call, response, len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
             await asyncio.sleep(0)
         await response.write_eof()
@@ -259,6 +292,16 @@ ROUTES = (
             Parameter("from_height", HeightNumber, "First block.", default=0),
             Parameter("to_height", HeightNumber, "Last block; the newest where not given."),
         ),
+        errors=(403, 404),
+        is_stream=True,
+    ),
+    Route(
+        "GET",
+        "/v1/base",
+        stream_base,
+        Right.LEDGER,
+        "The snapshot from which a node's blocks begin: manifest and chunks, framed as blocks are.",
+        BYTES,
         errors=(403, 404),
         is_stream=True,
     ),

@@ -1,0 +1,84 @@
+"""Commands against a node that runs and has pruned its log."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from aiohttp import web
+from tests.pruned import make_pruned_folder
+from tests.running import run_fake, run_folder, serve_records
+
+from hansa.cli.main import main
+from hansa.engine.snapshots.format import compute_sum
+from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.storage import FileStorage
+
+
+def run(capsys, *words, code=0):
+    """Run a command; returns its JSON, or its one line of error."""
+    assert main([*map(str, words), "--json"]) == code, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory):
+    """A node that runs and does not keep its first blocks."""
+    with run_folder(make_pruned_folder(tmp_path_factory.mktemp("pruned") / "node")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("command", "left_out"), [("audit", "was not audited"), ("verify", "was not executed again")]
+)
+def test_of_a_pruned_node_is_checked_what_it_keeps(pruned, capsys, command, left_out):
+    asked = (command, "--node", pruned.url, "--api-key-file", pruned.home.path / "key")
+    (pruned.home.path / "key").write_text(pruned.token)
+    remote = run(capsys, *asked)
+    local = run(capsys, command, "--data", pruned.home.path)
+    assert remote[f"{command}_ok"]
+    assert local[f"{command}_ok"]
+    assert remote["base_height"] > 0
+    for name in ("base_height", "base_hash", "height", "blocks"):
+        assert remote[name] == local[name]
+    assert main([*map(str, asked)]) == 0
+    told = capsys.readouterr().out
+    assert f"checkpoint of block {remote['base_height']}" in told
+    assert remote["base_hash"] in told
+    assert f"the blocks up to {remote['base_height']}, {left_out}" in told
+
+
+def test_the_beginning_of_a_pruned_node_needs_the_right_to_whole_blocks(pruned, capsys):
+    for command in ("audit", "verify"):
+        found = run(capsys, command, "--node", pruned.url, code=2)
+        assert "HANSA_API_KEY" in found["message"]
+
+
+def serve_base(network, frames):
+    """The routes of a node that begins from what these frames hold."""
+    body = b"".join(len(raw).to_bytes(4, "big") + raw for raw in frames)
+
+    async def base(request):
+        return web.Response(body=body)
+
+    return (*serve_records(network, [b""]), web.get("/v1/base", base))
+
+
+@pytest.mark.parametrize("command", ["audit", "verify"])
+def test_a_beginning_that_is_forged_is_refused(pruned, capsys, command):
+    shelf = Shelf(FileStorage(pruned.home.snapshots_path, read_only=True))
+    base = shelf.list()[0]
+    chunks = list(shelf.iterate_chunks(base))
+    changed = bytes([*chunks[-1][:-1], chunks[-1][-1] ^ 1])
+    lying = msgspec.structs.replace(base, chunks=(*base.chunks[:-1], compute_sum(changed)))
+    network = pruned.home.load_network()
+    for frames, code, said in (
+        ([b"rubbish"], 2, "proves nothing"),
+        ([base.encoded(), *chunks[:-1], changed], 2, "not the one that its manifest names"),
+        ([lying.encoded(), *chunks[:-1], changed], 2, "not the state root"),
+        ([base.encoded(), *chunks[:-1]], 5, "chunks: try again"),
+    ):
+        with run_fake(*serve_base(network, frames)) as url:
+            assert said in run(capsys, command, "--node", url, code=code)["message"]
