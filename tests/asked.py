@@ -28,7 +28,7 @@ from hansa.node.network.peers import build_peer_filter
 
 KEYS = [(CometKey(bytes([n]) * 32), CometKey(bytes([n + 100]) * 32)) for n in range(1, 5)]
 SECOND = 1_000
-NOW_MS = START_MS + 100 * SECOND
+NOW_MS = START_MS + 20 * SECOND
 NOW = {"seconds": NOW_MS // 1_000}
 
 
@@ -50,6 +50,16 @@ class Asked:
             raise AssertionError(answer.exception.error)
         return getattr(answer, name)
 
+    async def admits(self, *txs, time_ms=NOW_MS):
+        """Whether a block of these batches is accepted; and what is proposed of them."""
+        time = {"seconds": time_ms // 1000, "nanos": time_ms % 1000 * 1_000_000}
+        asked = abci.RequestProcessProposal(txs=txs, height=9, time=time)
+        status = (await self.ask(process_proposal=asked)).status
+        wanted = abci.RequestPrepareProposal(txs=txs, max_tx_bytes=10**6, height=9, time=time)
+        for _ in range(2):  # what was not verified the first time is the second
+            proposed = list((await self.ask(prepare_proposal=wanted)).txs)
+        return status == abci.ResponseProcessProposal.ACCEPT, proposed
+
     async def block(self, height, *txs, time_ms=START_MS + SECOND):
         """Have a block executed and committed; returns FinalizeBlock's answer."""
         time = {"seconds": time_ms // 1000, "nanos": time_ms % 1000 * 1_000_000}
@@ -60,21 +70,27 @@ class Asked:
 
 
 @asynccontextmanager
-async def asking(folder):
+async def asking(folder, policy=None):
     """Serve a new chain in a folder, and connect to it."""
-    network = Network.of(make_voted_genesis(KEYS))
+    network = Network.of(make_voted_genesis(KEYS, policy=policy))
     log = BlockLog.open(FileStorage(folder / "log"))
     chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
-    confirmed = []
+    confirmed, dropped = [], []
     verdicts = Verdicts(InlineVerifier(network))
     application = Application(
-        chain, verdicts, build_peer_filter(chain, ()), confirmed.append, lambda: NOW_MS
+        chain,
+        verdicts,
+        build_peer_filter(chain, ()),
+        confirmed.append,
+        lambda: NOW_MS,
+        dropped=lambda key, error: dropped.append((key, error.code)),
     )
     server = Server(application)
     await server.start(folder / "abci.sock")
     reader, writer = await asyncio.open_unix_connection(folder / "abci.sock")
     asked = Asked(chain, application, reader, writer)
     asked.server, asked.confirmed, asked.folder = server, confirmed, folder
+    asked.dropped = dropped
     try:
         yield asked
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,11 @@ def find_ports(count: int) -> list[int]:
     return ports
 
 
-def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]], observers: int = 0) -> Genesis:
+def make_voted_genesis(
+    keys: Sequence[tuple[CometKey, CometKey]],
+    observers: int = 0,
+    policy: Mapping[str, tuple[int, ...]] | None = None,
+) -> Genesis:
     """Make a network of a central bank, two operators and departments, one member a key pair.
 
     The last of them may be observers, without a weight; majorities change members at once.
@@ -127,8 +131,12 @@ def make_voted_genesis(keys: Sequence[tuple[CometKey, CometKey]], observers: int
         )
         for number, (name, (node, consensus)) in enumerate(zip(names, keys, strict=True))
     )
-    policy = {**DEFAULT_POLICY, "governance.membership": (2, 3, 0, 7 * DAY_MS)}
-    genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"), policy=policy)
+    values = {
+        **DEFAULT_POLICY,
+        "governance.membership": (2, 3, 0, 7 * DAY_MS),
+        **(policy or {}),
+    }
+    genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"), policy=values)
     return replace(genesis, sealers=(), nodes=nodes)
 
 

@@ -92,7 +92,7 @@ def list_genesis_contracts(
 
 
 class Registry:
-    """Answers the kernel's questions (`kernel.machine.execution.Rules`) from rows on the ledger."""
+    """Answers the kernel's questions (`kernel.machine.rules.Rules`) from rows on the ledger."""
 
     def __init__(self, genesis: Genesis, modules: tuple[ModuleType, ...] = MODULES) -> None:
         self._genesis = genesis

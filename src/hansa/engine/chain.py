@@ -29,8 +29,9 @@ from hansa.kernel.block import (
 )
 from hansa.kernel.errors import Corrupt, NotFound
 from hansa.kernel.genesis import Network
-from hansa.kernel.machine.execution import Block, BlockResult, Machine, Rules
+from hansa.kernel.machine.execution import Block, BlockResult, Machine
 from hansa.kernel.machine.nonces import compute_counts_until_ms
+from hansa.kernel.machine.rules import Rules
 from hansa.kernel.machine.state import State
 from hansa.kernel.transaction import (
     CheckedBatch,

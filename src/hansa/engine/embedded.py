@@ -95,7 +95,7 @@ class EmbeddedEngine(Engine):
         batch = build_checked(raw, verdict, self.chain.network)
         # What no member answers for is not ordered: it must not even cost space in the log.
         time_ms = max(self._clock_ms(), self.chain.head.time_ms)
-        self.chain.machine.check_sponsor(batch, time_ms)
+        self.chain.machine.check_sponsor(batch.claim, time_ms)
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()
         self._queue.append(_Waiting(batch, done, asyncio.get_running_loop().time()))

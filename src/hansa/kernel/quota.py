@@ -18,6 +18,17 @@ class Quota(NamedTuple):
     stored_rows: int
 
 
+class Claim(NamedTuple):
+    """What a batch takes of its sponsor's quota, whatever becomes of it."""
+
+    sponsor: bytes
+    key_address: bytes
+    """Address of the key that signed the batch."""
+    size: int
+    """Bytes of all its envelopes."""
+    envelopes: int
+
+
 class SponsorUsage(Row, frozen=True, array_like=True):
     """What a sponsor used of its quota."""
 

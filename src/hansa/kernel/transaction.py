@@ -18,6 +18,7 @@ from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 from hansa.kernel.genesis import Network
+from hansa.kernel.quota import Claim
 from hansa.kernel.values import Address, Hash, Nonce, NonNegative, TimeMs
 
 TRANSACTION_VERSION = 1
@@ -142,6 +143,11 @@ class CheckedBatch(NamedTuple):
     items: list[CheckedEnvelope | Invalid]
     sizes: list[int]
     """Bytes of each item's envelope."""
+
+    @property
+    def claim(self) -> Claim:
+        """What it takes of its sponsor's quota."""
+        return Claim(self.sponsor, self.key_address, sum(self.sizes), len(self.sizes))
 
 
 class Verdict(NamedTuple):
@@ -305,7 +311,7 @@ def check_batches(
         if is_good:
             continue
         if index == _OF_SPONSOR:
-            verdicts[number] = Verdict(b"", {}, _bad_batch_signature())
+            verdicts[number] = Verdict(b"", {}, bad_batch_signature())
         elif verdicts[number].rejected is None:
             verdicts[number].invalid[index] = bad_signature("a signature of the transaction")
     return verdicts
@@ -315,7 +321,7 @@ def _check_unsigned(
     raw: bytes, network: Network
 ) -> tuple[Verdict, list[tuple[int, SignatureCheck]]]:
     """Check all of a batch but its signatures, which are listed with the index of their item."""
-    batch, body = _open_batch(raw, network)
+    batch, body = open_batch(raw, network)
     needed = [
         (
             _OF_SPONSOR,
@@ -338,28 +344,8 @@ def _check_unsigned(
     return Verdict(b"".join(ids), invalid, None), needed
 
 
-def check_frame(raw: bytes, network: Network, verify_many: VerifyMany) -> CheckedBatch:
-    """Check a batch but not its envelopes: whether it can be read, and its sponsor's signature.
-
-    Costs one signature, so that whoever passes batches on can turn strangers away at once.
-
-    Returns:
-      The batch without its items; their sizes are there.
-
-    Raises:
-      Invalid: the batch as a whole.
-    """
-    batch, body = _open_batch(raw, network)
-    message = network.batch_prefix + batch.body
-    check = SignatureCheck(batch.suite, batch.public_key, batch.signature, message)
-    if verify_many([check]) != [True]:
-        raise _bad_batch_signature()
-    key_address = address_of(batch.suite, batch.public_key, network.digest)
-    sizes = [len(item.envelope) for item in body.items]
-    return CheckedBatch(raw, body.sponsor, key_address, [], sizes)
-
-
-def _bad_batch_signature() -> Invalid:
+def bad_batch_signature() -> Invalid:
+    """Build the error for a batch that its sponsor did not sign."""
     return bad_signature("the sponsor's signature of the batch")
 
 
@@ -371,7 +357,12 @@ def bad_signature(what: str) -> Invalid:
     )
 
 
-def _open_batch(raw: bytes, network: Network) -> tuple[Batch, BatchBody]:
+def open_batch(raw: bytes, network: Network) -> tuple[Batch, BatchBody]:
+    """Decode a batch that comes from anywhere, and check all but signatures and envelopes.
+
+    Raises:
+      Invalid: the batch as a whole.
+    """
     limits = network.genesis.limits
     if len(raw) > limits.batch_bytes:
         raise Invalid(

@@ -414,7 +414,7 @@ def test_in_the_pauses_of_a_block_others_see_the_block_before(world):
         results.append(result)
         if result is None:
             assert world.balance("ann") == (100_000, 0)
-            machine.check_sponsor(batches[0], world.time_ms)
+            machine.check_sponsor(batches[0].claim, world.time_ms)
     world.chain.append(results[-1], batches)
     assert results[:2] == [None, None]
     assert world.balance("ann") == (99_990, 0)
@@ -466,7 +466,7 @@ def test_no_block_is_made_after_the_year_in_which_the_ledger_ends(world):
     world.time_ms = TIME_MS_MAX + 1
     checked = build_checked(raw, check_batch(raw, world.network, verify_many), world.network)
     with pytest.raises(Unavailable, match="set the clock right"):
-        world.chain.machine.check_sponsor(checked, world.time_ms)
+        world.chain.machine.check_sponsor(checked.claim, world.time_ms)
     with pytest.raises(Unavailable, match="set the clock right"):
         world.apply(raw)
     world.time_ms = before

@@ -2,9 +2,11 @@
 
     CheckTx          one batch arrives: frame, sponsor's signature and standing; its envelopes are
                      verified beside
-    PrepareProposal  this node proposes: batches that are verified, in their order
-    ProcessProposal  another proposes: no batch that cannot be read or comes twice
-    FinalizeBlock    a block is decided: executed in memory, its hash answered
+    PrepareProposal  this node proposes: of the batches that are verified, those that a block of
+                     this time may hold, in their order
+    ProcessProposal  another proposes: the same rule must admit all of its batches
+    FinalizeBlock    a block is decided: what the rule admits is executed in memory, its hash
+                     answered
     Commit           ... and made durable, then whoever waits is answered
 
 An empty block of CometBFT makes none here, so that a quiet network writes nothing: Hansa counts its
@@ -19,27 +21,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import starmap
 from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.batches import (
+    BlockAdmission,
+    Frames,
     OrderedBatches,
     Verdicts,
+    check_time,
     compute_key,
-    is_expired,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Validators
 from hansa.engine.cometbft.status import Attendance
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
-from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.execution import BlockResult
-from hansa.kernel.transaction import CheckedBatch, build_checked, check_frame
+from hansa.kernel.transaction import CheckedBatch, build_checked
 
 CODE_OK = 0
 CODE_LEFT_OUT = 1
@@ -86,6 +91,7 @@ class Application:
         clock_ms: Callable[[], int],
         keeper: Keeper | None = None,
         repeat: Repeat | None = None,
+        dropped: Callable[[bytes, Invalid], None] = lambda _key, _error: None,
     ) -> None:
         """Bring a chain under CometBFT.
 
@@ -97,6 +103,7 @@ class Application:
           clock_ms: what the time is; it decides what is proposed, and nothing that is executed.
           keeper: of the snapshots that others may start from, and of what is pruned.
           repeat: answers for the blocks that the chain has and CometBFT lacks.
+          dropped: called with a batch's key when it waits no longer, and why.
         """
         self.chain = chain
         self._verdicts = verdicts
@@ -105,6 +112,9 @@ class Application:
         self._clock_ms = clock_ms
         self._keeper = keeper
         self._repeat = repeat
+        self._dropped = dropped
+        self.frames = Frames(chain.network)
+        """Of the batches that came lately."""
         self.attendance = Attendance()
         """When each validator voted last."""
         self._executed: Executed | None = None
@@ -151,17 +161,24 @@ class Application:
         return abci.ResponseInitChain(app_hash=app_hash)
 
     async def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        """Let a batch of a member wait for a block; begin to verify its envelopes."""
+        """Let a batch of a member wait for a block; begin to verify its envelopes.
+
+        After each block CometBFT asks again of what still waits, and drops what is refused then:
+        nobody will propose it any more.
+        """
         raw = request.tx
         key = compute_key(raw)
+        head_ms = self.chain.head.time_ms
+        time_ms = max(head_ms, self._clock_ms())
         try:
-            verdict = self._verdicts.find(key)
-            if verdict is not None and verdict.rejected is not None:
-                raise verdict.rejected
             self._require_new(key)
-            batch = check_frame(raw, self.chain.network, verify_many)
-            self.chain.machine.check_sponsor(batch, self.chain.head.time_ms)
+            frame = self.frames.read(key, raw)
+            check_time(frame, head_ms, time_ms)
+            self.chain.machine.check_sponsor(frame.claim, time_ms)
         except Invalid as error:
+            if request.type == abci.RequestCheckTx.RECHECK:
+                self._forget(key)
+                self._dropped(key, error)
             return abci.ResponseCheckTx(
                 code=_CODES[error.code], log=error.message, codespace=CODESPACE
             )
@@ -187,16 +204,19 @@ class Application:
             for key, raw in keyed:
                 if (await self._verdicts.get(key, raw)).rejected is None:
                     break
+        admission = self._begin_admission(request.time)
         proposed: list[bytes] = []
         room = request.max_tx_bytes
         for key, raw in keyed:
-            verdict = self._verdicts.find(key)
-            if verdict is None or verdict.rejected is not None or key in self.ordered:
+            if self._verdicts.find(key) is None:
                 continue
-            room -= _compute_proto_bytes(raw)
-            if room < 0:
+            size = _compute_proto_bytes(raw)
+            if size > room:
                 break
-            proposed.append(raw)
+            with suppress(Invalid):
+                admission.admit(key, raw)
+                proposed.append(raw)
+                room -= size
         return abci.ResponsePrepareProposal(txs=proposed)
 
     def _lags(self, time: Timestamp) -> bool:
@@ -207,26 +227,19 @@ class Application:
         self, request: abci.RequestProcessProposal
     ) -> abci.ResponseProcessProposal:
         """Refuse a block with a batch that no honest validator proposes."""
-        status = abci.ResponseProcessProposal.ACCEPT
+        admission = self._begin_admission(request.time)
+        keyed = [(compute_key(raw), raw) for raw in request.txs]
         try:
-            keys = [self._admit_proposed(raw) for raw in request.txs]
-            if len(set(keys)) != len(keys):
-                status = abci.ResponseProcessProposal.REJECT
+            for key, raw in keyed:
+                admission.admit(key, raw)
         except Invalid:
-            status = abci.ResponseProcessProposal.REJECT
-        return abci.ResponseProcessProposal(status=status)
-
-    def _admit_proposed(self, raw: bytes) -> bytes:
-        """Check a proposed batch's frame unless it is known; have it verified; returns its key."""
-        key = compute_key(raw)
-        self._require_new(key)
-        verdict = self._verdicts.find(key)
-        if verdict is None:
-            check_frame(raw, self.chain.network, verify_many)
+            return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.REJECT)
+        for key, raw in keyed:
             self._verdicts.begin(key, raw)
-        elif verdict.rejected is not None:
-            raise verdict.rejected
-        return key
+        return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
+
+    def _begin_admission(self, time: Timestamp) -> BlockAdmission:
+        return BlockAdmission(self.chain, self.frames, self.ordered, _read_ms(time))
 
     def _require_new(self, key: bytes) -> None:
         if key in self.ordered:
@@ -237,8 +250,8 @@ class Application:
     ) -> abci.ResponseFinalizeBlock:
         """Execute a decided block in memory.
 
-        Batches that no honest validator proposes are left out, by every node alike: this depends
-        on nothing but genesis and the blocks so far.
+        Batches that no honest validator proposes are left out, by every node alike, though more
+        than two thirds of the power should have voted for them.
         """
         self.attendance.note(request)
         if self._repeat is not None and request.height <= self._repeat.until:
@@ -251,18 +264,23 @@ class Application:
                 found.height,
             )
         keyed = [(compute_key(raw), raw) for raw in request.txs]
-        verdicts = await asyncio.gather(*(self._verdicts.get(*each) for each in keyed))
-        time_ms = _read_ms(request.time)
-        batches: dict[bytes, CheckedBatch] = {}
-        for (key, raw), verdict in zip(keyed, verdicts, strict=True):
-            if verdict.rejected is None and key not in batches and key not in self.ordered:
-                batch = build_checked(raw, verdict, self.chain.network)
-                if not is_expired(batch, time_ms):
-                    batches[key] = batch
+        admission = self._begin_admission(request.time)
+        admitted: dict[bytes, bytes] = {}
+        for key, raw in keyed:
+            with suppress(Invalid):
+                admission.admit(key, raw)
+                admitted[key] = raw
+        verdicts = await asyncio.gather(*starmap(self._verdicts.get, admitted.items()))
+        network = self.chain.network
+        batches = {
+            key: build_checked(raw, verdict, network)
+            for (key, raw), verdict in zip(admitted.items(), verdicts, strict=True)
+        }
         result = None
         updates: Validators = ()
         if batches:
             before = self._list_validators()
+            time_ms = _read_ms(request.time)
             result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
             updates = list_updates(before, self._list_validators())
         left_out = [key for key, _ in keyed if key not in batches]
@@ -309,11 +327,15 @@ class Application:
             self._repeat = None
         self.consensus_height = max(self.consensus_height, executed.consensus_height)
         for key in (*executed.keys, *executed.left_out):
-            self._verdicts.forget(key)
+            self._forget(key)
         self._confirmed(executed)
         keeper = self._keeper
         retain_height = 0 if keeper is None else keeper.compute_retain_height()
         return abci.ResponseCommit(retain_height=retain_height)
+
+    def _forget(self, key: bytes) -> None:
+        self._verdicts.forget(key)
+        self.frames.forget(key)
 
     async def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Answer whether a peer may connect, or a row as of the last checkpoint."""

@@ -6,9 +6,11 @@ then.
 
 An envelope is executed once anyway, by its nonce. But a batch that came again would count against
 its sponsor's quota and lie in every log, and any validator could propose it again and again. So a
-batch that was in a block of the last fifteen minutes is left out of the next ones; of an older one
-the envelopes have expired, but for those that were too far ahead, and a batch without any that is
-still valid is left out, too. This depends on blocks alone, so all nodes leave out the same.
+batch that was in a block of the last fifteen minutes is admitted to none of the next; of an older
+one the envelopes have expired, but for those that were too far ahead, and a batch without any that
+says to be still valid is not admitted, either. Nor is one that its sponsor may not bring in. All
+this depends on blocks alone, so a batch is proposed, accepted and executed by one rule. What is
+admitted lies in the log, and is charged to its sponsor, forged envelopes as well.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from typing import Self
 from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import decode_header
-from hansa.kernel.errors import Invalid, Unavailable
-from hansa.kernel.genesis import VALIDITY_MAX_MS
-from hansa.kernel.transaction import CheckedBatch, Verdict
+from hansa.kernel.crypto.signatures import verify_many
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.frame import Frame, check_frame
+from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.transaction import Verdict
 
 REMEMBERED_MAX = 20_000
 """Batches; of those beyond it the ones asked for longest ago are verified again if they come."""
@@ -91,6 +95,32 @@ class Verdicts:
             del self._known[key]
 
 
+class Frames:
+    """Frames by the hash of a batch, each checked once; at most `remembered_max` of them."""
+
+    def __init__(self, network: Network, remembered_max: int = REMEMBERED_MAX) -> None:
+        self._network = network
+        self._remembered_max = remembered_max
+        self._known: OrderedDict[bytes, Frame] = OrderedDict()
+
+    def read(self, key: bytes, raw: bytes) -> Frame:
+        """Read a batch's frame, and check its sponsor's signature, unless that was done before.
+
+        Raises:
+          Invalid: the batch as a whole.
+        """
+        frame = self._known.get(key)
+        if frame is None:
+            frame = self._known[key] = check_frame(raw, self._network, verify_many)
+            if len(self._known) > self._remembered_max:
+                self._known.popitem(last=False)
+        return frame
+
+    def forget(self, key: bytes) -> None:
+        """Forget a batch that comes no more."""
+        self._known.pop(key, None)
+
+
 class OrderedBatches:
     """Keys of the batches in blocks whose envelopes may still be valid."""
 
@@ -130,10 +160,52 @@ class OrderedBatches:
         return len(self._keys)
 
 
-def is_expired(batch: CheckedBatch, time_ms: int) -> bool:
-    """Whether a batch's envelopes were valid once, and none is at or after a ledger time.
+class BlockAdmission:
+    """Says batch by batch what may stand in a block, by the frames of batches alone.
 
-    One of forged envelopes alone is not expired: it is executed, and charged to its sponsor.
+    It depends on genesis, the blocks so far and the block's time: what one honest node proposes is
+    what all others accept, and execute.
     """
-    ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
-    return bool(ends) and max(ends) < time_ms
+
+    def __init__(self, chain: Chain, frames: Frames, ordered: OrderedBatches, time_ms: int) -> None:
+        self._time_ms = max(time_ms, chain.head.time_ms)
+        self._sponsors = chain.machine.begin_admission(self._time_ms)
+        self._frames = frames
+        self._ordered = ordered
+        self._admitted: set[bytes] = set()
+
+    def admit(self, key: bytes, raw: bytes) -> None:
+        """Admit a batch to the block.
+
+        Raises:
+          Invalid: it cannot be read, is forged, comes twice, was in a block before, has nothing
+            that says to be valid at the block's time, or its sponsor may not bring it in.
+        """
+        if key in self._admitted or key in self._ordered:
+            raise Invalid(InvalidCode.NONCE_USED, "this very batch was in a block before")
+        frame = self._frames.read(key, raw)
+        check_time(frame, self._time_ms, self._time_ms)
+        self._sponsors.admit(frame.claim)
+        self._admitted.add(key)
+
+
+def check_time(frame: Frame, from_ms: int, until_ms: int) -> None:
+    """Check that an envelope of a batch says to be valid at some ledger time of a span.
+
+    Whether it is forged is not asked: one that says so is executed, and charged to its sponsor.
+
+    Raises:
+      Invalid: `EXPIRED` or `TOO_FAR_AHEAD`.
+    """
+    if frame.is_over(from_ms):
+        raise Invalid(
+            InvalidCode.EXPIRED,
+            f"no transaction of the batch is valid at ledger time {from_ms} ms or later: look "
+            "their ids up if you may have sent them before, else sign them anew",
+        )
+    if frame.is_early(until_ms):
+        raise Invalid(
+            InvalidCode.TOO_FAR_AHEAD,
+            "all transactions of the batch are valid until more than 15 minutes after ledger time "
+            f"{until_ms} ms: sign them with an earlier end",
+        )

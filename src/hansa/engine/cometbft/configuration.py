@@ -248,7 +248,7 @@ def _write_p2p(configuration: Configuration) -> Section:
 
 def _write_mempool(batch_bytes: int) -> Section:
     return {
-        "recheck": (False, "hansa remembers what it checked, and execution checks again"),
+        "recheck": (True, "what no block may hold any more is dropped; a look-up a batch"),
         "broadcast": (True, "whoever proposes next must have the batches"),
         "size": (MEMPOOL_BATCHES, "batches"),
         "max_txs_bytes": (max(MEMPOOL_BYTES, 2 * batch_bytes), "bytes of all of them"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.application import Application, Executed
-from hansa.engine.cometbft.batches import Verdicts, compute_key, is_expired
+from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.light import fetch_light_block
@@ -29,7 +29,6 @@ from hansa.engine.cometbft.trail import Ask, TrailKeeper
 from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
-from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
@@ -38,7 +37,6 @@ from hansa.kernel.transaction import (
     CheckedEnvelope,
     Verdict,
     build_checked,
-    check_frame,
 )
 
 QUEUE_TRANSACTIONS = 20_000
@@ -91,13 +89,11 @@ class CometEngine(Engine):
         """
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
-        self._home = home
-        self._binary = binary
+        self._home, self._binary = home, binary
         self._verdicts = Verdicts(verifier)
         repeat = Repeat.begin(chain, home)
-        self.application = Application(
-            chain, self._verdicts, may_connect, self._confirm, clock_ms, keeper, repeat
-        )
+        parts = (self._confirm, clock_ms, keeper, repeat, self._drop)
+        self.application = Application(chain, self._verdicts, may_connect, *parts)
         self._heartbeat_ms, self._peers = heartbeat_ms, peers
         self._answered_ms = 0
         """Since when CometBFT has answered."""
@@ -137,15 +133,17 @@ class CometEngine(Engine):
           Unavailable: too much is waiting, CometBFT does not answer, or the engine has stopped.
         """
         self._check_room(1, len(raw))
-        frame = check_frame(raw, self.chain.network, verify_many)  # before anything that costs
-        self.chain.machine.check_sponsor(frame, max(self._clock_ms(), self.chain.head.time_ms))
-        return await self.submit_checked(raw, await self._verdicts.get(compute_key(raw), raw))
+        key = compute_key(raw)
+        frame = self.application.frames.read(key, raw)  # before anything that costs
+        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
+        self.chain.machine.check_sponsor(frame.claim, time_ms)
+        return await self.submit_checked(raw, await self._verdicts.get(key, raw))
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
         """Have a batch ordered that was verified before; otherwise as `submit`."""
         batch = build_checked(raw, verdict, self.chain.network)
         time_ms = max(self._clock_ms(), self.chain.head.time_ms)
-        self.chain.machine.check_sponsor(batch, time_ms)
+        self.chain.machine.check_sponsor(batch.claim, time_ms)
         self._check_room(len(batch.items), len(raw))
         key = compute_key(raw)
         if key in self.application.ordered:
@@ -226,7 +224,8 @@ class CometEngine(Engine):
         return True
 
     def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
-        return key in self.application.ordered or is_expired(batch, self.chain.head.time_ms)
+        frame = self.application.frames.read(key, batch.raw)
+        return key in self.application.ordered or frame.is_over(self.chain.head.time_ms)
 
     def _answer_again(self, item: CheckedEnvelope | Invalid) -> Answer:
         """Answer for a part of a batch that was in a block before."""
@@ -333,6 +332,16 @@ class CometEngine(Engine):
             for done in self._waiting.get(key, ()):
                 self._answer_all(done, outcomes, result)
         self._tell(result)
+
+    def _drop(self, key: bytes, error: Invalid) -> None:
+        """Answer whoever waits for a batch that no block will hold any more."""
+        for done in self._waiting.get(key, ()):
+            if done.done():
+                continue
+            if error.code == InvalidCode.EXPIRED:
+                done.set_result([])
+            else:
+                done.set_exception(error)
 
     def _wake(self) -> None:
         self._ending.set()

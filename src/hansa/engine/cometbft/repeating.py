@@ -82,7 +82,7 @@ class Repeat:
         if record.consensus_height > consensus_height:
             return None
         batches = set(record.batches)
-        executed = tuple(raw for raw in txs if raw in batches)
+        executed = tuple(raw for raw in dict.fromkeys(txs) if raw in batches)
         if record.consensus_height < consensus_height or executed != record.batches:
             raise Corrupt(
                 f"CometBFT's block {consensus_height} is not the one that this node executed as "

@@ -33,8 +33,8 @@ from hansa.kernel.block import (
 )
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Corrupt
+from hansa.kernel.frame import check_frame
 from hansa.kernel.genesis import Network
-from hansa.kernel.transaction import check_frame
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.merkle import compute_root
 from hansa.kernel.trees.state_tree import StateTree

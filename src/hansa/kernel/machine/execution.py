@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
-from hansa.kernel.authority import Purpose
 from hansa.kernel.block import (
     HEADER_VERSION,
     Header,
@@ -30,10 +29,12 @@ from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
+from hansa.kernel.machine.admission import Admission, find_quota
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.nonces import LAST_MS, ReplayWindow
+from hansa.kernel.machine.rules import Rules
 from hansa.kernel.machine.state import State, View
-from hansa.kernel.quota import Quota, SponsorUsage, find_exceeded
+from hansa.kernel.quota import Claim, Quota, SponsorUsage, find_exceeded
 from hansa.kernel.rows import RowId
 from hansa.kernel.transaction import CheckedBatch, CheckedEnvelope
 from hansa.kernel.trees.commitment import Commitment
@@ -50,25 +51,6 @@ class ExecutionCode(StrEnum):
     UNKNOWN_COMMAND = "kernel.UNKNOWN_COMMAND"
     TOO_MANY_EVENTS = "kernel.TOO_MANY_EVENTS"
     TOO_MANY_ROWS = "kernel.TOO_MANY_ROWS"
-
-
-class Rules(Protocol):
-    """What the kernel asks of the contracts as a whole; see `hansa.contracts.registry`."""
-
-    def install(self, view: View) -> None:
-        """Write the rows that genesis names."""
-
-    def active_contracts(self, view: View, height: int) -> Mapping[str, Contract]:
-        """Get the contracts in force at `height`, by name; `Unavailable` if code is missing."""
-
-    def sponsor_quota(self, view: View, sponsor: bytes, time_ms: int) -> Quota | None:
-        """Get what `sponsor` may use; None if it is no active member."""
-
-    def validators(self, view: View) -> tuple[tuple[bytes, int], ...]:
-        """Get (consensus key, power) of who votes on blocks, sorted by key; none if sealed."""
-
-    def written_once(self) -> list[bytes]:
-        """List the tables of rows that are written once, as a rule, and not kept in memory."""
 
 
 class Block(NamedTuple):
@@ -203,7 +185,7 @@ class Machine:
             committed,
         )
 
-    def check_sponsor(self, batch: CheckedBatch, time_ms: int) -> None:
+    def check_sponsor(self, claim: Claim, time_ms: int) -> None:
         """Ask, between batches, whether a sponsor may still bring this one in; changes nothing.
 
         In a pause of a block it sees what the batches before have used. An engine that asks before
@@ -214,18 +196,17 @@ class Machine:
           Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
           Unavailable: it is later than `TIME_MS_MAX`.
         """
+        self.begin_admission(time_ms).admit(claim)
+
+    def begin_admission(self, time_ms: int) -> Admission:
+        """Ask the same of several batches, one after the other, for a block of this time.
+
+        Raises:
+          Unavailable: it is later than `TIME_MS_MAX`.
+        """
         _check_time(time_ms)
         self.state.trim()  # what strangers name is looked up, and must not stay
-        self._view.begin()
-        run = _BatchRun(self, Block(0, time_ms, ()), {}, _Progress())
-        quota = run.admit(batch)
-        used = self._view.get(SponsorUsage, batch.sponsor)
-        if used is None or used.day != time_ms // DAY_MS:
-            used = SponsorUsage(batch.sponsor)
-        size, count = used.bytes_used + sum(batch.sizes), used.envelopes + len(batch.sizes)
-        exceeded = find_exceeded(quota, size, count, used.refusals)
-        if exceeded is not None:
-            raise exceeded
+        return Admission(self.rules, self._view, time_ms)
 
     def _hash_header(self, encoded: bytes) -> bytes:
         return self.network.digest(self.network.header_prefix + encoded)
@@ -295,7 +276,7 @@ class _BatchRun:
         view, time_ms = self._view, self._block.time_ms
         view.begin()
         try:
-            quota = self.admit(batch)
+            quota = find_quota(self._rules, view, batch.sponsor, batch.key_address, time_ms)
         except Invalid as error:
             # What the stateless checks found stands: replay from the log relies on it.
             return [item if isinstance(item, Invalid) else error for item in batch.items]
@@ -333,27 +314,6 @@ class _BatchRun:
             used = view.get(SponsorUsage, sponsor) or SponsorUsage(sponsor)
             view.put(msgspec.structs.replace(used, stored_rows=max(0, used.stored_rows - rows)))
             view.commit()
-
-    def admit(self, batch: CheckedBatch) -> Quota:
-        """Check that the sponsor is a member and that the batch's key may sign for it."""
-        quota = self._rules.sponsor_quota(self._view, batch.sponsor, self._block.time_ms)
-        if quota is None:
-            raise Invalid(
-                InvalidCode.UNKNOWN_SPONSOR,
-                "the batch's sponsor is no active member: only members bring transactions in",
-                sponsor=batch.sponsor,
-            )
-        context = self._build_context(None, batch.sponsor, (batch.key_address,), b"", 0)
-        try:
-            context.require(batch.sponsor, Purpose.SPONSOR)
-        except Refused:
-            raise Invalid(
-                InvalidCode.UNKNOWN_SPONSOR,
-                "the key that signed the batch may not sponsor for this member",
-                sponsor=batch.sponsor,
-                key=batch.key_address,
-            ) from None
-        return quota
 
     def _run_item(
         self,

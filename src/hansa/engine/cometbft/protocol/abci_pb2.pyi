@@ -151,14 +151,16 @@ class RequestPrepareProposal(_message.Message):
     def __init__(self, max_tx_bytes: _Optional[int] = ..., txs: _Optional[_Iterable[bytes]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RequestProcessProposal(_message.Message):
-    __slots__ = ("txs", "height", "proposer_address")
+    __slots__ = ("txs", "height", "time", "proposer_address")
     TXS_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     PROPOSER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     txs: _containers.RepeatedScalarFieldContainer[bytes]
     height: int
+    time: _timestamp_pb2.Timestamp
     proposer_address: bytes
-    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., height: _Optional[int] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
 
 class RequestExtendVote(_message.Message):
     __slots__ = ()

@@ -1,0 +1,84 @@
+"""Admission: whether a sponsor may bring batches into a block, asked before they are executed.
+
+It depends on the rows of the last block, the new block's time and the batches alone, so that all
+nodes with the same blocks answer alike.
+"""
+
+from __future__ import annotations
+
+from hansa.kernel.authority import Purpose
+from hansa.kernel.calendar import DAY_MS
+from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.rules import Rules
+from hansa.kernel.machine.state import View
+from hansa.kernel.quota import Claim, Quota, SponsorUsage, find_exceeded
+
+
+class Admission:
+    """Admits batches to one block; each that it admits counts for those that come after it."""
+
+    def __init__(self, rules: Rules, view: View, time_ms: int) -> None:
+        self._rules = rules
+        self._view = view
+        self._time_ms = time_ms
+        self._used: dict[bytes, tuple[int, int, int]] = {}
+        """Bytes, envelopes and refusals of the day, by sponsor."""
+
+    def admit(self, claim: Claim) -> None:
+        """Admit a batch, whole; not while a transaction is executed.
+
+        Raises:
+          Invalid: `UNKNOWN_SPONSOR` or `QUOTA`; it counts for nothing.
+        """
+        self._view.begin()
+        sponsor = claim.sponsor
+        quota = find_quota(self._rules, self._view, sponsor, claim.key_address, self._time_ms)
+        size, envelopes, refusals = self._used.get(sponsor) or self._get_used(sponsor)
+        size, envelopes = size + claim.size, envelopes + claim.envelopes
+        exceeded = find_exceeded(quota, size, envelopes, refusals)
+        if exceeded is not None:
+            raise exceeded
+        self._used[sponsor] = size, envelopes, refusals
+
+    def _get_used(self, sponsor: bytes) -> tuple[int, int, int]:
+        used = self._view.get(SponsorUsage, sponsor)
+        if used is None or used.day != self._time_ms // DAY_MS:
+            return 0, 0, 0
+        return used.bytes_used, used.envelopes, used.refusals
+
+
+def find_quota(rules: Rules, view: View, sponsor: bytes, key_address: bytes, time_ms: int) -> Quota:
+    """Find a sponsor's quota, if it is a member and the key may sign batches for it.
+
+    Raises:
+      Invalid: `UNKNOWN_SPONSOR`.
+    """
+    quota = rules.sponsor_quota(view, sponsor, time_ms)
+    if quota is None:
+        raise Invalid(
+            InvalidCode.UNKNOWN_SPONSOR,
+            "the batch's sponsor is no active member: only members bring transactions in",
+            sponsor=sponsor,
+        )
+    context = Context(  # of no transaction: authority asks for none of its fields
+        view,
+        genesis_hash=b"",
+        height=0,
+        time_ms=time_ms,
+        position=0,
+        tx_id=b"",
+        signers=(key_address,),
+        sponsor=sponsor,
+        attestation=None,
+    )
+    try:
+        context.require(sponsor, Purpose.SPONSOR)
+    except Refused:
+        raise Invalid(
+            InvalidCode.UNKNOWN_SPONSOR,
+            "the key that signed the batch may not sponsor for this member",
+            sponsor=sponsor,
+            key=key_address,
+        ) from None
+    return quota

@@ -1,0 +1,147 @@
+"""Which batches a block may hold: one rule proposes, accepts and executes."""
+
+import asyncio
+from itertools import count
+
+from tests.asked import NOW_MS, SECOND, asking, flip, fund, in_a_chain
+from tests.world import MINUTE_MS, World, key, pay
+
+from hansa.contracts import governance
+from hansa.contracts.actions import Action, SuspendMember
+from hansa.engine.cometbft.batches import compute_key
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.kernel.errors import InvalidCode
+from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.quota import SponsorUsage
+
+
+def make_batch(world, note, sponsor="north", **named):
+    return world.batch(
+        world.sign([key("ann")], pay("ann", "bob", 1, note)), sponsor=sponsor, **named
+    )
+
+
+def get_used(asked, name="north"):
+    row = SponsorUsage.key(key(name).address)
+    return asked.chain.machine.state.load(SponsorUsage, row) or SponsorUsage(key(name).address)
+
+
+async def require_left_out(asked, good, bad, time_ms=NOW_MS):
+    """Have a batch refused beside a good one, and a block that holds it all the same."""
+    assert await asked.admits(good, time_ms=time_ms) == (True, [good])
+    assert await asked.admits(bad, good, time_ms=time_ms) == (False, [good])
+    height = asked.chain.head.height
+    answer = await asked.block(9, bad, good, time_ms=time_ms)
+    assert [each.code for each in answer.tx_results] == [1, 0]
+    assert asked.chain.get_record(height + 1).batches == (good,)
+    assert asked.confirmed[-1].left_out == [compute_key(bad)]
+
+
+@in_a_chain
+async def test_a_batch_that_nobody_may_bring_in_is_in_no_block(asked):
+    world = World(asked.chain)
+    await asked.block(2, fund(world))
+    await require_left_out(asked, make_batch(world, "a"), make_batch(world, "b", "ann"))
+    stolen = make_batch(world, "d", key_name="south server")
+    await require_left_out(asked, make_batch(world, "c"), stolen)
+
+
+async def suspend(asked, world, name):
+    """Have a member suspended by the votes of all others."""
+    action = Action.of("suspend_member", SuspendMember(key(name).address))
+    voters = [each for each in ("north", "south", "department0") if each != name]
+    steps = [
+        ("officer0", governance.Propose(key("officer0").address, action)),
+        *((each, governance.Vote(1, key(each).address, approve=True)) for each in voters),
+        ("officer0", governance.Execute(1)),
+    ]
+    signed = [world.sign([key(each)], command) for each, command in steps]
+    await asked.block(3, world.batch(*signed))
+
+
+@in_a_chain
+async def test_a_batch_of_a_suspended_member_is_in_no_block(asked):
+    world = World(asked.chain)
+    before = make_batch(world, "before", "south")
+    assert await asked.admits(before) == (True, [before])
+    await suspend(asked, world, "south")
+    await require_left_out(asked, make_batch(world, "a"), make_batch(world, "b", "south"))
+    assert get_used(asked, "south").envelopes == 0
+    told = await asked.ask(check_tx=abci.RequestCheckTx(tx=before))
+    assert "no active member" in told.log
+
+
+def test_what_a_block_brings_counts_against_the_quota_of_its_sponsor(tmp_path):
+    async def run():
+        async with asking(tmp_path, {"sponsor.quota": (10**6, 5, 10, 100)}) as asked:
+            world = World(asked.chain)
+            await asked.block(2, fund(world))
+            assert get_used(asked).envelopes == 3
+            one, two, three = (make_batch(world, each) for each in "abc")
+            other = make_batch(world, "d", "south")
+            assert await asked.admits(one, two, other) == (True, [one, two, other])
+            found = await asked.admits(one, two, three, other)
+            assert found == (False, [one, two, other]), "each alone is within the quota"
+            answer = await asked.block(3, one, two, three, other, time_ms=NOW_MS)
+            assert [each.code for each in answer.tx_results] == [0, 0, 1, 0]
+            assert get_used(asked).envelopes == 5
+            next_day = NOW_MS + 24 * 60 * MINUTE_MS
+            world.time_ms = next_day
+            later = make_batch(world, "e")
+            assert await asked.admits(later) == (False, []), "the day has not begun by ledger time"
+            assert (await asked.admits(later, time_ms=next_day))[0]
+
+    asyncio.run(run())
+
+
+@in_a_chain
+async def test_a_block_holds_no_batch_of_which_nothing_says_to_be_valid(asked):
+    world = World(asked.chain)
+    await asked.block(2, fund(world))
+
+    notes = map(str, count())
+
+    def until(*ends_ms, spoil=bytes):
+        signed = [
+            world.sign([key("ann")], pay("ann", "bob", 1, next(notes)), until_ms=e) for e in ends_ms
+        ]
+        return world.batch(*map(spoil, signed))
+
+    for bad in (
+        until(NOW_MS - 1, NOW_MS - SECOND),
+        until(NOW_MS + VALIDITY_MAX_MS + 1),
+        until(NOW_MS - 1, spoil=flip),
+        world.batch(b"no envelope", b""),
+    ):
+        await require_left_out(asked, make_batch(world, next(notes)), bad)
+    used = get_used(asked)
+    assert used.refusals == 0, "what is in no block is not charged"
+    for refusals, charged in enumerate(
+        (until(NOW_MS + 1, spoil=flip), until(NOW_MS - 1, NOW_MS + 1)), 1
+    ):
+        assert await asked.admits(charged) == (True, [charged])
+        await asked.block(9, charged, time_ms=NOW_MS)
+        assert get_used(asked).refusals == refusals, "what lies in a block is charged"
+
+
+@in_a_chain
+async def test_what_no_block_may_hold_any_more_waits_no_longer(asked):
+    world = World(asked.chain)
+    old = make_batch(world, "old")
+    assert (await asked.ask(check_tx=abci.RequestCheckTx(tx=old))).code == 0
+    again = abci.RequestCheckTx(tx=old, type=abci.RequestCheckTx.RECHECK)
+    assert (await asked.ask(check_tx=again)).code == 0
+    assert asked.dropped == []
+    world.time_ms += 2 * MINUTE_MS
+    await asked.block(2, make_batch(world, "later"), time_ms=world.time_ms)
+    assert (await asked.ask(check_tx=again)).code != 0
+    assert asked.dropped == [(compute_key(old), InvalidCode.EXPIRED)]
+
+
+@in_a_chain
+async def test_what_is_valid_too_far_ahead_by_the_clock_does_not_wait(asked):
+    world = World(asked.chain)
+    for ahead_ms, code in [(0, 0), (1, list(InvalidCode).index(InvalidCode.TOO_FAR_AHEAD) + 1)]:
+        until_ms = NOW_MS + VALIDITY_MAX_MS + ahead_ms
+        raw = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r"), until_ms=until_ms))
+        assert (await asked.ask(check_tx=abci.RequestCheckTx(tx=raw))).code == code
