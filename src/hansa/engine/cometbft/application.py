@@ -202,6 +202,7 @@ class Application:
             self._verdicts.begin(key, raw)
         if not any(self._verdicts.find(key) for key, _ in keyed):
             for key, raw in keyed:
+                self._verdicts.hurry(key, raw)
                 if (await self._verdicts.get(key, raw)).rejected is None:
                     break
         admission = self._begin_admission(request.time)
@@ -235,7 +236,7 @@ class Application:
         except Invalid:
             return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.REJECT)
         for key, raw in keyed:
-            self._verdicts.begin(key, raw)
+            self._verdicts.hurry(key, raw)
         return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
 
     def _begin_admission(self, time: Timestamp) -> BlockAdmission:
@@ -270,6 +271,7 @@ class Application:
             with suppress(Invalid):
                 admission.admit(key, raw)
                 admitted[key] = raw
+                self._verdicts.hurry(key, raw)
         verdicts = await asyncio.gather(*starmap(self._verdicts.get, admitted.items()))
         network = self.chain.network
         batches = {

@@ -59,6 +59,11 @@ class Verdicts:
             task.add_done_callback(lambda done: self._drop_failed(key, done))
             self._keep(key, task)
 
+    def hurry(self, key: bytes, raw: bytes) -> None:
+        """Do as `begin`, and before all that no block waits for."""
+        self.begin(key, raw)  # it waits for its turn from the loop's next step on
+        asyncio.get_running_loop().call_soon(self._verifier.hurry, raw)
+
     def find(self, key: bytes) -> Verdict | None:
         """Find a verdict that is there already."""
         known = self._known.get(key)
@@ -73,7 +78,6 @@ class Verdicts:
           Unavailable: verifying failed twice, for reasons of this machine.
         """
         self.begin(key, raw)
-        self._verifier.hurry(raw)
         try:
             return await asyncio.shield(self._known[key])
         except Unavailable:  # a verifying process died; others have taken its place

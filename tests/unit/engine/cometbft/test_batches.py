@@ -88,3 +88,36 @@ def test_a_batch_is_verified_once_and_again_only_where_verifying_failed(deaths):
         assert verdicts.find(b"c") is None
 
     asyncio.run(run())
+
+
+class Queue:
+    """A verifier in whose queue a batch waits from the first step of its task on."""
+
+    def __init__(self):
+        self.waiting = []
+
+    async def check_batch(self, raw):
+        self.waiting.append(raw)
+        await asyncio.Event().wait()
+
+    def hurry(self, raw):
+        self.waiting.remove(raw)
+        self.waiting.insert(0, raw)
+
+
+def test_what_a_block_waits_for_goes_before_what_arrived_earlier_and_what_is_sent_later():
+    async def run():
+        verifier = Queue()
+        verdicts = Verdicts(verifier)
+        for name in (b"one", b"two"):
+            verdicts.begin(name, name)
+        verdicts.hurry(b"proposed", b"proposed")  # by another, and not known here before
+        sent = asyncio.ensure_future(verdicts.get(b"sent", b"sent"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        verdicts.hurry(b"two", b"two")
+        await asyncio.sleep(0)
+        assert verifier.waiting == [b"two", b"proposed", b"one", b"sent"]
+        sent.cancel()
+
+    asyncio.run(run())
