@@ -218,11 +218,12 @@ class Machine:
             used[2] += size
             used[4] += 1
             return bad.code
-        used[2], used[3] = wanted[0], wanted[1]
+        used[2] = wanted[0]
         pair = signers[0] + nonce
         if self.time_ms <= self.nonces.get(pair, -1):
             return "repeated " + item.tx_id.hex()
         self.nonces[pair] = (until // 1_000 + 1) * 1_000
+        used[3] = wanted[1]
         return self._execute(item)
 
     # --- transactions ---------------------------------------------------------------------------

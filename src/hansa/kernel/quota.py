@@ -39,6 +39,7 @@ class SponsorUsage(Row, frozen=True, array_like=True):
     day: NonNegative = 0
     bytes_used: NonNegative = 0
     envelopes: NonNegative = 0
+    """Those that it brought in first: an envelope is counted once."""
     refusals: NonNegative = 0
     """Refused, failed and invalid items."""
     stored_rows: NonNegative = 0

@@ -114,14 +114,18 @@ def test_a_sponsor_over_its_quota_is_stopped(tmp_path):
     world.chain.close()
 
 
-def test_a_repeated_envelope_uses_its_sponsors_quota(tmp_path):
+def test_a_repeated_envelope_uses_its_sponsors_bytes_and_counts_once(tmp_path):
     """Else a sponsor could fill blocks with one envelope, over and over."""
-    world = open_world(FileStorage(tmp_path), make_genesis({"sponsor.quota": (10**9, 8, 10, 100)}))
+    policy = {"sponsor.quota": (65_536, 5, 10, 100)}
+    world = open_world(FileStorage(tmp_path), make_genesis(policy))
     world.fund("ann", "shop")
     envelope = world.sign([key("ann")], pay("ann", "shop", 1, "again"))
-    answers = [world.send(envelope)[0] for _ in range(7)]
-    assert [type(answer).__name__ for answer in answers[:5]] == ["Receipt"] + 4 * ["Repeated"]
-    assert answers[-1].code == "QUOTA"
+    answers = world.send(*[envelope] * 400)
+    kinds = [type(answer).__name__ for answer in answers]
+    repeated = kinds.count("Repeated")
+    assert kinds == ["Receipt"] + repeated * ["Repeated"] + (399 - repeated) * ["Invalid"]
+    assert 100 < repeated < 399
+    assert "bytes a day" in answers[-1].message
     world.chain.close()
 
 

@@ -336,10 +336,10 @@ class _BatchRun:
             return self._turn_away(_stale(until, time_ms), size)
         if isinstance(calls, Invalid):
             return self._turn_away(calls, size)
-        self._envelopes += 1
         self._bytes += size
         if not self._window.add(body.signers[0], body.nonce, until, time_ms):
-            return Repeated(item.tx_id)
+            return Repeated(item.tx_id)  # counted as an envelope for who brought it in first
+        self._envelopes += 1
         return self._execute(item, calls, sponsor)
 
     def _turn_away(self, reason: Invalid, size: int) -> Invalid:
