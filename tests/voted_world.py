@@ -23,6 +23,7 @@ from hansa.kernel.light.votes import Votes
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home, create_home, open_chain
+from hansa.node.running import build_keeper
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import serve
 
@@ -91,7 +92,9 @@ def run_voted(home: Home) -> Iterator[Running]:
         sponsor_key = home.load_key("sponsor", PASSPHRASE)
         verifier = InlineVerifier(chain.network)
         engine = VotedEngine(chain, verifier, wall_clock_ms)
-        node = Node(chain, verifier, key("north").address, sponsor_key, engine=engine)
+        keeper = build_keeper(home, UNLIMITED, chain)
+        sponsor = key("north").address
+        node = Node(chain, verifier, sponsor, sponsor_key, engine=engine, keeper=keeper)
         node.start()
         made.extend((node, await serve(node, UNLIMITED, KeyRing(home.api_keys_path))))
         return made[1].url

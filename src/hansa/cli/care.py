@@ -8,7 +8,7 @@ import shlex
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
 from hansa.cli.source import parse_folder
-from hansa.engine.backup import check_backup
+from hansa.engine.backup import Manifest, check_backup
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
 from hansa.node.home import Home, backup_home, restore_home
@@ -83,14 +83,22 @@ def _restore(options: argparse.Namespace) -> int:
     report = restore_home(options.backup, options.data)
     print_found(report.to_json(), is_json=options.json)
     if not options.json:
-        _say_next(Home(options.data), has_keys=report.manifest.has_keys)
+        _say_next(Home(options.data), report.manifest)
     return 0
 
 
-def _say_next(home: Home, *, has_keys: bool) -> None:
+def _say_next(home: Home, manifest: Manifest) -> None:
     """Say what a restored node needs before it runs."""
     hansa, data = name_program(), shlex.quote(str(home.path))
-    is_voted = home.load_network().genesis.is_voted
+    is_voted, has_keys = home.load_network().genesis.is_voted, manifest.has_keys
+    if is_voted and manifest.first_height > 0:
+        say(
+            f"It begins with block {manifest.first_height}: audit, verify, and read it as it is "
+            f"({hansa} audit --data {data}). CometBFT cannot be told of older blocks, so to run "
+            "the node again, remove log, store and snapshots from the folder, and join the network "
+            "from a snapshot (docs/how-to/run-a-network.md)."
+        )
+        return
     if not has_keys:
         say(f"Now put the key files into {home.keys_path}; then:")
     elif is_voted:

@@ -3,7 +3,8 @@
 A backup is a folder: the block log up to its last confirmed block, genesis, the small files that
 the node names (`hansa.node.home`), and a manifest with the SHA-256 of every file. It appears whole
 under its name or not at all. The state store is left out: it is made anew from the log when the
-restored folder is opened.
+restored folder is opened. Of a log without its first blocks it is made from a snapshot and the log:
+then the oldest snapshot that the node keeps is taken along.
 
 A restored node and its original must not both run: they would seal different blocks of the same
 height with one key. What a validator signed last is never part of a backup, and never restored.
@@ -24,7 +25,10 @@ from pathlib import Path
 import msgspec
 
 from hansa.engine.cometbft.home import SIGNING_STATE_NAME
-from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
+from hansa.engine.snapshots.beginning import open_shelf
+from hansa.engine.snapshots.copying import check_base, copy_base
+from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES
 from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
 from hansa.engine.whole_folder import making
 from hansa.kernel.block import Header, decode_header, decode_record
@@ -40,6 +44,7 @@ MANIFEST_BYTES_MAX = 16 << 20
 
 GENESIS_NAME = "genesis.bin"
 LOG_NAME = "log"
+SNAPSHOTS_NAME = "snapshots"
 KEYS_NAME = "keys"
 
 _CHUNK_BYTES = 1 << 20
@@ -71,6 +76,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     has_keys: bool
     files: dict[str, FileEntry]
     """By path within the backup, with `/`."""
+    first_height: int = 0
+    """Of the first block; above 0 a snapshot makes up for those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class BackupReport:
             "folder": str(self.folder),
             "network": manifest.network,
             "genesis_hash": manifest.genesis_hash,
+            "first_height": manifest.first_height,
             "height": manifest.height,
             "time_ms": manifest.time_ms,
             "header_hash": manifest.header_hash,
@@ -120,7 +128,7 @@ def backup(
       NotFound: there is no node, or it has no block yet.
       Invalid: `target` exists or lies where it must not, or the genesis cannot be read.
       Corrupt: the log is damaged; names the height.
-      Unavailable: the disk refused, or the log was pruned.
+      Unavailable: the disk refused.
     """
     require_no_backup(target.parent)
     _require_outside(home, target)
@@ -129,9 +137,13 @@ def backup(
         storage = FileStorage(folder)
         for name in (GENESIS_NAME, *files):
             _copy_small(home / name, folder / name)
-        height, last = _copy_log(home / LOG_NAME, folder / LOG_NAME, progress)
-        header, header_hash = _read_head(last, height, network)
-        manifest = _describe(network, height, header, header_hash, _list_files(folder))
+        with _open_log(home / LOG_NAME) as reader:
+            first = reader.height_min
+            if first > 0:
+                shelf = open_shelf(home / SNAPSHOTS_NAME, first)
+                copy_base(shelf, folder / SNAPSHOTS_NAME, first)
+            height, last = _copy_log(reader, folder / LOG_NAME, progress)
+        manifest = _describe(network, first, height, last, _list_files(folder))
         _write_manifest(storage, manifest)
     return BackupReport(target, manifest)
 
@@ -279,35 +291,35 @@ def _require_outside(home: Path, target: Path) -> None:
 # --- the log ------------------------------------------------------------------------------------
 
 
-def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[int, bytes]:
-    """Copy confirmed blocks into a log of their own; returns the last height and its record."""
-    reader = BlockReader.open(FileStorage(source, read_only=True))
+@contextmanager
+def _open_log(folder: Path) -> Iterator[BlockReader]:
+    reader = BlockReader.open(FileStorage(folder, read_only=True))
     try:
-        end = reader.height_max
-        if end < 0:
-            raise NotFound(f"there is no block in {source} yet", folder=str(source))
-        if reader.height_min > 0:
-            raise Unavailable(
-                f"the log in {source} was pruned and begins with block {reader.height_min}: a "
-                "backup of it could not be opened. Back up a node that keeps all blocks",
-                height=reader.height_min,
-            )
-        log = BlockLog.open(FileStorage(target))
-        unsynced = 0
-        try:
-            for height in range(reader.height_min, end + 1):
-                record = reader.read(height)
-                log.append(height, record)
-                unsynced += len(record)
-                if unsynced > _SYNC_BYTES:
-                    log.sync()
-                    unsynced = 0
-                if progress is not None:
-                    progress(height + 1, end + 1)
-        finally:
-            log.close()
+        if reader.height_max < 0:
+            raise NotFound(f"there is no block in {folder} yet", folder=str(folder))
+        yield reader
     finally:
         reader.close()
+
+
+def _copy_log(reader: BlockReader, target: Path, progress: Progress | None) -> tuple[int, bytes]:
+    """Copy confirmed blocks into a log of their own; returns the last height and its record."""
+    first, end = reader.height_min, reader.height_max
+    size = SEGMENT_BYTES if first == 0 else PRUNED_SEGMENT_BYTES
+    log = BlockLog.open(FileStorage(target), segment_bytes=size)
+    unsynced = 0
+    try:
+        for height in range(first, end + 1):
+            record = reader.read(height)
+            log.append(height, record)
+            unsynced += len(record)
+            if unsynced > _SYNC_BYTES:
+                log.sync()
+                unsynced = 0
+            if progress is not None:
+                progress(height + 1 - first, end + 1 - first)
+    finally:
+        log.close()
     (target / LOCK_NAME).unlink()
     return end, record
 
@@ -315,13 +327,11 @@ def _copy_log(source: Path, target: Path, progress: Progress | None) -> tuple[in
 def _check_log(folder: Path, manifest: Manifest) -> None:
     """Check that genesis, log and files are what the manifest says of them, in every field."""
     network = Network.of(decode_genesis(_read(folder / GENESIS_NAME)))
-    reader = BlockReader.open(FileStorage(folder / LOG_NAME, read_only=True))
-    try:
-        height = reader.height_max
-        header, header_hash = _read_head(reader.read(height), height, network)
-    finally:
-        reader.close()
-    found = _describe(network, height, header, header_hash, manifest.files)
+    with _open_log(folder / LOG_NAME) as reader:
+        first, height = reader.height_min, reader.height_max
+        found = _describe(network, first, height, reader.read(height), manifest.files)
+        if first > 0:
+            check_base(folder / SNAPSHOTS_NAME, reader)
     for name in Manifest.__struct_fields__:
         said, is_so = getattr(manifest, name), getattr(found, name)
         if said != is_so:
@@ -334,9 +344,10 @@ def _check_log(folder: Path, manifest: Manifest) -> None:
 
 
 def _describe(
-    network: Network, height: int, header: Header, header_hash: str, files: dict[str, FileEntry]
+    network: Network, first: int, height: int, last: bytes, files: dict[str, FileEntry]
 ) -> Manifest:
     """Say what a backup holds whose log ends with this block."""
+    header, header_hash = _read_head(last, height, network)
     return Manifest(
         format=FORMAT,
         version=FORMAT_VERSION,
@@ -347,6 +358,7 @@ def _describe(
         header_hash=header_hash,
         has_keys=any(name.startswith(f"{KEYS_NAME}/") for name in files),
         files=files,
+        first_height=first,
     )
 
 

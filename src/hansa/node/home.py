@@ -23,6 +23,7 @@ from hansa.engine.backup import (
     GENESIS_NAME,
     KEYS_NAME,
     LOG_NAME,
+    SNAPSHOTS_NAME,
     BackupReport,
     Progress,
     backup,
@@ -194,7 +195,7 @@ class Home:
     @property
     def snapshots_path(self) -> Path:
         """The folder of snapshots, which may be missing."""
-        return self.path / "snapshots"
+        return self.path / SNAPSHOTS_NAME
 
     @property
     def keys_path(self) -> Path:

@@ -7,8 +7,9 @@ import json
 import msgspec
 import pytest
 from aiohttp import web
-from tests.pruned import make_pruned_folder
+from tests.pruned import make_pruned_folder, make_voted_pruned_folder
 from tests.running import run_fake, run_folder, serve_records
+from tests.voted_world import run_voted
 
 from hansa.cli.main import main
 from hansa.engine.snapshots.format import compute_sum
@@ -30,14 +31,27 @@ def pruned(tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize(
-    ("command", "left_out"), [("audit", "was not audited"), ("verify", "was not executed again")]
-)
+LEFT_OUT = [("audit", "was not audited"), ("verify", "was not executed again")]
+
+
+@pytest.mark.parametrize(("command", "left_out"), LEFT_OUT)
 def test_of_a_pruned_node_is_checked_what_it_keeps(pruned, capsys, command, left_out):
-    asked = (command, "--node", pruned.url, "--api-key-file", pruned.home.path / "key")
-    (pruned.home.path / "key").write_text(pruned.token)
+    check_remote(pruned, capsys, command, left_out)
+
+
+@pytest.mark.parametrize(("command", "left_out"), LEFT_OUT)
+def test_where_members_vote_they_vouch_for_the_beginning(voted, capsys, command, left_out):
+    remote, told = check_remote(voted, capsys, command, left_out)
+    assert remote["voted_height"] == remote["height"]
+    assert f"signed block {remote['height']}" in told
+
+
+def check_remote(running, capsys, command, left_out):
+    """Check a node, and its folder alike; returns what was found, and told in words."""
+    asked = (command, "--node", running.url, "--api-key-file", running.home.path / "key")
+    (running.home.path / "key").write_text(running.token)
     remote = run(capsys, *asked)
-    local = run(capsys, command, "--data", pruned.home.path)
+    local = run(capsys, command, "--data", running.home.path)
     assert remote[f"{command}_ok"]
     assert local[f"{command}_ok"]
     assert remote["base_height"] > 0
@@ -48,6 +62,15 @@ def test_of_a_pruned_node_is_checked_what_it_keeps(pruned, capsys, command, left
     assert f"checkpoint of block {remote['base_height']}" in told
     assert remote["base_hash"] in told
     assert f"the blocks up to {remote['base_height']}, {left_out}" in told
+    return remote, told
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory):
+    """One of a network whose members vote."""
+    folder = tmp_path_factory.mktemp("voted") / "node"
+    with run_voted(make_voted_pruned_folder(folder)) as running:
+        yield running
 
 
 def test_the_beginning_of_a_pruned_node_needs_the_right_to_whole_blocks(pruned, capsys):
@@ -82,3 +105,14 @@ def test_a_beginning_that_is_forged_is_refused(pruned, capsys, command):
     ):
         with run_fake(*serve_base(network, frames)) as url:
             assert said in run(capsys, command, "--node", url, code=code)["message"]
+
+
+def test_what_was_restored_is_told_what_to_do_with(pruned, voted, capsys, tmp_path):
+    for running, said in ((pruned, "never run this node beside"), (voted, "join the network")):
+        archive, back = tmp_path / f"{said} kept", tmp_path / f"{said} back"
+        made = run(capsys, "backup", "--data", running.home.path, "--keys", archive)
+        assert 0 < made["first_height"] < made["height"]
+        assert main(["restore", str(archive), "--check"]) == 0
+        assert main(["restore", str(archive), "--data", str(back)]) == 0
+        assert said in capsys.readouterr().out.lower()
+        assert run(capsys, "audit", "--data", back)["audit_ok"]

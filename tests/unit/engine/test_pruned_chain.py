@@ -13,7 +13,7 @@ from hansa.engine.log.window import find_window
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import Repeated
-from hansa.kernel.errors import Corrupt, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, NotFound
 from hansa.node.home import KeySealer
 
 
@@ -63,7 +63,7 @@ def test_a_log_that_begins_within_the_replay_window_is_not_opened(tmp_path):
         open_pruned(world, tmp_path / "rest", first=3)
 
 
-def test_a_pruned_log_is_not_backed_up_as_nothing_could_be_opened_from_it(tmp_path):
+def test_a_late_log_without_a_snapshot_is_not_backed_up_as_nothing_could_be_opened(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     world = open_world(FileStorage(home / "whole"), make_genesis())
@@ -75,6 +75,6 @@ def test_a_pruned_log_is_not_backed_up_as_nothing_could_be_opened_from_it(tmp_pa
     log.sync()
     log.close()
     world.chain.close()
-    with pytest.raises(Unavailable, match="was pruned and begins with block 2"):
+    with pytest.raises(Corrupt, match="begins with block 2, and no snapshot is kept"):
         backup(home, tmp_path / "archive")
     assert not (tmp_path / "archive").exists()

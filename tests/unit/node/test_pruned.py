@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 from tests.played import PASSPHRASE
-from tests.pruned import make_pruned_folder, prune
+from tests.pruned import make_pruned_folder, make_voted_pruned_folder, open_again, prune
+from tests.world import pay
 
+from hansa.engine.backup import check_backup
+from hansa.engine.cometbft.home import SIGNING_STATE_NAME
+from hansa.engine.snapshots.copying import copy_base
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Corrupt, NotFound
 from hansa.node.audit import audit_folder
-from hansa.node.home import open_chain, open_chain_read_only
+from hansa.node.home import (
+    Home,
+    backup_home,
+    open_chain,
+    open_chain_read_only,
+    restore_home,
+)
 from hansa.node.verify import verify_folder
 from hansa.sdk.keys import load_key
 
@@ -88,3 +98,89 @@ def test_a_store_that_is_gone_with_its_snapshots_is_told(home):
     sealer = load_key(home.key_path("node"), PASSPHRASE)
     with pytest.raises(Corrupt, match="no snapshot is kept"):
         open_chain(home, sealer, rebuild=True)
+
+
+# --- backups ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[make_pruned_folder, make_voted_pruned_folder], ids=["sealed", "voted"])
+def either(request, tmp_path):
+    return request.param(tmp_path / "node")
+
+
+def read_rows(world):
+    return dict(world.chain.iterate_rows(b""))
+
+
+def test_a_pruned_node_is_restored_from_its_backup(either, tmp_path):
+    network = either.load_network()
+    (either.comet.path / "data").mkdir(parents=True)
+    (either.comet.path / "data" / SIGNING_STATE_NAME).write_text("{}")
+    report = backup_home(either, tmp_path / "archive", with_keys=True)
+    check_backup(tmp_path / "archive")
+    back = Home(tmp_path / "back")
+    assert restore_home(tmp_path / "archive", back.path).manifest == report.manifest
+    begins, (base, *_) = report.manifest.first_height, list_snapshots(either)
+    assert 0 < begins <= base.first_height
+    assert list_snapshots(back) == [base]
+    assert not list(back.path.rglob(f"{SIGNING_STATE_NAME}*"))
+    assert audit_folder(back.log_path, back.store_path, network).findings == []
+    with open_again(back) as world, open_again(either) as original:
+        assert world.chain.head == original.chain.head
+        assert world.chain.log.height_min == begins
+        assert read_rows(world) == read_rows(original)
+        assert world.do("ann", pay("ann", "shop", 1, "it goes on")) == ""
+    audited = audit_folder(back.log_path, back.store_path, network)
+    verified = verify_folder(back.log_path, network)
+    assert (audited.findings, verified.findings) == ([], [])
+    assert audited.base_height == verified.base_height == base.height
+    assert audited.height == report.manifest.height + 1
+    assert prune(back) > audited.height
+
+
+def list_snapshots(home):
+    return Shelf(FileStorage(home.snapshots_path)).list()
+
+
+def test_a_backup_of_a_pruned_node_whose_snapshot_is_damaged_or_gone_is_refused(home, tmp_path):
+    archive = tmp_path / "archive"
+    backup_home(home, archive)
+    chunk = min((archive / "snapshots").glob("*.chunk"))
+    raw = chunk.read_bytes()
+    chunk.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    with pytest.raises(Corrupt, match="chunk of the backup"):
+        check_backup(archive)
+    chunk.unlink()
+    with pytest.raises(Corrupt, match="is missing in the backup"):
+        restore_home(archive, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+class Dropping(Shelf):
+    """Of a node that drops its oldest snapshot while it is read."""
+
+    def __init__(self, home, count=1):
+        super().__init__(FileStorage(home.snapshots_path))
+        self._left = count
+
+    def load_chunk(self, height, number):
+        if self._left:
+            self._left -= 1
+            self.drop(height)
+        return super().load_chunk(height, number)
+
+
+def test_a_snapshot_that_is_dropped_while_it_is_copied_is_not_missed(home, tmp_path):
+    _, newest = list_snapshots(home)
+    target = tmp_path / "copied"
+    assert copy_base(Dropping(home), target, 5) == newest
+    copied = Shelf(FileStorage(target))
+    assert copied.list() == [newest]
+    assert len(list(target.iterdir())) == 1 + len(newest.chunks)
+
+
+def test_a_chunk_that_is_missing_is_told_and_not_waited_for(home, tmp_path):
+    next(home.snapshots_path.glob("*.chunk")).unlink()
+    with pytest.raises(Corrupt, match="damaged or missing"):
+        backup_home(home, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
