@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.conftest import IS_SOAK
-from tests.unit.contracts.harness import Harness, make_address, make_genesis, make_member
+from tests.unit.contracts.harness import (
+    HOUR_MS,
+    Harness,
+    make_address,
+    make_genesis,
+    make_member,
+)
 
 from hansa.contracts import members, nodes
+from hansa.contracts.actions import ACTIONS, ReinstateMember, SetWeight, SuspendMember
 from hansa.contracts.members import Role
 from hansa.contracts.nodes import Node, Publish
 from hansa.contracts.registry import Registry
@@ -30,24 +37,25 @@ SEEDS = {
 }
 
 
-class Change(Command, frozen=True, array_like=True):
-    """What governance would do; the test calls it directly."""
-
-
 class NodesMachine(RuleBasedStateMachine):
-    """A central bank and four validators, of whom one has a node at first."""
+    """A central bank and four validators, of whom one has a node at first, or three."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    @initialize(names=st.sampled_from((("north",), ("north", "east", "south"))))
+    def begin(self, names: tuple[str, ...]) -> None:
         people = [
             make_member("bank", Role.CENTRAL_BANK),
             *(make_member(name, Role.VALIDATOR, weight=100) for name in VALIDATORS),
         ]
-        first = GenesisNode(make_address("north"), b"n" * 32, (b"n" * 20,), b"", "")
-        genesis = make_genesis(people, nodes=(first,))
+        keys = {name: name[:1].encode() * 32 for name in names}
+        first = [
+            GenesisNode(make_address(name), key, (key[:20],), b"", "") for name, key in keys.items()
+        ]
+        genesis = make_genesis(people, nodes=first)
         self.harness = Harness(genesis, members.install, nodes.install)
         self.registry = Registry(genesis)
-        self.owners = {b"n" * 32: "north"}
+        self.owners = {key: name for name, key in keys.items()}
+        self.past: list[tuple[int, dict[bytes, int]]] = []
+        """(time, power on blocks by member) since the network was assembled."""
         self.known = {name: set[bytes]() for name in PEOPLE}
 
     def attempt(self, function, command: Command, *signers: str) -> bool:
@@ -56,19 +64,25 @@ class NodesMachine(RuleBasedStateMachine):
         try:
             view.begin()
             function(view, self.harness.context(*signers), command)
-        except Refused:
+        except Refused as refusal:
+            found = refusal.code
+            assert view.writes == {}
             view.begin()
-            return False
-        self.harness.do(function, command, *signers)
-        return True
+        else:
+            self.harness.do(function, command, *signers)
+            return True
+        is_free = isinstance(command, Publish) and not self.past
+        assert not (is_free and found == members.Code.POWER_CHANGE), "a network that cannot begin"
+        return False
 
     @rule(
         name=st.sampled_from(PEOPLE),
         key=st.sampled_from(KEYS),
         peers=st.lists(st.sampled_from(PEERS), max_size=3).map(tuple),
-        prover=st.sampled_from(PEOPLE),
+        forger=st.sampled_from((None, None, None, *PEOPLE)),
     )
-    def publish(self, name: str, key: bytes, peers: tuple[bytes, ...], prover: str) -> None:
+    def publish(self, name: str, key: bytes, peers: tuple[bytes, ...], forger: str | None) -> None:
+        prover = forger or name
         named = [each for each in (key, *peers) if each]
         proofs = [
             prove_possession(self.harness.genesis_hash, make_address(prover), SEEDS[each])
@@ -83,22 +97,21 @@ class NodesMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(VALIDATORS), weight=st.integers(0, 200))
     def set_weight(self, name: str, weight: int) -> None:
-        def change(view, context, _):
-            if weight == 0:
-                nodes.require_another(view, make_address(name))
-            return members.set_weight(view, context, make_address(name), weight)
-
-        self.attempt(change, Change())
+        self.act("set_weight", SetWeight(make_address(name), weight))
 
     @rule(name=st.sampled_from(VALIDATORS), ends=st.booleans())
     def suspend(self, name: str, *, ends: bool) -> None:
-        def change(view, context, _):
-            if ends:
-                return members.reinstate(view, context, make_address(name))
-            nodes.require_another(view, make_address(name))
-            return members.suspend(view, context, make_address(name))
+        if ends:
+            self.act("reinstate_member", ReinstateMember(make_address(name)))
+        else:
+            self.act("suspend_member", SuspendMember(make_address(name)))
 
-        self.attempt(change, Change())
+    def act(self, kind: str, action: Command) -> None:
+        self.attempt(ACTIONS[kind].function, action)
+
+    @rule(hours=st.integers(1, 23))
+    def pass_hours(self, hours: int) -> None:
+        self.harness.pass_time(hours * HOUR_MS)
 
     @rule()
     def pass_a_day(self) -> None:
@@ -123,6 +136,28 @@ class NodesMachine(RuleBasedStateMachine):
         assert self.registry.validators(view) == found
 
     @invariant()
+    def who_knew_the_validators_a_day_ago_knows_two_thirds_of_them(self) -> None:
+        view, now_ms = self.harness.view, self.harness.time_ms
+        view.begin()
+        roster = members.get_roster(view)
+        assert roster is not None
+        entries = {entry.address: entry.weight for entry in roster.entries}
+        nodes_of = {address: view.get(Node, address) for address in entries}
+        powers = {
+            address: weight
+            for address, weight in entries.items()
+            if (node := nodes_of[address]) is not None and node.consensus_key
+        }
+        present = sum(powers.values())
+        if not self.past and 3 * present <= 2 * roster.total:
+            return
+        self.past.append((now_ms, powers))
+        for time_ms, before in self.past:
+            if time_ms > now_ms - members.POWER_WINDOW_MS:
+                both = sum(min(before[each], powers[each]) for each in before.keys() & powers)
+                assert 3 * both > 2 * max(sum(before.values()), present)
+
+    @invariant()
     def peers_are_of_the_member_that_names_them(self) -> None:
         view = self.harness.view
         view.begin()
@@ -138,5 +173,5 @@ class NodesMachine(RuleBasedStateMachine):
 
 TestNodes = NodesMachine.TestCase
 TestNodes.settings = settings(
-    max_examples=500 if IS_SOAK else 15, stateful_step_count=30, deadline=None
+    max_examples=500 if IS_SOAK else 40, stateful_step_count=30, deadline=None
 )

@@ -152,21 +152,42 @@ def _admit(view: View, context: Context, action: AdmitMember) -> Sequence[Event]
 
 def _suspend(view: View, context: Context, action: SuspendMember) -> Sequence[Event]:
     nodes.require_another(view, action.address)
-    return members.suspend(view, context, action.address)
+    power = _plan(view, context, action.address, suspended=True)
+    events = members.suspend(view, context, action.address)
+    nodes.keep_power(view, power)
+    return events
 
 
 def _reinstate(view: View, context: Context, action: ReinstateMember) -> Sequence[Event]:
-    return members.reinstate(view, context, action.address)
+    power = _plan(view, context, action.address, suspended=False)
+    events = members.reinstate(view, context, action.address)
+    nodes.keep_power(view, power)
+    return events
 
 
 def _set_roles(view: View, context: Context, action: SetRoles) -> Sequence[Event]:
-    return members.set_roles(view, context, action.address, action.roles)
+    power = _plan(view, context, action.address, roles=action.roles)
+    events = members.set_roles(view, context, action.address, action.roles)
+    nodes.keep_power(view, power)
+    return events
 
 
 def _set_weight(view: View, context: Context, action: SetWeight) -> Sequence[Event]:
     if action.weight == 0:
         nodes.require_another(view, action.address)
-    return members.set_weight(view, context, action.address, action.weight)
+    power = _plan(view, context, action.address, weight=action.weight)
+    events = members.set_weight(view, context, action.address, action.weight)
+    nodes.keep_power(view, power)
+    return events
+
+
+def _plan(
+    view: View, context: Context, address: bytes, **changes: object
+) -> nodes.BlockPower | None:
+    """Plan what a change of a member does to power on blocks; of a stranger, nothing."""
+    member = members.get_member(view, address)
+    after = None if member is None else msgspec.structs.replace(member, **changes)
+    return nodes.plan_power(view, context, address, members.compute_power(after))
 
 
 def _set_policy(view: View, context: Context, action: SetPolicy) -> Sequence[Event]:

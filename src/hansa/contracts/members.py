@@ -285,6 +285,30 @@ def set_weight(view: View, context: Context, address: bytes, weight: int) -> lis
     return _replace(view, context, after, WeightSet(NO_MONEY, address, weight))
 
 
+def add_power_change(
+    changes: tuple[PowerChange, ...], change: PowerChange, total: int
+) -> tuple[PowerChange, ...]:
+    """Add a change to those of the window that ends with it; `total` is all power after it.
+
+    A third of the larger of both totals, so that a suspended fourth can also come back; more
+    than two thirds of the old power and of the new then belong to validators of both.
+
+    Raises:
+      Refused: `POWER_CHANGE` if a third of the power would have moved since the window's start.
+    """
+    changes = (*_list_recent(changes, change.time_ms), change)
+    moved = sum(item.moved for item in changes)
+    total = max(changes[0].total_before, total)
+    if 3 * moved >= total or len(changes) > POWER_CHANGES_MAX:
+        raise Refused(Code.POWER_CHANGE, moved=moved, total=total)
+    return changes
+
+
+def compute_power(member: Member | None) -> int:
+    """Compute the voting power that counts: none of a stranger, a suspended or another member."""
+    return 0 if member is None else sum(entry.weight for entry in _power(member))
+
+
 def install(view: View, genesis: Genesis) -> None:
     """Write the members of genesis and the keys of their accounts.
 
@@ -369,26 +393,21 @@ def _check_power(
     old: tuple[RosterEntry, ...],
     new: tuple[RosterEntry, ...],
 ) -> tuple[PowerChange, ...]:
-    """Refuse if a third of the power would have moved since the window's start.
-
-    A third of the larger of both totals, so that a suspended fourth can also come back; more
-    than two thirds of the old power and of the new then belong to validators of both.
-    """
+    """Refuse if a third of the power would have moved since the window's start."""
     before = {entry.address: entry.weight for entry in old}
     after = {entry.address: entry.weight for entry in new}
     moved = sum(
         abs(after.get(address, 0) - before.get(address, 0))
         for address in sorted(before.keys() | after.keys())
     )
-    recent = tuple(item for item in register.changes if item.time_ms > time_ms - POWER_WINDOW_MS)
     if moved == 0:
-        return recent
-    changes = (*recent, PowerChange(time_ms, moved, sum(before.values())))
-    moved_in_window = sum(change.moved for change in changes)
-    total = max(changes[0].total_before, sum(after.values()))
-    if 3 * moved_in_window >= total or len(changes) > POWER_CHANGES_MAX:
-        raise Refused(Code.POWER_CHANGE, moved=moved_in_window, total=total)
-    return changes
+        return _list_recent(register.changes, time_ms)
+    change = PowerChange(time_ms, moved, sum(before.values()))
+    return add_power_change(register.changes, change, sum(after.values()))
+
+
+def _list_recent(changes: tuple[PowerChange, ...], time_ms: int) -> tuple[PowerChange, ...]:
+    return tuple(item for item in changes if item.time_ms > time_ms - POWER_WINDOW_MS)
 
 
 def _power(member: Member) -> tuple[RosterEntry, ...]:

@@ -94,6 +94,14 @@ class Peer(Row, frozen=True, array_like=True):
     member: Address
 
 
+class BlockPower(Row, frozen=True, array_like=True):
+    """How power on blocks moved within the last window; there once the network is assembled."""
+
+    TABLE: ClassVar[bytes] = b"nb"
+
+    changes: tuple[members.PowerChange, ...] = ()
+
+
 class Publish(Command, frozen=True, array_like=True):
     """Say which node is one's own, instead of what was said before."""
 
@@ -139,7 +147,10 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
         if view.get(Peer, peer) is not None:
             raise Refused(Code.PEER_TAKEN, peer=peer)
     _require_proven(context, command, [*[command.consensus_key] * is_new_key, *new_peers])
+    power, has_key = members.compute_power(member), bool(command.consensus_key)
+    block_power = plan_power(view, context, command.member, power, has_key=has_key)
     # CHANGE
+    keep_power(view, block_power)
     fields = (command.consensus_key, command.peers, command.channel_key, command.url)
     view.put(Node(command.member, *fields, since_height=context.height))
     if is_new_key:
@@ -203,6 +214,46 @@ def require_another(view: View, member: bytes) -> None:
         raise Refused(Code.LAST_VALIDATOR, member=member)
 
 
+def plan_power(
+    view: View, context: Context, member: bytes, power: int, *, has_key: bool | None = None
+) -> BlockPower | None:
+    """Check how much power on blocks would have moved within a day, if a member had this power.
+
+    It moves by weights and by first keys; a key in the place of another is the same member's. No
+    more than `members` allows of all voting power, so that whoever knew a day ago who votes on
+    blocks knows more than two thirds of it still. This holds once the network is **assembled**:
+    validators with more than two thirds of the voting power had a key, and for ever from then on.
+    Before, those of them who have a key yet may be so few that no other could begin.
+
+    `power` is the member's own after the change, and `has_key` whether its node has a consensus key
+    then, None for as now. Returns the row that `keep_power` puts with the change, or None while the
+    network is being assembled.
+
+    Raises:
+      Refused: `members.POWER_CHANGE`.
+    """
+    roster = members.get_roster(view)
+    weights = {} if roster is None else {each.address: each.weight for each in roster.entries}
+    keyed = {address: weight for address, weight in weights.items() if _has_key(view, address)}
+    held = keyed.get(member, 0)
+    taken = power if (_has_key(view, member) if has_key is None else has_key) else 0
+    before, after = sum(keyed.values()), sum(keyed.values()) - held + taken
+    row = view.get(BlockPower)
+    if row is None:
+        total = sum(weights.values()) - weights.get(member, 0) + power
+        return BlockPower() if _is_assembled(after, total) else None
+    if taken == held:
+        return row
+    change = members.PowerChange(context.time_ms, abs(taken - held), before)
+    return BlockPower(members.add_power_change(row.changes, change, after))
+
+
+def keep_power(view: View, power: BlockPower | None) -> None:
+    """Put what `plan_power` has planned."""
+    if power is not None:
+        view.put(power)
+
+
 def install(view: View, genesis: Genesis) -> None:
     """Write the nodes of genesis, which decoding it has checked."""
     for item in genesis.nodes:
@@ -212,6 +263,20 @@ def install(view: View, genesis: Genesis) -> None:
             view.put(UsedKey(item.consensus_key, item.member))
         for peer in item.peers:
             view.put(Peer(peer, item.member))
+    roster = members.get_roster(view)
+    present = sum(power for _, power in list_validators(view))
+    if roster is not None and _is_assembled(present, roster.total):
+        view.put(BlockPower())
+
+
+def _is_assembled(present: int, total: int) -> bool:
+    """Whether so much power on blocks, of all voting power, makes blocks the network's own."""
+    return 3 * present > 2 * total
+
+
+def _has_key(view: View, member: bytes) -> bool:
+    node = view.get(Node, member)
+    return node is not None and node.consensus_key != b""
 
 
 def _require_sound(command: Publish) -> None:

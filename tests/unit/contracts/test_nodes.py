@@ -5,21 +5,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 from tests.unit.contracts import council
-from tests.unit.contracts.harness import Harness, make_address, make_genesis
+from tests.unit.contracts.harness import Harness, make_address, make_genesis, make_key
 
 from hansa.contracts import members, nodes
 from hansa.contracts.actions import (
+    ACTIONS,
     Action,
     AdmitMember,
     ReinstateMember,
     SetWeight,
     SuspendMember,
 )
-from hansa.contracts.members import Role
-from hansa.contracts.nodes import Code, Node, NodePublished, Peer, Publish, UsedKey
+from hansa.contracts.members import PowerChange, Role
+from hansa.contracts.nodes import BlockPower, Code, Node, NodePublished, Peer, Publish, UsedKey
 from hansa.contracts.registry import Registry
 from hansa.engine.cometbft.home import CometKey
-from hansa.kernel.contract import NO_MONEY, Event
+from hansa.kernel.contract import NO_MONEY, Command, Event
 from hansa.kernel.crypto.possession import KeyProof, prove_possession
 from hansa.kernel.genesis import GenesisNode
 
@@ -213,6 +214,65 @@ def test_whoever_publishes_a_key_proves_to_hold_it() -> None:
         one = msgspec.structs.replace(both, proofs=both.proofs[at : at + 1])
         assert refuse(harness, one) == Code.UNPROVEN
     harness.do(nodes.publish, both, "north")
+
+
+def test_a_first_key_moves_power_on_blocks_less_than_a_third_a_day() -> None:
+    """A member without a key has weights as it may, and then no more than anyone moves at once."""
+    harness, new = make_harness(), make_address("new")
+    admission = AdmitMember(new, "New", (Role.VALIDATOR,), 190, (make_key("new"),), 1)
+
+    def act(kind: str, action: Command) -> None:
+        harness.do(ACTIONS[kind].function, action, "new")
+
+    def refuse_weight(name: str, weight: int) -> str:
+        action = SetWeight(make_address(name), weight)
+        return harness.refuse(ACTIONS["set_weight"].function, action)
+
+    act("admit_member", admission)
+    harness.pass_time(members.POWER_WINDOW_MS)
+    act("set_weight", SetWeight(new, 250))
+    first = proven(harness, Publish(new, KEYS[5], (), b"", ""))
+    assert harness.refuse(nodes.publish, first, "new") == members.Code.POWER_CHANGE
+    harness.pass_time(members.POWER_WINDOW_MS)
+    assert harness.refuse(nodes.publish, first, "new") == members.Code.POWER_CHANGE
+    act("set_weight", SetWeight(new, 190))
+    harness.do(nodes.publish, first, "new")
+    assert powers(harness) == {**ALL, KEYS[5]: 190}
+    harness.pass_time(members.POWER_WINDOW_MS - 1)
+    assert refuse_weight("north", 90) == members.Code.POWER_CHANGE
+    act("set_weight", SetWeight(NORTH, 105))
+    harness.pass_time(1)
+    act("set_weight", SetWeight(NORTH, 90))
+
+
+def test_a_network_that_began_with_one_key_takes_the_others_as_they_come() -> None:
+    """Until more than two thirds of the power have one; what comes then is counted."""
+    harness = council.make_harness(make_node(NORTH, 0))
+    for at, name in enumerate(council.VALIDATORS[1:3], start=1):
+        publish(harness, Publish(make_address(name), KEYS[at], (), b"", ""), name)
+    assert powers(harness) == dict.fromkeys(KEYS[:3], 100)
+    assert harness.get(BlockPower) == BlockPower()
+    publish(harness, Publish(WEST, KEYS[3], (), b"", ""), "west")
+    assert powers(harness) == ALL
+    assert harness.get(BlockPower) == BlockPower((PowerChange(harness.time_ms, 100, 300),))
+
+
+def test_cuts_of_members_without_a_key_may_assemble_a_network() -> None:
+    harness = council.make_harness(*(make_node(who, at) for at, who in enumerate((NORTH, EAST))))
+    assert harness.get(BlockPower) is None
+    for name in ("south", "west"):
+        council.decide(harness, Action.of("set_weight", SetWeight(make_address(name), 49)))
+        harness.pass_time(members.POWER_WINDOW_MS)
+    assert harness.get(BlockPower) == BlockPower()
+
+
+def test_a_new_key_in_the_place_of_another_moves_nothing() -> None:
+    harness = make_harness()
+    for at, name in enumerate(council.VALIDATORS):
+        member = make_address(name)
+        publish(harness, Publish(member, KEYS[at + 4], (), b"", ""), name)
+    assert powers(harness) == dict.fromkeys(KEYS[4:8], 100)
+    assert harness.get(BlockPower) == BlockPower()
 
 
 def test_what_stays_needs_no_proof() -> None:
