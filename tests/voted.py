@@ -35,6 +35,7 @@ from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.network.peers import build_peer_filter
 
 WEIGHT = 10
+ALL_KEPT = Retention(snapshot_every=0, snapshots=2, blocks=0)
 
 
 def wall_clock_ms() -> int:
@@ -49,7 +50,7 @@ class VotedNode:
     log_path: Path
     network: Network
     peers: tuple[str, ...]
-    snapshot_every: int = 0
+    retention: Retention = ALL_KEPT
 
     def open_chain(self) -> Chain:
         """Open its chain, from its log alone unless it has joined."""
@@ -62,8 +63,7 @@ class VotedNode:
     def build_engine(self, kind: type[CometEngine] = CometEngine) -> CometEngine:
         """Build its engine, perhaps a faulty one, over the chain as it lies on disk."""
         chain = self.open_chain()
-        retention = Retention(self.snapshot_every, snapshots=2, blocks=0)
-        keeper = Keeper(chain, self.open_shelf(), self.open_log, retention)
+        keeper = Keeper(chain, self.open_shelf(), self.open_log, self.retention)
         engine = self._build_engine(chain, keeper, kind)
         engine.listen(keeper.note)
         return engine

@@ -21,6 +21,7 @@ from hansa.engine.cometbft.configuration import (
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.joining import join
+from hansa.engine.snapshots.keeping import Retention
 from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
@@ -95,7 +96,9 @@ async def play(folder):
     node_key = CometKey.generate()
     nodes = [
         replace(
-            node, snapshot_every=5, peers=(*node.peers, f"{node_key.address.hex()}@127.0.0.1:1")
+            node,
+            retention=Retention(5, 2, 0),
+            peers=(*node.peers, f"{node_key.address.hex()}@127.0.0.1:1"),
         )
         for node in make_network(folder, heartbeat_s=1)
     ]

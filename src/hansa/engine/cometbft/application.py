@@ -37,7 +37,7 @@ from hansa.engine.cometbft.batches import (
     compute_key,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.repeating import Repeat, Validators
+from hansa.engine.cometbft.repeating import Repeat, Standing, Validators
 from hansa.engine.cometbft.status import Attendance
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
@@ -92,6 +92,7 @@ class Application:
         keeper: Keeper | None = None,
         repeat: Repeat | None = None,
         dropped: Callable[[bytes, Invalid], None] = lambda _key, _error: None,
+        standing: Standing | None = None,
     ) -> None:
         """Bring a chain under CometBFT.
 
@@ -104,6 +105,7 @@ class Application:
           keeper: of the snapshots that others may start from, and of what is pruned.
           repeat: answers for the blocks that the chain has and CometBFT lacks.
           dropped: called with a batch's key when it waits no longer, and why.
+          standing: up to where it is told to go on after a start; the log's end if not given.
         """
         self.chain = chain
         self._verdicts = verdicts
@@ -119,15 +121,15 @@ class Application:
         """When each validator voted last."""
         self._executed: Executed | None = None
         self.ordered = OrderedBatches.read(chain)
-        record = chain.get_record(chain.head.height)
-        self.consensus_height = record.consensus_height
+        self._standing = standing or Standing(chain)
+        self.consensus_height = self._standing.height
         """Of the last block that CometBFT committed here, empty ones since the start included."""
 
     async def info(self, _: abci.RequestInfo) -> abci.ResponseInfo:
         """Say where this node stands; CometBFT replays what came after.
 
-        After a start that is the last block that held batches; the empty ones behind it change
-        nothing, and are replayed.
+        After a start that is the last block that held batches, or an empty one behind it that was
+        noted; the empty ones from there on change nothing, and are replayed.
         """
         if self._repeat is not None:
             return abci.ResponseInfo(data="hansa")
@@ -327,12 +329,15 @@ class Application:
         if self._repeat is not None and executed.consensus_height >= self._repeat.until:
             self._repeat.end()
             self._repeat = None
+        if self._repeat is None:
+            is_in_log = executed.result is not None
+            self._standing.advance(executed.consensus_height, is_in_log=is_in_log)
         self.consensus_height = max(self.consensus_height, executed.consensus_height)
         for key in (*executed.keys, *executed.left_out):
             self._forget(key)
         self._confirmed(executed)
         keeper = self._keeper
-        retain_height = 0 if keeper is None else keeper.compute_retain_height()
+        retain_height = 0 if keeper is None else keeper.compute_retain_height(self._standing.height)
         return abci.ResponseCommit(retain_height=retain_height)
 
     def _forget(self, key: bytes) -> None:

@@ -21,7 +21,7 @@ from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.light import fetch_light_block
 from hansa.engine.cometbft.redialing import keep_dialing
-from hansa.engine.cometbft.repeating import Repeat
+from hansa.engine.cometbft.repeating import NOTED_EVERY, Repeat, Standing
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.status import read_consensus
@@ -52,6 +52,8 @@ _KNOWN_ALREADY = "tx already exists in cache"
 class CometEngine(Engine):
     """Has batches ordered by CometBFT, together with the other validators."""
 
+    noted_every = NOTED_EVERY
+    """Empty blocks between two notes of how far this node has come."""
     committed_ms = 0
     """When CometBFT last committed a block here, by the clock; 0 for not yet."""
     child_pid: int | None = None
@@ -92,7 +94,8 @@ class CometEngine(Engine):
         self._home, self._binary = home, binary
         self._verdicts = Verdicts(verifier)
         repeat = Repeat.begin(chain, home)
-        parts = (self._confirm, clock_ms, keeper, repeat, self._drop)
+        standing = Standing(chain, home.standing_path, self.noted_every)
+        parts = (self._confirm, clock_ms, keeper, repeat, self._drop, standing)
         self.application = Application(chain, self._verdicts, may_connect, *parts)
         self._heartbeat_ms, self._peers = heartbeat_ms, peers
         self._answered_ms = 0

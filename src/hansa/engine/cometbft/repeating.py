@@ -1,4 +1,8 @@
-"""Answering CometBFT for blocks that were executed before, from the log.
+"""Where CometBFT goes on from after a start, and answering it for blocks executed before.
+
+Empty blocks of CometBFT make none here, and a quiet network makes one with every heartbeat. So it
+is noted in a file now and then how far this node has come: those before are not replayed any more,
+and need not be kept.
 
 A restored backup brings the log, and nothing of CometBFT; or somebody lost CometBFT's `data/`. Then
 CometBFT begins again with genesis and fetches its blocks from other nodes. It asks about each, and
@@ -19,10 +23,75 @@ from hansa.engine.chain import Chain
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import BlockRecord
-from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.kernel.light.votes import begin
+from hansa.kernel.values import Hash, NonNegative
 
 Validators = Sequence[tuple[bytes, int]]
+
+NOTED_EVERY = 100
+"""Empty blocks of CometBFT between two notes; so many are replayed at a start."""
+
+
+class _Note(Document, frozen=True, array_like=True):
+    consensus_height: NonNegative
+    head_hash: Hash
+
+
+_NOTES: Decoder[_Note] = Decoder(_Note, "note of where CometBFT goes on")
+
+
+class Standing:
+    """Knows the block of CometBFT up to which this node has durably kept everything.
+
+    Args:
+      chain: of this node.
+      note: the file; without one, only blocks that are in the log count.
+      every: empty blocks between two notes.
+    """
+
+    def __init__(self, chain: Chain, note: Path | None = None, every: int = NOTED_EVERY) -> None:
+        self._chain = chain
+        self._note = note
+        self._every = every
+        self.height = max(chain.get_record(chain.head.height).consensus_height, self._read())
+        """That block's, of CometBFT."""
+
+    def advance(self, height: int, *, is_in_log: bool) -> None:
+        """Take notice of a block that is committed; raises `Unavailable` if the disk refuses.
+
+        Args:
+          height: CometBFT's.
+          is_in_log: whether it made a block here.
+        """
+        if is_in_log:
+            self.height = height
+        elif self._note is not None and height >= self.height + self._every:
+            raw = encode(_Note(height, self._chain.machine.head_hash))
+            FileStorage(self._note.parent).replace(self._note.name, raw)
+            self.height = height
+
+    def _read(self) -> int:
+        """Read the note; 0 if there is none, or it is of before the newest block of the log."""
+        if self._note is None:
+            return 0
+        try:
+            file = FileStorage(self._note.parent).open(self._note.name, writable=False)
+        except NotFound:
+            return 0
+        try:
+            note = _NOTES.decode(file.pread(file.size(), 0))
+        except Invalid as error:
+            raise Corrupt(
+                f"{self._note} is damaged: {error.message}. Remove it; if CometBFT then says that "
+                "it lacks blocks, join the network anew from a snapshot",
+                path=str(self._note),
+            ) from None
+        finally:
+            file.close()
+        is_of_head = note.head_hash == self._chain.machine.head_hash
+        return note.consensus_height if is_of_head else 0
 
 
 class Repeat:
@@ -51,6 +120,8 @@ class Repeat:
         """
         newest = chain.get_record(chain.head.height).consensus_height
         marker = home.repeating_path
+        if not home.has_blocks():
+            home.standing_path.unlink(missing_ok=True)
         if newest == 0 or (home.has_blocks() and not marker.exists()):
             return None
         if chain.log.height_min > 0:

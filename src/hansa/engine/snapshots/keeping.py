@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
+from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockReader
@@ -26,6 +27,9 @@ PRUNED_SEGMENT_BYTES = 64 << 20
 
 BLOCKS_FORGOTTEN = 4
 """Whose transactions are taken out of the index with each block, before they are pruned."""
+
+CONSENSUS_BLOCKS = 100_000
+"""Of CometBFT; with a heartbeat of 30 s those of five weeks."""
 
 REST_MS = 4
 """A snapshot is made for a millisecond, then rests for so long: blocks come first."""
@@ -43,6 +47,15 @@ class Retention:
     """How many are kept."""
     blocks: int
     """The newest ones that are kept at least; 0 for all."""
+    consensus_blocks: int = CONSENSUS_BLOCKS
+    """CometBFT's newest blocks that are kept on a quiet network, where most are empty."""
+
+
+class _Lowest(NamedTuple):
+    """The oldest block that is kept, and that of CometBFT which brought it."""
+
+    height: int
+    consensus_height: int
 
 
 class Keeper:
@@ -79,6 +92,7 @@ class Keeper:
         """Blocks below this are out of the index."""
         self._forgotten_at: int | None = None
         """The newest block when all blocks of the oldest segment were."""
+        self._lowest: _Lowest | None = None
         shelf.clear()
         self._bases = shelf.list()
 
@@ -110,12 +124,23 @@ class Keeper:
             self._making.join()
             self._settle()
 
-    def compute_retain_height(self) -> int:
-        """Compute the height of CometBFT's blocks below which none is needed; 0 to keep all."""
-        lowest = self._chain.log.height_min
-        if not self._retention.blocks or not lowest:
+    def compute_retain_height(self, standing: int) -> int:
+        """Compute the height of CometBFT's blocks below which none is needed; 0 to keep all.
+
+        They hold the votes on the blocks that are kept here, and others catch up by them, from a
+        snapshot on. On a quiet network that would keep every empty one: of those, the newest are.
+
+        Args:
+          standing: the height of CometBFT up to which this node has kept everything.
+        """
+        if not self._retention.blocks or self._find_base() is None:
             return 0
-        return self._chain.get_record(lowest).consensus_height
+        lowest = self._chain.log.height_min
+        if self._lowest is None or self._lowest.height != lowest:
+            record = self._chain.get_record(lowest)
+            self._lowest = _Lowest(lowest, record.consensus_height)
+        quiet = standing - self._retention.consensus_blocks
+        return max(self._lowest.consensus_height, quiet, 0)
 
     def _is_due(self, before: int, height: int) -> bool:
         """Whether a multiple lies between two checkpoints: on all nodes alike."""

@@ -13,7 +13,7 @@ from hansa.engine.cometbft.application import (
 from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.repeating import Repeat
+from hansa.engine.cometbft.repeating import Repeat, Standing
 from hansa.engine.cometbft.server import frame
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid
@@ -70,6 +70,34 @@ async def test_an_empty_block_changes_nothing(asked):
     assert (await asked.block(2)).app_hash == before
     assert asked.chain.head.height == 0
     assert (await asked.ask(info=abci.RequestInfo())).last_block_height == 2
+
+
+def go_on(asked, note):
+    """The application as it is after a start; empty blocks are noted by threes."""
+    verdicts = Verdicts(InlineVerifier(asked.chain.network))
+    standing = Standing(asked.chain, note, every=3)
+    return Application(asked.chain, verdicts, bool, bool, lambda: NOW_MS, standing=standing)
+
+
+async def ask_height(application):
+    return (await application.info(abci.RequestInfo())).last_block_height
+
+
+@in_a_chain
+async def test_empty_blocks_are_not_replayed_that_were_noted(asked):
+    note = asked.folder / "standing.bin"
+    asked.server.application = go_on(asked, note)
+    await asked.block(1, fund(World(asked.chain)))
+    for height in range(2, 9):
+        await asked.block(height)
+    assert await ask_height(go_on(asked, note)) == 7
+    assert await ask_height(go_on(asked, None)) == 1
+    world = World(asked.chain, nonces=10)
+    await asked.block(9, world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r"))))
+    assert await ask_height(go_on(asked, note)) == 9, "a note is of one head"
+    note.write_bytes(b"rubbish")
+    with pytest.raises(Corrupt, match=r"standing\.bin is damaged: .* Remove it"):
+        go_on(asked, note)
 
 
 @in_a_chain

@@ -73,7 +73,7 @@ def test_snapshots_are_made_at_the_first_checkpoint_behind_each_multiple(tmp_pat
     node.live(30)
     assert list_heights(node) == [40, 50]
     assert node.chain.log.height_min == 0
-    assert node.keeper.compute_retain_height() == 0
+    assert node.keeper.compute_retain_height(10**9) == 0
     node.close()
 
 
@@ -113,6 +113,17 @@ def test_old_blocks_go_and_the_base_stays(tmp_path):
     again.world.nonces = 10_000
     again.live(3)
     again.close()
+
+
+def test_of_a_quiet_network_the_newest_blocks_of_cometbft_are_kept(tmp_path):
+    node = Node(tmp_path, Retention(10, 2, 5, consensus_blocks=1_000))
+    node.fund()
+    node.live(3)
+    assert node.keeper.compute_retain_height(10**6) == 0, "without a snapshot nobody could join"
+    node.live(40)
+    assert node.keeper.compute_retain_height(900) == 0
+    assert node.keeper.compute_retain_height(1_500) == 500
+    node.close()
 
 
 def test_nothing_is_pruned_without_a_base(tmp_path):
