@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import socket
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.conftest import HANSA
 
@@ -17,8 +19,11 @@ NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
 
 
 def find_base():
-    """Find forty ports of which those that nodes listen on are free."""
-    for base in range(27_600, 60_000, 40):
+    """Find forty ports of which those that nodes listen on are free.
+
+    Below those that the system gives to whoever connects; by chance, as others may look as well.
+    """
+    for base in random.sample(range(20_000, 32_760, 40), 300):
         try:
             for port in (base + 10 * number + offset for number in range(4) for offset in (0, 6)):
                 socket.create_server(("127.0.0.1", port)).close()
@@ -26,6 +31,14 @@ def find_base():
             continue
         return base
     raise AssertionError("no ports are free")
+
+
+def find_child(pid, name):
+    """Find the child of a process by the name of its program."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if Path(f"/proc/{child}/exe").resolve().name == name:
+            return int(child)
+    raise AssertionError(f"{pid} has no child {name}")
 
 
 def run(capsys, *words, code=0):

@@ -211,6 +211,30 @@ def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_pa
         asyncio.run(run())
 
 
+def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        import signal
+        print("I[2026-11-29|08:27:40.000] it begins")
+        print('E[2026-11-29|08:27:41.000] CONSENSUS FAILURE!!!   module=consensus err="failed to '
+              'write to consensus WAL: write wal: no space left on device" stack="goroutine 1 ['
+              'running]:' + 500 * '\\\\n\\\\tmain' + '"', flush=True)
+        while True:
+            signal.pause()
+        """,
+    )
+
+    async def run():
+        process = await CometProcess.start(program, CometHome(tmp_path / "home"))
+        await process.watch()
+
+    with pytest.raises(Unavailable, match="the disk is full: free some space") as told:
+        asyncio.run(run())
+    assert "write wal: no space left on device" in told.value.message
+    assert "goroutine" not in told.value.message
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path

@@ -1,30 +1,32 @@
-"""One of four validators lies or proposes what nobody may: the others go on, and agree."""
+"""One of four validators lies, or proposes what nobody may; and mixed transactions have one root.
+
+The nodes run in this process, each beside a real CometBFT, one test after the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
+from collections import Counter
 
 import pytest
-from tests.integration.test_cometbft_engine import (
-    fund,
-    list_records,
-    pay_round,
-    reach,
-    send,
-)
-from tests.voted import make_network, open_signer
+from tests.faulted import WITHIN_S, FaultedNetwork
+from tests.integration.test_cometbft_engine import execute_embedded, list_records
+from tests.mixture import BATCH_ITEMS, Mixture
+from tests.voted import wall_clock_ms
 
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.kernel.errors import HansaError, Unavailable
+from hansa.kernel.errors import Unavailable
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 60
-ROUNDS_MAX = 60
+ROUNDS_MAX = 100
+FAULTY = 3
+HOUR_MS = 3_600_000
+PACE = {"PROPOSE": "1s", "PREVOTE": "200ms", "PRECOMMIT": "200ms"}
+"""What CometBFT waits for in a round that fails; otherwise a second or three."""
 
 
 class Faulty:
@@ -99,17 +101,38 @@ class BadlyProposingEngine(CometEngine):
         self.application = BadProposer(self.application)
 
 
-@asynccontextmanager
-async def running_with(nodes, kind):
-    """Run these nodes' engines, the last of them a faulty one, which may fail."""
-    engines = [node.build_engine() for node in nodes[:-1]] + [nodes[-1].build_engine(kind)]
-    async with AsyncExitStack() as stack:
-        for engine in engines:
-            engine.start()
-            stack.push_async_callback(end, engine, may_fail=engine is engines[-1])
-        async with asyncio.timeout(WITHIN_S):
-            await asyncio.gather(*(engine.ready() for engine in engines))
-        yield engines
+class AheadEngine(CometEngine):
+    """A validator whose own clock is ahead; that of its CometBFT is right."""
+
+    def __init__(self, chain, verifier, clock_ms, *arguments, **named):
+        super().__init__(chain, verifier, lambda: clock_ms() + HOUR_MS, *arguments, **named)
+
+
+class BehindEngine(CometEngine):
+    """A validator whose own clock is behind; that of its CometBFT is right."""
+
+    def __init__(self, chain, verifier, clock_ms, *arguments, **named):
+        super().__init__(chain, verifier, lambda: clock_ms() - HOUR_MS, *arguments, **named)
+
+
+@pytest.fixture(scope="module")
+def runner():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def network(cometbft, runner, tmp_path_factory):
+    network = FaultedNetwork(tmp_path_factory.mktemp("validators"))
+    with pytest.MonkeyPatch.context() as patch:
+        for step, pace in PACE.items():
+            patch.setenv(f"CMT_CONSENSUS_TIMEOUT_{step}", pace)
+        try:
+            runner.run(network.start(0, 1, 2, 3))
+            runner.run(network.fund())
+            yield network
+        finally:
+            runner.run(network.close())
 
 
 def tell(capsys, text):
@@ -118,65 +141,105 @@ def tell(capsys, text):
         sys.stdout.write(f"\n  {text}\n")
 
 
-async def end(engine, *, may_fail):
-    try:
-        await engine.stop()
-    except HansaError:
-        assert may_fail
-    finally:
-        engine.chain.close(is_failed=engine.failure is not None)
+async def replace_the_faulty(network, kind):
+    """Have the last node run as an engine of another kind."""
+    await network.stop(FAULTY)
+    await network.start(FAULTY, kind=kind)
 
 
-async def pay_beside_a_liar(nodes):
-    """Pay until the liar has gone, and on; returns what all have, and how often it lied."""
-    async with running_with(nodes, LyingEngine) as engines:
-        honest, liar = engines[:-1], engines[-1]
-        world = open_signer(engines[0].chain)
-        for raw in fund(world, 10):
-            assert set(await send(engines[0], raw)) == {""}
-        for number in range(4):
-            assert set(await pay_round(honest[number % 3], world, number)) == {""}
-        with pytest.raises(Unavailable, match="CometBFT ended as its consensus failed"):
-            async with asyncio.timeout(WITHIN_S):
-                await liar.wait()
-        assert set(await pay_round(honest[1], world, 9)) == {""}
-        for engine in honest:
-            await reach(engine, honest[1].chain.confirmed_height)
-        return [list_records(engine.chain) for engine in engines], liar.application.lies
-
-
-def test_a_validator_that_lies_about_its_state_stops_alone(cometbft, tmp_path, capsys):
-    logs, lies = asyncio.run(pay_beside_a_liar(make_network(tmp_path)))
-    assert lies >= 1
-    assert logs[0] == logs[1] == logs[2]
-    assert logs[3] == logs[0][: len(logs[3])]  # it lied to others: its own blocks are right
-    assert len(logs[0]) > len(logs[3])
-    tell(capsys, f"a liar: {lies} false hashes, {len(logs[0])} equal blocks on the three others")
-
-
-async def pay_beside_a_bad_proposer(nodes):
-    """Pay until it has proposed all that it knows; returns what all have."""
-    async with running_with(nodes, BadlyProposingEngine) as engines:
-        proposer = engines[-1].application
-        world = open_signer(engines[0].chain)
-        for raw in fund(world, 10):
-            assert set(await send(engines[0], raw)) == {""}
-        for number in count():
-            assert set(await pay_round(engines[number % 4], world, number)) == {""}
+def test_what_a_bad_proposer_proposes_is_in_no_block(network, runner, capsys):
+    async def pay_beside_it():
+        await replace_the_faulty(network, BadlyProposingEngine)
+        proposer = network.engines[FAULTY].application
+        for number in range(ROUNDS_MAX):
+            await network.pay(number % 4)
             if set(proposer.proposed) == TRICKS:
                 break
-            assert number < ROUNDS_MAX, proposer.proposed
-        height = engines[number % 4].chain.confirmed_height
-        for engine in engines:
-            await reach(engine, height)
-        return [list_records(engine.chain) for engine in engines], number + 1
+        assert set(proposer.proposed) == TRICKS
+        told = await network.check()
+        chain = network.engines[0].chain
+        batches = [raw for record in list_records(chain) for raw in record.batches]
+        assert len(batches) == len(set(batches))
+        await replace_the_faulty(network, CometEngine)
+        return f"a bad proposer: {len(TRICKS)} proposals refused, {told}"
+
+    tell(capsys, runner.run(pay_beside_it()))
 
 
-def test_what_a_bad_proposer_proposes_is_in_no_block(cometbft, tmp_path, capsys):
-    logs, rounds = asyncio.run(pay_beside_a_bad_proposer(make_network(tmp_path)))
-    assert logs[0] == logs[1] == logs[2] == logs[3]
-    batches = [raw for record in logs[0] for raw in record.batches]
-    assert len(batches) == len(set(batches)) == 2 + rounds
-    tell(
-        capsys, f"a bad proposer: {len(TRICKS)} proposals refused, {10 * rounds} payments paid once"
-    )
+def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
+    network, runner, capsys
+):
+    async def pay_beside_it():
+        await replace_the_faulty(network, LyingEngine)
+        liar = network.engines[FAULTY]
+        failing = asyncio.create_task(liar.wait())
+        for number in range(ROUNDS_MAX):
+            await network.pay(number % FAULTY)
+            if failing.done():
+                break
+        with pytest.raises(Unavailable, match="CometBFT ended as its consensus failed"):
+            async with asyncio.timeout(WITHIN_S):
+                await failing
+        await network.stop(FAULTY)
+        forget_lies(network.nodes[FAULTY].home)
+        await network.start(FAULTY)
+        await network.pay(FAULTY)
+        return f"a liar: {liar.application.lies} false hashes, {await network.check()}"
+
+    tell(capsys, runner.run(pay_beside_it()))
+
+
+def forget_lies(home):
+    """Take CometBFT's blocks away, whose state is a lie; what was signed must stay."""
+    signed = home.signing_state_path.read_bytes()
+    shutil.rmtree(home.path / "data")
+    home.make_folders()
+    home.signing_state_path.write_bytes(signed)
+
+
+def test_a_node_whose_own_clock_is_an_hour_off_harms_nobody(network, runner, capsys):
+    """Its CometBFT's clock: `test_faults_clock.py`."""
+
+    async def pay_through_it():
+        for kind in (AheadEngine, BehindEngine, CometEngine):
+            await replace_the_faulty(network, kind)
+            for number in range(4):
+                await network.pay(number)
+        head_ms = network.engines[0].chain.head.time_ms
+        assert abs(head_ms - wall_clock_ms()) < HOUR_MS // 4
+        return f"a node's clock an hour off, both ways: {await network.check()}"
+
+    tell(capsys, runner.run(pay_through_it()))
+
+
+def test_mixed_transactions_have_the_same_roots_without_cometbft(
+    network, runner, soak, tmp_path, capsys
+):
+    count = 100_000 if soak else 2_000
+    chain = network.engines[0].chain
+    mixture = Mixture(chain, seed=4)
+    rest = iter(range(count // BATCH_ITEMS))
+    found = Counter()
+
+    async def send(number):
+        for _ in rest:
+            for answer in await network.engines[number].submit(mixture.sign_batch()):
+                if answer.error is None:
+                    found[network.note(answer) or "confirmed"] += 1
+                else:
+                    found[str(answer.error.code)] += 1
+
+    async def send_all():
+        await asyncio.gather(*map(send, network.engines))
+        return await network.check()
+
+    told = runner.run(send_all())
+    assert found.total() == count
+    assert found["confirmed"] > count // 2
+    assert {code.partition(".")[0] for code in found} >= {"balances", "payments", "governance"}
+    records = list_records(chain)
+    again = execute_embedded(chain.network, records, tmp_path / "again")
+    assert again == [(record.header, record.receipts, record.dropped) for record in records]
+    refused = count - found["confirmed"]
+    kinds = f"{count} mixed transactions, {refused} refused or invalid by {len(found) - 1} codes"
+    tell(capsys, f"the same root: {kinds}{told}, and without CometBFT")

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
-from tests.integration.network_process import NAMES, WITHIN_S, find_base, network_up, run
+from tests.integration.network_process import (
+    NAMES,
+    WITHIN_S,
+    find_base,
+    find_child,
+    network_up,
+    run,
+)
 
 from hansa.cli.main import main
 from hansa.node.home import Home, open_chain_read_only
@@ -39,14 +46,6 @@ def wait_for_powers(capsys, folder, powers):
         if told == powers:
             return found
         assert time.monotonic() < deadline, found
-
-
-def find_child(pid, name):
-    """Find the child of a process by the name of its program."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if Path(f"/proc/{child}/exe").resolve().name == name:
-            return int(child)
-    raise AssertionError(f"{pid} has no child {name}")
 
 
 def test_a_network_is_made_run_killed_and_given_a_new_key(cometbft, tmp_path, capsys):

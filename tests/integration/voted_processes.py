@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -15,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.conftest import HANSA
-from tests.integration.test_network import NAMES, find_child
+from tests.integration.network_process import NAMES, find_base, find_child
 from tests.voted import find_ports
 
 from hansa.node.home import Home
@@ -28,9 +27,10 @@ CHUNK_BYTES = 65_536
 
 
 class Link:
-    """Where one node dials another: a forwarder whose wire can be cut.
+    """Where one node dials another: a forwarder that can be cut.
 
-    While it is cut nothing comes through, and nobody is told, as with a cable that is pulled.
+    While it is cut nothing comes through, and nobody is told, as with a cable that is pulled; or
+    connections end, and new ones do as they begin, as with a firewall that refuses.
     """
 
     def __init__(self, port: int, target: int) -> None:
@@ -38,6 +38,7 @@ class Link:
         self._target = target
         self._is_whole = asyncio.Event()
         self._is_whole.set()
+        self._refuses = False
         self._server: asyncio.Server | None = None
         self._ways: set[asyncio.Task[None]] = set()
 
@@ -49,18 +50,28 @@ class Link:
         """End, with all connections."""
         if self._server is not None:
             self._server.close()
-        for way in self._ways:
-            way.cancel()
+        self._hang_up()
 
-    def cut(self) -> None:
-        """Let nothing through."""
+    def cut(self, *, refuses: bool) -> None:
+        """Let nothing through, without a word or by refusing."""
         self._is_whole.clear()
+        self._refuses = refuses
+        if refuses:
+            self._hang_up()
 
     def mend(self) -> None:
         """Let through what waits and what comes."""
+        self._refuses = False
         self._is_whole.set()
 
+    def _hang_up(self) -> None:
+        for way in self._ways:
+            way.cancel()
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refuses:
+            writer.close()
+            return
         await self._is_whole.wait()
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
@@ -96,6 +107,8 @@ class RunningNode:
         self.home = home
         self.url = url
         self.environment: Mapping[str, str] = ENVIRONMENT
+        self.error_path = home.path.parent / f"{name}.err"
+        """Where its standard error goes, also while its folder lies elsewhere."""
         self.process: Process | None = None
         self.client = AsyncClient(url, api_key=read_api_key(home), attempts=1)
         self.answers = asyncio.Event()
@@ -115,11 +128,6 @@ class RunningNode:
         assert line, f"{self.name} did not start: {self.read_error()}"
         assert json.loads(line)["url"].rstrip("/") == self.url
         self.answers.set()
-
-    @property
-    def error_path(self) -> Path:
-        """Where its standard error goes."""
-        return self.home.path.parent / f"{self.home.path.name}.err"
 
     def read_error(self) -> str:
         """Read what it said last."""
@@ -160,27 +168,17 @@ class RunningNetwork:
         self.nodes = nodes
         self.links = links
 
-    def part(self, *groups: Iterable[int]) -> None:
-        """Cut what lies between groups of nodes."""
+    def part(self, *groups: Iterable[int], refuses: bool = False) -> None:
+        """Cut what lies between groups of nodes, without a word or by refusing."""
         group_of = {node: number for number, group in enumerate(groups) for node in group}
         for (one, other), link in self.links.items():
             if group_of[one] != group_of[other]:
-                link.cut()
+                link.cut(refuses=refuses)
 
     def heal(self) -> None:
         """Mend all that was cut."""
         for link in self.links.values():
             link.mend()
-
-
-def find_base() -> int:
-    """Find forty ports of which those that nodes listen on are free, where no other test looks."""
-    while True:
-        base = find_ports(1)[0] // 40 * 40
-        with suppress(OSError):
-            for port in (base + 10 * number + offset for number in range(4) for offset in (0, 6)):
-                socket.create_server(("127.0.0.1", port)).close()
-            return base
 
 
 def found_network(folder: Path) -> list[RunningNode]:

@@ -16,11 +16,13 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from hansa.engine.cometbft.child import launch
 from hansa.engine.cometbft.home import CometHome
+from hansa.engine.storage import ADVICE
 from hansa.kernel.errors import Unavailable
 
 STOP_S: Final = 10
@@ -145,8 +147,8 @@ class CometProcess:
         how = "as its consensus failed" if self._has_halted else how
         said = "; ".join(self._find_errors()) or "nothing"
         raise Unavailable(
-            f"CometBFT ended {how}, and the node with it. Last it said: {said}. All of it: "
-            f"{self._log_path}",
+            f"CometBFT ended {how}, and the node with it{_find_advice(said)}. Last it said: "
+            f"{said}. All of it: {self._log_path}",
             path=str(self._log_path),
         )
 
@@ -186,5 +188,11 @@ class CometProcess:
 
     def _find_errors(self) -> list[str]:
         lines = b"".join(self._words).decode("utf-8", "replace").splitlines()
-        lines = [" ".join(line.split()) for line in lines if line.strip()]
+        lines = [" ".join(line.partition(' stack="')[0].split()) for line in lines if line.strip()]
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
+
+
+def _find_advice(said: str) -> str:
+    """Find what to do about a fault of the system that it names, as Go writes it."""
+    named = (text for number, text in ADVICE.items() if os.strerror(number).lower() in said)
+    return "".join(f": {advice}" for advice in islice(named, 1))

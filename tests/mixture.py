@@ -1,27 +1,19 @@
-"""What four validators recorded, executed anew without CometBFT: the same bytes, at size."""
+"""Signs transactions of every kind, many of which must be refused."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from random import Random
 
-import pytest
-from tests.faulted import PEOPLE, FaultedNetwork
-from tests.integration.test_cometbft_engine import execute_embedded, flip, list_records
+from tests.faulted import PEOPLE
+from tests.integration.test_cometbft_engine import flip
 from tests.voted import open_signer, wall_clock_ms
 from tests.world import ASSET, MINUTE_MS, key, pay
 
 from hansa.contracts import governance, payments, wallets
 from hansa.contracts.actions import Action, SetPolicy
-from hansa.kernel.block import decode_receipt
+from hansa.kernel.calendar import DAY_MS
 
-pytestmark = pytest.mark.integration
-
-PER_BATCH = 200
-IN_FLIGHT = 4
-"""Batches, one at each node."""
-DAY_MS = 86_400_000
+BATCH_ITEMS = 200
 MEMBERS = ("officer0", "north", "south", "department0")
 
 
@@ -37,7 +29,7 @@ class Mixture:
     def sign_batch(self):
         """Sign a batch by one of its sponsors."""
         self._world.time_ms = wall_clock_ms()
-        items = [self._sign() for _ in range(PER_BATCH)]
+        items = [self._sign() for _ in range(BATCH_ITEMS)]
         return self._world.batch(*items, sponsor=self._random.choice(("north", "south")))
 
     def _sign(self):
@@ -87,49 +79,3 @@ class Mixture:
             return member, governance.Propose(address, Action.of("set_policy", policy))
         number = self._random.randrange(1, 30)
         return member, governance.Vote(number, address, self._random.random() < 0.7)
-
-
-async def play(network, count):
-    """Have so many mixed transactions ordered through all nodes; returns how often what came."""
-    await network.start(0, 1, 2, 3)
-    await network.fund()
-    mixture = Mixture(network.engines[0].chain, seed=4)
-    rest = iter(range(count // PER_BATCH))
-    found = Counter()
-
-    async def send(number):
-        for _ in rest:
-            for answer in await network.engines[number].submit(mixture.sign_batch()):
-                if answer.error is None:
-                    network.told.append(answer)
-                    found[decode_receipt(answer.receipt).code or "confirmed"] += 1
-                else:
-                    found[str(answer.error.code)] += 1
-
-    await asyncio.gather(*(send(number) for number in range(IN_FLIGHT)))
-    network.happened["mixed transactions"] = found.total()
-    network.happened["of them refused or invalid"] = found.total() - found["confirmed"]
-    network.happened["codes"] = len(found) - 1
-    await network.finish("the same root")
-    return found
-
-
-def test_mixed_transactions_have_the_same_roots_without_cometbft(cometbft, soak, tmp_path):
-    count = 100_000 if soak else 2_000
-
-    async def run():
-        network = FaultedNetwork(tmp_path)
-        try:
-            found = await play(network, count)
-            logs = [list_records(network.engines[number].chain) for number in range(4)]
-        finally:
-            await network.close()
-        return found, logs, network.nodes[0].network
-
-    found, logs, network = asyncio.run(run())
-    assert logs[0] == logs[1] == logs[2] == logs[3]
-    assert found.total() == count
-    assert found["confirmed"] > count // 2
-    assert {code.partition(".")[0] for code in found} >= {"balances", "payments", "governance"}
-    again = execute_embedded(network, logs[0], tmp_path / "again")
-    assert again == [(record.header, record.receipts, record.dropped) for record in logs[0]]
