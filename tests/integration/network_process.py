@@ -18,14 +18,16 @@ WITHIN_S = 60
 NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
 
 
-def find_base():
-    """Find forty ports of which those that nodes listen on are free.
+def find_base(nodes=4):
+    """Find ten ports a node of which those that nodes listen on are free.
 
     Below those that the system gives to whoever connects; by chance, as others may look as well.
     """
-    for base in random.sample(range(20_000, 32_760, 40), 300):
+    for base in random.sample(range(20_000, 32_760 - 10 * nodes, 10 * nodes), 200):
         try:
-            for port in (base + 10 * number + offset for number in range(4) for offset in (0, 6)):
+            for port in (
+                base + 10 * number + offset for number in range(nodes) for offset in (0, 6)
+            ):
                 socket.create_server(("127.0.0.1", port)).close()
         except OSError:
             continue

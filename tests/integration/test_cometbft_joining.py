@@ -1,127 +1,193 @@
-"""A fifth node joins four others from a snapshot, and executes nothing of what came before it."""
+"""A fifth institution joins four others from a snapshot, by the commands that its operator has."""
+
+from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import json
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
 
 import pytest
-from tests.integration.test_cometbft_engine import fund, pay_round, reach, running, send
-from tests.voted import WEIGHT, VotedNode, find_ports, make_network, open_signer
-from tests.world import START_MS
+from tests.conftest import HANSA
+from tests.integration.network_process import NAMES, find_base, network_up, run
+from tests.played import CHEAP
 
-from hansa.contracts.registry import Registry
-from hansa.engine.chain import Chain, NobodySeals
-from hansa.engine.cometbft.child.binary import find_binary
-from hansa.engine.cometbft.configuration import (
-    Configuration,
-    StateSync,
-    Validator,
-    write_configuration,
-    write_genesis,
-)
-from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.log import BlockLog
-from hansa.engine.snapshots.joining import join
-from hansa.engine.snapshots.keeping import Retention
-from hansa.engine.snapshots.restoring import Restorer
-from hansa.engine.storage import FileStorage
-from hansa.engine.store import StateStore
-from hansa.engine.verification import InlineVerifier
-from hansa.kernel.light.trail import compute_chain_id
+from hansa.contracts import governance
+from hansa.contracts.actions import Action, AdmitMember
+from hansa.contracts.members import Role
+from hansa.engine.cometbft.rpc import CometRpc
+from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
+from hansa.kernel.calendar import DAY_MS
+from hansa.kernel.crypto.address import to_text
+from hansa.node.description import NetworkDescription
+from hansa.node.home import Home
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import choose_places
+from hansa.node.records import open_log, read_record
+from hansa.node.service import wall_clock_ms
+from hansa.sdk.arguments import parse_command
+from hansa.sdk.client import Client
+from hansa.sdk.keys import KeyPair, save_key
 
 pytestmark = pytest.mark.integration
 
+PASSPHRASE = "of five institutions"
 WITHIN_S = 90
+HISTORY = """
+[history]
+snapshot_every = 6
+"""
+KEEPING = NAMES[:2]
+"""Whose nodes keep snapshots."""
 
 
-def make_fifth(folder, nodes, node_key) -> tuple[VotedNode, Configuration]:
-    """Make the folder of a node that follows, which the others know."""
-    network = nodes[0].network
-    home = CometHome(folder / "n4" / "cometbft")
-    home.path.parent.mkdir()
-    home.create_keys(node_key, CometKey.generate())
-    peers = tuple(
-        sorted({peer for node in nodes for peer in node.peers if not peer.endswith(":1")})
-    )
-    validators = [Validator(node.consensus_key, WEIGHT) for node in network.genesis.nodes]
-    chain_id = compute_chain_id(network.genesis_hash)
-    write_genesis(home, chain_id, START_MS, validators, network.limits.batch_bytes)
-    (port,) = find_ports(1)
-    configuration = Configuration(listen=f"127.0.0.1:{port}", peers=peers, heartbeat_s=1)
-    return VotedNode(home, home.path.parent / "log", network, peers), configuration
+class Newcomer:
+    """A member that is about to be admitted: its keys, and the node at which it sends."""
 
+    def __init__(self, founded, client) -> None:
+        self._founded = founded
+        self._client = client
+        self.officer, self.server = KeyPair.generate(), KeyPair.generate()
+        self.address = self.officer.address
 
-async def make_snapshots(engine, node):
-    """Pay until the node has made a snapshot; returns the wallets' world."""
-    world = open_signer(engine.chain)
-    for raw in fund(world, 10):
-        await send(engine, raw)
-    number = 0
-    async with asyncio.timeout(WITHIN_S):
-        while not node.open_shelf().list():
-            assert set(await pay_round(engine, world, number)) == {""}
-            number += 1
-    return world
+    def send(self, command, *signers):
+        """Send a command, signed by officers of members, or by the newcomer's own."""
+        return self._client.send(signers or [self.officer], [command]).require_ok()
 
-
-async def find_trust(engine) -> tuple[int, bytes]:
-    """Ask a node that is trusted for the hash of a header."""
-    answer = await engine.rpc.call("commit", height="2")
-    return 2, bytes.fromhex(answer["signed_header"]["commit"]["block_id"]["hash"])
-
-
-async def join_from(fifth, configuration, servers, trust):
-    batch_bytes = fifth.network.limits.batch_bytes
-    state_sync = StateSync(servers, *trust)
-    write_configuration(fifth.home, configuration, "n4", batch_bytes, state_sync=state_sync)
-    folder = fifth.log_path.parent
-
-    def open_empty():
-        BlockLog.wipe(FileStorage(fifth.log_path))
-        StateStore.wipe(folder / "store")
-        return BlockLog.open(FileStorage(fifth.log_path)), StateStore.open(folder / "store")
-
-    def open_chain(log, store):
-        rules = Registry(fifth.network.genesis)
-        return Chain.open(log, store, fifth.network, rules, NobodySeals())
-
-    named = {bytes.fromhex(peer.partition("@")[0]) for peer in fifth.peers}
-    restorer = Restorer(fifth.open_shelf(), fifth.network, open_empty)
-    verifier = InlineVerifier(fifth.network)
-    async with asyncio.timeout(WITHIN_S):
-        await join(fifth.home, find_binary(), restorer, open_chain, verifier, named.__contains__)
-    write_configuration(fifth.home, configuration, "n4", batch_bytes)
-
-
-async def play(folder):
-    node_key = CometKey.generate()
-    nodes = [
-        replace(
-            node,
-            retention=Retention(5, 2, 0),
-            peers=(*node.peers, f"{node_key.address.hex()}@127.0.0.1:1"),
+    def be_admitted(self):
+        """Two members vote besides the one that proposes; the newcomer carries it out."""
+        keys = (
+            AccountKey(self.address, int(ALL_PURPOSES & ~Purpose.SPONSOR)),
+            AccountKey(self.server.address, int(Purpose.SPONSOR)),
         )
-        for node in make_network(folder, heartbeat_s=1)
-    ]
-    async with running(nodes) as engines:
-        world = await make_snapshots(engines[0], nodes[0])
-        fifth, configuration = make_fifth(folder, nodes, node_key)
-        servers = [f"unix://{node.home.rpc_path.absolute()}" for node in nodes[:2]]
-        await join_from(fifth, configuration, servers, await find_trust(engines[0]))
-        (joined,) = fifth.open_shelf().list()
-        store = StateStore.open(fifth.log_path.parent / "store")
-        assert store.height >= joined.height
-        store.close()
-        async with running([fifth]) as (engine,):
-            codes = await pay_round(engines[1], world, 1_000)
-            await reach(engine, engines[0].chain.confirmed_height)
-            status = await engine.rpc.call("status")
-            earliest = int(status["sync_info"]["earliest_block_height"])
-            return codes, joined, earliest, engine.chain.head, engines[0].chain.head
+        admission = AdmitMember(self.address, "South Bank", (Role.DEPARTMENT,), 0, keys, 1)
+        members = [(node.member.officers[0], self._load_officers(node)) for node in self._founded]
+        (first, officers), *others = members
+        proposal = governance.Propose(first, Action.of("admit_member", admission))
+        self.send(proposal, *officers)
+        for member, voters in others[:2]:
+            self.send(governance.Vote(1, member, approve=True), *voters)
+        return self.send(governance.Execute(1))
+
+    def _load_officers(self, node):
+        names = sorted(name for name in node.keys if "-officer-" in name)
+        return [node.home.load_key(name, PASSPHRASE) for name in names[:2]]
+
+    def go_on_until_snapshot(self, command):
+        """Have blocks made until there is a snapshot that knows of what was sent before."""
+        due = self._client.get_status().height
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            offered = self._client.get("/v1/snapshots")["snapshots"]
+            if offered and offered[-1]["height"] >= due:
+                return offered[-1]["height"]
+            self.send(command)
+        raise AssertionError("no snapshot was made")
 
 
-def test_a_fifth_node_joins_from_a_snapshot_and_goes_on_with_the_others(cometbft, tmp_path):
-    codes, joined, earliest, theirs, ours = asyncio.run(play(tmp_path))
-    assert set(codes) == {""}
-    assert earliest > joined.consensus_height > 1
-    assert theirs.height > joined.height
-    assert theirs == ours
+def make_four(folder, base):
+    """Make the folders of four institutions that decide on members at once."""
+    description = NetworkDescription(
+        members=describe_institutions(len(NAMES)),
+        policy={"governance.membership": (2, 3, 0, 7 * DAY_MS)},
+    )
+    places = choose_places(len(NAMES), base, [])
+    founded = found_voted_network(
+        folder, description, places, PASSPHRASE, wall_clock_ms(), cost=CHEAP
+    )
+    for name in KEEPING:
+        with Home(folder / name).settings_path.open("a") as settings:
+            settings.write(HISTORY)
+    return founded
+
+
+@contextmanager
+def node_up(folder):
+    """Run a node by `hansa up`; yields what it printed, and what it said while it joined."""
+    command = [HANSA, "up", "--data", str(folder), "--json"]
+    errors = folder.with_suffix(".err")
+    with (
+        errors.open("w") as told,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True) as process,
+    ):
+        try:
+            line = process.stdout.readline()
+            assert line, errors.read_text()
+            yield json.loads(line), errors.read_text()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stdout.read()
+            assert process.wait(WITHIN_S) == 0, errors.read_text()
+
+
+def make_fifth(capsys, fifth, founded, newcomer, base, checkpoint):
+    """Make the newcomer's node by the command that its operator has; returns what to publish."""
+    server = fifth.with_name("server.json")
+    save_key(server, newcomer.server, PASSPHRASE, cost=CHEAP)
+    words = ["--genesis", founded.nodes[0].home.genesis_path, "--sponsor-key", server]
+    words += ["--checkpoint", checkpoint]
+    for node in founded.nodes[:3]:
+        peer = node.home.comet.load_node_key().address.hex()
+        words += ["--peer", f"{peer}@{node.place.host}:{node.place.peer_port}"]
+    for node in founded.nodes[:2]:
+        words += ["--from", node.place.url]
+    place = ("--data", fifth, "--port", base + 40, "--member", to_text(newcomer.address))
+    made = run(capsys, "network", "node", "new", *place, *words)
+    return parse_command("nodes.publish", made["publish"])
+
+
+def keep_checkpoint(capsys, sent, node, folder):
+    """Keep whom a receipt leads to, as an auditor does."""
+    receipt, checkpoint = folder / "receipt", folder / "checkpoint"
+    run(capsys, "receipt", "save", sent.tx_id, receipt, "--node", node.place.url)
+    genesis = node.home.load_network().genesis_hash.hex()
+    run(capsys, "receipt", "checkpoint", receipt, checkpoint, "--genesis", genesis)
+    return checkpoint
+
+
+async def find_earliest(home):
+    """Find the first block that the CometBFT of a node that runs has."""
+    rpc = CometRpc(home.comet.rpc_path)
+    try:
+        return int((await rpc.call("status"))["sync_info"]["earliest_block_height"])
+    finally:
+        await rpc.close()
+
+
+def find_consensus_height(home, height):
+    """Find the block of CometBFT that brought one of ours."""
+    reader = open_log(home.log_path)
+    try:
+        return read_record(reader.read(height), height).consensus_height
+    finally:
+        reader.close()
+
+
+def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
+    cometbft, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    base, folder, fifth = find_base(nodes=5), tmp_path / "net", tmp_path / "fifth"
+    founded = make_four(folder, base)
+    node = founded.nodes[0]
+    api_key = (node.home.path / "api.key").read_text().strip()
+    with network_up(folder), Client(node.place.url, api_key=api_key) as client:
+        newcomer = Newcomer(founded.nodes, client)
+        checkpoint = keep_checkpoint(capsys, newcomer.be_admitted(), node, tmp_path)
+        publish = make_fifth(capsys, fifth, founded, newcomer, base, checkpoint)
+        newcomer.send(publish)
+        height = newcomer.go_on_until_snapshot(publish)
+        with node_up(fifth) as (started, said):
+            assert f"joining from the snapshot of block {height}" in said
+            sent = newcomer.send(publish)
+            with Client(started["url"]) as ours:
+                found = ours.wait_for(bytes.fromhex(sent.tx_id), WITHIN_S)
+            assert (found.status, found.height) == ("OK", sent.height)
+            earliest = asyncio.run(find_earliest(Home(fifth)))
+    assert earliest > find_consensus_height(node.home, height) > 1  # it executed none before
+    audited = run(capsys, "audit", "--data", fifth, "--checkpoint", checkpoint)
+    assert audited["audit_ok"]
+    assert audited["height"] >= sent.height
+    assert audited["voted_height"] > height

@@ -20,8 +20,6 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.light.trail import (
     CHECKPOINT_BYTES_MAX,
-    Checkpoint,
-    decode_checkpoint,
     encode_checkpoint,
 )
 from hansa.kernel.light.votes import Votes, decode_votes
@@ -33,6 +31,7 @@ from hansa.kernel.receipt_file import (
 )
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
+from hansa.node.joining.checkpoints import load_checkpoint, read_checkpoint
 from hansa.node.verify import (
     VerifyReport,
     choose_processes,
@@ -149,13 +148,8 @@ def _cover(
     due_height: int | None = None,
 ) -> Coverage:
     """Prepare to find what votes cover, from the checkpoint that is named, else from genesis."""
-    start = None if options.checkpoint is None else _read_checkpoint(options.checkpoint)
-    if start is not None and start.genesis_hash != network.genesis_hash:
-        raise Invalid(
-            InvalidCode.SIGNATURE,
-            f"the checkpoint {options.checkpoint} is of another network: genesis "
-            f"{start.genesis_hash.hex()}, and this one is {network.genesis_hash.hex()}",
-        )
+    path = options.checkpoint
+    start = None if path is None else load_checkpoint(path, network)
     return Coverage(network, votes, start, due_height=due_height)
 
 
@@ -367,21 +361,13 @@ def _verify_receipt(options: argparse.Namespace) -> int:
 def _verify_file(options: argparse.Namespace) -> VerifiedReceipt:
     """Verify the file that is named, as of what is trusted."""
     trusted = None if options.genesis is None else parse_hash(options.genesis, "genesis hash")
-    checkpoint = None if options.checkpoint is None else _read_checkpoint(options.checkpoint)
+    checkpoint = None if options.checkpoint is None else read_checkpoint(options.checkpoint)
     raw = read_file(options.file, FILE_BYTES_MAX)
     try:
         return verify_receipt_file(raw, trusted, checkpoint)
     except Invalid as error:
         message = f"the receipt file {options.file} proves nothing: {error.message}"
         raise Invalid(error.code, message, **{**error.facts, "path": str(options.file)}) from None
-
-
-def _read_checkpoint(path: Path) -> Checkpoint:
-    try:
-        return decode_checkpoint(read_file(path, CHECKPOINT_BYTES_MAX))
-    except Invalid as error:
-        message = f"{path} is no checkpoint to start from: {error.message}"
-        raise Invalid(error.code, message, path=str(path)) from None
 
 
 def _describe_trail(found: VerifiedReceipt) -> dict[str, Any]:

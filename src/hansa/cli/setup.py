@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase
-from hansa.cli.screen import print_json, say
+from hansa.cli.screen import complain, print_json, say
 from hansa.cli.source import parse_folder, parse_port
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
@@ -119,6 +119,7 @@ def _up(options: argparse.Namespace) -> int:
         port=options.port,
         rebuild=options.rebuild,
         retain_blocks=options.retain_blocks,
+        note=complain,
     )
     if not options.json:
         say("Stopped; everything that was confirmed is on disk.")

@@ -26,11 +26,13 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import Network
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.channel.opening import load_own_key, open_channel
 from hansa.node.channel.service import MessageChannel
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
+from hansa.node.joining.run import is_to_join, join_network
 from hansa.node.network.asking import build_asker
 from hansa.node.network.peers import build_peer_filter
 from hansa.node.network.preparing import prepare_cometbft
@@ -38,7 +40,7 @@ from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
-from hansa.sdk.keys import KeyPair
+from hansa.sdk.keys import ChannelKey, KeyPair
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -83,6 +85,7 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     port: int | None = None,
     rebuild: bool = False,
     retain_blocks: int | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Run the node of a data folder until SIGINT or SIGTERM; what was confirmed is durable.
 
@@ -94,6 +97,7 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
       port: the same for the port.
       rebuild: throw the state store away and make it anew from the log.
       retain_blocks: how many blocks are kept at least, instead of that of the settings.
+      note: told in words how far a node is that joins a network.
 
     Raises:
       NotFound: there is no genesis, a key file is missing, or CometBFT where validators vote.
@@ -104,8 +108,8 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     home = Home(path)
     home.require_no_backup()
     network = home.load_network()
-    is_voted = network.genesis.is_voted
-    settings = _override(load_settings(home.settings_path), host, port, retain_blocks)
+    settings, is_voted = load_settings(home.settings_path), network.genesis.is_voted
+    settings = _override(settings, host, port, retain_blocks)
     build_tls(settings)
     if is_voted:
         find_binary()
@@ -115,14 +119,35 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
     segment_bytes = PRUNED_SEGMENT_BYTES if settings.history.retain_blocks else SEGMENT_BYTES
     channel_key = load_own_key(home, passphrase)
+    if is_voted and not _join_if_empty(home, network, settings, note):
+        return
     chain = open_chain(home, sealer, rebuild=rebuild, segment_bytes=segment_bytes)
+    own = _identify(home, settings, chain, sponsor_key, channel_key)
+    uvloop.run(_run(home, settings, chain, own, tell))
+
+
+def _identify(
+    home: Home, settings: Settings, chain: Chain, key: KeyPair, channel_key: ChannelKey | None
+) -> _Own:
+    """Find whose node it is, and open its messages; closes the chain where that fails."""
     try:
-        sponsor = (_choose_sponsor(chain, sponsor_key.address, settings), sponsor_key)
-        channel = open_channel(home, settings, chain, sponsor, channel_key)
+        sponsor = _choose_sponsor(chain, key.address, settings)
+        return _Own(sponsor, key, open_channel(home, settings, chain, (sponsor, key), channel_key))
     except BaseException:
         chain.close()
         raise
-    uvloop.run(_run(home, settings, chain, _Own(*sponsor, channel), tell))
+
+
+def _join_if_empty(
+    home: Home, network: Network, settings: Settings, note: Callable[[str], None]
+) -> bool:
+    """Join the network where a node is to; returns False where it was stopped before it had."""
+    if not is_to_join(home, settings):
+        return True
+    if not uvloop.run(_join_until_stopped(home, network, settings, note)):
+        return False
+    prepare_cometbft(home, network, settings)
+    return True
 
 
 def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
@@ -179,6 +204,23 @@ async def _run(
 ) -> None:
     with stopped_by_signals() as stopped:
         await _serve_until(stopped, home, settings, chain, own, tell)
+
+
+async def _join_until_stopped(
+    home: Home, network: Network, settings: Settings, note: Callable[[str], None]
+) -> bool:
+    with stopped_by_signals() as stopped:
+        joining = asyncio.create_task(join_network(home, network, settings, note))
+        stopping = asyncio.create_task(stopped.wait())
+        try:
+            await asyncio.wait((joining, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if joining.done():
+                joining.result()
+            return joining.done()
+        finally:
+            joining.cancel()
+            stopping.cancel()
+            await asyncio.gather(joining, stopping, return_exceptions=True)
 
 
 @contextmanager

@@ -32,6 +32,20 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--peer", action="append", default=[], metavar="ID@HOST:PORT", help="another node; repeat"
     )
     new.add_argument(
+        "--from",
+        dest="join_from",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a node to join by the snapshot of; repeat (default: fetch all blocks)",
+    )
+    new.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="with --from: follow validators from a checkpoint that you kept (default: genesis)",
+    )
+    new.add_argument(
         "--host", type=read_host, help="under which others reach it (default: this machine alone)"
     )
     new.add_argument("--port", type=int, default=DEFAULT_BASE, help="first of its ten ports")
@@ -41,9 +55,14 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _new(options: argparse.Namespace) -> int:
     hosts = [] if options.host in (None, THIS_MACHINE) else [options.host]
+    source = Source(
+        options.genesis,
+        options.sponsor_key,
+        None if options.member is None else from_text(options.member),
+        tuple(options.join_from),
+        options.checkpoint,
+    )
     (place,) = choose_places(1, options.port, hosts)
-    member = None if options.member is None else from_text(options.member)
-    source = Source(options.genesis, options.sponsor_key, member)
     publish = add_node(options.data, source, place, options.peer, ask_passphrase())
     arguments = describe_publish(publish)
     if options.json:

@@ -35,6 +35,9 @@ HostAndPort = Annotated[str, Meta(pattern=r'^[^\s@,"\\]{1,253}:\d{1,5}$')]
 PeerAddress = Annotated[str, Meta(pattern=r'^[0-9a-f]{40}@[^\s@,"\\]{1,253}:\d{1,5}$')]
 
 
+NodeUrl = Annotated[str, Meta(pattern=r"^https?://[^\s@,\"\\?#]{1,253}$")]
+
+
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a node of a voted network meets its peers and makes blocks."""
 
@@ -46,6 +49,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Nodes to stay connected to: `id@host:port`."""
     member: Annotated[str, Meta(pattern="^(hansa1[02-9ac-hj-np-z]{58})?$")] = ""
     """Whose node this is, where the blocks that it has do not tell yet."""
+    join_from: Annotated[tuple[NodeUrl, ...], Meta(max_length=8)] = ()
+    """Where other members' nodes answer: a node without blocks begins from a snapshot that they
+    vouch for, instead of genesis."""
+    join_checkpoint: Annotated[str, Meta(max_length=4_096)] = ""
+    """File with the checkpoint from which validators are followed there; genesis if empty."""
     timeout_commit_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
     """How long after a block the next one waits for late votes."""
     heartbeat_s: Annotated[int, Meta(ge=1, le=3_600)] = 30
@@ -60,8 +68,8 @@ class StateSync(NamedTuple):
     """How a node that has no blocks finds a snapshot that it can believe."""
 
     servers: Sequence[str]
-    """Of at least two nodes' CometBFT, by which the light client follows the validators:
-    `unix:///PATH` of their `rpc.sock`, or of what leads to it."""
+    """At least two, by which the light client follows the validators: `unix:///PATH` of a node's
+    `rpc.sock`, or of a relay that asks several."""
     trust_height: int
     """Of a block of CometBFT that is known to be right."""
     trust_hash: bytes
@@ -282,7 +290,7 @@ def _write_state_sync(state_sync: StateSync | None) -> Section:
         "rpc_servers": (",".join(state_sync.servers), "by which validators are followed"),
         "trust_height": (state_sync.trust_height, "of a block that is known to be right"),
         "trust_hash": (state_sync.trust_hash.hex().upper(), "of its header"),
-        "trust_period": ("48h0m0s", "as long as evidence of lies is taken"),
+        "trust_period": ("87600h0m0s", "hansa has followed the validators to that block"),
         "discovery_time": ("5s", "to hear of snapshots"),
         "chunk_request_timeout": ("10s", "for one chunk"),
     }

@@ -14,6 +14,7 @@ import base64
 import binascii
 import hashlib
 import secrets
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,39 @@ class CometHome:
         """Says up to which empty block of CometBFT this node stands, on a quiet network."""
         return self.path / "standing.bin"
 
+    @property
+    def joining_path(self) -> Path:
+        """Is there while the node begins from a snapshot: what lies here then is not whole."""
+        return self.path / "joining"
+
+    @property
+    def relay_path(self) -> Path:
+        """The socket on which CometBFT is shown what other members' nodes show, while it joins."""
+        return self.path / "light.sock"
+
+    def clear_blocks(self) -> None:
+        """Remove all that CometBFT has fetched, and nothing of what was signed.
+
+        Raises:
+          Unavailable: the disk refuses.
+        """
+        folder = self.path / "data"
+        fetched = [
+            path
+            for path in (folder.iterdir() if folder.is_dir() else ())
+            if not path.name.startswith(SIGNING_STATE_NAME)
+        ]
+        for path in (*fetched, self.standing_path, self.repeating_path):
+            try:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+            except OSError as error:
+                raise Unavailable(
+                    f"cannot remove {path}: {error.strerror}", path=str(path)
+                ) from None
+
     def has_blocks(self) -> bool:
         """Whether CometBFT has kept anything here since it was set up."""
         return (self.path / "data" / "state.db").is_dir()
@@ -124,7 +158,7 @@ class CometHome:
 
     def require_short_paths(self) -> None:
         """Refuse a folder in which no unix socket can be; raises `Invalid`."""
-        for path in (self.rpc_path, self.abci_path):
+        for path in (self.rpc_path, self.abci_path, self.relay_path):
             length = len(str(path.absolute()).encode())
             if length > SOCKET_PATH_BYTES_MAX:
                 raise Invalid(

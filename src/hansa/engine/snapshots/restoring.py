@@ -66,6 +66,11 @@ class Restorer:
         return manifest
 
     @property
+    def manifest(self) -> Manifest:
+        """Of the snapshot that is being taken; raises `Invalid` where none is."""
+        return self._require_taking().manifest
+
+    @property
     def is_complete(self) -> bool:
         """Whether all chunks were taken."""
         taking = self._taking

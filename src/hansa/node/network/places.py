@@ -34,7 +34,13 @@ loopback = "anyone"
 listen = "{listen}"
 peers = [
 {peers}]
-"""
+{member}{join}"""
+
+JOIN = """
+# Without blocks, begin from the newest snapshot that these nodes vouch for.
+join_from = [
+{urls}]
+{checkpoint}"""
 
 SHARED = """
 [work]
@@ -66,10 +72,23 @@ class Place:
         """Where the API answers; on a machine of its own it needs TLS to be reached."""
         return f"{'http' if self.is_here else 'https'}://{self.host}:{self.port}"
 
-    def write_settings(self, peers: Sequence[str]) -> str:
-        """Write `node.toml`; `peers` are those of the others, `id@host:port`.
+    def write_settings(
+        self,
+        peers: Sequence[str],
+        *,
+        member: str = "",
+        join_from: Sequence[str] = (),
+        checkpoint: str = "",
+    ) -> str:
+        """Write `node.toml`.
 
         Nodes that share a machine share its cores: each verifies in one process.
+
+        Args:
+          peers: those of the others, `id@host:port`.
+          member: whose node it is, where genesis does not tell.
+          join_from: where nodes answer from whose snapshots it begins; none for genesis.
+          checkpoint: name of the file from which validators are followed there; none for genesis.
         """
         listen = THIS_MACHINE if self.is_here else EVERYWHERE
         return SETTINGS.format(
@@ -78,7 +97,16 @@ class Place:
             work=SHARED if self.is_here else "",
             listen=f"{listen}:{self.peer_port}",
             peers="".join(f"    {json.dumps(peer)},\n" for peer in peers),
+            member=f"member = {json.dumps(member)}\n" if member else "",
+            join=_write_join(join_from, checkpoint) if join_from else "",
         )
+
+
+def _write_join(urls: Sequence[str], checkpoint: str) -> str:
+    return JOIN.format(
+        urls="".join(f"    {json.dumps(url)},\n" for url in urls),
+        checkpoint=f"join_checkpoint = {json.dumps(checkpoint)}\n" if checkpoint else "",
+    )
 
 
 def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:

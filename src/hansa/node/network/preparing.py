@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hansa.engine.cometbft.configuration import write_configuration
+from hansa.engine.cometbft.configuration import StateSync, write_configuration
 from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.kernel.genesis import Network
 from hansa.node.home import Home
@@ -10,7 +10,9 @@ from hansa.node.network.voting import write_first_block
 from hansa.node.settings import Settings
 
 
-def prepare_cometbft(home: Home, network: Network, settings: Settings) -> None:
+def prepare_cometbft(
+    home: Home, network: Network, settings: Settings, state_sync: StateSync | None = None
+) -> None:
     """Check the keys of CometBFT, and write its files anew from genesis and `node.toml`.
 
     Nothing is written of what was signed: the keys and their signing state stay as they are.
@@ -19,6 +21,7 @@ def prepare_cometbft(home: Home, network: Network, settings: Settings) -> None:
       home: the node's folder.
       network: a voted one.
       settings: of the node.
+      state_sync: how it finds a snapshot to begin from, of a node without blocks.
 
     Raises:
       NotFound: a key is missing, or the state of what the consensus key signed.
@@ -37,4 +40,5 @@ def prepare_cometbft(home: Home, network: Network, settings: Settings) -> None:
         settings.cometbft,
         home.path.absolute().name or network.genesis.network,
         network.limits.batch_bytes,
+        state_sync=state_sync,
     )

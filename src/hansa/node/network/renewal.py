@@ -16,10 +16,12 @@ import msgspec
 
 from hansa.contracts.nodes import KeyProofs, Node, Publish
 from hansa.engine.cometbft.home import CometKey
+from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.possession import prove_possession
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.genesis import Network
+from hansa.kernel.genesis import Genesis, Network
+from hansa.kernel.light.trail import encode_checkpoint
 from hansa.node import founding, running
 from hansa.node.home import (
     GENESIS_BYTES_MAX,
@@ -28,12 +30,15 @@ from hansa.node.home import (
     open_chain_read_only,
     parse_genesis,
 )
+from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.network.founding import NodeKeys, make_node_folder
 from hansa.node.network.places import Place
 from hansa.node.network.stopping import find_owner
 from hansa.node.settings import parse_settings
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import DEFAULT_COST, FILE_BYTES_MAX, ChannelKey, ScryptCost, load_key
+
+CHECKPOINT_NAME = "checkpoint.bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,10 @@ class Source:
     """With which the member's server signs batches."""
     member: bytes | None = None
     """The member's address; None for the one to which genesis gives the sponsor key."""
+    join_from: Sequence[str] = ()
+    """Where nodes answer from whose snapshots it begins; none for genesis."""
+    checkpoint: Path | None = None
+    """From which validators are followed there; None for genesis."""
 
 
 def add_node(
@@ -184,22 +193,21 @@ def add_node(
 
     Raises:
       NotFound: a file is missing.
-      Invalid: the folder is not empty or its path too long, the files do not belong together, or a
-        peer is none.
+      Invalid: the folder is not empty or its path too long, the files do not belong together, a
+        peer is none, or a checkpoint is named for a node that begins at genesis.
       Unavailable: the disk refuses.
     """
     founding.require_free(path)
     Home(path).comet.require_short_paths()
-    genesis = parse_genesis(read_file(source.genesis, GENESIS_BYTES_MAX), source.genesis)
-    if not genesis.is_voted:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{source.genesis} is of a network that one node seals: no other node follows it",
-            path=str(source.genesis),
-        )
-    settings = place.write_settings(peers)
-    if source.member is not None:
-        settings += f'member = "{to_text(source.member)}"\n'
+    genesis = _read_voted(source.genesis)
+    named = "" if source.member is None else to_text(source.member)
+    checkpoint = _read_checkpoint(source, Network.of(genesis))
+    settings = place.write_settings(
+        peers,
+        member=named,
+        join_from=source.join_from,
+        checkpoint=CHECKPOINT_NAME if checkpoint else "",
+    )
     parse_settings(settings.encode(), Home(path).settings_path)
     sponsor_key = load_key(source.sponsor_key, passphrase)
     member = source.member or founding.find_sponsor(genesis, sponsor_key.address)
@@ -208,5 +216,32 @@ def add_node(
     )
     with founding.making(path) as folder:
         make_node_folder(folder, genesis, keys, settings, passphrase, cost=cost)
-    named = Node(member, b"", (), keys.channel.public_key, place.url, since_height=0)
-    return _build_publish(Network.of(genesis), named, keys.consensus, keys.node)
+        if checkpoint:
+            FileStorage(folder).replace(CHECKPOINT_NAME, checkpoint)
+    node = Node(member, b"", (), keys.channel.public_key, place.url, since_height=0)
+    return _build_publish(Network.of(genesis), node, keys.consensus, keys.node)
+
+
+def _read_voted(path: Path) -> Genesis:
+    """Read the genesis of a network whose nodes vote."""
+    genesis = parse_genesis(read_file(path, GENESIS_BYTES_MAX), path)
+    if not genesis.is_voted:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} is of a network that one node seals: no other node follows it",
+            path=str(path),
+        )
+    return genesis
+
+
+def _read_checkpoint(source: Source, network: Network) -> bytes:
+    """Read the checkpoint that is named, once it is known to be one; nothing if none is."""
+    if source.checkpoint is None:
+        return b""
+    if not source.join_from:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            "a checkpoint goes with nodes to join by: name them with --from, or leave it out, and "
+            "the node fetches all blocks",
+        )
+    return encode_checkpoint(load_checkpoint(source.checkpoint, network))

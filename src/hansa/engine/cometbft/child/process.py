@@ -32,11 +32,16 @@ LOG_BYTES_MAX: Final = 8 << 20
 WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
-HALTED: Final = re.compile(rb"\nE\[[0-9|:.-]{1,40}\] CONSENSUS FAILURE!!! ")
-"""What it logs when it takes part in no block any more: its state or its disk failed. The process
-stays, and answers as before; it would never go on. Words of peers may stand in a line, but never
-begin one."""
+HALTED: Final = re.compile(
+    rb"\nE\[[0-9|:.-]{1,40}\] (?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
+    rb"|Failed to store last seen commit|Failed to switch to block sync) "
+)
+"""What it logs when it takes part in no block any more: its state or its disk failed, or it could
+not begin from a snapshot. The process stays, and answers as before; it would never go on. Words of
+peers may stand in a line, but never begin one."""
 HALTED_BYTES_MAX: Final = 80
+_CONSENSUS_WORDS: Final = b"CONSENSUS"
+_CONSENSUS, _JOINING = "as its consensus failed", "as it could not begin from a snapshot"
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -98,7 +103,8 @@ class CometProcess:
         self._words: deque[bytes] = deque()
         self._words_bytes = 0
         self._is_stopping = False
-        self._has_halted = False
+        self._halted = ""
+        """How it stopped to take part, if it did."""
         self._pump = asyncio.create_task(self._keep_log())
 
     @classmethod
@@ -144,7 +150,7 @@ class CometProcess:
         if self._is_stopping:
             return
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        how = "as its consensus failed" if self._has_halted else how
+        how = self._halted or how
         said = "; ".join(self._find_errors()) or "nothing"
         raise Unavailable(
             f"CometBFT ended {how}, and the node with it{_find_advice(said)}. Last it said: "
@@ -175,8 +181,8 @@ class CometProcess:
         try:
             while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
                 self._log.write(data)
-                if HALTED.search(end + data):
-                    self._has_halted = True
+                if (found := HALTED.search(end + data)) is not None:
+                    self._halted = _CONSENSUS if _CONSENSUS_WORDS in found[0] else _JOINING
                     self._signal(signal.SIGKILL)
                 end = (end + data)[-HALTED_BYTES_MAX:]
                 self._words.append(data)

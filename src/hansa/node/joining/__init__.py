@@ -1,0 +1,1 @@
+"""How a node of a voted network begins without blocks: from a snapshot that others vouch for."""

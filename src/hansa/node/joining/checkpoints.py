@@ -1,0 +1,42 @@
+"""Checkpoints as files: who signs from some height on, kept by somebody who verified it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.genesis import Network
+from hansa.kernel.light.trail import CHECKPOINT_BYTES_MAX, Checkpoint, decode_checkpoint
+from hansa.sdk.files import read_file
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no checkpoint.
+    """
+    try:
+        return decode_checkpoint(read_file(path, CHECKPOINT_BYTES_MAX))
+    except Invalid as error:
+        message = f"{path} is no checkpoint to start from: {error.message}"
+        raise Invalid(error.code, message, path=str(path)) from None
+
+
+def load_checkpoint(path: Path, network: Network) -> Checkpoint:
+    """Read a checkpoint of this network.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no checkpoint, or of another network.
+    """
+    start = read_checkpoint(path)
+    if start.genesis_hash != network.genesis_hash:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            f"the checkpoint {path} is of another network: genesis {start.genesis_hash.hex()}, and "
+            f"this one is {network.genesis_hash.hex()}",
+            path=str(path),
+        )
+    return start

@@ -1,0 +1,173 @@
+"""Joining a network: before the node itself runs, its folder is filled from a snapshot.
+
+    trust     the newest snapshot that is offered, and the verified header that names its last block
+    relay     ... from there on CometBFT follows the validators by what members' nodes show
+    join      ... and takes the snapshot from its peers, which must prove that very header
+
+A mark lies in the folder from before the first change until all is there: what a process that died
+left half joined is thrown away as a whole, but for keys and what was signed.
+
+Source: docs/how-to/run-a-network.md, "One more node".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import Chain, NobodySeals
+from hansa.engine.cometbft.child.binary import find_binary
+from hansa.engine.cometbft.configuration import StateSync
+from hansa.engine.cometbft.trail import FILE_NAME as VOTES_NAME
+from hansa.engine.log import SEGMENT_BYTES, BlockLog
+from hansa.engine.snapshots.building import FillableStore
+from hansa.engine.snapshots.joining import join
+from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES
+from hansa.engine.snapshots.restoring import Restorer
+from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import StateStore
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import NotFound
+from hansa.kernel.genesis import Network
+from hansa.kernel.light.trail import compute_chain_id
+from hansa.node.home import Home
+from hansa.node.joining.relay import Relay
+from hansa.node.joining.trust import Trust, find_trust, load_start, open_sources
+from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.records import open_log
+from hansa.node.settings import Settings
+
+FOLLOW_S = 90
+"""For the two heights behind a snapshot's: at least one comes with the heartbeat."""
+
+Tell = Callable[[str], None]
+
+
+def is_to_join(home: Home, settings: Settings) -> bool:
+    """Whether a node has no blocks, and its settings name nodes to begin from.
+
+    What a process that died left half joined is thrown away first.
+
+    Raises:
+      Unavailable: another process has the folder, or the disk refuses.
+      Corrupt: the log is damaged.
+    """
+    if home.comet.joining_path.exists():
+        clear_half_joined(home)
+    return bool(settings.cometbft.join_from) and not _has_blocks(home)
+
+
+def clear_half_joined(home: Home) -> None:
+    """Throw away all that a node has begun with, and nothing of what it signed.
+
+    Raises:
+      Unavailable: another process has the folder, or the disk refuses.
+    """
+    storage = FileStorage(home.log_path)
+    storage.lock()
+    try:
+        shelf = Shelf(FileStorage(home.snapshots_path))
+        BlockLog.wipe(storage)
+        StateStore.wipe(home.store_path)
+        shelf.drop_all()
+        shelf.end_joining()
+        home.comet.clear_blocks()
+        FileStorage(home.comet.path).remove(home.comet.joining_path.name)
+    finally:
+        storage.unlock()
+
+
+async def join_network(home: Home, network: Network, settings: Settings, tell: Tell) -> None:
+    """Fill a node's folder from the newest snapshot that others vouch for.
+
+    Args:
+      home: of a node without blocks (`is_to_join`).
+      network: a voted one.
+      settings: of the node.
+      tell: told in words how far it is.
+
+    Raises:
+      NotFound: a key, CometBFT, or the checkpoint is missing.
+      Invalid: the checkpoint is none, or the nodes that were asked show different things.
+      Unavailable: nobody offers a snapshot that can be verified, no peer lets this node in, or the
+        disk refuses.
+    """
+    start = load_start(settings, network)
+    storage = FileStorage(home.log_path)
+    storage.lock()
+    try:
+        async with open_sources(settings, network) as sources:
+            trust = await find_trust(sources, network, start)
+            tell(
+                f"joining from the snapshot of block {trust.snapshot_height}: validators were "
+                f"followed from CometBFT's height {trust.trail.start.height} to {trust.height}"
+            )
+            relay = Relay(sources, compute_chain_id(network.genesis_hash), tell)
+            for height in (trust.height - 1, trust.height, trust.height + 1):
+                await relay.fetch(height, FOLLOW_S)
+            async with relay.serving(home.comet.relay_path):
+                await _take(home, network, settings, trust, storage, tell)
+        FileStorage(home.comet.path).replace(VOTES_NAME, encode(trust.votes))
+        FileStorage(home.comet.path).remove(home.comet.joining_path.name)
+    finally:
+        storage.unlock()
+
+
+async def _take(
+    home: Home,
+    network: Network,
+    settings: Settings,
+    trust: Trust,
+    storage: FileStorage,
+    tell: Tell,
+) -> None:
+    """Have CometBFT find a snapshot, take it in, and execute a block behind it.
+
+    `storage` is the log's, locked: whoever closes the log gives it back.
+    """
+    server = f"unix://{home.comet.relay_path.absolute()}"  # asks several nodes, and compares them
+    state_sync = StateSync((server, server), trust.height, trust.hash)
+    prepare_cometbft(home, network, settings, state_sync)
+    FileStorage(home.comet.path).replace(home.comet.joining_path.name, b"")
+    is_pruned = bool(settings.history.retain_blocks)
+    segment_bytes = PRUNED_SEGMENT_BYTES if is_pruned else SEGMENT_BYTES
+
+    def open_empty() -> tuple[BlockLog, FillableStore]:
+        BlockLog.wipe(storage)
+        StateStore.wipe(home.store_path)
+        store = StateStore.open(home.store_path)
+        return BlockLog.open(storage, segment_bytes=segment_bytes), store
+
+    def open_chain(log: BlockLog, store: FillableStore) -> Chain:
+        return Chain.open(log, store, network, Registry(network.genesis), NobodySeals())
+
+    peers = settings.cometbft.peers
+    named = {bytes.fromhex(peer.partition("@")[0]) for peer in peers}
+    verifier = PoolVerifier(network, settings.work.verifiers or os.cpu_count() or 1)
+    try:
+        await join(
+            home.comet,
+            find_binary(),
+            Restorer(Shelf(FileStorage(home.snapshots_path)), network, open_empty),
+            open_chain,
+            verifier,
+            named.__contains__,
+            peers=peers,
+            tell=tell,
+        )
+    finally:
+        verifier.close()
+
+
+def _has_blocks(home: Home) -> bool:
+    with suppress(NotFound):
+        reader = open_log(home.log_path)
+        try:
+            return reader.height_max >= 0
+        finally:
+            reader.close()
+    return False

@@ -1,0 +1,104 @@
+"""What CometBFT is shown while it joins: what members show and sign, and no more than it asks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+from tests.comet_rpc import write_signed_header
+from tests.unit.node.joining.members import NETWORK, Member
+
+from hansa.engine.cometbft.light import (
+    fetch_light_block,
+    fetch_signed_header,
+    fetch_validators,
+    read_signed_header,
+)
+from hansa.engine.cometbft.rpc import CometRpc, RpcError
+from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.light.trail import compute_chain_id
+from hansa.node.joining.relay import Relay
+
+CHAIN_ID = compute_chain_id(NETWORK.genesis_hash)
+
+
+def make_relay(*members, tell=lambda _: None):
+    names = ("a", "b", "c")
+    sources = [member.as_source(name) for member, name in zip(members, names, strict=False)]
+    return Relay(sources, CHAIN_ID, tell)
+
+
+def fetch(relay, height, wait_s=10):
+    return asyncio.run(relay.fetch(height, wait_s))
+
+
+def test_a_light_client_gets_what_it_asks_for_on_a_socket(tmp_path):
+    member, told = Member(), []
+
+    async def use():
+        relay = make_relay(member, tell=told.append)
+        async with relay.serving(tmp_path / "light.sock"):
+            rpc = CometRpc(tmp_path / "light.sock")
+            signed = await fetch_signed_header(rpc, 21)
+            validators = await fetch_validators(rpc, 21)
+            parameters = await rpc.call("consensus_params", height="21")
+            for method, parameter in (("status", {}), ("commit", {}), ("commit", {"height": "x"})):
+                with pytest.raises(RpcError):
+                    await rpc.call(method, **parameter)
+            with pytest.raises(RpcError, match="height 99"):
+                await rpc.call("commit", height="99")
+            await rpc.close()
+        return signed, validators, parameters
+
+    signed, validators, parameters = asyncio.run(use())
+    assert signed.header.validators_hash == validators.compute_hash()
+    assert parameters["block_height"] == "21"
+    assert member.comet.asked.count("commit") == 2  # once of each height that it was asked for
+    assert any("shows CometBFT's height 99" in line for line in told)
+    assert not (tmp_path / "light.sock").exists()
+
+
+def lie(member, change):
+    """Have a member answer something else."""
+
+    async def get(path):
+        found = (await fetch_light_block(member.comet, int(path.split("/")[-1])))._asdict()
+        change(found)
+        return found
+
+    member.get = get
+    return member
+
+
+def forge(found):
+    signed = read_signed_header(found["commit"])
+    found["commit"] = write_signed_header(replace(signed, round=signed.round + 1))
+
+
+def shift(found):
+    found["commit"]["signed_header"]["header"]["height"] = "7"
+
+
+@pytest.mark.parametrize("change", [dict.clear, forge, shift])
+def test_what_is_not_signed_is_not_passed_on(change):
+    assert fetch(make_relay(lie(Member(), change), Member()), 5).parameters["block_height"] == "5"
+    with pytest.raises(Unavailable, match=r"no node of .* shows"):
+        fetch(make_relay(lie(Member(), change)), 5)
+
+
+def test_whose_turn_it_is_is_compared_as_nobody_signs_it():
+    def turn(found):
+        found["validators"]["validators"][0]["proposer_priority"] = "1"
+
+    with pytest.raises(Invalid, match=r"https://a.example and https://b.example show different"):
+        fetch(make_relay(Member(), lie(Member(), turn)), 5)
+
+
+def test_a_height_that_is_about_to_come_is_waited_for():
+    member = Member()
+    member.comet.late = {30: 2}
+    assert fetch(make_relay(member), 30).parameters["block_height"] == "30"
+    member.comet.late = {31: 1_000}
+    with pytest.raises(Unavailable, match="must be less than"):
+        fetch(make_relay(member), 31, wait_s=0.1)

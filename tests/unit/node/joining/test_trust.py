@@ -1,0 +1,78 @@
+"""Where a node may begin is verified by itself; whom it asks does not matter."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.unit.node.joining.members import NETWORK, Member
+from tests.vectors.voting import in_force, make_set
+
+from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.genesis import Network
+from hansa.kernel.light.header import Moment
+from hansa.kernel.light.trail import Checkpoint, encode_checkpoint
+from hansa.kernel.light.votes import begin
+from hansa.node.joining.trust import find_trust, load_start
+from hansa.node.settings import parse_settings
+
+
+def find(*members, start=None):
+    names = ("a", "b", "c")
+    sources = [member.as_source(name) for member, name in zip(members, names, strict=False)]
+    return asyncio.run(find_trust(sources, NETWORK, start or begin(NETWORK)))
+
+
+def test_the_newest_that_anybody_offers_is_verified_from_genesis_on():
+    trust = find(Member(7, 25), Member(), Member(33))
+    assert (trust.snapshot_height, trust.height) == (33, 34)
+    assert trust.trail.start == begin(NETWORK)
+    assert trust.hash == trust.votes.signed_header.header.compute_hash()
+
+
+def test_one_that_lies_is_passed_over():
+    liar, forger, honest = Member(35), Member(34), Member(25, 33)
+    liar.headers[35] = b"another header"  # which validators did not sign
+    forger.comet.changes[35] = {"signers": ["north"]}
+    assert find(liar, forger, honest).snapshot_height == 33
+    with pytest.raises(Unavailable, match="is shown to be signed") as told:
+        find(liar, forger)
+    assert "block 35 at https://a.example: " in told.value.message
+    assert "more than two thirds are needed" in told.value.message
+
+
+def test_validators_are_followed_from_a_checkpoint(tmp_path):
+    sets = make_set(in_force(25))
+    kept = Checkpoint(NETWORK.genesis_hash, 25, Moment(1, 0), sets)
+    (tmp_path / "kept").write_bytes(encode_checkpoint(kept))
+    text = b'[cometbft]\njoin_checkpoint = "kept"\n'
+    settings = parse_settings(text, tmp_path / "node.toml")
+    start = load_start(settings, NETWORK)
+    assert start == kept
+    assert find(Member(33), start=start).trail.hand_overs == 2
+    with pytest.raises(Unavailable, match="from before the validators known at height 25"):
+        find(Member(20), start=start)
+    other = Network.of(NETWORK.genesis.__class__(**{**fields(NETWORK.genesis), "network": "x"}))
+    with pytest.raises(Invalid, match="is of another network"):
+        load_start(settings, other)
+    (tmp_path / "kept").unlink()
+    with pytest.raises(NotFound):
+        load_start(settings, NETWORK)
+
+
+def fields(struct):
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def test_where_nobody_offers_one_that_is_told_with_what_to_do():
+    silent = Member(9)
+    silent.get = silent_get
+    with pytest.raises(Unavailable) as told:
+        find(Member(), silent)
+    said = told.value.message
+    assert "https://a.example keeps none; https://b.example cannot be asked: it is down" in said
+    assert "history.snapshot_every" in said
+
+
+async def silent_get(_):
+    raise Unavailable("it is down; is it running there?")
