@@ -18,7 +18,15 @@ from hansa.node.service import wall_clock_ms
 
 NETWORK = Network.of(make_genesis())
 ZERO = "00" * 32
-HASHES = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash", "state_root")
+HASHES = (
+    "hash",
+    "previous_hash",
+    "tx_root",
+    "receipt_root",
+    "write_set_hash",
+    "state_root",
+    "batch_root",
+)
 OTHER_ID = "ab" * 32
 """Of a transaction that nobody sent."""
 

@@ -117,7 +117,7 @@ def serve_records(
         head = {"height": len(raws) - 1, "time_ms": 1, "tx_count": 0, "checkpoint_height": 0}
         more = {"clock_ms": 1, "waiting": 0, "network": "test", "version": "x"}
         names = ("hash", "previous_hash", "tx_root", "receipt_root", "write_set_hash")
-        hashes = dict.fromkeys((*names, "state_root", "genesis_hash"), "00" * 32)
+        hashes = dict.fromkeys((*names, "state_root", "batch_root", "genesis_hash"), "00" * 32)
         return web.json_response({**head, **more, **hashes})
 
     async def stream(request: web.Request) -> web.Response:

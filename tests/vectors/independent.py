@@ -211,7 +211,7 @@ ENVELOPE = fields(binary(), array(fields(ANY_INT, binary(), binary())))
 ITEM = fields(binary(), lambda value: value is None or HASH(value))
 BATCH = fields(binary(), ANY_INT, binary(), binary())
 BATCH_BODY = fields(ANY_INT, ADDRESS, array(ITEM))
-HEADER = fields(COUNT, COUNT, TIME, HASH, HASH, HASH, HASH, COUNT, HASH, COUNT)
+HEADER = fields(COUNT, COUNT, TIME, HASH, HASH, HASH, HASH, COUNT, HASH, COUNT, HASH)
 
 
 def read(kind, raw: bytes):

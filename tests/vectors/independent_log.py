@@ -91,6 +91,7 @@ def check_record(network: Network, raw: bytes, previous: bytes) -> tuple[list, b
     require(header[9] == len(receipts) == len(kept), "COUNT")
     require(network.list_root([item.hash for item in kept]) == header[4], "TX_ROOT")
     require(network.list_root(receipts) == header[5], "RECEIPT_ROOT")
+    require(network.list_root([network.digest(raw) for raw in batches]) == header[10], "BATCH_ROOT")
     heads = [receipt[:36] for receipt in receipts]
     ids = [b"\x95\xc4\x20" + item.tx_id for item in kept]
     require([head[:35] for head in heads] == ids, "IDS")

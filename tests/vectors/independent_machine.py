@@ -137,9 +137,9 @@ class Machine:
         self.height, self.time_ms = height, time_ms
         self.receipts, self.hashes = [], []
         outcomes = [self._run(check_batch(self.network, raw)) for raw in batches]
-        return (*self._close(height, time_ms, self.receipts, self.hashes), outcomes)
+        return (*self._close(height, time_ms, self.receipts, self.hashes, batches), outcomes)
 
-    def _close(self, height: int, time_ms: int, receipts=(), hashes=()):
+    def _close(self, height: int, time_ms: int, receipts=(), hashes=(), batches=()):
         network, rows = self.network, self.rows
         writes = sorted(rows.block.items())
         encoded = [[key, None if row is None else pack(row)] for key, row in writes]
@@ -165,6 +165,7 @@ class Machine:
                 self.checkpoint[0],
                 self.state_root,
                 len(receipts),
+                network.list_root([network.digest(raw) for raw in batches]),
             ]
         )
         self.previous = network.header_hash(header)

@@ -144,8 +144,9 @@ def make_headers() -> list[dict]:
     for name, network in list(NETWORKS.items())[:2]:
         sealer = Forge(network).key("sealer")
         for height in (0, 1, 2**40):
-            roots = [network.digest(b"%d" % number) for number in range(5)]
-            header = Header(1, height, START_MS, *roots[:4], height // 2, roots[4], height % 999)
+            roots = [network.digest(b"%d" % number) for number in range(6)]
+            counts = (height // 2, roots[4], height % 999, roots[5])
+            header = Header(1, height, START_MS, *roots[:4], *counts)
             raw = header.encoded()
             message = network.header_prefix + raw
             cases.append(
@@ -160,8 +161,8 @@ def make_headers() -> list[dict]:
             )
     fields = _fields(raw)
     bad = {
-        "nine fields": encode(fields[:9]),
-        "eleven fields": encode([*fields, 0]),
+        "ten fields": encode(fields[:10]),
+        "twelve fields": encode([*fields, 0]),
         "a negative height": encode([1, -1, *fields[2:]]),
         "a height over 2^63 - 1": encode([1, 2**63, *fields[2:]]),
         "a root of 31 bytes": encode([*fields[:4], bytes(31), *fields[5:]]),
@@ -169,7 +170,7 @@ def make_headers() -> list[dict]:
         "nothing": b"",
     }
     cases += [case(name, raw, "MALFORMED") for name, raw in bad.items()]
-    return [*cases, case("a wide version", b"\x9a\xcc" + encode(fields)[1:], "NOT_CANONICAL")]
+    return [*cases, case("a wide version", b"\x9b\xcc" + encode(fields)[1:], "NOT_CANONICAL")]
 
 
 def _fields(raw: bytes) -> list:

@@ -26,7 +26,7 @@ class Docket:
         self.network = network
         digest = network.digest
         hashes = [digest(name) for name in (b"before", b"txs", b"receipts", b"writes")]
-        header = Header(1, 9, START_MS + 9_000, *hashes, 8, digest(b"state"), 1)
+        header = Header(1, 9, START_MS + 9_000, *hashes, 8, digest(b"state"), 1, digest(b"batches"))
         self.header = header.encoded()
         self.other = replace(header, tx_count=2).encoded()
         self.hash = digest(network.header_prefix + self.header)

@@ -49,6 +49,8 @@ class Header(Document, frozen=True, array_like=True):
     state_root: Hash
     """Root of the state tree as of `checkpoint_height`, this block's included if it is one."""
     tx_count: NonNegative
+    batch_root: Hash
+    """Over the hashes of the block's batches, whatever became of them."""
 
     def encoded(self) -> bytes:
         """Encode canonically: the bytes that are hashed and signed."""

@@ -134,6 +134,7 @@ class BlockSummary(Answer, frozen=True, kw_only=True):
     write_set_hash: HashText
     checkpoint_height: Count
     state_root: HashText
+    batch_root: HashText
 
 
 class Seal(Answer, frozen=True, kw_only=True):

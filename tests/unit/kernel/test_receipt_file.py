@@ -132,6 +132,7 @@ class Ledger:
             checkpoint_height=6,
             state_root=digest(b"state"),
             tx_count=len(self.receipts),
+            batch_root=digest(b"batches"),
         )
         return msgspec.structs.replace(header, **changes)
 

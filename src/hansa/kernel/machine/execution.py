@@ -138,6 +138,7 @@ class Machine:
         contracts = self.rules.active_contracts(self._view, block.height)
         progress = _Progress()
         for batch in block.batches:
+            progress.batch_hashes.append(self.network.digest(batch.raw))
             progress.outcomes.append(_BatchRun(self, block, contracts, progress).run(batch))
             yield None
         yield from self._close(block.height, block.time_ms, progress)
@@ -171,6 +172,7 @@ class Machine:
             checkpoint_height,
             self.commitment.root,
             len(progress.receipts),
+            compute_root(progress.batch_hashes, digest),
         )
         self.head = header
         self.head_hash = self._hash_header(header.encoded())
@@ -236,9 +238,19 @@ def list_reads(items: Sequence[list[_Call] | Invalid]) -> list[RowId]:
 class _Progress:
     """What has come of a block so far."""
 
-    __slots__ = ("envelope_hashes", "facts", "failures", "memo", "outcomes", "receipts", "tx_ids")
+    __slots__ = (
+        "batch_hashes",
+        "envelope_hashes",
+        "facts",
+        "failures",
+        "memo",
+        "outcomes",
+        "receipts",
+        "tx_ids",
+    )
 
     def __init__(self) -> None:
+        self.batch_hashes: list[bytes] = []
         self.envelope_hashes: list[bytes] = []
         self.receipts: list[bytes] = []
         self.tx_ids: list[bytes] = []

@@ -25,7 +25,7 @@ from hansa.engine.snapshots.restoring import Restorer, clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore, StateStore
-from hansa.kernel.block import Repeated, decode_record
+from hansa.kernel.block import Drop, Repeated, decode_record
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound
 from hansa.kernel.genesis import Network
@@ -204,6 +204,8 @@ def test_blocks_that_the_headers_do_not_prove_are_refused(made, tmp_path):
     dropping = next(at for at, record in zip(blocks, records, strict=True) if record.dropped)
     dropped = decode_record(frames[dropping][1]).dropped
     other = records[2]
+    added = made.world.batch(made.world.sign([key("ann")], pay("ann", "bob", 1, "in no block")))
+    drop = Drop(len(other.batches), 0, "EXPIRED", "")
     changes = [
         frames[1:],  # too short a window
         frames[:3] + frames[4:],
@@ -219,6 +221,7 @@ def test_blocks_that_the_headers_do_not_prove_are_refused(made, tmp_path):
         change(frames, 2, batches=()),
         change(frames, 2, batches=records[3].batches),
         change(frames, 2, batches=(b"\x92\xc4\x00", *other.batches[1:])),
+        change(frames, 2, batches=(*other.batches, added), dropped=(*other.dropped, drop)),
         change(frames, 2, signatures=()),
         change(frames, 2, signatures=records[3].signatures),
         change(frames, 2, consensus_height=1),

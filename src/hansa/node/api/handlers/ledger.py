@@ -227,6 +227,7 @@ def _list_header_fields(chain: Chain, header: Header) -> dict[str, Any]:
         "write_set_hash": header.write_set_hash.hex(),
         "checkpoint_height": header.checkpoint_height,
         "state_root": header.state_root.hex(),
+        "batch_root": header.batch_root.hex(),
     }
 
 
