@@ -13,8 +13,10 @@ from tests.simulation.disk import SimulatedDisk
 from tests.simulation.loop import SimulatedLoop
 from tests.world import START_MS, World, key, make_genesis, open_world
 
+from hansa.contracts.members import Member
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import GenesisNode
+from hansa.kernel.machine.state import View
 from hansa.node.channel.inbox import InboxLimits
 from hansa.node.channel.outbox import OutboxLimits
 from hansa.node.channel.service import Identity, MessageChannel
@@ -43,6 +45,17 @@ def make_world(names: tuple[str, ...] = MEMBERS) -> World:
     """Make a chain on which these members have nodes."""
     nodes = tuple(make_node(name) for name in names)
     return open_world(SimulatedDisk(1), replace(make_genesis(), nodes=nodes))
+
+
+def change(world: World, name: str, **changed: object) -> None:
+    """Change a member's row itself: how governance comes to that is tested elsewhere."""
+    state = world.chain.machine.state
+    row = state.load(Member, Member.key(key(name).address))
+    assert row is not None
+    view = View(state, 9, 9)
+    view.put(replace(row, **changed))
+    view.commit()
+    state.end_block(state.list_writes())
 
 
 class Wire:

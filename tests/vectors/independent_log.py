@@ -124,6 +124,10 @@ def list_rows_of_genesis(network: Network) -> dict[bytes, bytes]:
         if node[1]:
             put(b"nk", node[1], [node[1], node[0]])
         for peer in node[2]:
-            put(b"np", peer, [peer, node[0]])
+            put(b"np", peer, [peer, node[0], False])
+    keyed = {node[0] for node in nodes if node[1]}
+    present = sum(weight for address, weight in powers if address in keyed)
+    if 3 * present > 2 * sum(weight for _, weight in powers):
+        put(b"nb", b"", [[]])
     put(b"al", b"", [sorted([*contract, 0] for contract in contracts)])
     return rows

@@ -85,13 +85,15 @@ class UsedKey(Row, frozen=True, array_like=True):
 
 
 class Peer(Row, frozen=True, array_like=True):
-    """A peer that may connect, and in whose name."""
+    """A peer, and in whose name it connects; stays when it may not any more."""
 
     TABLE: ClassVar[bytes] = b"np"
     KEY: ClassVar[tuple[str, ...]] = ("peer",)
 
     peer: PeerId
     member: Address
+    revoked: bool
+    """Whether the member has taken it out: who has its key may not connect."""
 
 
 class BlockPower(Row, frozen=True, array_like=True):
@@ -144,7 +146,8 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
     old_peers = () if before is None else before.peers
     new_peers = [peer for peer in command.peers if peer not in old_peers]
     for peer in new_peers:
-        if view.get(Peer, peer) is not None:
+        found = view.get(Peer, peer)
+        if found is not None and not found.revoked:
             raise Refused(Code.PEER_TAKEN, peer=peer)
     _require_proven(context, command, [*[command.consensus_key] * is_new_key, *new_peers])
     power, has_key = members.compute_power(member), bool(command.consensus_key)
@@ -156,10 +159,10 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
     if is_new_key:
         view.put(UsedKey(command.consensus_key, command.member))
     for peer in new_peers:
-        view.put(Peer(peer, command.member))
+        view.put(Peer(peer, command.member, revoked=False))
     for peer in old_peers:
         if peer not in command.peers:
-            view.delete(Peer, peer)
+            view.put(Peer(peer, command.member, revoked=True))
     # TELL
     return [NodePublished(NO_MONEY, command.member, *fields)]
 
@@ -172,7 +175,7 @@ def get_node(view: View, member: bytes) -> Node | None:
 def find_peer(view: View, peer: bytes) -> bytes | None:
     """Find the member that may connect as this peer, suspended or not; None for strangers."""
     found = view.get(Peer, peer)
-    return None if found is None else found.member
+    return None if found is None or found.revoked else found.member
 
 
 def list_validators(view: View) -> Validators:
@@ -262,7 +265,7 @@ def install(view: View, genesis: Genesis) -> None:
         if item.consensus_key:
             view.put(UsedKey(item.consensus_key, item.member))
         for peer in item.peers:
-            view.put(Peer(peer, item.member))
+            view.put(Peer(peer, item.member, revoked=False))
     roster = members.get_roster(view)
     present = sum(power for _, power in list_validators(view))
     if roster is not None and _is_assembled(present, roster.total):

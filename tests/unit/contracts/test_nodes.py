@@ -132,7 +132,8 @@ def test_peers_come_and_go_with_their_member() -> None:
     harness = make_harness()
     publish(harness, make_publish(peers=(PEERS[7], PEERS[8])))
     assert nodes.find_peer(harness.view, PEERS[0]) is None
-    assert harness.get(Peer, PEERS[7]) == Peer(PEERS[7], NORTH)
+    assert harness.get(Peer, PEERS[0]) == Peer(PEERS[0], NORTH, revoked=True)
+    assert harness.get(Peer, PEERS[7]) == Peer(PEERS[7], NORTH, revoked=False)
     publish(harness, make_publish(EAST, consensus_key=KEYS[1], peers=(PEERS[0],)), "east")
     assert nodes.find_peer(harness.view, PEERS[0]) == EAST
 

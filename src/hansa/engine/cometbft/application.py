@@ -125,6 +125,11 @@ class Application:
         self.consensus_height = self._standing.height
         """Of the last block that CometBFT committed here, empty ones since the start included."""
 
+    @property
+    def is_between_blocks(self) -> bool:
+        """Whether nothing was executed that is not durable: CometBFT could be another one next."""
+        return self._executed is None and self._repeat is None
+
     async def info(self, _: abci.RequestInfo) -> abci.ResponseInfo:
         """Say where this node stands; CometBFT replays what came after.
 

@@ -11,6 +11,7 @@ without the other: whichever ends, the node ends, and is started again whole.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.light import fetch_light_block
-from hansa.engine.cometbft.redialing import keep_dialing
+from hansa.engine.cometbft.peering import MayConnect, await_expelled, keep_dialing
 from hansa.engine.cometbft.repeating import NOTED_EVERY, Repeat, Standing
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.engine.cometbft.server import Server
@@ -39,6 +40,7 @@ from hansa.kernel.transaction import (
     build_checked,
 )
 
+_LOG = logging.getLogger(__name__)
 QUEUE_TRANSACTIONS = 20_000
 """What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
 QUEUE_BYTES = 64 << 20
@@ -66,11 +68,12 @@ class CometEngine(Engine):
         clock_ms: Callable[[], int],
         home: CometHome,
         binary: Path,
-        may_connect: Callable[[bytes], bool],
+        may_connect: MayConnect,
         keeper: Keeper | None = None,
         ask: Ask | None = None,
         heartbeat_ms: int = HEARTBEAT_MS,
         peers: Sequence[str] = (),
+        is_expelled: Callable[[bytes], bool] = lambda _peer: False,
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -85,6 +88,7 @@ class CometEngine(Engine):
           ask: asks other members' nodes how validators changed where no blocks are kept of that.
           heartbeat_ms: how often CometBFT's settings let a block come without transactions.
           peers: `id@host:port` of the nodes to stay connected to.
+          is_expelled: whether a peer, by its 20 bytes, must be hung up on.
 
         Raises:
           Unavailable: CometBFT lacks blocks that were pruned here.
@@ -97,7 +101,8 @@ class CometEngine(Engine):
         standing = Standing(chain, home.standing_path, self.noted_every)
         parts = (self._confirm, clock_ms, keeper, repeat, self._drop, standing)
         self.application = Application(chain, self._verdicts, may_connect, *parts)
-        self._heartbeat_ms, self._peers = heartbeat_ms, peers
+        self._heartbeat_ms, self._peers, self._ask = heartbeat_ms, peers, ask
+        self._may_connect, self._is_expelled = may_connect, is_expelled
         self._answered_ms = 0
         """Since when CometBFT has answered."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
@@ -105,7 +110,6 @@ class CometEngine(Engine):
         self._ending = asyncio.Event()
         self._rpc: CometRpc | None = None
         self._trail: TrailKeeper | None = None
-        self._ask = ask
         self._answers = asyncio.Event()
 
     @property
@@ -259,41 +263,59 @@ class CometEngine(Engine):
             server = Server(self.application)
             try:
                 await server.start(self._home.abci_path)
-                process = await CometProcess.start(self._binary, self._home)
-                self.child_pid = process.pid
-                self._rpc = rpc = CometRpc(self._home.rpc_path)
-                try:
-                    start = begin(self.chain.network)
-                    self._trail = TrailKeeper(self._home.path, start, rpc, ask=self._ask)
-                    await self._watch(server, process, self._trail)
-                finally:
-                    self._rpc = self._trail = None
-                    await rpc.close()
-                    await process.stop()
-                    self.child_pid = None
+                while await self._run_child(server):
+                    self._give_up()  # what waited in its mempool is gone with it
+                    await server.resume()
             finally:
                 await server.close()
                 self._give_up()
 
-    async def _watch(self, server: Server, process: CometProcess, trail: TrailKeeper) -> None:
-        """Wait for the first that ends; a failure here goes before CometBFT's, its effect."""
+    async def _run_child(self, server: Server) -> bool:
+        """Run CometBFT; returns whether it was stopped, at rest, only to be started again."""
+        process = await CometProcess.start(self._binary, self._home)
+        self.child_pid = process.pid
+        self._rpc = rpc = CometRpc(self._home.rpc_path)
+        try:
+            start = begin(self.chain.network)
+            self._trail = TrailKeeper(self._home.path, start, rpc, ask=self._ask)
+            return await self._watch(server, process, self._trail)
+        finally:
+            self._rpc = self._trail = None
+            await rpc.close()
+            await process.stop()
+            self.child_pid = None
+
+    async def _watch(self, server: Server, process: CometProcess, trail: TrailKeeper) -> bool:
+        """Wait for the first that ends; a failure here goes before CometBFT's, its effect.
+
+        Returns whether CometBFT is to be started again, and holds its requests then.
+        """
+        expelling = asyncio.create_task(self._rest_for_expelled(server))
         ending = asyncio.create_task(self._ending.wait())
         serving = asyncio.create_task(server.watch())
         running = asyncio.create_task(process.watch())
         following = asyncio.create_task(trail.run())
-        tasks = (serving, running, following, ending)
+        tasks = (serving, running, following, ending, expelling)
         polling = asyncio.create_task(self._poll())
-        dialing = asyncio.create_task(keep_dialing(self.rpc, self._peers))
+        dialing = asyncio.create_task(keep_dialing(self.rpc, self._peers, self._may_connect))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()
+            return not ending.done()
         finally:
             for task in (*tasks, polling, dialing):
                 task.cancel()
             await asyncio.gather(*tasks, polling, dialing, return_exceptions=True)
             await trail.close()
+
+    async def _rest_for_expelled(self, server: Server) -> None:
+        """Come to rest between two blocks once a peer must be hung up on."""
+        own_address = self._home.load_consensus_key().address
+        await await_expelled(self.rpc, self._is_expelled, own_address)
+        _LOG.warning("a member was suspended: CometBFT is started again to hang up on its node")
+        await server.hold(lambda: self.application.is_between_blocks)
 
     async def _poll(self) -> None:
         """Ask CometBFT until it answers, after it has replayed what the chain lacks."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FRAME_BYTES_MAX = 128 << 20
 """Far above the largest block; a longer frame is not of CometBFT."""
+HOLD_PAUSE_MS = 5
 _LENGTH_BYTES_MAX = 5
 _LOW_BITS, _MORE = 0x7F, 0x80
 """Of each byte of a length: seven bits of it, and whether another byte follows."""
@@ -75,16 +76,36 @@ class Server:
         """
         await asyncio.shield(self._failed)
 
+    async def hold(self, is_ready: Callable[[], bool]) -> None:
+        """Let no request have its turn any more, once one has ended after which `is_ready`.
+
+        So CometBFT can be stopped and another one started, which `resume` answers.
+        """
+        while True:
+            await self._turn.acquire()
+            if is_ready():
+                return
+            self._turn.release()
+            await asyncio.sleep(HOLD_PAUSE_MS / 1_000)
+
+    async def resume(self) -> None:
+        """Forget what was asked before, of a CometBFT that has ended; answer again."""
+        await self._hang_up()
+        self._turn.release()
+
     async def close(self) -> None:
         """Listen no more and close the connections."""
         if self._server is not None:
             self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._hang_up()
         if self._failed.done() and not self._failed.cancelled():
             self._failed.exception()  # seen
         self._failed.cancel()
+
+    async def _hang_up(self) -> None:
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -21,8 +21,8 @@ from hansa.engine.cometbft.batches import Verdicts
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.light import Rpc
+from hansa.engine.cometbft.peering import MayConnect, keep_dialing
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.redialing import keep_dialing
 from hansa.engine.cometbft.rpc import CometRpc
 from hansa.engine.cometbft.server import Server
 from hansa.engine.log import BlockLog
@@ -33,7 +33,6 @@ from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, Unavailable
 
 OpenChain = Callable[[BlockLog, FillableStore], Chain]
-MayConnect = Callable[[bytes], bool]
 
 
 class Patience(NamedTuple):
@@ -200,7 +199,7 @@ async def join(  # noqa: PLR0913 - what a node begins with, each given once
         await server.start(home.abci_path)
         async with _running(binary, home) as (process, rpc):
             progress = watch_progress(application, rpc, tell, patience)
-            dialing = keep_dialing(rpc, peers)
+            dialing = keep_dialing(rpc, peers, may_connect)
             await _wait(server.watch(), process.watch(), joined.wait(), progress, dialing)
     finally:
         await server.close()

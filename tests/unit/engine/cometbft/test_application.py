@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.asked import KEYS, NOW, NOW_MS, SECOND, asking, flip, fund, in_a_chain, make_init
+from tests.asked import KEYS, NOW, NOW_MS, SECOND, Asked, asking, flip, fund, in_a_chain, make_init
 from tests.world import World, key, pay
 
 from hansa.contracts.members import Member
@@ -367,3 +367,29 @@ def test_the_socket_is_for_its_owner_alone(tmp_path):
             assert (tmp_path / "abci.sock").stat().st_mode & 0o777 == 0o600
 
     asyncio.run(run())
+
+
+@in_a_chain
+async def test_between_two_blocks_another_cometbft_may_take_the_place_of_one(asked):
+    """Not while a block is executed and not durable; what the first one still asks is not done."""
+    block = abci.RequestFinalizeBlock(txs=[fund(World(asked.chain))], height=1, time=NOW)
+    await asked.ask(finalize_block=block)
+    holding = asyncio.create_task(asked.server.hold(lambda: asked.application.is_between_blocks))
+    await asked.ask(echo=abci.RequestEcho())
+    assert not holding.done()
+    await asked.ask(commit=abci.RequestCommit())
+    await holding
+    next_block = abci.RequestFinalizeBlock(height=2, time=NOW)
+    asking_more = asyncio.create_task(asked.send(frame(abci.Request(finalize_block=next_block))))
+    await asyncio.sleep(0)
+    await asked.server.resume()
+    (found,) = await asyncio.gather(asking_more, return_exceptions=True)
+    assert found is None or isinstance(found, ConnectionError), "it was hung up on"
+    reader, writer = await asyncio.open_unix_connection(asked.folder / "abci.sock")
+    again = Asked(asked.chain, asked.application, reader, writer)
+    info = await again.ask(info=abci.RequestInfo())
+    assert (info.last_block_height, info.last_block_app_hash) == (1, asked.chain.machine.head_hash)
+    await again.block(2)
+    assert asked.application.consensus_height == 2
+    writer.close()
+    await writer.wait_closed()

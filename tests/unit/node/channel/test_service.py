@@ -9,11 +9,11 @@ import stat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 from tests.channels import (
     LIMITS,
     MINUTE_MS,
     Wire,
+    change,
     clock_ms,
     make_channel_key,
     make_world,
@@ -24,9 +24,7 @@ from tests.channels import (
 from tests.world import START_MS, key
 
 from hansa.contracts import nodes
-from hansa.contracts.members import Member
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, NotFound, Refused, Unavailable
-from hansa.kernel.machine.state import View
 from hansa.node.channel.codes import ChannelCode
 from hansa.node.channel.database import Database
 from hansa.node.channel.format import CONTENT_BYTES_MAX, Header, compute_commitment, seal_message
@@ -238,16 +236,6 @@ def refused_by_south(tmp_path, wire, raw, world, code):
 def test_what_is_refused_and_why(tmp_path, wire, changed, code):
     world = make_world()
     refused_by_south(tmp_path, wire, seal(world, **changed), world, code)
-
-
-def change(world, name, **changed):
-    """Change a member's row itself: how governance comes to that is tested elsewhere."""
-    state = world.chain.machine.state
-    row = state.load(Member, Member.key(key(name).address))
-    view = View(state, 9, 9)
-    view.put(replace(row, **changed))
-    view.commit()
-    state.end_block(state.list_writes())
 
 
 def test_a_suspended_member_neither_writes_nor_is_written_to_until_it_is_reinstated(tmp_path, wire):
