@@ -10,6 +10,9 @@ import subprocess
 import pytest
 from tests.conftest import HANSA
 
+from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.storage import FileStorage
+
 REAL_ROWS = 16_000
 NO_AMOUNTS = {7: "0.00", 8: "-40.00"}
 MAP = """\
@@ -66,7 +69,23 @@ def test_a_replay_goes_on_after_a_part_and_after_kill(made):
     whole = run("replay", file, "--map", columns, "--data", made / "whole", "--json")
     part = ["replay", file, "--map", columns, "--data", made / "part", "--json"]
     assert run(*part, "--limit", 200)["confirmed"] == 198
-    assert run(*part)["state_root"] == whole["state_root"]
+    found = run(*part)
+    assert found["state_root"] == whole["state_root"]
+    forget_blocks_before(made / "part", found["height"] - 1)
+    assert f"keeps no block before {found['height'] - 1}" in run(*part, code=2)
+
+
+def forget_blocks_before(folder, height):
+    """Leave of a log what a node that prunes would."""
+    storage = FileStorage(folder / "log")
+    reader = BlockReader.open(storage)
+    kept = list(reader.iterate(height))
+    reader.close()
+    BlockLog.wipe(storage)
+    log = BlockLog.open(storage)
+    for at, record in kept:
+        log.append(at, record)
+    log.close()
 
 
 @pytest.mark.parametrize(

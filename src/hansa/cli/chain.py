@@ -199,8 +199,8 @@ def _describe_base(height: int | None, header_hash: str | None, done: str) -> st
     return (
         f"It began with the checkpoint of block {height}, of which the header's hash is "
         f"{header_hash}: older blocks are not kept there. The balances and all other rows of that "
-        "block were taken as its state root proves them; how they came about, the blocks up to "
-        f"{height}, was not {done}: a node that keeps all blocks can show it."
+        f"block were taken as its state root proves them. What the blocks up to {height} did was "
+        f"not {done}: ask a node that keeps all blocks."
     )
 
 

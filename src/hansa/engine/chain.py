@@ -270,8 +270,18 @@ class Chain:
         key = INDEX_SPACE + tx_id
         raw = self._index.get(key) or self.store.get(key)
         if raw is None:
-            raise NotFound("no transaction with this id is in any block", tx_id=tx_id)
+            raise self._describe_unknown(tx_id)
         return split_position(int.from_bytes(raw, "big"))
+
+    def _describe_unknown(self, tx_id: bytes) -> NotFound:
+        text, lowest = "no transaction with this id is in any block", self.log.height_min
+        if lowest == 0:
+            return NotFound(text, tx_id=tx_id)
+        return NotFound(
+            f"{text} that is kept here, the oldest of which is {lowest}; ask a node that keeps all",
+            tx_id=tx_id,
+            height_min=lowest,
+        )
 
     def get_row(self, key: bytes) -> bytes | None:
         """Get an encoded row as of the last checkpoint."""

@@ -221,6 +221,8 @@ class History(Answer, frozen=True, kw_only=True):
     transactions: list[HistoryEntry]
     next: str | None
     """What to give as `before` for the next page."""
+    cut_below: Count | None
+    """If it goes on in blocks that this node does not keep: the oldest that it keeps."""
 
 
 class Member(Answer, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ def check_remote(running, capsys, command, left_out):
     told = capsys.readouterr().out
     assert f"checkpoint of block {remote['base_height']}" in told
     assert remote["base_hash"] in told
-    assert f"the blocks up to {remote['base_height']}, {left_out}" in told
+    assert f"What the blocks up to {remote['base_height']} did {left_out}" in told
     return remote, told
 
 

@@ -116,6 +116,11 @@ class BlockReader:
             raise form.describe_fault(segment, Walk(offset, height, fault="frame is damaged"))
         return payload
 
+    def require_kept(self, height: int) -> None:
+        """Refuse a height below those that are kept; raises `NotFound`, which says what to do."""
+        if height < self.height_min:
+            raise self._describe_absence(height)
+
     def _describe_absence(self, height: int) -> NotFound:
         lowest, highest = self.height_min, self.height_max
         if 0 <= height < lowest:

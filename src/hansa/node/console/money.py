@@ -40,6 +40,8 @@ class AssetPage:
     vaults: tuple[Vault, ...]
     issues: tuple[HistoryLine, ...]
     """What was issued and redeemed, newest first."""
+    is_cut: bool
+    """Whether older ones are in blocks that this node does not keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class WalletPage:
     history: tuple[HistoryLine, ...]
     next_position: int
     """Where the next page begins; 0 if there is none."""
+    is_cut: bool
+    """Whether older changes are in blocks that this node does not keep."""
     state_words: str
 
 
@@ -79,7 +83,9 @@ async def read_assets(
     rows = sorted(reader.load_all(Asset), key=lambda row: (-row.issued_minor, row.asset))
     members = [row for row in reader.load_all(Member) if viewer.sees_vault(row.address)]
     pages = [await _read_asset(reader, watch, proof, row, members) for row in rows]
-    return tuple(page if viewer.sees_all else replace(page, issues=()) for page in pages)
+    if viewer.sees_all:
+        return tuple(pages)
+    return tuple(replace(page, issues=(), is_cut=False) for page in pages)
 
 
 async def _read_asset(
@@ -94,7 +100,7 @@ async def _read_asset(
     supply = None if totals is None else totals.get(asset.asset, Supply())
     slots = tuple(watch.history.list_slots(asset.asset, reader.head.time_ms))
     vaults = [reader.load(Vault, member.address, asset.asset) for member in members]
-    issues = await _list_issues(reader, asset)
+    issues, is_cut = await _list_issues(reader, asset)
     return AssetPage(
         asset,
         supply,
@@ -104,11 +110,15 @@ async def _read_asset(
         build_supply_chart(slots, asset.exponent),
         tuple(vault for vault in vaults if vault is not None),
         tuple(issues[:ISSUES_SHOWN]),
+        is_cut,
     )
 
 
-async def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
-    """Follow what is owed backwards: each change names the one before."""
+async def _list_issues(reader: Reader, asset: Asset) -> tuple[list[HistoryLine], bool]:
+    """Follow what is owed backwards: each change names the one before.
+
+    Returns the changes, and whether older ones are in blocks that are not kept.
+    """
 
     def is_shown(change: Change) -> bool:
         return change.ledger == "issued" and change.asset == asset.asset
@@ -116,7 +126,7 @@ async def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
     pace = Pace()
     lines: list[HistoryLine] = []
     position = asset.previous
-    while position and len(lines) < ISSUES_SHOWN:
+    while position and len(lines) < ISSUES_SHOWN and reader.is_kept(position):
         height, index = split_position(position)
         found = reader.list_changes_of(reader.get_logged(height), index, is_shown)
         if height <= reader.chain.confirmed_height:
@@ -124,7 +134,7 @@ async def _list_issues(reader: Reader, asset: Asset) -> list[HistoryLine]:
         earlier = [line.change.previous for line in found if line.change.previous < position]
         position = min(earlier, default=0)
         await pace.rest()
-    return lines
+    return lines, not reader.is_kept(position)
 
 
 async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -> WalletPage:
@@ -151,9 +161,9 @@ async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -
     shown = next(iter((*named, *balances)), None)
     limits = reader.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
     history: list[HistoryLine] = []
-    next_position = 0
+    next_position, is_cut = 0, False
     if shown is not None:
-        history, next_position = await _list_history(
+        history, next_position, is_cut = await _list_history(
             reader, address, shown, before or shown.previous
         )
     return WalletPage(
@@ -164,6 +174,7 @@ async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -
         () if shown is None else _build_meters(reader, shown, limits),
         tuple(history),
         next_position,
+        is_cut,
         _describe_state(wallet),
     )
 
@@ -186,8 +197,12 @@ def _build_meters(reader: Reader, shown: Balance, limits: tuple[int, ...]) -> tu
 
 async def _list_history(
     reader: Reader, address: bytes, balance: Balance, position: int
-) -> tuple[list[HistoryLine], int]:
-    """Follow a balance backwards from a position: each change names the one before."""
+) -> tuple[list[HistoryLine], int, bool]:
+    """Follow a balance backwards from a position: each change names the one before.
+
+    Returns the changes, where the next page begins, and whether older ones are in blocks that are
+    not kept.
+    """
 
     def is_shown(change: Change) -> bool:
         is_own = change.owner == address and change.asset == balance.asset
@@ -195,7 +210,7 @@ async def _list_history(
 
     pace = Pace()
     lines: list[HistoryLine] = []
-    while position and len(lines) < HISTORY_PER_PAGE:
+    while position and len(lines) < HISTORY_PER_PAGE and reader.is_kept(position):
         height, index = split_position(position)
         record = reader.get_logged(height)
         if index >= len(record.receipts):
@@ -208,7 +223,8 @@ async def _list_history(
         earlier = [line.change.previous for line in found if line.change.previous < position]
         position = min(earlier, default=0)
         await pace.rest()
-    return lines, position
+    is_kept = reader.is_kept(position)
+    return lines, position if is_kept else 0, not is_kept
 
 
 def _describe_state(wallet: Wallet) -> str:

@@ -133,7 +133,7 @@ class Console:
     async def list_blocks(self, request: web.Request) -> web.Response:
         """Show blocks, newest first."""
         top = self.reader.head.height
-        height = min(top, _read_number(request, "from", top))
+        height = min(top, max(_read_number(request, "from", top), self.reader.kept_from))
         return await self._respond(
             request,
             "blocks.html",
@@ -307,6 +307,7 @@ class Console:
         for part in self._templates.get_template(template).generate(
             f=self.reader.get_format(),
             head=self.reader.head,
+            kept_from=self.reader.kept_from,
             names=self.reader.name_parties(),
             network=self.node.chain.network,
             path=request.path,

@@ -27,6 +27,7 @@ from hansa.kernel.block import (
     Status,
     decode_header,
     decode_receipt,
+    split_position,
 )
 from hansa.kernel.errors import NotFound
 from hansa.kernel.light.votes import Votes
@@ -182,6 +183,15 @@ class Reader:
         raw = b"".join(result.receipts)
         if any(name in raw for name in _SMALL_TABLES):
             self._changed_height = result.header.height
+
+    @property
+    def kept_from(self) -> int:
+        """The oldest block that this node keeps."""
+        return self.chain.log.height_min
+
+    def is_kept(self, position: int) -> bool:
+        """Whether this node keeps what is at a position; 0 stands for nothing, which it does."""
+        return not position or split_position(position)[0] >= self.kept_from
 
     def get_record(self, height: int) -> BlockRecord:
         """Get a confirmed block; raises `NotFound`."""

@@ -100,7 +100,9 @@ async def _say_error(console: Console, request: web.Request, error: HansaError) 
     """Say an error in words, and who must act; what is corrupt goes on to stop the node."""
     text = _write_sentence(error.message)
     if isinstance(error, NotFound):
-        return await console.say(request, 404, "Not found on this ledger", text)
+        is_pruned = "height_min" in error.facts
+        heading = "Not kept by this node" if is_pruned else "Not found on this ledger"
+        return await console.say(request, 404, heading, text)
     if isinstance(error, Refused):
         return await console.say(request, 403, "Not for your eyes", text)
     if isinstance(error, Invalid) and error.code is InvalidCode.UNAUTHENTICATED:

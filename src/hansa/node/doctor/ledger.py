@@ -35,9 +35,10 @@ def check_log(patient: Patient) -> list[Check]:
             height = reader.height_max
             if height < 0:
                 raise NotFound("there is no block")
-            first = max(reader.height_min, height - BLOCKS_READ + 1)
+            lowest = reader.height_min
+            first = max(lowest, height - BLOCKS_READ + 1)
             records = [read_record(reader.read(at), at) for at in range(first, height + 1)]
-            oldest = read_record(reader.read(reader.height_min), reader.height_min)
+            oldest = read_record(reader.read(lowest), lowest)
         finally:
             reader.close()
         head = decode_header(records[-1].header)
@@ -51,7 +52,10 @@ def check_log(patient: Patient) -> list[Check]:
             return [Check("log", Status.FAIL, found, where, "put log and genesis of one node here")]
     patient.head, patient.log_height = head, height
     found = f"confirmed up to block {height} of {format_iso(head.time_ms, 0)}"
-    return [Check("log", Status.OK, f"{found}; the newest {len(records)} are whole", where)]
+    found += f"; the newest {len(records)} are whole"
+    if lowest > 0:
+        found += f"; it begins with block {lowest}, older ones are not kept"
+    return [Check("log", Status.OK, found, where)]
 
 
 def _check_empty_log(patient: Patient, where: str) -> Check:

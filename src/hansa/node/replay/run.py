@@ -247,6 +247,14 @@ class _Run:
 
     def _resume(self) -> int:
         """Count what the chain holds already; returns the first row that it lacks."""
+        lowest = self._chain.log.height_min
+        if lowest > 0:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{self._folder} keeps no block before {lowest}: a replay that goes on counts the "
+                "payments of all; choose another --data, and begin anew",
+                height_min=lowest,
+            )
         start = 0
         for record in self._chain.iterate_records(1):
             start = max(start, self._recount(record))

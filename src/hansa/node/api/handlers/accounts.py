@@ -122,7 +122,8 @@ async def list_history(
 ) -> answers.History:
     """List the transactions that changed a wallet's money, newest first.
 
-    Each change names the one before, so that no index is needed; see docs/ARCHITECTURE.md.
+    Each change names the one before, so that no index is needed; see docs/ARCHITECTURE.md. Where
+    that is in a block that is not kept, the list ends and says so.
     """
     key = from_text(address)
     api.access.require_wallet(call.principal, key)
@@ -134,24 +135,29 @@ async def list_history(
     )
     shown = next((row for row in rows if asset in {None, row.asset}), None)
     if shown is None:
-        return answers.History(wallet=to_text(key), asset=asset, transactions=[], next=None)
+        return answers.History(
+            wallet=to_text(key), asset=asset, transactions=[], next=None, cut_below=None
+        )
     newest = shown.previous
     position = newest if before is None else before
     if position > newest:
         raise _no_such_place()
     await api.node.confirm(split_position(position)[0])
     entries: list[answers.HistoryEntry] = []
-    while position and len(entries) < limit:
+    log = api.node.chain.log
+    while len(entries) < limit and position and split_position(position)[0] >= log.height_min:
         record = api.read_record(call, split_position(position)[0])
         entry, position = _read_entry(record, key, shown.asset, position)
         entries.append(entry)
         await asyncio.sleep(0)  # each costs the reading of a block: let others in between
-    api.add_cost(call, len(entries) - 1)
+    api.add_cost(call, max(0, len(entries) - 1))
+    is_cut = bool(position) and split_position(position)[0] < log.height_min
     return answers.History(
         wallet=to_text(key),
         asset=shown.asset,
         transactions=entries,
-        next=str(position) if position else None,
+        next=str(position) if position and not is_cut else None,
+        cut_below=log.height_min if is_cut else None,
     )
 
 

@@ -75,6 +75,7 @@ async def list_blocks(api: Api, call: Call, from_height: int | None, limit: int)
     """List headers downwards from a height."""
     top = api.node.chain.confirmed_height
     first = top if from_height is None else min(from_height, top)
+    api.node.chain.log.require_kept(first)
     found = []
     for height in api.node.chain.descend(first, limit):
         header = api.node.get_header(height)
@@ -291,6 +292,7 @@ ROUTES = (
         "Headers, newest first.",
         answers.Blocks,
         parameters=BLOCK_PAGE,
+        errors=(404,),
     ),
     Route(
         "GET",

@@ -55,6 +55,7 @@ async def stream_events(
     if last_event_id is not None:
         height = last_event_id + 1
     _require_begun(height, top)
+    api.node.chain.log.require_kept(height)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     response.content_type = EVENT_STREAM
@@ -163,10 +164,8 @@ async def stream_records(
         )
     _require_begun(from_height, top)
     last = top if to_height is None else min(to_height, top)
-    lowest = api.node.chain.log.height_min
-    if from_height < lowest:
-        raise NotFound(f"this node has no block below {lowest}", height_min=lowest)
     log = api.node.chain.log
+    log.require_kept(from_height)
     return await _stream_frames(api, call, map(log.read, range(from_height, last + 1)))
 
 
