@@ -165,6 +165,17 @@ def find_consensus_height(home, height):
         reader.close()
 
 
+def carry(capsys, home, checkpoint, folder):
+    """Make a snapshot beside a node that runs, and restore it where no node answers."""
+    carried, other, trust = folder / "carried", folder / "other", ("--checkpoint", checkpoint)
+    made = run(capsys, "snapshot", "make", carried, "--data", home.path)
+    restored = run(capsys, "snapshot", "restore", carried, "--data", other, *trust)
+    assert restored["hash"] == made["hash"]
+    audited = run(capsys, "audit", "--data", other, *trust)
+    assert audited["audit_ok"]
+    assert audited["voted_height"] == audited["height"] == made["height"]
+
+
 def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
     cometbft, tmp_path, capsys, monkeypatch
 ):
@@ -186,6 +197,7 @@ def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
                 found = ours.wait_for(bytes.fromhex(sent.tx_id), WITHIN_S)
             assert (found.status, found.height) == ("OK", sent.height)
             earliest = asyncio.run(find_earliest(Home(fifth)))
+        carry(capsys, node.home, checkpoint, tmp_path)
     assert earliest > find_consensus_height(node.home, height) > 1  # it executed none before
     audited = run(capsys, "audit", "--data", fifth, "--checkpoint", checkpoint)
     assert audited["audit_ok"]

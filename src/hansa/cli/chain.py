@@ -31,7 +31,7 @@ from hansa.kernel.receipt_file import (
 )
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
-from hansa.node.joining.checkpoints import load_checkpoint, read_checkpoint
+from hansa.node.joining.checkpoints import describe_trail, load_checkpoint, read_checkpoint
 from hansa.node.verify import (
     VerifyReport,
     choose_processes,
@@ -354,7 +354,7 @@ def _verify_receipt(options: argparse.Namespace) -> int:
         "time": format_iso(found.header.time_ms, 0),
         "index": found.index,
     }
-    print_found(told | _describe_trail(found), is_json=options.json)
+    print_found(told | describe_trail(found.trail), is_json=options.json)
     return 0
 
 
@@ -368,24 +368,6 @@ def _verify_file(options: argparse.Namespace) -> VerifiedReceipt:
     except Invalid as error:
         message = f"the receipt file {options.file} proves nothing: {error.message}"
         raise Invalid(error.code, message, **{**error.facts, "path": str(options.file)}) from None
-
-
-def _describe_trail(found: VerifiedReceipt) -> dict[str, Any]:
-    """Describe where validators were followed from, and how many signed; nothing if sealed."""
-    trail = found.trail
-    if trail is None:
-        return {}
-    return {
-        "checkpoint_height": trail.start.height,
-        "checkpoint_time": format_iso(trail.start.time.time_ms, 0),
-        "hand_overs": trail.hand_overs,
-        "consensus_height": trail.end.height,
-        "consensus_time": format_iso(trail.end.time.time_ms, 0),
-        "validators_signed": trail.tally.signers,
-        "validators": trail.tally.validators,
-        "power_signed": trail.tally.power_signed,
-        "power": trail.tally.power,
-    }
 
 
 def _keep_checkpoint(options: argparse.Namespace) -> int:

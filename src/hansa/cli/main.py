@@ -47,6 +47,7 @@ MODULES = {
     "message": ("message",),
     "chain": ("audit", "verify", "block", "receipt"),
     "care": ("doctor", "backup", "restore"),
+    "snapshot": ("snapshot",),
 }
 """Modules of this package in the order of their commands, and the commands that each adds."""
 

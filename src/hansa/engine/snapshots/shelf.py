@@ -77,12 +77,26 @@ class Shelf:
             except NotFound:
                 chunk = b""
             if compute_sum(chunk) != expected:
-                raise Corrupt(
-                    f"chunk {number} of the snapshot of block {height} is damaged or missing",
-                    height=height,
-                    chunk=number,
-                )
+                raise describe_damage(manifest, number)
             yield chunk
+
+    def measure(self, manifest: Manifest) -> int:
+        """Measure the chunks of a snapshot, in bytes.
+
+        Raises:
+          Corrupt: one is missing.
+        """
+        size = 0
+        for number in range(len(manifest.chunks)):
+            try:
+                file = self._storage.open(name_chunk(manifest.height, number), writable=False)
+            except NotFound:
+                raise describe_damage(manifest, number) from None
+            try:
+                size += file.size()
+            finally:
+                file.close()
+        return size
 
     def put_chunk(self, height: int, number: int, chunk: bytes) -> None:
         """Write a chunk durably."""
@@ -160,3 +174,13 @@ class Shelf:
             return file.pread(min(file.size(), bytes_max + 1), 0)
         finally:
             file.close()
+
+
+def describe_damage(manifest: Manifest, number: int) -> Corrupt:
+    """Build the error for a chunk that is not what its manifest names."""
+    height = manifest.height
+    return Corrupt(
+        f"chunk {number} of the snapshot of block {height} is damaged or missing",
+        height=height,
+        chunk=number,
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
-from hansa.kernel.light.trail import CHECKPOINT_BYTES_MAX, Checkpoint, decode_checkpoint
+from hansa.kernel.light.trail import CHECKPOINT_BYTES_MAX, Checkpoint, Trail, decode_checkpoint
 from hansa.sdk.files import read_file
 
 
@@ -40,3 +42,20 @@ def load_checkpoint(path: Path, network: Network) -> Checkpoint:
             path=str(path),
         )
     return start
+
+
+def describe_trail(trail: Trail | None) -> dict[str, Any]:
+    """Describe where validators were followed from, and how many signed; nothing if sealed."""
+    if trail is None:
+        return {}
+    return {
+        "checkpoint_height": trail.start.height,
+        "checkpoint_time": format_iso(trail.start.time.time_ms, 0),
+        "hand_overs": trail.hand_overs,
+        "consensus_height": trail.end.height,
+        "consensus_time": format_iso(trail.end.time.time_ms, 0),
+        "validators_signed": trail.tally.signers,
+        "validators": trail.tally.validators,
+        "power_signed": trail.tally.power_signed,
+        "power": trail.tally.power,
+    }

@@ -14,13 +14,24 @@ from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.status import read_network
 from hansa.node.settings import Listen, Settings
-from hansa.sdk.answers import Consensus, PeerSeen
+from hansa.sdk.answers import Consensus, PeerSeen, ValidatorSeen
 
 NOW_MS = 1_764_000_060_000
 PEERS = [
     PeerSeen(peer=f"{at:040x}", member=None, name="", is_outbound=True, since_ms=1)
     for at in range(3)
 ]
+VALIDATOR = ValidatorSeen(
+    member=None,
+    name="",
+    consensus_key="00" * 32,
+    power=400,
+    is_here=False,
+    is_connected=True,
+    has_voted=True,
+    voted_height=15,
+    voted_ms=1,
+)
 
 
 def make_answer(state="voting", text="Blocks come.", **changes):
@@ -36,7 +47,7 @@ def make_answer(state="voting", text="Blocks come.", **changes):
         "power": 400,
         "present_power": 400,
         "own_power": 100,
-        "validators": [],
+        "validators": [VALIDATOR],
         "peers": PEERS,
     }
     return Consensus(**{**values, **changes})

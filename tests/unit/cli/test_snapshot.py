@@ -1,0 +1,119 @@
+"""Snapshots at the command line: listed, made to be carried, restored offline."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.network_process import run
+from tests.pruned import make_pruned_folder, make_voted_pruned_folder, open_again
+from tests.voted_world import save_votes, vote
+from tests.world import MINUTE_MS, pay
+
+from hansa.cli.main import main
+from hansa.engine.snapshots.shelf import name_chunk
+from hansa.kernel.encoding import encode
+from hansa.kernel.light.trail import encode_checkpoint
+from hansa.kernel.light.votes import begin
+from hansa.node.home import Home, open_chain_read_only
+from hansa.node.joining.carrying import PROOF_NAME, Proof
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    return make_pruned_folder(tmp_path_factory.mktemp("sealed") / "node")
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory):
+    return make_voted_pruned_folder(tmp_path_factory.mktemp("voted") / "node")
+
+
+def name_genesis(home):
+    return ("--genesis", home.load_network().genesis_hash.hex())
+
+
+def refuse(capsys, code, *words):
+    capsys.readouterr()
+    assert main(list(map(str, words))) == code, capsys.readouterr()
+    return capsys.readouterr().err
+
+
+def test_those_that_a_node_keeps_are_listed(sealed, tmp_path, capsys):
+    found = run(capsys, "snapshot", "list", "--data", sealed.path)["snapshots"]
+    assert len(found) == 2
+    newest = found[-1]
+    assert newest["first_height"] <= newest["height"]
+    assert newest["chunks"] == 1
+    chunk = sealed.snapshots_path / name_chunk(newest["height"], 0)
+    assert newest["bytes"] == chunk.stat().st_size
+    assert main(["snapshot", "list", "--data", str(sealed.path)]) == 0
+    assert newest["hash"] in capsys.readouterr().out
+
+
+def test_one_is_carried_and_restored_where_no_node_answers(sealed, tmp_path, capsys):
+    carried, other = tmp_path / "carried", tmp_path / "other"
+    made = run(capsys, "snapshot", "make", carried, "--data", sealed.path)
+    told = run(capsys, "snapshot", "restore", carried, "--data", other, *name_genesis(sealed))
+    assert told["votes"] is None
+    assert {name: told[name] for name in ("height", "hash", "bytes")} == {
+        name: made[name] for name in ("height", "hash", "bytes")
+    }
+    ours, theirs = open_chain_read_only(Home(other)), open_chain_read_only(sealed)
+    assert ours.head == theirs.get_header(made["height"])
+    assert dict(ours.iterate_rows(b"")) == dict(theirs.iterate_rows(b""))
+    ours.close()
+    theirs.close()
+    assert run(capsys, "audit", "--data", other)["audit_ok"]
+    assert not list((other / "keys").iterdir())
+
+
+def test_votes_prove_it_from_genesis_or_a_checkpoint(voted, tmp_path, capsys):
+    carried, checkpoint = tmp_path / "carried", tmp_path / "checkpoint"
+    run(capsys, "snapshot", "make", carried, "--data", voted.path)
+    checkpoint.write_bytes(encode_checkpoint(begin(voted.load_network())))
+    for number, trust in enumerate((name_genesis(voted), ("--checkpoint", checkpoint))):
+        other = tmp_path / f"other{number}"
+        told = run(capsys, "snapshot", "restore", carried, "--data", other, *trust)
+        assert told["votes"]["power_signed"] * 3 > told["votes"]["power"] * 2
+        assert run(capsys, "audit", "--data", other)["audit_ok"]
+
+
+def test_votes_on_a_later_block_prove_it_too(voted, tmp_path, capsys):
+    with open_again(voted) as world:
+        world.time_ms += MINUTE_MS
+        world.do("ann", pay("ann", "ann", 0, "checkpoint"))
+        for number in range(3):  # within the second in which there is no other checkpoint
+            world.time_ms += 1
+            world.do("ann", pay("ann", "ann", 0, f"r{number}"))
+        head = world.chain.head
+        save_votes(voted, vote(world.network, head.encoded(), head.height))
+    carried = tmp_path / "carried"
+    made = run(capsys, "snapshot", "make", carried, "--data", voted.path)
+    assert made["height"] < head.height
+    trust = name_genesis(voted)
+    run(capsys, "snapshot", "restore", carried, "--data", tmp_path / "other", *trust)
+
+
+def test_what_does_not_follow_is_refused_and_nothing_is_left(voted, sealed, tmp_path, capsys):
+    carried, target = tmp_path / "carried", tmp_path / "other"
+    run(capsys, "snapshot", "make", carried, "--data", voted.path)
+    restore = ("snapshot", "restore", carried, "--data", target)
+    said = refuse(capsys, 2, *restore, "--genesis", "00" * 32)
+    assert "is of another network" in said
+    proof = (carried / PROOF_NAME).read_bytes()
+    forged = vote(voted.load_network(), b"another header", 20)
+    (carried / PROOF_NAME).write_bytes(encode(Proof(forged, ())))
+    assert "does not name this block" in refuse(capsys, 2, *restore, *name_genesis(voted))
+    (carried / PROOF_NAME).write_bytes(proof[:-1])
+    assert PROOF_NAME in refuse(capsys, 2, *restore, *name_genesis(voted))
+    (carried / PROOF_NAME).write_bytes(proof)
+    (chunk,) = carried.glob("*.chunk")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    assert "is damaged or missing" in refuse(capsys, 70, *restore, *name_genesis(voted))
+    assert not target.exists()
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.write_bytes(encode_checkpoint(begin(voted.load_network())))
+    sealed_one = tmp_path / "sealed"
+    run(capsys, "snapshot", "make", sealed_one, "--data", sealed.path)
+    words = ("snapshot", "restore", sealed_one, "--data", target, "--checkpoint", checkpoint)
+    assert "is of another network" in refuse(capsys, 2, *words)
+    assert "not empty" in refuse(capsys, 2, "snapshot", "make", carried, "--data", voted.path)
