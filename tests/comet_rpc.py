@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.vectors.voting import Council, in_force, make_set
@@ -14,6 +14,7 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import SignedHeader
 from hansa.kernel.light.header import BlockId, ConsensusHeader, Moment
 
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written with its own Z
 HASHES = (
     "last_commit_hash",
     "data_hash",
@@ -132,6 +133,6 @@ def write_block(block: BlockId) -> dict[str, Any]:
 
 
 def write_time(moment: Moment) -> str:
-    whole = datetime.fromtimestamp(moment.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = (EPOCH + timedelta(seconds=moment.seconds)).isoformat()
     digits = f"{moment.nanoseconds:09}".rstrip("0")
     return f"{whole}.{digits}Z" if digits else f"{whole}Z"

@@ -27,7 +27,7 @@ def most(kind, size: int, least: int = 0):
 
 
 SHORT, COUNT_31 = most(binary(), 32), integer(0, 2**31 - 1)
-MOMENT = fields(integer(0, 2**38), integer(0, 999_999_999))
+MOMENT = fields(integer(-62_135_596_800, 253_402_300_799), integer(0, 999_999_999))
 PARTS = fields(COUNT_31, SHORT)
 BLOCK = fields(SHORT, PARTS)
 HEADER = fields(
@@ -71,7 +71,7 @@ def varint(number: int) -> bytes:
 
 
 def number(at: int, value: int) -> bytes:
-    return varint(8 * at) + varint(value) if value else b""
+    return varint(8 * at) + varint(value % 2**64) if value else b""
 
 
 def fixed(at: int, value: int) -> bytes:

@@ -79,6 +79,7 @@ def make_votes() -> list[dict[str, object]]:
     docket.take("a network of sm3: CometBFT hashes with SHA-256 all the same")
     cases += docket.cases
     docket = Docket(make_voted())
+    _take_times(docket)
     _take_few(docket)
     _take_checkpoints(docket)
     _take_other_blocks(docket)
@@ -106,6 +107,29 @@ def _take_few(docket: Docket) -> None:
     exact = first.council.sign(9, first.hash, signers=("small", "seldom", "wrong"))
     first.take("two thirds exactly", Votes((), exact), code="SIGNATURE")
     docket.cases += first.cases
+
+
+def _take_times(docket: Docket) -> None:
+    """One validator whose clock is anywhere; CometBFT takes the years 1 to 9999."""
+    first, last = -62_135_596_800, 253_402_300_799
+    for name, moment in (
+        ("a vote from 1969", Moment(-1_000, 0)),
+        ("a vote from just before 1970", Moment(-1, 999_999_999)),
+        ("a vote from the year 1", Moment(first, 0)),
+        ("a vote from the end of the year 9999", Moment(last, 999_999_999)),
+    ):
+        signed = docket.council.sign(40, docket.hash, times={"small": moment})
+        one, *others = docket.votes.hand_overs
+        odd = HandOver(docket.council.sign(20, times={"seldom": moment}), one.validators)
+        docket.take(name, Votes((odd, *others), signed))
+    for name, moment in (
+        ("a vote from before the year 1", Moment(first - 1, 0)),
+        ("a vote from the year 10000", Moment(last + 1, 0)),
+        ("a vote with too many nanoseconds", Moment(0, 1_000_000_000)),
+        ("a vote with negative nanoseconds", Moment(0, -1)),
+    ):
+        signed = docket.council.sign(40, docket.hash, times={"small": moment})
+        docket.take(name, replace(docket.votes, signed_header=signed), code="MALFORMED")
 
 
 def _take_checkpoints(docket: Docket) -> None:

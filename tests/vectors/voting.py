@@ -68,9 +68,13 @@ class Council:
         app_hash: bytes = ZERO_HASH,
         *,
         signers: Iterable[str] | None = None,
+        times: Mapping[str, Moment] | None = None,
         **changes: object,
     ) -> SignedHeader:
-        """Sign the header of a height, by all who are in force then unless told otherwise."""
+        """Sign the header of a height, by all who are in force then unless told otherwise.
+
+        `times` are those that somebody's vote bears, whatever time it was given.
+        """
         now, then = in_force(height), in_force(height + 1)
         validators = make_set(now)
         nothing = hashlib.sha256(b"").digest()
@@ -82,10 +86,14 @@ class Council:
             app_hash, nothing, nothing, validators.validators[0].address,
         )  # fmt: skip
         signed = SignedHeader(replace(header, **changes), height % 3, PARTS, ())
-        return self.sign_again(signed, now, signers)
+        return self.sign_again(signed, now, signers, times)
 
     def sign_again(
-        self, signed: SignedHeader, now: Mapping[str, int], signers: Iterable[str] | None = None
+        self,
+        signed: SignedHeader,
+        now: Mapping[str, int],
+        signers: Iterable[str] | None = None,
+        times: Mapping[str, Moment] | None = None,
     ) -> SignedHeader:
         """Sign a header that was changed, or by others."""
         keys = {key(f"{name} votes").public_key: name for name in now}
@@ -95,6 +103,7 @@ class Council:
             name = keys[validator.public_key]
             if name in chosen:
                 time = Moment(signed.header.time.seconds, 1_000 * (index + 1))
+                time = (times or {}).get(name, time)
                 message = build_vote(signed.header, signed.round, signed.block, time)
                 votes.append(CommitSignature(index, time, key(f"{name} votes").sign(message)))
         return replace(signed, signatures=tuple(votes))

@@ -66,16 +66,13 @@ def read_signed_header(answer: Answer) -> SignedHeader:
     try:
         signed = answer["signed_header"]
         commit = signed["commit"]
-        signatures = tuple(
-            CommitSignature(index, _read_time(vote["timestamp"]), b64decode(vote["signature"]))
-            for index, vote in enumerate(commit["signatures"])
-            if vote["block_id_flag"] == _FOR_THE_BLOCK
-        )
+        votes = enumerate(commit["signatures"])
+        meant = [_read_vote(*each) for each in votes if each[1]["block_id_flag"] == _FOR_THE_BLOCK]
         found = SignedHeader(
             _read_header(signed["header"]),
             int(commit["round"]),
             _read_block(commit["block_id"]).parts,
-            signatures,
+            tuple(vote for vote in meant if vote is not None),
         )
         return msgspec.convert(_to_plain(found), SignedHeader)
     except _UNREADABLE as error:
@@ -219,6 +216,19 @@ def _read_block(raw: Answer) -> BlockId:
     )
 
 
+def _read_vote(index: int, raw: Answer) -> CommitSignature | None:
+    """Read one vote; None if its time or signature is none that a document holds.
+
+    One such vote must not spoil the others: verification says whether they are enough.
+    """
+    time, signature = raw["timestamp"], raw["signature"]
+    try:
+        vote = CommitSignature(index, _read_time(time), b64decode(signature))
+        return msgspec.convert(_to_plain(vote), CommitSignature)
+    except (ValueError, msgspec.MsgspecError):
+        return None
+
+
 def _read_time(text: str) -> Moment:
     """Read an RFC 3339 time as Go writes it: UTC, up to nine digits behind the point."""
     found = _TIME.fullmatch(text)
@@ -235,7 +245,7 @@ def _read_validator(raw: Answer) -> Validator:
     return Validator(b64decode(key["value"]), int(raw["voting_power"]))
 
 
-def _to_plain(document: SignedHeader | ValidatorSet) -> object:
+def _to_plain(document: CommitSignature | SignedHeader | ValidatorSet) -> object:
     """Take a document apart, so that building it again checks its types and bounds."""
     return msgspec.to_builtins(document, builtin_types=(bytes,))
 

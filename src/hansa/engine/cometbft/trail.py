@@ -28,7 +28,7 @@ from hansa.engine.cometbft.light import (
 from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
-from hansa.kernel.light.commit import SignedHeader
+from hansa.kernel.light.commit import SignedHeader, drop_unverified
 from hansa.kernel.light.trail import Checkpoint, HandOver, follow, verify_header
 from hansa.kernel.light.votes import VOTES_BYTES_MAX, Votes, decode_votes
 
@@ -273,7 +273,7 @@ class TrailKeeper:
             self._looked_at = header.height
 
     async def _take_hand_over(self, height: int) -> None:
-        signed = await fetch_signed_header(self._rpc, height)
+        signed = await self._fetch_verified(height)
         hand_over = HandOver(signed, await fetch_validators(self._rpc, height + 1))
         with self._believing("CometBFT beside this node"):
             stage = follow(self._stages[-1], [hand_over])
@@ -283,8 +283,13 @@ class TrailKeeper:
     async def _fetch_verified(self, height: int) -> SignedHeader:
         signed = await fetch_signed_header(self._rpc, height)
         at = bisect_right([stage.height for stage in self._stages], height) - 1
+        stage = self._stages[max(at, 0)]
         with self._believing("CometBFT beside this node"):
-            verify_header(self._stages[max(at, 0)], (), signed)
+            try:
+                verify_header(stage, (), signed)
+            except Invalid:
+                signed = drop_unverified(signed, stage.validators)
+                verify_header(stage, (), signed)
         return signed
 
     def _extend(self, hand_overs: tuple[HandOver, ...]) -> None:

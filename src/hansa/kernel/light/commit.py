@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from hansa.kernel.crypto.signatures import SIGNATURE_BYTES, SignatureCheck, Suite, verify_many
 from hansa.kernel.encoding import Decoder, Document
@@ -104,6 +105,21 @@ def verify_commit(signed: SignedHeader, validators: ValidatorSet, chain_id: str)
             "more than two thirds are needed",
         )
     return Tally(len(indexes), len(validators.validators), power_signed, validators.power)
+
+
+def drop_unverified(signed: SignedHeader, validators: ValidatorSet) -> SignedHeader:
+    """Leave out each signature that is of no validator of the set, or does not verify.
+
+    For whoever gets a commit of which only a part was verified, such as CometBFT itself where it
+    begins from a snapshot: it looks at no more signatures than are enough.
+    """
+    count = len(validators.validators)
+    known = replace(
+        signed, signatures=tuple(each for each in signed.signatures if each.index < count)
+    )
+    verdicts = verify_many(_list_checks(known, validators))
+    good = [each for each, is_good in zip(known.signatures, verdicts, strict=True) if is_good]
+    return replace(known, signatures=tuple(good))
 
 
 def _list_checks(signed: SignedHeader, validators: ValidatorSet) -> list[SignatureCheck]:

@@ -32,7 +32,9 @@ ShortBytes = Annotated[bytes, Meta(max_length=32)]
 
 ChainId = Annotated[str, Meta(min_length=1, max_length=50)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Seconds = Annotated[int, Meta(ge=0, le=2**38)]
+Seconds = Annotated[int, Meta(ge=-62_135_596_800, le=253_402_300_799)]
+"""The years 1 to 9999, which is what CometBFT takes: nothing keeps a validator's vote from bearing
+a time of long ago, or of long from now, and it counts all the same."""
 Nanoseconds = Annotated[int, Meta(ge=0, le=999_999_999)]
 
 
@@ -40,7 +42,7 @@ class Moment(Document, frozen=True, array_like=True):
     """A time of CometBFT, to the nanosecond."""
 
     seconds: Seconds
-    """Since 1970-01-01T00:00:00Z."""
+    """Since 1970-01-01T00:00:00Z; negative before."""
     nanoseconds: Nanoseconds
 
     @staticmethod

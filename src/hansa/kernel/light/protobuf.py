@@ -10,6 +10,7 @@ from __future__ import annotations
 
 _VARINT, _FIXED64, _LENGTH = 0, 1, 2
 """Wire types."""
+_64_BITS = 2**64 - 1
 
 
 def write_varint(number: int) -> bytes:
@@ -23,8 +24,8 @@ def write_varint(number: int) -> bytes:
 
 
 def write_number(field: int, number: int) -> bytes:
-    """Write a field of type int32, int64, uint32, uint64 or enum; none is negative here."""
-    return _write_tag(field, _VARINT) + write_varint(number) if number else b""
+    """Write a field of type int32, int64, uint32, uint64 or enum; negative in two's complement."""
+    return _write_tag(field, _VARINT) + write_varint(number & _64_BITS) if number else b""
 
 
 def write_fixed(field: int, number: int) -> bytes:

@@ -12,6 +12,7 @@ from hansa.engine.cometbft.light import fetch_validators
 from hansa.engine.cometbft.trail import FILE_NAME, SAVE_S, WAIT_S, TrailKeeper, read_votes
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.kernel.light.header import Moment
 from hansa.kernel.light.trail import verify_header
 from hansa.kernel.light.votes import Votes, begin
 
@@ -51,6 +52,29 @@ def test_a_header_of_another_block_is_not_passed_on(tmp_path):
         assert votes.signed_header.header.app_hash == b"a" * 32
     with pytest.raises(Unavailable, match="names another block"):
         asyncio.run(keeper.fetch_votes(50, b"b" * 32))
+
+
+@pytest.mark.parametrize("seconds", [-1_000, -62_135_596_800, 253_402_300_799])
+def test_a_vote_with_a_time_of_long_ago_counts_as_any_other(tmp_path, seconds):
+    rpc = FakeRpc(NETWORK, 60)
+    for height in (CHANGES[0], 50):
+        rpc.changes[height] = {"times": {"small": Moment(seconds, 5)}}
+    votes = fetch(keep(tmp_path, rpc), 50)
+    assert verify(votes) == 3
+    assert len(votes.signed_header.signatures) == 4
+
+
+def test_a_vote_that_nobody_verified_is_left_out(tmp_path):
+    class Rpc(FakeRpc):
+        def answer_commit(self, height):
+            answer = super().answer_commit(height)
+            votes = answer["signed_header"]["commit"]["signatures"]
+            votes[-1]["signature"] = votes[0]["signature"]
+            return {"signed_header": {**answer["signed_header"]}}
+
+    votes = fetch(keep(tmp_path, Rpc(NETWORK, 60)), 50)
+    assert verify(votes) == 3
+    assert len(votes.signed_header.signatures) == 3
 
 
 def test_others_are_not_asked_all_the_time(tmp_path):

@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.comet_rpc import FakeRpc
 from tests.vectors.voting import make_voted
 
 from hansa.engine.cometbft.light import fetch_light_block, read_signed_header, read_validators
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.light.header import Moment
+from hansa.kernel.light.header import BlockId, Moment, Parts, build_vote
 
 CASES = json.loads(
     (Path(__file__).resolve().parents[3] / "vectors" / "light" / "recorded.json").read_text()
@@ -26,6 +27,40 @@ def test_only_votes_for_the_block_are_taken():
         votes = case["input"]["commit"]["signed_header"]["commit"]["signatures"]
         meant = [at for at, vote in enumerate(votes) if vote["block_id_flag"] == 2]
         assert [each.index for each in signed.signatures] == meant
+
+
+TIMES = json.loads((Path(__file__).resolve().parents[3] / "vectors/light/times.json").read_text())
+
+
+@pytest.mark.parametrize("case", TIMES, ids=lambda case: case["name"])
+def test_a_vote_may_bear_any_time_of_the_years_1_to_9999(case):
+    answer = copy.deepcopy(CASES[0]["input"]["commit"])
+    answer["signed_header"]["commit"]["signatures"][0]["timestamp"] = case["input"]["time"]
+    time = read_signed_header(answer).signatures[0].time
+    assert [time.seconds, time.nanoseconds] == case["post"]["moment"]
+    header = replace(read_signed_header(answer).header, chain_id="hansa-test", height=7)
+    block = BlockId(b"\1" * 32, Parts(1, b"\2" * 32))
+    assert build_vote(header, 1, block, time).hex() == case["post"]["signed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timestamp", "0000-01-01T00:00:00Z"),
+        ("timestamp", "10000-01-01T00:00:00Z"),
+        ("timestamp", "2026-13-01T00:00:00Z"),
+        ("signature", "AAAA"),
+        ("signature", "A"),
+    ],
+)
+def test_a_vote_that_cannot_be_held_does_not_spoil_the_others(name, value):
+    answer = copy.deepcopy(CASES[0]["input"]["commit"])
+    before = read_signed_header(answer).signatures
+    answer["signed_header"]["commit"]["signatures"][0][name] = value
+    assert read_signed_header(answer).signatures == before[1:]
+    answer["signed_header"]["commit"]["signatures"][0][name] = None
+    with pytest.raises(Unavailable, match="/commit"):
+        read_signed_header(answer)
 
 
 def test_times_are_read_to_the_nanosecond():
