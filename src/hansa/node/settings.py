@@ -167,7 +167,7 @@ class Channel(_Section, frozen=True, kw_only=True):
     """Messages between members' nodes; a node without a channel key has none."""
 
     outbox_messages: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
-    """That wait to be sent, at most."""
+    """To each recipient, that wait to be sent."""
     outbox_bytes: Annotated[int, Meta(ge=2**20, le=2**40)] = 2**28
     """Of their content."""
     inbox_messages: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000

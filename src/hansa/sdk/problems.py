@@ -47,13 +47,25 @@ def find_code(text: str) -> StrEnum:
     return _CODES.get(text) or UnknownCode(text[:CODE_LETTERS_MAX] or "UNKNOWN")
 
 
+def read_text(found: dict[str, Any], name: str) -> str:
+    r"""Read a text that another server wrote, so that it can be kept and printed; empty if none.
+
+    JSON may hold half a pair of surrogates, which is no text and has no encoding.
+
+    >>> read_text({"detail": "half \ud800"}, "detail"), read_text({"detail": [1]}, "detail")
+    ('half \\ud800', '')
+    """
+    text = found.get(name)
+    return text.encode(errors="backslashreplace").decode() if isinstance(text, str) else ""
+
+
 def read_problem(status: int, found: dict[str, Any]) -> HansaError:
     """Read a problem document into the error that the node raised.
 
     >>> read_problem(404, {"title": "NOT_FOUND", "detail": "there is no such block"})
     NotFound('there is no such block')
     """
-    code, detail = str(found.get("title", "")), str(found.get("detail", "")) or f"HTTP {status}"
+    code, detail = read_text(found, "title"), read_text(found, "detail") or f"HTTP {status}"
     if status == HTTPStatus.NOT_FOUND:
         return NotFound(detail)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY:
@@ -68,7 +80,7 @@ def read_problem(status: int, found: dict[str, Any]) -> HansaError:
 
 def read_item_problem(found: dict[str, Any]) -> HansaError:
     """Read the error of one item of many, which has no status of its own."""
-    code = str(found.get("title", ""))
+    code = read_text(found, "title")
     status = HTTPStatus.BAD_REQUEST
     if code == "UNAVAILABLE":
         status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -3,7 +3,8 @@
 Each lane (recipient and topic) has one message under way. An attempt looks the recipient up anew,
 seals to the channel key it has now, and believes nothing but an acknowledgement that one of the
 recipient's keys signed. Whatever else is answered is noted, and the same message goes again after
-a pause that doubles, shortened by chance so that those who wait do not come all at once.
+a pause that doubles, shortened by chance so that those who wait do not come all at once. A lane
+that ends by a fault of this program is reported, and begun anew after the longest pause.
 
 Source: RFC 9110 section 9.2.2 (only what is idempotent is sent again); docs/reference/channel.md.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -98,7 +100,7 @@ class Courier:
             return
         self._asked.add(lane)
         if lane not in self._lanes:
-            self._lanes[lane] = asyncio.create_task(self._work_off(lane))
+            self._begin(lane, 0.0)
 
     async def stop(self) -> None:
         """Stop; what was not acknowledged goes again next time."""
@@ -109,8 +111,26 @@ class Courier:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._carrier.close()
 
-    async def _work_off(self, lane: Lane) -> None:
+    def _begin(self, lane: Lane, after_s: float) -> None:
+        task = self._lanes[lane] = asyncio.create_task(self._work_off(lane, after_s))
+        task.add_done_callback(partial(self._end, lane))
+
+    def _end(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        """Report a lane that ended by a fault, and begin it anew: its messages must come to an end.
+
+        It rests before that, since the fault may come again at once.
+        """
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        fault = {"message": "a lane of messages failed, and is begun anew", "exception": error}
+        task.get_loop().call_exception_handler(fault)
+        if not self._is_stopping:
+            self._begin(lane, LAST_PAUSE_S)
+
+    async def _work_off(self, lane: Lane, after_s: float) -> None:
         """Bring the messages of a lane, one after the other, until none waits."""
+        await asyncio.sleep(after_s)
         failures = 0
         each = self._slots_each.setdefault(lane[0], asyncio.Semaphore(CARRIED_EACH_MAX))
         while True:

@@ -9,7 +9,7 @@ import aiohttp
 
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.node.channel.format import ACKNOWLEDGEMENT_BYTES_MAX
-from hansa.sdk.problems import read_problem
+from hansa.sdk.problems import read_problem, read_text
 
 ROUTE = "/v1/channel"
 MEDIA_TYPE = "application/msgpack"
@@ -74,5 +74,6 @@ def _read_refusal(status: int, raw: bytes) -> HansaError:
     if not isinstance(found, dict):
         return Unavailable(f"the node answers {status}, and not as one of Hansa does")
     error = read_problem(status, found)
-    error.message = f"the recipient's node answers {found.get('title', status)}: {error.message}"
+    title = read_text(found, "title") or status
+    error.message = f"the recipient's node answers {title}: {error.message}"
     return error

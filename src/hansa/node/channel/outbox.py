@@ -16,7 +16,7 @@ from hansa.node.channel.database import Database
 
 REASON_LETTERS_MAX = 500
 KEPT_TIMES = 10
-"""So many times what may wait is remembered of what is over."""
+"""So many times what may wait for one recipient is remembered of what is over."""
 
 Lane = tuple[bytes, str]
 """(recipient, topic)."""
@@ -62,7 +62,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
-    """Bounds of what waits, and how long it is remembered what became of the rest."""
+    """Bounds of what waits for one recipient, and how long it is remembered what became of it."""
 
     messages: int
     bytes: int
@@ -107,7 +107,7 @@ class Outbox:
           The message of this id, which may be one that was taken in before.
 
         Raises:
-          Unavailable: too much waits, or the disk refuses.
+          Unavailable: too much waits for this recipient, or the disk refuses.
         """
         now_ms = times[0]
 
@@ -116,7 +116,7 @@ class Outbox:
             if before is not None:
                 return before
             self._forget(connection, now_ms)
-            self._require_room(connection, len(content))
+            self._require_room(connection, lane[0], len(content))
             sequence = _next_sequence(connection, lane, now_ms)
             connection.execute(
                 "INSERT INTO sent (id, recipient, topic, sequence, content, size, salt, commitment,"
@@ -196,14 +196,26 @@ class Outbox:
 
     async def count_waiting(self) -> tuple[int, int]:
         """Count messages that wait, and their bytes."""
-        return await self._database.run(_count_waiting)
 
-    def _require_room(self, connection: sqlite3.Connection, size: int) -> None:
-        count, total = _count_waiting(connection)
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
+            count, total = connection.execute(
+                "SELECT count(*), coalesce(sum(size), 0) FROM sent WHERE state = 'waiting'"
+            ).fetchone()
+            return count, total
+
+        return await self._database.run(work)
+
+    def _require_room(self, connection: sqlite3.Connection, recipient: bytes, size: int) -> None:
+        """Bound what waits for one recipient: that it is down must not keep others from mail."""
+        count, total = connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM sent WHERE state = 'waiting'"
+            " AND recipient = ?",
+            (recipient,),
+        ).fetchone()
         limits = self._limits
         if count >= limits.messages or total + size > limits.bytes:
             raise Unavailable(
-                f"{count} messages with {total} bytes wait to be sent already, of at most "
+                f"{count} messages with {total} bytes wait for this recipient already, of at most "
                 f"{limits.messages} and {limits.bytes}: send again once some have left"
             )
 
@@ -224,13 +236,6 @@ def _next_sequence(connection: sqlite3.Connection, lane: Lane, now_ms: int) -> i
     sequence = now_ms if row is None else max(row[0] + 1, now_ms)
     connection.execute("INSERT OR REPLACE INTO sent_lanes VALUES (?, ?, ?)", (*lane, sequence))
     return sequence
-
-
-def _count_waiting(connection: sqlite3.Connection) -> tuple[int, int]:
-    count, total = connection.execute(
-        "SELECT count(*), coalesce(sum(size), 0) FROM sent WHERE state = 'waiting'"
-    ).fetchone()
-    return count, total
 
 
 def _get(connection: sqlite3.Connection, message_id: bytes) -> Sent:

@@ -57,6 +57,8 @@ def test_an_answer_is_read():
         ({"status": 302, "headers": {"Location": "/elsewhere"}}, "answers 302"),
         ({"status": 500, "body": bytes(20_000)}, "answers more than 16384 bytes"),
         ({"status": 503, "body": b'{"title": "UNAVAILABLE", "detail": "full"}'}, "full"),
+        ({"status": 500, "body": rb'{"title": "\ud800", "detail": "\udfff!"}'}, r"^\\udfff!$"),
+        ({"status": 500, "body": b'{"detail": ' + b"[" * 500 + b"]" * 500 + b"}"}, "HTTP 500"),
     ],
 )
 def test_any_other_answer_is_none(fields, told):

@@ -327,7 +327,7 @@ def test_an_inbox_is_bounded_in_bytes_and_topics(tmp_path, wire):
 
 def test_an_outbox_is_bounded_in_messages_and_bytes(tmp_path, wire):
     async def call(north):
-        with pytest.raises(Unavailable, match="wait to be sent"):
+        with pytest.raises(Unavailable, match="wait for this recipient"):
             await north.send(SOUTH, "case", bytes(100_001), MINUTE_MS)
         for _ in range(20):
             await north.send(SOUTH, "case", b"x", MINUTE_MS)
