@@ -22,7 +22,7 @@ from hansa.engine.cometbft.configuration import (
 )
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.log import BlockLog, BlockReader
+from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.snapshots.keeping import Keeper, Retention
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
@@ -51,10 +51,11 @@ class VotedNode:
     network: Network
     peers: tuple[str, ...]
     retention: Retention = ALL_KEPT
+    segment_bytes: int = SEGMENT_BYTES
 
     def open_chain(self) -> Chain:
         """Open its chain, from its log alone unless it has joined."""
-        log = BlockLog.open(FileStorage(self.log_path))
+        log = BlockLog.open(FileStorage(self.log_path), segment_bytes=self.segment_bytes)
         genesis = self.network.genesis
         folder = self.log_path.parent / "store"
         store: Store = StateStore.open(folder) if folder.exists() else MemoryStore()

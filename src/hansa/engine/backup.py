@@ -25,10 +25,9 @@ from pathlib import Path
 import msgspec
 
 from hansa.engine.cometbft.home import SIGNING_STATE_NAME
-from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
+from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.snapshots.beginning import open_shelf
 from hansa.engine.snapshots.copying import check_base, copy_base
-from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES
 from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
 from hansa.engine.whole_folder import making
 from hansa.kernel.block import Header, decode_header, decode_record

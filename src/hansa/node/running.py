@@ -18,8 +18,7 @@ from hansa.contracts.members import Member
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.engine import CometEngine
-from hansa.engine.log import SEGMENT_BYTES
-from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES, Keeper, Retention
+from hansa.engine.snapshots.keeping import Keeper, Retention
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import PoolVerifier
@@ -117,7 +116,7 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     passphrase = ask_passphrase()
     sealer = None if is_voted else home.load_key(NODE_KEY, passphrase)
     sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
-    segment_bytes = PRUNED_SEGMENT_BYTES if settings.history.retain_blocks else SEGMENT_BYTES
+    segment_bytes = settings.history.choose_segment_bytes()
     channel_key = load_own_key(home, passphrase)
     if is_voted and not _join_if_empty(home, network, settings, note):
         return

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from hansa.engine.cometbft.configuration import Configuration
+from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.sdk.files import open_regular, read_file
 
@@ -161,6 +162,12 @@ class History(_Section, frozen=True, kw_only=True):
     """Blocks between two snapshots; 0 for none, or for `retain_blocks` where those are bounded."""
     snapshots: Annotated[int, Meta(ge=1, le=100)] = 2
     """Snapshots that are kept."""
+    segment_bytes: Annotated[int, Meta(ge=2**16, le=SEGMENT_BYTES)] = PRUNED_SEGMENT_BYTES
+    """How large the log's files become where blocks are pruned: they go by whole files."""
+
+    def choose_segment_bytes(self) -> int:
+        """Choose how large the log's files become."""
+        return self.segment_bytes if self.retain_blocks else SEGMENT_BYTES
 
 
 class Channel(_Section, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ from hansa.engine.storage import TEMPORARY_SUFFIX, Storage, StorageFile
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 
 SEGMENT_BYTES = 1 << 30
+PRUNED_SEGMENT_BYTES = 64 << 20
+"""Of a log that is pruned: its blocks go by whole segments."""
 _REWRITE_BYTES = 4 << 20
 
 

@@ -22,9 +22,6 @@ from hansa.engine.snapshots.shelf import Shelf
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.machine.execution import BlockResult
 
-PRUNED_SEGMENT_BYTES = 64 << 20
-"""Of a log that is pruned: its blocks go by whole segments."""
-
 BLOCKS_FORGOTTEN = 4
 """Whose transactions are taken out of the index with each block, before they are pruned."""
 

@@ -21,10 +21,9 @@ from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.configuration import StateSync
 from hansa.engine.cometbft.trail import FILE_NAME as VOTES_NAME
-from hansa.engine.log import SEGMENT_BYTES, BlockLog
+from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.building import FillableStore
 from hansa.engine.snapshots.joining import join
-from hansa.engine.snapshots.keeping import PRUNED_SEGMENT_BYTES
 from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
@@ -133,8 +132,7 @@ async def _take(
     state_sync = StateSync((server, server), trust.height, trust.hash)
     prepare_cometbft(home, network, settings, state_sync)
     FileStorage(home.comet.path).replace(home.comet.joining_path.name, b"")
-    is_pruned = bool(settings.history.retain_blocks)
-    segment_bytes = PRUNED_SEGMENT_BYTES if is_pruned else SEGMENT_BYTES
+    segment_bytes = settings.history.choose_segment_bytes()
 
     def open_empty() -> tuple[BlockLog, FillableStore]:
         BlockLog.wipe(storage)
