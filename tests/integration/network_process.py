@@ -11,10 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import HANSA
+from tests.played import CHEAP
 
 from hansa.cli.main import main
+from hansa.node.description import NetworkDescription
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import choose_places
+from hansa.node.service import wall_clock_ms
 
 WITHIN_S = 60
+PASSPHRASE = "of four institutions"
 NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
 
 
@@ -33,6 +39,17 @@ def find_base(nodes=4):
             continue
         return base
     raise AssertionError("no ports are free")
+
+
+def found(folder, base, description=None):
+    """Make the folders of four institutions, or of others, as `hansa network init` does.
+
+    Their key files open quickly; returns what that command tells of each node.
+    """
+    description = description or NetworkDescription(members=describe_institutions(4))
+    places = choose_places(len(description.members), base, [])
+    made = found_voted_network(folder, description, places, PASSPHRASE, wall_clock_ms(), cost=CHEAP)
+    return made.to_json()["nodes"]
 
 
 def find_child(pid, name):

@@ -12,7 +12,8 @@ from itertools import count
 from random import Random
 
 from tests.alike import check_alike
-from tests.integration.voted_processes import PASSPHRASE, RunningNetwork, RunningNode
+from tests.integration.network_process import PASSPHRASE
+from tests.integration.voted_processes import RunningNetwork, RunningNode
 from tests.world import ASSET, key, pay
 
 from hansa.cli.main import main

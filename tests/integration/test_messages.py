@@ -9,13 +9,15 @@ import signal
 import time
 
 import pytest
-from tests.integration.network_process import find_base, network_up, run
+from tests.integration.network_process import PASSPHRASE, find_base, found, network_up, run
 
-from hansa.kernel.crypto.address import from_text, to_text
+from hansa.contracts.members import Role
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Refused
 from hansa.kernel.genesis import Network
 from hansa.node.channel.format import VERSION, Header, compute_commitment, seal_message
 from hansa.node.channel.http import HttpCarrier
+from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import SPONSOR_KEY, Home
 from hansa.sdk.client import Client
 from hansa.sdk.keys import KeyPair
@@ -24,7 +26,6 @@ pytestmark = pytest.mark.integration
 TOPICS = ("reconcile.case", "reconcile.books")
 ROUNDS = 6
 WITHIN_S = 90
-PASSPHRASE = "of four institutions"
 
 
 @pytest.fixture(autouse=True)
@@ -38,20 +39,42 @@ def open_client(folder, base, number):
     return Client(f"http://127.0.0.1:{base + 10 * number}", api_key=token, attempts=8)
 
 
-def test_messages_outlive_the_death_of_either_node(cometbft, tmp_path, capsys):
-    base, folder = find_base(), tmp_path / "net"
-    made = run(capsys, "network", "init", "--dir", folder, "--port", base)
-    to = from_text(made["nodes"]["operator-2"]["member"])
+DESCRIPTION = NetworkDescription(
+    members=(
+        MemberDescription("Central Bank", (Role.CENTRAL_BANK,), weight=100),
+        MemberDescription("Operator 1", (Role.OPERATOR,)),
+        MemberDescription("Operator 2", (Role.OPERATOR,)),
+    ),
+    policy={"governance.membership": (2, 3, 0, 604_800_000)},
+)
+"""One votes, and what it decides on members is in force at once."""
+
+
+@pytest.fixture(scope="module")
+def running(cometbft, tmp_path_factory):
+    """A network of three nodes: its folder, its first port, and what tells how they do."""
+    base, folder = find_base(), tmp_path_factory.mktemp("messages") / "net"
+    names = tuple(found(folder, base, DESCRIPTION))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+        with network_up(folder, names) as up:
+            yield folder, base, up
+
+
+def load_members(folder):
+    """Load the members' addresses, in order."""
+    return [node.member for node in Home(folder / "operator-1").load_network().genesis.nodes]
+
+
+def test_messages_outlive_the_death_of_either_node(running, capsys):
+    folder, base, up = running
+    to = load_members(folder)[2]
     sent = []
-    with (
-        network_up(folder) as up,
-        open_client(folder, base, 1) as sender,
-        open_client(folder, base, 2) as reader,
-    ):
+    with open_client(folder, base, 1) as sender, open_client(folder, base, 2) as reader:
         for number in range(ROUNDS):
             killed = f"operator-{2 - number % 2}"
-            found = run(capsys, "network", "status", "--dir", folder)
-            pids = {node["name"]: node["pid"] for node in found["nodes"]}
+            status = run(capsys, "network", "status", "--dir", folder)
+            pids = {node["name"]: node["pid"] for node in status["nodes"]}
             if number in (1, 2):
                 os.kill(pids[killed], signal.SIGKILL)
             for topic in TOPICS:
@@ -72,39 +95,12 @@ def test_messages_outlive_the_death_of_either_node(cometbft, tmp_path, capsys):
         assert reader.messages.list_received() == []
 
 
-SPEC = """
-[policy]
-"governance.membership" = [2, 3, 0, 604800000]
-
-[[members]]
-name = "Central Bank"
-roles = ["central_bank"]
-weight = 100
-
-[[members]]
-name = "Operator 1"
-roles = ["operator"]
-
-[[members]]
-name = "Operator 2"
-roles = ["operator"]
-"""
-"""One votes, and what it decides on members is in force at once."""
-SPEC_NAMES = ("central-bank", "operator-1", "operator-2")
-
-
-def test_neither_strangers_nor_the_suspended_are_heard(cometbft, tmp_path, capsys):
-    base, folder, spec = find_base(), tmp_path / "net", tmp_path / "spec.toml"
-    spec.write_text(SPEC)
-    made = run(capsys, "network", "init", "--dir", folder, "--port", base, "--spec", spec)
-    addresses = [from_text(made["nodes"][name]["member"]) for name in SPEC_NAMES]
+def test_neither_strangers_nor_the_suspended_are_heard(running, capsys):
+    folder, base, _ = running
+    addresses = load_members(folder)
     stranger, home = KeyPair.generate(), Home(folder / "operator-1")
     network, server_key = home.load_network(), home.load_key(SPONSOR_KEY, PASSPHRASE)
-    with (
-        network_up(folder, SPEC_NAMES),
-        open_client(folder, base, 1) as one,
-        open_client(folder, base, 2) as two,
-    ):
+    with open_client(folder, base, 1) as one, open_client(folder, base, 2) as two:
         assert "is no member of this network" in knock(network, stranger.address, stranger)
         decide(capsys, folder, "suspend_member", addresses, 2)
         assert "Operator 1 is suspended" in knock(network, addresses[1], server_key)

@@ -7,16 +7,18 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
 from tests.integration.network_process import (
     NAMES,
+    PASSPHRASE,
     WITHIN_S,
     find_base,
     find_child,
+    found,
     network_up,
     run,
 )
@@ -27,7 +29,7 @@ from hansa.node.home import Home, open_chain_read_only
 
 @pytest.fixture(autouse=True)
 def passphrase(monkeypatch):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "of four institutions")
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
 
 
 def publish(capsys, folder, base, arguments):
@@ -41,20 +43,20 @@ def wait_for_powers(capsys, folder, powers):
     """Ask until all nodes have these powers: one that was started last may still catch up."""
     deadline = time.monotonic() + WITHIN_S
     while True:
-        found = run(capsys, "network", "status", "--dir", folder)
-        told = [node["power"] for node in found["nodes"]]
+        status = run(capsys, "network", "status", "--dir", folder)
+        told = [node["power"] for node in status["nodes"]]
         if told == powers:
-            return found
-        assert time.monotonic() < deadline, found
+            return status
+        assert time.monotonic() < deadline, status
 
 
 def test_a_network_is_made_run_killed_and_given_a_new_key(cometbft, tmp_path, capsys):
     base, folder = find_base(), tmp_path / "net"
-    made = run(capsys, "network", "init", "--dir", folder, "--port", base)
+    made = found(folder, base)
     genesis = Home(folder / "operator-1").load_network().genesis
     ours = next(node for node in genesis.nodes if node.url.endswith(str(base + 10)))
     arguments = {
-        "member": made["nodes"]["operator-1"]["member"],
+        "member": made["operator-1"]["member"],
         "consensus_key": ours.consensus_key.hex(),
         "peers": [peer.hex() for peer in ours.peers],
         "channel_key": ours.channel_key.hex(),
@@ -62,22 +64,22 @@ def test_a_network_is_made_run_killed_and_given_a_new_key(cometbft, tmp_path, ca
     }
     with network_up(folder) as up:
         publish(capsys, folder, base, arguments)
-        found = wait_for_powers(capsys, folder, [100] * 4)
-        assert found["ok"], found
-        assert all(node["peers"] > 0 for node in found["nodes"])  # some may still be dialled
-        kill_one_process_of_each_kind(up, found)
+        status = wait_for_powers(capsys, folder, [100] * 4)
+        assert status["ok"], status
+        assert all(node["peers"] > 0 for node in status["nodes"])  # some may still be dialled
+        kill_one_process_of_each_kind(up, status)
         run(capsys, "network", "stop", "--dir", folder)
     check_that_all_agree(folder)
     assert run(capsys, "network", "status", "--dir", folder, code=1)["nodes"][0]["pid"] is None
     vote_with_a_new_key(capsys, folder, base)
 
 
-def kill_one_process_of_each_kind(up, found):
+def kill_one_process_of_each_kind(up, status):
     """Both processes of a node start together again, whichever was killed."""
-    os.kill(found["nodes"][2]["pid"], signal.SIGKILL)
+    os.kill(status["nodes"][2]["pid"], signal.SIGKILL)
     told = up.read("answers", "operator-2")
     assert "ended by signal 9" in told[0]["text"]
-    os.kill(find_child(found["nodes"][3]["pid"], "cometbft"), signal.SIGKILL)
+    os.kill(find_child(status["nodes"][3]["pid"], "cometbft"), signal.SIGKILL)
     told = up.read("answers", "regulator")
     assert "with exit code 5: CometBFT ended by signal 9" in told[0]["text"]
 
@@ -99,7 +101,7 @@ def vote_with_a_new_key(capsys, folder, base):
     home.comet.signing_state_path.unlink()
     arguments = run(capsys, "network", "key", "new", "--data", home.path)["publish"]
     assert arguments["url"] == "https://operator.example"
-    with network_up(folder):
+    with network_in_background(capsys, folder):
         wait_for_powers(capsys, folder, [100, 0, 100, 100])
         publish(capsys, folder, base, arguments)
         for name in ("one", "two"):  # a new validator votes two blocks later
@@ -108,16 +110,18 @@ def vote_with_a_new_key(capsys, folder, base):
     check_that_all_agree(folder)
 
 
-def test_a_network_in_the_background_is_stopped_from_elsewhere(cometbft, tmp_path, capsys):
-    folder = tmp_path / "net"
-    words = ("--validators", 1, "--port", find_base())
-    run(capsys, "network", "init", "--dir", folder, *words)
+@contextmanager
+def network_in_background(capsys, folder):
+    """Run a network that is stopped from elsewhere; it is not started twice."""
     command = [HANSA, "network", "up", "--dir", str(folder), "--detach", "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    again = subprocess.run(command, capture_output=True, check=False, text=True)
-    assert again.returncode == 5
-    assert f"runs already, as process {told['pid']}" in again.stderr
-    assert run(capsys, "network", "stop", "--dir", folder) == {"pid": told["pid"]}
+    try:
+        again = subprocess.run(command, capture_output=True, check=False, text=True)
+        assert again.returncode == 5
+        assert f"runs already, as process {told['pid']}" in again.stderr
+        yield
+    finally:
+        assert run(capsys, "network", "stop", "--dir", folder) == {"pid": told["pid"]}
     assert "central-bank: started as process" in Path(told["log"]).read_text()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -33,9 +34,8 @@ def run(*arguments, code=0):
     return json.loads(done.stdout) if done.stdout else done.stderr
 
 
-@pytest.fixture
-def made(tmp_path):
-    """A small CSV file with amounts of zero and less, a payment to oneself's shop, two days."""
+def make(folder):
+    """Make a small CSV file with amounts of zero and less, payments to oneself, two days."""
     rows = ["reference,when,from,to,sum"]
     for number in range(400):
         day = 1 + number // 200
@@ -43,34 +43,43 @@ def made(tmp_path):
         rows.append(
             f"r{number},2024-03-0{day}T10:00:{number % 60:02d},p{number % 9},m{number % 5},{amount}"
         )
-    (tmp_path / "payments.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "map.toml").write_text(MAP)
-    return tmp_path
+    (folder / "payments.csv").write_text("\n".join(rows) + "\n")
+    (folder / "map.toml").write_text(MAP)
+    return folder
 
 
-def test_a_file_is_replayed_audited_and_verified(made):
-    file, columns, folder = made / "payments.csv", made / "map.toml", made / "node"
-    found = run("replay", file, "--map", columns, "--data", folder, "--json")
+@pytest.fixture
+def made(tmp_path):
+    """The small file, and how its columns are read."""
+    return make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory):
+    """The small file's chain, which tests only read, and what its replay said."""
+    folder = make(tmp_path_factory.mktemp("replayed"))
+    arguments = (folder / "payments.csv", "--map", folder / "map.toml", "--data", folder / "node")
+    return folder / "node", run("replay", *arguments, "--json")
+
+
+def test_a_file_is_replayed_audited_and_verified(replayed):
+    folder, found = replayed
     assert found["confirmed"] == 398
     assert found["refused"] == {"AMOUNT": 2}
     assert run("audit", "--data", folder, "--json")["audit_ok"]
     verified = run("verify", "--data", folder, "--json")
     assert verified["verify_ok"]
     assert verified["state_root"] == found["state_root"]
-    again = run("replay", file, "--map", columns, "--data", folder, "--json")
-    assert again["confirmed"] == 398
-    assert again["state_root"] == found["state_root"]
-    other = run("replay", file, "--map", columns, "--data", made / "other", "--json")
-    assert other["state_root"] == found["state_root"]
 
 
-def test_a_replay_goes_on_after_a_part_and_after_kill(made):
+def test_a_replay_goes_on_after_a_part_and_ends_in_the_same_state(made, replayed):
     file, columns = made / "payments.csv", made / "map.toml"
-    whole = run("replay", file, "--map", columns, "--data", made / "whole", "--json")
     part = ["replay", file, "--map", columns, "--data", made / "part", "--json"]
     assert run(*part, "--limit", 200)["confirmed"] == 198
+    assert run(*part)["state_root"] == replayed[1]["state_root"]
     found = run(*part)
-    assert found["state_root"] == whole["state_root"]
+    assert found["confirmed"] == 398
+    assert found["state_root"] == replayed[1]["state_root"]
     forget_blocks_before(made / "part", found["height"] - 1)
     assert f"keeps no block before {found['height'] - 1}" in run(*part, code=2)
 
@@ -136,9 +145,8 @@ def read_log(folder):
     return [segment.read_bytes() for segment in sorted((folder / "log").glob("blocks-*.log"))]
 
 
-def test_a_flipped_byte_in_the_log_stops_verify_and_names_the_height(made):
-    file, columns, folder = made / "payments.csv", made / "map.toml", made / "node"
-    run("replay", file, "--map", columns, "--data", folder, "--json")
+def test_a_flipped_byte_in_the_log_stops_verify_and_names_the_height(replayed, tmp_path):
+    folder = shutil.copytree(replayed[0], tmp_path / "node")
     segment = next((folder / "log").glob("blocks-*.log"))
     damaged = bytearray(segment.read_bytes())
     damaged[len(damaged) // 2] ^= 1

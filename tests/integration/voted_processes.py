@@ -7,21 +7,19 @@ import json
 import os
 import re
 import signal
-import subprocess
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.conftest import HANSA
-from tests.integration.network_process import NAMES, find_base, find_child
+from tests.integration.network_process import NAMES, PASSPHRASE, find_base, find_child, found
 from tests.voted import find_ports
 
 from hansa.node.home import Home
 from hansa.sdk.async_client import AsyncClient
 
 WITHIN_S = 90
-PASSPHRASE = "of four institutions"
 ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
 CHUNK_BYTES = 65_536
 
@@ -182,10 +180,8 @@ class RunningNetwork:
 
 
 def found_network(folder: Path) -> list[RunningNode]:
-    """Make the folders of four institutions, as their operators do."""
-    command = [HANSA, "network", "init", "--dir", str(folder), "--port", str(find_base())]
-    done = subprocess.run([*command, "--json"], env=ENVIRONMENT, capture_output=True, check=True)
-    made = json.loads(done.stdout)["nodes"]
+    """Make the folders of four institutions, and their nodes, which do not run yet."""
+    made = found(folder, find_base())
     return [RunningNode(name, Home(folder / name), made[name]["url"]) for name in NAMES]
 
 
