@@ -15,6 +15,7 @@ from tests.vectors import (
     make_genesis,
     make_messages,
     make_money,
+    make_snapshots,
     make_streams,
     make_votes,
 )
@@ -34,6 +35,7 @@ FAMILIES = {
     "messages/vectors.json": make_messages.make_messages,
     "money/vectors.json": make_money.make_money,
     "light/votes.json": make_votes.make_votes,
+    "snapshots/vectors.json": make_snapshots.make_snapshots,
     "streams/sha256.json": lambda: make_streams.make_stream("vectors"),
     "streams/sm3.json": lambda: make_streams.make_stream("vectors-sm3"),
 }

@@ -12,6 +12,7 @@ from tests.vectors import (
     independent_light,
     independent_machine,
     independent_receipt,
+    independent_snapshot,
 )
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
@@ -42,7 +43,14 @@ def code_of(function, *arguments) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", [independent, independent_light, independent_machine, independent_receipt]
+    "module",
+    [
+        independent,
+        independent_light,
+        independent_machine,
+        independent_receipt,
+        independent_snapshot,
+    ],
 )
 def test_it_imports_nothing_of_hansa(module):
     tree = ast.parse(Path(module.__file__).read_text())
@@ -212,3 +220,18 @@ def test_receipt_files(case):
     assert independent_receipt.verify(raw) == case["post"]
     assert independent_receipt.verify(raw, bytes.fromhex(case["post"]["genesis_hash"]))
     assert code_of(independent_receipt.verify, raw, bytes(32)) == "SIGNATURE"
+
+
+@pytest.mark.parametrize("case", cases("snapshots/vectors.json"))
+def test_snapshots(case):
+    trusted = case["pre"]["header_hash"]
+    arguments = (
+        bytes.fromhex(case["pre"]["genesis"]),
+        bytes.fromhex(case["input"]["manifest"]),
+        [bytes.fromhex(chunk) for chunk in case["input"]["chunks"]],
+        trusted and bytes.fromhex(trusted),
+    )
+    if "post" in case:
+        assert independent_snapshot.read_snapshot(*arguments) == case["post"]
+    else:
+        assert code_of(independent_snapshot.read_snapshot, *arguments)
