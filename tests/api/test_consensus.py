@@ -29,8 +29,8 @@ from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Settings
-from hansa.sdk import answers
 from hansa.sdk.async_client import AsyncClient
+from hansa.sdk.consensus import Consensus
 
 
 @pytest.fixture
@@ -87,8 +87,9 @@ def test_the_api_and_the_sdk_tell_validators_and_peers(serve):
             found = await sdk.get_consensus()
         assert (found.state, found.power, found.own_power) == ("voting", 400, 100)
         assert {each.name for each in found.peers} == {"north", "south", "department0"}
+        assert (found.rules.in_force, found.rules.scheduled, found.rules.is_known) == (1, [], True)
         response = await client.get("/v1/consensus")
-        msgspec.json.decode(await response.read(), type=answers.Consensus)
+        msgspec.json.decode(await response.read(), type=Consensus)
         assert (await client.get("/readyz")).status == 200
         figures = await read_figures(client)
         assert figures["hansa_consensus_well"] == "1"

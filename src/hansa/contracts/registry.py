@@ -29,6 +29,7 @@ from hansa.contracts import (
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
+from hansa.kernel.machine.rules import RULES, VERSIONS, hash_rules
 from hansa.kernel.machine.state import View
 from hansa.kernel.quota import Quota
 from hansa.kernel.rows import Row
@@ -66,9 +67,14 @@ def _list_parts(module: ModuleType) -> tuple[ModuleType, ...]:
     return (module, *PARTS.get(module.NAME, ()))
 
 
-def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str, int], Contract]:
-    """Build all contracts that this code knows, by name and version."""
-    contracts = {}
+def build_contracts(
+    modules: tuple[ModuleType, ...] = MODULES, rules: Mapping[int, str] = VERSIONS
+) -> dict[tuple[str, int], Contract]:
+    """Build all contracts that this code knows, by name and version, the kernel's rules as well."""
+    contracts = {
+        (RULES, version): Contract(RULES, version, hash_rules(text), {})
+        for version, text in rules.items()
+    }
     for module in modules:
         contract = Contract.build(
             module.NAME,
@@ -84,20 +90,26 @@ def build_contracts(modules: tuple[ModuleType, ...] = MODULES) -> dict[tuple[str
 def list_genesis_contracts(
     modules: tuple[ModuleType, ...] = MODULES,
 ) -> tuple[GenesisContract, ...]:
-    """List this code's contracts as a new genesis activates them."""
+    """List this code's contracts as a new genesis activates them, the newest version of each."""
+    newest = {name: found for (name, _), found in sorted(build_contracts(modules).items())}
     return tuple(
-        GenesisContract(name, version, contract.source_hash)
-        for (name, version), contract in sorted(build_contracts(modules).items())
+        GenesisContract(name, found.version, found.source_hash) for name, found in newest.items()
     )
 
 
 class Registry:
     """Answers the kernel's questions (`kernel.machine.rules.Rules`) from rows on the ledger."""
 
-    def __init__(self, genesis: Genesis, modules: tuple[ModuleType, ...] = MODULES) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        modules: tuple[ModuleType, ...] = MODULES,
+        rules: Mapping[int, str] = VERSIONS,
+    ) -> None:
         self._genesis = genesis
         self._modules = modules
-        self._known = build_contracts(modules)
+        self._rules = rules
+        self._known = build_contracts(modules, rules)
         self._seen: object = None
         self._next_change = 0
         self._active: Mapping[str, Contract] = {}
@@ -170,9 +182,14 @@ class Registry:
         contract = self._known.get((name, version))
         if contract is None or contract.source_hash != source_hash:
             missing = "lacks it" if contract is None else "has another source of it"
+            what = f"contract {name}"
+            if name == RULES:
+                missing = f"knows up to {max(self._rules)} ({self._rules[max(self._rules)]})"
+                what = "the kernel's rules, of which"
             raise Unavailable(
-                f"contract {name} version {version} is in force from height {height}, but this "
-                f"program {missing}: install the release that the network activated",
+                f"{what} version {version} is in force from height {height}, but this "
+                f"program {missing}: install the release that the network activated, and start "
+                "the node again: it goes on where it stood",
                 contract=name,
                 version=version,
                 height=height,

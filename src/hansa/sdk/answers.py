@@ -6,7 +6,6 @@ units: browsers lose integers above 2**53. Fields that a newer node adds are not
 
 from __future__ import annotations
 
-import zlib
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -401,83 +400,6 @@ class BlockEvent(BlockSummary, frozen=True, kw_only=True):
     """A block with those of its transactions that the stream told of before it."""
 
     transactions: list[TransactionEvent] = []
-
-
-class ValidatorSeen(Answer, frozen=True, kw_only=True):
-    """Who votes on blocks, as the node that answers sees it."""
-
-    member: AddressText | None
-    """Null for a key that the ledger does not know."""
-    name: str
-    consensus_key: HashText
-    power: Count
-    is_here: bool
-    """Whether it is the node that answers."""
-    is_connected: bool
-    """Whether the node that answers is connected to it, or hears its votes through others."""
-    has_voted: bool
-    """On the newest block or the one before: late votes stand in the next block."""
-    voted_height: Count | None
-    """The last consensus block that it voted on; null for none since the node started."""
-    voted_ms: TimeMs | None
-
-
-class PeerSeen(Answer, frozen=True, kw_only=True):
-    """A node that the one that answers is connected to."""
-
-    peer: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
-    member: AddressText | None
-    """Null for one that only this node's operator has named."""
-    name: str
-    is_outbound: bool
-    """Whether the node that answers called it."""
-    since_ms: TimeMs
-
-
-class Consensus(Answer, frozen=True, kw_only=True):
-    """How the network comes to a block, as one node sees it."""
-
-    state: Literal["sealed", "voting", "stalled", "catching_up", "silent"]
-    """Silent where CometBFT does not answer; sealed where one node alone makes all blocks."""
-    text: str
-    """The same in words."""
-    height: Count
-    """Newest confirmed block of the ledger."""
-    consensus_height: Count | None
-    """Newest block that was voted on, of which empty ones make none of the ledger."""
-    round: Count | None
-    """Of the vote at work: 0 unless an earlier one came to nothing."""
-    step: str | None
-    block_ms: TimeMs | None
-    """When the newest block that was voted on came; null before the first."""
-    heartbeat_ms: Count | None
-    """A block without transactions comes so often."""
-    power: Count
-    """Of all validators."""
-    present_power: Count
-    """Of those that this node is or is connected to; more than two thirds are needed."""
-    own_power: Count
-    """Of this node; 0 for one that follows without a vote."""
-    validators: list[ValidatorSeen]
-    peers: list[PeerSeen]
-
-    @property
-    def is_well(self) -> bool:
-        """Whether blocks come, and this node has the newest."""
-        return self.state in ("sealed", "voting")
-
-    @property
-    def is_getting_blocks(self) -> bool:
-        """Whether it has the newest blocks, or is getting them."""
-        return self.is_well or self.state == "catching_up"
-
-    @property
-    def mark(self) -> str:
-        """A short text that changes with whatever is worth being shown anew."""
-        seen = [(each.is_connected, each.has_voted, each.power) for each in self.validators]
-        found = (self.text, self.consensus_height, self.round, self.step, seen)
-        peers = [each.peer for each in self.peers]
-        return f"{zlib.crc32(msgspec.json.encode((found, peers))):08x}"
 
 
 class Health(Answer, frozen=True, kw_only=True):

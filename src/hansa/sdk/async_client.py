@@ -37,12 +37,13 @@ from hansa.sdk.checks import (
     compute_envelope_id,
     read_genesis_hash,
 )
-from hansa.sdk.events import iterate_events
-from hansa.sdk.frames import iterate_base, iterate_frames
+from hansa.sdk.consensus import Consensus
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import AsyncMessages
 from hansa.sdk.problems import read_item_problem
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
+from hansa.sdk.streams.events import iterate_events
+from hansa.sdk.streams.frames import iterate_base, iterate_frames
 from hansa.sdk.transport import TlsFiles, Transport
 
 ACCEPTED: Final = 202
@@ -154,10 +155,10 @@ class AsyncClient:
         self._clock = (time.monotonic(), max(found.time_ms, found.clock_ms))
         return found
 
-    async def get_consensus(self) -> answers.Consensus:
+    async def get_consensus(self) -> Consensus:
         """Get how the network comes to a block, as the node sees it: validators, peers, a stall."""
         path = "/v1/consensus"
-        return read(answers.Consensus, await self._get(path), self._transport.url)
+        return read(Consensus, await self._get(path), self._transport.url)
 
     async def get_block(self, height: int) -> answers.Block:
         """Get a block's header and the ids of its transactions."""

@@ -22,6 +22,7 @@ from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult
 from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction
+from hansa.sdk.consensus import Consensus
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import Messages
 from hansa.sdk.proofs import ProvenRow
@@ -105,7 +106,7 @@ class Client:
         """As `AsyncClient.get_status`."""
         return self._loop.run(self._client.get_status())
 
-    def get_consensus(self) -> answers.Consensus:
+    def get_consensus(self) -> Consensus:
         """As `AsyncClient.get_consensus`."""
         return self._loop.run(self._client.get_consensus())
 

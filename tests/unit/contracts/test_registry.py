@@ -16,10 +16,13 @@ from hansa.engine.store import MemoryStore
 from hansa.kernel.block import decode_header
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisMember, Network
+from hansa.kernel.machine.rules import RULES, VERSIONS, hash_rules
 from hansa.node.home import KeySealer
+from hansa.node.network.rules import describe_rules
 
 HALL = key("hall").address
 DAY_MS = 86_400_000
+NEXT_RULES = {**VERSIONS, 2: "release 0.2: nothing that anybody sees"}
 BOTH = (*MODULES, licences, licences_2)
 
 
@@ -36,12 +39,12 @@ def make_town(*contracts) -> Genesis:
     )
 
 
-def open_town(folder, genesis, modules=BOTH) -> World:
+def open_town(folder, genesis, modules=BOTH, rules=VERSIONS) -> World:
     chain = Chain.open(
         BlockLog.open(FileStorage(folder)),
         MemoryStore(),
         Network.of(genesis),
-        Registry(genesis, modules),
+        Registry(genesis, modules, rules),
         KeySealer(key("sealer")),
     )
     return World(chain)
@@ -89,14 +92,14 @@ def test_only_transfers_of_that_payer_payee_and_asset_are_summed(town):
     assert town.do(("ann", "hall"), fee, grant(holder="hall")) == "licences.FEE_NOT_PAID"
 
 
-def activate_version_2(world) -> int:
+def activate_version_2(world, name=licences.NAME, source=None) -> int:
     """Let the one validator report and vote for version 2; returns the height it starts at."""
     bank = key("officer0").address
     officers = ("officer0", "officer1")
-    source = hash_source(licences_2)
+    source = source or hash_source(licences_2)
     start = world.chain.head.height + 6
-    report = activations.ReportCode(bank, licences.NAME, 2, source)
-    action = ActivateContract(licences.NAME, 2, source, start)
+    report = activations.ReportCode(bank, name, 2, source)
+    action = ActivateContract(name, 2, source, start)
     propose = governance.Propose(bank, Action.of("activate_contract", action))
     assert world.do(officers, report, propose) == ""
     world.time_ms += DAY_MS
@@ -134,6 +137,43 @@ def test_a_node_without_the_version_stops_before_its_height(tmp_path):
         world.do("ann", pay("ann", "hall", 1, "x"))
     assert world.chain.head.height == start - 1
     world.chain.close()
+
+
+def test_the_rules_of_the_kernel_change_at_one_height_and_a_node_without_them_stops(tmp_path):
+    genesis = make_town()
+    old = open_town(tmp_path / "old", genesis)
+    new = open_town(tmp_path / "new", genesis, rules=NEXT_RULES)
+    assert [each.name for each in genesis.contracts].count(RULES) == 1
+    for world in (old, new):
+        world.fund("ann", "bob")
+        start = activate_version_2(world, RULES, hash_rules(NEXT_RULES[2]))
+        row = world.chain.machine.state.load(activations.Activations, b"al")
+        found = describe_rules(row.entries, world.chain.head.height)
+        assert found.text == (
+            "Version 1 of the rules is in force; this program knows up to 1. Version 2 comes into "
+            f"force with block {start}, which this program lacks: install the release that has it "
+            "before."
+        )
+        assert not found.is_known
+        found = describe_rules(row.entries, start - 1, NEXT_RULES)
+        assert (found.in_force, found.scheduled, found.is_known) == (2, [], True)
+        while world.chain.head.height + 1 < start:
+            assert world.do("ann", pay("ann", "bob", 1, str(world.nonces))) == ""
+    said = (
+        f"kernel's rules, of which version 2 is in force from height {start}, but this program "
+        r"knows up to 1 \(release 0.1.*install the release that the network activated"
+    )
+    with pytest.raises(Unavailable, match=said):
+        old.chain.machine.check_rules()
+    with pytest.raises(Unavailable, match=said):
+        old.do("ann", pay("ann", "bob", 1, "x"))
+    assert old.chain.head.height == start - 1
+    new.chain.machine.check_rules()
+    assert new.do("ann", pay("ann", "bob", 1, "x")) == ""
+    assert new.chain.head.height == start
+    assert new.do("ann", (RULES, "x", pay("ann", "bob", 1, "y"))) == "kernel.UNKNOWN_COMMAND"
+    for world in (old, new):
+        world.chain.close()
 
 
 def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():

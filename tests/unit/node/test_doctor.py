@@ -322,7 +322,7 @@ def test_the_command_says_it_in_words_and_json(home, capsys, monkeypatch):
     main(["doctor", "--data", str(home.path), "--json"])
     found = json.loads(capsys.readouterr().out)
     names = [check["name"] for check in found["checks"]]
-    assert {"genesis", "key node", "log", "store", "contracts", "disk"} <= set(names)
+    assert {"genesis", "key node", "log", "store", "contracts", "rules", "disk"} <= set(names)
     home.genesis_path.unlink()
     assert main(["doctor", "--data", str(home.path)]) == 1
     out = capsys.readouterr().out

@@ -38,8 +38,8 @@ from hansa.node.settings import Listen, Settings, Tls
 from hansa.sdk.async_client import AsyncClient
 from hansa.sdk.build import sign_batch, sign_transaction
 from hansa.sdk.client import Client
-from hansa.sdk.events import iterate_once
 from hansa.sdk.keys import save_key
+from hansa.sdk.streams.events import iterate_once
 from hansa.sdk.transport import TlsFiles, Transport
 
 ADA, SHOP = key("ada"), key("shop")

@@ -32,8 +32,8 @@ from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import VALIDITY_MS, sign_batch
 from hansa.sdk.client import Client
-from hansa.sdk.events import iterate_once
 from hansa.sdk.proofs import verify_row_proof
+from hansa.sdk.streams.events import iterate_once
 from hansa.sdk.transport import JSON_BYTES_MAX, Transport
 
 ADA = key("ada")

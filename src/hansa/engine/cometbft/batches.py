@@ -169,9 +169,13 @@ class BlockAdmission:
 
     It depends on genesis, the blocks so far and the block's time: what one honest node proposes is
     what all others accept, and execute.
+
+    Raises:
+      Unavailable: this program lacks the rules that are in force for the block.
     """
 
     def __init__(self, chain: Chain, frames: Frames, ordered: OrderedBatches, time_ms: int) -> None:
+        chain.machine.check_rules()
         self._time_ms = max(time_ms, chain.head.time_ms)
         self._sponsors = chain.machine.begin_admission(self._time_ms)
         self._frames = frames

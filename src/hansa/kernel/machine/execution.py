@@ -200,6 +200,15 @@ class Machine:
         """
         self.begin_admission(time_ms).admit(claim)
 
+    def check_rules(self) -> None:
+        """Check, between blocks, that this program has what is in force for the next one.
+
+        Raises:
+          Unavailable: it lacks a version of the rules or of a contract.
+        """
+        self._view.begin()
+        self.rules.active_contracts(self._view, 0 if self.head is None else self.head.height + 1)
+
     def begin_admission(self, time_ms: int) -> Admission:
         """Ask the same of several batches, one after the other, for a block of this time.
 

@@ -19,7 +19,8 @@ from hansa.kernel.errors import Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.node.channel.service import MessageChannel
 from hansa.node.service import Node
-from hansa.sdk.answers import Consensus, Health
+from hansa.sdk.answers import Health
+from hansa.sdk.consensus import Consensus
 
 if TYPE_CHECKING:
     from hansa.node.api.routes import Api, Call

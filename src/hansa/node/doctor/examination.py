@@ -15,7 +15,7 @@ from hansa.node.doctor.folder import (
     check_python,
     check_settings,
 )
-from hansa.node.doctor.ledger import check_contracts, check_log, check_store
+from hansa.node.doctor.ledger import check_contracts, check_log, check_rules, check_store
 from hansa.node.doctor.machine import (
     check_certificate,
     check_clock,
@@ -72,6 +72,7 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("log", check_log),
     ("store", check_store),
     ("contracts", check_contracts),
+    ("rules", check_rules),
     ("process", check_lock),
     ("clock", check_clock),
     ("disk", check_disk),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hansa.contracts.activations import Activation, Activations
@@ -12,8 +13,10 @@ from hansa.kernel.block import decode_header
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import HansaError, NotFound
+from hansa.kernel.machine.rules import RULES
 from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.network.rules import describe_rules
 from hansa.node.records import find_seal_fault, open_log, read_record
 
 BLOCKS_READ = 64
@@ -102,6 +105,7 @@ def check_store(patient: Patient) -> list[Check]:
 
 
 _RESTORE = "stop the node and restore a backup; keep this folder for the investigation"
+_INSTALL = "install the release that the network activated; the node stops before that block"
 _GENESIS_FIRST = "mend the genesis first"
 _REMOVE_STORE = "stop the node and remove this folder: it is made anew from the log"
 
@@ -134,14 +138,29 @@ def _compare_store(patient: Patient, store: StateStore, where: str) -> Check:
     return Check("store", Status.OK, f"stands at block {height}, {behind} behind the log", where)
 
 
+def check_rules(patient: Patient) -> list[Check]:
+    """Say which versions of the kernel's rules are in force, decided on, and known here."""
+    if patient.network is None:
+        return [Check("rules", Status.WARN, "not looked at without a genesis", "", _GENESIS_FIRST)]
+    found = describe_rules(_list_activations(patient), patient.log_height)
+    if found.is_known:
+        newest = max(found.known, key=int)
+        return [Check("rules", Status.OK, f"{found.text} Its hash is {found.known[newest]}.")]
+    status = Status.WARN if str(found.in_force) in found.known else Status.FAIL
+    return [Check("rules", status, found.text, "", _INSTALL)]
+
+
+def _list_activations(patient: Patient) -> Sequence[Activation]:
+    """List what governance has activated, or else genesis."""
+    genesis = () if patient.network is None else patient.network.genesis.contracts
+    return patient.activations or [
+        Activation(item.name, item.version, item.source_hash, 0) for item in genesis
+    ]
+
+
 def check_contracts(patient: Patient) -> list[Check]:
     """Look for contracts that the network activated and this program lacks."""
-    entries = patient.activations
-    if not entries and patient.network is not None:
-        entries = [
-            Activation(item.name, item.version, item.source_hash, 0)
-            for item in patient.network.genesis.contracts
-        ]
+    entries = [entry for entry in _list_activations(patient) if entry.contract != RULES]
     if not entries:
         text = "not looked at without a genesis"
         return [Check("contracts", Status.WARN, text, "", _GENESIS_FIRST)]
@@ -156,7 +175,6 @@ def check_contracts(patient: Patient) -> list[Check]:
         when = f"in force from block {entry.from_height}"
         text = f"{entry.contract} version {entry.version}, {when}, {lack}"
         status = Status.WARN if is_coming else Status.FAIL
-        mend = "install the release that the network activated; the node stops before that block"
-        found.append(Check("contracts", status, text, "", mend))
+        found.append(Check("contracts", status, text, "", _INSTALL))
     text = f"all {len(entries)} that the network activated are here, with the same source"
     return found or [Check("contracts", Status.OK, text)]

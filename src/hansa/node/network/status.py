@@ -16,7 +16,7 @@ import msgspec
 
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.stopping import find_owner
-from hansa.sdk.answers import Consensus
+from hansa.sdk.consensus import Consensus
 
 TIMEOUT_S: Final = 8.0
 """Above what a node itself waits for its CometBFT."""
@@ -49,10 +49,11 @@ class NodeStatus:
         if seen.consensus_height is None:
             return "runs, but its CometBFT does not answer; see cometbft/cometbft.log"
         state = {"voting": "up"}.get(seen.state, seen.state.replace("_", " "))
-        return (
+        told = (
             f"{state}: block {seen.height}, voted block {seen.consensus_height}, "
             f"{len(seen.peers)} of {self.peers_expected} peers"
         )
+        return told if seen.rules.is_known else f"{told}; {seen.rules.text}"
 
     def to_json(self) -> dict[str, object]:
         """Build the object that `--json` prints."""

@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
+from hansa.contracts.activations import Activations
 from hansa.contracts.members import Member
 from hansa.contracts.nodes import Peer, UsedKey
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Engine, SeenConsensus
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Unavailable
-from hansa.sdk.answers import Consensus, PeerSeen, ValidatorSeen
+from hansa.node.network.rules import describe_rules
+from hansa.sdk.consensus import Consensus, PeerSeen, Rules, ValidatorSeen
 
 State = Literal["sealed", "voting", "stalled", "catching_up", "silent"]
 
@@ -114,6 +116,7 @@ class Watch:
             own_power=sum(each.power for each in validators if each.is_here),
             validators=validators,
             peers=peers,
+            rules=self._describe_rules(),
         )
 
     def _describe_none(self, state: State, text: str) -> Consensus:
@@ -131,7 +134,12 @@ class Watch:
             own_power=0,
             validators=[],
             peers=[],
+            rules=self._describe_rules(),
         )
+
+    def _describe_rules(self) -> Rules:
+        row = self._chain.machine.state.load(Activations, Activations.key())
+        return describe_rules(() if row is None else row.entries, self._chain.confirmed_height)
 
     def _find_stall(self, seen: SeenConsensus) -> int | None:
         """Find since how many milliseconds the network has stalled; None if it has not."""

@@ -3,15 +3,19 @@
 import asyncio
 from itertools import count
 
+import pytest
 from tests.asked import NOW_MS, SECOND, asking, flip, fund, in_a_chain
 from tests.world import MINUTE_MS, World, key, pay
 
 from hansa.contracts import governance
-from hansa.contracts.actions import Action, SuspendMember
+from hansa.contracts.actions import Action, ActivateContract, SuspendMember
 from hansa.engine.cometbft.batches import compute_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.kernel.errors import InvalidCode
+from hansa.kernel.block import decode_receipt
+from hansa.kernel.calendar import DAY_MS
+from hansa.kernel.errors import InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.machine.rules import RULES
 from hansa.kernel.quota import SponsorUsage
 
 
@@ -46,17 +50,42 @@ async def test_a_batch_that_nobody_may_bring_in_is_in_no_block(asked):
     await require_left_out(asked, make_batch(world, "c"), stolen)
 
 
-async def suspend(asked, world, name):
-    """Have a member suspended by the votes of all others."""
-    action = Action.of("suspend_member", SuspendMember(key(name).address))
-    voters = [each for each in ("north", "south", "department0") if each != name]
-    steps = [
+def list_votes(action, *voters):
+    """List who sends what until a proposal is carried out."""
+    return [
         ("officer0", governance.Propose(key("officer0").address, action)),
         *((each, governance.Vote(1, key(each).address, approve=True)) for each in voters),
         ("officer0", governance.Execute(1)),
     ]
+
+
+async def do_all(asked, world, steps):
+    """Have what each of some people sends executed in one block."""
     signed = [world.sign([key(each)], command) for each, command in steps]
     await asked.block(3, world.batch(*signed))
+    receipts = asked.chain.get_record(asked.chain.head.height).receipts
+    assert [decode_receipt(raw).code for raw in receipts] == [""] * len(steps)
+
+
+async def suspend(asked, world, name):
+    """Have a member suspended by the votes of all others."""
+    action = Action.of("suspend_member", SuspendMember(key(name).address))
+    voters = [each for each in ("north", "south", "department0") if each != name]
+    await do_all(asked, world, list_votes(action, *voters))
+
+
+async def activate(asked, world, action):
+    """Have validators report a version, and put it in force."""
+    voters = ("officer0", "north", "south")
+    reported = (action.contract, action.version, action.source_hash)
+    await do_all(
+        asked,
+        world,
+        [
+            *((each, governance.ReportCode(key(each).address, *reported)) for each in voters),
+            *list_votes(Action.of("activate_contract", action), *voters[1:]),
+        ],
+    )
 
 
 @in_a_chain
@@ -69,6 +98,29 @@ async def test_a_batch_of_a_suspended_member_is_in_no_block(asked):
     assert get_used(asked, "south").envelopes == 0
     told = await asked.ask(check_tx=abci.RequestCheckTx(tx=before))
     assert "no active member" in told.log
+
+
+def test_a_node_without_the_rules_in_force_stops_before_it_votes(tmp_path):
+    async def run(request):
+        policy = {"governance.activation": (2, 3, 0, 7 * DAY_MS)}
+        async with asking(tmp_path / next(iter(request)), policy) as asked:
+            world = World(asked.chain)
+            await activate(asked, world, ActivateContract(RULES, 2, bytes(32), 2))
+            assert asked.chain.head.height == 1
+            with pytest.raises(AssertionError, match="version 2 is in force from height 2"):
+                await asked.ask(**request)
+            with pytest.raises(Unavailable, match="install the release that the network activated"):
+                await asked.server.watch()
+            assert asked.chain.head.height == 1
+
+    time = {"seconds": NOW_MS // SECOND}
+    for request in (
+        {"prepare_proposal": abci.RequestPrepareProposal(height=9, time=time)},
+        {"process_proposal": abci.RequestProcessProposal(height=9, time=time)},
+        {"finalize_block": abci.RequestFinalizeBlock(height=9, time=time)},
+    ):
+        (tmp_path / next(iter(request))).mkdir()
+        asyncio.run(run(request))
 
 
 def test_what_a_block_brings_counts_against_the_quota_of_its_sponsor(tmp_path):

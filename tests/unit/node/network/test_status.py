@@ -9,12 +9,15 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from hansa.contracts.activations import Activation
 from hansa.engine.storage import FileStorage
+from hansa.kernel.machine.rules import RULES
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.rules import describe_rules
 from hansa.node.network.status import read_network
 from hansa.node.settings import Listen, Settings
-from hansa.sdk.answers import Consensus, PeerSeen, ValidatorSeen
+from hansa.sdk.consensus import Consensus, PeerSeen, ValidatorSeen
 
 NOW_MS = 1_764_000_060_000
 PEERS = [
@@ -49,6 +52,7 @@ def make_answer(state="voting", text="Blocks come.", **changes):
         "own_power": 100,
         "validators": [VALIDATOR],
         "peers": PEERS,
+        "rules": describe_rules((), 12),
     }
     return Consensus(**{**values, **changes})
 
@@ -102,6 +106,14 @@ def test_a_node_that_is_well(tmp_path):
     assert told["text"] == node.describe()
     assert (told["height"], told["consensus_height"], told["peers"]) == (12, 15, 3)
     assert told["power"] == 100
+
+
+def test_a_node_that_will_stop_for_want_of_rules_says_so(tmp_path):
+    coming = Activation(RULES, 2, bytes(32), 100)
+    found = read(tmp_path, make_answer(rules=describe_rules((coming,), 12)))
+    told = found.nodes[0].describe()
+    assert told.startswith("up: block 12, voted block 15, 3 of 0 peers; Version 1 of the rules")
+    assert "Version 2 comes into force with block 100, which this program lacks" in told
 
 
 def test_a_stall_is_told_as_the_node_tells_it_that_misses_least(tmp_path):

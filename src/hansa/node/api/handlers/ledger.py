@@ -29,6 +29,7 @@ from hansa.node.api.routes import (
 )
 from hansa.node.service import wall_clock_ms
 from hansa.sdk import answers
+from hansa.sdk.consensus import Consensus
 
 BLOCKS_PER_PAGE = 20
 PAGE_MAX = 50
@@ -58,7 +59,7 @@ async def get_status(api: Api, call: Call) -> answers.Status:
     )
 
 
-async def get_consensus(api: Api, call: Call) -> answers.Consensus:
+async def get_consensus(api: Api, call: Call) -> Consensus:
     """Get how the network comes to a block, as this node sees it."""
     del call
     return await api.node.watch.read()
@@ -281,7 +282,7 @@ ROUTES = (
         get_consensus,
         Right.PUBLIC,
         "Validators, peers, and whether blocks come.",
-        answers.Consensus,
+        Consensus,
     ),
     Route("GET", "/v1/genesis", get_genesis, Right.PUBLIC, "The genesis document.", MSGPACK),
     Route(
