@@ -1,6 +1,9 @@
 """The file of messages: SQLite in a thread of its own, each piece of work one durable transaction.
 
-Content that is deleted is overwritten in the file (`secure_delete`).
+Deleted content is overwritten where it lay (`secure_delete`), which is no promise that the disk has
+forgotten it: the write-ahead log keeps older pages until it is written anew, and SQLite's moving of
+rows leaves pieces. A rollback journal would cost five waits for the disk instead of one, and leave
+the pieces all the same.
 
 Source: SQLite's documentation of PRAGMA journal_mode, synchronous and secure_delete.
 """
