@@ -24,7 +24,7 @@ from hansa.node.description import (
     read_description,
 )
 from hansa.node.founding import Founded, found_network, join_network
-from hansa.node.home import NODE_KEY, SPONSOR_KEY
+from hansa.node.home import CHANNEL_KEY, NODE_KEY, SPONSOR_KEY
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 from hansa.program import name_program
@@ -220,7 +220,8 @@ def describe_founded(founded: Founded) -> list[str]:
         for member in genesis.members
     ]
     keys = [f"  {founded.home.key_path(name)}  {text}" for name, text in founded.keys.items()]
-    kept = (NODE_KEY, SPONSOR_KEY)
+    keys.append(f"  {founded.home.key_path(CHANNEL_KEY)}  opens messages of other members")
+    kept = (NODE_KEY, SPONSOR_KEY, CHANNEL_KEY)
     away = [name for name in founded.keys if name not in kept]
     return [
         f"Network {genesis.network}, crypto profile {genesis.hash}, genesis hash",
@@ -231,7 +232,7 @@ def describe_founded(founded: Founded) -> list[str]:
         "Key files, each encrypted under the passphrase:",
         *keys,
         "Next:",
-        *([f"  move all but {' and '.join(kept)} to their owners, off this machine"] * bool(away)),
+        *([f"  move all but {', '.join(kept)} to their owners, off this machine"] * bool(away)),
         f"  {hansa} doctor --data {folder}",
         f"  {hansa} up --data {folder}",
     ]

@@ -16,14 +16,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from hansa.contracts.members import Role
 from hansa.engine.storage import FileStorage, make_folder, sync_folder
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
-from hansa.kernel.genesis import Genesis, Network
+from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import (
+    CHANNEL_KEY,
     DEFAULT_POLICY,
     GENESIS_BYTES_MAX,
     NODE_KEY,
@@ -38,7 +40,23 @@ from hansa.node.home import (
 from hansa.program import name_program
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import read_file
-from hansa.sdk.keys import DEFAULT_COST, SUITES, KeyPair, ScryptCost, load_key
+from hansa.sdk.keys import (
+    DEFAULT_COST,
+    SUITES,
+    ChannelKey,
+    KeyPair,
+    ScryptCost,
+    load_key,
+    save_channel_key,
+)
+
+
+class NodeKeys(NamedTuple):
+    """The keys that are made with a node's folder."""
+
+    pairs: Mapping[str, KeyPair]
+    """By the name of the file."""
+    channel: ChannelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +130,26 @@ def found_network(
     if server not in keys:
         raise _unsound(f"the key of {sponsor.name}'s server must be made here: leave it out")
     keys[SPONSOR_KEY] = keys.pop(server)
-    genesis = _build(description, time_ms, specs, keys[NODE_KEY])
     address = specs[description.members.index(sponsor)].officers[0]
-    return _make(path, genesis, keys, passphrase, address, settings, cost)
+    own = NodeKeys(keys, ChannelKey.generate())
+    node = GenesisNode(address, b"", (), own.channel.public_key, "")
+    genesis = _build(description, time_ms, specs, keys[NODE_KEY], node)
+    return _make(path, genesis, own, passphrase, address, settings, cost)
 
 
 def _build(
-    description: NetworkDescription, time_ms: int, specs: Sequence[MemberSpec], sealer: KeyPair
+    description: NetworkDescription,
+    time_ms: int,
+    specs: Sequence[MemberSpec],
+    sealer: KeyPair,
+    node: GenesisNode,
 ) -> Genesis:
     return build_genesis(
         description.network,
         time_ms,
         specs,
         sealer=sealer,
+        nodes=(node,),
         policy={**DEFAULT_POLICY, **description.policy},
         assets=[(item.asset, item.currency, item.exponent) for item in description.assets],
         hash_name=description.hash,
@@ -163,7 +188,8 @@ def join_network(
         )
     keys = {name: load_key(file, passphrase) for name, file in key_paths.items()}
     sponsor = find_sponsor(genesis, keys[SPONSOR_KEY].address)
-    return _make(path, genesis, keys, passphrase, sponsor, settings, cost)
+    own = NodeKeys(keys, ChannelKey.generate())
+    return _make(path, genesis, own, passphrase, sponsor, settings, cost)
 
 
 def find_sponsor(genesis: Genesis, key_address: bytes) -> bytes:
@@ -177,18 +203,19 @@ def find_sponsor(genesis: Genesis, key_address: bytes) -> bytes:
 def _make(  # noqa: PLR0913 - what a folder is made of
     path: Path,
     genesis: Genesis,
-    keys: Mapping[str, KeyPair],
+    keys: NodeKeys,
     passphrase: str,
     sponsor: bytes,
     settings: str,
     cost: ScryptCost,
 ) -> Founded:
     with making(path) as folder:
-        home = create_home(folder, genesis, keys, passphrase, cost=cost)
+        home = create_home(folder, genesis, keys.pairs, passphrase, cost=cost)
+        save_channel_key(home.key_path(CHANNEL_KEY), keys.channel, passphrase, cost=cost)
         if settings:
             FileStorage(folder).replace(home.settings_path.name, settings.encode())
-        open_chain(home, keys[NODE_KEY]).close()
-    addresses = {name: key.address_text for name, key in keys.items()}
+        open_chain(home, keys.pairs[NODE_KEY]).close()
+    addresses = {name: key.address_text for name, key in keys.pairs.items()}
     return Founded(Home(path), Network.of(genesis), sponsor, addresses)
 
 

@@ -274,7 +274,7 @@ def test_a_row_is_proved_by_votes_and_by_nothing_else(node, network):
         "public_key": sealer.public_key.hex(),
         "signature": sealer.sign(message).hex(),
     }
-    flipped = answer["votes"][:-2] + "00"
+    flipped = answer["votes"][:-1] + f"{int(answer['votes'][-1], 16) ^ 1:x}"
     for changes in (
         {"votes": None},
         {"votes": ""},

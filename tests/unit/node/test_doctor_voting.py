@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 
 import pytest
@@ -10,6 +12,8 @@ from tests.unit.node.test_doctor import Machine, look
 from tests.world import START_MS
 
 from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
+from hansa.engine.cometbft.home import CometKey
+from hansa.kernel.crypto.possession import is_proven
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
 from hansa.node.doctor.examination import check_home
@@ -17,18 +21,31 @@ from hansa.node.home import Home, open_chain
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import choose_places
 from hansa.node.network.renewal import renew_consensus_key
+from hansa.sdk.arguments import parse_command
+from hansa.sdk.keys import ChannelKey, save_channel_key
 
 
 @pytest.fixture(scope="module")
-def well(tmp_path_factory):
-    description = NetworkDescription(members=describe_institutions(2))
+def network(tmp_path_factory):
+    description = NetworkDescription(members=describe_institutions(2, 1))
     path = tmp_path_factory.mktemp("doctor") / "n"
     made = found_voted_network(
-        path, description, choose_places(2, 26_600, []), "p", START_MS, cost=CHEAP
+        path, description, choose_places(3, 26_600, []), "p", START_MS, cost=CHEAP
     )
-    home = made.nodes[0].home
-    open_chain(home, None).close()
-    return home
+    for node in made.nodes:
+        open_chain(node.home, None).close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def well(network):
+    return network.nodes[0].home
+
+
+@pytest.fixture
+def observer(network, tmp_path):
+    shutil.copytree(network.nodes[2].home.path, tmp_path / "observer")
+    return Home(tmp_path / "observer")
 
 
 @pytest.fixture
@@ -55,6 +72,8 @@ def test_a_good_node_is_well(well):
     assert "key channel" in names
     (key,) = [check for check in checks if check.name == "consensus key"]
     assert key.found.endswith(" is published")
+    (published,) = [check for check in checks if check.name == "published"]
+    assert published.found.startswith("the ledger names these keys, and http://127.0.0.1:26600")
 
 
 def test_another_version_of_cometbft(home, program):
@@ -99,6 +118,61 @@ def test_a_key_that_is_not_published_follows(home):
     renew_consensus_key(home, replace=True)
     checks = {check.name: check for check in check_home(home.path, Machine())}
     assert "follows without a vote" in checks["consensus key"].found
+
+
+def read_publish(check):
+    """Read what is to be published from what is to be done."""
+    assert check.status is Status.WARN
+    words = shlex.split(check.mend.partition(": ")[2])
+    assert words[1:5] == ["tx", "send", "OFFICER.json", "--call"]
+    return parse_command("nodes.publish", json.loads(words[-1]))
+
+
+def is_proven_for(home, publish):
+    genesis_hash = home.load_network().genesis_hash
+    return all(is_proven(each, genesis_hash, publish.member) for each in publish.proofs)
+
+
+def test_a_new_consensus_key_is_to_be_published(home):
+    renewed = renew_consensus_key(home, replace=True)
+    (sick,) = look(home).values()
+    assert sick.name == "published"
+    assert "consensus key" in sick.found
+    assert "peer" not in sick.found
+    assert read_publish(sick) == renewed.publish
+
+
+def test_a_new_peer_is_to_be_published(home):
+    home.comet.node_key_path.unlink()
+    home.comet.create_node_key(CometKey.generate())
+    sick = look(home)["published"]
+    peer = home.comet.load_node_key().address
+    assert f"the peer {peer.hex()} is not published" in sick.found
+    publish = read_publish(sick)
+    assert publish.peers[0] == peer
+    assert len(publish.peers) == 2, "the other is the member's to take out"
+    assert is_proven_for(home, publish)
+
+
+def test_a_new_channel_key_is_to_be_published(home):
+    key = ChannelKey.generate()
+    save_channel_key(home.key_path("channel"), key, "p", cost=CHEAP, replace=True)
+    sick = look(home)["published"]
+    assert "the channel key is not published" in sick.found
+    assert read_publish(sick).channel_key == key.public_key
+    home.key_path("channel").unlink()
+    sick = look(home)["published"]
+    assert "the channel key is missing" in sick.found
+    assert read_publish(sick).channel_key == b""
+
+
+def test_an_observer_needs_no_consensus_key_on_the_ledger(observer):
+    assert look(observer) == {}
+    observer.comet.node_key_path.unlink()
+    observer.comet.create_node_key(CometKey.generate())
+    publish = read_publish(look(observer)["published"])
+    assert publish.consensus_key == b""
+    assert is_proven_for(observer, publish)
 
 
 def test_a_port_that_another_program_has(home):

@@ -12,10 +12,12 @@ from hansa.cli.setup import describe_founded
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.genesis import GenesisNode
 from hansa.node.audit import audit_folder
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.founding import find_sponsor, found_network, join_network
 from hansa.node.home import Home, open_chain
+from hansa.sdk.keys import load_channel_key
 
 PASSPHRASE = "founded"
 BANK = MemberDescription("Bank", (Role.CENTRAL_BANK,), 1, 1, 1)
@@ -49,6 +51,8 @@ def test_the_default_network_is_whole(tmp_path):
         assert home.key_path(name).stat().st_mode & 0o777 == 0o600
     sponsor = home.load_key("sponsor", PASSPHRASE).address
     assert find_sponsor(genesis, sponsor) == operator.address
+    channel = load_channel_key(home.key_path("channel"), PASSPHRASE)
+    assert genesis.nodes == (GenesisNode(operator.address, b"", (), channel.public_key, ""),)
     chain = open_chain(home, home.load_key("node", PASSPHRASE))
     assert chain.head.height == 0
     chain.close()
@@ -134,6 +138,9 @@ def test_a_node_moves_with_its_genesis_and_keys(tmp_path):
         tmp_path / "second", home.genesis_path, keys, PASSPHRASE, settings="# 2\n", cost=CHEAP
     )
     assert joined.network.genesis_hash == home.load_network().genesis_hash
+    assert load_channel_key(joined.home.key_path("channel"), PASSPHRASE) != load_channel_key(
+        home.key_path("channel"), PASSPHRASE
+    )
     assert joined.home.load_key("node", PASSPHRASE) == home.load_key("node", PASSPHRASE)
     swapped = {"node": keys["sponsor"], "sponsor": keys["node"]}
     with pytest.raises(Invalid, match="none of the members"):

@@ -303,7 +303,7 @@ class CometEngine(Engine):
             for task in tasks:
                 if task.done():
                     task.result()
-            return not ending.done()
+            return expelling.done() and not ending.done()
         finally:
             for task in (*tasks, polling, dialing):
                 task.cancel()

@@ -23,6 +23,7 @@ from hansa.node.doctor.machine import (
     check_lock,
     check_port,
 )
+from hansa.node.doctor.published import check_published
 from hansa.node.doctor.voting import check_voting
 from hansa.node.home import Home
 
@@ -79,5 +80,6 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("port", check_port),
     ("certificate", check_certificate),
     ("voting", check_voting),
+    ("published", check_published),
 )
 """In this order: later checks use what earlier ones learnt."""

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import msgspec
 
+from hansa.contracts.members import Member, compute_power
 from hansa.contracts.nodes import KeyProofs, Node, Publish
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.possession import prove_possession
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.genesis import Genesis, Network
+from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import encode_checkpoint
 from hansa.node import founding, running
 from hansa.node.home import (
+    CHANNEL_KEY,
     GENESIS_BYTES_MAX,
     SPONSOR_KEY,
     Home,
@@ -36,7 +38,14 @@ from hansa.node.network.places import Place
 from hansa.node.network.stopping import find_owner
 from hansa.node.settings import parse_settings
 from hansa.sdk.files import read_file
-from hansa.sdk.keys import DEFAULT_COST, FILE_BYTES_MAX, ChannelKey, ScryptCost, load_key
+from hansa.sdk.keys import (
+    DEFAULT_COST,
+    FILE_BYTES_MAX,
+    ChannelKey,
+    ScryptCost,
+    load_key,
+    load_public_channel_key,
+)
 
 CHECKPOINT_NAME = "checkpoint.bin"
 
@@ -87,7 +96,7 @@ def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
         )
     if (pid := find_owner(home.log_path)) is not None:
         raise Unavailable(f"the node in {home.path} runs as process {pid}: stop it first", pid=pid)
-    published = _find_published(home, network)
+    published = find_published(home, network).node
     comet = home.comet
     if comet.consensus_key_path.exists() and comet.signing_state_path.exists() and not replace:
         raise Invalid(
@@ -129,8 +138,43 @@ def prove_keys(network: Network, member: bytes, *keys: CometKey) -> KeyProofs:
     return tuple(prove_possession(genesis_hash, member, key.seed) for key in keys)
 
 
-def _find_published(home: Home, network: Network) -> Node:
-    """Find what the node's member has published last, as far as this folder knows."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a member has published last of its node, and its own voting power."""
+
+    node: Node
+    power: int
+
+
+def build_own_publish(home: Home, network: Network, published: Published) -> Publish:
+    """Build what a member publishes for the ledger to name the keys in this folder.
+
+    The consensus key of a member without voting power is named only where it has named one before.
+
+    Raises:
+      HansaError: a key is missing or damaged.
+    """
+    before, path = published.node, home.key_path(CHANNEL_KEY)
+    channel_key = load_public_channel_key(path) if path.exists() else b""
+    before = msgspec.structs.replace(before, channel_key=channel_key)
+    if not network.genesis.is_voted:
+        return Publish(before.member, b"", before.peers, channel_key, before.url)
+    node_key, consensus_key = home.comet.load_node_key(), home.comet.load_consensus_key()
+    found = _build_publish(network, before, consensus_key, node_key)
+    if published.power or before.consensus_key:
+        return found
+    proofs = prove_keys(network, before.member, node_key)
+    return msgspec.structs.replace(found, consensus_key=b"", proofs=proofs)
+
+
+def find_published(home: Home, network: Network) -> Published:
+    """Find what the node's member has published last, as far as this folder knows.
+
+    Raises:
+      NotFound: there is no `sponsor.json` from which its member is known.
+      Invalid: that key is of no member, or no key.
+      Corrupt: log or store are damaged.
+    """
     path = home.key_path(SPONSOR_KEY)
     try:
         address = from_text(msgspec.json.decode(read_file(path, FILE_BYTES_MAX))["address"])
@@ -146,13 +190,16 @@ def _find_published(home: Home, network: Network) -> Node:
     except NotFound:  # no block yet: what genesis says is all there is
         member = founding.find_sponsor(network.genesis, address)
         nodes = {node.member: node for node in network.genesis.nodes}
-        found = nodes.get(member)
-        fields = ((), b"", "") if found is None else (found.peers, found.channel_key, found.url)
-        return Node(member, b"", *fields, since_height=0)
+        found = nodes.get(member) or GenesisNode(member, b"", (), b"", "")
+        keys = (found.consensus_key, found.peers, found.channel_key)
+        node = Node(member, *keys, found.url, since_height=0)
+        powers = {each.address: each.weight for each in network.genesis.members}
+        return Published(node, powers[member])
     try:
         member = running.find_sponsor(chain, address)
-        row = chain.machine.state.load(Node, Node.key(member))
-        return row or Node(member, b"", (), b"", "", since_height=0)
+        load = chain.machine.state.load
+        row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
+        return Published(row, compute_power(load(Member, Member.key(member))))
     finally:
         chain.close()
 

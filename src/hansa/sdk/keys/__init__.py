@@ -3,6 +3,7 @@
 from hansa.sdk.keys.channel import ChannelKey as ChannelKey
 from hansa.sdk.keys.channel import is_channel_key_file as is_channel_key_file
 from hansa.sdk.keys.channel import load_channel_key as load_channel_key
+from hansa.sdk.keys.channel import load_public_channel_key as load_public_channel_key
 from hansa.sdk.keys.channel import save_channel_key as save_channel_key
 from hansa.sdk.keys.files import DEFAULT_COST as DEFAULT_COST
 from hansa.sdk.keys.files import FILE_BYTES_MAX as FILE_BYTES_MAX

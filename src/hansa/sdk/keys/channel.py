@@ -103,6 +103,12 @@ def save_channel_key(
     write_key_file(Path(path), _to_file(public_key, locked), replace=replace)
 
 
+def load_public_channel_key(path: Path | str) -> bytes:
+    """Read the public key of a key file, which takes no passphrase; else as `load_channel_key`."""
+    public_key, _ = _parse(Path(path), read_key_file(Path(path)))
+    return public_key
+
+
 def load_channel_key(path: Path | str, passphrase: str) -> ChannelKey:
     """Read and decrypt a key file.
 

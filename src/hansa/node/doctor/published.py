@@ -1,0 +1,53 @@
+"""Looks whether the ledger names the keys that lie in the folder: else others know another node."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from hansa.contracts.nodes import Node, Publish
+from hansa.kernel.errors import HansaError
+from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.network.renewal import build_own_publish, describe_publish, find_published
+from hansa.program import name_program
+
+
+def check_published(patient: Patient) -> list[Check]:
+    """Compare channel key, peer id and consensus key with what the node's member has published."""
+    network, home = patient.network, patient.home
+    if network is None or patient.head is None:
+        return []
+    try:
+        found = find_published(home, network)
+        own = build_own_publish(home, network, found)
+    except HansaError:  # of a key, of the log or the store: other checks have told it
+        return []
+    where = f"as of block {patient.log_height}"
+    differing = _list_differing(found.node, own)
+    if differing:
+        words = shlex.quote(json.dumps(describe_publish(own)))
+        mend = (
+            "bring the keys back that are published, or have the member's officers publish these: "
+            f"{name_program()} tx send OFFICER.json --call nodes.publish --args {words}"
+        )
+        return [Check("published", Status.WARN, "; ".join(differing), where, mend)]
+    if not (own.channel_key or own.peers):
+        return []
+    url = own.url or "no url: others know no way to send it messages"
+    return [Check("published", Status.OK, f"the ledger names these keys, and {url}", where)]
+
+
+def _list_differing(published: Node, own: Publish) -> list[str]:
+    """List in words what others know of this node and what is not so."""
+    found = []
+    if own.channel_key != published.channel_key:
+        what = "is not published" if own.channel_key else "is missing, and the ledger names one"
+        found.append(f"the channel key {what}: messages to this member cannot be read here")
+    if any(peer not in published.peers for peer in own.peers):
+        found.append(f"the peer {own.peers[0].hex()} is not published: other nodes hang up on it")
+    if own.consensus_key != published.consensus_key:
+        found.append(
+            f"the consensus key {own.consensus_key.hex()} is not published: the node follows "
+            "without a vote"
+        )
+    return found
