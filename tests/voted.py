@@ -143,11 +143,16 @@ def make_voted_genesis(
 
 
 def make_network(
-    folder: Path, count: int = 4, *, observers: int = 0, **settings: object
+    folder: Path,
+    count: int = 4,
+    *,
+    observers: int = 0,
+    policy: Mapping[str, tuple[int, ...]] | None = None,
+    **settings: object,
 ) -> list[VotedNode]:
     """Make the folders of a network's nodes, which know one another; the last ones may observe."""
     keys = [(CometKey.generate(), CometKey.generate()) for _ in range(count)]
-    network = Network.of(make_voted_genesis(keys, observers))
+    network = Network.of(make_voted_genesis(keys, observers, policy))
     ports = find_ports(count)
     addresses = [
         f"{node.address.hex()}@127.0.0.1:{port}"

@@ -261,6 +261,15 @@ def test_a_new_peer_is_let_in_once_it_is_published_without_a_start(cometbft, tmp
     assert asyncio.run(join_as_a_new_peer(make_network(tmp_path))) == 0
 
 
+async def overfill(engines, world):
+    """Send more at once than a sponsor's quota has room for, each batch alone within it."""
+    signed = [world.sign([key(f"p{n}")], pay(f"p{n}", "p9", 1, "many")) for n in range(9)]
+    batches = [world.batch(each, sponsor="department0") for each in signed]
+    sent = [send(engines[at % 4], raw) for at, raw in enumerate(batches)]
+    found = await asyncio.gather(*sent, return_exceptions=True)
+    return sorted(str(each.code) if isinstance(each, Invalid) else each[0] for each in found)
+
+
 def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_path):
     async def refuse(nodes):
         async with running(nodes) as engines:
@@ -276,9 +285,11 @@ def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_pat
             codes = await send(engines[0], world.batch(good, bad, poor))
             raw = world.batch(world.sign([key("p3")], pay("p3", "p4", 1, "twice")))
             again = await asyncio.gather(send(engines[0], raw), send(engines[1], raw))
-            return codes, again, engines[0].chain.confirmed_height
+            return codes, again, await overfill(engines, world)
 
-    codes, again, _ = asyncio.run(refuse(make_network(tmp_path)))
+    quota = {f"sponsor.quota.{key('department0').address.hex()}": (10**6, 5, 10, 10**3)}
+    codes, again, rest = asyncio.run(refuse(make_network(tmp_path, policy=quota)))
+    assert rest == [""] * 5 + ["QUOTA"] * 4
     assert codes[0] == ""
     assert "does not verify" in codes[1]
     assert codes[2] == "balances.INSUFFICIENT_FUNDS"
