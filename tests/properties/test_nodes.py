@@ -57,6 +57,8 @@ class NodesMachine(RuleBasedStateMachine):
         self.past: list[tuple[int, dict[bytes, int]]] = []
         """(time, power on blocks by member) since the network was assembled."""
         self.known = {name: set[bytes]() for name in PEOPLE}
+        self.changed_ms = dict.fromkeys(PEOPLE, -nodes.KEY_CHANGE_MS)
+        """When each last put a key with power in the place of another."""
 
     def attempt(self, function, command: Command, *signers: str) -> bool:
         """Send a command; if it is refused, see that it changed nothing."""
@@ -89,11 +91,18 @@ class NodesMachine(RuleBasedStateMachine):
             for each in named
         ]
         command = Publish(make_address(name), key, peers, b"", "", tuple(proofs))
+        view, now_ms = self.harness.view, self.harness.time_ms
+        view.begin()
+        before = dict(nodes.list_validators(view))
         if self.attempt(nodes.publish, command, name):
             assert prover == name or self.known[name].issuperset(named), "without a proof"
             if key:
                 assert self.owners.setdefault(key, name) == name, "a key has two owners"
             self.known[name] = set(named)
+            view.begin()
+            if before.keys() - dict(nodes.list_validators(view)).keys():
+                assert now_ms - self.changed_ms[name] >= nodes.KEY_CHANGE_MS, "twice within a day"
+                self.changed_ms[name] = now_ms
 
     @rule(name=st.sampled_from(VALIDATORS), weight=st.integers(0, 200))
     def set_weight(self, name: str, weight: int) -> None:

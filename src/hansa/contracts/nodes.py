@@ -42,6 +42,8 @@ VERSION = 1
 
 Validators = tuple[tuple[bytes, int], ...]
 """(consensus key, power) of each validator, sorted by key, power at least 1."""
+KEY_CHANGE_MS = 86_400_000
+"""Between two new keys of one validator: who follows validators from genesis needs each of them."""
 ValidatorRows = tuple[Row | None, ...]
 KeyProofs = Annotated[tuple[KeyProof, ...], Meta(max_length=NODE_PEERS_MAX + 1)]
 
@@ -52,6 +54,7 @@ class Code(StrEnum):
     UNSOUND = "nodes.UNSOUND"
     KEY_NEEDED = "nodes.KEY_NEEDED"
     KEY_USED = "nodes.KEY_USED"
+    KEY_RECENT = "nodes.KEY_RECENT"
     PEER_TAKEN = "nodes.PEER_TAKEN"
     UNPROVEN = "nodes.UNPROVEN"
     LAST_VALIDATOR = "nodes.LAST_VALIDATOR"
@@ -104,6 +107,16 @@ class BlockPower(Row, frozen=True, array_like=True):
     changes: tuple[members.PowerChange, ...] = ()
 
 
+class KeyChange(Row, frozen=True, array_like=True):
+    """When a member last put a consensus key with power in the place of another."""
+
+    TABLE: ClassVar[bytes] = b"nc"
+    KEY: ClassVar[tuple[str, ...]] = ("member",)
+
+    member: Address
+    time_ms: NonNegative
+
+
 class Publish(Command, frozen=True, array_like=True):
     """Say which node is one's own, instead of what was said before."""
 
@@ -143,6 +156,9 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
     is_new_key = command.consensus_key not in (b"", old_key)
     if is_new_key and view.get(UsedKey, command.consensus_key) is not None:
         raise Refused(Code.KEY_USED, consensus_key=command.consensus_key)
+    changes_validators = is_new_key and bool(old_key) and members.compute_power(member) > 0
+    if changes_validators:
+        _require_key_of_a_day(view, context, command.member)
     old_peers = () if before is None else before.peers
     new_peers = [peer for peer in command.peers if peer not in old_peers]
     for peer in new_peers:
@@ -158,6 +174,8 @@ def publish(view: View, context: Context, command: Publish) -> list[NodePublishe
     view.put(Node(command.member, *fields, since_height=context.height))
     if is_new_key:
         view.put(UsedKey(command.consensus_key, command.member))
+    if changes_validators:
+        view.put(KeyChange(command.member, context.time_ms))
     for peer in new_peers:
         view.put(Peer(peer, command.member, revoked=False))
     for peer in old_peers:
@@ -287,6 +305,13 @@ def _require_sound(command: Publish) -> None:
         check_node(command.consensus_key, command.peers, command.channel_key, command.url)
     except Invalid as fault:
         raise Refused(Code.UNSOUND, detail=fault.message) from None
+
+
+def _require_key_of_a_day(view: View, context: Context, member: bytes) -> None:
+    """Refuse the second new key within a day; whose weight governance took changes keys freely."""
+    last = view.get(KeyChange, member)
+    if last is not None and context.time_ms - last.time_ms < KEY_CHANGE_MS:
+        raise Refused(Code.KEY_RECENT, until_ms=last.time_ms + KEY_CHANGE_MS)
 
 
 def _require_proven(context: Context, command: Publish, new: list[bytes]) -> None:

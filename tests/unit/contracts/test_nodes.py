@@ -181,6 +181,32 @@ def test_a_key_is_never_used_again(key: bytes) -> None:
     assert harness.refuse(nodes.publish, command, "north") == Code.KEY_USED
 
 
+def test_a_validator_changes_its_key_once_a_day() -> None:
+    harness = make_harness()
+    publish(harness, make_publish(consensus_key=KEYS[4]))
+    changed_ms = harness.time_ms
+    again = proven(harness, make_publish(consensus_key=KEYS[5]))
+    harness.pass_time(nodes.KEY_CHANGE_MS - 1)
+    assert harness.refuse(nodes.publish, again, "north") == Code.KEY_RECENT
+    publish(harness, make_publish(consensus_key=KEYS[4], url="https://other.example/"))
+    publish(harness, make_publish(EAST, consensus_key=KEYS[6], peers=(PEERS[1],)), "east")
+    harness.pass_time(1)
+    assert harness.time_ms == changed_ms + nodes.KEY_CHANGE_MS
+    publish(harness, again)
+    assert powers(harness) == {KEYS[5]: 100, KEYS[6]: 100, KEYS[2]: 100, KEYS[3]: 100}
+
+
+def test_governance_lets_a_validator_change_its_key_again() -> None:
+    harness = make_harness()
+    publish(harness, make_publish(consensus_key=KEYS[4]))
+    command = make_publish(consensus_key=KEYS[5])
+    assert harness.refuse(nodes.publish, proven(harness, command), "north") == Code.KEY_RECENT
+    harness.do(ACTIONS["set_weight"].function, SetWeight(NORTH, 0))
+    publish(harness, command)
+    publish(harness, make_publish(consensus_key=KEYS[6]))
+    assert powers(harness) == dict.fromkeys(KEYS[1:4], 100)
+
+
 def test_a_key_or_peer_of_another_is_refused() -> None:
     harness = make_harness()
     both = make_publish(consensus_key=KEYS[1], peers=(PEERS[1],))
@@ -210,6 +236,7 @@ def test_whoever_publishes_a_key_proves_to_hold_it() -> None:
             wrong = msgspec.structs.replace(new, proofs=(proof,))
             assert refuse(harness, wrong) == Code.UNPROVEN, proof
         harness.do(nodes.publish, good, "north")
+        harness.pass_time(nodes.KEY_CHANGE_MS)
     both = proven(harness, make_publish(consensus_key=KEYS[6], peers=(PEERS[6],)))
     for at in range(2):
         one = msgspec.structs.replace(both, proofs=both.proofs[at : at + 1])

@@ -226,6 +226,13 @@ REFUSALS: dict[str, Advice] = {
         " count twice, or a key come back that others may hold.",
         "Make a new consensus key.",
     ),
+    "nodes.KEY_RECENT": Advice(
+        "The validator changed its consensus key less than a day of ledger time ago: each change "
+        "is one of validators, which whoever verifies from genesis follows.",
+        "Wait until the time in the fact `until_ms`; if the key is in wrong hands, let governance "
+        "take the weight first, and give it back with the new key.",
+        "the sender, or governance",
+    ),
     "nodes.PEER_TAKEN": Advice(
         "Another member has this peer already: whoever connects must be of one member.",
         "Use the node’s own id; let the other member take it out if it is this member’s.",
