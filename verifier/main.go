@@ -18,6 +18,11 @@ const lengthBytes = 4
 
 var options = &ed25519.Options{Verify: ed25519.VerifyOptionsZIP_215}
 
+// Which form of hansa_verify_ed25519 this is; hansa.engine.batch_verifier refuses another.
+//
+//export hansa_verifier_interface
+func hansa_verifier_interface() C.long { return 1 }
+
 // Verify count signatures. Input is what hansa.engine.batch_verifier packs: the lengths of all
 // messages as little-endian numbers of 4 bytes, all keys, all signatures, all messages. The verdict
 // on each, 1 if it is good, goes to verdicts; nothing else is read or written, and nothing kept.

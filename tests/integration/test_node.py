@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
@@ -74,11 +75,19 @@ def keep_paying(url, answered, enough):
             return
 
 
+def check_that_nobody_else_has_the_passphrase(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children, "some process verifies"
+    for child in children:
+        assert b"HANSA_PASSPHRASE" not in Path(f"/proc/{child}/environ").read_bytes()
+
+
 def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home, tmp_path, capsys):
     process, told = start(home)
     with Client(told["url"]) as client:
         in_doubt = client.sign([ADA], [pay("ada", "shop", 3, "in doubt")])
         first = client.submit(in_doubt.envelope)
+    check_that_nobody_else_has_the_passphrase(process)
     backed_up = run(capsys, "backup", "--data", home.path, tmp_path / "backup", "--keys")
     assert backed_up["height"] >= first.height
     answered: list[tuple[str, int]] = []

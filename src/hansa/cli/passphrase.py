@@ -24,6 +24,13 @@ def ask_passphrase(file: Path | None = None) -> str:
     return _ask(f"{what}: ") if found is None else found
 
 
+def take_passphrase(file: Path | None = None) -> str:
+    """Get the passphrase as `ask_passphrase` does, and let no process that is started have it."""
+    found = ask_passphrase(file)
+    os.environ.pop(PASSPHRASE_VARIABLE, None)
+    return found
+
+
 def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:
     """Get a passphrase for files to be written; at the terminal it is asked for twice.
 

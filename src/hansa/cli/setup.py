@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase
+from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, take_passphrase
 from hansa.cli.screen import complain, print_json, say
 from hansa.cli.source import parse_folder, parse_port
 from hansa.contracts.members import Role
@@ -113,7 +113,7 @@ def _up(options: argparse.Namespace) -> int:
 
     run_node(
         options.data,
-        ask_passphrase,
+        take_passphrase,
         tell,
         host=options.host,
         port=options.port,

@@ -131,7 +131,7 @@ def backup(
     """
     require_no_backup(target.parent)
     _require_outside(home, target)
-    with _translating(target), making(target) as folder:
+    with making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
         for name in (GENESIS_NAME, *files):
@@ -232,7 +232,7 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
     """
     manifest = read_manifest(archive)
     require_no_backup(target.parent)
-    with _translating(target), making(target, may_be_empty=True) as folder:
+    with making(target, may_be_empty=True) as folder:
         _require_no_signing_state(archive)
         _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)

@@ -21,8 +21,6 @@ from hansa.kernel.crypto.signatures import (
     SIGNATURE_BYTES,
     SignatureCheck,
     Suite,
-    public_key_of,
-    sign,
     verify_many,
 )
 from hansa.kernel.errors import NotFound, Unavailable
@@ -34,8 +32,27 @@ BUILT = CHECKOUT / ".tools" / "lib" / "libhansa_verifier.so"
 
 _LOG = logging.getLogger(__name__)
 _ED25519 = int(Suite.ED25519)
-_KEY = bytes(range(32))
-"""Of a signature with which the library is tried; a key for nothing else."""
+
+INTERFACE = 1
+"""Of the library, as it says itself: what it is given, and how."""
+_KEY = bytes.fromhex("c0fa8ea6704c1a4de0c8c2d55b0640d5d3284d8b628a2619850e09e4d5b38c1b")
+_MESSAGE = b"Hansa"
+_HALVES = (
+    ("01" + 30 * "00" + "80", "b616c479c0ad0af6353f9e8538284ae9f9766ffd43196ff6699b26aded5ba307"),
+    (
+        "7c96d0117a9248eea5d1fc0f4598ee671bf64633be3147691220333c457cc312",
+        "8d2a3397b58d30ad952cdc8e60a3581a9c1565b0efbefaa6f43685c2fd37630f",
+    ),
+)
+"""R and S of signatures that ZIP-215 accepts and others refuse: R in a second form, and R with a
+part of small order; tests/unit/kernel/crypto/test_ed25519.py makes them."""
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_TRIALS = tuple(
+    SignatureCheck(_ED25519, _KEY, bytes.fromhex(r) + s.to_bytes(32, "little"), message)
+    for r, s in ((r, int.from_bytes(bytes.fromhex(s), "little")) for r, s in _HALVES)
+    for s, message in ((s, _MESSAGE), (s + _ORDER, _MESSAGE), (s, b""))
+)
+_FOUND = [True, False, False] * len(_HALVES)
 
 
 def find_library() -> Path | None:
@@ -75,24 +92,18 @@ class BatchVerifier:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._verify = ctypes.CDLL(str(path)).hansa_verify_ed25519
+            library = ctypes.CDLL(str(path))
+            self._verify = library.hansa_verify_ed25519
+            interface = library.hansa_verifier_interface()
         except (OSError, AttributeError) as error:
-            raise Unavailable(
-                f"{path} is not a verifier that runs here ({error}): run make verifier to have it "
-                "built anew, or remove it",
-                path=str(path),
-            ) from None
+            raise _unfit(path, f"is not a verifier that runs here ({error})") from None
+        if interface != INTERFACE:
+            raise _unfit(path, f"is of another release (interface {interface}, not {INTERFACE})")
         self._verify.argtypes = (ctypes.c_long, ctypes.c_char_p, ctypes.c_long, ctypes.c_char_p)
         self._verify.restype = None
-        good = SignatureCheck(
-            _ED25519, public_key_of(_ED25519, _KEY), sign(_ED25519, _KEY, b""), b""
-        )
-        if self.verify_many([good, good._replace(message=b"\0")]) != [True, False]:
-            raise Unavailable(
-                f"{path} does not tell a good signature from a bad one: remove it, then make "
-                "verifier",
-                path=str(path),
-            )
+        alone = [self.verify_many([trial])[0] for trial in _TRIALS]
+        if alone != _FOUND or self.verify_many(_TRIALS) != _FOUND:
+            raise _unfit(path, "does not verify by ZIP-215, and would part from other nodes")
 
     def verify_many(self, checks: Sequence[SignatureCheck]) -> list[bool]:
         """Verify signatures; the verdicts are those of the kernel's `verify_many`."""
@@ -118,6 +129,12 @@ class BatchVerifier:
         verdicts = ctypes.create_string_buffer(len(checks))
         self._verify(len(checks), packed, len(packed), verdicts)
         return [verdict == 1 for verdict in verdicts.raw]
+
+
+def _unfit(path: Path, what: str) -> Unavailable:
+    return Unavailable(
+        f"{path} {what}: run make verifier to have it built anew, or remove it", path=str(path)
+    )
 
 
 def _can_batch(check: SignatureCheck) -> bool:

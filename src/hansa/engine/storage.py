@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+LOCK_TRIES = 30
+LOCK_PAUSE_S = 0.01
 LOCK_NAME = "lock"
 
 _FORBIDDEN = "this user may not do that there: correct the owner or the permissions"
@@ -184,7 +187,7 @@ class FileStorage:
         with _translating("lock", path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _flock(descriptor)
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             except BlockingIOError:
@@ -212,6 +215,18 @@ class FileStorage:
         with _translating("look at the free space of", self.folder):
             status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
+
+
+def _flock(descriptor: int) -> None:
+    """Take a lock; whoever only looks whether it is taken has it for a moment."""
+    for _ in range(LOCK_TRIES - 1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:

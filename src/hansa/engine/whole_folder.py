@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.engine.storage import ADVICE, make_folder
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+
+OWN_FOLDER = 0o700
 
 
 @contextmanager
-def making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
+def making(target: Path, *, may_be_empty: bool = False, last: str = "") -> Iterator[Path]:
     """Make a folder beside its place, and put it there once it is whole and durable.
 
     What a killed process left half made is removed by the next one; a lock, which the system gives
@@ -26,30 +29,82 @@ def making(target: Path, *, may_be_empty: bool = False) -> Iterator[Path]:
     Args:
       target: the folder's place; its parents are made where they lack.
       may_be_empty: whether an empty folder may be there already.
+      last: an empty disk may be mounted there, which nothing can be put in the place of: then what
+        was made moves into it piece by piece, and what has this name last, without which it is
+        nothing. Such a place is refused where there is no such name.
 
     Raises:
       Invalid: something is there.
-      OSError: the disk refused.
+      Unavailable: the disk refused; whatever is raised within, nothing is left.
     """
-    _require_free(target, may_be_empty=may_be_empty)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = f".{target.name}.", ".partial"
-    for left in target.parent.glob(f"{prefix}*{suffix}"):
-        with _locked(left) as is_locked:
-            if is_locked:
-                shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=target.parent))
+    with _translating(target):
+        is_disk = may_be_empty and target.is_mount()
+        if is_disk and not last:
+            raise _occupied(f"a disk is mounted at {target}")
+        parent = target if is_disk else target.parent
+        prefix, suffix = f".{target.name}.", ".partial"
+        make_folder(parent)
+        for left in parent.glob(f"{prefix}*{suffix}"):
+            with _locked(left) as is_locked:
+                if is_locked:
+                    shutil.rmtree(left)
+        require_free(target, may_be_empty=may_be_empty)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+        try:
+            with _locked(folder):
+                yield folder
+                for path in (*folder.rglob("*"), folder):
+                    _sync(path)
+                if is_disk:
+                    _move_up(folder, last)
+                else:
+                    require_free(target, may_be_empty=may_be_empty)
+                    folder.rename(target)
+                _sync(parent)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def require_free(target: Path, *, may_be_empty: bool = False) -> None:
+    """Refuse a place where something is; raises `Invalid`, or `Unavailable` if it cannot be seen.
+
+    Args:
+      target: the place.
+      may_be_empty: whether an empty folder may be there.
+    """
+    with _translating(target):
+        if not os.path.lexists(target):
+            return
+        if may_be_empty and target.is_dir() and not any(target.iterdir()):
+            return
+        what = "is not empty" if may_be_empty and target.is_dir() else "exists already"
+        raise _occupied(f"{target} {what}")
+
+
+def _occupied(what: str) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, f"{what}: nothing is overwritten; name another folder")
+
+
+def _move_up(folder: Path, last: str) -> None:
+    """Move what a folder holds into its parent."""
+    folder.parent.chmod(OWN_FOLDER)
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == last):
+        if item.name == last:
+            _sync(folder.parent)
+        item.rename(folder.parent / item.name)
+    folder.rmdir()
+
+
+@contextmanager
+def _translating(target: Path) -> Iterator[None]:
+    """Turn an `OSError` into one of ours."""
     try:
-        with _locked(folder):
-            yield folder
-            for path in (*folder.rglob("*"), folder):
-                _sync(path)
-            _require_free(target, may_be_empty=may_be_empty)
-            folder.rename(target)
-            _sync(target.parent)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, error.strerror)
+        where = error.filename or target
+        raise Unavailable(f"cannot make or read {where}: {advice}", path=str(target)) from error
 
 
 @contextmanager
@@ -65,15 +120,6 @@ def _locked(folder: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
-
-
-def _require_free(target: Path, *, may_be_empty: bool) -> None:
-    if not os.path.lexists(target):
-        return
-    if may_be_empty and target.is_dir() and not any(target.iterdir()):
-        return
-    what = "is not empty" if may_be_empty and target.is_dir() else "exists already"
-    raise Invalid(InvalidCode.MALFORMED, f"{target} {what}: name another folder", path=str(target))
 
 
 def _sync(path: Path) -> None:

@@ -9,19 +9,17 @@ Source: docs/reference/cli.md; docs/how-to/run-a-node.md.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from hansa.contracts.members import Role
-from hansa.engine.storage import FileStorage, make_folder, sync_folder
+from hansa.engine.backup import GENESIS_NAME
+from hansa.engine.storage import FileStorage
+from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import (
@@ -111,7 +109,7 @@ def found_network(
       Invalid: the folder is not empty, or the description is not a sound network.
       Unavailable: the disk refused.
     """
-    require_free(path)
+    require_free(path, may_be_empty=True)
     check_description(description)
     keys: dict[str, KeyPair] = {}
     suite = SUITES[description.suite]
@@ -179,7 +177,7 @@ def join_network(
       Invalid: the folder is not empty, or the keys are not of this network.
       NotFound: a file is missing.
     """
-    require_free(path)
+    require_free(path, may_be_empty=True)
     genesis = parse_genesis(read_file(genesis_path, GENESIS_BYTES_MAX), genesis_path)
     if genesis.is_voted:
         raise _unsound(
@@ -209,7 +207,7 @@ def _make(  # noqa: PLR0913 - what a folder is made of
     settings: str,
     cost: ScryptCost,
 ) -> Founded:
-    with making(path) as folder:
+    with making(path, may_be_empty=True, last=GENESIS_NAME) as folder:
         home = create_home(folder, genesis, keys.pairs, passphrase, cost=cost)
         save_channel_key(home.key_path(CHANNEL_KEY), keys.channel, passphrase, cost=cost)
         if settings:
@@ -304,55 +302,3 @@ def _check_assets(description: NetworkDescription) -> None:
 
 def _unsound(message: str) -> Invalid:
     return Invalid(InvalidCode.MALFORMED, message)
-
-
-def require_free(path: Path) -> None:
-    """Refuse a folder that holds something; raises `Invalid` or `Unavailable`."""
-    try:
-        is_free = not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
-    except OSError as error:
-        raise Unavailable(f"cannot look into {path}: {error.strerror}", path=str(path)) from None
-    if not is_free:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{path} is there and not empty: nothing is overwritten; name another folder",
-            path=str(path),
-        )
-
-
-@contextmanager
-def making(path: Path) -> Iterator[Path]:
-    """Make a folder beside its place (inside, if an empty one is there), then move it there.
-
-    Raises:
-      Unavailable: the disk refuses; whatever is raised within, nothing is left.
-    """
-    is_there = path.exists()
-    try:
-        parent = path if is_there else path.parent
-        make_folder(parent)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=parent))
-    except OSError as error:
-        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
-    try:
-        yield folder
-        if is_there:
-            _move_up(folder)
-        else:
-            folder.rename(path)
-        sync_folder(parent)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _move_up(folder: Path) -> None:
-    """Move what a folder holds into its parent; genesis, without which there is no node, last."""
-    genesis_name = Home(folder).genesis_path.name
-    folder.parent.chmod(0o700)
-    for item in sorted(folder.iterdir(), key=lambda item: item.name == genesis_name):
-        item.rename(folder.parent / item.name)
-    folder.rmdir()

@@ -44,7 +44,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "cometbft.peers": '"ID@HOST:PORT", ID being the 40 hex digits of the peer',
         "cometbft.member": 'a member\'s address, as "hansa1…", or empty',
         "cometbft.join_from": 'addresses of other members\' nodes, as "https://a.example:26600"',
-        "cometbft.log_level": 'a level, as "error", or levels by module, as "p2p:info,*:error"',
+        "cometbft.log_level": 'a level but none, as "error", or by module, as "p2p:info,*:error"',
         "cometbft.metrics_listen": 'an address and a port, as "127.0.0.1:26609", or empty',
     }
 )

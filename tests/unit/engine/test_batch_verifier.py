@@ -115,14 +115,34 @@ def test_a_thousand_at_once_and_one_forged_among_them(batch_verifier):
     assert batch_verifier.verify_many(checks) == [number != 617 for number in range(1_000)]
 
 
-def test_what_is_no_verifier_is_said_and_not_used(tmp_path, capfd):
+SOURCE = """
+long hansa_verifier_interface(void) {{ return {interface}; }}
+void hansa_verify_ed25519(long count, char *input, long bytes, char *verdicts) {{
+    for (long at = 0; at < count; at++) verdicts[at] = {verdict};
+}}
+"""
+
+
+def build(folder, interface, verdict):
+    """Build a library that finds the same of every signature."""
+    source, library = folder / "made.c", folder / f"made{interface}{verdict}.so"
+    source.write_text(SOURCE.format(interface=interface, verdict=verdict))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+def test_what_is_no_verifier_is_said_and_not_used(compiled, tmp_path):
     library = tmp_path / "broken.so"
     library.write_bytes(b"nothing")
     with pytest.raises(Unavailable, match="make verifier"):
         BatchVerifier(library)
-    libc = next(Path("/lib").glob("*/libc.so.6"))
     with pytest.raises(Unavailable, match="hansa_verify_ed25519"):
-        BatchVerifier(libc)
+        BatchVerifier(next(Path("/lib").glob("*/libc.so.6")))
+    with pytest.raises(Unavailable, match="interface 2, not 1"):
+        BatchVerifier(build(tmp_path, 2, 1))
+    for verdict in (0, 1):
+        with pytest.raises(Unavailable, match="ZIP-215"):
+            BatchVerifier(build(tmp_path, 1, verdict))
     assert load_verify_many(library) is verify_many
     assert load_verify_many(None) is verify_many
 

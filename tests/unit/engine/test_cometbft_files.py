@@ -160,6 +160,8 @@ def test_writing_settings_leaves_keys_and_state_alone(home):
         {"timeout_commit_ms": -1},
         {"heartbeat_s": 0},
         {"log_level": 'error"'},
+        {"log_level": "none"},
+        {"log_level": "p2p:info,consensus:none"},
         {"unknown": 1},
     ],
 )

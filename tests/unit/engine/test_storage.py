@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
-from hansa.engine.storage import FileStorage
+from hansa.engine.storage import LOCK_NAME, LOCK_PAUSE_S, FileStorage
 from hansa.kernel.errors import NotFound, Unavailable
 
 
@@ -73,6 +75,17 @@ def test_the_second_to_lock_learns_who_was_first(tmp_path):
     second.lock()
     second.unlock()
     second.unlock()
+
+
+def test_who_only_looks_whether_it_is_locked_is_in_nobodys_way(tmp_path):
+    storage = FileStorage(tmp_path)
+    with (tmp_path / LOCK_NAME).open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        looked = Timer(LOCK_PAUSE_S, fcntl.flock, (looking, fcntl.LOCK_UN))
+        looked.start()
+        storage.lock()
+        looked.join()
+    storage.unlock()
 
 
 def test_a_lock_ends_with_its_process(tmp_path):

@@ -87,7 +87,7 @@ def test_an_empty_folder_may_be_there_a_full_one_may_not(tmp_path):
         found(tmp_path / "empty")
     assert sorted(path.name for path in (tmp_path / "empty").rglob("*")) == before
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(Invalid, match="not empty"):
+    with pytest.raises(Invalid, match="exists already"):
         found(tmp_path / "file")
     with pytest.raises(Unavailable, match="cannot make"):
         found(tmp_path / "file" / "below")

@@ -58,7 +58,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """How long after a block the next one waits for late votes."""
     heartbeat_s: Annotated[int, Meta(ge=1, le=3_600)] = 30
     """A block without transactions comes so often, which shows that the network lives."""
-    log_level: Annotated[str, Meta(pattern=r"^[\w:,*-]{1,200}$")] = "error"
+    log_level: Annotated[str, Meta(pattern=r"^(?!.*none)[\w:,*-]{1,200}$")] = "error"
+    """Errors at least: from them the node learns that CometBFT has halted."""
     """Of `cometbft.log`: `error`, `info`, `debug`, or by module, as `p2p:info,*:error`."""
     metrics_listen: Annotated[str, Meta(pattern=r'^([^\s@,"\\]{0,253}:\d{1,5})?$')] = ""
     """Where CometBFT's own metrics answer Prometheus; empty for nowhere."""

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from hansa.contracts.members import Role
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
+from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis, GenesisNode, Limits, Network, decode_genesis
@@ -30,9 +31,7 @@ from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.founding import (
     check_description,
     describe_member,
-    making,
     name_members,
-    require_free,
 )
 from hansa.node.home import (
     CHANNEL_KEY,
@@ -190,7 +189,7 @@ def found_voted_network(
         network.
       Unavailable: the disk refused.
     """
-    require_free(path)
+    require_free(path, may_be_empty=True)
     check_description(description)
     drafts = {
         slug: _draft(description, member, slug, place)
@@ -201,7 +200,7 @@ def found_voted_network(
     for slug in drafts:
         Home(path / slug).comet.require_short_paths()
     genesis = _build(description, time_ms, list(drafts.values()))
-    with making(path) as folder:
+    with making(path, may_be_empty=True) as folder:
         for slug, draft in drafts.items():
             peers = [other.peer_address for other in drafts.values() if other is not draft]
             _make_node(folder / slug, genesis, draft, peers, passphrase, time_ms, cost)

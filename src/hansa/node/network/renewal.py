@@ -16,8 +16,10 @@ import msgspec
 
 from hansa.contracts.members import Member, compute_power
 from hansa.contracts.nodes import KeyProofs, Node, Publish
+from hansa.engine.backup import GENESIS_NAME
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
+from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.possession import prove_possession
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -244,7 +246,7 @@ def add_node(
         peer is none, or a checkpoint is named for a node that begins at genesis.
       Unavailable: the disk refuses.
     """
-    founding.require_free(path)
+    require_free(path, may_be_empty=True)
     Home(path).comet.require_short_paths()
     genesis = _read_voted(source.genesis)
     named = "" if source.member is None else to_text(source.member)
@@ -261,7 +263,7 @@ def add_node(
     keys = NodeKeys(
         {SPONSOR_KEY: sponsor_key}, ChannelKey.generate(), CometKey.generate(), CometKey.generate()
     )
-    with founding.making(path) as folder:
+    with making(path, may_be_empty=True, last=GENESIS_NAME) as folder:
         make_node_folder(folder, genesis, keys, settings, passphrase, cost=cost)
         if checkpoint:
             FileStorage(folder).replace(CHECKPOINT_NAME, checkpoint)

@@ -15,6 +15,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,9 @@ LOG_BYTES_MAX: Final = 8 << 20
 WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
+KEPT_VARIABLES: Final = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
+KEPT_BEGINNING: Final = "GO"
+"""Of names of variables that Go's own runtime reads, as GOMAXPROCS."""
 HALTED: Final = re.compile(
     rb"\nE\[[0-9|:.-]{1,40}\] (?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
     rb"|Failed to store last seen commit|Failed to switch to block sync) "
@@ -50,6 +54,18 @@ def build_launch(number: signal.Signals, program: Path, *arguments: Path | str) 
     """Build the command that starts a program which gets a signal when this process ends."""
     ours = (sys.executable, "-I", "-S", launch.__file__, os.getpid(), int(number))
     return [str(word) for word in (*ours, program, *arguments)]
+
+
+def choose_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Choose which of our variables CometBFT gets: no passphrase, and none that sets it up anew.
+
+    It reads what strangers send, and would take each of its settings from a `CMT_...`, too.
+    """
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in KEPT_VARIABLES or name.startswith(KEPT_BEGINNING)
+    }
 
 
 class BoundedLog:
@@ -127,6 +143,7 @@ class CometProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=PIPE,
                 stderr=STDOUT,
+                env=choose_environment(os.environ),
                 start_new_session=True,  # Ctrl-C at the terminal is for us, who stop it in order
             )
         except OSError as error:
