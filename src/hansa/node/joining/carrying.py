@@ -29,6 +29,7 @@ from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import StateStore
+from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.block import decode_header
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -36,7 +37,6 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import SignedHeader
 from hansa.kernel.light.trail import Checkpoint, Trail
 from hansa.kernel.light.votes import Votes, check_hand_overs, check_votes
-from hansa.node.founding import making, require_free
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.files import read_file
 
@@ -118,14 +118,14 @@ def make_carried(home: Home, target: Path) -> Kept:
       Unavailable: the votes on the block are not at hand yet, or the disk refuses.
       Corrupt: log or store are damaged.
     """
-    require_free(target)
+    require_free(target, may_be_empty=True)
     network = home.load_network()
     with ExitStack() as undo:
         chain = open_chain_read_only(home)
         undo.callback(chain.close)
         height = chain.store.pending_height
         proof = _find_proof(home, chain, height) if network.genesis.is_voted else None
-        folder = undo.enter_context(making(target))
+        folder = undo.enter_context(making(target, may_be_empty=True, last=home.genesis_path.name))
         storage = FileStorage(folder)
         shelf = Shelf(storage)
         manifest = make_snapshot(shelf, chain.log, height, chain.iterate_rows(b""))
@@ -157,7 +157,7 @@ def restore_carried(
       Corrupt: a file of it is damaged.
       Unavailable: the disk refuses.
     """
-    require_free(target)
+    require_free(target, may_be_empty=True)
     carried = Home(source)
     network = carried.load_network()
     _require_trusted(source, network, genesis_hash, start)
@@ -168,7 +168,7 @@ def restore_carried(
         proof = _read_proof(source)
         trail = _follow(network, manifest, proof, start)
         header_hash = network.digest(network.header_prefix + manifest.header)
-    with making(target) as folder:
+    with making(target, may_be_empty=True, last=carried.genesis_path.name) as folder:
         home = Home(folder)
         make_folder(home.keys_path, OWN_FOLDER)
         _fill(home, network, shelf, manifest, header_hash, progress)
