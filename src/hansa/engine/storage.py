@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TEMPORARY_SUFFIX = ".tmp"
 LOCK_TRIES = 30
-LOCK_PAUSE_S = 0.01
+LOCK_PAUSE_MS = 10
 LOCK_NAME = "lock"
 
 _FORBIDDEN = "this user may not do that there: correct the owner or the permissions"
@@ -223,7 +223,7 @@ def _flock(descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(LOCK_PAUSE_S)
+            time.sleep(LOCK_PAUSE_MS / 1_000)
         else:
             return
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,7 +13,7 @@ from threading import Timer
 
 import pytest
 
-from hansa.engine.storage import LOCK_NAME, LOCK_PAUSE_S, FileStorage
+from hansa.engine.storage import LOCK_NAME, LOCK_PAUSE_MS, FileStorage
 from hansa.kernel.errors import NotFound, Unavailable
 
 
@@ -81,7 +81,7 @@ def test_who_only_looks_whether_it_is_locked_is_in_nobodys_way(tmp_path):
     storage = FileStorage(tmp_path)
     with (tmp_path / LOCK_NAME).open("w") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        looked = Timer(LOCK_PAUSE_S, fcntl.flock, (looking, fcntl.LOCK_UN))
+        looked = Timer(LOCK_PAUSE_MS / 1_000, fcntl.flock, (looking, fcntl.LOCK_UN))
         looked.start()
         storage.lock()
         looked.join()
