@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -24,11 +26,21 @@ def ask_passphrase(file: Path | None = None) -> str:
     return _ask(f"{what}: ") if found is None else found
 
 
-def take_passphrase(file: Path | None = None) -> str:
-    """Get the passphrase as `ask_passphrase` does, and let no process that is started have it."""
-    found = ask_passphrase(file)
-    os.environ.pop(PASSPHRASE_VARIABLE, None)
-    return found
+@contextmanager
+def taking_passphrase() -> Iterator[Callable[[], str]]:
+    """Give a function that asks as `ask_passphrase`; no process started from then on has it."""
+    found = os.environ.get(PASSPHRASE_VARIABLE)
+
+    def take() -> str:
+        passphrase = ask_passphrase()
+        os.environ.pop(PASSPHRASE_VARIABLE, None)
+        return passphrase
+
+    try:
+        yield take
+    finally:
+        if found is not None:
+            os.environ[PASSPHRASE_VARIABLE] = found
 
 
 def ask_new_passphrase(variable: str = PASSPHRASE_VARIABLE) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, take_passphrase
+from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import complain, print_json, say
 from hansa.cli.source import parse_folder, parse_port
 from hansa.contracts.members import Role
@@ -111,16 +111,17 @@ def _up(options: argparse.Namespace) -> int:
             say(f"Console at {started.url}/ and API under /v1. Ctrl-C ends it.")
         sys.stdout.flush()
 
-    run_node(
-        options.data,
-        take_passphrase,
-        tell,
-        host=options.host,
-        port=options.port,
-        rebuild=options.rebuild,
-        retain_blocks=options.retain_blocks,
-        note=complain,
-    )
+    with taking_passphrase() as take_passphrase:
+        run_node(
+            options.data,
+            take_passphrase,
+            tell,
+            host=options.host,
+            port=options.port,
+            rebuild=options.rebuild,
+            retain_blocks=options.retain_blocks,
+            note=complain,
+        )
     if not options.json:
         say("Stopped; everything that was confirmed is on disk.")
     return 0
