@@ -154,6 +154,7 @@ def test_a_kill_from_outside_is_told(cometbft, tmp_path):
 def test_it_gets_no_secret_and_no_settings_from_our_environment(monkeypatch, tmp_path):
     program = make_program(tmp_path / "cometbft", "import os; print(*os.environ, flush=True)")
     home = CometHome(tmp_path / "home")
+    home.make_folders()
     for name in ("HANSA_PASSPHRASE", "CMT_P2P_LADDR", "GOMAXPROCS"):
         monkeypatch.setenv(name, "1")
 
