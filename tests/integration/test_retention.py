@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
-from contextlib import suppress
+import subprocess
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
+from tests.conftest import HANSA
 from tests.faulted import FaultedNetwork
-from tests.world import ASSET, MINUTE_MS, World, key
+from tests.played import PASSPHRASE, open_folder
+from tests.world import ASSET, MINUTE_MS, World, key, pay
 
+from hansa.cli.main import main
 from hansa.contracts import currency
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.light import fetch_base
@@ -20,14 +25,21 @@ from hansa.engine.log.format import MARK_NAME
 from hansa.engine.snapshots.keeping import Retention
 from hansa.engine.store import StateStore
 from hansa.kernel.errors import Unavailable
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
 from hansa.node.audit import audit_folder
+from hansa.node.home import Home, open_chain
+from hansa.node.service import wall_clock_ms
 from hansa.node.verify import verify_folder
+from hansa.sdk.client import Client
 
 pytestmark = pytest.mark.integration
 
 WITHIN_S = 90
 POLL_S = 0.1
 BLOCKS_BEFORE = 60
+PAYMENTS_MAX = 5_000
+"""A minute's, one after the other; a few hundred are enough."""
 
 
 class OftenNoting(CometEngine):
@@ -128,3 +140,81 @@ def require_pruned_and_sound(node):
     assert (audited.findings, verified.findings) == ([], [])
     assert audited.base_height == verified.base_height > 0
     return verified.height, verified.state_root
+
+
+# --- one node that seals, as a process --------------------------------------------------------
+
+
+def make_old_folder(path):
+    """Make the folder of a node whose blocks are of long ago, in several files; gives a receipt."""
+    with open_folder(path) as world:
+        world.fund("ann", "shop")
+    home = Home(path)
+    chain = open_chain(home, home.load_key("node", PASSPHRASE), segment_bytes=20_000)
+    world = World(chain, chain.head.time_ms, nonces=10**6)
+    for number in range(BLOCKS_BEFORE):
+        world.time_ms += MINUTE_MS
+        assert world.do("ann", pay("ann", "shop", 1, f"old-{number}")) == ""
+    old = world.results[0].tx_ids[0]
+    chain.close()
+    home.settings_path.write_text("[history]\nsegment_bytes = 65536\n")
+    return home, old.hex()
+
+
+@contextmanager
+def up(home, *, kill_it=False):
+    """Run the node of a folder, which prunes; gives its URL."""
+    command = [HANSA, "up", "--data", home.path, "--port", "0", "--json", "--retain-blocks", "5"]
+    environment = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            assert line, "it ended before it answered"
+            yield json.loads(line)["url"]
+        finally:
+            process.send_signal(signal.SIGKILL if kill_it else signal.SIGTERM)
+            process.wait(WITHIN_S)
+
+
+def hansa(capsys, *words, code=0):
+    """Run a command beside the node; returns its JSON."""
+    capsys.readouterr()
+    assert main([*map(str, words), "--json"]) == code, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
+
+
+def test_a_node_that_prunes_bounds_its_log_and_old_receipts_stay_good(tmp_path, capsys):
+    home, old = make_old_folder(tmp_path / "node")
+    files = sorted(home.log_path.glob("blocks-*.log"))
+    hansa(capsys, "receipt", "save", old, tmp_path / "old.receipt", "--data", home.path)
+    with up(home, kill_it=True) as url, Client(url) as client:
+        for number in range(PAYMENTS_MAX):
+            client.send([key("ann")], [pay("ann", "shop", 1, f"new-{number}")])
+            if not files[0].exists():
+                break
+    assert not files[0].exists()
+    with up(home) as url:
+        token = make_token(home)
+        (tmp_path / "token").write_text(token)
+        node = ("--node", url, "--api-key-file", tmp_path / "token")
+        told = hansa(capsys, "block", "3", *node, code=4)
+        assert "block 3 is not kept here" in told["message"]
+        assert "ask a node that keeps all" in told["message"]
+        gone = hansa(capsys, "receipt", "save", old, tmp_path / "none", *node, code=4)
+        assert "in any block that is kept here" in gone["message"]
+        for command in ("audit", "verify"):
+            found = hansa(capsys, command, *node)
+            assert found[f"{command}_ok"]
+            assert found["base_height"] > BLOCKS_BEFORE
+    genesis_hash = home.load_network().genesis_hash.hex()
+    kept = hansa(capsys, "receipt", "verify", tmp_path / "old.receipt", "--genesis", genesis_hash)
+    assert (kept["valid"], kept["tx_id"]) == (True, old)
+    assert hansa(capsys, "audit", "--data", home.path)["audit_ok"]
+
+
+def make_token(home):
+    fields = {"role": Role.CENTRAL_BANK, "member": key("officer0").address_text}
+    return add_key(home.api_keys_path, name="test", now_ms=wall_clock_ms(), **fields)[1]

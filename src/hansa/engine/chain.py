@@ -142,6 +142,7 @@ class Chain:
         self._index: dict[bytes, bytes | None] = {}
         self._since_flush = self._keys_since_flush = 0
         self._keys_flushed_with_each = 1
+        self._is_flush_wanted = False
         self.confirmed_height = log.height_max  # what a log holds when it is opened is durable
         self.machine = self._build_machine(None)
 
@@ -214,6 +215,10 @@ class Chain:
         self.sync()
         self.store.flush()
         self._since_flush = self._keys_since_flush = 0
+
+    def flush_soon(self) -> None:
+        """Have a flush begin with a next block, as if much had been executed."""
+        self._is_flush_wanted = True
 
     def close(self, *, is_failed: bool = False) -> None:
         """Flush and close; what is left is opened again without work.
@@ -415,19 +420,20 @@ class Chain:
         self._index = {}
 
     def _flush_if_due(self) -> None:
-        """Begin to flush the store if much was executed since; asked before each block.
+        """Begin to flush the store if much was executed since, or it is wanted; before each block.
 
         Not while the log could still lose the checkpoint that the store holds: after a power cut
         the store would stand ahead of the log, and the chain could not be opened. Then a later
         block asks again. While a log is executed again it never waits: that is durable already.
         """
-        is_much = self._since_flush >= self.flush_transactions
-        if is_much and self.store.pending_height <= self.confirmed_height:
+        is_due = self._since_flush >= self.flush_transactions or self._is_flush_wanted
+        if is_due and self.store.pending_height <= self.confirmed_height:
             self.store.flush(wait=False)
             self._keys_flushed_with_each = 1 + FLUSH_SPEED * self._keys_since_flush // max(
                 1, self._since_flush
             )
             self._since_flush = self._keys_since_flush = 0
+            self._is_flush_wanted = False
 
     def _refill_window(self, head: Header) -> None:
         """Put back the nonces that still count, from the blocks up to `head`.

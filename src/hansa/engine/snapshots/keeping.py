@@ -89,6 +89,8 @@ class Keeper:
         """Blocks below this are out of the index."""
         self._forgotten_at: int | None = None
         """The newest block when all blocks of the oldest segment were."""
+        self._asked_for = -1
+        """Up to this height the store was asked to be flushed."""
         self._lowest: _Lowest | None = None
         shelf.clear()
         self._bases = shelf.list()
@@ -184,7 +186,7 @@ class Keeper:
         if end is None or end > self._compute_kept_from(height):
             return
         if self._forgotten_at is not None:
-            if chain.store.height > self._forgotten_at and log.prune(end):
+            if self._is_durable(self._forgotten_at + 1) and log.prune(end):
                 self._forgotten_at = None
             return
         first = max(self._forgotten, log.height_min)
@@ -204,4 +206,15 @@ class Keeper:
     def _find_base(self) -> Manifest | None:
         """The oldest snapshot, if the store is durably past it."""
         base = self._bases[0] if self._bases else None
-        return base if base is not None and base.height <= self._chain.store.height else None
+        return base if base is not None and self._is_durable(base.height) else None
+
+    def _is_durable(self, height: int) -> bool:
+        """Whether the store on disk has come to a height; if not, has it flushed once it can be.
+
+        A node of few transactions flushes its store seldom, and would prune as seldom.
+        """
+        store = self._chain.store
+        if store.height < height <= store.pending_height and height > self._asked_for:
+            self._asked_for = store.pending_height
+            self._chain.flush_soon()
+        return store.height >= height

@@ -126,6 +126,15 @@ def test_of_a_quiet_network_the_newest_blocks_of_cometbft_are_kept(tmp_path):
     node.close()
 
 
+def test_a_node_of_few_transactions_prunes_too(tmp_path):
+    node = Node(tmp_path, Retention(snapshot_every=10, snapshots=2, blocks=5))
+    node.chain.flush_transactions = 10**6
+    node.fund()
+    node.live(120)
+    assert node.chain.log.height_min > 20
+    node.close()
+
+
 def test_nothing_is_pruned_without_a_base(tmp_path):
     node = Node(tmp_path, Retention(snapshot_every=0, snapshots=2, blocks=5))
     node.fund()
