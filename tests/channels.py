@@ -17,6 +17,7 @@ from hansa.contracts.members import Member
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import GenesisNode
 from hansa.kernel.machine.state import View
+from hansa.node.channel.format import Header, compute_commitment, seal_message
 from hansa.node.channel.inbox import InboxLimits
 from hansa.node.channel.outbox import OutboxLimits
 from hansa.node.channel.service import Identity, MessageChannel
@@ -26,6 +27,7 @@ MEMBERS = ("north", "south", "officer0")
 """Two operators and the central bank; a member's address is that of its first officer's key."""
 SERVERS = {"north": "north server", "south": "south server", "officer0": "bank server"}
 MINUTE_MS = 60_000
+SALT = bytes(range(32))
 LIMITS = (OutboxLimits(20, 100_000, 3_600_000), InboxLimits(10, 50_000, 3_600_000))
 
 
@@ -73,7 +75,8 @@ class Wire:
     async def pass_on(self, url: str, message: bytes) -> bytes:
         if url not in self.channels:
             raise Unavailable(f"nobody answers at {url}")
-        return await self.channels[url].receive(message)
+        answer, _ = await self.channels[url].receive(message)
+        return answer
 
     async def close(self) -> None:
         pass
@@ -110,6 +113,23 @@ def open_channel(
     )
     wire.channels[f"http://{name}"] = channel
     return channel
+
+
+def seal(world: World, content: bytes = b"hello", signer: str = "north server", **changed) -> bytes:
+    """Seal a message to south as north's server would."""
+    fields = {
+        "version": 1,
+        "sender": key("north").address,
+        "recipient": key("south").address,
+        "topic": "case",
+        "id": b"i" * 16,
+        "sequence": 5,
+        "expires_ms": START_MS + MINUTE_MS,
+        "channel_key": make_channel_key("south").public_key,
+        "commitment": compute_commitment(world.network, SALT, content),
+    }
+    header = Header(**(fields | changed))
+    return seal_message(world.network, key(signer), header, SALT, content)
 
 
 def play(call: Callable[[], Awaitable[None]], seed: int = 1) -> None:

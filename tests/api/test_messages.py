@@ -8,12 +8,14 @@ from random import Random
 import pytest
 import requests
 from msgspec.structs import replace
+from tests.channels import make_world, seal
 from tests.posting import run_posts
 from tests.running import UNLIMITED
 from tests.world import key
 
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused, Unavailable
+from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Limits
 from hansa.sdk.client import Client
 
@@ -154,6 +156,19 @@ def test_figures_count_what_waits(posts, clients):
     text = requests.get(f"{posts[1].url}/metrics", timeout=10).text
     assert f"\nhansa_messages_waiting {waiting}\n" in text
     assert "\nhansa_messages_sending 0\n" in text
+
+
+def test_what_came_before_is_charged_by_its_length_and_not_what_comes_in(tmp_path):
+    slow = replace(UNLIMITED, limits=Limits(anyone_per_s=0.01, anyone_burst=8))
+    expires_ms = wall_clock_ms() + 60 * SECOND_MS
+    raw = seal(make_world(), bytes(12_000), expires_ms=expires_ms)
+    other = seal(make_world(), bytes(12_000), expires_ms=expires_ms, sequence=6, id=b"j" * 16)
+    with run_posts(tmp_path, slow) as (_, south):
+        url, kind = f"{south.url}/v1/channel", {"Content-Type": "application/msgpack"}
+        answers = [requests.post(url, each, headers=kind, timeout=9) for each in (raw, other)]
+        answers += [requests.post(url, other, headers=kind, timeout=9) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert "Retry-After" in answers[3].headers
 
 
 def test_what_is_refused_is_charged_by_its_length_and_what_is_taken_is_not(tmp_path):

@@ -121,6 +121,10 @@ API: dict[str, Advice] = {
         "The message came after its end, by the recipient’s clock.",
         "Send it again, valid for longer; set the clocks if they differ.",
     ),
+    "channel.EXPIRES_TOO_LATE": Advice(
+        "The message is valid for more than 30 days, and one to spare, by the recipient’s clock.",
+        "Send it valid for 30 days at most; set the clocks if they differ.",
+    ),
     "channel.ID_USED": Advice("Another message has this id.", "Take a new id.", "the caller"),
     "FOREIGN_ORIGIN": Advice(
         "A page of another site asked.",

@@ -19,6 +19,7 @@ class ChannelCode(StrEnum):
     NO_NODE = "channel.NO_NODE"
     OUT_OF_ORDER = "channel.OUT_OF_ORDER"
     EXPIRED = "channel.EXPIRED"
+    EXPIRES_TOO_LATE = "channel.EXPIRES_TOO_LATE"
     ID_USED = "channel.ID_USED"
 
 

@@ -34,6 +34,7 @@ VERSION = 1
 MESSAGE_BYTES_MAX = 1 << 20
 CONTENT_BYTES_MAX = MESSAGE_BYTES_MAX - 1_024
 """What is left for content beside header, signature and encryption."""
+VALID_FOR_MOST_MS = 30 * 86_400_000
 SALT_BYTES = 32
 ID_BYTES = 16
 ACKNOWLEDGEMENT_BYTES_MAX = 1_024

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.channel.codes import ChannelCode, refuse
 from hansa.node.channel.database import Database
-from hansa.node.channel.format import Header
+from hansa.node.channel.format import VALID_FOR_MOST_MS, Header
 
 KEPT_TIMES = 10
 """So many times what may wait of one sender is remembered of what was taken."""
@@ -20,6 +20,8 @@ TOPICS_MAX = 256
 """Of one sender: each is remembered until its newest message has expired."""
 LANE_KEPT_MS = 86_400_000
 """Beyond that, should the clock be set back."""
+SKEW_MOST_MS = 86_400_000
+"""So much may a sender's clock be ahead, if its message is valid for as long as any may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,18 @@ class Inbox:
         self._database = database
         self._limits = limits
 
+    async def check(self, header: Header, now_ms: int) -> bool:
+        """Check a message whose signature was checked, before more work is put into it.
+
+        Returns:
+          False if it was taken in before.
+
+        Raises:
+          Refused: `OUT_OF_ORDER`, `EXPIRED` or `EXPIRES_TOO_LATE`.
+          Unavailable: the disk refuses.
+        """
+        return await self._database.run(lambda connection: _is_new(connection, header, now_ms))
+
     async def add(self, header: Header, salt: bytes, content: bytes, now_ms: int) -> bool:
         """Take a message in, whose signature and content were checked.
 
@@ -70,18 +84,13 @@ class Inbox:
           False if it was taken in before.
 
         Raises:
-          Refused: `OUT_OF_ORDER` or `EXPIRED`.
+          Refused: as `check`.
           Unavailable: too much of this sender waits, or the disk refuses.
         """
 
         def work(connection: sqlite3.Connection) -> bool:
-            if not _is_new(connection, header):
+            if not _is_new(connection, header, now_ms):
                 return False
-            if header.expires_ms <= now_ms:
-                raise refuse(
-                    ChannelCode.EXPIRED,
-                    f"the message expired {now_ms - header.expires_ms} ms ago by this node's clock",
-                )
             self._forget(connection, now_ms)
             self._require_room(connection, header, len(content))
             lane = (header.sender, header.topic)
@@ -210,17 +219,18 @@ class Inbox:
         )
 
 
-def _is_new(connection: sqlite3.Connection, header: Header) -> bool:
+def _is_new(connection: sqlite3.Connection, header: Header, now_ms: int) -> bool:
     """Whether a message is the next of its lane; False if it is the last that came.
 
     Raises:
-      Refused: `OUT_OF_ORDER`.
+      Refused: `OUT_OF_ORDER`, `EXPIRED` or `EXPIRES_TOO_LATE`.
     """
     row = connection.execute(
         "SELECT sequence, id, commitment FROM received_lanes WHERE sender = ? AND topic = ?",
         (header.sender, header.topic),
     ).fetchone()
     if row is None or header.sequence > row[0]:
+        _require_valid(header.expires_ms, now_ms)
         return True
     if row == (header.sequence, header.id, header.commitment):
         return False
@@ -228,6 +238,20 @@ def _is_new(connection: sqlite3.Connection, header: Header) -> bool:
         ChannelCode.OUT_OF_ORDER,
         f"on this topic {row[0]} came already, which is not below {header.sequence}",
     )
+
+
+def _require_valid(expires_ms: int, now_ms: int) -> None:
+    if expires_ms <= now_ms:
+        raise refuse(
+            ChannelCode.EXPIRED,
+            f"the message expired {now_ms - expires_ms} ms ago by this node's clock",
+        )
+    if expires_ms > now_ms + VALID_FOR_MOST_MS + SKEW_MOST_MS:
+        raise refuse(
+            ChannelCode.EXPIRES_TOO_LATE,
+            f"the message expires {expires_ms - now_ms} ms from now by this node's clock: it may "
+            f"be valid for {VALID_FOR_MOST_MS}",
+        )
 
 
 def _get(connection: sqlite3.Connection, number: int) -> Arrived:

@@ -26,6 +26,7 @@ from hansa.node.channel.format import (
     CONTENT_BYTES_MAX,
     ID_BYTES,
     SALT_BYTES,
+    VALID_FOR_MOST_MS,
     acknowledge,
     check_signature,
     compute_commitment,
@@ -38,7 +39,6 @@ from hansa.node.channel.readers import Readers
 from hansa.sdk.keys import ChannelKey, KeyPair
 
 VALID_FOR_LEAST_MS = 1_000
-VALID_FOR_MOST_MS = 30 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +161,13 @@ class MessageChannel:
         """Note that a message of the inbox was worked off; raises `NotFound`."""
         return await self.inbox.take(number, self._clock_ms())
 
-    async def receive(self, raw: bytes) -> bytes:
-        """Receive a message from another node; returns the signed acknowledgement.
+    async def receive(self, raw: bytes) -> tuple[bytes, bool]:
+        """Receive a message from another node.
 
-        The same message again is acknowledged again, and comes in once.
+        The same message again is acknowledged again without being opened, and comes in once.
+
+        Returns:
+          The signed acknowledgement, and whether the message was new.
 
         Raises:
           Invalid: it is malformed, or its signature does not verify.
@@ -186,10 +189,14 @@ class MessageChannel:
                 "the message is encrypted to a channel key that this node does not have: it has "
                 f"{self._identity.channel_key.public_key.hex()}",
             )
-        salt, content = open_message(self._network, message, header, self._identity.channel_key)
-        if await self.inbox.add(header, salt, content, self._clock_ms()):
+        is_new = await self.inbox.check(header, self._clock_ms())
+        if is_new:
+            opened = open_message(self._network, message, header, self._identity.channel_key)
+            is_new = await self.inbox.add(header, *opened, self._clock_ms())
+        if is_new:
             self._readers.wake(header.topic)
-        return acknowledge(self._network, self._identity.key, header, self._clock_ms())
+        answer = acknowledge(self._network, self._identity.key, header, self._clock_ms())
+        return answer, is_new
 
 
 def _check(topic: str, content: bytes, valid_for_ms: int) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.channels import (
     LIMITS,
     MINUTE_MS,
+    SALT,
     Wire,
     change,
     clock_ms,
@@ -20,6 +21,7 @@ from tests.channels import (
     open_channel,
     play,
     read_all,
+    seal,
 )
 from tests.world import START_MS, key
 
@@ -27,11 +29,11 @@ from hansa.contracts import nodes
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, NotFound, Refused, Unavailable
 from hansa.node.channel.codes import ChannelCode
 from hansa.node.channel.database import Database
-from hansa.node.channel.format import CONTENT_BYTES_MAX, Header, compute_commitment, seal_message
+from hansa.node.channel.format import CONTENT_BYTES_MAX, compute_commitment
 from hansa.node.channel.outbox import State
 
 NORTH, SOUTH, BANK = (key(name).address for name in ("north", "south", "officer0"))
-SALT = bytes(range(32))
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -64,23 +66,6 @@ async def settle(channel, message_id):
             return sent
         await asyncio.sleep(0.1)
     raise AssertionError("it waits for ever")
-
-
-def seal(world, content=b"hello", signer="north server", **changed):
-    """Seal a message to south as north's server would."""
-    fields = {
-        "version": 1,
-        "sender": NORTH,
-        "recipient": SOUTH,
-        "topic": "case",
-        "id": b"i" * 16,
-        "sequence": 5,
-        "expires_ms": START_MS + MINUTE_MS,
-        "channel_key": make_channel_key("south").public_key,
-        "commitment": compute_commitment(world.network, SALT, content),
-    }
-    header = Header(**(fields | changed))
-    return seal_message(world.network, key(signer), header, SALT, content)
 
 
 def test_a_message_arrives_once_and_is_acknowledged(tmp_path, wire):
@@ -230,6 +215,7 @@ def refused_by_south(tmp_path, wire, raw, world, code):
         ({"signer": "north"}, ChannelCode.WRONG_SIGNER),
         ({"channel_key": make_channel_key("south", 1).public_key}, ChannelCode.WRONG_KEY),
         ({"expires_ms": START_MS}, ChannelCode.EXPIRED),
+        ({"expires_ms": START_MS + 31 * DAY_MS + 1_000}, ChannelCode.EXPIRES_TOO_LATE),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -264,8 +250,8 @@ def test_an_earlier_sequence_is_refused_and_the_last_known(tmp_path, wire):
     async def call(south):
         first = seal(world)
         again = seal(world)
-        for raw in (first, again, first):
-            assert await south.receive(raw)
+        news = [(await south.receive(raw))[1] for raw in (first, again, first)]
+        assert news == [True, False, False]
         for changed in ({"sequence": 4}, {"id": b"j" * 16}, {"content": b"other"}):
             with pytest.raises(Refused) as refused:
                 await south.receive(seal(world, **changed))
@@ -277,6 +263,27 @@ def test_an_earlier_sequence_is_refused_and_the_last_known(tmp_path, wire):
     play_between(tmp_path, wire, call, ("south",), world)
 
 
+def test_what_came_before_is_not_opened_again(tmp_path, wire):
+    """Whoever opened it would call it malformed: what is sealed is not what the header says."""
+    world = make_world()
+
+    async def call(south):
+        commitment = compute_commitment(world.network, SALT, b"hello")
+        other = {"content": b"other", "commitment": commitment}
+        with pytest.raises(Invalid, match="not the one of the commitment"):
+            await south.receive(seal(world, **other))
+        answer, _ = await south.receive(seal(world))
+        again, is_new = await south.receive(seal(world, **other))
+        assert len(again) == len(answer)
+        assert not is_new
+        with pytest.raises(Refused):
+            await south.receive(seal(world, sequence=4, **other))
+        with pytest.raises(Refused):
+            await south.receive(seal(world, sequence=6, expires_ms=START_MS, **other))
+
+    play_between(tmp_path, wire, call, ("south",), world)
+
+
 def test_a_message_that_came_before_it_expired_is_acknowledged_afterwards(tmp_path, wire):
     world = make_world()
 
@@ -284,7 +291,9 @@ def test_a_message_that_came_before_it_expired_is_acknowledged_afterwards(tmp_pa
         raw = seal(world)
         await south.receive(raw)
         await asyncio.sleep(120)
-        assert await south.receive(raw)
+        answer, is_new = await south.receive(raw)
+        assert answer
+        assert not is_new
         with pytest.raises(Refused):
             await south.receive(seal(world, sequence=6))
 

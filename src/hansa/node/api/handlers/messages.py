@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.messages import Topic
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import (
@@ -25,14 +25,11 @@ from hansa.node.api.routes import (
     require_media_type,
 )
 from hansa.node.channel.codes import ChannelCode, refuse
+from hansa.node.channel.format import VALID_FOR_MOST_MS
 from hansa.node.channel.http import ROUTE
 from hansa.node.channel.inbox import Arrived
 from hansa.node.channel.outbox import Sent
-from hansa.node.channel.service import (
-    VALID_FOR_LEAST_MS,
-    VALID_FOR_MOST_MS,
-    MessageChannel,
-)
+from hansa.node.channel.service import VALID_FOR_LEAST_MS, MessageChannel
 from hansa.sdk.messages import (
     MessageIdText,
     ReceivedMessage,
@@ -68,17 +65,18 @@ _decode = msgspec.json.Decoder(Outgoing).decode
 async def post_message(api: Api, call: Call) -> web.Response:
     """Take a message from another node in, and acknowledge it.
 
-    Its length is charged where it is refused: members' nodes show no key, and their messages are
-    bounded by the inbox.
+    Its length is charged unless it came in, for members' nodes show no key: what comes in is
+    bounded by the inbox, but anybody could bring again what passed by.
     """
     require_media_type(call.request, MSGPACK)
     channel = _require_channel(api)
     raw = await read_body(call.request, api.settings.limits.body_s)
+    is_new = False
     try:
-        answer = await channel.receive(raw)
-    except (Invalid, Refused):
-        api.add_cost(call, len(raw) // BYTES_PER_COST)
-        raise
+        answer, is_new = await channel.receive(raw)
+    finally:
+        if not is_new:
+            api.add_cost(call, len(raw) // BYTES_PER_COST)
     return web.Response(body=answer, content_type=MSGPACK)
 
 
