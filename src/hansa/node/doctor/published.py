@@ -11,6 +11,8 @@ from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.network.renewal import build_own_publish, describe_publish, find_published
 from hansa.program import name_program
 
+_NO_URL = "no url: others know no way to send it messages"
+
 
 def check_published(patient: Patient) -> list[Check]:
     """Compare channel key, peer id and consensus key with what the node's member has published."""
@@ -33,8 +35,10 @@ def check_published(patient: Patient) -> list[Check]:
         return [Check("published", Status.WARN, "; ".join(differing), where, mend)]
     if not (own.channel_key or own.peers):
         return []
-    url = own.url or "no url: others know no way to send it messages"
-    return [Check("published", Status.OK, f"the ledger names these keys, and {url}", where)]
+    told = f"the ledger names these keys, and {own.url or _NO_URL}"
+    if network.genesis.is_voted and not own.consensus_key:
+        told += "; no consensus key: the node follows without a vote"
+    return [Check("published", Status.OK, told, where)]
 
 
 def _list_differing(published: Node, own: Publish) -> list[str]:

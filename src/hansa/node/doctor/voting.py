@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hansa.contracts.nodes import Node
-from hansa.engine.chain import ROW_SPACE
 from hansa.engine.cometbft.child.binary import VERSION, find_binary
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.signing import require_newest_signing_state
-from hansa.engine.store import StateStore
 from hansa.kernel.errors import HansaError, Invalid
-from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
 from hansa.node.doctor.machine import look_at_port
 from hansa.program import name_program
@@ -62,10 +58,7 @@ def _check_consensus_key(patient: Patient) -> list[Check]:
     key = _load("consensus key", comet.consensus_key_path, comet.load_consensus_key, patient)
     if isinstance(key, Check):
         return [key]
-    votes = key.public_key in _list_published(patient)
-    text = "is published" if votes else "is not published: the node follows without a vote"
-    found = f"{key.public_key.hex()} {text}"
-    where = str(comet.consensus_key_path)
+    found, where = f"it is {key.public_key.hex()}", str(comet.consensus_key_path)
     return [Check("consensus key", Status.OK, found, where), *_check_signing_state(patient, comet)]
 
 
@@ -103,23 +96,6 @@ def _make_key(patient: Patient) -> str:
         f"stop the node, run {name_program()} network key new --data {patient.home.path} (with "
         "--replace, where key and state are there), and publish what it says"
     )
-
-
-def _list_published(patient: Patient) -> set[bytes]:
-    """List the consensus keys on the ledger, as of the store; those of genesis without one."""
-    nodes = patient.network.genesis.nodes if patient.network is not None else ()
-    begun = {node.consensus_key for node in nodes}
-    try:
-        store = StateStore.open_read_only(patient.home.store_path)
-    except HansaError:
-        return begun
-    try:
-        rows = [raw for _, raw in store.iterate_prefix(ROW_SPACE + Node.TABLE)]
-        return {decode_row(Node, raw).consensus_key for raw in rows} or begun
-    except HansaError:
-        return begun
-    finally:
-        store.close()
 
 
 def _check_peers(patient: Patient) -> list[Check]:
