@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
@@ -21,6 +23,9 @@ POSITION_SHIFT = 20
 """A position is height << 20 | index of the transaction in its block."""
 
 POSITION_MASK = (1 << POSITION_SHIFT) - 1
+ENTRIES_MAX = 1 << POSITION_SHIFT
+"""Of each list in a block's record: all that positions can tell apart. A list is refused before
+it is read, so that few bytes of a stranger's block cannot become many objects."""
 
 
 PlainFact = str | int | bool | None
@@ -84,20 +89,23 @@ class Drop(Document, frozen=True, array_like=True):
     message: str
 
 
+_Entries = Meta(max_length=ENTRIES_MAX)
+
+
 class BlockRecord(Document, frozen=True, array_like=True):
     """One block as the log keeps it. Header, batches and order are truth, the rest follows."""
 
     header: bytes
-    signatures: tuple[tuple[int, bytes, bytes], ...]
+    signatures: Annotated[tuple[tuple[int, bytes, bytes], ...], _Entries]
     """(suite, public key, signature) of the sealers over the header."""
-    batches: tuple[bytes, ...]
-    receipts: tuple[bytes, ...]
-    dropped: tuple[Drop, ...]
-    facts: tuple[tuple[int, tuple[tuple[str, PlainFact], ...]], ...]
+    batches: Annotated[tuple[bytes, ...], _Entries]
+    receipts: Annotated[tuple[bytes, ...], _Entries]
+    dropped: Annotated[tuple[Drop, ...], _Entries]
+    facts: Annotated[tuple[tuple[int, tuple[tuple[str, PlainFact], ...]], ...], _Entries]
     """For people, not hashed: facts of refusals by index of the receipt."""
     consensus_height: NonNegative = 0
     """Height of the block of CometBFT that brought the batches; 0 on the embedded engine."""
-    validator_updates: tuple[tuple[bytes, NonNegative], ...] = ()
+    validator_updates: Annotated[tuple[tuple[bytes, NonNegative], ...], _Entries] = ()
     """(consensus key, power) as CometBFT was told after the block; power 0 removes."""
 
     def encoded(self) -> bytes:

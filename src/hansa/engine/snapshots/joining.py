@@ -82,6 +82,8 @@ class JoiningApplication:
         """What has been taken, in words."""
         self.refusal = ""
         """Why the last snapshot that was offered was refused."""
+        self._senders: set[str] = set()
+        """Who sent chunks of the one that is taken."""
 
     def _move(self, stage: Stage, taken: str) -> None:
         self.stage, self.taken = stage, taken
@@ -125,6 +127,7 @@ class JoiningApplication:
             self.refusal = "its manifest is not the one that was offered"
             return answer(result=answer.REJECT)
         self._height = manifest.height
+        self._senders.clear()
         self._move(Stage.TAKING, self._count_chunks(0, manifest))
         return answer(result=answer.ACCEPT)
 
@@ -134,7 +137,11 @@ class JoiningApplication:
     async def apply_snapshot_chunk(
         self, request: abci.RequestApplySnapshotChunk
     ) -> abci.ResponseApplySnapshotChunk:
-        """Take a chunk in; after the last one prove everything, and go on from there."""
+        """Take a chunk in; after the last one prove everything, and go on from there.
+
+        No honest node has a snapshot that proves to be false, so nobody who sent a chunk of one is
+        asked again.
+        """
         restorer, answer = self._restorer, abci.ResponseApplySnapshotChunk
         try:
             if not restorer.apply(request.index, request.chunk):
@@ -143,6 +150,7 @@ class JoiningApplication:
                     refetch_chunks=[request.index],
                     reject_senders=[request.sender] if request.sender else [],
                 )
+            self._senders.add(request.sender)
             if not restorer.is_complete:
                 self._move(Stage.TAKING, self._count_chunks(request.index + 1, restorer.manifest))
                 return answer(result=answer.ACCEPT)
@@ -153,7 +161,8 @@ class JoiningApplication:
         except Invalid as error:
             self.refusal = error.message
             self._move(Stage.SEARCHING, "")
-            return answer(result=answer.REJECT_SNAPSHOT)
+            senders = sorted(self._senders - {""})
+            return answer(result=answer.REJECT_SNAPSHOT, reject_senders=senders)
         return answer(result=answer.ACCEPT)
 
 

@@ -49,7 +49,7 @@ class Restorer:
             a light client has verified. Where one node seals, its seals do instead.
 
         Raises:
-          Invalid: the manifest is malformed, or of another header.
+          Invalid: the manifest is malformed, of another header, or of more than the disk holds.
           Unavailable: the disk refused.
         """
         manifest = decode_manifest(raw)
@@ -59,6 +59,7 @@ class Restorer:
             check_seals(network, manifest.header, manifest.seals)
         elif found != header_hash:
             raise refuse(f"its last header has the hash {found.hex()}, not the trusted one")
+        self._shelf.require_room(manifest)
         self.close()
         self._shelf.begin_joining(manifest)
         self._shelf.drop_all()

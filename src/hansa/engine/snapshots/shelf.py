@@ -17,6 +17,7 @@ from hansa.engine.snapshots.format import (
     Manifest,
     compute_sum,
     decode_manifest,
+    refuse,
 )
 from hansa.engine.storage import TEMPORARY_SUFFIX, Storage
 from hansa.kernel.errors import Corrupt, HansaError, NotFound
@@ -25,6 +26,8 @@ _JOINING_NAME = "joining"
 _MANIFEST_SUFFIX = ".manifest"
 _CHUNK_SUFFIX = ".chunk"
 _DIGITS = 20
+ROOM_FACTOR = 3
+"""How many times its chunks a snapshot takes on disk: they are kept, beside log and store."""
 
 
 def name_manifest(height: int) -> str:
@@ -143,6 +146,13 @@ class Shelf:
     def is_joining(self) -> bool:
         """Whether log and store are being built from a snapshot, or were when a process died."""
         return _JOINING_NAME in self._storage.list()
+
+    def require_room(self, manifest: Manifest) -> None:
+        """Refuse a snapshot that this disk has no room for; raises `Invalid`."""
+        needed = ROOM_FACTOR * CHUNK_BYTES * len(manifest.chunks)
+        free = self._storage.free_bytes()
+        if needed > free:
+            raise refuse(f"restoring it may take {needed:,} bytes of disk, and {free:,} are free")
 
     def begin_joining(self, manifest: Manifest) -> None:
         """Note durably that log and store are not whole from now on."""

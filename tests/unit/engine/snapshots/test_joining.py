@@ -95,8 +95,9 @@ def test_a_snapshot_that_proves_something_else_is_given_up_for_another(made, joi
     chunk = made.chunks[0][:-1] + bytes([made.chunks[0][-1] ^ 1])
     lying = replace(made.manifest, chunks=(compute_sum(chunk), *made.manifest.chunks[1:]))
     assert joining.offer(lying) == Offered.ACCEPT
-    answers = [joining.apply(at, each).result for at, each in enumerate([chunk, *made.chunks[1:]])]
-    assert answers[-1] == Applied.REJECT_SNAPSHOT
+    answers = [joining.apply(at, each) for at, each in enumerate([chunk, *made.chunks[1:]])]
+    assert answers[-1].result == Applied.REJECT_SNAPSHOT
+    assert list(answers[-1].reject_senders) == ["peer"]
     assert "refused" in joining.application.refusal
     assert joining.application.stage is Stage.SEARCHING
     joining.take(made.manifest, made.chunks)

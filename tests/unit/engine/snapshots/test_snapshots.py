@@ -14,6 +14,7 @@ from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.beginning import build_base, find_base
 from hansa.engine.snapshots.building import PLACE_SPACE
 from hansa.engine.snapshots.format import (
+    CHUNK_BYTES,
     Manifest,
     compute_sum,
     cut,
@@ -22,10 +23,10 @@ from hansa.engine.snapshots.format import (
 )
 from hansa.engine.snapshots.making import make_snapshot
 from hansa.engine.snapshots.restoring import Restorer, clear_joining
-from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.snapshots.shelf import ROOM_FACTOR, Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore, StateStore
-from hansa.kernel.block import Drop, Repeated, decode_record
+from hansa.kernel.block import ENTRIES_MAX, Drop, Repeated, decode_record, decode_record_strictly
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound
 from hansa.kernel.genesis import Network
@@ -158,6 +159,29 @@ def is_refused(made, folder, frames):
     except Invalid:
         return True
     return False
+
+
+class SmallDisk(FileStorage):
+    """A disk with room for all but a byte of what one chunk may take."""
+
+    def free_bytes(self):
+        return ROOM_FACTOR * CHUNK_BYTES - 1
+
+
+def test_a_snapshot_that_the_disk_may_have_no_room_for_is_not_begun(made, tmp_path):
+    storage = SmallDisk(tmp_path / "snapshots")
+    with pytest.raises(Invalid, match=r"6,291,456 bytes of disk, and 6,291,455 are free"):
+        Restorer(Shelf(storage), NETWORK, empty(tmp_path)).offer(made.manifest.encoded())
+    assert storage.list() == []
+
+
+def test_a_block_that_lists_more_than_can_be_told_apart_is_refused_unread(made, tmp_path):
+    frames = list_frames(made)
+    many = (b"",) * (ENTRIES_MAX + 1)
+    for name in ("batches", "receipts"):
+        raw = replace(decode_record(frames[2][1]), **{name: many}).encoded()
+        with pytest.raises(Invalid, match="length <= 1048576"):
+            decode_record_strictly(raw)
 
 
 def test_the_same_frames_cut_otherwise_are_the_same_state(made, tmp_path):
