@@ -20,7 +20,7 @@ from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.light import fetch_light_block
+from hansa.engine.cometbft.light import fetch_base, fetch_light_block
 from hansa.engine.cometbft.peering import MayConnect, await_expelled, keep_dialing
 from hansa.engine.cometbft.repeating import NOTED_EVERY, Repeat, Standing
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
@@ -180,7 +180,20 @@ class CometEngine(Engine):
             raise Unavailable("CometBFT does not run: the node is starting or stopping")
         record, network = self.chain.get_record(height), self.chain.network
         header_hash = network.digest(network.header_prefix + record.header)
-        return await self._trail.fetch_votes(record.consensus_height + 1, header_hash)
+        due = record.consensus_height + 1
+        try:
+            return await self._trail.fetch_votes(due, header_hash)
+        except Unavailable:
+            base = await fetch_base(self.rpc)
+            if base <= due:
+                raise
+        if height == self.chain.head.height:  # each header names it until there is another block
+            return await self._trail.fetch_votes(base, header_hash)
+        raise Unavailable(
+            f"the votes on block {height} are not kept here any more, as nothing happened for long "
+            "behind it: ask a node that keeps all",
+            height=height,
+        )
 
     async def fetch_consensus(self) -> SeenConsensus | None:
         """Fetch how validators come to the next block."""
