@@ -14,6 +14,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.light.commit import CommitSignature, SignedHeader, verify_commit
 from hansa.kernel.light.header import BlockId, ConsensusHeader, Moment, Parts, build_vote
+from hansa.kernel.light.route import Route
 from hansa.kernel.light.trail import (
     Checkpoint,
     HandOver,
@@ -91,6 +92,8 @@ def test_every_change_is_followed_from_wherever_one_starts_and_none_can_be_left_
         trail = verify_header(checkpoint, votes.hand_overs, votes.signed_header)
         assert trail.end.validators == changed[-1]
         assert trail.hand_overs <= len(hand_overs) - passed
+    links = Route.of(start.validators, hand_overs).lead_to(newest)
+    assert verify_header(start, links, newest).hand_overs <= len(hand_overs)
     for at in range(len(hand_overs)):
         with pytest.raises(Invalid):
             verify_header(start, hand_overs[:at] + hand_overs[at + 1 :], newest)

@@ -6,7 +6,16 @@ from dataclasses import replace as change_checkpoint
 
 import msgspec
 from tests.vectors.parts import NETWORKS, START_MS
-from tests.vectors.voting import FIRST, FOURTH, PARTS, SECOND, Council, make_set, make_voted
+from tests.vectors.voting import (
+    FIRST,
+    FOURTH,
+    PARTS,
+    SECOND,
+    Council,
+    in_force,
+    make_set,
+    make_voted,
+)
 
 from hansa.kernel.block import Header
 from hansa.kernel.encoding import encode
@@ -85,6 +94,7 @@ def make_votes() -> list[dict[str, object]]:
     _take_other_blocks(docket)
     _take_forged(docket)
     _take_hand_overs(docket)
+    _take_leaps(docket)
     _take_encodings(docket)
     return cases + docket.cases
 
@@ -209,7 +219,6 @@ def _take_hand_overs(docket: Docket) -> None:
     council = docket.council
     weak = HandOver(council.sign(20, signers=("north", "wrong")), one.validators)
     to_others = HandOver(one.signed_header, make_set(FOURTH))
-    to_nobody = HandOver(council.sign(19), make_set(FIRST))
     for name, given, code in (
         ("no hand-over", (), "SIGNATURE"),
         ("the first hand-over missing", (two, three), "SIGNATURE"),
@@ -218,7 +227,40 @@ def _take_hand_overs(docket: Docket) -> None:
         ("a hand-over twice", (one, one, two, three), "MALFORMED"),
         ("a hand-over by too few", (weak, two, three), "SIGNATURE"),
         ("a hand-over to others", (to_others, two, three), "MALFORMED"),
-        ("a hand-over to nobody else", (to_nobody, one, two, three), "MALFORMED"),
+        ("a hand-over to nobody", (HandOver(council.sign(19), make_set(SECOND)),), "MALFORMED"),
+    ):
+        docket.take(name, replace(docket.votes, hand_overs=given), code=code)
+
+
+def _take_leaps(docket: Docket) -> None:
+    """Headers of later sets, signed by enough of FIRST: north 4, small 3, seldom 3, wrong 2."""
+    council, raw = docket.council, encode_checkpoint(docket.start_at(25))
+    one, two, three = docket.votes.hand_overs
+
+    def leap(height: int, *signers: str, **changes: object) -> HandOver:
+        signed = council.sign(height, signers=signers or None, **changes)
+        return HandOver(signed, make_set(in_force(height)))
+
+    for name, given in (
+        ("a leap over one change", (leap(25), two, three)),
+        ("a leap over two, and a hand-over by the same header", (leap(25), leap(30), two, three)),
+        ("a leap by 10 of 12 who were known", (leap(31), three)),
+        ("a leap to the set in force", (leap(19), one, two, three)),
+        ("a leap behind a hand-over", (one, leap(31), three)),
+        ("leaps in a row", (leap(21), leap(22), leap(31), three)),
+    ):
+        docket.take(name, replace(docket.votes, hand_overs=given))
+    kept = replace(docket.votes, hand_overs=(leap(25), leap(31), three))
+    docket.take("a leap from a checkpoint", kept, checkpoint=raw, from_height=21)
+    others = HandOver(council.sign(31), make_set(SECOND))
+    few = leap(31, "north", "small", "full")
+    for name, given, code in (
+        ("a leap to where too few are known", (leap(40),), "SIGNATURE"),
+        ("a leap by 7 of 12 who were known", (few, three), "SIGNATURE"),
+        ("a leap by 5 of 14", (leap(25, "small", "wrong"), two, three), "SIGNATURE"),
+        ("a leap of another network", (leap(25, chain_id="hansa-other"), two, three), "SIGNATURE"),
+        ("a leap to other validators than signed", (others, three), "SIGNATURE"),
+        ("a leap back", (one, two, leap(25), three), "MALFORMED"),
     ):
         docket.take(name, replace(docket.votes, hand_overs=given), code=code)
 

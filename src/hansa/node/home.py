@@ -34,6 +34,7 @@ from hansa.engine.chain import Chain, NobodySeals, Seal
 from hansa.engine.chain import Sealer as Sealing
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.trail import FILE_NAME as VOTES_NAME
+from hansa.engine.cometbft.trail import HAND_OVERS_NAME
 from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.overlaid_store import OverlaidStore
 from hansa.engine.snapshots.beginning import build_base, find_base, open_shelf
@@ -233,7 +234,7 @@ class Home:
         return [
             self.settings_path.name,
             self.api_keys_path.name,
-            f"{self.comet.path.name}/{VOTES_NAME}",
+            *(f"{self.comet.path.name}/{name}" for name in (VOTES_NAME, HAND_OVERS_NAME)),
             *(f"{keys.name}/{name}" for name in names),
         ]
 

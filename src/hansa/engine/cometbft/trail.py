@@ -1,8 +1,9 @@
 """Keeps what receipts of this network need beside CometBFT: each hand-over since genesis.
 
 CometBFT drops old blocks where it is told to, and answers only while it runs. So hand-overs are
-looked for as heights pass, verified, and kept in one small file, with a recent signed header: from
-it a folder can be audited while the node rests.
+looked for as heights pass, verified, and appended to a file. Another file, small and written anew,
+has a recent signed header and the few of them that lead to it: from it a folder can be audited
+while the node rests, and all others can begin again. Either may be lost.
 
 Source: docs/reference/light.md.
 """
@@ -12,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from hansa.engine.cometbft.light import (
@@ -29,10 +31,20 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.kernel.light.commit import SignedHeader, drop_unverified
-from hansa.kernel.light.trail import Checkpoint, HandOver, follow, verify_header
+from hansa.kernel.light.route import Route
+from hansa.kernel.light.trail import (
+    Checkpoint,
+    HandOver,
+    decode_hand_over,
+    follow,
+    verify_header,
+)
 from hansa.kernel.light.votes import VOTES_BYTES_MAX, Votes, decode_votes
 
 FILE_NAME: Final = "votes.bin"
+HAND_OVERS_NAME: Final = "hand-overs.bin"
+"""Each behind its length, 4 bytes with the highest first."""
+_LENGTH_BYTES: Final = 4
 SAVE_S: Final = 10
 """Between two times that the recent header is written; a hand-over does not wait for it."""
 WAIT_S: Final = 5
@@ -90,24 +102,42 @@ class TrailKeeper:
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
+        self._route = Route((start.validators,))
+        self._kept = _Kept(self._storage)
         self._newest: SignedHeader | None = None
         self._looked_at = start.height - 1
         """The height up to which all hand-overs are known."""
+        self._saving = Lock()
         self._saved_s = clock_s()
         self._saved: SignedHeader | None = None
-        self._saved_hand_overs = 0
         self._is_base_known = False
         self._advancing = asyncio.Lock()
         self._noted_height = 0
         self._noted = asyncio.Event()
-        votes = read_votes(folder)
+        self._open(read_votes(folder), folder / FILE_NAME)
+
+    def _open(self, votes: Votes | None, path: Path) -> None:
+        """Take what was kept: all hand-overs that follow from one another, and the newest header.
+
+        Each was verified before it was written; it is again, once, as only that tells a file of
+        another network, or one that is torn.
+        """
+        try:
+            for hand_over in self._kept.read():
+                self._extend(hand_over)
+                self._kept.count += 1
+        except Invalid:
+            pass  # it ends here: what follows is found again, and written over
         if votes is not None:
-            with self._believing(f"{folder / FILE_NAME}: remove it, it is made anew"):
-                verify_header(start, votes.hand_overs, votes.signed_header)
-            self._extend(votes.hand_overs)
-            self._newest = self._saved = votes.signed_header
-            self._looked_at = votes.signed_header.header.height - 1
-            self._saved_hand_overs = len(self._hand_overs)
+            self._newest = self._saved = newest = votes.signed_header
+            self._looked_at = newest.header.height - 1
+            try:
+                verify_header(self._stages[self._find_stage(newest.header.height)], (), newest)
+            except Invalid:
+                with self._believing(f"{path}: remove it, it is made anew"):
+                    self._take_over(votes)
+        for each in self._hand_overs[-1:]:
+            self._looked_at = max(self._looked_at, each.signed_header.header.height)
 
     def note(self, height: int) -> None:
         """Note that CometBFT's block of this height is committed; `run` looks at it."""
@@ -198,8 +228,14 @@ class TrailKeeper:
                 "was taken over with a snapshot, and is wrong; ask another node",
                 height=height,
             )
-        heights = [each.signed_header.header.height for each in self._hand_overs]
-        return Votes(tuple(self._hand_overs[: bisect_right(heights, height - 1)]), signed)
+        votes = self._build_votes(signed)
+        size = len(encode(votes))
+        if size > VOTES_BYTES_MAX:
+            raise Unavailable(
+                f"validators changed so much since genesis that votes have {size} bytes, and a "
+                f"receipt holds {VOTES_BYTES_MAX}: ask for what an older block proves"
+            )
+        return votes
 
     def adopt(self, votes: Votes) -> None:
         """Take over what another node kept, such as one that has older blocks; durable then.
@@ -208,31 +244,61 @@ class TrailKeeper:
           Invalid: it was not signed by the validators who follow from genesis.
           Unavailable: the disk refuses.
         """
-        start, height = self._stages[0], votes.signed_header.header.height
-        verify_header(start, votes.hand_overs, votes.signed_header)
+        height = votes.signed_header.header.height
         if height <= self._looked_at + 1:
+            verify_header(self._stages[0], votes.hand_overs, votes.signed_header)
             return
-        self._stages, self._hand_overs = [start], []
-        self._extend(votes.hand_overs)
+        self._take_over(votes)
         self._newest, self._looked_at = votes.signed_header, height - 1
         self.save()
 
+    def _take_over(self, votes: Votes) -> None:
+        """Go on with these hand-overs behind those that are known, or else from genesis.
+
+        Raises:
+          Invalid: they do not lead from there to the header that is with them.
+        """
+        newest, signed = self._stages[-1], votes.signed_header
+        try:
+            verify_header(newest, votes.hand_overs, signed)
+            later = [
+                each
+                for each in votes.hand_overs
+                if each.signed_header.header.height >= newest.height
+            ]
+        except Invalid:
+            start, later = self._stages[0], list(votes.hand_overs)
+            verify_header(start, later, signed)
+            self._stages, self._hand_overs = [start], []
+            self._route, self._kept.count = Route((start.validators,)), 0
+        for each in later:
+            self._extend(each)
+
     def save(self) -> None:
         """Write what is known, durably; raises `Unavailable`."""
-        newest = self._newest  # others may go on meanwhile
-        if newest is None or newest is self._saved:
-            return
-        height = newest.header.height
-        known = [each for each in self._hand_overs if each.signed_header.header.height < height]
-        self._storage.replace(FILE_NAME, encode(Votes(tuple(known), newest)))
-        self._saved, self._saved_s = newest, self._clock_s()
-        self._saved_hand_overs = len(known)
+        with self._saving:
+            newest = self._newest  # others may go on meanwhile
+            if newest is None:
+                return
+            self._kept.append(self._hand_overs)
+            if newest is self._saved:
+                return
+            self._storage.replace(FILE_NAME, encode(self._build_votes(newest)))
+            self._saved, self._saved_s = newest, self._clock_s()
+
+    def _build_votes(self, signed: SignedHeader) -> Votes:
+        """Build the shortest way to a header, through the hand-overs to the set that signed it."""
+        route = self._route
+        known = self._hand_overs[: self._find_stage(signed.header.height)]
+        if route.count != len(known):
+            route = Route.of(self._stages[0].validators, known)
+        return Votes(route.lead_to(signed), signed)
 
     def _is_due(self) -> bool:
         """Whether something was found that must not be lost, or enough time has passed."""
         if self._newest is self._saved:
             return False
-        is_new = self._saved is None or len(self._hand_overs) > self._saved_hand_overs
+        is_new = self._saved is None or len(self._hand_overs) > self._kept.count
         return is_new or self._clock_s() - self._saved_s >= self._save_s
 
     async def _go_to_base(self, height: int) -> None:
@@ -276,26 +342,36 @@ class TrailKeeper:
         signed = await self._fetch_verified(height)
         hand_over = HandOver(signed, await fetch_validators(self._rpc, height + 1))
         with self._believing("CometBFT beside this node"):
-            stage = follow(self._stages[-1], [hand_over])
-        self._hand_overs.append(hand_over)
-        self._stages.append(stage)
+            self._extend(hand_over)
 
     async def _fetch_verified(self, height: int) -> SignedHeader:
         signed = await fetch_signed_header(self._rpc, height)
-        at = bisect_right([stage.height for stage in self._stages], height) - 1
-        stage = self._stages[max(at, 0)]
+        at = self._find_stage(height)
+        stage = self._stages[at]
         with self._believing("CometBFT beside this node"):
             try:
                 verify_header(stage, (), signed)
             except Invalid:
+                if any(each.is_leap for each in self._hand_overs[at : at + 1]):
+                    raise Unavailable(
+                        f"this node does not know the validators of CometBFT's height {height}: "
+                        "it joined later, and was shown no more than leads to its first block; "
+                        "ask another node",
+                        height=height,
+                    ) from None
                 signed = drop_unverified(signed, stage.validators)
                 verify_header(stage, (), signed)
         return signed
 
-    def _extend(self, hand_overs: tuple[HandOver, ...]) -> None:
-        for hand_over in hand_overs:
-            self._stages.append(follow(self._stages[-1], [hand_over]))
-            self._hand_overs.append(hand_over)
+    def _find_stage(self, height: int) -> int:
+        """Find the place in `_stages` of who is in force at a height, as far as is known."""
+        return max(bisect_right([stage.height for stage in self._stages], height) - 1, 0)
+
+    def _extend(self, hand_over: HandOver) -> None:
+        """Take the next hand-over; raises `Invalid` if it does not follow."""
+        self._stages.append(follow(self._stages[-1], [hand_over]))
+        self._hand_overs.append(hand_over)
+        self._route = self._route.take(hand_over)
 
     @contextmanager
     def _believing(self, what: str) -> Iterator[None]:
@@ -306,6 +382,55 @@ class TrailKeeper:
             raise Corrupt(
                 f"{what} does not follow from this network's genesis: {error.message}"
             ) from None
+
+
+class _Kept:
+    """The file to which hand-overs are appended; it has no bound, as each was signed by 2/3.
+
+    Args:
+      storage: of the folder.
+    """
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+        self.count = 0
+        """How many of those in the file are known to be good; the next is written behind them."""
+
+    def read(self) -> Iterator[HandOver]:
+        """Read one after another, to where no whole one follows; verified by nobody.
+
+        Raises:
+          Invalid: the next is none.
+        """
+        try:
+            file = self._storage.open(HAND_OVERS_NAME, writable=False)
+        except NotFound:
+            return
+        try:
+            at, size = 0, file.size()
+            while at < size:
+                length = int.from_bytes(file.pread(_LENGTH_BYTES, at))
+                at += _LENGTH_BYTES + length
+                yield decode_hand_over(file.pread(length, at - length) if at <= size else b"")
+        finally:
+            file.close()
+
+    def append(self, hand_overs: Sequence[HandOver]) -> None:
+        """Write those that are not in the file yet, durably; raises `Unavailable`."""
+        good, count = hand_overs[: self.count], len(hand_overs)
+        if count == len(good):
+            return
+        file = self._storage.open(HAND_OVERS_NAME, writable=True, create=True)
+        try:
+            file.truncate(sum(_LENGTH_BYTES + len(encode(each)) for each in good))
+            for each in hand_overs[len(good) : count]:
+                raw = encode(each)
+                file.append(len(raw).to_bytes(_LENGTH_BYTES), raw)
+            file.sync()
+        finally:
+            file.close()
+        self._storage.sync()
+        self.count = count
 
 
 def read_votes(folder: Path) -> Votes | None:
@@ -320,8 +445,7 @@ def read_votes(folder: Path) -> Votes | None:
     except NotFound:
         return None
     try:
-        raw = file.pread(min(file.size(), VOTES_BYTES_MAX + 1), 0)
-        return decode_votes(raw)
+        return decode_votes(file.pread(file.size(), 0), bytes_max=None)
     except Invalid as error:
         raise Corrupt(
             f"{path} is damaged: {error.message}. Remove it: the node makes it anew",

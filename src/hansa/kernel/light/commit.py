@@ -107,6 +107,20 @@ def verify_commit(signed: SignedHeader, validators: ValidatorSet, chain_id: str)
     return Tally(len(indexes), len(validators.validators), power_signed, validators.power)
 
 
+def compute_shared_power(
+    signed: SignedHeader, validators: ValidatorSet, known: ValidatorSet
+) -> int:
+    """Compute the power, in a set known from before, of those who signed this header.
+
+    Args:
+      signed: a header whose commit was verified.
+      validators: the set in force at its height, in which its signatures are counted.
+      known: another set, of an earlier height.
+    """
+    keys = {validators.validators[each.index].public_key for each in signed.signatures}
+    return sum(each.power for each in known.validators if each.public_key in keys)
+
+
 def drop_unverified(signed: SignedHeader, validators: ValidatorSet) -> SignedHeader:
     """Leave out each signature that is of no validator of the set, or does not verify.
 

@@ -1,9 +1,11 @@
 """From a set of validators that one trusts, forward through hand-overs to those of a later height.
 
-A set stays in force until the next hand-over; headers between need not be shown. Each hand-over is
-a header that the set in force signed, and that names the hash of the next one.
+A set stays in force until the next hand-over; headers between need not be shown. A hand-over is
+a header that the set in force signed, and that names the hash of the next one. Or it is a leap: a
+header that a later set signed, with more than two thirds of the power of the set in force as well.
 
-Source: docs/reference/light.md; CometBFT v0.38, light/verifier.go (VerifyAdjacent).
+Source: docs/reference/light.md; CometBFT v0.38, light/verifier.go (VerifyAdjacent, and
+VerifyNonAdjacent, which is content with a third).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from itertools import dropwhile
 
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.light.commit import SignedHeader, Tally, verify_commit
+from hansa.kernel.light.commit import SignedHeader, Tally, compute_shared_power, verify_commit
 from hansa.kernel.light.header import Moment
 from hansa.kernel.light.validators import ValidatorSet, check_validators
 from hansa.kernel.values import Hash, NonNegative, Positive
@@ -25,10 +27,18 @@ CHECKPOINT_BYTES_MAX = 16_384
 
 
 class HandOver(Document, frozen=True, array_like=True):
-    """The last header that one set signed, and the set that signs from the next height on."""
+    """The last header that one set signed, and the set that signs from the next height on.
+
+    Or, as a leap, any header, and the very set that signed it.
+    """
 
     signed_header: SignedHeader
     validators: ValidatorSet
+
+    @property
+    def is_leap(self) -> bool:
+        """Whether the validators are those who signed the header."""
+        return self.signed_header.header.validators_hash == self.validators.compute_hash()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +102,11 @@ def follow(start: Checkpoint, hand_overs: Sequence[HandOver]) -> Checkpoint:
     """
     now = start
     for hand_over in hand_overs:
+        if hand_over.is_leap:
+            now = _leap(now, hand_over)
+            continue
         _verify_header(now, hand_over.signed_header)
         header = hand_over.signed_header.header
-        if header.next_validators_hash == header.validators_hash:
-            raise _bad_hand_over(header.height, "hands over to nobody else")
         if header.next_validators_hash != hand_over.validators.compute_hash():
             raise _bad_hand_over(header.height, "hands over to other validators than those with it")
         now = Checkpoint(start.genesis_hash, header.height + 1, header.time, hand_over.validators)
@@ -159,8 +170,34 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
     return Checkpoint(file.genesis_hash, file.height, file.time, file.validators)
 
 
+def _leap(now: Checkpoint, hand_over: HandOver) -> Checkpoint:
+    """Go on from a later header; more than 2/3 of the power known so far must have signed it, too.
+
+    That is what a hand-over takes, so whoever could forge a leap could forge hand-overs as well.
+    """
+    signed, validators = hand_over.signed_header, hand_over.validators
+    header = signed.header
+    there = Checkpoint(now.genesis_hash, header.height, header.time, validators)
+    _require_later(now, header.height)
+    _verify_header(there, signed)
+    shared, power = compute_shared_power(signed, validators, now.validators), now.validators.power
+    if 3 * shared <= 2 * power:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            f"CometBFT's header at height {header.height} is signed with a power of {shared} of "
+            f"the {power} known at height {now.height}: more than two thirds are needed, or the "
+            "hand-overs between",
+            height=header.height,
+        )
+    return there
+
+
 def _verify_header(now: Checkpoint, signed_header: SignedHeader) -> Tally:
-    height = signed_header.header.height
+    _require_later(now, signed_header.header.height)
+    return verify_commit(signed_header, now.validators, now.chain_id)
+
+
+def _require_later(now: Checkpoint, height: int) -> None:
     if height < now.height:
         raise Invalid(
             InvalidCode.MALFORMED,
@@ -168,7 +205,6 @@ def _verify_header(now: Checkpoint, signed_header: SignedHeader) -> Tally:
             f"{now.height}: start from an earlier checkpoint, or from genesis",
             height=height,
         )
-    return verify_commit(signed_header, now.validators, now.chain_id)
 
 
 def _bad_hand_over(height: int, why: str) -> Invalid:

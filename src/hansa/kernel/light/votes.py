@@ -27,7 +27,7 @@ class Votes(Document, frozen=True, array_like=True):
     """A signed header of CometBFT that names a block, and how its validators came to sign."""
 
     hand_overs: tuple[HandOver, ...]
-    """All from genesis on, in order."""
+    """From genesis on, in order; leaps where they do."""
     signed_header: SignedHeader
     """Its app_hash is the hash of the block's header."""
 
@@ -41,14 +41,18 @@ def check_hand_overs(votes: Votes) -> None:
 _DECODER: Decoder[Votes] = Decoder(Votes, "votes", check_hand_overs)
 
 
-def decode_votes(raw: bytes) -> Votes:
+def decode_votes(raw: bytes, *, bytes_max: int | None = VOTES_BYTES_MAX) -> Votes:
     """Decode votes, as nodes answer and keep them.
+
+    Args:
+      raw: encoded.
+      bytes_max: what they may have; None for those that one has written oneself.
 
     Raises:
       Invalid: they are none, or too large.
     """
-    if len(raw) > VOTES_BYTES_MAX:
-        raise Invalid(InvalidCode.TOO_LARGE, f"votes have at most {VOTES_BYTES_MAX} bytes")
+    if bytes_max is not None and len(raw) > bytes_max:
+        raise Invalid(InvalidCode.TOO_LARGE, f"votes have at most {bytes_max} bytes")
     return _DECODER.decode(raw)
 
 

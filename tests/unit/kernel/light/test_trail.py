@@ -205,7 +205,7 @@ def test_hand_overs_are_whole_in_order_and_signed():
     last = make_signed(30, THIRD, THIRD)
     assert verify_header(START, HAND_OVERS, last).tally == Tally(3, 3, 15, 15)
     one, two = HAND_OVERS
-    to_nobody = HandOver(make_signed(10, FIRST, FIRST), FIRST)
+    to_nobody = HandOver(make_signed(10, FIRST, FIRST), SECOND)
     to_others = replace(one, validators=THIRD)
     by_few = HandOver(make_signed(10, FIRST, SECOND, signers=(0, 1)), SECOND)
     for given, code in (
