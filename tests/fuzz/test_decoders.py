@@ -24,6 +24,7 @@ from hansa.kernel.crypto.address import decode_bech32m, encode_bech32m, from_tex
 from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, HansaError, Invalid
+from hansa.kernel.frame import check_frame
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.light.trail import decode_checkpoint, encode_checkpoint
 from hansa.kernel.light.votes import decode_votes
@@ -103,9 +104,13 @@ def test_a_batch_is_checked_alike_by_both_implementations(raw):
     verdict = check_batch(raw, NETWORK, verify_many)
     found = ours(build_checked, raw, verdict, NETWORK)
     other = theirs(independent.check_batch, OTHER, raw)
+    frame = ours(check_frame, raw, NETWORK, verify_many)
     if isinstance(other, str):
-        assert found.code.value == other
+        assert found.code.value == frame.code.value == other
         return
+    assert frame.claim == found.claim
+    ends = [item.body.valid_until_ms for item in found.items if not isinstance(item, Invalid)]
+    assert all(frame.first_end_ms <= end <= frame.last_end_ms for end in ends)
     codes = [item.code.value if isinstance(item, Invalid) else "" for item in found.items]
     assert codes == [item if isinstance(item, str) else "" for item in other.items]
 

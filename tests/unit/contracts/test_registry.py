@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.unit.contracts.examples import licences, licences_2
 from tests.world import ASSET, World, key, make_genesis, pay
@@ -10,9 +12,11 @@ from hansa.contracts import activations, governance, payments, records, wallets
 from hansa.contracts.actions import Action, ActivateContract
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
 from hansa.engine.chain import Chain
+from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
+from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_header
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisMember, Network
@@ -139,6 +143,22 @@ def test_a_node_without_the_version_stops_before_its_height(tmp_path):
     world.chain.close()
 
 
+async def run_alone(world, batch):
+    """Run the engine of one node until it stops; whoever waits is told why."""
+    engine = EmbeddedEngine(world.chain, InlineVerifier(world.network), lambda: world.time_ms)
+    engine.start()
+    with pytest.raises(Unavailable, match="the engine has stopped: the kernel's rules"):
+        await engine.submit(batch)
+    await engine.stop()
+
+
+def test_what_names_a_version_of_the_rules_stays_as_it_is():
+    """It stands in the genesis of every network that was begun with it."""
+    assert hash_rules(VERSIONS[1]).hex() == (
+        "4714879dc1c655fba1035400c284a75ccc88e77bbf5a205bedb67af03a95931c"
+    )
+
+
 def test_the_rules_of_the_kernel_change_at_one_height_and_a_node_without_them_stops(tmp_path):
     genesis = make_town()
     old = open_town(tmp_path / "old", genesis)
@@ -167,6 +187,9 @@ def test_the_rules_of_the_kernel_change_at_one_height_and_a_node_without_them_st
         old.chain.machine.check_rules()
     with pytest.raises(Unavailable, match=said):
         old.do("ann", pay("ann", "bob", 1, "x"))
+    batch = old.batch(old.sign([key("ann")], pay("ann", "bob", 1, "x")))
+    with pytest.raises(Unavailable, match=said):
+        asyncio.run(run_alone(old, batch))
     assert old.chain.head.height == start - 1
     new.chain.machine.check_rules()
     assert new.do("ann", pay("ann", "bob", 1, "x")) == ""

@@ -176,7 +176,7 @@ async def test_what_cometbft_lost_is_answered_from_the_log(asked):
     first = fund(world)
     payments_ = [world.sign([key("ann")], pay("ann", "bob", 1, f"r{n}")) for n in range(2)]
     second = world.batch(*payments_)
-    blocks = [(2, (first,)), (3, ()), (4, (first, second)), (5, ())]
+    blocks = [(2, (first,)), (3, ()), (4, (first, second, second)), (5, ())]
     told = [await asked.block(height, *txs) for height, txs in blocks]
     home = CometHome(asked.folder / "lost")
     home.make_folders()
