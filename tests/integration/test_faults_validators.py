@@ -6,8 +6,10 @@ The nodes run in this process, each beside a real CometBFT, one test after the o
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -19,11 +21,14 @@ from tests.voted import wall_clock_ms
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.kernel.errors import Unavailable
+from hansa.node.network.watch import Watch
 
 pytestmark = pytest.mark.integration
 
 ROUNDS_MAX = 100
 FAULTY = 3
+STALL = re.compile("power 40 of 40 are .*, and none has come from department0, south: look into")
+"""Once all have met again, and the votes of those who vote have come."""
 HOUR_MS = 3_600_000
 PACE = {"PROPOSE": "1s", "PREVOTE": "200ms", "PRECOMMIT": "200ms"}
 """What CometBFT waits for in a round that fails; otherwise a second or three."""
@@ -85,6 +90,18 @@ class BadProposer(Faulty):
 TRICKS = {"garbage", "empty", "cut", "spoilt", "twice", "again"}
 
 
+class Mute(Faulty):
+    """Answers nothing about proposals, as if it hung, until it is told to."""
+
+    def __init__(self, honest):
+        super().__init__(honest)
+        self.speaks = asyncio.Event()
+
+    async def process_proposal(self, request):
+        await self.speaks.wait()
+        return await self.honest.process_proposal(request)
+
+
 class LyingEngine(CometEngine):
     """A validator that lies."""
 
@@ -99,6 +116,14 @@ class BadlyProposingEngine(CometEngine):
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
         self.application = BadProposer(self.application)
+
+
+class MuteEngine(CometEngine):
+    """A validator that stays connected, and does not vote."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.application = Mute(self.application)
 
 
 class AheadEngine(CometEngine):
@@ -141,10 +166,10 @@ def tell(capsys, text):
         sys.stdout.write(f"\n  {text}\n")
 
 
-async def replace_the_faulty(network, kind):
-    """Have the last node run as an engine of another kind."""
-    await network.stop(FAULTY)
-    await network.start(FAULTY, kind=kind)
+async def replace_the_faulty(network, kind, *more):
+    """Have the last node, and more of them, run as an engine of another kind."""
+    await network.stop(FAULTY, *more)
+    await network.start(FAULTY, *more, kind=kind)
 
 
 def test_what_a_bad_proposer_proposes_is_in_no_block(network, runner, capsys):
@@ -210,6 +235,32 @@ def test_a_node_whose_own_clock_is_an_hour_off_harms_nobody(network, runner, cap
         return f"a node's clock an hour off, both ways: {await network.check()}"
 
     tell(capsys, runner.run(pay_through_it()))
+
+
+def test_a_stall_tells_whose_votes_are_missing(network, runner, capsys):
+    """Two of four are connected and do not vote, so no vote ends."""
+
+    async def wait_for_words():
+        await replace_the_faulty(network, MuteEngine, FAULTY - 1)
+        paying = asyncio.create_task(network.pay(0))
+        begun_s, chain = time.monotonic(), network.engines[0].chain
+        watch = Watch(  # ten minutes a minute, as a stall is told after ten seconds
+            chain,
+            network.engines[0],
+            wall_clock_ms,
+            lambda: begun_s + 10 * (time.monotonic() - begun_s),
+        )
+        async with asyncio.timeout(WITHIN_S):
+            while not STALL.search((await watch.read()).text):
+                assert not paying.done()
+                await asyncio.sleep(0.1)
+        for number in (FAULTY - 1, FAULTY):
+            network.engines[number].application.speaks.set()
+        await paying
+        await replace_the_faulty(network, CometEngine, FAULTY - 1)
+        return f"two that do not vote: named, {await network.check()}"
+
+    tell(capsys, runner.run(wait_for_words()))
 
 
 def test_mixed_transactions_have_the_same_roots_without_cometbft(

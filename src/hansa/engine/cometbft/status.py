@@ -87,17 +87,19 @@ async def read_consensus(
     started_ms, committed_ms = times_ms
     try:
         block_ms = committed_ms or _read_time(sync["latest_block_time"])
-        _, round_, step = state["round_state"]["height/round/step"].split("/")
+        _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
         return SeenConsensus(
             height,
             block_ms if height else 0,
             started_ms,
             heartbeat_ms,
-            int(round_),
-            int(step),
+            round_,
+            step,
             bool(sync["catching_up"]),
             b64decode(status["validator_info"]["pub_key"]["value"]),
-            _describe_validators(listed, attendance, committed, _list_voting(state), block_ms),
+            _describe_validators(
+                listed, attendance, committed, _list_voting(state, round_), block_ms
+            ),
             tuple(_read_peer(each, now_ms) for each in network["peers"]),
         )
     except (KeyError, ValueError, TypeError, IndexError, Base64Error) as error:
@@ -162,12 +164,15 @@ async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict
     return found
 
 
-def _list_voting(state: Mapping[str, Any]) -> list[bool]:
-    """List of each validator whether a vote of the newest round has come in."""
-    found = state["round_state"]["height_vote_set"]
-    votes = found[-1] if found else {"prevotes": (), "precommits": ()}
+def _list_voting(state: Mapping[str, Any], round_: int) -> list[bool]:
+    """List of each validator whether a vote of a round has come in.
+
+    CometBFT tells of all rounds up to the one after that at work, for which votes may come early.
+    """
     return [
         first != _NO_VOTE or second != _NO_VOTE
+        for votes in state["round_state"]["height_vote_set"]
+        if votes["round"] == round_
         for first, second in zip(votes["prevotes"], votes["precommits"], strict=True)
     ]
 

@@ -22,15 +22,26 @@ def write_key(key):
     return {"type": "tendermint/PubKeyEd25519", "value": b64encode(key).decode()}
 
 
+def write_votes(round_, prevotes=(), precommits=()):
+    """Write the votes of a round as CometBFT does, which lists one round more than it is at."""
+    votes = {"round": round_}
+    for kind, name, cast in ((1, "Prevote", prevotes), (2, "Precommit", precommits)):
+        text = f"16/0{round_}/SIGNED_MSG_TYPE_{name.upper()}({name}) 4D3AB1079821 A39C71E47B66"
+        at = "000000000000 @ 2026-11-29T10:51:14.907355353Z"
+        votes[f"{name.lower()}s"] = [
+            f"Vote{{{index}:2283562B116{kind} {text} {at}}}" if index in cast else "nil-Vote"
+            for index in range(4)
+        ]
+        marks = "".join("x" if index in cast else "_" for index in range(4))
+        share = f"{100 * len(cast)}/400 = {len(cast) / 4:.2f}"
+        votes[f"{name.lower()}s_bit_array"] = f"BA{{4:{marks}}} {share}"
+    return votes
+
+
 class SaidRpc:
     """Answers what is written down."""
 
     def __init__(self, **changes):
-        votes = {
-            "round": 0,
-            "prevotes": ["nil-Vote", "Vote{1:...}", "nil-Vote", "nil-Vote"],
-            "precommits": ["nil-Vote", "nil-Vote", "Vote{2:...}", "nil-Vote"],
-        }
         signed = [
             {"block_id_flag": 2, "validator_address": address_of_key(KEYS[0]).hex().upper()},
             {"block_id_flag": 1, "validator_address": ""},
@@ -51,7 +62,14 @@ class SaidRpc:
             },
             "net_info": {"peers": [peer]},
             "consensus_state": {
-                "round_state": {"height/round/step": "16/2/4", "height_vote_set": [votes]}
+                "round_state": {
+                    "height/round/step": "16/1/6",
+                    "height_vote_set": [
+                        write_votes(0, prevotes=(0, 1, 2, 3), precommits=(0, 1, 2, 3)),
+                        write_votes(1, prevotes=(1,), precommits=(2,)),
+                        write_votes(2),
+                    ],
+                }
             },
             "commit": {"signed_header": {"commit": {"signatures": signed}}},
             **changes,
@@ -78,7 +96,7 @@ def read(rpc, attendance=None, times_ms=(NOW_MS - 100_000, 0)):
 
 def test_heights_rounds_and_peers_are_read():
     seen = read(SaidRpc())
-    assert (seen.height, seen.round, seen.step, seen.is_catching_up) == (15, 2, 4, False)
+    assert (seen.height, seen.round, seen.step, seen.is_catching_up) == (15, 1, 6, False)
     assert (seen.block_ms, seen.heartbeat_ms, seen.own_key) == (BLOCK_MS, 30_000, KEYS[0])
     assert seen.peers == (SeenPeer(b"\xab" * 20, is_outbound=True, since_ms=NOW_MS - 5_000),)
 
@@ -88,6 +106,12 @@ def test_all_pages_of_validators_are_read_with_their_votes():
     assert [each.consensus_key for each in validators] == KEYS
     assert [each.voted_height for each in validators] == [15, 0, 0, 0]
     assert [each.is_voting for each in validators] == [False, True, True, False]
+
+
+def test_before_a_vote_of_a_round_nobody_is_voting():
+    state = {"height/round/step": "16/0/1", "height_vote_set": [write_votes(0)]}
+    seen = read(SaidRpc(consensus_state={"round_state": state}))
+    assert not any(each.is_voting for each in seen.validators)
 
 
 def test_when_a_validator_voted_last_is_remembered_from_the_blocks():
