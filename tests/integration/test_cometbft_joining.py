@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
+from tests.authority import Authority
 from tests.conftest import HANSA
 from tests.integration.network_process import NAMES, find_base, network_up, run
 from tests.played import CHEAP
@@ -39,8 +41,13 @@ HISTORY = """
 [history]
 snapshot_every = 6
 """
-KEEPING = NAMES[:2]
-"""Whose nodes keep snapshots."""
+KEEPING = NAMES[:3]
+"""Whose nodes keep snapshots; the first two are asked, by HTTPS."""
+TLS = """
+[tls]
+certificate = "server.crt"
+key = "server.key"
+"""
 
 
 class Newcomer:
@@ -97,9 +104,17 @@ def make_four(folder, base):
     founded = found_voted_network(
         folder, description, places, PASSPHRASE, wall_clock_ms(), cost=CHEAP
     )
+    authority = Authority(folder.parent)
+    authority.issue("server", is_server=True)
     for name in KEEPING:
         with Home(folder / name).settings_path.open("a") as settings:
             settings.write(HISTORY)
+    for name in KEEPING[:2]:
+        home = Home(folder / name)
+        with home.settings_path.open("a") as settings:
+            settings.write(TLS)
+        for path in (*authority.folder.glob("server.*"), authority.folder / "ca.crt"):
+            (home.path / path.name).write_bytes(path.read_bytes())
     return founded
 
 
@@ -132,9 +147,11 @@ def make_fifth(capsys, fifth, founded, newcomer, base, checkpoint):
         peer = node.home.comet.load_node_key().address.hex()
         words += ["--peer", f"{peer}@{node.place.host}:{node.place.peer_port}"]
     for node in founded.nodes[:2]:
-        words += ["--from", node.place.url]
+        words += ["--from", f"https://localhost:{node.place.port}"]
     place = ("--data", fifth, "--port", base + 40, "--member", to_text(newcomer.address))
     made = run(capsys, "network", "node", "new", *place, *words)
+    with Home(fifth).settings_path.open("a") as settings:
+        settings.write(f'\n[channel]\nca = "{fifth.with_name("ca.crt")}"\n')
     return parse_command("nodes.publish", made["publish"])
 
 
@@ -182,24 +199,24 @@ def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
     monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     base, folder, fifth = find_base(nodes=5), tmp_path / "net", tmp_path / "fifth"
     founded = make_four(folder, base)
-    node = founded.nodes[0]
+    node = founded.nodes[2]
     api_key = (node.home.path / "api.key").read_text().strip()
     with network_up(folder), Client(node.place.url, api_key=api_key) as client:
         newcomer = Newcomer(founded.nodes, client)
         checkpoint = keep_checkpoint(capsys, newcomer.be_admitted(), node, tmp_path)
         publish = make_fifth(capsys, fifth, founded, newcomer, base, checkpoint)
         newcomer.send(publish)
-        height = newcomer.go_on_until_snapshot(publish)
+        newcomer.go_on_until_snapshot(publish)
         with node_up(fifth) as (started, said):
-            assert f"joining from the snapshot of block {height}" in said
+            begun = int(re.search(r"joining from the snapshot of block (\d+)", said)[1])
             sent = newcomer.send(publish)
             with Client(started["url"]) as ours:
                 found = ours.wait_for(bytes.fromhex(sent.tx_id), WITHIN_S)
             assert (found.status, found.height) == ("OK", sent.height)
             earliest = asyncio.run(find_earliest(Home(fifth)))
         carry(capsys, node.home, checkpoint, tmp_path)
-    assert earliest > find_consensus_height(node.home, height) > 1  # it executed none before
+    assert earliest > find_consensus_height(node.home, begun) > 1  # it executed none before
     audited = run(capsys, "audit", "--data", fifth, "--checkpoint", checkpoint)
     assert audited["audit_ok"]
     assert audited["height"] >= sent.height
-    assert audited["voted_height"] > height
+    assert audited["voted_height"] > begun

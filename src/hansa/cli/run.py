@@ -60,10 +60,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(function=_replay)
-    bench = commands.add_parser("bench", help="measure engine, node or network")
-    bench.add_argument("name", choices=("ledger", "node", "network"))
+    _add_bench(commands)
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser("bench", help="measure engine, node, network, snapshot")
+    bench.add_argument("name", choices=("ledger", "node", "network", "snapshot"))
     bench.add_argument("--seconds", type=_at_least_one, help="of a run (default 30; node 15)")
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
+    bench.add_argument(
+        "--rows", type=_at_least_one, default=1_000_000, help="of a snapshot (default 1000000)"
+    )
     bench.add_argument(
         "--block",
         type=_at_least_one,
@@ -168,6 +175,10 @@ def _bench(options: argparse.Namespace) -> int:
         from hansa.node.bench.network import NetworkSettings, run_network_bench  # noqa: PLC0415
 
         found = run_network_bench(NetworkSettings(options.seconds or 30, options.wallets))
+    elif options.name == "snapshot":
+        from hansa.node.bench.snapshot import SnapshotSettings, run_snapshot_bench  # noqa: PLC0415
+
+        found = run_snapshot_bench(SnapshotSettings(options.rows))
     else:
         found = run_ledger(
             LedgerSettings(

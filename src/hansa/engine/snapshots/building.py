@@ -34,7 +34,7 @@ from hansa.kernel.block import (
 from hansa.kernel.errors import Corrupt
 from hansa.kernel.genesis import Network
 from hansa.kernel.trees.commitment import compute_place
-from hansa.kernel.trees.merkle import compute_root
+from hansa.kernel.trees.merkle import Digest, compute_root
 from hansa.kernel.trees.state_tree import StateTree
 
 FILL_BYTES = 16 << 20
@@ -44,6 +44,8 @@ PLACE_SPACE = b"p"
 """Where places and hashes of rows wait, sorted by the store, until the tree is built of them."""
 
 PLACES_PER_STEP = 4_096
+CACHE_NODES = 1_024
+"""Of the tree, which is built in order: a node that was left is not looked at again."""
 
 
 class FillableStore(Store, Protocol):
@@ -115,7 +117,7 @@ class Builder:
         self._frames.finish()
         self._require_blocks()
         self._fill()
-        root = self._build_tree()
+        root = build_tree(self._store, self._network.digest)
         if root != self._head.state_root:
             raise refuse("its rows have not the state root of its last block")
         self._store.write({}, self._head.height)
@@ -203,14 +205,23 @@ class Builder:
         self._store.fill(self._pending)
         self._pending, self._pending_bytes = {}, 0
 
-    def _build_tree(self) -> bytes:
-        """Take all rows into the tree in the order of their places: each node is made once."""
-        nodes = StoredNodes(self._store)
-        tree = StateTree(nodes, self._network.digest)
-        places = self._store.iterate_prefix(PLACE_SPACE)
-        while step := dict(islice(places, PLACES_PER_STEP)):
-            tree.update({key[len(PLACE_SPACE) :]: value for key, value in step.items()})
-            nodes.gathered.update(dict.fromkeys(step))
-            self._store.fill(nodes.gathered)
-            nodes.gathered.clear()
-        return tree.root()
+
+def build_tree(store: FillableStore, digest: Digest) -> bytes:
+    """Take all rows into the tree in the order of their places: each node is made once.
+
+    Args:
+      store: holds place and hash of each row under `PLACE_SPACE`; they are gone when this returns.
+      digest: of the network.
+
+    Returns:
+      The state root.
+    """
+    nodes = StoredNodes(store)
+    tree = StateTree(nodes, digest, cache_nodes=CACHE_NODES)
+    places = store.iterate_prefix(PLACE_SPACE)
+    while step := dict(islice(places, PLACES_PER_STEP)):
+        tree.update({key[len(PLACE_SPACE) :]: value for key, value in step.items()})
+        nodes.gathered.update(dict.fromkeys(step))
+        store.fill(nodes.gathered)
+        nodes.gathered.clear()
+    return tree.root()
