@@ -8,6 +8,7 @@ Source: CometBFT v0.38, consensus/types/round_state.go (steps).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
@@ -68,16 +69,26 @@ class Watch:
         self._clock_s = clock_s
         self._kept: Consensus | None = None
         self._kept_s = 0.0
+        self._reading: asyncio.Task[Consensus] | None = None
+        """Under way, for all who ask meanwhile."""
         self._vote: tuple[int, float] | None = None
         """Of a vote at work: the height it is about, and since when it has been seen."""
 
     async def read(self) -> Consensus:
-        """Read how it does; not asked anew within a second."""
-        now_s = self._clock_s()
-        if self._kept is None or now_s - self._kept_s >= KEPT_S:
+        """Read how it does; the engine is not asked anew within a second, nor twice at a time."""
+        if self._reading is None:
+            if self._kept is not None and self._clock_s() - self._kept_s < KEPT_S:
+                return self._kept
+            self._reading = asyncio.create_task(self._read_anew())
+        return await asyncio.shield(self._reading)  # who gives up does not end it for others
+
+    async def _read_anew(self) -> Consensus:
+        try:
             self._kept = await self._read()
-            self._kept_s = now_s
-        return self._kept
+            self._kept_s = self._clock_s()
+            return self._kept
+        finally:
+            self._reading = None
 
     async def require_well(self) -> None:
         """Raise `Unavailable`, in words, where blocks do not come or this node lags behind."""

@@ -35,13 +35,16 @@ class Seeing:
         rules = Registry(network.genesis)
         chain = Chain.open(log, MemoryStore(), network, rules, NobodySeals())
         self.ms = NOW_MS
-        self.error: Unavailable | None = None
+        self.error: Exception | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.seen: SeenConsensus | None = self.make()
         self.asked = 0
         self.watch = Watch(chain, self, lambda: self.ms, lambda: self.ms / 1_000)
 
     async def fetch_consensus(self):
         self.asked += 1
+        await self.may_answer.wait()
         if self.error is not None:
             raise self.error
         return self.seen
@@ -209,6 +212,36 @@ def test_where_one_node_seals_there_is_nobody_to_wait_for(seeing):
         [],
         True,
     )
+
+
+def test_many_who_ask_at_once_share_one_answer(seeing):
+    """Also where CometBFT takes longer than a second not to answer, and where some give up."""
+
+    async def ask():
+        seeing.may_answer = asyncio.Event()
+        asking = [asyncio.create_task(seeing.watch.read()) for _ in range(500)]
+        await asyncio.sleep(0)
+        asking[0].cancel()
+        seeing.ms += 5_000
+        asking += [asyncio.create_task(seeing.watch.read()) for _ in range(500)]
+        await asyncio.sleep(0)
+        seeing.may_answer.set()
+        first, *found = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(first, asyncio.CancelledError)
+        assert {each.state for each in found} == {"silent"}
+        await seeing.watch.read()
+
+    seeing.error = Unavailable("silent")
+    asyncio.run(ask())
+    assert seeing.asked == 1
+
+
+def test_a_fault_in_reading_is_not_kept(seeing):
+    seeing.error = ZeroDivisionError("a fault of this program")
+    with pytest.raises(ZeroDivisionError):
+        seeing.read()
+    seeing.error = None
+    assert seeing.read().state == "voting"
 
 
 def test_cometbft_is_asked_once_a_second(seeing):
