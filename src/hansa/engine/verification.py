@@ -81,6 +81,7 @@ class PoolVerifier:
         genesis = network.genesis.encoded()
         self._start = partial(start_workers, processes, _begin_worker, genesis, find_library())
         self._pool = self._start()
+        self._is_closed = False
         self._jobs_max = processes + 1  # one more than are at work, so that none waits for its next
         self._jobs: set[asyncio.Task[list[Verdict]]] = set()
         self._waiting: OrderedDict[bytes, asyncio.Future[Verdict]] = OrderedDict()
@@ -107,7 +108,8 @@ class PoolVerifier:
         return [verdict for part in await asyncio.gather(*jobs) for verdict in part]
 
     def close(self) -> None:
-        """Stop the processes."""
+        """Stop the processes; what waits is given up, and no more is taken."""
+        self._is_closed = True
         for found in self._waiting.values():
             found.cancel()
         self._waiting.clear()
@@ -141,15 +143,26 @@ class PoolVerifier:
         self._begin_jobs()
 
     async def _run(self, function: Callable[[A], R], argument: A) -> R:
+        """Call a function in a process.
+
+        Raises:
+          Unavailable: this was closed, or a process died or cannot be started.
+        """
+        if self._is_closed:
+            raise Unavailable("the node is stopping: send again when it is back")
         pool = self._pool
         try:
             return await pool.run(function, argument)
         except BrokenProcessPool:
-            if pool is self._pool:  # the first to notice
+            if pool is self._pool and not self._is_closed:  # the first to notice
                 pool.shutdown(wait=False)
                 self._pool = self._start()
             raise Unavailable(
                 "a verifying process died, and what it had in hand was not taken: send it again"
+            ) from None
+        except OSError as error:
+            raise Unavailable(
+                f"no verifying process can be started: {error.strerror}; send again in a moment"
             ) from None
 
 

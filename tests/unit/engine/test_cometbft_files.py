@@ -93,15 +93,15 @@ def test_a_key_that_is_put_aside_keeps_what_it_signed(home):
     assert (key.read_bytes(), state.read_bytes()) == before
     assert key.name.split("-")[1] == state.name.split("-")[1]
     home.create_consensus_key(CometKey.generate())
-    home.require_signing_state()
+    home.read_signing_state()
 
 
 def test_a_missing_signing_state_is_explained(home):
     home.create_keys(CometKey.generate(), CometKey.generate())
-    home.require_signing_state()
+    home.read_signing_state()
     home.signing_state_path.unlink()
     with pytest.raises(NotFound, match=r"sign a height twice.*network key new --data"):
-        home.require_signing_state()
+        home.read_signing_state()
 
 
 def test_a_damaged_key_is_named(home):

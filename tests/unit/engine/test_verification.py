@@ -11,6 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import pytest
 from tests.world import make_genesis
 
 from hansa.engine.verification import JOB_BYTES, PoolVerifier
@@ -30,6 +31,30 @@ async def main():
     await asyncio.gather(*(verifier.check_batch(bytes(size)) for size in range(8)))
     print("ready", flush=True)
     sys.stdin.read()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+CROWDED = """
+import asyncio, resource
+from hansa.engine.verification import PoolVerifier
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import Network
+from tests.world import make_genesis
+
+async def main():
+    verifier = PoolVerifier(Network.of(make_genesis()), 1)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        await verifier.check_batch(b"")
+    except Unavailable as error:
+        print(error.message)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    print(type(await verifier.check_batch(b"x")).__name__)
+    verifier.close()
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -114,6 +139,38 @@ def test_a_batch_that_comes_twice_is_checked_once_and_one_in_a_hurry_before_othe
             verifier.close()
 
     asyncio.run(play())
+
+
+def test_once_it_is_closed_it_takes_nothing_and_starts_nothing():
+    async def play():
+        before = set(multiprocessing.active_children())
+        verifier = PoolVerifier(Network.of(make_genesis()), 1)
+        await verifier.check_batch(b"")
+        verifier.close()
+        for asked in (verifier.check_batch(b"x"), verifier.check_envelopes([b"x"])):
+            with pytest.raises(Unavailable, match="the node is stopping"):
+                async with asyncio.timeout(30):
+                    await asked
+        assert set(multiprocessing.active_children()) == before
+
+    asyncio.run(play())
+
+
+def test_where_no_process_can_be_started_it_says_so_and_goes_on():
+    """In a process of its own, which may open no more files for a while."""
+    done = subprocess.run(
+        [sys.executable, "-c", CROWDED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    told, verdict = done.stdout.splitlines()
+    assert told == (
+        "no verifying process can be started: Too many open files; send again in a moment"
+    )
+    assert verdict == "Verdict"
 
 
 def test_what_waits_is_given_up_when_it_is_closed():

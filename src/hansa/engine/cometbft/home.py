@@ -238,20 +238,26 @@ class CometHome:
         """Load the key that signs votes; raises as `load_node_key`."""
         return _load_key(self.consensus_key_path)
 
-    def require_signing_state(self) -> None:
-        """Refuse to let a validator sign that does not know what it signed last.
+    def read_signing_state(self) -> bytes:
+        """Read what a validator signed last, without which it must not sign.
 
         Raises:
           NotFound: the signing state is missing.
+          Unavailable: it cannot be read.
         """
-        if not self.signing_state_path.is_file():
+        path = self.signing_state_path
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
             raise NotFound(
-                f"{self.signing_state_path} is missing: without knowing what its key signed last "
+                f"{path} is missing: without knowing what its key signed last "
                 "this node could sign a height twice, which proves it false to everybody. Make a "
                 f"new consensus key with {name_program()} network key new --data "
                 f"{self.path.parent}, which says how to publish it",
-                path=str(self.signing_state_path),
-            )
+                path=str(path),
+            ) from None
+        except OSError as error:
+            raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
 
 
 def public_document(public_key: bytes) -> dict[str, str]:

@@ -32,11 +32,12 @@ def require_newest_signing_state(home: CometHome) -> None:
       NotFound: key or state are missing.
       Invalid: the state is older than a vote that lies here, or is no state.
       Corrupt: the votes that were kept are damaged.
+      Unavailable: key, state or votes cannot be read.
     """
-    home.require_signing_state()
+    raw = home.read_signing_state()
     key, path = home.load_consensus_key(), home.signing_state_path
     try:
-        height = int(msgspec.json.decode(path.read_bytes(), type=_State).height)
+        height = int(msgspec.json.decode(raw, type=_State).height)
     except (msgspec.DecodeError, ValueError):
         raise Invalid(
             InvalidCode.MALFORMED,

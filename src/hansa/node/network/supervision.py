@@ -136,12 +136,10 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         while not stopped.is_set():
             began_s = clock()
-            run = await _Run.start(node, self._program(node), self._tell)
-            code = await run.wait(stopped)
+            code, how = await self._run_once(node, stopped)
             if stopped.is_set():
                 self._tell(Event(node.name, Happening.STOPPED, "stopped"))
                 return
-            how = f"ended by signal {-code}" if code < 0 else f"ended {run.describe_end(code)}"
             if code in LOOK_FIRST:
                 text = f"{how}. It is not started again: mend that, then start the network again"
                 self._tell(Event(node.name, Happening.LEFT, text))
@@ -151,6 +149,15 @@ class Supervisor:
             self._tell(Event(node.name, Happening.ENDED, text))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), pause_s)
+
+    async def _run_once(self, node: NodeFolder, stopped: asyncio.Event) -> tuple[int | None, str]:
+        """Run one node until its end; returns its code, None if it has not begun, and words."""
+        try:
+            run = await _Run.start(node, self._program(node), self._tell)
+        except OSError as error:  # too many processes or files: the others must not end for it
+            return None, f"cannot be started: {error.strerror}"
+        code = await run.wait(stopped)
+        return code, f"ended by signal {-code}" if code < 0 else f"ended {run.describe_end(code)}"
 
 
 class _Run:

@@ -13,7 +13,7 @@ from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.engine.cometbft.trail import FILE_NAME
 from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Invalid, NotFound
+from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.kernel.light.votes import Votes
 
 HEIGHT = 12
@@ -72,6 +72,13 @@ def test_before_any_vote_was_kept_there_is_nothing_to_compare(home):
 def test_what_is_no_state_is_refused(home, text):
     home.signing_state_path.write_text(text)
     with pytest.raises(Invalid, match="does not say what was signed last"):
+        require_newest_signing_state(home)
+
+
+def test_a_state_that_cannot_be_read_is_told(home):
+    home.signing_state_path.unlink()
+    home.signing_state_path.symlink_to("/proc/self/mem")  # a file that gives an error of the disk
+    with pytest.raises(Unavailable, match=r"cannot read .*priv_validator_state"):
         require_newest_signing_state(home)
 
 

@@ -63,7 +63,7 @@ def build_command(node):
     return [sys.executable, str(node.home.path / "node.py")]
 
 
-def supervise(folder, nodes, is_enough):
+def supervise(folder, nodes, is_enough, build=build_command):
     """Run nodes until enough has happened; returns all that was told."""
     told = []
 
@@ -75,7 +75,7 @@ def supervise(folder, nodes, is_enough):
             if is_enough(told):
                 stopped.set()
 
-        supervisor = Supervisor(folder, nodes, build_command, tell, pauses_s=(0.01,))
+        supervisor = Supervisor(folder, nodes, build, tell, pauses_s=(0.01,))
         async with asyncio.timeout(WITHIN_S):
             await supervisor.run(stopped)
 
@@ -112,6 +112,29 @@ def test_one_that_ends_is_started_again_and_told(tmp_path):
         "ended with exit code 5: hansa: the port is taken. It starts again in 0.01 s"
     )
     assert nodes[0].log_path.read_text() == "hansa: the port is taken\n"
+
+
+def test_one_that_cannot_be_started_is_tried_again_while_others_go_on(tmp_path):
+    nodes = make_nodes(tmp_path, a=ANSWERING, b=ANSWERING)
+    tries = []
+
+    def build(node):
+        tries.append(node.name)
+        too_long = [] if node.name == "b" or tries.count("a") > 1 else ["x" * (1 << 20)]
+        return [*build_command(node), *too_long]
+
+    told = supervise(
+        tmp_path,
+        nodes,
+        lambda told: sum(e.what is Happening.ANSWERS for e in told) == 2,
+        build,
+    )
+    expected = [Happening.STARTED, Happening.ANSWERS, Happening.STOPPED]
+    assert list_events(told, "a") == [Happening.ENDED, *expected]
+    assert list_events(told, "b") == expected
+    assert [event.text for event in told if event.what is Happening.ENDED] == [
+        "cannot be started: Argument list too long. It starts again in 0.01 s"
+    ]
 
 
 def test_one_that_is_killed_is_started_again(tmp_path):
