@@ -27,6 +27,7 @@ FAMILIES = {
     "envelopes/vectors.json": make_envelopes.make_envelopes,
     "batches/vectors.json": make_blocks.make_batches,
     "attestations/vectors.json": make_blocks.make_attestations,
+    "possession/vectors.json": make_blocks.make_possession,
     "headers/vectors.json": make_blocks.make_headers,
     "receipts/encodings.json": make_blocks.make_receipts,
     "accounts/rows.json": make_blocks.make_rows,

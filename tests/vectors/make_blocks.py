@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 from tests.vectors.make_envelopes import ANN, BOB, FORGE, case
-from tests.vectors.parts import NETWORKS, START_MS, Forge, nonce
+from tests.vectors.parts import NETWORKS, START_MS, Forge, key, nonce
 from tests.vectors.tally import Rules, Tally
 
 from hansa.kernel.authority import Account, AccountKey, Purpose
 from hansa.kernel.block import Header, Repeated, decode_header
+from hansa.kernel.crypto.hashing import Domain, signing_prefix
+from hansa.kernel.crypto.possession import KeyProof, prove_possession
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, Refused
@@ -133,6 +135,41 @@ def make_attestations() -> list[dict]:
                     },
                 }
             )
+    return cases
+
+
+def make_possession() -> list[dict]:
+    """Proofs that a member holds a key of CometBFT, and what is none."""
+    cases = []
+    for name, network in list(NETWORKS.items())[:2]:
+        member, secret = key("bank").address, key("comet").private_key
+        good = prove_possession(network.genesis_hash, member, secret)
+        other = prove_possession(network.genesis_hash, member, key("other").private_key)
+        elsewhere = prove_possession(bytes(32), member, secret)
+        anothers = prove_possession(network.genesis_hash, bytes(32), secret)
+        for what, proof in {
+            "a proof": good,
+            "a proof of another network": elsewhere,
+            "a proof of another member": anothers,
+            "the signature of another key": KeyProof(good.public_key, other.signature),
+            "another key": KeyProof(other.public_key, good.signature),
+            "no signature": KeyProof(good.public_key, bytes(64)),
+            "a key of small order": KeyProof(b"\x01" + bytes(31), b"\x01" + bytes(63)),
+        }.items():
+            item = {
+                "name": f"{what}, {name}",
+                "pre": {"network": name},
+                "input": {
+                    "member": member.hex(),
+                    "public_key": proof.public_key.hex(),
+                    "signature": proof.signature.hex(),
+                },
+            }
+            if proof is good:
+                prefix = signing_prefix(Domain.POSSESSION, network.genesis_hash)
+                message = prefix + member + proof.public_key
+                item["post"] = {"signed_message": message.hex(), "peer": proof.peer.hex()}
+            cases.append(item)
     return cases
 
 
@@ -377,11 +414,11 @@ class Recorder:
         self._note(self.machine.apply_block(Block(height, time_ms, checked)), time_ms, batches)
 
     def _note(self, result, time_ms: int, batches) -> None:
-        for key, row in (result.committed or {}).items():
+        for name, row in (result.committed or {}).items():
             if row is None:
-                self.rows.pop(key, None)
+                self.rows.pop(name, None)
             else:
-                self.rows[key] = row
+                self.rows[name] = row
         raw = result.header.encoded()
         self.blocks.append(
             {

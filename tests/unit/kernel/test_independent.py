@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,21 @@ def test_batches(case):
         else {"tx_id": item.tx_id.hex(), "envelope_hash": item.hash.hex()}
         for item in batch.items
     ] == post["items"]
+
+
+@pytest.mark.parametrize("case", cases("possession/vectors.json"))
+def test_possession(case):
+    given = {name: bytes.fromhex(value) for name, value in case["input"].items()}
+    message = network_of(case).prefix("possession") + given["member"] + given["public_key"]
+    try:
+        independent.check_key(1, given["public_key"])
+        is_proof = independent.verifies(1, given["public_key"], given["signature"], message)
+    except independent.Bad:
+        is_proof = False
+    assert is_proof is ("post" in case)
+    if is_proof:
+        assert message.hex() == case["post"]["signed_message"]
+        assert sha256(given["public_key"]).hexdigest()[:40] == case["post"]["peer"]
 
 
 def check_votes(case) -> int:

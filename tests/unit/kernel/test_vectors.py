@@ -12,6 +12,7 @@ from tests.vectors.tally import Rules
 
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import Repeated, decode_header, decode_receipt
+from hansa.kernel.crypto.possession import KeyProof, is_proven
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
@@ -144,6 +145,15 @@ def test_attestations(case):
     decision = msgspec.msgpack.decode(given["decision"])
     found = compute_attestation(network_of(case), given["tx_id"], given["salt"], *decision)
     assert found.hex() == case["post"]["attestation"]
+
+
+@pytest.mark.parametrize("case", cases("possession/vectors.json"))
+def test_possession(case):
+    given = {name: bytes.fromhex(value) for name, value in case["input"].items()}
+    proof = KeyProof(given["public_key"], given["signature"])
+    assert is_proven(proof, network_of(case).genesis_hash, given["member"]) is ("post" in case)
+    if "post" in case:
+        assert proof.peer.hex() == case["post"]["peer"]
 
 
 @pytest.mark.parametrize("case", cases("headers/vectors.json"))
