@@ -40,12 +40,12 @@ def publish(capsys, folder, base, arguments):
 
 
 def wait_for_powers(capsys, folder, powers):
-    """Ask until all nodes have these powers: one that was started last may still catch up."""
+    """Ask until all are well and have these powers: one that was started last may be on its way."""
     deadline = time.monotonic() + WITHIN_S
     while True:
-        status = run(capsys, "network", "status", "--dir", folder)
+        status = run(capsys, "network", "status", "--dir", folder, code=None)
         told = [node["power"] for node in status["nodes"]]
-        if told == powers:
+        if status["ok"] and told == powers:
             return status
         assert time.monotonic() < deadline, status
 
