@@ -127,12 +127,12 @@ def test_a_real_chain_is_followed_while_its_validators_change(cometbft, tmp_path
     home = make_home(tmp_path, key)
     found = asyncio.run(live(home, start, key, other))
     trails = [verify_header(start, each.hand_overs, each.signed_header) for each in found]
-    assert [trail.hand_overs for trail in trails] == [0, 2, 2, 3, 0]
+    assert [trail.hand_overs for trail in trails] == [0, 1, 1, 1, 0]  # leaps
     powers = [trail.tally.power for trail in trails]
     assert powers == [10, 30, 30, 25, 10]
     assert trails[3].end.height > trails[2].end.height
     kept = read_votes(home.path)
-    assert verify_header(start, kept.hand_overs, kept.signed_header).hand_overs == 2
+    assert verify_header(start, kept.hand_overs, kept.signed_header).hand_overs == 1
 
 
 async def pay_and_fetch(nodes):

@@ -43,21 +43,19 @@ class Known:
             yield b"", encode(row)
 
 
-def ask(known, name="regulator"):
-    return asyncio.run(build_asker(known, key(name).address)())
+def ask(known, name="regulator", height=1):
+    return asyncio.run(build_asker(known, key(name).address)(height))
 
 
-def test_the_first_that_shows_what_verifies_is_taken(running):
+def make_false(running, asked, votes):
+    """The routes of a node that answers as this one does, but for these votes."""
     network = running.home.load_network()
-    asked = []
     with urllib.request.urlopen(f"{running.url}/v1/status") as answer:  # noqa: S310 - our own
         status = answer.read()
 
     async def lie(_):
         asked.append(1)
-        good = vote(network, b"header", 20)
-        forged = replace(good, signed_header=replace(good.signed_header, round=7))
-        return web.Response(body=encode(forged))
+        return web.Response(body=encode(votes))
 
     async def tell_genesis(_):
         return web.Response(body=network.genesis.encoded())
@@ -65,11 +63,34 @@ def test_the_first_that_shows_what_verifies_is_taken(running):
     async def tell_status(_):
         return web.Response(body=status, content_type="application/json")
 
-    liar = (
+    return (
         web.get("/v1/genesis", tell_genesis),
         web.get("/v1/status", tell_status),
         web.get("/v1/blocks/{height}/votes", lie),
     )
+
+
+def test_who_answers_with_older_votes_does_not_keep_others_from_being_asked(running):
+    network = running.home.load_network()
+    asked = []
+    newest = ask(Known(network, [running.url])).signed_header.header.height
+    old = vote(network, b"header", 1)
+    assert old.signed_header.header.height < newest
+    with run_fake(*make_false(running, asked, old)) as false_url:
+        known = Known(network, [false_url, running.url])
+        for height, found in ((newest, newest), (1, old.signed_header.header.height)):
+            assert ask(known, height=height).signed_header.header.height == found
+        with pytest.raises(Unavailable, match=f"height {newest + 1} on"):
+            ask(known, height=newest + 1)
+    assert len(asked) == 3
+
+
+def test_the_first_that_shows_what_verifies_is_taken(running):
+    network = running.home.load_network()
+    asked = []
+    good = vote(network, b"header", 20)
+    forged = replace(good, signed_header=replace(good.signed_header, round=7))
+    liar = make_false(running, asked, forged)
     with run_fake(*liar) as false_url:
         known = Known(network, ["http://127.0.0.1:1", false_url, running.url])
         votes = ask(known)

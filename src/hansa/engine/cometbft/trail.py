@@ -60,8 +60,8 @@ CLOSE_S: Final = 2
 """What the last look may take, when the node stops."""
 
 
-Ask = Callable[[], Awaitable[Votes]]
-"""Raises `Unavailable` where nobody has any."""
+Ask = Callable[[int], Awaitable[Votes]]
+"""Asks for votes at this height or above; raises `Unavailable` where nobody has any."""
 
 
 class TrailKeeper:
@@ -73,8 +73,8 @@ class TrailKeeper:
       rpc: CometBFT beside this node; nothing that it says is believed.
       clock_s: seconds that only go forward.
       save_s: between two times that the recent header is written.
-      ask: asks other nodes for votes on a recent block; used where CometBFT beside this node has
-        dropped heights, or never had them, in which validators changed.
+      ask: asks other nodes for votes that are recent enough; used where CometBFT beside this node
+        has dropped heights, or never had them, in which validators changed.
     """
 
     def __init__(
@@ -316,7 +316,7 @@ class TrailKeeper:
         if self._ask is not None and self._clock_s() >= self._ask_again_s:
             self._ask_again_s = self._clock_s() + ASK_S
             try:
-                self.adopt(await self._ask())
+                self.adopt(await self._ask(base))
             except (Invalid, Unavailable) as error:
                 self._asked_in_vain = f". Others were asked: {error.message}"
         if self._looked_at < base - 1:

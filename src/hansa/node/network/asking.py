@@ -21,23 +21,27 @@ ANSWER_S = 15
 """What one node may take; it may itself wait for validators to sign."""
 
 
-def build_asker(chain: Chain, member: bytes) -> Callable[[], Awaitable[Votes]]:
-    """Build what asks the others for votes on a recent block.
+def build_asker(chain: Chain, member: bytes) -> Callable[[int], Awaitable[Votes]]:
+    """Build what asks the others for votes at a height of CometBFT, or above.
+
+    One that answers with older votes, since it lags or lies, does not keep the rest from being
+    asked.
 
     Args:
       chain: says where nodes answer.
       member: whose node this is; it is not asked.
     """
 
-    async def ask() -> Votes:
+    async def ask(height: int) -> Votes:
         rows = [decode_row(Node, raw) for _, raw in chain.iterate_rows(Node.TABLE)]
         urls = [row.url for row in rows if row.url and row.member != member]
         for url in urls:
             votes = await _ask(chain, url)
-            if votes is not None:
+            if votes is not None and votes.signed_header.header.height >= height:
                 return votes
         raise Unavailable(
-            "no other member's node shows how today's validators follow from genesis; asked: "
+            "no other member's node shows how validators from CometBFT's height "
+            f"{height} on follow from genesis; asked: "
             f"{', '.join(urls) or 'nobody, as no member has published a URL'}"
         )
 
