@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -92,6 +92,9 @@ class Drop(Document, frozen=True, array_like=True):
 _Entries = Meta(max_length=ENTRIES_MAX)
 
 
+UPDATES_UNKNOWN: Final = ((b"", 0),)
+
+
 class BlockRecord(Document, frozen=True, array_like=True):
     """One block as the log keeps it. Header, batches and order are truth, the rest follows."""
 
@@ -106,7 +109,8 @@ class BlockRecord(Document, frozen=True, array_like=True):
     consensus_height: NonNegative = 0
     """Height of the block of CometBFT that brought the batches; 0 on the embedded engine."""
     validator_updates: Annotated[tuple[tuple[bytes, NonNegative], ...], _Entries] = ()
-    """(consensus key, power) as CometBFT was told after the block; power 0 removes."""
+    """(consensus key, power) as CometBFT was told after the block; power 0 removes. In a block that
+    came with a snapshot `UPDATES_UNKNOWN`: no hash covers them, so a snapshot has none."""
 
     def encoded(self) -> bytes:
         """Encode for the log."""

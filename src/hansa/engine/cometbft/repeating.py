@@ -22,7 +22,7 @@ from typing import Self
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.storage import FileStorage
-from hansa.kernel.block import BlockRecord
+from hansa.kernel.block import UPDATES_UNKNOWN, BlockRecord
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.kernel.light.votes import begin
@@ -116,7 +116,7 @@ class Repeat:
           home: CometBFT's folder, before CometBFT is started.
 
         Raises:
-          Unavailable: the log does not have the first blocks any more.
+          Unavailable: the log does not have the first blocks any more, or has them from a snapshot.
         """
         newest = chain.get_record(chain.head.height).consensus_height
         marker = home.repeating_path
@@ -124,13 +124,7 @@ class Repeat:
             home.standing_path.unlink(missing_ok=True)
         if newest == 0 or (home.has_blocks() and not marker.exists()):
             return None
-        if chain.log.height_min > 0:
-            raise Unavailable(
-                f"CometBFT has no blocks in {home.path}, and this node's log begins with block "
-                f"{chain.log.height_min}: it cannot answer for those before. Set the node up anew "
-                "from a snapshot (docs/how-to/run-a-network.md)",
-                path=str(home.path),
-            )
+        _require_whole(chain, home)
         FileStorage(marker.parent).replace(marker.name, b"")
         return cls(chain, marker)
 
@@ -166,3 +160,19 @@ class Repeat:
     def end(self) -> None:
         """CometBFT has what the log has."""
         self._marker.unlink(missing_ok=True)
+
+
+def _require_whole(chain: Chain, home: CometHome) -> None:
+    """Refuse a log from which CometBFT cannot be answered for all blocks since genesis."""
+    first = chain.log.height_min
+    if first > 0:
+        why = f"begins with block {first}: it cannot answer for those before"
+    elif chain.get_record(first).validator_updates == UPDATES_UNKNOWN:
+        why = "came with a snapshot, which does not say what CometBFT was told of validators"
+    else:
+        return
+    raise Unavailable(
+        f"CometBFT has no blocks in {home.path}, and this node's log {why}. Set the node up anew "
+        "from a snapshot (docs/how-to/run-a-network.md)",
+        path=str(home.path),
+    )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from hansa.engine.chain import INDEX_SPACE, ROW_SPACE, StoredNodes
 from hansa.engine.log.window import WINDOW_MS
 from hansa.engine.record_items import list_envelopes
@@ -23,6 +25,7 @@ from hansa.engine.snapshots.format import (
 )
 from hansa.engine.store import Store
 from hansa.kernel.block import (
+    UPDATES_UNKNOWN,
     BlockRecord,
     Header,
     compute_position,
@@ -145,8 +148,11 @@ class Builder:
         self._previous = header
         self._previous_hash = self._network.digest(self._network.header_prefix + record.header)
         self._consensus_height = record.consensus_height
-        if self._append is not None:
-            self._append(header.height, raw)
+        if self._append is None:
+            return
+        if self._network.genesis.is_voted:
+            raw = replace(record, validator_updates=UPDATES_UNKNOWN).encoded()
+        self._append(header.height, raw)
 
     def _check_block(self, raw: bytes) -> tuple[BlockRecord, Header]:
         """Check a block, and that it follows from the last; its own header is proved at the end."""

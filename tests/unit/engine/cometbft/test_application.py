@@ -7,6 +7,8 @@ from tests.asked import KEYS, NOW, NOW_MS, SECOND, Asked, asking, flip, fund, in
 from tests.world import World, key, pay
 
 from hansa.contracts.members import Member
+from hansa.contracts.registry import Registry
+from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.application import (
     Application,
 )
@@ -15,8 +17,14 @@ from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Standing
 from hansa.engine.cometbft.server import frame
+from hansa.engine.log import BlockLog
+from hansa.engine.snapshots.making import make_snapshot
+from hansa.engine.snapshots.restoring import Restorer
+from hansa.engine.snapshots.shelf import Shelf
+from hansa.engine.storage import FileStorage
+from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.kernel.quota import SponsorUsage
 
 
@@ -221,6 +229,37 @@ async def test_only_what_cometbft_lacks_is_repeated(asked):
     assert Repeat.begin(asked.chain, home) is None, "CometBFT has its blocks"
     home.repeating_path.touch()
     assert Repeat.begin(asked.chain, home) is not None, "it was killed before it had them all"
+
+
+@in_a_chain
+async def test_a_log_that_came_with_a_snapshot_is_not_repeated(asked):
+    """It begins with genesis, as the network is young; but says nothing of validators."""
+    world, chain = World(asked.chain), asked.chain
+    await asked.block(2, fund(world), time_ms=world.time_ms)
+    assert chain.head.checkpoint_height == chain.head.height
+    folder, network = asked.folder / "joined", chain.network
+    home = CometHome(folder / "cometbft")
+    home.make_folders()
+    shelf = Shelf(FileStorage(folder / "made"))
+    made = make_snapshot(shelf, chain.log, chain.head.height, chain.iterate_rows(b""))
+    assert made.first_height == 0
+
+    def open_empty():
+        return BlockLog.open(FileStorage(folder / "log")), MemoryStore()
+
+    restorer = Restorer(Shelf(FileStorage(folder / "taken")), network, open_empty)
+    restorer.offer(made.encoded(), network.digest(network.header_prefix + made.header))
+    for number, chunk in enumerate(shelf.iterate_chunks(made)):
+        restorer.apply(number, chunk)
+    joined = Chain.open(*restorer.finish(), network, Registry(network.genesis), NobodySeals())
+    assert Repeat.begin(chain, home) is not None
+    home.repeating_path.unlink()
+    with pytest.raises(Unavailable, match="came with a snapshot"):
+        Repeat.begin(joined, home)
+    assert not home.repeating_path.exists()
+    again = Shelf(FileStorage(folder / "again"))
+    assert make_snapshot(again, joined.log, 1, joined.iterate_rows(b"")) == made
+    joined.close()
 
 
 @in_a_chain
