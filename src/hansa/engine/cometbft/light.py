@@ -187,7 +187,8 @@ async def fetch_headers(rpc: Rpc, first: int, last: int) -> list[ConsensusHeader
     """
     answer = await rpc.call("blockchain", minHeight=str(first), maxHeight=str(last))
     try:
-        found = [_read_header(meta["header"]) for meta in answer["block_metas"]]
+        metas = [meta for meta in answer["block_metas"] if meta is not None]
+        found = [_read_header(meta["header"]) for meta in metas]
     except _UNREADABLE as error:
         raise _unreadable("blockchain", error) from None
     return sorted(

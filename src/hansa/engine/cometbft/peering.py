@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from hansa.engine.cometbft.rpc import UNREADABLE
 from hansa.engine.cometbft.status import Rpc
 from hansa.kernel.errors import Unavailable
 
@@ -40,7 +41,7 @@ async def keep_dialing(
             missing = [each for each in peers if ids[each] not in connected]
             if missing := [each for each in missing if may_connect(ids[each])]:
                 await rpc.call("dial_peers", peers=missing)
-        except Unavailable:  # it is starting or stopping, which others watch
+        except (Unavailable, *UNREADABLE):  # it is starting or stopping, which others watch
             continue
 
 
@@ -65,7 +66,7 @@ async def await_expelled(
             is_behind = status["sync_info"]["catching_up"]  # and may hear of a return soon
             if not is_behind and any(map(is_expelled, await _list_connected(rpc))):
                 return
-        except Unavailable:
+        except (Unavailable, *UNREADABLE):
             continue
 
 

@@ -14,6 +14,8 @@ import msgspec
 
 from hansa.kernel.errors import Unavailable
 
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading an answer that is not as it should be raises."""
 CALL_S = 15
 """Above the 10 s that `/broadcast_tx_sync` may take."""
 
@@ -42,7 +44,7 @@ class CometRpc:
 
         Raises:
           RpcError: it answers with an error.
-          Unavailable: it does not answer: not yet, or no more.
+          Unavailable: it does not answer: not yet, or no more; or not what it should.
         """
         self._number += 1
         asked = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
@@ -58,10 +60,16 @@ class CometRpc:
                 f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
                 method=method,
             ) from None
-        if "error" in answer:
-            found = answer["error"]
+        if not isinstance(answer, dict):
+            raise _unreadable(method, answer)
+        found = answer.get("error")
+        if isinstance(found, dict):
             raise RpcError(method, str(found.get("data") or found.get("message")))
-        result: dict[str, Any] = answer["result"]
+        result = answer.get("result")
+        if result is None and found is None:  # as it says of a block that it has just dropped
+            raise Unavailable(f"CometBFT has nothing to answer to {method}", method=method)
+        if not isinstance(result, dict):
+            raise _unreadable(method, answer)
         return result
 
     async def broadcast(self, raw: bytes) -> dict[str, Any]:
@@ -76,14 +84,28 @@ class CometRpc:
     async def read_height(self) -> int:
         """Read the height of the newest block that was committed."""
         status = await self.call("status")
-        return int(status["sync_info"]["latest_block_height"])
+        try:
+            return int(status["sync_info"]["latest_block_height"])
+        except UNREADABLE:
+            raise _unreadable("status", status) from None
 
     async def count_transactions(self, height: int) -> int:
         """Count the transactions of a block."""
         asked = {"minHeight": str(height), "maxHeight": str(height)}
         found = await self.call("blockchain", **asked)
-        return sum(int(meta["num_txs"]) for meta in found["block_metas"])
+        try:
+            return sum(int(meta["num_txs"]) for meta in found["block_metas"] if meta is not None)
+        except UNREADABLE:
+            raise _unreadable("blockchain", found) from None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
+
+
+def _unreadable(method: str, answer: object) -> Unavailable:
+    return Unavailable(
+        f"CometBFT answers {method} in a way that this program cannot read: {answer!r:.200}. "
+        "Is it version 0.38?",
+        method=method,
+    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from hansa.engine.cometbft.home import address_of_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.cometbft.rpc import UNREADABLE
 from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
 from hansa.kernel.errors import Unavailable
 
@@ -73,37 +73,40 @@ async def read_consensus(
     """
     try:
         async with asyncio.timeout(FETCH_S):
-            status, network, state = await asyncio.gather(
-                rpc.call("status"), rpc.call("net_info"), rpc.call("consensus_state")
-            )
-            sync = status["sync_info"]
-            height = int(sync["latest_block_height"])
-            # Of a height that it has not come to CometBFT knows no validators.
-            is_new = sync["catching_up"] and not height
-            listed = [] if is_new else await _list_validators(rpc)
-            committed = await _list_committed(rpc, height, attendance)
+            return await _read(rpc, attendance, now_ms, times_ms, heartbeat_ms)
     except TimeoutError:
         raise Unavailable(f"CometBFT does not answer within {FETCH_S} s") from None
-    started_ms, committed_ms = times_ms
-    try:
-        block_ms = committed_ms or _read_time(sync["latest_block_time"])
-        _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
-        return SeenConsensus(
-            height,
-            block_ms if height else 0,
-            started_ms,
-            heartbeat_ms,
-            round_,
-            step,
-            bool(sync["catching_up"]),
-            b64decode(status["validator_info"]["pub_key"]["value"]),
-            _describe_validators(
-                listed, attendance, committed, _list_voting(state, round_), block_ms
-            ),
-            tuple(_read_peer(each, now_ms) for each in network["peers"]),
-        )
-    except (KeyError, ValueError, TypeError, IndexError, Base64Error) as error:
+    except UNREADABLE as error:
         raise Unavailable(f"CometBFT answers what this program does not read: {error!r}") from None
+
+
+async def _read(
+    rpc: Rpc, attendance: Attendance, now_ms: int, times_ms: tuple[int, int], heartbeat_ms: int
+) -> SeenConsensus:
+    status, network, state = await asyncio.gather(
+        rpc.call("status"), rpc.call("net_info"), rpc.call("consensus_state")
+    )
+    sync = status["sync_info"]
+    height = int(sync["latest_block_height"])
+    # Of a height that it has not come to CometBFT knows no validators.
+    is_new = sync["catching_up"] and not height
+    listed = [] if is_new else await _list_validators(rpc)
+    committed = await _list_committed(rpc, height, attendance)
+    started_ms, committed_ms = times_ms
+    block_ms = committed_ms or _read_time(sync["latest_block_time"])
+    _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
+    return SeenConsensus(
+        height,
+        block_ms if height else 0,
+        started_ms,
+        heartbeat_ms,
+        round_,
+        step,
+        bool(sync["catching_up"]),
+        b64decode(status["validator_info"]["pub_key"]["value"]),
+        _describe_validators(listed, attendance, committed, _list_voting(state, round_), block_ms),
+        tuple(_read_peer(each, now_ms) for each in network["peers"]),
+    )
 
 
 async def _list_validators(rpc: Rpc) -> list[Mapping[str, Any]]:

@@ -163,3 +163,17 @@ def test_before_the_first_block_no_commit_is_asked_for():
 def test_what_cannot_be_read_is_said(wrong):
     with pytest.raises(Unavailable, match="does not read"):
         read(SaidRpc(net_info=wrong))
+
+
+@pytest.mark.parametrize("method", ["status", "net_info", "consensus_state", "commit"])
+@pytest.mark.parametrize("wrong", [{}, None, [], "", {"sync_info": None}, {"signed_header": []}])
+def test_no_answer_is_so_odd_that_anything_but_words_comes_of_it(method, wrong):
+    rpc = SaidRpc()
+    answers = {**rpc.answers, method: wrong}
+
+    class OddRpc:
+        async def call(self, asked, **parameters):
+            return answers[asked] if asked != "validators" else await rpc.call(asked, **parameters)
+
+    with pytest.raises(Unavailable, match="does not read"):
+        read(OddRpc())

@@ -1,0 +1,73 @@
+"""CometBFT's RPC on a socket: answers, errors, and what is neither."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from hansa.engine.cometbft.light import fetch_headers
+from hansa.engine.cometbft.rpc import CometRpc, RpcError
+from hansa.kernel.errors import Unavailable
+
+
+def ask(folder, raw, use):
+    """Use a client of a CometBFT that gives this answer, whatever it is asked."""
+
+    async def answer(_):
+        return web.Response(body=raw, content_type="application/json")
+
+    async def run():
+        app = web.Application()
+        app.router.add_post("/", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        path = folder / "rpc.sock"
+        await web.UnixSite(runner, str(path)).start()
+        rpc = CometRpc(path)
+        try:
+            return await use(rpc)
+        finally:
+            await rpc.close()
+            await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+def test_answers_are_passed_on_and_errors_told(tmp_path):
+    found = ask(tmp_path, b'{"result":{"a":"1"}}', lambda rpc: rpc.call("status"))
+    assert found == {"a": "1"}
+    with pytest.raises(RpcError, match="too high"):
+        ask(tmp_path, b'{"error":{"data":"too high"}}', lambda rpc: rpc.call("commit"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"null", b"7", b'"', b"{}", b'{"result":null}', b'{"result":[]}',
+     b'{"error":"x"}', b'{"error":null}', b'{"result":"x"}'],
+)  # fmt: skip
+def test_an_answer_that_is_none_is_told(tmp_path, raw):
+    for use in (
+        lambda rpc: rpc.call("commit", height="1"),
+        lambda rpc: rpc.read_height(),
+        lambda rpc: rpc.count_transactions(1),
+        lambda rpc: fetch_headers(rpc, 1, 2),
+    ):
+        with pytest.raises(Unavailable):
+            ask(tmp_path, raw, use)
+
+
+@pytest.mark.parametrize("result", [b"{}", b'{"sync_info":[]}', b'{"block_metas":[{}]}'])
+def test_a_result_that_lacks_what_is_asked_for_is_told(tmp_path, result):
+    raw = b'{"result":%s}' % result
+    for use in (lambda rpc: rpc.read_height(), lambda rpc: rpc.count_transactions(1)):
+        with pytest.raises(Unavailable, match="cannot read"):
+            ask(tmp_path, raw, use)
+
+
+def test_blocks_that_were_dropped_meanwhile_are_left_out(tmp_path):
+    raw = b'{"result":{"block_metas":[null,{"num_txs":"3"}]}}'
+    assert ask(tmp_path, raw, lambda rpc: rpc.count_transactions(1)) == 3
+    raw = b'{"result":{"block_metas":[null,null]}}'
+    assert ask(tmp_path, raw, lambda rpc: fetch_headers(rpc, 1, 2)) == []
