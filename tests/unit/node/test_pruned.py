@@ -9,10 +9,11 @@ from tests.world import pay
 
 from hansa.engine.backup import check_backup
 from hansa.engine.cometbft.home import SIGNING_STATE_NAME
+from hansa.engine.snapshots.beginning import use_base
 from hansa.engine.snapshots.copying import copy_base
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
-from hansa.kernel.errors import Corrupt, NotFound
+from hansa.kernel.errors import Corrupt, NotFound, Unavailable
 from hansa.node.audit import audit_folder
 from hansa.node.home import (
     Home,
@@ -177,6 +178,14 @@ def test_a_snapshot_that_is_dropped_while_it_is_copied_is_not_missed(home, tmp_p
     copied = Shelf(FileStorage(target))
     assert copied.list() == [newest]
     assert len(list(target.iterdir())) == 1 + len(newest.chunks)
+
+
+def test_snapshots_that_are_dropped_ever_faster_are_told(home):
+    def use(manifest):
+        raise NotFound(f"a chunk of the snapshot of block {manifest.height} is gone")
+
+    with pytest.raises(Unavailable, match="faster than they are read"):
+        use_base(Shelf(FileStorage(home.snapshots_path)), 5, use)
 
 
 def test_a_chunk_that_is_missing_is_told_and_not_waited_for(home, tmp_path):

@@ -6,10 +6,10 @@ Source: docs/reference/snapshots.md.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.building import Builder, FillableStore
@@ -18,8 +18,13 @@ from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.kernel.block import Header
-from hansa.kernel.errors import Corrupt
+from hansa.kernel.errors import Corrupt, NotFound, Unavailable
 from hansa.kernel.genesis import Network
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+"""A node that runs may drop a snapshot while it is read: then the next one is taken."""
 
 
 class Base(NamedTuple):
@@ -45,6 +50,34 @@ def find_base(shelf: Shelf, log_begins: int, *, newest: bool = False) -> Manifes
     if not found:
         raise _describe_lack(log_begins)
     return found[-1 if newest else 0]
+
+
+def use_base(shelf: Shelf, log_begins: int, use: Callable[[Manifest], T]) -> T:
+    """Use the oldest snapshot of a node, or the next where the node drops that meanwhile.
+
+    Args:
+      shelf: of a node, running or not.
+      log_begins: the lowest height of its log, open since before this call.
+      use: reads all of a snapshot, or raises what reading does.
+
+    Raises:
+      Corrupt: there is none, or it is damaged.
+      Unavailable: the node drops snapshots faster than they are read.
+    """
+    for _ in range(ATTEMPTS):
+        manifest = None
+        try:
+            manifest = find_base(shelf, log_begins)
+            return use(manifest)
+        except NotFound:
+            pass  # its manifest went
+        except Corrupt:
+            if manifest is None or manifest.height in [each.height for each in shelf.list()]:
+                raise
+    raise Unavailable(
+        "the node drops its snapshots faster than they are read: let it make them less often "
+        "(history.snapshot_every), or keep more of them (history.snapshots)"
+    )
 
 
 def open_shelf(folder: Path, log_begins: int) -> Shelf:
@@ -93,9 +126,12 @@ def open_base(folder: Path, log_begins: int, network: Network) -> Iterator[Base]
       Invalid: what it holds is not what its header proves.
     """
     shelf = open_shelf(folder, log_begins)
-    manifest = find_base(shelf, log_begins)
-    with make_base(manifest, shelf.iterate_chunks(manifest), network) as base:
-        yield base
+    with ExitStack() as undo:
+
+        def build(manifest: Manifest) -> Base:
+            return undo.enter_context(make_base(manifest, shelf.iterate_chunks(manifest), network))
+
+        yield use_base(shelf, log_begins, build)
 
 
 @contextmanager

@@ -8,15 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from hansa.engine.log import BlockReader
-from hansa.engine.snapshots.beginning import find_base, open_shelf
+from hansa.engine.snapshots.beginning import find_base, open_shelf, use_base
 from hansa.engine.snapshots.format import Manifest
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import decode_record
-from hansa.kernel.errors import Corrupt, NotFound, Unavailable
-
-ATTEMPTS = 5
-"""A node that runs may drop a snapshot while it is copied: then the next one is taken."""
+from hansa.kernel.errors import Corrupt
 
 
 def copy_base(kept: Shelf, target: Path, log_begins: int) -> Manifest:
@@ -32,23 +29,15 @@ def copy_base(kept: Shelf, target: Path, log_begins: int) -> Manifest:
       Unavailable: the node drops snapshots faster than they are copied, or the disk refused.
     """
     copied = Shelf(FileStorage(target))
-    for _ in range(ATTEMPTS):
+
+    def copy(manifest: Manifest) -> Manifest:
         copied.clear()
-        manifest = None
-        try:
-            manifest = find_base(kept, log_begins)
-            for number, chunk in enumerate(kept.iterate_chunks(manifest)):
-                copied.put_chunk(manifest.height, number, chunk)
-        except (Corrupt, NotFound):
-            if manifest is None or _is_there(kept, manifest):
-                raise
-            continue
+        for number, chunk in enumerate(kept.iterate_chunks(manifest)):
+            copied.put_chunk(manifest.height, number, chunk)
         copied.put_manifest(manifest)
         return manifest
-    raise Unavailable(
-        "the node drops its snapshots faster than they are copied: let it make them less often "
-        "(history.snapshot_every), or keep more of them (history.snapshots)"
-    )
+
+    return use_base(kept, log_begins, copy)
 
 
 def check_base(folder: Path, log: BlockReader) -> None:
@@ -64,7 +53,3 @@ def check_base(folder: Path, log: BlockReader) -> None:
             f"the snapshot of block {height} is not of the history in the log: take another backup",
             height=height,
         )
-
-
-def _is_there(shelf: Shelf, manifest: Manifest) -> bool:
-    return any(each.height == manifest.height for each in shelf.list())
