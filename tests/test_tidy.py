@@ -45,7 +45,6 @@ MAY_EXCEPT_ALL = {
     "hansa.cli.main": (1, "the edge of the process"),
     "hansa.kernel.machine.execution": (1, "a contract that raises becomes a receipt `failed`"),
     "hansa.engine.store": (1, "rocksdict raises bare Exception; made into ours here"),
-    "hansa.node.service": (1, "a fault with some transactions must not hold up those behind them"),
 }
 """Module: how many at most, and why."""
 

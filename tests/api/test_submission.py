@@ -97,6 +97,7 @@ def test_one_signers_envelopes_keep_their_order_and_each_item_has_its_result(own
 def test_who_does_not_wait_is_told_what_to_ask_for(own_town):
     async def use(client, node):
         signed = sign(own_town)
+        height = own_town.world.chain.confirmed_height
         answer = await post(client, {"envelope": text(signed)}, wait_ms=0)
         assert answer.status == 202
         assert await answer.json() == {
@@ -115,7 +116,6 @@ def test_who_does_not_wait_is_told_what_to_ask_for(own_town):
             result["tx_id"],
             msgspec.msgpack.decode(await sent.read())[0].hex(),
         ]
-        height = own_town.world.chain.confirmed_height
         while ids:
             height += 1
             assert await node.wait_for_block(height, 20)
@@ -270,30 +270,41 @@ def test_wrong_keys_are_charged_to_where_they_come_from(town):
 
 
 class StumblingVerifier(InlineVerifier):
-    """Breaks at its first envelopes, as a pool does whose process was killed."""
+    """Breaks at its first envelopes: by a fault, or as a pool does that is closed."""
 
-    is_well = False
+    def __init__(self, network, error):
+        super().__init__(network)
+        self.error = error
 
     async def check_envelopes(self, raws):
         """Raise what is none of our errors, once."""
-        if not self.is_well:
-            self.is_well = True
-            raise RuntimeError("a process of the pool ended")
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
         return await super().check_envelopes(raws)
 
 
-def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("a process of the pool ended"), "a fault of this node's program"),
+        (asyncio.CancelledError(), "the node is stopping"),
+    ],
+    ids=["fault", "closed"],
+)
+def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town, error, told):
     faults = []
 
     async def use(client, node):
         asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
-        node.engine.verifier = StumblingVerifier(own_town.world.network)
+        node.engine.verifier = StumblingVerifier(own_town.world.network, error)
         async with asyncio.timeout(10):
             met = await post(client, {"envelope": text(sign(own_town))})
-            assert (met.status, (await met.json())["title"]) == (503, "UNAVAILABLE")
+            assert met.status == 503
+            assert told in (await met.json())["detail"]
             behind = await post(client, {"envelope": text(sign(own_town))})
             assert behind.status == 200
-        assert "pool ended" in str(faults[0]["exception"])
+        assert [fault["exception"] for fault in faults] == [error] * isinstance(error, Exception)
 
     own_town.serve(use, is_started=True)
 

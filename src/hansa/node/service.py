@@ -117,17 +117,25 @@ class SponsorDesk:
                 await asyncio.sleep(GATHER_S)
             count = self._count_fitting()
             asked, self._asked = self._asked[:count], self._asked[count:]
-            try:
-                await self._bring(asked)
-            except Corrupt as error:
-                _fail(asked, self._stop(error))
-            except HansaError as error:
-                _fail(asked, error)
-            except Exception as error:  # noqa: BLE001 - the line must go on for those behind
-                fault = {"message": "transactions were not brought in", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(fault)
-                _fail(asked, Unavailable("a fault of this node's program: its log says more"))
+            bringing = asyncio.create_task(self._bring(asked))
+            await asyncio.wait((bringing,))  # whatever becomes of it, the line goes on
+            self._end_bringing(asked, bringing)
         self._flushing = None
+
+    def _end_bringing(self, asked: list[_Asked], bringing: asyncio.Task[None]) -> None:
+        """Tell those whose transactions were not brought in; report a fault of this program."""
+        if bringing.cancelled():
+            _fail(asked, Unavailable("the node is stopping: send again when it is back"))
+            return
+        error = bringing.exception()
+        if isinstance(error, Corrupt):
+            _fail(asked, self._stop(error))
+        elif isinstance(error, HansaError):
+            _fail(asked, error)
+        elif error is not None:
+            fault = {"message": "transactions were not brought in", "exception": error}
+            bringing.get_loop().call_exception_handler(fault)
+            _fail(asked, Unavailable("a fault of this node's program: its log says more"))
 
     def _count_fitting(self) -> int:
         """Count how many of those in the line fit into one batch of this network."""

@@ -111,16 +111,18 @@ class Server:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - the library runs this as one
         self._connections.add(task)
+        task.add_done_callback(_report)
+        failure: HansaError | None = Corrupt("a fault of this program: its log says more")
         try:
             await self._answer_all(reader, writer)
+            failure = None
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # CometBFT has gone: whoever watches its process says why
+            failure = None  # CometBFT has gone: whoever watches its process says why
         except HansaError as error:
-            self._fail(error)
-        except Exception as error:
-            self._fail(Corrupt(f"a fault of this program: {error!r}; its log says more"))
-            raise
+            failure = error
         finally:
+            if failure is not None:
+                self._fail(failure)
             self._connections.discard(task)
             writer.close()
             with suppress(ConnectionError):
@@ -163,6 +165,13 @@ class Server:
     def _fail(self, error: HansaError) -> None:
         if not self._failed.done():
             self._failed.set_exception(error)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        fault = {"message": "a request of CometBFT met a fault", "exception": error}
+        task.get_loop().call_exception_handler(fault)
 
 
 def _bind(listener: socket.socket, path: Path) -> None:

@@ -391,6 +391,23 @@ def test_what_is_not_of_cometbft_ends_the_node(tmp_path, raw):
     asyncio.run(run())
 
 
+def test_a_fault_of_this_program_ends_the_node_and_is_reported(tmp_path):
+    async def run():
+        async with asking(tmp_path) as asked:
+            loop, reported = asyncio.get_running_loop(), asyncio.Event()
+            loop.set_exception_handler(lambda _, found: faults.append(found) or reported.set())
+            asked.server.application = None
+            assert await asked.send(frame(abci.Request(commit=abci.RequestCommit()))) is None
+            with pytest.raises(Corrupt, match="a fault of this program: its log says more"):
+                await asked.server.watch()
+            async with asyncio.timeout(30):
+                await reported.wait()
+
+    faults = []
+    asyncio.run(run())
+    assert "'NoneType' object has no attribute 'commit'" in str(faults[0]["exception"])
+
+
 def test_a_commit_without_a_block_ends_the_node(tmp_path):
     async def run():
         async with asking(tmp_path) as asked:
