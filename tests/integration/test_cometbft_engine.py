@@ -144,65 +144,65 @@ async def play_and_stop(nodes):
         return [list_records(engine.chain) for engine in engines]
 
 
-def test_four_nodes_make_the_same_blocks_and_so_does_the_embedded_chain(cometbft, tmp_path):
-    nodes = make_network(tmp_path)
-    logs = asyncio.run(play_and_stop(nodes))
-    assert logs[0] == logs[1] == logs[2] == logs[3]
-    assert len(logs[0]) == 4
-    heights = [record.consensus_height for record in logs[0]]
-    assert heights[0] == 0
-    assert heights == sorted(set(heights))
-    assert execute_embedded(nodes[0].network, logs[0], tmp_path / "again") == [
-        (record.header, record.receipts, record.dropped) for record in logs[0]
-    ]
-
-
-def test_a_stopped_network_goes_on_where_it_stood(cometbft, tmp_path):
-    nodes = make_network(tmp_path)
-    before = asyncio.run(play_and_stop(nodes))[0]
-
-    async def go_on():
-        async with running(nodes) as engines:
-            world = open_signer(engines[2].chain)
-            world.nonces = 1_000
-            assert set(await pay_round(engines[2], world, 1)) == {""}
-            for engine in engines:
-                await reach(engine, len(before))
-            return [list_records(engine.chain) for engine in engines]
-
-    logs = asyncio.run(go_on())
-    assert logs[0][: len(before)] == before
-    assert len(logs[0]) == len(before) + 1
-    assert logs[0] == logs[1] == logs[2] == logs[3]
-
-
-async def lose_a_child(nodes):
-    """Kill one node's CometBFT; start the node again, and have it catch up."""
+async def go_on(nodes):
+    """Start them again, pay, and send what cannot be taken; returns what all have."""
     async with running(nodes) as engines:
-        world = open_signer(engines[0].chain)
-        for raw in fund(world, 10):
-            await send(engines[0], raw)
-        os.kill(engines[3].child_pid, signal.SIGKILL)
-        with pytest.raises(Unavailable, match="CometBFT ended by signal 9, and the node with it"):
-            await engines[3].wait()
-        with pytest.raises(Unavailable, match="the engine has stopped"):
-            await engines[3].submit(world.batch(world.sign([key("p0")], pay("p0", "p1", 1, "x"))))
-        assert set(await pay_round(engines[0], world, 0)) == {""}
-        height = engines[0].chain.confirmed_height
-        engines[3].chain.close(is_failed=True)
-        engines[3] = nodes[3].build_engine()
-        engines[3].start()
-        await reach(engines[3], height)
+        world = open_signer(engines[2].chain)
+        world.nonces = 1_000
+        assert set(await pay_round(engines[2], world, 1)) == {""}
+        await send_what_cannot_be_taken(engines, world)
+        height = max(engine.chain.confirmed_height for engine in engines)
+        for engine in engines:
+            await reach(engine, height)
         return [list_records(engine.chain) for engine in engines]
 
 
-def test_a_node_whose_cometbft_is_killed_ends_and_catches_up_when_it_is_back(cometbft, tmp_path):
-    logs = asyncio.run(lose_a_child(make_network(tmp_path)))
-    assert logs[0] == logs[3]
+async def send_what_cannot_be_taken(engines, world):
+    """Send what is refused, and harms nobody else; and one batch to two nodes."""
+    payment = world.sign([key("p0")], pay("p0", "p1", 1, "brought by nobody"))
+    with pytest.raises(Invalid, match="no active member"):
+        await send(engines[0], world.batch(payment, sponsor="p0"))
+    good = world.sign([key("p0")], pay("p0", "p1", 1, "good"))
+    bad = flip(world.sign([key("p1")], pay("p1", "p2", 1, "bad")))
+    poor = world.sign([key("p2")], pay("p2", "p3", 10**9, "poor"))
+    codes = await send(engines[0], world.batch(good, bad, poor))
+    assert codes[0] == ""
+    assert "does not verify" in codes[1]
+    assert codes[2] == "balances.INSUFFICIENT_FUNDS"
+    raw = world.batch(world.sign([key("p3")], pay("p3", "p4", 1, "twice")))
+    assert await asyncio.gather(send(engines[0], raw), send(engines[1], raw)) == [[""], [""]]
+    assert await overfill(engines, world) == [""] * 5 + ["QUOTA"] * 4
 
 
-async def lose_cometbfts_data(nodes):
-    """Run a network whose validators change, take one node's CometBFT away, and run it again."""
+async def overfill(engines, world):
+    """Send more at once than a sponsor's quota has room for, each batch alone within it."""
+    signed = [world.sign([key(f"p{n}")], pay(f"p{n}", "p9", 1, "many")) for n in range(9)]
+    batches = [world.batch(each, sponsor="department0") for each in signed]
+    sent = [send(engines[at % 4], raw) for at, raw in enumerate(batches)]
+    found = await asyncio.gather(*sent, return_exceptions=True)
+    return sorted(str(each.code) if isinstance(each, Invalid) else each[0] for each in found)
+
+
+def test_four_nodes_make_the_same_blocks_and_go_on_where_they_stood(cometbft, tmp_path):
+    quota = {f"sponsor.quota.{key('department0').address.hex()}": (10**6, 5, 10, 10**3)}
+    nodes = make_network(tmp_path, policy=quota)
+    before, *others = asyncio.run(play_and_stop(nodes))
+    assert others == [before] * 3
+    assert len(before) == 4
+    heights = [record.consensus_height for record in before]
+    assert heights[0] == 0
+    assert heights == sorted(set(heights))
+    log, *others = asyncio.run(go_on(nodes))
+    assert others == [log] * 3
+    assert log[: len(before)] == before
+    assert len(log) > len(before)
+    assert execute_embedded(nodes[0].network, log, tmp_path / "again") == [
+        (record.header, record.receipts, record.dropped) for record in log
+    ]
+
+
+async def lose_cometbfts_process_and_data(nodes):
+    """Run a network whose validators change, take one node's CometBFT away, and start it again."""
     async with running(nodes) as engines:
         world = open_signer(engines[0].chain)
         for raw in fund(world, 10):
@@ -213,15 +213,17 @@ async def lose_cometbfts_data(nodes):
         height = engines[1].chain.confirmed_height
         for engine in engines:
             await reach(engine, height)
-    chain = nodes[3].open_chain()
-    before = list_records(chain)
-    chain.close()
-    state = nodes[3].home.signing_state_path.read_bytes()
-    shutil.rmtree(nodes[3].home.path / "data")
-    nodes[3].home.make_folders()
-    nodes[3].home.signing_state_path.write_bytes(state)
-    async with running(nodes) as engines:
+        os.kill(engines[3].child_pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="CometBFT ended by signal 9, and the node with it"):
+            await engines[3].wait()
+        with pytest.raises(Unavailable, match="the engine has stopped"):
+            await engines[3].submit(world.batch(world.sign([key("p0")], pay("p0", "p1", 1, "x"))))
+        before = list_records(engines[3].chain)
+        engines[3].chain.close(is_failed=True)
+        forget_data(nodes[3].home)
+        engines[3] = nodes[3].build_engine()
         assert nodes[3].home.repeating_path.exists()
+        engines[3].start()
         assert set(await pay_round(engines[0], world, 3)) == {""}
         for engine in engines:
             await reach(engine, height + 1)
@@ -229,8 +231,16 @@ async def lose_cometbfts_data(nodes):
         return before, [list_records(engine.chain) for engine in engines]
 
 
-def test_a_node_that_lost_cometbfts_data_fetches_it_and_keeps_its_log(cometbft, tmp_path):
-    before, logs = asyncio.run(lose_cometbfts_data(make_network(tmp_path)))
+def forget_data(home):
+    """Take CometBFT's blocks away; what was signed must stay."""
+    signed = home.signing_state_path.read_bytes()
+    shutil.rmtree(home.path / "data")
+    home.make_folders()
+    home.signing_state_path.write_bytes(signed)
+
+
+def test_a_node_whose_cometbft_was_killed_and_lost_its_data_fetches_it(cometbft, tmp_path):
+    before, logs = asyncio.run(lose_cometbfts_process_and_data(make_network(tmp_path)))
     told = [record.validator_updates for record in before if record.validator_updates]
     assert [sorted(power for _, power in updates) for updates in told] == [[0, 10]]
     assert logs[3][: len(before)] == before
@@ -259,38 +269,3 @@ async def join_as_a_new_peer(nodes):
 
 def test_a_new_peer_is_let_in_once_it_is_published_without_a_start(cometbft, tmp_path):
     assert asyncio.run(join_as_a_new_peer(make_network(tmp_path))) == 0
-
-
-async def overfill(engines, world):
-    """Send more at once than a sponsor's quota has room for, each batch alone within it."""
-    signed = [world.sign([key(f"p{n}")], pay(f"p{n}", "p9", 1, "many")) for n in range(9)]
-    batches = [world.batch(each, sponsor="department0") for each in signed]
-    sent = [send(engines[at % 4], raw) for at, raw in enumerate(batches)]
-    found = await asyncio.gather(*sent, return_exceptions=True)
-    return sorted(str(each.code) if isinstance(each, Invalid) else each[0] for each in found)
-
-
-def test_what_cannot_be_taken_is_refused_and_harms_nobody_else(cometbft, tmp_path):
-    async def refuse(nodes):
-        async with running(nodes) as engines:
-            world = open_signer(engines[0].chain)
-            for raw in fund(world, 10):
-                await send(engines[0], raw)
-            payment = world.sign([key("p0")], pay("p0", "p1", 1, "brought by nobody"))
-            with pytest.raises(Invalid, match="no active member"):
-                await send(engines[0], world.batch(payment, sponsor="p0"))
-            good = world.sign([key("p0")], pay("p0", "p1", 1, "good"))
-            bad = flip(world.sign([key("p1")], pay("p1", "p2", 1, "bad")))
-            poor = world.sign([key("p2")], pay("p2", "p3", 10**9, "poor"))
-            codes = await send(engines[0], world.batch(good, bad, poor))
-            raw = world.batch(world.sign([key("p3")], pay("p3", "p4", 1, "twice")))
-            again = await asyncio.gather(send(engines[0], raw), send(engines[1], raw))
-            return codes, again, await overfill(engines, world)
-
-    quota = {f"sponsor.quota.{key('department0').address.hex()}": (10**6, 5, 10, 10**3)}
-    codes, again, rest = asyncio.run(refuse(make_network(tmp_path, policy=quota)))
-    assert rest == [""] * 5 + ["QUOTA"] * 4
-    assert codes[0] == ""
-    assert "does not verify" in codes[1]
-    assert codes[2] == "balances.INSUFFICIENT_FUNDS"
-    assert again == [[""], [""]]

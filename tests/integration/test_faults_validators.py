@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import sys
 import time
 from collections import Counter
 
 import pytest
 from tests.faulted import WITHIN_S, FaultedNetwork
-from tests.integration.test_cometbft_engine import execute_embedded, list_records
+from tests.integration.test_cometbft_engine import execute_embedded, forget_data, list_records
 from tests.mixture import BATCH_ITEMS, Mixture
 from tests.voted import wall_clock_ms
 
@@ -206,20 +205,12 @@ def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
             async with asyncio.timeout(WITHIN_S):
                 await failing
         await network.stop(FAULTY)
-        forget_lies(network.nodes[FAULTY].home)
+        forget_data(network.nodes[FAULTY].home)
         await network.start(FAULTY)
         await network.pay(FAULTY)
         return f"a liar: {liar.application.lies} false hashes, {await network.check()}"
 
     tell(capsys, runner.run(pay_beside_it()))
-
-
-def forget_lies(home):
-    """Take CometBFT's blocks away, whose state is a lie; what was signed must stay."""
-    signed = home.signing_state_path.read_bytes()
-    shutil.rmtree(home.path / "data")
-    home.make_folders()
-    home.signing_state_path.write_bytes(signed)
 
 
 def test_a_node_whose_own_clock_is_an_hour_off_harms_nobody(network, runner, capsys):

@@ -303,15 +303,19 @@ async def _measure_kvstore(folder: Path, batch_bytes: int, seconds: float) -> fl
         await _await_peers(clients)
 
         begun = time.monotonic()
-        ordered = await _fill(clients, batch_bytes, begun + seconds)
+        async with asyncio.timeout(seconds + WITHIN_S):
+            ordered = await _fill(clients, batch_bytes, begun + seconds)
         return ordered * PER_BATCH / (time.monotonic() - begun)
 
 
 async def _fill(clients: Sequence[CometRpc], batch_bytes: int, end_s: float) -> int:
-    """Keep so many transactions under way until the end; returns how many blocks took in."""
+    """Keep so many transactions under way until the end, and until a block took some in.
+
+    Returns how many blocks took in.
+    """
     height = await clients[0].read_height()
     sent = ordered = 0
-    while time.monotonic() < end_s:
+    while not ordered or time.monotonic() < end_s:
         count = KVSTORE_IN_FLIGHT - (sent - ordered)
         raws = [
             (b"%012d=" % number).ljust(batch_bytes, b"x") for number in range(sent, sent + count)
