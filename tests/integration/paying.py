@@ -25,7 +25,7 @@ from hansa.sdk.keys import KeyPair
 
 PEOPLE = 8
 GIVEN_MINOR = 1_000_000
-WITHIN_S = 120
+WITHIN_S = 300
 PATIENCE_S = 5
 """After so long without an answer people ask another node."""
 
@@ -47,7 +47,7 @@ class Load:
     confirmed: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """Height and index by transaction, as a client was told."""
     unknown: set[bytes] = field(default_factory=set)
-    """Given up: they may be in a block or not."""
+    """Under way, or given up: they may be in a block or not."""
     repeated: int = 0
     """How often something was sent once more."""
     turns: Iterator[int] = field(default_factory=count)
@@ -77,10 +77,12 @@ class Load:
             self.note(await operator.client.send([clerk], opened))
 
     async def go_on(self, blocks: int) -> None:
-        """Wait until payments were confirmed in later blocks."""
+        """Wait until payments were confirmed in later blocks; fails where none come any more."""
         due = self.height + blocks
-        async with asyncio.timeout(WITHIN_S + blocks), self.told:
-            await self.told.wait_for(lambda: self.height >= due)
+        async with self.told:
+            while self.height < due:
+                async with asyncio.timeout(WITHIN_S):
+                    await self.told.wait()
 
     @asynccontextmanager
     async def paying(self):
@@ -105,6 +107,7 @@ class Load:
 
     async def _send(self, envelope: bytes, tx_id: bytes, node: RunningNode) -> None:
         """Send the same bytes to one node after the other, until one says what came of them."""
+        self.unknown.add(tx_id)
         while True:
             try:
                 async with asyncio.timeout(PATIENCE_S):
@@ -115,10 +118,10 @@ class Load:
             except Invalid as error:
                 if error.code is not InvalidCode.EXPIRED:
                     raise
-                self.unknown.add(tx_id)
                 return
             else:
                 self.note(result)
+                self.unknown.discard(tx_id)
                 async with self.told:
                     self.told.notify_all()
                 return

@@ -71,6 +71,7 @@ class Town:
 
     async def _live(self, fault):
         load = self.load
+        await load.network.make_whole()
         async with load.paying():
             await load.go_on(2)
             done = await fault(load.network, load)

@@ -19,7 +19,7 @@ from tests.voted import find_ports
 from hansa.node.home import Home
 from hansa.sdk.async_client import AsyncClient
 
-WITHIN_S = 90
+WITHIN_S = 300
 ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
 CHUNK_BYTES = 65_536
 
@@ -121,8 +121,12 @@ class RunningNode:
                 stderr=errors,
                 env=self.environment,
             )
-        async with asyncio.timeout(WITHIN_S):
-            line = await self.process.stdout.readline()
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                line = await self.process.stdout.readline()
+        except BaseException:
+            self.process.kill()
+            raise
         assert line, f"{self.name} did not start: {self.read_error()}"
         assert json.loads(line)["url"].rstrip("/") == self.url
         self.answers.set()
@@ -151,12 +155,12 @@ class RunningNode:
         assert await self.end() == 0, self.read_error()
 
     async def reach(self, height: int) -> None:
-        """Wait until it has confirmed a block."""
-        async with asyncio.timeout(WITHIN_S):
-            blocks = self.client.stream_blocks()
-            while (await anext(blocks)).height < height:
-                pass
-            await blocks.aclose()
+        """Wait until it has confirmed a block; fails where none come any more."""
+        blocks, reached = self.client.stream_blocks(), -1
+        while reached < height:
+            async with asyncio.timeout(WITHIN_S):
+                reached = (await anext(blocks)).height
+        await blocks.aclose()
 
 
 class RunningNetwork:
@@ -172,6 +176,11 @@ class RunningNetwork:
         for (one, other), link in self.links.items():
             if group_of[one] != group_of[other]:
                 link.cut(refuses=refuses)
+
+    async def make_whole(self) -> None:
+        """Mend what was cut and start what does not run, as after a test that failed."""
+        self.heal()
+        await asyncio.gather(*(node.start() for node in self.nodes if not node.answers.is_set()))
 
     def heal(self) -> None:
         """Mend all that was cut."""
