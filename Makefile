@@ -51,7 +51,7 @@ format: $(STAMP)  ## put the sources into the one format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-soak: setup  ## properties, simulations, faults and fuzz with many more examples and seeds
+soak: setup strace try-cometbft  ## properties, simulations, faults and fuzz with many more examples and seeds
 	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz \
 		tests/integration/test_faults_*.py tests/integration/test_tutorials.py \
 		tests/unit/kernel/test_calendar.py)
