@@ -240,7 +240,7 @@ REFUSALS: dict[str, Advice] = {
     "nodes.UNPROVEN": Advice(
         "A consensus key or the key of a peer has not signed that it is the member’s: it may be "
         "another’s.",
-        "Send the proofs that `hansa network key new` or `node new` printed, as they are.",
+        "Send the proofs that were printed when the keys were made, as they are.",
     ),
     "nodes.LAST_VALIDATOR": Advice(
         "The power of the only validator with a consensus key would be taken: no block could "
