@@ -95,8 +95,9 @@ def _say_next(home: Home, manifest: Manifest) -> None:
         say(
             f"It begins with block {manifest.first_height}: audit, verify, and read it as it is "
             f"({hansa} audit --data {data}). CometBFT cannot be told of older blocks, so to run "
-            "the node again, remove log, store and snapshots from the folder, and join the network "
-            "from a snapshot (docs/how-to/run-a-network.md)."
+            "the node again, remove log, store and snapshots from the folder, name other nodes as "
+            "cometbft.join_from in its node.toml, and it will join the network from a snapshot of "
+            "theirs (docs/how-to/run-a-network.md)."
         )
         return
     if not has_keys:
