@@ -48,13 +48,16 @@ class CometRpc:
         """
         self._number += 1
         asked = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
+        raw = msgspec.json.encode(asked)
         try:
-            async with self._session.post(
-                "http://cometbft/",
-                data=msgspec.json.encode(asked),
-                headers={"Content-Type": "application/json"},
-            ) as response:
-                answer = msgspec.json.decode(await response.read())
+            try:
+                answer = await self._post(raw)
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                # CometBFT closed a connection that was idle for 10 s, just when it was used again.
+                # Whatever is asked may be asked twice: what it knows already it says so.
+                answer = await self._post(raw)
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             raise Unavailable(
                 f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
@@ -71,6 +74,11 @@ class CometRpc:
         if not isinstance(result, dict):
             raise _unreadable(method, answer)
         return result
+
+    async def _post(self, raw: bytes) -> Any:  # noqa: ANN401 - JSON
+        headers = {"Content-Type": "application/json"}
+        async with self._session.post("http://cometbft/", data=raw, headers=headers) as response:
+            return msgspec.json.decode(await response.read())
 
     async def broadcast(self, raw: bytes) -> dict[str, Any]:
         """Hand a transaction in; returns CheckTx's answer: `code`, `log`, `hash`.

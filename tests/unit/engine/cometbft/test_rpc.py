@@ -71,3 +71,23 @@ def test_blocks_that_were_dropped_meanwhile_are_left_out(tmp_path):
     assert ask(tmp_path, raw, lambda rpc: rpc.count_transactions(1)) == 3
     raw = b'{"result":{"block_metas":[null,null]}}'
     assert ask(tmp_path, raw, lambda rpc: fetch_headers(rpc, 1, 2)) == []
+
+
+def test_what_is_sent_on_a_connection_that_was_just_closed_is_sent_again(tmp_path):
+    async def answer_once(reader, writer):
+        """Answer one question, and close the connection without having said so."""
+        await reader.readuntil(b"}}")
+        body = b'{"result":{"a":1}}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    async def run():
+        path = tmp_path / "rpc.sock"
+        async with await asyncio.start_unix_server(answer_once, path):
+            rpc = CometRpc(path)
+            try:
+                return [await rpc.call("status", height=str(number)) for number in range(3)]
+            finally:
+                await rpc.close()
+
+    assert asyncio.run(run()) == [{"a": 1}] * 3
