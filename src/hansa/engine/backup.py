@@ -130,7 +130,7 @@ def backup(
       Unavailable: the disk refused.
     """
     require_no_backup(target.parent)
-    _require_outside(home, target)
+    require_outside(home, target)
     with making(target) as folder:
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
@@ -277,7 +277,8 @@ def _is_backup(folder: Path) -> bool:
         return False
 
 
-def _require_outside(home: Path, target: Path) -> None:
+def require_outside(home: Path, target: Path) -> None:
+    """Refuse to write a copy of a folder into itself; raises `Invalid`."""
     if Path(os.path.realpath(home)) in Path(os.path.realpath(target)).parents:
         raise Invalid(
             InvalidCode.MALFORMED,

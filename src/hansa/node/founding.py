@@ -18,6 +18,7 @@ from hansa.contracts.members import Role
 from hansa.engine.backup import GENESIS_NAME
 from hansa.engine.storage import FileStorage
 from hansa.engine.whole_folder import making, require_free
+from hansa.kernel.authority import Purpose
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
@@ -193,8 +194,15 @@ def join_network(
 def find_sponsor(genesis: Genesis, key_address: bytes) -> bytes:
     """Find the member for which a key signs batches; raises `Invalid` if there is none."""
     for member in genesis.members:
-        if key_address in [member.address, *(key.address for key in member.keys)]:
-            return member.address
+        for key in member.keys:
+            if key.address != key_address:
+                continue
+            if key.purposes & Purpose.SPONSOR:
+                return member.address
+            raise _unsound(
+                f"{to_text(key_address)} is a key of {member.name}, but none that signs batches: "
+                "name the key of its server"
+            )
     raise _unsound(f"{to_text(key_address)} is a key of none of the members that genesis names")
 
 

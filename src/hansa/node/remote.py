@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from hansa.engine.snapshots.beginning import Base, make_base
 from hansa.engine.snapshots.format import Manifest, compute_sum, decode_manifest, refuse
 from hansa.kernel.block import BlockRecord
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.records import read_record
 from hansa.sdk.client import Client
@@ -47,6 +47,8 @@ def open_remote_base(client: Client, network: Network) -> Iterator[Base | None]:
         except NotFound:
             pass  # it keeps all blocks
         except Invalid as error:
+            if error.code is InvalidCode.UNAUTHENTICATED:
+                raise  # what the node says of the caller
             message = f"what the node sends as its beginning proves nothing: {error.message}"
             raise Invalid(error.code, message, **error.facts) from None
         yield base

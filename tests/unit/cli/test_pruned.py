@@ -77,6 +77,14 @@ def test_the_beginning_of_a_pruned_node_needs_the_right_to_whole_blocks(pruned, 
     for command in ("audit", "verify"):
         found = run(capsys, command, "--node", pruned.url, code=2)
         assert "HANSA_API_KEY" in found["message"]
+        assert "proves nothing" not in found["message"]
+
+
+def test_no_snapshot_is_put_into_the_folder_that_it_is_of(pruned, capsys):
+    inside = pruned.home.path / "sn"
+    found = run(capsys, "snapshot", "make", "--data", pruned.home.path, inside, code=2)
+    assert "lies inside" in found["message"]
+    assert not inside.exists()
 
 
 def serve_base(network, frames):

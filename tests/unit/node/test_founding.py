@@ -51,6 +51,9 @@ def test_the_default_network_is_whole(tmp_path):
         assert home.key_path(name).stat().st_mode & 0o777 == 0o600
     sponsor = home.load_key("sponsor", PASSPHRASE).address
     assert find_sponsor(genesis, sponsor) == operator.address
+    officer = next(key for key in operator.keys if key.address != sponsor)
+    with pytest.raises(Invalid, match="none that signs batches"):
+        find_sponsor(genesis, officer.address)
     channel = load_channel_key(home.key_path("channel"), PASSPHRASE)
     assert genesis.nodes == (GenesisNode(operator.address, b"", (), channel.public_key, ""),)
     chain = open_chain(home, home.load_key("node", PASSPHRASE))

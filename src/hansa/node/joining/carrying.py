@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hansa.engine.backup import require_outside
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.light import fetch_signed_header
 from hansa.engine.cometbft.rpc import CometRpc
@@ -114,10 +115,11 @@ def make_carried(home: Home, target: Path) -> Kept:
 
     Raises:
       NotFound: there is no node, no block yet, or the log begins too late.
-      Invalid: the folder is not empty.
+      Invalid: the folder is not empty, or lies inside the node's.
       Unavailable: the votes on the block are not at hand yet, or the disk refuses.
       Corrupt: log or store are damaged.
     """
+    require_outside(home.path, target)
     require_free(target, may_be_empty=True)
     network = home.load_network()
     with ExitStack() as undo:

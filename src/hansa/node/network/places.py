@@ -120,10 +120,17 @@ def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:
     Raises:
       Invalid: hosts are too few or too many, one is named twice, or the ports end before.
     """
-    if hosts and (len(hosts) != count or len(set(hosts)) != count):
+    for host in hosts:
+        if list(hosts).count(host) > 1:
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"host {host} is named twice: nodes of one machine share no ports; name one for "
+                "each, or none to have all on this machine",
+            )
+    if hosts and len(hosts) != count:
         raise Invalid(
             InvalidCode.ARGUMENTS,
-            f"{len(set(hosts))} hosts for {count} nodes: name one for each, or none to have all "
+            f"{len(hosts)} hosts for {count} nodes: name one for each, or none to have all "
             "on this machine",
         )
     spread = 1 if hosts else count

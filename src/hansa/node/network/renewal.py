@@ -259,7 +259,7 @@ def add_node(
     )
     parse_settings(settings.encode(), Home(path).settings_path)
     sponsor_key = load_key(source.sponsor_key, passphrase)
-    member = source.member or founding.find_sponsor(genesis, sponsor_key.address)
+    member = _choose_member(genesis, sponsor_key.address, source.member)
     keys = NodeKeys(
         {SPONSOR_KEY: sponsor_key}, ChannelKey.generate(), CometKey.generate(), CometKey.generate()
     )
@@ -269,6 +269,21 @@ def add_node(
             FileStorage(folder).replace(CHECKPOINT_NAME, checkpoint)
     node = Node(member, b"", (), keys.channel.public_key, place.url, since_height=0)
     return _build_publish(Network.of(genesis), node, keys.consensus, keys.node)
+
+
+def _choose_member(genesis: Genesis, key_address: bytes, named: bytes | None) -> bytes:
+    """Choose whose node it is: the member named, unless genesis gives the key to another."""
+    is_known = any(key.address == key_address for each in genesis.members for key in each.keys)
+    if named is not None and not is_known:
+        return named
+    found = founding.find_sponsor(genesis, key_address)
+    if named not in (None, found):
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"genesis gives the sponsor key to {to_text(found)}, not to {to_text(named)}: name "
+            "the key of that member's server",
+        )
+    return found
 
 
 def _read_voted(path: Path) -> Genesis:

@@ -68,6 +68,16 @@ def test_a_member_that_came_later_is_named(first, tmp_path):
     assert settings.cometbft.member == key.address_text
 
 
+def test_a_key_that_signs_no_batches_or_is_of_another_member_makes_no_node(first, tmp_path):
+    officer = first.path.parent / "central-bank" / "keys" / "central-bank-officer-1.json"
+    with pytest.raises(Invalid, match="name the key of its server"):
+        add(tmp_path / "node", first, key=officer)
+    other = first.load_network().genesis.members[1].address
+    with pytest.raises(Invalid, match="genesis gives the sponsor key to"):
+        add(tmp_path / "node", first, member=other)
+    assert not (tmp_path / "node").exists()
+
+
 def test_a_peer_that_is_none_makes_nothing(first, tmp_path):
     with pytest.raises(Invalid, match=r"cometbft\.peers\[0\]: must be \"ID@HOST:PORT\""):
         add(tmp_path / "node", first, peers=("a.example:26606",))
