@@ -33,6 +33,8 @@ class NodeStatus:
     peers_expected: int
     seen: Consensus | None
     """What it says of its network."""
+    is_taken: bool = False
+    """Whether another program answers where its API would."""
 
     @property
     def is_well(self) -> bool:
@@ -42,6 +44,12 @@ class NodeStatus:
     def describe(self) -> str:
         """Say in words how it is doing."""
         seen = self.seen
+        if self.is_taken:
+            told = "down" if self.pid is None else "runs"
+            return (
+                f"{told}, but another program answers at {self.url}: stop that one, or choose "
+                "another listen.port in node.toml"
+            )
         if self.pid is None:
             return "down"
         if seen is None:
@@ -139,26 +147,50 @@ async def read_network(nodes: Sequence[NodeFolder], now_ms: int) -> NetworkStatu
 
 
 async def _read_node(node: NodeFolder) -> NodeStatus:
-    pid = find_owner(node.home.log_path)
+    genesis_hash = node.home.load_network().genesis_hash.hex()
+    answer = await _ask_api(node)
+    pid = find_owner(node.home.log_path)  # after it answered: one that has just started did not
     expected = len(node.settings.cometbft.peers)
-    return NodeStatus(node.name, node.url, pid, expected, await _ask_api(node))
+    if answer is None:
+        return NodeStatus(node.name, node.url, pid, expected, None)
+    is_taken = pid is None or answer.genesis_hash not in ("", genesis_hash)
+    seen = None if is_taken else answer.consensus
+    return NodeStatus(node.name, node.url, pid, expected, seen, is_taken=is_taken)
 
 
-async def _ask_api(node: NodeFolder) -> Consensus | None:
-    """Ask the node's API how its network does; None if it does not answer."""
+class _Identity(msgspec.Struct):
+    """Of a node's status, what tells its network."""
+
+    genesis_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came from where a node's API would be."""
+
+    genesis_hash: str = ""
+    """Empty where it is no node's answer."""
+    consensus: Consensus | None = None
+
+
+async def _ask_api(node: NodeFolder) -> _Answer | None:
+    """Ask at the node's API which network it is of, and how that does; None if nobody answers."""
     listen = node.settings.listen
     host = _LOCAL.get(listen.host, f"[{listen.host}]" if ":" in listen.host else listen.host)
-    scheme = node.url.partition(":")[0]
+    base = f"{node.url.partition(':')[0]}://{host}:{listen.port}"
     connector = aiohttp.TCPConnector(ssl=_believe_own(node))
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.get(f"{scheme}://{host}:{listen.port}/v1/consensus") as answer,
-        ):
-            return msgspec.json.decode(await answer.read(), type=Consensus)
-    except (aiohttp.ClientError, OSError, msgspec.DecodeError, TimeoutError):
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            async with session.get(f"{base}/v1/status") as answer:
+                identity = msgspec.json.decode(await answer.read(), type=_Identity)
+            async with session.get(f"{base}/v1/consensus") as answer:
+                consensus = msgspec.json.decode(await answer.read(), type=Consensus)
+    except msgspec.DecodeError:
+        return _Answer()
+    except (aiohttp.ClientError, OSError, TimeoutError):
         return None
+    return _Answer(identity.genesis_hash, consensus)
 
 
 def _believe_own(node: NodeFolder) -> ssl.SSLContext | bool:

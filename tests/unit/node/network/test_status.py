@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 from aiohttp import web
+from tests.world import make_genesis
 
 from hansa.contracts.activations import Activation
 from hansa.engine.storage import FileStorage
+from hansa.kernel.genesis import Network
 from hansa.kernel.machine.rules import RULES
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
@@ -57,17 +59,23 @@ def make_answer(state="voting", text="Blocks come.", **changes):
     return Consensus(**{**values, **changes})
 
 
-def read(folder, *answers, is_running=True):
+GENESIS = make_genesis()
+OWN_HASH = Network.of(GENESIS).genesis_hash.hex()
+
+
+def read(folder, *answers, is_running=True, genesis_hash=OWN_HASH):
     """Read a network whose nodes answer this; None stands for one that does not."""
 
     async def run():
         async with AsyncExitStack() as stack:
             nodes = []
             for number, answer in enumerate(answers):
-                port = 1 if answer is None else await serve(stack, answer)
+                port = 1 if answer is None else await serve(stack, answer, genesis_hash)
                 home = Home(folder / str(number))
+                home.path.mkdir()
+                home.genesis_path.write_bytes(GENESIS.encoded())
                 if is_running:
-                    home.log_path.mkdir(parents=True)
+                    home.log_path.mkdir()
                     storage = FileStorage(home.log_path)
                     storage.lock()
                     stack.callback(storage.unlock)
@@ -78,15 +86,18 @@ def read(folder, *answers, is_running=True):
     return asyncio.run(run())
 
 
-async def serve(stack, answer):
+async def serve(stack, answer, genesis_hash):
     """Serve an answer where a node has it; returns the port."""
 
     async def tell(_):
         body = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
         return web.Response(body=body, content_type="application/json")
 
+    async def identify(_):
+        return web.json_response({"genesis_hash": genesis_hash, "height": 12})
+
     application = web.Application()
-    application.add_routes([web.get("/v1/consensus", tell)])
+    application.add_routes([web.get("/v1/consensus", tell), web.get("/v1/status", identify)])
     runner = web.AppRunner(application)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -143,6 +154,19 @@ def test_before_the_first_block_it_is_not_stalled(tmp_path):
     found = read(tmp_path, make_answer(consensus_height=0, block_ms=None))
     assert found.describe().startswith("No block was voted on yet; the nodes here")
     assert found.describe().endswith("have 100 of 400 votes; blocks need 267.")
+
+
+@pytest.mark.parametrize(
+    ("is_running", "genesis_hash", "told"),
+    [(True, "ab" * 32, "runs"), (False, "ab" * 32, "down"), (False, OWN_HASH, "down")],
+)
+def test_another_program_at_the_port_is_not_believed(tmp_path, is_running, genesis_hash, told):
+    found = read(tmp_path, make_answer(), is_running=is_running, genesis_hash=genesis_hash)
+    assert not found.is_well
+    (node,) = found.nodes
+    assert node.describe().startswith(f"{told}, but another program answers at {node.url}: stop")
+    assert node.to_json()["height"] is None
+    assert found.describe() == "No CometBFT answers."
 
 
 SILENT = make_answer(
