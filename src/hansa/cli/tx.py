@@ -22,6 +22,7 @@ from hansa.cli.source import (
 )
 from hansa.cli.transactions import describe_body, describe_found, explain, read_transaction
 from hansa.contracts.actions import ACTIONS
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
@@ -125,6 +126,7 @@ def send(
       Sent: what became of it is not known, or cannot be printed.
     """
     signed = client.sign(keys, commands, validity_ms)
+    valid_until_ms = decode_envelope(signed.envelope)[1].valid_until_ms
     try:
         answer = client.submit(signed.envelope)
     except (Unavailable, KeyboardInterrupt) as error:
@@ -132,8 +134,8 @@ def send(
         tx_id = signed.tx_id.hex()
         raise Sent(
             f"{reason!s}; but {_name_sent(tx_id, more)} was sent, and whether it was confirmed is "
-            f"not known. Do not send it anew, but ask for it: {_ask_for(tx_id, options)}. What is "
-            f"not there {validity_ms // 1000} s from now, on a node that answers, never will be",
+            f"not known. Do not send it anew, but ask for it: {_ask_for(tx_id, options)}. "
+            f"{_tell_end(client.get_network(), valid_until_ms)}",
             tx_id=tx_id,
             **more,
         ) from None
@@ -167,6 +169,17 @@ def tell_answer(answer: TransactionResult, options: argparse.Namespace, **more: 
 def _name_sent(tx_id: str, more: Mapping[str, str]) -> str:
     facts = "".join(f", {name} {shlex.quote(text)}" for name, text in more.items())
     return f"the transaction {tx_id}{facts}"
+
+
+def _tell_end(network: Network, valid_until_ms: int) -> str:
+    """Say from when on it is certain that a transaction that is not there never will be."""
+    end = format_iso(valid_until_ms, 0)
+    if not network.genesis.is_voted:
+        return f"What is not there after {end}, once the node answers, never will be"
+    return (
+        f"It is valid until {end}: what is not there on a node that says to have all blocks up to "
+        "a later time never will be; a node that is behind or cut off proves nothing"
+    )
 
 
 def _ask_for(tx_id: str, options: argparse.Namespace) -> str:

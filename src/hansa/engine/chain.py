@@ -280,10 +280,15 @@ class Chain:
 
     def _describe_unknown(self, tx_id: bytes) -> NotFound:
         text, lowest = "no transaction with this id is in any block", self.log.height_min
+        # Where validators vote, others may be ahead of this node.
+        newest = self.head.height if self.network.genesis.is_voted else None
         if lowest == 0:
-            return NotFound(text, tx_id=tx_id)
+            upto = "" if newest is None else f" up to {newest}, the newest here"
+            return NotFound(text + upto, tx_id=tx_id)
+        upto = "" if newest is None else f" and the newest {newest}"
         return NotFound(
-            f"{text} that is kept here, the oldest of which is {lowest}; ask a node that keeps all",
+            f"{text} that is kept here, the oldest of which is {lowest}{upto}; ask a node that "
+            "keeps all",
             tx_id=tx_id,
             height_min=lowest,
         )

@@ -115,6 +115,14 @@ class Engine(ABC):
         """Makes the blocks, from `start` on."""
 
     @property
+    def passed_ms(self) -> int:
+        """Ledger time up to which this node has all blocks.
+
+        What was valid until an earlier time, and is in none of them, never will be.
+        """
+        return self.chain.head.time_ms
+
+    @property
     @abstractmethod
     def queued(self) -> int:
         """Transactions that wait to be verified or executed."""

@@ -13,9 +13,11 @@ from tests.conftest import HANSA
 from tests.faked import BASE, answer_json, make_done, name_sent
 from tests.played import CHEAP, PASSPHRASE
 from tests.running import run_fake, run_played
+from tests.voted import make_voted_genesis
 from tests.world import ASSET, key
 
 from hansa.cli.main import main
+from hansa.engine.cometbft.home import CometKey
 from hansa.sdk.keys import save_key
 
 FIELDS = {"payer": key("ada").address_text, "payee": key("shop").address_text, "asset": ASSET}
@@ -98,7 +100,26 @@ def test_what_nobody_answers_is_told_with_its_id(ada, capsys):
     assert found["error"] == "Sent"
     assert {found["tx_id"]} == set(sent)
     assert f"hansa tx {found['tx_id']} --node {url}" in found["message"]
-    assert "60 s from now" in found["message"]
+    assert "What is not there after 20" in found["message"]
+
+
+def test_where_validators_vote_only_a_node_that_is_far_enough_proves_that_it_is_lost(ada, capsys):
+    keys = [(CometKey.generate(), CometKey.generate()) for _ in range(4)]
+    genesis = make_voted_genesis(keys).encoded()
+
+    async def found(_):
+        return web.Response(body=genesis)
+
+    async def refuse(_):
+        return answer_json(503, {"detail": "cut off"}, **{"Retry-After": "0"})
+
+    routes = (web.get("/v1/genesis", found), BASE[1], web.post("/v1/transactions", refuse))
+    with run_fake(*routes) as url:
+        assert main(["tx", "send", ada, *SEND, "--node", url, "--json"]) == 6
+    told = json.loads(capsys.readouterr().err)["message"]
+    assert "It is valid until 20" in told
+    assert "all blocks up to a later time never will be" in told
+    assert "s from now" not in told
 
 
 def test_whoever_stops_the_wait_is_told_what_was_sent(ada, capsys):

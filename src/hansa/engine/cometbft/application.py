@@ -77,6 +77,7 @@ class Executed(NamedTuple):
     """What CometBFT is told of validators after it."""
     left_out: list[bytes]
     """Keys of the batches that the block holds and that were not executed."""
+    time_ms: int
 
 
 class Application:
@@ -124,6 +125,8 @@ class Application:
         self._standing = standing or Standing(chain)
         self.consensus_height = self._standing.height
         """Of the last block that CometBFT committed here, empty ones since the start included."""
+        self.passed_ms = 0
+        """Time of that block; 0 for none since the start."""
 
     @property
     def is_between_blocks(self) -> bool:
@@ -264,13 +267,7 @@ class Application:
         self.attendance.note(request)
         if self._repeat is not None and request.height <= self._repeat.until:
             return self._repeat_block(self._repeat, request)
-        for found in request.misbehavior:
-            _ALARMS.error(
-                "validator %s signed twice at height %d of CometBFT: its key is copied or stolen; "
-                "have its member publish another one",
-                found.validator.address.hex(),
-                found.height,
-            )
+        _tell_misbehavior(request)
         keyed = [(compute_key(raw), raw) for raw in request.txs]
         admission = self._begin_admission(request.time)
         admitted: dict[bytes, bytes] = {}
@@ -294,7 +291,13 @@ class Application:
             updates = list_updates(before, self._list_validators())
         left_out = [key for key, _ in keyed if key not in batches]
         self._executed = Executed(
-            request.height, result, list(batches.values()), list(batches), updates, left_out
+            request.height,
+            result,
+            list(batches.values()),
+            list(batches),
+            updates,
+            left_out,
+            _read_ms(request.time),
         )
         is_executed = (key in batches for key, _ in keyed)
         return _build_finalized(is_executed, updates, self.chain.machine.head_hash)
@@ -304,7 +307,8 @@ class Application:
     ) -> abci.ResponseFinalizeBlock:
         """Answer for a block that was executed and logged before CometBFT lost it."""
         record = repeat.take(request.height, list(request.txs))
-        self._executed = Executed(request.height, None, [], [], (), [])
+        time_ms = _read_ms(request.time)
+        self._executed = Executed(request.height, None, [], [], (), [], time_ms)
         executed = set() if record is None else set(record.batches)
         updates = () if record is None else record.validator_updates
         return _build_finalized((raw in executed for raw in request.txs), updates, repeat.app_hash)
@@ -331,6 +335,7 @@ class Application:
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for key in executed.keys:
                 self.ordered.add(key, executed.result.header.time_ms)
+        self.passed_ms = executed.time_ms
         if self._repeat is not None and executed.consensus_height >= self._repeat.until:
             self._repeat.end()
             self._repeat = None
@@ -459,6 +464,16 @@ def _build_finalized(
         ],
         app_hash=app_hash,
     )
+
+
+def _tell_misbehavior(request: abci.RequestFinalizeBlock) -> None:
+    for found in request.misbehavior:
+        _ALARMS.error(
+            "validator %s signed twice at height %d of CometBFT: its key is copied or stolen; "
+            "have its member publish another one",
+            found.validator.address.hex(),
+            found.height,
+        )
 
 
 def _read_ms(time: Timestamp) -> int:

@@ -113,6 +113,11 @@ class CometEngine(Engine):
         self._answers = asyncio.Event()
 
     @property
+    def passed_ms(self) -> int:
+        """Ledger time up to which this node has all blocks, also empty ones of CometBFT."""
+        return max(self.application.passed_ms, self.chain.head.time_ms)
+
+    @property
     def queued(self) -> int:
         """Transactions that this node brought in and that are in no block yet."""
         return self._queued

@@ -18,8 +18,9 @@ from hansa.contracts.members import Member
 from hansa.contracts.nodes import Peer, UsedKey
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Engine, SeenConsensus
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.network.rules import describe_rules
 from hansa.sdk.consensus import Consensus, PeerSeen, Rules, ValidatorSeen
 
@@ -95,6 +96,29 @@ class Watch:
         found = await self.read()
         if not found.is_well:
             raise Unavailable(found.text)
+
+    async def explain_missing(self, missing: NotFound) -> NotFound:
+        """Say what it means that no block here holds a transaction: elsewhere one may.
+
+        To be called at once when it was looked for, as blocks come meanwhile.
+        """
+        passed_ms = self._engine.passed_ms
+        found = await self.read()
+        if found.state == "sealed":
+            return missing
+        passed = format_iso(passed_ms, 0)
+        if found.is_well:
+            text = (
+                f"this node has all blocks up to {passed}: what was valid until an earlier time "
+                "never will be in one, and what is valid for longer may be yet"
+            )
+        else:
+            text = (
+                f"this node has the blocks up to {passed} only, and is behind or cut off: for what "
+                "is valid for longer its answer proves nothing, and others may have confirmed it, "
+                f"so do not send it anew, but ask another node. {found.text}"
+            )
+        return NotFound(f"{missing.message}; {text}", **missing.facts)
 
     async def _read(self) -> Consensus:
         try:

@@ -24,7 +24,7 @@ from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.kernel.quota import SponsorUsage
 
 
@@ -161,6 +161,17 @@ async def test_a_batch_that_has_expired_whole_is_left_out(asked):
     answer = await asked.block(2, raw, time_ms=late)
     assert [bool(each.code) for each in answer.tx_results] == [True]
     assert asked.chain.head.height == 0
+
+
+@in_a_chain
+async def test_it_knows_up_to_when_it_has_all_blocks_and_says_so_of_what_is_in_none(asked):
+    world = World(asked.chain)
+    assert asked.application.passed_ms == 0
+    await asked.block(2, fund(world), time_ms=world.time_ms)
+    await asked.block(3, time_ms=world.time_ms + SECOND)
+    assert asked.application.passed_ms == world.time_ms + SECOND
+    with pytest.raises(NotFound, match="in any block up to 1, the newest here"):
+        asked.chain.find_position(bytes(32))
 
 
 @in_a_chain

@@ -16,7 +16,7 @@ from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import NotFound, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.network.watch import SEALED, STRANGER, Watch
 
@@ -40,6 +40,7 @@ class Seeing:
         self.may_answer.set()
         self.seen: SeenConsensus | None = self.make()
         self.asked = 0
+        self.passed_ms = NOW_MS - 1_000
         self.watch = Watch(chain, self, lambda: self.ms, lambda: self.ms / 1_000)
 
     async def fetch_consensus(self):
@@ -113,6 +114,32 @@ def test_a_heartbeat_that_does_not_come_is_a_stall(seeing):
     )
     with pytest.raises(Unavailable, match="No block for 41 s"):
         asyncio.run(seeing.watch.require_well())
+
+
+def explain(seeing):
+    missing = NotFound("no transaction with this id is in any block up to 0, the newest here")
+    return asyncio.run(seeing.watch.explain_missing(missing)).message
+
+
+def test_what_is_not_found_is_told_with_how_far_this_node_is(seeing):
+    seeing.ms += 41_000
+    seeing.seen = seeing.make(())
+    told = explain(seeing)
+    assert told.startswith("no transaction with this id is in any block up to 0, the newest here;")
+    assert "has the blocks up to 2027-01-15T07:59:59.000Z only" in told
+    assert "proves nothing" in told
+    assert "No block for 41 s: 3 of 4 validators" in told
+
+
+def test_a_node_with_all_blocks_says_until_when_it_is_sure(seeing):
+    told = explain(seeing)
+    assert "has all blocks up to 2027-01-15T07:59:59.000Z" in told
+    assert "proves nothing" not in told
+
+
+def test_one_that_seals_alone_has_all_there_is(seeing):
+    seeing.seen = None
+    assert explain(seeing).endswith("the newest here")
 
 
 def test_a_vote_that_does_not_end_is_a_stall_long_before_the_heartbeat(seeing):

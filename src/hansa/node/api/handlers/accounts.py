@@ -262,7 +262,10 @@ async def _find(
     api: Api, call: Call, tx_id: str, receipts_per_cost: int = READ_PER_COST
 ) -> tuple[int, int, BlockRecord]:
     """Find a confirmed transaction: height, index, block."""
-    height, index = api.node.chain.find_position(bytes.fromhex(tx_id))
+    try:
+        height, index = api.node.chain.find_position(bytes.fromhex(tx_id))
+    except NotFound as missing:
+        raise await api.node.watch.explain_missing(missing) from None
     await api.node.confirm(height)
     return height, index, api.read_record(call, height, receipts_per_cost)
 
