@@ -14,11 +14,10 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from hansa.engine.cometbft.application import Application
 from hansa.engine.cometbft.protocol.abci_pb2 import (
     Request,
     Response,
@@ -27,9 +26,6 @@ from hansa.engine.cometbft.protocol.abci_pb2 import (
     ResponseFlush,
 )
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
-
-if TYPE_CHECKING:
-    from hansa.engine.snapshots.joining import JoiningApplication
 
 FRAME_BYTES_MAX = 128 << 20
 """Far above the largest block; a longer frame is not of CometBFT."""
@@ -44,9 +40,10 @@ _BESIDE = frozenset({"info", "query", "list_snapshots", "load_snapshot_chunk", "
 class Server:
     """Answers CometBFT on a unix socket, until a request fails."""
 
-    def __init__(self, application: Application | JoiningApplication) -> None:
+    def __init__(self, application: object) -> None:
         self.application = application
-        """Answers; may be put in another's place between two requests."""
+        """Has a coroutine method for each request, by its name in ABCI; another may be put in its
+        place between two requests."""
         self._turn = asyncio.Lock()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._server: asyncio.Server | None = None

@@ -20,10 +20,10 @@ from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.configuration import StateSync
+from hansa.engine.cometbft.joining import join
 from hansa.engine.cometbft.trail import FILE_NAME as VOTES_NAME
 from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.building import FillableStore
-from hansa.engine.snapshots.joining import join
 from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.engine.snapshots.test_snapshots import NETWORK, empty, made
 
+from hansa.engine.cometbft.joining import JoiningApplication, Patience, Stage, watch_progress
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.snapshots.format import compute_sum
-from hansa.engine.snapshots.joining import JoiningApplication, Patience, Stage, watch_progress
 from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
