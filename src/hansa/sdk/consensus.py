@@ -104,8 +104,8 @@ class Consensus(Answer, frozen=True, kw_only=True):
 
     @property
     def is_getting_blocks(self) -> bool:
-        """Whether it has the newest blocks, or is getting them."""
-        return self.is_well or self.state == "catching_up"
+        """Whether it has the newest blocks, or is getting them from somebody."""
+        return self.is_well or (self.state == "catching_up" and bool(self.peers))
 
     @property
     def mark(self) -> str:

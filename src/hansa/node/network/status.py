@@ -30,7 +30,8 @@ class NodeStatus:
     name: str
     url: str
     pid: int | None
-    peers_expected: int
+    peers_named: frozenset[str]
+    """That its settings name."""
     seen: Consensus | None
     """What it says of its network."""
     is_taken: bool = False
@@ -59,9 +60,18 @@ class NodeStatus:
         state = {"voting": "up"}.get(seen.state, seen.state.replace("_", " "))
         told = (
             f"{state}: block {seen.height}, voted block {seen.consensus_height}, "
-            f"{len(seen.peers)} of {self.peers_expected} peers"
+            f"{self._describe_peers(seen)}"
         )
         return told if seen.rules.is_known else f"{told}; {seen.rules.text}"
+
+    def _describe_peers(self, seen: Consensus) -> str:
+        """Say how many of the peers that it should have are connected, and how many others."""
+        there = sum(each.peer in self.peers_named for each in seen.peers)
+        more = len(seen.peers) - there
+        if not self.peers_named:
+            return f"{more} peers"
+        told = f"{there} of {len(self.peers_named)} peers"
+        return f"{told} and {more} more" if more else told
 
     def to_json(self) -> dict[str, object]:
         """Build the object that `--json` prints."""
@@ -75,7 +85,7 @@ class NodeStatus:
             "height": None if seen is None else seen.height,
             "consensus_height": None if seen is None else seen.consensus_height,
             "peers": len(seen.peers) if seen is not None and is_known else None,
-            "peers_expected": self.peers_expected,
+            "peers_expected": len(self.peers_named),
             "power": seen.own_power if seen is not None and seen.validators else None,
             "text": self.describe(),
         }
@@ -123,11 +133,17 @@ class NetworkStatus:
         if self.is_stalled:
             stalled = [each for each in self.seen if each.state == "stalled"]
             return f"STALLED: {max(stalled, key=lambda each: each.present_power).text}"
-        present = sum(node.seen.own_power for node in self.nodes if node.seen is not None)
-        votes = f"the nodes here that answer have {present} of {self.power} votes"
         if self.silent_ms is None:
+            votes = f"the nodes here that answer have {self._count_votes(self.seen)}"
             return f"No block was voted on yet; {votes}; blocks need {self.power * 2 // 3 + 1}."
-        return f"Blocks come: the newest is {self.silent_ms // 1000} s old; {votes}."
+        well = [each for each in self.seen if each.is_well]
+        age = f"the newest is {self.silent_ms // 1000} s old"
+        if not well:
+            return f"Whether blocks come, no node here can say, as all lag behind; {age}."
+        return f"Blocks come: {age}; the nodes here that have it have {self._count_votes(well)}."
+
+    def _count_votes(self, seen: Sequence[Consensus]) -> str:
+        return f"{sum(each.own_power for each in seen)} of {self.power} votes"
 
     def to_json(self) -> dict[str, object]:
         """Build the object that `--json` prints."""
@@ -150,12 +166,12 @@ async def _read_node(node: NodeFolder) -> NodeStatus:
     genesis_hash = node.home.load_network().genesis_hash.hex()
     answer = await _ask_api(node)
     pid = find_owner(node.home.log_path)  # after it answered: one that has just started did not
-    expected = len(node.settings.cometbft.peers)
+    named = frozenset(peer.partition("@")[0] for peer in node.settings.cometbft.peers)
     if answer is None:
-        return NodeStatus(node.name, node.url, pid, expected, None)
+        return NodeStatus(node.name, node.url, pid, named, None)
     is_taken = pid is None or answer.genesis_hash not in ("", genesis_hash)
     seen = None if is_taken else answer.consensus
-    return NodeStatus(node.name, node.url, pid, expected, seen, is_taken=is_taken)
+    return NodeStatus(node.name, node.url, pid, named, seen, is_taken=is_taken)
 
 
 class _Identity(msgspec.Struct):

@@ -29,6 +29,8 @@ State = Literal["sealed", "voting", "stalled", "catching_up", "silent"]
 KEPT_S: Final = 1.0
 PATIENCE_MS: Final = 10_000
 """What a vote may take, or a heartbeat be late, before the network is called stalled."""
+LAG_PATIENCE_MS: Final = 60_000
+"""What the next block may take a node that is behind, before it is said to get none."""
 VOTING_STEPS: Final = range(3, 8)
 _STEPS: Final = (
     "",
@@ -74,6 +76,8 @@ class Watch:
         """Under way, for all who ask meanwhile."""
         self._vote: tuple[int, float] | None = None
         """Of a vote at work: the height it is about, and since when it has been seen."""
+        self._lag: tuple[int, float] | None = None
+        """Of a node that is behind: where it stands, and since when it has been seen there."""
 
     async def read(self) -> Consensus:
         """Read how it does; the engine is not asked anew within a second, nor twice at a time."""
@@ -131,8 +135,10 @@ class Watch:
         validators = self._describe_validators(seen, peers)
         silent_ms = self._find_stall(seen)
         state: State = "stalled" if silent_ms is not None else "voting"
+        stuck_ms = self._find_stuck(seen)
         if seen.is_catching_up:
-            state, text = "catching_up", _tell_lag(seen, len(peers), self._clock_ms())
+            state = "catching_up" if stuck_ms < LAG_PATIENCE_MS else "stalled"
+            text = _tell_lag(seen, len(peers), self._clock_ms(), stuck_ms)
         elif silent_ms is not None:
             text = _tell_stall(seen, validators, silent_ms)
         else:
@@ -190,6 +196,15 @@ class Watch:
         if is_late or is_stuck:
             return max(now_ms - (seen.block_ms or seen.started_ms), 0)
         return None
+
+    def _find_stuck(self, seen: SeenConsensus) -> int:
+        """Find for how many milliseconds a node that is behind has been seen to get no block."""
+        now_s = self._clock_s()
+        if not seen.is_catching_up:
+            self._lag = None
+        elif self._lag is None or self._lag[0] != seen.height:
+            self._lag = (seen.height, now_s)
+        return 0 if self._lag is None else round((now_s - self._lag[1]) * 1_000)
 
     def _describe_peers(self, seen: SeenConsensus) -> list[PeerSeen]:
         peers = []
@@ -286,16 +301,23 @@ def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent
     return text
 
 
-def _tell_lag(seen: SeenConsensus, peers: int, now_ms: int) -> str:
+def _tell_lag(seen: SeenConsensus, peers: int, now_ms: int, stuck_ms: int) -> str:
     if not peers:
         return (
             "This node is connected to no other, so it cannot know the newest blocks; it holds "
             f"those up to {seen.height} of the consensus."
         )
+    from_whom = f"{peers} {'peer' if peers == 1 else 'peers'}"
+    if stuck_ms >= LAG_PATIENCE_MS:
+        return (
+            f"This node is behind and has got no block for {_tell_age(stuck_ms)}, though it is "
+            f"connected to {from_whom}: it holds those up to {seen.height} of the consensus; look "
+            "into cometbft.log."
+        )
     behind = f", {_tell_age(now_ms - seen.block_ms)} old" if seen.block_ms else ""
     return (
         f"This node is catching up: it holds the blocks up to {seen.height} of the consensus"
-        f"{behind}, and gets the rest from {peers} {'peer' if peers == 1 else 'peers'}."
+        f"{behind}, and gets the rest from {from_whom}."
     )
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.world import make_genesis
 
 from hansa.contracts.activations import Activation
+from hansa.engine.cometbft.configuration import Configuration
 from hansa.engine.storage import FileStorage
 from hansa.kernel.genesis import Network
 from hansa.kernel.machine.rules import RULES
@@ -63,7 +64,7 @@ GENESIS = make_genesis()
 OWN_HASH = Network.of(GENESIS).genesis_hash.hex()
 
 
-def read(folder, *answers, is_running=True, genesis_hash=OWN_HASH):
+def read(folder, *answers, is_running=True, named=(), genesis_hash=OWN_HASH):
     """Read a network whose nodes answer this; None stands for one that does not."""
 
     async def run():
@@ -79,7 +80,8 @@ def read(folder, *answers, is_running=True, genesis_hash=OWN_HASH):
                     storage = FileStorage(home.log_path)
                     storage.lock()
                     stack.callback(storage.unlock)
-                settings = Settings(listen=Listen(port=port))
+                peers = Configuration(peers=tuple(f"{each.peer}@a.example:1" for each in named))
+                settings = Settings(listen=Listen(port=port), cometbft=peers)
                 nodes.append(NodeFolder(f"n{number}", home, settings))
             return await read_network(nodes, NOW_MS)
 
@@ -109,9 +111,9 @@ def test_a_node_that_is_well(tmp_path):
     found = read(tmp_path, make_answer())
     (node,) = found.nodes
     assert found.is_well
-    assert node.describe() == "up: block 12, voted block 15, 3 of 0 peers"
+    assert node.describe() == "up: block 12, voted block 15, 3 peers"
     assert found.describe() == (
-        "Blocks come: the newest is 9 s old; the nodes here that answer have 100 of 400 votes."
+        "Blocks come: the newest is 9 s old; the nodes here that have it have 100 of 400 votes."
     )
     told = found.to_json()["nodes"][0]
     assert told["text"] == node.describe()
@@ -123,7 +125,7 @@ def test_a_node_that_will_stop_for_want_of_rules_says_so(tmp_path):
     coming = Activation(RULES, 2, bytes(32), 100)
     found = read(tmp_path, make_answer(rules=describe_rules((coming,), 12)))
     told = found.nodes[0].describe()
-    assert told.startswith("up: block 12, voted block 15, 3 of 0 peers; Version 1 of the rules")
+    assert told.startswith("up: block 12, voted block 15, 3 peers; Version 1 of the rules")
     assert "Version 2 comes into force with block 100, which this program lacks" in told
 
 
@@ -148,6 +150,27 @@ def test_a_node_that_catches_up_is_well(tmp_path):
     found = read(tmp_path, make_answer("catching_up"), make_answer())
     assert found.is_well
     assert found.nodes[0].describe().startswith("catching up: block 12")
+
+
+def test_a_node_that_catches_up_from_nobody_is_not_well(tmp_path):
+    cut_off = make_answer("catching_up", peers=[])
+    found = read(tmp_path, cut_off, make_answer(), named=PEERS)
+    assert not found.is_well
+    assert found.nodes[0].describe() == "catching up: block 12, voted block 15, 0 of 3 peers"
+    assert found.describe().endswith("the nodes here that have it have 100 of 400 votes.")
+
+
+def test_where_all_lag_behind_nobody_says_that_blocks_come(tmp_path):
+    found = read(tmp_path, make_answer("catching_up"))
+    assert found.describe().startswith("Whether blocks come, no node here can say")
+
+
+def test_peers_beyond_those_that_are_named_are_told_apart(tmp_path):
+    found = read(tmp_path, make_answer(), make_answer(peers=PEERS[1:]), named=PEERS[:2])
+    assert [node.describe().rpartition(", ")[2] for node in found.nodes] == [
+        "2 of 2 peers and 1 more",
+        "1 of 2 peers and 1 more",
+    ]
 
 
 def test_before_the_first_block_it_is_not_stalled(tmp_path):

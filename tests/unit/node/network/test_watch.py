@@ -210,6 +210,19 @@ def test_catching_up_says_from_whom(seeing):
     assert seeing.read(1_000).text.startswith("This node is connected to no other")
 
 
+def test_a_node_that_is_behind_and_gets_nothing_stalls(seeing):
+    seeing.seen = seeing.make((1,), is_catching_up=True)
+    assert seeing.read().state == "catching_up"
+    seeing.seen = seeing.make((1,), height=21, is_catching_up=True)
+    assert seeing.read(59_000).is_getting_blocks
+    found = seeing.read(61_000)
+    assert (found.state, found.is_getting_blocks) == ("stalled", False)
+    assert found.text == (
+        "This node is behind and has got no block for 61 s, though it is connected to 1 peer: it "
+        "holds those up to 21 of the consensus; look into cometbft.log."
+    )
+
+
 def test_before_the_first_block_that_is_said(seeing):
     seeing.seen = seeing.make(height=0, voted=(0, 0, 0, 0), started_ms=NOW_MS)
     found = seeing.read()
