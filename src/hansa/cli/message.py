@@ -13,6 +13,7 @@ from hansa.cli.source import add_node, open_client, parse_count
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import PREFIX, from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.messages import Topic
 from hansa.sdk.client import Client
 from hansa.sdk.files import read_file, write_file
 from hansa.sdk.messages import ID_BYTES, ReceivedMessage, SentMessage
@@ -70,6 +71,13 @@ def _send(options: argparse.Namespace) -> int:
         )
     if options.wait > WAIT_S_MAX:
         raise Invalid(InvalidCode.ARGUMENTS, f"--wait {options.wait}: {WAIT_S_MAX} s at most")
+    try:
+        msgspec.convert(options.topic, Topic)
+    except msgspec.ValidationError:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"topic {options.topic!r:.80}: use 1 to 64 of a-z 0-9 . _ -, letter or digit first",
+        ) from None
     content = _read_content(options)
     with open_client(options) as client:
         member = _find_member(client, options.member)

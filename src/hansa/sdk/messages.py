@@ -174,6 +174,7 @@ class AsyncMessages:
           Unavailable: it was neither in time; it may still be delivered.
         """
         pause_s = POLL_FIRST_S
+        found: SentMessage | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 while (found := await self.get_sent(message_id)).state == "waiting":
@@ -183,6 +184,8 @@ class AsyncMessages:
         except TimeoutError:
             raise Unavailable(
                 f"message {message_id.hex()} is not acknowledged after {timeout_s:g} s"
+                f"{f' ({found.reason})' if found and found.reason else ''}: its node goes on "
+                "trying until it expires; look it up by its id"
             ) from None
 
     async def list_sent(self, before: int | None = None, limit: int = PAGE) -> SentMessages:

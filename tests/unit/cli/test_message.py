@@ -75,7 +75,7 @@ def test_a_file_is_sent_as_it_is(run, posts, tmp_path):
         (("send", "Nobody", "case", "--text", "x"), 4, "no member is called"),
         (("send", "south", "case", "--text", "x", "--hours", "0"), 2, "choose 1 to 720"),
         (("send", "south", "case", "--text", "x", "--wait", "9999"), 2, "3600 s at most"),
-        (("send", "south", "Case", "--text", "x"), 2, "regex"),
+        (("send", "south", "Case", "--text", "x"), 2, "1 to 64 of a-z 0-9"),
         (("send", "north", "case", "--text", "x"), 3, "its own member"),
         (("send", "south", "case"), 2, "--text"),
         (("sent", "12"), 2, "no id of a message"),
