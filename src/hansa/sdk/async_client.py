@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from hansa.kernel.block import Receipt, decode_receipt
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
@@ -25,16 +23,19 @@ from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.light.votes import VOTES_BYTES_MAX
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
 from hansa.kernel.rows import Row
+from hansa.kernel.transaction import decode_envelope
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, build_item, sign_transaction
 from hansa.sdk.checks import (
+    BatchAnswer,
     check_checkpoint,
     check_clock,
     check_height,
     check_tx_id,
     compute_batch_ids,
     compute_envelope_id,
+    read_batch_answers,
     read_genesis_hash,
 )
 from hansa.sdk.consensus import Consensus
@@ -56,25 +57,14 @@ ATTEMPTS = 4
 FIRST_WAIT_S = 0.2
 POLL_FIRST_S = 0.05
 POLL_LAST_S = 1.0
+WAIT_S = 30.0
+GRACE_S = 15.0
 CLOCK_KEPT_S = 20.0
 """How long the node's clock is taken to run with ours before it is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAnswer:
-    """What became of one item of a signed batch."""
-
-    receipt: Receipt | None
-    height: int
-    index: int
-    code: str
-    """Why there is no receipt; empty if there is one."""
-
-
 V = TypeVar("V")
 T = TypeVar("T", bound=msgspec.Struct)
-
-_decode_rows = msgspec.msgpack.Decoder(list[tuple[bytes | None, int, int, str]]).decode
 
 
 class AsyncClient:
@@ -94,6 +84,11 @@ class AsyncClient:
     Raises:
       Invalid: the URL is none, or the genesis hash.
     """
+
+    wait_s = WAIT_S
+    """How long a receipt is waited for that a node has not had at once."""
+    grace_s = GRACE_S
+    """How much longer than a transaction is valid its answer is waited for, with all attempts."""
 
     def __init__(
         self,
@@ -215,9 +210,7 @@ class AsyncClient:
         """
         if self._clock is None or time.monotonic() - self._clock[0] > CLOCK_KEPT_S:
             await self.get_status()
-        assert self._clock is not None  # noqa: S101 - set by get_status
-        asked, clock_ms = self._clock
-        node_ms = clock_ms + int((time.monotonic() - asked) * 1000)
+        node_ms = self._estimate_clock_ms()
         if not self._believes_clock:
             check_clock(self._transport.url, node_ms, time.time_ns() // 1_000_000, validity_ms)
         return node_ms + validity_ms
@@ -245,7 +238,7 @@ class AsyncClient:
         """Send an envelope; returns once it is confirmed, or was refused by a rule.
 
         While the node is unavailable the same bytes are sent again: they count once, and are
-        answered with their first receipt.
+        answered with their first receipt. It ends soon after the transaction's validity.
 
         Raises:
           Invalid: the node says that the transaction itself is wrong.
@@ -253,10 +246,17 @@ class AsyncClient:
             whether it was confirmed is not known then. The fact `tx_id` says what to ask for,
             `reason` why it is not known, and sending the same envelope again is safe.
         """
+        begun_s = time.monotonic()
+        rest_ms = decode_envelope(envelope)[1].valid_until_ms - self._estimate_clock_ms()
         try:
-            return await self._repeat(lambda: self._submit_once(envelope, attestation))
+            async with asyncio.timeout(max(rest_ms, 0) / 1000 + self.grace_s):
+                return await self._repeat(lambda: self._submit_once(envelope, attestation))
+        except TimeoutError:
+            reason = None
         except Unavailable as error:
-            raise await self._tell_unknown(envelope, error) from None
+            reason = None if "waited_s" in error.facts else error.message
+        waited_s = time.monotonic() - begun_s
+        raise self._tell_unknown(envelope, reason or f"there is no receipt after {waited_s:.1f} s")
 
     async def submit_many(self, envelopes: Sequence[bytes]) -> list[TransactionResult | HansaError]:
         """Send many envelopes; one answer or error each, in the same order.
@@ -297,23 +297,9 @@ class AsyncClient:
                 f"{self._transport.url} took the batch and has no receipts yet: send it again, or "
                 "ask for its transactions"
             )
-        try:
-            found = [
-                BatchAnswer(None if raw is None else decode_receipt(raw), height, index, code)
-                for raw, height, index, code in _decode_rows(answer)
-            ]
-        except (msgspec.DecodeError, ValueError) as error:
-            raise Unavailable(
-                f"{self._transport.url} answers the batch with something else: {error}"
-            ) from None
-        if len(found) != len(ids):
-            raise Unavailable(f"{self._transport.url} does not answer each item of the batch")
-        for tx_id, item in zip(ids, found, strict=True):
-            if item.receipt is not None:
-                check_tx_id(self._transport.url, tx_id, item.receipt.tx_id.hex())
-        return found
+        return read_batch_answers(self._transport.url, ids, answer)
 
-    async def wait_for(self, tx_id: bytes, timeout_s: float = 30.0) -> answers.Transaction:
+    async def wait_for(self, tx_id: bytes, timeout_s: float = WAIT_S) -> answers.Transaction:
         """Wait until a transaction is confirmed or refused.
 
         Raises:
@@ -330,7 +316,9 @@ class AsyncClient:
                         pause_s = min(2 * pause_s, POLL_LAST_S)
         except TimeoutError:
             raise Unavailable(
-                f"transaction {tx_id.hex()} has no receipt after {timeout_s:g} s", tx_id=tx_id
+                f"transaction {tx_id.hex()} has no receipt after {timeout_s:g} s",
+                tx_id=tx_id,
+                waited_s=int(timeout_s),
             ) from None
 
     # --- proofs and streams ----------------------------------------------------------------------
@@ -451,6 +439,8 @@ class AsyncClient:
             try:
                 return await call()
             except Unavailable as error:
+                if "waited_s" in error.facts:  # the node took it: it would only be waited for again
+                    raise
                 told = error.facts.get("retry_after_s")
                 await asyncio.sleep(wait_s if told is None else float(told))
                 wait_s *= 2
@@ -478,7 +468,7 @@ class AsyncClient:
         check_tx_id(self._transport.url, tx_id, answer.tx_id)
         if answer.status != PENDING:
             return answer
-        found = await self.wait_for(tx_id)
+        found = await self.wait_for(tx_id, self.wait_s)
         return TransactionResult(
             tx_id=found.tx_id,
             status=found.status,
@@ -487,14 +477,21 @@ class AsyncClient:
             index=found.index,
         )
 
-    async def _tell_unknown(self, envelope: bytes, error: Unavailable) -> Unavailable:
+    def _estimate_clock_ms(self) -> int:
+        """Estimate the node's clock; this machine's where it was not asked for."""
+        if self._clock is None:
+            return time.time_ns() // 1_000_000
+        asked, clock_ms = self._clock
+        return clock_ms + int((time.monotonic() - asked) * 1000)
+
+    def _tell_unknown(self, envelope: bytes, reason: str) -> Unavailable:
         """Say which transaction it is that may or may not be confirmed."""
         if self._network is None:
-            return error
+            return Unavailable(reason)
         tx_id = compute_envelope_id(self._network, envelope)
         return Unavailable(
-            f"{error.message}; whether transaction {tx_id.hex()} was confirmed is not known: "
+            f"{reason}; whether transaction {tx_id.hex()} was confirmed is not known: "
             "ask for it later, or send the same envelope again",
             tx_id=tx_id,
-            reason=error.message,
+            reason=reason,
         )

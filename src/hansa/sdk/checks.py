@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from hansa.kernel.block import Receipt, decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import ID_BYTES, check_batch, compute_tx_id, decode_envelope
 
 HASH_BYTES = 32
 SHOWN_MAX = 80
+
+_decode_rows = msgspec.msgpack.Decoder(list[tuple[bytes | None, int, int, str]]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What became of one item of a signed batch."""
+
+    receipt: Receipt | None
+    height: int
+    index: int
+    code: str
+    """Why there is no receipt; empty if there is one."""
 
 
 def read_genesis_hash(given: object) -> bytes | None:
@@ -107,3 +126,24 @@ def check_height(url: str, due: int, *told: int) -> None:
                 f"from {due} on, or ask a node that you trust",
                 height=due,
             )
+
+
+def read_batch_answers(url: str, ids: Sequence[bytes], answer: bytes) -> list[BatchAnswer]:
+    """Read what a node answers about a batch with these ids.
+
+    Raises:
+      Unavailable: it answers about something else.
+    """
+    try:
+        found = [
+            BatchAnswer(None if raw is None else decode_receipt(raw), height, index, code)
+            for raw, height, index, code in _decode_rows(answer)
+        ]
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Unavailable(f"{url} answers the batch with something else: {error}") from None
+    if len(found) != len(ids):
+        raise Unavailable(f"{url} does not answer each item of the batch")
+    for tx_id, item in zip(ids, found, strict=True):
+        if item.receipt is not None:
+            check_tx_id(url, tx_id, item.receipt.tx_id.hex())
+    return found

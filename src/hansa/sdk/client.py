@@ -20,8 +20,9 @@ from hansa.kernel.receipt_file import VerifiedReceipt
 from hansa.kernel.rows import Row
 from hansa.sdk import answers
 from hansa.sdk.answers import TransactionResult
-from hansa.sdk.async_client import ATTEMPTS, AsyncClient, BatchAnswer
+from hansa.sdk.async_client import ATTEMPTS, AsyncClient
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction
+from hansa.sdk.checks import BatchAnswer
 from hansa.sdk.consensus import Consensus
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import Messages

@@ -19,7 +19,6 @@ from tests.faked import (
     answer_json,
     make_done,
     make_head,
-    make_whole,
     name_sent,
 )
 from tests.played import CHEAP
@@ -301,24 +300,6 @@ def test_after_all_attempts_it_says_which_transaction_is_in_doubt():
         with pytest.raises(Unavailable, match="not known") as error:
             client.submit(signed.envelope)
         assert error.value.facts["tx_id"] == signed.tx_id
-
-
-def test_what_is_pending_is_waited_for():
-    asked_for = []
-
-    async def post(request):
-        return answer_json(202, {"tx_id": name_sent(await request.read()), "status": "PENDING"})
-
-    async def get(request):
-        asked_for.append(request.match_info["id"])
-        if len(asked_for) < 2:
-            return answer_json(404, {"title": "NOT_FOUND", "detail": "not yet"})
-        return answer_json(200, make_whole(asked_for[-1]))
-
-    routes = (web.post("/v1/transactions", post), web.get("/v1/transactions/{id}", get))
-    with run_fake(*BASE, *routes) as url, Client(url) as client:
-        answer = client.send([ADA], [pay("ada", "shop", 1, "x")])
-    assert (answer.status, asked_for) == ("OK", [answer.tx_id, answer.tx_id])
 
 
 def test_a_broken_stream_is_taken_up_behind_the_last_block():
