@@ -169,8 +169,13 @@ def build_own_publish(home: Home, network: Network, published: Published) -> Pub
     return msgspec.structs.replace(found, consensus_key=b"", proofs=proofs)
 
 
-def find_published(home: Home, network: Network) -> Published:
-    """Find what the node's member has published last, as far as this folder knows.
+def find_published(home: Home, network: Network, ledger: Home | None = None) -> Published:
+    """Find what the node's member has published last.
+
+    Args:
+      home: of the node.
+      network: of which it is.
+      ledger: of the node whose blocks tell it; None for the node's own.
 
     Raises:
       NotFound: there is no `sponsor.json` from which its member is known.
@@ -188,7 +193,7 @@ def find_published(home: Home, network: Network) -> Published:
     except (msgspec.DecodeError, KeyError, TypeError):
         raise Invalid(InvalidCode.MALFORMED, f"{path} is no key file", path=str(path)) from None
     try:
-        chain = open_chain_read_only(home)
+        chain = open_chain_read_only(ledger or home)
     except NotFound:  # no block yet: what genesis says is all there is
         member = founding.find_sponsor(network.genesis, address)
         nodes = {node.member: node for node in network.genesis.nodes}

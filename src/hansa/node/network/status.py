@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Final
 
 import aiohttp
 import msgspec
 
+from hansa.kernel.errors import HansaError
+from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.renewal import find_published
 from hansa.node.network.stopping import find_owner
 from hansa.sdk.consensus import Consensus
 
@@ -36,6 +40,8 @@ class NodeStatus:
     """What it says of its network."""
     is_taken: bool = False
     """Whether another program answers where its API would."""
+    note: str = ""
+    """What the ledger says of it that keeps it from its peers; empty for nothing."""
 
     @property
     def is_well(self) -> bool:
@@ -60,7 +66,7 @@ class NodeStatus:
         state = {"voting": "up"}.get(seen.state, seen.state.replace("_", " "))
         told = (
             f"{state}: block {seen.height}, voted block {seen.consensus_height}, "
-            f"{self._describe_peers(seen)}"
+            f"{self._describe_peers(seen)}{self.note and '; '}{self.note}"
         )
         return told if seen.rules.is_known else f"{told}; {seen.rules.text}"
 
@@ -159,7 +165,36 @@ class NetworkStatus:
 
 async def read_network(nodes: Sequence[NodeFolder], now_ms: int) -> NetworkStatus:
     """Ask all nodes; `now_ms` is the wall clock."""
-    return NetworkStatus(tuple(await asyncio.gather(*map(_read_node, nodes))), now_ms)
+    found = await asyncio.gather(*map(_read_node, nodes))
+    heights = [-1 if each.seen is None else each.seen.height for each in found]
+    newest = nodes[heights.index(max(heights))].home
+    noted = map(_note_strange_key, found, nodes, repeat(newest))
+    return NetworkStatus(tuple(noted), now_ms)
+
+
+def _note_strange_key(found: NodeStatus, node: NodeFolder, ledger: Home) -> NodeStatus:
+    """Note of a node that gets no blocks if its member has published another peer than it is.
+
+    Its own ledger may be as old as its trouble: that of the node which stands highest tells.
+    """
+    if found.seen is None or found.is_well:
+        return found
+    try:
+        peer = node.home.comet.load_node_key().address
+        peers = find_published(node.home, node.home.load_network(), ledger).node.peers
+    except HansaError:  # of a key or a log, which doctor tells
+        return found
+    if peer in peers:
+        return found
+    note = (
+        f"its member has published {_list_peers(peers)}, not its own {peer.hex()}, so that others "
+        "hang up on it: publish that, or bring the old node key back"
+    )
+    return replace(found, note=note)
+
+
+def _list_peers(peers: Sequence[bytes]) -> str:
+    return f"the peer {', '.join(each.hex() for each in peers)}" if peers else "no peer"
 
 
 async def _read_node(node: NodeFolder) -> NodeStatus:

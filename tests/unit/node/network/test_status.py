@@ -8,15 +8,20 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 from aiohttp import web
-from tests.world import make_genesis
+from tests.played import CHEAP
+from tests.world import START_MS, make_genesis
 
 from hansa.contracts.activations import Activation
 from hansa.engine.cometbft.configuration import Configuration
+from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
 from hansa.kernel.genesis import Network
 from hansa.kernel.machine.rules import RULES
-from hansa.node.home import Home
+from hansa.node.description import NetworkDescription
+from hansa.node.home import Home, open_chain
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.places import choose_places
 from hansa.node.network.rules import describe_rules
 from hansa.node.network.status import read_network
 from hansa.node.settings import Listen, Settings
@@ -64,19 +69,25 @@ GENESIS = make_genesis()
 OWN_HASH = Network.of(GENESIS).genesis_hash.hex()
 
 
-def read(folder, *answers, is_running=True, named=(), genesis_hash=OWN_HASH):
+def make_home(path):
+    path.mkdir()
+    home = Home(path)
+    home.genesis_path.write_bytes(GENESIS.encoded())
+    return home
+
+
+def read(folder, *answers, is_running=True, named=(), homes=None, genesis_hash=OWN_HASH):
     """Read a network whose nodes answer this; None stands for one that does not."""
 
     async def run():
         async with AsyncExitStack() as stack:
             nodes = []
             for number, answer in enumerate(answers):
-                port = 1 if answer is None else await serve(stack, answer, genesis_hash)
-                home = Home(folder / str(number))
-                home.path.mkdir()
-                home.genesis_path.write_bytes(GENESIS.encoded())
+                home = homes[number] if homes else make_home(folder / str(number))
+                told = genesis_hash or home.load_network().genesis_hash.hex()
+                port = 1 if answer is None else await serve(stack, answer, told)
                 if is_running:
-                    home.log_path.mkdir()
+                    home.log_path.mkdir(exist_ok=True)
                     storage = FileStorage(home.log_path)
                     storage.lock()
                     stack.callback(storage.unlock)
@@ -158,6 +169,23 @@ def test_a_node_that_catches_up_from_nobody_is_not_well(tmp_path):
     assert not found.is_well
     assert found.nodes[0].describe() == "catching up: block 12, voted block 15, 0 of 3 peers"
     assert found.describe().endswith("the nodes here that have it have 100 of 400 votes.")
+
+
+def test_a_node_whose_peer_id_its_member_has_not_published_is_told(tmp_path):
+    description = NetworkDescription(members=describe_institutions(2))
+    places = choose_places(2, 26_600, [])
+    made = found_voted_network(tmp_path / "n", description, places, "p", START_MS, cost=CHEAP)
+    homes = [each.home for each in made.nodes]
+    open_chain(homes[0], None).close()
+    before = homes[1].comet.load_node_key().address.hex()
+    homes[1].comet.node_key_path.unlink()
+    homes[1].comet.create_node_key(CometKey.generate())
+    own = homes[1].comet.load_node_key().address.hex()
+    cut_off = make_answer("catching_up", height=1, peers=[])
+    found = read(tmp_path, make_answer(), cut_off, homes=homes, genesis_hash=None)
+    well, strange = (node.describe() for node in found.nodes)
+    assert "published" not in well
+    assert f"its member has published the peer {before}, not its own {own}, so that" in strange
 
 
 def test_where_all_lag_behind_nobody_says_that_blocks_come(tmp_path):
