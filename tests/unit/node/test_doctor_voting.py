@@ -13,16 +13,17 @@ from tests.world import START_MS
 
 from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
 from hansa.engine.cometbft.home import CometKey
+from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.possession import is_proven
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
 from hansa.node.doctor.examination import check_home
 from hansa.node.home import Home, open_chain
 from hansa.node.network.founding import describe_institutions, found_voted_network
-from hansa.node.network.places import choose_places
-from hansa.node.network.renewal import renew_consensus_key
+from hansa.node.network.places import Place, choose_places
+from hansa.node.network.renewal import Source, add_node, renew_consensus_key
 from hansa.sdk.arguments import parse_command
-from hansa.sdk.keys import ChannelKey, save_channel_key
+from hansa.sdk.keys import ChannelKey, KeyPair, save_channel_key, save_key
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,43 @@ def test_a_new_channel_key_is_to_be_published(home):
     sick = look(home)["published"]
     assert "the channel key is missing" in sick.found
     assert read_publish(sick).channel_key == b""
+
+
+@pytest.fixture
+def newcomer(well, tmp_path):
+    """A node of a member that was admitted later, without blocks, and what `node new` printed."""
+    key = KeyPair.from_seed(b"later")
+    save_key(tmp_path / "later.json", key, "p", cost=CHEAP)
+    source = Source(well.genesis_path, tmp_path / "later.json", key.address)
+    home = Home(tmp_path / "new")
+    place = Place("e.example", 26_600)
+    peers = (f"{'ab' * 20}@a.example:26606",)
+    return home, add_node(home.path, source, place, peers, "p", cost=CHEAP)
+
+
+def test_a_new_node_is_to_be_published_as_it_was_made(newcomer):
+    home, printed = newcomer
+    sick = look(home)
+    assert read_publish(sick["published"]) == printed
+    assert sick["published"].where == "as of genesis"
+    assert "it gets the blocks from others" in sick["log"].mend
+    assert "begins the chain" not in sick["log"].mend
+
+
+def test_a_node_that_joins_answers_later(newcomer):
+    home, _ = newcomer
+    storage = FileStorage(home.log_path)
+    storage.lock()
+    sick = look(home)
+    storage.unlock()
+    assert sick["port"].found == "the node has no blocks yet, and answers once it has"
+    assert sick["log"].mend.startswith("wait")
+
+
+def test_an_observer_that_has_no_blocks_is_published_by_genesis(observer):
+    shutil.rmtree(observer.log_path)
+    shutil.rmtree(observer.store_path)
+    assert "published" not in look(observer)
 
 
 def test_an_observer_needs_no_consensus_key_on_the_ledger(observer):

@@ -141,6 +141,13 @@ class Patient:
     network: Network | None = None
     head: Header | None = None
     log_height: int = -1
+    is_new: bool = False
+    """Whether there is no block yet, and nothing says that there was one."""
     activations: Sequence[Activation] = field(default_factory=tuple)
     pid: int | None = None
     """Of the process that runs the node, if one does; 0 if it is not known."""
+
+    @property
+    def is_voted(self) -> bool:
+        """Whether it is known that nodes vote on the blocks of its network."""
+        return self.network is not None and self.network.genesis.is_voted

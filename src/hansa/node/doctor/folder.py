@@ -138,10 +138,9 @@ def _check_tls_key(settings: Settings) -> list[Check]:
 def check_keys(patient: Patient) -> list[Check]:
     """Look at every key file."""
     home = patient.home
-    is_voted = patient.network is not None and patient.network.genesis.is_voted
     needed = ((NODE_KEY, "seals blocks"), (SPONSOR_KEY, "signs batches"))
     found = []
-    for name, what in needed[1:] if is_voted else needed:
+    for name, what in needed[1:] if patient.is_voted else needed:
         path = home.key_path(name)
         if not path.is_file():
             status = Status.FAIL if name == NODE_KEY else Status.WARN

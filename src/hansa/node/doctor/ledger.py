@@ -66,19 +66,28 @@ def _check_empty_log(patient: Patient, where: str) -> Check:
     try:
         store = StateStore.open_read_only(patient.home.store_path)
     except NotFound:
-        found = "there is no block yet"
-        mend = "a new node begins the chain when it starts; if this one ran before, its log is "
-        return Check("log", Status.WARN, found, where, f"{mend}gone: restore a backup instead")
+        patient.is_new = True
+        if patient.pid is not None:
+            return Check("log", Status.WARN, _NO_BLOCK, where, "wait: the node that runs gets them")
+        mend = f"{_tell_beginning(patient)}; if this one ran before, its log is gone: restore a "
+        return Check("log", Status.WARN, _NO_BLOCK, where, f"{mend}backup instead")
     except HansaError:
         found = "there is no block, but a state store: blocks are missing"
         return Check("log", Status.FAIL, found, where, _RESTORE)
     height = store.height
     store.close()
     if height < 0:
-        found = "there is no block yet"
-        return Check("log", Status.WARN, found, where, "start the node: it begins the chain")
+        patient.is_new = True
+        return Check("log", Status.WARN, _NO_BLOCK, where, _tell_beginning(patient))
     found = f"there is no block, but the store stands at block {height}: blocks are missing"
     return Check("log", Status.FAIL, found, where, _RESTORE)
+
+
+def _tell_beginning(patient: Patient) -> str:
+    """Say how a node comes to its first block."""
+    if patient.is_voted:
+        return "start the node: once it is published, it gets the blocks from others"
+    return "start the node: it begins the chain"
 
 
 def check_store(patient: Patient) -> list[Check]:
@@ -104,6 +113,7 @@ def check_store(patient: Patient) -> list[Check]:
     return [replace(check, found=f"{check.found}; {read}{more}")]
 
 
+_NO_BLOCK = "there is no block yet"
 _RESTORE = "stop the node and restore a backup; keep this folder for the investigation"
 _INSTALL = "install the release that the network activated; the node stops before that block"
 _GENESIS_FIRST = "mend the genesis first"

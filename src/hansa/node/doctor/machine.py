@@ -115,6 +115,10 @@ def look_at_port(name: str, patient: Patient, host: str, port: int, choice: str)
         return Check(name, Status.OK, "is free for a node", where)
     if is_taken:
         return Check(name, Status.OK, "answers", where)
+    if patient.is_new or patient.home.comet.joining_path.exists():
+        found = "the node has no blocks yet, and answers once it has"
+        mend = "wait; what it waits for stands in its output: node.log, or the system's journal"
+        return Check(name, Status.WARN, found, where, mend)
     found = "a node runs, but nobody answers here"
     return Check(name, Status.WARN, found, where, "ask at the port that the node was given")
 

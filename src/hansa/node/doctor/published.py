@@ -17,21 +17,20 @@ _NO_URL = "no url: others know no way to send it messages"
 def check_published(patient: Patient) -> list[Check]:
     """Compare channel key, peer id and consensus key with what the node's member has published."""
     network, home = patient.network, patient.home
-    if network is None or patient.head is None:
+    if network is None or (patient.head is None and not patient.is_new):
         return []
     try:
         found = find_published(home, network)
         own = build_own_publish(home, network, found)
     except HansaError:  # of a key, of the log or the store: other checks have told it
         return []
-    where = f"as of block {patient.log_height}"
+    where = "as of genesis" if patient.is_new else f"as of block {patient.log_height}"
     differing = _list_differing(found.node, own)
     if differing:
-        words = shlex.quote(json.dumps(describe_publish(own)))
-        mend = (
-            "bring the keys back that are published, or have the member's officers publish these: "
-            f"{name_program()} tx send OFFICER.json --call nodes.publish --args {words}"
+        unless = (
+            "unless it was done since" if patient.is_new else "or bring the published ones back"
         )
+        mend = f"have the member's officers publish these keys, {unless}: {_build_command(own)}"
         return [Check("published", Status.WARN, "; ".join(differing), where, mend)]
     if not (own.channel_key or own.peers):
         return []
@@ -39,6 +38,12 @@ def check_published(patient: Patient) -> list[Check]:
     if network.genesis.is_voted and not own.consensus_key:
         told += "; no consensus key: the node follows without a vote"
     return [Check("published", Status.OK, told, where)]
+
+
+def _build_command(own: Publish) -> str:
+    """Build the command that publishes it."""
+    words = shlex.quote(json.dumps(describe_publish(own)))
+    return f"{name_program()} tx send OFFICER.json --call nodes.publish --args {words}"
 
 
 def _list_differing(published: Node, own: Publish) -> list[str]:

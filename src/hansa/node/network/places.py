@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.node.settings import PORT_MAX
+from hansa.node.settings import PORT_MAX, Settings
 
 DEFAULT_BASE = 26_600
 PORTS_EACH = 10
@@ -107,6 +107,12 @@ def _write_join(urls: Sequence[str], checkpoint: str) -> str:
         urls="".join(f"    {json.dumps(url)},\n" for url in urls),
         checkpoint=f"join_checkpoint = {json.dumps(checkpoint)}\n" if checkpoint else "",
     )
+
+
+def find_place(settings: Settings) -> Place:
+    """Find in a node's settings where it answers."""
+    names = settings.listen.public_names
+    return Place(names[0] if names else THIS_MACHINE, settings.listen.port)
 
 
 def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:

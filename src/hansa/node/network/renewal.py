@@ -8,7 +8,7 @@ Source: docs/how-to/run-a-network.md; docs/reference/contracts.md, `nodes`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,9 @@ from hansa.node.home import (
 )
 from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.network.founding import NodeKeys, make_node_folder
-from hansa.node.network.places import Place
+from hansa.node.network.places import Place, find_place
 from hansa.node.network.stopping import find_owner
-from hansa.node.settings import parse_settings
+from hansa.node.settings import load_settings, parse_settings
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import (
     DEFAULT_COST,
@@ -142,10 +142,11 @@ def prove_keys(network: Network, member: bytes, *keys: CometKey) -> KeyProofs:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a member has published last of its node, and its own voting power."""
+    """What a member has published last of its node."""
 
     node: Node
-    power: int
+    may_vote: bool
+    """Whether the member has voting power, or may have: nothing is known of it here."""
 
 
 def build_own_publish(home: Home, network: Network, published: Published) -> Publish:
@@ -161,9 +162,12 @@ def build_own_publish(home: Home, network: Network, published: Published) -> Pub
     before = msgspec.structs.replace(before, channel_key=channel_key)
     if not network.genesis.is_voted:
         return Publish(before.member, b"", before.peers, channel_key, before.url)
+    if not before.url:
+        url = find_place(load_settings(home.settings_path)).url
+        before = msgspec.structs.replace(before, url=url)
     node_key, consensus_key = home.comet.load_node_key(), home.comet.load_consensus_key()
     found = _build_publish(network, before, consensus_key, node_key)
-    if published.power or before.consensus_key:
+    if published.may_vote or before.consensus_key:
         return found
     proofs = prove_keys(network, before.member, node_key)
     return msgspec.structs.replace(found, consensus_key=b"", proofs=proofs)
@@ -192,23 +196,35 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
         ) from None
     except (msgspec.DecodeError, KeyError, TypeError):
         raise Invalid(InvalidCode.MALFORMED, f"{path} is no key file", path=str(path)) from None
+    named = load_settings(home.settings_path).cometbft.member if network.genesis.is_voted else ""
     try:
         chain = open_chain_read_only(ledger or home)
     except NotFound:  # no block yet: what genesis says is all there is
-        member = founding.find_sponsor(network.genesis, address)
+        member = _believe(named, lambda: founding.find_sponsor(network.genesis, address))
         nodes = {node.member: node for node in network.genesis.nodes}
         found = nodes.get(member) or GenesisNode(member, b"", (), b"", "")
         keys = (found.consensus_key, found.peers, found.channel_key)
         node = Node(member, *keys, found.url, since_height=0)
         powers = {each.address: each.weight for each in network.genesis.members}
-        return Published(node, powers[member])
+        return Published(node, member not in nodes or powers[member] > 0)
     try:
-        member = running.find_sponsor(chain, address)
+        member = _believe(named, lambda: running.find_sponsor(chain, address))
         load = chain.machine.state.load
         row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
-        return Published(row, compute_power(load(Member, Member.key(member))))
+        known = load(Member, Member.key(member))
+        return Published(row, known is None or compute_power(known) > 0)
     finally:
         chain.close()
+
+
+def _believe(named: str, find: Callable[[], bytes]) -> bytes:
+    """Find a member; believe the settings, which name one, where the blocks so far do not tell."""
+    try:
+        return find()
+    except Invalid:
+        if named:
+            return from_text(named)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
