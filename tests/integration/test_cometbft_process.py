@@ -253,6 +253,25 @@ def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
     assert "goroutine" not in told.value.message
 
 
+def test_a_port_that_is_taken_is_told_with_the_setting_that_names_it(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        print("ERROR: failed to start node: listen tcp 127.0.0.1:26606: bind: address already in "
+              "use", flush=True)
+        raise SystemExit(1)
+        """,
+    )
+
+    async def run():
+        process = await CometProcess.start(program, CometHome(tmp_path / "home"))
+        await process.watch()
+
+    told = r"cannot listen on 127\.0\.0\.1:26606 \(address already in use\): .* cometbft\.listen in"
+    with pytest.raises(Unavailable, match=told):
+        asyncio.run(run())
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path

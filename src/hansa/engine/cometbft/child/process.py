@@ -46,6 +46,7 @@ peers may stand in a line, but never begin one."""
 HALTED_BYTES_MAX: Final = 80
 _CONSENSUS_WORDS: Final = b"CONSENSUS"
 _CONSENSUS, _JOINING = "as its consensus failed", "as it could not begin from a snapshot"
+_NO_PORT: Final = re.compile(r"listen tcp[46]? (\S{1,300}): bind: ([a-z ]{1,80})")
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -217,5 +218,10 @@ class CometProcess:
 
 def _find_advice(said: str) -> str:
     """Find what to do about a fault of the system that it names, as Go writes it."""
+    if (found := _NO_PORT.search(said)) is not None:
+        return (
+            f", as it cannot listen on {found[1]} ({found[2]}): end what listens there, or correct "
+            "cometbft.listen in node.toml"
+        )
     named = (text for number, text in ADVICE.items() if os.strerror(number).lower() in said)
     return "".join(f": {advice}" for advice in islice(named, 1))
