@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hansa.cli.passphrase import ask_passphrase
-from hansa.cli.screen import Sent, ask, flush, print_found, print_table, say
+from hansa.cli.screen import Sent, ask, complain, flush, print_found, print_table, say
 from hansa.cli.source import (
     add_node,
     add_signing,
@@ -46,6 +47,10 @@ EXIT_REFUSED = 3
 VALIDITY_S = VALIDITY_MS // 1000
 OFFLINE_VALIDITY_S = VALIDITY_MAX_MS // 1000 - 30
 """Almost the longest that a network takes, since people sign one after the other."""
+
+PATIENCE_S = 30.0
+"""How long a node may take to get to where blocks come, before nothing is sent to it."""
+POLL_S = 0.5
 
 WORDS = ("show", "send", "read", "sign", "submit", "commands")
 
@@ -123,8 +128,10 @@ def send(
       more: what to print beside the answer.
 
     Raises:
+      Unavailable: nothing was sent, as the node stayed cut off or behind.
       Sent: what became of it is not known, or cannot be printed.
     """
+    await_well(client, is_json=options.json)
     signed = client.sign(keys, commands, validity_ms)
     valid_until_ms = decode_envelope(signed.envelope)[1].valid_until_ms
     try:
@@ -140,6 +147,25 @@ def send(
             **more,
         ) from None
     return tell_answer(answer, options, **more)
+
+
+def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S) -> None:
+    """Wait until a node could confirm what it is sent; one that is behind could not even say so.
+
+    Raises:
+      Unavailable: it was not in time, so nothing was sent.
+    """
+    if not client.get_network().genesis.is_voted:
+        return
+    end_s = time.monotonic() + patience_s
+    is_told = is_json
+    while not (found := client.get_consensus()).is_well:
+        if time.monotonic() >= end_s:
+            raise Unavailable(f"nothing was sent, as the node could not confirm it: {found.text}")
+        if not is_told:
+            complain(f"Nothing is sent yet, for up to {patience_s:g} s: {found.text}")
+            is_told = True
+        time.sleep(POLL_S)
 
 
 def tell_answer(answer: TransactionResult, options: argparse.Namespace, **more: str) -> int:
@@ -326,6 +352,7 @@ def _submit(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         raw = envelope.complete(client.get_network())
         decode_envelope(raw)
+        await_well(client, is_json=options.json)
         return tell_answer(client.submit(raw), options)
 
 

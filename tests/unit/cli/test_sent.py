@@ -17,7 +17,10 @@ from tests.voted import make_voted_genesis
 from tests.world import ASSET, key
 
 from hansa.cli.main import main
+from hansa.cli.tx import await_well
 from hansa.engine.cometbft.home import CometKey
+from hansa.kernel.errors import Unavailable
+from hansa.sdk.client import Client
 from hansa.sdk.keys import save_key
 
 FIELDS = {"payer": key("ada").address_text, "payee": key("shop").address_text, "asset": ASSET}
@@ -103,23 +106,45 @@ def test_what_nobody_answers_is_told_with_its_id(ada, capsys):
     assert "What is not there after 20" in found["message"]
 
 
-def test_where_validators_vote_only_a_node_that_is_far_enough_proves_that_it_is_lost(ada, capsys):
+def serve_voted(state, text=""):
+    """Routes of a node of a voted network: what it says of the network is given."""
     keys = [(CometKey.generate(), CometKey.generate()) for _ in range(4)]
     genesis = make_voted_genesis(keys).encoded()
+    counts = {"height": 0, "power": 40, "present_power": 10, "own_power": 10}
+    absent = dict.fromkeys(("consensus_height", "round", "step", "block_ms", "heartbeat_ms"))
+    rules = {"in_force": 1, "known": {}, "scheduled": [], "text": ""}
+    seen = {"state": state, "text": text, "validators": [], "peers": [], "rules": rules}
 
     async def found(_):
         return web.Response(body=genesis)
 
+    async def consensus(_):
+        return answer_json(200, {**counts, **absent, **seen})
+
+    return web.get("/v1/genesis", found), web.get("/v1/consensus", consensus), BASE[1]
+
+
+def test_where_validators_vote_only_a_node_that_is_far_enough_proves_that_it_is_lost(ada, capsys):
     async def refuse(_):
         return answer_json(503, {"detail": "cut off"}, **{"Retry-After": "0"})
 
-    routes = (web.get("/v1/genesis", found), BASE[1], web.post("/v1/transactions", refuse))
+    routes = (*serve_voted("voting"), web.post("/v1/transactions", refuse))
     with run_fake(*routes) as url:
         assert main(["tx", "send", ada, *SEND, "--node", url, "--json"]) == 6
     told = json.loads(capsys.readouterr().err)["message"]
     assert "It is valid until 20" in told
     assert "all blocks up to a later time never will be" in told
     assert "s from now" not in told
+
+
+def test_nothing_is_sent_to_a_node_that_could_not_confirm_it(capsys):
+    text = "No block for 41 s: 3 of 4 validators are not connected to this node."
+    with run_fake(*serve_voted("stalled", text)) as url, Client(url) as client:
+        with pytest.raises(Unavailable, match=f"nothing was sent.*: {text}"):
+            await_well(client, is_json=False, patience_s=0.1)
+        assert capsys.readouterr().err == f"Nothing is sent yet, for up to 0.1 s: {text}\n"
+    with run_fake(*serve_voted("voting")) as url, Client(url) as client:
+        await_well(client, is_json=False, patience_s=0)
 
 
 def test_whoever_stops_the_wait_is_told_what_was_sent(ada, capsys):
