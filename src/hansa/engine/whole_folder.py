@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hansa.engine.storage import ADVICE, make_folder
+from hansa.engine.storage import ADVICE
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 
 OWN_FOLDER = 0o700
@@ -43,7 +43,10 @@ def making(target: Path, *, may_be_empty: bool = False, last: str = "") -> Itera
             raise _occupied(f"a disk is mounted at {target}")
         parent = target if is_disk else target.parent
         prefix, suffix = f".{target.name}.", ".partial"
-        make_folder(parent)
+        missing = [each for each in (parent, *parent.parents) if not each.exists()]
+        parent.mkdir(parents=True, exist_ok=True)
+        for each in missing:
+            _sync(each.parent)
         for left in parent.glob(f"{prefix}*{suffix}"):
             with _locked(left) as is_locked:
                 if is_locked:
