@@ -7,6 +7,7 @@ import shlex
 import shutil
 
 import pytest
+from tests.authority import Authority
 from tests.played import CHEAP
 from tests.unit.node.test_doctor import Machine, look
 from tests.world import START_MS
@@ -200,6 +201,39 @@ def test_an_observer_that_has_no_blocks_is_published_by_genesis(observer):
     shutil.rmtree(observer.log_path)
     shutil.rmtree(observer.store_path)
     assert "published" not in look(observer)
+
+
+def turn_tls_on(home):
+    """Have the node speak TLS, with a certificate of its own."""
+    (home.path / "tls").mkdir()
+    Authority(home.path / "tls").issue("server", is_server=True)
+    (home.path / "tls" / "server.key").chmod(0o600)
+    with home.settings_path.open("a") as file:
+        file.write('[tls]\ncertificate = "tls/server.crt"\nkey = "tls/server.key"\n')
+
+
+def test_a_url_from_before_tls_is_to_be_published_anew(home):
+    turn_tls_on(home)
+    sick = look(home)["published"]
+    assert "speaks TLS, but others send messages to http://127.0.0.1:26600" in sick.found
+    publish = read_publish(sick)
+    assert publish.url == "https://127.0.0.1:26600"
+    text = home.settings_path.read_text()
+    home.settings_path.write_text(
+        text.replace("port = 26600", 'port = 26600\npublic_names = ["a.example"]')
+    )
+    assert read_publish(look(home)["published"]).url == "https://a.example:26600"
+
+
+def test_a_url_with_tls_of_a_node_without_is_told(tmp_path):
+    description = NetworkDescription(members=describe_institutions(1))
+    places = choose_places(1, 26_600, ["a.example"])
+    made = found_voted_network(tmp_path / "n", description, places, "p", START_MS, cost=CHEAP)
+    home = made.nodes[0].home
+    open_chain(home, None).close()
+    sick = look(home)["published"]
+    assert "https://a.example:26600, but the node speaks plain HTTP" in sick.found
+    assert "[tls]" in sick.mend
 
 
 def test_an_observer_needs_no_consensus_key_on_the_ledger(observer):

@@ -9,6 +9,7 @@ from hansa.contracts.nodes import Node, Publish
 from hansa.kernel.errors import HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.network.renewal import build_own_publish, describe_publish, find_published
+from hansa.node.settings import Settings
 from hansa.program import name_program
 
 _NO_URL = "no url: others know no way to send it messages"
@@ -28,16 +29,31 @@ def check_published(patient: Patient) -> list[Check]:
     differing = _list_differing(found.node, own)
     if differing:
         unless = (
-            "unless it was done since" if patient.is_new else "or bring the published ones back"
+            "unless it was done since" if patient.is_new else "or bring the published keys back"
         )
-        mend = f"have the member's officers publish these keys, {unless}: {_build_command(own)}"
+        mend = f"have the member's officers publish this, {unless}: {_build_command(own)}"
         return [Check("published", Status.WARN, "; ".join(differing), where, mend)]
     if not (own.channel_key or own.peers):
         return []
+    if _is_plain(found.node.url, patient.settings):
+        told = f"others send messages to {own.url}, but the node speaks plain HTTP there"
+        mend = "turn TLS on: [tls] in node.toml (docs/how-to/run-a-network.md, 4)"
+        return [Check("published", Status.WARN, told, where, mend)]
     told = f"the ledger names these keys, and {own.url or _NO_URL}"
     if network.genesis.is_voted and not own.consensus_key:
         told += "; no consensus key: the node follows without a vote"
     return [Check("published", Status.OK, told, where)]
+
+
+def _is_plain(url: str, settings: Settings | None) -> bool:
+    """Whether a node speaks plain HTTP at its very port of which it has published that it is TLS.
+
+    At another port something else may speak TLS in its place.
+    """
+    if settings is None or settings.tls.certificate:
+        return False
+    scheme, _, rest = url.partition("://")
+    return scheme == "https" and rest.partition("/")[0].endswith(f":{settings.listen.port}")
 
 
 def _build_command(own: Publish) -> str:
@@ -52,6 +68,10 @@ def _list_differing(published: Node, own: Publish) -> list[str]:
     if own.channel_key != published.channel_key:
         what = "is not published" if own.channel_key else "is missing, and the ledger names one"
         found.append(f"the channel key {what}: messages to this member cannot be read here")
+    if published.url and own.url != published.url:
+        found.append(
+            f"the node speaks TLS, but others send messages to {published.url}: none arrives"
+        )
     if any(peer not in published.peers for peer in own.peers):
         found.append(f"the peer {own.peers[0].hex()} is not published: other nodes hang up on it")
     if own.consensus_key != published.consensus_key:

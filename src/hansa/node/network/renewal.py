@@ -38,7 +38,7 @@ from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.network.founding import NodeKeys, make_node_folder
 from hansa.node.network.places import Place, find_place
 from hansa.node.network.stopping import find_owner
-from hansa.node.settings import load_settings, parse_settings
+from hansa.node.settings import Settings, load_settings, parse_settings
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import (
     DEFAULT_COST,
@@ -159,18 +159,32 @@ def build_own_publish(home: Home, network: Network, published: Published) -> Pub
     """
     before, path = published.node, home.key_path(CHANNEL_KEY)
     channel_key = load_public_channel_key(path) if path.exists() else b""
-    before = msgspec.structs.replace(before, channel_key=channel_key)
+    url = _find_url(before, load_settings(home.settings_path), is_voted=network.genesis.is_voted)
+    before = msgspec.structs.replace(before, channel_key=channel_key, url=url)
     if not network.genesis.is_voted:
         return Publish(before.member, b"", before.peers, channel_key, before.url)
-    if not before.url:
-        url = find_place(load_settings(home.settings_path)).url
-        before = msgspec.structs.replace(before, url=url)
     node_key, consensus_key = home.comet.load_node_key(), home.comet.load_consensus_key()
     found = _build_publish(network, before, consensus_key, node_key)
     if published.may_vote or before.consensus_key:
         return found
     proofs = prove_keys(network, before.member, node_key)
     return msgspec.structs.replace(found, consensus_key=b"", proofs=proofs)
+
+
+def _find_url(published: Node, settings: Settings, *, is_voted: bool) -> str:
+    """Find where a node answers: as published, but by TLS if it speaks that now.
+
+    A new node answers where its settings say; a member that has a node and told no url tells none.
+    """
+    if not published.url:
+        return find_place(settings).url if is_voted and not published.peers else ""
+    scheme, _, rest = published.url.partition("://")
+    if scheme == "https" or not settings.tls.certificate:
+        return published.url
+    names = settings.listen.public_names
+    if not names or rest.partition("/")[0].rpartition(":")[0] in names:
+        return f"https://{rest}"
+    return f"https://{names[0]}:{settings.listen.port}"
 
 
 def find_published(home: Home, network: Network, ledger: Home | None = None) -> Published:
