@@ -187,6 +187,15 @@ def test_a_new_node_is_to_be_published_as_it_was_made(newcomer):
     assert "begins the chain" not in sick["log"].mend
 
 
+def test_a_node_in_the_place_of_a_lost_one_is_to_be_published_as_it_was_made(well, tmp_path):
+    source = Source(well.genesis_path, well.key_path("sponsor"))
+    place = Place("e.example", 26_600)
+    printed = add_node(tmp_path / "new", source, place, (), "p", cost=CHEAP)
+    sick = look(Home(tmp_path / "new"))["published"]
+    assert "but the node answers at https://e.example:26600" in sick.found
+    assert read_publish(sick) == printed
+
+
 def test_a_node_that_joins_answers_later(newcomer):
     home, _ = newcomer
     storage = FileStorage(home.log_path)
@@ -215,7 +224,7 @@ def turn_tls_on(home):
 def test_a_url_from_before_tls_is_to_be_published_anew(home):
     turn_tls_on(home)
     sick = look(home)["published"]
-    assert "speaks TLS, but others send messages to http://127.0.0.1:26600" in sick.found
+    assert "to http://127.0.0.1:26600, but the node answers at https://127.0.0.1" in sick.found
     publish = read_publish(sick)
     assert publish.url == "https://127.0.0.1:26600"
     text = home.settings_path.read_text()

@@ -70,7 +70,8 @@ def _list_differing(published: Node, own: Publish) -> list[str]:
         found.append(f"the channel key {what}: messages to this member cannot be read here")
     if published.url and own.url != published.url:
         found.append(
-            f"the node speaks TLS, but others send messages to {published.url}: none arrives"
+            f"others send messages to {published.url}, but the node answers at {own.url}, so that "
+            "none arrives"
         )
     if any(peer not in published.peers for peer in own.peers):
         found.append(f"the peer {own.peers[0].hex()} is not published: other nodes hang up on it")

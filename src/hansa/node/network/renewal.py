@@ -145,6 +145,8 @@ class Published:
     """What a member has published last of its node."""
 
     node: Node
+    has_blocks: bool
+    """Whether blocks tell it, rather than genesis alone."""
     may_vote: bool
     """Whether the member has voting power, or may have: nothing is known of it here."""
 
@@ -153,17 +155,22 @@ def build_own_publish(home: Home, network: Network, published: Published) -> Pub
     """Build what a member publishes for the ledger to name the keys in this folder.
 
     The consensus key of a member without voting power is named only where it has named one before.
+    A new peer without blocks takes the place of the node before, as `add_node` has it.
 
     Raises:
       HansaError: a key is missing or damaged.
     """
     before, path = published.node, home.key_path(CHANNEL_KEY)
     channel_key = load_public_channel_key(path) if path.exists() else b""
-    url = _find_url(before, load_settings(home.settings_path), is_voted=network.genesis.is_voted)
-    before = msgspec.structs.replace(before, channel_key=channel_key, url=url)
+    settings = load_settings(home.settings_path)
     if not network.genesis.is_voted:
-        return Publish(before.member, b"", before.peers, channel_key, before.url)
+        url = _find_url(before, settings) if before.url else ""
+        return Publish(before.member, b"", before.peers, channel_key, url)
     node_key, consensus_key = home.comet.load_node_key(), home.comet.load_consensus_key()
+    if not published.has_blocks and node_key.address not in before.peers:
+        before = msgspec.structs.replace(before, peers=(), url="")
+    url = _find_url(before, settings)
+    before = msgspec.structs.replace(before, channel_key=channel_key, url=url)
     found = _build_publish(network, before, consensus_key, node_key)
     if published.may_vote or before.consensus_key:
         return found
@@ -171,13 +178,13 @@ def build_own_publish(home: Home, network: Network, published: Published) -> Pub
     return msgspec.structs.replace(found, consensus_key=b"", proofs=proofs)
 
 
-def _find_url(published: Node, settings: Settings, *, is_voted: bool) -> str:
+def _find_url(published: Node, settings: Settings) -> str:
     """Find where a node answers: as published, but by TLS if it speaks that now.
 
     A new node answers where its settings say; a member that has a node and told no url tells none.
     """
     if not published.url:
-        return find_place(settings).url if is_voted and not published.peers else ""
+        return "" if published.peers else find_place(settings).url
     scheme, _, rest = published.url.partition("://")
     if scheme == "https" or not settings.tls.certificate:
         return published.url
@@ -220,13 +227,15 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
         keys = (found.consensus_key, found.peers, found.channel_key)
         node = Node(member, *keys, found.url, since_height=0)
         powers = {each.address: each.weight for each in network.genesis.members}
-        return Published(node, member not in nodes or powers[member] > 0)
+        may_vote = member not in nodes or powers[member] > 0
+        return Published(node, has_blocks=False, may_vote=may_vote)
     try:
         member = _believe(named, lambda: running.find_sponsor(chain, address))
         load = chain.machine.state.load
         row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
         known = load(Member, Member.key(member))
-        return Published(row, known is None or compute_power(known) > 0)
+        may_vote = known is None or compute_power(known) > 0
+        return Published(row, has_blocks=True, may_vote=may_vote)
     finally:
         chain.close()
 
