@@ -151,11 +151,11 @@ def test_a_kill_from_outside_is_told(cometbft, tmp_path):
         asyncio.run(run())
 
 
-def test_it_gets_no_secret_and_no_settings_from_our_environment(monkeypatch, tmp_path):
+def test_it_gets_no_secret_from_our_environment(monkeypatch, tmp_path):
     program = make_program(tmp_path / "cometbft", "import os; print(*os.environ, flush=True)")
     home = CometHome(tmp_path / "home")
     home.make_folders()
-    for name in ("HANSA_PASSPHRASE", "CMT_P2P_LADDR", "GOMAXPROCS"):
+    for name in ("HANSA_PASSPHRASE", "CMT_CONSENSUS_TIMEOUT_PROPOSE", "GOMAXPROCS"):
         monkeypatch.setenv(name, "1")
 
     async def run():
@@ -165,8 +165,8 @@ def test_it_gets_no_secret_and_no_settings_from_our_environment(monkeypatch, tmp
 
     asyncio.run(run())
     names = home.log_path.read_text().split()
-    assert {"GOMAXPROCS", "PATH"} <= set(names)
-    assert not [name for name in names if name.startswith(("HANSA", "CMT"))]
+    assert {"CMT_CONSENSUS_TIMEOUT_PROPOSE", "GOMAXPROCS", "PATH"} <= set(names)
+    assert not [name for name in names if name.startswith("HANSA")]
 
 
 def test_one_that_does_not_stop_is_killed(tmp_path):

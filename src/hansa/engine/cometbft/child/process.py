@@ -34,8 +34,8 @@ WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
 KEPT_VARIABLES: Final = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
-KEPT_BEGINNING: Final = "GO"
-"""Of names of variables that Go's own runtime reads, as GOMAXPROCS."""
+KEPT_BEGINNINGS: Final = ("CMT_", "GO")
+"""Of variables by which an operator tunes CometBFT, and Go's own runtime, as GOMAXPROCS."""
 HALTED: Final = re.compile(
     rb"\nE\[[0-9|:.-]{1,40}\] (?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
     rb"|Failed to store last seen commit|Failed to switch to block sync) "
@@ -58,14 +58,11 @@ def build_launch(number: signal.Signals, program: Path, *arguments: Path | str) 
 
 
 def choose_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Choose which of our variables CometBFT gets: no passphrase, and none that sets it up anew.
-
-    It reads what strangers send, and would take each of its settings from a `CMT_...`, too.
-    """
+    """Choose which of our variables CometBFT gets, which reads what strangers send: no secret."""
     return {
         name: value
         for name, value in variables.items()
-        if name in KEPT_VARIABLES or name.startswith(KEPT_BEGINNING)
+        if name in KEPT_VARIABLES or name.startswith(KEPT_BEGINNINGS)
     }
 
 
