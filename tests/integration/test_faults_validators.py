@@ -243,7 +243,7 @@ def test_a_stall_tells_whose_votes_are_missing(network, runner, capsys):
         )
         told = await watch.read()
         while not STALL.search(told.text):
-            assert not paying.done()
+            assert not paying.done(), told
             assert time.monotonic() < begun_s + WITHIN_S, told
             await asyncio.sleep(0.1)
             told = await watch.read()
