@@ -28,10 +28,10 @@ from hansa.engine.cometbft.home import SIGNING_STATE_NAME
 from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.snapshots.beginning import open_shelf
 from hansa.engine.snapshots.copying import check_base, copy_base
-from hansa.engine.storage import ADVICE, LOCK_NAME, FileStorage, make_folder
-from hansa.engine.whole_folder import making
+from hansa.engine.storage import LOCK_NAME, FileStorage, make_folder
+from hansa.engine.whole_folder import making, translating
 from hansa.kernel.block import Header, decode_header, decode_record
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.program import name_program
 
@@ -155,7 +155,7 @@ def read_manifest(archive: Path) -> Manifest:
       Corrupt: the manifest is damaged, or missing beside what was backed up.
       Invalid: it has a version that this program does not read.
     """
-    with _translating(archive):
+    with translating(archive):
         _require_manifest(archive)
     raw, line = _read(archive / MANIFEST_NAME), _read(archive / MANIFEST_SUM_NAME)
     if line != _format_sum(raw):
@@ -208,7 +208,7 @@ def check_backup(archive: Path) -> BackupReport:
       Unavailable: the disk refused.
     """
     manifest = read_manifest(archive)
-    with _translating(archive):
+    with translating(archive):
         _require_no_signing_state(archive)
         _check_files(archive, manifest, lambda name: _hash_file(archive / name))
         _check_log(archive, manifest)
@@ -464,15 +464,3 @@ def _check_files(archive: Path, manifest: Manifest, measure: Callable[[str], Fil
             raise Corrupt(
                 f"{name} of the backup {archive} is damaged: take another backup", path=name
             )
-
-
-@contextmanager
-def _translating(path: Path) -> Iterator[None]:
-    """Turn an `OSError` into one of ours."""
-    try:
-        yield
-    except OSError as error:
-        advice = ADVICE.get(error.errno or 0, error.strerror)
-        raise Unavailable(
-            f"cannot make or read {error.filename or path}: {advice}", path=str(path)
-        ) from error

@@ -37,7 +37,7 @@ def making(target: Path, *, may_be_empty: bool = False, last: str = "") -> Itera
       Invalid: something is there.
       Unavailable: the disk refused; whatever is raised within, nothing is left.
     """
-    with _translating(target):
+    with translating(target):
         is_disk = may_be_empty and target.is_mount()
         if is_disk and not last:
             raise _occupied(f"a disk is mounted at {target}")
@@ -76,7 +76,7 @@ def require_free(target: Path, *, may_be_empty: bool = False) -> None:
       target: the place.
       may_be_empty: whether an empty folder may be there.
     """
-    with _translating(target):
+    with translating(target):
         if not os.path.lexists(target):
             return
         if may_be_empty and target.is_dir() and not any(target.iterdir()):
@@ -100,8 +100,8 @@ def _move_up(folder: Path, last: str) -> None:
 
 
 @contextmanager
-def _translating(target: Path) -> Iterator[None]:
-    """Turn an `OSError` into one of ours."""
+def translating(target: Path) -> Iterator[None]:
+    """Turn an `OSError` about a folder, or something in it, into one of ours."""
     try:
         yield
     except OSError as error:
