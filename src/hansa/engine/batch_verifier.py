@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from struct import Struct
@@ -23,12 +22,11 @@ from hansa.kernel.crypto.signatures import (
     Suite,
     verify_many,
 )
-from hansa.kernel.errors import NotFound, Unavailable
+from hansa.kernel.errors import Unavailable
 from hansa.kernel.transaction import VerifyMany
+from hansa.tools import find_tool
 
 VARIABLE = "HANSA_VERIFIER"
-CHECKOUT = Path(__file__).resolve().parents[3]
-BUILT = CHECKOUT / ".tools" / "lib" / "libhansa_verifier.so"
 
 _LOG = logging.getLogger(__name__)
 _ED25519 = int(Suite.ED25519)
@@ -61,12 +59,7 @@ def find_library() -> Path | None:
     Raises:
       NotFound: the variable names no file.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise NotFound(f"{VARIABLE} names {named}, and there is no such file", path=named)
-        return Path(named).absolute()
-    return BUILT if BUILT.is_file() else None
+    return find_tool(VARIABLE, "lib/libhansa_verifier.so")
 
 
 def load_verify_many(path: Path | None) -> VerifyMany:

@@ -5,17 +5,16 @@ Source: docs/how-to/run-a-network.md; `make cometbft` builds it.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from hansa.kernel.errors import NotFound, Unavailable
+from hansa.tools import find_tool
 
 VERSION = "0.38.25"
 VARIABLE = "HANSA_COMETBFT"
 NAME = "cometbft"
-CHECKOUT = Path(__file__).resolve().parents[5]
 VERSION_TIMEOUT_S = 20
 
 
@@ -38,14 +37,9 @@ def find_binary() -> Path:
 
 
 def _find() -> Path:
-    named = os.environ.get(VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise NotFound(f"{VARIABLE} names {named}, and there is no such file", path=named)
-        return Path(named).absolute()
-    built = CHECKOUT / ".tools" / "bin" / NAME
-    if built.is_file():
-        return built
+    found = find_tool(VARIABLE, f"bin/{NAME}")
+    if found is not None:
+        return found
     in_path = shutil.which(NAME)
     if in_path is None:
         raise NotFound(
