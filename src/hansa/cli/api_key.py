@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from hansa.cli.screen import print_json, print_table, say
-from hansa.cli.source import parse_folder
+from hansa.cli.source import parse_file, parse_folder
 from hansa.contracts.members import Member
 from hansa.contracts.members import Role as LedgerRole
 from hansa.kernel.calendar import DAY_MS, format_iso
@@ -44,7 +43,7 @@ def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         default=365,
         help=f"until it ends, at most {DAYS_MAX}; 0 for never",
     )
-    new.add_argument("--certificate", type=Path, help="PEM client certificate, not a secret")
+    new.add_argument("--certificate", type=parse_file, help="PEM client certificate, not a secret")
     new.set_defaults(function=_new)
     show = verbs.add_parser("list", help="show the keys, without their secrets")
     show.set_defaults(function=_list)

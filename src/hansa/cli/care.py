@@ -11,7 +11,7 @@ from hansa.cli.source import parse_folder
 from hansa.engine.backup import Manifest, check_backup
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
-from hansa.node.home import Home, backup_home, restore_home
+from hansa.node.home import CHANNEL_KEY, NODE_KEY, SPONSOR_KEY, Home, backup_home, restore_home
 from hansa.program import name_program
 
 EXIT_FINDINGS = 1
@@ -87,6 +87,14 @@ def _restore(options: argparse.Namespace) -> int:
     return 0
 
 
+def _list_keys(home: Home, *, is_voted: bool) -> list[str]:
+    """List which key files a node needs, where they go, and what each is for."""
+    uses = {SPONSOR_KEY: "signs batches", CHANNEL_KEY: "opens messages of other members"}
+    if not is_voted:
+        uses = {NODE_KEY: "seals blocks", **uses}
+    return [f"  {home.key_path(name)}  {use}" for name, use in uses.items()]
+
+
 def _say_next(home: Home, manifest: Manifest) -> None:
     """Say what a restored node needs before it runs."""
     hansa, data = name_program(), shlex.quote(str(home.path))
@@ -101,7 +109,10 @@ def _say_next(home: Home, manifest: Manifest) -> None:
         )
         return
     if not has_keys:
-        say(f"Now put the key files into {home.keys_path}; then:")
+        say("Now put its key files back, from where they were kept:")
+        for line in _list_keys(home, is_voted=is_voted):
+            say(line)
+        say("Then:")
     elif is_voted:
         say("Now:")
     if is_voted:

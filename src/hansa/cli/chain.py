@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hansa.cli.screen import ProgressBar, print_found, say
-from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_hash
+from hansa.cli.source import add_source, open_client, open_home, parse_count, parse_file, parse_hash
 from hansa.engine.cometbft.trail import read_votes
 from hansa.engine.record_items import list_envelopes
 from hansa.engine.snapshots.beginning import Base
@@ -72,7 +72,7 @@ def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = receipt.add_subparsers(dest="word", required=True, metavar="WORD")
     save = words.add_parser("save", help="write a transaction's receipt file, verified")
     save.add_argument("id", help="transaction id, 64 hexadecimal digits")
-    save.add_argument("file", type=Path, help="file to write; no other is replaced")
+    save.add_argument("file", type=parse_file, help="file to write; no other is replaced")
     add_source(save)
     save.set_defaults(function=_save_receipt)
     check = words.add_parser("verify", help="verify a receipt file, without a node")
@@ -82,12 +82,12 @@ def _add_receipt(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "checkpoint", help="keep whom a receipt file leads to, for verifying later ones from there"
     )
     _add_trust(keep)
-    keep.add_argument("out", type=Path, help="checkpoint to write; no other file is replaced")
+    keep.add_argument("out", type=parse_file, help="checkpoint to write; no other file is replaced")
     keep.set_defaults(function=_keep_checkpoint)
 
 
 def _add_trust(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", type=Path, help="receipt file")
+    command.add_argument("file", type=parse_file, help="receipt file")
     command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
     _add_checkpoint(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -96,7 +96,7 @@ def _add_trust(command: argparse.ArgumentParser) -> None:
 def _add_checkpoint(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--checkpoint",
-        type=Path,
+        type=parse_file,
         metavar="FILE",
         help="checkpoint that you kept: validators are followed from there, not from genesis",
     )

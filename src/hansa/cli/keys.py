@@ -8,6 +8,7 @@ from pathlib import Path
 from hansa.cli import api_key
 from hansa.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_found
+from hansa.cli.source import parse_file
 from hansa.sdk.keys import (
     SUITE_NAMES,
     SUITES,
@@ -33,7 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("change-passphrase", _change, "encrypt a key file under another passphrase"),
     ):
         command = words.add_parser(word, help=text, description=text)
-        command.add_argument("file", type=Path, help="key file")
+        command.add_argument("file", type=parse_file, help="key file")
         command.add_argument("--json", action="store_true", help="print one JSON object")
         command.set_defaults(function=function)
         if word == "new":

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found, print_json, say
-from hansa.cli.source import add_node, open_client, parse_count
+from hansa.cli.source import add_node, open_client, parse_count, parse_file
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import PREFIX, from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
@@ -34,7 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     send.add_argument("topic", help="what it is about, as reconcile.case")
     what = send.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="what to send")
-    what.add_argument("--file", type=Path, help="file to send; - for standard input")
+    what.add_argument("--file", type=parse_file, help="file to send; - for standard input")
     send.add_argument(
         "--hours", type=parse_count, default=24, help=f"until it expires, 1 to {HOURS_MAX}"
     )
@@ -54,7 +54,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listed.add_argument("--after", type=parse_count, default=0, help="number behind which to begin")
     listed.set_defaults(function=_list)
     show = words.add_parser("show", help="show a message that waits, with its content")
-    show.add_argument("--output", type=Path, help="new file for the content")
+    show.add_argument("--output", type=parse_file, help="new file for the content")
     show.set_defaults(function=_show)
     take = words.add_parser("take", help="say that a message was worked off: its content goes")
     take.set_defaults(function=_take)

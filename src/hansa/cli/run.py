@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, complain, flush, print_json, print_table, say
-from hansa.cli.source import parse_count, parse_folder, parse_port
+from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, BLOCK_WAIT_MS, BLOCK_WORTHWHILE
 from hansa.kernel.errors import Unavailable
 from hansa.node.settings import DEFAULT_PORT
@@ -51,9 +51,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     demo.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     demo.set_defaults(function=_demo)
     again = commands.add_parser("replay", help="replay a real payments file")
-    again.add_argument("file", type=Path, help="CSV or Parquet")
+    again.add_argument("file", type=parse_file, help="CSV or Parquet")
     again.add_argument("--data", type=parse_folder, default=REPLAY_FOLDER, help="data folder")
-    again.add_argument("--map", type=Path, help="TOML file that names the columns")
+    again.add_argument("--map", type=parse_file, help="TOML file that names the columns")
     again.add_argument("--limit", type=_at_least_one, help="only the first N payments")
     again.add_argument(
         "--rebuild", action="store_true", help="make the state store anew from the log"

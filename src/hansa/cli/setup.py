@@ -6,13 +6,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import complain, print_json, say
-from hansa.cli.source import parse_folder, parse_port
+from hansa.cli.source import parse_file, parse_folder, parse_port
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -21,6 +20,7 @@ from hansa.node.description import (
     DEFAULT_MEMBERS,
     MemberDescription,
     NetworkDescription,
+    explain_fault,
     read_description,
 )
 from hansa.node.founding import Founded, found_network, join_network
@@ -49,16 +49,18 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     init.add_argument(
         "--data", type=parse_folder, required=True, help="folder to make; must be new"
     )
-    init.add_argument("--spec", type=Path, help="TOML or JSON file that describes the network")
+    init.add_argument(
+        "--spec", type=parse_file, help="TOML or JSON file that describes the network"
+    )
     init.add_argument("--network", help="its name (default hansa)")
     init.add_argument("--hash", choices=("sha256", "sm3"), help="crypto profile (default sha256)")
     init.add_argument("--suite", choices=("ed25519", "p256", "secp256k1"), help="of the keys made")
     init.add_argument("--officers", type=_read_officers, metavar="M:N", help="M of N (default 2:3)")
     init.add_argument("--operator", action="append", metavar="NAME", help="an operator; repeatable")
     init.add_argument("--regulator", metavar="NAME", help="the regulator (default Regulator)")
-    init.add_argument("--genesis", type=Path, help="join: the network's genesis.bin")
-    init.add_argument("--node-key", type=Path, help="join: key file that seals blocks")
-    init.add_argument("--sponsor-key", type=Path, help="join: key file that signs batches")
+    init.add_argument("--genesis", type=parse_file, help="join: the network's genesis.bin")
+    init.add_argument("--node-key", type=parse_file, help="join: key file that seals blocks")
+    init.add_argument("--sponsor-key", type=parse_file, help="join: key file that signs batches")
     init.add_argument("--json", action="store_true", help="print one JSON object")
     init.set_defaults(function=_init)
     up = commands.add_parser("up", help="run a node: API and console, until Ctrl-C or SIGTERM")
@@ -192,9 +194,7 @@ def change_description(
         fields = {**msgspec.structs.asdict(found), **changed}
         return msgspec.convert(msgspec.to_builtins(fields), NetworkDescription)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        field = where.strip("`").lstrip(".") or "the description"
-        text = f"this is no network: {field}: {what.replace('`', '')}"
+        text = f"this is no network: {explain_fault(str(error), fields)}"
         raise Invalid(InvalidCode.MALFORMED, text) from None
 
 

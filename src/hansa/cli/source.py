@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.home import Home
 from hansa.sdk.arguments import is_unicode
@@ -60,13 +61,15 @@ def _add_node_option(command: argparse._ActionsContainer) -> None:
 def _add_connection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--api-key-file",
-        type=Path,
+        type=parse_file,
         metavar="FILE",
         help=f"file with an API key (default {API_KEY_VARIABLE})",
     )
-    command.add_argument("--ca", type=Path, metavar="FILE", help="PEM: whom to believe, for https")
-    command.add_argument("--certificate", type=Path, metavar="FILE", help="PEM: who you are")
-    command.add_argument("--certificate-key", type=Path, metavar="FILE", help="PEM: its key")
+    command.add_argument(
+        "--ca", type=parse_file, metavar="FILE", help="PEM: whom to believe, for https"
+    )
+    command.add_argument("--certificate", type=parse_file, metavar="FILE", help="PEM: who you are")
+    command.add_argument("--certificate-key", type=parse_file, metavar="FILE", help="PEM: its key")
     command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
     command.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -145,6 +148,13 @@ def parse_folder(text: str) -> Path:
     return Path(text)
 
 
+def parse_file(text: str) -> Path:
+    """Parse a file's path for argparse; an empty one would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("names no file: it is empty")
+    return Path(text)
+
+
 def _parse_node(text: str) -> str:
     """Parse a node's URL for argparse; an empty one would mean whichever is the default."""
     if not text:
@@ -154,12 +164,20 @@ def _parse_node(text: str) -> str:
     return text
 
 
-def parse_port(text: str) -> int:
-    """Parse a port for argparse; 0 stands for any that is free."""
+def parse_port(text: str, least: int = 0) -> int:
+    """Parse a port for argparse; 0 stands for any that is free, where it may be."""
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX))
-    if not is_number or int(text) > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no port: 0 to {PORT_MAX}")
+    if not is_number or not least <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is no port: {least} to {PORT_MAX}")
     return int(text)
+
+
+def parse_address(text: str) -> bytes:
+    """Parse an address on the ledger for argparse."""
+    try:
+        return from_text(text)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(error.message) from None
 
 
 def parse_hash(text: str, what: str) -> bytes:

@@ -19,6 +19,7 @@ from hansa.cli.source import (
     open_client,
     open_home,
     parse_count,
+    parse_file,
     parse_hash,
 )
 from hansa.cli.transactions import describe_body, describe_found, explain, read_transaction
@@ -69,12 +70,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("submit", _submit, "send an envelope file that everybody has signed"),
     ):
         command = words.add_parser(word, help=text)
-        command.add_argument("file", type=Path, help="envelope file")
+        command.add_argument("file", type=parse_file, help="envelope file")
         add_node(command)
         command.set_defaults(function=function)
     sign = words.add_parser("sign", help="show an envelope file, and add signatures to it")
-    sign.add_argument("file", type=Path, help="envelope file")
-    sign.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE", help="who signs")
+    sign.add_argument("file", type=parse_file, help="envelope file")
+    sign.add_argument("keys", type=parse_file, nargs="+", metavar="KEYFILE", help="who signs")
     sign.add_argument("--yes", action="store_true", help="sign without asking, as in a script")
     add_node(sign)
     sign.set_defaults(function=_sign)
@@ -86,14 +87,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_send(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     send = words.add_parser("send", help="sign a transaction of any contract's commands, send it")
-    send.add_argument("keys", type=Path, nargs="+", metavar="KEYFILE", help="who signs")
+    send.add_argument("keys", type=parse_file, nargs="+", metavar="KEYFILE", help="who signs")
     send.add_argument(
         "--call", action="append", required=True, metavar="NAME", help="contract.command; repeat"
     )
     send.add_argument(
         "--args", action="append", required=True, metavar="JSON", help="its fields; one a --call"
     )
-    send.add_argument("--offline", type=Path, metavar="FILE", help="write an envelope file instead")
+    send.add_argument(
+        "--offline", type=parse_file, metavar="FILE", help="write an envelope file instead"
+    )
     send.add_argument(
         "--signer", action="append", default=[], metavar="ADDRESS", help="who signs later; repeat"
     )

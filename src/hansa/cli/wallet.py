@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
-from pathlib import Path
 
 import msgspec
 
 from hansa.cli.screen import print_found
-from hansa.cli.source import add_signing, add_source, open_client, open_home, parse_count
+from hansa.cli.source import (
+    add_signing,
+    add_source,
+    open_client,
+    open_home,
+    parse_count,
+    parse_file,
+)
 from hansa.cli.tx import load_keys, send
 from hansa.contracts import payments, wallets
 from hansa.contracts.currency import EXPONENT_MAX, Asset
@@ -51,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("set-category", "raise or lower a wallet's category, as its operator"),
     ):
         command = words.add_parser(word, help=text)
-        command.add_argument("key", type=Path, help="key file of the operator")
+        command.add_argument("key", type=parse_file, help="key file of the operator")
         command.add_argument("address", help="of the wallet: that of its holder's key")
         command.add_argument("--category", choices=CATEGORIES, required=True)
         if word == "open":
@@ -60,7 +66,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.set_defaults(function=_open if word == "open" else _set_category)
     for word, (_, text) in OWN.items():
         command = words.add_parser(word, help=text)
-        command.add_argument("key", type=Path, help="key file of the holder")
+        command.add_argument("key", type=parse_file, help="key file of the holder")
         command.add_argument("--address", help="of the wallet (default: that of the key)")
         add_signing(command)
         command.set_defaults(function=_change_own)
@@ -68,7 +74,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_pay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     pay = commands.add_parser("pay", help="pay from the wallet of a key")
-    pay.add_argument("key", type=Path, help="key file of the payer")
+    pay.add_argument("key", type=parse_file, help="key file of the payer")
     pay.add_argument("payee", help="address of the payee's wallet")
     pay.add_argument("amount", help="in major units, as 12.50")
     pay.add_argument("--asset", default="MOP", help="default MOP")

@@ -29,7 +29,7 @@ from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES, BlockLog, Bloc
 from hansa.engine.snapshots.beginning import open_shelf
 from hansa.engine.snapshots.copying import check_base, copy_base
 from hansa.engine.storage import LOCK_NAME, FileStorage, make_folder
-from hansa.engine.whole_folder import making, translating
+from hansa.engine.whole_folder import making, require_folder, translating
 from hansa.kernel.block import Header, decode_header, decode_record
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import Network, decode_genesis
@@ -175,14 +175,15 @@ def read_manifest(archive: Path) -> Manifest:
 
 def _require_manifest(archive: Path) -> None:
     """Tell what is no backup from one of which the manifest or its checksum is missing."""
+    made = f"the folder that {name_program()} backup made"
+    require_folder(archive, made)
     names = (MANIFEST_NAME, MANIFEST_SUM_NAME)
     missing = [name for name in names if not os.path.lexists(archive / name)]
     if not missing:
         return
     if len(missing) == len(names) and not _is_copied_log(archive):
         raise NotFound(
-            f"there is no backup in {archive}: it has no {MANIFEST_NAME}; name the folder that "
-            f"{name_program()} backup made",
+            f"there is no backup in {archive}: it has no {MANIFEST_NAME}; name {made}",
             path=str(archive),
         )
     raise Corrupt(
@@ -237,7 +238,7 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
         _check_files(archive, manifest, lambda name: _copy_file(archive / name, folder / name))
         _check_log(folder, manifest)
         for name in folders:
-            (folder / name).mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder / name)
     return BackupReport(target, manifest)
 
 
@@ -377,7 +378,7 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
 def _copy_small(source: Path, target: Path) -> None:
     """Copy a small file, if it is there, into a folder for its owner alone."""
     if source.is_file():
-        make_folder(target.parent, 0o700)
+        make_folder(target.parent)
         FileStorage(target.parent).replace(target.name, _read(source))
 
 

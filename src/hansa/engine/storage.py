@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+OWN_FOLDER = 0o700
+"""Mode of what a node makes: ledger, keys and logs are for its owner alone."""
 TEMPORARY_SUFFIX = ".tmp"
 LOCK_TRIES = 30
 LOCK_PAUSE_MS = 10
@@ -229,15 +231,17 @@ def _flock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make a folder, and those above it, where they are missing; durable when it returns.
+def make_folder(folder: Path) -> None:
+    """Make a folder for its owner alone, where it is missing; durable when it returns.
+
+    Those above it are made too, as the system makes folders.
 
     Raises:
       Unavailable: the disk refuses.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     with _translating("make the folder", folder):
-        folder.mkdir(mode, parents=True, exist_ok=True)
+        folder.mkdir(OWN_FOLDER, parents=True, exist_ok=True)
     for each in missing:
         sync_folder(each.parent)
 

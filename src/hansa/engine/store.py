@@ -22,6 +22,7 @@ from typing import Final, Protocol, Self
 
 import rocksdict
 
+from hansa.engine.storage import make_folder
 from hansa.engine.table_file import (
     HEIGHT_KEY,
     NOTHING,
@@ -108,7 +109,7 @@ class StateStore:
           Unavailable: another process has it, or the disk refuses.
         """
         with Guard(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             (folder / _INGEST_NAME).unlink(missing_ok=True)
             check_manifest(folder)
             database = rocksdict.Rdict(str(folder), build_options())

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hansa.engine.storage import ADVICE
+from hansa.engine.storage import ADVICE, OWN_FOLDER
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
-
-OWN_FOLDER = 0o700
 
 
 @contextmanager
@@ -69,6 +67,22 @@ def making(target: Path, *, may_be_empty: bool = False, last: str = "") -> Itera
             raise
 
 
+def require_folder(path: Path, wanted: str) -> None:
+    """Refuse a file in the place of a folder; what is not there is not refused.
+
+    Args:
+      path: what was named.
+      wanted: what to name instead, in words.
+
+    Raises:
+      Invalid: it is no folder.
+    """
+    if path.exists() and not path.is_dir():
+        what = "a file" if path.is_file() else "something else"
+        message = f"{path} is {what}, not a folder: name {wanted}"
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
+
+
 def require_free(target: Path, *, may_be_empty: bool = False) -> None:
     """Refuse a place where something is; raises `Invalid`, or `Unavailable` if it cannot be seen.
 
@@ -101,10 +115,17 @@ def _move_up(folder: Path, last: str) -> None:
 
 @contextmanager
 def translating(target: Path) -> Iterator[None]:
-    """Turn an `OSError` about a folder, or something in it, into one of ours."""
+    """Turn an `OSError` about a folder, or something in it, into one of ours.
+
+    Raises:
+      Invalid: a file stands where a folder must be.
+      Unavailable: the disk refuses.
+    """
     try:
         yield
     except OSError as error:
+        for each in reversed(target.parents):
+            require_folder(each, "another folder")
         advice = ADVICE.get(error.errno or 0, error.strerror)
         where = error.filename or target
         raise Unavailable(f"cannot make or read {where}: {advice}", path=str(target)) from error

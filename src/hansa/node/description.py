@@ -107,10 +107,16 @@ def read_description(path: Path) -> NetworkDescription:
     if len(raw) > SPEC_BYTES_MAX:
         raise Invalid(InvalidCode.TOO_LARGE, f"{path} has more than {SPEC_BYTES_MAX} bytes")
     found = _parse(raw, path)
+    if found == {}:
+        raise _wrong(
+            path,
+            "it is empty, and must say what the network is: its members at least, each with a "
+            "name and roles",
+        )
     try:
         return msgspec.convert(found, NetworkDescription)
     except msgspec.ValidationError as error:
-        raise _wrong(path, _explain(str(error), found)) from None
+        raise _wrong(path, explain_fault(str(error), found)) from None
 
 
 def _parse(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -126,7 +132,7 @@ def _parse(raw: bytes, path: Path) -> Any:  # noqa: ANN401 - whatever the file h
         raise _wrong(path, f"it is no {'JSON' if is_json else 'TOML'}: {error}") from None
 
 
-def _explain(told: str, found: Any) -> str:  # noqa: ANN401 - whatever the file holds
+def explain_fault(told: str, found: Any) -> str:  # noqa: ANN401 - whatever the file holds
     """Say in our words which field is wrong, and what belongs there.
 
     Args:

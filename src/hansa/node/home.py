@@ -42,6 +42,7 @@ from hansa.engine.snapshots.restoring import clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
+from hansa.engine.whole_folder import require_folder
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -250,12 +251,7 @@ class Home:
           Invalid: folder or document are something else.
           Unavailable: it cannot be read.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise Invalid(
-                InvalidCode.MALFORMED,
-                f"{self.path} is no folder: name a node's data folder",
-                path=str(self.path),
-            )
+        require_folder(self.path, "a node's data folder")
         try:
             return read_file(self.genesis_path, GENESIS_BYTES_MAX)
         except NotFound:
@@ -319,7 +315,7 @@ def create_home(
             InvalidCode.MALFORMED, f"{home.path} holds a node already", path=str(home.path)
         )
     for folder in (home.path, home.keys_path):
-        make_folder(folder, 0o700)
+        make_folder(folder)
     for name, key in keys.items():
         save_key(home.key_path(name), key, passphrase, cost=cost)
     FileStorage(home.path).replace(home.genesis_path.name, genesis.encoded())
@@ -340,6 +336,7 @@ def backup_home(
     Raises:
       HansaError: as `hansa.engine.backup.backup`.
     """
+    home.read_genesis()  # which says what is wrong with what was named
     files = home.list_small_files(with_keys=with_keys)
     return backup(home.path, target, files, progress=progress)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -22,11 +23,13 @@ from msgspec import Meta
 from hansa.engine.cometbft.configuration import Configuration
 from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import open_regular, read_file
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8460
 SETTINGS_BYTES_MAX = 1 << 20
+TOLD_LETTERS = 80
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 PORT_MAX = 65_535
@@ -41,9 +44,13 @@ FORMS: Mapping[str, str] = MappingProxyType(
     {
         "cometbft.listen": 'an address and a port, as "0.0.0.0:26606"',
         "cometbft.external_address": 'an address and a port, as "a.example:26606", or empty',
-        "cometbft.peers": '"ID@HOST:PORT", ID being the 40 hex digits of the peer',
+        "cometbft.peers": (
+            f'"ID@HOST:PORT", ID being the 40 hex digits of the peer, PORT from 1 to {PORT_MAX}'
+        ),
         "cometbft.member": 'a member\'s address, as "hansa1…", or empty',
-        "cometbft.join_from": 'addresses of other members\' nodes, as "https://a.example:26600"',
+        "cometbft.join_from": (
+            'the address of another member\'s node, as "https://a.example:26600"'
+        ),
         "cometbft.log_level": 'a level but none, as "error", or by module, as "p2p:info,*:error"',
         "cometbft.metrics_listen": 'an address and a port, as "127.0.0.1:26609", or empty',
     }
@@ -240,8 +247,7 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         key = where.strip("`").lstrip(".") or "the file"
-        form = FORMS.get(key.partition("[")[0], "")
-        raise _wrong(path, f"{key}: {f'must be {form}' if form else what}") from None
+        raise _wrong(path, f"{key}: {_explain(key, what)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _wrong(path, f"not TOML: {error}") from None
     if settings.folder != ".":
@@ -249,6 +255,36 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
     settings = msgspec.structs.replace(settings, folder=str(path.parent))
     _check(settings, path)
     return settings
+
+
+def _explain(key: str, what: str) -> str:
+    """Say in our words, where there are any, what a key must hold."""
+    if "`array` of length" in what:
+        return f"at most {what.rpartition(' ')[2]} of them"
+    form = FORMS.get(key.partition("[")[0], "")
+    return f"must be {form}" if form else what
+
+
+def check_list(option: str, key: str, texts: Sequence[str]) -> None:
+    """Check what an option names before it is written as a list of texts into a settings file.
+
+    Args:
+      option: as people know it.
+      key: of the settings, one that `FORMS` has words for.
+      texts: what was named.
+
+    Raises:
+      Invalid: names the option, and says what it must be.
+    """
+    section, _, name = key.partition(".")
+    for count, text in enumerate(texts, 1):
+        try:
+            found = msgspec.convert({section: {name: texts[:count]}}, Settings)
+            _check(found, Path())
+        except (msgspec.ValidationError, Invalid) as error:
+            what = _explain(key, str(error).partition(" - at ")[0])
+            told = f"{option} {text[:TOLD_LETTERS]!a}: {what}"
+            raise Invalid(InvalidCode.ARGUMENTS, told) from None
 
 
 def _check(settings: Settings, path: Path) -> None:
@@ -275,6 +311,19 @@ def _check_ports(found: Configuration, path: Path) -> None:
     for key, text in named:
         if text and not 1 <= int(text.rpartition(":")[2]) <= PORT_MAX:
             raise _wrong(path, f"cometbft.{key}: {text} names no port from 1 to {PORT_MAX}")
+    for number, url in enumerate(found.join_from):
+        if not _is_url(url):
+            key = f"cometbft.join_from[{number}]"
+            raise _wrong(path, f"{key}: {_explain(key, '')}")
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text of a URL's form names a host, and a port that there is."""
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and is_unicode(text)
+    except ValueError:
+        return False
 
 
 def _wrong(path: Path, what: str) -> Invalid:

@@ -61,7 +61,7 @@ def read_file(path: Path, bytes_max: int) -> bytes:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             return file.read(bytes_max + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"there is no file {path}", path=str(path)) from None
     except OSError as error:
         raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None

@@ -96,7 +96,11 @@ def test_init_refuses_what_makes_no_network(tmp_path, capsys, words):
 def test_a_wrong_value_is_told_by_its_place(tmp_path, capsys):
     words = ("init", "--data", tmp_path / "node", "--officers", "2:99")
     found = run(capsys, *words, code=2)
-    assert found["message"] == "this is no network: members[0].officers: Expected int <= 16"
+    where = "this is no network: members[0].officers: "
+    assert (
+        found["message"].removeprefix(where)
+        == "must be a number from 1 to 16, or a list of addresses"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "x", "0:3", "4:3", "-1:3", "2:3:4", "nan"])
@@ -201,11 +205,25 @@ def test_a_backup_is_no_data_folder(played, tmp_path, capsys, monkeypatch):
     assert f"{place} is a backup" in capsys.readouterr().out
 
 
+def test_a_restored_node_is_told_which_keys_go_where(played, tmp_path, capsys):
+    run(capsys, "backup", "--data", played.path, tmp_path / "backup")
+    assert main(["restore", str(tmp_path / "backup"), "--data", str(tmp_path / "node")]) == 0
+    told = capsys.readouterr().out
+    for name in ("node", "sponsor", "channel"):
+        assert str(tmp_path / "node" / "keys" / f"{name}.json") in told
+
+
 def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):
     run(capsys, "backup", "--data", tmp_path / "none", tmp_path / "backup", code=4)
     run(capsys, "restore", tmp_path / "none", "--data", tmp_path / "node", code=4)
     (tmp_path / "file").write_bytes(b"\xff\x00")
-    run(capsys, "restore", tmp_path / "file", "--data", tmp_path / "node", code=4)
+    for words in (
+        ("restore", tmp_path / "file", "--data", tmp_path / "node"),
+        ("backup", "--data", tmp_path / "file", tmp_path / "backup"),
+        ("init", "--data", tmp_path / "file" / "node"),
+    ):
+        found = run(capsys, *words, code=2)
+        assert f"{tmp_path / 'file'} is a file, not a folder: name " in found["message"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

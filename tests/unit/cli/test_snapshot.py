@@ -116,4 +116,7 @@ def test_what_does_not_follow_is_refused_and_nothing_is_left(voted, sealed, tmp_
     run(capsys, "snapshot", "make", sealed_one, "--data", sealed.path)
     words = ("snapshot", "restore", sealed_one, "--data", target, "--checkpoint", checkpoint)
     assert "is of another network" in refuse(capsys, 2, *words)
+    for named, code in ((checkpoint, 2), (tmp_path, 4)):
+        words = ("snapshot", "restore", named, "--data", target, *name_genesis(voted))
+        assert "name the folder that hansa snapshot make made" in refuse(capsys, code, *words)
     assert "not empty" in refuse(capsys, 2, "snapshot", "make", carried, "--data", voted.path)

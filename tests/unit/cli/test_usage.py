@@ -46,6 +46,11 @@ from hansa.cli.main import main
         ("demo", "--payments", "1000001"),
         ("up", "--data", "x", "--host", " "),
         ("key", "new", "x", "--suite", "rsa"),
+        ("key", "show", ""),
+        ("network", "init", "--dir", "x", "--spec", ""),
+        ("network", "init", "--dir", "x", "--port", "0"),
+        ("network", "init", "--dir", "x", "--port", "x"),
+        ("network", "init", "--dir", "x", "--validators", "\u0663"),
         ("pay", "x", "y"),
     ],
 )

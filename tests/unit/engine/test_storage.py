@@ -14,6 +14,7 @@ from threading import Timer
 import pytest
 
 from hansa.engine.storage import LOCK_NAME, LOCK_PAUSE_MS, FileStorage
+from hansa.engine.store import StateStore
 from hansa.kernel.errors import NotFound, Unavailable
 
 
@@ -31,6 +32,13 @@ def test_appends_overwrites_reads_and_cuts(tmp_path):
     assert file.size() == 4
     assert file.pread(9, 0) == b"ONE!"
     file.close()
+
+
+def test_folders_are_for_their_owner_alone(tmp_path):
+    FileStorage(tmp_path / "log")
+    StateStore.open(tmp_path / "store").close()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"log": 0o700, "store": 0o700}
 
 
 def test_a_reopened_file_is_appended_to(tmp_path):

@@ -108,6 +108,14 @@ def test_every_field_is_described():
     assert {*MUST_BE} - {""} == fields
 
 
+@pytest.mark.parametrize(("name", "content"), [("a.toml", ""), ("b.toml", "# "), ("c.json", "{}")])
+def test_an_empty_one_is_told_what_it_must_hold(tmp_path, name, content):
+    file = tmp_path / name
+    file.write_text(content)
+    with pytest.raises(Invalid, match="it is empty, and must say what the network is: its members"):
+        read_description(file)
+
+
 def test_a_missing_or_unreadable_description_is_told(tmp_path):
     with pytest.raises(NotFound):
         read_description(tmp_path / "none.toml")

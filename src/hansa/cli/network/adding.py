@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from pathlib import Path
+from functools import partial
 
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import print_json, say
-from hansa.cli.setup import read_host
-from hansa.cli.source import parse_folder
-from hansa.kernel.crypto.address import from_text
+from hansa.cli.source import parse_address, parse_file, parse_folder, parse_port
 from hansa.node.network.places import DEFAULT_BASE, THIS_MACHINE, choose_places
 from hansa.node.network.renewal import Source, add_node, describe_publish
 from hansa.program import name_program
@@ -23,11 +21,13 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verbs = node.add_subparsers(dest="verb", required=True, metavar="VERB")
     new = verbs.add_parser("new", help="make its folder, with new keys of CometBFT")
     new.add_argument("--data", type=parse_folder, required=True, help="folder to make; must be new")
-    new.add_argument("--genesis", type=Path, required=True, help="the network's genesis.bin")
+    new.add_argument("--genesis", type=parse_file, required=True, help="the network's genesis.bin")
     new.add_argument(
-        "--sponsor-key", type=Path, required=True, help="key file of the member's server"
+        "--sponsor-key", type=parse_file, required=True, help="key file of the member's server"
     )
-    new.add_argument("--member", help="the member's address, if genesis does not name it")
+    new.add_argument(
+        "--member", type=parse_address, help="the member's address, if genesis does not name it"
+    )
     new.add_argument(
         "--peer", action="append", default=[], metavar="ID@HOST:PORT", help="another node; repeat"
     )
@@ -41,14 +41,17 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     new.add_argument(
         "--checkpoint",
-        type=Path,
+        type=parse_file,
         metavar="FILE",
         help="with --from: follow validators from a checkpoint that you kept (default: genesis)",
     )
+    new.add_argument("--host", help="under which others reach it (default: this machine alone)")
     new.add_argument(
-        "--host", type=read_host, help="under which others reach it (default: this machine alone)"
+        "--port",
+        type=partial(parse_port, least=1),
+        default=DEFAULT_BASE,
+        help="first of its ten ports",
     )
-    new.add_argument("--port", type=int, default=DEFAULT_BASE, help="first of its ten ports")
     new.add_argument("--json", action="store_true", help="print one JSON object")
     new.set_defaults(function=_new)
 
@@ -58,7 +61,7 @@ def _new(options: argparse.Namespace) -> int:
     source = Source(
         options.genesis,
         options.sponsor_key,
-        None if options.member is None else from_text(options.member),
+        options.member,
         tuple(options.join_from),
         options.checkpoint,
     )

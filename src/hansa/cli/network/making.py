@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
+from functools import partial
 
 from hansa.cli.passphrase import ask_new_passphrase
 from hansa.cli.screen import print_json, say
-from hansa.cli.setup import change_description, read_host
-from hansa.cli.source import parse_folder
+from hansa.cli.setup import change_description
+from hansa.cli.source import parse_file, parse_folder, parse_port
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.description import NetworkDescription, read_description
 from hansa.node.home import CHANNEL_KEY, SPONSOR_KEY
@@ -39,7 +39,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="N",
         help=f"institutions, each with one node that votes (default {DEFAULT_VALIDATORS})",
     )
-    who.add_argument("--spec", type=Path, help="TOML or JSON file that describes the network")
+    who.add_argument("--spec", type=parse_file, help="TOML or JSON file that describes the network")
     init.add_argument(
         "--observers",
         type=_count_nodes,
@@ -51,13 +51,12 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     init.add_argument("--suite", choices=("ed25519", "p256", "secp256k1"), help="of members' keys")
     init.add_argument(
         "--port",
-        type=int,
+        type=partial(parse_port, least=1),
         default=DEFAULT_BASE,
         help=f"first port of the first node; each has {PORTS_EACH} (default {DEFAULT_BASE})",
     )
     init.add_argument(
         "--host",
-        type=read_host,
         action="append",
         default=[],
         help="host of the next node, where each has a machine of its own; repeat for each",
@@ -67,7 +66,8 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _count_nodes(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= VALIDATORS_MAX:
+    is_number = text.isascii() and text.isdecimal()
+    if not is_number or not 1 <= int(text) <= VALIDATORS_MAX:
         raise argparse.ArgumentTypeError(f"{text!r:.80} is no number from 1 to {VALIDATORS_MAX}")
     return int(text)
 

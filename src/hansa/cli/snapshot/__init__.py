@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
 from hansa.cli.screen import ProgressBar, print_found, print_json, print_table, say
-from hansa.cli.source import parse_folder, parse_hash
+from hansa.cli.source import parse_file, parse_folder, parse_hash
 from hansa.node.home import Home
 from hansa.node.joining.carrying import list_kept, make_carried, restore_carried
 from hansa.node.joining.checkpoints import describe_trail, read_checkpoint
@@ -32,7 +31,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     trust.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
     trust.add_argument(
         "--checkpoint",
-        type=Path,
+        type=parse_file,
         metavar="FILE",
         help="checkpoint that you kept: validators are followed from there, not from genesis",
     )

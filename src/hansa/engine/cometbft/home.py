@@ -32,7 +32,6 @@ PUBLIC_TYPE = "tendermint/PubKeyEd25519"
 SOCKET_PATH_BYTES_MAX = 107
 """Of a unix socket on Linux, unix(7)."""
 SIGNING_STATE_NAME = "priv_validator_state.json"
-OWN_FOLDER = 0o700
 _ADDRESS_BYTES = 20
 
 
@@ -172,7 +171,7 @@ class CometHome:
     def make_folders(self) -> None:
         """Make the folders, for their owner alone; raises `Unavailable`."""
         for folder in (self.path, self.path / "config", self.path / "data"):
-            make_folder(folder, OWN_FOLDER)
+            make_folder(folder)
 
     def create_keys(self, node_key: CometKey, consensus_key: CometKey) -> None:
         """Write both keys and the signing state of a validator that never signed.

@@ -80,7 +80,8 @@ def from_text(text: str) -> bytes:
       Invalid: `MALFORMED`; the message says what is wrong.
     """
     if text[: len(PREFIX) + 1].translate(_TO_LOWER) != PREFIX + "1":
-        raise _malformed(f"not an address of Hansa: it must start with {PREFIX}1")
+        told = ascii(text[:TEXT_LENGTH])
+        raise _malformed(f"{told} is no address of Hansa: it must start with {PREFIX}1")
     if len(text) != TEXT_LENGTH:
         raise _malformed(f"an address has {TEXT_LENGTH} characters, this one {len(text)}")
     if "1" in text[len(PREFIX) + 1 :]:

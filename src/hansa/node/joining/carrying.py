@@ -30,7 +30,7 @@ from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import StateStore
-from hansa.engine.whole_folder import making, require_free
+from hansa.engine.whole_folder import making, require_folder, require_free
 from hansa.kernel.block import decode_header
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -39,11 +39,11 @@ from hansa.kernel.light.commit import SignedHeader
 from hansa.kernel.light.trail import Checkpoint, Trail
 from hansa.kernel.light.votes import Votes, check_hand_overs, check_votes
 from hansa.node.home import Home, open_chain_read_only
+from hansa.program import name_program
 from hansa.sdk.files import read_file
 
 PROOF_NAME = "proof.bin"
 PROOF_BYTES_MAX = 8 << 20
-OWN_FOLDER = 0o700
 
 Progress = Callable[[int, int], None]
 
@@ -161,6 +161,10 @@ def restore_carried(
     """
     require_free(target, may_be_empty=True)
     carried = Home(source)
+    made = f"the folder that {name_program()} snapshot make made"
+    require_folder(source, made)
+    if not carried.exists():
+        raise NotFound(f"there is no snapshot in {source}: name {made}", path=str(source))
     network = carried.load_network()
     _require_trusted(source, network, genesis_hash, start)
     shelf = Shelf(FileStorage(source, read_only=True))
@@ -172,7 +176,7 @@ def restore_carried(
         header_hash = network.digest(network.header_prefix + manifest.header)
     with making(target, may_be_empty=True, last=carried.genesis_path.name) as folder:
         home = Home(folder)
-        make_folder(home.keys_path, OWN_FOLDER)
+        make_folder(home.keys_path)
         _fill(home, network, shelf, manifest, header_hash, progress)
         if proof is not None and not proof.headers:
             home.comet.make_folders()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hansa.engine.whole_folder import require_folder
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.home import Home
 from hansa.node.settings import Settings, load_settings
@@ -39,6 +40,7 @@ def list_nodes(folder: Path) -> list[NodeFolder]:
       NotFound: there is none.
       Invalid: a node's settings are wrong, or they are of different networks.
     """
+    require_folder(folder, f"the folder that {name_program()} network init made")
     homes = [Home(path) for path in sorted(folder.glob("*")) if (path / "genesis.bin").is_file()]
     if not homes:
         raise NotFound(

@@ -6,6 +6,7 @@ Ten ports a node: the API and console at the first, peers at the seventh; the re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ DEFAULT_BASE = 26_600
 PORTS_EACH = 10
 PEER_OFFSET = 6
 THIS_MACHINE = "127.0.0.1"
+_HOST = re.compile(r"(?!0\.0\.0\.0$)[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - peers come from other machines
 
 SETTINGS = """\
@@ -127,6 +129,12 @@ def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:
       Invalid: hosts are too few or too many, one is named twice, or the ports end before.
     """
     for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"--host {host[:80]!a}: must be a name or an IPv4 address under which other "
+                "machines reach it, as a.example",
+            )
         if list(hosts).count(host) > 1:
             raise Invalid(
                 InvalidCode.ARGUMENTS,

@@ -38,7 +38,7 @@ from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.network.founding import NodeKeys, make_node_folder
 from hansa.node.network.places import Place, find_place
 from hansa.node.network.stopping import find_owner
-from hansa.node.settings import Settings, load_settings, parse_settings
+from hansa.node.settings import Settings, check_list, load_settings, parse_settings
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import (
     DEFAULT_COST,
@@ -292,6 +292,8 @@ def add_node(
     """
     require_free(path, may_be_empty=True)
     Home(path).comet.require_short_paths()
+    check_list("--peer", "cometbft.peers", peers)
+    check_list("--from", "cometbft.join_from", source.join_from)
     genesis = _read_voted(source.genesis)
     named = "" if source.member is None else to_text(source.member)
     checkpoint = _read_checkpoint(source, Network.of(genesis))

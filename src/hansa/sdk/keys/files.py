@@ -134,8 +134,11 @@ def read_key_file(path: Path) -> bytes:
 
 
 def raise_damaged(path: Path, why: str) -> NoReturn:
-    """Raise the `Invalid` for a key file that is none any more."""
-    message = f"the key file {path} is damaged ({why}): restore it from a backup"
+    """Raise the `Invalid` for a file that is no key file, or none any more."""
+    message = (
+        f"{path} is no key file, or is damaged ({why}): name another file, or restore it from a "
+        "backup"
+    )
     raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 

@@ -12,7 +12,7 @@ from hansa.node.description import NetworkDescription
 from hansa.node.founding import join_network
 from hansa.node.home import Home
 from hansa.node.network.founding import describe_institutions, found_voted_network
-from hansa.node.network.places import Place, choose_places
+from hansa.node.network.places import EVERYWHERE, Place, choose_places
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.network.renewal import Source, add_node
 from hansa.node.settings import load_settings
@@ -68,6 +68,33 @@ def test_a_member_that_came_later_is_named(first, tmp_path):
     assert settings.cometbft.member == key.address_text
 
 
+@pytest.mark.parametrize(
+    ("option", "texts", "told"),
+    [
+        ("--from", ["nonsense"], "'nonsense': must be the address of another member's node"),
+        ("--from", ["https://a.example", "ftp://x"], "'ftp://x': must be the address of another"),
+        ("--from", ["http://x:70000"], "'http://x:70000': must be the address of another"),
+        ("--from", ["http://\udcff"], r"'http://\udcff': must be the address of another"),
+        ("--from", ["http://x"] * 9, "'http://x': at most 8 of them"),
+        ("--peer", [PEER, ""], "'': must be \"ID@HOST:PORT\", ID being the 40 hex digits"),
+        ("--peer", [PEER + "0"], f"'{PEER}0': must be \"ID@HOST:PORT\", ID being"),
+    ],
+)
+def test_a_wrong_option_is_told_by_its_name(first, tmp_path, option, texts, told):
+    peers, join_from = (texts, ()) if option == "--peer" else ((), texts)
+    source = Source(first.genesis_path, first.key_path("sponsor"), join_from=join_from)
+    with pytest.raises(Invalid) as raised:
+        add_node(tmp_path / "node", source, Place("c.example", 26_600), peers, "p", cost=CHEAP)
+    assert raised.value.message.startswith(f"{option} {told}")
+    assert "node.toml" not in raised.value.message
+
+
+@pytest.mark.parametrize("host", ["", "a b", "http://x", "a:1", "::1", EVERYWHERE, "-x", "\udcff"])
+def test_a_host_is_a_name_under_which_others_reach_it(host):
+    with pytest.raises(Invalid, match=r"--host .*: must be a name or an IPv4 address"):
+        choose_places(1, 26_600, [host])
+
+
 def test_a_key_that_signs_no_batches_or_is_of_another_member_makes_no_node(first, tmp_path):
     officer = first.path.parent / "central-bank" / "keys" / "central-bank-officer-1.json"
     with pytest.raises(Invalid, match="name the key of its server"):
@@ -79,7 +106,7 @@ def test_a_key_that_signs_no_batches_or_is_of_another_member_makes_no_node(first
 
 
 def test_a_peer_that_is_none_makes_nothing(first, tmp_path):
-    with pytest.raises(Invalid, match=r"cometbft\.peers\[0\]: must be \"ID@HOST:PORT\""):
+    with pytest.raises(Invalid, match=r"--peer .*: must be \"ID@HOST:PORT\""):
         add(tmp_path / "node", first, peers=("a.example:26606",))
     assert not (tmp_path / "node").exists()
 
