@@ -87,10 +87,10 @@ def _restore(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list_keys(home: Home, *, is_voted: bool) -> list[str]:
-    """List which key files a node needs, where they go, and what each is for."""
+def list_own_keys(home: Home) -> list[str]:
+    """List which key files a node needs, where they go, and what each is for, in lines."""
     uses = {SPONSOR_KEY: "signs batches", CHANNEL_KEY: "opens messages of other members"}
-    if not is_voted:
+    if not home.load_network().genesis.is_voted:
         uses = {NODE_KEY: "seals blocks", **uses}
     return [f"  {home.key_path(name)}  {use}" for name, use in uses.items()]
 
@@ -110,7 +110,7 @@ def _say_next(home: Home, manifest: Manifest) -> None:
         return
     if not has_keys:
         say("Now put its key files back, from where they were kept:")
-        for line in _list_keys(home, is_voted=is_voted):
+        for line in list_own_keys(home):
             say(line)
         say("Then:")
     elif is_voted:

@@ -66,6 +66,15 @@ def test_one_is_carried_and_restored_where_no_node_answers(sealed, tmp_path, cap
     assert not list((other / "keys").iterdir())
 
 
+def test_the_keys_of_a_node_that_is_lost_are_named(sealed, tmp_path, capsys):
+    run(capsys, "snapshot", "make", tmp_path / "carried", "--data", sealed.path)
+    words = ("snapshot", "restore", tmp_path / "carried", "--data", tmp_path / "node")
+    assert main([*map(str, words), *name_genesis(sealed)]) == 0
+    told = capsys.readouterr().out
+    for name in ("node", "sponsor", "channel"):
+        assert str(tmp_path / "node" / "keys" / f"{name}.json") in told
+
+
 def test_votes_prove_it_from_genesis_or_a_checkpoint(voted, tmp_path, capsys):
     carried, checkpoint = tmp_path / "carried", tmp_path / "checkpoint"
     run(capsys, "snapshot", "make", carried, "--data", voted.path)

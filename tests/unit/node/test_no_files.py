@@ -76,7 +76,7 @@ def test_settings_that_name_no_file_are_said(tmp_path, at, kind):
 def test_data_that_is_no_folder_is_said(tmp_path):
     path = tmp_path / "data"
     os.mkfifo(path)
-    with pytest.raises(Invalid, match="data is something else, not a folder: name a node's data folder"):
+    with pytest.raises(Invalid, match="data is something else, not a folder: name a node's"):
         Home(path).load_network()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
+from hansa.cli.care import list_own_keys
 from hansa.cli.screen import ProgressBar, print_found, print_json, print_table, say
 from hansa.cli.source import parse_file, parse_folder, parse_hash
 from hansa.node.home import Home
@@ -84,4 +85,9 @@ def _restore(options: argparse.Namespace) -> int:
     if not options.json:
         say("Everything in it follows from its last block. It can be read, audited and verified:")
         say(f"  {name_program()} audit --data {shlex.quote(str(home.path))}")
+    if not options.json and not home.load_network().genesis.is_voted:
+        say("To run it in the place of a node that is lost, and never beside it, put its key files")
+        say("back, from where they were kept:")
+        for line in list_own_keys(home):
+            say(line)
     return 0
