@@ -41,7 +41,7 @@ class SeenValidator(NamedTuple):
     voted_ms: int
     """When that was; 0 for unknown."""
     is_voting: bool
-    """Whether its vote in the round at work has come in."""
+    """Whether the vote has come in that the round at work waits for: its first or its second."""
 
 
 class SeenPeer(NamedTuple):

@@ -1,7 +1,7 @@
 """What CometBFT knows of its network: the round at work, who votes, and which peers are connected.
 
 Source: CometBFT v0.38, rpc/openapi/openapi.yaml (status, net_info, validators, commit,
-consensus_state); consensus/types/height_vote_set.go.
+consensus_state); consensus/types/height_vote_set.go, round_state.go (steps).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ FETCH_S: Final = 5
 PAGE: Final = 100
 COMMITTED: Final = 2
 """Of a vote in a commit: it is for the block (BlockIDFlagCommit)."""
+SECOND_VOTE: Final = 6
+"""The step from which a round waits for precommits; before it, for prevotes."""
 _NO_VOTE: Final = "nil-Vote"
 _NS_PER_MS: Final = 1_000_000
 
@@ -95,6 +97,7 @@ async def _read(
     started_ms, committed_ms = times_ms
     block_ms = committed_ms or _read_time(sync["latest_block_time"])
     _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
+    voting = _list_voting(state, round_, step)
     return SeenConsensus(
         height,
         block_ms if height else 0,
@@ -104,7 +107,7 @@ async def _read(
         step,
         bool(sync["catching_up"]),
         b64decode(status["validator_info"]["pub_key"]["value"]),
-        _describe_validators(listed, attendance, committed, _list_voting(state, round_), block_ms),
+        _describe_validators(listed, attendance, committed, voting, block_ms),
         tuple(_read_peer(each, now_ms) for each in network["peers"]),
     )
 
@@ -167,13 +170,15 @@ async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict
     return found
 
 
-def _list_voting(state: Mapping[str, Any], round_: int) -> list[bool]:
-    """List of each validator whether a vote of a round has come in.
+def _list_voting(state: Mapping[str, Any], round_: int, step: int) -> list[bool]:
+    """List of each validator whether the vote has come in that a round waits for at a step.
 
-    CometBFT tells of all rounds up to the one after that at work, for which votes may come early.
+    The second vote is not taken from the first: one that was stopped in between, or that came back
+    and hangs, is waited for. CometBFT tells of all rounds up to the one after that at work, for
+    which votes may come early.
     """
     return [
-        first != _NO_VOTE or second != _NO_VOTE
+        second != _NO_VOTE or (step < SECOND_VOTE and first != _NO_VOTE)
         for votes in state["round_state"]["height_vote_set"]
         if votes["round"] == round_
         for first, second in zip(votes["prevotes"], votes["precommits"], strict=True)

@@ -105,7 +105,20 @@ def test_all_pages_of_validators_are_read_with_their_votes():
     validators = read(SaidRpc()).validators
     assert [each.consensus_key for each in validators] == KEYS
     assert [each.voted_height for each in validators] == [15, 0, 0, 0]
-    assert [each.is_voting for each in validators] == [False, True, True, False]
+    assert [each.is_voting for each in validators] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("step", "voting"),
+    [(4, [False, True, True, False]), (5, [False, True, True, False])]
+    + [(step, [False, False, True, False]) for step in (6, 7, 8)],
+)
+def test_who_voted_first_and_was_then_stopped_is_waited_for_at_the_second_vote(step, voting):
+    """Its first vote stays in the round, also where it comes back and votes no more."""
+    votes = [write_votes(0, prevotes=(1,), precommits=(2,)), write_votes(1)]
+    state = {"height/round/step": f"16/0/{step}", "height_vote_set": votes}
+    seen = read(SaidRpc(consensus_state={"round_state": state}))
+    assert [each.is_voting for each in seen.validators] == voting
 
 
 def test_before_a_vote_of_a_round_nobody_is_voting():
