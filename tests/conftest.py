@@ -6,9 +6,12 @@ and tests of the console, under strace or with CometBFT fail where that is not t
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -121,9 +124,29 @@ def forbid_skip(item) -> str | None:
     return None
 
 
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Collect no garbage meanwhile.
+
+    A report parses sources. Before CPython 3.11.5 that ends in "AST constructor recursion depth
+    mismatch", and so does pytest, where garbage is collected meanwhile whose finalizer parses, too:
+    that of a failed task nobody waited for does, as it logs a traceback.
+
+    Source: CPython, gh-106905.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    report = yield
+    with without_collections():
+        report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = forbid_skip(item)
         if reason:
