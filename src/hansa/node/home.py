@@ -255,6 +255,13 @@ class Home:
         try:
             return read_file(self.genesis_path, GENESIS_BYTES_MAX)
         except NotFound:
+            inner = next(iter(sorted(self.path.glob(f"*/{GENESIS_NAME}"))), None)
+            if inner is not None:
+                raise NotFound(
+                    f"{self.path} is no node's folder, but nodes lie in it: name one of them, as "
+                    f"{inner.parent}",
+                    path=str(self.path),
+                ) from None
             raise NotFound(
                 f"there is no genesis.bin in {self.path}: set a node up with {name_program()} "
                 "init, or name another folder with --data",

@@ -19,7 +19,7 @@ import msgspec
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
-from hansa.kernel.genesis import Network, decode_genesis
+from hansa.kernel.genesis import Network
 from hansa.kernel.light.votes import VOTES_BYTES_MAX
 from hansa.kernel.receipt_file import FILE_BYTES_MAX, VerifiedReceipt, verify_receipt_file
 from hansa.kernel.rows import Row
@@ -37,11 +37,12 @@ from hansa.sdk.checks import (
     compute_envelope_id,
     read_batch_answers,
     read_genesis_hash,
+    read_network,
 )
 from hansa.sdk.consensus import Consensus
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import AsyncMessages
-from hansa.sdk.problems import read_item_problem
+from hansa.sdk.problems import read_item_problem, tell_no_node
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
 from hansa.sdk.streams.events import iterate_events
 from hansa.sdk.streams.frames import iterate_base, iterate_frames
@@ -133,15 +134,12 @@ class AsyncClient:
           Invalid: the node is of another network than the one meant.
         """
         if self._network is None:
-            raw = await self._transport.get_bytes("/v1/genesis", GENESIS_BYTES_MAX)
-            network = Network.of(decode_genesis(raw))
-            if self._genesis_hash not in (None, network.genesis_hash):
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"{self._transport.url} is a node of another network: "
-                    f"{network.genesis_hash.hex()}",
-                )
-            self._network = network
+            url = self._transport.url
+            try:
+                raw = await self._transport.get_bytes("/v1/genesis", GENESIS_BYTES_MAX)
+            except NotFound as error:
+                raise tell_no_node(url, f"it has no genesis, and says {error.message}") from None
+            self._network = read_network(raw, self._genesis_hash, url)
         return self._network
 
     async def get_status(self) -> answers.Status:

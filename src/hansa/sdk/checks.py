@@ -9,8 +9,9 @@ import msgspec
 
 from hansa.kernel.block import Receipt, decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
-from hansa.kernel.genesis import Network
+from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.transaction import ID_BYTES, check_batch, compute_tx_id, decode_envelope
+from hansa.sdk.problems import tell_no_node
 
 HASH_BYTES = 32
 SHOWN_MAX = 80
@@ -45,6 +46,25 @@ def read_genesis_hash(given: object) -> bytes | None:
             f"{2 * HASH_BYTES} hexadecimal digits",
         )
     return found
+
+
+def read_network(genesis: bytes, meant: bytes | None, url: str) -> Network:
+    """Read the network of a genesis document that a node sent.
+
+    Raises:
+      Unavailable: it is none.
+      Invalid: it is of another network than the one meant.
+    """
+    try:
+        network = Network.of(decode_genesis(genesis))
+    except Invalid:
+        raise tell_no_node(url, "its genesis is none") from None
+    if meant not in (None, network.genesis_hash):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{url} is a node of another network: {network.genesis_hash.hex()}",
+        )
+    return network
 
 
 def compute_envelope_id(network: Network, envelope: bytes) -> bytes:

@@ -78,6 +78,15 @@ def read_problem(status: int, found: dict[str, Any]) -> HansaError:
     return Invalid(InvalidCode(code) if known else InvalidCode.MALFORMED, detail, status=status)
 
 
+def tell_no_node(url: str, why: str) -> Unavailable:
+    """Tell that what answers at a URL is no node of Hansa, and why one thinks so."""
+    return Unavailable(
+        f"what answers at {url} is no node of Hansa: {why}; another program listens there, or the "
+        "path is wrong. The address of a node's API, as http://host:8460, is given with --node",
+        url=url,
+    )
+
+
 def read_item_problem(found: dict[str, Any]) -> HansaError:
     """Read the error of one item of many, which has no status of its own."""
     code = read_text(found, "title")

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,12 +17,14 @@ import aiohttp
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.sdk.files import check_file
-from hansa.sdk.problems import read_problem
+from hansa.sdk.problems import read_problem, tell_no_node
 
 TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
 RETRY_AFTER_MAX_S = 5.0
 WHOLE_BYTES_MAX = 1 << 20
+NOT_OURS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+"""What a node answers with a problem document, and another program without one."""
 JSON_BYTES_MAX = 1 << 24
 """Of one answer; the largest, about a full block or a thousand transactions, have far less."""
 
@@ -171,9 +174,9 @@ class Transport:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            if not answer.ok:
+            if not answer.ok and answer.status not in NOT_OURS:
                 return {"detail": f"{self.url} answered {answer.status} {answer.reason}"}
-            raise Unavailable(f"{self.url} does not answer in JSON: is it a node of Hansa?")
+            raise tell_no_node(self.url, f"{answer.status} {answer.reason}, and no JSON")
         return found
 
     async def _read_bounded(self, answer: aiohttp.ClientResponse, size_max: int) -> bytes:
@@ -186,12 +189,38 @@ class Transport:
         return b"".join(chunks)
 
     def _unreachable(self, error: Exception) -> Unavailable:
-        cause = getattr(error, "os_error", error)  # aiohttp's own words name its internals
         return Unavailable(
-            f"cannot talk to a node at {self.url}: {str(cause) or type(error).__name__}; "
-            "is it running there? Another address is given with --node",
+            f"cannot talk to a node at {self.url}: {_explain(error)} Another address is given "
+            "with --node",
             url=self.url,
         )
+
+
+def _explain(error: Exception) -> str:
+    """Say why there was no answer, and what to look at; aiohttp's own words name its internals."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            cause = error.certificate_error
+            why = getattr(cause, "verify_message", "") or str(cause)
+            return f"its certificate is not believed ({why}); whom to believe is given with --ca"
+        case aiohttp.ClientSSLError():
+            return "it does not speak TLS; does its address begin with http://?"
+        case aiohttp.ClientResponseError():
+            return (
+                "what listens there does not speak HTTP; is it another program, a port where peers "
+                "meet, or does the address begin with https://?"
+            )
+        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
+            return "it broke the connection off; is it a node, or does it begin with https://?"
+        case aiohttp.ClientConnectorDNSError():
+            return "there is no machine of that name; is it spelt right?"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return "nothing listens there; is it running there?"
+        case TimeoutError():
+            return "no answer in time; is it running there?"
+        case _:
+            cause = getattr(error, "os_error", error)
+            return f"{str(cause) or type(error).__name__}; is it running there?"
 
 
 def _wrap(body: bytes | None) -> bytes | io.BytesIO | None:
@@ -216,7 +245,7 @@ def _check_url(url: str) -> str:
         is_good = is_good and (parts.port is None or parts.port > 0)
     except ValueError:
         is_good = False
-    if not is_good or parts.query or parts.fragment:
+    if not is_good or not url.isprintable() or parts.query or parts.fragment:
         raise Invalid(
             InvalidCode.MALFORMED, f"{url!r} is no address of a node: it is like http://host:8460"
         )

@@ -65,6 +65,14 @@ def test_an_unknown_node_is_refused_with_those_that_are(folder, capsys):
     assert "there are central-bank, operator-1" in capsys.readouterr().err
 
 
+def test_a_folder_of_one_node_is_not_that_of_its_network(folder, capsys):
+    (node, *_) = sorted(path.parent for path in folder.glob("*/genesis.bin"))
+    assert main(["network", "status", "--dir", str(node)]) == 4
+    assert f"{node} is the folder of one node" in capsys.readouterr().err
+    assert main(["network", "key", "new", "--data", str(folder)]) == 4
+    assert f"nodes lie in it: name one of them, as {node}" in capsys.readouterr().err
+
+
 def test_what_does_not_run_is_not_stopped(folder, capsys):
     assert run("stop", folder) == 4
     assert "nothing runs the network" in capsys.readouterr().err

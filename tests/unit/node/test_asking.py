@@ -80,7 +80,9 @@ def test_who_answers_with_older_votes_does_not_keep_others_from_being_asked(runn
         known = Known(network, [false_url, running.url])
         for height, found in ((newest, newest), (1, old.signed_header.header.height)):
             assert ask(known, height=height).signed_header.header.height == found
-        with pytest.raises(Unavailable, match=f"height {newest + 1} on"):
+        with pytest.raises(
+            Unavailable, match=f"height {newest + 1} on .*shows votes of height {newest}"
+        ):
             ask(known, height=newest + 1)
     assert len(asked) == 3
 
@@ -101,7 +103,9 @@ def test_the_first_that_shows_what_verifies_is_taken(running):
 
 def test_where_nobody_shows_anything_it_says_whom_it_asked(running):
     network = running.home.load_network()
-    with pytest.raises(Unavailable, match=r"asked: http://127\.0\.0\.1:1$"):
+    with pytest.raises(
+        Unavailable, match=r"asked: http://127\.0\.0\.1:1 \(.*nothing listens there\)$"
+    ):
         ask(Known(network, ["http://127.0.0.1:1", ""]))
     with pytest.raises(Unavailable, match="nobody, as no member"):
         ask(Known(network, ["", running.url]), "north")  # its own is not asked

@@ -391,6 +391,7 @@ def test_records_that_are_too_few_or_no_frames(body, words):
         ((401, b'{"title": "UNAUTHENTICATED", "detail": "who?"}'), Invalid),
         ((403, b'{"title": "api.FORBIDDEN", "detail": "no"}'), Refused),
         ((404, b"{}"), NotFound),
+        ((404, b"<html>"), Unavailable),
         ((409, b'{"title": "wallets.FROZEN", "detail": "no"}'), Refused),
         ((429, b'{"detail": "slow"}'), Unavailable),
         ((500, b"<html>"), Unavailable),
@@ -437,7 +438,16 @@ def test_a_lying_proof_or_receipt_is_found(running):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "ftp://x", "http://", "127.0.0.1:8460", "http://x:0", "http://x:99999", "http://x?y"],
+    [
+        "",
+        "ftp://x",
+        "http://",
+        "127.0.0.1:8460",
+        "http://x:0",
+        "http://x:99999",
+        "http://x?y",
+        "http://\udcff",
+    ],
 )
 def test_what_is_no_address_of_a_node(url):
     with pytest.raises(Invalid, match="no address"):
@@ -456,8 +466,3 @@ def test_api_keys_and_tls_files_that_are_none(tmp_path):
         tls = TlsFiles(ca=tmp_path / name)
         with Client("https://127.0.0.1:1", tls=tls) as client, pytest.raises(error, match=text):
             client.get_status()
-
-
-def test_nobody_there():
-    with Client("http://127.0.0.1:1") as client, pytest.raises(Unavailable, match="running there"):
-        client.get_status()

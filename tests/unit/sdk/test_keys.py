@@ -11,7 +11,16 @@ from hansa.kernel.crypto.address import address_of, from_text
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.crypto.signatures import SignatureCheck, Suite, public_key_of, verify_many
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.sdk.keys import DEFAULT_COST, KeyPair, ScryptCost, load_key, save_key
+from hansa.sdk.keys import (
+    DEFAULT_COST,
+    ChannelKey,
+    KeyPair,
+    ScryptCost,
+    load_channel_key,
+    load_key,
+    save_channel_key,
+    save_key,
+)
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "keys.md"
 CHEAP = ScryptCost(n=16, r=1, p=1)
@@ -179,6 +188,15 @@ def test_what_is_no_key_file_is_damage(saved, content):
     saved.write_bytes(content)
     with pytest.raises(Invalid, match="damaged"):
         load_key(saved, PASSPHRASE)
+
+
+def test_a_key_of_another_kind_is_told_as_such(saved, tmp_path):
+    path = tmp_path / "channel.json"
+    save_channel_key(path, ChannelKey.generate(), PASSPHRASE, cost=DEFAULT_COST)
+    with pytest.raises(Invalid, match="holds a channel key, .*: name the file of a key that signs"):
+        load_key(path, PASSPHRASE)
+    with pytest.raises(Invalid, match="holds a key that signs: name the file of a channel key"):
+        load_channel_key(saved, PASSPHRASE)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])

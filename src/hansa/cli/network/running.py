@@ -66,6 +66,8 @@ def _up(options: argparse.Namespace) -> int:
     passphrase = ask_passphrase()
     nodes[0].home.load_key(SPONSOR_KEY, passphrase)  # a wrong one is told once, not by each node
     os.environ[PASSPHRASE_VARIABLE] = passphrase
+    if (owner := find_owner(options.dir)) is not None:
+        raise Unavailable(f"the network in {options.dir} runs already, as process {owner}")
     if options.detach:
         return _detach(options)
 
@@ -97,9 +99,6 @@ def _detach(options: argparse.Namespace) -> int:
 
     Its passphrase comes in the environment.
     """
-    owner = find_owner(options.dir)
-    if owner is not None:
-        raise Unavailable(f"the network in {options.dir} runs already, as process {owner}")
     path: Path = options.dir / OUTPUT_NAME
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     process = subprocess.Popen(  # noqa: S603 - ourselves

@@ -100,7 +100,7 @@ async def join_network(home: Home, network: Network, settings: Settings, tell: T
     storage.lock()
     try:
         async with open_sources(settings, network) as sources:
-            trust = await find_trust(sources, network, start)
+            trust = await find_trust(sources, network, start, tell)
             tell(
                 f"joining from the snapshot of block {trust.snapshot_height}: validators were "
                 f"followed from CometBFT's height {trust.trail.start.height} to {trust.height}"

@@ -10,7 +10,7 @@ Source: docs/reference/light.md; docs/reference/snapshots.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -87,8 +87,16 @@ def load_start(settings: Settings, network: Network) -> Checkpoint:
     return load_checkpoint(settings.find_path(name), network)
 
 
-async def find_trust(sources: Sequence[Source], network: Network, start: Checkpoint) -> Trust:
+async def find_trust(
+    sources: Sequence[Source], network: Network, start: Checkpoint, tell: Callable[[str], None]
+) -> Trust:
     """Find the newest snapshot whose last block validators are shown to have signed.
+
+    Args:
+      sources: the nodes that are asked.
+      network: of this node.
+      start: from which validators are followed.
+      tell: told of nodes that could not be asked, or show nothing, while others are left.
 
     Raises:
       Unavailable: nobody offers one, or none of those offered is shown to be signed.
@@ -110,12 +118,16 @@ async def find_trust(sources: Sequence[Source], network: Network, start: Checkpo
             "keep snapshots (history.snapshot_every of its node.toml), or take join_from out of "
             "this node's, and it fetches all blocks"
         )
+    for source, snapshots in zip(sources, asked, strict=True):
+        if isinstance(snapshots, str):
+            tell(f"{source.url} {snapshots}; going on with the others")
     faults = []
     for _, found, source in sorted(offered, key=lambda each: -each[0]):
         try:
             return await _verify(source, found, network, start)
         except HansaError as error:
             faults.append(f"block {found.height} at {source.url}: {error.message}")
+            tell(f"not joining from {faults[-1]}")
     raise Unavailable(
         f"no snapshot that is offered is shown to be signed by validators: {'; '.join(faults)}"
     )

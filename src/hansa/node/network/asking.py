@@ -35,27 +35,35 @@ def build_asker(chain: Chain, member: bytes) -> Callable[[int], Awaitable[Votes]
     async def ask(height: int) -> Votes:
         rows = [decode_row(Node, raw) for _, raw in chain.iterate_rows(Node.TABLE)]
         urls = [row.url for row in rows if row.url and row.member != member]
+        faults = []
         for url in urls:
             votes = await _ask(chain, url)
-            if votes is not None and votes.signed_header.header.height >= height:
+            if isinstance(votes, str):
+                faults.append(f"{url} ({votes})")
+            elif votes.signed_header.header.height < height:
+                shown = votes.signed_header.header.height
+                faults.append(f"{url} (shows votes of height {shown})")
+            else:
                 return votes
         raise Unavailable(
             "no other member's node shows how validators from CometBFT's height "
             f"{height} on follow from genesis; asked: "
-            f"{', '.join(urls) or 'nobody, as no member has published a URL'}"
+            f"{', '.join(faults) or 'nobody, as no member has published a URL'}"
         )
 
     return ask
 
 
-async def _ask(chain: Chain, url: str) -> Votes | None:
-    """Ask one node; None if it does not answer, or with something that does not verify."""
+async def _ask(chain: Chain, url: str) -> Votes | str:
+    """Ask one node; what is wrong if it does not answer, or with what does not verify."""
     network = chain.network
     try:
         async with asyncio.timeout(ANSWER_S), AsyncClient(url, network.genesis_hash) as client:
             height = (await client.get_status()).height
             votes = decode_votes(await client.fetch_votes(height))
         verify_header(begin(network), votes.hand_overs, votes.signed_header)
-    except (HansaError, TimeoutError):
-        return None
+    except HansaError as error:
+        return error.message.partition("; ")[0]
+    except TimeoutError:
+        return f"no answer within {ANSWER_S} s"
     return votes

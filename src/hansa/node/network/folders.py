@@ -41,6 +41,12 @@ def list_nodes(folder: Path) -> list[NodeFolder]:
       Invalid: a node's settings are wrong, or they are of different networks.
     """
     require_folder(folder, f"the folder that {name_program()} network init made")
+    if Home(folder).exists():
+        raise NotFound(
+            f"{folder} is the folder of one node: with --dir, name that of its network, in which "
+            "it lies",
+            path=str(folder),
+        )
     homes = [Home(path) for path in sorted(folder.glob("*")) if (path / "genesis.bin").is_file()]
     if not homes:
         raise NotFound(
@@ -70,5 +76,5 @@ def choose_nodes(nodes: Sequence[NodeFolder], name: str | None) -> list[NodeFold
     chosen = [node for node in nodes if name in (None, node.name)]
     if not chosen:
         names = ", ".join(node.name for node in nodes)
-        raise NotFound(f"there is no node {name} here: there are {names}", node=name)
+        raise NotFound(f"there is no node {name!a} here: there are {names}", node=name)
     return chosen

@@ -28,6 +28,7 @@ from hansa.sdk.keys.files import (
     lock,
     raise_damaged,
     read_key_file,
+    require_kind,
     unlock,
     write_key_file,
 )
@@ -153,6 +154,7 @@ def _to_file(public_key: bytes, locked: Locked) -> _File:
 
 def _parse(path: Path, content: bytes) -> tuple[bytes, Locked]:
     """Check everything that needs no passphrase."""
+    require_kind(path, content, FORMAT)
     try:
         file = msgspec.json.decode(content, type=_File)
         public_key = bytes.fromhex(file.public_key)

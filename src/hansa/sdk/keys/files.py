@@ -12,8 +12,9 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 import msgspec
@@ -29,6 +30,13 @@ SALT_BYTES = 16
 NONCE_BYTES = 12
 TAG_BYTES = 16
 FILE_BYTES_MAX = 16_384
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "hansa-key": "a key that signs",
+        "hansa-channel-key": "a channel key, which opens messages and signs nothing",
+    }
+)
+"""What a key file holds, by its format."""
 SCRYPT_MEMORY_MAX = 2**30
 SCRYPT_PASSES_MAX = 64
 
@@ -131,6 +139,30 @@ def read_key_file(path: Path) -> bytes:
     except OSError as error:
         message = f"cannot read the key file {path}: {error.strerror}"
         raise Unavailable(message, path=str(path)) from None
+
+
+class _Named(msgspec.Struct):
+    format: str = ""
+
+
+def require_kind(path: Path, content: bytes, wanted: str) -> None:
+    """Refuse a sound key file of another kind; what is damaged is for the caller to tell.
+
+    Args:
+      path: of the file.
+      content: of the file.
+      wanted: the format that is needed.
+
+    Raises:
+      Invalid: it is of another kind.
+    """
+    try:
+        found = msgspec.json.decode(content, type=_Named).format
+    except (msgspec.DecodeError, RecursionError):
+        return
+    if found in KINDS and found != wanted:
+        message = f"{path} holds {KINDS[found]}: name the file of {KINDS[wanted]}"
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 
 def raise_damaged(path: Path, why: str) -> NoReturn:

@@ -39,6 +39,7 @@ from hansa.sdk.keys.files import (
     lock,
     raise_damaged,
     read_key_file,
+    require_kind,
     unlock,
     write_key_file,
 )
@@ -235,6 +236,7 @@ def _to_file(sealed: _Sealed, address_text: str) -> _KeyFile:
 
 def _parse(path: Path, content: bytes) -> _Sealed:
     """Check everything that needs no passphrase."""
+    require_kind(path, content, "hansa-key")
     try:
         file = msgspec.json.decode(content, type=_KeyFile)
         public_key = bytes.fromhex(file.public_key)

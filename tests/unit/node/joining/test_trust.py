@@ -17,10 +17,10 @@ from hansa.node.joining.trust import find_trust, load_start
 from hansa.node.settings import parse_settings
 
 
-def find(*members, start=None):
+def find(*members, start=None, tell=lambda _: None):
     names = ("a", "b", "c")
     sources = [member.as_source(name) for member, name in zip(members, names, strict=False)]
-    return asyncio.run(find_trust(sources, NETWORK, start or begin(NETWORK)))
+    return asyncio.run(find_trust(sources, NETWORK, start or begin(NETWORK), tell))
 
 
 def test_the_newest_that_anybody_offers_is_verified_from_genesis_on():
@@ -39,6 +39,16 @@ def test_one_that_lies_is_passed_over():
         find(liar, forger)
     assert "block 35 at https://a.example: " in told.value.message
     assert "more than two thirds are needed" in told.value.message
+
+
+def test_who_could_not_be_asked_is_told_while_others_are_left():
+    silent, liar, told = Member(9), Member(35), []
+    silent.get = silent_get
+    liar.headers[35] = b"another header"
+    assert find(silent, liar, Member(33), tell=told.append).snapshot_height == 33
+    down, lie = told
+    assert down == "https://a.example cannot be asked: it is down; going on with the others"
+    assert lie.startswith("not joining from block 35 at https://b.example: ")
 
 
 def test_validators_are_followed_from_a_checkpoint(tmp_path):
