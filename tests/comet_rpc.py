@@ -79,10 +79,6 @@ class FakeRpc:
         shown = found[first : first + int(per_page)]
         return {"validators": [write_validator(each) for each in shown], "total": str(len(found))}
 
-    def answer_consensus_params(self, height: str) -> Mapping[str, Any]:
-        block = {"max_bytes": "2000000", "max_gas": "-1"}
-        return {"block_height": height, "consensus_params": {"block": block}}
-
     def answer_blockchain(self, minHeight: str, maxHeight: str) -> Mapping[str, Any]:  # noqa: N803
         first, last = max(int(minHeight), self.base), min(int(maxHeight), self.height)
         if first > last:

@@ -135,7 +135,7 @@ def test_where_cometbft_does_not_answer_the_rest_is_answered(serve):
 
 
 def test_what_a_light_client_asks_for_is_passed_on(serve):
-    parts = {"commit": {"canonical": True}, "validators": {"total": "0"}, "parameters": {}}
+    parts = {"commit": {"canonical": True}, "validators": {"total": "0"}}
 
     async def use(client):
         found = await (await client.get("/v1/consensus/7")).json()

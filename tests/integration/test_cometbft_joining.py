@@ -164,13 +164,23 @@ def keep_checkpoint(capsys, sent, node, folder):
     return checkpoint
 
 
-async def find_earliest(home):
-    """Find the first block that the CometBFT of a node that runs has."""
+async def ask_comet(home, method):
+    """Ask the CometBFT of a node that runs."""
     rpc = CometRpc(home.comet.rpc_path)
     try:
-        return int((await rpc.call("status"))["sync_info"]["earliest_block_height"])
+        return await rpc.call(method)
     finally:
         await rpc.close()
+
+
+def find_earliest(home):
+    """Find the first block that the CometBFT of a node that runs has."""
+    return int(asyncio.run(ask_comet(home, "status"))["sync_info"]["earliest_block_height"])
+
+
+def list_parameters(*homes):
+    """List the consensus parameters by which the CometBFTs of nodes that run go on."""
+    return [asyncio.run(ask_comet(home, "consensus_params"))["consensus_params"] for home in homes]
 
 
 def find_consensus_height(home, height):
@@ -213,7 +223,9 @@ def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
             with Client(started["url"]) as ours:
                 found = ours.wait_for(bytes.fromhex(sent.tx_id), WITHIN_S)
             assert (found.status, found.height) == ("OK", sent.height)
-            earliest = asyncio.run(find_earliest(Home(fifth)))
+            earliest = find_earliest(Home(fifth))
+            ours, theirs = list_parameters(Home(fifth), node.home)
+            assert ours == theirs
         carry(capsys, node.home, checkpoint, tmp_path)
     assert earliest > find_consensus_height(node.home, begun) > 1  # it executed none before
     audited = run(capsys, "audit", "--data", fifth, "--checkpoint", checkpoint)

@@ -80,7 +80,6 @@ class LightBlock(NamedTuple):
     """The header, and who signed it."""
     validators: Mapping[str, Any]
     """All who may sign it, and whose turn to propose it is."""
-    parameters: Mapping[str, Any]
 
 
 Listener = Callable[[BlockResult], None]

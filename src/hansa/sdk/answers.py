@@ -363,8 +363,6 @@ class LightBlock(Answer, frozen=True, kw_only=True):
     """Of `/commit`: the header with its signatures."""
     validators: dict[str, Any]
     """Of `/validators`: all of them, with whose turn to propose it is."""
-    parameters: dict[str, Any]
-    """Of `/consensus_params`."""
 
 
 class RowProof(Answer, frozen=True, kw_only=True):

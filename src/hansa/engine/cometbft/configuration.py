@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -94,6 +94,30 @@ def compute_block_bytes(batch_bytes: int) -> int:
     return max(BLOCK_BYTES, batch_bytes + BATCH_OVERHEAD_BYTES)
 
 
+def build_consensus_parameters(batch_bytes: int) -> dict[str, Any]:
+    """Build CometBFT's consensus parameters, which follow from our genesis and never change.
+
+    The header's `consensus_hash` covers the section `block` alone: whoever asks others for the rest
+    believes them.
+
+    Args:
+      batch_bytes: the network's limit of a batch.
+
+    Source: CometBFT v0.38 `types/params.go`, `ConsensusParams.Hash`.
+    """
+    return {
+        "block": {"max_bytes": str(compute_block_bytes(batch_bytes)), "max_gas": "-1"},
+        "evidence": {
+            "max_age_num_blocks": "100000",
+            "max_age_duration": str(48 * 3600 * 10**9),
+            "max_bytes": "65536",
+        },
+        "validator": {"pub_key_types": ["ed25519"]},
+        "version": {"app": "0"},
+        "abci": {"vote_extensions_enable_height": "0"},
+    }
+
+
 def write_genesis(
     home: CometHome,
     chain_id: str,
@@ -117,17 +141,7 @@ def write_genesis(
         "genesis_time": format_iso(time_ms, 0),
         "chain_id": chain_id,
         "initial_height": "1",
-        "consensus_params": {
-            "block": {"max_bytes": str(compute_block_bytes(batch_bytes)), "max_gas": "-1"},
-            "evidence": {
-                "max_age_num_blocks": "100000",
-                "max_age_duration": str(48 * 3600 * 10**9),
-                "max_bytes": "65536",
-            },
-            "validator": {"pub_key_types": ["ed25519"]},
-            "version": {"app": "0"},
-            "abci": {"vote_extensions_enable_height": "0"},
-        },
+        "consensus_params": build_consensus_parameters(batch_bytes),
         "validators": [
             {
                 "address": address_of_key(each.public_key).hex().upper(),

@@ -2,8 +2,8 @@
 
 Nothing is believed: what is built here is verified with `kernel.light` before it is passed on.
 
-Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`,
-`/consensus_params`, `/blockchain`, `/status`.
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`, `/blockchain`,
+`/status`.
 """
 
 from __future__ import annotations
@@ -150,8 +150,7 @@ async def fetch_light_block(rpc: Rpc, height: int) -> LightBlock:
     """
     commit = await rpc.call("commit", height=str(height))
     validators = await _fetch_all_validators(rpc, height)
-    parameters = await rpc.call("consensus_params", height=str(height))
-    return LightBlock(commit, validators, parameters)
+    return LightBlock(commit, validators)
 
 
 async def _fetch_all_validators(rpc: Rpc, height: int) -> Answer:

@@ -2,11 +2,13 @@
 
 CometBFT's state sync asks the RPC of other nodes, which here nobody can reach. So this process
 answers in their place, on a unix socket in the node's folder, with exactly the three methods that a
-light client calls: what it answers comes from members' APIs, and each header is checked to be
+light client calls. Headers and validators come from members' APIs, and each header is checked to be
 signed by the validators beside it. Whether those are the right ones, CometBFT's light client
-checks, from the header on that was verified before (`trust`).
+checks, from the header on that was verified before (`trust`). What no signature covers there is
+whose turn to propose is: so all nodes that answer are compared.
 
-What no signature covers is whose turn to propose is. So all nodes that answer are compared.
+Nobody is asked for consensus parameters: they follow from our genesis, and CometBFT keeps for ever
+what it is told here, of which a header's hash covers next to nothing.
 
 Source: CometBFT v0.38, light/provider/http/http.go, light/rpc/client.go,
 statesync/stateprovider.go.
@@ -23,9 +25,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from hansa.engine.cometbft.configuration import build_consensus_parameters
 from hansa.engine.cometbft.light import read_signed_header, read_validators
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import verify_commit
+from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.joining.trust import ANSWER_S, Source
 from hansa.sdk.answers import LightBlock, read
 
@@ -37,11 +42,9 @@ WAIT_S: Final = 20
 KEPT: Final = 64
 """Heights that are remembered."""
 _INTERNAL_ERROR: Final = -32603
-_METHODS: Final = {
-    "commit": "commit",
-    "validators": "validators",
-    "consensus_params": "parameters",
-}
+_ASKED: Final = ("commit", "validators")
+"""What nodes of members are asked for, by CometBFT's own names."""
+_DERIVED: Final = "consensus_params"
 
 
 class Relay:
@@ -49,15 +52,16 @@ class Relay:
 
     Args:
       sources: nodes of other members.
-      chain_id: the network's name in CometBFT's signatures.
+      network: that of this node.
       tell: told in words of what does not fit.
     """
 
     def __init__(
-        self, sources: Sequence[Source], chain_id: str, tell: Callable[[str], None]
+        self, sources: Sequence[Source], network: Network, tell: Callable[[str], None]
     ) -> None:
         self._sources = sources
-        self._chain_id = chain_id
+        self._chain_id = compute_chain_id(network.genesis_hash)
+        self._parameters = build_consensus_parameters(network.limits.batch_bytes)
         self._tell = tell
         self._kept: dict[int, LightBlock] = {}
         self._asking = asyncio.Lock()
@@ -79,18 +83,21 @@ class Relay:
 
     async def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a JSON-RPC request of CometBFT's light client."""
-        number = request.get("id")
+        number, method = request.get("id"), request.get("method")
         try:
-            name = _METHODS.get(str(request.get("method")))
-            if name is None:
-                raise Invalid(InvalidCode.ARGUMENTS, f"there is no {request.get('method')} here")
-            found = await self.fetch(int(request["params"]["height"]))
+            if method not in (*_ASKED, _DERIVED):
+                raise Invalid(InvalidCode.ARGUMENTS, f"there is no {method} here")
+            height = int(request["params"]["height"])
+            if method == _DERIVED:
+                found = {"block_height": str(height), "consensus_params": self._parameters}
+            else:
+                found = getattr(await self.fetch(height), method)
         except HansaError as error:
             self._tell(error.message)
             return _refuse(number, error.message)
         except (KeyError, TypeError, ValueError):
             return _refuse(number, "a height is needed")
-        return {"jsonrpc": "2.0", "id": number, "result": getattr(found, name)}
+        return {"jsonrpc": "2.0", "id": number, "result": found}
 
     @asynccontextmanager
     async def serving(self, path: Path) -> AsyncIterator[None]:

@@ -32,7 +32,6 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import NotFound
 from hansa.kernel.genesis import Network
-from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.home import Home
 from hansa.node.joining.relay import Relay
 from hansa.node.joining.trust import Trust, find_trust, load_start, open_sources
@@ -105,7 +104,7 @@ async def join_network(home: Home, network: Network, settings: Settings, tell: T
                 f"joining from the snapshot of block {trust.snapshot_height}: validators were "
                 f"followed from CometBFT's height {trust.trail.start.height} to {trust.height}"
             )
-            relay = Relay(sources, compute_chain_id(network.genesis_hash), tell)
+            relay = Relay(sources, network, tell)
             for height in (trust.height - 1, trust.height, trust.height + 1):
                 await relay.fetch(height, FOLLOW_S)
             async with relay.serving(home.comet.relay_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from msgspec.structs import replace
 from tests.comet_rpc import write_signed_header
 from tests.unit.node.joining.members import NETWORK, Member
 
+from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.light import (
     fetch_light_block,
     fetch_signed_header,
@@ -17,16 +19,14 @@ from hansa.engine.cometbft.light import (
 )
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.kernel.errors import Invalid, Unavailable
-from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.joining.relay import Relay
-
-CHAIN_ID = compute_chain_id(NETWORK.genesis_hash)
+from hansa.node.network.voting import write_first_block
 
 
 def make_relay(*members, tell=lambda _: None):
     names = ("a", "b", "c")
     sources = [member.as_source(name) for member, name in zip(members, names, strict=False)]
-    return Relay(sources, CHAIN_ID, tell)
+    return Relay(sources, NETWORK, tell)
 
 
 def fetch(relay, height, wait_s=10):
@@ -42,21 +42,35 @@ def test_a_light_client_gets_what_it_asks_for_on_a_socket(tmp_path):
             rpc = CometRpc(tmp_path / "light.sock")
             signed = await fetch_signed_header(rpc, 21)
             validators = await fetch_validators(rpc, 21)
-            parameters = await rpc.call("consensus_params", height="21")
             for method, parameter in (("status", {}), ("commit", {}), ("commit", {"height": "x"})):
                 with pytest.raises(RpcError):
                     await rpc.call(method, **parameter)
             with pytest.raises(RpcError, match="height 99"):
                 await rpc.call("commit", height="99")
             await rpc.close()
-        return signed, validators, parameters
+        return signed, validators
 
-    signed, validators, parameters = asyncio.run(use())
+    signed, validators = asyncio.run(use())
     assert signed.header.validators_hash == validators.compute_hash()
-    assert parameters["block_height"] == "21"
     assert member.comet.asked.count("commit") == 2  # once of each height that it was asked for
     assert any("shows CometBFT's height 99" in line for line in told)
     assert not (tmp_path / "light.sock").exists()
+
+
+def test_nobody_chooses_the_parameters_that_a_node_begins_with(tmp_path):
+    """They are those of the genesis that CometBFT would begin with; no hash covers most of them."""
+
+    def choose(found):
+        found["parameters"] = {"consensus_params": {"validator": {"pub_key_types": ["secp256k1"]}}}
+
+    comet = CometHome(tmp_path)
+    write_first_block(comet, NETWORK)
+    request = {"id": 1, "method": "consensus_params", "params": {"height": "21"}}
+    for relay in (make_relay(lie(Member(), choose), Member()), make_relay()):
+        found = asyncio.run(relay.answer(request))["result"]
+        assert found["block_height"] == "21"
+        genesis = json.loads(comet.genesis_path.read_bytes())
+        assert found["consensus_params"] == genesis["consensus_params"]
 
 
 def lie(member, change):
@@ -82,7 +96,7 @@ def shift(found):
 
 @pytest.mark.parametrize("change", [dict.clear, forge, shift])
 def test_what_is_not_signed_is_not_passed_on(change):
-    assert fetch(make_relay(lie(Member(), change), Member()), 5).parameters["block_height"] == "5"
+    assert fetch(make_relay(lie(Member(), change), Member()), 5) == fetch(make_relay(Member()), 5)
     with pytest.raises(Unavailable, match=r"no node of .* shows"):
         fetch(make_relay(lie(Member(), change)), 5)
 
@@ -98,7 +112,7 @@ def test_whose_turn_it_is_is_compared_as_nobody_signs_it():
 def test_a_height_that_is_about_to_come_is_waited_for():
     member = Member()
     member.comet.late = {30: 2}
-    assert fetch(make_relay(member), 30).parameters["block_height"] == "30"
+    assert read_signed_header(fetch(make_relay(member), 30).commit).header.height == 30
     member.comet.late = {31: 1_000}
     with pytest.raises(Unavailable, match="must be less than"):
         fetch(make_relay(member), 31, wait_s=0.1)

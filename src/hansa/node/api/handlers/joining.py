@@ -44,7 +44,6 @@ async def get_light_block(api: Api, call: Call, height: int) -> answers.LightBlo
     return answers.LightBlock(
         commit=dict(found.commit),
         validators=dict(found.validators),
-        parameters=dict(found.parameters),
     )
 
 
