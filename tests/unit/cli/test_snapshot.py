@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
+
 import pytest
+from aiohttp import web
+from tests.comet_rpc import write_signed_header
 from tests.integration.network_process import run
 from tests.pruned import make_pruned_folder, make_voted_pruned_folder, open_again
-from tests.voted_world import save_votes, vote
+from tests.running import in_a_loop
+from tests.vectors.voting import Council
+from tests.voted_world import make_voted_folder, save_votes, vote
 from tests.world import MINUTE_MS, pay
 
 from hansa.cli.main import main
@@ -100,6 +106,44 @@ def test_votes_on_a_later_block_prove_it_too(voted, tmp_path, capsys):
     assert made["height"] < head.height
     trust = name_genesis(voted)
     run(capsys, "snapshot", "restore", carried, "--data", tmp_path / "other", *trust)
+
+
+@contextmanager
+def comet_running(home, signed):
+    """Have a CometBFT answer beside the node, with one signed header."""
+    runners = []
+
+    async def answer(_):
+        return web.json_response({"jsonrpc": "2.0", "id": 1, "result": write_signed_header(signed)})
+
+    async def start():
+        application = web.Application()
+        application.add_routes([web.post("/", answer)])
+        runners.append(web.AppRunner(application))
+        await runners[0].setup()
+        await web.UnixSite(runners[0], str(home.comet.rpc_path)).start()
+        return ""
+
+    async def stop():
+        await runners[0].cleanup()
+
+    with in_a_loop(start, stop):
+        yield
+
+
+def test_validators_that_changed_behind_the_last_block_do_not_stand_in_its_way(tmp_path, capsys):
+    """As in a quiet network: the hand-overs that were kept lead past the last block."""
+    home = make_voted_folder(tmp_path / "node")
+    with closing(open_chain_read_only(home)) as chain:
+        network, record = chain.network, chain.get_record(chain.store.pending_height)
+    named = network.digest(network.header_prefix + record.header)
+    signed = Council(network).sign(record.consensus_height + 1, named)
+    with comet_running(home, signed):
+        run(capsys, "snapshot", "make", tmp_path / "carried", "--data", home.path)
+    trust = name_genesis(home)
+    other = tmp_path / "other"
+    told = run(capsys, "snapshot", "restore", tmp_path / "carried", "--data", other, *trust)
+    assert told["votes"]["power_signed"] * 3 > told["votes"]["power"] * 2
 
 
 def test_what_does_not_follow_is_refused_and_nothing_is_left(voted, sealed, tmp_path, capsys):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,29 +229,33 @@ def _fill(
 
 
 def _find_proof(home: Home, chain: Chain, height: int) -> Proof:
-    """Find votes on a block, of CometBFT if the node runs, or those kept on a block behind it."""
-    votes = read_votes(home.comet.path)
-    if votes is None:
+    """Find votes on a block, of CometBFT if the node runs, or those kept on a block behind it.
+
+    The hand-overs that were kept lead to the votes that were kept, often past the block: then they
+    do not lead to it, and those votes prove it through the headers between.
+    """
+    kept = read_votes(home.comet.path)
+    if kept is None:
         raise Unavailable(
             f"there are no votes of validators in {home.comet.path}: let the node run until its "
             "blocks are voted on",
             path=str(home.comet.path),
         )
     first = chain.get_record(height)
-    headers: list[bytes] = []
-    try:
+    with suppress(Unavailable, Invalid):
         signed = asyncio.run(_ask_own(home, first.consensus_height + 1))
-        votes = Votes(votes.hand_overs, signed)
-    except Unavailable:
-        headers = _list_headers(chain, height, votes)
+        votes = Votes(kept.hand_overs, signed)
+        check_votes(chain.network, first.header, votes)
+        return Proof(votes, ())
+    headers = _list_headers(chain, height, kept)
     try:
-        check_votes(chain.network, (first.header, *headers)[-1], votes)
+        check_votes(chain.network, (first.header, *headers)[-1], kept)
     except Invalid as error:
         raise Unavailable(
             f"block {height} is not shown to be signed yet ({error.message}): let the node run for "
             "a minute, and try again"
         ) from None
-    return Proof(votes, tuple(headers))
+    return Proof(kept, tuple(headers))
 
 
 async def _ask_own(home: Home, height: int) -> SignedHeader:
