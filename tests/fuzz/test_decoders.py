@@ -29,7 +29,13 @@ from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.light.trail import decode_checkpoint, encode_checkpoint
 from hansa.kernel.light.votes import decode_votes
 from hansa.kernel.receipt_file import verify_receipt_file
-from hansa.kernel.transaction import build_checked, check_batch, check_envelope, decode_envelope
+from hansa.kernel.transaction import (
+    build_checked,
+    check_batch,
+    check_envelope,
+    decode_batch,
+    decode_envelope,
+)
 from hansa.kernel.trees.merkle import compute_root_from_path
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.sdk.keys import ScryptCost, load_key, save_key
@@ -111,6 +117,9 @@ def test_a_batch_is_checked_alike_by_both_implementations(raw):
     assert frame.claim == found.claim
     ends = [item.body.valid_until_ms for item in found.items if not isinstance(item, Invalid)]
     assert all(frame.first_end_ms <= end <= frame.last_end_ms for end in ends)
+    theirs_ms = [independent.find_end(item.envelope) for item in decode_batch(raw)[1].items]
+    said = [end for end in theirs_ms if end is not None]
+    assert frame[1:] == (min(said, default=-1), max(said, default=-1))
     codes = [item.code.value if isinstance(item, Invalid) else "" for item in found.items]
     assert codes == [item if isinstance(item, str) else "" for item in other.items]
 

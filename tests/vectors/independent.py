@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 INT64_MAX = 2**63 - 1
 TIME_MAX = 2**53
 ARRAYS_IN_ARGUMENTS = 8
+ARRAYS_IN_DOCUMENTS = 12
 ORDERS = {
     2: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     3: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
@@ -116,7 +117,7 @@ def _take_number(raw: bytes, at: int, size: int) -> tuple[int, int]:
 
 
 def _read(raw: bytes, at: int, depth: int):
-    if depth > 100:
+    if depth > ARRAYS_IN_DOCUMENTS:
         raise Bad("MALFORMED")
     mark, at = _take_number(raw, at, 1)
     if mark < 0x80 or mark >= 0xE0:
@@ -366,6 +367,28 @@ class Batch:
     key_address: bytes
     items: list[Envelope | str]
     sizes: list[int]
+
+
+def find_end(envelope: bytes) -> int | None:
+    """Until when an envelope says to be valid, by its beginning alone."""
+    try:
+        mark, at = _take(envelope, 0, 2)
+        if mark[0] != 0x92 or mark[1] not in _BYTES:
+            return None
+        _, at = _take(envelope, at, _BYTES[mark[1]])
+        mark, at = _take(envelope, at, 3)
+        if mark[:2] != b"\x95\x01" or not (mark[2] >> 4 == 9 or mark[2] == 0xDC):
+            return None
+        _, at = _take(envelope, at, 2 if mark[2] == 0xDC else 0)
+        while envelope[at : at + 2] == b"\xc4\x20":
+            _, at = _take(envelope, at, 34)
+        nonce, at = _take(envelope, at, 18)
+        mark, at = _take_number(envelope, at, 1)
+        size, is_signed = _NUMBERS.get(mark, (0, mark >= 0x80))
+        end = _take_number(envelope, at, size)[0] if size else mark
+    except Bad:
+        return None
+    return end if nonce[:2] == b"\xc4\x10" and not is_signed and end <= TIME_MAX else None
 
 
 def check_batch(network: Network, raw: bytes) -> Batch:

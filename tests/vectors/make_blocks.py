@@ -14,13 +14,14 @@ from hansa.kernel.crypto.possession import KeyProof, prove_possession
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, Refused
+from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.execution import Block, Machine
 from hansa.kernel.machine.nonces import ReplayWindow
 from hansa.kernel.machine.state import State, View
 from hansa.kernel.rows import Row
-from hansa.kernel.transaction import build_checked, check_batch, compute_attestation
+from hansa.kernel.transaction import build_checked, check_batch, compute_attestation, decode_batch
 from hansa.kernel.trees.state_tree import StateTree
 
 # --- batches and commitments --------------------------------------------------------------------
@@ -38,6 +39,7 @@ def make_batches() -> list[dict]:
         _accept("an attestation", FORGE.batch(attested)),
         _accept("one bad envelope does not harm the others", FORGE.batch(*mixed)),
         _accept("signed by a p256 key", _sign_batch(BOB, FORGE.batch_body(good))),
+        _accept("ends of envelopes that are none", FORGE.batch(*_begin_envelopes())),
         _accept("one envelope twice", FORGE.batch(good, good)),
         _accept("as many items as genesis allows", FORGE.batch(*[bad] * 64)),
     ]
@@ -87,6 +89,46 @@ def make_batches() -> list[dict]:
     return cases
 
 
+def _begin_envelopes() -> list[bytes]:
+    """Rubbish of which some begins as an envelope does, up to the end of its validity."""
+    end = b"\xcf" + START_MS.to_bytes(8, "big")
+    nonce = b"\xc4\x10" + bytes(16)
+    ann = b"\xc4\x20" + ANN.address
+    deep = b"\x91" * 980
+    bodies = [
+        b"\x95\x01\x91" + ann + nonce + end,
+        b"\x95\x01\x91" + ann + nonce + end + deep + b"\x90",
+        b"\x95\x01\x91" + ann + nonce + end + deep * 2,
+        b"\x95\x01\x90" + nonce + end,
+        b"\x95\x01\xdc\x00\x02" + ann + ann + nonce + end,
+        *(
+            b"\x95\x01\x91" + ann + nonce + each
+            for each in (
+                b"\x07",
+                b"\xcc\xff",
+                b"\xcd\x01\x00",
+                b"\xce\x01\x00\x00\x00",
+                b"\xcf\x00\x20" + bytes(6),
+                b"\xcf\x00\x20" + bytes(5) + b"\x01",
+                b"\xd3" + START_MS.to_bytes(8, "big"),
+                b"\xff",
+                end[:-1],
+                b"",
+            )
+        ),
+        b"\x95\x02\x91" + ann + nonce + end,
+        b"\x95\xcc\x01\x91" + ann + nonce + end,
+        b"\x94\x01\x91" + ann + nonce + end,
+        b"\x95\x01" + ann + nonce + end,
+        b"\x95\x01" + deep + nonce + end,
+        b"\x95\x01\x91" + ann[:-1] + nonce + end,
+        b"\x95\x01\x91" + ann + b"\xc4\x0f" + bytes(15) + end,
+    ]
+    heads = [b"\x92\xc4\x00", b"\x92\xc6\x00\x00\x00\x00"]
+    others = [head + bodies[0] for head in (*heads, b"\x93\xc4\x00", b"\x92\xd9\x00", b"\x92")]
+    return [*(b"\x92\xc5\xff\xff" + body for body in bodies), *others]
+
+
 def _sign_batch(signer, body: bytes, forge: Forge = FORGE) -> bytes:
     return encode([body, *forge.sign(signer, body, forge.network.batch_prefix)])
 
@@ -108,6 +150,7 @@ def _accept(name: str, raw: bytes) -> dict:
         key_address=batch.key_address.hex(),
         signed_message=(network.batch_prefix + body).hex(),
         items=items,
+        ends_ms=[read_end(item.envelope) for item in decode_batch(raw)[1].items],
     )
 
 

@@ -142,8 +142,10 @@ def make_malformed() -> list[dict]:
         "arguments with a float": [*fields[:4], [["tally", "add", [ANN.address, "x", 5.5]]]],
         "arguments with a map": [*fields[:4], [["tally", "fail", [{1: 1}]]]],
         "arguments nested too deep": [*fields[:4], [["tally", "fail", nest(9)]]],
+        "arguments nested nearly a thousand deep": [*fields[:4], [["tally", "fail", nest(900)]]],
     }
     raws = {
+        "arguments nested two thousand deep": b"\x91" * 2_000 + b"\x90",
         "arguments with a float of 32 bits": b"\x91\xca\x3f\x80\x00\x00",
         "arguments with not-a-number": b"\x91\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00",
         "arguments with a map that has a key twice": b"\x91\x82\x01\x01\x01\x02",

@@ -23,7 +23,7 @@ from hansa.contracts.policy import PolicyKey
 from hansa.contracts.proposals import Code, ProposalClass
 from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.contract import Command, Event, Function
-from hansa.kernel.encoding import encode
+from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
@@ -118,8 +118,8 @@ def decode_action(action: Action) -> Command:
     raw = bytes(action.arguments)
     try:
         decoded: Command = msgspec.msgpack.decode(raw, type=kind.action)
-    except (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise Refused(Code.WRONG_ARGUMENTS, kind=action.kind, detail=str(error)) from None
+    except DECODE_ERRORS as error:
+        raise Refused(Code.WRONG_ARGUMENTS, kind=action.kind, detail=tell_fault(error)) from None
     if encode(decoded) != raw:
         raise Refused(Code.WRONG_ARGUMENTS, kind=action.kind, detail="not in canonical form")
     return decoded

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.kernel.encoding import encode
+from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
@@ -109,8 +109,8 @@ def decode_arguments(contract: Contract, word: str, entry: CommandEntry, raw: by
             return command
         detail = "not in canonical form, or fields are missing"
         code = InvalidCode.ARGUMENTS
-    except (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        detail = str(error)
+    except DECODE_ERRORS as error:
+        detail = tell_fault(error)
         code = _code_of_field(entry.command, detail)
     raise Invalid(
         code,

@@ -26,10 +26,34 @@ class Document(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """What travels as an array of exactly its fields."""
 
 
-DEPTH_MAX = 8
+DEPTH_MAX = 12
+"""Arrays within arrays in any document: arguments and events begin at the fourth level."""
+ARGUMENTS_DEPTH_MAX = 8
+"""Arrays within the array of arguments, or of an event's fields."""
 _PLAIN_TYPES = frozenset((bytes, str, int, bool, type(None)))
 DECODE_ERRORS = (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError)
-"""What decoding and encoding again raise for input: msgspec's own, bad UTF-8, too deep nesting."""
+"""What decoding and encoding again raise for input: msgspec's own, bad UTF-8, too deep nesting.
+What they mean says `tell_fault`, which is to be asked wherever they are caught."""
+
+_decode_anything = msgspec.msgpack.Decoder().decode
+_DEEPEST = b"\x91" * (2 * DEPTH_MAX) + b"\x90"
+"""Deeper than any document, also where typed decoding takes more of the stack than this does."""
+
+
+def tell_fault(error: Exception) -> str:
+    """Tell what is wrong with input of which decoding raised one of `DECODE_ERRORS`.
+
+    How deep a decoder gets depends on its caller's place on the stack and on Python's version, so
+    that it gave up says nothing; that it has room for all documents, and not for this one, does.
+
+    Raises:
+      RecursionError: there is no room even for what is allowed. That is no fault of the input, and
+        must never become a verdict on it: other nodes would come to another.
+    """
+    if isinstance(error, RecursionError):
+        encode(_decode_anything(_DEEPEST))
+        return f"it is nested deeper than {DEPTH_MAX} levels"
+    return str(error)
 
 
 class Decoder(Generic[T]):
@@ -63,13 +87,14 @@ class Decoder(Generic[T]):
         """
         try:
             value: T = self._decode(raw)
-            if self._check is not None:
-                self._check(value)
+        except DECODE_ERRORS as error:
+            raise self._build_malformed(error) from None
+        if self._check is not None:
+            self._check(value)
+        try:
             again = encode(value)
         except DECODE_ERRORS as error:
-            raise Invalid(
-                InvalidCode.MALFORMED, f"{self._what} cannot be decoded: {error}"
-            ) from None
+            raise self._build_malformed(error) from None
         if again != raw:
             raise Invalid(
                 InvalidCode.NOT_CANONICAL,
@@ -88,8 +113,13 @@ class Decoder(Generic[T]):
             return self._decode(raw)  # type: ignore[no-any-return]
         except DECODE_ERRORS as error:
             raise Corrupt(
-                f"{self._what} was checked before, but cannot be decoded: {error}"
+                f"{self._what} was checked before, but cannot be decoded: {tell_fault(error)}"
             ) from None
+
+    def _build_malformed(self, error: Exception) -> Invalid:
+        return Invalid(
+            InvalidCode.MALFORMED, f"{self._what} cannot be decoded: {tell_fault(error)}"
+        )
 
 
 def check_plain(value: object, what: str, depth: int = 0) -> None:
@@ -98,8 +128,10 @@ def check_plain(value: object, what: str, depth: int = 0) -> None:
     Raises:
       Invalid: `MALFORMED`.
     """
-    if depth > DEPTH_MAX:
-        raise Invalid(InvalidCode.MALFORMED, f"{what} is nested deeper than {DEPTH_MAX} levels")
+    if depth > ARGUMENTS_DEPTH_MAX:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{what} is nested deeper than {ARGUMENTS_DEPTH_MAX} levels"
+        )
     kind = type(value)
     if kind is list:
         for item in value:  # type: ignore[attr-defined]

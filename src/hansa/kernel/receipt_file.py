@@ -25,7 +25,7 @@ from hansa.kernel.block import (
 )
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.signatures import verify_many
-from hansa.kernel.encoding import DECODE_ERRORS, Decoder, Document, encode
+from hansa.kernel.encoding import DECODE_ERRORS, Decoder, Document, encode, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.light.trail import Checkpoint, Trail
@@ -228,7 +228,8 @@ def _decode(raw: bytes) -> _ReceiptFile:
     try:
         beginning = _decode_beginning(raw)
     except DECODE_ERRORS as error:
-        raise Invalid(InvalidCode.MALFORMED, f"receipt file cannot be decoded: {error}") from None
+        fault = tell_fault(error)
+        raise Invalid(InvalidCode.MALFORMED, f"receipt file cannot be decoded: {fault}") from None
     if beginning.format == FORMAT and beginning.version == VOTED_VERSION:
         return _VOTED.decode(raw)
     if beginning.format == FORMAT and beginning.version != SEALED_VERSION:

@@ -20,7 +20,8 @@ Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 NonNegative = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Signed = Annotated[int, Meta(ge=-INT64_MAX, le=INT64_MAX)]
-TimeMs = Annotated[int, Meta(ge=0, le=2**53)]
+LATEST_MS = 2**53
+TimeMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 """Milliseconds of ledger time since 1970-01-01T00:00:00Z."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]

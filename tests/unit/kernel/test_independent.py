@@ -115,6 +115,8 @@ def test_batches(case):
         else {"tx_id": item.tx_id.hex(), "envelope_hash": item.hash.hex()}
         for item in batch.items
     ] == post["items"]
+    items = independent.unpack(independent.unpack(raw)[0])[2]
+    assert [independent.find_end(envelope) for envelope, _ in items] == post["ends_ms"]
 
 
 @pytest.mark.parametrize("case", cases("possession/vectors.json"))

@@ -16,6 +16,7 @@ from hansa.kernel.crypto.possession import KeyProof, is_proven
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.frame import check_frame
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.execution import Block, Machine
@@ -115,6 +116,10 @@ def test_batches(case):
         else {"tx_id": item.tx_id.hex(), "envelope_hash": item.envelope_hash.hex()}
         for item in batch.items
     ] == post["items"]
+    ends = [end for end in post["ends_ms"] if end is not None]
+    frame = check_frame(raw, network, verify_many)
+    assert frame.first_end_ms == min(ends, default=-1)
+    assert frame.last_end_ms == max(ends, default=-1)
 
 
 def test_every_refused_envelope_harms_no_other_of_its_batch():

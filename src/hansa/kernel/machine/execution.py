@@ -423,7 +423,7 @@ class _BatchRun:
             self._refusals += 1
             receipt = encode((item.tx_id, Status.REFUSED, refusal.code.value, number, ()))
             progress.facts.append((index, tell_plain(refusal)))
-        except (Corrupt, Unavailable, MemoryError):
+        except (Corrupt, Unavailable, MemoryError, RecursionError):
             raise  # this machine's fault, not the contract's: another node would not see it
         except Exception as error:  # noqa: BLE001 - a contract's bug must not stop the chain
             self._refusals += 1
