@@ -36,7 +36,7 @@ EVENT = fields(text, text, lambda value: type(value) is list and plain(value))
 RECEIPT = fields(HASH, integer(0, 2), text, COUNT, array(EVENT))
 POSITIVE = integer(1, INT64_MAX)
 LIMITS_LEAST = [512, 1_024, 1, 1, 1, 16, 8, 8]
-LIMITS_MOST = [2**20, 2**26, 2**16, 256, 256, 2**20, 2**16, 2**16]
+LIMITS_MOST = [2**20, 2**24, 2**16, 256, 256, 2**20, 2**16, 2**16]
 BATCH_FRAME = 256
 TIME_LAST = 4_102_444_800_000
 LIMITS = [POSITIVE] * 8
@@ -110,6 +110,7 @@ def check_genesis(raw: bytes) -> Network:
     require(all(least <= value <= most for least, value, most in bounds), "MALFORMED")
     require(limits[1] >= limits[0] + BATCH_FRAME, "MALFORMED")
     require(suites != [] and {1, 2, 3}.issuperset(suites), "SUITE")
+    require(len(set(suites)) == len(suites), "SUITE")
     for suite, key in sealers:
         check_key(suite, key)
     check_nodes(nodes, {member[0] for member in members})

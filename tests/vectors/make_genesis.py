@@ -68,6 +68,7 @@ def make_genesis_cases() -> list[dict]:
     change("another version", "UNSUPPORTED_VERSION", version=2)
     change("an unknown hash", "MALFORMED", hash="sha1")
     change("no suite", "SUITE", suites=())
+    change("a suite twice", "SUITE", suites=(1, 2, 1))
     change("an unknown suite", "SUITE", suites=(1, 4))
     change("no sealer", "MALFORMED", sealers=())
     change("a sealer's key of small order", "PUBLIC_KEY", sealers=(Sealer(1, bytes(32)),))

@@ -18,6 +18,7 @@ from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer, Engine, execute_with_pauses
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import BLOCK_ITEMS_MAX
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
@@ -54,7 +55,7 @@ class EmbeddedEngine(Engine):
     ) -> None:
         super().__init__(chain, verifier)
         self._clock_ms = clock_ms
-        self._block_transactions = block_transactions
+        self._block_transactions = min(block_transactions, BLOCK_ITEMS_MAX)
         self._block_wait_ms = block_wait_ms
         self._queue_transactions = queue_transactions
         self._queue: deque[_Waiting] = deque()

@@ -14,7 +14,7 @@ from msgspec import Meta
 from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
-from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import Network
 from hansa.kernel.values import Hash, NonNegative, TimeMs
 
@@ -113,9 +113,23 @@ class BlockRecord(Document, frozen=True, array_like=True):
     came with a snapshot `UPDATES_UNKNOWN`: no hash covers them, so a snapshot has none."""
 
     def encoded(self) -> bytes:
-        """Encode for the log."""
+        """Encode for the log.
+
+        Raises:
+          Corrupt: nobody could decode it; what may stand in a block keeps it from coming to that.
+        """
+        for name in _LISTS:
+            count = len(getattr(self, name))
+            if count > ENTRIES_MAX:
+                raise Corrupt(
+                    f"a block has {count} {name}: a record holds at most {ENTRIES_MAX}, so it is "
+                    "not written"
+                )
         return encode(self)
 
+
+_LISTS = ("signatures", "batches", "receipts", "dropped", "facts", "validator_updates")
+"""Of a record, each of `_Entries`."""
 
 _decode_header: Decoder[Header] = Decoder(Header, "block header")
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt, "receipt", _check_plain_events)

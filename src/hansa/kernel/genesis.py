@@ -53,8 +53,15 @@ class Limits(Document, frozen=True, array_like=True):
 
 LIMITS_LEAST = Limits(512, 1_024, 1, 1, 1, 16, 8, 8)
 """What the kernel itself reads and writes for a block, and one small transaction, fit in these."""
-LIMITS_MOST = Limits(2**20, 2**26, 2**16, 256, 256, 2**20, 2**16, 2**16)
-"""A batch fits in a block, and its items in the positions of one."""
+BLOCK_ITEMS_MAX = 2**16
+"""Of all batches of a block together. By it, and by the bytes of a block, which are those of the
+largest batch or few more, the log can keep the block's record whatever became of its items: the
+record lists a sixteenth of what positions tell apart, and has 256 MiB for 16 MiB of batches, with
+receipts and reasons of some hundred bytes for each item beside what is copied from it. Bytes alone
+bound little: four make an item. To turn this many away takes no longer than to execute a block of
+the default limits that is full of payments: some seconds."""
+LIMITS_MOST = Limits(2**20, 2**24, BLOCK_ITEMS_MAX, 256, 256, 2**20, 2**16, 2**16)
+"""The largest batch fits in a block, alone."""
 BATCH_FRAME_BYTES = 256
 """Of a batch around its one envelope, at most."""
 
@@ -283,11 +290,11 @@ def _check_limits(limits: Limits) -> None:
 def _check_keys(genesis: Genesis) -> None:
     known = [int(suite) for suite in Suite]
     strange = [suite for suite in genesis.suites if suite not in known]
-    if strange or not genesis.suites:
+    if strange or not genesis.suites or len(set(genesis.suites)) < len(genesis.suites):
         raise Invalid(
             InvalidCode.SUITE,
             f"genesis allows the signature suites {list(genesis.suites)}: name at least one of "
-            f"{known}, and no other",
+            f"{known}, each once, and no other",
         )
     for sealer in genesis.sealers:
         check_public_key(sealer.suite, sealer.public_key)

@@ -1,4 +1,6 @@
-"""Admission: whether a sponsor may bring batches into a block, asked before they are executed.
+"""Admission: whether batches fit into a block, and their sponsors may bring them in.
+
+It is asked before they are executed.
 
 It depends on the rows of the last block, the new block's time and the batches alone, so that all
 nodes with the same blocks answer alike.
@@ -9,6 +11,7 @@ from __future__ import annotations
 from hansa.kernel.authority import Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.genesis import BLOCK_ITEMS_MAX
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.rules import Rules
 from hansa.kernel.machine.state import View
@@ -24,13 +27,22 @@ class Admission:
         self._time_ms = time_ms
         self._used: dict[bytes, tuple[int, int, int]] = {}
         """Bytes, envelopes and refusals of the day, by sponsor."""
+        self._items = 0
 
     def admit(self, claim: Claim) -> None:
         """Admit a batch, whole; not while a transaction is executed.
 
         Raises:
-          Invalid: `UNKNOWN_SPONSOR` or `QUOTA`; it counts for nothing.
+          Invalid: `TOO_MANY` if the block is too full for it, `UNKNOWN_SPONSOR` or `QUOTA`; it
+            counts for nothing.
         """
+        items = self._items + claim.envelopes
+        if items > BLOCK_ITEMS_MAX:
+            raise Invalid(
+                InvalidCode.TOO_MANY,
+                f"the block would have {items} items with this batch: at most {BLOCK_ITEMS_MAX} "
+                "may stand in one, so a next block takes it in",
+            )
         self._view.begin()
         sponsor = claim.sponsor
         quota = find_quota(self._rules, self._view, sponsor, claim.key_address, self._time_ms)
@@ -40,6 +52,7 @@ class Admission:
         if exceeded is not None:
             raise exceeded
         self._used[sponsor] = size, envelopes, refusals
+        self._items = items
 
     def _get_used(self, sponsor: bytes) -> tuple[int, int, int]:
         used = self._view.get(SponsorUsage, sponsor)

@@ -28,7 +28,12 @@ from hansa.kernel.contract import CommandEntry, Contract, Event, decode_argument
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
-from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS, Network
+from hansa.kernel.genesis import (
+    BLOCK_ITEMS_MAX,
+    CHECKPOINT_INTERVAL_MS,
+    VALIDITY_MAX_MS,
+    Network,
+)
 from hansa.kernel.machine.admission import Admission, find_quota
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.nonces import LAST_MS, ReplayWindow
@@ -114,7 +119,8 @@ class Machine:
         """Execute a block.
 
         Raises:
-          Corrupt: height or time do not follow the head (the engine's fault).
+          Corrupt: height or time do not follow the head, or there are more items than may stand
+            in a block (the engine's fault).
           Unavailable: this node lacks the code of an active contract, or it is later than
             `TIME_MS_MAX`.
         """
@@ -131,6 +137,12 @@ class Machine:
         if head is None or block.height != head.height + 1 or block.time_ms < head.time_ms:
             raise Corrupt(
                 f"block {block.height} at {block.time_ms} ms does not follow the head",
+                height=block.height,
+            )
+        items = sum(len(batch.items) for batch in block.batches)
+        if items > BLOCK_ITEMS_MAX:
+            raise Corrupt(
+                f"block {block.height} has {items} items: at most {BLOCK_ITEMS_MAX} may be",
                 height=block.height,
             )
         _check_time(block.time_ms)

@@ -14,7 +14,7 @@ from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import InvalidCode, Unavailable
-from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.genesis import BLOCK_ITEMS_MAX, VALIDITY_MAX_MS
 from hansa.kernel.machine.rules import RULES
 from hansa.kernel.quota import SponsorUsage
 
@@ -48,6 +48,21 @@ async def test_a_batch_that_nobody_may_bring_in_is_in_no_block(asked):
     await require_left_out(asked, make_batch(world, "a"), make_batch(world, "b", "ann"))
     stolen = make_batch(world, "d", key_name="south server")
     await require_left_out(asked, make_batch(world, "c"), stolen)
+
+
+@in_a_chain
+async def test_a_block_holds_no_more_items_than_its_record_can_list(asked):
+    """However short they are: 257 batches of the default limits had more than 2**20 in 4 MB."""
+    world = World(asked.chain)
+    most = asked.chain.network.limits.batch_items
+    valid = world.sign([key("ann")], pay("ann", "bob", 1, "r"))
+    full = [
+        world.batch(valid, bytes([number]), *[b""] * (most - 2))
+        for number in range(BLOCK_ITEMS_MAX // most)
+    ]
+    one = make_batch(world, "one")
+    assert await asked.admits(*full, one) == (False, full)
+    assert await asked.admits(*full) == (True, full)
 
 
 def list_votes(action, *voters):
