@@ -41,6 +41,7 @@ WAIT_S: Final = 20
 """For such a height; CometBFT itself waits for half a minute."""
 KEPT: Final = 64
 """Heights that are remembered."""
+SILENT: Final = f"no answer within {ANSWER_S} s"
 _INTERNAL_ERROR: Final = -32603
 _ASKED: Final = ("commit", "validators")
 """What nodes of members are asked for, by CometBFT's own names."""
@@ -51,7 +52,7 @@ class Relay:
     """Answers for CometBFT's heights.
 
     Args:
-      sources: nodes of other members.
+      sources: nodes of other members; one that keeps this node waiting is asked no more.
       network: that of this node.
       tell: told in words of what does not fit.
     """
@@ -59,7 +60,7 @@ class Relay:
     def __init__(
         self, sources: Sequence[Source], network: Network, tell: Callable[[str], None]
     ) -> None:
-        self._sources = sources
+        self._sources = list(sources)
         self._chain_id = compute_chain_id(network.genesis_hash)
         self._parameters = build_consensus_parameters(network.limits.batch_bytes)
         self._tell = tell
@@ -130,6 +131,7 @@ class Relay:
             found = [each for each in asked if isinstance(each, LightBlock)]
             if found:
                 self._compare(height, asked)
+                self._drop_silent(asked)
                 return found[0]
             faults = [
                 f"{source.url}: {fault}" for source, fault in zip(self._sources, asked, strict=True)
@@ -154,10 +156,17 @@ class Relay:
         except HansaError as error:
             return error.message
         except TimeoutError:
-            return f"no answer within {ANSWER_S} s"
+            return SILENT
         if signed.header.height != height:
             return f"an answer about height {signed.header.height}"
         return found
+
+    def _drop_silent(self, asked: Sequence[LightBlock | str]) -> None:
+        """Ask those no more that were silent where others answered: they delay each height."""
+        for source, each in list(zip(self._sources, asked, strict=True)):
+            if each is SILENT:
+                self._tell(f"{source.url}: {SILENT}; going on with the others")
+                self._sources.remove(source)
 
     def _compare(self, height: int, asked: Sequence[LightBlock | str]) -> None:
         """Compare what nodes show but for the signatures, of which each has those it got first."""

@@ -1,6 +1,6 @@
 """Joining a network: before the node itself runs, its folder is filled from a snapshot.
 
-    trust     the newest snapshot that is offered, and the verified header that names its last block
+    trust     snapshots that are offered, and the verified headers that name their last blocks
     relay     ... from there on CometBFT follows the validators by what members' nodes show
     join      ... and takes the snapshot from its peers, which must prove that very header
 
@@ -13,7 +13,7 @@ Source: docs/how-to/run-a-network.md, "One more node".
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from hansa.contracts.registry import Registry
@@ -30,11 +30,11 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import NotFound, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.home import Home
 from hansa.node.joining.relay import Relay
-from hansa.node.joining.trust import Trust, find_trust, load_start, open_sources
+from hansa.node.joining.trust import Source, Trust, find_trusts, load_start, open_sources
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.records import open_log
 from hansa.node.settings import Settings
@@ -95,20 +95,70 @@ async def join_network(home: Home, network: Network, settings: Settings, tell: T
         disk refuses.
     """
     start = load_start(settings, network)
+    async with open_sources(settings, network) as sources:
+
+        async def join_from(trust: Trust) -> None:
+            await _join_from(home, network, settings, sources, trust, tell)
+
+        trusts = await find_trusts(sources, network, start, tell)
+        await join_from_any(trusts, join_from, lambda: clear_half_joined(home), tell)
+
+
+async def join_from_any(
+    trusts: Sequence[Trust],
+    join_from: Callable[[Trust], Awaitable[None]],
+    clear: Callable[[], None],
+    tell: Tell,
+) -> None:
+    """Join from the first snapshot from which it can be done.
+
+    A node may offer one, of a true block, that no peer has. So what it shows, though verified, must
+    not keep this node from those of others.
+
+    Args:
+      trusts: at least one.
+      join_from: joins from one of them.
+      clear: throws away what was begun.
+      tell: told why it was not that one.
+
+    Raises:
+      HansaError: what kept it from the last one, or the disk refuses.
+    """
+    *others, last = trusts
+    for trust in others:
+        try:
+            await join_from(trust)
+        except Unavailable as error:
+            tell(
+                f"not joining from the snapshot of block {trust.snapshot_height}: {error.message}; "
+                "going on with that of another node"
+            )
+            clear()
+        else:
+            return
+    await join_from(last)
+
+
+async def _join_from(
+    home: Home,
+    network: Network,
+    settings: Settings,
+    sources: Sequence[Source],
+    trust: Trust,
+    tell: Tell,
+) -> None:
     storage = FileStorage(home.log_path)
     storage.lock()
     try:
-        async with open_sources(settings, network) as sources:
-            trust = await find_trust(sources, network, start, tell)
-            tell(
-                f"joining from the snapshot of block {trust.snapshot_height}: validators were "
-                f"followed from CometBFT's height {trust.trail.start.height} to {trust.height}"
-            )
-            relay = Relay(sources, network, tell)
-            for height in (trust.height - 1, trust.height, trust.height + 1):
-                await relay.fetch(height, FOLLOW_S)
-            async with relay.serving(home.comet.relay_path):
-                await _take(home, network, settings, trust, storage, tell)
+        tell(
+            f"joining from the snapshot of block {trust.snapshot_height}: validators were "
+            f"followed from CometBFT's height {trust.trail.start.height} to {trust.height}"
+        )
+        relay = Relay(sources, network, tell)
+        for height in (trust.height - 1, trust.height, trust.height + 1):
+            await relay.fetch(height, FOLLOW_S)
+        async with relay.serving(home.comet.relay_path):
+            await _take(home, network, settings, trust, storage, tell)
         FileStorage(home.comet.path).replace(VOTES_NAME, encode(trust.votes))
         FileStorage(home.comet.path).remove(home.comet.joining_path.name)
     finally:

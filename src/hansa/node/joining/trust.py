@@ -2,7 +2,7 @@
 
 Validators are followed from genesis, or from a checkpoint of the operator's, to the header of
 CometBFT that names the last block of a snapshot. So it does not matter whom one asks: a node that
-lies is found out, and the next one is asked.
+lies is found out, and what others show is taken.
 
 Source: docs/reference/light.md; docs/reference/snapshots.md.
 """
@@ -10,11 +10,12 @@ Source: docs/reference/light.md; docs/reference/snapshots.md.
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from hansa.kernel.errors import HansaError, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.trail import Checkpoint, Trail
 from hansa.kernel.light.votes import Votes, begin, check_votes, decode_votes
@@ -26,6 +27,8 @@ from hansa.sdk.transport import TlsFiles
 
 ANSWER_S = 15
 """What one node may take; it may itself wait for validators to sign."""
+OFFERS_MAX = 3
+"""Snapshots of one node that are tried."""
 
 
 class Source(NamedTuple):
@@ -39,7 +42,7 @@ class Trust(NamedTuple):
     """Where a node may begin."""
 
     snapshot_height: int
-    """Of the last block of the newest snapshot that is offered."""
+    """Of the last block of the newest snapshot that a node offers."""
     votes: Votes
     trail: Trail
     """To CometBFT's header that names that block."""
@@ -87,10 +90,13 @@ def load_start(settings: Settings, network: Network) -> Checkpoint:
     return load_checkpoint(settings.find_path(name), network)
 
 
-async def find_trust(
+async def find_trusts(
     sources: Sequence[Source], network: Network, start: Checkpoint, tell: Callable[[str], None]
-) -> Trust:
-    """Find the newest snapshot whose last block validators are shown to have signed.
+) -> list[Trust]:
+    """Find the newest snapshot of each node whose last block validators are shown to have signed.
+
+    All are asked at the same time, and each is asked little, so none keeps this node from what
+    another shows. The newest come first, and one of each height.
 
     Args:
       sources: the nodes that are asked.
@@ -101,36 +107,58 @@ async def find_trust(
     Raises:
       Unavailable: nobody offers one, or none of those offered is shown to be signed.
     """
-    asked = await asyncio.gather(*(_list_offered(source) for source in sources))
-    offered = [
-        (found.height, found, source)
-        for source, snapshots in zip(sources, asked, strict=True)
-        if not isinstance(snapshots, str)
-        for found in snapshots
-    ]
-    if not offered:
-        said = (
-            f"{source.url} {found if isinstance(found, str) else 'keeps none'}"
-            for source, found in zip(sources, asked, strict=True)
-        )
+    asked = await asyncio.gather(*(_ask(source, network, start) for source in sources))
+    found = {each.height: each for each in asked if isinstance(each, Trust)}
+    faults = [each for each in asked if isinstance(each, _Fault)]
+    if found:
+        for fault in faults:
+            tell(f"{fault.said}; going on with the others")
+        return [found[height] for height in sorted(found, reverse=True)]
+    said = "; ".join(fault.said for fault in faults)
+    if any(fault.is_offer for fault in faults):
         raise Unavailable(
-            f"no node of cometbft.join_from offers a snapshot: {'; '.join(said)}. Have one of them "
-            "keep snapshots (history.snapshot_every of its node.toml), or take join_from out of "
-            "this node's, and it fetches all blocks"
+            f"no snapshot that is offered is shown to be signed by validators: {said}"
         )
-    for source, snapshots in zip(sources, asked, strict=True):
-        if isinstance(snapshots, str):
-            tell(f"{source.url} {snapshots}; going on with the others")
-    faults = []
-    for _, found, source in sorted(offered, key=lambda each: -each[0]):
-        try:
-            return await _verify(source, found, network, start)
-        except HansaError as error:
-            faults.append(f"block {found.height} at {source.url}: {error.message}")
-            tell(f"not joining from {faults[-1]}")
     raise Unavailable(
-        f"no snapshot that is offered is shown to be signed by validators: {'; '.join(faults)}"
+        f"no node of cometbft.join_from offers a snapshot: {said}. Have one of them "
+        "keep snapshots (history.snapshot_every of its node.toml), or take join_from out of "
+        "this node's, and it fetches all blocks"
     )
+
+
+class _Fault(NamedTuple):
+    """Why a node shows nothing."""
+
+    said: str
+    """With the node's URL."""
+    is_offer: bool
+    """Whether it offers snapshots."""
+
+
+async def _ask(source: Source, network: Network, start: Checkpoint) -> Trust | _Fault:
+    """Find the newest snapshot of one node that is shown to be signed.
+
+    Votes on its newest block may not be there yet: then the snapshot before is tried. A node that
+    shows what is wrong, or nothing in time, is asked for nothing more.
+    """
+    offered = await _list_offered(source)
+    if isinstance(offered, str):
+        return _Fault(f"{source.url} {offered}", is_offer=False)
+    if not offered:
+        return _Fault(f"{source.url} keeps none", is_offer=False)
+    said = []
+    for each in heapq.nlargest(OFFERS_MAX, offered, key=lambda one: one.height):
+        named = f"block {each.height} at {source.url}"
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await _verify(source, each, network, start)
+        except (Invalid, TimeoutError) as error:
+            late = f"no answer within {ANSWER_S} s"
+            said.append(f"{named}: {error.message if isinstance(error, Invalid) else late}")
+            break
+        except HansaError as error:
+            said.append(f"{named}: {error.message}")
+    return _Fault("; ".join(said), is_offer=True)
 
 
 async def _list_offered(source: Source) -> list[SnapshotOffered] | str:
@@ -148,11 +176,7 @@ async def _list_offered(source: Source) -> list[SnapshotOffered] | str:
 async def _verify(
     source: Source, offered: SnapshotOffered, network: Network, start: Checkpoint
 ) -> Trust:
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            block = await source.client.get_block(offered.height)
-            votes = decode_votes(await source.client.fetch_votes(offered.height))
-    except TimeoutError:
-        raise Unavailable(f"no answer within {ANSWER_S} s") from None
+    block = await source.client.get_block(offered.height)
+    votes = decode_votes(await source.client.fetch_votes(offered.height))
     trail = check_votes(network, bytes.fromhex(block.header), votes, start)
     return Trust(offered.height, votes, trail)

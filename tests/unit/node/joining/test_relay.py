@@ -7,6 +7,7 @@ import json
 
 import pytest
 from msgspec.structs import replace
+from tests.channels import play
 from tests.comet_rpc import write_signed_header
 from tests.unit.node.joining.members import NETWORK, Member
 
@@ -20,6 +21,7 @@ from hansa.engine.cometbft.light import (
 from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.joining.relay import Relay
+from hansa.node.joining.trust import ANSWER_S
 from hansa.node.network.voting import write_first_block
 
 
@@ -107,6 +109,27 @@ def test_whose_turn_it_is_is_compared_as_nobody_signs_it():
 
     with pytest.raises(Invalid, match=r"https://a.example and https://b.example show different"):
         fetch(make_relay(Member(), lie(Member(), turn)), 5)
+
+
+def test_one_that_hangs_is_waited_for_once():
+    told, asked = [], []
+
+    async def hang(path):
+        asked.append(path)
+        await asyncio.Event().wait()
+
+    hanging = Member()
+    hanging.get = hang
+    relay = make_relay(hanging, Member(), tell=told.append)
+
+    async def run():
+        for height in (5, 6, 7):
+            await relay.fetch(height)
+        assert asyncio.get_running_loop().time() == pytest.approx(ANSWER_S, abs=1)
+
+    play(run)
+    assert asked == ["/v1/consensus/5"]
+    assert told == [f"https://a.example: no answer within {ANSWER_S} s; going on with the others"]
 
 
 def test_a_height_that_is_about_to_come_is_waited_for():

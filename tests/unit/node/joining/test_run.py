@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from msgspec.structs import replace
 from tests.played import CHEAP
+from tests.unit.node.joining.members import NETWORK, Member
 from tests.world import START_MS
 
 from hansa.engine.storage import FileStorage
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.light.votes import begin
 from hansa.node.description import NetworkDescription
 from hansa.node.home import Home, open_chain
-from hansa.node.joining.run import is_to_join
+from hansa.node.joining.run import is_to_join, join_from_any
+from hansa.node.joining.trust import find_trusts
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import choose_places
 from hansa.node.settings import load_settings
@@ -63,3 +70,29 @@ def test_what_was_left_half_joined_is_thrown_away_but_for_keys_and_what_was_sign
     assert is_to_join(home, named)
     assert list_files(home) == before
     assert '"7"' in signed.read_text()
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_snapshot_that_no_peer_has_does_not_keep_a_node_from_another(lost):
+    tried, cleared, told = [], [], []
+
+    async def join_from(trust):
+        tried.append(trust.snapshot_height)
+        if len(tried) <= lost:
+            raise Unavailable("no peer has it")
+
+    async def run():
+        sources = [Member(33).as_source("a"), Member(25).as_source("b")]
+        trusts = await find_trusts(sources, NETWORK, begin(NETWORK), told.append)
+        await join_from_any(trusts, join_from, lambda: cleared.append(list(tried)), told.append)
+
+    if lost == 2:
+        with pytest.raises(Unavailable, match="no peer has it"):
+            asyncio.run(run())
+    else:
+        asyncio.run(run())
+    assert tried == [33, 25][: lost + 1]
+    assert cleared == [[33]][:lost]
+    assert [line.partition(": ")[0] for line in told] == [
+        "not joining from the snapshot of block 33"
+    ][:lost]
