@@ -19,7 +19,7 @@ from tests.played import CHEAP
 from hansa.contracts import governance
 from hansa.contracts.actions import Action, AdmitMember
 from hansa.contracts.members import Role
-from hansa.engine.cometbft.rpc import CometRpc
+from hansa.engine.cometbft.rpc.client import CometRpc
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.address import to_text

@@ -20,7 +20,7 @@ from tests.world import ASSET, MINUTE_MS, World, key, pay
 from hansa.cli.main import main
 from hansa.contracts import currency
 from hansa.engine.cometbft.engine import CometEngine
-from hansa.engine.cometbft.light import fetch_base
+from hansa.engine.cometbft.rpc.light import fetch_base
 from hansa.engine.log.format import MARK_NAME
 from hansa.engine.record_items import list_envelopes
 from hansa.engine.snapshots.keeping import Retention

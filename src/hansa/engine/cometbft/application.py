@@ -38,7 +38,7 @@ from hansa.engine.cometbft.batches import (
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Standing, Validators
-from hansa.engine.cometbft.status import Attendance
+from hansa.engine.cometbft.rpc.status import Attendance
 from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound

@@ -20,12 +20,12 @@ from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.light import fetch_base, fetch_light_block
 from hansa.engine.cometbft.peering import MayConnect, await_expelled, keep_dialing
 from hansa.engine.cometbft.repeating import NOTED_EVERY, Repeat, Standing
-from hansa.engine.cometbft.rpc import CometRpc, RpcError
+from hansa.engine.cometbft.rpc.client import CometRpc, RpcError
+from hansa.engine.cometbft.rpc.light import fetch_base, fetch_light_block
+from hansa.engine.cometbft.rpc.status import read_consensus
 from hansa.engine.cometbft.server import Server
-from hansa.engine.cometbft.status import read_consensus
 from hansa.engine.cometbft.trail import Ask, TrailKeeper
 from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus
 from hansa.engine.snapshots.keeping import Keeper

@@ -20,10 +20,10 @@ from hansa.engine.cometbft.application import Application, filter_peer
 from hansa.engine.cometbft.batches import Verdicts
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.light import Rpc
 from hansa.engine.cometbft.peering import MayConnect, keep_dialing
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.rpc import CometRpc
+from hansa.engine.cometbft.rpc.answers import Rpc
+from hansa.engine.cometbft.rpc.client import CometRpc
 from hansa.engine.cometbft.server import Server
 from hansa.engine.log import BlockLog
 from hansa.engine.snapshots.building import FillableStore

@@ -18,8 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from hansa.engine.cometbft.rpc import UNREADABLE
-from hansa.engine.cometbft.status import Rpc
+from hansa.engine.cometbft.rpc.answers import UNREADABLE, Rpc, fetch_validators
 from hansa.kernel.errors import Unavailable
 
 LOOK_MS = 5_000
@@ -76,6 +75,6 @@ async def _list_connected(rpc: Rpc) -> set[bytes]:
 
 
 async def _find_turn(rpc: Rpc, own_address: bytes) -> int:
-    found = await rpc.call("validators", per_page="100")
+    found = await fetch_validators(rpc)
     addresses = [bytes.fromhex(each["address"]) for each in found["validators"]]
     return addresses.index(own_address) if own_address in addresses else len(addresses)

@@ -19,9 +19,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from hansa.engine.cometbft.light import (
+from hansa.engine.cometbft.rpc.answers import Rpc
+from hansa.engine.cometbft.rpc.light import (
     HEADERS_PER_ANSWER,
-    Rpc,
     fetch_base,
     fetch_headers,
     fetch_signed_header,

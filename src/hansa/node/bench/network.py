@@ -35,7 +35,7 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.rpc import CometRpc
+from hansa.engine.cometbft.rpc.client import CometRpc
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import GenesisNode, Limits, Network
 from hansa.node.bench.load import OPERATOR, PASSPHRASE, SERVER, Signer, derive_key

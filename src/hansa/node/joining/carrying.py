@@ -18,8 +18,8 @@ from typing import Any
 
 from hansa.engine.backup import require_outside
 from hansa.engine.chain import Chain
-from hansa.engine.cometbft.light import fetch_signed_header
-from hansa.engine.cometbft.rpc import CometRpc
+from hansa.engine.cometbft.rpc.client import CometRpc
+from hansa.engine.cometbft.rpc.light import fetch_signed_header
 from hansa.engine.cometbft.trail import FILE_NAME as VOTES_NAME
 from hansa.engine.cometbft.trail import read_votes
 from hansa.engine.log import BlockLog

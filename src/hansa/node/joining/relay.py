@@ -26,7 +26,7 @@ import msgspec
 from aiohttp import web
 
 from hansa.engine.cometbft.configuration import build_consensus_parameters
-from hansa.engine.cometbft.light import read_signed_header, read_validators
+from hansa.engine.cometbft.rpc.light import read_signed_header, read_validators
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import verify_commit

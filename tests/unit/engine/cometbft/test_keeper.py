@@ -10,7 +10,7 @@ from tests.comet_rpc import FakeRpc
 from tests.vectors.parts import key
 from tests.vectors.voting import CHANGES, FIRST, PARTS, Council, make_voted
 
-from hansa.engine.cometbft.light import fetch_validators
+from hansa.engine.cometbft.rpc.light import fetch_validators
 from hansa.engine.cometbft.trail import (
     FILE_NAME,
     HAND_OVERS_NAME,

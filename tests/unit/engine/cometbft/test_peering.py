@@ -29,7 +29,8 @@ class PeeredRpc:
                 return {"peers": [{"node_info": {"id": peer.hex()}} for peer in self.connected]}
             case "validators":
                 addresses = [NORTH, SOUTH, WEST]
-                return {"validators": [{"address": each.hex().upper()} for each in addresses]}
+                listed = [{"address": each.hex().upper()} for each in addresses]
+                return {"validators": listed, "total": str(len(listed))}
             case "status":
                 return {"sync_info": {"catching_up": self.is_behind}}
         self.dialed.append(parameters["peers"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hansa.engine.cometbft.light import read_signed_header, read_validators
+from hansa.engine.cometbft.rpc.light import read_signed_header, read_validators
 from hansa.kernel.crypto.signatures import Suite, public_key_of, sign
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode

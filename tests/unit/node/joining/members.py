@@ -9,7 +9,7 @@ from typing import Any
 from tests.comet_rpc import FakeRpc
 from tests.vectors.voting import make_voted
 
-from hansa.engine.cometbft.light import fetch_light_block
+from hansa.engine.cometbft.rpc.light import fetch_light_block
 from hansa.kernel.encoding import encode
 from hansa.kernel.light.votes import Votes
 from hansa.node.joining.trust import Source

@@ -12,13 +12,12 @@ from tests.comet_rpc import write_signed_header
 from tests.unit.node.joining.members import NETWORK, Member
 
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.light import (
+from hansa.engine.cometbft.rpc.light import (
     fetch_light_block,
     fetch_signed_header,
     fetch_validators,
     read_signed_header,
 )
-from hansa.engine.cometbft.rpc import CometRpc, RpcError
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.joining.relay import Relay
 from hansa.node.joining.trust import ANSWER_S

@@ -12,10 +12,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from hansa.engine.cometbft.rpc.answers import UNREADABLE, unreadable
 from hansa.kernel.errors import Unavailable
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
-"""What reading an answer that is not as it should be raises."""
 CALL_S = 15
 """Above the 10 s that `/broadcast_tx_sync` may take."""
 
@@ -64,7 +63,7 @@ class CometRpc:
                 method=method,
             ) from None
         if not isinstance(answer, dict):
-            raise _unreadable(method, answer)
+            raise unreadable(method, repr(answer))
         found = answer.get("error")
         if isinstance(found, dict):
             raise RpcError(method, str(found.get("data") or found.get("message")))
@@ -72,7 +71,7 @@ class CometRpc:
         if result is None and found is None:  # as it says of a block that it has just dropped
             raise Unavailable(f"CometBFT has nothing to answer to {method}", method=method)
         if not isinstance(result, dict):
-            raise _unreadable(method, answer)
+            raise unreadable(method, repr(answer))
         return result
 
     async def _post(self, raw: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -95,7 +94,7 @@ class CometRpc:
         try:
             return int(status["sync_info"]["latest_block_height"])
         except UNREADABLE:
-            raise _unreadable("status", status) from None
+            raise unreadable("status", repr(status)) from None
 
     async def count_transactions(self, height: int) -> int:
         """Count the transactions of a block."""
@@ -104,16 +103,8 @@ class CometRpc:
         try:
             return sum(int(meta["num_txs"]) for meta in found["block_metas"] if meta is not None)
         except UNREADABLE:
-            raise _unreadable("blockchain", found) from None
+            raise unreadable("blockchain", repr(found)) from None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
-
-
-def _unreadable(method: str, answer: object) -> Unavailable:
-    return Unavailable(
-        f"CometBFT answers {method} in a way that this program cannot read: {answer!r:.200}. "
-        "Is it version 0.38?",
-        method=method,
-    )

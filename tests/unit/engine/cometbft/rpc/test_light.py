@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from tests.comet_rpc import FakeRpc
 from tests.vectors.voting import make_voted
 
-from hansa.engine.cometbft.light import fetch_light_block, read_signed_header, read_validators
+from hansa.engine.cometbft.rpc.light import fetch_light_block, read_signed_header, read_validators
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.light.header import BlockId, Moment, Parts, build_vote
 
 CASES = json.loads(
-    (Path(__file__).resolve().parents[3] / "vectors" / "light" / "recorded.json").read_text()
+    (Path(__file__).resolve().parents[4] / "vectors" / "light" / "recorded.json").read_text()
 )
 
 
@@ -29,7 +29,7 @@ def test_only_votes_for_the_block_are_taken():
         assert [each.index for each in signed.signatures] == meant
 
 
-TIMES = json.loads((Path(__file__).resolve().parents[3] / "vectors/light/times.json").read_text())
+TIMES = json.loads((Path(__file__).resolve().parents[4] / "vectors/light/times.json").read_text())
 
 
 @pytest.mark.parametrize("case", TIMES, ids=lambda case: case["name"])

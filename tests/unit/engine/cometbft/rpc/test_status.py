@@ -9,7 +9,7 @@ import pytest
 
 from hansa.engine.cometbft.home import address_of_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.status import Attendance, read_consensus
+from hansa.engine.cometbft.rpc.status import Attendance, read_consensus
 from hansa.engine.ordering import SeenPeer
 from hansa.kernel.errors import Unavailable
 

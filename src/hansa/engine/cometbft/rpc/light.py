@@ -8,33 +8,29 @@ Source: CometBFT v0.38, rpc/openapi/openapi.yaml: `/commit`, `/validators`, `/bl
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
-from binascii import Error as Base64Error
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
+from hansa.engine.cometbft.rpc import answers
+from hansa.engine.cometbft.rpc.answers import (
+    FOR_THE_BLOCK,
+    UNREADABLE,
+    Answer,
+    Rpc,
+    read_time,
+    unreadable,
+)
 from hansa.engine.ordering import LightBlock
-from hansa.kernel.errors import Unavailable
 from hansa.kernel.light.commit import CommitSignature, SignedHeader
-from hansa.kernel.light.header import BlockId, ConsensusHeader, Moment, Parts
-from hansa.kernel.light.validators import VALIDATORS_MAX, Validator, ValidatorSet
+from hansa.kernel.light.header import BlockId, ConsensusHeader, Parts
+from hansa.kernel.light.validators import Validator, ValidatorSet
 
-Answer = Mapping[str, Any]
-
-PAGE_SIZE: Final = 100
-"""Validators an answer, at most: CometBFT's own bound."""
 HEADERS_PER_ANSWER: Final = 20
-"""The same of headers."""
-
-_FOR_THE_BLOCK = 2
-"""BlockIDFlagCommit; 1 is absent, 3 is a vote for no block."""
+"""Headers an answer, at most: CometBFT's own bound."""
 
 _ED25519 = "tendermint/PubKeyEd25519"
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?Z", re.ASCII)
 _HASHES = (
     "last_commit_hash",
     "data_hash",
@@ -45,15 +41,6 @@ _HASHES = (
     "last_results_hash",
     "evidence_hash",
     "proposer_address",
-)
-_UNREADABLE = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-    Base64Error,
-    msgspec.MsgspecError,
 )
 
 
@@ -67,7 +54,7 @@ def read_signed_header(answer: Answer) -> SignedHeader:
         signed = answer["signed_header"]
         commit = signed["commit"]
         votes = enumerate(commit["signatures"])
-        meant = [_read_vote(*each) for each in votes if each[1]["block_id_flag"] == _FOR_THE_BLOCK]
+        meant = [_read_vote(*each) for each in votes if each[1]["block_id_flag"] == FOR_THE_BLOCK]
         found = SignedHeader(
             _read_header(signed["header"]),
             int(commit["round"]),
@@ -75,8 +62,8 @@ def read_signed_header(answer: Answer) -> SignedHeader:
             tuple(vote for vote in meant if vote is not None),
         )
         return msgspec.convert(_to_plain(found), SignedHeader)
-    except _UNREADABLE as error:
-        raise _unreadable("commit", error) from None
+    except UNREADABLE as error:
+        raise unreadable("commit", repr(error)) from None
 
 
 def read_validators(answer: Answer) -> ValidatorSet:
@@ -91,21 +78,8 @@ def read_validators(answer: Answer) -> ValidatorSet:
             raise ValueError(f"{len(listed)} of {answer['total']} validators")
         found = ValidatorSet(tuple(_read_validator(each) for each in listed))
         return msgspec.convert(_to_plain(found), ValidatorSet)
-    except _UNREADABLE as error:
-        raise _unreadable("validators", error) from None
-
-
-class Rpc(Protocol):
-    """CometBFT's JSON-RPC, as a client answers it."""
-
-    async def call(self, method: str, **params: str) -> Answer:
-        """Ask; returns `result`.
-
-        Numbers are given as decimal text, which is how CometBFT takes them.
-
-        Raises:
-          Unavailable: CometBFT does not answer, or answers with an error.
-        """
+    except UNREADABLE as error:
+        raise unreadable("validators", repr(error)) from None
 
 
 async def fetch_base(rpc: Rpc) -> int:
@@ -117,8 +91,8 @@ async def fetch_base(rpc: Rpc) -> int:
     answer = await rpc.call("status")
     try:
         return int(answer["sync_info"]["earliest_block_height"])
-    except _UNREADABLE as error:
-        raise _unreadable("status", error) from None
+    except UNREADABLE as error:
+        raise unreadable("status", repr(error)) from None
 
 
 async def fetch_signed_header(rpc: Rpc, height: int) -> SignedHeader:
@@ -129,7 +103,7 @@ async def fetch_signed_header(rpc: Rpc, height: int) -> SignedHeader:
     """
     found = read_signed_header(await rpc.call("commit", height=str(height)))
     if found.header.height != height:
-        raise _unreadable("commit", ValueError(f"height {found.header.height} for {height}"))
+        raise unreadable("commit", f"height {found.header.height} for {height}")
     return found
 
 
@@ -139,7 +113,7 @@ async def fetch_validators(rpc: Rpc, height: int) -> ValidatorSet:
     Raises:
       Unavailable: CometBFT does not know them, or answers something else.
     """
-    return read_validators(await _fetch_all_validators(rpc, height))
+    return read_validators(await answers.fetch_validators(rpc, height))
 
 
 async def fetch_light_block(rpc: Rpc, height: int) -> LightBlock:
@@ -149,31 +123,8 @@ async def fetch_light_block(rpc: Rpc, height: int) -> LightBlock:
       Unavailable: CometBFT has it not yet, or not any more, or does not answer.
     """
     commit = await rpc.call("commit", height=str(height))
-    validators = await _fetch_all_validators(rpc, height)
+    validators = await answers.fetch_validators(rpc, height)
     return LightBlock(commit, validators)
-
-
-async def _fetch_all_validators(rpc: Rpc, height: int) -> Answer:
-    """Fetch the pages of `/validators`, and put them together as one."""
-    listed: list[Any] = []
-    total = 1
-    for page in range(1, VALIDATORS_MAX // PAGE_SIZE + 2):
-        if len(listed) >= total:
-            break
-        places = {"page": str(page), "per_page": str(PAGE_SIZE)}
-        answer = await rpc.call("validators", height=str(height), **places)
-        try:
-            listed += answer["validators"]
-            total = int(answer["total"])
-        except _UNREADABLE as error:
-            raise _unreadable("validators", error) from None
-    count = str(len(listed))
-    return {
-        "block_height": str(height),
-        "validators": listed,
-        "count": count,
-        "total": str(total),
-    }
 
 
 async def fetch_headers(rpc: Rpc, first: int, last: int) -> list[ConsensusHeader]:
@@ -188,8 +139,8 @@ async def fetch_headers(rpc: Rpc, first: int, last: int) -> list[ConsensusHeader
     try:
         metas = [meta for meta in answer["block_metas"] if meta is not None]
         found = [_read_header(meta["header"]) for meta in metas]
-    except _UNREADABLE as error:
-        raise _unreadable("blockchain", error) from None
+    except UNREADABLE as error:
+        raise unreadable("blockchain", repr(error)) from None
     return sorted(
         (header for header in found if first <= header.height <= last),
         key=lambda header: header.height,
@@ -203,7 +154,7 @@ def _read_header(raw: Answer) -> ConsensusHeader:
         int(version.get("app", 0)),
         raw["chain_id"],
         int(raw["height"]),
-        _read_time(raw["time"]),
+        read_time(raw["time"]),
         _read_block(raw["last_block_id"]),
         *(bytes.fromhex(raw[name]) for name in _HASHES),
     )
@@ -223,19 +174,10 @@ def _read_vote(index: int, raw: Answer) -> CommitSignature | None:
     """
     time, signature = raw["timestamp"], raw["signature"]
     try:
-        vote = CommitSignature(index, _read_time(time), b64decode(signature))
+        vote = CommitSignature(index, read_time(time), b64decode(signature))
         return msgspec.convert(_to_plain(vote), CommitSignature)
     except (ValueError, msgspec.MsgspecError):
         return None
-
-
-def _read_time(text: str) -> Moment:
-    """Read an RFC 3339 time as Go writes it: UTC, up to nine digits behind the point."""
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise ValueError(f"the time {text!r}")
-    whole = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-    return Moment(int(whole.timestamp()), int((found[2] or "").ljust(9, "0")))
 
 
 def _read_validator(raw: Answer) -> Validator:
@@ -248,10 +190,3 @@ def _read_validator(raw: Answer) -> Validator:
 def _to_plain(document: CommitSignature | SignedHeader | ValidatorSet) -> object:
     """Take a document apart, so that building it again checks its types and bounds."""
     return msgspec.to_builtins(document, builtin_types=(bytes,))
-
-
-def _unreadable(what: str, error: Exception) -> Unavailable:
-    return Unavailable(
-        f"CometBFT answers /{what} in a way that this program cannot read: {error!r}. "
-        "Is it version 0.38?"
-    )

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from hansa.engine.cometbft.light import fetch_headers
-from hansa.engine.cometbft.rpc import CometRpc, RpcError
+from hansa.engine.cometbft.rpc.client import CometRpc, RpcError
+from hansa.engine.cometbft.rpc.light import fetch_headers
 from hansa.kernel.errors import Unavailable
 
 

@@ -9,31 +9,26 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from hansa.engine.cometbft.home import address_of_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.engine.cometbft.rpc import UNREADABLE
+from hansa.engine.cometbft.rpc.answers import (
+    FOR_THE_BLOCK,
+    UNREADABLE,
+    Rpc,
+    fetch_validators,
+    read_time,
+)
 from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
 from hansa.kernel.errors import Unavailable
 
 FETCH_S: Final = 5
 """After so long CometBFT is taken not to answer: it does so in milliseconds."""
-PAGE: Final = 100
-COMMITTED: Final = 2
-"""Of a vote in a commit: it is for the block (BlockIDFlagCommit)."""
 SECOND_VOTE: Final = 6
 """The step from which a round waits for precommits; before it, for prevotes."""
 _NO_VOTE: Final = "nil-Vote"
 _NS_PER_MS: Final = 1_000_000
-
-
-class Rpc(Protocol):
-    """Answers as CometBFT's RPC."""
-
-    async def call(self, method: str, **parameters: object) -> Mapping[str, Any]:
-        """Call a method; raises `Unavailable`."""
 
 
 class Attendance:
@@ -50,7 +45,7 @@ class Attendance:
         self.height = request.height - 1
         last = (self.height, time_ms)
         for vote in request.decided_last_commit.votes:
-            if vote.block_id_flag == COMMITTED:
+            if vote.block_id_flag == FOR_THE_BLOCK:
                 self._last[vote.validator.address] = last
 
     def get(self, address: bytes) -> tuple[int, int]:
@@ -92,10 +87,10 @@ async def _read(
     height = int(sync["latest_block_height"])
     # Of a height that it has not come to CometBFT knows no validators.
     is_new = sync["catching_up"] and not height
-    listed = [] if is_new else await _list_validators(rpc)
+    listed = [] if is_new else (await fetch_validators(rpc))["validators"]
     committed = await _list_committed(rpc, height, attendance)
     started_ms, committed_ms = times_ms
-    block_ms = committed_ms or _read_time(sync["latest_block_time"])
+    block_ms = committed_ms or _read_time_ms(sync["latest_block_time"])
     _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
     voting = _list_voting(state, round_, step)
     return SeenConsensus(
@@ -110,20 +105,6 @@ async def _read(
         _describe_validators(listed, attendance, committed, voting, block_ms),
         tuple(_read_peer(each, now_ms) for each in network["peers"]),
     )
-
-
-async def _list_validators(rpc: Rpc) -> list[Mapping[str, Any]]:
-    """List the validators of the next block, in their order, which is that of its votes."""
-    found: list[Mapping[str, Any]] = []
-    total, page = 1, 1
-    while len(found) < total:
-        answer = await rpc.call("validators", page=str(page), per_page=str(PAGE))
-        shown, total = answer["validators"], int(answer["total"])
-        if not shown:
-            break
-        found += shown
-        page += 1
-    return found
 
 
 def _describe_validators(
@@ -165,7 +146,7 @@ async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict
         found |= {
             bytes.fromhex(vote["validator_address"]): each
             for vote in answer["signed_header"]["commit"]["signatures"]
-            if vote["block_id_flag"] == COMMITTED
+            if vote["block_id_flag"] == FOR_THE_BLOCK
         }
     return found
 
@@ -192,5 +173,7 @@ def _read_peer(found: Mapping[str, Any], now_ms: int) -> SeenPeer:
     )
 
 
-def _read_time(text: str) -> int:
-    return max(int(datetime.fromisoformat(text).timestamp() * 1_000), 0)
+def _read_time_ms(text: str) -> int:
+    """Read a time; 0 for one before 1970, as Go writes that of no block."""
+    moment = read_time(text)
+    return max(0, moment.seconds * 1_000 + moment.nanoseconds // _NS_PER_MS)

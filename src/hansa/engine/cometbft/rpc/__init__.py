@@ -1,0 +1,1 @@
+"""CometBFT's RPC: asking it, and reading what it answers of its blocks and of its network."""
