@@ -12,6 +12,7 @@ from tests.comet_rpc import write_signed_header
 from tests.unit.node.joining.members import NETWORK, Member
 
 from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.rpc.client import CometRpc, RpcError
 from hansa.engine.cometbft.rpc.light import (
     fetch_light_block,
     fetch_signed_header,

@@ -94,7 +94,7 @@ def read_time(text: str) -> Moment:
 def unreadable(method: str, what: str) -> Unavailable:
     """Build the error for an answer that is none of CometBFT v0.38."""
     return Unavailable(
-        f"CometBFT answers {method} in a way that this program cannot read: {what:.200}. "
+        f"CometBFT answers /{method} in a way that this program cannot read: {what:.200}. "
         "Is it version 0.38?",
         method=method,
     )
