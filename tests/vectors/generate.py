@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from tests.vectors import (
+    make_batches,
     make_blocks,
     make_envelopes,
     make_genesis,
@@ -25,7 +26,7 @@ FAMILIES = {
     "genesis/networks.json": make_genesis.make_networks,
     "genesis/vectors.json": make_genesis.make_genesis_cases,
     "envelopes/vectors.json": make_envelopes.make_envelopes,
-    "batches/vectors.json": make_blocks.make_batches,
+    "batches/vectors.json": make_batches.make_batches,
     "attestations/vectors.json": make_blocks.make_attestations,
     "possession/vectors.json": make_blocks.make_possession,
     "headers/vectors.json": make_blocks.make_headers,

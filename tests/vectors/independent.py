@@ -391,16 +391,33 @@ def find_end(envelope: bytes) -> int | None:
     return end if nonce[:2] == b"\xc4\x10" and not is_signed and end <= TIME_MAX else None
 
 
+def count_items(body: bytes) -> int:
+    """How many items a batch body says to have, before they are read."""
+    count, at = _take_count(body, 0)
+    version, at = _read(body, at, 0)
+    sponsor, at = _read(body, at, 0)
+    require(count == 3 and ANY_INT(version) and binary(32)(sponsor), "MALFORMED")
+    return _take_count(body, at)[0]
+
+
+def _take_count(raw: bytes, at: int) -> tuple[int, int]:
+    mark, at = _take_number(raw, at, 1)
+    if mark >> 4 == 9:
+        return mark & 15, at
+    require(mark in _ARRAYS, "MALFORMED")
+    return _take_number(raw, at, _ARRAYS[mark])
+
+
 def check_batch(network: Network, raw: bytes) -> Batch:
     _, batch_max, items_max = network.limits[:3]
     require(len(raw) <= batch_max, "TOO_LARGE")
     body_raw, suite, key, signature = read(BATCH, raw)
-    version, sponsor, items = read(BATCH_BODY, body_raw)
-    require(version == 1, "UNSUPPORTED_VERSION")
-    require(1 <= len(items) <= items_max, "TOO_MANY")
     require(suite in network.suites, "SUITE")
     check_key(suite, key)
     require(verifies(suite, key, signature, network.prefix("batch") + body_raw), "SIGNATURE")
+    require(1 <= count_items(body_raw) <= items_max, "TOO_MANY")
+    version, sponsor, items = read(BATCH_BODY, body_raw)
+    require(version == 1, "UNSUPPORTED_VERSION")
     checked: list[Envelope | str] = []
     for envelope, attestation in items:
         try:

@@ -8,6 +8,7 @@ Source: docs/reference/wire.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -113,6 +114,20 @@ class Batch(Document, frozen=True, array_like=True):
     public_key: bytes
     signature: bytes
 
+    def build_check(self, network: Network) -> SignatureCheck:
+        """Build what must verify: the sponsor's signature over the body."""
+        message = network.batch_prefix + self.body
+        return SignatureCheck(self.suite, self.public_key, self.signature, message)
+
+
+_find_count = re.compile(
+    rb"(?:\x93|\xdc\x00\x03|\xdd\x00\x00\x00\x03)"
+    rb"(?:[\x00-\x7f\xe0-\xff]|[\xcc\xd0].|[\xcd\xd1]..|[\xce\xd2].{4}|[\xcf\xd3].{8})"
+    rb"(?:\xc4\x20|\xc5\x00\x20|\xc6\x00\x00\x00\x20).{32}"
+    rb"([\x90-\x9f]|\xdc..|\xdd.{4})",
+    re.DOTALL,
+).match
+"""As every batch body begins, up to the header of its items, in whatever form its parts are."""
 
 _decode_envelope: Decoder[Envelope] = Decoder(Envelope, "envelope")
 _decode_parts: Decoder[_CheckedParts] = Decoder(_CheckedParts, "envelope")
@@ -321,15 +336,12 @@ def _check_unsigned(
     raw: bytes, network: Network
 ) -> tuple[Verdict, list[tuple[int, SignatureCheck]]]:
     """Check all of a batch but its signatures, which are listed with the index of their item."""
-    batch, body = open_batch(raw, network)
-    needed = [
-        (
-            _OF_SPONSOR,
-            SignatureCheck(
-                batch.suite, batch.public_key, batch.signature, network.batch_prefix + batch.body
-            ),
-        )
-    ]
+    batch = open_batch(raw, network)
+    needed = [(_OF_SPONSOR, batch.build_check(network))]
+    try:
+        body = open_batch_body(batch, network)
+    except Invalid as error:  # told if the sponsor signed it
+        return Verdict(b"", {}, error), needed
     ids: list[bytes] = []
     invalid: dict[int, Invalid] = {}
     for index, item in enumerate(body.items):
@@ -357,8 +369,8 @@ def bad_signature(what: str) -> Invalid:
     )
 
 
-def open_batch(raw: bytes, network: Network) -> tuple[Batch, BatchBody]:
-    """Decode a batch that comes from anywhere, and check all but signatures and envelopes.
+def open_batch(raw: bytes, network: Network) -> Batch:
+    """Decode a batch that comes from anywhere, and check all that needs neither signature nor body.
 
     Raises:
       Invalid: the batch as a whole.
@@ -370,21 +382,46 @@ def open_batch(raw: bytes, network: Network) -> tuple[Batch, BatchBody]:
             f"batch has {len(raw)} bytes: at most {limits.batch_bytes} are accepted",
         )
     batch = _decode_batch.decode(raw)
+    if batch.suite not in network.genesis.suites:
+        raise Invalid(InvalidCode.SUITE, f"the batch is signed with suite {batch.suite}")
+    check_public_key(batch.suite, batch.public_key)
+    return batch
+
+
+def open_batch_body(batch: Batch, network: Network) -> BatchBody:
+    """Decode the body of a batch: of a stranger's once its signature was verified.
+
+    Its items are counted before they are decoded: an item takes four bytes where it is sent, and a
+    hundred times as much here.
+
+    Raises:
+      Invalid: the batch as a whole.
+    """
+    count, count_max = _count_items(batch.body), network.genesis.limits.batch_items
+    if not 1 <= count <= count_max:
+        raise Invalid(
+            InvalidCode.TOO_MANY,
+            f"batch has {count} items: between 1 and {count_max} are accepted",
+        )
     body = _decode_batch_body.decode(batch.body)
     if body.version != TRANSACTION_VERSION:
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,
             f"batch has version {body.version}: this network reads {TRANSACTION_VERSION}",
         )
-    if not 1 <= len(body.items) <= limits.batch_items:
+    return body
+
+
+def _count_items(body: bytes) -> int:
+    """Read how many items a batch body says to have."""
+    found = _find_count(body)
+    if found is None:
         raise Invalid(
-            InvalidCode.TOO_MANY,
-            f"batch has {len(body.items)} items: between 1 and {limits.batch_items} are accepted",
+            InvalidCode.MALFORMED,
+            "batch body cannot be decoded: it does not begin with a version, a sponsor and items",
         )
-    if batch.suite not in network.genesis.suites:
-        raise Invalid(InvalidCode.SUITE, f"the batch is signed with suite {batch.suite}")
-    check_public_key(batch.suite, batch.public_key)
-    return batch, body
+    count = found[1]
+    return count[0] & 15 if len(count) == 1 else int.from_bytes(count[1:], "big")
 
 
 def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatch:
