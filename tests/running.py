@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -89,7 +90,7 @@ def run_played(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def run_fake(*routes: web.RouteDef) -> Iterator[str]:
+def run_fake(*routes: web.RouteDef, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve some routes that answer as a test says; gives the URL."""
     app = web.Application()
     app.add_routes(routes)
@@ -97,8 +98,9 @@ def run_fake(*routes: web.RouteDef) -> Iterator[str]:
 
     async def start() -> str:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        place = "http://127.0.0.1" if tls is None else "https://localhost"
+        return f"{place}:{runner.addresses[0][1]}"
 
     with in_a_loop(start, runner.cleanup) as url:
         yield url

@@ -32,7 +32,7 @@ from hansa.node.channel.opening import load_own_key, open_channel
 from hansa.node.channel.service import MessageChannel
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.joining.run import is_to_join, join_network
-from hansa.node.network.asking import build_asker
+from hansa.node.network.asking import build_asker, choose_tls
 from hansa.node.network.peers import build_expulsion, build_peer_filter
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.records import open_log
@@ -289,7 +289,7 @@ def _build_voted_engine(
         find_binary(),
         may_connect,
         keeper,
-        build_asker(chain, member),
+        build_asker(chain, member, choose_tls(settings)),
         settings.cometbft.heartbeat_s * 1_000,
         settings.cometbft.peers,
         build_expulsion(chain),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import urllib.request
 from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
+from tests.authority import Authority
+from tests.channels import play
 from tests.running import run_fake
 from tests.voted_world import make_voted_folder, run_voted, vote
 from tests.world import key
@@ -19,7 +22,16 @@ from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.trail import verify_header
 from hansa.kernel.light.votes import begin
-from hansa.node.network.asking import build_asker
+from hansa.node.network.asking import (
+    ALL_S,
+    ANSWER_S,
+    AT_ONCE,
+    TOLD_MAX,
+    Turns,
+    build_asker,
+    choose_tls,
+)
+from hansa.node.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +49,13 @@ class Known:
 
     def iterate_rows(self, prefix):
         assert prefix == Node.TABLE
-        names = ["officer0", "north", "south", "regulator"]
-        for name, url in zip(names, self.urls, strict=False):
+        for name, url in zip(["officer0", "north", "south", "regulator"], self.urls, strict=False):
             row = Node(key(name).address, b"", (), b"", url, since_height=0)
             yield b"", encode(row)
 
 
-def ask(known, name="regulator", height=1):
-    return asyncio.run(build_asker(known, key(name).address)(height))
+def ask(known, name="regulator", height=1, tls=None):
+    return asyncio.run(build_asker(known, key(name).address, tls)(height))
 
 
 def make_false(running, asked, votes):
@@ -109,3 +120,61 @@ def test_where_nobody_shows_anything_it_says_whom_it_asked(running):
         ask(Known(network, ["http://127.0.0.1:1", ""]))
     with pytest.raises(Unavailable, match="nobody, as no member"):
         ask(Known(network, ["", running.url]), "north")  # its own is not asked
+
+
+def test_an_authority_of_ones_own_is_believed(running, tmp_path):
+    network = running.home.load_network()
+    authority = Authority(tmp_path)
+    authority.issue("server", is_server=True)
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    votes = vote(network, b"header", 20)
+    (tmp_path / "node.toml").write_text('[channel]\nca = "ca.crt"\n')
+    tls = choose_tls(load_settings(tmp_path / "node.toml"))
+    with run_fake(*make_false(running, [], votes), tls=served) as url:
+        assert ask(Known(network, [url]), tls=tls) == votes
+        with pytest.raises(Unavailable, match="certificate"):
+            ask(Known(network, [url]))
+
+
+def make_askers(votes, count=100):
+    """Nodes that all hang, but for the last one."""
+    urls = [f"https://{number}.example" for number in range(count)]
+
+    async def ask_one(url):
+        if url == urls[-1]:
+            return votes
+        await asyncio.sleep(ANSWER_S)
+        return "no answer"
+
+    return urls, ask_one
+
+
+def test_those_that_hang_are_not_waited_for_one_after_the_other(running):
+    votes = vote(running.home.load_network(), b"header", 20)
+    urls, ask_one = make_askers(votes)
+
+    async def run():
+        turns, loop, rounds = Turns(), asyncio.get_running_loop(), 0
+        while (found := await turns.ask(urls, ask_one)) != votes:
+            rounds += 1
+            assert len(found) == AT_ONCE * (ALL_S // ANSWER_S)
+            assert loop.time() <= rounds * ALL_S + 1
+        assert rounds == 5  # of 16 each; then the last is among those that are begun
+
+    play(run)
+
+
+def test_of_many_that_show_nothing_a_few_are_told(running):
+    urls = [f"http://127.0.0.1:1/{number}" for number in range(4)]
+    known = Known(running.home.load_network(), urls)
+    known.iterate_rows = lambda _: iterate_many(20)
+    with pytest.raises(Unavailable, match=f"{20 - TOLD_MAX} more$") as told:
+        ask(known)
+    assert told.value.message.count("nothing listens there") == TOLD_MAX
+
+
+def iterate_many(count):
+    for number in range(count):
+        url = f"http://127.0.0.1:1/{number}"
+        yield b"", encode(Node(bytes([number]) * 32, b"", (), b"", url, since_height=0))

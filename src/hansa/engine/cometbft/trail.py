@@ -314,11 +314,11 @@ class TrailKeeper:
     async def _ask_others(self, base: int) -> None:
         """Have others close the gap up to the first height of which there are headers here."""
         if self._ask is not None and self._clock_s() >= self._ask_again_s:
-            self._ask_again_s = self._clock_s() + ASK_S
             try:
                 self.adopt(await self._ask(base))
             except (Invalid, Unavailable) as error:
                 self._asked_in_vain = f". Others were asked: {error.message}"
+            self._ask_again_s = self._clock_s() + ASK_S
         if self._looked_at < base - 1:
             raise Unavailable(
                 f"validators changed between CometBFT's heights {self._looked_at + 1} and {base}, "

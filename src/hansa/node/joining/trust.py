@@ -20,10 +20,10 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.light.trail import Checkpoint, Trail
 from hansa.kernel.light.votes import Votes, begin, check_votes, decode_votes
 from hansa.node.joining.checkpoints import load_checkpoint
+from hansa.node.network.asking import choose_tls
 from hansa.node.settings import Settings
 from hansa.sdk.answers import SnapshotOffered, Snapshots, read
 from hansa.sdk.async_client import AsyncClient
-from hansa.sdk.transport import TlsFiles
 
 ANSWER_S = 15
 """What one node may take; it may itself wait for validators to sign."""
@@ -65,8 +65,7 @@ async def open_sources(settings: Settings, network: Network) -> AsyncIterator[li
     Raises:
       HansaError: `channel.ca` names no file that can be used.
     """
-    ca = settings.channel.ca
-    tls = TlsFiles(ca=settings.find_path(ca)) if ca else None
+    tls = choose_tls(settings)
     async with AsyncExitStack() as stack:
         yield [
             Source(
