@@ -291,7 +291,8 @@ def _require_same(path: Path, found: VerifiedReceipt) -> bytes:
 
 
 def _hold_something_else(path: Path) -> Invalid:
-    return Invalid(InvalidCode.MALFORMED, f"{path} exists already and holds something else")
+    message = f"{path} exists already and holds something else: name another file"
+    return Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 
 def _find_receipt(options: argparse.Namespace, tx_id: bytes) -> VerifiedReceipt:

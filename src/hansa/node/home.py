@@ -243,6 +243,10 @@ class Home:
         """Whether a node was set up here."""
         return self.genesis_path.is_file()
 
+    def find_node_within(self) -> Path | None:
+        """Find a node's folder in this one, as where it is a network's."""
+        return min((path.parent for path in self.path.glob(f"*/{GENESIS_NAME}")), default=None)
+
     def read_genesis(self) -> bytes:
         """Read the genesis document as it lies on disk.
 
@@ -255,11 +259,10 @@ class Home:
         try:
             return read_file(self.genesis_path, GENESIS_BYTES_MAX)
         except NotFound:
-            inner = next(iter(sorted(self.path.glob(f"*/{GENESIS_NAME}"))), None)
-            if inner is not None:
+            if (inner := self.find_node_within()) is not None:
                 raise NotFound(
                     f"{self.path} is no node's folder, but nodes lie in it: name one of them, as "
-                    f"{inner.parent}",
+                    f"{inner}",
                     path=str(self.path),
                 ) from None
             raise NotFound(

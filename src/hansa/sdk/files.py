@@ -86,6 +86,7 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
 
     Raises:
       FileExistsError: a file is there and `replace` was not asked for.
+      NotFound: there is no such folder.
       Unavailable: the disk refused.
     """
     try:
@@ -100,6 +101,9 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
             raise
     except FileExistsError:
         raise
+    except (FileNotFoundError, NotADirectoryError):
+        message = f"cannot write {path}: there is no folder {path.parent}; make it, or name another"
+        raise NotFound(message, path=str(path)) from None
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, str(error.strerror))
         raise Unavailable(f"cannot write {path}: {advice}", path=str(path)) from None

@@ -100,8 +100,17 @@ def test_a_good_node_is_well(well):
 def test_no_folder(tmp_path):
     sick = look(Home(tmp_path / "none"))
     assert sick["folder"].status is Status.FAIL
-    assert sick["genesis"].status is Status.FAIL
+    assert set(sick) == {"folder"}
     assert "hansa init" in sick["folder"].mend
+
+
+def test_what_is_no_folder_of_a_node(home, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    (fault,) = look(Home(file)).values()
+    assert fault.found == "it is no folder"
+    (fault,) = look(Home(home.path.parent)).values()
+    assert fault.mend == f"name one of them, as {home.path}"
 
 
 NO_KEYS = '{"version":1,"keys":[]}'

@@ -68,8 +68,13 @@ def check_folder(patient: Patient) -> list[Check]:
     """Look at the data folder itself."""
     path = patient.home.path
     if not path.is_dir():
+        found = "it is no folder" if path.exists() else "there is no such folder"
         mend = f"set a node up with {name_program()} init, or name another folder with --data"
-        return [Check("folder", Status.FAIL, "there is no such folder", str(path), mend)]
+        return [Check("folder", Status.FAIL, found, str(path), mend)]
+    inner = patient.home.find_node_within()
+    if inner is not None and not patient.home.exists():
+        found, mend = "it is no node's folder, but nodes lie in it", f"name one of them, as {inner}"
+        return [Check("folder", Status.FAIL, found, str(path), mend)]
     try:
         patient.home.require_no_backup()
     except Invalid as error:

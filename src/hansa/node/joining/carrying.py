@@ -44,6 +44,7 @@ from hansa.sdk.files import read_file
 
 PROOF_NAME = "proof.bin"
 PROOF_BYTES_MAX = 8 << 20
+COPY_AGAIN = "copy it again as a whole, or make another snapshot"
 
 Progress = Callable[[int, int], None]
 
@@ -161,10 +162,10 @@ def restore_carried(
     """
     require_free(target, may_be_empty=True)
     carried = Home(source)
-    made = f"the folder that {name_program()} snapshot make made"
-    require_folder(source, made)
+    require_folder(source, _name_made())
     if not carried.exists():
-        raise NotFound(f"there is no snapshot in {source}: name {made}", path=str(source))
+        raise _find_none(source)
+    require_outside(source, target)
     network = carried.load_network()
     _require_trusted(source, network, genesis_hash, start)
     shelf = Shelf(FileStorage(source, read_only=True))
@@ -292,15 +293,27 @@ def _read_proof(source: Path) -> Proof:
     path = source / PROOF_NAME
     try:
         return _PROOFS.decode(read_file(path, PROOF_BYTES_MAX))
+    except NotFound:
+        message = f"the snapshot in {source} is not whole: {PROOF_NAME} is missing; {COPY_AGAIN}"
+        raise NotFound(message, path=str(path)) from None
     except Invalid as error:
-        raise Invalid(error.code, f"{path}: {error.message}", path=str(path)) from None
+        message = f"{path} is damaged ({error.message}): {COPY_AGAIN}"
+        raise Invalid(error.code, message, path=str(path)) from None
 
 
 def _find_newest(shelf: Shelf, source: Path) -> Manifest:
     found = shelf.list()
     if not found:
-        raise NotFound(f"there is no snapshot in {source}", path=str(source))
+        raise _find_none(source)
     return found[-1]
+
+
+def _find_none(source: Path) -> NotFound:
+    return NotFound(f"there is no snapshot in {source}: name {_name_made()}", path=str(source))
+
+
+def _name_made() -> str:
+    return f"the folder that {name_program()} snapshot make made"
 
 
 def _describe(shelf: Shelf, manifest: Manifest, network: Network) -> Kept:

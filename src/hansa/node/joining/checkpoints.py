@@ -9,6 +9,7 @@ from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.trail import CHECKPOINT_BYTES_MAX, Checkpoint, Trail, decode_checkpoint
+from hansa.program import name_program
 from hansa.sdk.files import read_file
 
 
@@ -19,10 +20,14 @@ def read_checkpoint(path: Path) -> Checkpoint:
       NotFound: there is no such file.
       Invalid: it is no checkpoint.
     """
+    raw = read_file(path, CHECKPOINT_BYTES_MAX)
     try:
-        return decode_checkpoint(read_file(path, CHECKPOINT_BYTES_MAX))
+        return decode_checkpoint(raw)
     except Invalid as error:
-        message = f"{path} is no checkpoint to start from: {error.message}"
+        message = (
+            f"{path} is no checkpoint to start from ({error.message}): name a file that "
+            f"{name_program()} receipt checkpoint made"
+        )
         raise Invalid(error.code, message, path=str(path)) from None
 
 
