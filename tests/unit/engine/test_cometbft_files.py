@@ -198,7 +198,7 @@ def make_program(tmp_path, said):
 
 def test_another_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(make_program(tmp_path, "echo 0.37.1")))
-    with pytest.raises(Unavailable, match=r"0\.37\.1.*needs 0\.38\.25.*make cometbft"):
+    with pytest.raises(Unavailable, match=r"0\.37\.1.*needs CometBFT 0\.38\.25.*make cometbft"):
         find_binary()
 
 

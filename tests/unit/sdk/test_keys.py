@@ -10,7 +10,7 @@ import pytest
 from hansa.kernel.crypto.address import address_of, from_text
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.crypto.signatures import SignatureCheck, Suite, public_key_of, verify_many
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.sdk.keys import (
     DEFAULT_COST,
     ChannelKey,
@@ -209,7 +209,7 @@ def test_a_file_that_others_may_open_is_refused(saved, mode):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(NotFound):
         load_key(tmp_path / "none.json", PASSPHRASE)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotFound, match="there is no folder"):
         save_key(tmp_path / "none" / "key.json", KEY, PASSPHRASE, cost=CHEAP)
 
 

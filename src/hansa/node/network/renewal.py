@@ -216,7 +216,11 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
             path=str(path),
         ) from None
     except (msgspec.DecodeError, KeyError, TypeError):
-        raise Invalid(InvalidCode.MALFORMED, f"{path} is no key file", path=str(path)) from None
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} is no key file: copy it from where it is kept",
+            path=str(path),
+        ) from None
     named = load_settings(home.settings_path).cometbft.member if network.genesis.is_voted else ""
     try:
         chain = open_chain_read_only(ledger or home)

@@ -29,8 +29,8 @@ def find_binary() -> Path:
     found = read_version(path)
     if found != VERSION:
         raise Unavailable(
-            f"{path} is CometBFT {found}, and this program needs {VERSION}: run make cometbft, or "
-            f"have {VARIABLE} name that version",
+            f"{path} says that its version is {found!r}, and this program needs CometBFT "
+            f"{VERSION}: run make cometbft, or have {VARIABLE} name that version",
             path=str(path),
         )
     return path
@@ -59,7 +59,8 @@ def read_version(path: Path) -> str:
             [path, "version"], capture_output=True, timeout=VERSION_TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
+        why = getattr(error, "strerror", None) or error
         raise Unavailable(
-            f"{path} does not run: {error}; build it anew with make cometbft", path=str(path)
+            f"{path} does not run: {why}; build it anew with make cometbft", path=str(path)
         ) from None
     return done.stdout.decode("utf-8", "replace").strip()[:40]
