@@ -168,4 +168,4 @@ def test_after_a_restore_the_next_steps_are_told(begun, tmp_path, capsys):
     words = ["restore", str(tmp_path / "backup"), "--data", str(tmp_path / "back")]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert out.index("put the key files") < out.index("network key new") < out.index("hansa up")
+    assert out.index("put its key files") < out.index("network key new") < out.index("hansa up")
