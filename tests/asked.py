@@ -70,9 +70,9 @@ class Asked:
 
 
 @asynccontextmanager
-async def asking(folder, policy=None):
+async def asking(folder, policy=None, genesis=None):
     """Serve a new chain in a folder, and connect to it."""
-    network = Network.of(make_voted_genesis(KEYS, policy=policy))
+    network = Network.of(genesis or make_voted_genesis(KEYS, policy=policy))
     log = BlockLog.open(FileStorage(folder / "log"))
     chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
     confirmed, dropped = [], []

@@ -155,7 +155,7 @@ class Application:
         """
         chain_id = compute_chain_id(self.chain.network.genesis_hash)
         first = self._repeat
-        ours = first.validators if first else self._list_validators()
+        ours = first.validators if first else self.chain.machine.list_validators()
         theirs = sorted((each.pub_key.ed25519, each.power) for each in request.validators)
         if (request.chain_id, theirs, request.initial_height) != (
             chain_id,
@@ -285,10 +285,10 @@ class Application:
         result = None
         updates: Validators = ()
         if batches:
-            before = self._list_validators()
+            before = self.chain.machine.list_validators()
             time_ms = _read_ms(request.time)
             result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
-            updates = list_updates(before, self._list_validators())
+            updates = list_updates(before, self.chain.machine.list_validators())
         left_out = [key for key, _ in keyed if key not in batches]
         self._executed = Executed(
             request.height,
@@ -312,12 +312,6 @@ class Application:
         executed = set() if record is None else set(record.batches)
         updates = () if record is None else record.validator_updates
         return _build_finalized((raw in executed for raw in request.txs), updates, repeat.app_hash)
-
-    def _list_validators(self) -> Validators:
-        """List (consensus key, power) of who votes, as of the last block; not during one."""
-        machine = self.chain.machine
-        machine.view.begin()
-        return machine.rules.validators(machine.view)
 
     async def commit(self, _: abci.RequestCommit) -> abci.ResponseCommit:
         """Make the executed block durable; only then is anybody answered."""

@@ -104,13 +104,14 @@ class Machine:
         self.head_hash = ZERO_HASH if head is None else self._hash_header(head.encoded())
         self.checkpoint_time_ms = checkpoint_time_ms
         self._view = View(state, limits.reads, limits.writes)
+        self._own_view = View(state, 2**31, 2**31)
+        """For what is no transaction's: genesis, and who votes on blocks."""
 
     def apply_genesis(self) -> BlockResult:
         """Make block 0: the rows of genesis, a checkpoint, no transactions."""
-        install_view = View(self.state, 2**31, 2**31)
-        install_view.begin()
-        self.rules.install(install_view)
-        install_view.commit()
+        self._own_view.begin()
+        self.rules.install(self._own_view)
+        self._own_view.commit()
         *_, result = self._close(0, self.network.genesis.time_ms, _Progress())
         assert result is not None  # noqa: S101 - it comes last
         return result
@@ -220,6 +221,11 @@ class Machine:
         """
         self._view.begin()
         self.rules.active_contracts(self._view, 0 if self.head is None else self.head.height + 1)
+
+    def list_validators(self) -> tuple[tuple[bytes, int], ...]:
+        """List (consensus key, power) of who votes on blocks, as of the last one."""
+        self._own_view.begin()
+        return self.rules.validators(self._own_view)
 
     def begin_admission(self, time_ms: int) -> Admission:
         """Ask the same of several batches, one after the other, for a block of this time.

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from tests.asked import KEYS, NOW, NOW_MS, SECOND, Asked, asking, flip, fund, in_a_chain, make_init
+from tests.voted import make_voted_genesis
 from tests.world import World, key, pay
 
 from hansa.contracts.members import Member
@@ -13,7 +15,7 @@ from hansa.engine.cometbft.application import (
     Application,
 )
 from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
-from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Standing
 from hansa.engine.cometbft.server import frame
@@ -25,6 +27,7 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
+from hansa.kernel.genesis import LIMITS_LEAST, decode_genesis
 from hansa.kernel.quota import SponsorUsage
 
 
@@ -127,6 +130,22 @@ async def test_what_no_honest_validator_proposes_is_refused_and_left_out(asked):
     assert codes == [False, True, True, False], "a code says of a batch whether it was executed"
     assert asked.chain.get_record(1).batches == (good,)
     assert len(asked.chain.get_record(1).receipts) == 3
+
+
+def test_who_votes_is_read_whatever_a_transaction_may_read(tmp_path):
+    """Genesis may limit a transaction to fewer reads than there are validators."""
+    keys = [(CometKey(bytes([n]) * 32), CometKey(bytes([n + 100]) * 32)) for n in range(1, 21)]
+    made = make_voted_genesis(keys)
+    genesis = decode_genesis(replace(made, limits=LIMITS_LEAST).encoded())
+
+    async def run():
+        async with asking(tmp_path, genesis=genesis) as asked:
+            world = World(asked.chain)
+            raw = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r")))
+            assert [each.code for each in (await asked.block(3, raw)).tx_results] == [0]
+            assert len(asked.chain.machine.list_validators()) == len(keys)
+
+    asyncio.run(run())
 
 
 @in_a_chain
