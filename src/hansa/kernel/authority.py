@@ -1,7 +1,7 @@
 """Accounts: the keys that may act for an address, and what for.
 
 Signatures are checked statelessly, before execution, and say which keys signed. Whether those
-keys may act for an account is a matter of state, asked by `Context.require` and by nothing else.
+keys may act for an account is a matter of state: `hansa.kernel.machine.context`.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from hansa.contracts.members import Role
 from hansa.engine.backup import GENESIS_NAME
 from hansa.engine.storage import FileStorage
 from hansa.engine.whole_folder import making, require_free
-from hansa.kernel.authority import Purpose
+from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
+from hansa.kernel.machine.context import may_act
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import (
     CHANNEL_KEY,
@@ -194,11 +195,11 @@ def join_network(
 def find_sponsor(genesis: Genesis, key_address: bytes) -> bytes:
     """Find the member for which a key signs batches; raises `Invalid` if there is none."""
     for member in genesis.members:
-        for key in member.keys:
-            if key.address != key_address:
-                continue
-            if key.purposes & Purpose.SPONSOR:
-                return member.address
+        found = Account(member.address, member.keys, member.threshold) if member.keys else None
+        if may_act(found, member.address, (key_address,), Purpose.SPONSOR):
+            return member.address
+    for member in genesis.members:
+        if any(key.address == key_address for key in member.keys):
             raise _unsound(
                 f"{to_text(key_address)} is a key of {member.name}, but none that signs batches: "
                 "name the key of its server"

@@ -26,6 +26,7 @@ from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
+from hansa.kernel.machine.context import may_act
 from hansa.kernel.rows import decode_row
 from hansa.node.api.keys import KeyRing
 from hansa.node.channel.opening import load_own_key, open_channel
@@ -158,15 +159,13 @@ def find_sponsor(chain: Chain, key_address: bytes) -> bytes:
     for _, raw in chain.iterate_rows(Member.TABLE):
         member = decode_row(Member, raw)
         account = chain.machine.state.load(Account, Account.key(member.address))
-        if account is None and member.address == key_address:
+        if may_act(account, member.address, (key_address,), Purpose.SPONSOR):
             return member.address
-        for key in account.keys if account is not None else ():
-            if key.address == key_address and key.purposes & Purpose.SPONSOR:
-                return member.address
     raise Invalid(
         InvalidCode.UNKNOWN_SPONSOR,
         f"the key file {SPONSOR_KEY}.json, {to_text(key_address)}, may sign batches for no member: "
-        "put the member's server key there, or have its account name this one (accounts.rotate)",
+        "put the member's server key there, or have its account name this one (accounts.rotate), "
+        "with the purpose SPONSOR and the weight that the account's threshold asks for",
     )
 
 

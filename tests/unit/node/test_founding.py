@@ -11,7 +11,7 @@ from tests.world import START_MS, key
 from hansa.cli.setup import describe_founded
 from hansa.contracts.members import Role
 from hansa.kernel.authority import Purpose
-from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.errors import Invalid
 from hansa.kernel.genesis import GenesisNode
 from hansa.node.audit import audit_folder
 from hansa.node.description import MemberDescription, NetworkDescription
@@ -92,7 +92,7 @@ def test_an_empty_folder_may_be_there_a_full_one_may_not(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(Invalid, match="exists already"):
         found(tmp_path / "file")
-    with pytest.raises(Unavailable, match="cannot make"):
+    with pytest.raises(Invalid, match="is a file, not a folder"):
         found(tmp_path / "file" / "below")
 
 

@@ -1,6 +1,7 @@
 """The context of a transaction: what a contract may know, and who has signed.
 
-Whether the signing keys may act for an account is asked by `Context.require` and by nothing else.
+Whether the signing keys may act for an account is asked by `Context.require` and by nothing else;
+who asks outside of a transaction, as of a node's own key, asks `may_act`, which decides it.
 """
 
 from __future__ import annotations
@@ -81,19 +82,11 @@ class Context:
             stand in the way.
         """
         account = self._view.get(Account, address)
-        if account is None:
-            if address in self.signers:
-                return
-            raise Refused(AuthorityCode.NOT_AUTHORIZED, account=address, purpose=purpose.name)
-        weight = limited = 0
-        for key in account.keys:
-            if key.purposes & purpose and key.address in self.signers:
-                if key.is_over_limit(amount_minor):
-                    limited += key.weight
-                else:
-                    weight += key.weight
-        if weight >= account.threshold:
+        if may_act(account, address, self.signers, purpose, amount_minor):
             return
+        if account is None:
+            raise Refused(AuthorityCode.NOT_AUTHORIZED, account=address, purpose=purpose.name)
+        weight, limited = _weigh(account, self.signers, purpose, amount_minor)
         if weight + limited >= account.threshold:
             raise Refused(AuthorityCode.OVER_KEY_LIMIT, account=address, amount_minor=amount_minor)
         raise Refused(
@@ -103,3 +96,39 @@ class Context:
             weight=weight,
             threshold=account.threshold,
         )
+
+
+def may_act(
+    account: Account | None,
+    address: bytes,
+    signers: tuple[bytes, ...],
+    purpose: Purpose,
+    amount_minor: int = 0,
+) -> bool:
+    """Whether these keys together may act for an address to this purpose and amount.
+
+    Args:
+      account: of that address, as the state has it; None where there is none.
+      address: for whom they act.
+      signers: addresses of the keys.
+      purpose: what for.
+      amount_minor: what is moved, 0 where there is nothing.
+    """
+    if account is None:
+        return address in signers
+    weight, _ = _weigh(account, signers, purpose, amount_minor)
+    return weight >= account.threshold
+
+
+def _weigh(
+    account: Account, signers: tuple[bytes, ...], purpose: Purpose, amount_minor: int
+) -> tuple[int, int]:
+    """Weigh the keys that signed: those that may, and those that only their limits keep from it."""
+    weight = limited = 0
+    for key in account.keys:
+        if key.purposes & purpose and key.address in signers:
+            if key.is_over_limit(amount_minor):
+                limited += key.weight
+            else:
+                weight += key.weight
+    return weight, limited

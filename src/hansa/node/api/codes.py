@@ -99,7 +99,8 @@ API: dict[str, Advice] = {
         "Sender or recipient is suspended.", "Wait until it is reinstated.", "governance"
     ),
     "channel.WRONG_SIGNER": Advice(
-        "The key that signed is none of the member’s account with the purpose SPONSOR.",
+        "The key that signed signs no batches for the member: its account gives it no purpose "
+        "SPONSOR, or less weight than the threshold.",
         "Sign with the server key, or let the account name this one.",
         "the node’s operator",
     ),

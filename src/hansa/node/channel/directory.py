@@ -9,6 +9,7 @@ from hansa.contracts.nodes import Node
 from hansa.engine.chain import Chain
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.machine.context import may_act
 from hansa.node.channel.codes import ChannelCode, refuse
 
 
@@ -44,20 +45,18 @@ class Directory:
             )
 
     def require_signer(self, member: bytes, key_address: bytes) -> None:
-        """Let through a key that a member's servers sign with; raises `Refused`, `WRONG_SIGNER`."""
+        """Let through a key with which a member's server signs, messages as well as batches.
+
+        Raises:
+          Refused: `WRONG_SIGNER`.
+        """
         account = self._state.load(Account, Account.key(member))
-        if account is None:
-            is_one = key_address == member
-        else:
-            is_one = any(
-                key.address == key_address and key.purposes & Purpose.SPONSOR
-                for key in account.keys
-            )
-        if not is_one:
+        if not may_act(account, member, (key_address,), Purpose.SPONSOR):
             raise refuse(
                 ChannelCode.WRONG_SIGNER,
                 f"{to_text(key_address)} is no key with which {to_text(member)} signs messages: "
-                "it takes one of its account with the purpose SPONSOR",
+                "it takes one with which it may sign batches, with the purpose SPONSOR and the "
+                "weight that its account's threshold asks for",
             )
 
     def find_peer(self, member: bytes) -> Peer:
