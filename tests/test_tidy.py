@@ -50,8 +50,7 @@ MAY_EXCEPT_ALL = {
 
 MAY_NOT_BE_DETERMINISTIC = {
     "hansa.kernel.crypto.address": {"lower": "bech32 text of people's input, ASCII, not in state"},
-    "hansa.kernel.frame": {"re": "a pattern of bytes and lengths alone, no classes of letters"},
-    "hansa.kernel.transaction": {"re": "the same"},
+    "hansa.kernel.frame": {"re": "patterns of bytes and lengths alone, no classes of letters"},
 }
 """Module: what it uses that others must not, and why."""
 

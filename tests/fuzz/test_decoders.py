@@ -24,18 +24,12 @@ from hansa.kernel.crypto.address import decode_bech32m, encode_bech32m, from_tex
 from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, HansaError, Invalid
-from hansa.kernel.frame import check_frame
+from hansa.kernel.frame import check_frame, decode_batch
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.light.trail import decode_checkpoint, encode_checkpoint
 from hansa.kernel.light.votes import decode_votes
 from hansa.kernel.receipt_file import verify_receipt_file
-from hansa.kernel.transaction import (
-    build_checked,
-    check_batch,
-    check_envelope,
-    decode_batch,
-    decode_envelope,
-)
+from hansa.kernel.transaction import build_checked, check_batch, check_envelope, decode_envelope
 from hansa.kernel.trees.merkle import compute_root_from_path
 from hansa.kernel.trees.state_tree import verify_proof
 from hansa.sdk.keys import ScryptCost, load_key, save_key

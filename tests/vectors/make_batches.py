@@ -9,8 +9,8 @@ from tests.vectors.parts import NETWORKS, START_MS, Forge
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
-from hansa.kernel.frame import read_end
-from hansa.kernel.transaction import build_checked, check_batch, decode_batch
+from hansa.kernel.frame import decode_batch, read_end
+from hansa.kernel.transaction import build_checked, check_batch
 
 
 def make_batches() -> list[dict]:

@@ -20,10 +20,10 @@ from hansa.kernel.crypto.signatures import (
     SIGNATURE_BYTES,
     SignatureCheck,
     Suite,
+    VerifyMany,
     verify_many,
 )
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.transaction import VerifyMany
 from hansa.tools import find_tool
 
 VARIABLE = "HANSA_VERIFIER"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hansa.kernel.block import BlockRecord, Drop, Repeated
 from hansa.kernel.errors import STATELESS_CODES, Corrupt, Invalid, InvalidCode, NotFound
+from hansa.kernel.frame import decode_batch
 from hansa.kernel.machine.execution import BlockResult
-from hansa.kernel.transaction import decode_batch
 
 
 def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[dict[int, Invalid]]:

@@ -17,17 +17,10 @@ from typing import Protocol, TypeVar
 
 from hansa.engine.batch_verifier import find_library, load_verify_many
 from hansa.engine.workers import start_workers
-from hansa.kernel.crypto.signatures import verify_many
+from hansa.kernel.crypto.signatures import VerifyMany, bad_signature, verify_many
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
-from hansa.kernel.transaction import (
-    Verdict,
-    VerifyMany,
-    bad_signature,
-    check_batch,
-    check_batches,
-    check_envelope,
-)
+from hansa.kernel.transaction import Verdict, check_batch, check_batches, check_envelope
 
 ENVELOPES_PER_JOB = 256
 JOB_BYTES = 2**18

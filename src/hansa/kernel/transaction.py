@@ -8,27 +8,31 @@ Source: docs/reference/wire.md.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Container, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
 from hansa.kernel.crypto.address import address_of
-from hansa.kernel.crypto.signatures import SignatureCheck, check_public_key
+from hansa.kernel.crypto.signatures import (
+    SignatureCheck,
+    VerifyMany,
+    bad_signature,
+    check_public_key,
+)
 from hansa.kernel.encoding import Decoder, Document, check_plain, encode
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
+from hansa.kernel.frame import bad_batch_signature, decode_batch, open_batch, open_batch_body
 from hansa.kernel.genesis import Network
 from hansa.kernel.quota import Claim
-from hansa.kernel.values import Address, Hash, Nonce, NonNegative, TimeMs
+from hansa.kernel.values import TRANSACTION_VERSION, Address, Nonce, NonNegative, TimeMs
 
-TRANSACTION_VERSION = 1
 ID_BYTES = 64
+"""Of each checked envelope: tx_id and envelope hash, 32 bytes each."""
 _OF_SPONSOR: Final = -1
 """In the place of an item's index."""
-"""Of each checked envelope: tx_id and envelope hash, 32 bytes each."""
-
-VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
+_CODES = tuple(InvalidCode)
+_NUMBERS = {code: number for number, code in enumerate(_CODES, start=1)}
 
 
 class Call(Document, frozen=True, array_like=True):
@@ -91,52 +95,12 @@ class _CheckedParts(Document, frozen=True, array_like=True):
     signatures: msgspec.Raw
 
 
-class BatchItem(Document, frozen=True, array_like=True):
-    """An envelope, as bytes, and the sponsor's commitment to its risk decision, if any."""
-
-    envelope: bytes
-    attestation: Hash | None
-
-
-class BatchBody(Document, frozen=True, array_like=True):
-    """What a sponsor signs."""
-
-    version: int
-    sponsor: Address
-    items: tuple[BatchItem, ...]
-
-
-class Batch(Document, frozen=True, array_like=True):
-    """What a member hands to be ordered: one signature over many envelopes."""
-
-    body: bytes
-    suite: int
-    public_key: bytes
-    signature: bytes
-
-    def build_check(self, network: Network) -> SignatureCheck:
-        """Build what must verify: the sponsor's signature over the body."""
-        message = network.batch_prefix + self.body
-        return SignatureCheck(self.suite, self.public_key, self.signature, message)
-
-
-_find_count = re.compile(
-    rb"(?:\x93|\xdc\x00\x03|\xdd\x00\x00\x00\x03)"
-    rb"(?:[\x00-\x7f\xe0-\xff]|[\xcc\xd0].|[\xcd\xd1]..|[\xce\xd2].{4}|[\xcf\xd3].{8})"
-    rb"(?:\xc4\x20|\xc5\x00\x20|\xc6\x00\x00\x00\x20).{32}"
-    rb"([\x90-\x9f]|\xdc..|\xdd.{4})",
-    re.DOTALL,
-).match
-"""As every batch body begins, up to the header of its items, in whatever form its parts are."""
-
 _decode_envelope: Decoder[Envelope] = Decoder(Envelope, "envelope")
 _decode_parts: Decoder[_CheckedParts] = Decoder(_CheckedParts, "envelope")
 _decode_body: Decoder[Body] = Decoder(Body, "transaction body")
 _decode_plain_body: Decoder[_PlainBody] = Decoder(
     _PlainBody, "transaction body", _check_plain_arguments
 )
-_decode_batch: Decoder[Batch] = Decoder(Batch, "batch")
-_decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody, "batch body")
 
 
 class CheckedEnvelope(NamedTuple):
@@ -166,14 +130,23 @@ class CheckedBatch(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a verifying process answers about one batch: small, so that it travels cheaply."""
+    """What a verifying process answers about one batch.
+
+    It travels, and is kept while the batch waits, which nobody has paid for yet: so an item that is
+    invalid takes a byte, and what is wrong with it is not told.
+    """
 
     ids: bytes
-    """64 bytes an item: tx_id and envelope hash; zeros where invalid."""
-    invalid: dict[int, Invalid]
-    """Items that are invalid, by index."""
+    """64 bytes an item that is good: tx_id and envelope hash."""
+    codes: bytes
+    """A byte an item: 0 if it is good, else the place of its code in `InvalidCode`, from 1 on."""
     rejected: Invalid | None
     """Why the batch as a whole is invalid, or None."""
+
+    @classmethod
+    def of_good(cls, ids: Sequence[bytes]) -> Self:
+        """Build the verdict of a batch whose items are all good, each with its 64 bytes."""
+        return cls(b"".join(ids), bytes(len(ids)), None)
 
 
 def build_body(
@@ -205,12 +178,6 @@ def decode_envelope(raw: bytes) -> tuple[Envelope, Body]:
     """Decode an envelope for reading, without checking signatures."""
     envelope = _decode_envelope.decode(raw)
     return envelope, _decode_body.decode(envelope.body)
-
-
-def decode_batch(raw: bytes) -> tuple[Batch, BatchBody]:
-    """Decode a batch that this node has checked before."""
-    batch = _decode_batch.decode_trusted(raw)
-    return batch, _decode_batch_body.decode_trusted(batch.body)
 
 
 def compute_tx_id(network: Network, body: bytes) -> bytes:
@@ -309,119 +276,62 @@ def check_batches(
     raws: Sequence[bytes], network: Network, verify_many: VerifyMany
 ) -> list[Verdict]:
     """Check batches as `check_batch` does, all their signatures in one go."""
-    verdicts: list[Verdict] = []
+    drafts = [_Draft() for _ in raws]
     checks: list[SignatureCheck] = []
-    owners: list[tuple[int, int]] = []
-    for number, raw in enumerate(raws):
-        try:
-            verdict, needed = _check_unsigned(raw, network)
-        except Invalid as error:
-            verdicts.append(Verdict(b"", {}, error))
-            continue
-        verdicts.append(verdict)
-        for index, check in needed:
-            owners.append((number, index))
+    owners: list[tuple[_Draft, int]] = []
+    for draft, raw in zip(drafts, raws, strict=True):
+        for index, check in draft.check(raw, network):
+            owners.append((draft, index))
             checks.append(check)
-    for (number, index), is_good in zip(owners, verify_many(checks), strict=True):
-        if is_good:
-            continue
-        if index == _OF_SPONSOR:
-            verdicts[number] = Verdict(b"", {}, bad_batch_signature())
-        elif verdicts[number].rejected is None:
-            verdicts[number].invalid[index] = bad_signature("a signature of the transaction")
-    return verdicts
+    for (draft, index), is_good in zip(owners, verify_many(checks), strict=True):
+        if not is_good:
+            draft.refuse_signature(index)
+    return [draft.finish() for draft in drafts]
 
 
-def _check_unsigned(
-    raw: bytes, network: Network
-) -> tuple[Verdict, list[tuple[int, SignatureCheck]]]:
-    """Check all of a batch but its signatures, which are listed with the index of their item."""
-    batch = open_batch(raw, network)
-    needed = [(_OF_SPONSOR, batch.build_check(network))]
-    try:
-        body = open_batch_body(batch, network)
-    except Invalid as error:  # told if the sponsor signed it
-        return Verdict(b"", {}, error), needed
-    ids: list[bytes] = []
-    invalid: dict[int, Invalid] = {}
-    for index, item in enumerate(body.items):
+class _Draft:
+    """What is known of a batch while its signatures are verified."""
+
+    __slots__ = ("_items", "_rejected")
+
+    def __init__(self) -> None:
+        self._items: list[bytes | InvalidCode] = []
+        self._rejected: Invalid | None = None
+
+    def check(self, raw: bytes, network: Network) -> list[tuple[int, SignatureCheck]]:
+        """Check all of a batch but signatures; those are listed with the index of their item."""
+        needed: list[tuple[int, SignatureCheck]] = []
         try:
-            found, checks = check_envelope(item.envelope, network)
-        except Invalid as error:
-            invalid[index] = error
-            ids.append(bytes(ID_BYTES))
-            continue
-        ids.append(found)
-        needed += [(index, check) for check in checks]
-    return Verdict(b"".join(ids), invalid, None), needed
+            batch = open_batch(raw, network)
+            needed.append((_OF_SPONSOR, batch.build_check(network)))
+            body = open_batch_body(batch, network)
+        except Invalid as error:  # of the body: told if the sponsor signed it
+            self._rejected = error
+            return needed
+        for index, item in enumerate(body.items):
+            try:
+                ids, checks = check_envelope(item.envelope, network)
+            except Invalid as error:
+                self._items.append(error.code)
+                continue
+            self._items.append(ids)
+            needed += [(index, check) for check in checks]
+        return needed
 
+    def refuse_signature(self, index: int) -> None:
+        """Refuse the item, or the batch, whose signature does not verify."""
+        if index == _OF_SPONSOR:
+            self._rejected = bad_batch_signature()
+        else:
+            self._items[index] = InvalidCode.SIGNATURE
 
-def bad_batch_signature() -> Invalid:
-    """Build the error for a batch that its sponsor did not sign."""
-    return bad_signature("the sponsor's signature of the batch")
-
-
-def bad_signature(what: str) -> Invalid:
-    """Build the error for a signature that does not verify."""
-    return Invalid(
-        InvalidCode.SIGNATURE,
-        f"{what} does not verify: sign the exact bytes, for this network, with the named key",
-    )
-
-
-def open_batch(raw: bytes, network: Network) -> Batch:
-    """Decode a batch that comes from anywhere, and check all that needs neither signature nor body.
-
-    Raises:
-      Invalid: the batch as a whole.
-    """
-    limits = network.genesis.limits
-    if len(raw) > limits.batch_bytes:
-        raise Invalid(
-            InvalidCode.TOO_LARGE,
-            f"batch has {len(raw)} bytes: at most {limits.batch_bytes} are accepted",
-        )
-    batch = _decode_batch.decode(raw)
-    if batch.suite not in network.genesis.suites:
-        raise Invalid(InvalidCode.SUITE, f"the batch is signed with suite {batch.suite}")
-    check_public_key(batch.suite, batch.public_key)
-    return batch
-
-
-def open_batch_body(batch: Batch, network: Network) -> BatchBody:
-    """Decode the body of a batch: of a stranger's once its signature was verified.
-
-    Its items are counted before they are decoded: an item takes four bytes where it is sent, and a
-    hundred times as much here.
-
-    Raises:
-      Invalid: the batch as a whole.
-    """
-    count, count_max = _count_items(batch.body), network.genesis.limits.batch_items
-    if not 1 <= count <= count_max:
-        raise Invalid(
-            InvalidCode.TOO_MANY,
-            f"batch has {count} items: between 1 and {count_max} are accepted",
-        )
-    body = _decode_batch_body.decode(batch.body)
-    if body.version != TRANSACTION_VERSION:
-        raise Invalid(
-            InvalidCode.UNSUPPORTED_VERSION,
-            f"batch has version {body.version}: this network reads {TRANSACTION_VERSION}",
-        )
-    return body
-
-
-def _count_items(body: bytes) -> int:
-    """Read how many items a batch body says to have."""
-    found = _find_count(body)
-    if found is None:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            "batch body cannot be decoded: it does not begin with a version, a sponsor and items",
-        )
-    count = found[1]
-    return count[0] & 15 if len(count) == 1 else int.from_bytes(count[1:], "big")
+    def finish(self) -> Verdict:
+        """Put down what was found."""
+        if self._rejected is not None:
+            return Verdict(b"", b"", self._rejected)
+        ids = b"".join(item for item in self._items if isinstance(item, bytes))
+        codes = (0 if isinstance(item, bytes) else _NUMBERS[item] for item in self._items)
+        return Verdict(ids, bytes(codes), None)
 
 
 def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatch:
@@ -433,14 +343,15 @@ def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatc
     if verdict.rejected is not None:
         raise verdict.rejected
     batch, body = decode_batch(raw)
-    ids, invalid = verdict.ids, verdict.invalid
+    ids, start = verdict.ids, 0
+    errors: dict[int, Invalid] = {}
+    """One of a kind: where there is one there may be thousands."""
     items: list[CheckedEnvelope | Invalid] = []
     decode, decode_body = _decode_parts.decode_trusted, _decode_body.decode_trusted
-    for index, item in enumerate(body.items):
-        if index in invalid:
-            items.append(invalid[index])
+    for item, number in zip(body.items, verdict.codes, strict=True):
+        if number:
+            items.append(errors.get(number) or errors.setdefault(number, _tell_invalid(number)))
             continue
-        start = index * ID_BYTES
         items.append(
             CheckedEnvelope(
                 decode_body(decode(item.envelope).body),
@@ -449,23 +360,34 @@ def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatc
                 item.attestation,
             )
         )
+        start += ID_BYTES
     key_address = address_of(batch.suite, batch.public_key, network.digest)
     sizes = [len(item.envelope) for item in body.items]
     return CheckedBatch(raw, body.sponsor, key_address, items, sizes)
 
 
-def trust_batch(raw: bytes, network: Network, dropped: dict[int, Invalid]) -> Verdict:
+def _tell_invalid(number: int) -> Invalid:
+    code = _CODES[number - 1]
+    if code is InvalidCode.SIGNATURE:
+        return bad_signature("a signature of the transaction")
+    return Invalid(
+        code, f"the transaction is invalid ({code}): sent alone, not in a batch, it is told why"
+    )
+
+
+def trust_batch(raw: bytes, network: Network, dropped: Mapping[int, Invalid]) -> Verdict:
     """Build the verdict of a batch that this node itself verified and logged before."""
     digest, prefix = network.digest, network.tx_prefix
     _, body = decode_batch(raw)
     decode = _decode_parts.decode_trusted
-    ids = []
-    for index, item in enumerate(body.items):
-        if index in dropped:
-            ids.append(bytes(ID_BYTES))
-        else:
-            ids.append(digest(prefix + decode(item.envelope).body) + digest(item.envelope))
-    return Verdict(b"".join(ids), dropped, None)
+    ids = [
+        digest(prefix + decode(item.envelope).body) + digest(item.envelope)
+        for index, item in enumerate(body.items)
+        if index not in dropped
+    ]
+    numbers = {index: _NUMBERS[error.code] for index, error in dropped.items()}
+    codes = bytes(numbers.get(index, 0) for index in range(len(body.items)))
+    return Verdict(b"".join(ids), codes, None)
 
 
 def list_nonces(raw: bytes, dropped: Container[int]) -> list[tuple[bytes, bytes, int]]:

@@ -10,6 +10,8 @@ from typing import Annotated
 from msgspec import Meta
 
 INT64_MAX = 2**63 - 1
+TRANSACTION_VERSION = 1
+"""Of transactions and batches."""
 
 Address = Annotated[bytes, Meta(min_length=32, max_length=32)]
 """32 bytes: hash of suite and public key of an account's first key."""

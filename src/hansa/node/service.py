@@ -178,7 +178,7 @@ class SponsorDesk:
 
     async def _order(self, raw: bytes, ids: list[bytes]) -> list[Answer]:
         try:
-            return await self._engine.submit_checked(raw, Verdict(b"".join(ids), {}, None))
+            return await self._engine.submit_checked(raw, Verdict.of_good(ids))
         except Corrupt as error:
             raise self._stop(error) from error
 

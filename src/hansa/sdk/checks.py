@@ -81,8 +81,11 @@ def compute_batch_ids(network: Network, batch: bytes) -> list[bytes]:
     verdict = check_batch(batch, network, lambda checks: [True] * len(checks))
     if verdict.rejected is not None:
         raise verdict.rejected
-    starts = range(0, len(verdict.ids), ID_BYTES)
-    return [verdict.ids[start : start + HASH_BYTES] for start in starts]
+    starts = iter(range(0, len(verdict.ids), ID_BYTES))
+    return [
+        bytes(HASH_BYTES) if code else verdict.ids[(start := next(starts)) : start + HASH_BYTES]
+        for code in verdict.codes
+    ]
 
 
 def check_tx_id(url: str, meant: bytes, told: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import pickle
+import sys
 from pathlib import Path
 
 import msgspec
@@ -22,9 +25,16 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.crypto.signatures import Suite, compute_low_s, verify_many
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
+from hansa.kernel.genesis import Limits, Network
 from hansa.kernel.machine.execution import Block, Machine
 from hansa.kernel.machine.state import State
-from hansa.kernel.transaction import Signature, build_checked, build_envelope, check_batch
+from hansa.kernel.transaction import (
+    Signature,
+    build_checked,
+    build_envelope,
+    check_batch,
+    check_envelope,
+)
 from hansa.kernel.trees.state_tree import StateTree
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
@@ -119,6 +129,37 @@ def test_a_rejected_batch_does_not_reach_the_machine():
         if verdict.rejected is not None:
             assert verdict.ids == b""
             assert verdict.rejected.message
+
+
+def test_a_verdict_on_rubbish_takes_less_than_the_rubbish():
+    """It is kept while the batch waits, and nobody pays for it before it is in a block."""
+    genesis = msgspec.structs.replace(NETWORKS["vectors"].genesis, limits=Limits())
+    network = Network.of(genesis)
+    forge = Forge(network)
+    good = forge.envelope(forge.key("ann"))
+    raw = forge.batch(*[b""] * (Limits().batch_items - 2), bytes([*good[:-1], good[-1] ^ 1]), good)
+    verdict = check_batch(raw, network, verify_many)
+    assert len(pickle.dumps(verdict)) < len(raw) / 3
+    assert deep_bytes(verdict) < len(raw) / 2
+    *bad, forged, last = build_checked(raw, verdict, network).items
+    assert {error.code for error in bad} == {"MALFORMED"}
+    assert deep_bytes(bad) < len(raw) * 3
+    assert "alone" in bad[0].message
+    assert forged.code == "SIGNATURE"
+    assert last.tx_id + last.envelope_hash == check_envelope(good, network)[0]
+
+
+def deep_bytes(value) -> int:
+    """Bytes of memory of all that hangs on a value, each counted once."""
+    seen, waiting, total = set(), [value], 0
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        total += sys.getsizeof(each)
+        waiting += gc.get_referents(each)
+    return total
 
 
 def test_a_repetition_is_answered_by_the_first_receipt_and_another_body_by_an_error(tmp_path):

@@ -53,18 +53,16 @@ def judge(frames: int, decide: Callable[[bytes], object], raw: bytes) -> str:
         return f"{type(error).__name__} {getattr(error, 'code', '')}"
 
 
-def read_verdict(raw: bytes) -> object:
-    verdict = check_batch(raw, NETWORK, verify_many)
-    return verdict.ids, [(index, error.code) for index, error in verdict.invalid.items()]
-
-
 RECEIPT = b"\x95\xc4\x20" + bytes(32) + b"\x00\xa0\x00\x91\x93\xa1c\xa1n"
 ASKED: dict[str, tuple[Callable[[int], bytes], Callable[[bytes], object]]] = {
     "a frame": (
         lambda depth: FORGE.batch(envelope(depth)),
         lambda raw: check_frame(raw, NETWORK, verify_many),
     ),
-    "a batch": (lambda depth: FORGE.batch(envelope(depth)), read_verdict),
+    "a batch": (
+        lambda depth: FORGE.batch(envelope(depth)),
+        lambda raw: check_batch(raw, NETWORK, verify_many),
+    ),
     "an envelope": (envelope, lambda raw: check_envelope(raw, NETWORK)[0]),
     "arguments": (
         nest,

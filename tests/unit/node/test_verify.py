@@ -15,8 +15,8 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.kernel.block import BlockRecord, Drop, decode_header
 from hansa.kernel.errors import Corrupt
+from hansa.kernel.frame import decode_batch
 from hansa.kernel.genesis import Network
-from hansa.kernel.transaction import decode_batch
 from hansa.node.home import Home
 from hansa.node.records import iterate_records, open_log
 from hansa.node.verify import VerifyReport, verify, verify_folder

@@ -95,6 +95,9 @@ def _refused_ed25519_keys() -> frozenset[bytes]:
 REFUSED_ED25519_KEYS = _refused_ed25519_keys()
 
 
+VerifyMany = Callable[[Sequence[SignatureCheck]], list[bool]]
+
+
 def verify_many(checks: Sequence[SignatureCheck]) -> list[bool]:
     """Verify signatures; the verdicts stand in the order of `checks`.
 
@@ -111,6 +114,14 @@ def verify_many(checks: Sequence[SignatureCheck]) -> list[bool]:
         else:
             append(_VERIFIERS.get(suite, _verify_none)(public_key, signature, message))
     return verdicts
+
+
+def bad_signature(what: str) -> Invalid:
+    """Build the error for a signature that does not verify."""
+    return Invalid(
+        InvalidCode.SIGNATURE,
+        f"{what} does not verify: sign the exact bytes, for this network, with the named key",
+    )
 
 
 def check_public_key(suite: int, public_key: bytes) -> None:

@@ -13,8 +13,7 @@ from typing import Any
 from hansa.compiled import is_in_use
 from hansa.engine.batch_verifier import find_library, load_verify_many
 from hansa.engine.workers import Workers
-from hansa.kernel.crypto.signatures import SignatureCheck
-from hansa.kernel.transaction import VerifyMany
+from hansa.kernel.crypto.signatures import SignatureCheck, VerifyMany
 from hansa.node.bench.load import derive_key
 
 SAMPLE = 4_000

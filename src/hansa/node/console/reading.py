@@ -30,12 +30,13 @@ from hansa.kernel.block import (
     split_position,
 )
 from hansa.kernel.errors import NotFound
+from hansa.kernel.frame import decode_batch
 from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import KeyPart, Row, decode_row
-from hansa.kernel.transaction import Body, Call, decode_batch, decode_envelope
+from hansa.kernel.transaction import Body, Call, decode_envelope
 from hansa.node.console.blocks import Blocks, BlockSummary, is_refused
 from hansa.node.console.text.explain import (
     Change,

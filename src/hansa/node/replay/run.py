@@ -29,14 +29,9 @@ from hansa.engine.verification import PoolVerifier
 from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.block import BlockRecord, Status, decode_receipt, read_status
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.frame import decode_batch
 from hansa.kernel.machine.execution import BlockResult
-from hansa.kernel.transaction import (
-    Body,
-    CheckedBatch,
-    build_checked,
-    decode_batch,
-    decode_envelope,
-)
+from hansa.kernel.transaction import Body, CheckedBatch, build_checked, decode_envelope
 from hansa.node.home import Home, create_home, open_chain
 from hansa.node.replay.cast import (
     Plan,

@@ -19,8 +19,9 @@ from hansa.engine.ordering import Answer
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.encoding import Decoder
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.frame import Batch, BatchBody
 from hansa.kernel.genesis import Network
-from hansa.kernel.transaction import Batch, BatchBody, compute_tx_id, decode_envelope
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.api.codes import describe_refusal
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right, Role
