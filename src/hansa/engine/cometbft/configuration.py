@@ -22,8 +22,9 @@ from hansa.kernel.calendar import format_iso
 
 DEFAULT_LISTEN = "127.0.0.1:26606"
 BLOCK_BYTES = 2_000_000
-BATCH_OVERHEAD_BYTES = 65_536
-"""Of a block around its transactions: header, evidence, and the commit of 500 validators."""
+EVIDENCE_BYTES = 65_536
+BATCH_OVERHEAD_BYTES = EVIDENCE_BYTES + 65_536
+"""Of a block around its transactions: evidence, the header, and the commit of 500 validators."""
 RPC_OVERHEAD_BYTES = 65_536
 MEMPOOL_BATCHES = 5_000
 MEMPOOL_BYTES = 64 << 20
@@ -59,8 +60,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     heartbeat_s: Annotated[int, Meta(ge=1, le=3_600)] = 30
     """A block without transactions comes so often, which shows that the network lives."""
     log_level: Annotated[str, Meta(pattern=r"^(?!.*none)[\w:,*-]{1,200}$")] = "error"
-    """Errors at least: from them the node learns that CometBFT has halted."""
-    """Of `cometbft.log`: `error`, `info`, `debug`, or by module, as `p2p:info,*:error`."""
+    """Of `cometbft.log`: `error`, `info`, `debug`, or by module, as `p2p:info,*:error`; errors at
+    least, from which the node learns that CometBFT has halted."""
     metrics_listen: Annotated[str, Meta(pattern=r'^([^\s@,"\\]{0,253}:\d{1,5})?$')] = ""
     """Where CometBFT's own metrics answer Prometheus; empty for nowhere."""
 
@@ -89,7 +90,7 @@ def compute_block_bytes(batch_bytes: int) -> int:
     """Compute the largest block: 2 MB, or one of the network's largest batches where that is more.
 
     >>> compute_block_bytes(1_000_000), compute_block_bytes(4_194_304)
-    (2000000, 4259840)
+    (2000000, 4325376)
     """
     return max(BLOCK_BYTES, batch_bytes + BATCH_OVERHEAD_BYTES)
 
@@ -110,7 +111,7 @@ def build_consensus_parameters(batch_bytes: int) -> dict[str, Any]:
         "evidence": {
             "max_age_num_blocks": "100000",
             "max_age_duration": str(48 * 3600 * 10**9),
-            "max_bytes": "65536",
+            "max_bytes": str(EVIDENCE_BYTES),
         },
         "validator": {"pub_key_types": ["ed25519"]},
         "version": {"app": "0"},
@@ -265,6 +266,7 @@ def _write_p2p(configuration: Configuration) -> Section:
         "max_num_outbound_peers": (32, "beside those above"),
         "send_rate": (102_400_000, "bytes/s to a peer: blocks stall at the default"),
         "recv_rate": (102_400_000, "bytes/s from a peer"),
+        "max_packet_msg_payload_size": (65_536, "bytes, at all nodes alike: of a block's part"),
         "flush_throttle_timeout": ("10ms", "a vote waits no longer to be sent"),
     }
 
