@@ -127,8 +127,12 @@ def serve_records(
         frames = [len(raw).to_bytes(4, "big") + raw for raw in raws[first : last + 1]]
         return web.Response(body=b"".join(frames))
 
+    async def miss(_: web.Request) -> web.Response:
+        return web.json_response({"title": "NOT_FOUND", "detail": "not here"}, status=404)
+
     return (
         web.get("/v1/genesis", genesis),
         web.get("/v1/status", status),
         web.get("/v1/records", stream),
+        web.get("/v1/{other:.*}", miss),
     )

@@ -138,6 +138,8 @@ class AsyncClient:
             try:
                 raw = await self._transport.get_bytes("/v1/genesis", GENESIS_BYTES_MAX)
             except NotFound as error:
+                if "status" not in error.facts:  # a file of ours, which no node has told of
+                    raise
                 raise tell_no_node(url, f"it has no genesis, and says {error.message}") from None
             self._network = read_network(raw, self._genesis_hash, url)
         return self._network

@@ -67,7 +67,7 @@ def read_problem(status: int, found: dict[str, Any]) -> HansaError:
     """
     code, detail = read_text(found, "title"), read_text(found, "detail") or f"HTTP {status}"
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(detail)
+        return NotFound(detail, status=status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY:
         return Unavailable(detail)
     if status in (HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT) and code not in set(InvalidCode):

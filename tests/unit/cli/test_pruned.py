@@ -94,7 +94,7 @@ def serve_base(network, frames):
     async def base(request):
         return web.Response(body=body)
 
-    return (*serve_records(network, [b""]), web.get("/v1/base", base))
+    return (web.get("/v1/base", base), *serve_records(network, [b""]))
 
 
 @pytest.mark.parametrize("command", ["audit", "verify"])
