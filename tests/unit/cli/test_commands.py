@@ -348,7 +348,7 @@ def test_what_can_be_called_is_listed(capsys):
         (("wallet", ""), 2),
         (("key", "show", "{file}"), 2),
         (("key", "show", "{none}"), 4),
-        (("key", "new", "{none}/below"), 5),
+        (("key", "new", "{none}/below"), 4),
         (("audit", "--api-key-file", "{none}"), 4),
         (("audit", "--api-key-file", "{folder}"), 2),
         (("audit", "--api-key-file", "{file}"), 2),
