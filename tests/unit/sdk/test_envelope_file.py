@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.world import START_MS, key, make_genesis, pay
 
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, NotFound
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import check_envelope
 from hansa.sdk.build import build_unsigned
@@ -91,5 +91,5 @@ def test_files_that_are_not_there_or_in_the_way(tmp_path, envelope):
     save_envelope(tmp_path / "mine", envelope)
     with pytest.raises(Invalid, match="exists already"):
         save_envelope(tmp_path / "mine", envelope)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotFound):
         save_envelope(tmp_path / "none" / "mine", envelope)
