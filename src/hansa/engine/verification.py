@@ -8,7 +8,7 @@ are at work goes to the next one that is free together, since signatures cost le
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -78,14 +78,23 @@ class PoolVerifier:
         self._jobs_max = processes + 1  # one more than are at work, so that none waits for its next
         self._jobs: set[asyncio.Task[list[Verdict]]] = set()
         self._waiting: OrderedDict[bytes, asyncio.Future[Verdict]] = OrderedDict()
+        self._asking: Counter[asyncio.Future[Verdict]] = Counter()
 
     async def check_batch(self, raw: bytes) -> Verdict:
-        """Check a batch with its envelopes."""
+        """Check a batch with its envelopes; not at all if all give up who ask, before its turn."""
         found = self._waiting.get(raw)
         if found is None:
             found = self._waiting[raw] = asyncio.get_running_loop().create_future()
             self._begin_jobs()
-        return await asyncio.shield(found)
+        self._asking[found] += 1
+        try:
+            return await asyncio.shield(found)
+        finally:
+            self._asking[found] -= 1
+            if not self._asking[found]:
+                del self._asking[found]
+                if self._waiting.get(raw) is found:  # nobody wants it any more
+                    del self._waiting[raw]
 
     def hurry(self, raw: bytes) -> None:
         """Take a batch that waits before all others: a block waits for it."""
@@ -127,7 +136,7 @@ class PoolVerifier:
         self._jobs.discard(job)
         error = None if job.cancelled() else job.exception()
         for index, found in enumerate(asked):
-            if job.cancelled():
+            if job.cancelled() or found not in self._asking:
                 found.cancel()
             elif error is not None:
                 found.set_exception(error)

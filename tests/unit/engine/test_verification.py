@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from tests.world import make_genesis
@@ -184,5 +185,33 @@ def test_what_waits_is_given_up_when_it_is_closed():
         async with asyncio.timeout(30):
             ends = await asyncio.gather(*jobs, return_exceptions=True)
         assert isinstance(ends[-1], asyncio.CancelledError)
+
+    asyncio.run(play())
+
+
+class Noted(bytes):
+    """A batch that notes when it is handed to a process."""
+
+    handed_over: ClassVar[list[int]] = []
+
+    def __reduce__(self):
+        self.handed_over.append(self[0])
+        return bytes, (bytes(self),)
+
+
+def test_what_nobody_asks_for_any_more_is_not_checked_unless_another_asks():
+    async def play():
+        verifier = PoolVerifier(Network.of(make_genesis()), 1)
+        try:
+            big = [Noted(bytes([number]) * JOB_BYTES) for number in range(5)]
+            jobs = [asyncio.ensure_future(verifier.check_batch(raw)) for raw in (*big, big[4])]
+            await asyncio.sleep(0)
+            for given_up in jobs[3:5]:
+                given_up.cancel()
+            verdicts = await asyncio.gather(*jobs[:3], jobs[5])
+            assert all(verdict.rejected for verdict in verdicts)
+            assert Noted.handed_over == [0, 1, 2, 4]
+        finally:
+            verifier.close()
 
     asyncio.run(play())

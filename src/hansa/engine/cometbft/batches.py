@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict, deque
-from typing import Self
+from collections import Counter, OrderedDict, deque
+from typing import NamedTuple, Self
 
 from hansa.engine.chain import Chain
 from hansa.engine.verification import Verifier
@@ -30,7 +30,10 @@ from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import Verdict
 
 REMEMBERED_MAX = 20_000
-"""Batches; of those beyond it the ones asked for longest ago are verified again if they come."""
+"""Batches; of those beyond it the ones that came longest ago are verified again if they come."""
+REMEMBERED_BYTES_MAX = 128 << 20
+"""Bytes of the batches whose verdicts are remembered, twice what CometBFT's mempool holds; a
+verdict takes less than half of its batch, which is held as well until it is there."""
 
 
 def compute_key(raw: bytes) -> bytes:
@@ -38,26 +41,40 @@ def compute_key(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-class Verdicts:
-    """Verdicts by the hash of a batch; at most `remembered_max` of them."""
+class _Remembered(NamedTuple):
+    found: asyncio.Future[Verdict]
+    size: int
+    """Bytes of the batch."""
 
-    def __init__(self, verifier: Verifier, remembered_max: int = REMEMBERED_MAX) -> None:
+
+class Verdicts:
+    """Verdicts by the hash of a batch; at most so many, and of so many bytes of batches."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        remembered_max: int = REMEMBERED_MAX,
+        bytes_max: int = REMEMBERED_BYTES_MAX,
+    ) -> None:
         self._verifier = verifier
         self._remembered_max = remembered_max
-        self._known: OrderedDict[bytes, asyncio.Future[Verdict]] = OrderedDict()
+        self._bytes_max = bytes_max
+        self._known: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._bytes = 0
+        self._awaited: Counter[asyncio.Future[Verdict]] = Counter()
 
-    def remember(self, key: bytes, verdict: Verdict) -> None:
+    def remember(self, key: bytes, raw: bytes, verdict: Verdict) -> None:
         """Take over what was found out elsewhere in this node."""
-        known: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        known.set_result(verdict)
-        self._keep(key, known)
+        found: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        found.set_result(verdict)
+        self._keep(key, raw, found)
 
     def begin(self, key: bytes, raw: bytes) -> None:
         """Have a batch verified beside, unless it was or is being verified."""
         if key not in self._known:
             task = asyncio.get_running_loop().create_task(self._verifier.check_batch(raw))
             task.add_done_callback(lambda done: self._drop_failed(key, done))
-            self._keep(key, task)
+            self._keep(key, raw, task)
 
     def hurry(self, key: bytes, raw: bytes) -> None:
         """Do as `begin`, and before all that no block waits for."""
@@ -67,9 +84,12 @@ class Verdicts:
     def find(self, key: bytes) -> Verdict | None:
         """Find a verdict that is there already."""
         known = self._known.get(key)
-        if known is None or not known.done() or known.cancelled() or known.exception():
+        if known is None:
             return None
-        return known.result()
+        found = known.found
+        if not found.done() or found.cancelled() or found.exception():
+            return None
+        return found.result()
 
     async def get(self, key: bytes, raw: bytes) -> Verdict:
         """Get a batch's verdict, once it is there.
@@ -77,26 +97,45 @@ class Verdicts:
         Raises:
           Unavailable: verifying failed twice, for reasons of this machine.
         """
-        self.begin(key, raw)
         try:
-            return await asyncio.shield(self._known[key])
+            return await self._await(key, raw)
         except Unavailable:  # a verifying process died; others have taken its place
-            self.begin(key, raw)
-            return await asyncio.shield(self._known[key])
+            return await self._await(key, raw)
+
+    async def _await(self, key: bytes, raw: bytes) -> Verdict:
+        self.begin(key, raw)
+        found = self._known[key].found
+        self._awaited[found] += 1
+        try:
+            return await asyncio.shield(found)
+        finally:
+            self._awaited[found] -= 1
+            if not self._awaited[found]:
+                del self._awaited[found]
 
     def forget(self, key: bytes) -> None:
-        """Forget a batch that is in a block: it comes no more."""
-        self._known.pop(key, None)
+        """Forget a batch that comes no more; it is not verified if nobody else waits for that."""
+        known = self._known.pop(key, None)
+        if known is None:
+            return
+        self._bytes -= known.size
+        if known.found not in self._awaited:
+            known.found.cancel()  # of no effect if the verdict is there
 
-    def _keep(self, key: bytes, known: asyncio.Future[Verdict]) -> None:
-        self._known[key] = known
-        self._known.move_to_end(key)
-        while len(self._known) > self._remembered_max:
-            self._known.popitem(last=False)
+    def _keep(self, key: bytes, raw: bytes, found: asyncio.Future[Verdict]) -> None:
+        self.forget(key)
+        self._known[key] = _Remembered(found, len(raw))
+        self._bytes += len(raw)
+        while len(self._known) > self._remembered_max or self._bytes > self._bytes_max:
+            oldest = next(iter(self._known))
+            if oldest == key:  # whatever it takes
+                break
+            self.forget(oldest)
 
     def _drop_failed(self, key: bytes, done: asyncio.Future[Verdict]) -> None:
-        if (done.cancelled() or done.exception()) and self._known.get(key) is done:
-            del self._known[key]
+        known = self._known.get(key)
+        if known is not None and known.found is done and (done.cancelled() or done.exception()):
+            self.forget(key)
 
 
 class Frames:

@@ -160,7 +160,7 @@ class CometEngine(Engine):
         key = compute_key(raw)
         if key in self.application.ordered:
             return [self._answer_again(item) for item in batch.items]
-        self._verdicts.remember(key, verdict)
+        self._verdicts.remember(key, raw, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
         self._queued += len(batch.items)

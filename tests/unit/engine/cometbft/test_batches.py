@@ -98,7 +98,10 @@ class Queue:
 
     async def check_batch(self, raw):
         self.waiting.append(raw)
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.waiting.remove(raw)
 
     def hurry(self, raw):
         self.waiting.remove(raw)
@@ -119,5 +122,43 @@ def test_what_a_block_waits_for_goes_before_what_arrived_earlier_and_what_is_sen
         await asyncio.sleep(0)
         assert verifier.waiting == [b"two", b"proposed", b"one", b"sent"]
         sent.cancel()
+
+    asyncio.run(run())
+
+
+def test_what_comes_no_more_is_not_verified_unless_somebody_waits_for_it():
+    async def run():
+        verifier = Queue()
+        verdicts = Verdicts(verifier)
+        for name in (b"dropped", b"asked for"):
+            verdicts.begin(name, name)
+        sent = asyncio.ensure_future(verdicts.get(b"asked for", b"asked for"))
+        await asyncio.sleep(0)
+        for name in (b"dropped", b"asked for", b"unknown"):
+            verdicts.forget(name)
+        await asyncio.sleep(0)
+        assert verifier.waiting == [b"asked for"]
+        sent.cancel()
+
+    asyncio.run(run())
+
+
+def test_the_bytes_of_what_waits_are_bounded_and_the_oldest_go_first():
+    async def run():
+        verifier = Queue()
+        verdicts = Verdicts(verifier, bytes_max=10)
+        for raw in (b"1234", b"5678", b"90", b"abc"):
+            verdicts.begin(raw, raw)
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert verifier.waiting == [b"5678", b"90", b"abc"]
+        known = InlineVerifier(Network.of(make_voted_genesis(KEYS)))
+        verdicts.remember(b"abc", b"abc", await known.check_batch(b"abc"))
+        await asyncio.sleep(0)
+        assert verifier.waiting == [b"5678", b"90"]
+        verdicts.begin(b"larger", b"larger than all")
+        await asyncio.sleep(0)
+        assert verifier.waiting == [b"larger than all"]
+        assert verdicts.find(b"abc") is None
 
     asyncio.run(run())
