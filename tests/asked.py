@@ -24,7 +24,7 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.trail import compute_chain_id
-from hansa.node.network.peers import build_peer_filter
+from hansa.node.network.peers import build_peer_rules
 
 KEYS = [(CometKey(bytes([n]) * 32), CometKey(bytes([n + 100]) * 32)) for n in range(1, 5)]
 SECOND = 1_000
@@ -80,7 +80,7 @@ async def asking(folder, policy=None, genesis=None):
     application = Application(
         chain,
         verdicts,
-        build_peer_filter(chain, ()),
+        build_peer_rules(chain, ()).may_connect,
         confirmed.append,
         lambda: NOW_MS,
         dropped=lambda key, error: dropped.append((key, error.code)),

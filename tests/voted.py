@@ -32,7 +32,7 @@ from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
-from hansa.node.network.peers import build_expulsion, build_peer_filter
+from hansa.node.network.peers import build_peer_rules
 
 WEIGHT = 10
 ALL_KEPT = Retention(snapshot_every=0, snapshots=2, blocks=0)
@@ -85,10 +85,9 @@ class VotedNode:
             wall_clock_ms,
             self.home,
             find_binary(),
-            build_peer_filter(chain, named),
+            build_peer_rules(chain, named),
             peers=self.peers,
             keeper=keeper,
-            is_expelled=build_expulsion(chain),
         )
 
 

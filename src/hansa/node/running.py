@@ -34,7 +34,7 @@ from hansa.node.channel.service import MessageChannel
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.joining.run import is_to_join, join_network
 from hansa.node.network.asking import build_asker, choose_tls
-from hansa.node.network.peers import build_expulsion, build_peer_filter
+from hansa.node.network.peers import build_peer_rules
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
@@ -279,19 +279,17 @@ def _build_voted_engine(
     if not chain.network.genesis.is_voted:
         return None
     named = {bytes.fromhex(peer.partition("@")[0]) for peer in settings.cometbft.peers}
-    may_connect = build_peer_filter(chain, named)
     return CometEngine(
         chain,
         verifier,
         wall_clock_ms,
         home.comet,
         find_binary(),
-        may_connect,
+        build_peer_rules(chain, named),
         keeper,
         build_asker(chain, member, choose_tls(settings)),
         settings.cometbft.heartbeat_s * 1_000,
         settings.cometbft.peers,
-        build_expulsion(chain),
     )
 
 

@@ -45,6 +45,7 @@ from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, build_checked
+from hansa.kernel.values import NODE_PEERS_MAX
 
 CODE_OK = 0
 CODE_LEFT_OUT = 1
@@ -430,7 +431,7 @@ def filter_peer(path: str, may_connect: Callable[[bytes], bool]) -> abci.Respons
         is_known = path.startswith(FILTER_PREFIX)  # by address: who it is, its id says
     if is_known:
         return abci.ResponseQuery()
-    said = "no member's node: only nodes that members have published may connect"
+    said = f"only nodes that members have published may connect, {NODE_PEERS_MAX} of one at a time"
     return abci.ResponseQuery(code=CODE_STRANGER, log=said, codespace=CODESPACE)
 
 

@@ -19,6 +19,8 @@ from hansa.engine.cometbft.child.binary import VERSION
 from hansa.engine.cometbft.home import CometHome, address_of_key, public_document
 from hansa.engine.storage import FileStorage
 from hansa.kernel.calendar import format_iso
+from hansa.kernel.light.validators import VALIDATORS_MAX
+from hansa.kernel.values import NODE_PEERS_MAX
 
 DEFAULT_LISTEN = "127.0.0.1:26606"
 BLOCK_BYTES = 2_000_000
@@ -26,6 +28,8 @@ EVIDENCE_BYTES = 65_536
 BATCH_OVERHEAD_BYTES = EVIDENCE_BYTES + 65_536
 """Of a block around its transactions: evidence, the header, and the commit of 500 validators."""
 RPC_OVERHEAD_BYTES = 65_536
+INBOUND_PEERS = VALIDATORS_MAX * NODE_PEERS_MAX
+"""So many that no few members, nor a stranger who knocks and says nothing, take all places."""
 MEMPOOL_BATCHES = 5_000
 MEMPOOL_BYTES = 64 << 20
 
@@ -262,7 +266,10 @@ def _write_p2p(configuration: Configuration) -> Section:
         "persistent_peers_max_dial_period": ("10s", "a peer that comes back is found soon"),
         "addr_book_strict": (False, "private networks have addresses of their own"),
         "allow_duplicate_ip": (True, "several nodes may stand behind one address"),
-        "max_num_inbound_peers": (32, "beside those above: observers, and who joins"),
+        "max_num_inbound_peers": (
+            INBOUND_PEERS,
+            "beside those above, a few of each member",
+        ),
         "max_num_outbound_peers": (32, "beside those above"),
         "send_rate": (102_400_000, "bytes/s to a peer: blocks stall at the default"),
         "recv_rate": (102_400_000, "bytes/s from a peer"),

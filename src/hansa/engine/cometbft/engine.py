@@ -20,7 +20,7 @@ from hansa.engine.cometbft.application import Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.cometbft.peering import MayConnect, await_expelled, keep_dialing
+from hansa.engine.cometbft.peering import Door, PeerRules, await_expelled, keep_dialing
 from hansa.engine.cometbft.repeating import NOTED_EVERY, Repeat, Standing
 from hansa.engine.cometbft.rpc.client import CometRpc, RpcError
 from hansa.engine.cometbft.rpc.light import fetch_base, fetch_light_block
@@ -68,12 +68,11 @@ class CometEngine(Engine):
         clock_ms: Callable[[], int],
         home: CometHome,
         binary: Path,
-        may_connect: MayConnect,
+        peer_rules: PeerRules,
         keeper: Keeper | None = None,
         ask: Ask | None = None,
         heartbeat_ms: int = HEARTBEAT_MS,
         peers: Sequence[str] = (),
-        is_expelled: Callable[[bytes], bool] = lambda _peer: False,
     ) -> None:
         """Prepare to run CometBFT.
 
@@ -83,12 +82,11 @@ class CometEngine(Engine):
           clock_ms: for what is asked before a batch is ordered; ledger time is CometBFT's.
           home: CometBFT's folder, with keys, genesis and configuration.
           binary: the program.
-          may_connect: whether a peer, by its 20 bytes, may connect.
+          peer_rules: which peers may connect, and must be hung up on.
           keeper: of the snapshots that others may start from, and of what is pruned.
           ask: asks other members' nodes how validators changed where no blocks are kept of that.
           heartbeat_ms: how often CometBFT's settings let a block come without transactions.
           peers: `id@host:port` of the nodes to stay connected to.
-          is_expelled: whether a peer, by its 20 bytes, must be hung up on.
 
         Raises:
           Unavailable: CometBFT lacks blocks that were pruned here.
@@ -100,9 +98,9 @@ class CometEngine(Engine):
         repeat = Repeat.begin(chain, home)
         standing = Standing(chain, home.standing_path, self.noted_every)
         parts = (self._confirm, clock_ms, keeper, repeat, self._drop, standing)
-        self.application = Application(chain, self._verdicts, may_connect, *parts)
+        self._peer_rules, self._door = peer_rules, Door(peer_rules)
+        self.application = Application(chain, self._verdicts, self._door.let_in, *parts)
         self._heartbeat_ms, self._peers, self._ask = heartbeat_ms, peers, ask
-        self._may_connect, self._is_expelled = may_connect, is_expelled
         self._answered_ms = 0
         """Since when CometBFT has answered."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
@@ -315,7 +313,7 @@ class CometEngine(Engine):
         following = asyncio.create_task(trail.run())
         tasks = (serving, running, following, ending, expelling)
         polling = asyncio.create_task(self._poll())
-        dialing = asyncio.create_task(keep_dialing(self.rpc, self._peers, self._may_connect))
+        dialing = asyncio.create_task(self._keep_dialing())
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -328,10 +326,14 @@ class CometEngine(Engine):
             await asyncio.gather(*tasks, polling, dialing, return_exceptions=True)
             await trail.close()
 
+    async def _keep_dialing(self) -> None:
+        may_connect = self._peer_rules.may_connect
+        await keep_dialing(self.rpc, self._peers, may_connect, self._door.note)
+
     async def _rest_for_expelled(self, server: Server) -> None:
         """Come to rest between two blocks once a peer must be hung up on."""
         own_address = self._home.load_consensus_key().address
-        await await_expelled(self.rpc, self._is_expelled, own_address)
+        await await_expelled(self.rpc, self._peer_rules.is_expelled, own_address)
         _LOG.warning("a member was suspended: CometBFT is started again to hang up on its node")
         await server.hold(lambda: self.application.is_between_blocks)
 

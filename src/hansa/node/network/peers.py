@@ -5,19 +5,23 @@ Source: docs/reference/contracts.md, `nodes`; docs/concepts/threat-model.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from hansa.contracts.members import Member
 from hansa.contracts.nodes import Peer
 from hansa.engine.chain import Chain
+from hansa.engine.cometbft.peering import PeerRules
 
 
-def build_peer_filter(chain: Chain, named: Collection[bytes]) -> Callable[[bytes], bool]:
-    """Build what says whether a peer may connect.
+def build_peer_rules(chain: Chain, named: Collection[bytes]) -> PeerRules:
+    """Build what says of a peer whether it may connect, whose it is, and whether it must go.
 
     A node that has only begun does not know of members admitted since genesis: the peers that its
     operator named are let in as long as the ledger does not know them. What it says of one counts,
     whoever names it: its member has taken it out, or is suspended.
+
+    A peer of a suspended member must be hung up on; not so one that its member has taken out, or
+    members could have others' nodes hang up as often as they publish. It is its member's still.
 
     Args:
       chain: of this node.
@@ -34,20 +38,13 @@ def build_peer_filter(chain: Chain, named: Collection[bytes]) -> Callable[[bytes
         member = load(Member, Member.key(found.member))
         return member is not None and not member.suspended
 
-    return may_connect
-
-
-def build_expulsion(chain: Chain) -> Callable[[bytes], bool]:
-    """Build what says whether a peer is of a member that is suspended, and must be hung up on.
-
-    Not so one that its member has taken out: a connection that it has ends when it ends, or members
-    could have others' nodes hang up as often as they publish.
-    """
-    load = chain.machine.state.load
-
     def is_expelled(peer: bytes) -> bool:
         found = load(Peer, Peer.key(peer))
         member = None if found is None else load(Member, Member.key(found.member))
         return member is not None and member.suspended
 
-    return is_expelled
+    def find_member(peer: bytes) -> bytes | None:
+        found = load(Peer, Peer.key(peer))
+        return None if found is None else found.member
+
+    return PeerRules(may_connect, is_expelled, find_member)

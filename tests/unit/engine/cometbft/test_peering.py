@@ -7,8 +7,17 @@ import asyncio
 import pytest
 from tests.channels import play
 
-from hansa.engine.cometbft.peering import LOOK_MS, TURN_MS, await_expelled, keep_dialing
+from hansa.engine.cometbft.peering import (
+    LOOK_MS,
+    SETTLE_S,
+    TURN_MS,
+    Door,
+    PeerRules,
+    await_expelled,
+    keep_dialing,
+)
 from hansa.kernel.errors import Unavailable
+from hansa.kernel.values import NODE_PEERS_MAX
 
 NORTH, SOUTH, WEST = (bytes([number]) * 20 for number in (1, 2, 3))
 
@@ -82,12 +91,68 @@ def test_who_is_missing_is_called_unless_it_may_not_connect():
     async def run():
         rpc = PeeredRpc(NORTH)
         peers = [f"{peer.hex()}@a.example:1" for peer in (NORTH, SOUTH, WEST)]
-        dialing = asyncio.create_task(keep_dialing(rpc, peers, lambda peer: peer != SOUTH))
+        noted = []
+        dialing = keep_dialing(rpc, peers, lambda peer: peer != SOUTH, noted.append)
+        dialing = asyncio.create_task(dialing)
         await asyncio.sleep(LOOK_MS * 1.5 / 1_000)
         assert rpc.dialed == [[peers[2]]]
         rpc.connected.append(WEST)
         await asyncio.sleep(LOOK_MS / 1_000)
         assert len(rpc.dialed) == 1
+        assert noted == [{NORTH}, {NORTH, WEST}]
         dialing.cancel()
 
     play(run)
+
+
+class House:
+    """A door, and peers by number: one member has those below 100, another those from there on."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.strangers = {bytes([255]) * 20}
+        self.door = Door(
+            PeerRules(self._may_connect, lambda _: False, self._find_member), lambda: self.now_s
+        )
+
+    def _may_connect(self, peer):
+        return peer[0] < 200 or peer in self.strangers
+
+    def _find_member(self, peer):
+        return None if peer in self.strangers else bytes([peer[0] // 100])
+
+    def knock(self, *numbers):
+        return [number for number in numbers if self.door.let_in(bytes([number]) * 20)]
+
+    def note(self, *numbers):
+        self.door.note({bytes([number]) * 20 for number in numbers})
+
+
+def test_no_more_peers_of_one_member_are_let_in_than_it_may_publish():
+    """However often it publishes others: those that it took out count while they are connected."""
+    house, first = House(), range(NODE_PEERS_MAX)
+    assert house.knock(*first) == [*first]
+    assert house.knock(50) == []
+    assert house.knock(0) == [0]  # again, which CometBFT itself refuses if it is still there
+    assert house.knock(100, 255, 220) == [100, 255]
+    house.now_s = SETTLE_S
+    house.note(*first[1:], 100)
+    assert house.knock(50, 51) == [50]
+    house.note(*first[1:], 100)  # before CometBFT lists it
+    assert house.knock(51) == []
+    house.now_s += SETTLE_S
+    house.note(*first[1:], 100)
+    assert house.knock(51, 52) == [51]
+
+
+def test_members_do_not_take_one_anothers_places():
+    house = House()
+    house.knock(*range(NODE_PEERS_MAX))
+    others = range(100, 100 + NODE_PEERS_MAX)
+    assert house.knock(*others) == [*others]
+
+
+def test_operators_may_name_as_many_strangers_as_they_like():
+    house = House()
+    house.strangers = {bytes([number]) * 20 for number in range(200, 250)}
+    assert len(house.knock(*range(200, 250))) == 50

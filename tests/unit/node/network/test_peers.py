@@ -11,7 +11,7 @@ from hansa.contracts.nodes import Publish
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
 from hansa.kernel.genesis import GenesisNode
-from hansa.node.network.peers import build_expulsion, build_peer_filter
+from hansa.node.network.peers import build_peer_rules
 from hansa.node.network.renewal import prove_keys
 
 OLD, NEW, STRANGER = (CometKey(bytes([number]) * 32) for number in (1, 2, 3))
@@ -31,7 +31,7 @@ def publish(world, node_key):
 
 
 def list_allowed(world, named=()):
-    may_connect = build_peer_filter(world.chain, named)
+    may_connect = build_peer_rules(world.chain, named).may_connect
     return [each for each in (OLD, NEW, STRANGER) if may_connect(each.address)]
 
 
@@ -48,9 +48,16 @@ def test_a_peer_that_its_member_took_out_may_not_though_settings_name_it(world):
     assert list_allowed(world, NAMED) == [OLD, STRANGER]
 
 
+def test_a_peer_that_was_taken_out_is_its_members_still(world):
+    publish(world, NEW)
+    find_member = build_peer_rules(world.chain, ()).find_member
+    owners = [find_member(each.address) for each in (OLD, NEW, STRANGER)]
+    assert owners == [NORTH, NORTH, None]
+
+
 def test_peers_of_a_suspended_member_are_hung_up_on_also_those_it_had(world):
     publish(world, NEW)
-    is_expelled = build_expulsion(world.chain)
+    is_expelled = build_peer_rules(world.chain, ()).is_expelled
     assert not any(map(is_expelled, NAMED))
     change(world, "north", suspended=True)
     assert [each for each in (OLD, NEW, STRANGER) if is_expelled(each.address)] == [OLD, NEW]
