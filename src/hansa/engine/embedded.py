@@ -17,8 +17,9 @@ from typing import NamedTuple
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer, Engine, execute_with_pauses
 from hansa.engine.verification import Verifier
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Invalid, Unavailable
 from hansa.kernel.genesis import BLOCK_ITEMS_MAX
+from hansa.kernel.machine.admission import check_times, find_stale
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
 
@@ -95,8 +96,11 @@ class EmbeddedEngine(Engine):
         """Have a batch ordered that was verified before; otherwise as `submit`."""
         batch = build_checked(raw, verdict, self.chain.network)
         # What no member answers for is not ordered: it must not even cost space in the log.
-        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
+        time_ms = self._read_clock()
         self.chain.machine.check_sponsor(batch.claim, time_ms)
+        ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
+        if ends:
+            check_times(max(ends), time_ms, time_ms)
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()
         self._queue.append(_Waiting(batch, done, asyncio.get_running_loop().time()))
@@ -104,6 +108,15 @@ class EmbeddedEngine(Engine):
         self._queued_bytes += len(raw)
         self._arrived.set()
         return await done
+
+    def _read_clock(self) -> int:
+        """Read the earliest time that the next block may have."""
+        return max(self._clock_ms(), self.chain.head.time_ms)
+
+    def find_stale(self, valid_until_ms: int) -> Invalid | None:
+        """Find why a transaction with this end is not brought in now."""
+        time_ms = self._read_clock()
+        return find_stale(valid_until_ms, time_ms, time_ms)
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""

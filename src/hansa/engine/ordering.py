@@ -174,6 +174,13 @@ class Engine(ABC):
         """Have a batch ordered that was verified before; otherwise as `submit`."""
 
     @abstractmethod
+    def find_stale(self, valid_until_ms: int) -> Invalid | None:
+        """Find why a transaction with this end is not brought in now: it is over, or too far ahead.
+
+        In a batch, one that is too far ahead would keep all others from blocks.
+        """
+
+    @abstractmethod
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
 

@@ -17,7 +17,7 @@ from hansa.kernel.crypto.signatures import (
 )
 from hansa.kernel.encoding import Decoder, Document
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.genesis import Network
 from hansa.kernel.quota import Claim
 from hansa.kernel.values import LATEST_MS, TRANSACTION_VERSION, Address, Hash
 
@@ -68,18 +68,8 @@ class Frame(NamedTuple):
     """What is known of a batch before its envelopes are checked; small, so that it is kept."""
 
     claim: Claim
-    first_end_ms: int
-    """Of the envelopes that say until when they are valid, the earliest end; else -1."""
     last_end_ms: int
-    """The latest end; -1 if none says it."""
-
-    def is_over(self, time_ms: int) -> bool:
-        """Whether none of its envelopes says to be valid at a ledger time or later."""
-        return self.last_end_ms < time_ms
-
-    def is_early(self, time_ms: int) -> bool:
-        """Whether all of its envelopes end further ahead of a ledger time than is accepted."""
-        return self.first_end_ms > time_ms + VALIDITY_MAX_MS
+    """Of the envelopes that say until when they are valid, the latest end; -1 if none does."""
 
 
 _find_end = re.compile(
@@ -177,7 +167,7 @@ def check_frame(raw: bytes, network: Network, verify_many: VerifyMany) -> Frame:
     size = sum(len(item.envelope) for item in body.items)
     ends = [end for item in body.items if (end := read_end(item.envelope)) is not None]
     claim = Claim(body.sponsor, key_address, size, len(body.items))
-    return Frame(claim, min(ends, default=-1), max(ends, default=-1))
+    return Frame(claim, max(ends, default=-1))
 
 
 def read_end(envelope: bytes) -> int | None:

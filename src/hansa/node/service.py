@@ -22,6 +22,7 @@ from hansa.kernel.block import BlockRecord, Header
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.hashing import HASH_BYTES
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.frame import read_end
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import ID_BYTES, Verdict
 from hansa.node.customers import Customers
@@ -163,8 +164,12 @@ class SponsorDesk:
             assert len(verdict) == ID_BYTES  # noqa: S101 - our own verifier
             first = self._engine.find_answer(verdict[:HASH_BYTES])
             if first is None:
-                good.append(item)
-                ids.append(verdict)
+                stale = self._find_stale(item.envelope)
+                if stale is None:
+                    good.append(item)
+                    ids.append(verdict)
+                elif not item.done.done():
+                    item.done.set_result(Answer(b"", 0, 0, stale))
                 continue
             if not item.done.done():  # a repetition costs no block, and never expires
                 item.done.set_result(first)
@@ -190,6 +195,11 @@ class SponsorDesk:
         """
         self._engine.fail(error)
         return Unavailable(f"the engine has stopped: {error.message}")
+
+    def _find_stale(self, envelope: bytes) -> Invalid | None:
+        end_ms = read_end(envelope)
+        assert end_ms is not None  # noqa: S101 - it is verified
+        return self._engine.find_stale(end_ms)
 
     def _check_customer(self, envelope: bytes) -> Invalid | None:
         if self._customers.have_signed(envelope):

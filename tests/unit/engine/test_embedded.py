@@ -12,6 +12,7 @@ from hansa.engine.embedded import BLOCK_BYTES, QUEUE_BYTES, EmbeddedEngine
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.kernel.genesis import VALIDITY_MAX_MS
 
 TIMEOUT_S = 10
 
@@ -126,6 +127,31 @@ def test_a_stopped_engine_has_answered_everybody():
         assert [(await done)[0].error for done in paying] == [None] * 5
         with pytest.raises(Unavailable, match="is stopping"):
             await node.pay()
+
+    run(play)
+
+
+def test_a_batch_that_is_over_or_in_part_too_far_ahead_is_not_ordered():
+    """Whoever has an old batch could else have its sponsor charged for it again and again."""
+
+    async def play(node):
+        world, now_ms = node.world, node.world.time_ms
+        far_ms = now_ms + VALIDITY_MAX_MS + 1_000
+
+        def sign(until_ms):
+            return world.sign([key("ann")], pay("ann", "shop", 1, "r"), until_ms=until_ms)
+
+        for ends, code in [
+            ((now_ms - 1, now_ms), InvalidCode.EXPIRED),
+            ((now_ms - 1, far_ms), InvalidCode.TOO_FAR_AHEAD),
+            ((now_ms + 1_000, far_ms), InvalidCode.TOO_FAR_AHEAD),
+        ]:
+            with pytest.raises(Invalid) as found:
+                await node.engine.submit(world.batch(*map(sign, ends)))
+            assert found.value.code is code
+        assert world.chain.head.height == len(world.results)
+        answers = await node.engine.submit(world.batch(sign(now_ms + 1_000), sign(now_ms)))
+        assert [each.error and each.error.code for each in answers] == [None, InvalidCode.EXPIRED]
 
     run(play)
 

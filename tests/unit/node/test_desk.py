@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from tests.simulation.disk import SimulatedDisk
-from tests.world import key, make_genesis, open_world, pay
+from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
+from hansa.kernel.errors import InvalidCode
+from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.transaction import Signature, build_body, build_envelope
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.verify import verify
@@ -85,6 +87,37 @@ def test_a_repetition_costs_no_block_and_is_answered_even_after_its_validity():
         return await again.desk.submit(envelope)
 
     assert asyncio.run(ask_again()).receipt
+
+
+def test_what_is_stale_is_answered_alone_and_in_nobodys_batch():
+    """In a batch it would be charged to its sponsor, and keep that from every block."""
+    world = open_world(SimulatedDisk(1), make_genesis())
+    world.fund("ann", "shop")
+    world.time_ms = now_ms = wall_clock_ms()
+    ends = {
+        "old": now_ms - 1,
+        "good": now_ms + MINUTE_MS,
+        "far": now_ms + VALIDITY_MAX_MS + MINUTE_MS,
+    }
+    envelopes = [
+        world.sign([key("ann")], pay("ann", "shop", 5, note), until_ms=end)
+        for note, end in ends.items()
+    ]
+    node = Node(
+        world.chain, InlineVerifier(world.network), key("north").address, key("north server")
+    )
+
+    async def send():
+        node.engine.start()
+        answers = await asyncio.gather(*map(node.desk.submit, envelopes))
+        await node.engine.stop()
+        return answers
+
+    old, good, far = asyncio.run(send())
+    assert (old.error.code, far.error.code) == (InvalidCode.EXPIRED, InvalidCode.TOO_FAR_AHEAD)
+    assert "sign it with an earlier end" in far.error.message
+    assert good.receipt
+    assert world.chain.get_record(good.height).dropped == ()
 
 
 def test_a_contract_that_failed_raises_an_alarm_with_its_transaction(caplog):

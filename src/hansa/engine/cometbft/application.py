@@ -33,7 +33,6 @@ from hansa.engine.cometbft.batches import (
     Frames,
     OrderedBatches,
     Verdicts,
-    check_time,
     compute_key,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
@@ -43,6 +42,7 @@ from hansa.engine.ordering import execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.light.trail import compute_chain_id
+from hansa.kernel.machine.admission import check_times
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, build_checked
 from hansa.kernel.values import NODE_PEERS_MAX
@@ -184,7 +184,7 @@ class Application:
         try:
             self._require_new(key)
             frame = self.frames.read(key, raw)
-            check_time(frame, head_ms, time_ms)
+            check_times(frame.last_end_ms, head_ms, time_ms)
             self.chain.machine.check_sponsor(frame.claim, time_ms)
         except Invalid as error:
             if request.type == abci.RequestCheckTx.RECHECK:

@@ -6,11 +6,12 @@ then.
 
 An envelope is executed once anyway, by its nonce. But a batch that came again would count against
 its sponsor's quota and lie in every log, and any validator could propose it again and again. So a
-batch that was in a block of the last fifteen minutes is admitted to none of the next; of an older
-one the envelopes have expired, but for those that were too far ahead, and a batch without any that
-says to be still valid is not admitted, either. Nor is one that its sponsor may not bring in. All
-this depends on blocks alone, so a batch is proposed, accepted and executed by one rule. What is
-admitted lies in the log, and is charged to its sponsor, forged envelopes as well.
+batch that was in a block of the last fifteen minutes is admitted to none of the next. Nor is one of
+which no envelope says to be still valid, which each older one is: a batch with an envelope that is
+valid further ahead than fifteen minutes is in no block. Nor is one that its sponsor may not bring
+in, or that is too large for what the block has left. All this depends on blocks alone, so a batch
+is proposed, accepted and executed by one rule. What is admitted lies in the log, and is charged to
+its sponsor, forged envelopes as well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import Frame, check_frame
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.machine.admission import check_times
 from hansa.kernel.transaction import Verdict
 
 REMEMBERED_MAX = 20_000
@@ -226,33 +228,12 @@ class BlockAdmission:
 
         Raises:
           Invalid: it cannot be read, is forged, comes twice, was in a block before, has nothing
-            that says to be valid at the block's time, or its sponsor may not bring it in.
+            that says to be valid at the block's time, or something that says to be too far ahead of
+            it, its sponsor may not bring it in, or the block is too full for it.
         """
         if key in self._admitted or key in self._ordered:
             raise Invalid(InvalidCode.NONCE_USED, "this very batch was in a block before")
         frame = self._frames.read(key, raw)
-        check_time(frame, self._time_ms, self._time_ms)
+        check_times(frame.last_end_ms, self._time_ms, self._time_ms)
         self._sponsors.admit(frame.claim)
         self._admitted.add(key)
-
-
-def check_time(frame: Frame, from_ms: int, until_ms: int) -> None:
-    """Check that an envelope of a batch says to be valid at some ledger time of a span.
-
-    Whether it is forged is not asked: one that says so is executed, and charged to its sponsor.
-
-    Raises:
-      Invalid: `EXPIRED` or `TOO_FAR_AHEAD`.
-    """
-    if frame.is_over(from_ms):
-        raise Invalid(
-            InvalidCode.EXPIRED,
-            f"no transaction of the batch is valid at ledger time {from_ms} ms or later: look "
-            "their ids up if you may have sent them before, else sign them anew",
-        )
-    if frame.is_early(until_ms):
-        raise Invalid(
-            InvalidCode.TOO_FAR_AHEAD,
-            "all transactions of the batch are valid until more than 15 minutes after ledger time "
-            f"{until_ms} ms: sign them with an earlier end",
-        )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hansa.engine.chain import Chain
-from hansa.engine.cometbft.application import Application, Executed
+from hansa.engine.cometbft.application import LAG_MS, Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
@@ -33,6 +33,7 @@ from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
+from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.transaction import (
     CheckedBatch,
     CheckedEnvelope,
@@ -210,6 +211,15 @@ class CometEngine(Engine):
         """Fetch what CometBFT's light client asks for of one of its heights."""
         return await fetch_light_block(self.rpc, height)
 
+    def find_stale(self, valid_until_ms: int) -> Invalid | None:
+        """Find why a transaction with this end is not brought in now.
+
+        Ledger time may be behind the clock when the next block is made. So a batch does not wait,
+        its whole content with it, for the time at which one in it is not too far ahead.
+        """
+        head_ms = self.chain.head.time_ms
+        return find_stale(valid_until_ms, head_ms, max(head_ms, self._clock_ms() - LAG_MS))
+
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
         self._check_room(1, 1)
@@ -248,7 +258,7 @@ class CometEngine(Engine):
 
     def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
         frame = self.application.frames.read(key, batch.raw)
-        return key in self.application.ordered or frame.is_over(self.chain.head.time_ms)
+        return key in self.application.ordered or frame.last_end_ms < self.chain.head.time_ms
 
     def _answer_again(self, item: CheckedEnvelope | Invalid) -> Answer:
         """Answer for a part of a batch that was in a block before."""

@@ -1,4 +1,4 @@
-"""Admission: whether batches fit into a block, and their sponsors may bring them in.
+"""Admission: whether batches fit into a block and its time, and who may bring them in.
 
 It is asked before they are executed.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from hansa.kernel.authority import Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import Invalid, InvalidCode, Refused
-from hansa.kernel.genesis import BLOCK_ITEMS_MAX
+from hansa.kernel.genesis import BLOCK_ITEMS_MAX, VALIDITY_MAX_MS
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.rules import Rules
 from hansa.kernel.machine.state import View
@@ -59,6 +59,53 @@ class Admission:
         if used is None or used.day != self._time_ms // DAY_MS:
             return 0, 0, 0
         return used.bytes_used, used.envelopes, used.refusals
+
+
+def find_stale(valid_until_ms: int, from_ms: int, until_ms: int) -> Invalid | None:
+    """Find why a transaction is valid at no ledger time of a span; None if it is at one."""
+    if valid_until_ms < from_ms:
+        return Invalid(
+            InvalidCode.EXPIRED,
+            f"the transaction was valid until {valid_until_ms} ms; it is {from_ms} ms now: look "
+            "its id up if you may have sent it before, else sign it anew",
+        )
+    if valid_until_ms > until_ms + VALIDITY_MAX_MS:
+        return Invalid(
+            InvalidCode.TOO_FAR_AHEAD,
+            f"the transaction is valid until {valid_until_ms} ms, more than 15 minutes after "
+            f"ledger time {until_ms} ms: sign it with an earlier end",
+        )
+    return None
+
+
+def check_times(last_end_ms: int, from_ms: int, until_ms: int) -> None:
+    """Check that a batch may stand in a block at some ledger time of a span, by its latest end.
+
+    It may not once none of its envelopes is valid any more, nor while one of them is valid too far
+    ahead: within 15 minutes of the block that held it, it is over, and nobody can bring it again
+    later to have it charged again.
+
+    Args:
+      last_end_ms: the latest end that one of its envelopes says, be it forged or not.
+      from_ms: the span's beginning.
+      until_ms: the span's end.
+
+    Raises:
+      Invalid: `EXPIRED` or `TOO_FAR_AHEAD`.
+    """
+    if last_end_ms < from_ms:
+        raise Invalid(
+            InvalidCode.EXPIRED,
+            f"no transaction of the batch is valid at ledger time {from_ms} ms or later: look "
+            "their ids up if you may have sent them before, else sign them anew",
+        )
+    if last_end_ms > until_ms + VALIDITY_MAX_MS:
+        raise Invalid(
+            InvalidCode.TOO_FAR_AHEAD,
+            f"a transaction of the batch is valid until {last_end_ms} ms, more than 15 minutes "
+            f"after ledger time {until_ms} ms, so the whole batch is not taken: have that one "
+            "signed with an earlier end, or leave it out",
+        )
 
 
 def find_quota(rules: Rules, view: View, sponsor: bytes, key_address: bytes, time_ms: int) -> Quota:

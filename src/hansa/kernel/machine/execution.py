@@ -27,14 +27,14 @@ from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import CommandEntry, Contract, Event, decode_arguments
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Refused, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, Refused, Unavailable
 from hansa.kernel.genesis import (
     BLOCK_ITEMS_MAX,
     CHECKPOINT_INTERVAL_MS,
     VALIDITY_MAX_MS,
     Network,
 )
-from hansa.kernel.machine.admission import Admission, find_quota
+from hansa.kernel.machine.admission import Admission, find_quota, find_stale
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.nonces import LAST_MS, ReplayWindow
 from hansa.kernel.machine.rules import Rules
@@ -371,8 +371,9 @@ class _BatchRun:
             return exceeded
         body, time_ms = item.body, self._block.time_ms
         until = body.valid_until_ms
-        if not time_ms <= until <= time_ms + VALIDITY_MAX_MS:
-            return self._turn_away(_stale(until, time_ms), size)
+        stale = find_stale(until, time_ms, time_ms)
+        if stale is not None:
+            return self._turn_away(stale, size)
         if isinstance(calls, Invalid):
             return self._turn_away(calls, size)
         self._bytes += size
@@ -483,17 +484,3 @@ def _check_time(time_ms: int) -> None:
             "set the clock right",
             time_ms=time_ms,
         )
-
-
-def _stale(valid_until_ms: int, time_ms: int) -> Invalid:
-    if valid_until_ms < time_ms:
-        return Invalid(
-            InvalidCode.EXPIRED,
-            f"the transaction was valid until {valid_until_ms} ms; it is {time_ms} ms now: look "
-            "its id up if you may have sent it before, else sign it anew",
-        )
-    return Invalid(
-        InvalidCode.TOO_FAR_AHEAD,
-        f"the transaction is valid until {valid_until_ms} ms, more than 15 minutes after ledger "
-        f"time {time_ms} ms: sign it with an earlier end",
-    )

@@ -177,6 +177,8 @@ async def test_a_block_holds_no_batch_of_which_nothing_says_to_be_valid(asked):
     for bad in (
         until(NOW_MS - 1, NOW_MS - SECOND),
         until(NOW_MS + VALIDITY_MAX_MS + 1),
+        until(NOW_MS + 1, NOW_MS + VALIDITY_MAX_MS + 1),
+        until(NOW_MS + VALIDITY_MAX_MS, NOW_MS + VALIDITY_MAX_MS + 1, spoil=flip),
         until(NOW_MS - 1, spoil=flip),
         world.batch(b"no envelope", b""),
     ):
@@ -189,6 +191,27 @@ async def test_a_block_holds_no_batch_of_which_nothing_says_to_be_valid(asked):
         assert await asked.admits(charged) == (True, [charged])
         await asked.block(9, charged, time_ms=NOW_MS)
         assert get_used(asked).refusals == refusals, "what lies in a block is charged"
+
+
+@in_a_chain
+async def test_a_batch_is_charged_once_however_long_its_envelopes_say_to_be_valid(asked):
+    """Who gets one that is valid for years into another's batch could have it charged for years."""
+    world = World(asked.chain)
+    await asked.block(2, fund(world))
+    last_ms = NOW_MS + VALIDITY_MAX_MS
+    ends = (NOW_MS + 1, last_ms)
+    raw = world.batch(
+        *(flip(world.sign([key("ann")], pay("ann", "bob", 1, "r"), until_ms=e)) for e in ends)
+    )
+    await asked.block(3, raw, time_ms=NOW_MS)
+    charged = get_used(asked)
+    assert charged.refusals == len(ends)
+    for time_ms in (last_ms, last_ms + 1, last_ms + SECOND):
+        world.time_ms = time_ms
+        await asked.block(4, make_batch(world, f"{time_ms}", "south"), time_ms=time_ms)
+        assert await asked.admits(raw, time_ms=time_ms) == (False, [])
+        await asked.block(5, raw, time_ms=time_ms)
+    assert get_used(asked) == charged
 
 
 @in_a_chain
