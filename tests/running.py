@@ -93,7 +93,7 @@ def run_played(folder: Path) -> Iterator[Running]:
 def run_fake(*routes: web.RouteDef, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve some routes that answer as a test says; gives the URL."""
     app = web.Application()
-    app.add_routes(routes)
+    app.add_routes([*routes, web.route("*", "/{path:.*}", _find_nothing)])
     runner = web.AppRunner(app)
 
     async def start() -> str:
@@ -104,6 +104,11 @@ def run_fake(*routes: web.RouteDef, tls: ssl.SSLContext | None = None) -> Iterat
 
     with in_a_loop(start, runner.cleanup) as url:
         yield url
+
+
+async def _find_nothing(_: web.Request) -> web.Response:
+    """Answer as a node does where it has no such route."""
+    return web.json_response({"title": "NOT_FOUND", "detail": "no such route"}, status=404)
 
 
 def serve_records(
