@@ -138,3 +138,12 @@ async def reach(engine: CometEngine, height: int) -> None:
         if task.done():
             task.result()
         task.cancel()
+
+
+async def catch_up(engine: CometEngine) -> None:
+    """Wait until a node fetches no blocks any more, and takes part in the votes."""
+    async with asyncio.timeout(WITHIN_S):
+        seen = await engine.fetch_consensus()
+        while seen is None or seen.is_catching_up:
+            await asyncio.sleep(0.1)
+            seen = await engine.fetch_consensus()

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 import pytest
-from tests.faulted import WITHIN_S, FaultedNetwork
+from tests.faulted import WITHIN_S, FaultedNetwork, catch_up
 from tests.integration.test_cometbft_engine import execute_embedded, forget_data, list_records
 from tests.mixture import BATCH_ITEMS, Mixture
 from tests.voted import wall_clock_ms
@@ -196,6 +196,7 @@ def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
     async def pay_beside_it():
         await replace_the_faulty(network, LyingEngine)
         liar = network.engines[FAULTY]
+        await catch_up(liar)  # one that finds its state wrong before that fetches blocks for ever
         failing = asyncio.create_task(liar.wait())
         for number in range(ROUNDS_MAX):
             await network.pay(number % FAULTY)
