@@ -124,6 +124,7 @@ def save_envelope(path: Path, envelope: PartialEnvelope, *, replace: bool = Fals
     """Write an envelope file.
 
     Raises:
+      NotFound: there is no such folder.
       Invalid: a file is there and `replace` was not asked for.
       Unavailable: the disk refused.
     """
