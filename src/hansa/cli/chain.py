@@ -35,9 +35,8 @@ from hansa.node.joining.checkpoints import describe_trail, load_checkpoint, read
 from hansa.node.verify import (
     VerifyReport,
     choose_processes,
+    verify_blocks,
     verify_folder,
-    verify_from,
-    verify_in_scratch,
 )
 from hansa.program import name_program
 from hansa.sdk.files import read_file, write_file
@@ -181,14 +180,9 @@ def _verify_remote(
     height: int,
     coverage: Coverage,
 ) -> VerifyReport:
-    if base is None:
-        processes = choose_processes(height)
-        return verify_in_scratch(
-            records, network, _show(height), processes=processes, coverage=coverage
-        )
-    processes = choose_processes(height - base.head.height)
-    return verify_from(
-        base, records, network, _show(height), processes=processes, coverage=coverage
+    processes = choose_processes(height - (0 if base is None else base.head.height))
+    return verify_blocks(
+        records, network, _show(height), base=base, processes=processes, coverage=coverage
     )
 
 

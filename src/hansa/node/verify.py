@@ -10,8 +10,8 @@ import asyncio
 import os
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -131,7 +131,7 @@ def verify_folder(
 
     Where its first blocks are not kept, it is executed from the oldest snapshot that is. Needs as
     much free space for temporary files as the node's store has. For `coverage` see
-    `verify_in_scratch`.
+    `verify_blocks`.
 
     Raises:
       NotFound: there is no log.
@@ -139,66 +139,44 @@ def verify_folder(
     """
     reader = open_log(log_folder)
     try:
-        begins = reader.height_min
-        if begins > 0:
-            folder = log_folder.parent / "snapshots"
-            with open_base(folder, begins, network) as base:
-                records = iterate_records(reader, base.head.height + 1)
-                return verify_from(
-                    base, records, network, progress, signatures=signatures, coverage=coverage
-                )
-        return verify_in_scratch(
-            iterate_records(reader), network, progress, signatures=signatures, coverage=coverage
-        )
+        with _open_oldest(log_folder.parent, reader.height_min, network) as base:
+            first = 0 if base is None else base.head.height + 1
+            return verify_blocks(
+                iterate_records(reader, first),
+                network,
+                progress,
+                base=base,
+                signatures=signatures,
+                coverage=coverage,
+            )
     finally:
         reader.close()
 
 
-def verify_from(  # noqa: PLR0913 - as `verify`
-    base: Base,
+def _open_oldest(
+    folder: Path, begins: int, network: Network
+) -> AbstractContextManager[Base | None]:
+    """Open the snapshot behind which the blocks of a node's folder begin; None at genesis."""
+    return open_base(folder / "snapshots", begins, network) if begins > 0 else nullcontext()
+
+
+def verify_blocks(  # noqa: PLR0913 - as `verify`
     records: Iterable[BlockRecord],
     network: Network,
     progress: Progress | None = None,
     *,
+    base: Base | None = None,
     signatures: bool = True,
     processes: int | None = None,
     coverage: Coverage | None = None,
 ) -> VerifyReport:
-    """Verify the blocks behind a base, wherever both come from; as `verify_in_scratch`.
-
-    Raises:
-      Corrupt: a block cannot be read; names its height.
-    """
-    if coverage is not None:
-        coverage.look(base.head.encoded())
-    watched = records if coverage is None else coverage.watch(records)
-    report = verify(
-        watched,
-        network,
-        base.store,
-        progress,
-        signatures=signatures,
-        processes=processes,
-        base=base,
-    )
-    return _cover(report, coverage)
-
-
-def verify_in_scratch(
-    records: Iterable[BlockRecord],
-    network: Network,
-    progress: Progress | None = None,
-    *,
-    signatures: bool = True,
-    processes: int | None = None,
-    coverage: Coverage | None = None,
-) -> VerifyReport:
-    """Verify blocks from wherever they come, with a temporary store for the second execution.
+    """Verify blocks from wherever they come, in a temporary store unless a base brings one.
 
     Args:
-      records: all blocks in order.
+      records: as in `verify`.
       network: as in `verify`.
       progress: as in `verify`.
+      base: as in `verify`.
       signatures: as in `verify`.
       processes: as in `verify`.
       coverage: of the votes that are shown, where validators vote; what it finds is told, too.
@@ -206,23 +184,34 @@ def verify_in_scratch(
     Raises:
       Corrupt: a block cannot be read; names its height.
     """
-    with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
-        scratch = StateStore.open(Path(folder) / "store")
-        watched = records if coverage is None else coverage.watch(records)
-        try:
-            report = verify(
-                watched, network, scratch, progress, signatures=signatures, processes=processes
-            )
-        finally:
-            scratch.close()
-    return _cover(report, coverage)
-
-
-def _cover(report: VerifyReport, coverage: Coverage | None) -> VerifyReport:
+    if coverage is not None:
+        if base is not None:
+            coverage.look(base.head.encoded())
+        records = coverage.watch(records)
+    with nullcontext(base.store) if base is not None else _open_scratch() as scratch:
+        report = verify(
+            records,
+            network,
+            scratch,
+            progress,
+            signatures=signatures,
+            processes=processes,
+            base=base,
+        )
     if coverage is not None and report.verify_ok:
         report.voted_height = coverage.voted_height
         report.findings += coverage.list_findings()
     return report
+
+
+@contextmanager
+def _open_scratch() -> Iterator[StateStore]:
+    with tempfile.TemporaryDirectory(prefix="hansa-verify-") as folder:
+        store = StateStore.open(Path(folder) / "store")
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 def choose_processes(height: int) -> int | None:
