@@ -56,6 +56,8 @@ PAUSE_S: Final = 1
 
 ASK_S: Final = 30
 """Between two times that other nodes are asked."""
+ASKING_S: Final = 2
+"""For which what they answer is waited for."""
 CLOSE_S: Final = 2
 """What the last look may take, when the node stops."""
 
@@ -98,7 +100,8 @@ class TrailKeeper:
         self._save_s = save_s
         self._ask = ask
         self._ask_again_s = clock_s()
-        self._asked_in_vain = ""
+        self._asking: asyncio.Future[Votes] | None = None
+        self._in_vain = ""
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
@@ -179,6 +182,9 @@ class TrailKeeper:
         with suppress(Unavailable, Corrupt, TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await self.advance(self._noted_height)
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         with suppress(Unavailable):
             self.save()
 
@@ -312,18 +318,26 @@ class TrailKeeper:
         self._is_base_known = True
 
     async def _ask_others(self, base: int) -> None:
-        """Have others close the gap up to the first height of which there are headers here."""
-        if self._ask is not None and self._clock_s() >= self._ask_again_s:
-            try:
-                self.adopt(await self._ask(base))
-            except (Invalid, Unavailable) as error:
-                self._asked_in_vain = f". Others were asked: {error.message}"
+        """Have others close the gap up to the first height of which there are headers here.
+
+        They may take long, and everybody else waits for this meanwhile: so whoever begins to ask
+        waits a little, and what they answer later is taken by whoever comes next.
+        """
+        if self._asking is None and self._ask is not None and self._clock_s() >= self._ask_again_s:
+            self._asking = asyncio.ensure_future(self._ask(base))
+            await asyncio.wait((self._asking,), timeout=ASKING_S)
+        if self._asking is not None and self._asking.done():
+            asked, self._asking = self._asking, None
             self._ask_again_s = self._clock_s() + ASK_S
+            try:
+                self.adopt(asked.result())
+            except (Invalid, Unavailable) as error:
+                self._in_vain = f". Others were asked: {error.message}"
         if self._looked_at < base - 1:
             raise Unavailable(
                 f"validators changed between CometBFT's heights {self._looked_at + 1} and {base}, "
                 "and this node has no headers from then: it needs the hand-overs of a node that "
-                f"has kept them{self._asked_in_vain}",
+                f"has kept them{self._in_vain}",
                 height=base,
             )
 

@@ -24,7 +24,7 @@ ANSWER_S = 15
 AT_ONCE = 8
 """Nodes that are asked at the same time."""
 ALL_S = 40
-"""What all may take, as others wait for what is asked; the next time goes on with those left."""
+"""What all may take; the next time goes on with those left."""
 TOLD_MAX = 8
 """Nodes of which it is said why they showed nothing."""
 

@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
+from tests.channels import play
 from tests.comet_rpc import FakeRpc
 from tests.vectors.parts import key
 from tests.vectors.voting import CHANGES, FIRST, PARTS, Council, make_voted
 
 from hansa.engine.cometbft.rpc.light import fetch_validators
 from hansa.engine.cometbft.trail import (
+    ASKING_S,
     FILE_NAME,
     HAND_OVERS_NAME,
     SAVE_S,
@@ -102,6 +104,57 @@ def test_others_are_not_asked_all_the_time(tmp_path):
         with pytest.raises(Unavailable):
             fetch(keeper, 60)
     assert asked == [40]
+
+
+def test_nobody_waits_long_for_others_who_are_asked(tmp_path):
+    """What they answer in the end is taken all the same."""
+    council = Council(NETWORK)
+    votes = Votes(council.list_hand_overs(50), council.sign(50))
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.base = 40
+    asked = []
+
+    async def ask(height):
+        asked.append(height)
+        await asyncio.sleep(40)
+        return votes
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        keeper = TrailKeeper(tmp_path, START, rpc, clock_s=loop.time, ask=ask)
+        began_s = loop.time()
+        waiting = [keeper.advance(60) for _ in range(20)]
+        for found in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(found, Unavailable)
+        assert loop.time() - began_s <= ASKING_S + 1
+        await asyncio.sleep(40)
+        await keeper.advance(60)
+        assert asked == [40]
+        await keeper.close()
+
+    play(run)
+
+
+def test_who_is_asked_as_the_node_stops_is_waited_for_no_more(tmp_path):
+    rpc = FakeRpc(NETWORK, 60)
+    rpc.base = 40
+    ended = []
+
+    async def ask(_):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(1)
+
+    async def run():
+        loop = asyncio.get_running_loop()
+        keeper = TrailKeeper(tmp_path, START, rpc, clock_s=loop.time, ask=ask)
+        with pytest.raises(Unavailable):
+            await keeper.advance(60)
+        await keeper.close()
+        assert ended
+
+    play(run)
 
 
 def test_any_height_is_served_with_the_hand_overs_below_it(tmp_path):
