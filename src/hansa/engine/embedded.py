@@ -96,11 +96,14 @@ class EmbeddedEngine(Engine):
         """Have a batch ordered that was verified before; otherwise as `submit`."""
         batch = build_checked(raw, verdict, self.chain.network)
         # What no member answers for is not ordered: it must not even cost space in the log.
-        time_ms = self._read_clock()
+        head_ms = self.chain.head.time_ms
+        time_ms = max(self._clock_ms(), head_ms)
         self.chain.machine.check_sponsor(batch.claim, time_ms)
         ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
+        if ends and max(ends) < head_ms:
+            return self._answer_again(batch)
         if ends:
-            check_times(max(ends), time_ms, time_ms)
+            check_times(max(ends), head_ms, time_ms)
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()
         self._queue.append(_Waiting(batch, done, asyncio.get_running_loop().time()))
@@ -109,14 +112,10 @@ class EmbeddedEngine(Engine):
         self._arrived.set()
         return await done
 
-    def _read_clock(self) -> int:
-        """Read the earliest time that the next block may have."""
-        return max(self._clock_ms(), self.chain.head.time_ms)
-
     def find_stale(self, valid_until_ms: int) -> Invalid | None:
         """Find why a transaction with this end is not brought in now."""
-        time_ms = self._read_clock()
-        return find_stale(valid_until_ms, time_ms, time_ms)
+        head_ms = self.chain.head.time_ms
+        return find_stale(valid_until_ms, head_ms, max(head_ms, self._clock_ms()))
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""

@@ -274,6 +274,21 @@ class Engine(ABC):
         )
         return Answer(b"", 0, 0, error)
 
+    def _answer_again(self, batch: CheckedBatch) -> list[Answer]:
+        """Answer for a batch that is not ordered, as it was before, or is over."""
+        answers = []
+        for item in batch.items:
+            if isinstance(item, Invalid):
+                answers.append(Answer(b"", 0, 0, item))
+                continue
+            error = Invalid(
+                InvalidCode.EXPIRED,
+                "the batch was ordered before or has expired, and the transaction got no receipt: "
+                "sign it anew",
+            )
+            answers.append(self.find_answer(item.tx_id) or Answer(b"", 0, 0, error))
+        return answers
+
     def _require_running(self) -> None:
         if self.failure is not None:
             raise Unavailable(f"the engine has stopped: {self.failure.message}")

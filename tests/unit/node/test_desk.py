@@ -95,7 +95,7 @@ def test_what_is_stale_is_answered_alone_and_in_nobodys_batch():
     world.fund("ann", "shop")
     world.time_ms = now_ms = wall_clock_ms()
     ends = {
-        "old": now_ms - 1,
+        "old": world.chain.head.time_ms - 1,
         "good": now_ms + MINUTE_MS,
         "far": now_ms + VALIDITY_MAX_MS + MINUTE_MS,
     }

@@ -36,7 +36,6 @@ from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.transaction import (
     CheckedBatch,
-    CheckedEnvelope,
     Verdict,
     build_checked,
 )
@@ -158,7 +157,7 @@ class CometEngine(Engine):
         self._check_room(len(batch.items), len(raw))
         key = compute_key(raw)
         if key in self.application.ordered:
-            return [self._answer_again(item) for item in batch.items]
+            return self._answer_again(batch)
         self._verdicts.remember(key, raw, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
@@ -167,7 +166,7 @@ class CometEngine(Engine):
         try:
             async with asyncio.timeout(ORDER_S):
                 answers = await done if await self._broadcast(key, batch) else []
-            return answers or [self._answer_again(item) for item in batch.items]
+            return answers or self._answer_again(batch)
         except TimeoutError:
             raise Unavailable(
                 "no block took the transactions in while they were valid: the network stalled; "
@@ -259,20 +258,6 @@ class CometEngine(Engine):
     def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
         frame = self.application.frames.read(key, batch.raw)
         return key in self.application.ordered or frame.last_end_ms < self.chain.head.time_ms
-
-    def _answer_again(self, item: CheckedEnvelope | Invalid) -> Answer:
-        """Answer for a part of a batch that was in a block before."""
-        if isinstance(item, Invalid):
-            return Answer(b"", 0, 0, item)
-        found = self.find_answer(item.tx_id)
-        if found is not None:
-            return found
-        error = Invalid(
-            InvalidCode.EXPIRED,
-            "the batch was ordered before or has expired, and the transaction got no receipt: sign "
-            "it anew",
-        )
-        return Answer(b"", 0, 0, error)
 
     def _leave(self, key: bytes, done: asyncio.Future[list[Answer]]) -> None:
         """Wait no longer for a batch."""
