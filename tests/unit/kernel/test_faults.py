@@ -26,7 +26,9 @@ class FaultyStore(MemoryStore):
         return super().get(key)
 
 
-@pytest.mark.parametrize("fault", [Unavailable("too many open files"), MemoryError()])
+@pytest.mark.parametrize(
+    "fault", [Unavailable("too many open files"), MemoryError(), RecursionError()]
+)
 def test_a_store_that_fails_within_a_contract_stops_the_node_and_refuses_nobody(fault):
     disk, store = SimulatedDisk(1), MemoryStore()
     world = open_world(disk, make_genesis(), store)

@@ -17,9 +17,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hansa.engine.ordering import Answer
 from hansa.kernel.block import Status, decode_receipt
-from hansa.kernel.encoding import Decoder
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
-from hansa.kernel.frame import Batch, BatchBody
+from hansa.kernel.frame import open_batch, open_batch_body
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.api.codes import describe_refusal
@@ -71,8 +70,6 @@ class _Either(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transactions: list[Submission] | UnsetType = UNSET
 
 
-_decode_batch: Decoder[Batch] = Decoder(Batch, "batch")
-_decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody, "batch body")
 _decode = msgspec.json.Decoder(_Either).decode
 _encode_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -259,7 +256,7 @@ def _note_outcome(api: Api, task: asyncio.Task[list[Answer]]) -> None:
 def _find_ids(network: Network, raw: bytes) -> list[bytes | None]:
     """Find the ids of a batch's items, nil for one that is no envelope; raises `Invalid`."""
     ids: list[bytes | None] = []
-    for item in _decode_batch_body.decode(_decode_batch.decode(raw).body).items:
+    for item in open_batch_body(open_batch(raw, network), network).items:
         try:
             envelope, _ = decode_envelope(item.envelope)
         except Invalid:
