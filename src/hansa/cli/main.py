@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{str(error.filename)[:200]}: " if error.filename else ""
-        told = Unavailable(f"{where}{error.strerror or error}")
+        told = Unavailable(f"{where}{error.strerror or error}{_advise(error)}")
         return _tell(told, as_json=getattr(options, "json", False))
     except Exception as error:
         if TRACEBACK_VARIABLE in os.environ:
@@ -133,6 +133,13 @@ def _fill_in(words: Sequence[str]) -> list[str]:
         if words[1] not in known:
             return [words[0], "show", *words[1:]]
     return list(words)
+
+
+def _advise(error: OSError) -> str:
+    """Say what to do about an error of the system, where that is known."""
+    if not isinstance(error, PermissionError):
+        return ""
+    return "; correct the owner or the permissions, or run this as the user who runs the node"
 
 
 def _hint(error: HansaError, options: argparse.Namespace) -> HansaError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
 from tests.conftest import HANSA
 
 from hansa.cli.main import main
+
+NOBODY = 65_534
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,21 @@ def test_help_that_cannot_be_printed_is_an_error_of_one_line(words):
     )
     assert (full.returncode, full.stderr.count("\n")) == (5, 1)
     assert "No space left" in full.stderr
+
+
+def test_what_this_user_may_not_read_is_told_with_what_to_do(tmp_path, capsys):
+    words = ["network", "status", "--dir", str(tmp_path)]
+    assert main(words) == 4
+    tmp_path.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        assert main(words) == 5
+    finally:
+        os.seteuid(user)
+        tmp_path.chmod(0o700)
+    assert "Permission denied; correct the owner or the permissions" in capsys.readouterr().err
 
 
 def test_nobody_who_reads_help_is_no_error():
