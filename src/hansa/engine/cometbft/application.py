@@ -32,6 +32,7 @@ from hansa.engine.cometbft.batches import (
     BlockAdmission,
     Frames,
     OrderedBatches,
+    Shares,
     Verdicts,
     compute_key,
 )
@@ -63,6 +64,9 @@ LAG_MS = 10_000
 """By which a block's time may be behind the clock: far above the time of a block under load."""
 _ALARMS = logging.getLogger("hansa.alarms")
 _CODES = {code: number for number, code in enumerate(InvalidCode, start=1)}
+CODE_BUSY = len(_CODES) + 1
+"""CheckTx of a batch that may wait later."""
+_BUSY = "half of what may wait for a block is of this sponsor already: send again in a moment"
 
 
 class Executed(NamedTuple):
@@ -119,6 +123,7 @@ class Application:
         self._dropped = dropped
         self.frames = Frames(chain.network)
         """Of the batches that came lately."""
+        self._shares = Shares()
         self.attendance = Attendance()
         """When each validator voted last."""
         self._executed: Executed | None = None
@@ -179,6 +184,7 @@ class Application:
         """
         raw = request.tx
         key = compute_key(raw)
+        is_new = request.type == abci.RequestCheckTx.NEW
         head_ms = self.chain.head.time_ms
         time_ms = max(head_ms, self._clock_ms())
         try:
@@ -187,12 +193,14 @@ class Application:
             check_times(frame.last_end_ms, head_ms, time_ms)
             self.chain.machine.check_sponsor(frame.claim, time_ms)
         except Invalid as error:
-            if request.type == abci.RequestCheckTx.RECHECK:
+            if not is_new:
                 self._forget(key)
                 self._dropped(key, error)
             return abci.ResponseCheckTx(
                 code=_CODES[error.code], log=error.message, codespace=CODESPACE
             )
+        if not self._shares.count(key, frame.claim.sponsor, len(raw), is_new=is_new):
+            return abci.ResponseCheckTx(code=CODE_BUSY, log=_BUSY, codespace=CODESPACE)
         self._verdicts.begin(key, raw)
         return abci.ResponseCheckTx()
 
@@ -340,6 +348,7 @@ class Application:
         self.consensus_height = max(self.consensus_height, executed.consensus_height)
         for key in (*executed.keys, *executed.left_out):
             self._forget(key)
+        self._shares.begin()
         self._confirmed(executed)
         keeper = self._keeper
         retain_height = 0 if keeper is None else keeper.compute_retain_height(self._standing.height)
@@ -347,6 +356,7 @@ class Application:
 
     def _forget(self, key: bytes) -> None:
         self._verdicts.forget(key)
+        self._shares.forget(key)
         self.frames.forget(key)
 
     async def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:

@@ -22,6 +22,7 @@ from collections import Counter, OrderedDict, deque
 from typing import NamedTuple, Self
 
 from hansa.engine.chain import Chain
+from hansa.engine.cometbft.configuration import MEMPOOL_BATCHES, MEMPOOL_BYTES
 from hansa.engine.verification import Verifier
 from hansa.kernel.block import decode_header
 from hansa.kernel.crypto.signatures import verify_many
@@ -33,7 +34,7 @@ from hansa.kernel.transaction import Verdict
 
 REMEMBERED_MAX = 20_000
 """Batches; of those beyond it the ones that came longest ago are verified again if they come."""
-REMEMBERED_BYTES_MAX = 128 << 20
+REMEMBERED_BYTES_MAX = 2 * MEMPOOL_BYTES
 """Bytes of the batches whose verdicts are remembered, twice what CometBFT's mempool holds; a
 verdict takes less than half of its batch, which is held as well until it is there."""
 
@@ -164,6 +165,51 @@ class Frames:
     def forget(self, key: bytes) -> None:
         """Forget a batch that comes no more."""
         self._known.pop(key, None)
+
+
+class Shares:
+    """What each sponsor's batches take of CometBFT's mempool: none fills more than half of it.
+
+    Counted anew from each block on, as CometBFT asks again then of all that still waits, and drops
+    batches without a word where it has no room for them.
+    """
+
+    def __init__(
+        self, batches_max: int = MEMPOOL_BATCHES // 2, bytes_max: int = MEMPOOL_BYTES // 2
+    ) -> None:
+        self._batches_max = batches_max
+        self._bytes_max = bytes_max
+        self._counted: dict[bytes, tuple[bytes, int]] = {}
+        self._batches: Counter[bytes] = Counter()
+        self._bytes: Counter[bytes] = Counter()
+
+    def begin(self) -> None:
+        """Begin to count anew, after a block."""
+        self._counted.clear()
+        self._batches.clear()
+        self._bytes.clear()
+
+    def count(self, key: bytes, sponsor: bytes, size: int, *, is_new: bool) -> bool:
+        """Count a batch that waits, once; False for a new one beyond its sponsor's half.
+
+        A sponsor's first may wait, whatever its size.
+        """
+        if key in self._counted:
+            return True
+        batches, size_after = self._batches[sponsor], self._bytes[sponsor] + size
+        if is_new and batches and (batches >= self._batches_max or size_after > self._bytes_max):
+            return False
+        self._counted[key] = sponsor, size
+        self._batches[sponsor] += 1
+        self._bytes[sponsor] += size
+        return True
+
+    def forget(self, key: bytes) -> None:
+        """Count a batch no more."""
+        sponsor, size = self._counted.pop(key, (b"", 0))
+        if size:
+            self._batches[sponsor] -= 1
+            self._bytes[sponsor] -= size
 
 
 class OrderedBatches:

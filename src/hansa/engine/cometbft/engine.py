@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hansa.engine.chain import Chain
-from hansa.engine.cometbft.application import LAG_MS, Application, Executed
+from hansa.engine.cometbft.application import CODE_BUSY, LAG_MS, Application, Executed
 from hansa.engine.cometbft.batches import Verdicts, compute_key
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
@@ -238,7 +238,7 @@ class CometEngine(Engine):
 
         Raises:
           Invalid: CheckTx refuses it, as of the newest block.
-          Unavailable: the mempool is full, or CometBFT does not answer.
+          Unavailable: the mempool or the sponsor's half of it is full, or CometBFT does not answer.
         """
         try:
             answer = await self.rpc.broadcast(batch.raw)
@@ -250,6 +250,8 @@ class CometEngine(Engine):
             ) from None
         if answer["code"] and self._is_over(key, batch):  # while it was handed in
             return False
+        if answer["code"] == CODE_BUSY:
+            raise Unavailable(answer["log"])
         if answer["code"]:
             code = list(InvalidCode)[answer["code"] - 1]
             raise Invalid(code, answer["log"])

@@ -9,6 +9,7 @@ from tests.world import MINUTE_MS, World, key, pay
 
 from hansa.contracts import governance
 from hansa.contracts.actions import Action, ActivateContract, SuspendMember
+from hansa.engine.cometbft.application import CODE_BUSY
 from hansa.engine.cometbft.batches import compute_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.kernel.block import decode_receipt
@@ -235,3 +236,30 @@ async def test_what_is_valid_too_far_ahead_by_the_clock_does_not_wait(asked):
         until_ms = NOW_MS + VALIDITY_MAX_MS + ahead_ms
         raw = world.batch(world.sign([key("ann")], pay("ann", "bob", 1, "r"), until_ms=until_ms))
         assert (await asked.ask(check_tx=abci.RequestCheckTx(tx=raw))).code == code
+
+
+@in_a_chain
+async def test_a_sponsor_leaves_half_of_the_mempool_to_others(asked):
+    world = World(asked.chain)
+
+    def fill(sponsor):
+        """A batch that takes an eighth of a half, one envelope of which may be good."""
+        good = world.sign([key("ann")], pay("ann", "bob", 1, "x"))
+        return world.batch(good, *[bytes(65_000)] * 63, sponsor=sponsor)
+
+    async def check(raw, kind=abci.RequestCheckTx.NEW):
+        return (await asked.ask(check_tx=abci.RequestCheckTx(tx=raw, type=kind))).code
+
+    raws = [fill("north") for _ in range(9)]
+    assert [await check(raw) for raw in raws] == [0] * 8 + [CODE_BUSY]
+    assert await check(raws[0]) == 0, "it was counted before"
+    assert await check(fill("south")) == 0
+    assert await check(raws[7], abci.RequestCheckTx.RECHECK) == 0
+    await asked.block(3)
+    for raw in raws[:8]:  # what waits is asked for again, and counts from then on
+        assert await check(raw, abci.RequestCheckTx.RECHECK) == 0
+    assert await check(raws[8]) == CODE_BUSY
+    await asked.block(4, raws[0])
+    for raw in raws[1:8]:
+        assert await check(raw, abci.RequestCheckTx.RECHECK) == 0
+    assert await check(raws[8]) == 0

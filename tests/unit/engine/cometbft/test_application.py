@@ -11,9 +11,7 @@ from tests.world import World, key, pay
 from hansa.contracts.members import Member
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
-from hansa.engine.cometbft.application import (
-    Application,
-)
+from hansa.engine.cometbft.application import Application
 from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
