@@ -31,7 +31,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, NotFound, Unavailable
 from hansa.kernel.light.commit import SignedHeader, drop_unverified
-from hansa.kernel.light.route import Route
+from hansa.kernel.light.route import Routes
 from hansa.kernel.light.trail import (
     Checkpoint,
     HandOver,
@@ -105,7 +105,7 @@ class TrailKeeper:
         self._stages = [start]
         """Who is in force, and from which height on."""
         self._hand_overs: list[HandOver] = []
-        self._route = Route((start.validators,))
+        self._routes = Routes(start.validators)
         self._kept = _Kept(self._storage)
         self._newest: SignedHeader | None = None
         self._looked_at = start.height - 1
@@ -128,7 +128,6 @@ class TrailKeeper:
         try:
             for hand_over in self._kept.read():
                 self._extend(hand_over)
-                self._kept.count += 1
         except Invalid:
             pass  # it ends here: what follows is found again, and written over
         if votes is not None:
@@ -276,7 +275,9 @@ class TrailKeeper:
             start, later = self._stages[0], list(votes.hand_overs)
             verify_header(start, later, signed)
             self._stages, self._hand_overs = [start], []
-            self._route, self._kept.count = Route((start.validators,)), 0
+            self._routes = Routes(start.validators)
+            with self._saving:
+                self._kept.forget()
         for each in later:
             self._extend(each)
 
@@ -294,10 +295,8 @@ class TrailKeeper:
 
     def _build_votes(self, signed: SignedHeader) -> Votes:
         """Build the shortest way to a header, through the hand-overs to the set that signed it."""
-        route = self._route
-        known = self._hand_overs[: self._find_stage(signed.header.height)]
-        if route.count != len(known):
-            route = Route.of(self._stages[0].validators, known)
+        passed = self._find_stage(signed.header.height)
+        route = self._routes.find(self._hand_overs, passed)
         return Votes(route.lead_to(signed), signed)
 
     def _is_due(self) -> bool:
@@ -385,7 +384,7 @@ class TrailKeeper:
         """Take the next hand-over; raises `Invalid` if it does not follow."""
         self._stages.append(follow(self._stages[-1], [hand_over]))
         self._hand_overs.append(hand_over)
-        self._route = self._route.take(hand_over)
+        self._routes.extend(hand_over)
 
     @contextmanager
     def _believing(self, what: str) -> Iterator[None]:
@@ -409,9 +408,13 @@ class _Kept:
         self._storage = storage
         self.count = 0
         """How many of those in the file are known to be good; the next is written behind them."""
+        self._end = 0
+        """Where they end."""
 
     def read(self) -> Iterator[HandOver]:
         """Read one after another, to where no whole one follows; verified by nobody.
+
+        Whoever asks for the next has found the one before good.
 
         Raises:
           Invalid: the next is none.
@@ -426,25 +429,32 @@ class _Kept:
                 length = int.from_bytes(file.pread(_LENGTH_BYTES, at))
                 at += _LENGTH_BYTES + length
                 yield decode_hand_over(file.pread(length, at - length) if at <= size else b"")
+                self.count, self._end = self.count + 1, at
         finally:
             file.close()
 
     def append(self, hand_overs: Sequence[HandOver]) -> None:
         """Write those that are not in the file yet, durably; raises `Unavailable`."""
-        good, count = hand_overs[: self.count], len(hand_overs)
-        if count == len(good):
+        new = hand_overs[self.count :]
+        if not new:
             return
+        end = self._end
         file = self._storage.open(HAND_OVERS_NAME, writable=True, create=True)
         try:
-            file.truncate(sum(_LENGTH_BYTES + len(encode(each)) for each in good))
-            for each in hand_overs[len(good) : count]:
+            file.truncate(end)
+            for each in new:
                 raw = encode(each)
                 file.append(len(raw).to_bytes(_LENGTH_BYTES), raw)
+                end += _LENGTH_BYTES + len(raw)
             file.sync()
         finally:
             file.close()
         self._storage.sync()
-        self.count = count
+        self.count, self._end = self.count + len(new), end
+
+    def forget(self) -> None:
+        """Take none of those in the file for good: all are written anew."""
+        self.count = self._end = 0
 
 
 def read_votes(folder: Path) -> Votes | None:

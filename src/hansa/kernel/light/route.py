@@ -9,12 +9,14 @@ Source: docs/reference/light.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hansa.kernel.light.commit import SignedHeader, compute_shared_power
 from hansa.kernel.light.trail import HandOver
 from hansa.kernel.light.validators import ValidatorSet
+
+KEPT_EVERY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,38 @@ class Route:
         if len(self.links) - first <= 1:
             return self
         return Route((*sets, newest), (*links, HandOver(signed, newest)), self.count)
+
+
+class Routes:
+    """The ways from a set that is trusted to each later one.
+
+    Every some of them are kept, as each may be as long as there are hand-overs; what lies between
+    is found from the one before.
+    """
+
+    def __init__(self, start: ValidatorSet) -> None:
+        self._kept = [Route((start,))]
+        self._newest = self._kept[0]
+
+    def extend(self, hand_over: HandOver) -> None:
+        """Take the next hand-over, which was verified before."""
+        self._newest = self._newest.take(hand_over)
+        if self._newest.count % KEPT_EVERY == 0:
+            self._kept.append(self._newest)
+
+    def find(self, hand_overs: Sequence[HandOver], count: int) -> Route:
+        """Find the way through the first so many hand-overs; takes fewer than `KEPT_EVERY`.
+
+        Args:
+          hand_overs: all that were taken.
+          count: of those to pass, at most as many as there are.
+        """
+        if count == self._newest.count:
+            return self._newest
+        route = self._kept[count // KEPT_EVERY]
+        for each in hand_overs[route.count : count]:
+            route = route.take(each)
+        return route
 
 
 def _is_enough(signed: SignedHeader, validators: ValidatorSet, known: ValidatorSet) -> bool:
