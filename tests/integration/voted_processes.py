@@ -133,7 +133,7 @@ class RunningNode:
 
     def read_error(self) -> str:
         """Read what it said last."""
-        return self.error_path.read_text()[-1_000:]
+        return self.error_path.read_text()[-4_000:]
 
     async def end(self) -> int:
         """Wait until its process has ended; returns its code."""
