@@ -60,10 +60,10 @@ VALIDATORS = 4
 BASE_PORT = 28_600
 """Not that of a network which may run here."""
 BASE_PORT_MAX = 60_000
-PER_BATCH = 250
-CONNECTIONS = 12
+PER_BATCH = 500
+CONNECTIONS = 8
 """Batches under way at a time, over all nodes: bounds the latency."""
-KVSTORE_IN_FLIGHT = 48
+KVSTORE_IN_FLIGHT = 24
 """The same for CometBFT alone, whose rate hangs on it: its best is to be compared."""
 SIGNED_PER_S = 8_000
 """Payments signed beforehand for each second of a run: more than can be confirmed."""
