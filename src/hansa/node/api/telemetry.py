@@ -1,4 +1,4 @@
-"""How the node is doing: health, readiness, and figures for Prometheus.
+"""What a node counts, and its figures for Prometheus.
 
 Source: Prometheus text exposition format 0.0.4; docs/reference/http-api.md.
 """
@@ -11,23 +11,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from hansa.kernel.errors import Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.node.channel.service import MessageChannel
 from hansa.node.service import Node
-from hansa.sdk.answers import Health
 from hansa.sdk.consensus import Consensus
-
-if TYPE_CHECKING:
-    from hansa.node.api.routes import Api, Call
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATM = Path("/proc/self/statm")
 
 
@@ -67,31 +58,15 @@ class Meters:
         return [*lines, f"{name}_sum {self._latency_sum_s:.6f}", f"{name}_count {total}"]
 
 
-async def get_health(api: Api) -> Health:
-    """Say that the process answers and its engine has not failed."""
-    failure = api.node.engine.failure
-    if failure is not None:
-        raise Unavailable(f"the engine has stopped: {failure.message}")
-    return Health(status="ok")
-
-
-async def get_readiness(api: Api) -> Health:
-    """Say that transactions would be taken now, and that blocks come."""
-    api.node.engine.check_ready()
-    await api.node.watch.require_well()
-    return Health(status="ok")
-
-
-async def get_metrics(api: Api, call: Call) -> web.Response:
-    """Answer figures in Prometheus' text format."""
-    del call
-    lines = _list_figures(api.node, api.meters, len(api.streams))
-    lines += _list_consensus(await api.node.watch.read())
-    if api.channel is not None:
-        lines += await _list_messages(api.channel)
-    return web.Response(
-        body=("\n".join(lines) + "\n").encode(), headers={"Content-Type": CONTENT_TYPE}
-    )
+async def list_figures(
+    node: Node, meters: Meters, streams: int, channel: MessageChannel | None
+) -> list[str]:
+    """List all figures in Prometheus' text format, in lines."""
+    lines = _list_figures(node, meters, streams)
+    lines += _list_consensus(await node.watch.read())
+    if channel is not None:
+        lines += await _list_messages(channel)
+    return lines
 
 
 Figures = Sequence[tuple[str, str, str, float]]
