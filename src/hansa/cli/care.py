@@ -9,6 +9,7 @@ from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
 from hansa.cli.source import parse_folder
 from hansa.engine.backup import Manifest, check_backup
+from hansa.kernel.errors import Invalid
 from hansa.node.doctor.checks import Check, Status
 from hansa.node.doctor.examination import check_home, is_well
 from hansa.node.home import CHANNEL_KEY, NODE_KEY, SPONSOR_KEY, Home, backup_home, restore_home
@@ -108,6 +109,8 @@ def _say_next(home: Home, manifest: Manifest) -> None:
             "theirs (docs/how-to/run-a-network.md)."
         )
         return
+    if is_voted:
+        _say_whether_it_can_run(home)
     if not has_keys:
         say("Now put its key files back, from where they were kept:")
         for line in list_own_keys(home):
@@ -124,3 +127,10 @@ def _say_next(home: Home, manifest: Manifest) -> None:
         say("What its consensus key signed last is in no backup: it votes with a new one.")
     else:
         say("Never run this node beside the one that was backed up: both hold one sealing key.")
+
+
+def _say_whether_it_can_run(home: Home) -> None:
+    try:
+        home.comet.require_socket_paths()
+    except Invalid as error:
+        say(f"Here it can be read, but not run: {error.message}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -95,6 +96,15 @@ def test_without_cometbft_nothing_is_started(folder, monkeypatch, capsys):
     monkeypatch.setenv(VARIABLE, str(folder / "nowhere"))
     assert run("up", folder) == 4
     assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("program")
+def test_where_cometbft_cannot_run_nothing_is_started(folder, tmp_path, capsys):
+    shutil.copytree(folder, tmp_path / "Réseau")
+    before = sorted(tmp_path.rglob("*"))
+    assert run("up", tmp_path / "Réseau") == 2
+    assert "CometBFT allows printable ASCII only" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_nodes_of_two_networks_do_not_run_as_one(folder, tmp_path, capsys):

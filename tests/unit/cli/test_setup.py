@@ -9,6 +9,7 @@ import socket
 
 import pytest
 from tests.played import CHEAP, PASSPHRASE, make_folder
+from tests.voted_world import make_voted_folder
 
 from hansa.cli.main import build_parser, main
 from hansa.cli.setup import describe_network
@@ -211,6 +212,17 @@ def test_a_restored_node_is_told_which_keys_go_where(played, tmp_path, capsys):
     told = capsys.readouterr().out
     for name in ("node", "sponsor", "channel"):
         assert str(tmp_path / "node" / "keys" / f"{name}.json") in told
+
+
+def test_a_voted_node_is_told_what_it_needs_and_where_it_could_not_run(tmp_path, capsys):
+    home, archive = make_voted_folder(tmp_path / "node"), tmp_path / "backup"
+    run(capsys, "backup", "--data", home.path, archive)
+    for name, can_run in (("reseau", True), ("réseau", False)):
+        assert main(["restore", str(archive), "--data", str(tmp_path / name)]) == 0
+        told = capsys.readouterr().out
+        assert ("Here it can be read, but not run" in told) is not can_run
+        assert "network key new --data" in told
+        assert f"{name}/keys/node.json" not in told
 
 
 def test_backup_and_restore_of_what_is_not_there(tmp_path, capsys):

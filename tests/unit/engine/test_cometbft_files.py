@@ -176,6 +176,18 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path):
         write_configuration(home, Configuration(), "one", 1_000_000)
 
 
+@pytest.mark.parametrize("name", ["Réseau", "网络", "a\tb", "a\nb", "caf\udce9"])
+def test_a_path_that_cometbft_does_not_take_is_refused(tmp_path, name):
+    home = CometHome(tmp_path / name / "cometbft")
+    with pytest.raises(Invalid, match="allows printable ASCII only"):
+        write_configuration(home, Configuration(), "one", 1_000_000)
+    assert not home.path.exists()
+
+
+def test_a_path_with_spaces_and_signs_is_taken(tmp_path):
+    CometHome(tmp_path / "my node #1 (50%)").require_socket_paths()
+
+
 def test_genesis_is_equal_for_equal_networks(home, tmp_path):
     validators = [Validator(CometKey(bytes([n]) * 32).public_key, 100 + n, f"n{n}") for n in (1, 2)]
     other = CometHome(tmp_path / "other")

@@ -94,6 +94,14 @@ def test_a_path_too_long_for_sockets(home, tmp_path):
     assert "107" in sick["sockets"].found
 
 
+def test_a_path_that_cometbft_does_not_take(home, tmp_path):
+    strange = tmp_path / "Réseau"
+    home.path.rename(strange)
+    sick = look(Home(strange))
+    assert list(sick) == ["sockets"]
+    assert "ASCII" in sick["sockets"].found
+
+
 @pytest.mark.parametrize(
     ("attribute", "name"),
     [

@@ -63,8 +63,10 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _up(options: argparse.Namespace) -> int:
     nodes = list_nodes(options.dir)
     find_binary()
+    for node in nodes:  # told once, not by each node
+        node.home.comet.require_socket_paths()
     passphrase = ask_passphrase()
-    nodes[0].home.load_key(SPONSOR_KEY, passphrase)  # a wrong one is told once, not by each node
+    nodes[0].home.load_key(SPONSOR_KEY, passphrase)  # so is a wrong one
     os.environ[PASSPHRASE_VARIABLE] = passphrase
     if (owner := find_owner(options.dir)) is not None:
         raise Unavailable(f"the network in {options.dir} runs already, as process {owner}")

@@ -183,10 +183,10 @@ def write_configuration(
       state_sync: where to begin, of a node that has no blocks; genesis if not given.
 
     Raises:
-      Invalid: the folder's path is too long for sockets.
+      Invalid: no socket of CometBFT can be in the folder's path.
       Unavailable: the disk refuses.
     """
-    home.require_short_paths()
+    home.require_socket_paths()
     home.make_folders()
     sections = {
         "": _write_main(home, moniker, configuration, application),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import secrets
 import shutil
 import time
@@ -155,18 +156,27 @@ class CometHome:
         """What CometBFT says."""
         return self.path / "cometbft.log"
 
-    def require_short_paths(self) -> None:
-        """Refuse a folder in which no unix socket can be; raises `Invalid`."""
+    def require_socket_paths(self) -> None:
+        """Refuse a folder in which CometBFT can open no unix socket; raises `Invalid`.
+
+        It tells its peers where it answers, and they take ASCII without tabs and nothing else.
+        """
         for path in (self.rpc_path, self.abci_path, self.relay_path):
-            length = len(str(path.absolute()).encode())
+            text = str(path.absolute())
+            length = len(os.fsencode(text))
             if length > SOCKET_PATH_BYTES_MAX:
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"the path of the socket {path.absolute()} has {length} bytes, and the system "
-                    f"allows {SOCKET_PATH_BYTES_MAX}: put the node into a folder nearer to the "
-                    "root",
-                    path=str(path),
-                )
+                found = f"has {length} bytes, and the system allows {SOCKET_PATH_BYTES_MAX}"
+                mend = "put the node into a folder nearer to the root"
+            elif strange := next((each for each in text if not " " <= each <= "~"), ""):
+                found = f"has the character {strange!a}, and CometBFT allows printable ASCII only"
+                mend = "put the node into a folder whose path is without accents, tabs and the like"
+            else:
+                continue
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"the path of the socket {text} {found}: {mend}",
+                path=str(path),
+            )
 
     def make_folders(self) -> None:
         """Make the folders, for their owner alone; raises `Unavailable`."""

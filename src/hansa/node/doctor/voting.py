@@ -36,11 +36,11 @@ def _check_sockets(patient: Patient) -> list[Check]:
     """Look whether sockets can lie in the folder."""
     comet = patient.home.comet
     try:
-        comet.require_short_paths()
+        comet.require_socket_paths()
     except HansaError as error:
-        mend = f"move the folder {patient.home.path} nearer to the root"
+        mend = f"move or rename the folder {patient.home.path}"
         return [Check("sockets", Status.FAIL, error.message, str(comet.path), mend)]
-    return [Check("sockets", Status.OK, "their paths are short enough", str(comet.path))]
+    return [Check("sockets", Status.OK, "their paths are short enough, and ASCII", str(comet.path))]
 
 
 def _check_node_key(patient: Patient) -> list[Check]:

@@ -185,8 +185,8 @@ def found_voted_network(
       cost: of the key files' scrypt.
 
     Raises:
-      Invalid: the folder is not empty, its path is too long, or the description is not a sound
-        network.
+      Invalid: the folder is not empty, no socket can be in its path, or the description is not a
+        sound network.
       Unavailable: the disk refused.
     """
     require_free(path, may_be_empty=True)
@@ -198,7 +198,7 @@ def found_voted_network(
         )
     }
     for slug in drafts:
-        Home(path / slug).comet.require_short_paths()
+        Home(path / slug).comet.require_socket_paths()
     genesis = _build(description, time_ms, list(drafts.values()))
     with making(path, may_be_empty=True) as folder:
         for slug, draft in drafts.items():

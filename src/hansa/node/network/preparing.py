@@ -26,12 +26,12 @@ def prepare_cometbft(
     Raises:
       NotFound: a key is missing, or the state of what the consensus key signed.
       Invalid: a key is damaged, that state is older than a vote of this node that lies here, or the
-        folder's path is too long for sockets.
+        folder's path cannot hold sockets.
       Corrupt: the votes that were kept are damaged.
       Unavailable: the disk refuses.
     """
     comet = home.comet
-    comet.require_short_paths()
+    comet.require_socket_paths()
     comet.load_node_key()
     require_newest_signing_state(comet)
     write_first_block(comet, network)

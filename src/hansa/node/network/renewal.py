@@ -290,12 +290,12 @@ def add_node(
 
     Raises:
       NotFound: a file is missing.
-      Invalid: the folder is not empty or its path too long, the files do not belong together, a
-        peer is none, or a checkpoint is named for a node that begins at genesis.
+      Invalid: the folder is not empty or no socket can be in its path, the files do not belong
+        together, a peer is none, or a checkpoint is named for a node that begins at genesis.
       Unavailable: the disk refuses.
     """
     require_free(path, may_be_empty=True)
-    Home(path).comet.require_short_paths()
+    Home(path).comet.require_socket_paths()
     check_list("--peer", "cometbft.peers", peers)
     check_list("--from", "cometbft.join_from", source.join_from)
     genesis = _read_voted(source.genesis)

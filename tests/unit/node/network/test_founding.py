@@ -154,6 +154,13 @@ def test_a_path_too_long_for_sockets_makes_nothing(tmp_path):
     assert not path.exists()
 
 
+def test_a_path_that_cometbft_does_not_take_makes_nothing(tmp_path):
+    path = tmp_path / "Réseau"
+    with pytest.raises(Invalid, match="ASCII"):
+        found(path)
+    assert not path.exists()
+
+
 def test_a_full_folder_stays_as_it_is(made):
     with pytest.raises(Invalid, match="not empty"):
         found(made.path)
