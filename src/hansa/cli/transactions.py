@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 import msgspec
 
 from hansa.engine.record_items import find_envelope
+from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
@@ -89,9 +92,32 @@ def _describe_call(name: str, raw: bytes) -> dict[str, Any]:
     return {"call": name, **dict(zip(names, map(_show, values), strict=True))}
 
 
-def _show(value: Any) -> Any:  # noqa: ANN401 - any argument
+def describe_fields(
+    value: msgspec.Struct, name_party: Callable[[bytes], str] = to_text
+) -> dict[str, Any]:
+    """Describe the fields of a command by their names, in the form in which JSON gives them.
+
+    Args:
+      value: the command.
+      name_party: writes an address.
+    """
+    found = {}
+    for name in value.__struct_fields__:
+        field = getattr(value, name)
+        is_hash = isinstance(field, bytes) and name.endswith("_hash")
+        found[name] = field.hex() if is_hash else _show(field, name_party)
+    if isinstance(value, AccountKey):
+        found["purposes"] = [purpose.name for purpose in Purpose(value.purposes)]
+    return found
+
+
+def _show(value: Any, name_party: Callable[[bytes], str] = to_text) -> Any:  # noqa: ANN401 - any argument
     if isinstance(value, bytes):
-        return to_text(value) if len(value) == ADDRESS_BYTES else value.hex()
-    if isinstance(value, list):
-        return [_show(item) for item in value]
+        return name_party(value) if len(value) == ADDRESS_BYTES else value.hex()
+    if isinstance(value, msgspec.Struct):
+        return describe_fields(value, name_party)
+    if isinstance(value, IntEnum):
+        return value.name
+    if isinstance(value, list | tuple):
+        return [_show(item, name_party) for item in value]
     return value if isinstance(value, bool | str) or value is None else str(value)

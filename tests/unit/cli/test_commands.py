@@ -263,7 +263,7 @@ def test_a_proposal_from_the_command_line(node, keys, capsys):
     assert (proposal["kind"], proposal["group"]) == ("set_policy", "policy")
     assert run(capsys, "network", "proposal", proposal["number"])["proposer"] == bank
     assert main(["network", "proposal", str(proposal["number"])]) == 0
-    assert "set_policy" in capsys.readouterr().out
+    assert "Set the policy payments.refund_days from 2096-10-02" in capsys.readouterr().out
     run(capsys, "network", "proposal", 999, code=4)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.network import adding, agreed, keys, making, running
+from hansa.cli.network import adding, agreed, keys, making, proposals, running
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,3 +18,4 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     keys.add_words(words)
     adding.add_words(words)
     agreed.add_words(words)
+    proposals.add_words(words)

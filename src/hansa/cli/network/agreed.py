@@ -1,4 +1,4 @@
-"""Words that show what a network has agreed on: members, policy, proposals, assets."""
+"""Words that show what a network has agreed on: members, policy, assets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from hansa.cli.screen import print_found, print_json, print_table, say
-from hansa.cli.source import add_node, open_client, parse_count
+from hansa.cli.screen import print_json, print_table, say
+from hansa.cli.source import add_node, open_client
 from hansa.kernel.calendar import format_iso
-from hansa.sdk.answers import Asset, Member, PolicyValue, Proposal
+from hansa.sdk.answers import Asset, Member, PolicyValue
 from hansa.sdk.client import Client
 
 
@@ -21,15 +21,10 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ("members", _list_members, "institutions, their roles and voting power"),
         ("assets", _list_assets, "money of the network, and how much is issued"),
         ("policy", _list_policy, "policy values, past and to come"),
-        ("proposals", _list_proposals, "proposals and their votes, newest first"),
     ):
         command = words.add_parser(word, help=text)
         add_node(command)
         command.set_defaults(function=_show, read=function)
-    show = words.add_parser("proposal", help="one proposal with its votes")
-    show.add_argument("number", type=parse_count)
-    add_node(show)
-    show.set_defaults(function=_show_proposal)
 
 
 Lines = list[tuple[str, str]]
@@ -81,25 +76,3 @@ def _describe_policy(item: PolicyValue) -> str:
         f"from {format_iso(entry.effective_ms, 0)}: {', '.join(map(str, entry.values))}"
         for entry in item.entries
     )
-
-
-def _list_proposals(client: Client) -> tuple[list[Any], Lines]:
-    items = client.list_proposals()
-    return items, [(str(item.number), _describe_proposal(item)) for item in items]
-
-
-def _describe_proposal(item: Proposal) -> str:
-    votes = f"{item.approved} for and {item.rejected} against of {item.total}, needs {item.needed}"
-    return f"{item.kind} ({item.group}): {item.state}; {votes}"
-
-
-def _show_proposal(options: argparse.Namespace) -> int:
-    with open_client(options) as client:
-        item = client.get_proposal(options.number)
-    found: dict[str, Any] = msgspec.to_builtins(item)
-    if not options.json:
-        for name in ("opened_ms", "closes_ms", "ready_ms", "expires_ms"):
-            time_ms = found.pop(name)
-            found[name.removesuffix("_ms")] = format_iso(time_ms, 0) if time_ms else "not yet"
-    print_found(found, is_json=options.json)
-    return 0

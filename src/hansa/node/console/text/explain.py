@@ -141,7 +141,7 @@ def describe_action(kind: str, arguments: bytes) -> Sentence:
         return (kind,)
     try:
         action = msgspec.msgpack.decode(arguments, type=entry.action)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
         return (kind,)
     return _fill(template, _read_fields(action), "")
 
