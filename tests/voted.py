@@ -11,6 +11,8 @@ from pathlib import Path
 from msgspec.structs import replace
 from tests.world import OPERATORS, START_MS, World, key
 
+from hansa.contracts.actions import Action
+from hansa.contracts.governance import Execute, Propose, Vote
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.child.binary import find_binary
@@ -29,6 +31,7 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.calendar import DAY_MS
+from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
@@ -139,6 +142,16 @@ def make_voted_genesis(
     }
     genesis = build_genesis("voted", START_MS, members, sealer=key("sealer"), policy=values)
     return replace(genesis, sealers=(), nodes=nodes)
+
+
+def decide(world: World, number: int, kind: str, action: Command, *voters: str) -> None:
+    """Have the central bank and these members decide on something, and carry it out."""
+    steps: list[tuple[str, Command]] = [
+        ("officer0", Propose(key("officer0").address, Action.of(kind, action)))
+    ]
+    steps += [(name, Vote(number, key(name).address, approve=True)) for name in voters]
+    for name, step in (*steps, ("officer0", Execute(number))):
+        assert world.do(name, step) == ""
 
 
 def make_network(

@@ -257,7 +257,7 @@ class Node:
         """
         self.chain = chain
         self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
-        self.watch = Watch(chain, self.engine, clock_ms)
+        self.watch = Watch(chain, self.engine, clock_ms, member=sponsor)
         self.desk = SponsorDesk(self.engine, sponsor, key)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._records = RecentRecords(chain, RECORDS_KEPT)
@@ -271,6 +271,7 @@ class Node:
     def start(self) -> None:
         """Begin to make blocks."""
         tune_collector()
+        self.watch.note_suspension()
         self.engine.start()
 
     async def run_until(self, stopped: asyncio.Event) -> None:
@@ -361,6 +362,7 @@ class Node:
                 result.header.height,
                 exc_info=error,
             )
+        self.watch.note_suspension()
         self._telling = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:

@@ -72,8 +72,9 @@ class Rules(Answer, frozen=True, kw_only=True):
 class Consensus(Answer, frozen=True, kw_only=True):
     """How the network comes to a block, as one node sees it."""
 
-    state: Literal["sealed", "voting", "stalled", "catching_up", "silent"]
-    """Silent where CometBFT does not answer; sealed where one node alone makes all blocks."""
+    state: Literal["sealed", "voting", "stalled", "catching_up", "suspended", "silent"]
+    """Silent where CometBFT does not answer; sealed where one node alone makes all blocks;
+    suspended where the member is whose node it is, so that it gets no blocks."""
     text: str
     """The same in words."""
     height: Count

@@ -10,8 +10,10 @@ import pytest
 from tests.authority import Authority
 from tests.played import CHEAP
 from tests.unit.node.test_doctor import Machine, look
-from tests.world import START_MS
+from tests.voted import decide, make_voted_genesis
+from tests.world import START_MS, World, key
 
+from hansa.contracts.actions import SuspendMember
 from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
@@ -279,3 +281,22 @@ def test_a_damaged_channel_key(home):
     path = home.key_path("channel")
     path.write_text(path.read_text().replace('"n":', '"m":'))
     assert look(home)["key channel"].status is Status.FAIL
+
+
+def test_the_node_of_a_suspended_member_is_not_well(tmp_path):
+    keys = [(CometKey.generate(), CometKey.generate()) for _ in range(4)]
+    home = Home(tmp_path / "node")
+    home.comet.make_folders()
+    home.genesis_path.write_bytes(make_voted_genesis(keys).encoded())
+    home.comet.create_node_key(keys[2][0])
+    home.comet.create_consensus_key(keys[2][1])
+    home.keys_path.mkdir()
+    save_key(home.key_path("sponsor"), key("south server"), "p", cost=CHEAP)
+    world = World(open_chain(home, None))
+    action = SuspendMember(key("south").address)
+    decide(world, 1, "suspend_member", action, "north", "department0")
+    height = world.chain.confirmed_height
+    world.chain.close()
+    sick = look(home)["member"]
+    assert sick.status is Status.FAIL
+    assert f"was suspended as of block {height}" in sick.found

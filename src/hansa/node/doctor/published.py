@@ -26,6 +26,9 @@ def check_published(patient: Patient) -> list[Check]:
     except HansaError:  # of a key, of the log or the store: other checks have told it
         return []
     where = "as of genesis" if patient.is_new else f"as of block {patient.log_height}"
+    if found.suspension and network.genesis.is_voted:
+        mend = "ask the members to decide on it; leave keys, settings and cables as they are"
+        return [Check("member", Status.FAIL, found.suspension, where, mend)]
     differing = _list_differing(found.node, own)
     if differing:
         unless = (

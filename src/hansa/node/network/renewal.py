@@ -36,6 +36,7 @@ from hansa.node.home import (
 )
 from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.network.founding import NodeKeys, make_node_folder
+from hansa.node.network.peers import find_suspension
 from hansa.node.network.places import Place, find_place
 from hansa.node.network.stopping import find_owner
 from hansa.node.settings import Settings, check_list, load_settings, parse_settings
@@ -149,6 +150,8 @@ class Published:
     """Whether blocks tell it, rather than genesis alone."""
     may_vote: bool
     """Whether the member has voting power, or may have: nothing is known of it here."""
+    suspension: str = ""
+    """That the member is suspended, in words; empty if it is not."""
 
 
 def build_own_publish(home: Home, network: Network, published: Published) -> Publish:
@@ -239,7 +242,8 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
         row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
         known = load(Member, Member.key(member))
         may_vote = known is None or compute_power(known) > 0
-        return Published(row, has_blocks=True, may_vote=may_vote)
+        suspension = find_suspension(chain, member)
+        return Published(row, has_blocks=True, may_vote=may_vote, suspension=suspension)
     finally:
         chain.close()
 

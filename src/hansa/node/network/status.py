@@ -64,9 +64,10 @@ class NodeStatus:
         if seen.consensus_height is None:
             return "runs, but its CometBFT does not answer; see cometbft/cometbft.log"
         state = {"voting": "up"}.get(seen.state, seen.state.replace("_", " "))
+        note = self.note or (seen.text if seen.state == "suspended" else "")
         told = (
             f"{state}: block {seen.height}, voted block {seen.consensus_height}, "
-            f"{self._describe_peers(seen)}{self.note and '; '}{self.note}"
+            f"{self._describe_peers(seen)}{note and '; '}{note}"
         )
         return told if seen.rules.is_known else f"{told}; {seen.rules.text}"
 
@@ -168,12 +169,12 @@ async def read_network(nodes: Sequence[NodeFolder], now_ms: int) -> NetworkStatu
     found = await asyncio.gather(*map(_read_node, nodes))
     heights = [-1 if each.seen is None else each.seen.height for each in found]
     newest = nodes[heights.index(max(heights))].home
-    noted = map(_note_strange_key, found, nodes, repeat(newest))
+    noted = map(_note_fault, found, nodes, repeat(newest))
     return NetworkStatus(tuple(noted), now_ms)
 
 
-def _note_strange_key(found: NodeStatus, node: NodeFolder, ledger: Home) -> NodeStatus:
-    """Note of a node that gets no blocks if its member has published another peer than it is.
+def _note_fault(found: NodeStatus, node: NodeFolder, ledger: Home) -> NodeStatus:
+    """Note of a node that gets no blocks if its member is suspended, or published another peer.
 
     Its own ledger may be as old as its trouble: that of the node which stands highest tells.
     """
@@ -181,9 +182,12 @@ def _note_strange_key(found: NodeStatus, node: NodeFolder, ledger: Home) -> Node
         return found
     try:
         peer = node.home.comet.load_node_key().address
-        peers = find_published(node.home, node.home.load_network(), ledger).node.peers
+        published = find_published(node.home, node.home.load_network(), ledger)
     except HansaError:  # of a key or a log, which doctor tells
         return found
+    if published.suspension:
+        return replace(found, note=published.suspension)
+    peers = published.node.peers
     if peer in peers:
         return found
     note = (

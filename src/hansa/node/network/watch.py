@@ -9,6 +9,7 @@ Source: CometBFT v0.38, consensus/types/round_state.go (steps).
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
@@ -21,10 +22,11 @@ from hansa.engine.ordering import Engine, SeenConsensus
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound, Unavailable
+from hansa.node.network.peers import find_suspension
 from hansa.node.network.rules import describe_rules
 from hansa.sdk.consensus import Consensus, PeerSeen, Rules, ValidatorSeen
 
-State = Literal["sealed", "voting", "stalled", "catching_up", "silent"]
+State = Literal["sealed", "voting", "stalled", "catching_up", "suspended", "silent"]
 
 KEPT_S: Final = 1.0
 PATIENCE_MS: Final = 10_000
@@ -43,6 +45,7 @@ _STEPS: Final = (
     "second vote, undecided",
     "committing",
 )
+_ALARMS = logging.getLogger("hansa.alarms")
 STRANGER: Final = "not on the ledger"
 SEALED: Final = (
     "One node orders and seals all blocks of this network: there are no validators to wait for."
@@ -57,6 +60,7 @@ class Watch:
       engine: of the node.
       clock_ms: the wall clock.
       clock_s: a clock that never goes back.
+      member: whose node it is; None where nobody needs to be told of its suspension.
     """
 
     def __init__(
@@ -65,11 +69,16 @@ class Watch:
         engine: Engine,
         clock_ms: Callable[[], int],
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        member: bytes | None = None,
     ) -> None:
         self._chain = chain
         self._engine = engine
         self._clock_ms = clock_ms
         self._clock_s = clock_s
+        self._member = member
+        self._suspension = ""
+        """What was found last: its member's, in words."""
         self._kept: Consensus | None = None
         self._kept_s = 0.0
         self._reading: asyncio.Task[Consensus] | None = None
@@ -100,6 +109,20 @@ class Watch:
         found = await self.read()
         if not found.is_well:
             raise Unavailable(found.text)
+
+    def note_suspension(self) -> str:
+        """Say in words that the node's member is suspended, or nothing; also in the log, once."""
+        if self._member is None or not self._chain.network.genesis.is_voted:
+            return ""
+        row = self._chain.machine.state.load(Member, Member.key(self._member))
+        if row is None or not row.suspended:
+            if self._suspension:
+                _ALARMS.warning("%s was reinstated", row and row.name)
+            self._suspension = ""
+        elif not self._suspension:
+            self._suspension = find_suspension(self._chain, self._member)
+            _ALARMS.warning("%s", self._suspension)
+        return self._suspension
 
     async def explain_missing(self, missing: NotFound) -> NotFound:
         """Say what it means that no block here holds a transaction: elsewhere one may.
@@ -136,7 +159,9 @@ class Watch:
         silent_ms = self._find_stall(seen)
         state: State = "stalled" if silent_ms is not None else "voting"
         stuck_ms = self._find_stuck(seen)
-        if seen.is_catching_up:
+        if suspension := self.note_suspension():
+            state, text = "suspended", suspension
+        elif seen.is_catching_up:
             state = "catching_up" if stuck_ms < LAG_PATIENCE_MS else "stalled"
             text = _tell_lag(seen, len(peers), self._clock_ms(), stuck_ms)
         elif silent_ms is not None:

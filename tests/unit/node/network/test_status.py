@@ -188,6 +188,16 @@ def test_a_node_whose_peer_id_its_member_has_not_published_is_told(tmp_path):
     assert f"its member has published the peer {before}, not its own {own}, so that" in strange
 
 
+def test_a_node_whose_member_is_suspended_says_so(tmp_path):
+    shut_out = make_answer("suspended", "North was suspended as of block 5.", peers=[])
+    found = read(tmp_path, shut_out, make_answer())
+    assert not found.is_well
+    assert found.nodes[0].describe() == (
+        "suspended: block 12, voted block 15, 0 peers; North was suspended as of block 5."
+    )
+    assert found.describe().startswith("Blocks come")
+
+
 def test_where_all_lag_behind_nobody_says_that_blocks_come(tmp_path):
     found = read(tmp_path, make_answer("catching_up"))
     assert found.describe().startswith("Whether blocks come, no node here can say")

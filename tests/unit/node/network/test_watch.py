@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.voted import make_voted_genesis
-from tests.world import key
+from tests.voted import decide, make_voted_genesis
+from tests.world import World, key
 
+from hansa.contracts.actions import ReinstateMember, SuspendMember
+from hansa.contracts.governance import Execute
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.home import CometKey
@@ -15,6 +17,7 @@ from hansa.engine.log import BlockLog
 from hansa.engine.ordering import SeenConsensus, SeenPeer, SeenValidator
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.kernel.genesis import Network
@@ -22,6 +25,7 @@ from hansa.node.network.watch import SEALED, STRANGER, Watch
 
 NOW_MS = 1_800_000_000_000
 NAMES = ("officer0", "north", "south", "department0")
+SOUTH = key("south").address
 QUIET, PREVOTE = 2, 4
 
 
@@ -34,6 +38,7 @@ class Seeing:
         log = BlockLog.open(FileStorage(folder))
         rules = Registry(network.genesis)
         chain = Chain.open(log, MemoryStore(), network, rules, NobodySeals())
+        self.world = World(chain)
         self.ms = NOW_MS
         self.error: Exception | None = None
         self.may_answer = asyncio.Event()
@@ -41,7 +46,7 @@ class Seeing:
         self.seen: SeenConsensus | None = self.make()
         self.asked = 0
         self.passed_ms = NOW_MS - 1_000
-        self.watch = Watch(chain, self, lambda: self.ms, lambda: self.ms / 1_000)
+        self.watch = Watch(chain, self, lambda: self.ms, lambda: self.ms / 1_000, member=SOUTH)
 
     async def fetch_consensus(self):
         self.asked += 1
@@ -290,3 +295,26 @@ def test_cometbft_is_asked_once_a_second(seeing):
     assert seeing.asked == 1
     seeing.read(1_000)
     assert seeing.asked == 2
+
+
+def test_a_node_whose_member_was_suspended_is_told_so_and_not_to_look_at_its_cable(seeing, caplog):
+    decide(seeing.world, 1, "suspend_member", SuspendMember(SOUTH), "north", "department0")
+    height = seeing.world.chain.confirmed_height
+    assert seeing.world.do("officer0", Execute(1)) != ""
+    seeing.seen = seeing.make(())
+    found = seeing.read(41_000)
+    assert (found.state, found.is_well, found.is_getting_blocks) == ("suspended", False, False)
+    assert found.text.startswith(
+        f"south, whose node this is, was suspended as of block {height}: it has no vote"
+    )
+    assert "once governance reinstates the member" in found.text
+    assert "connection" not in found.text
+    with pytest.raises(Unavailable, match="was suspended as of block"):
+        asyncio.run(seeing.watch.require_well())
+    seeing.read(2_000)
+    assert caplog.messages == [found.text], "once"
+    seeing.world.time_ms += 30 * DAY_MS  # so much power may move again
+    decide(seeing.world, 2, "reinstate_member", ReinstateMember(SOUTH), "north")
+    seeing.seen = seeing.make(block_ms=seeing.ms)
+    assert seeing.read(2_000).state == "voting"
+    assert caplog.messages[1:] == ["south was reinstated"]

@@ -214,6 +214,7 @@ LEDGERS: dict[str, str] = {
 NETWORK_STATES: dict[str, str] = {
     "stalled": "the network has stalled",
     "catching_up": "this node is behind",
+    "suspended": "the member whose node this is was suspended",
     "silent": "CometBFT does not answer",
 }
 """What ails a network, or one of its nodes."""
