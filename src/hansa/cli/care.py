@@ -11,7 +11,7 @@ from hansa.cli.source import parse_folder
 from hansa.engine.backup import Manifest, check_backup
 from hansa.kernel.errors import Invalid
 from hansa.node.doctor.checks import Check, Status
-from hansa.node.doctor.examination import check_home, is_well
+from hansa.node.doctor.examination import check_home, describe_checks, is_well
 from hansa.node.home import CHANNEL_KEY, NODE_KEY, SPONSOR_KEY, Home, backup_home, restore_home
 from hansa.program import name_program
 
@@ -48,8 +48,7 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         for check in checks:
             _tell(check)
-        failed = sum(check.status is Status.FAIL for check in checks)
-        say(f"{failed} of {len(checks)} checks failed." if failed else "The node is well.")
+        say(describe_checks(checks))
     return 0 if is_well(checks) else EXIT_FINDINGS
 
 

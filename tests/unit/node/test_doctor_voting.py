@@ -20,7 +20,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.possession import is_proven
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
-from hansa.node.doctor.examination import check_home
+from hansa.node.doctor.examination import check_home, describe_checks
 from hansa.node.home import Home, open_chain
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import Place, choose_places
@@ -71,6 +71,7 @@ def program(tmp_path, monkeypatch):
 def test_a_good_node_is_well(well):
     checks = check_home(well.path, Machine(), passphrase="p")
     assert [check for check in checks if check.status is not Status.OK] == []
+    assert describe_checks(checks) == "The node is well."
     names = [check.name for check in checks]
     assert "key node" not in names
     assert "key channel" in names
@@ -193,6 +194,9 @@ def test_a_new_node_is_to_be_published_as_it_was_made(newcomer):
     sick = look(home)
     assert read_publish(sick["published"]) == printed
     assert sick["published"].where == "as of genesis"
+    told = describe_checks(list(sick.values()))
+    assert told.startswith(f"It works, with {len(sick)} warnings: log: there is no block yet; ")
+    assert f"published: {sick['published'].found}" in told
     assert "it gets the blocks from others" in sick["log"].mend
     assert "begins the chain" not in sick["log"].mend
 

@@ -64,6 +64,19 @@ def is_well(checks: Sequence[Check]) -> bool:
     return all(check.status is not Status.FAIL for check in checks)
 
 
+def describe_checks(checks: Sequence[Check]) -> str:
+    """Say in a sentence how the node is, as of all checks."""
+    failed = sum(check.status is Status.FAIL for check in checks)
+    if failed:
+        return f"{failed} of {len(checks)} checks failed."
+    warned = [check for check in checks if check.status is Status.WARN]
+    if not warned:
+        return "The node is well."
+    count = f"{len(warned)} warning{'' if len(warned) == 1 else 's'}"
+    steps = "; ".join(f"{check.name}: {check.found}" for check in warned)
+    return f"It works, with {count}: {steps}. What to do stands above, after each arrow."
+
+
 _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("python", check_python),
     ("libraries", check_libraries),

@@ -113,8 +113,16 @@ class NetworkStatus:
 
     @property
     def power(self) -> int | None:
-        """Votes of all validators, wherever they are; None if no node could say."""
-        return max((each.power for each in self.seen), default=0) or None
+        """Votes of all validators as of the newest block, wherever they are; None if unknown.
+
+        A node that is cut off holds those for validators who have left since.
+        """
+        newest = max(
+            self.seen,
+            key=lambda each: (each.consensus_height or 0, each.present_power),
+            default=None,
+        )
+        return None if newest is None else newest.power or None
 
     @property
     def silent_ms(self) -> int | None:

@@ -198,6 +198,12 @@ def test_a_node_whose_member_is_suspended_says_so(tmp_path):
     assert found.describe().startswith("Blocks come")
 
 
+def test_votes_are_counted_as_of_the_newest_block(tmp_path):
+    shut_out = make_answer("suspended", "Was suspended.", present_power=100)
+    found = read(tmp_path, shut_out, make_answer(consensus_height=16, power=300))
+    assert found.describe().endswith("have 100 of 300 votes.")
+
+
 def test_where_all_lag_behind_nobody_says_that_blocks_come(tmp_path):
     found = read(tmp_path, make_answer("catching_up"))
     assert found.describe().startswith("Whether blocks come, no node here can say")
