@@ -173,8 +173,8 @@ class FileStorage:
 
     def list(self) -> list[str]:
         """Names of the files in the folder, sorted."""
-        with _translating("list", self.folder):
-            return sorted(entry.name for entry in os.scandir(self.folder) if entry.is_file())
+        with _translating("list", self.folder), os.scandir(self.folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_file())
 
     def sync(self) -> None:
         """Make durable which files the folder holds, and that it is there itself."""

@@ -30,6 +30,7 @@ from hansa.engine.table_file import (
     TableWriter,
     build_options,
     check_manifest,
+    linking,
     unpack_height,
 )
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
@@ -79,12 +80,14 @@ class StateStore:
     writes stays in memory until the next, so that rows rewritten often are read there.
     """
 
-    def __init__(self, folder: Path, database: rocksdict.Rdict, *, read_only: bool) -> None:
+    def __init__(
+        self, folder: Path, database: rocksdict.Rdict, *, links: Path | None = None
+    ) -> None:
         self.folder = folder
         self._database = database
         self._read = database.get
-        self._read_only = read_only
-        self._guard = Guard(folder)
+        self._read_only = links is not None
+        self._guard = Guard(folder, links)
         self._pending: dict[bytes, bytes | None] = {}
         self._recent: dict[bytes, bytes | None] = {}
         self._table: TableWriter | None = None
@@ -113,33 +116,36 @@ class StateStore:
             (folder / _INGEST_NAME).unlink(missing_ok=True)
             check_manifest(folder)
             database = rocksdict.Rdict(str(folder), build_options())
-        return cls(folder, database, read_only=False)
+        return cls(folder, database)
 
     @classmethod
     def open_read_only(cls, folder: Path) -> Self:
-        """Open the state of the last flush, beside the process that writes it.
+        """Open the state of the last flush, beside the process that writes it; writes nothing.
 
         Raises:
           NotFound: there is no store.
           Corrupt: it cannot be read.
+          Unavailable: the system does not let it be read.
         """
         if not (folder / "CURRENT").is_file():  # rocksdict would make the folder
             raise NotFound(f"there is no state store in {folder}", folder=str(folder))
         options = build_options()
         options.create_if_missing(create_if_missing=False)
-        options.set_max_open_files(-1)  # hold every file, since the writer may remove it
+        options.set_max_open_files(
+            -1
+        )  # hold every file: the links go, and the writer may remove it
         access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
         for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
             try:
-                with Guard(folder):
+                with linking(folder) as links, Guard(folder, links):
                     check_manifest(folder)
-                    database = rocksdict.Rdict(str(folder), options, access_type=access)
+                    database = rocksdict.Rdict(str(links), options, access_type=access)
             except HansaError:
                 # A compaction of the writer removed a file between its being listed and opened.
                 if attempt == _READ_ONLY_ATTEMPTS:
                     raise
             else:
-                return cls(folder, database, read_only=True)
+                return cls(folder, database, links=links)
         raise Unavailable(f"the state store in {folder} changes too fast to be opened")
 
     @staticmethod

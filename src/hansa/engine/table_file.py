@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +27,9 @@ since a row's place in the tree begins with its table."""
 _RECORD = struct.Struct("<IHB")  # checksum, length, kind; none crosses the end of a block
 _RECORD_BLOCK_BYTES = 32_768
 _KINDS_REUSED = frozenset({5, 6, 7, 8, 11})
+
+_WRITTEN_BESIDE = ("LOG", "LOCK", "rocksdict-config")
+"""How the names begin of what is written where a store is only read."""
 
 _LOOKED_THROUGH = 16
 """Keys looked through in the time that it takes to write one."""
@@ -143,13 +148,43 @@ def has_reused_record(manifest: bytes) -> bool:
     return False
 
 
+@contextmanager
+def linking(folder: Path) -> Iterator[Path]:
+    """Make a folder for a moment in which links to the files of a store lie, to read it there.
+
+    Whoever only reads may have no right to write into a store, and has no business there: but
+    rocksdict writes its settings, and RocksDB its diary, wherever it opens one.
+
+    Raises:
+      Unavailable: no folder can be made, or the store's is not to be read.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="hansa-read-")
+    except OSError as error:
+        raise Unavailable(
+            f"cannot make a folder to read the state store in {folder} from: {error.strerror}; "
+            "name one that can be written as TMPDIR"
+        ) from None
+    with made as name, Guard(folder):
+        for each in folder.absolute().iterdir():
+            if not each.name.startswith(_WRITTEN_BESIDE):
+                (Path(name) / each.name).symlink_to(each)
+        yield Path(name)
+
+
 class Guard:
-    """Turns what rocksdict raises, bare `Exception`s, into our errors."""
+    """Turns what rocksdict raises, bare `Exception`s, into our errors.
 
-    __slots__ = ("_folder", "height")
+    Args:
+      folder: of the store, which they name.
+      links: where it was opened instead.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    __slots__ = ("_folder", "_links", "height")
+
+    def __init__(self, folder: Path, links: Path | None = None) -> None:
         self._folder = folder
+        self._links = str(links or folder)
         self.height = NOTHING
 
     def __enter__(self) -> None:
@@ -164,6 +199,7 @@ class Guard:
     def translate(self, text: str) -> HansaError:
         """Build our error for what RocksDB says."""
         folder = str(self._folder)
+        text = text.replace(self._links, folder)
         if any(sign in text for sign in _SIGNS_OF_DAMAGE):
             at = f", last flushed at height {self.height}," if self.height != NOTHING else ""
             return Corrupt(

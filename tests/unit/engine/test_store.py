@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+import tempfile
 from random import Random
 
 import pytest
@@ -151,6 +152,38 @@ def test_a_second_process_reads_the_last_flush(tmp_path):
     assert (reader.height, reader.get(b"ra")) == (2, b"2")
     reader.close()
     store.close()
+
+
+def test_reading_writes_nothing_and_needs_no_right_to(tmp_path, monkeypatch):
+    folder, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    keys = fill(folder)
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    before = {path.name: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
+    reader = StateStore.open_read_only(folder)
+    assert not list(elsewhere.iterdir())
+    assert reader.height == 1
+    assert all(reader.get_many(keys))
+    assert reader.read_through(10**6)[1]
+    reader.close()
+    assert before == {path.name: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
+
+
+def test_damage_found_while_reading_is_told_of_the_store_itself(tmp_path):
+    fill(tmp_path)
+    for path in tmp_path.glob("*.sst"):
+        path.unlink()
+    with pytest.raises(Corrupt) as caught:
+        StateStore.open_read_only(tmp_path)
+    assert f"{tmp_path}/0000" in caught.value.message
+    assert "hansa-read" not in caught.value.message
+
+
+def test_without_a_folder_for_links_it_is_said_what_to_do(tmp_path, monkeypatch):
+    fill(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(Unavailable, match="TMPDIR"):
+        StateStore.open_read_only(tmp_path)
 
 
 def test_there_is_no_store_to_read(tmp_path):

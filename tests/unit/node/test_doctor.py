@@ -44,12 +44,16 @@ class Machine:
     pids: set = field(default_factory=lambda: {os.getpid()})
     python: tuple = (3, 11)
     missing: tuple = ()
+    read_only: bool = False
 
     def now_ms(self):
         return self.clock_ms
 
     def free_bytes(self, folder):
         return self.free
+
+    def is_read_only(self, folder):
+        return self.read_only
 
     def is_listening(self, host, port):
         return port in self.ports
@@ -215,6 +219,24 @@ def test_a_bit_flipped_in_the_store_is_found(home):
     assert (check.status, "remove this folder" in check.mend) == (Status.FAIL, True)
 
 
+@pytest.mark.parametrize(("name", "pattern"), [("store", "store/*.sst"), ("log", "log/*.log")])
+def test_what_the_system_refuses_is_no_reason_to_remove_anything(home, name, pattern):
+    for path in sorted(home.path.glob(pattern)):
+        path.unlink()
+        path.symlink_to(path)  # the system refuses to open it, whoever asks
+    check = look(home)[name]
+    assert "symbolic links" in check.found
+    assert check.status is Status.FAIL
+    assert check.mend.startswith("remove nothing: look into the system's log (dmesg)")
+
+
+def test_a_file_system_that_is_mounted_read_only(home):
+    found = look(home, Machine(read_only=True))
+    assert list(found) == ["disk"]
+    assert "mounted read-only" in found["disk"].found
+    assert "dmesg" in found["disk"].mend
+
+
 def test_what_was_not_read_of_a_store_is_said(home):
     store = StateStore.open_read_only(home.store_path)
     try:
@@ -322,6 +344,7 @@ def test_this_machine_answers(tmp_path):
     assert not machine.is_alive(0), "no process, though kill(2) has a meaning for it"
     assert machine.list_missing_libraries() == []
     assert machine.free_bytes(tmp_path) > 0
+    assert not machine.is_read_only(tmp_path)
     assert machine.python_version() >= (3, 11)
     assert machine.now_ms() > START_MS
 

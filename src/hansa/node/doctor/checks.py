@@ -66,6 +66,9 @@ class Surroundings(Protocol):
     def free_bytes(self, folder: Path) -> int:
         """Bytes that can be written to the disk of a folder."""
 
+    def is_read_only(self, folder: Path) -> bool:
+        """Whether the file system of a folder lets nobody write."""
+
     def is_listening(self, host: str, port: int) -> bool:
         """Whether somebody answers there."""
 
@@ -89,6 +92,10 @@ class ThisMachine:
     def free_bytes(self, folder: Path) -> int:
         """Bytes that can be written to the disk of a folder."""
         return shutil.disk_usage(folder).free
+
+    def is_read_only(self, folder: Path) -> bool:
+        """Whether the file system of a folder lets nobody write."""
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
     def is_listening(self, host: str, port: int) -> bool:
         """Whether somebody answers there."""

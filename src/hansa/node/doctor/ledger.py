@@ -12,7 +12,7 @@ from hansa.engine.store import StateStore
 from hansa.kernel.block import decode_header
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.hashing import ZERO_HASH
-from hansa.kernel.errors import HansaError, NotFound
+from hansa.kernel.errors import HansaError, NotFound, Unavailable
 from hansa.kernel.machine.rules import RULES
 from hansa.kernel.rows import decode_row
 from hansa.node.doctor.checks import Check, Patient, Status
@@ -48,7 +48,7 @@ def check_log(patient: Patient) -> list[Check]:
     except NotFound:
         return [_check_empty_log(patient, where)]
     except HansaError as error:
-        return [Check("log", Status.FAIL, error.message, where, _RESTORE)]
+        return [_tell_fault("log", error, where, _RESTORE)]
     for record in (oldest, records[-1]):
         if find_seal_fault(patient.network, record):
             found = "its blocks are not sealed for this genesis: it belongs to another network"
@@ -71,6 +71,8 @@ def _check_empty_log(patient: Patient, where: str) -> Check:
             return Check("log", Status.WARN, _NO_BLOCK, where, "wait: the node that runs gets them")
         mend = f"{_tell_beginning(patient)}; if this one ran before, its log is gone: restore a "
         return Check("log", Status.WARN, _NO_BLOCK, where, f"{mend}backup instead")
+    except Unavailable as error:
+        return _tell_fault("log", error, where, _RESTORE)
     except HansaError:
         found = "there is no block, but a state store: blocks are missing"
         return Check("log", Status.FAIL, found, where, _RESTORE)
@@ -100,12 +102,12 @@ def check_store(patient: Patient) -> list[Check]:
         mend = "nothing: the node makes it from the log when it starts, which takes a while"
         return [Check("store", Status.WARN, found, where, mend)]
     except HansaError as error:
-        return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
+        return [_tell_fault("store", error, where, _REMOVE_STORE)]
     try:
         keys, is_whole = store.read_through(KEYS_READ)
         check = _compare_store(patient, store, where)
     except HansaError as error:
-        return [Check("store", Status.FAIL, error.message, where, _REMOVE_STORE)]
+        return [_tell_fault("store", error, where, _REMOVE_STORE)]
     finally:
         store.close()
     read = "read through and whole" if is_whole else f"the first {keys:,} keys are whole, the rest"
@@ -117,7 +119,17 @@ _NO_BLOCK = "there is no block yet"
 _RESTORE = "stop the node and restore a backup; keep this folder for the investigation"
 _INSTALL = "install the release that the network activated; the node stops before that block"
 _GENESIS_FIRST = "mend the genesis first"
+_LOOK_AT_SYSTEM = (
+    "remove nothing: look into the system's log (dmesg), at the disk, and at whose the files are; "
+    "then run the doctor again"
+)
 _REMOVE_STORE = "stop the node and remove this folder: it is made anew from the log"
+
+
+def _tell_fault(name: str, error: HansaError, where: str, mend: str) -> Check:
+    """Tell damage, which `mend` is for, from what the system refuses: all may be whole then."""
+    mend = _LOOK_AT_SYSTEM if isinstance(error, Unavailable) else mend
+    return Check(name, Status.FAIL, error.message, where, mend)
 
 
 def _compare_store(patient: Patient, store: StateStore, where: str) -> Check:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
 from cryptography import x509
 
-from hansa.engine.storage import LOCK_NAME
+from hansa.engine.storage import ADVICE, LOCK_NAME
 from hansa.kernel.calendar import DAY_MS, format_iso
 from hansa.kernel.errors import HansaError
 from hansa.node.api.keys import CERTIFICATE_BYTES_MAX
@@ -65,10 +66,13 @@ def check_clock(patient: Patient) -> list[Check]:
 
 
 def check_disk(patient: Patient) -> list[Check]:
-    """Look at the free space, and for how long it lasts."""
+    """Look whether the folder can be written, at the free space, and for how long it lasts."""
     path = patient.home.path
     if not path.is_dir():
         return []
+    if patient.machine.is_read_only(path):
+        found, _, mend = ADVICE[errno.EROFS].partition(": ")
+        return [Check("disk", Status.FAIL, found, str(path), mend)]
     free = patient.machine.free_bytes(path)
     text = f"{free / 1e9:.1f} GB free"
     mend = "free some space or move the folder to a larger disk; a full disk stops the node"
