@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
 from hansa.kernel.transaction import Body, decode_envelope
+from hansa.node.api.codes import describe_refusal
 from hansa.node.api.handlers.accounts import describe_delta, iterate_deltas
 from hansa.node.api.refusals import REFUSALS
 from hansa.node.home import Home, open_chain_read_only
@@ -24,15 +25,16 @@ from hansa.sdk.arguments import COMMANDS
 def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
     """Describe what a node answered, with the fields of `read_transaction`."""
     found: dict[str, Any] = msgspec.to_builtins(answer)
-    if isinstance(answer, Transaction):
-        found["time"] = format_iso(found.pop("time_ms"), 0)
-        found["attestation"] = answer.attestation or ""
-    return found
+    if not isinstance(answer, Transaction):
+        return {**found, **_explain(answer.code, {}, 0)}
+    found["time"] = format_iso(found.pop("time_ms"), 0)
+    found["attestation"] = answer.attestation or ""
+    return {**found, **_explain(answer.code, answer.facts, answer.time_ms)}
 
 
-def explain(code: str) -> dict[str, str]:
+def _explain(code: str, facts: Mapping[str, object], time_ms: int) -> dict[str, str]:
     """Say in words, as the console does, why a rule refused; nothing where no rule did."""
-    return {"meaning": REFUSALS[code].means} if code in REFUSALS else {}
+    return {"meaning": describe_refusal(code, facts, time_ms)} if code in REFUSALS else {}
 
 
 def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
@@ -50,14 +52,16 @@ def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
     envelope, sponsor, attestation = find_envelope(record, index)
     _, body = decode_envelope(envelope)
     receipt = decode_receipt(record.receipts[index])
+    facts = dict(dict(record.facts).get(index, ()))
+    time_ms = decode_header(record.header).time_ms
     return {
         "tx_id": tx_id.hex(),
         "status": receipt.status.name,
         "code": receipt.code,
         "height": height,
         "index": index,
-        "facts": dict(dict(record.facts).get(index, ())),
-        "time": format_iso(decode_header(record.header).time_ms, 0),
+        "facts": facts,
+        "time": format_iso(time_ms, 0),
         "signers": [to_text(signer) for signer in body.signers],
         "sponsor": to_text(sponsor),
         "attestation": attestation.hex() if attestation else "",
@@ -67,6 +71,7 @@ def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
             msgspec.to_builtins(describe_delta(delta, is_readable=True))
             for delta in iterate_deltas(receipt)
         ],
+        **_explain(receipt.code, facts, time_ms),
     }
 
 

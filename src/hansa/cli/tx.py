@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from hansa.cli.source import (
     parse_file,
     parse_hash,
 )
-from hansa.cli.transactions import describe_body, describe_found, explain, read_transaction
+from hansa.cli.transactions import describe_body, describe_found, read_transaction
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.api.codes import TOLD_BY_FACTS
 from hansa.program import name_program
 from hansa.sdk.answers import TransactionResult
 from hansa.sdk.arguments import (
@@ -149,7 +151,7 @@ def send(
             tx_id=tx_id,
             **more,
         ) from None
-    return tell_answer(answer, options, **more)
+    return _tell_answer(client, answer, options, **more)
 
 
 def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S) -> None:
@@ -171,13 +173,19 @@ def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S)
         time.sleep(POLL_S)
 
 
-def tell_answer(answer: TransactionResult, options: argparse.Namespace, **more: str) -> int:
+def _tell_answer(
+    client: Client, answer: TransactionResult, options: argparse.Namespace, **more: str
+) -> int:
     """Print what became of a transaction; returns the exit code.
 
     Raises:
       Sent: it cannot be printed.
     """
-    found = {**describe_found(answer), **more, **explain(answer.code)}
+    found = {**describe_found(answer), **more}
+    if answer.code in TOLD_BY_FACTS:
+        with suppress(HansaError):
+            kept = describe_found(client.get_transaction(bytes.fromhex(answer.tx_id)))
+            found["meaning"] = kept.get("meaning", found["meaning"])
     try:
         print_found(found, is_json=options.json)
         flush()
@@ -223,7 +231,7 @@ def _show(options: argparse.Namespace) -> int:
     else:
         with open_client(options) as client:
             found = describe_found(client.get_transaction(tx_id))
-    print_found({**found, **explain(found["code"])}, is_json=options.json)
+    print_found(found, is_json=options.json)
     return 0
 
 
@@ -356,7 +364,7 @@ def _submit(options: argparse.Namespace) -> int:
         raw = envelope.complete(client.get_network())
         decode_envelope(raw)
         await_well(client, is_json=options.json)
-        return tell_answer(client.submit(raw), options)
+        return _tell_answer(client, client.submit(raw), options)
 
 
 def _list(options: argparse.Namespace) -> int:

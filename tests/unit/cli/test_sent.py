@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from aiohttp import web
 from tests.conftest import HANSA
-from tests.faked import BASE, answer_json, make_done, name_sent
+from tests.faked import BASE, answer_json, make_done, make_whole, name_sent
 from tests.played import CHEAP, PASSPHRASE
 from tests.running import run_fake, run_played
 from tests.voted import make_voted_genesis
@@ -51,6 +51,29 @@ def url(sent, monkeypatch):
     with run_fake(*BASE, web.post("/v1/transactions", take)) as url:
         monkeypatch.setenv("HANSA_NODE", url)
         yield url
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_refusal_of_several_reasons_says_which_it_was(ada, sent, capsys, knows):
+    refused = {"status": "REFUSED", "code": "members.POWER_CHANGE"}
+
+    async def refuse(request):
+        sent.append(name_sent(await request.read()))
+        return answer_json(200, {**make_done(sent[-1]), **refused})
+
+    async def show(_):
+        facts = {"facts": {"moved": "200", "total": "400"}}
+        return answer_json(200, {**make_whole(sent[-1]), **refused, **facts})
+
+    shown = [web.get("/v1/transactions/{id}", show)] if knows else []
+    with run_fake(*BASE, web.post("/v1/transactions", refuse), *shown) as url:
+        assert main(["tx", "send", ada, *SEND, "--node", url, "--json"]) == 3
+        meaning = json.loads(capsys.readouterr().out)["meaning"]
+        assert ("200 of a voting power of 400" in meaning) is knows
+        assert ("or it would have changed more than 64 times" in meaning) is not knows
+        if knows:
+            assert main(["tx", sent[0], "--node", url, "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["meaning"] == meaning
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])

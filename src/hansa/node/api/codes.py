@@ -6,8 +6,11 @@ Those of contracts stand in `refusals`. Between backticks is what is typed as it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from hansa.contracts import members
+from hansa.kernel.calendar import format_iso
 from hansa.node.api.refusals import REFUSALS, Advice
 
 FAILURES: dict[str, Advice] = {
@@ -166,9 +169,46 @@ API: dict[str, Advice] = {
 CODES = {**REFUSALS, **FAILURES, **INVALID, **API}
 
 
-def describe_refusal(code: str) -> str:
-    """Say which rule refused."""
+TOLD_BY_FACTS = frozenset[str]({members.Code.POWER_CHANGE})
+"""Codes of several reasons: the facts of a refusal say which of them it was."""
+
+
+def describe_refusal(
+    code: str, facts: Mapping[str, object] = MappingProxyType({}), time_ms: int = 0
+) -> str:
+    """Say which rule refused, and why where facts tell reasons apart.
+
+    Args:
+      code: of the refusal.
+      facts: of it; a node that is not one's own may say anything.
+      time_ms: of its block.
+    """
+    if code in TOLD_BY_FACTS and (told := _describe_power_change(facts, time_ms)):
+        return told
     return CODES[code].means if code in CODES else "A rule of the contract refused it."
+
+
+def _describe_power_change(facts: Mapping[str, object], time_ms: int) -> str:
+    """Say which bound of the change of voting power was met, and until when; or nothing."""
+    texts = [str(facts.get(name, "")) for name in ("moved", "total")]
+    if not all(text.isascii() and text.isdigit() for text in texts):
+        return ""
+    moved, total = map(int, texts)
+    end = format_iso(time_ms + members.POWER_WINDOW_MS, 0)
+    later = (
+        "try it again once earlier changes are 24 hours old, which all are from "
+        f"{end} on if there is none meanwhile"
+    )
+    if 3 * moved < total:
+        return (
+            "The voting power would have changed more than "
+            f"{members.POWER_CHANGES_MAX} times within 24 hours: {later}."
+        )
+    return (
+        f"{moved} of a voting power of {total} would have moved within 24 hours, a third or more: "
+        f"{later}. If there was none in the 24 hours before, it is too much by itself: take "
+        "smaller steps."
+    )
 
 
 def group_codes(codes: Iterable[str]) -> dict[str, list[str]]:

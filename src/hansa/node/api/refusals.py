@@ -152,7 +152,8 @@ REFUSALS: dict[str, Advice] = {
     "members.POWER_CHANGE": Advice(
         "A third of the voting power or more would have changed within a day, or it would have "
         "changed more than 64 times.",
-        "Take smaller steps, or execute it later.",
+        "Take smaller steps, or execute it again once earlier changes are 24 hours old. It is the "
+        "third where three times the fact `moved` is the fact `total` or more, else the 64 times.",
     ),
     "governance.UNKNOWN_PROPOSAL": Advice(
         "There is no proposal with this number, or it was swept.", "Look the number up."

@@ -21,7 +21,7 @@ from hansa.kernel.authority import Purpose
 from hansa.kernel.block import compute_position, decode_header
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.node.api.codes import API, CODES, FAILURES, INVALID, describe_refusal, group_codes
+from hansa.node.api.codes import API, CODES, FAILURES, INVALID, group_codes
 from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.api.refusals import REFUSALS
 from hansa.node.api.rights import Right
@@ -167,7 +167,7 @@ class Console:
             request,
             "transaction.html",
             page=page,
-            refusal=describe_refusal(code) if code else "",
+            refusal=page.refusal,
             explanation=CODES.get(code),
             position=compute_position(page.line.height, page.line.index),
             file_name=_name_receipt(tx_id),

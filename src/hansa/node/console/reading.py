@@ -37,6 +37,7 @@ from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.kernel.transaction import Body, Call, decode_envelope
+from hansa.node.api.codes import describe_refusal
 from hansa.node.console.blocks import Blocks, BlockSummary, is_refused
 from hansa.node.console.text.explain import (
     Change,
@@ -95,6 +96,8 @@ class TransactionPage:
     calls: tuple[Sentence, ...]
     happened: tuple[Sentence, ...]
     changes: tuple[Change, ...]
+    refusal: str
+    """In words; empty where no rule refused it."""
     facts: tuple[Fact, ...]
     body: Body
     sponsor: bytes
@@ -307,13 +310,16 @@ class Reader:
         _, body = decode_envelope(raw)
         receipt = decode_receipt(record.receipts[index])
         asset = self._find_asset(body.calls[receipt.call])
+        line = self._describe_line(record, index)
+        facts = dict(record.facts).get(index, ())
         return TransactionPage(
-            self._describe_line(record, index),
+            line,
             receipt,
             tuple(self._describe_call(call) for call in body.calls),
             tuple(describe_event(*event) for event in receipt.events),
             tuple(list_changes(receipt.events)),
-            tuple(describe_facts(dict(record.facts).get(index, ()), asset)),
+            describe_refusal(receipt.code, dict(facts), line.time_ms) if receipt.code else "",
+            tuple(describe_facts(facts, asset)),
             body,
             sponsor,
             attestation,

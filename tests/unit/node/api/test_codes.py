@@ -20,7 +20,7 @@ import hansa
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import InvalidCode
-from hansa.node.api.codes import API, CODES, FAILURES, INVALID
+from hansa.node.api.codes import API, CODES, FAILURES, INVALID, describe_refusal
 from hansa.node.api.problems import HTTP_CODES, OWN_CODES, answer_http, build_problem
 from hansa.node.service import Node
 from hansa.node.serving.app import create_app
@@ -104,3 +104,23 @@ def test_the_tables_of_the_docs_say_the_same():
             if found is not None:
                 told[found[1]] = found[2]
     assert told == {code: f"{text.means} | {text.who} | {text.do}" for code, text in CODES.items()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"moved": 200, "total": 400}, "200 of a voting power of 400 would have moved"),
+        ({"moved": "2", "total": "6"}, "a third or more"),
+        ({"moved": 2, "total": 7}, "more than 64 times within 24 hours"),
+    ],
+)
+def test_what_bounds_the_change_of_voting_power_is_told_with_its_end(facts, words):
+    told = describe_refusal("members.POWER_CHANGE", facts, 86_400_000)
+    assert words in told
+    assert "from 1970-01-03T00:00:00.000Z on" in told
+
+
+@pytest.mark.parametrize("facts", [{}, {"moved": 1}, {"moved": "many", "total": "²"}])
+def test_without_facts_both_reasons_are_told(facts):
+    means = CODES["members.POWER_CHANGE"].means
+    assert describe_refusal("members.POWER_CHANGE", facts, 0) == means
