@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hansa.cli.passphrase import ask_passphrase
@@ -74,11 +75,12 @@ def _up(options: argparse.Namespace) -> int:
         return _detach(options)
 
     def tell(event: Event) -> None:
-        if options.json:
-            print_json(event.to_json())
-        else:
-            say(f"{time.strftime('%H:%M:%S')}  {event.node}: {event.text}")
-        flush()
+        with suppress(Unavailable):  # a full disk, say: nodes do not end for it
+            if options.json:
+                print_json(event.to_json())
+            else:
+                say(f"{time.strftime('%H:%M:%S')}  {event.node}: {event.text}")
+            flush()
 
     supervisor = Supervisor(options.dir, nodes, _build_command, tell)
     asyncio.run(_run(supervisor))

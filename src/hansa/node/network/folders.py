@@ -27,6 +27,11 @@ class NodeFolder:
         return self.home.path / "node.log"
 
     @property
+    def end_path(self) -> Path:
+        """How its process ended last, as long as it has not answered since."""
+        return self.home.path / "ended.json"
+
+    @property
     def url(self) -> str:
         """Where its API answers."""
         scheme = "https" if self.settings.tls.certificate else "http"

@@ -1,15 +1,70 @@
-"""What the nodes of a network on this machine have said: the ends of their log files, and on."""
+"""What the nodes of a network on this machine have said, and how each ended last."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from hansa.node.network.folders import NodeFolder
 
 CHUNK_BYTES = 1 << 16
+END_BYTES: Final = 4096
+WORDS_MAX: Final = 600
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a node's process ended."""
+
+    how: str
+    """Exit code or signal, and last words."""
+    again_ms: int | None
+    """When it is started again; None where somebody must look first."""
+
+    def describe(self, now_ms: int, *, is_supervised: bool) -> str:
+        """Say it in words, and what becomes of the node; `now_ms` is the wall clock."""
+        if self.again_ms is None:
+            return f"{self.how}; it was left: mend that, then start the network again"
+        if not is_supervised:
+            return self.how
+        return f"{self.how}; it starts again in {max(self.again_ms - now_ms, 0) // 1_000 + 1} s"
+
+
+class EndFile:
+    """Keeps how a node ended, for `read_end`; takes its room at once, as a disk may be full later.
+
+    What cannot be written does not end who supervises: it is lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the room; what was kept before is gone."""
+        self._path = path
+        self.write(None)
+
+    def write(self, end: End | None) -> None:
+        """Keep an end, or that there is none to tell of."""
+        if end is not None:
+            end = End(end.how[:WORDS_MAX], end.again_ms)
+        data = msgspec.json.encode(end).ljust(END_BYTES)[:END_BYTES]
+        with suppress(OSError):
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, data)
+            finally:
+                os.close(descriptor)
+
+
+def read_end(path: Path) -> End | None:
+    """Read how a node ended last; None where nothing tells, or it has answered since."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=End | None)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 @dataclass(slots=True)

@@ -18,8 +18,10 @@ import msgspec
 from hansa.kernel.errors import HansaError
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.logs import read_end
 from hansa.node.network.renewal import find_published
 from hansa.node.network.stopping import find_owner
+from hansa.program import name_program
 from hansa.sdk.consensus import Consensus
 
 TIMEOUT_S: Final = 8.0
@@ -38,6 +40,8 @@ class NodeStatus:
     """That its settings name."""
     seen: Consensus | None
     """What it says of its network."""
+    end: str = ""
+    """How it ended last, in words, if it has not answered since."""
     is_taken: bool = False
     """Whether another program answers where its API would."""
     note: str = ""
@@ -57,10 +61,12 @@ class NodeStatus:
                 f"{told}, but another program answers at {self.url}: stop that one, or choose "
                 "another listen.port in node.toml"
             )
+        logs = f"see {name_program()} network logs --node {self.name}"
         if self.pid is None:
-            return "down"
+            return f"down: {self.end}; {logs}" if self.end else "down"
         if seen is None:
-            return f"runs, but its API at {self.url} does not answer; see node.log"
+            before = f"; before, it {self.end}" if self.end else ""
+            return f"runs, but its API at {self.url} does not answer{before}; {logs}"
         if seen.consensus_height is None:
             return "runs, but its CometBFT does not answer; see cometbft/cometbft.log"
         state = {"voting": "up"}.get(seen.state, seen.state.replace("_", " "))
@@ -174,7 +180,7 @@ class NetworkStatus:
 
 async def read_network(nodes: Sequence[NodeFolder], now_ms: int) -> NetworkStatus:
     """Ask all nodes; `now_ms` is the wall clock."""
-    found = await asyncio.gather(*map(_read_node, nodes))
+    found = await asyncio.gather(*map(_read_node, nodes, repeat(now_ms)))
     heights = [-1 if each.seen is None else each.seen.height for each in found]
     newest = nodes[heights.index(max(heights))].home
     noted = map(_note_fault, found, nodes, repeat(newest))
@@ -209,16 +215,27 @@ def _list_peers(peers: Sequence[bytes]) -> str:
     return f"the peer {', '.join(each.hex() for each in peers)}" if peers else "no peer"
 
 
-async def _read_node(node: NodeFolder) -> NodeStatus:
+async def _read_node(node: NodeFolder, now_ms: int) -> NodeStatus:
     genesis_hash = node.home.load_network().genesis_hash.hex()
     answer = await _ask_api(node)
     pid = find_owner(node.home.log_path)  # after it answered: one that has just started did not
     named = frozenset(peer.partition("@")[0] for peer in node.settings.cometbft.peers)
     if answer is None:
-        return NodeStatus(node.name, node.url, pid, named, None)
+        end = _describe_end(node, now_ms, is_running=pid is not None)
+        return NodeStatus(node.name, node.url, pid, named, None, end)
     is_taken = pid is None or answer.genesis_hash not in ("", genesis_hash)
     seen = None if is_taken else answer.consensus
     return NodeStatus(node.name, node.url, pid, named, seen, is_taken=is_taken)
+
+
+def _describe_end(node: NodeFolder, now_ms: int, *, is_running: bool) -> str:
+    """Say how a node that does not answer ended last, and what becomes of it."""
+    is_supervised = find_owner(node.home.path.parent) is not None
+    if (end := read_end(node.end_path)) is not None:
+        return end.how if is_running else end.describe(now_ms, is_supervised=is_supervised)
+    if is_running:
+        return ""
+    return "it is starting" if is_supervised else "nothing runs it"
 
 
 class _Identity(msgspec.Struct):

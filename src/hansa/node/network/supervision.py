@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from hansa.engine.cometbft.child.process import BoundedLog, build_launch
 from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import Unavailable
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.logs import End, EndFile
 
 LOOK_FIRST: Final = (2, 4, 70)
 """Exit codes after which starting again would not help: `Invalid`, `NotFound`, `Corrupt`."""
@@ -132,28 +134,38 @@ class Supervisor:
 
     async def _keep(self, node: NodeFolder, stopped: asyncio.Event) -> None:
         """Run one node again and again, until it is to stop or to be left."""
-        backoff = Backoff(self._pauses_s)
+        backoff, end_file = Backoff(self._pauses_s), EndFile(node.end_path)
         clock = asyncio.get_running_loop().time
         while not stopped.is_set():
             began_s = clock()
-            code, how = await self._run_once(node, stopped)
+            code, how = await self._run_once(node, stopped, end_file)
             if stopped.is_set():
                 self._tell(Event(node.name, Happening.STOPPED, "stopped"))
                 return
             if code in LOOK_FIRST:
+                end_file.write(End(how, None))
                 text = f"{how}. It is not started again: mend that, then start the network again"
                 self._tell(Event(node.name, Happening.LEFT, text))
                 return
             pause_s = backoff.choose_pause(clock() - began_s)
+            end_file.write(End(how, time.time_ns() // 1_000_000 + round(pause_s * 1_000)))
             text = f"{how}. It starts again in {pause_s:g} s"
             self._tell(Event(node.name, Happening.ENDED, text))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), pause_s)
 
-    async def _run_once(self, node: NodeFolder, stopped: asyncio.Event) -> tuple[int | None, str]:
+    async def _run_once(
+        self, node: NodeFolder, stopped: asyncio.Event, end_file: EndFile
+    ) -> tuple[int | None, str]:
         """Run one node until its end; returns its code, None if it has not begun, and words."""
+
+        def tell(event: Event) -> None:
+            if event.what is Happening.ANSWERS:
+                end_file.write(None)
+            self._tell(event)
+
         try:
-            run = await _Run.start(node, self._program(node), self._tell)
+            run = await _Run.start(node, self._program(node), tell)
         except OSError as error:  # too many processes or files: the others must not end for it
             return None, f"cannot be started: {error.strerror}"
         code = await run.wait(stopped)

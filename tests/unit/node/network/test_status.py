@@ -21,6 +21,7 @@ from hansa.node.description import NetworkDescription
 from hansa.node.home import Home, open_chain
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.founding import describe_institutions, found_voted_network
+from hansa.node.network.logs import End, EndFile
 from hansa.node.network.places import choose_places
 from hansa.node.network.rules import describe_rules
 from hansa.node.network.status import read_network
@@ -198,6 +199,26 @@ def test_a_node_whose_member_is_suspended_says_so(tmp_path):
     assert found.describe().startswith("Blocks come")
 
 
+def test_how_a_node_ended_that_is_down_is_told(tmp_path):
+    homes = [make_home(tmp_path / name) for name in ("a", "b")]
+    for home, again_ms in zip(homes, (None, NOW_MS + 7_000), strict=True):
+        EndFile(home.path / "ended.json").write(End("ended with exit code 4: no key", again_ms))
+    supervisor = FileStorage(tmp_path)
+    supervisor.lock()
+    found = read(tmp_path, None, None, is_running=False, homes=homes)
+    supervisor.unlock()
+    left, ended = (node.describe() for node in found.nodes)
+    assert left == (
+        "down: ended with exit code 4: no key; it was left: mend that, then start the network "
+        "again; see hansa network logs --node n0"
+    )
+    assert "no key; it starts again in 8 s; see" in ended
+    found = read(tmp_path, None, None, homes=homes)
+    assert "does not answer; before, it ended with exit code 4: no key; see" in (
+        found.nodes[1].describe()
+    )
+
+
 def test_votes_are_counted_as_of_the_newest_block(tmp_path):
     shut_out = make_answer("suspended", "Was suspended.", present_power=100)
     found = read(tmp_path, shut_out, make_answer(consensus_height=16, power=300))
@@ -244,9 +265,9 @@ SILENT = make_answer(
 @pytest.mark.parametrize(
     ("answer", "is_running", "told"),
     [
-        (None, False, "down"),
-        (None, True, "does not answer; see node.log"),
-        (b"no JSON", True, "does not answer; see node.log"),
+        (None, False, "down: nothing runs it; see hansa network logs --node n0"),
+        (None, True, "does not answer; see hansa network logs --node n0"),
+        (b"no JSON", True, "does not answer; see hansa network logs --node n0"),
         (SILENT, True, "runs, but its CometBFT does not answer"),
     ],
 )

@@ -16,6 +16,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
+from hansa.node.network.logs import End, EndFile, read_end
 from hansa.node.network.stopping import find_owner, stop_network
 from hansa.node.network.supervision import Event, Happening, Supervisor
 from hansa.node.settings import Settings
@@ -31,6 +32,11 @@ MISSING = """
     import sys
     print('{"error": "NotFound", "message": "there is no key"}', file=sys.stderr)
     sys.exit(4)
+"""
+UNABLE = """
+    import sys
+    print('{"error": "Unavailable", "message": "the disk is full"}', file=sys.stderr)
+    sys.exit(5)
 """
 SECOND_TIME = """
     import pathlib, sys
@@ -112,6 +118,7 @@ def test_one_that_ends_is_started_again_and_told(tmp_path):
         "ended with exit code 5: hansa: the port is taken. It starts again in 0.01 s"
     )
     assert nodes[0].log_path.read_text() == "hansa: the port is taken\n"
+    assert read_end(nodes[0].end_path) is None, "it answers"
 
 
 def test_one_that_cannot_be_started_is_tried_again_while_others_go_on(tmp_path):
@@ -155,6 +162,31 @@ def test_one_that_lacks_something_is_left_while_others_go_on(tmp_path):
     assert "exit code 4: there is no key. It is not started again" in next(
         event.text for event in told if event.what is Happening.LEFT
     )
+    assert read_end(nodes[0].end_path) == End("ended with exit code 4: there is no key", None)
+
+
+def test_one_that_ends_again_and_again_says_why_and_when_it_starts(tmp_path):
+    nodes = make_nodes(tmp_path, a=UNABLE)
+    ends = []
+
+    def is_enough(told):
+        ends.append(read_end(nodes[0].end_path))
+        return told[-1].what is Happening.ENDED and len(told) > 2
+
+    supervise(tmp_path, nodes, is_enough)
+    how = "ended with exit code 5: the disk is full"
+    assert [end and end.how for end in ends] == [None, how, how, how]
+    end = End(how, 9_000)
+    assert end.describe(1_500, is_supervised=True) == f"{how}; it starts again in 8 s"
+    assert end.describe(1_500, is_supervised=False) == how
+
+
+def test_an_end_is_kept_in_the_room_it_was_given(tmp_path):
+    file = EndFile(tmp_path / "ended.json")
+    size = (tmp_path / "ended.json").stat().st_size
+    file.write(End("\x00" * 99_999, None))
+    assert (tmp_path / "ended.json").stat().st_size == size
+    assert read_end(tmp_path / "ended.json").how.startswith("\x00")
 
 
 def test_when_all_were_left_there_is_nothing_to_wait_for(tmp_path):
