@@ -26,6 +26,7 @@ from hansa.kernel.errors import (
     Unavailable,
 )
 from hansa.program import EXIT_INTERRUPTED, name_program
+from hansa.system_errors import ADVICE
 
 EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Sent, 6),
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{str(error.filename)[:200]}: " if error.filename else ""
-        told = Unavailable(f"{where}{error.strerror or error}{_advise(error)}")
+        told = Unavailable(f"{where}{_advise(error)}")
         return _tell(told, as_json=getattr(options, "json", False))
     except Exception as error:
         if TRACEBACK_VARIABLE in os.environ:
@@ -136,10 +137,12 @@ def _fill_in(words: Sequence[str]) -> list[str]:
 
 
 def _advise(error: OSError) -> str:
-    """Say what to do about an error of the system, where that is known."""
-    if not isinstance(error, PermissionError):
-        return ""
-    return "; correct the owner or the permissions, or run this as the user who runs the node"
+    """Say what an error of the system is, and what to do about it where that is known."""
+    said = str(error.strerror or error)
+    if isinstance(error, PermissionError):
+        mend = "correct the owner or the permissions, or run this as the user who runs the node"
+        return f"{said}; {mend}"
+    return ADVICE.get(error.errno or 0, said)
 
 
 def _hint(error: HansaError, options: argparse.Namespace) -> HansaError:

@@ -142,16 +142,33 @@ def parse_amount(text: str, exponent: int) -> int:
     Raises:
       Invalid: it is no positive number, has too many decimals, or is over 2^63 minor units.
     """
+    amount_minor = _convert(text, exponent)
+    if amount_minor is None:
+        raise Invalid(
+            InvalidCode.AMOUNT,
+            f"{text[:TEXT_MAX]!r} is no amount: a positive number with at most {exponent} decimals",
+        )
+    return amount_minor
+
+
+def _convert(text: str, exponent: int) -> int | None:
     whole, point, fraction = text.partition(".")
     digits = whole + fraction.ljust(exponent, "0")
     is_number = whole.isascii() and whole.isdigit() and (not point or fraction.isdigit())
     is_number = is_number and fraction.isascii() and len(text) <= TEXT_MAX
     if not is_number or len(fraction) > exponent or not 0 < int(digits) <= INT64_MAX:
+        return None
+    return int(digits)
+
+
+def _check_amount(text: str) -> None:
+    """Refuse what is an amount of no asset, however many decimals it has."""
+    decimals = len(text.partition(".")[2])
+    if _convert(text, min(decimals, EXPONENT_MAX)) is None:
         raise Invalid(
             InvalidCode.AMOUNT,
-            f"{text[:TEXT_MAX]!r} is no amount: a positive number with at most {exponent} decimals",
+            f"{text[:TEXT_MAX]!r} is no amount: a positive number, as 12 or 12.50",
         )
-    return int(digits)
 
 
 def _pay(options: argparse.Namespace) -> int:
@@ -159,6 +176,7 @@ def _pay(options: argparse.Namespace) -> int:
     reference = f"pay-{secrets.token_hex(8)}" if options.id is None else options.id
     _check_length("--id", reference, REFERENCE_MAX)
     _check_length("--asset", options.asset, ASSET_MAX)
+    _check_amount(options.amount)
     (key,) = load_keys([options.key])
     with open_client(options) as client:
         amount_minor = parse_amount(options.amount, _find_exponent(client, options))

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import rocksdict
 
-from hansa.engine.storage import ADVICE
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
+from hansa.system_errors import ADVICE
 
 BLOCK_CACHE_BYTES = 128 << 20
 HEIGHT_KEY = b"\x00height"

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hansa.engine.storage import ADVICE, OWN_FOLDER
+from hansa.engine.storage import OWN_FOLDER
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.system_errors import ADVICE
 
 
 @contextmanager

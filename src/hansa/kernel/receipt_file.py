@@ -177,12 +177,8 @@ def verify_receipt_file(
     file = _open(raw)
     network = Network.of(decode_genesis(file.genesis))
     is_trusted = trusted_genesis_hash is not None
-    if is_trusted and network.genesis_hash != trusted_genesis_hash:
-        raise Invalid(
-            InvalidCode.SIGNATURE,
-            f"the receipt is of another network: genesis {network.genesis_hash.hex()}",
-            genesis_hash=network.genesis_hash,
-        )
+    if trusted_genesis_hash is not None:
+        _check_genesis(network, trusted_genesis_hash, "not to")
     header = check_header(file.header)
     trail = _check_authority(file, network, checkpoint)
     tx_id = _check_envelope(file, network, header)
@@ -241,11 +237,24 @@ def _decode(raw: bytes) -> _ReceiptFile:
     return _SEALED.decode(raw)
 
 
+def _check_genesis(network: Network, trusted_hash: bytes, relation: str) -> None:
+    """Check that the genesis in the file is the one that is trusted."""
+    if network.genesis_hash != trusted_hash:
+        raise Invalid(
+            InvalidCode.SIGNATURE,
+            "the receipt file is damaged, or of another network: its genesis hashes to "
+            f"{network.genesis_hash.hex()}, {relation} {trusted_hash.hex()}",
+            genesis_hash=network.genesis_hash,
+        )
+
+
 def _check_authority(
     file: _ReceiptFile, network: Network, checkpoint: Checkpoint | None
 ) -> Trail | None:
     """Check that those who may have signed the header; the trail to them on a voted network."""
     if isinstance(file, _VotedFile):
+        if checkpoint is not None:
+            _check_genesis(network, checkpoint.genesis_hash, "and the checkpoint names")
         return check_votes(network, file.header, file.votes, checkpoint)
     if checkpoint is not None:
         raise Invalid(

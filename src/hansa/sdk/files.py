@@ -9,6 +9,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.system_errors import ADVICE
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -17,11 +18,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-_ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space, then run the command again",
-    errno.EDQUOT: "this user's quota of the disk is used up: remove some files, then try again",
-}
 
 
 def open_regular(path: Path) -> int:
@@ -64,7 +60,8 @@ def read_file(path: Path, bytes_max: int) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"there is no file {path}", path=str(path)) from None
     except OSError as error:
-        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+        advice = ADVICE.get(error.errno or 0, str(error.strerror))
+        raise Unavailable(f"cannot read {path}: {advice}", path=str(path)) from None
 
 
 def check_file(path: Path) -> None:
@@ -105,7 +102,7 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
         message = f"cannot write {path}: there is no folder {path.parent}; make it, or name another"
         raise NotFound(message, path=str(path)) from None
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, str(error.strerror))
+        advice = ADVICE.get(error.errno or 0, str(error.strerror))
         raise Unavailable(f"cannot write {path}: {advice}", path=str(path)) from None
 
 

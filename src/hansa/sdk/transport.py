@@ -202,7 +202,7 @@ def _explain(error: Exception) -> str:
         case aiohttp.ClientConnectorCertificateError():
             cause = error.certificate_error
             why = getattr(cause, "verify_message", "") or str(cause)
-            return f"its certificate is not believed ({why}); whom to believe is given with --ca"
+            return f"its certificate is not believed ({why}); whom to believe is given with --ca."
         case aiohttp.ClientSSLError():
             return "it does not speak TLS; does its address begin with http://?"
         case aiohttp.ClientResponseError():

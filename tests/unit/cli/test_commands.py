@@ -165,6 +165,9 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     assert run(capsys, "tx", refused["tx_id"], *folder)["meaning"] == refused["meaning"]
     for amount in ("0", "-1", "1.234", "nan", "inf", "1e3", "", "٣", "9" * 30, "1.", ".5", "0x1"):
         assert "no amount" in run(capsys, *pay(keys, amount), code=2)["message"]
+    for amount in ("1,50", "-5", "0", "1."):
+        told = run(capsys, *pay(keys, amount, "--node", "http://127.0.0.1:1"), code=2)["message"]
+        assert told == f"{amount!r} is no amount: a positive number, as 12 or 12.50"
     run(capsys, "pay", keys / "ada", "hansa1nobody", "1", code=2)
     run(capsys, "pay", keys / "none", SHOP, "1", code=4)
     run(capsys, "pay", keys, SHOP, "1", code=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from tests.conftest import HANSA
 
 from hansa.cli.main import main
+from hansa.system_errors import ADVICE
 
 NOBODY = 65_534
 
@@ -84,7 +86,7 @@ def test_help_that_cannot_be_printed_is_an_error_of_one_line(words):
         check=False,
     )
     assert (full.returncode, full.stderr.count("\n")) == (5, 1)
-    assert "No space left" in full.stderr
+    assert "the disk is full: free some space" in full.stderr
 
 
 def test_what_this_user_may_not_read_is_told_with_what_to_do(tmp_path, capsys):
@@ -100,6 +102,21 @@ def test_what_this_user_may_not_read_is_told_with_what_to_do(tmp_path, capsys):
         os.seteuid(user)
         tmp_path.chmod(0o700)
     assert "Permission denied; correct the owner or the permissions" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_to_write_is_told_with_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "secret")
+    tmp_path.chmod(0o500)
+    user = os.geteuid()
+    if user == 0:
+        os.chown(tmp_path, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        assert main(["key", "new", str(tmp_path / "key.json")]) == 5
+    finally:
+        os.seteuid(user)
+        tmp_path.chmod(0o700)
+    assert ADVICE[errno.EACCES] in capsys.readouterr().err
 
 
 def test_nobody_who_reads_help_is_no_error():

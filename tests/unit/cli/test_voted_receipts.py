@@ -149,6 +149,19 @@ def test_what_is_no_checkpoint_is_named(receipt, capsys, tmp_path, make, code):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_damaged_genesis_is_told_apart_from_the_one_that_is_trusted(receipt, capsys, tmp_path):
+    receipt.write_bytes(receipt.read_bytes().replace(b"vectors", b"vecturs", 1))
+    kept = save_checkpoint(tmp_path / "kept")
+    for words, relation in (
+        (("--checkpoint", kept), "and the checkpoint names"),
+        (("--genesis", GENESIS), "not to"),
+    ):
+        told = run(capsys, "receipt", "verify", receipt, *words, code=2)["message"]
+        assert "the receipt file is damaged, or of another network: its genesis hashes" in told
+        assert told.endswith(f"{relation} {GENESIS}")
+        assert told.count(GENESIS) == 1
+
+
 def test_what_is_no_receipt_makes_no_checkpoint(capsys, tmp_path):
     out = tmp_path / "out"
     for file, code in ((tmp_path, 2), (tmp_path / "none", 4), (Path(__file__), 2)):

@@ -8,13 +8,14 @@ import os
 
 from cryptography import x509
 
-from hansa.engine.storage import ADVICE, LOCK_NAME
+from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.calendar import DAY_MS, format_iso
 from hansa.kernel.errors import HansaError
 from hansa.node.api.keys import CERTIFICATE_BYTES_MAX
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 from hansa.sdk.files import read_file
+from hansa.system_errors import ADVICE
 
 CLOCK_AHEAD_MAX_MS = 5_000
 FREE_BYTES_MIN = 1 << 30

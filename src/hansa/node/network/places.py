@@ -5,6 +5,7 @@ Ten ports a node: the API and console at the first, peers at the seventh; the re
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ PORTS_EACH = 10
 PEER_OFFSET = 6
 THIS_MACHINE = "127.0.0.1"
 _HOST = re.compile(r"(?!0\.0\.0\.0$)[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_NUMBERS = re.compile(r"[0-9.]+")
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - peers come from other machines
 
 SETTINGS = """\
@@ -117,6 +119,14 @@ def find_place(settings: Settings) -> Place:
     return Place(names[0] if names else THIS_MACHINE, settings.listen.port)
 
 
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:
     """Choose where so many nodes answer.
 
@@ -129,7 +139,7 @@ def choose_places(count: int, base: int, hosts: Sequence[str]) -> list[Place]:
       Invalid: hosts are too few or too many, one is named twice, or the ports end before.
     """
     for host in hosts:
-        if not _HOST.fullmatch(host):
+        if not _HOST.fullmatch(host) or (_NUMBERS.fullmatch(host) and not _is_ipv4(host)):
             raise Invalid(
                 InvalidCode.ARGUMENTS,
                 f"--host {host[:80]!a}: must be a name or an IPv4 address under which other "

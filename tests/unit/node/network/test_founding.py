@@ -134,6 +134,8 @@ def test_on_machines_of_their_own_all_have_the_same_ports(tmp_path):
         (4, 65_500, (), "10 ports from 65500"),
         (2, 0, (), "from 0 on"),
         (2, 26_600, ("a",), "1 hosts for 2 nodes"),
+        (1, 26_600, ("1.2.3.999",), "a name or an IPv4 address"),
+        (1, 26_600, ("12.7",), "a name or an IPv4 address"),
         (2, 26_600, ("a", "a"), "host a is named twice"),
         (2, 26_600, ("a", "b", "c"), "3 hosts for 2 nodes"),
     ],

@@ -23,8 +23,8 @@ from typing import Final
 
 from hansa.engine.cometbft.child import launch
 from hansa.engine.cometbft.home import CometHome
-from hansa.engine.storage import ADVICE
 from hansa.kernel.errors import Unavailable
+from hansa.system_errors import ADVICE
 
 STOP_S: Final = 10
 """How long CometBFT may take to stop before it is killed."""
