@@ -23,6 +23,7 @@ from hansa.engine.cometbft.rpc.client import CometRpc
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Unavailable
 from hansa.node.description import NetworkDescription
 from hansa.node.home import Home
 from hansa.node.network.founding import describe_institutions, found_voted_network
@@ -203,6 +204,13 @@ def carry(capsys, home, checkpoint, folder):
     assert audited["voted_height"] == audited["height"] == made["height"]
 
 
+def tell_lack(client, sent):
+    """Tell why a node that has a transaction has not the votes on it."""
+    with pytest.raises(Unavailable) as lack:
+        client.get_receipt(bytes.fromhex(sent.tx_id))
+    return lack.value.message
+
+
 def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
     cometbft, tmp_path, capsys, monkeypatch
 ):
@@ -213,7 +221,8 @@ def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
     api_key = (node.home.path / "api.key").read_text().strip()
     with network_up(folder), Client(node.place.url, api_key=api_key) as client:
         newcomer = Newcomer(founded.nodes, client)
-        checkpoint = keep_checkpoint(capsys, newcomer.be_admitted(), node, tmp_path)
+        admitted = newcomer.be_admitted()
+        checkpoint = keep_checkpoint(capsys, admitted, node, tmp_path)
         publish = make_fifth(capsys, fifth, founded, newcomer, base, checkpoint)
         newcomer.send(publish)
         newcomer.go_on_until_snapshot(publish)
@@ -222,6 +231,9 @@ def test_a_fifth_institution_joins_from_a_snapshot_and_is_audited(
             sent = newcomer.send(publish)
             with Client(started["url"]) as ours:
                 found = ours.wait_for(bytes.fromhex(sent.tx_id), WITHIN_S)
+            with Client(started["url"], attempts=1) as ours:
+                told = tell_lack(ours, admitted)
+            assert f"began with a snapshot: it has those from block {begun} on" in told
             assert (found.status, found.height) == ("OK", sent.height)
             earliest = find_earliest(Home(fifth))
             ours, theirs = list_parameters(Home(fifth), node.home)

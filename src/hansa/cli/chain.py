@@ -331,7 +331,8 @@ def _require_votes(home: Home, network: Network, record: BlockRecord) -> Votes:
         return votes
     raise Unavailable(
         f"the validators' votes on block {decode_header(record.header).height} are with CometBFT, "
-        "which answers only while the node runs: start it, and ask it with --node URL"
+        "not in the folder, which has those on one recent block alone: ask the node with --node "
+        "URL in the place of --data, and start it first if it does not run"
     )
 
 

@@ -207,8 +207,6 @@ def _open(raw: bytes) -> _ReceiptFile:
             size=len(raw),
         )
     file = _decode(raw)
-    if file.format != FORMAT:
-        raise Invalid(InvalidCode.MALFORMED, "this is no receipt file")
     if isinstance(file, _SealedFile) and file.hand_overs:
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,
@@ -224,17 +222,23 @@ def _decode(raw: bytes) -> _ReceiptFile:
     try:
         beginning = _decode_beginning(raw)
     except DECODE_ERRORS as error:
-        fault = tell_fault(error)
-        raise Invalid(InvalidCode.MALFORMED, f"receipt file cannot be decoded: {fault}") from None
-    if beginning.format == FORMAT and beginning.version == VOTED_VERSION:
-        return _VOTED.decode(raw)
-    if beginning.format == FORMAT and beginning.version != SEALED_VERSION:
+        raise _no_receipt_file(InvalidCode.MALFORMED, tell_fault(error)) from None
+    if beginning.format != FORMAT:
+        raise _no_receipt_file(InvalidCode.MALFORMED, "another format")
+    if beginning.version not in (SEALED_VERSION, VOTED_VERSION):
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,
             f"the receipt file has version {beginning.version}: this program reads "
             f"{SEALED_VERSION} and {VOTED_VERSION}",
         )
-    return _SEALED.decode(raw)
+    try:
+        return (_VOTED if beginning.version == VOTED_VERSION else _SEALED).decode(raw)
+    except Invalid as error:
+        raise _no_receipt_file(error.code, error.message) from None
+
+
+def _no_receipt_file(code: InvalidCode, detail: str) -> Invalid:
+    return Invalid(code, "it is no receipt file, or it is damaged", detail=detail)
 
 
 def _check_genesis(network: Network, trusted_hash: bytes, relation: str) -> None:

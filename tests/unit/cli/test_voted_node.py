@@ -210,6 +210,7 @@ def test_a_receipt_is_saved_from_the_node_and_of_its_last_block_from_the_folder(
     run(capsys, "receipt", "save", tx_id, tmp_path / "folder", *folder)
     assert (tmp_path / "folder").read_bytes() == (tmp_path / "0").read_bytes()
     told = run(capsys, "receipt", "save", first, tmp_path / "none", *folder, code=5)
+    assert "--node URL in the place of --data" in told["message"]
     assert "--node" in told["message"]
     assert not (tmp_path / "none").exists()
     assert height > 1

@@ -63,6 +63,26 @@ def test_it_is_verified_from_genesis(receipt, capsys):
     assert str(receipt) in wrong["message"]
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda _: b"<html>",
+        lambda _: b"\x90",
+        lambda raw: raw[:-1],
+        lambda raw: raw[:2_000],
+        lambda raw: raw + b"x",
+    ],
+)
+def test_what_is_no_receipt_file_is_said_without_the_decoders_words(receipt, capsys, spoil):
+    receipt.write_bytes(spoil(receipt.read_bytes()))
+    told = run(capsys, "receipt", "verify", receipt, "--genesis", GENESIS, code=2)
+    assert told["message"] == (
+        f"the receipt file {receipt} proves nothing: it is no receipt file, or it is damaged"
+    )
+    assert told["detail"]
+
+
 def test_it_is_verified_from_a_checkpoint(receipt, capsys, tmp_path):
     kept = save_checkpoint(tmp_path / "kept")
     found = run(capsys, "receipt", "verify", receipt, "--checkpoint", kept)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -101,6 +102,7 @@ class CometEngine(Engine):
         self._peer_rules, self._door = peer_rules, Door(peer_rules)
         self.application = Application(chain, self._verdicts, self._door.let_in, *parts)
         self._heartbeat_ms, self._peers, self._ask = heartbeat_ms, peers, ask
+        self._keeper = keeper
         self._answered_ms = 0
         """Since when CometBFT has answered."""
         self._waiting: dict[bytes, set[asyncio.Future[list[Answer]]]] = {}
@@ -192,11 +194,28 @@ class CometEngine(Engine):
                 raise
         if height == self.chain.head.height:  # each header names it until there is another block
             return await self._trail.fetch_votes(base, header_hash)
-        raise Unavailable(
-            f"the votes on block {height} are not kept here any more, as nothing happened for long "
-            "behind it: ask a node that keeps all",
+        raise self._describe_lack(height, base)
+
+    def _describe_lack(self, height: int, base: int) -> Unavailable:
+        """Say why the votes on a block are not here, CometBFT having its blocks from a base on."""
+        due, standing = self._find_due(height), self.application.consensus_height
+        if self._keeper is not None and due < self._keeper.compute_retain_height(standing):
+            return Unavailable(
+                f"the votes on block {height} are not kept here any more, as nothing happened for "
+                "long behind it: ask a node that keeps all blocks",
+                height=height,
+            )
+        later = range(height + 1, self.chain.head.height + 1)
+        first = height + 1 + bisect_left(later, base, key=self._find_due)
+        return Unavailable(
+            f"the votes on block {height} were never here, as this node began with a snapshot: it "
+            f"has those from block {first} on; ask one that was there before and keeps all blocks",
             height=height,
         )
+
+    def _find_due(self, height: int) -> int:
+        """Find the block of CometBFT whose header names one of ours."""
+        return self.chain.get_record(height).consensus_height + 1
 
     async def fetch_consensus(self) -> SeenConsensus | None:
         """Fetch how validators come to the next block."""
