@@ -253,6 +253,31 @@ def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
     assert "goroutine" not in told.value.message
 
 
+def test_one_that_is_killed_is_told_so_without_words_of_before(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        import signal
+        print("E[2026-11-29|08:27:41.000] a peer hung up", flush=True)
+        while True:
+            signal.pause()
+        """,
+    )
+    home = CometHome(tmp_path / "home")
+
+    async def run():
+        async with read_log(make_pipe(home)) as log:
+            process = await CometProcess.start(program, home)
+            watching = asyncio.create_task(process.watch())
+            await hear(log, "a peer hung up")
+            os.kill(process.pid, signal.SIGKILL)
+            await watching
+
+    with pytest.raises(Unavailable, match="it was killed by somebody") as told:
+        asyncio.run(run())
+    assert "hung up" not in told.value.message
+
+
 def test_a_port_that_is_taken_is_told_with_the_setting_that_names_it(tmp_path):
     program = make_program(
         tmp_path / "cometbft",

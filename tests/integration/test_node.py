@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -129,3 +130,26 @@ def test_a_wrong_passphrase_or_a_damaged_log_stops_it_with_one_line(home, monkey
     damaged = run(capsys, *up, code=70)
     assert damaged["error"] == "Corrupt"
     assert "height" in damaged
+
+
+PARENT = """
+import signal, subprocess, sys
+from pathlib import Path
+from hansa.engine.cometbft.child.process import build_launch
+
+command = build_launch(signal.SIGTERM, Path(sys.executable), "-m", "hansa", *sys.argv[1:])
+subprocess.Popen(command, stderr=subprocess.PIPE).wait()
+"""
+
+
+def test_a_node_whose_supervisor_is_killed_stops_and_its_own_log_says_why(home):
+    words = ("up", "--data", str(home.path), "--port", "0", "--json")
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, *words], stdout=subprocess.PIPE, env=ENVIRONMENT
+    ) as parent:
+        assert parent.stdout.readline(), "it ended before it answered"
+        parent.kill()
+        assert parent.stdout.read() == b"", "the node has it until it ends"
+    assert (home.path / "node.log").read_text() == (
+        f"hansa: the node was stopped, as the process that started it ({parent.pid}) has ended\n"
+    )

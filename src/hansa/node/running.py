@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from hansa.contracts.members import Member
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.child.binary import find_binary
+from hansa.engine.cometbft.child.process import BoundedLog
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.snapshots.keeping import Keeper, Retention
 from hansa.engine.snapshots.shelf import Shelf
@@ -34,6 +35,7 @@ from hansa.node.channel.service import MessageChannel
 from hansa.node.home import NODE_KEY, SPONSOR_KEY, Home, open_chain
 from hansa.node.joining.run import is_to_join, join_network
 from hansa.node.network.asking import build_asker, choose_tls
+from hansa.node.network.folders import NodeFolder
 from hansa.node.network.peers import build_peer_rules
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.records import open_log
@@ -200,8 +202,25 @@ async def _run(
     own: _Own,
     tell: Callable[[Started], None],
 ) -> None:
+    parent = os.getppid()
     with stopped_by_signals() as stopped:
         await _serve_until(stopped, home, settings, chain, own, tell)
+        if stopped.is_set() and os.getppid() != parent:
+            _tell_orphaned(NodeFolder(home.path.name, home, settings).log_path, parent)
+
+
+def _tell_orphaned(log_path: Path, parent: int) -> None:
+    """Say that what started the node has ended; in its log itself where nobody reads it for that.
+
+    Who supervises nodes reads what they say, and they stop when it ends.
+    """
+    text = f"hansa: the node was stopped, as the process that started it ({parent}) has ended\n"
+    try:
+        os.write(2, text.encode())
+    except OSError:
+        log = BoundedLog(log_path)
+        log.write(text.encode())
+        log.close()
 
 
 async def _join_until_stopped(

@@ -95,7 +95,8 @@ async def _run(supervisor: Supervisor) -> None:
 
 
 def _build_command(node: NodeFolder) -> list[str]:
-    return [sys.executable, "-m", "hansa", "up", "--data", str(node.home.path), "--json"]
+    quiet = ("-W", "ignore:resource_tracker")  # what Python says of a node that was killed
+    return [sys.executable, *quiet, "-m", "hansa", "up", "--data", str(node.home.path), "--json"]
 
 
 def _detach(options: argparse.Namespace) -> int:

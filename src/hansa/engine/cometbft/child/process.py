@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import Mapping
@@ -33,6 +34,10 @@ LOG_BYTES_MAX: Final = 8 << 20
 WORDS_BYTES_MAX: Final = 65_536
 """Of the last output that is searched for errors."""
 LAST_LINES: Final = 3
+RECENT_S: Final = 10
+"""Before its end; what it said earlier is not the cause."""
+_KILLS: Final = {-signal.SIGKILL, -signal.SIGTERM}
+"""Codes of an end that comes from outside, of which its own words tell nothing."""
 KEPT_VARIABLES: Final = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
 KEPT_BEGINNINGS: Final = ("CMT_", "GO")
 """Of variables by which an operator tunes CometBFT, and Go's own runtime, as GOMAXPROCS."""
@@ -114,7 +119,8 @@ class CometProcess:
         self._process = process
         self._log = log
         self._log_path = log_path
-        self._words: deque[bytes] = deque()
+        self._words: deque[tuple[float, bytes]] = deque()
+        """What it said last, and when that came."""
         self._words_bytes = 0
         self._is_stopping = False
         self._halted = ""
@@ -164,6 +170,13 @@ class CometProcess:
         code = await self._process.wait()
         if self._is_stopping:
             return
+        if code in _KILLS and not self._halted:
+            raise Unavailable(
+                f"CometBFT ended by signal {-code}, and the node with it: it was killed by "
+                "somebody, or by the system, as that does where memory is short (dmesg tells). "
+                f"Its log: {self._log_path}",
+                path=str(self._log_path),
+            )
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         how = self._halted or how
         said = "; ".join(self._find_errors()) or "nothing"
@@ -200,15 +213,17 @@ class CometProcess:
                     self._halted = _CONSENSUS if _CONSENSUS_WORDS in found[0] else _JOINING
                     self._signal(signal.SIGKILL)
                 end = (end + data)[-HALTED_BYTES_MAX:]
-                self._words.append(data)
+                self._words.append((time.monotonic(), data))
                 self._words_bytes += len(data)
-                while self._words_bytes - len(self._words[0]) >= WORDS_BYTES_MAX:
-                    self._words_bytes -= len(self._words.popleft())
+                while self._words_bytes - len(self._words[0][1]) >= WORDS_BYTES_MAX:
+                    self._words_bytes -= len(self._words.popleft()[1])
         finally:
             self._log.close()
 
     def _find_errors(self) -> list[str]:
-        lines = b"".join(self._words).decode("utf-8", "replace").splitlines()
+        since_s = time.monotonic() - RECENT_S
+        words = b"".join(data for came_s, data in self._words if came_s >= since_s)
+        lines = words.decode("utf-8", "replace").splitlines()
         lines = [" ".join(line.partition(' stack="')[0].split()) for line in lines if line.strip()]
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
 
