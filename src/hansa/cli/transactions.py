@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any
 
 import msgspec
 
+from hansa.contracts import governance
+from hansa.contracts.actions import decode_action
 from hansa.engine.record_items import find_envelope
 from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
+from hansa.kernel.errors import Refused
 from hansa.kernel.transaction import Body, decode_envelope
 from hansa.node.api.codes import describe_refusal
 from hansa.node.api.handlers.accounts import describe_delta, iterate_deltas
@@ -89,12 +93,23 @@ def describe_body(body: Body) -> dict[str, Any]:
 
 def _describe_call(name: str, raw: bytes) -> dict[str, Any]:
     """Describe one call by its fields; by their places if this program does not know it."""
-    values = msgspec.msgpack.decode(raw)
     command = COMMANDS.get(name)
+    if command is governance.Propose:
+        with suppress(msgspec.MsgspecError, Refused):
+            return {"call": name, **_describe_proposal(raw)}
+    values = msgspec.msgpack.decode(raw)
     names = command.__struct_fields__ if command else ()
     if len(names) != len(values):
         names = tuple(str(place) for place in range(len(values)))
     return {"call": name, **dict(zip(names, map(_show, values), strict=True))}
+
+
+def _describe_proposal(raw: bytes) -> dict[str, Any]:
+    """Describe what is proposed by the names of its fields, for whoever signs it."""
+    proposal = msgspec.msgpack.decode(raw, type=governance.Propose)
+    fields = describe_fields(decode_action(proposal.action))
+    action = {"kind": proposal.action.kind, "arguments": fields}
+    return {"proposer": to_text(proposal.proposer), "action": action}
 
 
 def describe_fields(

@@ -97,6 +97,19 @@ def test_whoever_agrees_signs(file, shop, capsys, monkeypatch):
     assert len(load_envelope(file).signatures) == 2
 
 
+def test_whoever_signs_a_proposal_reads_its_fields_by_name(file, tmp_path, capsys):
+    arguments = {"address": SHOP.address_text, "roles": ["operator", "validator"]}
+    action = {"kind": "set_roles", "arguments": arguments}
+    proposal = {"proposer": ADA.address_text, "action": action}
+    words = ("--call", "governance.propose", "--args", json.dumps(proposal), "--offline")
+    made = tmp_path / "proposal.json"
+    assert main(["tx", "send", str(tmp_path / ADA.address_text), *words, str(made)]) == 0
+    capsys.readouterr()
+    assert main(["tx", "read", str(made), "--json"]) == 0
+    (call,) = json.loads(capsys.readouterr().out)["calls"]
+    assert call == {"call": "governance.propose", **proposal}
+
+
 def test_a_file_is_shown_without_signing(file, shop, capsys):
     before = file.read_bytes()
     assert main(["tx", "read", str(file), "--json"]) == 0
