@@ -131,8 +131,16 @@ class Application:
         self._standing = standing or Standing(chain)
         self.consensus_height = self._standing.height
         """Of the last block that CometBFT committed here, empty ones since the start included."""
-        self.passed_ms = 0
-        """Time of that block; 0 for none since the start."""
+        self._passed_ms = 0
+
+    @property
+    def passed_ms(self) -> int:
+        """Ledger time up to which this node has all blocks, also empty ones of CometBFT.
+
+        No later block has that time. What is over by then must not wait: CometBFT would offer it
+        to each proposer, none would take it, and nothing that waits behind it would get in.
+        """
+        return max(self._passed_ms, self.chain.head.time_ms)
 
     @property
     def is_between_blocks(self) -> bool:
@@ -185,12 +193,12 @@ class Application:
         raw = request.tx
         key = compute_key(raw)
         is_new = request.type == abci.RequestCheckTx.NEW
-        head_ms = self.chain.head.time_ms
-        time_ms = max(head_ms, self._clock_ms())
+        passed_ms = self.passed_ms
+        time_ms = max(passed_ms, self._clock_ms())
         try:
             self._require_new(key)
             frame = self.frames.read(key, raw)
-            check_times(frame.last_end_ms, head_ms, time_ms)
+            check_times(frame.last_end_ms, passed_ms, time_ms)
             self.chain.machine.check_sponsor(frame.claim, time_ms)
         except Invalid as error:
             if not is_new:
@@ -338,7 +346,7 @@ class Application:
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for key in executed.keys:
                 self.ordered.add(key, executed.result.header.time_ms)
-        self.passed_ms = executed.time_ms
+        self._passed_ms = executed.time_ms
         if self._repeat is not None and executed.consensus_height >= self._repeat.until:
             self._repeat.end()
             self._repeat = None

@@ -115,7 +115,7 @@ class CometEngine(Engine):
     @property
     def passed_ms(self) -> int:
         """Ledger time up to which this node has all blocks, also empty ones of CometBFT."""
-        return max(self.application.passed_ms, self.chain.head.time_ms)
+        return self.application.passed_ms
 
     @property
     def queued(self) -> int:
@@ -235,8 +235,8 @@ class CometEngine(Engine):
         Ledger time may be behind the clock when the next block is made. So a batch does not wait,
         its whole content with it, for the time at which one in it is not too far ahead.
         """
-        head_ms = self.chain.head.time_ms
-        return find_stale(valid_until_ms, head_ms, max(head_ms, self._clock_ms() - LAG_MS))
+        passed_ms = self.passed_ms
+        return find_stale(valid_until_ms, passed_ms, max(passed_ms, self._clock_ms() - LAG_MS))
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
@@ -278,7 +278,7 @@ class CometEngine(Engine):
 
     def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
         frame = self.application.frames.read(key, batch.raw)
-        return key in self.application.ordered or frame.last_end_ms < self.chain.head.time_ms
+        return key in self.application.ordered or frame.last_end_ms < self.passed_ms
 
     def _leave(self, key: bytes, done: asyncio.Future[list[Answer]]) -> None:
         """Wait no longer for a batch."""

@@ -216,6 +216,24 @@ async def test_a_batch_is_charged_once_however_long_its_envelopes_say_to_be_vali
 
 
 @in_a_chain
+async def test_what_is_over_since_an_empty_block_waits_no_longer(asked):
+    """Else a mempool full of what nobody proposes would hide all else, and no block come."""
+    world = World(asked.chain)
+    raw = make_batch(world, "old")
+    new, again = abci.RequestCheckTx.NEW, abci.RequestCheckTx.RECHECK
+    for time_ms, code in [
+        (world.time_ms + 60 * SECOND, 0),
+        (world.time_ms + 60 * SECOND + 1, list(InvalidCode).index(InvalidCode.EXPIRED) + 1),
+    ]:
+        await asked.block(2, time_ms=time_ms)
+        assert asked.chain.head.height == 0
+        for kind in (again, new):
+            assert (await asked.ask(check_tx=abci.RequestCheckTx(tx=raw, type=kind))).code == code
+        assert await asked.admits(raw, time_ms=time_ms) == (not code, [raw] * (not code))
+    assert asked.dropped == [(compute_key(raw), InvalidCode.EXPIRED)]
+
+
+@in_a_chain
 async def test_what_no_block_may_hold_any_more_waits_no_longer(asked):
     world = World(asked.chain)
     old = make_batch(world, "old")
