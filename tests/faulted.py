@@ -51,6 +51,7 @@ class FaultedNetwork:
             engine = self.engines.pop(number)
             with suppress(HansaError):
                 await engine.stop()
+            await asyncio.to_thread(engine.keeper.close)
             engine.chain.close(is_failed=engine.failure is not None)
 
     async def close(self) -> None:

@@ -65,11 +65,15 @@ class VotedNode:
         return Chain.open(log, store, self.network, Registry(genesis), NobodySeals())
 
     def build_engine(self, kind: type[CometEngine] = CometEngine) -> CometEngine:
-        """Build its engine, perhaps a faulty one, over the chain as it lies on disk."""
+        """Build its engine, perhaps a faulty one, over the chain as it lies on disk.
+
+        Whoever stops it closes its `keeper`, too, which reads the store while it makes a snapshot.
+        """
         chain = self.open_chain()
         keeper = Keeper(chain, self.open_shelf(), self.open_log, self.retention)
         engine = self._build_engine(chain, keeper, kind)
         engine.listen(keeper.note)
+        engine.keeper = keeper
         return engine
 
     def open_shelf(self) -> Shelf:
