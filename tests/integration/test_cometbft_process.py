@@ -200,6 +200,17 @@ def make_program(path, body):
     return path
 
 
+async def signal_once_it_says(words, number, program):
+    """Watch a CometBFT to its end, and send it a signal when its log has these words."""
+    home = CometHome(program.parent / "home")
+    async with read_log(make_pipe(home)) as log:
+        process = await CometProcess.start(program, home)
+        watching = asyncio.create_task(process.watch())
+        await hear(log, words)
+        os.kill(process.pid, number)
+        await watching
+
+
 def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_path):
     program = make_program(
         tmp_path / "cometbft",
@@ -215,18 +226,9 @@ def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_pa
             signal.pause()
         """,
     )
-    home = CometHome(tmp_path / "home")
-
-    async def run():
-        async with read_log(make_pipe(home)) as log:
-            process = await CometProcess.start(program, home)
-            watching = asyncio.create_task(process.watch())
-            await hear(log, "ready")
-            os.kill(process.pid, signal.SIGUSR1)
-            await watching
 
     with pytest.raises(Unavailable, match="CONSENSUS FAILURE"):
-        asyncio.run(run())
+        asyncio.run(signal_once_it_says("ready", signal.SIGUSR1, program))
 
 
 def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
@@ -263,18 +265,9 @@ def test_one_that_is_killed_is_told_so_without_words_of_before(tmp_path):
             signal.pause()
         """,
     )
-    home = CometHome(tmp_path / "home")
-
-    async def run():
-        async with read_log(make_pipe(home)) as log:
-            process = await CometProcess.start(program, home)
-            watching = asyncio.create_task(process.watch())
-            await hear(log, "a peer hung up")
-            os.kill(process.pid, signal.SIGKILL)
-            await watching
 
     with pytest.raises(Unavailable, match="it was killed by somebody") as told:
-        asyncio.run(run())
+        asyncio.run(signal_once_it_says("a peer hung up", signal.SIGKILL, program))
     assert "hung up" not in told.value.message
 
 
