@@ -227,7 +227,8 @@ class ForgetsNamesOfTheKilled(SimulatedDisk):
 class AnswersBeforeSync(EmbeddedEngine):
     async def _confirm(self, result, waiting):
         for item, outcomes in zip(waiting, result.outcomes, strict=True):
-            item.done.set_result([self._answer(outcome, result) for outcome in outcomes])
+            for sender in item.senders:
+                sender.set_result([self._answer(outcome, result) for outcome in outcomes])
         await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
 
 

@@ -4,6 +4,10 @@ A block closes when 250 transactions are there, or 5 ms after its first, and tak
 gathered by then, at most 2,000. While one block is being made durable the next is executed;
 nobody is answered before the sync has returned.
 
+A batch is ordered once: whoever sends it again, its sponsor or one who has read it in a block, is
+answered by what became of it, and its sponsor is charged nothing. One of which no envelope says to
+be still valid is not ordered at all.
+
     submit -> verify (processes) -> queue -> execute -> append -> sync (thread) -> answers
 """
 
@@ -15,9 +19,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hansa.engine.chain import Chain
-from hansa.engine.ordering import Answer, Engine, execute_with_pauses
+from hansa.engine.ordering import Answer, Engine, OrderedBatches, compute_key, execute_with_pauses
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.kernel.frame import decode_batch, read_last_end
 from hansa.kernel.genesis import BLOCK_ITEMS_MAX
 from hansa.kernel.machine.admission import check_times, find_stale
 from hansa.kernel.machine.execution import BlockResult
@@ -35,8 +40,10 @@ QUEUE_BYTES = 64 * 2**20
 
 
 class _Waiting(NamedTuple):
+    key: bytes
     batch: CheckedBatch
-    done: asyncio.Future[list[Answer]]
+    senders: list[asyncio.Future[list[Answer]]]
+    """One more for each time that it came again meanwhile."""
     arrived_s: float
     """By the event loop's clock."""
 
@@ -60,6 +67,9 @@ class EmbeddedEngine(Engine):
         self._block_wait_ms = block_wait_ms
         self._queue_transactions = queue_transactions
         self._queue: deque[_Waiting] = deque()
+        self._under_way: dict[bytes, _Waiting] = {}
+        """What waits, or is in a block that is not durable yet."""
+        self._ordered = OrderedBatches.read(chain)
         self._queued = 0
         self._verifying = 0
         self._queued_bytes = self._verifying_bytes = 0
@@ -100,13 +110,22 @@ class EmbeddedEngine(Engine):
         time_ms = max(self._clock_ms(), head_ms)
         self.chain.machine.check_sponsor(batch.claim, time_ms)
         ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
-        if ends and max(ends) < head_ms:
-            return self._answer_again(batch)
-        if ends:
-            check_times(max(ends), head_ms, time_ms)
+        last_end_ms = max(ends) if ends else read_last_end(decode_batch(raw)[1])
+        key = compute_key(raw)
+        height = self._ordered.find_height(key)
+        if height is not None or last_end_ms < head_ms:
+            return self._answer_again(batch, height)
+        check_times(last_end_ms, head_ms, time_ms)
+        waiting = self._under_way.get(key)
+        if waiting is not None:
+            done = self._await_answers()
+            waiting.senders.append(done)
+            return await done
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()
-        self._queue.append(_Waiting(batch, done, asyncio.get_running_loop().time()))
+        waiting = _Waiting(key, batch, [done], asyncio.get_running_loop().time())
+        self._under_way[key] = waiting
+        self._queue.append(waiting)
         self._queued += len(batch.items)
         self._queued_bytes += len(raw)
         self._arrived.set()
@@ -200,7 +219,10 @@ class EmbeddedEngine(Engine):
         with self._failing():
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for item, outcomes in zip(waiting, result.outcomes, strict=True):
-                self._answer_all(item.done, outcomes, result)
+                self._ordered.add(item.key, result.header.time_ms, result.header.height)
+                del self._under_way[item.key]
+                for sender in item.senders:
+                    self._answer_all(sender, outcomes, result)
             self._tell(result)
 
     def _wake(self) -> None:

@@ -6,16 +6,20 @@ submit -> verify (processes) -> order -> execute -> append -> sync -> answers
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from hansa.engine.chain import Chain
+from hansa.engine.record_items import group_dropped
 from hansa.engine.verification import Verifier
-from hansa.kernel.block import Outcome, Repeated, decode_receipt
+from hansa.kernel.block import Outcome, Repeated, decode_header, decode_receipt
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict
@@ -83,6 +87,54 @@ class LightBlock(NamedTuple):
 
 
 Listener = Callable[[BlockResult], None]
+
+
+def compute_key(raw: bytes) -> bytes:
+    """Compute what names a batch: its SHA-256, which is CometBFT's hash of a transaction, too."""
+    return hashlib.sha256(raw).digest()
+
+
+class OrderedBatches:
+    """Batches in blocks whose envelopes may still be valid: which block, by the batch's key."""
+
+    def __init__(self) -> None:
+        self._heights: dict[bytes, int] = {}
+        self._by_time: deque[tuple[int, bytes]] = deque()
+
+    @classmethod
+    def read(cls, chain: Chain) -> Self:
+        """Read them from the blocks of a chain that is open."""
+        ordered = cls()
+        found = []
+        head = chain.head
+        for height in range(head.height, max(chain.log.height_min, 0), -1):
+            record = chain.get_record(height)
+            time_ms = decode_header(record.header).time_ms
+            if time_ms < head.time_ms - VALIDITY_MAX_MS:
+                break
+            found.append((time_ms, height, record.batches))
+        for time_ms, height, batches in reversed(found):
+            for raw in batches:
+                ordered.add(compute_key(raw), time_ms, height)
+        return ordered
+
+    def add(self, key: bytes, time_ms: int, height: int) -> None:
+        """Take in a batch that is in a block, and forget those of long ago."""
+        if key not in self._heights:
+            self._heights[key] = height
+            self._by_time.append((time_ms, key))
+        while self._by_time[0][0] < time_ms - VALIDITY_MAX_MS:
+            del self._heights[self._by_time.popleft()[1]]
+
+    def find_height(self, key: bytes) -> int | None:
+        """Find the block that a batch is in; None if it is in none, or in one of long ago."""
+        return self._heights.get(key)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._heights
+
+    def __len__(self) -> int:
+        return len(self._heights)
 
 
 async def execute_with_pauses(
@@ -267,27 +319,37 @@ class Engine(ABC):
         first = self.find_answer(outcome.tx_id)
         if first is not None:
             return first
-        error = Invalid(
-            InvalidCode.NONCE_USED,
-            "this signer used this nonce for another transaction that is still valid: "
-            "take a new random nonce",
-        )
-        return Answer(b"", 0, 0, error)
+        return Answer(b"", 0, 0, _build_nonce_used())
 
-    def _answer_again(self, batch: CheckedBatch) -> list[Answer]:
-        """Answer for a batch that is not ordered, as it was before, or is over."""
+    def _answer_again(self, batch: CheckedBatch, height: int | None) -> list[Answer]:
+        """Answer for a batch that is not ordered, as it was before, or is over.
+
+        Args:
+          batch: as it came again.
+          height: the block that it is in; None if that is long ago, or it is in none.
+        """
+        dropped = {} if height is None else self._find_dropped(batch.raw, height)
         answers = []
-        for item in batch.items:
+        for index, item in enumerate(batch.items):
             if isinstance(item, Invalid):
                 answers.append(Answer(b"", 0, 0, item))
                 continue
-            error = Invalid(
+            error = dropped.get(index) or Invalid(
                 InvalidCode.EXPIRED,
                 "the batch was ordered before or has expired, and the transaction got no receipt: "
                 "sign it anew",
             )
             answers.append(self.find_answer(item.tx_id) or Answer(b"", 0, 0, error))
         return answers
+
+    def _find_dropped(self, raw: bytes, height: int) -> dict[int, Invalid]:
+        """Find which items of a batch got no receipt in its block, and why."""
+        record = self.chain.get_record(height)
+        dropped = group_dropped(record)[record.batches.index(raw)]
+        return {
+            index: _build_nonce_used() if error.code is InvalidCode.NONCE_USED else error
+            for index, error in dropped.items()
+        }
 
     def _require_running(self) -> None:
         if self.failure is not None:
@@ -325,3 +387,11 @@ class Engine(ABC):
     @abstractmethod
     def _wake(self) -> None:
         """Wake what makes the blocks, as there is something to do or it is to end."""
+
+
+def _build_nonce_used() -> Invalid:
+    return Invalid(
+        InvalidCode.NONCE_USED,
+        "this signer used this nonce for another transaction that is still valid: "
+        "take a new random nonce",
+    )

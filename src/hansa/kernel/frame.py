@@ -165,9 +165,14 @@ def check_frame(raw: bytes, network: Network, verify_many: VerifyMany) -> Frame:
     body = open_batch_body(batch, network)
     key_address = address_of(batch.suite, batch.public_key, network.digest)
     size = sum(len(item.envelope) for item in body.items)
-    ends = [end for item in body.items if (end := read_end(item.envelope)) is not None]
     claim = Claim(body.sponsor, key_address, size, len(body.items))
-    return Frame(claim, max(ends, default=-1))
+    return Frame(claim, read_last_end(body))
+
+
+def read_last_end(body: BatchBody) -> int:
+    """Read the latest end that an envelope of a batch says; -1 if none does."""
+    ends = [end for item in body.items if (end := read_end(item.envelope)) is not None]
+    return max(ends, default=-1)
 
 
 def read_end(envelope: bytes) -> int | None:

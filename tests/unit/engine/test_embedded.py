@@ -13,6 +13,7 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.quota import SponsorUsage
 
 TIMEOUT_S = 10
 
@@ -51,6 +52,25 @@ class Node:
         payment = pay("ann", "shop", 1, f"{self.count}")
         envelope = self.world.sign([key("ann")], payment, until_ms=until_ms)
         return self.engine.submit(self.world.batch(envelope))
+
+    def spoil(self, size):
+        """Sign an envelope that says until when it is valid, and make it too large."""
+        self.count += 1
+        return self.world.sign([key("ann")], pay("ann", "shop", 1, f"{self.count}")) + bytes(size)
+
+    def read_usage(self):
+        """What the sponsor of the world's batches has used."""
+        return self.world.chain.machine.state.load(
+            SponsorUsage, SponsorUsage.key(key("north").address)
+        )
+
+
+def tell(answers):
+    """What a batch's sender is told: receipt, or code and message, by item."""
+    return [
+        (answer.receipt, answer.error and answer.error.code, str(answer.error))
+        for answer in answers
+    ]
 
 
 def run(play):
@@ -317,20 +337,70 @@ def test_rubbish_counts_its_bytes_against_its_sponsor():
         world, engine = node.world, node.engine
         engine.start()
         for _ in range(2):
-            answers = await engine.submit(world.batch(bytes(40_000)))
+            answers = await engine.submit(world.batch(node.spoil(40_000)))
             assert answers[0].error.code is InvalidCode.TOO_LARGE
         with pytest.raises(Invalid, match="bytes a day"):
-            await engine.submit(world.batch(bytes(40_000)))
+            await engine.submit(world.batch(node.spoil(40_000)))
         await engine.stop()
 
     asyncio.run(begin())
+
+
+def test_what_does_not_say_to_be_valid_is_not_ordered():
+    async def play(node):
+        world = node.world
+        height, used = world.chain.head.height, node.read_usage()
+        answers = await node.engine.submit(world.batch(b"rubbish", bytes(40_000)))
+        codes = [InvalidCode.MALFORMED, InvalidCode.TOO_LARGE]
+        assert [answer.error.code for answer in answers] == codes
+        assert (world.chain.head.height, node.read_usage()) == (height, used)
+
+    run(play)
+
+
+def test_a_batch_that_comes_again_is_ordered_and_charged_once():
+    async def play(node):
+        world, engine = node.world, node.engine
+        payment = world.sign([key("ann")], pay("ann", "shop", 1, "once"))
+        world.nonces -= 1
+        other_body = world.sign([key("ann")], pay("ann", "shop", 2, "again"))
+        raw = world.batch(payment, node.spoil(40_000), other_body)
+        height = world.chain.head.height
+        first, second = await asyncio.gather(engine.submit(raw), engine.submit(raw))
+        assert tell(first) == tell(second)
+        codes = [code for _, code, _ in tell(first)]
+        assert codes == [None, InvalidCode.TOO_LARGE, InvalidCode.NONCE_USED]
+        used = node.read_usage()
+        other = EmbeddedEngine(world.chain, InlineVerifier(world.network), node.clock)
+        for asked in (engine, other):  # who has read the batch in a block, and after a start
+            other.start()
+            assert tell(await asked.submit(raw)) == tell(first)
+        await other.stop()
+        assert world.chain.head.height == height + 1
+        assert world.chain.get_record(height + 1).batches == (raw,)
+        assert node.read_usage() == used
+
+    run(play)
+
+
+def test_a_batch_that_comes_again_long_after_is_over():
+    async def play(node):
+        raw = node.world.batch(node.world.sign([key("ann")], pay("ann", "shop", 1, "once")))
+        first = await node.engine.submit(raw)
+        node.clock.time_ms += 2 * VALIDITY_MAX_MS
+        await node.pay(until_ms=node.clock.time_ms + 60_000)
+        height = node.world.chain.head.height
+        assert await node.engine.submit(raw) == first
+        assert node.world.chain.head.height == height
+
+    run(play)
 
 
 def test_a_block_is_bounded_in_bytes_too():
     async def begin():
         node = Node()
         world, engine = node.world, node.engine
-        big = [bytes([number]) * 3_000_000 for number in range(12)]
+        big = [node.spoil(3_000_000) for _ in range(12)]
         paying = [asyncio.ensure_future(engine.submit(world.batch(raw))) for raw in big]
         for _ in range(30):  # until they are verified and in the line
             await asyncio.sleep(0)
@@ -350,7 +420,7 @@ def test_more_bytes_than_may_wait_are_not_taken():
     async def begin():
         node = Node()
         world, engine = node.world, node.engine
-        raws = [world.batch(bytes([number]) * 4_000_000) for number in range(20)]
+        raws = [world.batch(node.spoil(4_000_000)) for _ in range(20)]
         paying = [asyncio.ensure_future(engine.submit(raw)) for raw in raws]
         engine.start()
         found = await asyncio.gather(*paying, return_exceptions=True)

@@ -31,15 +31,13 @@ from hansa.engine.chain import Chain
 from hansa.engine.cometbft.batches import (
     BlockAdmission,
     Frames,
-    OrderedBatches,
     Shares,
     Verdicts,
-    compute_key,
 )
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Standing, Validators
 from hansa.engine.cometbft.rpc.status import Attendance
-from hansa.engine.ordering import execute_with_pauses
+from hansa.engine.ordering import OrderedBatches, compute_key, execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.light.trail import compute_chain_id
@@ -344,8 +342,9 @@ class Application:
                 tuple(executed.updates),
             )
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
+            header = executed.result.header
             for key in executed.keys:
-                self.ordered.add(key, executed.result.header.time_ms)
+                self.ordered.add(key, header.time_ms, header.height)
         self._passed_ms = executed.time_ms
         if self._repeat is not None and executed.consensus_height >= self._repeat.until:
             self._repeat.end()

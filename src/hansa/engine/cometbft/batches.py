@@ -17,18 +17,17 @@ its sponsor, forged envelopes as well.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import Counter, OrderedDict, deque
-from typing import NamedTuple, Self
+from collections import Counter, OrderedDict
+from typing import NamedTuple
 
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.configuration import MEMPOOL_BATCHES, MEMPOOL_BYTES
+from hansa.engine.ordering import OrderedBatches
 from hansa.engine.verification import Verifier
-from hansa.kernel.block import decode_header
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import Frame, check_frame
-from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.kernel.genesis import Network
 from hansa.kernel.machine.admission import check_times
 from hansa.kernel.transaction import Verdict
 
@@ -37,11 +36,6 @@ REMEMBERED_MAX = 20_000
 REMEMBERED_BYTES_MAX = 2 * MEMPOOL_BYTES
 """Bytes of the batches whose verdicts are remembered, twice what CometBFT's mempool holds; a
 verdict takes less than half of its batch, which is held as well until it is there."""
-
-
-def compute_key(raw: bytes) -> bytes:
-    """Compute CometBFT's hash of a transaction, here of a batch."""
-    return hashlib.sha256(raw).digest()
 
 
 class _Remembered(NamedTuple):
@@ -210,45 +204,6 @@ class Shares:
         if size:
             self._batches[sponsor] -= 1
             self._bytes[sponsor] -= size
-
-
-class OrderedBatches:
-    """Keys of the batches in blocks whose envelopes may still be valid."""
-
-    def __init__(self) -> None:
-        self._keys: set[bytes] = set()
-        self._by_time: deque[tuple[int, bytes]] = deque()
-
-    @classmethod
-    def read(cls, chain: Chain) -> Self:
-        """Read them from the blocks of a chain that is open."""
-        ordered = cls()
-        found = []
-        head = chain.head
-        for height in range(head.height, max(chain.log.height_min, 0), -1):
-            record = chain.get_record(height)
-            time_ms = decode_header(record.header).time_ms
-            if time_ms < head.time_ms - VALIDITY_MAX_MS:
-                break
-            found.append((time_ms, record.batches))
-        for time_ms, batches in reversed(found):
-            for raw in batches:
-                ordered.add(compute_key(raw), time_ms)
-        return ordered
-
-    def add(self, key: bytes, time_ms: int) -> None:
-        """Take in a batch that is in a block, and forget those of long ago."""
-        if key not in self._keys:
-            self._keys.add(key)
-            self._by_time.append((time_ms, key))
-        while self._by_time[0][0] < time_ms - VALIDITY_MAX_MS:
-            self._keys.remove(self._by_time.popleft()[1])
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._keys
-
-    def __len__(self) -> int:
-        return len(self._keys)
 
 
 class BlockAdmission:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hansa.engine.chain import Chain
 from hansa.engine.cometbft.application import CODE_BUSY, LAG_MS, Application, Executed
-from hansa.engine.cometbft.batches import Verdicts, compute_key
+from hansa.engine.cometbft.batches import Verdicts
 from hansa.engine.cometbft.child.process import CometProcess
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.peering import Door, PeerRules, await_expelled, keep_dialing
@@ -28,7 +28,7 @@ from hansa.engine.cometbft.rpc.light import fetch_base, fetch_light_block
 from hansa.engine.cometbft.rpc.status import read_consensus
 from hansa.engine.cometbft.server import Server
 from hansa.engine.cometbft.trail import Ask, TrailKeeper
-from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus
+from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus, compute_key
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
@@ -158,8 +158,9 @@ class CometEngine(Engine):
         self.chain.machine.check_sponsor(batch.claim, time_ms)
         self._check_room(len(batch.items), len(raw))
         key = compute_key(raw)
-        if key in self.application.ordered:
-            return self._answer_again(batch)
+        ordered = self.application.ordered
+        if key in ordered:
+            return self._answer_again(batch, ordered.find_height(key))
         self._verdicts.remember(key, raw, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
@@ -168,7 +169,7 @@ class CometEngine(Engine):
         try:
             async with asyncio.timeout(ORDER_S):
                 answers = await done if await self._broadcast(key, batch) else []
-            return answers or self._answer_again(batch)
+            return answers or self._answer_again(batch, ordered.find_height(key))
         except TimeoutError:
             raise Unavailable(
                 "no block took the transactions in while they were valid: the network stalled; "

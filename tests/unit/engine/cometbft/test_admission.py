@@ -10,8 +10,8 @@ from tests.world import MINUTE_MS, World, key, pay
 from hansa.contracts import governance
 from hansa.contracts.actions import Action, ActivateContract, SuspendMember
 from hansa.engine.cometbft.application import CODE_BUSY
-from hansa.engine.cometbft.batches import compute_key
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.engine.ordering import compute_key
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.errors import InvalidCode, Unavailable

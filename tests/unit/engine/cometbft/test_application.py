@@ -12,12 +12,13 @@ from hansa.contracts.members import Member
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.application import Application
-from hansa.engine.cometbft.batches import OrderedBatches, Verdicts, compute_key
+from hansa.engine.cometbft.batches import Verdicts
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.cometbft.repeating import Repeat, Standing
 from hansa.engine.cometbft.server import frame
 from hansa.engine.log import BlockLog
+from hansa.engine.ordering import OrderedBatches, compute_key
 from hansa.engine.snapshots.making import make_snapshot
 from hansa.engine.snapshots.restoring import Restorer
 from hansa.engine.snapshots.shelf import Shelf
