@@ -218,7 +218,9 @@ def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_pa
         import signal
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
         print('I[2026-11-29|08:27:40.707] peer says  moniker="CONSENSUS FAILURE!!! "')
-        print('E[2026-11-29|08:27:40.707] peer says E[2026] CONSENSUS FAILURE!!! ', flush=True)
+        print('E[2026-11-29|08:27:40.707] peer says E[2026] CONSENSUS FAILURE!!! ')
+        print('E[2026-11-29|08:27:40.707] Error in validation         module=blocksync height=5 '
+              'hash=' + 64 * '5' + ' err="wrong signature (#1): 55"', flush=True)
         print("ready", flush=True)
         signal.sigwait([signal.SIGUSR1])
         print("E[2026-11-29|08:27:41.000] CONSENSUS FAILURE!!!   module=consensus", flush=True)

@@ -190,13 +190,31 @@ def test_what_a_bad_proposer_proposes_is_in_no_block(network, runner, capsys):
     tell(capsys, runner.run(pay_beside_it()))
 
 
+def test_a_validator_whose_state_is_wrong_while_it_catches_up_ends(network, runner, capsys):
+    async def catch_up_wrongly():
+        await network.stop(FAULTY)
+        for number in range(FAULTY):
+            await network.pay(number)
+        await network.start(FAULTY, kind=LyingEngine)
+        with pytest.raises(Unavailable, match="its state is not the one that the others signed"):
+            async with asyncio.timeout(WITHIN_S):
+                await network.engines[FAULTY].wait()
+        await network.stop(FAULTY)
+        forget_data(network.nodes[FAULTY].home)
+        await network.start(FAULTY)
+        await network.pay(FAULTY)
+        return f"a wrong state while catching up: {await network.check()}"
+
+    tell(capsys, runner.run(catch_up_wrongly()))
+
+
 def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
     network, runner, capsys
 ):
     async def pay_beside_it():
         await replace_the_faulty(network, LyingEngine)
         liar = network.engines[FAULTY]
-        await catch_up(liar)  # one that finds its state wrong before that fetches blocks for ever
+        await catch_up(liar)  # so that it lies while it votes
         failing = asyncio.create_task(liar.wait())
         for number in range(ROUNDS_MAX):
             await network.pay(number % FAULTY)

@@ -42,16 +42,23 @@ KEPT_VARIABLES: Final = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
 KEPT_BEGINNINGS: Final = ("CMT_", "GO")
 """Of variables by which an operator tunes CometBFT, and Go's own runtime, as GOMAXPROCS."""
 HALTED: Final = re.compile(
-    rb"\nE\[[0-9|:.-]{1,40}\] (?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
+    rb"\nE\[[0-9|:.-]{1,40}\] (?:(?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
     rb"|Failed to store last seen commit|Failed to switch to block sync) "
+    rb"|Error in validation {1,40}module=blocksync height=\d{1,20} hash=[0-9A-F]{64} "
+    rb'err="wrong Block\.Header\.)'
 )
 """What it logs when it takes part in no block any more: its state or its disk failed, or it could
-not begin from a snapshot. The process stays, and answers as before; it would never go on. Words of
-peers may stand in a line, but never begin one."""
-HALTED_BYTES_MAX: Final = 80
-_CONSENSUS_WORDS: Final = b"CONSENSUS"
-_CONSENSUS, _JOINING = "as its consensus failed", "as it could not begin from a snapshot"
+not begin from a snapshot, or a block that more than two thirds of the power signed, as it checks
+before, does not follow from its state. The process stays, and answers as before; it would never go
+on. Words of peers may stand in a line, but never begin one."""
+HALTED_BYTES_MAX: Final = 240
+_HALTED_BY: Final = {
+    b"CONSENSUS": "as its consensus failed",
+    b"Error in validation": "as its state is not the one that the others signed",
+}
+_JOINING: Final = "as it could not begin from a snapshot"
 _NO_PORT: Final = re.compile(r"listen tcp[46]? (\S{1,300}): bind: ([a-z ]{1,80})")
+_OTHER_STATE: Final = 'err="wrong Block.Header.'
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -210,7 +217,7 @@ class CometProcess:
             while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
                 self._log.write(data)
                 if (found := HALTED.search(end + data)) is not None:
-                    self._halted = _CONSENSUS if _CONSENSUS_WORDS in found[0] else _JOINING
+                    self._halted = _tell_halt(found[0])
                     self._signal(signal.SIGKILL)
                 end = (end + data)[-HALTED_BYTES_MAX:]
                 self._words.append((time.monotonic(), data))
@@ -228,12 +235,21 @@ class CometProcess:
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
 
 
+def _tell_halt(line: bytes) -> str:
+    return next((told for words, told in _HALTED_BY.items() if words in line), _JOINING)
+
+
 def _find_advice(said: str) -> str:
     """Find what to do about a fault of the system that it names, as Go writes it."""
     if (found := _NO_PORT.search(said)) is not None:
         return (
             f", as it cannot listen on {found[1]} ({found[2]}): end what listens there, or correct "
             "cometbft.listen in node.toml"
+        )
+    if _OTHER_STATE in said:
+        return (
+            ": this program differs from theirs (hansa --version), or something changed the state "
+            "here; set the node up anew from a snapshot (docs/how-to/run-a-network.md)"
         )
     named = (text for number, text in ADVICE.items() if os.strerror(number).lower() in said)
     return "".join(f": {advice}" for advice in islice(named, 1))
