@@ -36,9 +36,10 @@ def run(word, folder, *more):
 def test_nodes_that_are_down_are_said_to_be(folder, capsys):
     assert run("status", folder) == 1
     out = capsys.readouterr().out
+    logs = f"hansa network logs --dir {folder}"
     assert [line.split(maxsplit=1) for line in out.splitlines()] == [
-        ["central-bank", "down: nothing runs it; see hansa network logs --node central-bank"],
-        ["operator-1", "down: nothing runs it; see hansa network logs --node operator-1"],
+        ["central-bank", f"down: nothing runs it; see {logs} --node central-bank"],
+        ["operator-1", f"down: nothing runs it; see {logs} --node operator-1"],
         ["No", "CometBFT answers."],
     ]
     assert run("status", folder, "--json") == 1

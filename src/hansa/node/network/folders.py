@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,3 +84,8 @@ def choose_nodes(nodes: Sequence[NodeFolder], name: str | None) -> list[NodeFold
         names = ", ".join(node.name for node in nodes)
         raise NotFound(f"there is no node {name!a} here: there are {names}", node=name)
     return chosen
+
+
+def name_logs(folder: Path) -> str:
+    """Name the command that shows what the nodes of a network say; `--node` names one of them."""
+    return f"{name_program()} network logs --dir {shlex.quote(str(folder))}"

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -17,11 +18,10 @@ import msgspec
 
 from hansa.kernel.errors import HansaError
 from hansa.node.home import Home
-from hansa.node.network.folders import NodeFolder
+from hansa.node.network.folders import NodeFolder, name_logs
 from hansa.node.network.logs import read_end
 from hansa.node.network.renewal import find_published
 from hansa.node.network.stopping import find_owner
-from hansa.program import name_program
 from hansa.sdk.consensus import Consensus
 
 TIMEOUT_S: Final = 8.0
@@ -34,6 +34,8 @@ class NodeStatus:
     """One node; None stands for what could not be found out."""
 
     name: str
+    folder: Path
+    """Of its network."""
     url: str
     pid: int | None
     peers_named: frozenset[str]
@@ -61,7 +63,7 @@ class NodeStatus:
                 f"{told}, but another program answers at {self.url}: stop that one, or choose "
                 "another listen.port in node.toml"
             )
-        logs = f"see {name_program()} network logs --node {self.name}"
+        logs = f"see {name_logs(self.folder)} --node {self.name}"
         if self.pid is None:
             return f"down: {self.end}; {logs}" if self.end else "down"
         if seen is None:
@@ -216,16 +218,17 @@ def _list_peers(peers: Sequence[bytes]) -> str:
 
 
 async def _read_node(node: NodeFolder, now_ms: int) -> NodeStatus:
+    folder = node.home.path.parent
     genesis_hash = node.home.load_network().genesis_hash.hex()
     answer = await _ask_api(node)
     pid = find_owner(node.home.log_path)  # after it answered: one that has just started did not
     named = frozenset(peer.partition("@")[0] for peer in node.settings.cometbft.peers)
     if answer is None:
         end = _describe_end(node, now_ms, is_running=pid is not None)
-        return NodeStatus(node.name, node.url, pid, named, None, end)
+        return NodeStatus(node.name, folder, node.url, pid, named, None, end)
     is_taken = pid is None or answer.genesis_hash not in ("", genesis_hash)
     seen = None if is_taken else answer.consensus
-    return NodeStatus(node.name, node.url, pid, named, seen, is_taken=is_taken)
+    return NodeStatus(node.name, folder, node.url, pid, named, seen, is_taken=is_taken)
 
 
 def _describe_end(node: NodeFolder, now_ms: int, *, is_running: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.errors import NotFound, Unavailable
-from hansa.program import name_program
+from hansa.node.network.folders import name_logs
 
 
 def find_owner(folder: Path) -> int | None:
@@ -49,7 +49,7 @@ def stop_network(folder: Path, within_s: float) -> int:
             raise Unavailable(
                 f"process {pid}, which runs the network in {folder}, has not ended in "
                 f"{within_s:g} s; its nodes may be stopping still: "
-                f"see {name_program()} network logs",
+                f"see {name_logs(folder)}",
                 pid=pid,
             )
     except PermissionError:

@@ -210,7 +210,7 @@ def test_how_a_node_ended_that_is_down_is_told(tmp_path):
     left, ended = (node.describe() for node in found.nodes)
     assert left == (
         "down: ended with exit code 4: no key; it was left: mend that, then start the network "
-        "again; see hansa network logs --node n0"
+        f"again; see hansa network logs --dir {tmp_path} --node n0"
     )
     assert "no key; it starts again in 8 s; see" in ended
     found = read(tmp_path, None, None, homes=homes)
@@ -265,9 +265,9 @@ SILENT = make_answer(
 @pytest.mark.parametrize(
     ("answer", "is_running", "told"),
     [
-        (None, False, "down: nothing runs it; see hansa network logs --node n0"),
-        (None, True, "does not answer; see hansa network logs --node n0"),
-        (b"no JSON", True, "does not answer; see hansa network logs --node n0"),
+        (None, False, "down: nothing runs it; see hansa network logs --dir {} --node n0"),
+        (None, True, "does not answer; see hansa network logs --dir {} --node n0"),
+        (b"no JSON", True, "does not answer; see hansa network logs --dir {} --node n0"),
         (SILENT, True, "runs, but its CometBFT does not answer"),
     ],
 )
@@ -275,4 +275,4 @@ def test_what_does_not_answer_is_said(tmp_path, answer, is_running, told):
     found = read(tmp_path, answer, is_running=is_running)
     assert not found.is_well
     assert found.describe() == "No CometBFT answers."
-    assert told in found.nodes[0].describe()
+    assert told.format(tmp_path) in found.nodes[0].describe()
