@@ -31,6 +31,7 @@ from hansa.engine.snapshots.copying import check_base, copy_base
 from hansa.engine.storage import LOCK_NAME, FileStorage, make_folder
 from hansa.engine.whole_folder import making, require_folder, translating
 from hansa.kernel.block import Header, decode_header, decode_record
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.program import name_program
@@ -162,8 +163,8 @@ def read_manifest(archive: Path) -> Manifest:
         raise Corrupt(f"the manifest of {archive} is damaged: take another backup")
     try:
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Corrupt(f"the manifest of {archive} cannot be read: {error}") from None
+    except DECODE_ERRORS as error:
+        raise Corrupt(f"the manifest of {archive} cannot be read: {tell_fault(error)}") from None
     if (manifest.format, manifest.version) != (FORMAT, FORMAT_VERSION):
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,

@@ -35,6 +35,7 @@ from hansa.kernel.block import (
     read_tx_id,
 )
 from hansa.kernel.crypto.hashing import ZERO_HASH
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, NotFound
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.coverage import Coverage
@@ -83,7 +84,6 @@ class _Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _decode_receipt = msgspec.msgpack.Decoder(_Receipt).decode
 _decode_row = msgspec.msgpack.Decoder(list[Any]).decode
-_DECODE_ERRORS = (msgspec.DecodeError, ValueError, RecursionError, OverflowError)
 
 _SLOTS = {"wallet": 0, "held": 1, "vault": 0, SUPPLY: 0}
 _LAST = 2
@@ -245,8 +245,8 @@ class Auditor:
             for key, raw in iterate_rows(table):
                 try:
                     owner, asset, account = read(_decode_row(raw))
-                except (*_DECODE_ERRORS, IndexError, TypeError) as error:
-                    self.report.find(f"the row {key.hex()} cannot be read: {error}")
+                except (*DECODE_ERRORS, IndexError) as error:
+                    self.report.find(f"the row {key.hex()} cannot be read: {tell_fault(error)}")
                     continue
                 missing.discard((owner, asset))
                 booked = book.get((owner, asset), [0, 0, 0])
@@ -284,8 +284,8 @@ class Auditor:
         report.transactions += 1
         try:
             receipt = _decode_receipt(raw)
-        except _DECODE_ERRORS as error:
-            report.find(f"{_place(position)}: the receipt cannot be read: {error}")
+        except DECODE_ERRORS as error:
+            report.find(f"{_place(position)}: the receipt cannot be read: {tell_fault(error)}")
             return
         seen = self._seen
         count = len(seen)

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 from hansa.engine.cometbft.configuration import Configuration
 from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import open_regular, read_file
@@ -248,8 +249,8 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
         what, _, where = str(error).partition(" - at `$")
         key = where.strip("`").lstrip(".") or "the file"
         raise _wrong(path, f"{key}: {_explain(key, what)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _wrong(path, f"not TOML: {error}") from None
+    except DECODE_ERRORS as error:
+        raise _wrong(path, f"not TOML: {tell_fault(error)}") from None
     if settings.folder != ".":
         raise _wrong(path, "folder: not a key of the file")
     settings = msgspec.structs.replace(settings, folder=str(path.parent))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hansa.kernel.block import Receipt, decode_receipt
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.transaction import ID_BYTES, check_batch, compute_tx_id, decode_envelope
@@ -162,8 +163,9 @@ def read_batch_answers(url: str, ids: Sequence[bytes], answer: bytes) -> list[Ba
             BatchAnswer(None if raw is None else decode_receipt(raw), height, index, code)
             for raw, height, index, code in _decode_rows(answer)
         ]
-    except (msgspec.DecodeError, ValueError) as error:
-        raise Unavailable(f"{url} answers the batch with something else: {error}") from None
+    except (*DECODE_ERRORS, Invalid) as error:
+        told = tell_fault(error)
+        raise Unavailable(f"{url} answers the batch with something else: {told}") from None
     if len(found) != len(ids):
         raise Unavailable(f"{url} does not answer each item of the batch")
     for tx_id, item in zip(ids, found, strict=True):

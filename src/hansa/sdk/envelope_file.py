@@ -14,6 +14,7 @@ import msgspec
 
 from hansa.kernel.crypto.address import address_of, to_text
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import (
@@ -167,8 +168,10 @@ def load_envelope(path: Path) -> PartialEnvelope:
             ),
         )
         _ = found.body  # raises if it is none
-    except (msgspec.MsgspecError, ValueError, RecursionError, Invalid) as error:
+    except (*DECODE_ERRORS, Invalid) as error:
         raise Invalid(
-            InvalidCode.MALFORMED, f"{path} is no envelope file: {error}", path=str(path)
+            InvalidCode.MALFORMED,
+            f"{path} is no envelope file: {tell_fault(error)}",
+            path=str(path),
         ) from None
     return found

@@ -110,8 +110,9 @@ def test_a_damaged_key_is_named(home):
     home.make_folders()
     wrong = json.loads(json.dumps(NODE_KEY))
     wrong["priv_key"]["value"] = CONSENSUS_KEY["priv_key"]["value"][:-8] + "AAAAAA=="
-    for text in ("", "[]", '{"priv_key": 1}', json.dumps(wrong)):
-        home.node_key_path.write_text(text)
+    rubbish = (b"", b"[]", b'{"priv_key": 1}', b'{"priv_key": "\xc1"}', b"[" * 100_000)
+    for raw in (*rubbish, json.dumps(wrong).encode()):
+        home.node_key_path.write_bytes(raw)
         with pytest.raises(Invalid, match=r"node_key\.json holds no Ed25519 key"):
             home.load_node_key()
 

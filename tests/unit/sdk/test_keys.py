@@ -183,11 +183,26 @@ def test_a_changed_field_is_damage(saved, fields):
         load_key(saved, PASSPHRASE)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b"[" * 10_000, b" " * 20_000])
-def test_what_is_no_key_file_is_damage(saved, content):
+@pytest.mark.parametrize("load", [load_key, load_channel_key])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff\xfe",
+        b'{"format": "\xc1"}',
+        b"[" * 10_000,
+        b'{"x": ' + b"[" * 10_000,
+        b" " * 20_000,
+    ],
+    ids=lambda content: str(content[:18]),
+)
+def test_what_is_no_key_file_is_damage(saved, load, content):
     saved.write_bytes(content)
-    with pytest.raises(Invalid, match="damaged"):
-        load_key(saved, PASSPHRASE)
+    with pytest.raises(Invalid, match="damaged") as raised:
+        load(saved, PASSPHRASE)
+    assert "recursion" not in raised.value.message
 
 
 def test_a_key_of_another_kind_is_told_as_such(saved, tmp_path):

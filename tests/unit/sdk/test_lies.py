@@ -131,6 +131,9 @@ def test_a_batch_has_the_receipts_of_its_own_items():
         rows[:] = [first, second]
         with pytest.raises(Unavailable, match="each item"):
             client.submit_batch(batch)
+        rows[:] = [first, second, (b"no receipt", 7, 0, "")]
+        with pytest.raises(Unavailable, match="something else"):
+            client.submit_batch(batch)
 
 
 # --- what stood long ago ------------------------------------------------------------------------

@@ -11,7 +11,6 @@ Source: CometBFT v0.38 `p2p/key.go`, `privval/file.go`, `crypto/ed25519`.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -25,6 +24,7 @@ import msgspec
 
 from hansa.engine.storage import FileStorage, make_folder, sync_folder
 from hansa.kernel.crypto.signatures import PRIVATE_KEY_BYTES, Suite, public_key_of
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.program import name_program
 
@@ -310,7 +310,7 @@ def _load_key(path: Path) -> CometKey:
         ) from None
     except OSError as error:
         raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
-    except (msgspec.DecodeError, binascii.Error, Invalid, KeyError, TypeError, ValueError):
+    except (*DECODE_ERRORS, Invalid, KeyError):
         is_whole = False
     if not is_whole:
         raise Invalid(

@@ -13,6 +13,7 @@ import msgspec
 from hansa.engine.cometbft.home import CometHome
 from hansa.engine.cometbft.trail import read_votes
 from hansa.kernel.crypto.signatures import SignatureCheck, Suite, verify_many
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.light.commit import SignedHeader
 from hansa.kernel.light.header import build_vote
@@ -38,7 +39,7 @@ def require_newest_signing_state(home: CometHome) -> None:
     key, path = home.load_consensus_key(), home.signing_state_path
     try:
         height = int(msgspec.json.decode(raw, type=_State).height)
-    except (msgspec.DecodeError, ValueError):
+    except DECODE_ERRORS:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{path} does not say what was signed last: {_advise(home)}",

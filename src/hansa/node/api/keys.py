@@ -26,6 +26,7 @@ from msgspec import Meta
 
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 from hansa.program import name_program
@@ -155,8 +156,8 @@ def list_keys(path: Path) -> tuple[ApiKey, ...]:
         )
     try:
         file_ = msgspec.json.decode(raw, type=_KeyFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
+    except DECODE_ERRORS as error:
+        raise _damaged(path, tell_fault(error)) from None
     if file_.version != FILE_VERSION:
         raise _damaged(path, f"version {file_.version}, this program reads {FILE_VERSION}")
     if len({key.id for key in file_.keys}) != len(file_.keys):

@@ -27,6 +27,7 @@ from aiohttp import web
 
 from hansa.engine.cometbft.configuration import build_consensus_parameters
 from hansa.engine.cometbft.rpc.light import read_signed_header, read_validators
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import verify_commit
@@ -107,7 +108,7 @@ class Relay:
         async def handle(request: web.Request) -> web.Response:
             try:
                 asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
-            except msgspec.DecodeError:
+            except DECODE_ERRORS:
                 asked = {}
             return web.json_response(await self.answer(asked))
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.node.network.folders import NodeFolder
 
 CHUNK_BYTES = 1 << 16
@@ -63,7 +64,7 @@ def read_end(path: Path) -> End | None:
     """Read how a node ended last; None where nothing tells, or it has answered since."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=End | None)
-    except (OSError, msgspec.DecodeError):
+    except (*DECODE_ERRORS, OSError):
         return None
 
 

@@ -22,6 +22,7 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.crypto.possession import prove_possession
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import encode_checkpoint
@@ -51,6 +52,15 @@ from hansa.sdk.keys import (
 )
 
 CHECKPOINT_NAME = "checkpoint.bin"
+
+
+class _Sponsor(msgspec.Struct):
+    """Of the member's key file, what tells the member."""
+
+    address: str
+
+
+_decode_sponsor = msgspec.json.Decoder(_Sponsor).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +222,13 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
     """
     path = home.key_path(SPONSOR_KEY)
     try:
-        address = from_text(msgspec.json.decode(read_file(path, FILE_BYTES_MAX))["address"])
+        address = from_text(_decode_sponsor(read_file(path, FILE_BYTES_MAX)).address)
     except NotFound:
         raise NotFound(
             f"there is no {path}, from which the node's member is known: put it there first",
             path=str(path),
         ) from None
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except DECODE_ERRORS:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{path} is no key file: copy it from where it is kept",

@@ -16,6 +16,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import HansaError
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder, name_logs
@@ -269,10 +270,10 @@ async def _ask_api(node: NodeFolder) -> _Answer | None:
                 identity = msgspec.json.decode(await answer.read(), type=_Identity)
             async with session.get(f"{base}/v1/consensus") as answer:
                 consensus = msgspec.json.decode(await answer.read(), type=Consensus)
-    except msgspec.DecodeError:
-        return _Answer()
     except (aiohttp.ClientError, OSError, TimeoutError):
         return None
+    except DECODE_ERRORS:
+        return _Answer()
     return _Answer(identity.genesis_hash, consensus)
 
 

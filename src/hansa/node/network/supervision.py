@@ -24,6 +24,7 @@ from typing import Final
 
 from hansa.engine.cometbft.child.process import BoundedLog, build_launch
 from hansa.engine.storage import FileStorage
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Unavailable
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.logs import End, EndFile
@@ -226,7 +227,7 @@ class _Run:
         """Tell that it answers, once it says so; what else it prints is of no use here."""
         output = self._process.stdout
         while output is not None and (line := await _read_line(output)):
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(*DECODE_ERRORS, KeyError):
                 found = json.loads(line)
                 text = f"answers at {found['url']}/, block {found['height']}"
                 self._tell(Event(self._node.name, Happening.ANSWERS, text))
@@ -247,7 +248,7 @@ def _read_message(text: str) -> str:
     """Read what an error says; it is a JSON object, as the node was asked for."""
     try:
         return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (*DECODE_ERRORS, KeyError):
         return text
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hansa.kernel.encoding import encode
+from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
 from hansa.sdk.keys.files import (
     DEFAULT_COST,
@@ -165,8 +165,8 @@ def _parse(path: Path, content: bytes) -> tuple[bytes, Locked]:
             bytes.fromhex(file.ciphertext),
         )
         check_cost(locked.cost)
-    except (msgspec.MsgspecError, ValueError, RecursionError, HansaError) as error:
-        raise_damaged(path, str(error))
+    except (*DECODE_ERRORS, HansaError) as error:
+        raise_damaged(path, tell_fault(error))
     if not locked.is_sound():
         raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
     if file != _to_file(public_key, locked):

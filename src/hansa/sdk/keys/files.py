@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.sdk.files import open_regular, write_file
 
@@ -158,7 +159,7 @@ def require_kind(path: Path, content: bytes, wanted: str) -> None:
     """
     try:
         found = msgspec.json.decode(content, type=_Named).format
-    except (msgspec.DecodeError, RecursionError):
+    except DECODE_ERRORS:
         return
     if found in KINDS and found != wanted:
         message = f"{path} holds {KINDS[found]}: name the file of {KINDS[wanted]}"

@@ -29,7 +29,7 @@ from hansa.kernel.crypto.signatures import (
     public_key_of,
     sign,
 )
-from hansa.kernel.encoding import encode
+from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
 from hansa.sdk.keys.files import (
     DEFAULT_COST,
@@ -249,8 +249,8 @@ def _parse(path: Path, content: bytes) -> _Sealed:
         sealed = _Sealed(SUITES[file.suite], file.hash, public_key, locked)
         digest = crypto_profile(file.hash).digest
         check_cost(locked.cost)
-    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, HansaError) as error:
-        raise_damaged(path, str(error))
+    except (*DECODE_ERRORS, KeyError, HansaError) as error:
+        raise_damaged(path, tell_fault(error))
     if not locked.is_sound():
         raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
     if file != _to_file(sealed, to_text(address_of(sealed.suite, public_key, digest))):

@@ -68,9 +68,20 @@ def test_before_any_vote_was_kept_there_is_nothing_to_compare(home):
     require_newest_signing_state(home)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"height": "x"}'])
-def test_what_is_no_state_is_refused(home, text):
-    home.signing_state_path.write_text(text)
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b'{"height": "x"}',
+        b'{"height": "\xc1"}',
+        b"[" * 100_000,
+        b'{"x": ' + b"[" * 100_000,
+    ],
+    ids=lambda raw: str(raw[:18]),
+)
+def test_what_is_no_state_is_refused(home, raw):
+    home.signing_state_path.write_bytes(raw)
     with pytest.raises(Invalid, match="does not say what was signed last"):
         require_newest_signing_state(home)
 

@@ -53,6 +53,8 @@ def test_what_the_file_says_counts(tmp_path):
         ("folder = '/'", "folder"),
         ("port", "not TOML"),
         ("x = '\udcff'", "not TOML"),
+        ("x = " + "[" * 10_000, "not TOML"),
+        ("x = " + "9" * 5_000, "not TOML"),
     ],
 )
 def test_an_error_names_file_and_key(text, key):

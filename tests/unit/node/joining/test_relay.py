@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import ClientSession, UnixConnector
 from msgspec.structs import replace
 from tests.channels import play
 from tests.comet_rpc import write_signed_header
@@ -57,6 +58,22 @@ def test_a_light_client_gets_what_it_asks_for_on_a_socket(tmp_path):
     assert member.comet.asked.count("commit") == 2  # once of each height that it was asked for
     assert any("shows CometBFT's height 99" in line for line in told)
     assert not (tmp_path / "light.sock").exists()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"[]", b'{"method": "\xc1"}', b"[" * 100_000, b'{"id": ' + b"[" * 100_000]
+)
+def test_what_is_no_request_is_refused_as_one(tmp_path, raw):
+    async def ask():
+        path = tmp_path / "light.sock"
+        async with (
+            make_relay(Member()).serving(path),
+            ClientSession(connector=UnixConnector(str(path))) as session,
+            session.post("http://light/", data=raw) as answer,
+        ):
+            return await answer.json()
+
+    assert asyncio.run(ask())["error"]
 
 
 def test_nobody_chooses_the_parameters_that_a_node_begins_with(tmp_path):

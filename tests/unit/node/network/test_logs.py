@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
-from hansa.node.network.logs import LogFile, list_files
+from hansa.node.network.logs import LogFile, list_files, read_end
 from hansa.node.settings import Settings
 
 
@@ -42,3 +44,13 @@ def test_a_file_that_is_not_there_says_nothing_until_it_is(tmp_path):
 def test_both_processes_of_a_node_have_a_log(tmp_path):
     node = NodeFolder("a", Home(tmp_path / "a"), Settings())
     assert [file.name for file in list_files([node])] == ["a", "a/cometbft"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b'{"how": "\xc1", "again_ms": 1}', b"[" * 100_000, b'{"x": ' + b"[" * 100_000],
+    ids=lambda raw: str(raw[:18]),
+)
+def test_a_damaged_end_tells_nothing(tmp_path, raw):
+    (tmp_path / "ended.json").write_bytes(raw)
+    assert read_end(tmp_path / "ended.json") is None

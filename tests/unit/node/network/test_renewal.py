@@ -114,6 +114,26 @@ def test_without_the_members_key_there_is_nothing_to_publish(home):
     assert home.comet.signing_state_path.exists()
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"address": []}',
+        b'{"address": "\xc1"}',
+        b"[" * 100_000,
+        b'{"x": ' + b"[" * 16_000,
+    ],
+    ids=lambda raw: str(raw[:18]),
+)
+def test_a_damaged_key_of_the_member_is_named(home, raw):
+    home.key_path("sponsor").write_bytes(raw)
+    with pytest.raises(Invalid, match=r"sponsor\.json is no key file: copy it"):
+        renew_consensus_key(home, replace=True)
+    assert home.comet.signing_state_path.exists()
+
+
 def test_a_backup_takes_nothing_of_cometbft_and_a_restored_node_gets_new_keys(begun, tmp_path):
     backup_home(begun, tmp_path / "backup", with_keys=True)
     names = [path.name for path in (tmp_path / "backup").rglob("*")]

@@ -260,6 +260,7 @@ def test_another_program_at_the_port_is_not_believed(tmp_path, is_running, genes
 SILENT = make_answer(
     "silent", "CometBFT does not answer", consensus_height=None, block_ms=None, power=0
 )
+DEEP = b'{"x": ' + b"[" * 100_000
 
 
 @pytest.mark.parametrize(
@@ -268,6 +269,8 @@ SILENT = make_answer(
         (None, False, "down: nothing runs it; see hansa network logs --dir {} --node n0"),
         (None, True, "does not answer; see hansa network logs --dir {} --node n0"),
         (b"no JSON", True, "does not answer; see hansa network logs --dir {} --node n0"),
+        (b'{"state": "\xc1"}', True, "does not answer; see hansa network logs --dir {} --node n0"),
+        (DEEP, True, "does not answer; see hansa network logs --dir {} --node n0"),
         (SILENT, True, "runs, but its CometBFT does not answer"),
     ],
 )

@@ -46,6 +46,12 @@ SECOND_TIME = """
         print("hansa: the port is taken", file=sys.stderr)
         sys.exit(5)
 """
+RUBBISH = """
+    import sys
+    for output in (sys.stdout, sys.stderr):
+        output.buffer.write(b'{"message": "\\xc1"}\\n' + b"[" * 9_000)
+    sys.exit(4)
+"""
 STUBBORN = """
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -163,6 +169,13 @@ def test_one_that_lacks_something_is_left_while_others_go_on(tmp_path):
         event.text for event in told if event.what is Happening.LEFT
     )
     assert read_end(nodes[0].end_path) == End("ended with exit code 4: there is no key", None)
+
+
+def test_one_that_says_rubbish_is_left_like_any_other(tmp_path):
+    nodes = make_nodes(tmp_path, a=RUBBISH)
+    with pytest.raises(Unavailable, match="no node runs any more"):
+        supervise(tmp_path, nodes, lambda _: False)
+    assert read_end(nodes[0].end_path).how.startswith("ended with exit code 4: [[[")
 
 
 def test_one_that_ends_again_and_again_says_why_and_when_it_starts(tmp_path):

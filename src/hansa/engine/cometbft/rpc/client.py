@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from hansa.engine.cometbft.rpc.answers import UNREADABLE, unreadable
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Unavailable
 
 CALL_S = 15
@@ -50,34 +51,38 @@ class CometRpc:
         raw = msgspec.json.encode(asked)
         try:
             try:
-                answer = await self._post(raw)
+                found = await self._post(raw)
             except aiohttp.ClientConnectorError:
                 raise
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 # CometBFT closed a connection that was idle for 10 s, just when it was used again.
                 # Whatever is asked may be asked twice: what it knows already it says so.
-                answer = await self._post(raw)
-        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+                found = await self._post(raw)
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(
                 f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
                 method=method,
             ) from None
+        try:
+            answer = msgspec.json.decode(found)
+        except DECODE_ERRORS as error:
+            raise unreadable(method, tell_fault(error)) from None
         if not isinstance(answer, dict):
             raise unreadable(method, repr(answer))
-        found = answer.get("error")
-        if isinstance(found, dict):
-            raise RpcError(method, str(found.get("data") or found.get("message")))
+        fault = answer.get("error")
+        if isinstance(fault, dict):
+            raise RpcError(method, str(fault.get("data") or fault.get("message")))
         result = answer.get("result")
-        if result is None and found is None:  # as it says of a block that it has just dropped
+        if result is None and fault is None:  # as it says of a block that it has just dropped
             raise Unavailable(f"CometBFT has nothing to answer to {method}", method=method)
         if not isinstance(result, dict):
             raise unreadable(method, repr(answer))
         return result
 
-    async def _post(self, raw: bytes) -> Any:  # noqa: ANN401 - JSON
+    async def _post(self, raw: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
         async with self._session.post("http://cometbft/", data=raw, headers=headers) as response:
-            return msgspec.json.decode(await response.read())
+            return await response.read()
 
     async def broadcast(self, raw: bytes) -> dict[str, Any]:
         """Hand a transaction in; returns CheckTx's answer: `code`, `log`, `hash`.

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.messages import Topic
 from hansa.node.api.rights import Right
@@ -87,10 +88,11 @@ async def send_message(api: Api, call: Call) -> SentMessage:
     raw, _ = await read_charged(api, call, BYTES_PER_COST)
     try:
         found = _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise Invalid(
             InvalidCode.MALFORMED,
-            f"{error}: send id, recipient, topic, content (BASE64) and valid_for_ms as JSON",
+            f"{tell_fault(error)}: send id, recipient, topic, content (BASE64) and valid_for_ms as "
+            "JSON",
         ) from None
     lane = (from_text(found.recipient), found.topic)
     sent = await channel.post(lane, bytes.fromhex(found.id), found.content, found.valid_for_ms)

@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hansa.engine.ordering import Answer
 from hansa.kernel.block import Status, decode_receipt
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import open_batch, open_batch_body
 from hansa.kernel.genesis import Network
@@ -98,10 +99,11 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
 def _decode_body(raw: bytes) -> _Either:
     try:
         return _decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise Invalid(
             InvalidCode.MALFORMED,
-            f'{error}: send {{"envelope": BASE64}} or {{"transactions": [...]}} as JSON',
+            f'{tell_fault(error)}: send {{"envelope": BASE64}} or {{"transactions": [...]}} as '
+            "JSON",
         ) from None
 
 

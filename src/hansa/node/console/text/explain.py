@@ -18,6 +18,7 @@ from hansa.contracts.actions import ACTIONS
 from hansa.contracts.registry import MODULES, PARTS
 from hansa.kernel.contract import Command, Event
 from hansa.kernel.crypto.address import ADDRESS_BYTES
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.node.console.text import words
 from hansa.node.console.text.formatting import Money
 
@@ -141,7 +142,7 @@ def describe_action(kind: str, arguments: bytes) -> Sentence:
         return (kind,)
     try:
         action = msgspec.msgpack.decode(arguments, type=entry.action)
-    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
+    except DECODE_ERRORS:
         return (kind,)
     return _fill(template, _read_fields(action), "")
 
@@ -153,7 +154,7 @@ def decode_call(contract: str, command: str, arguments: bytes) -> Command | None
         return None
     try:
         return msgspec.msgpack.decode(arguments, type=command_type)
-    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
+    except DECODE_ERRORS:
         return None
 
 

@@ -45,7 +45,9 @@ def test_answers_are_passed_on_and_errors_told(tmp_path):
 @pytest.mark.parametrize(
     "raw",
     [b"", b"[]", b"null", b"7", b'"', b"{}", b'{"result":null}', b'{"result":[]}',
-     b'{"error":"x"}', b'{"error":null}', b'{"result":"x"}'],
+     b'{"error":"x"}', b'{"error":null}', b'{"result":"x"}', b'{"result":"\xc1"}',
+     b"[" * 100_000, b'{"result":' + b"[" * 100_000],
+    ids=lambda raw: str(raw[:18]),
 )  # fmt: skip
 def test_an_answer_that_is_none_is_told(tmp_path, raw):
     for use in (
