@@ -239,6 +239,8 @@ def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
         """\
         import signal
         print("I[2026-11-29|08:27:40.000] it begins")
+        print('E[2026-11-29|08:27:40.500] prevote step: consensus deems this block invalid; '
+              'prevoting nil module=consensus err="wrong Block.Header.AppHash.  Expected 55"')
         print('E[2026-11-29|08:27:41.000] CONSENSUS FAILURE!!!   module=consensus err="failed to '
               'write to consensus WAL: write wal: no space left on device" stack="goroutine 1 ['
               'running]:' + 500 * '\\\\n\\\\tmain' + '"', flush=True)
@@ -255,6 +257,7 @@ def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
         asyncio.run(run())
     assert "write wal: no space left on device" in told.value.message
     assert "goroutine" not in told.value.message
+    assert "differs from theirs" not in told.value.message, "a proposer lied, and that ended nobody"
 
 
 def test_one_that_is_killed_is_told_so_without_words_of_before(tmp_path):

@@ -52,13 +52,13 @@ not begin from a snapshot, or a block that more than two thirds of the power sig
 before, does not follow from its state. The process stays, and answers as before; it would never go
 on. Words of peers may stand in a line, but never begin one."""
 HALTED_BYTES_MAX: Final = 240
+_OTHER_STATE: Final = "as its state is not the one that the others signed"
 _HALTED_BY: Final = {
     b"CONSENSUS": "as its consensus failed",
-    b"Error in validation": "as its state is not the one that the others signed",
+    b"Error in validation": _OTHER_STATE,
 }
 _JOINING: Final = "as it could not begin from a snapshot"
 _NO_PORT: Final = re.compile(r"listen tcp[46]? (\S{1,300}): bind: ([a-z ]{1,80})")
-_OTHER_STATE: Final = 'err="wrong Block.Header.'
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -187,9 +187,10 @@ class CometProcess:
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         how = self._halted or how
         said = "; ".join(self._find_errors()) or "nothing"
+        advice = _find_advice(self._halted, said)
         raise Unavailable(
-            f"CometBFT ended {how}, and the node with it{_find_advice(said)}. Last it said: "
-            f"{said}. All of it: {self._log_path}",
+            f"CometBFT ended {how}, and the node with it{advice}. Last it said: {said}. "
+            f"All of it: {self._log_path}",
             path=str(self._log_path),
         )
 
@@ -239,14 +240,14 @@ def _tell_halt(line: bytes) -> str:
     return next((told for words, told in _HALTED_BY.items() if words in line), _JOINING)
 
 
-def _find_advice(said: str) -> str:
-    """Find what to do about a fault of the system that it names, as Go writes it."""
+def _find_advice(halted: str, said: str) -> str:
+    """Find what to do: it halted so, or names a fault of the system, as Go writes it."""
     if (found := _NO_PORT.search(said)) is not None:
         return (
             f", as it cannot listen on {found[1]} ({found[2]}): end what listens there, or correct "
             "cometbft.listen in node.toml"
         )
-    if _OTHER_STATE in said:
+    if halted == _OTHER_STATE:
         return (
             ": this program differs from theirs (hansa --version), or something changed the state "
             "here; set the node up anew from a snapshot (docs/how-to/run-a-network.md)"
