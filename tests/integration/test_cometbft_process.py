@@ -22,7 +22,7 @@ from hansa.engine.cometbft.configuration import (
     write_genesis,
 )
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Corrupt, Unavailable
 
 WITHIN_S = 60
 TIME_MS = 1_764_000_000_000
@@ -200,6 +200,12 @@ def make_program(path, body):
     return path
 
 
+async def watch(program):
+    """Watch a CometBFT to its end."""
+    process = await CometProcess.start(program, CometHome(program.parent / "home"))
+    await process.watch()
+
+
 async def signal_once_it_says(words, number, program):
     """Watch a CometBFT to its end, and send it a signal when its log has these words."""
     home = CometHome(program.parent / "home")
@@ -233,6 +239,28 @@ def test_one_that_votes_no_more_is_ended_and_words_of_peers_do_not_end_it(tmp_pa
         asyncio.run(signal_once_it_says("ready", signal.SIGUSR1, program))
 
 
+def test_one_whose_state_the_others_contradict_is_damaged_whatever_it_says_after_that(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        import signal
+        signed = ('E[2026-11-29|08:27:41.000] Error in validation         module=blocksync '
+                  'height=5 hash=' + 64 * '5' + ' err="wrong Block.Header.AppHash.  Expected 55"')
+        hung_up = 'E[2026-11-29|08:27:41.001] Stopping peer for error     module=p2p'
+        failed = "E[2026-11-29|08:27:41.002] CONSENSUS FAILURE!!!   module=consensus"
+        print(signed, *[hung_up] * 5, failed, sep="\\n", flush=True)
+        while True:
+            signal.pause()
+        """,
+    )
+
+    with pytest.raises(Corrupt, match="state is not the one that the others signed") as told:
+        asyncio.run(watch(program))
+    assert "wrong Block.Header.AppHash. Expected 55" in told.value.message
+    assert "hansa --version" in told.value.message
+    assert str(tmp_path / "home" / "cometbft.log") in told.value.message
+
+
 def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
     program = make_program(
         tmp_path / "cometbft",
@@ -249,12 +277,8 @@ def test_a_full_disk_is_told_in_words_and_without_a_stack(tmp_path):
         """,
     )
 
-    async def run():
-        process = await CometProcess.start(program, CometHome(tmp_path / "home"))
-        await process.watch()
-
     with pytest.raises(Unavailable, match="the disk is full: free some space") as told:
-        asyncio.run(run())
+        asyncio.run(watch(program))
     assert "write wal: no space left on device" in told.value.message
     assert "goroutine" not in told.value.message
     assert "differs from theirs" not in told.value.message, "a proposer lied, and that ended nobody"
@@ -286,13 +310,9 @@ def test_a_port_that_is_taken_is_told_with_the_setting_that_names_it(tmp_path):
         """,
     )
 
-    async def run():
-        process = await CometProcess.start(program, CometHome(tmp_path / "home"))
-        await process.watch()
-
     told = r"cannot listen on 127\.0\.0\.1:26606 \(address already in use\): .* cometbft\.listen in"
     with pytest.raises(Unavailable, match=told):
-        asyncio.run(run())
+        asyncio.run(watch(program))
 
 
 PARENT = """

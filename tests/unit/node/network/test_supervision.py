@@ -160,15 +160,16 @@ def test_one_that_is_killed_is_started_again(tmp_path):
     assert told[2].text == "ended by signal 9. It starts again in 0.01 s"
 
 
-def test_one_that_lacks_something_is_left_while_others_go_on(tmp_path):
-    nodes = make_nodes(tmp_path, a=MISSING, b=ANSWERING)
+@pytest.mark.parametrize("code", [2, 4, 70])
+def test_one_that_somebody_must_look_at_is_left_while_others_go_on(tmp_path, code):
+    nodes = make_nodes(tmp_path, a=MISSING.replace("exit(4)", f"exit({code})"), b=ANSWERING)
     enough = {Happening.LEFT, Happening.ANSWERS}
     told = supervise(tmp_path, nodes, lambda told: enough <= {event.what for event in told})
     assert list_events(told, "a") == [Happening.STARTED, Happening.LEFT]
-    assert "exit code 4: there is no key. It is not started again" in next(
+    assert f"exit code {code}: there is no key. It is not started again" in next(
         event.text for event in told if event.what is Happening.LEFT
     )
-    assert read_end(nodes[0].end_path) == End("ended with exit code 4: there is no key", None)
+    assert read_end(nodes[0].end_path) == End(f"ended with exit code {code}: there is no key", None)
 
 
 def test_one_that_says_rubbish_is_left_like_any_other(tmp_path):

@@ -24,7 +24,7 @@ from typing import Final
 
 from hansa.engine.cometbft.child import launch
 from hansa.engine.cometbft.home import CometHome
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.system_errors import ADVICE
 
 STOP_S: Final = 10
@@ -132,6 +132,8 @@ class CometProcess:
         self._is_stopping = False
         self._halted = ""
         """How it stopped to take part, if it did."""
+        self._halting_line = ""
+        """How the line begins that said so."""
         self._pump = asyncio.create_task(self._keep_log())
 
     @classmethod
@@ -171,7 +173,8 @@ class CometProcess:
         """Wait until it was stopped.
 
         Raises:
-          Unavailable: it ended by itself; the message has the last errors of its log.
+          Corrupt: more than two thirds of the power signed another state than the one here.
+          Unavailable: it ended by itself otherwise. Both messages have the last errors of its log.
         """
         await asyncio.shield(self._pump)
         code = await self._process.wait()
@@ -188,7 +191,8 @@ class CometProcess:
         how = self._halted or how
         said = "; ".join(self._find_errors()) or "nothing"
         advice = _find_advice(self._halted, said)
-        raise Unavailable(
+        error = Corrupt if self._halted == _OTHER_STATE else Unavailable
+        raise error(
             f"CometBFT ended {how}, and the node with it{advice}. Last it said: {said}. "
             f"All of it: {self._log_path}",
             path=str(self._log_path),
@@ -217,8 +221,9 @@ class CometProcess:
         try:
             while output is not None and (data := await output.read(WORDS_BYTES_MAX)):
                 self._log.write(data)
-                if (found := HALTED.search(end + data)) is not None:
+                if not self._halted and (found := HALTED.search(end + data)) is not None:
                     self._halted = _tell_halt(found[0])
+                    self._halting_line = _tidy(found[0].decode())
                     self._signal(signal.SIGKILL)
                 end = (end + data)[-HALTED_BYTES_MAX:]
                 self._words.append((time.monotonic(), data))
@@ -229,11 +234,19 @@ class CometProcess:
             self._log.close()
 
     def _find_errors(self) -> list[str]:
+        """Find its last errors; what it said after it halted is an effect of that."""
         since_s = time.monotonic() - RECENT_S
         words = b"".join(data for came_s, data in self._words if came_s >= since_s)
         lines = words.decode("utf-8", "replace").splitlines()
-        lines = [" ".join(line.partition(' stack="')[0].split()) for line in lines if line.strip()]
+        lines = [_tidy(line.partition(' stack="')[0]) for line in lines if line.strip()]
+        if self._halted:
+            halts = (n for n, line in enumerate(lines, 1) if line.startswith(self._halting_line))
+            lines = lines[: next(halts, None)]
         return ([line for line in lines if line.startswith(_TELLING)] or lines)[-LAST_LINES:]
+
+
+def _tidy(line: str) -> str:
+    return " ".join(line.split())
 
 
 def _tell_halt(line: bytes) -> str:
