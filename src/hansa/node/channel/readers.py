@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
@@ -55,27 +56,18 @@ class Readers:
 
     async def _work_off(self, topic: str) -> None:
         """Have messages handled as they arrive; a sender whose message failed rests for a while."""
-        clock = asyncio.get_running_loop().time
-        arrived, resting, failures, until_s = self._arrived[topic], set[bytes](), 0, 0.0
+        clock, arrived = asyncio.get_running_loop().time, self._arrived[topic]
+        rests: dict[bytes, float] = {}  # until when, by sender
         while True:
             arrived.clear()
-            item = await self._begin(topic, frozenset(resting))
-            if item is not None:
-                if await self._handle(topic, item):
-                    failures = 0 if not resting else failures
-                    continue
-                if not resting:
-                    failures += 1
-                    until_s = clock() + compute_pause_s(failures, self._random)
-                resting.add(item.sender)
-            elif not resting:
-                await arrived.wait()
-            else:
-                try:
-                    async with asyncio.timeout_at(until_s):
+            rests = {sender: until_s for sender, until_s in rests.items() if until_s > clock()}
+            item = await self._begin(topic, frozenset(rests))
+            if item is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(min(rests.values(), default=None)):
                         await arrived.wait()
-                except TimeoutError:
-                    resting.clear()
+            elif not await self._handle(topic, item):
+                rests[item.sender] = clock() + compute_pause_s(item.attempts, self._random)
 
     async def _begin(self, topic: str, resting: frozenset[bytes]) -> Arrived | None:
         """Get the next message to be handled; waits for a disk that refuses."""

@@ -12,6 +12,7 @@ from hansa.kernel.errors import Invalid, NotFound, Unavailable
 
 SOUTH = key("south").address
 NORTH = key("north").address
+BANK = key("officer0").address
 
 
 def play_handler(tmp_path, handler, call, topics=("case",)):
@@ -72,6 +73,29 @@ def test_one_that_fails_comes_again_and_holds_up_its_sender_alone(tmp_path):
             (b"behind", 1),
         ]
         assert await south.inbox.count_waiting() == (0, 0)
+
+    play_handler(tmp_path, handler, call)
+
+
+def test_one_that_fails_comes_again_soon_while_others_always_have_another_waiting(tmp_path):
+    handled = []
+
+    async def handler(received):
+        await asyncio.sleep(0.1)
+        handled.append(received.content)
+        if received.content == b"hard" and received.attempt < 3:
+            raise Unavailable("the books are closed")
+
+    async def call(north, bank, south):
+        for _ in range(8):
+            await bank.send(SOUTH, "case", b"beside", MINUTE_MS)
+        await north.send(SOUTH, "case", b"hard", MINUTE_MS)
+        for _ in range(60):
+            await asyncio.sleep(0.09)
+            await bank.send(SOUTH, "case", b"beside", MINUTE_MS)
+        assert handled.count(b"hard") == 3
+        waiting = await south.inbox.list_waiting("case", 0, 100)
+        assert {item.sender for item in waiting} == {BANK}, "there was always another"
 
     play_handler(tmp_path, handler, call)
 
