@@ -170,3 +170,31 @@ def test_a_repetition_is_charged_for_the_reading_of_its_block(own_town):
     own_town.serve(
         use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=BURST)), is_started=True
     )
+
+
+def test_a_batch_is_charged_for_each_block_that_is_read_to_answer_for_it(own_town):
+    world, until = own_town.world, wall_clock_ms() + 5 * MINUTE_MS
+
+    def sign(number):
+        return world.sign([key("cleo")], pay("cleo", "shop", 1, f"b{number}"), until_ms=until)
+
+    old = [sign(number) for number in range(2)]
+    world.time_ms = wall_clock_ms()
+    for envelope in old:
+        world.send(envelope)
+
+    async def use(client, _):
+        left = []
+        for envelopes in ((sign(2), sign(3)), old, old):
+            headers = {"Content-Type": "application/msgpack"}
+            raw = world.batch(*envelopes)
+            sent = await client.post("/v1/transactions", data=raw, headers=headers)
+            assert sent.status == 200
+            left.append(await count_left(client, "/v1/status"))
+            own_town.clock.s += BURST
+        new, first, again = left
+        assert (new - first, new - again) == (2 * 4, 2 * 4)
+
+    own_town.serve(
+        use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=BURST)), is_started=True
+    )

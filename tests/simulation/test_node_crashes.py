@@ -227,8 +227,7 @@ class ForgetsNamesOfTheKilled(SimulatedDisk):
 class AnswersBeforeSync(EmbeddedEngine):
     async def _confirm(self, result, waiting):
         for item, outcomes in zip(waiting, result.outcomes, strict=True):
-            for sender in item.senders:
-                sender.set_result([self._answer(outcome, result) for outcome in outcomes])
+            self._answer_all(item.senders, outcomes, result)
         await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
 
 

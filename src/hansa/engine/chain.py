@@ -143,6 +143,7 @@ class Chain:
         self._since_flush = self._keys_since_flush = 0
         self._keys_flushed_with_each = 1
         self._is_flush_wanted = False
+        self._indexed_from = 0
         self.confirmed_height = log.height_max  # what a log holds when it is opened is durable
         self.machine = self._build_machine(None)
 
@@ -266,6 +267,15 @@ class Chain:
         for receipt in self.get_record(height).receipts:
             self._index[INDEX_SPACE + read_tx_id(receipt)] = None
 
+    @property
+    def indexed_from(self) -> int:
+        """The block from which on transactions are found by their ids; older ones are pruned."""
+        return max(self._indexed_from, self.log.height_min)
+
+    def begin_forgetting(self, end: int) -> None:
+        """Take notice that blocks below `end` are going to be forgotten, one by one."""
+        self._indexed_from = max(self._indexed_from, end)
+
     def find_position(self, tx_id: bytes) -> tuple[int, int]:
         """Find a transaction's height and index.
 
@@ -278,8 +288,18 @@ class Chain:
             raise self._describe_unknown(tx_id)
         return split_position(int.from_bytes(raw, "big"))
 
+    def find_positions(self, tx_ids: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
+        """Find heights and indexes of those of the transactions that a block holds."""
+        keys = [INDEX_SPACE + tx_id for tx_id in tx_ids]
+        found = zip(tx_ids, keys, self.store.get_many(keys), strict=True)
+        return {
+            tx_id: split_position(int.from_bytes(raw, "big"))
+            for tx_id, key, stored in found
+            if (raw := self._index.get(key) or stored) is not None
+        }
+
     def _describe_unknown(self, tx_id: bytes) -> NotFound:
-        text, lowest = "no transaction with this id is in any block", self.log.height_min
+        text, lowest = "no transaction with this id is in any block", self.indexed_from
         # Where validators vote, others may be ahead of this node.
         newest = self.head.height if self.network.genesis.is_voted else None
         if lowest == 0:

@@ -6,7 +6,7 @@ nobody is answered before the sync has returned.
 
 A batch is ordered once: whoever sends it again, its sponsor or one who has read it in a block, is
 answered by what became of it, and its sponsor is charged nothing. One of which no envelope says to
-be still valid is not ordered at all.
+be still valid, by ledger time, is not ordered at all.
 
     submit -> verify (processes) -> queue -> execute -> append -> sync (thread) -> answers
 """
@@ -91,6 +91,10 @@ class EmbeddedEngine(Engine):
           Invalid: the batch as a whole.
           Unavailable: too much is waiting, or the engine has stopped.
         """
+        key = compute_key(raw)
+        known = await self._answer_known(key, raw)
+        if known is not None:
+            return known
         self._check_room(1, len(raw))
         size = max(1, len(raw) // 200)
         self._verifying += size
@@ -104,23 +108,19 @@ class EmbeddedEngine(Engine):
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
         """Have a batch ordered that was verified before; otherwise as `submit`."""
+        key = compute_key(raw)
+        known = await self._answer_known(key, raw)
+        if known is not None:
+            return known
         batch = build_checked(raw, verdict, self.chain.network)
-        # What no member answers for is not ordered: it must not even cost space in the log.
-        head_ms = self.chain.head.time_ms
-        time_ms = max(self._clock_ms(), head_ms)
-        self.chain.machine.check_sponsor(batch.claim, time_ms)
         ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
         last_end_ms = max(ends) if ends else read_last_end(decode_batch(raw)[1])
-        key = compute_key(raw)
-        height = self._ordered.find_height(key)
-        if height is not None or last_end_ms < head_ms:
-            return self._answer_again(batch, height)
-        check_times(last_end_ms, head_ms, time_ms)
-        waiting = self._under_way.get(key)
-        if waiting is not None:
-            done = self._await_answers()
-            waiting.senders.append(done)
-            return await done
+        if last_end_ms < self.passed_ms:
+            return await self._answer_over(batch)
+        # What no member answers for is not ordered: it must not even cost space in the log.
+        time_ms = self._read_ledger_ms()
+        self.chain.machine.check_sponsor(batch.claim, time_ms)
+        check_times(last_end_ms, self.passed_ms, time_ms)
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()
         waiting = _Waiting(key, batch, [done], asyncio.get_running_loop().time())
@@ -131,10 +131,24 @@ class EmbeddedEngine(Engine):
         self._arrived.set()
         return await done
 
+    async def _answer_known(self, key: bytes, raw: bytes) -> list[Answer] | None:
+        """Answer for a batch that came before; None for a new one, or one of long ago."""
+        waiting = self._under_way.get(key)
+        if waiting is not None:
+            self._require_running()
+            done = self._await_answers()
+            waiting.senders.append(done)
+            return await done
+        height = self._ordered.find_height(key)
+        return None if height is None else await self._answer_ordered(raw, height)
+
+    def _read_ledger_ms(self) -> int:
+        """Read the clock; ledger time never goes back."""
+        return max(self._clock_ms(), self.chain.head.time_ms)
+
     def find_stale(self, valid_until_ms: int) -> Invalid | None:
         """Find why a transaction with this end is not brought in now."""
-        head_ms = self.chain.head.time_ms
-        return find_stale(valid_until_ms, head_ms, max(head_ms, self._clock_ms()))
+        return find_stale(valid_until_ms, self.passed_ms, self._read_ledger_ms())
 
     def check_ready(self) -> None:
         """Raise `Unavailable` if a transaction would not be taken now."""
@@ -157,6 +171,8 @@ class EmbeddedEngine(Engine):
             try:
                 while await self._gather():
                     waiting = self._take()
+                    if not waiting:
+                        continue
                     batches = [item.batch for item in waiting]
                     result = await execute_with_pauses(self.chain, self._clock_ms(), batches)
                     if self.failure is not None:
@@ -201,18 +217,32 @@ class EmbeddedEngine(Engine):
         return self._is_closing or self.failure is not None
 
     def _take(self) -> list[_Waiting]:
+        """Take a block's worth; what the batches before leave no quota for is refused."""
         taken: list[_Waiting] = []
         count = size = 0
+        admission = self.chain.machine.begin_admission(self._read_ledger_ms())
         while self._queue:
             batch = self._queue[0].batch
             count += len(batch.items)
             size += len(batch.raw)
             if taken and (count > self._block_transactions or size > BLOCK_BYTES):
                 break
-            taken.append(self._queue.popleft())
+            waiting = self._queue.popleft()
             self._queued -= len(batch.items)
             self._queued_bytes -= len(batch.raw)
+            try:
+                admission.admit(batch.claim)
+                taken.append(waiting)
+            except Invalid as error:
+                self._refuse(waiting, error)
         return taken
+
+    def _refuse(self, waiting: _Waiting, error: Invalid) -> None:
+        """Refuse a batch that was let in at the door, when there was quota left for it."""
+        self._under_way.pop(waiting.key, None)
+        for sender in waiting.senders:
+            if not sender.done():
+                sender.set_exception(error)
 
     async def _confirm(self, result: BlockResult, waiting: Sequence[_Waiting]) -> None:
         """Make a block durable, then answer everybody who waits for it."""
@@ -220,9 +250,8 @@ class EmbeddedEngine(Engine):
             await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
             for item, outcomes in zip(waiting, result.outcomes, strict=True):
                 self._ordered.add(item.key, result.header.time_ms, result.header.height)
-                del self._under_way[item.key]
-                for sender in item.senders:
-                    self._answer_all(sender, outcomes, result)
+                self._under_way.pop(item.key, None)
+                self._answer_all(item.senders, outcomes, result)
             self._tell(result)
 
     def _wake(self) -> None:
@@ -230,5 +259,6 @@ class EmbeddedEngine(Engine):
 
     def _end_work(self) -> None:
         self._queue.clear()
+        self._under_way.clear()
         self._queued = 0
         self._wake()

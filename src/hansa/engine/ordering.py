@@ -9,20 +9,28 @@ import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from hansa.engine.chain import Chain
-from hansa.engine.record_items import group_dropped
+from hansa.engine.record_items import list_outcomes
 from hansa.engine.verification import Verifier
-from hansa.kernel.block import Outcome, Repeated, decode_header, decode_receipt
-from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.block import Outcome, Repeated, decode_header
+from hansa.kernel.errors import (
+    STATELESS_CODES,
+    Corrupt,
+    HansaError,
+    Invalid,
+    InvalidCode,
+    NotFound,
+    Unavailable,
+)
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
-from hansa.kernel.transaction import CheckedBatch, Verdict
+from hansa.kernel.transaction import CheckedBatch, Verdict, compute_tx_id, decode_envelope
 
 
 class Answer(NamedTuple):
@@ -112,10 +120,10 @@ class OrderedBatches:
             time_ms = decode_header(record.header).time_ms
             if time_ms < head.time_ms - VALIDITY_MAX_MS:
                 break
-            found.append((time_ms, height, record.batches))
-        for time_ms, height, batches in reversed(found):
-            for raw in batches:
-                ordered.add(compute_key(raw), time_ms, height)
+            found.append((time_ms, height, [compute_key(raw) for raw in record.batches]))
+        for time_ms, height, keys in reversed(found):
+            for key in keys:
+                ordered.add(key, time_ms, height)
         return ordered
 
     def add(self, key: bytes, time_ms: int, height: int) -> None:
@@ -159,19 +167,20 @@ class Engine(ABC):
         """Why the engine stopped, or None; nothing is confirmed after it."""
         self._unanswered: set[asyncio.Future[list[Answer]]] = set()
         self._listeners: list[Listener] = []
-        self._last_read: tuple[int, tuple[bytes, ...]] | None = None
-        """Height and receipts of the block in which a repetition was looked up last."""
+        self._answering: set[asyncio.Task[None]] = set()
+        """Repetitions whose first receipts are being looked up."""
+        self._passed_ms = chain.head.time_ms
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         """Makes the blocks, from `start` on."""
 
     @property
     def passed_ms(self) -> int:
-        """Ledger time up to which this node has all blocks.
+        """Ledger time up to which this node has all blocks, confirmed.
 
         What was valid until an earlier time, and is in none of them, never will be.
         """
-        return self.chain.head.time_ms
+        return self._passed_ms
 
     @property
     @abstractmethod
@@ -209,6 +218,7 @@ class Engine(ABC):
         """
         if self._task is not None:
             await asyncio.shield(self._task)
+        await asyncio.gather(*self._answering)
         if self.failure is not None:
             raise self.failure
 
@@ -271,20 +281,23 @@ class Engine(ABC):
         """Have `listener` called with every block once it is confirmed, in order."""
         self._listeners.append(listener)
 
-    def find_answer(self, tx_id: bytes) -> Answer | None:
-        """Find the answer that a confirmed transaction got, however long ago; else None."""
-        try:
-            height, index = self.chain.find_position(tx_id)
-        except NotFound:
-            return None
-        if height > self.chain.confirmed_height:
-            return None
-        found = self._last_read
-        if found is None or found[0] != height:  # repetitions come in swarms
-            found = self._last_read = (height, self.chain.get_record(height).receipts)
-        receipt = found[1][index]
-        assert decode_receipt(receipt).tx_id == tx_id  # noqa: S101 - our own index
-        return Answer(receipt, height, index, None)
+    async def find_answers(self, tx_ids: Iterable[bytes]) -> dict[bytes, Answer]:
+        """Find the answers that confirmed transactions got, however long ago, by their ids.
+
+        Each block is read once, and others are let in between: reading one takes milliseconds.
+        """
+        places: dict[int, list[tuple[bytes, int]]] = {}
+        for tx_id, position in self.chain.find_positions(list(tx_ids)).items():
+            if position[0] <= self.chain.confirmed_height:
+                places.setdefault(position[0], []).append((tx_id, position[1]))
+        found: dict[bytes, Answer] = {}
+        for height in sorted(places):
+            with suppress(NotFound):  # not kept any more
+                receipts = self.chain.get_record(height).receipts
+                for tx_id, place in places[height]:
+                    found[tx_id] = Answer(receipts[place], height, place, None)
+            await asyncio.sleep(0)
+        return found
 
     def _await_answers(self) -> asyncio.Future[list[Answer]]:
         """Make what a batch's sender waits for; it is answered even if the engine fails."""
@@ -295,61 +308,84 @@ class Engine(ABC):
 
     def _answer_all(
         self,
-        done: asyncio.Future[list[Answer]],
+        senders: Iterable[asyncio.Future[list[Answer]]],
         outcomes: Sequence[Outcome],
         result: BlockResult,
     ) -> None:
-        """Answer whoever waits for a batch of a block that is durable."""
-        if not done.done():
-            done.set_result([self._answer(outcome, result) for outcome in outcomes])
+        """Answer whoever waits for a batch of a block that is durable.
+
+        Repetitions are answered a little later, as other blocks have to be read for it.
+        """
+        if any(isinstance(outcome, Repeated) for outcome in outcomes):
+            task = asyncio.create_task(self._answer_repetitions(list(senders), outcomes, result))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+        else:
+            _settle(senders, [_answer(outcome, result, {}) for outcome in outcomes])
+
+    async def _answer_repetitions(
+        self,
+        senders: Sequence[asyncio.Future[list[Answer]]],
+        outcomes: Sequence[Outcome],
+        result: BlockResult,
+    ) -> None:
+        """Answer a repetition by the first receipt; another body under the nonce is an error."""
+        with suppress(HansaError), self._failing():
+            repeated = [each.tx_id for each in outcomes if isinstance(each, Repeated)]
+            first = await self.find_answers(repeated)
+            _settle(senders, [_answer(outcome, result, first) for outcome in outcomes])
 
     def _tell(self, result: BlockResult) -> None:
+        self._passed_ms = result.header.time_ms
         for listener in self._listeners:
             listener(result)
 
-    def _answer(self, outcome: Outcome, result: BlockResult) -> Answer:
-        if isinstance(outcome, Invalid):
-            return Answer(b"", 0, 0, outcome)
-        if isinstance(outcome, Repeated):
-            return self._answer_repeated(outcome)
-        return Answer(result.receipts[outcome], result.header.height, outcome, None)
-
-    def _answer_repeated(self, outcome: Repeated) -> Answer:
-        """Answer a repetition by the first receipt; another body under the nonce is an error."""
-        first = self.find_answer(outcome.tx_id)
-        if first is not None:
-            return first
-        return Answer(b"", 0, 0, _build_nonce_used())
-
-    def _answer_again(self, batch: CheckedBatch, height: int | None) -> list[Answer]:
-        """Answer for a batch that is not ordered, as it was before, or is over.
-
-        Args:
-          batch: as it came again.
-          height: the block that it is in; None if that is long ago, or it is in none.
-        """
-        dropped = {} if height is None else self._find_dropped(batch.raw, height)
+    async def _answer_ordered(self, raw: bytes, height: int) -> list[Answer] | None:
+        """Answer for a batch that is in a confirmed block; None if that is not kept any more."""
+        try:
+            outcomes = list_outcomes(self.chain.get_record(height), raw)
+        except NotFound:
+            return None
+        repeated = {
+            index: compute_tx_id(self.chain.network, decode_envelope(envelope)[0].body)
+            for index, (envelope, outcome) in enumerate(outcomes)
+            if isinstance(outcome, Invalid) and outcome.code is InvalidCode.NONCE_USED
+        }
+        first = await self.find_answers(repeated.values())
+        receipts = self.chain.get_record(height).receipts
         answers = []
-        for index, item in enumerate(batch.items):
-            if isinstance(item, Invalid):
-                answers.append(Answer(b"", 0, 0, item))
-                continue
-            error = dropped.get(index) or Invalid(
-                InvalidCode.EXPIRED,
-                "the batch was ordered before or has expired, and the transaction got no receipt: "
-                "sign it anew",
-            )
-            answers.append(self.find_answer(item.tx_id) or Answer(b"", 0, 0, error))
+        for index, (_, outcome) in enumerate(outcomes):
+            if isinstance(outcome, int):
+                answers.append(Answer(receipts[outcome], height, outcome, None))
+            elif index in repeated:
+                answers.append(first.get(repeated[index]) or _refuse(_build_nonce_used()))
+            else:
+                answers.append(_refuse(_tell_dropped(outcome)))
         return answers
 
-    def _find_dropped(self, raw: bytes, height: int) -> dict[int, Invalid]:
-        """Find which items of a batch got no receipt in its block, and why."""
-        record = self.chain.get_record(height)
-        dropped = group_dropped(record)[record.batches.index(raw)]
-        return {
-            index: _build_nonce_used() if error.code is InvalidCode.NONCE_USED else error
-            for index, error in dropped.items()
-        }
+    async def _answer_over(self, batch: CheckedBatch) -> list[Answer]:
+        """Answer for a batch of which nothing is valid any more, and which is in no block."""
+        first = await self.find_answers(
+            item.tx_id for item in batch.items if not isinstance(item, Invalid)
+        )
+        return [
+            _refuse(item)
+            if isinstance(item, Invalid)
+            else first.get(item.tx_id) or _refuse(self._build_over())
+            for item in batch.items
+        ]
+
+    def _build_over(self) -> Invalid:
+        lowest = self.chain.indexed_from
+        if lowest == 0:
+            text = "the transaction has expired, and no block holds it: sign it anew"
+        else:
+            text = (
+                f"the transaction has expired, and no block that is kept here holds it, the oldest "
+                f"of which is {lowest}: ask a node that keeps all whether it was executed before "
+                "you sign it anew"
+            )
+        return Invalid(InvalidCode.EXPIRED, text)
 
     def _require_running(self) -> None:
         if self.failure is not None:
@@ -395,3 +431,29 @@ def _build_nonce_used() -> Invalid:
         "this signer used this nonce for another transaction that is still valid: "
         "take a new random nonce",
     )
+
+
+def _settle(senders: Iterable[asyncio.Future[list[Answer]]], answers: list[Answer]) -> None:
+    for sender in senders:
+        if not sender.done():
+            sender.set_result(answers)
+
+
+def _answer(outcome: Outcome, result: BlockResult, first: Mapping[bytes, Answer]) -> Answer:
+    if isinstance(outcome, Invalid):
+        return _refuse(outcome)
+    if isinstance(outcome, Repeated):
+        return first.get(outcome.tx_id) or _refuse(_build_nonce_used())
+    return Answer(result.receipts[outcome], result.header.height, outcome, None)
+
+
+def _refuse(error: Invalid) -> Answer:
+    return Answer(b"", 0, 0, error)
+
+
+def _tell_dropped(error: Invalid) -> Invalid:
+    """Tell of an item that got no receipt in the block of its batch, which comes in no other."""
+    why = error.message or f"the transaction was left out of its block as {error.code}"
+    if error.code not in STATELESS_CODES and error.code is not InvalidCode.EXPIRED:
+        why = f"{why}. Its batch is not ordered again: bring it in with another one"
+    return Invalid(error.code, why)

@@ -32,6 +32,27 @@ def group_dropped(record: BlockRecord, *, is_stateless: bool = False) -> list[di
     return groups
 
 
+def list_outcomes(record: BlockRecord, raw: bytes) -> list[tuple[bytes, int | Invalid]]:
+    """List a batch's envelopes, each with the index of its receipt, or why it has none.
+
+    Raises:
+      NotFound: the block does not hold the batch.
+    """
+    place = 0
+    for each, dropped in zip(record.batches, group_dropped(record), strict=True):
+        items = decode_batch(each)[1].items
+        if each != raw:
+            place += len(items) - len(dropped)
+            continue
+        outcomes: list[tuple[bytes, int | Invalid]] = []
+        for number, item in enumerate(items):
+            error = dropped.get(number)
+            outcomes.append((item.envelope, place if error is None else error))
+            place += error is None
+        return outcomes
+    raise NotFound("the block does not hold the batch")
+
+
 def find_envelope(record: BlockRecord, index: int) -> tuple[bytes, bytes, bytes | None]:
     """Find the envelope behind a block's receipt: (envelope, sponsor, attestation)."""
     for raw, dropped in zip(record.batches, group_dropped(record), strict=True):

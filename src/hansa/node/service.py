@@ -61,6 +61,11 @@ class _Asked(NamedTuple):
     is_strangers: bool
     done: asyncio.Future[Answer]
 
+    def answer(self, answer: Answer) -> None:
+        """Answer whoever waits, if anybody still does."""
+        if not self.done.done():
+            self.done.set_result(answer)
+
 
 class SponsorDesk:
     """Brings single envelopes of the node's customers into blocks, under its own sponsor key.
@@ -152,28 +157,27 @@ class SponsorDesk:
 
     async def _bring(self, asked: list[_Asked]) -> None:
         verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])
-        good: list[_Asked] = []
-        ids: list[bytes] = []
+        sound: list[tuple[_Asked, bytes]] = []
         for item, verdict in zip(asked, verdicts, strict=True):
             if not isinstance(verdict, Invalid) and item.is_strangers:
                 verdict = self._check_customer(item.envelope) or verdict  # noqa: PLW2901 - asked on
             if isinstance(verdict, Invalid):
-                if not item.done.done():  # nobody may wait any more
-                    item.done.set_result(Answer(b"", 0, 0, verdict))
+                item.answer(Answer(b"", 0, 0, verdict))
                 continue
             assert len(verdict) == ID_BYTES  # noqa: S101 - our own verifier
-            first = self._engine.find_answer(verdict[:HASH_BYTES])
-            if first is None:
-                stale = self._find_stale(item.envelope)
-                if stale is None:
-                    good.append(item)
-                    ids.append(verdict)
-                elif not item.done.done():
-                    item.done.set_result(Answer(b"", 0, 0, stale))
-                continue
-            if not item.done.done():  # a repetition costs no block, and never expires
-                item.done.set_result(first)
-            await asyncio.sleep(0)  # its first answer costs the reading of a block: let others in
+            sound.append((item, verdict))
+        first = await self._engine.find_answers(ids[:HASH_BYTES] for _, ids in sound)
+        good: list[_Asked] = []
+        ids: list[bytes] = []
+        for item, verdict in sound:
+            answer = first.get(verdict[:HASH_BYTES])
+            if answer is None and (stale := self._find_stale(item.envelope)) is not None:
+                answer = Answer(b"", 0, 0, stale)
+            if answer is None:
+                good.append(item)
+                ids.append(verdict)
+            else:  # a repetition costs no block, and never expires
+                item.answer(answer)
         if not good:
             return
         items = [(item.envelope, item.attestation) for item in good]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.embedded import TIMEOUT_S, Node, run
 from tests.simulation.disk import SimulatedDisk
 from tests.world import key, make_genesis, open_world, pay
 
@@ -13,74 +14,6 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
-from hansa.kernel.quota import SponsorUsage
-
-TIMEOUT_S = 10
-
-
-class Clock:
-    """A clock that fails when it is told to: a fault of ours in the middle of the engine."""
-
-    def __init__(self, time_ms):
-        self.time_ms = time_ms
-        self.calls_left = 1_000_000
-
-    def __call__(self):
-        if not self.calls_left:
-            raise ZeroDivisionError
-        self.calls_left -= 1
-        self.time_ms += 1
-        return self.time_ms
-
-
-class Node:
-    """A world whose blocks an engine makes."""
-
-    def __init__(self, policy=None):
-        self.disk = SimulatedDisk(1)
-        self.store = MemoryStore()
-        self.world = open_world(self.disk, make_genesis(policy or {}), self.store)
-        self.world.fund("ann", "shop")
-        self.clock = Clock(self.world.time_ms)
-        self.engine = EmbeddedEngine(
-            self.world.chain, InlineVerifier(self.world.network), self.clock
-        )
-        self.count = 0
-
-    def pay(self, until_ms=0):
-        self.count += 1
-        payment = pay("ann", "shop", 1, f"{self.count}")
-        envelope = self.world.sign([key("ann")], payment, until_ms=until_ms)
-        return self.engine.submit(self.world.batch(envelope))
-
-    def spoil(self, size):
-        """Sign an envelope that says until when it is valid, and make it too large."""
-        self.count += 1
-        return self.world.sign([key("ann")], pay("ann", "shop", 1, f"{self.count}")) + bytes(size)
-
-    def read_usage(self):
-        """What the sponsor of the world's batches has used."""
-        return self.world.chain.machine.state.load(
-            SponsorUsage, SponsorUsage.key(key("north").address)
-        )
-
-
-def tell(answers):
-    """What a batch's sender is told: receipt, or code and message, by item."""
-    return [
-        (answer.receipt, answer.error and answer.error.code, str(answer.error))
-        for answer in answers
-    ]
-
-
-def run(play):
-    async def begin():
-        node = Node()
-        node.engine.start()
-        async with asyncio.timeout(TIMEOUT_S):
-            await play(node)
-
-    asyncio.run(begin())
 
 
 async def expect_stopped(node, match, error=Unavailable):
@@ -323,7 +256,7 @@ def test_what_would_go_over_the_sponsors_quota_is_refused_at_the_door_and_costs_
             await engine.submit(world.batch(*many))
         assert refusal.value.code is InvalidCode.QUOTA
         with pytest.raises(Invalid) as refusal:
-            await engine.submit(world.batch(bytes(70_000)))
+            await engine.submit(world.batch(node.spoil(70_000)))
         assert refusal.value.code is InvalidCode.QUOTA
         assert world.chain.head.height == height
         await engine.stop()
@@ -344,56 +277,6 @@ def test_rubbish_counts_its_bytes_against_its_sponsor():
         await engine.stop()
 
     asyncio.run(begin())
-
-
-def test_what_does_not_say_to_be_valid_is_not_ordered():
-    async def play(node):
-        world = node.world
-        height, used = world.chain.head.height, node.read_usage()
-        answers = await node.engine.submit(world.batch(b"rubbish", bytes(40_000)))
-        codes = [InvalidCode.MALFORMED, InvalidCode.TOO_LARGE]
-        assert [answer.error.code for answer in answers] == codes
-        assert (world.chain.head.height, node.read_usage()) == (height, used)
-
-    run(play)
-
-
-def test_a_batch_that_comes_again_is_ordered_and_charged_once():
-    async def play(node):
-        world, engine = node.world, node.engine
-        payment = world.sign([key("ann")], pay("ann", "shop", 1, "once"))
-        world.nonces -= 1
-        other_body = world.sign([key("ann")], pay("ann", "shop", 2, "again"))
-        raw = world.batch(payment, node.spoil(40_000), other_body)
-        height = world.chain.head.height
-        first, second = await asyncio.gather(engine.submit(raw), engine.submit(raw))
-        assert tell(first) == tell(second)
-        codes = [code for _, code, _ in tell(first)]
-        assert codes == [None, InvalidCode.TOO_LARGE, InvalidCode.NONCE_USED]
-        used = node.read_usage()
-        other = EmbeddedEngine(world.chain, InlineVerifier(world.network), node.clock)
-        for asked in (engine, other):  # who has read the batch in a block, and after a start
-            other.start()
-            assert tell(await asked.submit(raw)) == tell(first)
-        await other.stop()
-        assert world.chain.head.height == height + 1
-        assert world.chain.get_record(height + 1).batches == (raw,)
-        assert node.read_usage() == used
-
-    run(play)
-
-
-def test_a_batch_that_comes_again_long_after_is_over():
-    async def play(node):
-        raw = node.world.batch(node.world.sign([key("ann")], pay("ann", "shop", 1, "once")))
-        first = await node.engine.submit(raw)
-        node.clock.time_ms += 2 * VALIDITY_MAX_MS
-        await node.pay(until_ms=node.clock.time_ms + 60_000)
-        height = node.world.chain.head.height
-        assert await node.engine.submit(raw) == first
-        assert node.world.chain.head.height == height
-
-    run(play)
 
 
 def test_a_block_is_bounded_in_bytes_too():

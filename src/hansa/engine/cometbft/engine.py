@@ -32,6 +32,7 @@ from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus, com
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.frame import Frame
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.machine.admission import find_stale
@@ -144,23 +145,24 @@ class CometEngine(Engine):
           Invalid: the batch as a whole.
           Unavailable: too much is waiting, CometBFT does not answer, or the engine has stopped.
         """
-        self._check_room(1, len(raw))
         key = compute_key(raw)
-        frame = self.application.frames.read(key, raw)  # before anything that costs
-        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
-        self.chain.machine.check_sponsor(frame.claim, time_ms)
+        known = await self._answer_known(key, raw)
+        if known is not None:
+            return known
+        self._check_room(1, len(raw))
+        self._check_frame(self.application.frames.read(key, raw))  # before anything that costs
         return await self.submit_checked(raw, await self._verdicts.get(key, raw))
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
         """Have a batch ordered that was verified before; otherwise as `submit`."""
-        batch = build_checked(raw, verdict, self.chain.network)
-        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
-        self.chain.machine.check_sponsor(batch.claim, time_ms)
-        self._check_room(len(batch.items), len(raw))
         key = compute_key(raw)
-        ordered = self.application.ordered
-        if key in ordered:
-            return self._answer_again(batch, ordered.find_height(key))
+        known = await self._answer_known(key, raw)
+        if known is not None:
+            return known
+        batch = build_checked(raw, verdict, self.chain.network)
+        if not self._check_frame(self.application.frames.read(key, raw)):
+            return await self._answer_over(batch)
+        self._check_room(len(batch.items), len(raw))
         self._verdicts.remember(key, raw, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
@@ -169,7 +171,9 @@ class CometEngine(Engine):
         try:
             async with asyncio.timeout(ORDER_S):
                 answers = await done if await self._broadcast(key, batch) else []
-            return answers or self._answer_again(batch, ordered.find_height(key))
+                if answers:
+                    return answers
+            return await self._answer_known(key, raw) or await self._answer_over(batch)
         except TimeoutError:
             raise Unavailable(
                 "no block took the transactions in while they were valid: the network stalled; "
@@ -179,6 +183,25 @@ class CometEngine(Engine):
             self._queued -= len(batch.items)
             self._queued_bytes -= len(raw)
             self._leave(key, done)
+
+    def _check_frame(self, frame: Frame) -> bool:
+        """Refuse what its sponsor may not bring in; returns whether anything may be valid still.
+
+        What is over is only looked up, also where no quota is left for it.
+        """
+        is_over = frame.last_end_ms < self.passed_ms
+        time_ms = max(self._clock_ms(), self.chain.head.time_ms)
+        try:
+            self.chain.machine.check_sponsor(frame.claim, time_ms)
+        except Invalid as error:
+            if not is_over or error.code is not InvalidCode.QUOTA:
+                raise
+        return not is_over
+
+    async def _answer_known(self, key: bytes, raw: bytes) -> list[Answer] | None:
+        """Answer for a batch that was in a block; None for another, or one of long ago."""
+        height = self.application.ordered.find_height(key)
+        return None if height is None else await self._answer_ordered(raw, height)
 
     async def fetch_votes(self, height: int) -> Votes | None:
         """Fetch the signed header of CometBFT that names a block, and the hand-overs to it."""
@@ -391,8 +414,7 @@ class CometEngine(Engine):
         if result is None:
             return
         for key, outcomes in zip(executed.keys, result.outcomes, strict=True):
-            for done in self._waiting.get(key, ()):
-                self._answer_all(done, outcomes, result)
+            self._answer_all(self._waiting.get(key, ()), outcomes, result)
         self._tell(result)
 
     def _drop(self, key: bytes, error: Invalid) -> None:

@@ -189,6 +189,7 @@ class Keeper:
             if self._is_durable(self._forgotten_at + 1) and log.prune(end):
                 self._forgotten_at = None
             return
+        chain.begin_forgetting(end)
         first = max(self._forgotten, log.height_min)
         self._forgotten = min(end, first + BLOCKS_FORGOTTEN)
         for at in range(first, self._forgotten):

@@ -83,7 +83,7 @@ async def post_transactions(api: Api, call: Call, wait_ms: int | None) -> web.Re
     kind = require_media_type(call.request, JSON, MSGPACK)
     raw, cost = await read_charged(api, call, BYTES_PER_COST[kind])
     if kind == MSGPACK:
-        response = await _post_batch(api, raw, wait_s)
+        response = await _post_batch(api, call, raw, wait_s)
     else:
         found = _decode_body(raw)
         if found.transactions is UNSET and found.envelope is not UNSET:
@@ -228,12 +228,14 @@ def _describe_error(title: str, error: HansaError) -> ItemResult:
     return ItemResult(error=ItemError(title=title, detail=error.message))
 
 
-async def _post_batch(api: Api, raw: bytes, wait_s: float) -> web.Response:
+async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Response:
     """Take a signed batch, as bytes; answers an array of (receipt, height, index, code).
 
     After `wait_s`, an array of the ids instead, with status 202.
     """
+    newest = api.node.chain.head.height
     task = asyncio.create_task(api.node.engine.submit(raw))
+    task.add_done_callback(lambda task: _charge_repeated(api, call, task, newest))
     done, _ = await asyncio.wait([task], timeout=wait_s)
     if not done:
         task.add_done_callback(lambda task: _note_outcome(api, task))
@@ -246,6 +248,13 @@ async def _post_batch(api: Api, raw: bytes, wait_s: float) -> web.Response:
         for answer in task.result()
     ]
     return web.Response(body=_encode_msgpack(rows), content_type=MSGPACK)
+
+
+def _charge_repeated(api: Api, call: Call, task: asyncio.Task[list[Answer]], newest: int) -> None:
+    """Charge for the blocks that were read to answer for a batch, also where nobody waits."""
+    if not task.cancelled() and task.exception() is None:
+        read = {answer.height for answer in task.result() if 0 < answer.height <= newest}
+        api.add_cost(call, len(read) * REPEATED_COST)
 
 
 def _note_outcome(api: Api, task: asyncio.Task[list[Answer]]) -> None:
