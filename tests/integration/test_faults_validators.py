@@ -19,7 +19,7 @@ from tests.voted import wall_clock_ms
 
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
-from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.kernel.errors import Corrupt
 from hansa.node.network.watch import Watch
 
 pytestmark = pytest.mark.integration
@@ -221,7 +221,7 @@ def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
             await network.pay(number % FAULTY)
             if failing.done():
                 break
-        with pytest.raises(Unavailable, match="CometBFT ended as its consensus failed"):
+        with pytest.raises(Corrupt, match="its state is not the one that the others signed"):
             async with asyncio.timeout(WITHIN_S):
                 await failing
         await network.stop(FAULTY)

@@ -42,10 +42,13 @@ KEPT_VARIABLES: Final = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
 KEPT_BEGINNINGS: Final = ("CMT_", "GO")
 """Of variables by which an operator tunes CometBFT, and Go's own runtime, as GOMAXPROCS."""
 HALTED: Final = re.compile(
-    rb"\nE\[[0-9|:.-]{1,40}\] (?:(?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
-    rb"|Failed to store last seen commit|Failed to switch to block sync) "
-    rb"|Error in validation {1,40}module=blocksync height=\d{1,20} hash=[0-9A-F]{64} "
-    rb'err="wrong Block\.Header\.)'
+    rb"\nE\[[0-9|:.-]{1,40}\] (?:Error in validation {1,40}module=blocksync height=\d{1,20} "
+    rb'hash=[0-9A-F]{64} err="wrong Block\.Header\.'
+    rb"|CONSENSUS FAILURE!!! {1,40}module=consensus "
+    rb'err="(?:precommit step; )?\+2/3 (?:prevoted for|committed) an invalid block: '
+    rb"wrong Block\.Header\."
+    rb"|(?:CONSENSUS FAILURE!!!|State sync failed|Failed to bootstrap node"
+    rb"|Failed to store last seen commit|Failed to switch to block sync) )"
 )
 """What it logs when it takes part in no block any more: its state or its disk failed, or it could
 not begin from a snapshot, or a block that more than two thirds of the power signed, as it checks
@@ -53,10 +56,7 @@ before, does not follow from its state. The process stays, and answers as before
 on. Words of peers may stand in a line, but never begin one."""
 HALTED_BYTES_MAX: Final = 240
 _OTHER_STATE: Final = "as its state is not the one that the others signed"
-_HALTED_BY: Final = {
-    b"CONSENSUS": "as its consensus failed",
-    b"Error in validation": _OTHER_STATE,
-}
+_CONSENSUS: Final = "as its consensus failed"
 _JOINING: Final = "as it could not begin from a snapshot"
 _NO_PORT: Final = re.compile(r"listen tcp[46]? (\S{1,300}): bind: ([a-z ]{1,80})")
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
@@ -250,7 +250,9 @@ def _tidy(line: str) -> str:
 
 
 def _tell_halt(line: bytes) -> str:
-    return next((told for words, told in _HALTED_BY.items() if words in line), _JOINING)
+    if b"wrong Block.Header." in line:
+        return _OTHER_STATE
+    return _CONSENSUS if b"CONSENSUS" in line else _JOINING
 
 
 def _find_advice(halted: str, said: str) -> str:
