@@ -24,7 +24,7 @@ from hansa.node.doctor.examination import check_home, describe_checks
 from hansa.node.home import Home, open_chain
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import Place, choose_places
-from hansa.node.network.renewal import Source, add_node, renew_consensus_key
+from hansa.node.network.renewal import Source, add_node, renew_keys
 from hansa.sdk.arguments import parse_command
 from hansa.sdk.keys import ChannelKey, KeyPair, save_channel_key, save_key
 
@@ -127,7 +127,7 @@ def test_a_key_that_others_may_read(home):
 
 
 def test_a_key_that_is_not_published_follows(home):
-    renew_consensus_key(home, replace=True)
+    renew_keys(home, replace=True)
     assert "follows without a vote" in look(home)["published"].found
 
 
@@ -145,7 +145,7 @@ def is_proven_for(home, publish):
 
 
 def test_a_new_consensus_key_is_to_be_published(home):
-    renewed = renew_consensus_key(home, replace=True)
+    renewed = renew_keys(home, replace=True)
     (sick,) = look(home).values()
     assert sick.name == "published"
     assert "consensus key" in sick.found

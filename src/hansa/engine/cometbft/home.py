@@ -221,17 +221,11 @@ class CometHome:
 
         They keep their folders and get the time into their names. Raises `Unavailable`.
         """
-        ending = f".before-{time.time_ns()}"
-        for path in (self.consensus_key_path, self.signing_state_path):
-            try:
-                path.rename(path.with_name(path.name + ending))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise Unavailable(
-                    f"cannot rename {path}: {error.strerror}", path=str(path)
-                ) from None
-            sync_folder(path.parent)
+        _put_aside(self.consensus_key_path, self.signing_state_path)
+
+    def put_aside_node_key(self) -> None:
+        """Rename a node key, if it is there, as `put_aside_consensus_key` does."""
+        _put_aside(self.node_key_path)
 
     def load_node_key(self) -> CometKey:
         """Load the key by which peers know the node.
@@ -286,6 +280,18 @@ def _require_free(*paths: Path) -> None:
             )
 
 
+def _put_aside(*paths: Path) -> None:
+    ending = f".before-{time.time_ns()}"
+    for path in paths:
+        try:
+            path.rename(path.with_name(path.name + ending))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise Unavailable(f"cannot rename {path}: {error.strerror}", path=str(path)) from None
+        sync_folder(path.parent)
+
+
 def _private(key: CometKey) -> dict[str, str]:
     value = base64.b64encode(key.seed + key.public_key).decode()
     return {"type": PRIVATE_TYPE, "value": value}
@@ -316,7 +322,8 @@ def _load_key(path: Path) -> CometKey:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{path} holds no Ed25519 key of CometBFT, or was changed: bring it back from where "
-            "its copy is kept",
+            f"its copy is kept, or make a new one with {name_program()} network key new --data "
+            f"{path.parents[2]}",
             path=str(path),
         )
     return key

@@ -93,8 +93,8 @@ def _load(
 
 def _make_key(patient: Patient) -> str:
     return (
-        f"stop the node, run {name_program()} network key new --data {patient.home.path} (with "
-        "--replace, where key and state are there), and publish what it says"
+        f"stop the node, run {name_program()} network key new --data {patient.home.path}, and "
+        "publish what it says"
     )
 
 

@@ -1,4 +1,4 @@
-"""New keys of CometBFT: for a node that lost them or what they signed, and for one more node.
+"""New keys of CometBFT: where they, or what they signed, are lost or damaged; for one more node.
 
 An old consensus key is put aside and not used again: what it signed last may not be known. The new
 one votes, and a new peer is let in, once its member has published it.
@@ -18,6 +18,7 @@ from hansa.contracts.members import Member, compute_power
 from hansa.contracts.nodes import KeyProofs, Node, Publish
 from hansa.engine.backup import GENESIS_NAME
 from hansa.engine.cometbft.home import CometKey
+from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.engine.storage import FileStorage
 from hansa.engine.whole_folder import making, require_free
 from hansa.kernel.crypto.address import from_text, to_text
@@ -69,6 +70,7 @@ class Renewed:
 
     publish: Publish
     is_new_node_key: bool
+    is_new_consensus_key: bool
 
 
 def describe_publish(command: Publish) -> dict[str, object]:
@@ -86,17 +88,20 @@ def describe_publish(command: Publish) -> dict[str, object]:
     }
 
 
-def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
-    """Make a new consensus key with its signing state, and a node key where there is none.
+def renew_keys(home: Home, *, replace: bool = False) -> Renewed:
+    """Make those keys anew that are lost or damaged; what is left of them is put aside.
+
+    A consensus key is lost, too, with what it signed last. One that knows it goes on.
 
     Args:
       home: of a node of a voted network; the node does not run.
-      replace: also where there is a key that knows what it signed.
+      replace: the consensus key also where it knows what it signed.
 
     Raises:
       NotFound: there is no node, or no `sponsor.json` from which its member is known.
-      Invalid: the network has no votes, the node's key is of no member, or a whole key is there and
+      Invalid: the network has no votes, the node's key is of no member, or nothing is lost and
         `replace` was not asked for.
+      Corrupt: the votes that were kept are damaged.
       Unavailable: the node runs, or the disk refuses.
     """
     home.require_no_backup()
@@ -111,23 +116,33 @@ def renew_consensus_key(home: Home, *, replace: bool = False) -> Renewed:
         raise Unavailable(f"the node in {home.path} runs as process {pid}: stop it first", pid=pid)
     published = find_published(home, network).node
     comet = home.comet
-    if comet.consensus_key_path.exists() and comet.signing_state_path.exists() and not replace:
+    is_node_key_lost = _is_lost(comet.load_node_key)
+    is_consensus_key_lost = replace or _is_lost(lambda: require_newest_signing_state(comet))
+    if not (is_node_key_lost or is_consensus_key_lost):
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{comet.consensus_key_path} is there and knows what it signed: it needs no other; to "
             "have one all the same, ask with --replace",
         )
     comet.make_folders()
-    is_new_node_key = not comet.node_key_path.exists()
-    if is_new_node_key:
+    if is_node_key_lost:
+        comet.put_aside_node_key()
         comet.create_node_key(CometKey.generate())
-    comet.put_aside_consensus_key()
-    key = CometKey.generate()
-    comet.create_consensus_key(key)
-    if is_new_node_key:
         published = msgspec.structs.replace(published, peers=())
-    publish = _build_publish(network, published, key, comet.load_node_key())
-    return Renewed(publish, is_new_node_key)
+    if is_consensus_key_lost:
+        comet.put_aside_consensus_key()
+        comet.create_consensus_key(CometKey.generate())
+    publish = _build_publish(network, published, comet.load_consensus_key(), comet.load_node_key())
+    return Renewed(publish, is_node_key_lost, is_consensus_key_lost)
+
+
+def _is_lost(load: Callable[[], object]) -> bool:
+    """Whether something is not there, or is damaged, or is no safe thing to vote with."""
+    try:
+        load()
+    except (Invalid, NotFound):
+        return True
+    return False
 
 
 def _build_publish(

@@ -15,13 +15,13 @@ from hansa.engine.backup import MANIFEST_NAME, MANIFEST_SUM_NAME, check_backup
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.possession import is_proven
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, NotFound, Unavailable
 from hansa.node.description import NetworkDescription
 from hansa.node.home import Home, backup_home, open_chain, restore_home
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import choose_places
 from hansa.node.network.preparing import prepare_cometbft
-from hansa.node.network.renewal import describe_publish, renew_consensus_key
+from hansa.node.network.renewal import describe_publish, renew_keys
 from hansa.node.running import run_node
 from hansa.node.settings import load_settings
 from hansa.sdk.arguments import parse_command
@@ -63,7 +63,7 @@ def test_a_lost_signing_state_takes_a_new_key(home, has_blocks):
     home.comet.signing_state_path.unlink()
     with pytest.raises(NotFound, match="network key new --data"):
         start(home)
-    renewed = renew_consensus_key(home)
+    renewed = renew_keys(home)
     start(home)
     key = home.comet.load_consensus_key().public_key
     assert key != old.public_key
@@ -92,25 +92,70 @@ def test_the_node_itself_does_not_start_without_signing_state(begun, cometbft):
 def test_a_whole_key_is_replaced_only_when_asked_for(home):
     old = home.comet.consensus_key_path.read_bytes()
     with pytest.raises(Invalid, match="--replace"):
-        renew_consensus_key(home)
+        renew_keys(home)
     assert home.comet.consensus_key_path.read_bytes() == old
-    renew_consensus_key(home, replace=True)
+    renew_keys(home, replace=True)
     assert home.comet.consensus_key_path.read_bytes() != old
     assert [path.read_bytes() for path in home.comet.path.rglob("*key.json.before-*")] == [old]
+
+
+DAMAGED = b'{"x":1'
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("raw", [None, DAMAGED])
+def test_a_lost_or_damaged_node_key_is_replaced(home, replace, raw):
+    path, old = home.comet.node_key_path, home.comet.load_consensus_key()
+    signed = home.comet.read_signing_state()
+    path.unlink() if raw is None else path.write_bytes(raw)
+    with pytest.raises(HansaError, match="network key new --data"):
+        start(home)
+    renewed = renew_keys(home, replace=replace)
+    assert renewed.is_new_node_key
+    assert renewed.is_new_consensus_key is replace
+    assert renewed.publish.peers == (home.comet.load_node_key().address,)
+    assert (home.comet.load_consensus_key() == old) is not replace
+    assert renewed.publish.consensus_key == home.comet.load_consensus_key().public_key
+    assert home.comet.read_signing_state() == signed
+    beside = [each.read_bytes() for each in path.parent.glob("node_key.json.before-*")]
+    assert beside == ([] if raw is None else [raw])
+    start(home)
+
+
+@pytest.mark.parametrize("attribute", ["consensus_key_path", "signing_state_path"])
+def test_a_damaged_consensus_key_or_signing_state_takes_a_new_key(home, attribute):
+    path, published = getattr(home.comet, attribute), get_published(home)
+    path.write_bytes(DAMAGED)
+    with pytest.raises(Invalid, match=r"network key new"):
+        start(home)
+    renewed = renew_keys(home)
+    assert not renewed.is_new_node_key
+    assert renewed.publish.consensus_key != published.consensus_key
+    assert renewed.publish.peers == published.peers
+    assert [each.read_bytes() for each in path.parent.glob(f"{path.name}.before-*")] == [DAMAGED]
+    start(home)
+
+
+def test_the_command_says_which_key_is_new(home, capsys):
+    home.comet.node_key_path.write_bytes(DAMAGED)
+    assert main(["network", "key", "new", "--data", str(home.path)]) == 0
+    out = capsys.readouterr().out
+    assert "It keeps its consensus key" in out
+    assert f"a new peer, {home.comet.load_node_key().address.hex()}" in out
 
 
 def test_a_node_that_runs_keeps_its_key(begun):
     storage = FileStorage(begun.log_path)
     storage.lock()
     with pytest.raises(Unavailable, match="stop it first"):
-        renew_consensus_key(begun, replace=True)
+        renew_keys(begun, replace=True)
     storage.unlock()
 
 
 def test_without_the_members_key_there_is_nothing_to_publish(home):
     home.key_path("sponsor").unlink()
     with pytest.raises(NotFound, match=r"sponsor\.json"):
-        renew_consensus_key(home, replace=True)
+        renew_keys(home, replace=True)
     assert home.comet.signing_state_path.exists()
 
 
@@ -130,7 +175,7 @@ def test_without_the_members_key_there_is_nothing_to_publish(home):
 def test_a_damaged_key_of_the_member_is_named(home, raw):
     home.key_path("sponsor").write_bytes(raw)
     with pytest.raises(Invalid, match=r"sponsor\.json is no key file: copy it"):
-        renew_consensus_key(home, replace=True)
+        renew_keys(home, replace=True)
     assert home.comet.signing_state_path.exists()
 
 
@@ -142,7 +187,7 @@ def test_a_backup_takes_nothing_of_cometbft_and_a_restored_node_gets_new_keys(be
     back = Home(tmp_path / "back")
     with pytest.raises(NotFound, match=r"node_key\.json.*network key new"):
         start(back)
-    renewed = renew_consensus_key(back)
+    renewed = renew_keys(back)
     assert renewed.is_new_node_key
     assert renewed.publish.peers == (back.comet.load_node_key().address,)
     assert renewed.publish.consensus_key != get_published(begun).consensus_key
