@@ -290,6 +290,23 @@ def test_a_torn_tail_is_cut_off_and_counted(tmp_path, cut):
     assert read_all(open_reader(tmp_path)) == expected(range(6))
 
 
+@pytest.mark.parametrize("raw", [b'{"x":1', b"\xff" * 1024, b"", None])
+def test_a_reader_does_without_the_confirmed_record(tmp_path, raw):
+    write(tmp_path, range(8))
+    path = tmp_path / "confirmed"
+    if raw is None:
+        path.unlink()
+    else:
+        path.write_bytes(raw)
+    reader = open_reader(tmp_path)
+    assert read_all(reader) == expected(range(8))
+    reader.close()
+    write(tmp_path, range(8, 10))
+    reader = open_reader(tmp_path)
+    assert read_all(reader) == expected(range(10)), "the writer has made it anew"
+    reader.close()
+
+
 def test_a_missing_confirmed_block_is_corrupt(tmp_path):
     write(tmp_path, range(5))
     segment = tmp_path / "blocks-00000000000000000000.log"

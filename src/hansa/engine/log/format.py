@@ -259,15 +259,15 @@ def encode_confirmed(height: int) -> bytes:
     return raw + crc32(raw).to_bytes(4, "little")
 
 
-def decode_confirmed(raw: bytes) -> int:
-    """The higher of the two slots; `NOTHING` if neither is whole."""
-    best = NOTHING
+def decode_confirmed(raw: bytes) -> int | None:
+    """The higher of the two slots; None if neither is whole: then the record tells nothing."""
+    best: int | None = None
     for start in (0, CONFIRMED_SLOT_BYTES):
         slot = raw[start : start + _CONFIRMED.size]
         if len(slot) == _CONFIRMED.size:
             magic, height, checksum = _CONFIRMED.unpack(slot)
             if magic == _CONFIRMED_MAGIC and checksum == crc32(slot[:-4]):
-                best = max(best, height)
+                best = height if best is None else max(best, height)
     return best
 
 

@@ -65,7 +65,8 @@ class BlockReader:
         Raises:
           Corrupt: a confirmed block is damaged or missing.
         """
-        confirmed = self._read_confirmed()  # before the walk, which then must get that far
+        told = self._read_confirmed()  # before the walk, which then must get that far
+        confirmed = NOTHING if told is None else told
         names = self._list_segments()
         while self._segments and self._segments[0].name not in names:
             self._drop_first()  # the writer has pruned it
@@ -82,8 +83,8 @@ class BlockReader:
                 raise form.describe_fault(segment, found)
         if confirmed > NOTHING and not self._segments:
             raise form.describe_loss(self.height_max, confirmed)
-        if self._confirmed_file is not None:
-            self._forget_above(confirmed)
+        if told is not None:
+            self._forget_above(told)
         return self.height_max
 
     def _forget_above(self, confirmed: int) -> None:
@@ -241,14 +242,15 @@ class BlockReader:
             if found != mark:
                 raise form.describe_other_beginning(first)
 
-    def _read_confirmed(self) -> int:
+    def _read_confirmed(self) -> int | None:
+        """Read the highest confirmed height; None where its record is missing or damaged."""
         if self._confirmed_file is None:
             try:
                 self._confirmed_file = self._storage.open(
                     form.CONFIRMED_NAME, writable=self._writable
                 )
             except NotFound:
-                return NOTHING
+                return None
         return form.decode_confirmed(self._confirmed_file.pread(2 * form.CONFIRMED_SLOT_BYTES, 0))
 
     def _read_index(self) -> tuple[int, array[int]]:

@@ -261,7 +261,8 @@ class BlockLog(BlockReader):
     # --- recovery ----------------------------------------------------------------------------
 
     def _recover(self, trusted_height: int | None) -> None:
-        confirmed = self._read_confirmed()
+        told = self._read_confirmed()
+        confirmed = NOTHING if told is None else told
         self._open_segments()
         mark = self._read_mark()
         self._finish_pruning(mark)
