@@ -27,6 +27,7 @@ import msgspec
 from hansa.engine.cometbft.home import SIGNING_STATE_NAME
 from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.snapshots.beginning import open_shelf
+from hansa.engine.snapshots.carried import require_not_carried
 from hansa.engine.snapshots.copying import check_base, copy_base
 from hansa.engine.storage import LOCK_NAME, FileStorage, make_folder
 from hansa.engine.whole_folder import making, require_folder, translating
@@ -247,13 +248,14 @@ def restore(archive: Path, target: Path, folders: Sequence[str] = ()) -> BackupR
 
 
 def require_no_backup(path: Path) -> None:
-    """Refuse to write where a backup lies: it would not be whole any more.
+    """Refuse to write where a backup or a snapshot lies: it would not be whole any more.
 
     Raises:
-      Invalid: the folder is a backup, or lies inside one, be that whole or half copied.
+      Invalid: the folder is one, or lies inside one, be that whole or half copied.
     """
     place = Path(os.path.realpath(path))
     for folder in (place, *place.parents):
+        require_not_carried(folder)
         if _is_backup(folder):
             is_it = folder == place
             what = f"{folder} is a backup" if is_it else f"{path} lies inside the backup {folder}"

@@ -38,6 +38,7 @@ from hansa.engine.cometbft.trail import HAND_OVERS_NAME
 from hansa.engine.log import SEGMENT_BYTES, BlockLog, BlockReader
 from hansa.engine.overlaid_store import OverlaidStore
 from hansa.engine.snapshots.beginning import build_base, find_base, open_shelf
+from hansa.engine.snapshots.carried import require_not_carried
 from hansa.engine.snapshots.restoring import clear_joining
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
@@ -225,7 +226,7 @@ class Home:
         return self.path / "messages.db"
 
     def require_no_backup(self) -> None:
-        """Refuse to write here if this is a backup, or lies in one; raises `Invalid`."""
+        """Refuse to write here if this is a backup or snapshot, or in one; raises `Invalid`."""
         require_no_backup(self.path)
 
     def list_small_files(self, *, with_keys: bool) -> list[str]:
@@ -256,6 +257,7 @@ class Home:
           Unavailable: it cannot be read.
         """
         require_folder(self.path, "a node's data folder")
+        require_not_carried(self.path)
         try:
             return read_file(self.genesis_path, GENESIS_BYTES_MAX)
         except NotFound:

@@ -17,10 +17,12 @@ from tests.world import MINUTE_MS, pay
 from hansa.cli.main import main
 from hansa.engine.snapshots.shelf import name_chunk
 from hansa.kernel.encoding import encode
+from hansa.kernel.errors import NotFound
 from hansa.kernel.light.trail import encode_checkpoint
 from hansa.kernel.light.votes import begin
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.joining.carrying import PROOF_NAME, Proof
+from hansa.node.network.folders import list_nodes
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,31 @@ def test_one_is_carried_and_restored_where_no_node_answers(sealed, tmp_path, cap
     theirs.close()
     assert run(capsys, "audit", "--data", other)["audit_ok"]
     assert not list((other / "keys").iterdir())
+
+
+def test_one_that_is_carried_is_no_data_folder(voted, tmp_path, capsys, monkeypatch):
+    place = tmp_path / "carried"
+    run(capsys, "snapshot", "make", place, "--data", voted.path)
+    monkeypatch.setenv("HANSA_PASSPHRASE", "nothing here comes so far as to ask for it")
+    told = f"hansa snapshot restore {place} --data DIR, with --genesis HASH or --checkpoint FILE"
+    for words in (
+        ("up", "--data", place),
+        ("network", "key", "new", "--data", place),
+        ("audit", "--data", place),
+        ("verify", "--data", place),
+        ("backup", "--data", place, tmp_path / "backup"),
+        ("snapshot", "make", tmp_path / "other", "--data", place),
+        ("init", "--data", place / "sub"),
+    ):
+        assert f"{place} is a snapshot to be carried" in (said := refuse(capsys, 2, *words))
+        assert told in said
+    assert main(["doctor", "--data", str(place), "--json"]) == 1
+    found = capsys.readouterr().out
+    assert told in found
+    assert "copy genesis.bin" not in found
+    assert "restore a backup" not in found
+    with pytest.raises(NotFound, match="there is no network"):  # nor is it a node among others
+        list_nodes(tmp_path)
 
 
 def test_the_keys_of_a_node_that_is_lost_are_named(sealed, tmp_path, capsys):

@@ -23,7 +23,7 @@ from hansa.engine.storage import TEMPORARY_SUFFIX, Storage
 from hansa.kernel.errors import Corrupt, HansaError, NotFound
 
 _JOINING_NAME = "joining"
-_MANIFEST_SUFFIX = ".manifest"
+MANIFEST_SUFFIX = ".manifest"
 _CHUNK_SUFFIX = ".chunk"
 _DIGITS = 20
 ROOM_FACTOR = 3
@@ -32,7 +32,7 @@ ROOM_FACTOR = 3
 
 def name_manifest(height: int) -> str:
     """Name the file of a manifest so that names sort as heights do."""
-    return f"{height:0{_DIGITS}d}{_MANIFEST_SUFFIX}"
+    return f"{height:0{_DIGITS}d}{MANIFEST_SUFFIX}"
 
 
 def name_chunk(height: int, number: int) -> str:
@@ -52,7 +52,7 @@ class Shelf:
         Raises:
           Corrupt: a manifest is damaged.
         """
-        names = [name for name in self._storage.list() if name.endswith(_MANIFEST_SUFFIX)]
+        names = [name for name in self._storage.list() if name.endswith(MANIFEST_SUFFIX)]
         return [self._read_manifest(name) for name in names]
 
     def find(self, height: int) -> Manifest:
@@ -125,14 +125,14 @@ class Shelf:
     def drop_all(self) -> None:
         """Remove every snapshot, and what was left half made."""
         for name in self._storage.list():
-            if name.endswith(_MANIFEST_SUFFIX):
+            if name.endswith(MANIFEST_SUFFIX):
                 self._storage.remove(name)
         self.clear()
 
     def clear(self) -> None:
         """Remove what was left half made: chunks without a manifest, temporary files."""
         names = self._storage.list()
-        whole = {name[:_DIGITS] for name in names if name.endswith(_MANIFEST_SUFFIX)}
+        whole = {name[:_DIGITS] for name in names if name.endswith(MANIFEST_SUFFIX)}
         self._remove(
             name
             for name in names

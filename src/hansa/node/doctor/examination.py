@@ -50,8 +50,8 @@ def check_home(
     for name, look in _LOOKS:
         try:
             found += look(patient)
-            if name == "folder" and found[-1].status is Status.FAIL and not patient.home.exists():
-                break  # nothing in it is of a node
+            if name == "folder" and found[-1].status is Status.FAIL:
+                break  # nothing in it is of a node that could run
         except OSError as error:
             where = str(error.filename or path)
             text = f"cannot be looked at: {error.strerror}"

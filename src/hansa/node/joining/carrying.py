@@ -38,7 +38,7 @@ from hansa.kernel.genesis import Network
 from hansa.kernel.light.commit import SignedHeader
 from hansa.kernel.light.trail import Checkpoint, Trail
 from hansa.kernel.light.votes import Votes, check_hand_overs, check_votes
-from hansa.node.home import Home, open_chain_read_only
+from hansa.node.home import GENESIS_BYTES_MAX, Home, open_chain_read_only, parse_genesis
 from hansa.program import name_program
 from hansa.sdk.files import read_file
 
@@ -166,7 +166,8 @@ def restore_carried(
     if not carried.exists():
         raise _find_none(source)
     require_outside(source, target)
-    network = carried.load_network()
+    raw = read_file(carried.genesis_path, GENESIS_BYTES_MAX)
+    network = Network.of(parse_genesis(raw, carried.genesis_path))
     _require_trusted(source, network, genesis_hash, start)
     shelf = Shelf(FileStorage(source, read_only=True))
     manifest = _find_newest(shelf, source)
@@ -182,7 +183,7 @@ def restore_carried(
         if proof is not None and not proof.headers:
             home.comet.make_folders()
             FileStorage(home.comet.path).replace(VOTES_NAME, encode(proof.votes))
-        FileStorage(folder).replace(home.genesis_path.name, carried.read_genesis())
+        FileStorage(folder).replace(home.genesis_path.name, raw)
     return Restored(_describe(shelf, manifest, network), trail)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hansa.engine.snapshots.carried import is_carried
 from hansa.engine.whole_folder import require_folder
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.home import Home
@@ -53,7 +54,8 @@ def list_nodes(folder: Path) -> list[NodeFolder]:
             "it lies",
             path=str(folder),
         )
-    homes = [Home(path) for path in sorted(folder.glob("*")) if (path / "genesis.bin").is_file()]
+    homes = [Home(path) for path in sorted(folder.glob("*")) if not is_carried(path)]
+    homes = [home for home in homes if home.exists()]
     if not homes:
         raise NotFound(
             f"there is no network in {folder}: make one with {name_program()} network init, or "
