@@ -133,7 +133,7 @@ def send(
       more: what to print beside the answer.
 
     Raises:
-      Unavailable: nothing was sent, as the node stayed cut off or behind.
+      Unavailable: nothing was sent, as the node stayed cut off or behind, or takes nothing.
       Sent: what became of it is not known, or cannot be printed.
     """
     await_well(client, is_json=options.json)
@@ -142,6 +142,8 @@ def send(
     try:
         answer = client.submit(signed.envelope)
     except (Unavailable, KeyboardInterrupt) as error:
+        if isinstance(error, Unavailable) and "code" in error.facts:
+            raise
         reason = error.facts["reason"] if isinstance(error, Unavailable) else "stopped"
         tx_id = signed.tx_id.hex()
         raise Sent(

@@ -55,6 +55,10 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class Unsponsored(Unavailable):
+    """This node's key may sign no batches any more: its operator must act, not who sends."""
+
+
 class _Asked(NamedTuple):
     envelope: bytes
     attestation: bytes | None
@@ -185,11 +189,30 @@ class SponsorDesk:
         waiting = asyncio.create_task(self._order(raw, ids))
         waiting.add_done_callback(lambda task: _settle(good, task))
 
-    async def _order(self, raw: bytes, ids: list[bytes]) -> list[Answer]:
+    async def _order(self, raw: bytes, ids: list[bytes]) -> list[Answer | Unsponsored]:
         try:
-            return await self._engine.submit_checked(raw, Verdict.of_good(ids))
+            answers = await self._engine.submit_checked(raw, Verdict.of_good(ids))
         except Corrupt as error:
             raise self._stop(error) from error
+        except Invalid as error:
+            if error.code is InvalidCode.UNKNOWN_SPONSOR:
+                raise self._tell_unsponsored() from None
+            raise
+        return [
+            self._tell_unsponsored()
+            if answer.error is not None and answer.error.code is InvalidCode.UNKNOWN_SPONSOR
+            else answer
+            for answer in answers
+        ]
+
+    def _tell_unsponsored(self) -> Unsponsored:
+        """Say who must act where a batch is refused that this node has signed."""
+        return Unsponsored(
+            "this node brings nothing in, and nothing was sent: on the ledger its server key, "
+            f"{self._key.address_text}, signs for {self._sponsor_text} no more, or that member is "
+            "suspended. Its operator must put the new sponsor.json in place and start it again; "
+            "until then send to another node"
+        )
 
     def _stop(self, error: Corrupt) -> Unavailable:
         """Stop the node over damage that was met here; returns what those who wait are told.
@@ -222,16 +245,17 @@ def _fail(asked: list[_Asked], error: HansaError) -> None:
             item.done.set_exception(error)
 
 
-def _settle(good: list[_Asked], task: asyncio.Task[list[Answer]]) -> None:
+def _settle(good: list[_Asked], task: asyncio.Task[list[Answer | Unsponsored]]) -> None:
     error = None if task.cancelled() else task.exception()
     answers = [] if task.cancelled() or error else task.result()
     for number, item in enumerate(good):
         if item.done.done():
             continue
-        if answers:
-            item.done.set_result(answers[number])
+        answer = answers[number] if answers else error or asyncio.CancelledError()
+        if isinstance(answer, Answer):
+            item.done.set_result(answer)
         else:
-            item.done.set_exception(error or asyncio.CancelledError())
+            item.done.set_exception(answer)
 
 
 class Node:

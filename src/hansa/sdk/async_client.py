@@ -244,7 +244,8 @@ class AsyncClient:
           Invalid: the node says that the transaction itself is wrong.
           Unavailable: after all attempts, also where the node answers with another transaction;
             whether it was confirmed is not known then. The fact `tx_id` says what to ask for,
-            `reason` why it is not known, and sending the same envelope again is safe.
+            `reason` why it is not known, and sending the same envelope again is safe. With a
+            fact `code` the node takes nothing for long, and it was not ordered.
         """
         begun_s = time.monotonic()
         rest_ms = decode_envelope(envelope)[1].valid_until_ms - self._estimate_clock_ms()
@@ -254,6 +255,8 @@ class AsyncClient:
         except TimeoutError:
             reason = None
         except Unavailable as error:
+            if "code" in error.facts:
+                raise
             reason = None if "waited_s" in error.facts else error.message
         waited_s = time.monotonic() - begun_s
         raise self._tell_unknown(envelope, reason or f"there is no receipt after {waited_s:.1f} s")
@@ -439,7 +442,7 @@ class AsyncClient:
             try:
                 return await call()
             except Unavailable as error:
-                if "waited_s" in error.facts:  # the node took it: it would only be waited for again
+                if error.facts.keys() & {"waited_s", "code"}:  # it took it, or takes nothing yet
                     raise
                 told = error.facts.get("retry_after_s")
                 await asyncio.sleep(wait_s if told is None else float(told))

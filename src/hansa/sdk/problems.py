@@ -62,12 +62,17 @@ def read_text(found: dict[str, Any], name: str) -> str:
 def read_problem(status: int, found: dict[str, Any]) -> HansaError:
     """Read a problem document into the error that the node raised.
 
+    `Unavailable` has a fact `code` where it lasts: nothing was ordered, and sending again to that
+    node is of no use before its operator has acted.
+
     >>> read_problem(404, {"title": "NOT_FOUND", "detail": "there is no such block"})
     NotFound('there is no such block')
     """
     code, detail = read_text(found, "title"), read_text(found, "detail") or f"HTTP {status}"
     if status == HTTPStatus.NOT_FOUND:
         return NotFound(detail, status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and code == InvalidCode.UNKNOWN_SPONSOR:
+        return Unavailable(detail, code=code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in BUSY:
         return Unavailable(detail)
     if status in (HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT) and code not in set(InvalidCode):
@@ -91,7 +96,7 @@ def read_item_problem(found: dict[str, Any]) -> HansaError:
     """Read the error of one item of many, which has no status of its own."""
     code = read_text(found, "title")
     status = HTTPStatus.BAD_REQUEST
-    if code == "UNAVAILABLE":
+    if code in ("UNAVAILABLE", InvalidCode.UNKNOWN_SPONSOR):
         status = HTTPStatus.SERVICE_UNAVAILABLE
     elif code in _CODES:
         status = HTTPStatus.CONFLICT

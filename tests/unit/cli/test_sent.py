@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 from tests.conftest import HANSA
 from tests.faked import BASE, answer_json, make_done, make_whole, name_sent
-from tests.played import CHEAP, PASSPHRASE
-from tests.running import run_fake, run_played
+from tests.played import CHEAP, PASSPHRASE, make_folder
+from tests.running import run_fake, run_folder, run_played
 from tests.voted import make_voted_genesis
-from tests.world import ASSET, key
+from tests.world import ASSET, key, pay
 
 from hansa.cli.main import main
 from hansa.cli.tx import await_well
@@ -202,3 +202,24 @@ def test_a_payment_is_told_with_its_reference(ada, capsys, monkeypatch, tmp_path
         assert main(["tx", told["tx_id"], "--node", node.url, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["status"] == told["status"] == "OK"
         assert main([*words, "--id", told["end_to_end_id"]]) == 3, "made once with its reference"
+
+
+def test_a_node_whose_server_key_was_replaced_says_that_its_operator_must_act(
+    ada, capsys, monkeypatch, tmp_path
+):
+    """The sender did nothing wrong, and may send the same money through another node."""
+    home = make_folder(tmp_path / "node")
+    old = key("north server before")
+    save_key(home.key_path("sponsor"), old, PASSPHRASE, cost=CHEAP, replace=True)
+    with run_folder(home) as node:
+        monkeypatch.setenv("HANSA_API_KEY", node.token)
+        assert main(["tx", "send", ada, *SEND, "--node", node.url, "--json"]) == 5
+        told = json.loads(capsys.readouterr().err)["message"]
+        assert "nothing was sent" in told
+        assert old.address_text in told
+        assert "operator must put the new sponsor.json in place and start it again" in told
+        with Client(node.url, api_key=node.token) as client:
+            signed = client.sign([key("ada")], [pay("ada", "shop", 5, "r")])
+            (found,) = client.submit_many([signed.envelope])
+    assert isinstance(found, Unavailable)
+    assert found.message == told

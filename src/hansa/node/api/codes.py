@@ -53,8 +53,12 @@ INVALID: dict[str, Advice] = {
         "Sign this body for this network.",
     ),
     "UNKNOWN_SPONSOR": Advice(
-        "The sponsor is no active member, or this key may not sponsor for it.",
-        "Submit it through a member.",
+        "The sponsor is no active member, or this key may not sponsor for it. Of what a node "
+        "batches itself (then with status 503), its server key was replaced, or its member "
+        "suspended.",
+        "The node’s operator puts the new `sponsor.json` in place and starts it again; until then "
+        "submit it through another member.",
+        "the sponsor; of a node’s own batch its operator",
     ),
     "QUOTA": Advice(
         "The sponsor’s bytes, envelopes or refusals of the day are used up, invalid items "

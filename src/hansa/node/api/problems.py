@@ -17,6 +17,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refu
 from hansa.node.api.access import AccessCode
 from hansa.node.channel.codes import ChannelCode
 from hansa.node.limiter import TooMany
+from hansa.node.service import Unsponsored
 from hansa.sdk.answers import Problem, TransactionResult
 
 CONTENT_TYPE = "application/problem+json"
@@ -91,6 +92,8 @@ def answer_error(error: HansaError) -> web.Response:
         response = build_problem(429, "TOO_MANY_REQUESTS", error.message)
         response.headers["Retry-After"] = str(error.wait_s)
         return response
+    if isinstance(error, Unsponsored):
+        return build_problem(503, InvalidCode.UNKNOWN_SPONSOR.value, error.message)
     response = build_problem(503, "UNAVAILABLE", error.message)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

@@ -36,6 +36,7 @@ from hansa.node.api.routes import (
     read_charged,
     require_media_type,
 )
+from hansa.node.service import Unsponsored
 from hansa.node.settings import Sponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
@@ -209,6 +210,8 @@ def _describe(done: asyncio.Future[Answer], envelope: bytes, network: Network) -
     if done.cancelled():
         return ItemResult(error=ItemError(title="UNAVAILABLE", detail="the node is stopping"))
     failure = done.exception()
+    if isinstance(failure, Unsponsored):
+        return _describe_error(InvalidCode.UNKNOWN_SPONSOR.value, failure)
     if isinstance(failure, HansaError):
         return _describe_error("UNAVAILABLE", failure)
     answer = done.result()
