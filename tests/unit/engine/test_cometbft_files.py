@@ -211,13 +211,18 @@ def make_program(tmp_path, said):
 
 def test_another_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(make_program(tmp_path, "echo 0.37.1")))
-    with pytest.raises(Unavailable, match=r"0\.37\.1.*needs CometBFT 0\.38\.25.*make cometbft"):
+    with pytest.raises(NotFound, match=r"0\.37\.1.*needs CometBFT 0\.38\.25.*make cometbft"):
         find_binary()
 
 
 def test_a_program_that_does_not_run_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(make_program(tmp_path, "exit 3")))
-    with pytest.raises(Unavailable, match="does not run"):
+    with pytest.raises(NotFound, match="does not run"):
+        find_binary()
+    (tmp_path / "cometbft").write_bytes(b"no program")
+    with pytest.raises(NotFound, match="does not run: Exec format error"):
+        find_binary()
+    with (tmp_path / "cometbft").open("ab"), pytest.raises(Unavailable, match="Text file busy"):
         find_binary()
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(NotFound, match="no such file"):
