@@ -71,7 +71,7 @@ class SeenConsensus:
     height: int
     """Of the newest block; 0 before the first."""
     block_ms: int
-    """When it was committed here, or else made; 0 before the first."""
+    """When it came, as this node saw it, or else as they say who voted on it; 0 before the first."""
     started_ms: int
     """Since when this node has followed, without a break."""
     heartbeat_ms: int
@@ -83,6 +83,8 @@ class SeenConsensus:
     own_key: bytes
     validators: tuple[SeenValidator, ...]
     peers: tuple[SeenPeer, ...]
+    committed_ms: int = 0
+    """When this node committed a block last, be it one that others had long before; 0 for none."""
 
 
 class LightBlock(NamedTuple):

@@ -85,7 +85,8 @@ class Consensus(Answer, frozen=True, kw_only=True):
     """Of the vote at work: 0 unless an earlier one came to nothing."""
     step: str | None
     block_ms: TimeMs | None
-    """When the newest block that was voted on came; null before the first."""
+    """When the newest block that was voted on came to the node that answers; if it had come before
+    that node started, as they say who voted on it. Null before the first."""
     heartbeat_ms: Count | None
     """A block without transactions comes so often."""
     power: Count
@@ -102,6 +103,11 @@ class Consensus(Answer, frozen=True, kw_only=True):
     def is_well(self) -> bool:
         """Whether blocks come, and this node has the newest."""
         return self.state in ("sealed", "voting")
+
+    @property
+    def is_power_enough(self) -> bool:
+        """Whether those that this node is connected to suffice for a block."""
+        return 3 * self.present_power > 2 * self.power
 
     @property
     def is_getting_blocks(self) -> bool:

@@ -161,10 +161,14 @@ class NetworkStatus:
             votes = f"the nodes here that answer have {self._count_votes(self.seen)}"
             return f"No block was voted on yet; {votes}; blocks need {self.power * 2 // 3 + 1}."
         well = [each for each in self.seen if each.is_well]
-        age = f"the newest is {self.silent_ms // 1000} s old"
+        age = f"{self.silent_ms // 1000} s old"
         if not well:
-            return f"Whether blocks come, no node here can say, as all lag behind; {age}."
-        return f"Blocks come: {age}; the nodes here that have it have {self._count_votes(well)}."
+            return f"Whether blocks come, no node here can say, as all lag behind; the newest is {age}."
+        votes = f"the nodes here that have it have {self._count_votes(well)}"
+        best = max(well, key=lambda each: each.present_power)
+        if best.is_power_enough:
+            return f"Blocks come: the newest is {age}; {votes}."
+        return f"{best.text} The newest block is {age}; {votes}."
 
     def _count_votes(self, seen: Sequence[Consensus]) -> str:
         return f"{sum(each.own_power for each in seen)} of {self.power} votes"

@@ -46,6 +46,7 @@ _STEPS: Final = (
     "committing",
 )
 _ALARMS = logging.getLogger("hansa.alarms")
+NEEDED: Final = "more than two thirds must be there."
 STRANGER: Final = "not on the ledger"
 SEALED: Final = (
     "One node orders and seals all blocks of this network: there are no validators to wait for."
@@ -167,7 +168,7 @@ class Watch:
         elif silent_ms is not None:
             text = _tell_stall(seen, validators, silent_ms)
         else:
-            text = _tell_voting(seen, validators)
+            text = _tell_voting(seen, validators, self._clock_ms())
         return Consensus(
             state=state,
             text=text,
@@ -215,7 +216,7 @@ class Watch:
             self._vote = None
         elif self._vote is None or self._vote[0] != seen.height:
             self._vote = (seen.height, now_s)
-        begun_ms = max(seen.block_ms, seen.started_ms)
+        begun_ms = max(seen.block_ms, seen.started_ms, seen.committed_ms)
         is_late = now_ms - begun_ms > seen.heartbeat_ms + PATIENCE_MS
         is_stuck = self._vote is not None and (now_s - self._vote[1]) * 1_000 > PATIENCE_MS
         if is_late or is_stuck:
@@ -280,13 +281,24 @@ class Watch:
         return text, text if row is None else row.name
 
 
-def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen]) -> str:
+def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen], now_ms: int) -> str:
     missing = [each for each in validators if not each.is_connected]
+    if missing and seen.block_ms < seen.started_ms and not _are_enough(validators, missing):
+        return (
+            f"No block has come since this node started {_tell_age(now_ms - seen.started_ms)} ago: "
+            f"{_tell_missing(validators, missing)}; {NEEDED}"
+        )
     if not seen.height:
         return "The first block has not been voted on yet."
     if not missing:
         return "Blocks come, and every validator is there."
     return f"Blocks come, though {_tell_missing(validators, missing)}."
+
+
+def _are_enough(validators: Sequence[ValidatorSeen], missing: Sequence[ValidatorSeen]) -> bool:
+    """Say whether without those missing there is power enough for a block."""
+    power = sum(each.power for each in validators)
+    return 3 * (power - sum(each.power for each in missing)) > 2 * power
 
 
 def _tell_missing(validators: Sequence[ValidatorSeen], missing: Sequence[ValidatorSeen]) -> str:
@@ -306,7 +318,7 @@ def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent
     power = sum(each.power for each in validators)
     gone = sum(each.power for each in missing)
     begun = f"No block for {_tell_age(silent_ms)}"
-    if 3 * (power - gone) > 2 * power:
+    if _are_enough(validators, missing):
         there = f"{power - gone:,} of {power:,}"
         voting = {each.consensus_key.hex() for each in seen.validators if each.is_voting}
         silent = [each.name for each in validators if each.consensus_key not in voting]
@@ -320,7 +332,7 @@ def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent
                 "there, and at the clock."
             )
         return f"{text}: look into cometbft.log and at the clocks of the nodes."
-    text = f"{begun}: {_tell_missing(validators, missing)}; more than two thirds must be there."
+    text = f"{begun}: {_tell_missing(validators, missing)}; {NEEDED}"
     if 3 * gone > 2 * power:
         text += " They may go on without this node: look at its own connection first."
     return text

@@ -133,6 +133,15 @@ def test_a_node_that_is_well(tmp_path):
     assert told["power"] == 100
 
 
+def test_too_little_power_is_told_before_it_counts_as_a_stall(tmp_path):
+    text = "No block has come since this node started 2 s ago: …; more than two thirds must be …."
+    answer = make_answer(text=text, present_power=200, block_ms=NOW_MS - 109_000)
+    found = read(tmp_path, answer)
+    assert found.describe() == (
+        f"{text} The newest block is 109 s old; the nodes here that have it have 100 of 400 votes."
+    )
+
+
 def test_a_node_that_will_stop_for_want_of_rules_says_so(tmp_path):
     coming = Activation(RULES, 2, bytes(32), 100)
     found = read(tmp_path, make_answer(rules=describe_rules((coming,), 12)))

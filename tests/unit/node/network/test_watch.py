@@ -203,6 +203,33 @@ def test_a_node_that_was_just_started_waits_for_a_heartbeat_before_it_complains(
     assert seeing.read(2_000).text.startswith("No block for 60 min")
 
 
+def test_a_node_that_was_just_started_says_who_is_missing_for_a_block(seeing):
+    before_ms, started_ms = NOW_MS - 109_000, NOW_MS - 2_000
+    seeing.seen = seeing.make(
+        (1,), block_ms=before_ms, started_ms=started_ms, committed_ms=NOW_MS - 1_000
+    )
+    found = seeing.read()
+    assert (found.state, found.block_ms, found.is_power_enough) == ("voting", before_ms, False)
+    assert found.text == (
+        "No block has come since this node started 2 s ago: 2 of 4 validators (power 20 of 40) "
+        "are not connected to this node: department0, south; more than two thirds must be there."
+    )
+    seeing.seen = seeing.make((1, 2), block_ms=before_ms, started_ms=started_ms)
+    assert seeing.read(2_000).text.startswith("Blocks come, though 1 of 4")
+
+
+def test_who_gets_blocks_through_others_does_not_miss_those_it_has_no_line_to(seeing):
+    seeing.seen = seeing.make((1,))
+    assert seeing.read().text.startswith("Blocks come, though 2 of 4")
+
+
+def test_an_old_block_that_is_committed_late_starts_the_wait_anew(seeing):
+    old = {"block_ms": NOW_MS - 3_600_000, "started_ms": NOW_MS - 60_000}
+    seeing.seen = seeing.make(**old, committed_ms=NOW_MS)
+    assert seeing.read(39_000).state == "voting"
+    assert seeing.read(2_000).state == "stalled"
+
+
 def test_catching_up_says_from_whom(seeing):
     seeing.seen = seeing.make(is_catching_up=True, block_ms=NOW_MS - 7_200_000)
     found = seeing.read()

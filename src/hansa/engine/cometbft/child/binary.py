@@ -68,7 +68,9 @@ def read_version(path: Path) -> str:
             isinstance(error, OSError) and error.errno in _PASSING
         )
         if is_passing:
-            raise Unavailable(f"{path} does not run now: {why}; try again", path=str(path)) from None
+            raise Unavailable(
+                f"{path} does not run now: {why}; try again", path=str(path)
+            ) from None
         raise NotFound(
             f"{path} does not run: {why}; build it anew with make cometbft", path=str(path)
         ) from None

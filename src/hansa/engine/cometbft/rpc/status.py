@@ -62,7 +62,8 @@ async def read_consensus(
       rpc: of this node.
       attendance: of the blocks so far.
       now_ms: the wall clock.
-      times_ms: when this node began to follow, and when it committed a block last or 0.
+      times_ms: when this node began to follow, and when it committed a block last, be it an old
+        one, or 0.
       heartbeat_ms: how often a block comes without transactions.
 
     Raises:
@@ -88,9 +89,11 @@ async def _read(
     # Of a height that it has not come to CometBFT knows no validators.
     is_new = sync["catching_up"] and not height
     listed = [] if is_new else (await fetch_validators(rpc))["validators"]
-    committed = await _list_committed(rpc, height, attendance)
+    committed, came_ms = await _list_committed(rpc, height, attendance)
     started_ms, committed_ms = times_ms
-    block_ms = committed_ms or _read_time_ms(sync["latest_block_time"])
+    # A node that was started again, or is behind, commits blocks that others had before.
+    has_come_here = not sync["catching_up"] and came_ms >= started_ms
+    block_ms = (has_come_here and committed_ms) or came_ms
     _, round_, step = map(int, state["round_state"]["height/round/step"].split("/"))
     voting = _list_voting(state, round_, step)
     return SeenConsensus(
@@ -104,6 +107,7 @@ async def _read(
         b64decode(status["validator_info"]["pub_key"]["value"]),
         _describe_validators(listed, attendance, committed, voting, block_ms),
         tuple(_read_peer(each, now_ms) for each in network["peers"]),
+        committed_ms,
     )
 
 
@@ -126,13 +130,17 @@ def _describe_validators(
     return tuple(validators)
 
 
-async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict[bytes, int]:
+async def _list_committed(
+    rpc: Rpc, height: int, attendance: Attendance
+) -> tuple[dict[bytes, int], int]:
     """List of each address whose vote on the newest block has come in the height of that block.
 
+    With it comes when that was, which half of those votes say; 0 before the first block.
     A vote that came too late for that stands in the block after it. As long as this node has seen
     none of the votes on the block before, since it has just started, those count instead.
     """
     found: dict[bytes, int] = {}
+    came_ms = 0
     wanted = [height] if attendance.height >= height - 1 else [height - 1, height]
     for each in wanted:
         if each < 1:
@@ -143,12 +151,12 @@ async def _list_committed(rpc: Rpc, height: int, attendance: Attendance) -> dict
             if each == height:
                 raise
             continue  # the node began with the newest block, from a snapshot
-        found |= {
-            bytes.fromhex(vote["validator_address"]): each
-            for vote in answer["signed_header"]["commit"]["signatures"]
-            if vote["block_id_flag"] == FOR_THE_BLOCK
-        }
-    return found
+        signatures = answer["signed_header"]["commit"]["signatures"]
+        votes = [vote for vote in signatures if vote["block_id_flag"] == FOR_THE_BLOCK]
+        found |= {bytes.fromhex(vote["validator_address"]): each for vote in votes}
+        times_ms = sorted(_read_time_ms(vote["timestamp"]) for vote in votes)
+        came_ms = times_ms[len(times_ms) // 2]
+    return found, came_ms
 
 
 def _list_voting(state: Mapping[str, Any], round_: int, step: int) -> list[bool]:

@@ -16,6 +16,7 @@ from hansa.kernel.errors import Unavailable
 KEYS = [bytes([number]) * 32 for number in range(1, 5)]
 NOW_MS = 1_764_000_060_000
 BLOCK_MS = 1_764_000_050_123
+VOTED_AT = "2025-11-24T16:00:50.123456789Z"
 
 
 def write_key(key):
@@ -38,13 +39,18 @@ def write_votes(round_, prevotes=(), precommits=()):
     return votes
 
 
+def write_commit(key, timestamp=VOTED_AT):
+    address = address_of_key(key).hex().upper()
+    return {"block_id_flag": 2, "validator_address": address, "timestamp": timestamp}
+
+
 class SaidRpc:
     """Answers what is written down."""
 
     def __init__(self, **changes):
         signed = [
-            {"block_id_flag": 2, "validator_address": address_of_key(KEYS[0]).hex().upper()},
-            {"block_id_flag": 1, "validator_address": ""},
+            write_commit(KEYS[0]),
+            {"block_id_flag": 1, "validator_address": "", "timestamp": "0001-01-01T00:00:00Z"},
         ]
         peer = {
             "node_info": {"id": "ab" * 20},
@@ -55,7 +61,7 @@ class SaidRpc:
             "status": {
                 "sync_info": {
                     "latest_block_height": "15",
-                    "latest_block_time": "2025-11-24T16:00:50.123456789Z",
+                    "latest_block_time": "2025-11-24T16:00:20.000000000Z",
                     "catching_up": False,
                 },
                 "validator_info": {"pub_key": write_key(KEYS[0])},
@@ -146,8 +152,7 @@ def test_right_after_a_start_the_votes_on_the_block_before_count_too():
             answer = await super().call(method, **parameters)
             if parameters != {"height": "14"}:
                 return answer
-            address = address_of_key(KEYS[2]).hex().upper()
-            late = {"block_id_flag": 2, "validator_address": address}
+            late = write_commit(KEYS[2])
             return {"signed_header": {"commit": {"signatures": [late]}}}
 
     heights = [each.voted_height for each in read(TwoCommits()).validators]
@@ -156,6 +161,25 @@ def test_right_after_a_start_the_votes_on_the_block_before_count_too():
 
 def test_a_block_came_when_it_was_committed_here():
     assert read(SaidRpc(), times_ms=(1, NOW_MS - 3_000)).block_ms == NOW_MS - 3_000
+
+
+def test_a_block_of_before_the_start_came_when_it_was_voted_on():
+    """CometBFT commits it anew as it starts; when it was made is that of the block before."""
+    signed = [
+        write_commit(KEYS[0], "2025-11-24T15:59:11.000Z"),
+        write_commit(KEYS[1], "2025-11-24T15:59:12.000Z"),
+        write_commit(KEYS[2], "2025-11-24T19:00:00.000Z"),
+    ]
+    commit = {"signed_header": {"commit": {"signatures": signed}}}
+    seen = read(SaidRpc(commit=commit), times_ms=(NOW_MS - 2_000, NOW_MS - 1_000))
+    assert NOW_MS - seen.block_ms == 108_000
+    assert seen.committed_ms == NOW_MS - 1_000
+
+
+def test_a_block_that_a_node_catches_up_on_came_when_it_was_voted_on():
+    said = SaidRpc()
+    said.answers["status"]["sync_info"]["catching_up"] = True
+    assert read(said, times_ms=(1, NOW_MS - 1_000)).block_ms == BLOCK_MS
 
 
 def test_before_the_first_block_no_commit_is_asked_for():
