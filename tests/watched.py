@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from hansa.engine.embedded import EmbeddedEngine
@@ -14,9 +14,24 @@ QUIET, PREVOTE = 2, 4
 
 
 def make_seen(
-    consensus_keys: list[bytes], peers: list[bytes], now_ms: int, **more: object
+    consensus_keys: list[bytes],
+    peers: list[bytes],
+    now_ms: int,
+    *,
+    voted: Sequence[int] = (20, 20, 20, 20),
+    voting: Sequence[int] = (),
+    **more: object,
 ) -> SeenConsensus:
-    """Make what the first of these validators sees of the others: a quiet network, no fault."""
+    """Make what the first of these validators sees of the others: a quiet network, no fault.
+
+    Args:
+      consensus_keys: of the validators.
+      peers: that are connected.
+      now_ms: the wall clock.
+      voted: the last block that each has voted on.
+      voting: whose vote on the next block has come.
+      more: what else is to be seen.
+    """
     values = {
         "height": 20,
         "block_ms": now_ms,
@@ -27,7 +42,8 @@ def make_seen(
         "is_catching_up": False,
         "own_key": consensus_keys[0],
         "validators": tuple(
-            SeenValidator(each, 100, 20, now_ms, is_voting=False) for each in consensus_keys
+            SeenValidator(each, 100, voted[at], now_ms, is_voting=at in voting)
+            for at, each in enumerate(consensus_keys)
         ),
         "peers": tuple(
             SeenPeer(each, is_outbound=bool(at % 2), since_ms=now_ms - 5_000)

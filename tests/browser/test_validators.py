@@ -20,8 +20,32 @@ def voting(tmp_path_factory):
         yield site
 
 
-def stall(site):
-    site.see((1,), step=PREVOTE, round=3, block_ms=wall_clock_ms() - 41_000)
+def stall(site, **more):
+    site.see((1,), step=PREVOTE, round=3, block_ms=wall_clock_ms() - 41_000, **more)
+
+
+def flatten(table):
+    return " ".join(table.inner_text().split())
+
+
+def read_votes(page):
+    """Read of each validator what the page says of its vote."""
+    rows = page.locator("table").first.locator("tbody tr")
+    return [row.locator("td").nth(2).inner_text() for row in rows.all()]
+
+
+def test_a_vote_is_told_by_the_block_it_is_on(voting, open_page):
+    voting.see(voted=(20, 20, 19, 7))
+    page = open_page(f"{voting.url}/validators")
+    assert "Vote on block 20" in flatten(page.locator("thead").first)
+    assert sorted(read_votes(page)) == ["no vote", "not yet", "voted", "voted"]
+
+
+def test_in_a_stall_the_vote_that_is_waited_for_is_told(voting, open_page):
+    stall(voting, voting=(0,))
+    page = open_page(f"{voting.url}/validators")
+    assert "Vote on block 21" in flatten(page.locator("thead").first)
+    assert sorted(read_votes(page)) == ["has come", "not come", "not come", "not come"]
 
 
 def test_validators_and_peers_are_shown_by_member(voting, open_page):
@@ -29,7 +53,8 @@ def test_validators_and_peers_are_shown_by_member(voting, open_page):
     page = open_page(f"{voting.url}/validators")
     assert page.locator("h1").inner_text() == "Validators"
     voters, peers = page.locator("table").all()
-    assert "Monetary Authority 100 this node voted" in " ".join(voters.inner_text().split())
+    assert "Monetary Authority 100 this node voted block 20" in flatten(voters)
+    assert "Vote on block 20" in flatten(voters)
     assert peers.locator("tbody tr").count() == 3
     assert page.locator("#banner").is_hidden()
 

@@ -71,7 +71,7 @@ class SeenConsensus:
     height: int
     """Of the newest block; 0 before the first."""
     block_ms: int
-    """When it came, as this node saw it, or else as they say who voted on it; 0 before the first."""
+    """When it came, as this node saw it, or else as its voters say; 0 before the first."""
     started_ms: int
     """Since when this node has followed, without a break."""
     heartbeat_ms: int

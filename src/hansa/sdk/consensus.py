@@ -28,6 +28,8 @@ class ValidatorSeen(Answer, frozen=True, kw_only=True):
     voted_height: Count | None
     """The last consensus block that it voted on; null for none since the node started."""
     voted_ms: TimeMs | None
+    is_voting: bool
+    """Whether its vote on the next block has come that the round at work waits for."""
 
 
 class PeerSeen(Answer, frozen=True, kw_only=True):
@@ -117,7 +119,10 @@ class Consensus(Answer, frozen=True, kw_only=True):
     @property
     def mark(self) -> str:
         """A short text that changes with whatever is worth being shown anew."""
-        seen = [(each.is_connected, each.has_voted, each.power) for each in self.validators]
+        seen = [
+            (each.is_connected, each.has_voted, each.is_voting, each.power)
+            for each in self.validators
+        ]
         found = (self.text, self.consensus_height, self.round, self.step, seen)
         peers = [each.peer for each in self.peers]
         return f"{zlib.crc32(msgspec.json.encode((found, peers))):08x}"

@@ -163,7 +163,8 @@ class NetworkStatus:
         well = [each for each in self.seen if each.is_well]
         age = f"{self.silent_ms // 1000} s old"
         if not well:
-            return f"Whether blocks come, no node here can say, as all lag behind; the newest is {age}."
+            told = "Whether blocks come, no node here can say, as all lag behind"
+            return f"{told}; the newest is {age}."
         votes = f"the nodes here that have it have {self._count_votes(well)}"
         best = max(well, key=lambda each: each.present_power)
         if best.is_power_enough:

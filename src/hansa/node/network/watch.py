@@ -268,6 +268,7 @@ class Watch:
                     has_voted=bool(each.voted_height) and each.voted_height >= seen.height - 1,
                     voted_height=each.voted_height or None,
                     voted_ms=each.voted_ms or None,
+                    is_voting=each.is_voting,
                 )
             )
         return sorted(validators, key=lambda each: (each.name, each.consensus_key))

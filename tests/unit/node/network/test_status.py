@@ -43,6 +43,7 @@ VALIDATOR = ValidatorSeen(
     has_voted=True,
     voted_height=15,
     voted_ms=1,
+    is_voting=False,
 )
 
 
