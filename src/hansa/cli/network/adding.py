@@ -10,6 +10,7 @@ from functools import partial
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.screen import print_json, say
 from hansa.cli.source import parse_address, parse_file, parse_folder, parse_port
+from hansa.node.home import Home
 from hansa.node.network.places import DEFAULT_BASE, THIS_MACHINE, choose_places
 from hansa.node.network.renewal import Source, add_node, describe_publish
 from hansa.program import name_program
@@ -76,6 +77,10 @@ def _new(options: argparse.Namespace) -> int:
     say("Others let it in once the member's officers have published it, at another node:")
     words = shlex.quote(json.dumps(arguments))
     say(f"  {hansa} tx send OFFICER.json --call nodes.publish --args {words}")
+    if not options.peer:
+        say("No peer is named (--peer), so it stays alone until another node names it. Put other")
+        say(f"nodes, ID@HOST:PORT, as cometbft.peers into {Home(options.data).settings_path}:")
+        say(f"{hansa} doctor at each of them prints its id.")
     say("Next:")
     say(f"  {hansa} doctor --data {folder}")
     say(f"  {hansa} up --data {folder}")

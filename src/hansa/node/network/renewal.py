@@ -353,8 +353,15 @@ def add_node(
 def _choose_member(genesis: Genesis, key_address: bytes, named: bytes | None) -> bytes:
     """Choose whose node it is: the member named, unless genesis gives the key to another."""
     is_known = any(key.address == key_address for each in genesis.members for key in each.keys)
-    if named is not None and not is_known:
-        return named
+    if not is_known:
+        if named is not None:
+            return named
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"the sponsor key, {to_text(key_address)}, is of none of the members that genesis "
+            "names: for a member that was admitted later say --member ADDRESS, else name the key "
+            "of the member's server",
+        )
     found = founding.find_sponsor(genesis, key_address)
     if named not in (None, found):
         raise Invalid(

@@ -6,6 +6,7 @@ import pytest
 from tests.played import CHEAP, make_folder
 from tests.world import START_MS
 
+from hansa.cli.main import main
 from hansa.kernel.crypto.possession import is_proven
 from hansa.kernel.errors import Invalid
 from hansa.node.description import NetworkDescription
@@ -59,7 +60,7 @@ def test_the_folder_is_whole_and_its_keys_are_what_is_published(first, tmp_path)
 def test_a_member_that_came_later_is_named(first, tmp_path):
     key = KeyPair.from_seed(b"later")
     save_key(tmp_path / "later.json", key, "p", cost=CHEAP)
-    with pytest.raises(Invalid, match="none of the members"):
+    with pytest.raises(Invalid, match=r"none of the members .* --member ADDRESS"):
         add(tmp_path / "node", first, key=tmp_path / "later.json")
     assert not (tmp_path / "node").exists()
     named = add(tmp_path / "node", first, key=tmp_path / "later.json", member=key.address)
@@ -121,3 +122,14 @@ def test_a_network_that_one_node_seals_has_no_second_one(first, tmp_path):
 def test_whoever_joins_as_if_one_sealed_is_shown_the_way(first, tmp_path):
     with pytest.raises(Invalid, match=r"nodes vote.*network node new"):
         join_network(tmp_path / "node", first.genesis_path, {}, "p")
+
+
+@pytest.mark.parametrize("peers", [(), ("--peer", PEER)])
+def test_a_node_without_peers_is_told_so(first, tmp_path, capsys, monkeypatch, peers):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "p")
+    files = ("--genesis", first.genesis_path, "--sponsor-key", first.key_path("sponsor"))
+    words = ("network", "node", "new", "--data", tmp_path / "node", *files, *peers)
+    assert main([str(word) for word in words]) == 0
+    told = capsys.readouterr().out
+    assert ("it stays alone" in told) is (not peers)
+    assert (str(tmp_path / "node" / "node.toml") in told) is (not peers)
