@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from pathlib import Path
 
 from hansa.cli.passphrase import get_passphrase
 from hansa.cli.screen import ProgressBar, print_found, print_json, say
@@ -83,7 +84,7 @@ def _restore(options: argparse.Namespace) -> int:
     report = restore_home(options.backup, options.data)
     print_found(report.to_json(), is_json=options.json)
     if not options.json:
-        _say_next(Home(options.data), report.manifest)
+        _say_next(Home(options.data), report.manifest, options.backup)
     return 0
 
 
@@ -95,10 +96,18 @@ def list_own_keys(home: Home) -> list[str]:
     return [f"  {home.key_path(name)}  {use}" for name, use in uses.items()]
 
 
-def _say_next(home: Home, manifest: Manifest) -> None:
+def _say_next(home: Home, manifest: Manifest, backup: Path) -> None:
     """Say what a restored node needs before it runs."""
     hansa, data = name_program(), shlex.quote(str(home.path))
     is_voted, has_keys = home.load_network().genesis.is_voted, manifest.has_keys
+    if is_voted and (why := _find_why_not_to_run(home)):
+        say(f"Here it can be read, but not run: {why}.")
+        say("Now:")
+        say(f"  {hansa} audit --data {data}")
+        say(f"  {hansa} verify --data {data}")
+        say("To run the node, restore it into such a folder:")
+        say(f"  {hansa} restore {shlex.quote(str(backup))} --data DIR")
+        return
     if is_voted and manifest.first_height > 0:
         say(
             f"It begins with block {manifest.first_height}: audit, verify, and read it as it is "
@@ -108,8 +117,6 @@ def _say_next(home: Home, manifest: Manifest) -> None:
             "theirs (docs/how-to/run-a-network.md)."
         )
         return
-    if is_voted:
-        _say_whether_it_can_run(home)
     if not has_keys:
         say("Now put its key files back, from where they were kept:")
         for line in list_own_keys(home):
@@ -128,8 +135,10 @@ def _say_next(home: Home, manifest: Manifest) -> None:
         say("Never run this node beside the one that was backed up: both hold one sealing key.")
 
 
-def _say_whether_it_can_run(home: Home) -> None:
+def _find_why_not_to_run(home: Home) -> str:
+    """Find why CometBFT could not run in a folder; empty if it could."""
     try:
         home.comet.require_socket_paths()
     except Invalid as error:
-        say(f"Here it can be read, but not run: {error.message}.")
+        return error.message
+    return ""

@@ -221,7 +221,10 @@ def test_a_voted_node_is_told_what_it_needs_and_where_it_could_not_run(tmp_path,
         assert main(["restore", str(archive), "--data", str(tmp_path / name)]) == 0
         told = capsys.readouterr().out
         assert ("Here it can be read, but not run" in told) is not can_run
-        assert "network key new --data" in told
+        assert ("network key new --data" in told) is can_run
+        assert ("hansa up --data" in told) is can_run
+        assert (f"hansa verify --data {tmp_path / name}" in told.replace("'", "")) is not can_run
+        assert (f"hansa restore {archive} --data DIR" in told) is not can_run
         assert f"{name}/keys/node.json" not in told
 
 
