@@ -32,6 +32,8 @@ from hansa.sdk.arguments import is_unicode
 from hansa.sdk.client import Client
 
 TEXT_MAX = 40
+DIGITS_MAX = 20
+"""One more than the largest amount has: what has as many is too large, whatever comes after."""
 REFERENCE_MAX = 35
 ASSET_MAX = 24
 WORDS = ("show", "open", "set-category", "freeze-own", "unfreeze-own", "close")
@@ -148,27 +150,41 @@ def parse_amount(text: str, exponent: int) -> int:
             InvalidCode.AMOUNT,
             f"{text[:TEXT_MAX]!r} is no amount: a positive number with at most {exponent} decimals",
         )
+    if amount_minor > INT64_MAX:
+        raise _too_large(text, exponent)
     return amount_minor
 
 
 def _convert(text: str, exponent: int) -> int | None:
+    """Convert an amount, however large; None if it is none."""
     whole, point, fraction = text.partition(".")
-    digits = whole + fraction.ljust(exponent, "0")
     is_number = whole.isascii() and whole.isdigit() and (not point or fraction.isdigit())
-    is_number = is_number and fraction.isascii() and len(text) <= TEXT_MAX
-    if not is_number or len(fraction) > exponent or not 0 < int(digits) <= INT64_MAX:
+    if not (is_number and fraction.isascii() and len(fraction) <= exponent):
         return None
-    return int(digits)
+    digits = (whole + fraction.ljust(exponent, "0")).lstrip("0")
+    return int(digits[:DIGITS_MAX]) if digits else None
+
+
+def _too_large(text: str, exponent: int) -> Invalid:
+    whole, fraction = divmod(INT64_MAX, 10**exponent)
+    most = f"{whole}.{fraction:0{exponent}}" if exponent else f"{whole}"
+    return Invalid(
+        InvalidCode.AMOUNT,
+        f"{text[:TEXT_MAX]!r} is too large: an amount with {exponent} decimals is at most {most}",
+    )
 
 
 def _check_amount(text: str) -> None:
     """Refuse what is an amount of no asset, however many decimals it has."""
-    decimals = len(text.partition(".")[2])
-    if _convert(text, min(decimals, EXPONENT_MAX)) is None:
+    exponent = min(len(text.partition(".")[2]), EXPONENT_MAX)
+    amount_minor = _convert(text, exponent)
+    if amount_minor is None:
         raise Invalid(
             InvalidCode.AMOUNT,
             f"{text[:TEXT_MAX]!r} is no amount: a positive number, as 12 or 12.50",
         )
+    if amount_minor > INT64_MAX:
+        raise _too_large(text, exponent)
 
 
 def _pay(options: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
     Raises:
       FileExistsError: a file is there and `replace` was not asked for.
       NotFound: there is no such folder.
-      Unavailable: the disk refused.
+      Unavailable: the disk refused, or no file can be made in that folder.
     """
     try:
         if not replace:
@@ -99,6 +99,9 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
     except FileExistsError:
         raise
     except (FileNotFoundError, NotADirectoryError):
+        if path.parent.is_dir():  # as /proc, whose files are none of ours
+            message = f"cannot write {path}: no file can be made in {path.parent}; name another"
+            raise Unavailable(message, path=str(path)) from None
         message = f"cannot write {path}: there is no folder {path.parent}; make it, or name another"
         raise NotFound(message, path=str(path)) from None
     except OSError as error:

@@ -163,8 +163,11 @@ def test_exit_codes_of_a_payment(node, keys, capsys, monkeypatch):
     assert run(capsys, "tx", refused["tx_id"])["meaning"] == refused["meaning"]
     folder = ("--data", node.home.path)
     assert run(capsys, "tx", refused["tx_id"], *folder)["meaning"] == refused["meaning"]
-    for amount in ("0", "-1", "1.234", "nan", "inf", "1e3", "", "٣", "9" * 30, "1.", ".5", "0x1"):
+    for amount in ("0", "-1", "1.234", "nan", "inf", "1e3", "", "٣", "1.", ".5", "0x1"):
         assert "no amount" in run(capsys, *pay(keys, amount), code=2)["message"]
+    for amount in ("9" * 30, "9" * 5_000, "92233720368547758.08", "99999999999999999999999"):
+        assert "is too large" in run(capsys, *pay(keys, amount), code=2)["message"]
+    assert "at most 92233720368547758.07" in run(capsys, *pay(keys, "9" * 18), code=2)["message"]
     for amount in ("1,50", "-5", "0", "1."):
         told = run(capsys, *pay(keys, amount, "--node", "http://127.0.0.1:1"), code=2)["message"]
         assert told == f"{amount!r} is no amount: a positive number, as 12 or 12.50"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.integration.small_disk import mount
@@ -40,6 +41,13 @@ def test_a_full_disk_is_told_with_what_to_do(tmp_path):
         with pytest.raises(Unavailable, match="the disk is full: free some space"):
             write_file(tmp_path / "disk" / "file", bytes(100_000))
         assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_a_folder_that_is_there_and_takes_no_files_is_not_said_to_be_missing(tmp_path):
+    with pytest.raises(Unavailable, match="no file can be made in /proc; name another"):
+        write_file(Path("/proc/x"), b"one")
+    with pytest.raises(NotFound, match="there is no folder"):
+        write_file(tmp_path / "none" / "x", b"one")
 
 
 def test_only_who_asks_replaces_a_file(tmp_path):

@@ -221,6 +221,17 @@ def test_a_file_that_others_may_open_is_refused(saved, mode):
         load_key(saved, PASSPHRASE)
 
 
+@pytest.mark.parametrize("load", [load_key, load_channel_key])
+@pytest.mark.parametrize("content", [b"\x01\x92 a receipt", b'{"format": "hansa-checkpoint"}'])
+def test_a_file_of_something_else_that_all_may_read_is_no_key_file(tmp_path, load, content):
+    path = tmp_path / "invoice-7.receipt"
+    path.write_bytes(content)
+    path.chmod(0o644)
+    with pytest.raises(Invalid, match=r"invoice-7\.receipt is no key file") as raised:
+        load(path, PASSPHRASE)
+    assert "chmod" not in raised.value.message
+
+
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(NotFound):
         load_key(tmp_path / "none.json", PASSPHRASE)

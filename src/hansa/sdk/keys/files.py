@@ -125,10 +125,10 @@ def write_key_file(path: Path, file: msgspec.Struct, *, replace: bool) -> None:
 
 
 def read_key_file(path: Path) -> bytes:
-    """Read a small regular file that only its owner may open.
+    """Read a small regular file, which only its owner may open if it is a key file.
 
     Raises:
-      Invalid: it is something else, or others may open it.
+      Invalid: it is something else, or a key file that others may open.
       NotFound: there is no such file.
       Unavailable: the disk refused.
     """
@@ -157,13 +157,18 @@ def require_kind(path: Path, content: bytes, wanted: str) -> None:
     Raises:
       Invalid: it is of another kind.
     """
-    try:
-        found = msgspec.json.decode(content, type=_Named).format
-    except DECODE_ERRORS:
-        return
+    found = _find_format(content)
     if found in KINDS and found != wanted:
         message = f"{path} holds {KINDS[found]}: name the file of {KINDS[wanted]}"
         raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
+
+
+def _find_format(content: bytes) -> str:
+    """Find what a file says that it is; nothing if it is none of ours."""
+    try:
+        return msgspec.json.decode(content, type=_Named).format
+    except DECODE_ERRORS:
+        return ""
 
 
 def raise_damaged(path: Path, why: str) -> NoReturn:
@@ -187,19 +192,19 @@ def _derive(passphrase: str, cost: ScryptCost, salt: bytes) -> bytes:
 
 
 def _read_private(path: Path) -> bytes:
-    """Read a small regular file that only its owner may open."""
+    """Read a small regular file, which only its owner may open if it is a key file."""
     descriptor = open_regular(path)
     try:
         mode = os.fstat(descriptor).st_mode
-        if mode & 0o077:
-            message = (
-                f"others may open the key file {path} (mode {stat.S_IMODE(mode):04o}): "
-                f"run chmod 600 {path}"
-            )
-            raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
         content = os.read(descriptor, FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
     if len(content) > FILE_BYTES_MAX:
         raise_damaged(path, f"it has more than {FILE_BYTES_MAX} bytes")
+    if mode & 0o077 and _find_format(content) in KINDS:  # of another file its reader tells
+        message = (
+            f"others may open the key file {path} (mode {stat.S_IMODE(mode):04o}): "
+            f"run chmod 600 {path}"
+        )
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
     return content
