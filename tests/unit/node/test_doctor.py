@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 from dataclasses import dataclass, field
 
 import pytest
@@ -22,14 +23,18 @@ from tests.world import START_MS, key, make_genesis
 
 from hansa.cli.main import main
 from hansa.compiled import is_in_use
+from hansa.contracts import accounts
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.engine.table_file import TableWriter, build_options
 from hansa.kernel.calendar import DAY_MS
+from hansa.kernel.crypto.address import to_text
+from hansa.node.channel.database import Database
 from hansa.node.doctor.checks import Status, ThisMachine
 from hansa.node.doctor.examination import check_home, is_well
 from hansa.node.home import Home
-from hansa.sdk.keys import save_key
+from hansa.node.network.logs import End, EndFile
+from hansa.sdk.keys import ChannelKey, save_channel_key, save_key
 
 NOON_MS = START_MS + DAY_MS
 
@@ -140,7 +145,7 @@ def test_api_keys_that_the_node_reads_are_well(home):
         ("settings", lambda home: home.settings_path.write_text("a ="), "fail", "node.toml"),
         ("settings", lambda home: home.settings_path.write_bytes(b"\xff"), "fail", "node.toml"),
         ("key node", lambda home: home.key_path("node").unlink(), "fail", "seals blocks"),
-        ("key sponsor", lambda home: home.key_path("sponsor").unlink(), "warn", "signs batches"),
+        ("key sponsor", lambda home: home.key_path("sponsor").unlink(), "fail", "signs batches"),
         ("key node", lambda home: home.key_path("node").chmod(0o640), "fail", "0640"),
         ("key node", lambda home: home.key_path("node").write_text("{}"), "fail", "damaged"),
         ("api keys", lambda home: write_keys(home, "[nan"), "fail", "cannot be read"),
@@ -169,6 +174,95 @@ def test_a_wrong_passphrase_and_a_foreign_sealer(home):
     assert "does not open it" in look(home, passphrase="other")["key node"].found
     save_key(home.key_path("node"), key("stranger"), PASSPHRASE, replace=True, cost=CHEAP)
     assert "none of the keys" in look(home)["key node"].found
+
+
+def test_a_server_key_that_no_member_has(home):
+    save_key(home.key_path("sponsor"), key("stranger"), PASSPHRASE, replace=True, cost=CHEAP)
+    check = look(home)["server key"]
+    assert check.status is Status.FAIL
+    assert f"{to_text(key('stranger').address)}, may sign batches for no member" in check.found
+    assert str(home.key_path("sponsor")) in check.where
+    shutil.rmtree(home.log_path)
+    shutil.rmtree(home.store_path)
+    assert look(home)["server key"].where.endswith("as of genesis")
+
+
+def test_a_server_key_that_was_rotated_and_lies_here_still(home):
+    with open_folder(home.path) as world:
+        rotate = accounts.Rotate(
+            key("north").address, key("north server").address, key("new server").address
+        )
+        world.nonces = 2_000
+        assert world.do(["north", "new server"], rotate) == ""
+    assert "may sign batches for no member" in look(home)["server key"].found
+    save_key(home.key_path("sponsor"), key("new server"), PASSPHRASE, replace=True, cost=CHEAP)
+    assert look(home) == {}
+
+
+def make_messages(home):
+    """Give the node a channel, and a file of messages as a stopped node leaves it."""
+    save_channel_key(home.key_path("channel"), ChannelKey.generate(), PASSPHRASE, cost=CHEAP)
+    Database.open(home.messages_path).close()
+
+
+def list_files(home):
+    return {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}
+
+
+def test_a_damaged_file_of_messages(home):
+    make_messages(home)
+    before = list_files(home)
+    assert "messages" not in look(home)
+    assert list_files(home) == before, "nothing is written"
+    with home.messages_path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(b"\xff" * 8_192)
+    check = look(home)["messages"]
+    assert check.status is Status.FAIL
+    assert "move it away" in check.mend
+    home.messages_path.write_bytes(b"no database" * 1_000)
+    assert look(home)["messages"].status is Status.FAIL
+    home.key_path("channel").unlink()
+    assert "messages" not in look(home), "a node without a channel opens none"
+
+
+def test_messages_are_looked_at_with_what_a_killed_node_left(home):
+    make_messages(home)
+    node = sqlite3.connect(home.messages_path)
+    node.execute("INSERT INTO received_lanes VALUES (x'00', 't', 1, x'00', x'00', 1)")
+    node.commit()
+    left = home.path.parent / "left"
+    shutil.copytree(home.path, left)
+    node.close()
+    killed = Home(left)
+    before = list_files(killed)
+    assert killed.messages_path.with_name("messages.db-wal").stat().st_size > 0
+    assert "messages" not in look(killed)
+    killed.messages_path.write_bytes(b"no database" * 1_000)
+    assert look(killed)["messages"].status is Status.FAIL
+    assert list_files(killed).keys() == before.keys()
+
+
+@pytest.mark.parametrize("again_ms", [None, NOON_MS])
+def test_how_a_supervised_node_ended_is_told(home, again_ms):
+    file = EndFile(home.path / "ended.json")
+    assert look(home) == {}
+    file.write(End("ended with exit code 5: CometBFT has ended", again_ms))
+    check = look(home)["last end"]
+    assert check.status is Status.WARN
+    assert "ended with exit code 5: CometBFT has ended" in check.found
+    supervisor, node = FileStorage(home.path.parent), FileStorage(home.log_path)
+    node.lock()
+    assert "last end" not in look(home), "it was started by other means"
+    supervisor.lock()
+    check = look(home)["last end"]
+    node.unlock()
+    assert check.status is Status.FAIL
+    assert f"hansa network logs --dir {home.path.parent} --node node" in check.mend
+    assert ("start the network again" in check.mend) == (again_ms is None)
+    file.write(None)
+    assert "last end" not in look(home), "it has answered"
+    supervisor.unlock()
 
 
 def test_damage_in_the_log_is_found(home):

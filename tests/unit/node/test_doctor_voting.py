@@ -17,6 +17,7 @@ from hansa.contracts.actions import SuspendMember
 from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
 from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.possession import is_proven
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
@@ -151,6 +152,19 @@ def test_a_new_consensus_key_is_to_be_published(home):
     assert "consensus key" in sick.found
     assert "peer" not in sick.found
     assert read_publish(sick) == renewed.publish
+
+
+def test_a_server_key_that_is_not_of_the_member_that_the_settings_name(home):
+    stranger = KeyPair.from_seed(b"stranger")
+    save_key(home.key_path("sponsor"), stranger, "p", cost=CHEAP, replace=True)
+    check = look(home)["server key"]
+    assert check.status is Status.FAIL
+    member = to_text(home.load_network().genesis.members[0].address)
+    text = home.settings_path.read_text()
+    home.settings_path.write_text(text.replace("[cometbft]", f'[cometbft]\nmember = "{member}"'))
+    check = look(home)["server key"]
+    assert check.status is Status.WARN, "it starts, follows and votes"
+    assert "what is sent to this node is refused" in check.found
 
 
 def test_a_new_peer_is_to_be_published(home):

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from hansa.kernel.errors import Corrupt, Unavailable
@@ -119,27 +122,67 @@ class Database:
         return found
 
 
+def check_database(path: Path) -> None:
+    """Look whether a file that no node has open is whole; nothing is written, nor made beside it.
+
+    What a killed node left in the write-ahead log belongs to it: then a copy of both is looked at.
+
+    Raises:
+      Corrupt: it is damaged, or something else.
+      Unavailable: it cannot be read.
+      OSError: it cannot be read, or copied.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():
+        _check_at(f"{path.resolve().as_uri()}?immutable=1", path)
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        _check_at(copy.as_uri(), path)
+
+
+def _check_at(uri: str, path: Path) -> None:
+    with _telling_damage(path):
+        connection = sqlite3.connect(uri, uri=True)
+        try:
+            _require_whole(connection, path)
+        finally:
+            connection.close()
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check an open file, and fill an empty one."""
-    try:
+    with _telling_damage(path):
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        if _require_whole(connection, path) == 0:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
             )
-            return
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+
+
+def _require_whole(connection: sqlite3.Connection, path: Path) -> int:
+    """Read a file through; returns its version, 0 of an empty one. Raises `Corrupt`."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, FORMAT_VERSION):
+        raise _damaged(path, f"version {version}, this program reads {FORMAT_VERSION}")
+    if version and (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise _damaged(path, found)
+    return version
+
+
+@contextmanager
+def _telling_damage(path: Path) -> Iterator[None]:
+    """Tell what SQLite says of a damaged file from what the disk refuses."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise Unavailable(f"cannot open the messages {path}: {error}", path=str(path)) from None
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from None
-    if version != FORMAT_VERSION:
-        raise _damaged(path, f"version {version}, this program reads {FORMAT_VERSION}")
-    if found != "ok":
-        raise _damaged(path, found)
 
 
 def _damaged(path: Path, why: str) -> Corrupt:

@@ -24,6 +24,7 @@ from hansa.node.doctor.machine import (
     check_port,
 )
 from hansa.node.doctor.published import check_published
+from hansa.node.doctor.starting import check_end, check_messages
 from hansa.node.doctor.voting import check_voting
 from hansa.node.home import Home
 
@@ -86,6 +87,8 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("keys", check_keys),
     ("api keys", check_api_keys),
     ("process", check_lock),
+    ("last end", check_end),
+    ("messages", check_messages),
     ("log", check_log),
     ("store", check_store),
     ("contracts", check_contracts),

@@ -148,10 +148,9 @@ def check_keys(patient: Patient) -> list[Check]:
     for name, what in needed[1:] if patient.is_voted else needed:
         path = home.key_path(name)
         if not path.is_file():
-            status = Status.FAIL if name == NODE_KEY else Status.WARN
-            text = f"there is no key file; it {what}"
+            text = f"there is no key file, without which no node starts; it {what}"
             mend = "copy it from where it is kept, or restore a backup that was taken with keys"
-            found.append(Check(f"key {name}", status, text, str(path), mend))
+            found.append(Check(f"key {name}", Status.FAIL, text, str(path), mend))
     return found + [_check_key(patient, path) for path in sorted(home.keys_path.glob("*.json"))]
 
 

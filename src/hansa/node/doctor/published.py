@@ -6,26 +6,74 @@ import json
 import shlex
 
 from hansa.contracts.nodes import Node, Publish
-from hansa.kernel.errors import HansaError
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode
+from hansa.kernel.genesis import Network
 from hansa.node.doctor.checks import Check, Patient, Status
-from hansa.node.network.renewal import build_own_publish, describe_publish, find_published
+from hansa.node.home import SPONSOR_KEY
+from hansa.node.network.renewal import (
+    Published,
+    build_own_publish,
+    describe_publish,
+    find_published,
+)
 from hansa.node.settings import Settings
 from hansa.program import name_program
 
+_NAME_KEY = (
+    "put the member's present server key there and start the node again, or have its account name "
+    "this one (docs/how-to/rotate-a-key.md)"
+)
 _NO_URL = "no url: others know no way to send it messages"
 
 
 def check_published(patient: Patient) -> list[Check]:
-    """Compare channel key, peer id and consensus key with what the node's member has published."""
+    """Compare the keys here with what the ledger knows of the node's member and of its node."""
     network, home = patient.network, patient.home
     if network is None or (patient.head is None and not patient.is_new):
         return []
     try:
         found = find_published(home, network)
+    except HansaError as error:
+        return _tell_no_member(patient, error)
+    try:
         own = build_own_publish(home, network, found)
-    except HansaError:  # of a key, of the log or the store: other checks have told it
+    except HansaError:  # of a key: other checks have told it
+        return _check_server_key(patient, found)
+    return _check_server_key(patient, found) + _compare(patient, network, found, own)
+
+
+def _tell_no_member(patient: Patient, error: HansaError) -> list[Check]:
+    """Tell that the server's key is no member's; what else it may be, other checks have told.
+
+    Of a voted network, blocks that are still to come may name it.
+    """
+    is_unknown = isinstance(error, Invalid) and error.code is InvalidCode.UNKNOWN_SPONSOR
+    if not is_unknown or (patient.is_new and patient.is_voted):
         return []
-    where = "as of genesis" if patient.is_new else f"as of block {patient.log_height}"
+    found = f"{error.message.partition(': ')[0]}: the node does not start with it"
+    return [Check("server key", Status.FAIL, found, _name_place(patient), _NAME_KEY)]
+
+
+def _check_server_key(patient: Patient, found: Published) -> list[Check]:
+    """Look whether the key signs batches for the member that the settings name."""
+    if not found.mismatch:
+        return []
+    told = f"{found.mismatch.partition(': ')[0]}: what is sent to this node is refused"
+    return [Check("server key", Status.WARN, told, _name_place(patient), _NAME_KEY)]
+
+
+def _name_place(patient: Patient) -> str:
+    """Name the file of the server's key, and as of when it was looked at."""
+    return f"{patient.home.key_path(SPONSOR_KEY)}, {_tell_when(patient)}"
+
+
+def _tell_when(patient: Patient) -> str:
+    return "as of genesis" if patient.is_new else f"as of block {patient.log_height}"
+
+
+def _compare(patient: Patient, network: Network, found: Published, own: Publish) -> list[Check]:
+    """Compare channel key, peer id and consensus key with what the node's member has published."""
+    where = _tell_when(patient)
     if found.suspension and network.genesis.is_voted:
         mend = "ask the members to decide on it; leave keys, settings and cables as they are"
         return [Check("member", Status.FAIL, found.suspension, where, mend)]

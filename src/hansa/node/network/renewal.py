@@ -177,6 +177,8 @@ class Published:
     """Whether the member has voting power, or may have: nothing is known of it here."""
     suspension: str = ""
     """That the member is suspended, in words; empty if it is not."""
+    mismatch: str = ""
+    """Why the server's key signs batches for no member, in words: then the settings name it."""
 
 
 def build_own_publish(home: Home, network: Network, published: Published) -> Publish:
@@ -232,12 +234,40 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
 
     Raises:
       NotFound: there is no `sponsor.json` from which its member is known.
-      Invalid: that key is of no member, or no key.
+      Invalid: it is no key, or, with the code `UNKNOWN_SPONSOR`, one of no member.
       Corrupt: log or store are damaged.
     """
-    path = home.key_path(SPONSOR_KEY)
+    address = _read_address(home.key_path(SPONSOR_KEY))
+    named = load_settings(home.settings_path).cometbft.member if network.genesis.is_voted else ""
     try:
-        address = from_text(_decode_sponsor(read_file(path, FILE_BYTES_MAX)).address)
+        chain = open_chain_read_only(ledger or home)
+    except NotFound:  # no block yet: what genesis says is all there is
+        member, _ = _believe(named, lambda: founding.find_sponsor(network.genesis, address))
+        nodes = {node.member: node for node in network.genesis.nodes}
+        found = nodes.get(member) or GenesisNode(member, b"", (), b"", "")
+        keys = (found.consensus_key, found.peers, found.channel_key)
+        node = Node(member, *keys, found.url, since_height=0)
+        powers = {each.address: each.weight for each in network.genesis.members}
+        may_vote = member not in nodes or powers[member] > 0
+        return Published(node, has_blocks=False, may_vote=may_vote)
+    try:
+        member, mismatch = _believe(named, lambda: running.find_sponsor(chain, address))
+        load = chain.machine.state.load
+        row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
+        known = load(Member, Member.key(member))
+        may_vote = known is None or compute_power(known) > 0
+        suspension = find_suspension(chain, member)
+        return Published(
+            row, has_blocks=True, may_vote=may_vote, suspension=suspension, mismatch=mismatch
+        )
+    finally:
+        chain.close()
+
+
+def _read_address(path: Path) -> bytes:
+    """Read whose key a file holds, without opening it; raises `NotFound` or `Invalid`."""
+    try:
+        return from_text(_decode_sponsor(read_file(path, FILE_BYTES_MAX)).address)
     except NotFound:
         raise NotFound(
             f"there is no {path}, from which the node's member is known: put it there first",
@@ -249,38 +279,19 @@ def find_published(home: Home, network: Network, ledger: Home | None = None) -> 
             f"{path} is no key file: copy it from where it is kept",
             path=str(path),
         ) from None
-    named = load_settings(home.settings_path).cometbft.member if network.genesis.is_voted else ""
-    try:
-        chain = open_chain_read_only(ledger or home)
-    except NotFound:  # no block yet: what genesis says is all there is
-        member = _believe(named, lambda: founding.find_sponsor(network.genesis, address))
-        nodes = {node.member: node for node in network.genesis.nodes}
-        found = nodes.get(member) or GenesisNode(member, b"", (), b"", "")
-        keys = (found.consensus_key, found.peers, found.channel_key)
-        node = Node(member, *keys, found.url, since_height=0)
-        powers = {each.address: each.weight for each in network.genesis.members}
-        may_vote = member not in nodes or powers[member] > 0
-        return Published(node, has_blocks=False, may_vote=may_vote)
-    try:
-        member = _believe(named, lambda: running.find_sponsor(chain, address))
-        load = chain.machine.state.load
-        row = load(Node, Node.key(member)) or Node(member, b"", (), b"", "", since_height=0)
-        known = load(Member, Member.key(member))
-        may_vote = known is None or compute_power(known) > 0
-        suspension = find_suspension(chain, member)
-        return Published(row, has_blocks=True, may_vote=may_vote, suspension=suspension)
-    finally:
-        chain.close()
 
 
-def _believe(named: str, find: Callable[[], bytes]) -> bytes:
-    """Find a member; believe the settings, which name one, where the blocks so far do not tell."""
+def _believe(named: str, find: Callable[[], bytes]) -> tuple[bytes, str]:
+    """Find a member; believe the settings, which name one, where the blocks so far do not tell.
+
+    Returns the member, and in words why it was not found.
+    """
     try:
-        return find()
-    except Invalid:
+        return find(), ""
+    except Invalid as error:
         if named:
-            return from_text(named)
-        raise
+            return from_text(named), error.message
+        raise Invalid(InvalidCode.UNKNOWN_SPONSOR, error.message) from None
 
 
 @dataclass(frozen=True, slots=True)
