@@ -12,6 +12,8 @@ import pytest
 from tests.api.served import UNLIMITED
 from tests.world import MINUTE_MS, key, pay
 
+from hansa.contracts.actions import Action, SetPolicy
+from hansa.contracts.governance import Execute, Propose
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.errors import Corrupt
@@ -55,6 +57,28 @@ def test_a_payment_is_confirmed_and_its_repetition_gets_the_first_receipt(own_to
         assert await again.json() == found
         shown = await (await client.get(f"{PATH}/{signed.tx_id.hex()}")).json()
         assert (shown["height"], shown["index"]) == (found["height"], found["index"])
+
+    own_town.serve(use, is_started=True)
+
+
+def test_a_refusal_tells_what_its_facts_say_and_that_an_envelope_counts_once(own_town):
+    values = SetPolicy("payments.refund_days", 4_000_000_000_000, (30,))
+    proposing = Propose(key("officer0").address, Action.of("set_policy", values))
+
+    async def use(client, _):
+        until = wall_clock_ms() + MINUTE_MS
+        for names, command in (
+            (("officer0", "officer1"), proposing),
+            (("ada",), Execute(1)),
+        ):
+            signers = [key(name) for name in names]
+            signed = sign_transaction(own_town.world.network, signers, [command], until)
+            response = await post(client, {"envelope": text(signed)})
+        assert response.status == 409
+        found = await response.json()
+        assert found["title"] == "governance.LOCKED"
+        assert "it ends at 2" in found["detail"]
+        assert "sign it anew" in found["detail"]
 
     own_town.serve(use, is_started=True)
 

@@ -30,15 +30,15 @@ def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
     """Describe what a node answered, with the fields of `read_transaction`."""
     found: dict[str, Any] = msgspec.to_builtins(answer)
     if not isinstance(answer, Transaction):
-        return {**found, **_explain(answer.code, {}, 0)}
+        return {**found, **_explain(answer.code, {})}
     found["time"] = format_iso(found.pop("time_ms"), 0)
     found["attestation"] = answer.attestation or ""
-    return {**found, **_explain(answer.code, answer.facts, answer.time_ms)}
+    return {**found, **_explain(answer.code, answer.facts)}
 
 
-def _explain(code: str, facts: Mapping[str, object], time_ms: int) -> dict[str, str]:
+def _explain(code: str, facts: Mapping[str, object]) -> dict[str, str]:
     """Say in words, as the console does, why a rule refused; nothing where no rule did."""
-    return {"meaning": describe_refusal(code, facts, time_ms)} if code in REFUSALS else {}
+    return {"meaning": describe_refusal(code, facts)} if code in REFUSALS else {}
 
 
 def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def read_transaction(home: Home, tx_id: bytes) -> dict[str, Any]:
             msgspec.to_builtins(describe_delta(delta, is_readable=True))
             for delta in iterate_deltas(receipt)
         ],
-        **_explain(receipt.code, facts, time_ms),
+        **_explain(receipt.code, facts),
     }
 
 

@@ -366,7 +366,14 @@ def _submit(options: argparse.Namespace) -> int:
         raw = envelope.complete(client.get_network())
         decode_envelope(raw)
         await_well(client, is_json=options.json)
-        return _tell_answer(client, client.submit(raw), options)
+        code = _tell_answer(client, client.submit(raw), options)
+    if code == EXIT_REFUSED and not options.json:
+        complain(
+            "A signed file counts once: sent again, it gets this answer. To try again, let a new "
+            f"one be signed ({name_program()} tx send KEYFILE --offline NEWFILE, with the same "
+            "calls)."
+        )
+    return code
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ Source: docs/decisions/0002-governance.md. Units: weights are votes; millisecond
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -294,14 +295,16 @@ def add_power_change(
     than two thirds of the old power and of the new then belong to validators of both.
 
     Raises:
-      Refused: `POWER_CHANGE` if a third of the power would have moved since the window's start.
+      Refused: `POWER_CHANGE` if a third of the power would have moved since the window's start;
+        `ready_ms` tells from when on it would not, and is left out if that is never.
     """
-    changes = (*_list_recent(changes, change.time_ms), change)
-    moved = sum(item.moved for item in changes)
-    total = max(changes[0].total_before, total)
-    if 3 * moved >= total or len(changes) > POWER_CHANGES_MAX:
-        raise Refused(Code.POWER_CHANGE, moved=moved, total=total)
-    return changes
+    window = (*_list_recent(changes, change.time_ms), change)
+    if _is_too_fast(window, total):
+        moved, before = _sum_moved(window), window[0].total_before
+        ready_ms = _find_ready(window, total)
+        ready = {} if ready_ms is None else {"ready_ms": ready_ms}
+        raise Refused(Code.POWER_CHANGE, moved=moved, total=max(before, total), **ready)
+    return window
 
 
 def compute_power(member: Member | None) -> int:
@@ -406,7 +409,26 @@ def _check_power(
     return add_power_change(register.changes, change, sum(after.values()))
 
 
-def _list_recent(changes: tuple[PowerChange, ...], time_ms: int) -> tuple[PowerChange, ...]:
+def _is_too_fast(window: tuple[PowerChange, ...], total: int) -> bool:
+    is_third = 3 * _sum_moved(window) >= max(window[0].total_before, total)
+    return is_third or len(window) > POWER_CHANGES_MAX
+
+
+def _sum_moved(window: tuple[PowerChange, ...]) -> int:
+    return sum(item.moved for item in window)
+
+
+def _find_ready(window: tuple[PowerChange, ...], total: int) -> int | None:
+    """Find from when on a window's last change can be made, if there is no other meanwhile."""
+    *earlier, change = window
+    for item in earlier:
+        ready_ms = item.time_ms + POWER_WINDOW_MS
+        if not _is_too_fast((*_list_recent(earlier, ready_ms), change), total):
+            return ready_ms
+    return None
+
+
+def _list_recent(changes: Sequence[PowerChange], time_ms: int) -> tuple[PowerChange, ...]:
     return tuple(item for item in changes if item.time_ms > time_ms - POWER_WINDOW_MS)
 
 

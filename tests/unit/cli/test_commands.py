@@ -271,6 +271,14 @@ def test_a_proposal_from_the_command_line(node, keys, capsys):
     assert main(["network", "proposal", str(proposal["number"])]) == 0
     assert "Set the policy payments.refund_days from 2096-10-02" in capsys.readouterr().out
     run(capsys, "network", "proposal", 999, code=4)
+    file, number = keys / "execute.json", json.dumps({"number": str(proposal["number"])})
+    execute = ("--call", "governance.execute", "--args", number)
+    run(capsys, "tx", "send", keys / "ada", *execute, "--offline", file)
+    locked = run(capsys, "tx", "submit", file, code=3)
+    assert locked["code"] == "governance.LOCKED"
+    assert "it ends at 2" in locked["meaning"]
+    assert main(["tx", "submit", str(file)]) == 3
+    assert "counts once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

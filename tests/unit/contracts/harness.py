@@ -166,6 +166,7 @@ class Harness:
             function(self.view, self.context(*signers, **context), command)
         assert self.view.writes == {}, f"{refusal.value.code} came after a write"
         reached.CODES.add(refusal.value.code.value)
+        self.facts = refusal.value.facts
         return str(refusal.value.code.value)
 
     def get(self, row_type: type[R], *key: KeyPart) -> R | None:

@@ -135,6 +135,43 @@ def test_less_than_a_third_of_the_power_moves_in_any_window() -> None:
     change(harness, raise_to(100))
 
 
+def test_a_refusal_tells_when_enough_of_the_window_is_over() -> None:
+    harness, day_ms = make_harness(), members.POWER_WINDOW_MS
+
+    def set_weight(weight: int) -> Change:
+        return lambda view, context: members.set_weight(view, context, FIRST, weight)
+
+    def tell_ready(weight: int) -> object:
+        assert refuse(harness, set_weight(weight)) == Code.POWER_CHANGE
+        return harness.facts.get("ready_ms")
+
+    for weight in (140, 180):
+        change(harness, set_weight(weight))
+        harness.pass_time(day_ms // 4)
+    assert tell_ready(110) == START_MS + day_ms, "once the first is over"
+    assert tell_ready(60) == START_MS + day_ms + day_ms // 4, "once both are"
+    assert tell_ready(0) is None, "never, in one step"
+    harness.pass_time(day_ms // 2 - 1)
+    assert tell_ready(110) == harness.time_ms + 1
+    harness.pass_time(1)
+    change(harness, set_weight(110))
+
+
+def test_changes_of_one_moment_leave_the_window_together() -> None:
+    harness = make_harness()
+
+    def set_weight(weight: int) -> Change:
+        return lambda view, context: members.set_weight(view, context, FIRST, weight)
+
+    for weight in (140, 180):
+        change(harness, set_weight(weight))
+    harness.pass_time(1)
+    assert refuse(harness, set_weight(60)) == Code.POWER_CHANGE
+    assert harness.facts["ready_ms"] == START_MS + members.POWER_WINDOW_MS
+    harness.pass_time(members.POWER_WINDOW_MS - 1)
+    change(harness, set_weight(60))
+
+
 def test_old_rosters_are_dropped() -> None:
     harness = make_harness()
     for step in range(members.ROSTERS_KEPT):

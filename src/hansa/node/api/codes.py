@@ -6,11 +6,13 @@ Those of contracts stand in `refusals`. Between backticks is what is typed as it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
-from hansa.contracts import members
+from hansa.contracts import members, proposals
 from hansa.kernel.calendar import format_iso
+from hansa.kernel.errors import Invalid
 from hansa.node.api.refusals import REFUSALS, Advice
 
 FAILURES: dict[str, Advice] = {
@@ -173,46 +175,81 @@ API: dict[str, Advice] = {
 CODES = {**REFUSALS, **FAILURES, **INVALID, **API}
 
 
-TOLD_BY_FACTS = frozenset[str]({members.Code.POWER_CHANGE})
-"""Codes of several reasons: the facts of a refusal say which of them it was."""
+DIGITS_MAX = 15
+"""Of a number in facts: moments up to the year 9999 and sums of voting power have no more."""
 
 
-def describe_refusal(
-    code: str, facts: Mapping[str, object] = MappingProxyType({}), time_ms: int = 0
-) -> str:
-    """Say which rule refused, and why where facts tell reasons apart.
+def describe_refusal(code: str, facts: Mapping[str, object] = MappingProxyType({})) -> str:
+    """Say which rule refused, and what the facts of the refusal tell beyond that.
 
     Args:
       code: of the refusal.
       facts: of it; a node that is not one's own may say anything.
-      time_ms: of its block.
     """
-    if code in TOLD_BY_FACTS and (told := _describe_power_change(facts, time_ms)):
+    describe = TOLD_BY_FACTS.get(code)
+    if describe is not None and (told := describe(facts)):
         return told
     return CODES[code].means if code in CODES else "A rule of the contract refused it."
 
 
-def _describe_power_change(facts: Mapping[str, object], time_ms: int) -> str:
+def _describe_power_change(facts: Mapping[str, object]) -> str:
     """Say which bound of the change of voting power was met, and until when; or nothing."""
-    texts = [str(facts.get(name, "")) for name in ("moved", "total")]
-    if not all(text.isascii() and text.isdigit() for text in texts):
+    moved, total, ready = (
+        _read_number(facts, "moved"),
+        _read_number(facts, "total"),
+        _read_ready(facts),
+    )
+    if moved is None or total is None:
         return ""
-    moved, total = map(int, texts)
-    end = format_iso(time_ms + members.POWER_WINDOW_MS, 0)
     later = (
-        "try it again once earlier changes are 24 hours old, which all are from "
-        f"{end} on if there is none meanwhile"
+        f"Try it again from {ready} on, when enough of the earlier changes are 24 hours old, if "
+        "there is none meanwhile."
+        if ready
+        else "It is too much by itself: take smaller steps."
     )
     if 3 * moved < total:
         return (
             "The voting power would have changed more than "
-            f"{members.POWER_CHANGES_MAX} times within 24 hours: {later}."
+            f"{members.POWER_CHANGES_MAX} times within 24 hours. {later}"
         )
     return (
-        f"{moved} of a voting power of {total} would have moved within 24 hours, a third or more: "
-        f"{later}. If there was none in the 24 hours before, it is too much by itself: take "
-        "smaller steps."
+        f"{moved} of a voting power of {total} would have moved within 24 hours, a third or more. "
+        f"{later}"
     )
+
+
+def _describe_lock(facts: Mapping[str, object]) -> str:
+    """Say when a proposal's time lock ends; or nothing."""
+    ready = _read_ready(facts)
+    if not ready:
+        return ""
+    return (
+        f"{CODES[proposals.Code.LOCKED].means.rstrip('.')}: it ends at {ready}, by the time of "
+        "blocks. Where validators vote, that is up to 10 s behind the clock: wait that much longer."
+    )
+
+
+def _read_number(facts: Mapping[str, object], name: str) -> int | None:
+    text = str(facts.get(name, ""))
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+    return int(text) if is_number else None
+
+
+def _read_ready(facts: Mapping[str, object]) -> str:
+    """Read from when on a thing can be done; empty if that is not said."""
+    ready_ms = _read_number(facts, "ready_ms")
+    with suppress(Invalid):
+        return "" if ready_ms is None else format_iso(ready_ms, 0)
+    return ""
+
+
+TOLD_BY_FACTS: Mapping[str, Callable[[Mapping[str, object]], str]] = MappingProxyType(
+    {
+        members.Code.POWER_CHANGE: _describe_power_change,
+        proposals.Code.LOCKED: _describe_lock,
+    }
+)
+"""Codes of which the facts of a refusal tell more: which of several reasons, or until when."""
 
 
 def group_codes(codes: Iterable[str]) -> dict[str, list[str]]:

@@ -152,8 +152,9 @@ REFUSALS: dict[str, Advice] = {
     "members.POWER_CHANGE": Advice(
         "A third of the voting power or more would have changed within a day, or it would have "
         "changed more than 64 times.",
-        "Take smaller steps, or execute it again once earlier changes are 24 hours old. It is the "
-        "third where three times the fact `moved` is the fact `total` or more, else the 64 times.",
+        "Execute it again after the fact `ready_ms`, when enough of the earlier changes are 24 "
+        "hours old; without it, take smaller steps. It is the third where three times the fact "
+        "`moved` is the fact `total` or more, else the 64 times.",
     ),
     "governance.UNKNOWN_PROPOSAL": Advice(
         "There is no proposal with this number, or it was swept.", "Look the number up."
@@ -165,7 +166,8 @@ REFUSALS: dict[str, Advice] = {
         "The time in which the proposal could be stopped is over.", "Nothing.", "nobody"
     ),
     "governance.LOCKED": Advice(
-        "The proposal’s time lock has not ended.", "Execute after `ready_ms`."
+        "The proposal’s time lock has not ended.",
+        "Sign it anew and send it after the fact `ready_ms`: an envelope counts once.",
     ),
     "governance.UNKNOWN_ACTION": Advice(
         "No proposal can do this.", "Use one of the actions of docs/reference/governance.md."

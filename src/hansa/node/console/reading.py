@@ -318,7 +318,7 @@ class Reader:
             tuple(self._describe_call(call) for call in body.calls),
             tuple(describe_event(*event) for event in receipt.events),
             tuple(list_changes(receipt.events)),
-            describe_refusal(receipt.code, dict(facts), line.time_ms) if receipt.code else "",
+            describe_refusal(receipt.code, dict(facts)) if receipt.code else "",
             tuple(describe_facts(facts, asset)),
             body,
             sponsor,

@@ -115,12 +115,29 @@ def test_the_tables_of_the_docs_say_the_same():
     ],
 )
 def test_what_bounds_the_change_of_voting_power_is_told_with_its_end(facts, words):
-    told = describe_refusal("members.POWER_CHANGE", facts, 86_400_000)
+    told = describe_refusal("members.POWER_CHANGE", {**facts, "ready_ms": 172_800_000})
     assert words in told
     assert "from 1970-01-03T00:00:00.000Z on" in told
+
+
+def test_a_change_that_is_too_much_by_itself_has_no_end():
+    told = describe_refusal("members.POWER_CHANGE", {"moved": 200, "total": 400})
+    assert told.endswith("It is too much by itself: take smaller steps.")
 
 
 @pytest.mark.parametrize("facts", [{}, {"moved": 1}, {"moved": "many", "total": "²"}])
 def test_without_facts_both_reasons_are_told(facts):
     means = CODES["members.POWER_CHANGE"].means
-    assert describe_refusal("members.POWER_CHANGE", facts, 0) == means
+    assert describe_refusal("members.POWER_CHANGE", facts) == means
+
+
+@pytest.mark.parametrize("ready", [86_400_000, "86400000"])
+def test_a_lock_is_told_with_its_end_by_the_time_of_blocks(ready):
+    told = describe_refusal("governance.LOCKED", {"ready_ms": ready})
+    assert "it ends at 1970-01-02T00:00:00.000Z" in told
+    assert "behind the clock" in told
+
+
+@pytest.mark.parametrize("facts", [{}, {"ready_ms": "soon"}, {"ready_ms": 10**30}])
+def test_a_lock_of_which_nobody_says_the_end_is_told_without(facts):
+    assert describe_refusal("governance.LOCKED", facts) == CODES["governance.LOCKED"].means

@@ -16,13 +16,13 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from hansa.engine.ordering import Answer
-from hansa.kernel.block import Status, decode_receipt
+from hansa.kernel.block import PlainFact, Receipt, Status, decode_receipt
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import open_batch, open_batch_body
 from hansa.kernel.genesis import Network
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.api.codes import describe_refusal
+from hansa.node.api.codes import TOLD_BY_FACTS, describe_refusal
 from hansa.node.api.problems import PERMISSION_CODES, build_problem
 from hansa.node.api.rights import Right, Role
 from hansa.node.api.routes import (
@@ -142,10 +142,19 @@ async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.R
     return build_problem(
         403 if receipt.code in PERMISSION_CODES else 409,
         receipt.code,
-        f"{describe_refusal(receipt.code)} The transaction changed nothing; its receipt is on the "
-        "ledger.",
+        f"{describe_refusal(receipt.code, _find_facts(api, call, receipt, answer))} The "
+        "transaction changed nothing; its receipt is on the ledger, and answers the same envelope "
+        "for ever: to try again, sign it anew.",
         found,
     )
+
+
+def _find_facts(api: Api, call: Call, receipt: Receipt, answer: Answer) -> dict[str, PlainFact]:
+    """Find the facts of a refusal in its block, where they tell more than its code."""
+    if receipt.code not in TOLD_BY_FACTS:
+        return {}
+    record = api.read_record(call, answer.height)
+    return dict(dict(record.facts).get(answer.place, ()))
 
 
 async def _post_many(
