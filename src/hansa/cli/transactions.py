@@ -36,6 +36,15 @@ def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
     return {**found, **_explain(answer.code, answer.facts)}
 
 
+def name_withheld(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Say, for people, of which balances a node does not tell the amount; in JSON they are null."""
+    changes = [
+        {name: "withheld" if value is None else value for name, value in change.items()}
+        for change in found["changes"]
+    ]
+    return {**found, "changes": changes}
+
+
 def _explain(code: str, facts: Mapping[str, object]) -> dict[str, str]:
     """Say in words, as the console does, why a rule refused; nothing where no rule did."""
     return {"meaning": describe_refusal(code, facts)} if code in REFUSALS else {}

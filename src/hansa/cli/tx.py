@@ -23,7 +23,7 @@ from hansa.cli.source import (
     parse_file,
     parse_hash,
 )
-from hansa.cli.transactions import describe_body, describe_found, read_transaction
+from hansa.cli.transactions import describe_body, describe_found, name_withheld, read_transaction
 from hansa.contracts.actions import ACTIONS
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.contract import Command
@@ -233,7 +233,7 @@ def _show(options: argparse.Namespace) -> int:
     else:
         with open_client(options) as client:
             found = describe_found(client.get_transaction(tx_id))
-    print_found(found, is_json=options.json)
+    print_found(found if options.json else name_withheld(found), is_json=options.json)
     return 0
 
 

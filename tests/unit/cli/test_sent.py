@@ -76,6 +76,22 @@ def test_a_refusal_of_several_reasons_says_which_it_was(ada, sent, capsys, knows
             assert json.loads(capsys.readouterr().out)["meaning"] == meaning
 
 
+@pytest.mark.parametrize(("balance", "word"), [(None, "withheld"), ("5", "5")])
+def test_a_balance_that_the_caller_may_not_read_is_told_to_be_withheld(capsys, balance, word):
+    moved = {"ledger": "wallet", "owner": FIELDS["payer"], "asset": ASSET, "amount_minor": "-1"}
+    change = {**moved, "balance_minor": balance}
+
+    async def show(_):
+        return answer_json(200, {**make_whole("ab" * 32), "changes": [change]})
+
+    with run_fake(*BASE, web.get("/v1/transactions/{id}", show)) as url:
+        ask = ["tx", "ab" * 32, "--node", url]
+        assert main(ask) == 0
+        assert f"balance_minor {word}" in capsys.readouterr().out
+        assert main([*ask, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["changes"] == [change]
+
+
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_what_was_sent_and_cannot_be_printed_is_told(url, ada, sent, capsys, monkeypatch, more):
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
