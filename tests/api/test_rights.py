@@ -231,6 +231,9 @@ def test_a_right_that_is_missing_is_told_in_words(town):
     async def use(client, _):
         answer = await client.get("/v1/records", headers=town.sign_in("customer"))
         assert answer.status == 403
-        assert (await answer.json())["detail"].endswith("does not have the right 'ledger'")
+        assert (await answer.json())["detail"].endswith(
+            "does not have the right 'ledger': roles that have it are member, central_bank and "
+            "regulator"
+        )
 
     town.serve(use)

@@ -37,6 +37,8 @@ EXIT_CODES: tuple[tuple[type[HansaError], int], ...] = (
     (Corrupt, 70),
 )
 EXIT_FAULT = 70
+FORBIDDEN = "api.FORBIDDEN"
+"""What a node says to a caller that it knows and that may not; it is loaded with HTTP only."""
 TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
 MODULES = {
     "setup": ("init", "up"),
@@ -146,10 +148,15 @@ def _advise(error: OSError) -> str:
 
 
 def _hint(error: HansaError, options: argparse.Namespace) -> HansaError:
-    """Say how a caller shows who it is, where the node asks for it."""
+    """Say how a caller shows who it is, where the node asks for it, and what takes no right."""
     is_asked = error.facts.get("status") == HTTPStatus.UNAUTHORIZED
     if is_asked and hasattr(options, "api_key_file"):
         error.message += " (here: --api-key-file or HANSA_API_KEY, or --certificate)"
+    is_denied = isinstance(error, Refused) and str(error.code) == FORBIDDEN
+    if (is_asked or is_denied) and hasattr(options, "data") and options.data is None:
+        error.message += (
+            ". On a node's own machine, --data FOLDER reads its folder and takes no right"
+        )
     return error
 
 

@@ -13,7 +13,10 @@ from tests.world import ASSET, key
 
 from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
 from hansa.node.records import iterate_records, open_log
+from hansa.node.service import wall_clock_ms
 from hansa.sdk.keys import save_key
 
 ADA, SHOP, BEN = (to_text(key(name).address) for name in ("ada", "shop", "ben"))
@@ -78,6 +81,12 @@ def test_audit_and_verify_need_the_right_to_whole_blocks(node, capsys, monkeypat
         assert "HANSA_API_KEY" in run(capsys, command, code=2)["message"]
     (tmp_path / "key").write_text(node.token + "\n")
     assert run(capsys, "audit", "--api-key-file", tmp_path / "key")["audit_ok"]
+    own = {"name": "own", "role": Role.OPERATOR, "member": NORTH, "now_ms": wall_clock_ms()}
+    monkeypatch.setenv("HANSA_API_KEY", add_key(node.home.api_keys_path, **own)[1])
+    for command in ("audit", "verify"):
+        told = run(capsys, command, code=3)["message"]
+        assert "roles that have it are member, central_bank and regulator" in told
+        assert "--data FOLDER" in told
 
 
 @pytest.mark.parametrize(

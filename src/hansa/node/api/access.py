@@ -23,7 +23,15 @@ from hansa.engine.chain import Chain
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Refused
 from hansa.node.api.keys import ApiKey, KeyRing
-from hansa.node.api.rights import ANYONE, THIS_MACHINE, Principal, Right, Role, find_lack
+from hansa.node.api.rights import (
+    ANYONE,
+    THIS_MACHINE,
+    Principal,
+    Right,
+    Role,
+    find_lack,
+    name_holders,
+)
 from hansa.node.settings import LoopbackReads, Settings, Sponsored
 
 BEARER = "bearer"
@@ -121,7 +129,10 @@ class Access:
         if right is Right.SUBMIT and not self._is_open and principal.role is Role.ANYONE:
             raise _ask_for_key("sponsors transactions of known callers only")
         if not principal.may(right):
-            raise self.deny(principal, f"the right {right.value!r}")
+            holders = name_holders(right)
+            raise self.deny(
+                principal, f"the right {right.value!r}: roles that have it are {holders}"
+            )
 
     def may_read_wallet(self, principal: Principal, address: bytes) -> bool:
         """Whether a caller may read this wallet's money and transactions."""

@@ -77,6 +77,16 @@ MEMBER_ROLES: Final[Mapping[Role, members.Role | None]] = MappingProxyType(
 """Roles of institutions, and the role on the ledger that such a key's institution must have."""
 
 
+def name_holders(right: Right) -> str:
+    """Name the roles that have a right, in words.
+
+    >>> name_holders(Right.LEDGER)
+    'member, central_bank and regulator'
+    """
+    *others, last = (role.value for role, rights in RIGHTS.items() if right in rights)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def find_lack(role: Role, member: members.Member | None) -> str:
     """Find why an institution can have no key of this role now; empty if it can.
 
