@@ -318,6 +318,21 @@ def test_a_port_that_is_taken_is_told_with_the_setting_that_names_it(tmp_path):
         asyncio.run(watch(program))
 
 
+def test_damaged_data_are_named_with_the_page_that_says_what_to_do(tmp_path):
+    program = make_program(
+        tmp_path / "cometbft",
+        """\
+        print('E[2026-11-29|08:27:41.000] peer says err="corruption"')
+        print("panic: leveldb/table: corruption on data-block (pos=1): checksum mismatch")
+        print(flush=True)
+        raise SystemExit(2)
+        """,
+    )
+    told = r"as .*/data is damaged: keep it, and do what docs/how-to/run-a-network\.md says"
+    with pytest.raises(Unavailable, match=told):
+        asyncio.run(watch(program))
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path

@@ -63,6 +63,8 @@ class SimulatedDisk:
       capacity: bytes it holds; more is refused as a full disk would.
     """
 
+    place = "the simulated disk"
+
     def __init__(self, seed: int, *, crash_at: int | None = None, capacity: int = ENDLESS) -> None:
         self.random = Random(seed)
         self.crash_at = crash_at

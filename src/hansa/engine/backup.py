@@ -461,10 +461,16 @@ def _check_files(archive: Path, manifest: Manifest, measure: Callable[[str], Fil
     listed = set(manifest.files)
     if found != listed:
         name = min(found ^ listed)
-        what = "is missing" if name in listed else "does not belong there"
-        raise Corrupt(f"{name} {what} in the backup {archive}", path=name)
+        what = "is missing" if name in listed else "does not belong"
+        raise Corrupt(
+            f"{name} {what} in the backup {archive.absolute()}: copy the backup here again from "
+            "where it is whole, or take another",
+            path=name,
+        )
     for name, entry in manifest.files.items():
         if measure(name) != entry:
             raise Corrupt(
-                f"{name} of the backup {archive} is damaged: take another backup", path=name
+                f"{name} of the backup {archive.absolute()} is damaged: copy the backup here again "
+                "from where it is whole, or take another",
+                path=name,
             )

@@ -63,6 +63,10 @@ class Storage(Protocol):
     is known about the bytes concerned, so the caller must stop writing and open again.
     """
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
     def open(self, name: str, *, writable: bool, create: bool = False) -> StorageFile:
         """Open a file; `create` makes an empty one whose name is not durable yet.
 
@@ -115,6 +119,11 @@ class FileStorage:
                 raise NotFound(f"there is no folder {folder}", folder=str(folder))
             return
         make_folder(folder)
+
+    @property
+    def place(self) -> str:
+        """The folder's path from the root."""
+        return str(self.folder.absolute())
 
     def open(self, name: str, *, writable: bool, create: bool = False) -> StorageFile:
         """Open a file under the folder."""

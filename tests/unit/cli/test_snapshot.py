@@ -192,7 +192,8 @@ def test_what_does_not_follow_is_refused_and_nothing_is_left(voted, sealed, tmp_
     (carried / PROOF_NAME).write_bytes(proof)
     (chunk,) = carried.glob("*.chunk")
     chunk.write_bytes(chunk.read_bytes()[:-1])
-    assert "is damaged or missing" in refuse(capsys, 70, *restore, *name_genesis(voted))
+    told = refuse(capsys, 70, *restore, *name_genesis(voted))
+    assert f"in {carried} is damaged or missing: use another snapshot, or another copy" in told
     assert not target.exists()
     checkpoint = tmp_path / "checkpoint"
     checkpoint.write_bytes(encode_checkpoint(begin(voted.load_network())))

@@ -193,7 +193,7 @@ def test_a_segment_that_is_lost_is_not_taken_for_pruned(tmp_path):
     for error in open_both(tmp_path):
         assert error.facts["height"] == 0
         assert f"blocks 0 to {begins - 1} are missing" in error.message
-        assert "Restore a backup" in error.message
+        assert "restore a backup" in error.message
 
 
 def test_a_segment_of_a_pruned_log_that_is_lost_is_told_with_its_height(tmp_path):
@@ -315,6 +315,7 @@ def test_a_missing_confirmed_block_is_corrupt(tmp_path):
         with pytest.raises(Corrupt, match="block 4 in blocks-") as caught:
             open_it()
         assert caught.value.facts["height"] == 4
+        assert f"The log is in {tmp_path}: stop the node, keep" in caught.value.message
 
 
 def test_a_missing_segment_is_corrupt(tmp_path):

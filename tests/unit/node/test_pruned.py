@@ -152,8 +152,9 @@ def test_a_backup_of_a_pruned_node_whose_snapshot_is_damaged_or_gone_is_refused(
     with pytest.raises(Corrupt, match="chunk of the backup"):
         check_backup(archive)
     chunk.unlink()
-    with pytest.raises(Corrupt, match="is missing in the backup"):
+    with pytest.raises(Corrupt, match="is missing in the backup") as caught:
         restore_home(archive, tmp_path / "back")
+    assert f"{archive}: copy the backup here again" in caught.value.message
     assert not (tmp_path / "back").exists()
 
 

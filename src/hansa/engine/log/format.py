@@ -19,7 +19,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from hansa.engine.storage import StorageFile
-from hansa.kernel.errors import Corrupt
+from hansa.kernel.errors import Corrupt, Fact
 
 FORMAT_VERSION = 1
 PAYLOAD_BYTES_MAX = 256 << 20
@@ -64,9 +64,11 @@ def is_intact(payload: bytes, checksum: int) -> bool:
 class Segment:
     """One file of the log: frames of consecutive heights from `first` on.
 
-    `seed` is the checksum of the salt, from which frame header checksums start.
+    `place` is its folder, for people; `seed` is the checksum of the salt, from which frame header
+    checksums start.
     """
 
+    place: str
     name: str
     first: int
     seed: int
@@ -111,7 +113,7 @@ def encode_segment_header(first: int, salt: bytes) -> bytes:
     return raw + crc32(raw).to_bytes(4, "little")
 
 
-def read_segment(name: str, file: StorageFile) -> Segment:
+def read_segment(place: str, name: str, file: StorageFile) -> Segment:
     """Read and check the header of a segment.
 
     Raises:
@@ -126,9 +128,10 @@ def read_segment(name: str, file: StorageFile) -> Segment:
             and name == segment_name(first)
             and version == FORMAT_VERSION
         ):
-            return Segment(name, first, crc32(salt), file)
+            return Segment(place, name, first, crc32(salt), file)
     height = int(name.removeprefix("blocks-").removesuffix(".log"))
-    raise Corrupt(
+    raise _build_damage(
+        place,
         f"the header of log segment {name}, which holds block {height}, is damaged",
         height=height,
         segment=name,
@@ -211,7 +214,8 @@ def is_plausible(segment: Segment, offsets: array[int]) -> bool:
 
 def describe_fault(segment: Segment, found: Walk) -> Corrupt:
     """The error for a fault in a block that must be there."""
-    return Corrupt(
+    return _build_damage(
+        segment.place,
         f"block {found.height} in {segment.name} at offset {found.offset}: "
         f"{found.fault or 'the segment ends too early'}",
         height=found.height,
@@ -220,9 +224,10 @@ def describe_fault(segment: Segment, found: Walk) -> Corrupt:
     )
 
 
-def describe_loss(height_max: int, confirmed: int) -> Corrupt:
+def describe_loss(place: str, height_max: int, confirmed: int) -> Corrupt:
     """The error for a log that ends below a block that was confirmed."""
-    return Corrupt(
+    return _build_damage(
+        place,
         f"the block log ends at height {height_max}, but {confirmed} was confirmed: "
         "blocks are missing",
         height=height_max + 1,
@@ -319,7 +324,7 @@ def encode_mark(mark: Mark) -> bytes:
     return raw + crc32(raw).to_bytes(4, "little")
 
 
-def decode_mark(raw: bytes) -> Mark:
+def decode_mark(place: str, raw: bytes) -> Mark:
     """Decode the file `pruned`.
 
     Raises:
@@ -329,14 +334,15 @@ def decode_mark(raw: bytes) -> Mark:
         magic, version, height, payload_hash, checksum = _MARK.unpack(raw)
         if (magic, version, checksum) == (_MARK_MAGIC, FORMAT_VERSION, crc32(raw[:-4])):
             return Mark(height, payload_hash)
-    raise Corrupt(
+    raise _build_damage(
+        place,
         f"the file {MARK_NAME} of the block log, which says from which block on blocks are kept, "
-        "is damaged: restore a backup",
+        "is damaged",
         height=0,
     )
 
 
-def describe_late_beginning(first: int, mark: Mark | None) -> Corrupt:
+def describe_late_beginning(place: str, first: int, mark: Mark | None) -> Corrupt:
     """The error for a log that begins later than it is meant to."""
     if mark is None:
         missing = 0
@@ -344,17 +350,29 @@ def describe_late_beginning(first: int, mark: Mark | None) -> Corrupt:
     else:
         missing = mark.height
         said = f"by its file {MARK_NAME} it was pruned only up to block {missing}"
-    return Corrupt(
+    return _build_damage(
+        place,
         f"blocks {missing} to {first - 1} are missing: the log begins with block {first}, and "
-        f"{said}. Restore a backup, or join the network anew with another folder",
+        f"{said}",
         height=missing,
     )
 
 
-def describe_other_beginning(height: int) -> Corrupt:
+def describe_other_beginning(place: str, height: int) -> Corrupt:
     """The error for a log whose first block is not the one that it was pruned to."""
-    return Corrupt(
+    return _build_damage(
+        place,
         f"block {height}, with which the log begins, is not the one that the file {MARK_NAME} "
-        "beside it was written for: restore a backup",
+        "beside it was written for",
         height=height,
+    )
+
+
+def _build_damage(place: str, what: str, **facts: Fact) -> Corrupt:
+    """Build the error for a log that is not whole: no node may go on with it."""
+    return Corrupt(
+        f"{what}. The log is in {place}: stop the node, keep that folder, and restore a backup "
+        "(docs/how-to/back-up-and-restore.md); where validators vote, the node may also be set up "
+        "anew from the others (docs/how-to/run-a-network.md, When it does not go on)",
+        **facts,
     )

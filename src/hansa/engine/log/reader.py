@@ -82,7 +82,7 @@ class BlockReader:
             if found.height <= confirmed and segment is self._segments[-1]:
                 raise form.describe_fault(segment, found)
         if confirmed > NOTHING and not self._segments:
-            raise form.describe_loss(self.height_max, confirmed)
+            raise form.describe_loss(self._storage.place, self.height_max, confirmed)
         if told is not None:
             self._forget_above(told)
         return self.height_max
@@ -202,7 +202,7 @@ class BlockReader:
                 file = self._storage.open(name, writable=self._writable)
             except NotFound:  # the writer has pruned it meanwhile; a gap is found by its heights
                 continue
-            self._segments.append(form.read_segment(name, file))
+            self._segments.append(form.read_segment(self._storage.place, name, file))
 
     def _list_segments(self) -> list[str]:
         return list(filter(form.is_segment_name, self._storage.list()))
@@ -224,7 +224,7 @@ class BlockReader:
         except NotFound:
             return None
         try:
-            return form.decode_mark(file.pread(file.size(), 0))
+            return form.decode_mark(self._storage.place, file.pread(file.size(), 0))
         finally:
             file.close()
 
@@ -236,11 +236,11 @@ class BlockReader:
         """
         first = self.height_min
         if first > (0 if mark is None else mark.height):
-            raise form.describe_late_beginning(first, mark)
+            raise form.describe_late_beginning(self._storage.place, first, mark)
         if mark is not None and self._offsets and first == mark.height:
             found = form.make_mark(first, self.read(first))
             if found != mark:
-                raise form.describe_other_beginning(first)
+                raise form.describe_other_beginning(self._storage.place, first)
 
     def _read_confirmed(self) -> int | None:
         """Read the highest confirmed height; None where its record is missing or damaged."""

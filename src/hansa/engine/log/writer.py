@@ -249,7 +249,7 @@ class BlockLog(BlockReader):
         name = form.segment_name(first)
         self._storage.replace(name, form.encode_segment_header(first, os.urandom(16)))
         file = self._storage.open(name, writable=True)
-        self._segments.append(form.read_segment(name, file))
+        self._segments.append(form.read_segment(self._storage.place, name, file))
         self._end = form.SEGMENT_HEADER_BYTES
 
     def _close_files(self) -> None:
@@ -272,7 +272,7 @@ class BlockLog(BlockReader):
         if found is not None and found.fault:
             self._cut_tail(found, known)
         if self.height_max < known:
-            raise form.describe_loss(self.height_max, known)
+            raise form.describe_loss(self._storage.place, self.height_max, known)
         if not self._offsets:
             for segment in self._segments:  # made for a block that never came
                 segment.file.close()
@@ -294,7 +294,9 @@ class BlockLog(BlockReader):
         if mark is None or not self._segments:
             return
         if mark.height not in [segment.first for segment in self._segments]:
-            raise form.describe_late_beginning(self._first_behind(mark.height), mark)
+            raise form.describe_late_beginning(
+                self._storage.place, self._first_behind(mark.height), mark
+            )
         while self._segments[0].first < mark.height:
             self._storage.remove(self._drop_first())
 

@@ -80,7 +80,7 @@ class Shelf:
             except NotFound:
                 chunk = b""
             if compute_sum(chunk) != expected:
-                raise describe_damage(manifest, number)
+                raise describe_damage(self._storage.place, manifest, number)
             yield chunk
 
     def measure(self, manifest: Manifest) -> int:
@@ -94,7 +94,7 @@ class Shelf:
             try:
                 file = self._storage.open(name_chunk(manifest.height, number), writable=False)
             except NotFound:
-                raise describe_damage(manifest, number) from None
+                raise describe_damage(self._storage.place, manifest, number) from None
             try:
                 size += file.size()
             finally:
@@ -176,7 +176,11 @@ class Shelf:
             raise
         except HansaError as error:
             what = error.message
-        raise Corrupt(f"the snapshot manifest {name} is damaged: {what}", name=name)
+        raise Corrupt(
+            f"the snapshot manifest {name} in {self._storage.place} is damaged: {what}; use "
+            "another snapshot, or another copy of this one",
+            name=name,
+        )
 
     def _read(self, name: str, bytes_max: int) -> bytes:
         file = self._storage.open(name, writable=False)
@@ -186,11 +190,12 @@ class Shelf:
             file.close()
 
 
-def describe_damage(manifest: Manifest, number: int) -> Corrupt:
+def describe_damage(place: str, manifest: Manifest, number: int) -> Corrupt:
     """Build the error for a chunk that is not what its manifest names."""
     height = manifest.height
     return Corrupt(
-        f"chunk {number} of the snapshot of block {height} is damaged or missing",
+        f"chunk {number} of the snapshot of block {height} in {place} is damaged or missing: "
+        "use another snapshot, or another copy of this one",
         height=height,
         chunk=number,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import msgspec
 
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.node.network.folders import NodeFolder
+from hansa.program import name_program
 
 CHUNK_BYTES = 1 << 16
 END_BYTES: Final = 4096
@@ -27,10 +29,17 @@ class End(msgspec.Struct, frozen=True):
     again_ms: int | None
     """When it is started again; None where somebody must look first."""
 
-    def describe(self, now_ms: int, *, is_supervised: bool) -> str:
-        """Say it in words, and what becomes of the node; `now_ms` is the wall clock."""
+    def describe(self, folder: Path, now_ms: int, *, is_supervised: bool) -> str:
+        """Say it in words, and what becomes of the node.
+
+        Args:
+          folder: of the node.
+          now_ms: the wall clock.
+          is_supervised: whether somebody starts it again.
+        """
         if self.again_ms is None:
-            return f"{self.how}; it was left: mend that, then start the network again"
+            start = f"{name_program()} up --data {shlex.quote(str(folder.absolute()))}"
+            return f"{self.how}; it was left: mend that, then start it by {start}"
         if not is_supervised:
             return self.how
         return f"{self.how}; it starts again in {max(self.again_ms - now_ms, 0) // 1_000 + 1} s"

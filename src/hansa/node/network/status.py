@@ -241,7 +241,11 @@ def _describe_end(node: NodeFolder, now_ms: int, *, is_running: bool) -> str:
     """Say how a node that does not answer ended last, and what becomes of it."""
     is_supervised = find_owner(node.home.path.parent) is not None
     if (end := read_end(node.end_path)) is not None:
-        return end.how if is_running else end.describe(now_ms, is_supervised=is_supervised)
+        return (
+            end.how
+            if is_running
+            else end.describe(node.home.path, now_ms, is_supervised=is_supervised)
+        )
     if is_running:
         return ""
     return "it is starting" if is_supervised else "nothing runs it"

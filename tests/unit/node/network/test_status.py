@@ -219,8 +219,8 @@ def test_how_a_node_ended_that_is_down_is_told(tmp_path):
     supervisor.unlock()
     left, ended = (node.describe() for node in found.nodes)
     assert left == (
-        "down: ended with exit code 4: no key; it was left: mend that, then start the network "
-        f"again; see hansa network logs --dir {tmp_path} --node n0"
+        "down: ended with exit code 4: no key; it was left: mend that, then start it by "
+        f"hansa up --data {homes[0].path}; see hansa network logs --dir {tmp_path} --node n0"
     )
     assert "no key; it starts again in 8 s; see" in ended
     found = read(tmp_path, None, None, homes=homes)

@@ -191,8 +191,8 @@ def test_one_that_ends_again_and_again_says_why_and_when_it_starts(tmp_path):
     how = "ended with exit code 5: the disk is full"
     assert [end and end.how for end in ends] == [None, how, how, how]
     end = End(how, 9_000)
-    assert end.describe(1_500, is_supervised=True) == f"{how}; it starts again in 8 s"
-    assert end.describe(1_500, is_supervised=False) == how
+    assert end.describe(tmp_path, 1_500, is_supervised=True) == f"{how}; it starts again in 8 s"
+    assert end.describe(tmp_path, 1_500, is_supervised=False) == how
 
 
 def test_an_end_is_kept_in_the_room_it_was_given(tmp_path):

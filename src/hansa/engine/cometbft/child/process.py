@@ -59,6 +59,9 @@ _OTHER_STATE: Final = "as its state is not the one that the others signed"
 _CONSENSUS: Final = "as its consensus failed"
 _JOINING: Final = "as it could not begin from a snapshot"
 _NO_PORT: Final = re.compile(r"listen tcp[46]? (\S{1,300}): bind: ([a-z ]{1,80})")
+_DAMAGED: Final = re.compile(
+    r"(?:^|; )(?:panic|ERROR|Error):(?:(?!; ).)*(?:corrupt|AppHash does not match)", re.IGNORECASE
+)
 _TELLING = ("E[", "panic:", "ERROR", "Error:", "fatal error:")
 """Beginnings of lines that say why CometBFT ended."""
 
@@ -190,7 +193,7 @@ class CometProcess:
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         how = self._halted or how
         said = "; ".join(self._find_errors()) or "nothing"
-        advice = _find_advice(self._halted, said)
+        advice = _find_advice(self._halted, said, self._log_path.parent / "data")
         error = Corrupt if self._halted == _OTHER_STATE else Unavailable
         raise error(
             f"CometBFT ended {how}, and the node with it{advice}. Last it said: {said}. "
@@ -255,7 +258,7 @@ def _tell_halt(line: bytes) -> str:
     return _CONSENSUS if b"CONSENSUS" in line else _JOINING
 
 
-def _find_advice(halted: str, said: str) -> str:
+def _find_advice(halted: str, said: str, data: Path) -> str:
     """Find what to do: it halted so, or names a fault of the system, as Go writes it."""
     if (found := _NO_PORT.search(said)) is not None:
         return (
@@ -266,6 +269,11 @@ def _find_advice(halted: str, said: str) -> str:
         return (
             ": this program differs from theirs (hansa --version), or something changed the state "
             "here; set the node up anew from a snapshot (docs/how-to/run-a-network.md)"
+        )
+    if _DAMAGED.search(said) is not None:
+        return (
+            f", as {data} is damaged: keep it, and do what docs/how-to/run-a-network.md says, "
+            '"Where CometBFT\'s data are damaged"'
         )
     named = (text for number, text in ADVICE.items() if os.strerror(number).lower() in said)
     return "".join(f": {advice}" for advice in islice(named, 1))
