@@ -143,7 +143,7 @@ def send(
         answer = client.submit(signed.envelope)
     except (Unavailable, KeyboardInterrupt) as error:
         if isinstance(error, Unavailable) and "code" in error.facts:
-            raise
+            raise Unavailable(f"nothing was ordered: {error.message}", **error.facts) from None
         reason = error.facts["reason"] if isinstance(error, Unavailable) else "stopped"
         tx_id = signed.tx_id.hex()
         raise Sent(

@@ -208,7 +208,7 @@ class SponsorDesk:
     def _tell_unsponsored(self) -> Unsponsored:
         """Say who must act where a batch is refused that this node has signed."""
         return Unsponsored(
-            "this node brings nothing in, and nothing was sent: on the ledger its server key, "
+            "this node can bring nothing in: on the ledger its server key, "
             f"{self._key.address_text}, signs for {self._sponsor_text} no more, or that member is "
             "suspended. Its operator must put the new sponsor.json in place and start it again; "
             "until then send to another node"

@@ -243,9 +243,8 @@ class AsyncClient:
         Raises:
           Invalid: the node says that the transaction itself is wrong.
           Unavailable: after all attempts, also where the node answers with another transaction;
-            whether it was confirmed is not known then. The fact `tx_id` says what to ask for,
-            `reason` why it is not known, and sending the same envelope again is safe. With a
-            fact `code` the node takes nothing for long, and it was not ordered.
+            whether it was confirmed is not known then, unless a fact `code` says why it was not
+            ordered. `tx_id` is what to ask for, `reason` why; sending the same again is safe.
         """
         begun_s = time.monotonic()
         rest_ms = decode_envelope(envelope)[1].valid_until_ms - self._estimate_clock_ms()
@@ -437,17 +436,18 @@ class AsyncClient:
 
     async def _repeat(self, call: Callable[[], Awaitable[V]]) -> V:
         """Call until the node is available, as often as the caller of this client wants."""
-        wait_s = FIRST_WAIT_S
-        for _ in range(self._attempts - 1):
+        wait_s, tries = FIRST_WAIT_S, 0
+        while True:
             try:
                 return await call()
             except Unavailable as error:
-                if error.facts.keys() & {"waited_s", "code"}:  # it took it, or takes nothing yet
+                if tries:  # an earlier one may have brought it in all the same
+                    error.facts.pop("code", None)
+                if tries + 1 >= self._attempts or error.facts.keys() & {"waited_s", "code"}:
                     raise
                 told = error.facts.get("retry_after_s")
                 await asyncio.sleep(wait_s if told is None else float(told))
-                wait_s *= 2
-        return await call()
+                wait_s, tries = 2 * wait_s, tries + 1
 
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
         tx_id = compute_envelope_id(await self.get_network(), envelope)
