@@ -115,11 +115,10 @@ class EmbeddedEngine(Engine):
         batch = build_checked(raw, verdict, self.chain.network)
         ends = [item.body.valid_until_ms for item in batch.items if not isinstance(item, Invalid)]
         last_end_ms = max(ends) if ends else read_last_end(decode_batch(raw)[1])
-        if last_end_ms < self.passed_ms:
-            return await self._answer_over(batch)
-        # What no member answers for is not ordered: it must not even cost space in the log.
         time_ms = self._read_ledger_ms()
-        self.chain.machine.check_sponsor(batch.claim, time_ms)
+        # What no member answers for is not ordered: it must not even cost space in the log.
+        if not self._admit(batch.claim, last_end_ms, time_ms):
+            return await self._answer_over(batch)
         check_times(last_end_ms, self.passed_ms, time_ms)
         self._check_room(len(batch.items), len(raw))
         done = self._await_answers()

@@ -30,6 +30,7 @@ from hansa.kernel.errors import (
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
+from hansa.kernel.quota import Claim
 from hansa.kernel.transaction import CheckedBatch, Verdict, compute_tx_id, decode_envelope
 
 
@@ -341,6 +342,22 @@ class Engine(ABC):
         self._passed_ms = result.header.time_ms
         for listener in self._listeners:
             listener(result)
+
+    def _admit(self, claim: Claim, last_end_ms: int, time_ms: int) -> bool:
+        """Refuse a batch that its sponsor may not bring in; returns whether it is to be ordered.
+
+        What is over is only looked up, also where no quota is left for it.
+
+        Raises:
+          Invalid: `UNKNOWN_SPONSOR` or `QUOTA`.
+        """
+        is_over = last_end_ms < self.passed_ms
+        try:
+            self.chain.machine.check_sponsor(claim, time_ms)
+        except Invalid as error:
+            if not is_over or error.code is not InvalidCode.QUOTA:
+                raise
+        return not is_over
 
     async def _answer_ordered(self, raw: bytes, height: int) -> list[Answer] | None:
         """Answer for a batch that is in a confirmed block; None if that is not kept any more."""

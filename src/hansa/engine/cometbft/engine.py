@@ -32,7 +32,6 @@ from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus, com
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
-from hansa.kernel.frame import Frame
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.machine.admission import find_stale
@@ -150,7 +149,7 @@ class CometEngine(Engine):
         if known is not None:
             return known
         self._check_room(1, len(raw))
-        self._check_frame(self.application.frames.read(key, raw))  # before anything that costs
+        self._admit_frame(key, raw)  # before anything that costs
         return await self.submit_checked(raw, await self._verdicts.get(key, raw))
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
@@ -160,7 +159,7 @@ class CometEngine(Engine):
         if known is not None:
             return known
         batch = build_checked(raw, verdict, self.chain.network)
-        if not self._check_frame(self.application.frames.read(key, raw)):
+        if not self._admit_frame(key, raw):
             return await self._answer_over(batch)
         self._check_room(len(batch.items), len(raw))
         self._verdicts.remember(key, raw, verdict)
@@ -184,19 +183,10 @@ class CometEngine(Engine):
             self._queued_bytes -= len(raw)
             self._leave(key, done)
 
-    def _check_frame(self, frame: Frame) -> bool:
-        """Refuse what its sponsor may not bring in; returns whether anything may be valid still.
-
-        What is over is only looked up, also where no quota is left for it.
-        """
-        is_over = frame.last_end_ms < self.passed_ms
+    def _admit_frame(self, key: bytes, raw: bytes) -> bool:
+        frame = self.application.frames.read(key, raw)
         time_ms = max(self._clock_ms(), self.chain.head.time_ms)
-        try:
-            self.chain.machine.check_sponsor(frame.claim, time_ms)
-        except Invalid as error:
-            if not is_over or error.code is not InvalidCode.QUOTA:
-                raise
-        return not is_over
+        return self._admit(frame.claim, frame.last_end_ms, time_ms)
 
     async def _answer_known(self, key: bytes, raw: bytes) -> list[Answer] | None:
         """Answer for a batch that was in a block; None for another, or one of long ago."""
