@@ -38,11 +38,15 @@ class End(msgspec.Struct, frozen=True):
           is_supervised: whether somebody starts it again.
         """
         if self.again_ms is None:
-            start = f"{name_program()} up --data {shlex.quote(str(folder.absolute()))}"
-            return f"{self.how}; it was left: mend that, then start it by {start}"
+            return f"{self.how}; it was left: mend that, then start it by {name_start(folder)}"
         if not is_supervised:
             return self.how
         return f"{self.how}; it starts again in {max(self.again_ms - now_ms, 0) // 1_000 + 1} s"
+
+
+def name_start(folder: Path) -> str:
+    """Name the command that starts one node, also beside who runs the others of its network."""
+    return f"{name_program()} up --data {shlex.quote(str(folder.absolute()))}"
 
 
 class EndFile:

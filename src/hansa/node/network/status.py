@@ -16,11 +16,12 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from hansa.engine.log.format import CONFIRMED_NAME
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import HansaError
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder, name_logs
-from hansa.node.network.logs import read_end
+from hansa.node.network.logs import name_start, read_end
 from hansa.node.network.renewal import find_published
 from hansa.node.network.stopping import find_owner
 from hansa.sdk.consensus import Consensus
@@ -240,15 +241,23 @@ async def _read_node(node: NodeFolder, now_ms: int) -> NodeStatus:
 def _describe_end(node: NodeFolder, now_ms: int, *, is_running: bool) -> str:
     """Say how a node that does not answer ended last, and what becomes of it."""
     is_supervised = find_owner(node.home.path.parent) is not None
-    if (end := read_end(node.end_path)) is not None:
-        return (
-            end.how
-            if is_running
-            else end.describe(node.home.path, now_ms, is_supervised=is_supervised)
-        )
+    end = read_end(node.end_path)
     if is_running:
-        return ""
+        return "" if end is None else end.how
+    if end is not None and end.again_ms is None and _has_run_since(node):
+        return f"nothing runs it; start it by {name_start(node.home.path)}"
+    if end is not None:
+        return end.describe(node.home.path, now_ms, is_supervised=is_supervised)
     return "it is starting" if is_supervised else "nothing runs it"
+
+
+def _has_run_since(node: NodeFolder) -> bool:
+    """Say whether a node that was left has been started alone since: its log was written."""
+    try:
+        written_ns = (node.home.log_path / CONFIRMED_NAME).stat().st_mtime_ns
+        return written_ns > node.end_path.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 class _Identity(msgspec.Struct):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -226,6 +227,18 @@ def test_how_a_node_ended_that_is_down_is_told(tmp_path):
     found = read(tmp_path, None, None, homes=homes)
     assert "does not answer; before, it ended with exit code 4: no key; see" in (
         found.nodes[1].describe()
+    )
+
+
+def test_of_a_node_that_ran_alone_since_it_was_left_that_end_is_not_told(tmp_path):
+    home = make_home(tmp_path / "a")
+    EndFile(home.path / "ended.json").write(End("ended with exit code 4: no key", None))
+    os.utime(home.path / "ended.json", ns=(0, 0))
+    home.log_path.mkdir()
+    (home.log_path / "confirmed").touch()
+    (node,) = read(tmp_path, None, is_running=False, homes=[home]).nodes
+    assert node.describe().startswith(
+        f"down: nothing runs it; start it by hansa up --data {home.path}; see"
     )
 
 
