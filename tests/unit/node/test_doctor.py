@@ -259,7 +259,8 @@ def test_how_a_supervised_node_ended_is_told(home, again_ms):
     node.unlock()
     assert check.status is Status.FAIL
     assert f"hansa network logs --dir {home.path.parent} --node node" in check.mend
-    assert ("start the network again" in check.mend) == (again_ms is None)
+    start = f"It was left: then start it by hansa up --data {home.path}"
+    assert (start in check.mend) == (again_ms is None)
     file.write(None)
     assert "last end" not in look(home), "it has answered"
     supervisor.unlock()

@@ -7,7 +7,7 @@ from hansa.node.channel.database import check_database
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.home import CHANNEL_KEY
 from hansa.node.network.folders import NodeFolder, name_logs
-from hansa.node.network.logs import read_end
+from hansa.node.network.logs import name_start, read_end
 from hansa.node.network.stopping import find_owner
 from hansa.node.settings import Settings
 
@@ -50,5 +50,5 @@ def check_end(patient: Patient) -> list[Check]:
     found = f"it {end.how}; it has not answered since"
     mend = f"mend that; what it said before: {name_logs(folder)} --node {node.name}"
     if end.again_ms is None:
-        mend += ". It was left: then start the network again"
+        mend += f". It was left: then start it by {name_start(home.path)}"
     return [Check("last end", Status.FAIL, found, where, mend)]

@@ -27,7 +27,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Unavailable
 from hansa.node.network.folders import NodeFolder
-from hansa.node.network.logs import End, EndFile
+from hansa.node.network.logs import End, EndFile, name_start
 
 LOOK_FIRST: Final = (2, 4, 70)
 """Exit codes after which starting again would not help: `Invalid`, `NotFound`, `Corrupt`."""
@@ -145,7 +145,8 @@ class Supervisor:
                 return
             if code in LOOK_FIRST:
                 end_file.write(End(how, None))
-                text = f"{how}. It is not started again: mend that, then start the network again"
+                start = name_start(node.home.path)
+                text = f"{how}. It is not started again: mend that, then start it by {start}"
                 self._tell(Event(node.name, Happening.LEFT, text))
                 return
             pause_s = backoff.choose_pause(clock() - began_s)
