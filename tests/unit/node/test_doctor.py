@@ -383,6 +383,12 @@ def test_clock_disk_and_port(home):
     assert "aiohttp" in look(home, Machine(missing=("aiohttp",)))["libraries"].found
 
 
+def test_of_a_port_that_nobody_can_know_nothing_is_said(home):
+    home.settings_path.write_text("a =")
+    assert "which cannot be read" in look(home)["port"].found
+    assert "port" not in look(home, listen=("127.0.0.1", 9000))
+
+
 def make_certificate(path, days):
     """A self-signed certificate, valid from a day before noon for some days after it."""
     secret = ec.generate_private_key(ec.SECP256R1())

@@ -104,6 +104,10 @@ def _estimate_days(patient: Patient, free: int) -> int | None:
 
 def check_port(patient: Patient) -> list[Check]:
     """Look at the API's port."""
+    path = patient.home.settings_path
+    if patient.listen is None and patient.settings is None and path.exists():
+        found = "it stands in the settings, which cannot be read"
+        return [Check("port", Status.WARN, found, str(path), "mend the settings first")]
     host, port = patient.listen or (DEFAULT_HOST, DEFAULT_PORT)
     return [look_at_port("port", patient, host, port, "--port")]
 
