@@ -52,6 +52,7 @@ def test_validators_and_peers_are_shown_by_member(voting, open_page):
     voting.see()
     page = open_page(f"{voting.url}/validators")
     assert page.locator("h1").inner_text() == "Validators"
+    page.get_by_text("Vote on block 20").first.wait_for(timeout=LIVE_MS)  # not what another saw
     voters, peers = page.locator("table").all()
     assert "Monetary Authority 100 this node voted block 20" in flatten(voters)
     assert "Vote on block 20" in flatten(voters)
