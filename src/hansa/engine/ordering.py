@@ -362,20 +362,20 @@ class Engine(ABC):
     async def _answer_ordered(self, raw: bytes, height: int) -> list[Answer] | None:
         """Answer for a batch that is in a confirmed block; None if that is not kept any more."""
         try:
-            outcomes = list_outcomes(self.chain.get_record(height), raw)
+            record = self.chain.get_record(height)
         except NotFound:
             return None
+        outcomes = list_outcomes(record, raw)
         repeated = {
             index: compute_tx_id(self.chain.network, decode_envelope(envelope)[0].body)
             for index, (envelope, outcome) in enumerate(outcomes)
             if isinstance(outcome, Invalid) and outcome.code is InvalidCode.NONCE_USED
         }
         first = await self.find_answers(repeated.values())
-        receipts = self.chain.get_record(height).receipts
         answers = []
         for index, (_, outcome) in enumerate(outcomes):
             if isinstance(outcome, int):
-                answers.append(Answer(receipts[outcome], height, outcome, None))
+                answers.append(Answer(record.receipts[outcome], height, outcome, None))
             elif index in repeated:
                 answers.append(first.get(repeated[index]) or _refuse(_build_nonce_used()))
             else:

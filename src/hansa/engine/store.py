@@ -131,9 +131,8 @@ class StateStore:
             raise NotFound(f"there is no state store in {folder}", folder=str(folder))
         options = build_options()
         options.create_if_missing(create_if_missing=False)
-        options.set_max_open_files(
-            -1
-        )  # hold every file: the links go, and the writer may remove it
+        # Hold every file: the links go, and the writer may remove it.
+        options.set_max_open_files(-1)
         access = rocksdict.AccessType.read_only(False)  # noqa: FBT003 - not a keyword there
         for attempt in range(1, _READ_ONLY_ATTEMPTS + 1):
             try:
