@@ -171,6 +171,14 @@ async def replace_the_faulty(network, kind, *more):
     await network.start(FAULTY, *more, kind=kind)
 
 
+async def mend_the_faulty(network):
+    """Have the last node fetch CometBFT's blocks anew, run honestly, and take a payment."""
+    await network.stop(FAULTY)
+    forget_data(network.nodes[FAULTY].home)
+    await network.start(FAULTY)
+    await network.pay(FAULTY)
+
+
 def test_what_a_bad_proposer_proposes_is_in_no_block(network, runner, capsys):
     async def pay_beside_it():
         await replace_the_faulty(network, BadlyProposingEngine)
@@ -200,10 +208,7 @@ def test_a_validator_whose_state_is_wrong_while_it_catches_up_ends(network, runn
         with pytest.raises(Corrupt, match=told):  # starting again would not mend it
             async with asyncio.timeout(WITHIN_S):
                 await network.engines[FAULTY].wait()
-        await network.stop(FAULTY)
-        forget_data(network.nodes[FAULTY].home)
-        await network.start(FAULTY)
-        await network.pay(FAULTY)
+        await mend_the_faulty(network)
         return f"a wrong state while catching up: {await network.check()}"
 
     tell(capsys, runner.run(catch_up_wrongly()))
@@ -224,10 +229,7 @@ def test_a_validator_that_lies_about_its_state_stops_alone_and_can_be_mended(
         with pytest.raises(Corrupt, match="its state is not the one that the others signed"):
             async with asyncio.timeout(WITHIN_S):
                 await failing
-        await network.stop(FAULTY)
-        forget_data(network.nodes[FAULTY].home)
-        await network.start(FAULTY)
-        await network.pay(FAULTY)
+        await mend_the_faulty(network)
         return f"a liar: {liar.application.lies} false hashes, {await network.check()}"
 
     tell(capsys, runner.run(pay_beside_it()))

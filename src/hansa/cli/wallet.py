@@ -144,12 +144,13 @@ def parse_amount(text: str, exponent: int) -> int:
     Raises:
       Invalid: it is no positive number, has too many decimals, or is over 2^63 minor units.
     """
+    return _read_amount(text, exponent, f"a positive number with at most {exponent} decimals")
+
+
+def _read_amount(text: str, exponent: int, wanted: str) -> int:
     amount_minor = _convert(text, exponent)
     if amount_minor is None:
-        raise Invalid(
-            InvalidCode.AMOUNT,
-            f"{text[:TEXT_MAX]!r} is no amount: a positive number with at most {exponent} decimals",
-        )
+        raise Invalid(InvalidCode.AMOUNT, f"{text[:TEXT_MAX]!r} is no amount: {wanted}")
     if amount_minor > INT64_MAX:
         raise _too_large(text, exponent)
     return amount_minor
@@ -177,14 +178,7 @@ def _too_large(text: str, exponent: int) -> Invalid:
 def _check_amount(text: str) -> None:
     """Refuse what is an amount of no asset, however many decimals it has."""
     exponent = min(len(text.partition(".")[2]), EXPONENT_MAX)
-    amount_minor = _convert(text, exponent)
-    if amount_minor is None:
-        raise Invalid(
-            InvalidCode.AMOUNT,
-            f"{text[:TEXT_MAX]!r} is no amount: a positive number, as 12 or 12.50",
-        )
-    if amount_minor > INT64_MAX:
-        raise _too_large(text, exponent)
+    _read_amount(text, exponent, "a positive number, as 12 or 12.50")
 
 
 def _pay(options: argparse.Namespace) -> int:
