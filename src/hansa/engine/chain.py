@@ -11,10 +11,11 @@ the chain is opened. A block counts as confirmed once `sync` has returned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol, Self
 
 from hansa.engine.log import BlockLog
-from hansa.engine.log.window import find_window
+from hansa.engine.log.window import find_indexed, find_window
 from hansa.engine.record_items import group_dropped, list_dropped
 from hansa.engine.store import MemoryStore, Store
 from hansa.kernel.block import (
@@ -143,7 +144,7 @@ class Chain:
         self._since_flush = self._keys_since_flush = 0
         self._keys_flushed_with_each = 1
         self._is_flush_wanted = False
-        self._indexed_from = 0
+        self._forgotten_end = 0
         self.confirmed_height = log.height_max  # what a log holds when it is opened is durable
         self.machine = self._build_machine(None)
 
@@ -270,11 +271,16 @@ class Chain:
     @property
     def indexed_from(self) -> int:
         """The block from which on transactions are found by their ids; older ones are pruned."""
-        return max(self._indexed_from, self.log.height_min)
+        return max(self._first_indexed, self._forgotten_end, self.log.height_min)
+
+    @cached_property
+    def _first_indexed(self) -> int:
+        """The same as the index has it: it may have lacked some when the chain was opened."""
+        return find_indexed(self.log, lambda tx_id: self._get_position(tx_id) is not None)
 
     def begin_forgetting(self, end: int) -> None:
         """Take notice that blocks below `end` are going to be forgotten, one by one."""
-        self._indexed_from = max(self._indexed_from, end)
+        self._forgotten_end = max(self._forgotten_end, end)
 
     def find_position(self, tx_id: bytes) -> tuple[int, int]:
         """Find a transaction's height and index.
@@ -282,11 +288,13 @@ class Chain:
         Raises:
           NotFound: no block holds it.
         """
-        key = INDEX_SPACE + tx_id
-        raw = self._index.get(key) or self.store.get(key)
-        if raw is None:
+        if (raw := self._get_position(tx_id)) is None:
             raise self._describe_unknown(tx_id)
         return split_position(int.from_bytes(raw, "big"))
+
+    def _get_position(self, tx_id: bytes) -> bytes | None:
+        key = INDEX_SPACE + tx_id
+        return self._index.get(key) or self.store.get(key)
 
     def find_positions(self, tx_ids: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
         """Find heights and indexes of those of the transactions that a block holds."""

@@ -13,6 +13,7 @@ from hansa.engine.snapshots.keeping import Keeper, Retention
 from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
+from hansa.kernel.block import read_tx_id
 from hansa.kernel.errors import NotFound
 from hansa.kernel.genesis import Network
 from hansa.node.home import KeySealer
@@ -133,6 +134,26 @@ def test_a_node_of_few_transactions_prunes_too(tmp_path):
     node.live(120)
     assert node.chain.log.height_min > 20
     node.close()
+
+
+def test_a_node_that_was_stopped_while_it_forgot_says_so_of_what_it_forgot(tmp_path):
+    store = MemoryStore()
+    node = Node(tmp_path, Retention(snapshot_every=10, snapshots=2, blocks=5), store)
+    node.fund()
+    first_tx = node.world.results[-1].tx_ids[0]
+    while not node.chain.indexed_from:
+        node.live(1)
+    end = node.chain.indexed_from
+    node.world.time_ms += MINUTE_MS
+    node.world.send(node.world.sign([key("ann")], pay("ann", "shop", 1, "checkpoint")))
+    node.close()
+    again = Node(tmp_path, Retention(0, 2, 0), store)
+    assert again.chain.log.height_min == 0
+    with pytest.raises(NotFound, match=f"kept here, the oldest of which is {end}; ask a node"):
+        again.chain.find_position(first_tx)
+    kept = again.chain.get_record(end).receipts[0]
+    assert again.chain.find_position(read_tx_id(kept)) == (end, 0)
+    again.close()
 
 
 def test_nothing_is_pruned_without_a_base(tmp_path):
