@@ -273,7 +273,7 @@ def test_no_floats_where_money_is():
 # --- contracts ----------------------------------------------------------------------------------
 
 CONTRACTS = [
-    path for path in MODULES if path.parent == SOURCE / "contracts" and path.stem != "__init__"
+    path for path in MODULES if SOURCE / "contracts" in path.parents and path.stem != "__init__"
 ]
 
 

@@ -26,6 +26,7 @@ from hansa.contracts import (
     records,
     wallets,
 )
+from hansa.contracts.identity import schemas
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
@@ -44,6 +45,7 @@ MODULES: tuple[ModuleType, ...] = (
     wallets,
     balances,
     payments,
+    schemas,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 

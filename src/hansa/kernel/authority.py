@@ -34,9 +34,13 @@ class Purpose(IntFlag):
     """Place and lift legal orders on wallets."""
     REPORT = 128
     """Report for a validator which contract code it runs."""
+    ASSERT = 256
+    """Issue credentials, publish their types, keep status lists, sign evidence."""
+    AUTHENTICATE = 512
+    """Prove to be this account: log in, sign presentations, give consent."""
 
 
-ALL_PURPOSES = Purpose(255)
+ALL_PURPOSES = Purpose(1023)
 
 
 class AuthorityCode(StrEnum):

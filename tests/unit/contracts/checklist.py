@@ -305,17 +305,26 @@ def _spoil_value(name: str, hint: Any) -> list[tuple[str, Any]]:
     if name.endswith("_minor"):
         return [("amount -1", -1), ("amount 2**63", 2**63), ("amount 1.5", 1.5)]
     kind = _find_base(hint)
-    may_be_empty = get_origin(hint) is Annotated and build_sample(hint) == kind()
-    if kind in (bytes, str) and may_be_empty:
-        long = b"x" * 1_000 if kind is bytes else "x" * 1_000
-        return [("a long value", long), ("a number", 1)]
+    least, most = _find_lengths(hint)
     if kind is bytes:
-        return [("31 bytes", bytes(31)), ("33 bytes", bytes(33)), ("text", "x")]
+        short = [(f"{least - 1} bytes", bytes(least - 1))] if least else []
+        return [*short, (f"{most + 1} bytes", bytes(most + 1)), ("text", "x" * most)]
     if kind is str:
-        return [("no text", ""), ("a number", 1), ("a long text", "x" * 1_000)]
+        short = [("no text" if least == 1 else "a short text", "x" * (least - 1))] if least else []
+        return [*short, ("a number", 1), ("a long text", "x" * (most + 1))]
     if kind is int:
         return [("a negative number", -1), ("2**63", 2**63), ("text", "1")]
     return [("nothing", None), ("a wrong type", 1.5)]
+
+
+def _find_lengths(hint: Any) -> tuple[int, int]:
+    """Find how long a value of bytes or text must and may be; where nothing is said, 1 to 1,000."""
+    if get_origin(hint) is not Annotated:
+        return 1, 1_000
+    meta = get_args(hint)[1:]
+    least = max((each.min_length for each in meta if each.min_length is not None), default=0)
+    most = min((each.max_length for each in meta if each.max_length is not None), default=1_000)
+    return least, most
 
 
 def _find_base(hint: Any) -> type:

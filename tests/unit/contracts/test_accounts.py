@@ -158,7 +158,7 @@ REFUSALS = [
     (SetKeys(OWNER, _keys(17), 1), ("owner",), Code.TOO_MANY_KEYS),
     (SetKeys(OWNER, (PAIR[0], PAIR[0]), 1), ("owner",), Code.DUPLICATE_KEY),
     (Rotate(OWNER, OWNER, make_address("phone")), ("owner", "phone"), Code.DUPLICATE_KEY),
-    (SetKeys(OWNER, (make_key("owner", 256),), 1), ("owner",), Code.WRONG_PURPOSES),
+    (SetKeys(OWNER, (make_key("owner", 1024),), 1), ("owner",), Code.WRONG_PURPOSES),
     (SetKeys(OWNER, (make_key("owner", 0),), 1), ("owner",), Code.WRONG_PURPOSES),
     (SetKeys(OWNER, (make_key("owner", Purpose.PAY),), 1), ("owner",), Code.LOCKED_OUT),
     (SetKeys(OWNER, PAIR, 3), ("owner", "phone"), Code.LOCKED_OUT),

@@ -62,7 +62,7 @@ def test_keys_with_purposes_by_name():
         ADA.address,
         (
             AccountKey(ADA.address, int(Purpose.PAY | Purpose.MANAGE)),
-            AccountKey(BEN.address, 255, 2, 500),
+            AccountKey(BEN.address, 1023, 2, 500),
             AccountKey(BEN.address, int(Purpose.SPONSOR)),
         ),
         1,

@@ -5,17 +5,8 @@ By contract, in order of precedence. Between backticks is what is typed as it is
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Advice(NamedTuple):
-    """A code in words."""
-
-    means: str
-    do: str
-    who: str = "the sender"
-    """Must act."""
-
+from hansa.node.api.advice import Advice as Advice
+from hansa.node.api.identity_refusals import IDENTITY
 
 REFUSALS: dict[str, Advice] = {
     "payments.SAME_WALLET": Advice("Payer and payee are the same wallet.", "Name another payee."),
@@ -312,6 +303,7 @@ REFUSALS: dict[str, Advice] = {
         "Too many changes of this policy are on record: 64, none superseded for 15 minutes.",
         "Wait until one is superseded.",
     ),
+    **IDENTITY,
     "kernel.NOT_AUTHORIZED": Advice(
         "The keys that signed may not do this for that account.",
         "Let the right keys sign, up to its threshold; the facts name account and purpose.",

@@ -48,6 +48,8 @@ COMMANDS: dict[str, str] = {
     "accounts.begin_recovery": "Begin the recovery of {address} by its guardians",
     "accounts.veto_recovery": "Stop the recovery of {address}",
     "accounts.complete_recovery": "Complete the recovery of {address}",
+    "schemas.publish": "Publish version {version} of the credential type {name} for {owner}",
+    "schemas.retire": "Retire version {version} of the credential type {name}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -101,6 +103,9 @@ EVENTS: dict[str, str] = {
     "accounts.RecoveryBegun": "The guardians of {address} announced new keys; the owner may stop "
     "them until {complete_from_ms}.",
     "accounts.RecoveryVetoed": "The recovery of {address} was stopped.",
+    "schemas.Published": "{owner} published version {version} of the credential type {name}.",
+    "schemas.Retired": "Nobody should issue by version {version} of the credential type {name} "
+    "any more.",
 }
 """What happened, by `<contract>.<event>`."""
 

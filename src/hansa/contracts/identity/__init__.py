@@ -1,0 +1,1 @@
+"""Contracts of identity and trust: one module is one contract."""
