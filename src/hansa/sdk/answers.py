@@ -119,6 +119,17 @@ class Transaction(Answer, frozen=True, kw_only=True):
     """`contract.Event`, in order."""
     changes: list[Change]
 
+    @property
+    def result(self) -> TransactionResult:
+        """What became of it, as whoever sends a transaction is told."""
+        return TransactionResult(
+            tx_id=self.tx_id,
+            status=self.status,
+            code=self.code,
+            height=self.height,
+            index=self.index,
+        )
+
 
 class BlockSummary(Answer, frozen=True, kw_only=True):
     """A block's header."""

@@ -241,7 +241,7 @@ class AsyncClient:
         answered with their first receipt. It ends soon after the transaction's validity.
 
         Raises:
-          Invalid: the node says that the transaction itself is wrong.
+          Invalid: the node says of the first attempt that the transaction itself is wrong.
           Unavailable: after all attempts, also where the node answers with another transaction;
             whether it was confirmed is not known then, unless a fact `code` says why it was not
             ordered. `tx_id` is what to ask for, `reason` why; sending the same again is safe.
@@ -253,8 +253,9 @@ class AsyncClient:
                 return await self._repeat(lambda: self._submit_once(envelope, attestation))
         except TimeoutError:
             reason = None
-        except Unavailable as error:
-            if "code" in error.facts:
+        except HansaError as error:
+            is_told = "code" in error.facts or not isinstance(error, Unavailable)
+            if is_told and "tries" not in error.facts:
                 raise
             reason = None if "waited_s" in error.facts else error.message
         waited_s = time.monotonic() - begun_s
@@ -440,10 +441,11 @@ class AsyncClient:
         while True:
             try:
                 return await call()
-            except Unavailable as error:
-                if tries:  # an earlier one may have brought it in all the same
-                    error.facts.pop("code", None)
-                if tries + 1 >= self._attempts or error.facts.keys() & {"waited_s", "code"}:
+            except HansaError as error:
+                if tries:  # an earlier one may have brought it in, whatever is said of this one
+                    error.facts["tries"] = tries + 1
+                lasts = not isinstance(error, Unavailable) or {"waited_s", "code"} & {*error.facts}
+                if lasts or tries + 1 >= self._attempts:
                     raise
                 told = error.facts.get("retry_after_s")
                 await asyncio.sleep(wait_s if told is None else float(told))
@@ -471,14 +473,7 @@ class AsyncClient:
         check_tx_id(self._transport.url, tx_id, answer.tx_id)
         if answer.status != PENDING:
             return answer
-        found = await self.wait_for(tx_id, self.wait_s)
-        return TransactionResult(
-            tx_id=found.tx_id,
-            status=found.status,
-            code=found.code,
-            height=found.height,
-            index=found.index,
-        )
+        return (await self.wait_for(tx_id, self.wait_s)).result
 
     def _estimate_clock_ms(self) -> int:
         """Estimate the node's clock; this machine's where it was not asked for."""

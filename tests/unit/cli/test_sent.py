@@ -241,19 +241,23 @@ def test_a_node_whose_server_key_was_replaced_says_that_its_operator_must_act(
     assert found.message in told
 
 
-def test_after_a_lost_answer_it_is_not_said_that_nothing_was_ordered(ada, capsys):
-    """The first try may have been confirmed: to pay through another node would pay twice."""
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, "UNKNOWN_SPONSOR"), (400, "QUOTA"), (403, "api.FORBIDDEN")]
+)
+def test_after_a_lost_answer_it_is_not_said_that_nothing_was_ordered(ada, capsys, status, code):
+    """The first try may have been confirmed: to pay again, or elsewhere, would pay twice."""
     sent = []
 
     async def lose_then_refuse(request):
         sent.append(name_sent(await request.read()))
         if len(sent) == 1:
             request.transport.close()
-        refusal = {"title": "UNKNOWN_SPONSOR", "detail": "the server key was replaced"}
-        return answer_json(503, refusal, **{"Retry-After": "0"})
+        refusal = {"title": code, "detail": "why it is refused"}
+        return answer_json(status, refusal, **{"Retry-After": "0"})
 
     with run_fake(*BASE, web.post("/v1/transactions", lose_then_refuse)) as url:
         assert main(["tx", "send", ada, *SEND, "--node", url, "--json"]) == 6
     told = json.loads(capsys.readouterr().err)["message"]
     assert "whether it was confirmed is not known" in told
-    assert "the server key was replaced" in told
+    assert "why it is refused" in told
+    assert {*sent} == {sent[0]}
