@@ -1,0 +1,1 @@
+"""JOSE: signed and encrypted tokens, read strictly."""

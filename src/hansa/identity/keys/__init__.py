@@ -1,0 +1,1 @@
+"""Keys of issuers and holders: kinds, encodings, signing and verification."""
