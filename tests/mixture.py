@@ -6,6 +6,7 @@ from random import Random
 
 from tests.faulted import PEOPLE
 from tests.integration.test_cometbft_engine import flip
+from tests.mixed_identity import MixedIdentity
 from tests.voted import open_signer, wall_clock_ms
 from tests.world import ASSET, MINUTE_MS, key, pay
 
@@ -24,6 +25,7 @@ class Mixture:
         self._world = open_signer(chain)
         self._world.nonces = 10**9
         self._random = Random(seed)
+        self._identity = MixedIdentity(self._random)
         self._count = 0
 
     def sign_batch(self):
@@ -35,9 +37,10 @@ class Mixture:
     def _sign(self):
         self._count += 1
         kinds = [self._pay, self._pay_much, self._hold, self._end, self._open, self._govern]
-        sign = self._random.choices(kinds, (60, 5, 10, 10, 10, 5))[0]
+        sign = self._random.choices((*kinds, self._identify), (60, 5, 10, 10, 10, 5, 20))[0]
         names, command = sign(f"m-{self._count}")
-        envelope = self._world.sign([key(names)], command)
+        signers = [names] if isinstance(names, str) else names
+        envelope = self._world.sign([key(name) for name in signers], command)
         return flip(envelope) if self._random.random() < 0.02 else envelope
 
     def _choose_two(self):
@@ -69,6 +72,9 @@ class Mixture:
     def _open(self, reference):
         wallet = key(f"new-{reference}").address
         return "north", wallets.Open(wallet, key("north").address, wallets.Category(1))
+
+    def _identify(self, _):
+        return self._identity.choose()
 
     def _govern(self, _):
         member = self._random.choice(MEMBERS)

@@ -314,7 +314,12 @@ def _spoil_value(name: str, hint: Any) -> list[tuple[str, Any]]:
         return [*short, ("a number", 1), ("a long text", "x" * (most + 1))]
     if kind is int:
         return [("a negative number", -1), ("2**63", 2**63), ("text", "1")]
-    return [("nothing", None), ("a wrong type", 1.5)]
+    spoilt = [("nothing", None), ("a wrong type", 1.5)]
+    if get_origin(kind) is tuple and get_origin(hint) is Annotated:
+        item = build_sample(get_args(kind)[0])
+        spoilt += [(f"{most + 1} items", [item] * (most + 1))]
+        spoilt += [("no items", [])] if least else []
+    return spoilt
 
 
 def _find_lengths(hint: Any) -> tuple[int, int]:
@@ -341,8 +346,9 @@ def build_sample(kind: Any) -> Any:
         meta += more
     if get_origin(kind) in (Union, UnionType):
         return None
+    least = max((each.min_length or 0 for each in meta), default=0)
     if get_origin(kind) is tuple:
-        return ()
+        return (build_sample(get_args(kind)[0]),) * least
     if kind is msgspec.Raw:
         return msgspec.Raw(encode(["x"]))
     if inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
@@ -350,6 +356,5 @@ def build_sample(kind: Any) -> Any:
         return kind(*(build_sample(hints[name]) for name in kind.__struct_fields__))
     if inspect.isclass(kind) and issubclass(kind, Enum):
         return next(iter(kind))
-    length = max((each.min_length or 0 for each in meta), default=0)
-    least = max((each.ge or 0 for each in meta), default=0)
-    return {bytes: bytes(length), str: "x" * length, int: least, bool: False}[kind]
+    smallest = max((each.ge or 0 for each in meta), default=0)
+    return {bytes: bytes(least), str: "x" * least, int: smallest, bool: False}[kind]

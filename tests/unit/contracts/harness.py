@@ -169,6 +169,22 @@ class Harness:
         self.facts = refusal.value.facts
         return str(refusal.value.code.value)
 
+    def attempt(
+        self,
+        function: Callable[[View, Context, Any], Sequence[Event]],
+        command: Command,
+        *signers: str | bytes,
+        **context: Any,
+    ) -> str:
+        """Execute a command as `do` or `refuse` would; returns the code, empty if it was done."""
+        self.view.begin()
+        try:
+            function(self.view, self.context(*signers, **context), command)
+        except Refused:
+            return self.refuse(function, command, *signers, **context)
+        self.do(function, command, *signers, **context)
+        return ""
+
     def get(self, row_type: type[R], *key: KeyPart) -> R | None:
         """Get a committed row."""
         self.view.begin()

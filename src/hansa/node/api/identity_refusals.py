@@ -25,5 +25,38 @@ IDENTITY: dict[str, Advice] = {
         "The schema or what wallets show of it is too long.",
         "Shorten it to at most the bytes in the fact `bytes_max`.",
     ),
+    "evidence.WRONG_COSIGNERS": Advice(
+        "Somebody is asked to sign twice, or the notary besides itself.",
+        "Name each other signer once.",
+    ),
+    "evidence.DUPLICATE_HASH": Advice(
+        "A hash is named twice.",
+        "Name each once.",
+    ),
+    "evidence.ALREADY_NOTARISED": Advice(
+        "The notary has put this hash on record already.",
+        "Nothing, if it is the same document: it stands since the time in the fact `since_ms`.",
+    ),
+    "evidence.UNKNOWN_EVIDENCE": Advice(
+        "This notary has put no such hash on record.",
+        "Check notary and hash.",
+    ),
+    "evidence.REVOKED": Advice(
+        "The notary no longer stands by this hash.",
+        "Ask the notary; only notes can still be added.",
+    ),
+    "evidence.NOT_A_SIGNER": Advice(
+        "The notary asked somebody else to sign this.",
+        "Ask the notary for evidence that names this cosigner.",
+    ),
+    "evidence.ALREADY_SIGNED": Advice(
+        "The cosigner has signed this already.",
+        "Nothing.",
+        "nobody",
+    ),
+    "evidence.TOO_MANY_NOTES": Advice(
+        "As many notes stand on this hash as it can carry: 1,024.",
+        "Notarise the further notes by themselves.",
+    ),
 }
 """By contract, in order of precedence."""

@@ -50,6 +50,12 @@ COMMANDS: dict[str, str] = {
     "accounts.complete_recovery": "Complete the recovery of {address}",
     "schemas.publish": "Publish version {version} of the credential type {name} for {owner}",
     "schemas.retire": "Retire version {version} of the credential type {name}",
+    "evidence.notarise": "Put the hash {evidence_hash} on record for {notary}",
+    "evidence.notarise_many": "Put hashes on record for {notary}",
+    "evidence.cosign": "Sign the hash {evidence_hash} of {notary} as {cosigner}",
+    "evidence.add_note": "Add the note {note_hash} of {author} to the hash {evidence_hash} "
+    "of {notary}",
+    "evidence.revoke": "Revoke the hash {evidence_hash} of {notary}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -106,6 +112,11 @@ EVENTS: dict[str, str] = {
     "schemas.Published": "{owner} published version {version} of the credential type {name}.",
     "schemas.Retired": "Nobody should issue by version {version} of the credential type {name} "
     "any more.",
+    "evidence.Notarised": "{notary} put the hash {evidence_hash} on record.",
+    "evidence.ManyNotarised": "{notary} put hashes on record.",
+    "evidence.Cosigned": "{cosigner} signed the hash {evidence_hash} of {notary}.",
+    "evidence.NoteAdded": "{author} added note {number} to the hash {evidence_hash} of {notary}.",
+    "evidence.Revoked": "{notary} no longer stands by the hash {evidence_hash}.",
 }
 """What happened, by `<contract>.<event>`."""
 
