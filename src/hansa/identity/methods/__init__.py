@@ -1,0 +1,1 @@
+"""DID methods: from a decentralised identifier to the keys that speak for it."""
