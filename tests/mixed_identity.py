@@ -7,7 +7,7 @@ import hashlib
 from tests.faulted import PEOPLE
 from tests.world import key
 
-from hansa.contracts.identity import evidence
+from hansa.contracts.identity import evidence, status
 
 PAPERS = 40
 
@@ -25,7 +25,7 @@ class MixedIdentity:
 
     def choose(self):
         """Choose a command; returns the names of its signers and the command."""
-        return self._random.choice((self._notarise, self._vouch))()
+        return self._random.choice((self._notarise, self._vouch, self._list, self._take_back))()
 
     def _choose_people(self, count):
         names = [f"p{number}" for number in self._random.sample(range(PEOPLE), count)]
@@ -52,3 +52,20 @@ class MixedIdentity:
         if kind == 1:
             return [notary], evidence.AddNote(first, paper, first, paper)
         return [notary], evidence.Revoke(first, paper)
+
+    def _list(self):
+        """Begin one of the lists of three issuers; most are there already."""
+        issuer, number = self._choose_list()
+        bits = self._random.choice((status.Bits.ONE, status.Bits.TWO))
+        return [issuer], status.CreateList(key(issuer).address, number, bits, 20_000)
+
+    def _take_back(self):
+        issuer, number = self._choose_list()
+        kind = self._random.choice((status.Suspend, status.Suspend, status.Reinstate))
+        if self._random.random() < 0.2:
+            kind = status.Revoke
+        indices = sorted(self._random.sample(range(20_010), 2))
+        return [issuer], kind(key(issuer).address, number, tuple(indices))
+
+    def _choose_list(self):
+        return f"p{self._random.randrange(3)}", self._random.randrange(2)

@@ -58,5 +58,34 @@ IDENTITY: dict[str, Advice] = {
         "As many notes stand on this hash as it can carry: 1,024.",
         "Notarise the further notes by themselves.",
     ),
+    "status.LIST_EXISTS": Advice(
+        "The issuer has a list of this number already.",
+        "Use another number.",
+    ),
+    "status.TOO_LARGE": Advice(
+        "The list would be larger than 256 KiB.",
+        "Choose fewer entries or bits, and begin a further list.",
+    ),
+    "status.UNKNOWN_LIST": Advice(
+        "The issuer has no list of this number.",
+        "Check the number, or begin the list first.",
+    ),
+    "status.CANNOT_SUSPEND": Advice(
+        "An entry of one bit says only whether a credential is revoked.",
+        "Issue by a list of two bits what may be suspended.",
+    ),
+    "status.NOT_ASCENDING": Advice(
+        "The places are not in ascending order, or one is named twice.",
+        "Sort them.",
+    ),
+    "status.OUT_OF_RANGE": Advice(
+        "The list has no such place.",
+        "Check the credential; the facts name place and length.",
+    ),
+    "status.WRONG_STATE": Advice(
+        "A credential does not stand where this can follow: what is revoked stays so, only what "
+        "is valid is suspended, only what is suspended is reinstated.",
+        "Leave out the place in the fact `index`.",
+    ),
 }
 """By contract, in order of precedence."""

@@ -56,6 +56,10 @@ COMMANDS: dict[str, str] = {
     "evidence.add_note": "Add the note {note_hash} of {author} to the hash {evidence_hash} "
     "of {notary}",
     "evidence.revoke": "Revoke the hash {evidence_hash} of {notary}",
+    "status.create_list": "Begin status list {number} of {issuer} with {length} entries",
+    "status.suspend": "Suspend credentials of {issuer} on its status list {number}",
+    "status.revoke": "Revoke credentials of {issuer} on its status list {number}",
+    "status.reinstate": "Reinstate credentials of {issuer} on its status list {number}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -117,6 +121,9 @@ EVENTS: dict[str, str] = {
     "evidence.Cosigned": "{cosigner} signed the hash {evidence_hash} of {notary}.",
     "evidence.NoteAdded": "{author} added note {number} to the hash {evidence_hash} of {notary}.",
     "evidence.Revoked": "{notary} no longer stands by the hash {evidence_hash}.",
+    "status.ListCreated": "{issuer} began status list {number}.",
+    "status.StatusSet": "Credentials of {issuer} on its status list {number} have another "
+    "status now.",
 }
 """What happened, by `<contract>.<event>`."""
 
