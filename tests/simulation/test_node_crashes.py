@@ -227,7 +227,7 @@ class ForgetsNamesOfTheKilled(SimulatedDisk):
 class AnswersBeforeSync(EmbeddedEngine):
     async def _confirm(self, result, waiting):
         for item, outcomes in zip(waiting, result.outcomes, strict=True):
-            self._answer_all(item.senders, outcomes, result)
+            self._answer_all(item.senders, item.batch, outcomes, result)
         await asyncio.get_running_loop().run_in_executor(None, self.chain.sync)
 
 

@@ -250,7 +250,7 @@ class EmbeddedEngine(Engine):
             for item, outcomes in zip(waiting, result.outcomes, strict=True):
                 self._ordered.add(item.key, result.header.time_ms, result.header.height)
                 self._under_way.pop(item.key, None)
-                self._answer_all(item.senders, outcomes, result)
+                self._answer_all(item.senders, item.batch, outcomes, result)
             self._tell(result)
 
     def _wake(self) -> None:

@@ -312,31 +312,41 @@ class Engine(ABC):
     def _answer_all(
         self,
         senders: Iterable[asyncio.Future[list[Answer]]],
+        batch: CheckedBatch,
         outcomes: Sequence[Outcome],
         result: BlockResult,
     ) -> None:
         """Answer whoever waits for a batch of a block that is durable.
 
-        Repetitions are answered a little later, as other blocks have to be read for it.
+        What got no receipt is answered a little later, as other blocks have to be read for it.
         """
-        if any(isinstance(outcome, Repeated) for outcome in outcomes):
-            task = asyncio.create_task(self._answer_repetitions(list(senders), outcomes, result))
+        unsettled = {
+            index: item.tx_id
+            for index, (item, outcome) in enumerate(zip(batch.items, outcomes, strict=True))
+            if not isinstance(item, Invalid) and not isinstance(outcome, int)
+        }
+        if unsettled:
+            work = self._answer_repetitions(list(senders), unsettled, outcomes, result)
+            task = asyncio.create_task(work)
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
         else:
-            _settle(senders, [_answer(outcome, result, {}) for outcome in outcomes])
+            _settle(senders, [_answer(outcome, result) for outcome in outcomes])
 
     async def _answer_repetitions(
         self,
         senders: Sequence[asyncio.Future[list[Answer]]],
+        unsettled: Mapping[int, bytes],
         outcomes: Sequence[Outcome],
         result: BlockResult,
     ) -> None:
-        """Answer a repetition by the first receipt; another body under the nonce is an error."""
+        """Answer by the first receipts, also what has expired since; else by what is wrong."""
         with suppress(HansaError), self._failing():
-            repeated = [each.tx_id for each in outcomes if isinstance(each, Repeated)]
-            first = await self.find_answers(repeated)
-            _settle(senders, [_answer(outcome, result, first) for outcome in outcomes])
+            first = await self.find_answers(unsettled.values())
+            answers = [_answer(outcome, result) for outcome in outcomes]
+            for index, tx_id in unsettled.items():
+                answers[index] = first.get(tx_id, answers[index])
+            _settle(senders, answers)
 
     def _tell(self, result: BlockResult) -> None:
         self._passed_ms = result.header.time_ms
@@ -366,21 +376,18 @@ class Engine(ABC):
         except NotFound:
             return None
         outcomes = list_outcomes(record, raw)
-        repeated = {
+        unsettled = {
             index: compute_tx_id(self.chain.network, decode_envelope(envelope)[0].body)
             for index, (envelope, outcome) in enumerate(outcomes)
-            if isinstance(outcome, Invalid) and outcome.code is InvalidCode.NONCE_USED
+            if isinstance(outcome, Invalid) and outcome.code not in STATELESS_CODES
         }
-        first = await self.find_answers(repeated.values())
-        answers = []
-        for index, (_, outcome) in enumerate(outcomes):
-            if isinstance(outcome, int):
-                answers.append(Answer(record.receipts[outcome], height, outcome, None))
-            elif index in repeated:
-                answers.append(first.get(repeated[index]) or _refuse(_build_nonce_used()))
-            else:
-                answers.append(_refuse(_tell_dropped(outcome)))
-        return answers
+        first = await self.find_answers(unsettled.values())
+        return [
+            Answer(record.receipts[outcome], height, outcome, None)
+            if isinstance(outcome, int)
+            else first.get(unsettled.get(index, b"")) or _refuse(_tell_dropped(outcome))
+            for index, (_, outcome) in enumerate(outcomes)
+        ]
 
     async def _answer_over(self, batch: CheckedBatch) -> list[Answer]:
         """Answer for a batch of which nothing is valid any more, and which is in no block."""
@@ -458,11 +465,11 @@ def _settle(senders: Iterable[asyncio.Future[list[Answer]]], answers: list[Answe
             sender.set_result(answers)
 
 
-def _answer(outcome: Outcome, result: BlockResult, first: Mapping[bytes, Answer]) -> Answer:
+def _answer(outcome: Outcome, result: BlockResult) -> Answer:
     if isinstance(outcome, Invalid):
         return _refuse(outcome)
     if isinstance(outcome, Repeated):
-        return first.get(outcome.tx_id) or _refuse(_build_nonce_used())
+        return _refuse(_build_nonce_used())
     return Answer(result.receipts[outcome], result.header.height, outcome, None)
 
 
@@ -472,6 +479,8 @@ def _refuse(error: Invalid) -> Answer:
 
 def _tell_dropped(error: Invalid) -> Invalid:
     """Tell of an item that got no receipt in the block of its batch, which comes in no other."""
+    if error.code is InvalidCode.NONCE_USED:
+        return _build_nonce_used()
     why = error.message or f"the transaction was left out of its block as {error.code}"
     if error.code not in STATELESS_CODES and error.code is not InvalidCode.EXPIRED:
         why = f"{why}. Its batch is not ordered again: bring it in with another one"

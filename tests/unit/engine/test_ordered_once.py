@@ -164,6 +164,32 @@ def test_what_is_executed_and_not_durable_yet_is_not_said_to_be_over():
     run(play, disk=disk)
 
 
+def test_what_was_executed_is_told_to_who_brought_it_in_again_too_late():
+    disk = HeldDisk()
+
+    async def play(node):
+        world, engine = node.world, node.engine
+        until_ms = node.clock.time_ms + 50
+        rent = world.sign([key("ann")], pay("ann", "shop", 1, "rent"), until_ms=until_ms)
+        other = world.sign([key("ann")], pay("ann", "shop", 1, "r"), until_ms=until_ms + 60_000)
+        height = world.chain.head.height
+        disk.goes_on.clear()
+        first = asyncio.ensure_future(engine.submit(world.batch(rent)))
+        await reach(world.chain, height + 1)
+        again = world.batch(rent, other)
+        node.clock.time_ms = until_ms
+        second = asyncio.ensure_future(engine.submit(again))
+        await reach(world.chain, height + 2)
+        assert world.chain.head.time_ms > until_ms
+        disk.goes_on.set()
+        (paid,) = await first
+        assert (paid.error, paid.height) == (None, height + 1)
+        assert (await second)[0] == paid
+        assert await engine.submit(again) == await second
+
+    run(play, disk=disk)
+
+
 def test_who_asks_again_while_the_engine_fails_is_told():
     async def play(node):
         verifier = node.engine.verifier

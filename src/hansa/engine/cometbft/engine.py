@@ -403,8 +403,9 @@ class CometEngine(Engine):
         result = executed.result
         if result is None:
             return
-        for key, outcomes in zip(executed.keys, result.outcomes, strict=True):
-            self._answer_all(self._waiting.get(key, ()), outcomes, result)
+        ordered = zip(executed.keys, executed.batches, result.outcomes, strict=True)
+        for key, batch, outcomes in ordered:
+            self._answer_all(self._waiting.get(key, ()), batch, outcomes, result)
         self._tell(result)
 
     def _drop(self, key: bytes, error: Invalid) -> None:

@@ -68,7 +68,10 @@ INVALID: dict[str, Advice] = {
         "Wait for the next day (UTC), or ask governance for more.",
         "the sponsor",
     ),
-    "EXPIRED": Advice("Ledger time is past `valid_until_ms`.", "Sign it anew."),
+    "EXPIRED": Advice(
+        "Ledger time is past `valid_until_ms`.",
+        "Look its id up if you may have sent it before; else sign it anew.",
+    ),
     "TOO_FAR_AHEAD": Advice(
         "It is valid more than 15 minutes ahead.", "Sign it with an earlier end."
     ),
