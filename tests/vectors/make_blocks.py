@@ -9,7 +9,7 @@ from tests.vectors.tally import Rules, Tally
 
 from hansa.kernel.authority import Account, AccountKey, Purpose
 from hansa.kernel.block import Header, Repeated, decode_header
-from hansa.kernel.crypto.hashing import Domain, signing_prefix
+from hansa.kernel.crypto.hashing import Domain, crypto_profile, signing_prefix
 from hansa.kernel.crypto.possession import KeyProof, prove_possession
 from hansa.kernel.crypto.signatures import verify_many
 from hansa.kernel.encoding import encode
@@ -251,6 +251,7 @@ def _ask(account: Account | None, owner: bytes, signers, purpose: int, amount: i
     context = Context(
         view,
         genesis_hash=bytes(32),
+        digest=crypto_profile("sha256").digest,
         height=1,
         time_ms=START_MS,
         position=1 << 20,

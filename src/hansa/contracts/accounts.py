@@ -4,7 +4,8 @@ An address without an account is governed by the one key it is the hash of. A ne
 always proves itself: its managing keys sign the change up to the new threshold, besides the old
 ones up to the old threshold. So no change locks its owner out, and a change of the threshold
 needs the higher of the two. Recovery is for lost keys: guardians begin it, the owner may veto it
-during a delay, then anyone completes it. Units: weights of keys; milliseconds of ledger time.
+during a delay, then anyone completes it. What governed an account at any time stays on record.
+Units: weights of keys; milliseconds of ledger time.
 
 Source: docs/decisions/0002-governance.md.
 """
@@ -18,10 +19,10 @@ import msgspec
 
 from hansa.kernel.authority import ALL_PURPOSES, Account, AccountKey, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
-from hansa.kernel.errors import Refused
+from hansa.kernel.errors import Corrupt, Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
-from hansa.kernel.rows import Row
+from hansa.kernel.rows import Row, Rows, find_version
 from hansa.kernel.values import Address, NonNegative, Positive, TimeMs
 
 NAME = "accounts"
@@ -72,6 +73,20 @@ class Recovery(Row, frozen=True, array_like=True):
     keys: tuple[AccountKey, ...]
     threshold: Positive
     complete_from_ms: TimeMs
+
+
+class PastAccount(Row, frozen=True, array_like=True):
+    """An account as it was before a change; never changed, and never removed."""
+
+    TABLE: ClassVar[bytes] = b"ah"
+    KEY: ClassVar[tuple[str, ...]] = ("address", "version")
+    CACHED: ClassVar[bool] = False
+
+    address: Address
+    version: Positive
+    account: Account
+    until_ms: TimeMs
+    """When the next version came in force."""
 
 
 class Create(Command, frozen=True, array_like=True):
@@ -188,7 +203,7 @@ def create(view: View, context: Context, command: Create) -> list[Event]:
         raise Refused(Code.ACCOUNT_EXISTS, account=command.address)
     _check_keys(context, command.keys, command.threshold)
     # CHANGE
-    view.put(Account(command.address, command.keys, command.threshold))
+    _put(view, context.time_ms, None, Account(command.address, command.keys, command.threshold))
     # TELL
     return [KeysSet(NO_MONEY, command.address, command.keys, command.threshold)]
 
@@ -203,7 +218,8 @@ def set_keys(view: View, context: Context, command: SetKeys) -> list[Event]:
     account = _managed_account(view, context, command.address)
     _check_keys(context, command.keys, command.threshold)
     # CHANGE
-    view.put(msgspec.structs.replace(account, keys=command.keys, threshold=command.threshold))
+    changed = msgspec.structs.replace(account, keys=command.keys, threshold=command.threshold)
+    _put(view, context.time_ms, account, changed)
     # TELL
     return [KeysSet(NO_MONEY, command.address, command.keys, command.threshold)]
 
@@ -229,7 +245,7 @@ def rotate(view: View, context: Context, command: Rotate) -> list[Event]:
         for key in account.keys
     )
     # CHANGE
-    view.put(msgspec.structs.replace(account, keys=keys))
+    _put(view, context.time_ms, account, msgspec.structs.replace(account, keys=keys))
     # TELL
     return [KeyRotated(NO_MONEY, command.address, command.old_key, command.new_key)]
 
@@ -254,14 +270,13 @@ def set_guardians(view: View, context: Context, command: SetGuardians) -> list[E
     if guardians and not RECOVERY_DELAY_MIN_MS <= delay_ms <= RECOVERY_DELAY_MAX_MS:
         raise Refused(Code.WRONG_DELAY, recovery_delay_ms=delay_ms, min_ms=RECOVERY_DELAY_MIN_MS)
     # CHANGE
-    view.put(
-        msgspec.structs.replace(
-            account,
-            guardians=guardians,
-            guardian_threshold=command.guardian_threshold,
-            recovery_delay_ms=delay_ms,
-        )
+    changed = msgspec.structs.replace(
+        account,
+        guardians=guardians,
+        guardian_threshold=command.guardian_threshold,
+        recovery_delay_ms=delay_ms,
     )
+    _put(view, context.time_ms, account, changed)
     # TELL
     fields = (command.address, guardians, command.guardian_threshold, delay_ms)
     return [GuardiansSet(NO_MONEY, *fields)]
@@ -322,18 +337,19 @@ def complete_recovery(view: View, context: Context, command: CompleteRecovery) -
     if context.time_ms < recovery.complete_from_ms:
         raise Refused(Code.TOO_EARLY, complete_from_ms=recovery.complete_from_ms)
     # CHANGE
-    view.put(msgspec.structs.replace(account, keys=recovery.keys, threshold=recovery.threshold))
+    changed = msgspec.structs.replace(account, keys=recovery.keys, threshold=recovery.threshold)
+    _put(view, context.time_ms, account, changed)
     view.put(msgspec.structs.replace(recovery, state=state))
     # TELL
     return [KeysSet(NO_MONEY, command.address, recovery.keys, recovery.threshold)]
 
 
 def replace_keys(
-    view: View, address: bytes, keys: tuple[AccountKey, ...], threshold: int
+    view: View, time_ms: int, address: bytes, keys: tuple[AccountKey, ...], threshold: int
 ) -> list[Event]:
     """Put keys in place without the old ones; for genesis and governance, which may say so.
 
-    A pending recovery ends; guardians stay.
+    A pending recovery ends; guardians stay. They govern from `time_ms`, the present, on.
 
     Raises:
       Refused: with a `Code`, the first that applies.
@@ -345,10 +361,9 @@ def replace_keys(
     account = view.get(Account, address)
     recovery = view.get(Recovery, address)
     # CHANGE
-    if account is None:
-        view.put(Account(address, keys, threshold))
-    else:
-        view.put(msgspec.structs.replace(account, keys=keys, threshold=threshold))
+    before = account or Account(address, keys, threshold)
+    changed = msgspec.structs.replace(before, keys=keys, threshold=threshold)
+    _put(view, time_ms, account, changed)
     events: list[Event] = [KeysSet(NO_MONEY, address, keys, threshold)]
     if recovery is not None and recovery.state is RecoveryState.PENDING:
         view.put(msgspec.structs.replace(recovery, state=RecoveryState.VETOED))
@@ -362,6 +377,21 @@ def get_account(view: View, address: bytes) -> Account | None:
     return view.get(Account, address)
 
 
+def find_account(rows: Rows, address: bytes, time_ms: int) -> Account | None:
+    """Find the account as it was at a time; None if the address had none then.
+
+    Costs O(log versions) reads, one where nothing changed since.
+    """
+    account = rows.get(Account, address)
+    if account is None or account.since_ms <= time_ms:
+        return account
+    version = find_version(
+        account.version, lambda number: _get_past(rows, address, number).until_ms, time_ms
+    )
+    found = account if version == account.version else _get_past(rows, address, version).account
+    return found if found.since_ms <= time_ms else None
+
+
 def find_fault(keys: tuple[AccountKey, ...], threshold: int) -> Code | None:
     """Find what is wrong with a set of keys, whoever signed."""
     if len(keys) > KEYS_MAX:
@@ -372,6 +402,22 @@ def find_fault(keys: tuple[AccountKey, ...], threshold: int) -> Code | None:
         return Code.WRONG_PURPOSES
     managing = sum(key.weight for key in keys if key.purposes & Purpose.MANAGE)
     return Code.LOCKED_OUT if managing < threshold else None
+
+
+def _get_past(rows: Rows, address: bytes, version: int) -> PastAccount:
+    past = rows.get(PastAccount, address, version)
+    if past is None:
+        raise Corrupt(f"version {version} of the account {address.hex()} is not on record")
+    return past
+
+
+def _put(view: View, time_ms: int, before: Account | None, changed: Account) -> None:
+    """Put an account in force from now on, and on record what it was before."""
+    version = 1
+    if before is not None:
+        view.put(PastAccount(before.address, before.version, before, time_ms))
+        version = before.version + 1
+    view.put(msgspec.structs.replace(changed, version=version, since_ms=time_ms))
 
 
 def _check_keys(context: Context, keys: tuple[AccountKey, ...], threshold: int) -> None:

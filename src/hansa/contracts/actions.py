@@ -146,7 +146,9 @@ def _admit(view: View, context: Context, action: AdmitMember) -> Sequence[Event]
         raise Refused(accounts.Code.ACCOUNT_EXISTS, account=action.address)
     events = members.admit(view, context, action.address, action.name, action.roles, action.weight)
     if action.keys:
-        events += accounts.replace_keys(view, action.address, action.keys, action.threshold)
+        events += accounts.replace_keys(
+            view, context.time_ms, action.address, action.keys, action.threshold
+        )
     return events
 
 
@@ -197,7 +199,9 @@ def _set_policy(view: View, context: Context, action: SetPolicy) -> Sequence[Eve
 def _set_member_keys(view: View, context: Context, action: SetMemberKeys) -> Sequence[Event]:
     if members.get_member(view, action.address) is None:
         raise Refused(members.Code.NOT_A_MEMBER, member=action.address)
-    return accounts.replace_keys(view, action.address, action.keys, action.threshold)
+    return accounts.replace_keys(
+        view, context.time_ms, action.address, action.keys, action.threshold
+    )
 
 
 def _find_key_fault(action: AdmitMember | SetMemberKeys) -> StrEnum | None:

@@ -335,7 +335,7 @@ def install(view: View, genesis: Genesis) -> None:
     for item in genesis.members:
         view.put(seen[item.address])
         if item.keys:
-            accounts.replace_keys(view, item.address, item.keys, item.threshold)
+            accounts.replace_keys(view, genesis.time_ms, item.address, item.keys, item.threshold)
     view.put(Roster(1, entries, genesis.time_ms))
     view.put(Register(banks[0].address, 1, len(seen)))
 

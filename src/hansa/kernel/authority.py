@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from hansa.kernel.rows import Row
-from hansa.kernel.values import Address, NonNegative, Positive
+from hansa.kernel.values import Address, NonNegative, Positive, TimeMs
 
 
 class Purpose(IntFlag):
@@ -81,3 +81,7 @@ class Account(Row, frozen=True, array_like=True):
     guardians: tuple[Address, ...] = ()
     guardian_threshold: NonNegative = 0
     recovery_delay_ms: NonNegative = 0
+    version: Positive = 1
+    """One more with each change of this row."""
+    since_ms: TimeMs = 0
+    """When this version came in force."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -78,6 +78,33 @@ times as fast as a nested one."""
 
 _DECODERS: dict[type[Row], Callable[[bytes], Any]] = {}
 _IDENTIFIERS: dict[type[Row], Callable[[Any], RowId]] = {}
+
+
+class Rows(Protocol):
+    """Where rows are read from by their key fields: a view, a reader, or rows proven by a node."""
+
+    def get(self, row_type: type[R], *key: KeyPart) -> R | None:
+        """Get a row, or None if there is none."""
+
+
+def find_version(latest: int, get_until_ms: Callable[[int], int], time_ms: int) -> int:
+    """Find which of the versions 1 to `latest`, each superseded by the next, was in force.
+
+    Costs O(log latest) calls of `get_until_ms`, which says when a version before the latest was
+    superseded. From that moment on the next is in force.
+
+    >>> ends_ms = {1: 10, 2: 10, 3: 40}
+    >>> [find_version(4, ends_ms.__getitem__, time_ms) for time_ms in (9, 10, 39, 40)]
+    [1, 3, 3, 4]
+    """
+    low, high = 1, latest
+    while low < high:
+        middle = (low + high) // 2
+        if get_until_ms(middle) > time_ms:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def decode_row(row_type: type[R], raw: bytes) -> R:

@@ -114,6 +114,7 @@ class Harness:
         context = Context(
             self.view,
             genesis_hash=self.genesis_hash,
+            digest=crypto_profile("sha256").digest,
             height=self.height,
             time_ms=self.time_ms,
             position=self.height << 20,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.contracts.harness import Harness, make_address, make_key
+from tests.unit.contracts.harness import START_MS, Harness, make_address, make_key
 
 from hansa.contracts import accounts
 from hansa.contracts.accounts import (
@@ -13,6 +13,7 @@ from hansa.contracts.accounts import (
     Code,
     CompleteRecovery,
     Create,
+    PastAccount,
     Recovery,
     RecoveryState,
     Rotate,
@@ -22,7 +23,8 @@ from hansa.contracts.accounts import (
 )
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command
-from hansa.kernel.machine.state import View
+from hansa.kernel.errors import Corrupt
+from hansa.kernel.machine.state import State, View
 from hansa.kernel.rows import StateCode
 
 OWNER = make_address("owner")
@@ -61,7 +63,7 @@ def test_a_single_key_becomes_several_with_purposes_and_a_threshold() -> None:
     keys = (make_key("owner"), make_key("phone", Purpose.PAY, limit_minor=500), make_key("safe"))
     events = harness.do(accounts.create, Create(OWNER, keys, 1), "owner", "safe")
     assert events == [accounts.KeysSet(NO_MONEY, OWNER, keys, 1)]
-    assert harness.get(Account, OWNER) == Account(OWNER, keys, 1)
+    assert harness.get(Account, OWNER) == Account(OWNER, keys, 1, since_ms=START_MS)
     assert is_governed_by(harness, "phone")
 
 
@@ -129,7 +131,7 @@ def test_the_owner_vetoes_and_guardians_may_begin_again() -> None:
 def test_governance_replaces_keys_and_ends_a_pending_recovery() -> None:
     harness = make_recovering()
     harness.do(
-        lambda view, *_: accounts.replace_keys(view, OWNER, (make_key("office"),), 1),
+        lambda view, *_: accounts.replace_keys(view, START_MS, OWNER, (make_key("office"),), 1),
         VetoRecovery(OWNER),
     )
     assert is_governed_by(harness, "office")
@@ -137,13 +139,58 @@ def test_governance_replaces_keys_and_ends_a_pending_recovery() -> None:
     assert recovery is not None
     assert recovery.state is RecoveryState.VETOED
     unsound = harness.refuse(
-        lambda view, *_: accounts.replace_keys(view, OWNER, (), 1), VetoRecovery(OWNER)
+        lambda view, *_: accounts.replace_keys(view, START_MS, OWNER, (), 1), VetoRecovery(OWNER)
     )
     assert unsound == Code.LOCKED_OUT
 
 
 def _keys(count: int) -> tuple[accounts.AccountKey, ...]:
     return tuple(make_key(f"key {number}") for number in range(count))
+
+
+def test_every_change_leaves_on_record_what_was_before() -> None:
+    harness = make_guarded()
+    harness.pass_time(1_000)
+    rotation = Rotate(OWNER, make_address("phone"), make_address("watch"))
+    harness.do(accounts.rotate, rotation, "owner", "watch")
+    first = Account(OWNER, PAIR, 1, since_ms=START_MS)
+    second = Account(OWNER, PAIR, 1, GUARDIANS, 2, DELAY_MS, 2, START_MS)
+    keys = (PAIR[0], make_key("watch"))
+    third = Account(OWNER, keys, 1, GUARDIANS, 2, DELAY_MS, 3, START_MS + 1_000)
+    assert harness.get(PastAccount, OWNER, 1) == PastAccount(OWNER, 1, first, START_MS)
+    assert harness.get(PastAccount, OWNER, 2) == PastAccount(OWNER, 2, second, START_MS + 1_000)
+    assert harness.get(Account, OWNER) == third
+
+
+def test_an_account_is_found_as_it_was_at_any_time() -> None:
+    harness = Harness()
+    harness.pass_time(10)
+    harness.do(accounts.create, Create(OWNER, PAIR, 1), "owner")
+    kept = {harness.time_ms: harness.get(Account, OWNER)}
+    for number in range(9):
+        harness.pass_time(10 * (number % 3))
+        keys = (PAIR[0], make_key(f"phone {number}"))
+        harness.do(accounts.set_keys, SetKeys(OWNER, keys, 1), "owner")
+        kept[harness.time_ms] = harness.get(Account, OWNER)
+    harness.view.begin()
+    assert accounts.find_account(harness.view, OWNER, START_MS + 9) is None
+    assert accounts.find_account(harness.view, make_address("anna"), START_MS) is None
+    for start_ms, row in kept.items():
+        for time_ms in (start_ms, start_ms + 9):
+            assert accounts.find_account(harness.view, OWNER, time_ms) == row
+    harness.view.begin()
+    accounts.find_account(harness.view, OWNER, START_MS + 10)
+    assert harness.view.reads <= 6
+
+
+def test_a_hole_in_the_record_is_no_answer() -> None:
+    harness = make_guarded()
+    harness.pass_time(10)
+    harness.do(accounts.set_keys, SetKeys(OWNER, PAIR, 1), "owner")
+    del harness.rows[PastAccount.key(OWNER, 1)]
+    harness.view = View(State(harness.rows), 99, 99)
+    with pytest.raises(Corrupt, match="version 1 of the account"):
+        accounts.find_account(harness.view, OWNER, START_MS)
 
 
 REFUSALS = [

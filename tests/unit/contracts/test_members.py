@@ -62,7 +62,7 @@ def weights(harness: Harness, version: int | None = None) -> dict[bytes, int]:
 def test_genesis_names_members_keys_and_voting_power() -> None:
     harness = make_harness()
     assert members.get_central_bank(harness.view) == BANK
-    assert harness.get(Account, BANK) == Account(BANK, (make_key("bank"),), 1)
+    assert harness.get(Account, BANK) == Account(BANK, (make_key("bank"),), 1, since_ms=START_MS)
     roster = members.get_roster(harness.view)
     assert roster is not None
     assert (roster.version, roster.total, roster.since_ms) == (1, 400, START_MS)

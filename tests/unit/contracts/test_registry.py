@@ -8,7 +8,7 @@ import pytest
 from tests.unit.contracts.examples import licences, licences_2
 from tests.world import ASSET, World, key, make_genesis, pay
 
-from hansa.contracts import activations, governance, payments, records, wallets
+from hansa.contracts import accounts, activations, governance, payments, records, wallets
 from hansa.contracts.actions import Action, ActivateContract
 from hansa.contracts.identity import evidence, status
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
@@ -202,6 +202,7 @@ def test_the_rules_of_the_kernel_change_at_one_height_and_a_node_without_them_st
 
 def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():
     genesis = make_town()
-    rows = (evidence.Note, evidence.Evidence, records.Payment, status.StatusChunk)
+    owners = (evidence.Note, evidence.Evidence, records.Payment, status.StatusChunk)
+    rows = (accounts.PastAccount, *owners)
     assert Registry(genesis, BOTH).written_once() == [row.TABLE for row in rows]
     assert Registry(genesis, (wallets,)).written_once() == []

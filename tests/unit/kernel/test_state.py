@@ -10,7 +10,7 @@ from hansa.contracts.balances import Balance
 from hansa.contracts.payments import Payment, Status
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
-from hansa.kernel.machine.state import State, View
+from hansa.kernel.machine.state import Reader, State, View
 from hansa.kernel.rows import StateCode
 
 WALLET = bytes(32)
@@ -46,6 +46,19 @@ class Rows(dict):
     def get_many(self, keys):
         self.asked += 1
         return [self.get(key) for key in keys]
+
+
+def test_a_reader_sees_the_last_executed_block_and_leaves_no_row_in_memory():
+    state = State({})
+    reader = Reader(state)
+    assert reader.get(Balance, WALLET, "MOP") is None
+    put(state, 7)
+    view = View(state, 100, 100)
+    view.put(Balance(WALLET, "MOP", 8))
+    assert reader.get(Balance, WALLET, "MOP") == Balance(WALLET, "MOP", 7)
+    assert (Balance, WALLET, "USD") not in state.rows
+    assert reader.get(Balance, WALLET, "USD") is None
+    assert (Balance, WALLET, "USD") not in state.rows
 
 
 def test_rows_that_are_going_to_be_read_come_together_and_count_as_no_read():

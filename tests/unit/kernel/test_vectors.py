@@ -12,6 +12,7 @@ from tests.vectors.tally import Rules
 
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.block import Repeated, decode_header, decode_receipt
+from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.crypto.possession import KeyProof, is_proven
 from hansa.kernel.crypto.signatures import SignatureCheck, verify_many
 from hansa.kernel.encoding import encode
@@ -211,6 +212,7 @@ def test_authority(case):
     context = Context(
         view,
         genesis_hash=bytes(32),
+        digest=crypto_profile("sha256").digest,
         height=1,
         time_ms=1,
         position=1 << 20,

@@ -8,11 +8,11 @@ nodes with the same blocks answer alike.
 
 from __future__ import annotations
 
-from hansa.kernel.authority import Purpose
+from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.calendar import DAY_MS
-from hansa.kernel.errors import Invalid, InvalidCode, Refused
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import BLOCK_ITEMS_MAX, VALIDITY_MAX_MS
-from hansa.kernel.machine.context import Context
+from hansa.kernel.machine.context import may_act
 from hansa.kernel.machine.rules import Rules
 from hansa.kernel.machine.state import View
 from hansa.kernel.quota import Claim, Quota, SponsorUsage, find_exceeded
@@ -121,24 +121,11 @@ def find_quota(rules: Rules, view: View, sponsor: bytes, key_address: bytes, tim
             "the batch's sponsor is no active member: only members bring transactions in",
             sponsor=sponsor,
         )
-    context = Context(  # of no transaction: authority asks for none of its fields
-        view,
-        genesis_hash=b"",
-        height=0,
-        time_ms=time_ms,
-        position=0,
-        tx_id=b"",
-        signers=(key_address,),
-        sponsor=sponsor,
-        attestation=None,
-    )
-    try:
-        context.require(sponsor, Purpose.SPONSOR)
-    except Refused:
+    if not may_act(view.get(Account, sponsor), sponsor, (key_address,), Purpose.SPONSOR):
         raise Invalid(
             InvalidCode.UNKNOWN_SPONSOR,
             "the key that signed the batch may not sponsor for this member",
             sponsor=sponsor,
             key=key_address,
-        ) from None
+        )
     return quota

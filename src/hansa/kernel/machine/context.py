@@ -6,6 +6,7 @@ who asks outside of a transaction, as of a node's own key, asks `may_act`, which
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ class Context:
     __slots__ = (
         "_view",
         "attestation",
+        "digest",
         "earlier_events",
         "genesis_hash",
         "height",
@@ -39,6 +41,7 @@ class Context:
         view: View,
         *,
         genesis_hash: bytes,
+        digest: Callable[[bytes], bytes],
         height: int,
         time_ms: int,
         position: int,
@@ -51,6 +54,8 @@ class Context:
         self._view = view
         self.genesis_hash = genesis_hash
         """Names the network in whatever is signed for it."""
+        self.digest = digest
+        """The network's hash."""
         self.height = height
         self.time_ms = time_ms
         self.position = position

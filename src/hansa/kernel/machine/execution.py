@@ -302,6 +302,7 @@ class _BatchRun:
         self._rules = machine.rules
         self._view = machine.view
         self._genesis_hash = machine.network.genesis_hash
+        self._digest = machine.network.digest
         self._events_max = machine.network.limits.events
         self._block = block
         self._contracts = contracts
@@ -465,6 +466,7 @@ class _BatchRun:
         return Context(
             self._view,
             genesis_hash=self._genesis_hash,
+            digest=self._digest,
             height=block.height,
             time_ms=block.time_ms,
             position=compute_position(block.height, index),

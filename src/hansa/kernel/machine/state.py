@@ -174,6 +174,19 @@ class State:
                 del self._aged[row_id]
 
 
+class Reader:
+    """Reads rows by their key fields, as of the last executed block; for who is no transaction."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def get(self, row_type: type[R], *key: KeyPart) -> R | None:
+        """Get a row, or None if there is none."""
+        return self._state.load(row_type, row_type.key(*key))
+
+
 class View:
     """What one transaction sees and writes; begun anew for each transaction.
 
