@@ -33,7 +33,16 @@ def locate_did_web(did: Did) -> str:
     Raises:
       Unsound: `MALFORMED`.
     """
-    host, *folders = did.id.split(":")
+    return locate_folder(did, did.id) + "did.json"
+
+
+def locate_folder(did: Did, place: str) -> str:
+    """Compute the folder of a web server that a part of a DID names: `domain%3Aport:folder`.
+
+    Raises:
+      Unsound: `MALFORMED`.
+    """
+    host, *folders = place.split(":")
     name, has_port, port = host.replace("%3a", "%3A").partition("%3A")
     if not is_host_name(name) or (has_port and not _is_port(port)):
         raise Unsound(
@@ -43,8 +52,7 @@ def locate_did_web(did: Did) -> str:
     if any(each in {"", ".", ".."} or "%" in each for each in folders):
         raise Unsound(Fault.MALFORMED, f"{did} has a folder that is empty, escaped or a way up")
     authority = f"{name}:{port}" if has_port else name
-    path = "/".join(folders) if folders else ".well-known"
-    return f"https://{authority}/{path}/did.json"
+    return f"https://{authority}/{'/'.join(folders) if folders else '.well-known'}/"
 
 
 def is_host_name(text: str) -> bool:
