@@ -26,7 +26,7 @@ ENTRIES_MAX = 2_000
 WITNESSES_MAX = 64
 PROOFS_MAX = 64
 CLOCK_SKEW_MS = 300_000
-_PLACEHOLDER = "{SCID}"
+_STAND_IN = "{SCID}"
 _SHA_256 = b"\x12\x20"
 """Multihash of SHA-256: its number and its length."""
 _ENTRY_NAMES = {"versionId", "versionTime", "parameters", "state", "proof"}
@@ -207,9 +207,9 @@ def _check_move(entry: Entry, before: Entry, what: str) -> None:
 
 
 def _check_scid(line: Mapping[str, Any], scid: str, what: str) -> None:
-    """Check that the identifier is the hash of the first entry with a placeholder in its place."""
+    """Check that the identifier is the hash of the first entry with `{SCID}` in its place."""
     unsigned = {name: value for name, value in line.items() if name != "proof"}
-    text = json.dumps(unsigned | {"versionId": _PLACEHOLDER}).replace(scid, _PLACEHOLDER)
+    text = json.dumps(unsigned | {"versionId": _STAND_IN}).replace(scid, _STAND_IN)
     if hash_text(canonicalize(json.loads(text))) != scid:
         raise Unsound(Fault.SIGNATURE, f"{what} is not what the DID's identifier is the hash of")
 
