@@ -46,7 +46,7 @@ QUEUE_TRANSACTIONS = 20_000
 """What may wait before `submit` answers `Unavailable`: bounds memory and latency."""
 QUEUE_BYTES = 64 << 20
 ORDER_S = VALIDITY_MAX_MS // 1_000 + 60
-"""After so long no transaction of a batch is valid any more: whoever waits is told."""
+"""After so long no transaction of a batch is valid any more by the clock: whoever waits is told."""
 POLL_MS = 50
 HEARTBEAT_MS = 30_000
 _KNOWN_ALREADY = "tx already exists in cache"
@@ -55,6 +55,8 @@ _KNOWN_ALREADY = "tx already exists in cache"
 class CometEngine(Engine):
     """Has batches ordered by CometBFT, together with the other validators."""
 
+    order_s: float = ORDER_S
+    """How long somebody waits for a block."""
     noted_every = NOTED_EVERY
     """Empty blocks between two notes of how far this node has come."""
     committed_ms = 0
@@ -168,15 +170,21 @@ class CometEngine(Engine):
         self._queued += len(batch.items)
         self._queued_bytes += len(raw)
         try:
-            async with asyncio.timeout(ORDER_S):
+            async with asyncio.timeout(self.order_s):
                 answers = await done if await self._broadcast(key, batch) else []
                 if answers:
                     return answers
+            if not self._is_over(key, batch):
+                raise Unavailable(
+                    "a block held the transactions in which they may not stand, so they were not "
+                    "executed, and another may hold them yet: send the same again"
+                )
             return await self._answer_known(key, raw) or await self._answer_over(batch)
         except TimeoutError:
             raise Unavailable(
-                "no block took the transactions in while they were valid: the network stalled; "
-                "look their ids up, and sign them anew"
+                "the network has stalled, and the transactions may still be in its next block, "
+                "whose time can be that of long ago: send the same again once it goes on, or look "
+                "their ids up"
             ) from None
         finally:
             self._queued -= len(batch.items)
