@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 
 from tests.faulted import PEOPLE
-from tests.world import key
+from tests.world import MINUTE_MS, key
 
-from hansa.contracts.identity import evidence, status
+from hansa.contracts.identity import consent, evidence, status
+from hansa.kernel.crypto.hashing import crypto_profile
 
 PAPERS = 40
+
+
+def name_consent(giver, paper):
+    return consent.compute_id(key(giver).address, paper, crypto_profile("sha256").digest)
 
 
 def hash_paper(number):
@@ -23,9 +28,10 @@ class MixedIdentity:
     def __init__(self, random):
         self._random = random
 
-    def choose(self):
+    def choose(self, time_ms):
         """Choose a command; returns the names of its signers and the command."""
-        return self._random.choice((self._notarise, self._vouch, self._list, self._take_back))()
+        kinds = (self._notarise, self._vouch, self._list, self._take_back, self._allow, self._use)
+        return self._random.choice(kinds)(time_ms)
 
     def _choose_people(self, count):
         names = [f"p{number}" for number in self._random.sample(range(PEOPLE), count)]
@@ -34,7 +40,7 @@ class MixedIdentity:
     def _choose_paper(self):
         return hash_paper(self._random.randrange(PAPERS))
 
-    def _notarise(self):
+    def _notarise(self, _):
         (notary, _), addresses = self._choose_people(2)
         if self._random.random() < 0.5:
             paper = self._choose_paper()
@@ -43,7 +49,7 @@ class MixedIdentity:
         numbers = [self._random.randrange(2**32) for _ in range(20)]
         return [notary], evidence.NotariseMany(addresses[0], tuple(map(hash_paper, numbers)))
 
-    def _vouch(self):
+    def _vouch(self, _):
         (notary, other), (first, second) = self._choose_people(2)
         paper = self._choose_paper()
         kind = self._random.randrange(3)
@@ -53,13 +59,13 @@ class MixedIdentity:
             return [notary], evidence.AddNote(first, paper, first, paper)
         return [notary], evidence.Revoke(first, paper)
 
-    def _list(self):
+    def _list(self, _):
         """Begin one of the lists of three issuers; most are there already."""
         issuer, number = self._choose_list()
         bits = self._random.choice((status.Bits.ONE, status.Bits.TWO))
         return [issuer], status.CreateList(key(issuer).address, number, bits, 20_000)
 
-    def _take_back(self):
+    def _take_back(self, _):
         issuer, number = self._choose_list()
         kind = self._random.choice((status.Suspend, status.Suspend, status.Reinstate))
         if self._random.random() < 0.2:
@@ -69,3 +75,28 @@ class MixedIdentity:
 
     def _choose_list(self):
         return f"p{self._random.randrange(3)}", self._random.randrange(2)
+
+    def _allow(self, time_ms):
+        """Allow the next of a ring of people something, or have that one hand it on to the next."""
+        at, paper = self._random.randrange(PEOPLE), hash_paper(self._random.randrange(4))
+        giver, recipient, other = (self._find(at + step) for step in range(3))
+        uses, until_ms = self._random.randrange(3), time_ms + 10 * MINUTE_MS
+        if self._random.random() < 0.5:
+            addresses = (key(giver).address, key(recipient).address)
+            return [giver], consent.Give(*addresses, paper, 0, until_ms, uses, 2)
+        parent = name_consent(giver, paper)
+        until_ms -= MINUTE_MS * self._random.randrange(9)
+        bounds = (0, until_ms, uses, self._random.randrange(3))
+        return [recipient], consent.Delegate(parent, key(other).address, paper, *bounds)
+
+    def _use(self, _):
+        at, paper = self._random.randrange(PEOPLE), hash_paper(self._random.randrange(4))
+        giver, recipient, provider = (self._find(at + step) for step in range(3))
+        found = name_consent(giver, paper)
+        if self._random.random() < 0.2:
+            return [giver], consent.Revoke(found, key(giver).address)
+        exchange = consent.RecordExchange(found, key(provider).address, paper)
+        return [recipient, provider], exchange
+
+    def _find(self, number):
+        return f"p{number % PEOPLE}"

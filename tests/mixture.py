@@ -74,7 +74,7 @@ class Mixture:
         return "north", wallets.Open(wallet, key("north").address, wallets.Category(1))
 
     def _identify(self, _):
-        return self._identity.choose()
+        return self._identity.choose(self._world.time_ms)
 
     def _govern(self, _):
         member = self._random.choice(MEMBERS)

@@ -12,27 +12,28 @@ from hansa.contracts.identity import status
 from hansa.contracts.identity.status import Bits, Code, CreateList, Reinstate, Revoke, Suspend
 
 OFFICES = ("office", "school")
-NUMBERS = (0, 1)
 FOLLOWS = {
     Suspend: {0: 2},
     Revoke: {0: 1, 2: 1},
     Reinstate: {2: 0},
 }
 """What becomes of an entry; what is not here is refused."""
-LENGTHS = st.one_of(st.integers(1, 20), st.integers(16_380, 16_390), st.just(2**20))
-places = st.sampled_from((0, 1, 2, 3, 4, 8, 16_383, 16_384, 16_385, 2**20 - 1))
+LENGTHS = st.one_of(st.integers(1, 20), st.integers(8_188, 8_196), st.just(2**20))
+places = st.sampled_from((0, 1, 2, 3, 4, 8, 8_191, 8_192, 2**17 - 1, 2**20 - 1))
 offices = st.sampled_from(OFFICES)
-numbers = st.sampled_from(NUMBERS)
+numbers = st.sampled_from((0, 0, 0, 1))
 
 
 class StatusMachine(RuleBasedStateMachine):
     """Two offices with two lists each; signers are right or wrong."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(bits=st.sampled_from(Bits), length=LENGTHS)
+    def begin(self, bits, length) -> None:
         self.harness = Harness()
         self.lists: dict[tuple[str, int], tuple[int, int, dict[int, int]]] = {}
         """Bits, length, and the entries that are not 0."""
+        self.create("office", 0, bits, 2**17, "office")
+        self.create("school", 0, Bits.TWO, length, "school")
 
     def check(self, function, command, signer, office, expected) -> bool:
         if signer != office:
@@ -41,7 +42,7 @@ class StatusMachine(RuleBasedStateMachine):
         assert found == expected, (command, found, expected)
         return not found
 
-    @rule(office=offices, number=numbers, bits=st.sampled_from(Bits), length=LENGTHS, by=offices)
+    @rule(office=offices, number=st.just(1), bits=st.sampled_from(Bits), length=LENGTHS, by=offices)
     def create(self, office, number, bits, length, by) -> None:
         expected = ""
         if (office, number) in self.lists:

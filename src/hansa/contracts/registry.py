@@ -26,7 +26,7 @@ from hansa.contracts import (
     records,
     wallets,
 )
-from hansa.contracts.identity import evidence, schemas, status
+from hansa.contracts.identity import consent, evidence, schemas, status
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
@@ -48,6 +48,7 @@ MODULES: tuple[ModuleType, ...] = (
     schemas,
     status,
     evidence,
+    consent,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 

@@ -87,5 +87,50 @@ IDENTITY: dict[str, Advice] = {
         "is valid is suspended, only what is suspended is reinstated.",
         "Leave out the place in the fact `index`.",
     ),
+    "consent.UNKNOWN_CONSENT": Advice(
+        "There is no such consent, or its time is over.",
+        "Check its name, or ask for a new one.",
+    ),
+    "consent.STILL_IN_TIME": Advice(
+        "The consent’s time is not over.",
+        "Sweep it later.",
+    ),
+    "consent.NOT_A_PARTY": Advice(
+        "The consent is another’s: neither its giver nor the holder asks.",
+        "Let one of them revoke it.",
+    ),
+    "consent.REVOKED": Advice(
+        "The consent is revoked, or one that it hangs on.",
+        "Ask who gave it for a new one; the fact `consent_id` names the one that is revoked.",
+    ),
+    "consent.NOT_YET": Advice(
+        "The consent’s time, or that of one that it hangs on, has not begun.",
+        "Wait until the time in the fact `from_ms`.",
+    ),
+    "consent.NO_USES_LEFT": Advice(
+        "The consent, or one that it hangs on, has been used as often as it allows.",
+        "Ask who gave it for a new one; the fact `consent_id` names the one that is used up.",
+    ),
+    "consent.MAY_NOT_DELEGATE": Advice(
+        "The consent may not be handed on.",
+        "Ask who gave it for one that may.",
+    ),
+    "consent.SAME_PARTY": Advice(
+        "Both parties are the same account.",
+        "Name another one.",
+    ),
+    "consent.WRONG_TIME": Advice(
+        "The consent would end in the past, before it begins, or more than 3,660 days ahead.",
+        "Choose another time.",
+    ),
+    "consent.TOO_WIDE": Advice(
+        "It would allow more than the consent that is handed on: longer, earlier, more uses or "
+        "more delegations.",
+        "Stay within the bounds in the facts.",
+    ),
+    "consent.CONSENT_EXISTS": Advice(
+        "There is a consent by this giver with the same terms, perhaps a revoked one.",
+        "Commit to the terms with a new salt.",
+    ),
 }
 """By contract, in order of precedence."""

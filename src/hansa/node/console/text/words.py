@@ -60,6 +60,12 @@ COMMANDS: dict[str, str] = {
     "status.suspend": "Suspend credentials of {issuer} on its status list {number}",
     "status.revoke": "Revoke credentials of {issuer} on its status list {number}",
     "status.reinstate": "Reinstate credentials of {issuer} on its status list {number}",
+    "consent.give": "Allow {recipient} what the terms {terms} say, for {holder}, until {until_ms}",
+    "consent.delegate": "Hand the consent {parent} on to {recipient}, until {until_ms}",
+    "consent.revoke": "Revoke the consent {consent_id} as {revoker}",
+    "consent.record_exchange": "Record an exchange of data from {provider} under the "
+    "consent {consent_id}",
+    "consent.sweep": "Remove the record of the consent {consent_id}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -124,6 +130,12 @@ EVENTS: dict[str, str] = {
     "status.ListCreated": "{issuer} began status list {number}.",
     "status.StatusSet": "Credentials of {issuer} on its status list {number} have another "
     "status now.",
+    "consent.Given": "{giver} allowed {recipient} something of {holder}, until {until_ms}: "
+    "consent {consent_id}.",
+    "consent.Revoked": "{revoker} revoked the consent {consent_id}.",
+    "consent.Exchanged": "{recipient} received data from {provider} under the consent "
+    "{consent_id}.",
+    "consent.Swept": "The record of the consent {consent_id} was removed; its time is over.",
 }
 """What happened, by `<contract>.<event>`."""
 
