@@ -9,23 +9,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.canonical_json import canonicalize
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import TRAITS, KeyKind, PublicKey, load_public_key
+from hansa.identity.keys.points import CURVES, join_point, split_point
 from hansa.identity.keys.signing import PrivateKey, load_private_key
 
 JWK_MEMBERS_MAX = 32
 _KIND_OF_CURVE = {
     (each.key_type, each.curve): kind for kind, each in TRAITS.items() if each.key_type
-}
-_CURVES: dict[KeyKind, ec.EllipticCurve] = {
-    KeyKind.P256: ec.SECP256R1(),
-    KeyKind.P384: ec.SECP384R1(),
-    KeyKind.SECP256K1: ec.SECP256K1(),
 }
 
 
@@ -64,12 +57,10 @@ def write_jwk(key: PublicKey) -> dict[str, str]:
     if not traits.key_type:
         raise Unsound(Fault.KEY, f"no JWK is registered for keys of kind {key.kind.value}")
     jwk = {"kty": traits.key_type, "crv": traits.curve}
-    if key.kind not in _CURVES:
+    if key.kind not in CURVES:
         return jwk | {"x": encode_base64url(key.data)}
-    point = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[key.kind], key.data)
-    data = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
-    half = len(data) // 2
-    return jwk | {"x": encode_base64url(data[:half]), "y": encode_base64url(data[half:])}
+    x, y = split_point(key)
+    return jwk | {"x": encode_base64url(x), "y": encode_base64url(y)}
 
 
 def write_private_jwk(key: PrivateKey) -> dict[str, str]:
@@ -94,17 +85,9 @@ def _read_kind(value: Any, what: str) -> tuple[KeyKind, Mapping[str, Any]]:  # n
 
 def _read_public(kind: KeyKind, jwk: Mapping[str, Any], what: str) -> PublicKey:
     x = _read_member(jwk, "x", what)
-    if kind not in _CURVES:
+    if kind not in CURVES:
         return load_public_key(kind, x)
-    y = _read_member(jwk, "y", what)
-    size = TRAITS[kind].private_bytes
-    if len(x) != size or len(y) != size:
-        raise Unsound(Fault.KEY, f"x and y of {what} must have {size} bytes each")
-    try:
-        ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[kind], b"\x04" + x + y)
-    except ValueError:
-        raise Unsound(Fault.KEY, f"{what} is no point of {TRAITS[kind].curve}") from None
-    return load_public_key(kind, bytes([2 + (y[-1] & 1)]) + x)
+    return join_point(kind, x, _read_member(jwk, "y", what), what)
 
 
 def _read_member(jwk: Mapping[str, Any], name: str, what: str) -> bytes:
