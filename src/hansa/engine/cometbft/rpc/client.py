@@ -80,6 +80,8 @@ class CometRpc:
         return result
 
     async def _post(self, raw: bytes) -> bytes:
+        if self._session.closed:  # meanwhile, as the node stops or has CometBFT start again
+            raise aiohttp.ClientConnectionError("closed here")
         headers = {"Content-Type": "application/json"}
         async with self._session.post("http://cometbft/", data=raw, headers=headers) as response:
             return await response.read()

@@ -93,3 +93,26 @@ def test_what_is_sent_on_a_connection_that_was_just_closed_is_sent_again(tmp_pat
                 await rpc.close()
 
     assert asyncio.run(run()) == [{"a": 1}] * 3
+
+
+def test_who_asks_while_the_node_stops_is_told(tmp_path):
+    async def run():
+        asked = asyncio.Event()
+
+        async def hold(reader, writer):
+            await reader.readuntil(b"}}")
+            asked.set()
+            await reader.read()
+            writer.close()
+
+        path = tmp_path / "rpc.sock"
+        async with await asyncio.start_unix_server(hold, path):
+            rpc = CometRpc(path)
+            waiting = asyncio.ensure_future(rpc.call("broadcast_tx_sync", tx=""))
+            await asked.wait()
+            await rpc.close()
+            for asking in (waiting, rpc.call("health")):
+                with pytest.raises(Unavailable, match="does not answer"):
+                    await asking
+
+    asyncio.run(run())
