@@ -10,7 +10,9 @@ from tests.unit.contracts.harness import Harness, make_address
 
 from hansa.contracts.identity import status
 from hansa.contracts.identity.status import Bits, Code, CreateList, Reinstate, Revoke, Suspend
+from hansa.kernel.crypto.hashing import crypto_profile
 
+DIGEST = crypto_profile("sha256").digest
 OFFICES = ("office", "school")
 FOLLOWS = {
     Suspend: {0: 2},
@@ -92,7 +94,7 @@ class StatusMachine(RuleBasedStateMachine):
             packed = sum(entry << bits * index for index, entry in entries.items())
             assert b"".join(chunks) == packed.to_bytes((bits * length + 7) // 8, "little")
             found = status.get_list(view, make_address(office), number)
-            assert found.root == status.compute_root(chunks)
+            assert found.root == status.compute_root(chunks, DIGEST)
             for index in entries:
                 at = status.get_status(view, make_address(office), number, index)
                 assert at == entries[index]

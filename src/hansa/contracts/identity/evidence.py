@@ -23,7 +23,7 @@ from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
 from hansa.kernel.errors import Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
-from hansa.kernel.rows import Row, RowId
+from hansa.kernel.rows import Row, RowId, Rows
 from hansa.kernel.values import Address, Hash, NonNegative, Positive, TimeMs
 
 NAME = "evidence"
@@ -278,14 +278,14 @@ def revoke(view: View, context: Context, command: Revoke) -> list[Event]:
     return [Revoked(NO_MONEY, command.notary, command.evidence_hash)]
 
 
-def get_evidence(view: View, notary: bytes, evidence_hash: bytes) -> Evidence | None:
+def get_evidence(rows: Rows, notary: bytes, evidence_hash: bytes) -> Evidence | None:
     """Get what a notary put on record under a hash, or None."""
-    return view.get(Evidence, notary, evidence_hash)
+    return rows.get(Evidence, notary, evidence_hash)
 
 
-def get_note(view: View, notary: bytes, evidence_hash: bytes, number: int) -> Note | None:
+def get_note(rows: Rows, notary: bytes, evidence_hash: bytes, number: int) -> Note | None:
     """Get one note on a piece of evidence; numbered from 1 to its `notes`."""
-    return view.get(Note, notary, evidence_hash, number)
+    return rows.get(Note, notary, evidence_hash, number)
 
 
 def _require_new(view: View, notary: bytes, evidence_hash: bytes) -> None:

@@ -3,8 +3,7 @@
 A credential names a list and its own place in it. The list's bytes are on the ledger, in chunks,
 packed as a Token Status List packs them: entries of 1, 2, 4 or 8 bits, the first in the lowest bits
 of the first byte. The contract itself computes the list's root over its chunks, so what is served
-from them (as a Token Status List or a Bitstring Status List) can be held to it by anybody. Bytes
-are those of the list; hashes are SHA-256 on every network, as in what is served.
+from them (as a Token Status List or a Bitstring Status List) can be held to it by anybody.
 
 Source: Token Status List (draft-ietf-oauth-status-list), sections 4 and 7; RFC 6962 section 2.1.
 """
@@ -21,11 +20,11 @@ from msgspec import Meta
 
 from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
-from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.errors import Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
-from hansa.kernel.rows import Row, RowId
+from hansa.kernel.rows import Row, RowId, Rows
+from hansa.kernel.trees.merkle import Digest
 from hansa.kernel.trees.merkle import compute_root as compute_tree_root
 from hansa.kernel.values import Address, Hash, NonNegative, Positive, TimeMs
 
@@ -44,8 +43,6 @@ Length = Annotated[int, Meta(ge=1, le=LENGTH_MAX)]
 Index = Annotated[int, Meta(ge=0, le=LENGTH_MAX - 1)]
 Indices = Annotated[tuple[Index, ...], Meta(min_length=1, max_length=INDICES_MAX)]
 """Ascending, each once."""
-
-_digest = crypto_profile("sha256").digest
 
 
 class Code(StrEnum):
@@ -189,8 +186,8 @@ def create_list(view: View, context: Context, command: CreateList) -> list[Event
     if sum(sizes) > LIST_BYTES_MAX:
         raise Refused(Code.TOO_LARGE, size=sum(sizes), bytes_max=LIST_BYTES_MAX)
     # CHANGE
-    hashes = tuple(_digest(bytes(size)) for size in sizes)
-    root = compute_tree_root(hashes, _digest)
+    hashes = tuple(context.digest(bytes(size)) for size in sizes)
+    root = compute_tree_root(hashes, context.digest)
     fields = (command.issuer, command.number, command.bits, command.length)
     view.put(StatusList(*fields, 1, context.time_ms, root, hashes))
     # TELL
@@ -222,12 +219,12 @@ def change(view: View, context: Context, command: Change) -> list[Event]:
     hashes = list(found.chunk_hashes)
     for chunk, content in chunks.items():
         view.put(StatusChunk(found.issuer, found.number, chunk, bytes(content)))
-        hashes[chunk] = _digest(bytes(content))
+        hashes[chunk] = context.digest(bytes(content))
     after = msgspec.structs.replace(
         found,
         version=found.version + 1,
         updated_ms=context.time_ms,
-        root=compute_tree_root(hashes, _digest),
+        root=compute_tree_root(hashes, context.digest),
         chunk_hashes=tuple(hashes),
     )
     view.put(after)
@@ -236,31 +233,31 @@ def change(view: View, context: Context, command: Change) -> list[Event]:
     return [StatusSet(NO_MONEY, *place, status, indices, after.version, after.root)]
 
 
-def get_list(view: View, issuer: bytes, number: int) -> StatusList | None:
+def get_list(rows: Rows, issuer: bytes, number: int) -> StatusList | None:
     """Get a list without its bytes, or None."""
-    return view.get(StatusList, issuer, number)
+    return rows.get(StatusList, issuer, number)
 
 
-def get_status(view: View, issuer: bytes, number: int, index: int) -> Status | None:
+def get_status(rows: Rows, issuer: bytes, number: int, index: int) -> Status | None:
     """Get where a credential stands; None if there is no such list, or no such place in it."""
-    found = view.get(StatusList, issuer, number)
+    found = rows.get(StatusList, issuer, number)
     if found is None or not 0 <= index < found.length:
         return None
     chunk, place, shift = _find_place(found.bits, index)
-    return Status(_get_chunk(view, found, chunk)[place] >> shift & _mask(found.bits))
+    return Status(_get_chunk(rows, found, chunk)[place] >> shift & _mask(found.bits))
 
 
-def list_chunks(view: View, issuer: bytes, number: int) -> list[bytes]:
+def list_chunks(rows: Rows, issuer: bytes, number: int) -> list[bytes]:
     """List a list's bytes, chunk by chunk; nothing if there is no such list."""
-    found = view.get(StatusList, issuer, number)
+    found = rows.get(StatusList, issuer, number)
     if found is None:
         return []
-    return [_get_chunk(view, found, chunk) for chunk in range(len(found.chunk_hashes))]
+    return [_get_chunk(rows, found, chunk) for chunk in range(len(found.chunk_hashes))]
 
 
-def compute_root(chunks: Sequence[bytes]) -> bytes:
+def compute_root(chunks: Sequence[bytes], digest: Digest) -> bytes:
     """Compute the root that a list of these chunks has: of the Merkle tree over their hashes."""
-    return compute_tree_root([_digest(chunk) for chunk in chunks], _digest)
+    return compute_tree_root([digest(chunk) for chunk in chunks], digest)
 
 
 def _compute_chunks(
@@ -291,8 +288,8 @@ def _find_place(bits: int, index: int) -> tuple[int, int, int]:
     return chunk, place, shift
 
 
-def _get_chunk(view: View, found: StatusList, chunk: int) -> bytes:
-    row = view.get(StatusChunk, found.issuer, found.number, chunk)
+def _get_chunk(rows: Rows, found: StatusList, chunk: int) -> bytes:
+    row = rows.get(StatusChunk, found.issuer, found.number, chunk)
     return bytes(_list_sizes(found.bits, found.length)[chunk]) if row is None else row.content
 
 
