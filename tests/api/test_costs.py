@@ -11,6 +11,7 @@ import pytest
 from tests.api.served import ADA
 from tests.world import MINUTE_MS, key, pay
 
+from hansa.kernel.errors import Unavailable
 from hansa.node.api.routes import WALK_PER_COST
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Limits, Settings
@@ -198,3 +199,43 @@ def test_a_batch_is_charged_for_each_block_that_is_read_to_answer_for_it(own_tow
     own_town.serve(
         use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=BURST)), is_started=True
     )
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_who_waits_for_no_answer_is_charged_as_who_does(own_town, is_list):
+    world, until = own_town.world, wall_clock_ms() + 5 * MINUTE_MS
+    again = world.sign([key("cleo")], pay("cleo", "shop", 1, "again"), until_ms=until)
+    refused = world.sign([key("cleo")], pay("cleo", "shop", 10**12, "dear"), until_ms=until)
+    late = world.sign([key("cleo")], pay("cleo", "shop", 1, "late"), until_ms=1)
+    world.time_ms = wall_clock_ms()
+    world.send(again)
+    limits = Limits(anyone_per_s=1, anyone_burst=BURST)
+
+    async def use(client, node):
+        for envelope, cost in ((again, 4), (refused, 25), (late, 25)):
+            item = {"envelope": base64.b64encode(envelope).decode()}
+            body = {"transactions": [item]} if is_list else item
+            sent = await client.post("/v1/transactions?wait_ms=0", json=body)
+            assert sent.status == 202
+            await node.desk.submit(envelope)
+            assert await count_left(client, "/v1/status") == BURST - 1 - cost
+            own_town.clock.s += BURST
+
+    own_town.serve(use, Settings(limits=limits), is_started=True)
+
+
+def test_nobody_is_charged_for_what_the_node_cannot_take(own_town):
+    world, until = own_town.world, wall_clock_ms() + 5 * MINUTE_MS
+    envelope = world.sign([key("cleo")], pay("cleo", "shop", 1, "x"), until_ms=until)
+
+    async def use(client, node):
+        node.engine.fail(Unavailable("the disk is full"))
+        body = {"transactions": [{"envelope": base64.b64encode(envelope).decode()}]}
+        sent = await client.post("/v1/transactions", json=body)
+        (found,) = (await sent.json())["results"]
+        assert found["error"]["title"] == "UNAVAILABLE"
+        assert await count_left(client, "/v1/genesis") == BURST - 1
+
+    limits = Limits(anyone_per_s=1, anyone_burst=BURST)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        own_town.serve(use, Settings(limits=limits), is_started=True)

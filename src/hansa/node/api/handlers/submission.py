@@ -115,14 +115,14 @@ async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.R
     done = api.node.desk.enqueue(
         envelope, _read_commitment(item.attestation), is_strangers=_is_strangers(api, call)
     )
-    try:
-        async with asyncio.timeout(wait_s):
-            answer = await done
-    except TimeoutError:
+    await asyncio.wait([done], timeout=wait_s)
+    if not done.done():
+        done.add_done_callback(lambda done: _charge_late(api, call, done, newest))
         pending = TransactionResult(
             tx_id=_find_id(api.node.chain.network, envelope), status="PENDING"
         )
         return web.Response(status=ACCEPTED, body=encode_json(pending), content_type=JSON)
+    answer = done.result()
     if answer.error is not None:
         api.add_cost(call, api.settings.limits.refused_cost)
         raise answer.error
@@ -176,14 +176,17 @@ async def _post_many(
     waiting = [_enqueue(api, item, is_strangers=is_strangers) for item in items]
     await asyncio.wait(waiting, timeout=wait_s)
     network = api.node.chain.network
-    results = []
-    for done, item in zip(waiting, items, strict=True):
-        results.append(_describe(done, item.envelope, network))
-        done.cancel()
-    refused = sum(result.status not in {"OK", "PENDING"} for result in results)
-    api.add_cost(call, refused * api.settings.limits.refused_cost)
-    repeated = sum(result.height is not UNSET and result.height <= newest for result in results)
-    api.add_cost(call, repeated * REPEATED_COST)
+    results = [
+        _describe(done, item.envelope, network) for done, item in zip(waiting, items, strict=True)
+    ]
+    refused = repeated = 0
+    for done, result in zip(waiting, results, strict=True):
+        if not done.done():
+            done.add_done_callback(lambda done: _charge_late(api, call, done, newest))
+        elif not done.cancelled() and done.exception() is None:
+            refused += result.status != "OK"
+            repeated += result.height is not UNSET and result.height <= newest
+    api.add_cost(call, refused * api.settings.limits.refused_cost + repeated * REPEATED_COST)
     is_pending = any(result.status == "PENDING" for result in results)
     return web.Response(
         status=ACCEPTED if is_pending else 200,
@@ -260,6 +263,17 @@ async def _post_batch(api: Api, call: Call, raw: bytes, wait_s: float) -> web.Re
         for answer in task.result()
     ]
     return web.Response(body=_encode_msgpack(rows), content_type=MSGPACK)
+
+
+def _charge_late(api: Api, call: Call, done: asyncio.Future[Answer], newest: int) -> None:
+    """Charge for a transaction whose answer nobody waited for as for any other."""
+    if done.cancelled() or done.exception() is not None:
+        return
+    answer = done.result()
+    cost = REPEATED_COST if answer.error is None and answer.height <= newest else 0
+    if answer.error is not None or decode_receipt(answer.receipt).status is not Status.OK:
+        cost += api.settings.limits.refused_cost
+    api.add_cost(call, cost)
 
 
 def _charge_repeated(api: Api, call: Call, task: asyncio.Task[list[Answer]], newest: int) -> None:
