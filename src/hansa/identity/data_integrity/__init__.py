@@ -1,0 +1,1 @@
+"""W3C Data Integrity: credentials and presentations in JSON-LD, secured by proofs inside them."""
