@@ -7,7 +7,7 @@ import hashlib
 from tests.faulted import PEOPLE
 from tests.world import MINUTE_MS, key
 
-from hansa.contracts.identity import consent, evidence, status
+from hansa.contracts.identity import consent, did, documents, evidence, schemas, status
 from hansa.kernel.crypto.hashing import crypto_profile
 
 PAPERS = 40
@@ -30,7 +30,16 @@ class MixedIdentity:
 
     def choose(self, time_ms):
         """Choose a command; returns the names of its signers and the command."""
-        kinds = (self._notarise, self._vouch, self._list, self._take_back, self._allow, self._use)
+        kinds = (
+            self._notarise,
+            self._vouch,
+            self._list,
+            self._take_back,
+            self._allow,
+            self._use,
+            self._speak,
+            self._publish,
+        )
         return self._random.choice(kinds)(time_ms)
 
     def _choose_people(self, count):
@@ -58,6 +67,30 @@ class MixedIdentity:
         if kind == 1:
             return [notary], evidence.AddNote(first, paper, first, paper)
         return [notary], evidence.Revoke(first, paper)
+
+    def _speak(self, time_ms):
+        """Change somebody's document: begun, in its first versions, or ended, which is rare."""
+        (name, _), (address, friend) = self._choose_people(2)
+        site = documents.Service("site", "LinkedDomains", f"https://{name}.example")
+        until_ms = self._random.choice((time_ms, time_ms + MINUTE_MS, time_ms + 9 * MINUTE_MS))
+        content = documents.Content((), (site,), (documents.Delegate(friend, 3, until_ms),))
+        keys = (documents.KeyBytes(1, key(name).public_key),)
+        kind = self._random.random()
+        if kind < 0.5:
+            return [name], did.Create(address, content, keys)
+        if kind < 0.9:
+            return [name], did.Update(address, self._random.randrange(1, 4), content, ())
+        if kind < 0.95:
+            return [name], did.PublishKeys((*keys, documents.KeyBytes(1, address)))
+        return [name], did.Deactivate(address)
+
+    def _publish(self, _):
+        """Publish one of the first versions of three types, or retire it."""
+        owner = self._random.choice(("north", "south"))
+        name, version = f"type-{self._random.randrange(3)}", self._random.randrange(1, 6)
+        if self._random.random() < 0.8:
+            return [owner], schemas.Publish(key(owner).address, name, version, "{}", "[]")
+        return [owner], schemas.Retire(key(owner).address, name, version)
 
     def _list(self, _):
         """Begin one of the lists of three issuers; most are there already."""

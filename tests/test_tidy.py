@@ -299,7 +299,7 @@ def _is_foreign_row(value, owner: str) -> bool:
 def _modules_of(owner: str) -> set[str]:
     """Names of the modules that make up one contract."""
     parts = importlib.import_module("hansa.contracts.registry").PARTS
-    others = parts.get(owner.rpartition(".")[2], ())
+    others = parts.get(getattr(importlib.import_module(owner), "NAME", ""), ())
     return {owner, *(module.__name__ for module in others)}
 
 

@@ -359,13 +359,13 @@ def replace_keys(
     if fault is not None:
         raise Refused(fault, account=address)
     account = view.get(Account, address)
-    recovery = view.get(Recovery, address)
+    recovery = find_pending(view, address)
     # CHANGE
     before = account or Account(address, keys, threshold)
     changed = msgspec.structs.replace(before, keys=keys, threshold=threshold)
     _put(view, time_ms, account, changed)
     events: list[Event] = [KeysSet(NO_MONEY, address, keys, threshold)]
-    if recovery is not None and recovery.state is RecoveryState.PENDING:
+    if recovery is not None:
         view.put(msgspec.structs.replace(recovery, state=RecoveryState.VETOED))
         events.append(RecoveryVetoed(NO_MONEY, address))
     # TELL
@@ -390,6 +390,21 @@ def find_account(rows: Rows, address: bytes, time_ms: int) -> Account | None:
     )
     found = account if version == account.version else _get_past(rows, address, version).account
     return found if found.since_ms <= time_ms else None
+
+
+def get_version(rows: Rows, address: bytes, version: int) -> Account | None:
+    """Get one version of an account, or None if there is none of this number."""
+    account = rows.get(Account, address)
+    if account is None or account.version == version:
+        return account
+    past = rows.get(PastAccount, address, version)
+    return None if past is None else past.account
+
+
+def find_pending(rows: Rows, address: bytes) -> Recovery | None:
+    """Find the recovery of an account that is under way."""
+    recovery = rows.get(Recovery, address)
+    return recovery if recovery and recovery.state is RecoveryState.PENDING else None
 
 
 def find_fault(keys: tuple[AccountKey, ...], threshold: int) -> Code | None:
@@ -440,8 +455,7 @@ def _managed_account(view: View, context: Context, address: bytes) -> Account:
     account = view.get(Account, address)
     if account is None:
         raise Refused(Code.NO_ACCOUNT, account=address)
-    recovery = view.get(Recovery, address)
-    if recovery is not None and recovery.state is RecoveryState.PENDING:
+    if find_pending(view, address) is not None:
         raise Refused(Code.RECOVERY_PENDING, account=address)
     return account
 

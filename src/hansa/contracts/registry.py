@@ -26,7 +26,15 @@ from hansa.contracts import (
     records,
     wallets,
 )
-from hansa.contracts.identity import consent, evidence, schemas, status
+from hansa.contracts.identity import (
+    consent,
+    did,
+    documents,
+    evidence,
+    resolution,
+    schemas,
+    status,
+)
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
@@ -45,6 +53,7 @@ MODULES: tuple[ModuleType, ...] = (
     wallets,
     balances,
     payments,
+    did,
     schemas,
     status,
     evidence,
@@ -55,6 +64,7 @@ MODULES: tuple[ModuleType, ...] = (
 PARTS: Mapping[str, tuple[ModuleType, ...]] = {
     governance.NAME: (actions, activations, proposals),
     payments.NAME: (records,),
+    did.NAME: (documents, resolution),
 }
 """Modules that belong to a contract beside its own; their source is hashed with it."""
 

@@ -7,20 +7,27 @@ minor units (or JSON integers), choices their names. What is wrong is said by fi
 from __future__ import annotations
 
 import json
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, IntFlag
 from typing import Any, NoReturn
 
 import msgspec
 from msgspec import inspect
 
 from hansa.contracts.actions import ACTIONS, Action
+from hansa.contracts.identity.documents import Delegate, Method, Relationship
 from hansa.contracts.registry import MODULES
-from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
+from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import ADDRESS_BYTES, from_text
 from hansa.kernel.errors import Invalid, InvalidCode
 
 DIGITS_MAX = 19
+FLAGS: dict[tuple[type[msgspec.Struct], str], type[IntFlag]] = {
+    (AccountKey, "purposes"): Purpose,
+    (Method, "relationships"): Relationship,
+    (Delegate, "relationships"): Relationship,
+}
+"""Fields that travel as bits and are given as a list of their names."""
 COMMANDS: dict[str, type[Command]] = {
     f"{module.NAME}.{word}": command
     for module in MODULES
@@ -118,11 +125,10 @@ def _read_struct(kind: type[msgspec.Struct], value: object, where: str) -> msgsp
         _fail(f"{where}: {surplus[0]}", f"there is no such field; there are {known}")
     for field in fields:
         if field.name in value:
-            at = f"{where}: {field.name}"
-            if kind is AccountKey and field.name == "purposes":
-                found[field.name] = _read_purposes(value[field.name], at)
-            else:
-                found[field.name] = _read(inspect.type_info(field.type), value[field.name], at)
+            at, given = f"{where}: {field.name}", value[field.name]
+            if (kind, field.name) in FLAGS:
+                given = _read_flags(FLAGS[kind, field.name], given, at)
+            found[field.name] = _read(inspect.type_info(field.type), given, at)
         elif field.required:
             _fail(f"{where}: {field.name}", f"is missing ({_describe(field.type)})")
     return kind(**found)
@@ -140,19 +146,20 @@ def _read_action(value: dict[str, object], where: str) -> Action:
     return Action.of(kind, arguments)
 
 
-def _read_purposes(value: object, where: str) -> int:
-    """Read purposes from their names, or as the number that travels."""
+def _read_flags(kind: type[IntFlag], value: object, where: str) -> int:
+    """Read bits from their names, or as the number that travels; `ALL` is all of them."""
+    everything = sum(kind)
     if not isinstance(value, list):
-        return int(_read_integer(inspect.IntType(ge=1, le=int(ALL_PURPOSES)), value, where))
-    found = Purpose(0)
+        return int(_read_integer(inspect.IntType(ge=1, le=everything), value, where))
+    found = 0
     for name in value:
         if name == "ALL":
-            found = ALL_PURPOSES
-        elif isinstance(name, str) and name in Purpose.__members__:
-            found |= Purpose[name]
+            found = everything
+        elif isinstance(name, str) and name in kind.__members__:
+            found |= kind[name]
         else:
-            _fail(where, f"{name!r} is none of {', '.join(Purpose.__members__)}, ALL")
-    return int(found)
+            _fail(where, f"{name!r} is none of {', '.join(kind.__members__)}, ALL")
+    return found
 
 
 def _read(kind: inspect.Type, value: object, where: str) -> object:

@@ -23,8 +23,12 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import Row
 
-WRITES = {"put", "delete", "put_vault", "post", "count_asset", "replace_keys"}
+WRITES = {"put", "delete", "put_vault", "post", "count_asset", "replace_keys"} | {
+    *("begin", "supersede", "publish"),
+}
 """Calls that write; a name of one's own may be among them without harm."""
+PARTS = ("records.", "documents.")
+"""How a contract calls functions of its own parts."""
 TABLE_BYTES = 2
 
 
@@ -203,7 +207,7 @@ def _follow_codes(
                 yield node.attr
             continue
         called = _find_call(node)
-        is_ours = isinstance(node.func, ast.Name) or ast.unparse(node.func).startswith("records.")
+        is_ours = isinstance(node.func, ast.Name) or ast.unparse(node.func).startswith(PARTS)
         if called in functions and called not in path and is_ours:
             yield from _follow_codes(functions[called], functions, (*path, called))
 

@@ -11,6 +11,7 @@ from tests.world import ASSET, key
 
 from hansa.contracts import accounts, currency, governance, payments, wallets
 from hansa.contracts.actions import ACTIONS, Action, AdmitMember
+from hansa.contracts.identity import did, documents
 from hansa.contracts.members import Role
 from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.encoding import encode
@@ -49,6 +50,23 @@ def test_choices_by_name_or_value():
     asset = {"asset": "X", "currency": "MOP", "issuer": ADA.address_text, "exponent": "2"}
     defined = parse_command("currency.define", {**asset, "regime": "deposit"})
     assert defined == currency.Define("X", "MOP", ADA.address, currency.Regime.DEPOSIT, 2)
+
+
+def test_a_document_with_kinds_and_relationships_by_name():
+    method = {"name": "cipher", "kind": "X25519", "public_key": "09" * 32}
+    method["relationships"] = ["KEY_AGREEMENT"]
+    delegate = {"address": BEN.address_text, "relationships": ["AUTHENTICATION", "ASSERTION"]}
+    content = {"methods": [method], "delegates": [{**delegate, "until_ms": "7"}]}
+    fields = {"address": ADA.address_text, "content": content, "keys": []}
+    made = documents.Content(
+        (documents.Method("cipher", documents.Kind.X25519, b"\x09" * 32, 4),),
+        (),
+        (documents.Delegate(BEN.address, 3, 7),),
+    )
+    assert parse_command("identity.create", fields) == did.Create(ADA.address, made, ())
+    delegate["relationships"] = ["ALL"]
+    with pytest.raises(Invalid, match="from 1 to 3"):
+        parse_command("identity.create", fields | {"content": content | {"delegates": [delegate]}})
 
 
 def test_keys_with_purposes_by_name():

@@ -5,6 +5,48 @@ from __future__ import annotations
 from hansa.node.api.advice import Advice
 
 IDENTITY: dict[str, Advice] = {
+    "identity.DOCUMENT_EXISTS": Advice(
+        "The address has a document already, or had one that was deactivated.",
+        "Use `update`; a document that was deactivated stays so.",
+    ),
+    "identity.NO_DOCUMENT": Advice("The address has no document.", "Use `create` first."),
+    "identity.DEACTIVATED": Advice(
+        "The document was deactivated, which is for good.", "Begin one at another address."
+    ),
+    "identity.RECOVERY_PENDING": Advice(
+        "Guardians are recovering the account: nobody ends its document meanwhile.",
+        "Veto the recovery first, or wait for its end.",
+        "the account’s owner",
+    ),
+    "identity.WRONG_VERSION": Advice(
+        "The document was changed since the version that this would replace.",
+        "Read it anew, and make the change on the version in the fact `present`.",
+    ),
+    "identity.WRONG_NAME": Advice(
+        "A name of a method or service has characters that a fragment of a DID has not, or stands "
+        "twice.",
+        "Use letters a to z, digits, hyphens and underscores, and each name once.",
+    ),
+    "identity.WRONG_METHOD": Advice(
+        "A key is no public key of its kind, or cannot do what it is meant for.",
+        "Compare it with the table of kinds in docs/reference/contracts.md, `identity`.",
+    ),
+    "identity.WRONG_SERVICE": Advice(
+        "A service’s type is no printable ASCII, or its endpoint no URI.",
+        "Correct the service in the fact `name`.",
+    ),
+    "identity.WRONG_DELEGATE": Advice(
+        "A delegate is the account itself, stands twice, or its time is over.",
+        "Leave it out, or give it an end in the future.",
+    ),
+    "identity.WRONG_ALIAS": Advice(
+        "Another name of the subject is no URI, or stands twice.",
+        "Correct the one in the fact `uri`.",
+    ),
+    "identity.WRONG_KEY": Advice(
+        "The bytes are no public key of that signature suite.",
+        "Publish Ed25519 keys (1) in 32 bytes, P-256 (2) and secp256k1 (3) compressed, in 33.",
+    ),
     "schemas.WRONG_NAME": Advice(
         "The name has characters that look like others, or that not everybody can type.",
         "Use lower-case letters a to z, digits and hyphens.",

@@ -48,6 +48,10 @@ COMMANDS: dict[str, str] = {
     "accounts.begin_recovery": "Begin the recovery of {address} by its guardians",
     "accounts.veto_recovery": "Stop the recovery of {address}",
     "accounts.complete_recovery": "Complete the recovery of {address}",
+    "identity.create": "Begin the DID document of {address}",
+    "identity.update": "Replace version {version} of the DID document of {address}",
+    "identity.deactivate": "Deactivate the DID document of {address} for good",
+    "identity.publish_keys": "Publish the bytes of public keys",
     "schemas.publish": "Publish version {version} of the credential type {name} for {owner}",
     "schemas.retire": "Retire version {version} of the credential type {name}",
     "evidence.notarise": "Put the hash {evidence_hash} on record for {notary}",
@@ -119,6 +123,10 @@ EVENTS: dict[str, str] = {
     "accounts.RecoveryBegun": "The guardians of {address} announced new keys; the owner may stop "
     "them until {complete_from_ms}.",
     "accounts.RecoveryVetoed": "The recovery of {address} was stopped.",
+    "identity.Created": "{address} has a DID document.",
+    "identity.Updated": "The DID document of {address} changed, version {version}.",
+    "identity.Deactivated": "The DID document of {address} was deactivated for good.",
+    "identity.KeysPublished": "The bytes of public keys were published.",
     "schemas.Published": "{owner} published version {version} of the credential type {name}.",
     "schemas.Retired": "Nobody should issue by version {version} of the credential type {name} "
     "any more.",
