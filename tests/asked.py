@@ -83,7 +83,7 @@ async def asking(folder, policy=None, genesis=None):
         build_peer_rules(chain, ()).may_connect,
         confirmed.append,
         lambda: NOW_MS,
-        dropped=lambda key, error: dropped.append((key, error.code)),
+        dropped=lambda key, error: dropped.append((key, getattr(error, "code", None))),
     )
     server = Server(application)
     await server.start(folder / "abci.sock")

@@ -39,7 +39,7 @@ from hansa.engine.cometbft.repeating import Repeat, Standing, Validators
 from hansa.engine.cometbft.rpc.status import Attendance
 from hansa.engine.ordering import OrderedBatches, compute_key, execute_with_pauses
 from hansa.engine.snapshots.keeping import Keeper
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.light.trail import compute_chain_id
 from hansa.kernel.machine.admission import check_times
 from hansa.kernel.machine.execution import BlockResult
@@ -95,7 +95,7 @@ class Application:
         clock_ms: Callable[[], int],
         keeper: Keeper | None = None,
         repeat: Repeat | None = None,
-        dropped: Callable[[bytes, Invalid], None] = lambda _key, _error: None,
+        dropped: Callable[[bytes, HansaError], None] = lambda _key, _error: None,
         standing: Standing | None = None,
     ) -> None:
         """Bring a chain under CometBFT.
@@ -108,7 +108,7 @@ class Application:
           clock_ms: what the time is; it decides what is proposed, and nothing that is executed.
           keeper: of the snapshots that others may start from, and of what is pruned.
           repeat: answers for the blocks that the chain has and CometBFT lacks.
-          dropped: called with a batch's key when it waits no longer, and why.
+          dropped: called with a batch's key when CheckTx refuses it, and why.
           standing: up to where it is told to go on after a start; the log's end if not given.
         """
         self.chain = chain
@@ -201,11 +201,12 @@ class Application:
         except Invalid as error:
             if not is_new:
                 self._forget(key)
-                self._dropped(key, error)
+            self._dropped(key, error)
             return abci.ResponseCheckTx(
                 code=_CODES[error.code], log=error.message, codespace=CODESPACE
             )
         if not self._shares.count(key, frame.claim.sponsor, len(raw), is_new=is_new):
+            self._dropped(key, Unavailable(_BUSY))
             return abci.ResponseCheckTx(code=CODE_BUSY, log=_BUSY, codespace=CODESPACE)
         self._verdicts.begin(key, raw)
         return abci.ResponseCheckTx()

@@ -31,7 +31,7 @@ from hansa.engine.cometbft.trail import Ask, TrailKeeper
 from hansa.engine.ordering import Answer, Engine, LightBlock, SeenConsensus, compute_key
 from hansa.engine.snapshots.keeping import Keeper
 from hansa.engine.verification import Verifier
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.light.votes import Votes, begin
 from hansa.kernel.machine.admission import find_stale
@@ -50,6 +50,8 @@ ORDER_S = VALIDITY_MAX_MS // 1_000 + 60
 POLL_MS = 50
 HEARTBEAT_MS = 30_000
 _KNOWN_ALREADY = "tx already exists in cache"
+_OVER_CODES = (InvalidCode.EXPIRED, InvalidCode.NONCE_USED)
+"""Of batches that are in a block, or that none will hold any more."""
 
 
 class CometEngine(Engine):
@@ -304,7 +306,8 @@ class CometEngine(Engine):
 
     def _leave(self, key: bytes, done: asyncio.Future[list[Answer]]) -> None:
         """Wait no longer for a batch."""
-        done.cancel()
+        if not done.cancel() and not done.cancelled():
+            done.exception()  # its sender was told otherwise
         waiting = self._waiting.get(key)
         if waiting is not None:
             waiting.discard(done)
@@ -416,12 +419,17 @@ class CometEngine(Engine):
             self._answer_all(self._waiting.get(key, ()), batch, outcomes, result)
         self._tell(result)
 
-    def _drop(self, key: bytes, error: Invalid) -> None:
-        """Answer whoever waits for a batch that no block will hold any more."""
+    def _drop(self, key: bytes, error: HansaError) -> None:
+        """Answer whoever waits for a batch that CometBFT drops, or does not take.
+
+        Who handed it in is told by CometBFT, too; who did so at the same time, or after another
+        node, was told only that it is known.
+        """
+        is_over = isinstance(error, Invalid) and error.code in _OVER_CODES
         for done in self._waiting.get(key, ()):
             if done.done():
                 continue
-            if error.code == InvalidCode.EXPIRED:
+            if is_over:
                 done.set_result([])
             else:
                 done.set_exception(error)

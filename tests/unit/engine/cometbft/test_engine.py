@@ -1,4 +1,4 @@
-"""What who waits is told by the engine, beside a CometBFT that takes whatever it is handed."""
+"""What who waits is told by the engine, beside a CometBFT that says always the same."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.asked import KEYS, Asked, fund
 from tests.voted import make_voted_genesis
-from tests.world import World
+from tests.world import World, key, pay
 
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain, NobodySeals
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.home import CometHome
+from hansa.engine.cometbft.protocol import abci_pb2 as abci
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.network.peers import build_peer_rules
 
 TIMEOUT_S = 30
 MINUTE_MS = 60_000
-TAKES_ALL = f"""#!{sys.executable}
+TAKEN = {"result": {"code": 0, "log": "", "hash": ""}}
+KNOWN = {"error": {"data": "tx already exists in cache"}}
+COMETBFT = f"""#!{sys.executable}
 import asyncio, json, sys
 
-KNOWN = {{"health": {{}}, "broadcast_tx_sync": {{"code": 0, "log": "", "hash": ""}}}}
+ANSWERS = {{"health": {{"result": {{}}}}, "broadcast_tx_sync": TOLD}}
 
 async def answer(reader, writer):
     head = (await reader.readuntil(b"\\r\\n\\r\\n")).lower()
     size = int(head.partition(b"content-length:")[2].split()[0])
     asked = json.loads(await reader.readexactly(size))
-    known = KNOWN.get(asked["method"])
-    found = {{"error": {{"data": "no"}}}} if known is None else {{"result": known}}
-    raw = json.dumps(found).encode()
+    raw = json.dumps(ANSWERS.get(asked["method"], {{"error": {{"data": "no"}}}})).encode()
     head = f"HTTP/1.1 200 OK\\r\\nContent-Length: {{len(raw)}}\\r\\nConnection: close\\r\\n\\r\\n"
     writer.write(head.encode() + raw)
     await writer.drain()
@@ -56,13 +57,13 @@ def wall_clock_ms():
 
 
 @asynccontextmanager
-async def running(folder, kind=CometEngine):
-    """Run an engine; yields it and what asks it as CometBFT does."""
+async def running(folder, kind=CometEngine, told=TAKEN):
+    """Run an engine beside a CometBFT that tells this of batches; yields what asks it, too."""
     network = Network.of(make_voted_genesis(KEYS))
     home = CometHome(folder / "c")
     home.create_keys(*KEYS[0])
-    binary = folder / "takes-all"
-    binary.write_text(TAKES_ALL)
+    binary = folder / "cometbft"
+    binary.write_text(COMETBFT.replace("TOLD", repr(told)))
     binary.chmod(0o700)
     log = BlockLog.open(FileStorage(folder / "log"))
     chain = Chain.open(log, MemoryStore(), network, Registry(network.genesis), NobodySeals())
@@ -124,5 +125,23 @@ def test_of_a_network_that_stalled_it_is_not_said_that_nothing_was_ordered(tmp_p
             assert "may still be in its next block" in error.value.message
             await asked.block(2, raw, time_ms=now_ms)
             assert [each.height for each in await engine.submit(raw)] == [1] * 3
+
+    asyncio.run(run())
+
+
+def test_who_handed_in_what_is_known_already_is_told_that_it_is_refused(tmp_path):
+    """CometBFT knows a batch while CheckTx is asked about it, for whoever handed it in first."""
+
+    async def run():
+        async with running(tmp_path, told=KNOWN) as (engine, asked):
+            now_ms = wall_clock_ms()
+            world = World(engine.chain, now_ms)
+            payment = pay("ann", "bob", 1, "far ahead")
+            raw = world.batch(world.sign([key("ann")], payment, until_ms=now_ms + 20 * MINUTE_MS))
+            sent = await begin(engine, raw)
+            assert (await asked.ask(check_tx=abci.RequestCheckTx(tx=raw))).code
+            with pytest.raises(Invalid) as error:
+                await sent
+            assert (error.value.code, engine.queued) == (InvalidCode.TOO_FAR_AHEAD, 0)
 
     asyncio.run(run())
