@@ -18,6 +18,8 @@ BYTES_MAX = 1 << 20
 DEPTH_MAX = 32
 """Objects and arrays within one another."""
 
+_SPACES = " \t\n\r"
+
 
 class _DuplicateError(ValueError):
     """A name that stands twice in one object."""
@@ -32,8 +34,10 @@ def decode_json(raw: bytes | str, what: str, bytes_max: int = BYTES_MAX) -> Any:
     if len(raw) > bytes_max:
         raise Unsound(Fault.TOO_LARGE, f"{what} has {len(raw)} bytes, over {bytes_max}")
     try:
-        text = raw if isinstance(raw, str) else raw.decode()
-        value = _DECODER.decode(text)
+        text = (raw if isinstance(raw, str) else raw.decode()).strip(_SPACES)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise ValueError(f"more follows after letter {end}")
         if "\\u" in text or isinstance(raw, str):
             json.dumps(value, ensure_ascii=False).encode()
     except _DuplicateError as error:

@@ -1,0 +1,1 @@
+"""Status lists: which credentials are suspended or revoked, told of all of them at once."""
