@@ -184,17 +184,20 @@ def test_a_batch_is_charged_for_each_block_that_is_read_to_answer_for_it(own_tow
     for envelope in old:
         world.send(envelope)
 
+    forged = [sign(4) + b"forged"]
+
     async def use(client, _):
         left = []
-        for envelopes in ((sign(2), sign(3)), old, old):
+        for envelopes in ((sign(2), sign(3)), old, old, forged, forged):
             headers = {"Content-Type": "application/msgpack"}
             raw = world.batch(*envelopes)
             sent = await client.post("/v1/transactions", data=raw, headers=headers)
             assert sent.status == 200
             left.append(await count_left(client, "/v1/status"))
             own_town.clock.s += BURST
-        new, first, again = left
+        new, first, again, dropped, known = left
         assert (new - first, new - again) == (2 * 4, 2 * 4)
+        assert dropped - known == 4, "also where nothing in it got a receipt"
 
     own_town.serve(
         use, Settings(limits=Limits(anyone_per_s=1, anyone_burst=BURST)), is_started=True

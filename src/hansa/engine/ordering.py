@@ -39,6 +39,7 @@ class Answer(NamedTuple):
 
     receipt: bytes
     height: int
+    """Of the block that has the receipt, or else of the one that dropped it; 0 for none."""
     place: int
     """Index of the transaction in its block."""
     error: Invalid | None
@@ -385,7 +386,7 @@ class Engine(ABC):
         return [
             Answer(record.receipts[outcome], height, outcome, None)
             if isinstance(outcome, int)
-            else first.get(unsettled.get(index, b"")) or _refuse(_tell_dropped(outcome))
+            else first.get(unsettled.get(index, b"")) or _refuse(_tell_dropped(outcome), height)
             for index, (_, outcome) in enumerate(outcomes)
         ]
 
@@ -466,15 +467,16 @@ def _settle(senders: Iterable[asyncio.Future[list[Answer]]], answers: list[Answe
 
 
 def _answer(outcome: Outcome, result: BlockResult) -> Answer:
+    height = result.header.height
     if isinstance(outcome, Invalid):
-        return _refuse(outcome)
+        return _refuse(outcome, height)
     if isinstance(outcome, Repeated):
-        return _refuse(_build_nonce_used())
-    return Answer(result.receipts[outcome], result.header.height, outcome, None)
+        return _refuse(_build_nonce_used(), height)
+    return Answer(result.receipts[outcome], height, outcome, None)
 
 
-def _refuse(error: Invalid) -> Answer:
-    return Answer(b"", 0, 0, error)
+def _refuse(error: Invalid, height: int = 0) -> Answer:
+    return Answer(b"", height, 0, error)
 
 
 def _tell_dropped(error: Invalid) -> Invalid:
