@@ -7,10 +7,20 @@ import hashlib
 from tests.faulted import PEOPLE
 from tests.world import MINUTE_MS, key
 
-from hansa.contracts.identity import consent, did, documents, evidence, schemas, status
+from hansa.contracts.identity import (
+    accreditation,
+    consent,
+    did,
+    documents,
+    evidence,
+    schemas,
+    status,
+)
+from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.hashing import crypto_profile
 
 PAPERS = 40
+ACCREDITING = "north"
 
 
 def name_consent(giver, paper):
@@ -39,8 +49,14 @@ class MixedIdentity:
             self._use,
             self._speak,
             self._publish,
+            self._accredit,
         )
         return self._random.choice(kinds)(time_ms)
+
+    def let_accredit(self, time_ms):
+        """Let the member that accredits others do so, by a vote of the network."""
+        parties = (accreditation.NETWORK, key(ACCREDITING).address, "type-0")
+        return accreditation.Accredit(*parties, 1, 0, time_ms + DAY_MS)
 
     def _choose_people(self, count):
         names = [f"p{number}" for number in self._random.sample(range(PEOPLE), count)]
@@ -133,3 +149,14 @@ class MixedIdentity:
 
     def _find(self, number):
         return f"p{number % PEOPLE}"
+
+    def _accredit(self, time_ms):
+        """Accredit or judge another; only who the network has accredited may."""
+        granter, issuer = (ACCREDITING, self._find(self._random.randrange(PEOPLE)))
+        parties = (key(granter).address, key(issuer).address, "type-0")
+        if self._random.random() < 0.6:
+            return [granter], accreditation.Accredit(*parties, 0, time_ms, time_ms + MINUTE_MS)
+        kind = self._random.choice(
+            (accreditation.Suspend, accreditation.Reinstate, accreditation.Revoke)
+        )
+        return [granter], kind(*parties, accreditation.Reason.BREACH, bytes(32))

@@ -37,7 +37,7 @@ class Mixture:
     def _sign(self):
         self._count += 1
         kinds = [self._pay, self._pay_much, self._hold, self._end, self._open, self._govern]
-        sign = self._random.choices((*kinds, self._identify), (60, 5, 10, 10, 10, 5, 20))[0]
+        sign = self._random.choices((*kinds, self._identify), (60, 5, 10, 10, 10, 8, 25))[0]
         names, command = sign(f"m-{self._count}")
         signers = [names] if isinstance(names, str) else names
         envelope = self._world.sign([key(name) for name in signers], command)
@@ -77,11 +77,21 @@ class Mixture:
         return self._identity.choose(self._world.time_ms)
 
     def _govern(self, _):
+        """Propose, vote for or carry out one of a few proposals, so that some pass."""
         member = self._random.choice(MEMBERS)
         address = key(member).address
-        if self._random.random() < 0.3:
-            days = (self._random.randrange(1, 180),)
-            policy = SetPolicy("payments.refund_days", self._world.time_ms + 30 * DAY_MS, days)
-            return member, governance.Propose(address, Action.of("set_policy", policy))
-        number = self._random.randrange(1, 30)
-        return member, governance.Vote(number, address, self._random.random() < 0.7)
+        chance = self._random.random()
+        if chance < 0.2:
+            return member, governance.Propose(address, self._choose_action())
+        number = self._random.randrange(1, 5)
+        if chance < 0.5:
+            return member, governance.Execute(number)
+        return member, governance.Vote(number, address, self._random.random() < 0.9)
+
+    def _choose_action(self):
+        if self._random.random() < 0.7:
+            terms = self._identity.let_accredit(self._world.time_ms)
+            return Action.of("accredit", terms)
+        days = (self._random.randrange(1, 180),)
+        policy = SetPolicy("payments.refund_days", self._world.time_ms + 30 * DAY_MS, days)
+        return Action.of("set_policy", policy)

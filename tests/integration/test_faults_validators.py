@@ -19,6 +19,7 @@ from tests.voted import wall_clock_ms
 
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.protocol import abci_pb2 as abci
+from hansa.kernel.block import decode_receipt
 from hansa.kernel.errors import Corrupt
 from hansa.node.network.watch import Watch
 
@@ -303,9 +304,11 @@ def test_mixed_transactions_have_the_same_roots_without_cometbft(
     assert found.total() == count
     assert found["confirmed"] > count // 2
     refusing = {code.partition(".")[0] for code in found}
-    assert refusing >= {"balances", "payments", "governance"}
-    assert refusing >= {"identity", "schemas", "status", "evidence", "consent"}
+    identity = {"identity", "schemas", "accreditation", "status", "evidence", "consent"}
+    assert refusing >= {"balances", "payments", "governance", *identity}
     records = list_records(chain)
+    receipts = [decode_receipt(raw) for record in records for raw in record.receipts]
+    assert {event[0] for receipt in receipts for event in receipt.events} >= identity
     again = execute_embedded(chain.network, records, tmp_path / "again")
     assert again == [(record.header, record.receipts, record.dropped) for record in records]
     refused = count - found["confirmed"]

@@ -18,6 +18,7 @@ import msgspec
 
 from hansa.contracts import accounts, activations, currency, members, nodes, policy
 from hansa.contracts.activations import ActivateContract
+from hansa.contracts.identity import accreditation
 from hansa.contracts.members import Role
 from hansa.contracts.policy import PolicyKey
 from hansa.contracts.proposals import Code, ProposalClass
@@ -227,6 +228,10 @@ ACTIONS: dict[str, ActionKind] = {
     "set_member_keys": ActionKind(
         SetMemberKeys, ProposalClass.KEYS, _set_member_keys, _find_key_fault
     ),
+    **{
+        word: ActionKind(action, ProposalClass.MEMBERSHIP, function, accreditation.find_fault)
+        for word, (action, function) in accreditation.APPROVED.items()
+    },
     **{
         word: ActionKind(action, ProposalClass.MONETARY, function)
         for word, (action, function) in currency.APPROVED.items()

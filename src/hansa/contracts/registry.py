@@ -27,6 +27,7 @@ from hansa.contracts import (
     wallets,
 )
 from hansa.contracts.identity import (
+    accreditation,
     consent,
     did,
     documents,
@@ -55,6 +56,7 @@ MODULES: tuple[ModuleType, ...] = (
     payments,
     did,
     schemas,
+    accreditation,
     status,
     evidence,
     consent,

@@ -10,7 +10,7 @@ from tests.world import ASSET, World, key, make_genesis, pay
 
 from hansa.contracts import accounts, activations, governance, payments, records, wallets
 from hansa.contracts.actions import Action, ActivateContract
-from hansa.contracts.identity import documents, evidence, status
+from hansa.contracts.identity import accreditation, documents, evidence, status
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
 from hansa.engine.chain import Chain
 from hansa.engine.embedded import EmbeddedEngine
@@ -205,6 +205,7 @@ def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():
     rows = (
         accounts.PastAccount,
         documents.PastDocument,
+        accreditation.PastGrant,
         evidence.Evidence,
         evidence.Note,
         records.Payment,

@@ -174,5 +174,37 @@ IDENTITY: dict[str, Advice] = {
         "There is a consent by this giver with the same terms, perhaps a revoked one.",
         "Commit to the terms with a new salt.",
     ),
+    "accreditation.WRONG_GRANTER": Advice(
+        "The proposal names a granter that is not the network.",
+        "Name 32 zero bytes: what the network votes on, it grants.",
+    ),
+    "accreditation.WRONG_TIME": Advice(
+        "The grant would end in the past, or before it begins.",
+        "Choose another time.",
+    ),
+    "accreditation.UNKNOWN_TYPE": Advice(
+        "There is no such type of credentials.",
+        "Check the name, or have its schema published first.",
+    ),
+    "accreditation.NOT_ENTITLED": Advice(
+        "The granter is not accredited itself at present, or not to let others accredit so deep.",
+        "Grant at most one level less than the granter has: the fact `may_accredit`.",
+        "the sender, or its granter",
+    ),
+    "accreditation.UNKNOWN_GRANT": Advice(
+        "The issuer never was accredited for this type.",
+        "Check issuer and type.",
+    ),
+    "accreditation.NOT_GRANTER": Advice(
+        "The issuer’s grant is another’s, who still answers for it.",
+        "Ask its granter, or the network.",
+        "the granter",
+    ),
+    "accreditation.WRONG_STATE": Advice(
+        "The grant does not stand where this can follow: only what is granted is suspended, only "
+        "what is suspended is reinstated, and it is reinstated or revoked before it is granted "
+        "anew.",
+        "Look at the grant; the fact `state` says where it stands.",
+    ),
 }
 """By contract, in order of precedence."""

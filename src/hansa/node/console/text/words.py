@@ -70,6 +70,12 @@ COMMANDS: dict[str, str] = {
     "consent.record_exchange": "Record an exchange of data from {provider} under the "
     "consent {consent_id}",
     "consent.sweep": "Remove the record of the consent {consent_id}",
+    "accreditation.accredit": "Accredit {issuer} to issue credentials of the type "
+    "{credential_type} until {until_ms}",
+    "accreditation.suspend": "Suspend the accreditation of {issuer} for the type {credential_type}",
+    "accreditation.reinstate": "Reinstate the accreditation of {issuer} for the type "
+    "{credential_type}",
+    "accreditation.revoke": "Revoke the accreditation of {issuer} for the type {credential_type}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -144,6 +150,14 @@ EVENTS: dict[str, str] = {
     "consent.Exchanged": "{recipient} received data from {provider} under the consent "
     "{consent_id}.",
     "consent.Swept": "The record of the consent {consent_id} was removed; its time is over.",
+    "accreditation.Accredited": "{issuer} may issue credentials of the type "
+    "{credential_type} until {until_ms}.",
+    "accreditation.Suspended": "The accreditation of {issuer} for the type "
+    "{credential_type} is suspended.",
+    "accreditation.Reinstated": "{issuer} may issue credentials of the type "
+    "{credential_type} again.",
+    "accreditation.Revoked": "The accreditation of {issuer} for the type {credential_type} "
+    "is revoked.",
 }
 """What happened, by `<contract>.<event>`."""
 
@@ -157,6 +171,10 @@ ACTIONS: dict[str, str] = {
     "activate_contract": "Put version {version} of the contract {contract} in force from block "
     "{from_height}",
     "set_member_keys": "Replace the lost keys of {address}",
+    "accredit": COMMANDS["accreditation.accredit"],
+    "suspend_accreditation": COMMANDS["accreditation.suspend"],
+    "reinstate_accreditation": COMMANDS["accreditation.reinstate"],
+    "revoke_accreditation": COMMANDS["accreditation.revoke"],
     "define": COMMANDS["currency.define"],
     "set_quota": COMMANDS["currency.set_quota"],
     "issue": COMMANDS["currency.issue"],
