@@ -110,7 +110,7 @@ def list_rows_of_genesis(network: Network) -> dict[bytes, bytes]:
     for address, name, roles, weight, keys, threshold in members:
         put(b"me", address, [address, name, sorted(set(roles)), weight, False, 0])
         if keys:
-            put(b"ac", address, [address, keys, threshold, [], 0, 0, 1, time_ms])
+            put(b"ac", address, [address, keys, threshold, 1, time_ms])
     powers = sorted([member[0], member[3]] for member in members if member[3])
     (bank,) = [member[0] for member in members if "central_bank" in member[2]]
     put(b"ro", (1).to_bytes(8, "big"), [1, powers, time_ms])

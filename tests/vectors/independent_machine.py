@@ -128,7 +128,7 @@ class Machine:
 
     def apply_genesis(self):
         for address, _, _, _, keys, threshold in self.members.values():
-            self.rows.put(b"ac" + address, [address, keys, threshold, [], 0, 0, 1, 0])
+            self.rows.put(b"ac" + address, [address, keys, threshold, 1, 0])
         self.rows.commit()
         return self._close(0, self.time_ms)
 
@@ -301,7 +301,7 @@ class Machine:
 
     def _bind(self, address: bytes, keys: list, threshold: int) -> list:
         self._require(address, MANAGE)
-        self.rows.put(b"ac" + address, [address, keys, threshold, [], 0, 0, 1, 0])
+        self.rows.put(b"ac" + address, [address, keys, threshold, 1, 0])
         return [("Bound", [[], address])]
 
     def _mark(self, first: int, count: int) -> list:

@@ -75,6 +75,20 @@ class Recovery(Row, frozen=True, array_like=True):
     complete_from_ms: TimeMs
 
 
+class Guardians(Row, frozen=True, array_like=True):
+    """Who may recover an account; a row of its own, since who resolves its keys need not see it."""
+
+    TABLE: ClassVar[bytes] = b"ag"
+    KEY: ClassVar[tuple[str, ...]] = ("address",)
+
+    address: Address
+    guardians: tuple[Address, ...] = ()
+    threshold: NonNegative = 0
+    """How many of them it takes."""
+    delay_ms: NonNegative = 0
+    """The owner's time to veto."""
+
+
 class PastAccount(Row, frozen=True, array_like=True):
     """An account as it was before a change; never changed, and never removed."""
 
@@ -257,7 +271,7 @@ def set_guardians(view: View, context: Context, command: SetGuardians) -> list[E
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    account = _managed_account(view, context, command.address)
+    _managed_account(view, context, command.address)
     guardians = command.guardians
     is_sound = (
         len(set(guardians)) == len(guardians) <= GUARDIANS_MAX
@@ -270,13 +284,7 @@ def set_guardians(view: View, context: Context, command: SetGuardians) -> list[E
     if guardians and not RECOVERY_DELAY_MIN_MS <= delay_ms <= RECOVERY_DELAY_MAX_MS:
         raise Refused(Code.WRONG_DELAY, recovery_delay_ms=delay_ms, min_ms=RECOVERY_DELAY_MIN_MS)
     # CHANGE
-    changed = msgspec.structs.replace(
-        account,
-        guardians=guardians,
-        guardian_threshold=command.guardian_threshold,
-        recovery_delay_ms=delay_ms,
-    )
-    _put(view, context.time_ms, account, changed)
+    view.put(Guardians(command.address, guardians, command.guardian_threshold, delay_ms))
     # TELL
     fields = (command.address, guardians, command.guardian_threshold, delay_ms)
     return [GuardiansSet(NO_MONEY, *fields)]
@@ -289,15 +297,15 @@ def begin_recovery(view: View, context: Context, command: BeginRecovery) -> list
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    account = view.get(Account, command.address)
-    if account is None:
+    if view.get(Account, command.address) is None:
         raise Refused(Code.NO_ACCOUNT, account=command.address)
     state = _next_state(view.get(Recovery, command.address), command)
-    signed = sum(_is_signed_by(context, guardian) for guardian in account.guardians)
-    if not account.guardians or signed < account.guardian_threshold:
-        raise Refused(Code.NOT_GUARDIANS, signed=signed, threshold=account.guardian_threshold)
+    found = view.get(Guardians, command.address) or Guardians(command.address)
+    signed = sum(_is_signed_by(context, guardian) for guardian in found.guardians)
+    if not found.guardians or signed < found.threshold:
+        raise Refused(Code.NOT_GUARDIANS, signed=signed, threshold=found.threshold)
     _check_keys(context, command.keys, command.threshold)
-    complete_from_ms = context.time_ms + account.recovery_delay_ms
+    complete_from_ms = context.time_ms + found.delay_ms
     # CHANGE
     view.put(Recovery(command.address, state, command.keys, command.threshold, complete_from_ms))
     # TELL

@@ -78,9 +78,6 @@ class Account(Row, frozen=True, array_like=True):
     keys: tuple[AccountKey, ...]
     threshold: Positive
     """Sum of weights of the signing keys that suffices for any purpose."""
-    guardians: tuple[Address, ...] = ()
-    guardian_threshold: NonNegative = 0
-    recovery_delay_ms: NonNegative = 0
     version: Positive = 1
     """One more with each change of this row."""
     since_ms: TimeMs = 0

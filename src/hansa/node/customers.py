@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from hansa.contracts.accounts import Guardians
 from hansa.contracts.members import Member
 from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import Chain
@@ -73,7 +74,8 @@ class Customers:
         account = self._state.load(Account, Account.key(address))
         if account is None:
             return [address]
-        return [*(key.address for key in account.keys), *account.guardians]
+        found = self._state.load(Guardians, Guardians.key(address)) or Guardians(address)
+        return [*(key.address for key in account.keys), *found.guardians]
 
     def _list_member_keys(self) -> frozenset[bytes]:
         now = self._clock_s()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hansa.contracts.accounts import Recovery, RecoveryState
+from hansa.contracts.accounts import Guardians, Recovery, RecoveryState
 from hansa.contracts.currency import Asset, Vault
 from hansa.contracts.members import Member
 from hansa.contracts.payments import Payment
@@ -150,6 +150,7 @@ class MemberPage:
 
     member: Member
     account: Account | None
+    guardians: Guardians
     owed: tuple[Asset, ...]
     """What it has issued and owes."""
     vaults: tuple[Vault, ...]
@@ -356,6 +357,7 @@ class Reader:
         return MemberPage(
             member,
             self.load(Account, address),
+            self.load(Guardians, address) or Guardians(address),
             tuple(row for row in assets if row.issuer == address),
             tuple(vault for vault in vaults if vault is not None),
             usage,
