@@ -41,6 +41,10 @@ TAGS: Mapping[int, type] = MappingProxyType(
 )
 """The tags that are read, and what each may stand before."""
 
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _LIST, _MAP, _TAG, _SIMPLE_OR_FLOAT = range(8)
+"""The major types, which the first three bits of a value tell."""
+_DIRECT_MAX = 23
+"""The greatest number that the other five bits hold themselves."""
 _SIMPLE = {20: False, 21: True, 22: None}
 _FLOATS = {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
 _LEAST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
@@ -100,6 +104,11 @@ def wrap_encoded(raw: bytes) -> CBORTag:
     return CBORTag(TAG_ENCODED, raw)
 
 
+def encode_wrapped(raw: bytes) -> bytes:
+    """Write bytes behind the tag of encoded CBOR."""
+    return cbor2.dumps(wrap_encoded(raw))
+
+
 def unwrap_encoded(value: Any, what: str) -> bytes:  # noqa: ANN401 - a decode edge
     """Take the bytes of a value with the tag of encoded CBOR.
 
@@ -130,30 +139,31 @@ class _Reader:
         first = self.raw[self.at]
         self.at += 1
         major, number = first >> 5, first & 31
-        if major == 7:  # noqa: PLR2004 - the major types are numbers
-            return self._read_simple(number)
-        if number in _LEAST:
+        if number > _DIRECT_MAX and major != _SIMPLE_OR_FLOAT:
             number = self._read_number(number)
-        elif number > 27:  # noqa: PLR2004
-            raise _malformed(self.what, "a length is missing, or comes after what it measures")
-        if major == 0:
+        if major in (_TEXT, _BYTES):
+            begin, self.at = self.at, self.at + number
+            data = self.raw[begin : self.at]
+            return data.decode() if major == _TEXT else data
+        if major == _UNSIGNED:
             return number
-        if major == 1:
+        if major == _NEGATIVE:
             return ~number
-        if major in {2, 3}:
-            data = self.raw[self.at : self.at + number]
-            self.at += number
-            return data if major == 2 else data.decode()  # noqa: PLR2004
+        if major == _SIMPLE_OR_FLOAT:
+            return self._read_simple(number)
         if depth == 0:
             raise Unsound(Fault.TOO_LARGE, f"{self.what} is nested deeper than {DEPTH_MAX} levels")
-        if major == 4:  # noqa: PLR2004
+        if major == _MAP:
+            return self._read_map(number, depth)
+        if major == _LIST:
             return [self.read(depth - 1) for _ in range(number)]
-        return self._read_map(number, depth) if major == 5 else self._read_tag(number, depth)  # noqa: PLR2004
+        return self._read_tag(number, depth)
 
     def _read_number(self, info: int) -> int:
-        size = 1 << (info - 24)
-        number = int.from_bytes(self.raw[self.at : self.at + size], "big")
-        self.at += size
+        if info not in _LEAST:
+            raise _malformed(self.what, "a length is missing, or comes after what it measures")
+        begin, self.at = self.at, self.at + (1 << (info - _DIRECT_MAX - 1))
+        number = int.from_bytes(self.raw[begin : self.at], "big")
         if number < _LEAST[info]:
             raise _malformed(self.what, "a number or length is cut off, or longer than it must be")
         return number
