@@ -10,6 +10,8 @@ import pyoxigraph
 from hansa.identity.data_integrity.contexts import load_pinned
 from hansa.identity.data_integrity.literals import write_literal
 from hansa.identity.data_integrity.quads import Quad
+from hansa.identity.methods.did import read_did
+from hansa.identity.methods.local import name_did_key_method, resolve_did_key, write_did_key
 
 VECTORS = Path(__file__).parent / "vectors" / "data_integrity"
 OURS = "https://hansa.example/training/v1"
@@ -123,3 +125,14 @@ def _write(term):
     datatype = term.datatype.value
     is_plain = datatype == "http://www.w3.org/2001/XMLSchema#string"
     return write_literal(term.value, "" if is_plain else f"^^<{datatype}>")
+
+
+def find_key(method, relationship):
+    """Find the key of a did:key."""
+    did, _, _ = method.partition("#")
+    return resolve_did_key(read_did(did)).find_key(method, relationship)
+
+
+def name_method(signer):
+    """Name the verification method of a signer's did:key."""
+    return name_did_key_method(write_did_key(signer.public_key))

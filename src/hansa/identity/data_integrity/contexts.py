@@ -4,6 +4,10 @@ The files in `pinned` are the W3C's, byte for byte: their SHA-256 are those that
 (section B.1) and Data Integrity 1.0 (section 2.4) publish. An issuer with words of its own adds a
 context to a set of its own, by URL and content.
 
+A proof over statements does not cover the contexts. So that nobody can put another context, with
+other names for the same, in the place of a document's, an IRI that has two names in a set cannot
+be used.
+
 Source: W3C Verifiable Credential Data Integrity 1.0, sections 2.4.1 and 4.6.
 """
 
@@ -14,7 +18,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from hansa.identity.data_integrity.terms import EMPTY, ActiveContext, Local, find_pinned
+from hansa.identity.data_integrity.terms import ActiveContext, Local, Scope, find_pinned
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Fault, Unsound
 
@@ -33,13 +37,37 @@ _FILES = {
 
 
 class Contexts:
-    """A set of contexts that documents may name."""
+    """A set of contexts that documents may name; each must be readable by itself.
+
+    Raises:
+      Unsound: `CONTEXT`.
+    """
 
     def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         self._documents = dict(documents)
         self._locals: dict[str, Local] = {}
         for url, document in documents.items():
             self._locals[url] = Local(document.get("@context"), self._locals)
+        self._names_of: dict[str, set[str]] = {}
+        self._root = ActiveContext(self._names_of)
+        self._vocabularies: set[str] = set()
+        for local in self._locals.values():
+            self._collect(self._root.apply(local), set())
+        if any(
+            one != other and one.startswith(other)
+            for one in self._vocabularies
+            for other in self._vocabularies - {""}
+        ):
+            raise Unsound(Fault.CONTEXT, "one @vocab of the pinned contexts begins like another")
+
+    def _collect(self, active: ActiveContext, seen: set[Local]) -> None:
+        """Collect which terms mean an IRI, here and in the contexts that these bring along."""
+        self._vocabularies.add(active.vocabulary)
+        for name, each in active.terms.items():
+            self._names_of.setdefault(each.iri, set()).add(name)
+            if each.scoped is not None and each.scoped not in seen:
+                seen.add(each.scoped)
+                self._collect(active.apply(each.scoped, Scope.PROPERTY), seen)
 
     def extend(self, documents: Mapping[str, Mapping[str, Any]]) -> Contexts:
         """Make a set that also has these, by URL; none of the present ones can be replaced.
@@ -71,7 +99,7 @@ class Contexts:
             raise Unsound(
                 Fault.CONTEXT, f"@context must name at most {CONTEXTS_MAX} contexts, each once"
             )
-        active = EMPTY
+        active = self._root
         for url in urls:
             active = active.apply(find_pinned(self._locals, url))
         return active

@@ -103,7 +103,7 @@ def convert_typed(text: Any, datatype: str, expected: str, where: str) -> str:  
     Raises:
       Unsound: `MALFORMED`: no text, or a plain value would say the same.
     """
-    if not isinstance(text, str) or datatype in {*_PLAIN, expected}:
+    if not isinstance(text, str) or datatype in {*_PLAIN, expected} or datatype.startswith(RDF):
         raise Unsound(Fault.MALFORMED, f"{where} must be a plain value, or text of another @type")
     return write_literal(text, f"^^<{datatype}>")
 

@@ -96,7 +96,10 @@ def label_nodes(document: Mapping[str, Any], contexts: Contexts, prefix: str) ->
       Unsound: as `convert_document`.
     """
     unnamed = _convert(document, contexts).unnamed
-    copy = dict(deepcopy(document))
+    try:
+        copy = dict(deepcopy(document))
+    except RecursionError:
+        raise Unsound(Fault.TOO_LARGE, "the document is nested too deep") from None
     for number, path in enumerate(unnamed):
         place: Any = copy
         for step in path:

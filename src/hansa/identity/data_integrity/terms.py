@@ -11,7 +11,6 @@ Source: JSON-LD 1.1 Processing Algorithms and API, sections 4.1 (contexts), 4.2 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
@@ -25,6 +24,8 @@ SET, LIST, GRAPH = "@set", "@list", "@graph"
 _PREFIX_ENDS = tuple(":/?#[]@")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]*")
 """An IRI as N-Quads can write it; everything that could break out of `<>` is left out."""
+_SIMPLE = re.compile(r"[^:/?#\[\]@][^:/?#\[\]]*")
+"""A name that may follow a vocabulary."""
 _OF_TERMS = {"@id", "@type", "@container", "@context", "@protected", "@prefix"}
 _OF_CONTEXTS = {"@version", "@protected", "@vocab", "@propagate", "@type"}
 _CONTAINERS = {(), (SET,), (LIST,), (GRAPH,), (GRAPH, SET)}
@@ -101,14 +102,19 @@ class ActiveContext:
     """The terms in force at one place of a document. Never changed; compared by identity."""
 
     def __init__(
-        self, terms: Mapping[str, Definition], vocabulary: str, previous: ActiveContext | None
+        self,
+        names_of: Mapping[str, set[str]],
+        terms: Mapping[str, Definition] | None = None,
+        vocabulary: str = "",
+        previous: ActiveContext | None = None,
     ) -> None:
-        self.terms = terms
+        self.names_of = names_of
+        """The terms that mean an IRI, in any of the contexts that documents may name."""
+        self.terms = terms or {}
         self.vocabulary = vocabulary
         """What stands before names that no term defines; empty if they mean nothing."""
         self.previous = previous
         """The context to return to in inner objects, if this one is scoped to a type."""
-        self._count_of = Counter(each.iri for each in terms.values())
 
     def find(self, name: str) -> Definition:
         """Find what a member's name or a type means.
@@ -122,16 +128,16 @@ class ActiveContext:
         elif found.refusal or not found.iri:
             why = found.refusal or "its context takes its meaning away"
             raise Unsound(Fault.CONTEXT, f"{name[:64]!r} cannot be used: {why}")
-        elif self._count_of[found.iri] > 1 and found.iri not in (ID, TYPE):
+        elif found.iri not in (ID, TYPE) and self.names_of.get(found.iri, set()) - {name}:
             raise Unsound(Fault.CONTEXT, f"{name[:64]!r} is one of two terms for {found.iri}")
         return found
 
     def _make(self, name: str) -> Definition:
         """Make a definition of a name that only the vocabulary covers."""
         iri = self.vocabulary + name
-        if not self.vocabulary or ":" in name or name.startswith("@") or not is_iri(iri):
+        if not self.vocabulary or not _SIMPLE.fullmatch(name) or not is_iri(iri):
             raise Unsound(Fault.CONTEXT, f"no context of the document defines {name[:64]!r}")
-        if iri in self._count_of:
+        if self.names_of.get(iri, set()) - {name}:
             raise Unsound(Fault.CONTEXT, f"{name[:64]!r} is a second name for {iri}")
         return Definition(iri)
 
@@ -143,7 +149,7 @@ class ActiveContext:
         """
         if ":" not in text:
             return self.find(text).iri
-        if text in self._count_of:
+        if text in self.names_of:
             raise Unsound(Fault.CONTEXT, f"{text[:64]!r} must be written by its term")
         return self.expand_id(text)
 
@@ -168,9 +174,6 @@ class ActiveContext:
           Unsound: `CONTEXT`.
         """
         return _apply(self, local, scope)
-
-
-EMPTY = ActiveContext({}, "", None)
 
 
 def is_iri(text: str) -> bool:
@@ -204,7 +207,7 @@ def _apply(active: ActiveContext, local: Local, scope: Scope) -> ActiveContext:
             terms, vocabulary = _Builder(terms, vocabulary, local, part, scope).build()
             propagates = part.get("@propagate", propagates) is True
     previous = active.previous if propagates else active.previous or active
-    return ActiveContext(terms, vocabulary, previous)
+    return ActiveContext(active.names_of, terms, vocabulary, previous)
 
 
 class _Builder:

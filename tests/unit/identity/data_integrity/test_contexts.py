@@ -142,6 +142,22 @@ def test_two_names_for_one_meaning_cannot_be_used():
     assert active.expand_type("https://a.example/z") == "https://a.example/z"
 
 
+def test_no_other_context_has_another_name_for_the_same():
+    """Otherwise it could be put in the place of a signed document's own, names and all."""
+    known = load_pinned().extend(
+        {
+            A: {"@context": {"fullName": "https://schema.org/name"}},
+            B: {"@context": {"@vocab": "https://b.example/", "given": "https://b.example/a"}},
+        }
+    )
+    for names, name in (([V2], "name"), ([A], "fullName"), ([B], "a"), ([B], "x/y"), ([B], "#x")):
+        with pytest.raises(Unsound) as caught:
+            known.activate(names).find(name)
+        assert caught.value.fault is Fault.CONTEXT
+    with pytest.raises(Unsound, match="begins like another"):
+        known.extend({"https://c.example/v1": {"@context": {"@vocab": "https://b.example/x"}}})
+
+
 @pytest.mark.parametrize(
     "text", ["", "a", "_:b", "ex:a", "https://a b", "urn:\u0085x>", "//a", "urn:a\n"]
 )
