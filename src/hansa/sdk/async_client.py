@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -38,6 +38,7 @@ from hansa.sdk.checks import (
     read_batch_answers,
     read_genesis_hash,
     read_network,
+    tell_unknown,
 )
 from hansa.sdk.consensus import Consensus
 from hansa.sdk.keys import KeyPair
@@ -259,13 +260,14 @@ class AsyncClient:
                 raise
             reason = None if "waited_s" in error.facts else error.message
         waited_s = time.monotonic() - begun_s
-        raise self._tell_unknown(envelope, reason or f"there is no receipt after {waited_s:.1f} s")
+        reason = reason or f"there is no receipt after {waited_s:.1f} s"
+        raise tell_unknown(self._network, envelope, reason)
 
     async def submit_many(self, envelopes: Sequence[bytes]) -> list[TransactionResult | HansaError]:
         """Send many envelopes; one answer or error each, in the same order.
 
         Those of one signer keep their order. An item whose error is `Unavailable` may be sent
-        again, as may all of them.
+        again, as may all of them; with a fact `tx_id` whether it was confirmed is not known.
 
         Raises:
           Unavailable: the node cannot be reached, after all attempts.
@@ -275,12 +277,16 @@ class AsyncClient:
         for start in range(0, len(envelopes), ITEMS_MAX):
             part = envelopes[start : start + ITEMS_MAX]
             items = [build_item(envelope) for envelope in part]
-            found = await self._repeat(partial(self._post, {"transactions": items}))
+            found, is_again = await self._post_again({"transactions": items})
             results = found.get("results")
             if not isinstance(results, list) or len(results) != len(items):
                 raise Unavailable(f"{self._transport.url} does not answer each transaction")
             for envelope, result in zip(part, results, strict=True):
-                found_all.append(await self._take_result(network, envelope, result))
+                answer = await self._take_result(network, envelope, result)
+                if is_again and isinstance(answer, HansaError):
+                    with suppress(Invalid):  # what is no envelope is none each time
+                        answer = tell_unknown(network, envelope, answer.message)
+                found_all.append(answer)
         return found_all
 
     async def submit_batch(self, batch: bytes) -> list[BatchAnswer]:
@@ -451,6 +457,17 @@ class AsyncClient:
                 await asyncio.sleep(wait_s if told is None else float(told))
                 wait_s, tries = 2 * wait_s, tries + 1
 
+    async def _post_again(self, body: object) -> tuple[dict[str, Any], bool]:
+        """Post until the node is available; says whether more than one try may have come there."""
+        tries = 0
+
+        async def post() -> dict[str, Any]:
+            nonlocal tries
+            tries += 1
+            return await self._post(body)
+
+        return await self._repeat(post), tries > 1
+
     async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
         tx_id = compute_envelope_id(await self.get_network(), envelope)
         found = await self._post(build_item(envelope, attestation))
@@ -481,15 +498,3 @@ class AsyncClient:
             return time.time_ns() // 1_000_000
         asked, clock_ms = self._clock
         return clock_ms + int((time.monotonic() - asked) * 1000)
-
-    def _tell_unknown(self, envelope: bytes, reason: str) -> Unavailable:
-        """Say which transaction it is that may or may not be confirmed."""
-        if self._network is None:
-            return Unavailable(reason)
-        tx_id = compute_envelope_id(self._network, envelope)
-        return Unavailable(
-            f"{reason}; whether transaction {tx_id.hex()} was confirmed is not known: "
-            "ask for it later, or send the same envelope again",
-            tx_id=tx_id,
-            reason=reason,
-        )

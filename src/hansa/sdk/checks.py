@@ -73,6 +73,25 @@ def compute_envelope_id(network: Network, envelope: bytes) -> bytes:
     return compute_tx_id(network, decode_envelope(envelope)[0].body)
 
 
+def tell_unknown(network: Network | None, envelope: bytes, reason: str) -> Unavailable:
+    """Say which transaction it is that may or may not be confirmed.
+
+    Args:
+      network: its network; None if it was never asked for, so that nothing was sent.
+      envelope: that was sent; raises `Invalid` if it is none.
+      reason: why it is not known.
+    """
+    if network is None:
+        return Unavailable(reason)
+    tx_id = compute_envelope_id(network, envelope)
+    return Unavailable(
+        f"{reason}; whether transaction {tx_id.hex()} was confirmed is not known: "
+        "ask for it later, or send the same envelope again",
+        tx_id=tx_id,
+        reason=reason,
+    )
+
+
 def compute_batch_ids(network: Network, batch: bytes) -> list[bytes]:
     """Compute the ids of a batch's transactions, of zeros where an item is none.
 

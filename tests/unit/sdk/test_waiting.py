@@ -12,7 +12,7 @@ from tests.faked import BASE, answer_json, make_whole, name_sent
 from tests.running import run_fake
 from tests.world import key, pay
 
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Invalid, Unavailable
 from hansa.sdk.async_client import AsyncClient
 from hansa.sdk.client import Client
 
@@ -63,3 +63,25 @@ def test_what_a_node_took_is_not_sent_again_and_waited_for_only_while_it_is_vali
     routes = (web.post("/v1/transactions", post), web.get("/v1/transactions/{id}", get))
     with run_fake(*BASE, *routes) as url:
         asyncio.run(use())
+
+
+def test_of_many_nothing_is_said_to_be_refused_where_an_earlier_try_may_have_been_confirmed():
+    tries = []
+
+    async def lose_then_refuse(request):
+        tries.append(await request.read())
+        if len(tries) == 1:
+            request.transport.close()
+        error = {"title": "QUOTA", "detail": "no quota is left"}
+        return answer_json(200, {"results": [{"error": error}, {"error": error}]})
+
+    routes = web.post("/v1/transactions", lose_then_refuse)
+    with run_fake(*BASE, routes) as url, Client(url) as client:
+        signed = client.sign([ADA], [pay("ada", "shop", 1, "x")])
+        for count in (2, 3):
+            answer, broken = client.submit_many([signed.envelope, b"no envelope"])
+            assert len(tries) == count
+            assert isinstance(broken, Invalid)
+            assert "no quota is left" in answer.message
+            is_unknown = isinstance(answer, Unavailable) and answer.facts["tx_id"] == signed.tx_id
+            assert is_unknown == (count == 2)
