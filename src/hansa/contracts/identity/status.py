@@ -255,6 +255,11 @@ def list_chunks(rows: Rows, issuer: bytes, number: int) -> list[bytes]:
     return [_get_chunk(rows, found, chunk) for chunk in range(len(found.chunk_hashes))]
 
 
+def find_place(bits: int, index: int) -> tuple[int, int]:
+    """Find an entry in a list's bytes: its byte, and how many bits of that stand below it."""
+    return divmod(index * bits, 8)
+
+
 def compute_root(chunks: Sequence[bytes], digest: Digest) -> bytes:
     """Compute the root that a list of these chunks has: of the Merkle tree over their hashes."""
     return compute_tree_root([digest(chunk) for chunk in chunks], digest)
@@ -283,7 +288,7 @@ def _compute_chunks(
 
 def _find_place(bits: int, index: int) -> tuple[int, int, int]:
     """Find an entry: its chunk, the byte in it, and how many bits of that stand below it."""
-    byte, shift = divmod(index * bits, 8)
+    byte, shift = find_place(bits, index)
     chunk, place = divmod(byte, CHUNK_BYTES)
     return chunk, place, shift
 
