@@ -1,6 +1,7 @@
 """`bbs-2023` against the vectors of the W3C: every value byte for byte."""
 
 import json
+import secrets
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,19 @@ def test_shown_credentials(name):
     shown = derive(issued, read(f"{name}/selective"), PRESENTED, CONTEXTS, draw)
     assert shown == expected
     verify_derived(shown, KEY.public_key, PRESENTED, CONTEXTS)
+
+
+def test_credentials_of_another_implementation():
+    """What Digital Bazaar's client issued, and showed of its own and of our credential."""
+    case = read("digitalbazaar")
+    contexts = load_pinned().extend(case["contexts"])
+    key = load_secret_key(bytes.fromhex(case["secret_key"])).public_key
+    presented = bytes.fromhex(case["presentation_header"])
+    for issued, shown in (("issued", "shown"), ("issued_by_hansa", "shown_of_hansa")):
+        verify_base(case[issued], key, contexts)
+        verify_derived(case[shown], key, presented, contexts)
+        ours = derive(case[issued], case["pointers"], presented, contexts, secrets.token_bytes)
+        verify_derived(ours, key, presented, contexts)
+        parts = [decode_derived_proof(each["proof"]["proofValue"]) for each in (ours, case[shown])]
+        assert parts[0][1:] == parts[1][1:]
+        assert {**ours, "proof": None} == {**case[shown], "proof": None}
