@@ -114,6 +114,8 @@ class VerifiedReceipt:
     """How the validators who signed follow from what is trusted; None on a sealed network."""
     is_from_checkpoint: bool
     """Whether a checkpoint was trusted, and not genesis."""
+    hash: str
+    """Name of the network's hash."""
 
     def describe_trust(self) -> str:
         """Say in words as of which genesis or checkpoint the proof holds."""
@@ -196,6 +198,7 @@ def verify_receipt_file(
         raw,
         trail,
         checkpoint is not None,
+        network.genesis.hash,
     )
 
 

@@ -252,7 +252,7 @@ def test_the_page_on_the_sdk_runs(running, tmp_path, capsys):
         "shop": SHOP.address_text,
     }
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         exec(block, names)  # noqa: S102 - our own page
     assert verify_receipt_file(names["receipt_file"], NETWORK.genesis_hash).receipt.code == ""

@@ -22,6 +22,40 @@ _LEAF = b"\x00"
 _NODE = b"\x01"
 
 
+class MerkleTree:
+    """A tree that keeps its nodes, two for each leaf, to give the path of every leaf."""
+
+    __slots__ = ("_levels", "count")
+
+    def __init__(self, leaves: Sequence[bytes], digest: Digest) -> None:
+        self.count = len(leaves)
+        level = [digest(_LEAF + leaf) for leaf in leaves] or [digest(b"")]
+        self._levels = [level]
+        while len(level) > 1:
+            level = _compute_level_above(level, digest)
+            self._levels.append(level)
+
+    @property
+    def root(self) -> bytes:
+        """The root, as `compute_root` computes it."""
+        return self._levels[-1][0]
+
+    def path(self, index: int) -> list[bytes]:
+        """List the audit path of one leaf: sibling hashes from the leaf's level upwards.
+
+        Raises:
+          Invalid: there is no leaf `index`.
+        """
+        _require_index(index, self.count)
+        path = []
+        for level in self._levels:
+            sibling = index ^ 1
+            if sibling < len(level):
+                path.append(level[sibling])
+            index >>= 1
+        return path
+
+
 def compute_root(leaves: Sequence[bytes], digest: Digest) -> bytes:
     """Compute the root over the leaves' data (not their hashes), in the order given."""
     if not leaves:
@@ -39,15 +73,7 @@ def compute_path(leaves: Sequence[bytes], index: int, digest: Digest) -> list[by
       Invalid: there is no leaf `index`.
     """
     _require_index(index, len(leaves))
-    path = []
-    level = [digest(_LEAF + leaf) for leaf in leaves]
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        level = _compute_level_above(level, digest)
-        index >>= 1
-    return path
+    return MerkleTree(leaves, digest).path(index)
 
 
 def compute_root_from_path(

@@ -7,7 +7,12 @@ import pytest
 
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.errors import Invalid
-from hansa.kernel.trees.merkle import compute_path, compute_root, compute_root_from_path
+from hansa.kernel.trees.merkle import (
+    MerkleTree,
+    compute_path,
+    compute_root,
+    compute_root_from_path,
+)
 
 SHA256 = crypto_profile("sha256").digest
 CASES = json.loads((Path(__file__).parents[3] / "vectors" / "merkle" / "vectors.json").read_text())
@@ -86,10 +91,12 @@ def test_vectors(case):
     digest = crypto_profile(case["hash"]).digest
     leaves = [bytes.fromhex(text) for text in case["pre"]["leaves"]]
     root = compute_root(leaves, digest)
-    assert root.hex() == case["post"]["root"]
+    tree = MerkleTree(leaves, digest)
+    assert root.hex() == tree.root.hex() == case["post"]["root"]
     for index, leaf in enumerate(leaves):
         path = compute_path(leaves, index, digest)
         assert [node.hex() for node in path] == case["post"]["paths"][index]
+        assert tree.path(index) == path
         assert compute_root_from_path(leaf, index, len(leaves), path, digest) == root
 
 
@@ -98,6 +105,8 @@ def test_an_index_outside_the_list_is_invalid(index):
     leaves = CT_LEAVES[:3]
     with pytest.raises(Invalid):
         compute_path(leaves, index, SHA256)
+    with pytest.raises(Invalid):
+        MerkleTree(leaves, SHA256).path(index)
     with pytest.raises(Invalid):
         compute_root_from_path(leaves[0], index, 3, compute_path(leaves, 0, SHA256), SHA256)
 
