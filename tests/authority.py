@@ -63,3 +63,4 @@ class Authority:
             encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         (self.folder / f"{name}.key").write_bytes(private)
+        (self.folder / f"{name}.key").chmod(0o600)

@@ -42,6 +42,7 @@ from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
+from hansa.sdk.files import require_private
 from hansa.sdk.keys import ChannelKey, KeyPair
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -103,7 +104,7 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
 
     Raises:
       NotFound: there is no genesis, a key file is missing, or CometBFT where validators vote.
-      Invalid: wrong passphrase, settings or keys, or the folder is a backup.
+      Invalid: wrong passphrase, settings or keys, others may open a key, or the folder is a backup.
       Unavailable: the port is taken, another process has the folder, or the disk refuses.
       Corrupt: log or store are damaged; names the height.
     """
@@ -113,6 +114,8 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
     settings, is_voted = load_settings(home.settings_path), network.genesis.is_voted
     settings = _override(settings, host, port, retain_blocks)
     build_tls(settings)
+    if settings.tls.key:
+        require_private(settings.find_path(settings.tls.key))
     if is_voted:
         find_binary()
         prepare_cometbft(home, network, settings)

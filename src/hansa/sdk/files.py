@@ -11,6 +11,8 @@ from secrets import token_hex
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.system_errors import ADVICE
 
+OTHERS = 0o077
+"""Of a file's mode, what everybody but its owner may do."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -62,6 +64,28 @@ def read_file(path: Path, bytes_max: int) -> bytes:
     except OSError as error:
         advice = ADVICE.get(error.errno or 0, str(error.strerror))
         raise Unavailable(f"cannot read {path}: {advice}", path=str(path)) from None
+
+
+def require_private(path: Path) -> None:
+    """Refuse a key that is not encrypted and that others of this machine may open.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: others may open it.
+      Unavailable: it cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", path=str(path)) from None
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+    if mode & OTHERS:
+        message = (
+            f"others may open the key {path}, which is not encrypted (mode "
+            f"{stat.S_IMODE(mode):04o}): run chmod 600 {path}"
+        )
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 
 def check_file(path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 
 import pytest
+from tests.authority import Authority
 from tests.played import CHEAP, PASSPHRASE, make_folder
 from tests.voted_world import make_voted_folder
 
@@ -250,3 +251,13 @@ def test_a_node_that_could_not_start_gives_ctrl_c_back(played, tmp_path, capsys)
         assert "is in use" in run(capsys, *words, code=5)["message"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_key_of_tls_that_others_may_open_starts_no_node(played, tmp_path, capsys):
+    folder = tmp_path / "node"
+    shutil.copytree(played.path, folder)
+    Authority(folder).issue("server", is_server=True)
+    (folder / "node.toml").write_text('[tls]\ncertificate = "server.crt"\nkey = "server.key"\n')
+    (folder / "server.key").chmod(0o644)
+    message = run(capsys, "up", "--data", folder, code=2)["message"]
+    assert f"run chmod 600 {folder / 'server.key'}" in message

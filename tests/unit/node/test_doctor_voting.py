@@ -244,7 +244,6 @@ def turn_tls_on(home):
     """Have the node speak TLS, with a certificate of its own."""
     (home.path / "tls").mkdir()
     Authority(home.path / "tls").issue("server", is_server=True)
-    (home.path / "tls" / "server.key").chmod(0o600)
     with home.settings_path.open("a") as file:
         file.write('[tls]\ncertificate = "tls/server.crt"\nkey = "tls/server.key"\n')
 

@@ -30,7 +30,7 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 from hansa.program import name_program
-from hansa.sdk.files import open_regular, read_file
+from hansa.sdk.files import OTHERS, open_regular, read_file
 
 FILE_VERSION = 1
 SECRET_BYTES = 32
@@ -148,7 +148,7 @@ def list_keys(path: Path) -> tuple[ApiKey, ...]:
         return ()
     except OSError as error:
         raise _unreadable(path, error) from None
-    if mode & 0o077:
+    if mode & OTHERS:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"others may open the API keys {path}: run chmod 600 {path}",

@@ -21,9 +21,6 @@ from hansa.kernel.genesis import Network
 from hansa.node.home import Home
 from hansa.node.settings import Settings
 
-OTHERS = 0o077
-"""Mode bits of everybody but the owner."""
-
 CONNECT_TIMEOUT_S = 0.5
 
 

@@ -11,11 +11,11 @@ from hansa.compiled import SWITCH, is_in_use, is_switched_off
 from hansa.engine.batch_verifier import BatchVerifier, find_library
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.api.keys import list_keys
-from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
+from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.home import NODE_KEY, SPONSOR_KEY
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.program import name_program
-from hansa.sdk.files import read_file
+from hansa.sdk.files import OTHERS, read_file
 from hansa.sdk.keys import (
     FILE_BYTES_MAX,
     is_channel_key_file,

@@ -9,9 +9,10 @@ from hansa.engine.cometbft.child.binary import VERSION, find_binary
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.engine.cometbft.signing import require_newest_signing_state
 from hansa.kernel.errors import HansaError, Invalid
-from hansa.node.doctor.checks import OTHERS, Check, Patient, Status
+from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.doctor.machine import look_at_port
 from hansa.program import name_program
+from hansa.sdk.files import OTHERS
 
 
 def check_voting(patient: Patient) -> list[Check]:

@@ -8,6 +8,7 @@ from hansa.kernel.genesis import Network
 from hansa.node.home import Home
 from hansa.node.network.voting import write_first_block
 from hansa.node.settings import Settings
+from hansa.sdk.files import require_private
 
 
 def prepare_cometbft(
@@ -25,15 +26,17 @@ def prepare_cometbft(
 
     Raises:
       NotFound: a key is missing, or the state of what the consensus key signed.
-      Invalid: a key is damaged, that state is older than a vote of this node that lies here, or the
-        folder's path cannot hold sockets.
+      Invalid: a key is damaged, or others may open it, or that state is older than a vote of this
+        node that lies here, or the folder's path cannot hold sockets.
       Corrupt: the votes that were kept are damaged.
       Unavailable: the disk refuses.
     """
     comet = home.comet
     comet.require_socket_paths()
     comet.load_node_key()
+    require_private(comet.node_key_path)
     require_newest_signing_state(comet)
+    require_private(comet.consensus_key_path)
     write_first_block(comet, network)
     write_configuration(
         comet,

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.sdk.files import open_regular, write_file
+from hansa.sdk.files import OTHERS, open_regular, write_file
 
 SECRET_BYTES = 32
 SALT_BYTES = 16
@@ -201,7 +201,7 @@ def _read_private(path: Path) -> bytes:
         os.close(descriptor)
     if len(content) > FILE_BYTES_MAX:
         raise_damaged(path, f"it has more than {FILE_BYTES_MAX} bytes")
-    if mode & 0o077 and _find_format(content) in KINDS:  # of another file its reader tells
+    if mode & OTHERS and _find_format(content) in KINDS:  # of another file its reader tells
         message = (
             f"others may open the key file {path} (mode {stat.S_IMODE(mode):04o}): "
             f"run chmod 600 {path}"

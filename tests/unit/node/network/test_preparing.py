@@ -8,7 +8,7 @@ import pytest
 from tests.played import CHEAP
 from tests.world import START_MS
 
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import Invalid, NotFound
 from hansa.node.description import NetworkDescription
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import choose_places
@@ -51,3 +51,14 @@ def test_a_missing_key_stops_the_start(home, name):
     with pytest.raises(NotFound, match=path.name):
         prepare(home)
     assert not home.comet.configuration_path.exists()
+
+
+@pytest.mark.parametrize("name", ["node_key_path", "consensus_key_path"])
+@pytest.mark.parametrize("mode", [0o644, 0o640])
+def test_a_key_that_others_may_open_stops_the_start(home, name, mode):
+    path = getattr(home.comet, name)
+    path.chmod(mode)
+    with pytest.raises(Invalid, match=f"mode {mode:04o}.*: run chmod 600 {path}"):
+        prepare(home)
+    path.chmod(0o600)
+    prepare(home)
