@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -19,6 +20,8 @@ from hansa.sdk.client import Client
 
 ANN = to_text(key("ann").address)
 UNKNOWN = "00" * 32
+KEPT = 10
+"""Blocks at least, see `tests.pruned`."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +57,6 @@ def lowest(pruned):
         "/v1/blocks?from_height=3",
         "/v1/records?from_height=3",
         "/v1/events?from_height=3",
-        f"/v1/transactions/{UNKNOWN}",
-        f"/v1/receipts/{UNKNOWN}",
     ],
 )
 def test_it_is_said_that_blocks_are_not_kept_and_whom_to_ask(pruned, lowest, path):
@@ -65,6 +66,15 @@ def test_it_is_said_that_blocks_are_not_kept_and_whom_to_ask(pruned, lowest, pat
     assert "kept here" in said
     assert str(lowest) in said
     assert said.endswith("ask a node that keeps all")
+
+
+@pytest.mark.parametrize("path", [f"/v1/transactions/{UNKNOWN}", f"/v1/receipts/{UNKNOWN}"])
+def test_it_is_said_from_which_block_on_transactions_are_found(pruned, lowest, path):
+    """Maybe a later one than the oldest kept: the blocks to be pruned next are forgotten first."""
+    status, text = ask(pruned, path)
+    said = re.search(r"kept here, the oldest of which is (\d+); ask a node", text)
+    assert status == 404
+    assert lowest <= int(said[1]) < lowest + KEPT
 
 
 def test_blocks_and_a_history_end_where_the_node_s_do(pruned, lowest):
