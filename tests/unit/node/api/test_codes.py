@@ -19,6 +19,7 @@ from tests.world import key, make_genesis, open_world
 import hansa
 from hansa.engine.storage import FileStorage
 from hansa.engine.verification import InlineVerifier
+from hansa.identity.faults import Fault
 from hansa.kernel.errors import InvalidCode
 from hansa.node.api.codes import API, CODES, FAILURES, INVALID, describe_refusal
 from hansa.node.api.problems import HTTP_CODES, OWN_CODES, answer_http, build_problem
@@ -30,13 +31,16 @@ ROW = re.compile(r'\| <a id="([^"]+)"></a>`[^`]+` \|(?: [0-9]{3} \|)? (.+) \|')
 
 
 def list_refusals() -> set[str]:
-    """List what `Refused` can carry: members of enumerations, named `<contract>.<CODE>`."""
+    """List what `Refused` can carry: members of enumerations, named `<contract>.<CODE>`.
+
+    Faults of credentials are named likewise, and are none: a problem document says MALFORMED.
+    """
     found = set()
     for module in pkgutil.walk_packages(hansa.__path__, "hansa."):
         if module.name.endswith("__main__"):
             continue
         for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, type) and issubclass(value, StrEnum):
+            if isinstance(value, type) and issubclass(value, StrEnum) and value is not Fault:
                 found |= {each.value for each in value if re.fullmatch("[a-z]+.[A-Z_]+", each)}
     return found
 
