@@ -393,6 +393,10 @@ TEXT_MAX = 96
 """The longest name that a field may hold: a policy's key. Sentences do not fit into references."""
 
 
+PUBLISHED = {f"{kind}.{text}" for kind in ("Schema", "Publish") for text in ("schema", "display")}
+"""Longer texts, which say what a type of credentials holds; members alone publish them."""
+
+
 def list_texts(kind: type[msgspec.Struct]) -> list[tuple[str, int]]:
     """List the text fields of a class with their greatest lengths."""
     found = []
@@ -412,7 +416,7 @@ def test_invariant_11_no_field_holds_free_text():
             if inspect.isclass(value) and issubclass(value, Row | Command | Event):
                 texts = list_texts(value)
                 checked += len(texts)
-                assert [name for name, longest in texts if longest > TEXT_MAX] == []
+                assert {name for name, longest in texts if longest > TEXT_MAX} <= PUBLISHED
     assert checked > 20
 
 
