@@ -1,6 +1,9 @@
 """An SD-JWT VC has a type, and hides nothing by which it could be refused."""
 
+from secrets import token_bytes
+
 import pytest
+from msgspec import structs
 from tests.disclosing import (
     CHALLENGE,
     HOLDER,
@@ -12,8 +15,12 @@ from tests.disclosing import (
     forge,
 )
 
+from hansa.identity.encoding.base64url import decode_base64url
+from hansa.identity.encoding.strict_json import decode_json
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import decode_jws
+from hansa.identity.keys.kinds import KeyKind
+from hansa.identity.keys.signing import load_private_key
 from hansa.identity.sd_jwt.credential import (
     NEVER_SELECTIVE,
     Credential,
@@ -156,3 +163,23 @@ def test_a_status_by_another_mechanism_is_left_to_others():
     assert read_status({"status": {"other": 1}}) is None
     assert read_status({}) is None
     assert read_status({"status": write_status(STATUS)}) == STATUS
+
+
+def test_two_credentials_of_one_person_share_nothing_that_is_random():
+    """Whoever sees both, with other claims shown and other keys, cannot tell by them."""
+    other = load_private_key(KeyKind.ED25519, b"\x09" * 32)
+    first = issue_credential(ISSUER, RESIDENT, token_bytes)
+    again = structs.replace(RESIDENT, holder_key=other.public_key, status=None)
+    second = issue_credential(ISSUER, again, token_bytes)
+    digests = [
+        set(decode_jws(each.jwts[0], "it").decode_claims("it")["_sd"]) for each in (first, second)
+    ]
+    assert len(digests[0]) == len(digests[1]) == 4
+    assert not digests[0] & digests[1]
+    assert not set(first.disclosures) & set(second.disclosures)
+    salts = [read_salt(text) for each in (first, second) for text in each.disclosures]
+    assert len(set(salts)) == len(salts) == 6
+
+
+def read_salt(text):
+    return decode_json(decode_base64url(text, "it"), "it")[0]

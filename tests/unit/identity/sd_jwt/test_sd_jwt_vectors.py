@@ -7,7 +7,8 @@ import pytest
 from tests.disclosing import counted
 
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.keys.jwk import read_private_jwk, write_jwk
+from hansa.identity.keys.jwk import read_jwk, read_private_jwk, write_jwk
+from hansa.identity.sd_jwt.credential import verify_credential
 from hansa.identity.sd_jwt.issuance import countersign, issue_sd_jwt
 from hansa.identity.sd_jwt.paths import find_places
 from hansa.identity.sd_jwt.presentation import bind_sd_jwt, open_issued, select_disclosures
@@ -27,6 +28,9 @@ HOLDER = read_private_jwk(SPECIFIED["holder_key"])
 ISSUER = read_private_jwk(SPECIFIED["cases"][0]["issuer_keys"][0]).public_key
 NOW_S = 1_748_537_243
 """When the published key bindings were made."""
+
+
+OWN = json.loads((VECTORS / "vectors.json").read_text())
 
 
 def read(text):
@@ -131,3 +135,21 @@ def test_a_specified_example_is_issued_presented_and_verified(case):
         verified = verify_sd_jwt(carry(shown, case), key, NOW_S, challenge=challenge)
         assert verified.claims == see(claims, (), case)
         assert len(verified.disclosed) == len(shown.disclosures)
+
+
+def verify_own(case):
+    pre = OWN["pre"]
+    key, challenge = read_jwk(pre["key"]), Challenge(pre["audience"], pre["nonce"])
+    return verify_credential(decode_sd_jwt(case["input"]), key, pre["now_s"], challenge)
+
+
+@named([case for case in OWN["cases"] if "post" in case])
+def test_what_holds_is_accepted(case):
+    assert verify_own(case).claims == case["post"]
+
+
+@named([case for case in OWN["cases"] if "post" not in case])
+def test_what_does_not_hold_is_refused_with_its_fault(case):
+    with pytest.raises(Unsound) as caught:
+        verify_own(case)
+    assert caught.value.fault == case["code"]
