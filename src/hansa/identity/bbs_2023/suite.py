@@ -36,6 +36,7 @@ from hansa.identity.bbs_2023.statements import (
 )
 from hansa.identity.data_integrity.canonical import canonicalize_quads
 from hansa.identity.data_integrity.contexts import Contexts
+from hansa.identity.data_integrity.proofs import PROOF_TYPE, Proof
 from hansa.identity.data_integrity.quads import convert_document
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import KeyKind, PublicKey
@@ -53,20 +54,20 @@ def choose_mandatory_pointers(document: Mapping[str, Any]) -> list[str]:
     return [f"/{name}" for name in _NEVER_HIDDEN if name in document]
 
 
-def create_base_proof(
-    key: SecretKey,
+def add_base_proof(
     document: Mapping[str, Any],
-    options: Mapping[str, Any],
+    key: SecretKey,
+    proof: Proof,
     mandatory_pointers: Sequence[str],
     contexts: Contexts,
     draw: Callable[[int], bytes],
 ) -> dict[str, Any]:
-    """Make the proof that an issuer gives a holder along with the document.
+    """Add the proof from which the holder derives others; the result is for the holder alone.
 
     Args:
-      key: the issuer's.
       document: the credential, without a proof.
-      options: the proof's other members: type, cryptosuite, verificationMethod, proofPurpose, ...
+      key: the issuer's.
+      proof: what the proof says of itself.
       mandatory_pointers: JSON pointers to what every showing shows.
       contexts: those that the document may name.
       draw: gives random bytes.
@@ -74,13 +75,14 @@ def create_base_proof(
     Raises:
       Unsound: the document cannot be signed so; a pointer leads to nothing.
     """
+    options = proof.write()
     hmac_key = draw_hmac_key(document, contexts, draw)
     statements = read_statements(document, contexts, hmac_key)
     mandatory = find_part(statements, contexts, mandatory_pointers)
     header = _compute_header(document, options, contexts, _take(statements, mandatory))
     signature = sign(BBS_SHA_256, key, header, statements.list_rest(mandatory))
     base = BaseProof(signature, header, key.public_key.data, hmac_key, mandatory_pointers)
-    return {**options, "proofValue": encode_base_proof(base)}
+    return {**document, "proof": {**options, "proofValue": encode_base_proof(base)}}
 
 
 def verify_base(secured: Mapping[str, Any], key: PublicKey, contexts: Contexts) -> None:
@@ -192,8 +194,8 @@ def _compute_header(
     mandatory: Iterable[bytes],
 ) -> bytes:
     """Hash the options of a proof, and the mandatory statements."""
-    if (options.get("type"), options.get("cryptosuite")) != ("DataIntegrityProof", CRYPTOSUITE):
-        raise Unsound(Fault.UNSUPPORTED, f"the proof must be a DataIntegrityProof of {CRYPTOSUITE}")
+    if (options.get("type"), options.get("cryptosuite")) != (PROOF_TYPE, CRYPTOSUITE):
+        raise Unsound(Fault.UNSUPPORTED, f"the proof must be a {PROOF_TYPE} of {CRYPTOSUITE}")
     if options.get("@context", document.get("@context")) != document.get("@context"):
         raise Unsound(Fault.CONTEXT, "the proof names other contexts than its document")
     named = {**options, "@context": document.get("@context")}

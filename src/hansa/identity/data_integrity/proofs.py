@@ -121,7 +121,7 @@ def verify_proofs(
     present = _list_proofs(document)
     proofs = [_read(each) for each in present]
     for raw, proof in zip(present, proofs, strict=True):
-        _check(proof, expected)
+        check_proof(proof, expected)
         suite = find_suite(proof.cryptosuite)
         key = find_key(proof.verification_method, proof.purpose)
         options = {name: value for name, value in raw.items() if name != "proofValue"}
@@ -136,8 +136,12 @@ def verify_proofs(
     return proofs
 
 
-def _check(proof: Proof, expected: Expected) -> None:
-    """Check whether a proof is for this use, place and time."""
+def check_proof(proof: Proof, expected: Expected) -> None:
+    """Check whether a proof is for this use, place and time; not its signature.
+
+    Raises:
+      Unsound: `KEY`: for another purpose; `NOT_YET_VALID`, `EXPIRED`, `AUDIENCE` or `NONCE`.
+    """
     method = proof.verification_method
     if proof.purpose is not expected.purpose:
         raise Unsound(

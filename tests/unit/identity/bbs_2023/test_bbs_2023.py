@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hansa.identity.bbs.ciphersuites import BBS_SHA_256
 from hansa.identity.bbs.secret_keys import derive_secret_key
+from hansa.identity.bbs_2023.credentials import verify_issued_credential, verify_shown_credential
 from hansa.identity.bbs_2023.proof_values import (
     decode_base_proof,
     decode_derived_proof,
@@ -18,17 +19,20 @@ from hansa.identity.bbs_2023.proof_values import (
 )
 from hansa.identity.bbs_2023.selection import POINTERS_MAX, select
 from hansa.identity.bbs_2023.suite import (
+    add_base_proof,
     choose_mandatory_pointers,
-    create_base_proof,
     derive,
     verify_base,
     verify_derived,
 )
 from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, load_pinned
+from hansa.identity.data_integrity.proofs import Proof
 from hansa.identity.derived_claims import compute_age_claims
 from hansa.identity.encoding.cbor import encode_cbor
 from hansa.identity.encoding.multibase import decode_multibase, encode_multibase
+from hansa.identity.encoding.timestamp import read_timestamp
 from hansa.identity.faults import Fault, Unsound
+from hansa.identity.methods.documents import Relationship
 
 CITY = "https://city.example/contexts/resident/v1"
 AGES = compute_age_claims("2001-02-03", "2026-11-29")
@@ -39,13 +43,9 @@ VOCABULARY["raw"] = {"@id": "https://city.example/terms#raw", "@type": "@json"}
 CONTEXTS = load_pinned().extend({CITY: {"@context": {"@protected": True, **VOCABULARY}}})
 KEY = derive_secret_key(BBS_SHA_256, b"\x07" * 32)
 OTHER = derive_secret_key(BBS_SHA_256, b"\x08" * 32)
-OPTIONS = {
-    "type": "DataIntegrityProof",
-    "cryptosuite": "bbs-2023",
-    "created": "2026-11-29T00:00:00Z",
-    "verificationMethod": "did:web:city.example#bbs",
-    "proofPurpose": "assertionMethod",
-}
+METHOD = "did:web:city.example#bbs"
+NOW_MS = read_timestamp("2026-11-29T12:00:00Z", "now")
+PROOF = Proof("bbs-2023", METHOD, created_ms=read_timestamp("2026-11-29T00:00:00Z", "then"))
 DOCUMENT = {
     "@context": [CREDENTIALS_V2, CITY],
     "type": ["VerifiableCredential", "Resident"],
@@ -66,9 +66,7 @@ OVER_18 = "/credentialSubject/age_equal_or_over_18"
 
 def issue(document=DOCUMENT, pointers=None):
     chosen = choose_mandatory_pointers(document) if pointers is None else pointers
-    draw = secrets.token_bytes
-    proof = create_base_proof(KEY, document, OPTIONS, chosen, CONTEXTS, draw)
-    return {**document, "proof": proof}
+    return add_base_proof(document, KEY, PROOF, chosen, CONTEXTS, secrets.token_bytes)
 
 
 def show(issued, *pointers, presented=b"request 1"):
@@ -425,3 +423,52 @@ def test_whatever_stands_anywhere_is_unsound_and_nothing_else(data, value):
     place[path[-1]] = value
     refuse(verify, changed)
     refuse(verify, value)
+
+
+def find_key(method, purpose):
+    if (method, purpose) != (METHOD, Relationship.ASSERTION):
+        raise Unsound(Fault.KEY, f"{method} is not for {purpose}")
+    return KEY.public_key
+
+
+def verify_shown(document, presented=b"request 1", now_ms=NOW_MS):
+    return verify_shown_credential(document, CONTEXTS, now_ms, find_key, presented)
+
+
+def test_credentials_are_verified_with_issuer_validity_and_request():
+    assert (
+        verify_issued_credential(ISSUED, CONTEXTS, NOW_MS, find_key).issuer == (DOCUMENT["issuer"])
+    )
+    credential = verify_shown(SHOWN)
+    assert credential.subjects == ({"age_equal_or_over_18": True},)
+    assert credential.types == ("VerifiableCredential", "Resident")
+    assert credential.valid_until_ms == read_timestamp(DOCUMENT["validUntil"], "end")
+    assert refuse(verify_shown, SHOWN, b"request 2") is Fault.NONCE
+    year_ms = 366 * 86_400_000
+    assert refuse(verify_shown, SHOWN, now_ms=NOW_MS + year_ms) is Fault.EXPIRED
+    assert refuse(verify_shown, SHOWN, now_ms=NOW_MS - year_ms) is Fault.NOT_YET_VALID
+
+
+def test_a_credential_by_somebody_else_is_refused():
+    other = {**DOCUMENT, "issuer": "did:web:other.example"}
+    assert refuse(verify_shown, show(issue(other), OVER_18)) is Fault.ISSUER
+    key = change(SHOWN, ("proof", "verificationMethod"), METHOD + "2")
+    assert refuse(verify_shown, key) is Fault.KEY
+    use = change(SHOWN, ("proof", "proofPurpose"), "authentication")
+    assert refuse(verify_shown, use) is Fault.KEY
+    twice = change(SHOWN, ("proof",), [SHOWN["proof"]] * 2)
+    assert refuse(verify_shown, twice) is Fault.UNSUPPORTED
+    later = change(SHOWN, ("proof", "created"), "2027-01-01T00:00:00Z")
+    assert refuse(verify_shown, later) is Fault.NOT_YET_VALID
+    assert refuse(verify_shown, change(SHOWN, ("validUntil",), "2027-11-02T00:00:00Z")) is (
+        Fault.SIGNATURE
+    )
+    assert refuse(verify_shown, show(ISSUED)) is Fault.MALFORMED
+    changed = change(ISSUED, ("credentialSubject", "givenName"), "Rui")
+    assert refuse(verify_issued_credential, changed, CONTEXTS, NOW_MS, find_key) is Fault.SIGNATURE
+
+
+@given(value=JSON)
+def test_whatever_is_no_credential_is_unsound(value):
+    refuse(verify_shown, value)
+    refuse(verify_shown, change(SHOWN, ("proof",), value if value is not None else 0))
