@@ -21,11 +21,11 @@ from hansa.identity.faults import Unsound
 from hansa.identity.issuer.configurations import IssuerSettings
 from hansa.identity.issuer.issuances import Issuance, IssuanceDesk, PreAuthorized
 from hansa.identity.issuer.metadata import AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE
-from hansa.identity.issuer.store import Kind, Store, decode, hash_key
 from hansa.identity.oauth.attestation import Attested, FindMaker, verify_client
 from hansa.identity.oauth.dpop import AGE_MS_MAX, ProvenRequest, verify_dpop
 from hansa.identity.oauth.pkce import check_challenge, check_verifier
 from hansa.identity.oauth.refusals import Declined, OAuthError
+from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.kernel.errors import NotFound
 
 DETAILS_TYPE = "openid_credential"

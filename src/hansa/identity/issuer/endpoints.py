@@ -20,12 +20,12 @@ from hansa.identity.issuer.configurations import (
 )
 from hansa.identity.issuer.issuances import Dataset, IssuanceDesk
 from hansa.identity.issuer.possession import Expected, FindMaker, verify_proofs
-from hansa.identity.issuer.store import Kind, Store, decode, hash_key
 from hansa.identity.jose.jwe import ENCRYPTIONS, decrypt_jwe, encrypt_jwe
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import KeyKind, PublicKey
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.oauth.refusals import Declined, OAuthError
+from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.kernel.errors import NotFound
 
 REQUEST_BYTES_MAX = 1 << 18

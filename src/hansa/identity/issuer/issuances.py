@@ -15,7 +15,7 @@ from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.issuer.configurations import IssuerSettings
 from hansa.identity.issuer.offers import TX_CODE_DIGITS, Offer, build_offer, write_offer
-from hansa.identity.issuer.store import Kind, Store, decode, hash_key
+from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.kernel.errors import NotFound
 
 SECRET_BYTES = 32

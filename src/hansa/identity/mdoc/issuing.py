@@ -15,12 +15,12 @@ from hansa.identity.keys.signing import Signer
 from hansa.identity.mdoc.security_object import (
     Elements,
     SecurityObject,
-    StatusReference,
     Validity,
     compute_digest,
     write_item,
     write_security_object,
 )
+from hansa.identity.status.reference import StatusReference
 
 SALT_BYTES = 32
 

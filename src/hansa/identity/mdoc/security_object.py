@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import msgspec
-
 from hansa.identity.cose.keys import read_cose_key, write_cose_key
 from hansa.identity.encoding.cbor import (
     TAG_TIME,
@@ -26,6 +24,7 @@ from hansa.identity.encoding.cbor import (
 from hansa.identity.encoding.timestamp import read_timestamp, write_timestamp
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.status.reference import StatusReference
 
 VERSION = "1.0"
 SALT_BYTES_MIN = 16
@@ -45,13 +44,6 @@ class Validity(NamedTuple):
     signed_ms: int
     valid_from_ms: int
     valid_until_ms: int
-
-
-class StatusReference(msgspec.Struct, frozen=True):
-    """The place of a document in a status list."""
-
-    uri: str
-    index: int
 
 
 class Item(NamedTuple):

@@ -15,7 +15,7 @@ from hansa.identity.issuer.configurations import (
 )
 from hansa.identity.issuer.endpoints import CredentialEndpoints
 from hansa.identity.issuer.issuances import IssuanceDesk
-from hansa.identity.issuer.store import MemoryStore
+from hansa.identity.store import MemoryStore
 from hansa.identity.jose.jws import sign_jws
 from hansa.identity.keys.jwk import write_jwk
 from hansa.identity.keys.kinds import KeyKind

@@ -17,7 +17,8 @@ from hansa.identity.mdoc.certificates import (
 from hansa.identity.mdoc.chains import TrustedRoots
 from hansa.identity.mdoc.issuing import Draft, issue_mdoc
 from hansa.identity.mdoc.presenting import Selection, create_device_response
-from hansa.identity.mdoc.security_object import StatusReference, Validity
+from hansa.identity.mdoc.security_object import Validity
+from hansa.identity.status.reference import StatusReference
 from hansa.identity.mdoc.transcripts import create_redirect_transcript
 
 VECTORS = Path(__file__).parents[3] / "vectors/mdoc"

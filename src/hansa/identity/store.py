@@ -1,4 +1,4 @@
-"""What an issuer must remember between requests: codes, tokens, nonces, issuances.
+"""What an issuer or a verifier must remember between requests: codes, tokens, nonces, sessions.
 
 A key of a record that opens something (a code, a token) is kept as its hash, so that who reads
 the store cannot use it.
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     SEEN = "seen"
     TRANSACTION = "transaction"
     NOTIFICATION = "notification"
+    SESSION = "session"
 
 
 class Store(Protocol):
