@@ -15,13 +15,13 @@ from hansa.identity.issuer.configurations import (
 )
 from hansa.identity.issuer.endpoints import CredentialEndpoints
 from hansa.identity.issuer.issuances import IssuanceDesk
-from hansa.identity.store import MemoryStore
 from hansa.identity.jose.jws import sign_jws
 from hansa.identity.keys.jwk import write_jwk
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import load_private_key
 from hansa.identity.oauth.pkce import compute_challenge
 from hansa.identity.oauth.refusals import Declined
+from hansa.identity.store import MemoryStore
 
 URL = "https://issuer.example"
 NOW_MS = 1_795_953_600_000

@@ -18,8 +18,8 @@ from hansa.identity.mdoc.chains import TrustedRoots
 from hansa.identity.mdoc.issuing import Draft, issue_mdoc
 from hansa.identity.mdoc.presenting import Selection, create_device_response
 from hansa.identity.mdoc.security_object import Validity
-from hansa.identity.status.reference import StatusReference
 from hansa.identity.mdoc.transcripts import create_redirect_transcript
+from hansa.identity.status.reference import StatusReference
 
 VECTORS = Path(__file__).parents[3] / "vectors/mdoc"
 DAY_MS = 86_400_000
