@@ -19,12 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
+from hansa.passphrases import DEFAULT_COST, Locked, ScryptCost, check_cost
 from hansa.sdk.keys.files import (
-    DEFAULT_COST,
     SECRET_BYTES,
-    Locked,
-    ScryptCost,
-    check_cost,
     lock,
     raise_damaged,
     read_key_file,
@@ -167,7 +164,7 @@ def _parse(path: Path, content: bytes) -> tuple[bytes, Locked]:
         check_cost(locked.cost)
     except (*DECODE_ERRORS, HansaError) as error:
         raise_damaged(path, tell_fault(error))
-    if not locked.is_sound():
+    if not locked.is_sound(SECRET_BYTES):
         raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
     if file != _to_file(public_key, locked):
         raise_damaged(path, "its checksum does not fit the rest")

@@ -31,11 +31,9 @@ from hansa.kernel.crypto.signatures import (
 )
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
+from hansa.passphrases import DEFAULT_COST, Locked, ScryptCost, check_cost
 from hansa.sdk.keys.files import (
-    DEFAULT_COST,
-    Locked,
-    ScryptCost,
-    check_cost,
+    SECRET_BYTES,
     lock,
     raise_damaged,
     read_key_file,
@@ -251,7 +249,7 @@ def _parse(path: Path, content: bytes) -> _Sealed:
         check_cost(locked.cost)
     except (*DECODE_ERRORS, KeyError, HansaError) as error:
         raise_damaged(path, tell_fault(error))
-    if not locked.is_sound():
+    if not locked.is_sound(SECRET_BYTES):
         raise_damaged(path, "salt, nonce or ciphertext has a wrong length")
     if file != _to_file(sealed, to_text(address_of(sealed.suite, public_key, digest))):
         raise_damaged(path, "its checksum or its address does not fit the rest")
