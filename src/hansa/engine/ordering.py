@@ -87,6 +87,8 @@ class SeenConsensus:
     peers: tuple[SeenPeer, ...]
     committed_ms: int = 0
     """When this node committed a block last, be it one that others had long before; 0 for none."""
+    called: frozenset[bytes] = frozenset()
+    """Peers that this node is told to stay connected to."""
 
 
 class LightBlock(NamedTuple):

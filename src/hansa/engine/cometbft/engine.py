@@ -14,6 +14,7 @@ import asyncio
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hansa.engine.chain import Chain
@@ -106,6 +107,7 @@ class CometEngine(Engine):
         self._peer_rules, self._door = peer_rules, Door(peer_rules)
         self.application = Application(chain, self._verdicts, self._door.let_in, *parts)
         self._heartbeat_ms, self._peers, self._ask = heartbeat_ms, peers, ask
+        self._called = frozenset(bytes.fromhex(each.partition("@")[0]) for each in peers)
         self._keeper = keeper
         self._answered_ms = 0
         """Since when CometBFT has answered."""
@@ -245,9 +247,10 @@ class CometEngine(Engine):
         """Fetch how validators come to the next block."""
         times_ms = (self._answered_ms, self.committed_ms)
         attendance = self.application.attendance
-        return await read_consensus(
+        found = await read_consensus(
             self.rpc, attendance, self._clock_ms(), times_ms, self._heartbeat_ms
         )
+        return replace(found, called=self._called)
 
     async def fetch_light_block(self, height: int) -> LightBlock | None:
         """Fetch what CometBFT's light client asks for of one of its heights."""

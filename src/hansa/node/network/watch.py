@@ -31,6 +31,8 @@ State = Literal["sealed", "voting", "stalled", "catching_up", "suspended", "sile
 KEPT_S: Final = 1.0
 PATIENCE_MS: Final = 10_000
 """What a vote may take, or a heartbeat be late, before the network is called stalled."""
+SETTLE_MS: Final = 3_000
+"""For so long after validators went a block may come yet on which they had voted."""
 LAG_PATIENCE_MS: Final = 60_000
 """What the next block may take a node that is behind, before it is said to get none."""
 VOTING_STEPS: Final = range(3, 8)
@@ -86,6 +88,8 @@ class Watch:
         """Under way, for all who ask meanwhile."""
         self._vote: tuple[int, float] | None = None
         """Of a vote at work: the height it is about, and since when it has been seen."""
+        self._gone: tuple[frozenset[str], int] = frozenset(), 0
+        """Keys of validators whom this node calls and is not connected to, and since when."""
         self._lag: tuple[int, float] | None = None
         """Of a node that is behind: where it stands, and since when it has been seen there."""
 
@@ -157,7 +161,7 @@ class Watch:
             return self._describe_none("sealed", SEALED)
         peers = self._describe_peers(seen)
         validators = self._describe_validators(seen, peers)
-        silent_ms = self._find_stall(seen)
+        silent_ms = self._find_stall(seen, is_possible=self._is_block_possible(seen, validators))
         state: State = "stalled" if silent_ms is not None else "voting"
         stuck_ms = self._find_stuck(seen)
         if suspension := self.note_suspension():
@@ -208,7 +212,25 @@ class Watch:
         row = self._chain.machine.state.load(Activations, Activations.key())
         return describe_rules(() if row is None else row.entries, self._chain.confirmed_height)
 
-    def _find_stall(self, seen: SeenConsensus) -> int | None:
+    def _is_block_possible(self, seen: SeenConsensus, validators: Sequence[ValidatorSeen]) -> bool:
+        """Say whether a block may come: power enough is there, or may be, unseen from here.
+
+        Of validators whom this node does not call it knows only that no line leads to them; and a
+        block that came later than those went whom it calls has come through others.
+        """
+        rows = [self._chain.machine.state.load(Peer, Peer.key(each)) for each in seen.called]
+        called = {to_text(row.member) for row in rows if row is not None}
+        gone = [each for each in validators if not each.is_connected and each.member in called]
+        keys, now_ms = frozenset(each.consensus_key for each in gone), self._clock_ms()
+        before, since_ms = self._gone
+        if not keys <= before:
+            since_ms = now_ms
+        self._gone = keys, since_ms
+        if _are_enough(validators, gone) or seen.block_ms > since_ms + SETTLE_MS:
+            return True
+        return now_ms <= max(seen.block_ms + SETTLE_MS, seen.started_ms + PATIENCE_MS)
+
+    def _find_stall(self, seen: SeenConsensus, *, is_possible: bool) -> int | None:
         """Find since how many milliseconds the network has stalled; None if it has not."""
         now_s, now_ms = self._clock_s(), self._clock_ms()
         is_vote = seen.round > 0 or seen.step in VOTING_STEPS
@@ -219,7 +241,7 @@ class Watch:
         begun_ms = max(seen.block_ms, seen.started_ms, seen.committed_ms)
         is_late = now_ms - begun_ms > seen.heartbeat_ms + PATIENCE_MS
         is_stuck = self._vote is not None and (now_s - self._vote[1]) * 1_000 > PATIENCE_MS
-        if is_late or is_stuck:
+        if is_late or is_stuck or not is_possible:
             return max(now_ms - (seen.block_ms or seen.started_ms), 0)
         return None
 

@@ -218,6 +218,32 @@ def test_a_node_that_was_just_started_says_who_is_missing_for_a_block(seeing):
     assert seeing.read(2_000).text.startswith("Blocks come, though 1 of 4")
 
 
+def test_that_no_block_can_come_is_told_at_once(seeing):
+    called = frozenset(seeing.keys[at][0].address for at in (1, 2, 3))
+    seeing.seen = seeing.make((1, 2), called=called)
+    assert seeing.read(9_000).state == "voting"
+    seeing.seen = seeing.make((1,), called=called, voting=(0,))
+    found = seeing.read(1_000)
+    assert (found.state, found.is_power_enough) == ("stalled", False)
+    assert found.text.startswith("No block for 10 s: 2 of 4 validators (power 20 of 40) are not")
+    seeing.seen = seeing.make((1,), called=called, height=21, block_ms=NOW_MS + 12_000)
+    assert seeing.read(6_000).state == "stalled", "they had voted on it before they went"
+    seeing.seen = seeing.make((1,), called=called, height=22, block_ms=NOW_MS + 41_000)
+    assert seeing.read(30_000).state == "voting", "it came through others"
+    seeing.seen = seeing.make((), called=called, height=23, block_ms=NOW_MS + 49_000)
+    assert seeing.read(4_000).state == "voting"
+    assert seeing.read(3_000).state == "stalled"
+    seeing.seen = seeing.make((1, 2), called=called, height=23, block_ms=NOW_MS + 49_000)
+    assert seeing.read(1_000).state == "voting"
+
+
+def test_a_node_that_was_just_started_gets_time_to_connect(seeing):
+    called = frozenset(seeing.keys[at][0].address for at in (1, 2, 3))
+    seeing.seen = seeing.make((), called=called, block_ms=NOW_MS - 109_000, started_ms=NOW_MS)
+    assert seeing.read(10_000).state == "voting"
+    assert seeing.read(1_000).state == "stalled"
+
+
 def test_who_gets_blocks_through_others_does_not_miss_those_it_has_no_line_to(seeing):
     seeing.seen = seeing.make((1,))
     assert seeing.read().text.startswith("Blocks come, though 2 of 4")
