@@ -34,10 +34,8 @@ def select(document: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, An
     wanted: _Wanted = {}
     for steps in paths:
         _want(wanted, steps)
-    picked: dict[str, Any] = _pick(document, wanted if all(paths) else {})
-    if "@context" in document:
-        picked = {"@context": document["@context"], **picked}
-    return picked
+    whole = {name: document[name] for name in ("@context",) if name in document}
+    return {**whole, **_pick(document, wanted if all(paths) else {}), **whole}
 
 
 def check_targets(document: Mapping[str, Any], pointers: Iterable[str]) -> list[list[str]]:

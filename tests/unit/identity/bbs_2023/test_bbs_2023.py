@@ -112,6 +112,13 @@ def test_the_holder_shows_one_answer_and_what_is_mandatory():
         assert hidden not in json.dumps(SHOWN)
 
 
+def test_all_contexts_are_always_shown():
+    for pointer in ("/@context", "/@context/0"):
+        shown = show(ISSUED, pointer, OVER_18)
+        verify(shown)
+        assert shown["@context"] == DOCUMENT["@context"]
+
+
 def test_mandatory_statements_alone_can_be_shown():
     shown = show(ISSUED)
     verify(shown)
