@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from hansa.contracts.identity import documents as ledger
 from hansa.contracts.identity.resolution import Resolution, resolve
 from hansa.identity.encoding.timestamp import write_timestamp
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
+from hansa.identity.keys.kinds import KeyKind, PublicKey
 from hansa.identity.keys.multikey import write_multikey
 from hansa.identity.methods.did import Did
 from hansa.identity.methods.documents import DidDocument, Relationship, Service
@@ -56,7 +56,7 @@ class _Method(NamedTuple):
 
 def write_did(network: str, address: bytes) -> str:
     """Write the DID of an address; what a DID cannot hold of a network's name is escaped."""
-    return f"did:hansa:{quote(network, safe='').replace('~', '%7E')}:{to_text(address)}"
+    return f"did:hansa:{_escape(network)}:{to_text(address)}"
 
 
 def read_address(did: Did, network: str) -> bytes:
@@ -69,13 +69,13 @@ def read_address(did: Did, network: str) -> bytes:
     name, _, text = did.id.rpartition(":")
     if did.method != "hansa":
         raise Unsound(Fault.UNSUPPORTED, f"{str(did)[:120]} is not of the method hansa")
-    if unquote(name) != network:
+    if name != _escape(network):
         raise Unsound(Fault.UNRESOLVED, f"{str(did)[:200]} is not of the network {network}")
     try:
         address = from_text(text)
     except Invalid as error:
         raise Unsound(Fault.MALFORMED, f"{str(did)[:200]}: {error.message}") from None
-    if write_did(network, address) != str(did):
+    if not text.islower():
         raise Unsound(Fault.MALFORMED, f"write the DID {write_did(network, address)}")
     return address
 
@@ -101,10 +101,11 @@ def resolve_did_hansa(
         when = "" if at_ms is None else f" at {write_timestamp(at_ms)}"
         raise Unsound(Fault.UNRESOLVED, f"{did} has no document on the ledger{when}")
     moment_ms = now_ms if at_ms is None else at_ms
-    methods = [*_list_methods(network, found)]
+    methods = [*_list_methods(str(did), found)]
     for delegate in found.content.delegates:
         other = resolve(rows, delegate.address, at_ms) if delegate.until_ms > moment_ms else None
-        for method in _list_methods(network, other) if other else ():
+        theirs = write_did(network, delegate.address)
+        for method in _list_methods(theirs, other) if other else ():
             shared = method.relationships & delegate.relationships
             if shared:
                 methods.append(method._replace(relationships=shared))
@@ -156,15 +157,20 @@ def _write_service(service: Service) -> dict[str, str]:
     return {"id": service.id, "type": service.type, "serviceEndpoint": service.endpoint}
 
 
-def _list_methods(network: str, found: Resolution) -> Iterator[_Method]:
-    """List the subject's own keys whose bytes are known and make sense."""
-    did = write_did(network, found.address)
+def _escape(network: str) -> str:
+    return quote(network, safe="").replace("~", "%7E")
+
+
+def _list_methods(did: str, found: Resolution) -> Iterator[_Method]:
+    """List the subject's own keys whose bytes are known; the contract has checked them."""
     for each in found.keys:
         if each.suite:
-            key = load_public_key(KINDS[ledger.Kind(each.suite)], each.public_key)
-            yield _Method(f"{did}#{to_text(each.address)}", int(each.relationships), key)
+            is_first = each.address == found.address
+            name = did.rpartition(":")[2] if is_first else to_text(each.address)
+            key = PublicKey(KINDS[ledger.Kind(each.suite)], each.public_key)
+            yield _Method(f"{did}#{name}", int(each.relationships), key)
     for method in found.content.methods:
-        key = load_public_key(KINDS[method.kind], method.public_key)
+        key = PublicKey(KINDS[method.kind], method.public_key)
         yield _Method(f"{did}#{method.name}", method.relationships, key)
 
 

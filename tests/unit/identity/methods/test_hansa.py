@@ -172,7 +172,7 @@ def test_what_is_not_on_the_ledger_does_not_resolve():
         (Did("hansa", to_text(ADA.address)), Fault.UNRESOLVED),
         (Did("hansa", "city:hansa1"), Fault.MALFORMED),
         (Did("hansa", f"city:{to_text(ADA.address).upper()}"), Fault.MALFORMED),
-        (Did("hansa", f"%63ity:{to_text(ADA.address)}"), Fault.MALFORMED),
+        (Did("hansa", f"%63ity:{to_text(ADA.address)}"), Fault.UNRESOLVED),
     ],
 )
 def test_a_did_that_is_not_as_it_is_written_is_refused(did, fault):
@@ -182,3 +182,9 @@ def test_a_did_that_is_not_as_it_is_written_is_refused(did, fault):
 @given(st.text(min_size=1, max_size=64), st.binary(min_size=32, max_size=32))
 def test_whatever_a_network_is_called_its_dids_read_back(network, address):
     assert read_address(read_did(write_did(network, address)), network) == address
+
+
+@given(st.text(max_size=80))
+def test_no_text_for_a_did_raises_anything_but_a_fault(text):
+    for did in (Did("hansa", text), Did("hansa", f"city:{text}")):
+        refuse(read_address, did, "city")
