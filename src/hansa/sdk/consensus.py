@@ -89,6 +89,8 @@ class Consensus(Answer, frozen=True, kw_only=True):
     block_ms: TimeMs | None
     """When the newest block that was voted on came to the node that answers; if it had come before
     that node started, as they say who voted on it. Null before the first."""
+    started_ms: TimeMs | None
+    """Since when the node that answers has followed, without a break."""
     heartbeat_ms: Count | None
     """A block without transactions comes so often."""
     power: Count
@@ -105,6 +107,11 @@ class Consensus(Answer, frozen=True, kw_only=True):
     def is_well(self) -> bool:
         """Whether blocks come, and this node has the newest."""
         return self.state in ("sealed", "voting")
+
+    @property
+    def has_new_block(self) -> bool:
+        """Whether a block has come since the node that answers started."""
+        return self.block_ms is not None and self.block_ms >= (self.started_ms or 0)
 
     @property
     def is_power_enough(self) -> bool:

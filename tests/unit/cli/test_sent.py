@@ -151,6 +151,7 @@ def serve_voted(state, text=""):
     genesis = make_voted_genesis(keys).encoded()
     counts = {"height": 0, "power": 40, "present_power": 10, "own_power": 10}
     absent = dict.fromkeys(("consensus_height", "round", "step", "block_ms", "heartbeat_ms"))
+    absent["started_ms"] = None
     rules = {"in_force": 1, "known": {}, "scheduled": [], "text": ""}
     seen = {"state": state, "text": text, "validators": [], "peers": [], "rules": rules}
 

@@ -167,8 +167,8 @@ class NetworkStatus:
             told = "Whether blocks come, no node here can say, as all lag behind"
             return f"{told}; the newest is {age}."
         votes = f"the nodes here that have it have {self._count_votes(well)}"
-        best = max(well, key=lambda each: each.present_power)
-        if best.is_power_enough:
+        best = max(well, key=lambda each: (each.has_new_block, each.present_power))
+        if best.has_new_block and best.is_power_enough:
             return f"Blocks come: the newest is {age}; {votes}."
         return f"{best.text} The newest block is {age}; {votes}."
 

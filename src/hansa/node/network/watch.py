@@ -181,6 +181,7 @@ class Watch:
             round=seen.round,
             step=_STEPS[seen.step] if seen.step < len(_STEPS) else str(seen.step),
             block_ms=seen.block_ms or None,
+            started_ms=seen.started_ms,
             heartbeat_ms=seen.heartbeat_ms,
             power=sum(each.power for each in validators),
             present_power=sum(each.power for each in validators if each.is_connected),
@@ -199,6 +200,7 @@ class Watch:
             round=None,
             step=None,
             block_ms=None,
+            started_ms=None,
             heartbeat_ms=None,
             power=0,
             present_power=0,
@@ -306,16 +308,19 @@ class Watch:
 
 def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen], now_ms: int) -> str:
     missing = [each for each in validators if not each.is_connected]
-    if missing and seen.block_ms < seen.started_ms and not _are_enough(validators, missing):
-        return (
-            f"No block has come since this node started {_tell_age(now_ms - seen.started_ms)} ago: "
-            f"{_tell_missing(validators, missing)}; {NEEDED}"
+    there = _tell_missing(validators, missing) if missing else "every validator is there"
+    if seen.block_ms < seen.started_ms:
+        told = (
+            f"No block has come since this node started {_tell_age(now_ms - seen.started_ms)} ago"
         )
+        if missing and not _are_enough(validators, missing):
+            return f"{told}: {there}; {NEEDED}"
+        if seen.height:
+            every = _tell_age(seen.heartbeat_ms)
+            return f"{told}: {there}; without transactions one comes every {every}."
     if not seen.height:
         return "The first block has not been voted on yet."
-    if not missing:
-        return "Blocks come, and every validator is there."
-    return f"Blocks come, though {_tell_missing(validators, missing)}."
+    return f"Blocks come, {'though' if missing else 'and'} {there}."
 
 
 def _are_enough(validators: Sequence[ValidatorSeen], missing: Sequence[ValidatorSeen]) -> bool:

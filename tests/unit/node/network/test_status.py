@@ -57,6 +57,7 @@ def make_answer(state="voting", text="Blocks come.", **changes):
         "round": 0,
         "step": "",
         "block_ms": NOW_MS - 9_400,
+        "started_ms": NOW_MS - 60_000,
         "heartbeat_ms": 30_000,
         "power": 400,
         "present_power": 400,
@@ -142,6 +143,17 @@ def test_too_little_power_is_told_before_it_counts_as_a_stall(tmp_path):
     assert found.describe() == (
         f"{text} The newest block is 109 s old; the nodes here that have it have 100 of 400 votes."
     )
+
+
+def test_after_a_restart_nobody_says_that_blocks_come_before_one_has(tmp_path):
+    text = "No block has come since this node started 2 s ago: every validator is there; …."
+    restarted = {"block_ms": NOW_MS - 731_000, "started_ms": NOW_MS - 2_000}
+    answer = make_answer(text=text, **restarted)
+    (tmp_path / "one").mkdir()
+    assert read(tmp_path / "one", answer).describe() == (
+        f"{text} The newest block is 731 s old; the nodes here that have it have 100 of 400 votes."
+    )
+    assert read(tmp_path, answer, make_answer()).describe().startswith("Blocks come: the newest")
 
 
 def test_a_node_that_will_stop_for_want_of_rules_says_so(tmp_path):

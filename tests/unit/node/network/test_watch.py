@@ -215,7 +215,13 @@ def test_a_node_that_was_just_started_says_who_is_missing_for_a_block(seeing):
         "are not connected to this node: department0, south; more than two thirds must be there."
     )
     seeing.seen = seeing.make((1, 2), block_ms=before_ms, started_ms=started_ms)
-    assert seeing.read(2_000).text.startswith("Blocks come, though 1 of 4")
+    found = seeing.read(2_000)
+    assert found.text.startswith("No block has come since this node started 4 s ago: 1 of 4 valid")
+    assert found.text.endswith("department0; without transactions one comes every 30 s.")
+    assert not found.has_new_block
+    seeing.seen = seeing.make(block_ms=NOW_MS + 3_000, started_ms=started_ms)
+    found = seeing.read(2_000)
+    assert (found.text, found.has_new_block) == ("Blocks come, and every validator is there.", True)
 
 
 def test_that_no_block_can_come_is_told_at_once(seeing):
