@@ -5,6 +5,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.hansa-setup
 CHROMIUM := /usr/bin/chromium
+SOFTHSM := /usr/lib/softhsm/libsofthsm2.so
 COMETBFT_VERSION := 0.38.25
 
 # What is compiled is kept, also where the environment says otherwise, as many a container's does:
@@ -12,7 +13,7 @@ COMETBFT_VERSION := 0.38.25
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace cometbft verifier try-cometbft
+.PHONY: help setup demo test lint format soak browser strace softhsm cometbft verifier try-cometbft
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -30,7 +31,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
 BESIDE := tests/browser tests/fuzz tests/properties tests/simulation
 
-test: setup browser strace try-cometbft  ## every test
+test: setup browser strace softhsm try-cometbft  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
 	{ $(BIN)/pytest $(BESIDE) && HANSA_COMPILED=0 $(BIN)/pytest tests/unit/kernel; } \
 		>.venv/beside.log 2>&1 & beside=$$!; \
@@ -64,6 +65,10 @@ browser: setup  ## Debian's Chromium, for the tests of the console
 strace: setup  ## strace, with which tests kill real processes at chosen system calls
 	@command -v strace >/dev/null || scripts/debian_packages.sh strace || \
 		echo "setup: going on without strace: the tests that need it will be skipped"
+
+softhsm: setup  ## SoftHSM2, with which tests keep keys in a hardware security module
+	@test -e $(SOFTHSM) || scripts/debian_packages.sh softhsm2 || \
+		echo "setup: going on without SoftHSM2: the tests that need it will be skipped"
 
 cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go
 	@scripts/cometbft.sh $(COMETBFT_VERSION)

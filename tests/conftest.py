@@ -1,7 +1,7 @@
 """What all tests share: where the datasets are, how hard to try, and what may not be skipped.
 
 Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
-and tests of the console, under strace or with CometBFT fail where that is not there.
+and tests of the console, under strace, with SoftHSM2 or CometBFT fail where that is not there.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ def forbid_skip(item) -> str | None:
         return "tests of the console may not be skipped in CI: run make browser"
     if "strace" in getattr(item, "fixturenames", ()):
         return "tests under strace may not be skipped in CI: run make strace"
+    if "softhsm" in getattr(item, "fixturenames", ()):
+        return "tests with SoftHSM2 may not be skipped in CI: run make softhsm"
     if "cometbft" in getattr(item, "fixturenames", ()):
         return "tests with CometBFT may not be skipped in CI: run make cometbft"
     if "batch_verifier" in getattr(item, "fixturenames", ()):
