@@ -13,6 +13,7 @@ from tests.vectors import (
     make_batches,
     make_blocks,
     make_envelopes,
+    make_evidence,
     make_genesis,
     make_messages,
     make_money,
@@ -40,6 +41,7 @@ FAMILIES = {
     "sd_jwt/vectors.json": make_sd_jwts.make_sd_jwts,
     "light/votes.json": make_votes.make_votes,
     "snapshots/vectors.json": make_snapshots.make_snapshots,
+    "evidence/vectors.json": make_evidence.make_evidence,
     "streams/sha256.json": lambda: make_streams.make_stream("vectors"),
     "streams/sm3.json": lambda: make_streams.make_stream("vectors-sm3"),
 }

@@ -10,6 +10,7 @@ Source: docs/reference/evidence-file.md; RFC 6962 section 2.1.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -212,9 +213,13 @@ def _open(raw: bytes) -> tuple[_File, bytes]:
         )
     try:
         file = _decode(raw)
-        return file, base64.b64decode(file.receipt, validate=True)
+        receipt = base64.b64decode(file.receipt, validate=True)
     except DECODE_ERRORS as error:
         raise _no_evidence(tell_fault(error)) from None
+    names = json.loads(raw, object_pairs_hook=lambda pairs: [name for name, _ in pairs])
+    if len(set(names)) < len(names):
+        raise _no_evidence("a member stands there twice, and readers may differ on which counts")
+    return file, receipt
 
 
 def _find_notary(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.vectors import (
     independent,
+    independent_evidence,
     independent_light,
     independent_machine,
     independent_receipt,
@@ -47,6 +48,7 @@ def code_of(function, *arguments) -> str:
     "module",
     [
         independent,
+        independent_evidence,
         independent_light,
         independent_machine,
         independent_receipt,
@@ -68,10 +70,13 @@ def test_it_imports_nothing_of_hansa(module):
     }
     assert imported <= {
         "__future__",
+        "base64",
+        "binascii",
         "cryptography",
         "dataclasses",
         "hashlib",
         "itertools",
+        "json",
         "tests",
     }
 
@@ -238,6 +243,17 @@ def test_receipt_files(case):
     assert independent_receipt.verify(raw) == case["post"]
     assert independent_receipt.verify(raw, bytes.fromhex(case["post"]["genesis_hash"]))
     assert code_of(independent_receipt.verify, raw, bytes(32)) == "SIGNATURE"
+
+
+@pytest.mark.parametrize("case", cases("evidence/vectors.json"))
+def test_evidence_files(case):
+    raw = case["input"].encode()
+    if "post" not in case:
+        assert code_of(independent_evidence.verify, raw) == case["code"]
+        return
+    assert independent_evidence.verify(raw) == case["post"]
+    assert independent_evidence.verify(raw, network_of(case).genesis_hash)
+    assert code_of(independent_evidence.verify, raw, bytes(32)) == "SIGNATURE"
 
 
 @pytest.mark.parametrize("case", cases("snapshots/vectors.json"))

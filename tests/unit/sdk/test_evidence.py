@@ -37,6 +37,8 @@ from hansa.sdk.evidence import (
     verify_evidence_file,
 )
 
+VECTORS = Path(__file__).parents[2] / "vectors" / "evidence" / "vectors.json"
+CASES = json.loads(VECTORS.read_text())
 NOTARY, ANN = key("notary").address, key("ann").address
 DOCUMENTS = [f"certificate {number}".encode() for number in range(37)]
 SALTS = [hashlib.sha256(document).digest()[:16] for document in DOCUMENTS]
@@ -73,6 +75,29 @@ def notarise(world):
 
 def change(raw, **changes):
     return json.dumps({**json.loads(raw), **changes}).encode()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_vectors(case):
+    raw = case["input"].encode()
+    if "post" not in case:
+        with pytest.raises(Invalid) as refusal:
+            verify_evidence_file(raw)
+        assert refusal.value.code.value == case["code"]
+        return
+    found = verify_evidence_file(raw)
+    assert case["post"] == {
+        "genesis_hash": found.receipt.genesis_hash.hex(),
+        "notary": found.notary.hex(),
+        "time_ms": found.time_ms,
+        "evidence_hash": found.evidence_hash.hex(),
+        "cosigners": [cosigner.hex() for cosigner in found.cosigners],
+        "hash": found.hash.hex(),
+        "leaves": found.leaves,
+        "index": found.index,
+        "salt": found.salt.hex(),
+    }
+    assert found.is_of(b"paper %d" % found.index) is bool(found.salt)
 
 
 @pytest.mark.parametrize("index", [0, 1, 31, 35, 36])
