@@ -1,0 +1,85 @@
+"""Holdings: the credentials of a wallet, what it showed of them to whom, and how it finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hansa.identity.dcql.matching import Candidate
+from hansa.identity.faults import Fault, Unsound
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.sd_jwt.credential import TYPE, read_types
+from hansa.identity.sd_jwt.paths import Path
+from hansa.identity.sd_jwt.presentation import open_issued
+from hansa.identity.sd_jwt.serialization import decode_sd_jwt
+from hansa.identity.sd_jwt.verification import read_holder_key
+
+HOLDINGS_MAX = 10_000
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """A credential in a wallet."""
+
+    id: str
+    format: str
+    credential: str
+    issuer: str
+    """Where it came from: the credential issuer's identifier."""
+    received_ms: int
+    key: PublicKey | None
+    """To which it is bound; the wallet has its private half."""
+    display: tuple[dict[str, Any], ...] = ()
+
+
+class Disclosure(msgspec.Struct, frozen=True):
+    """What was shown once."""
+
+    time_ms: int
+    verifier: str
+    """`client_id`, as the request was signed."""
+    holding_id: str
+    paths: tuple[Path, ...]
+    transactions: tuple[str, ...] = ()
+    """Transaction data that the holder authorised, base64url of JSON."""
+
+
+def take_credential(
+    credential: object,
+    *,
+    holding_id: str,
+    issuer: str,
+    received_ms: int,
+    keys: dict[PublicKey, object],
+    display: tuple[dict[str, Any], ...] = (),
+) -> Holding:
+    """Take an SD-JWT VC that an issuer sent, if it is bound to a key of this wallet or to none.
+
+    Whether its issuer may issue it is the verifier's business; a holder sees what it says.
+
+    Raises:
+      Unsound: it is no SD-JWT VC, or bound to a key that this wallet does not have.
+    """
+    if not isinstance(credential, str):
+        raise Unsound(Fault.UNSUPPORTED, "this wallet keeps credentials of the format SD-JWT VC")
+    sd_jwt = decode_sd_jwt(credential)
+    claims = open_issued(sd_jwt).claims
+    if not isinstance(claims.get("vct"), str):
+        raise Unsound(Fault.TYPE, "the credential does not say of what type it is (vct)")
+    key = None
+    if "cnf" in claims:
+        key = read_holder_key(claims)
+        if key not in keys:
+            raise Unsound(Fault.BINDING, "the credential is bound to a key of somebody else")
+    return Holding(holding_id, TYPE, credential, issuer, received_ms, key, display)
+
+
+def describe(holding: Holding) -> Candidate:
+    """Describe a holding as a candidate for queries.
+
+    Raises:
+      Unsound: it is damaged.
+    """
+    claims = open_issued(decode_sd_jwt(holding.credential)).claims
+    types = frozenset(read_types(claims))
+    return Candidate(holding.id, holding.format, types, claims, holding.key is not None)

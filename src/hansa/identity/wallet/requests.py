@@ -1,0 +1,263 @@
+"""Requests as a wallet reads them: who asks, proven by its signature, for what, and how to answer.
+
+Source: OpenID4VP 1.0, sections 5.1 to 5.10 and 8.2; RFC 9101.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.verification import (
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from hansa.identity.dcql.queries import Query, read_query
+from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
+from hansa.identity.encoding.strict_json import decode_object
+from hansa.identity.faults import Fault, Unsound
+from hansa.identity.jose.jws import decode_jws, verify_jws
+from hansa.identity.keys.jwk import read_jwk
+from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
+from hansa.identity.verifier.requests import (
+    DIRECT_POST,
+    DIRECT_POST_JWT,
+    REQUEST_TYPE,
+    list_host_names,
+)
+
+REQUEST_BYTES_MAX = 1 << 18
+CHAIN_MAX = 6
+TRANSACTIONS_MAX = 8
+_WHAT = "the request"
+
+ResolveKey = Callable[[str], PublicKey]
+"""Resolves a DID URL to the key it names; raises `Unsound`."""
+
+
+class Invitation(NamedTuple):
+    """What a QR code or a link of a verifier holds."""
+
+    client_id: str
+    request_uri: str
+    uses_post: bool
+
+
+class PresentationRequest(NamedTuple):
+    """A request whose signature holds."""
+
+    client_id: str
+    query: Query
+    nonce: str
+    state: str
+    response_uri: str
+    encryption_key: PublicKey | None
+    encryption_kid: str
+    encryption: str
+    transactions: tuple[str, ...]
+
+
+class _Request(msgspec.Struct, frozen=True):
+    client_id: str
+    response_type: str
+    response_mode: str
+    response_uri: str
+    nonce: str
+    dcql_query: dict[str, Any]
+    state: str = ""
+    wallet_nonce: str = ""
+    exp: float | None = None
+    redirect_uri: str | None = None
+    client_metadata: dict[str, Any] = {}
+    transaction_data: tuple[str, ...] = ()
+
+
+def read_invitation(uri: str) -> Invitation:
+    """Read what a QR code holds.
+
+    Raises:
+      Unsound: `TOO_LARGE` or `MALFORMED`.
+    """
+    if len(uri) > REQUEST_BYTES_MAX:
+        raise Unsound(Fault.TOO_LARGE, "the request is too long")
+    try:
+        query = parse_qs(urlsplit(uri).query, strict_parsing=True)
+    except ValueError:
+        query = {}
+    found = [query.get(name, []) for name in ("client_id", "request_uri")]
+    if any(len(each) != 1 for each in found):
+        raise Unsound(
+            Fault.MALFORMED, "this is no request to a wallet: it has one client_id and request_uri"
+        )
+    ((client_id,), (request_uri,)) = found
+    return Invitation(client_id, request_uri, query.get("request_uri_method") == ["post"])
+
+
+def read_request(
+    token: str,
+    invitation: Invitation,
+    wallet_nonce: str,
+    find_key: Callable[[str, Mapping[str, Any]], PublicKey],
+    time_ms: int,
+) -> PresentationRequest:
+    """Read a signed request; `find_key` finds the verifier's key by client id and header.
+
+    Raises:
+      Unsound: with the first fault.
+    """
+    jws = decode_jws(token, _WHAT, REQUEST_BYTES_MAX)
+    if jws.header.get("typ") != REQUEST_TYPE:
+        raise Unsound(Fault.TYPE, f"the typ of {_WHAT} is not {REQUEST_TYPE}")
+    try:
+        request = msgspec.convert(jws.decode_claims(_WHAT), _Request)
+    except msgspec.ValidationError as error:
+        raise Unsound(Fault.MALFORMED, f"{_WHAT} cannot be read: {error}") from None
+    if request.client_id != invitation.client_id:
+        raise Unsound(Fault.ISSUER, f"{_WHAT} is by another verifier than the invitation")
+    verify_jws(jws, find_key(request.client_id, jws.header), _WHAT)
+    if request.wallet_nonce != wallet_nonce:
+        raise Unsound(Fault.NONCE, f"{_WHAT} was made for another wallet: its wallet_nonce differs")
+    if request.exp is not None and request.exp * 1_000 <= time_ms:
+        raise Unsound(Fault.EXPIRED, f"the time of {_WHAT} is over: ask for a new one")
+    _check_manner(request)
+    query = read_query(request.dcql_query)
+    _check_transactions(request.transaction_data, query)
+    key, kid, encryption = _find_encryption(request)
+    return PresentationRequest(
+        request.client_id,
+        query,
+        request.nonce,
+        request.state,
+        request.response_uri,
+        key,
+        kid,
+        encryption,
+        request.transaction_data,
+    )
+
+
+class KeyFinder:
+    """Finds a verifier's key by the prefix of its client id."""
+
+    def __init__(self, resolve: ResolveKey, roots: Iterable[bytes], time_ms: int) -> None:
+        """Trust what `resolve` says of DIDs, and certificates that lead to `roots` (DER)."""
+        self._resolve = resolve
+        self._roots = [x509.load_der_x509_certificate(each) for each in roots]
+        self._time_ms = time_ms
+
+    def __call__(self, client_id: str, header: Mapping[str, Any]) -> PublicKey:
+        """Find the key that must have signed.
+
+        Raises:
+          Unsound: `UNSUPPORTED`: of a prefix that is not known here; `ISSUER` or `KEY`.
+        """
+        prefix, _, name = client_id.partition(":")
+        if prefix == "decentralized_identifier":
+            kid = header.get("kid")
+            if not isinstance(kid, str) or kid.partition("#")[0] != name:
+                raise Unsound(Fault.ISSUER, "the request names a key of another DID")
+            return self._resolve(kid)
+        if prefix not in ("x509_hash", "x509_san_dns"):
+            raise Unsound(Fault.UNSUPPORTED, f"verifiers of the kind {prefix[:40]!r} are not known")
+        chain = _read_chain(header)
+        if prefix == "x509_hash":
+            is_its_own = encode_base64url(hashlib.sha256(chain[0]).digest()) == name
+        else:
+            is_its_own = name in list_host_names(chain[0])
+        if not is_its_own:
+            raise Unsound(Fault.ISSUER, f"the certificate is not that of {client_id[:120]!r}")
+        return self._verify_chain(chain)
+
+    def _verify_chain(self, chain: list[bytes]) -> PublicKey:
+        try:
+            first, *others = (x509.load_der_x509_certificate(each) for each in chain)
+            verifier = (
+                PolicyBuilder()
+                .store(Store(self._roots))
+                .time(datetime.fromtimestamp(self._time_ms / 1_000, UTC))
+                .extension_policies(
+                    ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+                    ee_policy=ExtensionPolicy.permit_all(),
+                )
+                .build_client_verifier()
+            )
+            verifier.verify(first, others)
+            point = first.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        except (VerificationError, ValueError, TypeError, AttributeError):
+            raise Unsound(
+                Fault.ISSUER, "the certificate of the verifier leads to no root that is trusted"
+            ) from None
+        return load_public_key(KeyKind.P256, point)
+
+
+def _read_chain(header: Mapping[str, Any]) -> list[bytes]:
+    chain = header.get("x5c")
+    if not isinstance(chain, list) or not 0 < len(chain) <= CHAIN_MAX:
+        raise Unsound(Fault.KEY, f"the request must carry 1 to {CHAIN_MAX} certificates (x5c)")
+    try:
+        return [base64.b64decode(each, validate=True) for each in chain]
+    except (ValueError, TypeError):
+        raise Unsound(Fault.KEY, "a certificate of the request is no base64") from None
+
+
+def _check_manner(request: _Request) -> None:
+    """Check that the request is for a presentation, to an address of the verifier itself."""
+    modes = (DIRECT_POST, DIRECT_POST_JWT)
+    if request.response_type != "vp_token" or request.response_mode not in modes:
+        raise Unsound(Fault.UNSUPPORTED, f"the answer must go by {' or '.join(modes)}")
+    if request.redirect_uri is not None or not request.response_uri.startswith("https://"):
+        raise Unsound(Fault.MALFORMED, "the request must have an https response_uri, and no other")
+    prefix, _, name = request.client_id.partition(":")
+    if prefix == "x509_san_dns" and urlsplit(request.response_uri).hostname != name:
+        raise Unsound(Fault.ISSUER, f"the answer would go elsewhere than to {name[:120]!r}")
+    if not request.nonce:
+        raise Unsound(Fault.NONCE, "the request has no nonce")
+
+
+def _check_transactions(transactions: tuple[str, ...], query: Query) -> None:
+    if len(transactions) > TRANSACTIONS_MAX:
+        raise Unsound(Fault.TOO_LARGE, f"the request has over {TRANSACTIONS_MAX} transactions")
+    for each in transactions:
+        data = read_transaction(each)
+        ids = data.get("credential_ids")
+        if not isinstance(ids, list) or not any(query.find(str(name)) for name in ids):
+            raise Unsound(Fault.MALFORMED, "a transaction is for no credential of the request")
+
+
+def read_transaction(text: str) -> dict[str, Any]:
+    """Read transaction data, to be shown to the holder.
+
+    Raises:
+      Unsound: `MALFORMED`, `TOO_LARGE` or `DUPLICATE`.
+    """
+    what = "the transaction"
+    return decode_object(decode_base64url(text, what), what)
+
+
+def _find_encryption(request: _Request) -> tuple[PublicKey | None, str, str]:
+    """Find the key to which the answer goes: the first that this wallet can encrypt to."""
+    if request.response_mode == DIRECT_POST:
+        return None, "", ""
+    keys = request.client_metadata.get("jwks")
+    listed = keys.get("keys") if isinstance(keys, dict) else None
+    offered = request.client_metadata.get("encrypted_response_enc_values_supported", ["A128GCM"])
+    encryption = next(
+        (each for each in ("A256GCM", "A128GCM") if isinstance(offered, list) and each in offered),
+        "",
+    )
+    for each in listed if isinstance(listed, list) else ():
+        is_meant = isinstance(each, dict) and each.get("use", "enc") == "enc"
+        if is_meant and each.get("alg") == "ECDH-ES" and each.get("crv") == "P-256" and encryption:
+            kid = each.get("kid")
+            return read_jwk(each), kid if isinstance(kid, str) else "", encryption
+    raise Unsound(Fault.UNSUPPORTED, "the request names no key to which this wallet can encrypt")
