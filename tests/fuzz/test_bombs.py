@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_no_input_eats_memory_or_time():
+@pytest.mark.parametrize("program", ["tests.fuzz.bombs", "tests.fuzz.credential_bombs"])
+def test_no_input_eats_memory_or_time(program):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.bombs"],
+        [sys.executable, "-m", program],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

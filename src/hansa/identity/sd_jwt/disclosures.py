@@ -75,8 +75,9 @@ def read_disclosure(text: str) -> Disclosure:
 
 
 def compute_digest(text: str, algorithm: str) -> str:
-    """Compute the digest of ASCII text by a name of `HASHES`, base64url."""
-    return encode_base64url(HASHES[algorithm](text.encode()).digest())
+    """Compute the digest of a text by a name of `HASHES`, base64url."""
+    raw = text.encode(errors="surrogatepass")
+    return encode_base64url(HASHES[algorithm](raw).digest())
 
 
 def find_hash(payload: Mapping[str, Any]) -> str:

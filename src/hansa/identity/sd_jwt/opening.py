@@ -45,27 +45,30 @@ def open_claims(payload: Mapping[str, Any], disclosures: Sequence[str]) -> Opene
         `MALFORMED`: digests that are none; `TOO_LARGE`: nested too deep.
     """
     algorithm = find_hash(payload)
-    found: dict[str, Disclosure] = {}
+    found: dict[str, str] = {}
     for text in disclosures:
-        disclosure = read_disclosure(text)
-        if found.setdefault(compute_digest(text, algorithm), disclosure) is not disclosure:
+        digest = compute_digest(text, algorithm)
+        if digest in found:
             raise Unsound(Fault.DUPLICATE, f"the disclosure {text[:24]} stands twice")
+        found[digest] = text
     opening = _Opening(found)
     claims = opening.open_object({name: payload[name] for name in payload if name != HASH}, ())
     if found:
-        unknown = next(iter(found.values())).text
         raise Unsound(
             Fault.DISCLOSURE,
-            f"the issuer signed no digest of the disclosure {unknown[:24]}, or only one within a "
-            "claim that is not disclosed",
+            f"the issuer signed no digest of the disclosure {next(iter(found.values()))[:24]}, or "
+            "only one within a claim that is not disclosed",
         )
     return Opened(claims, opening.disclosed)
 
 
 class _Opening:
-    """What is left of the disclosures while their places are found."""
+    """What is left of the disclosures, by digest, while their places are found.
 
-    def __init__(self, left: dict[str, Disclosure]) -> None:
+    One is read only when a digest names it, so that nobody's time goes into what nobody signed.
+    """
+
+    def __init__(self, left: dict[str, str]) -> None:
         self.disclosed: dict[Place, str] = {}
         self._left = left
         self._seen: set[str] = set()
@@ -127,7 +130,8 @@ class _Opening:
         if digest in self._seen:
             raise Unsound(Fault.DUPLICATE, f"the digest {digest[:64]} stands twice")
         self._seen.add(digest)
-        return self._left.pop(digest, None)
+        text = self._left.pop(digest, None)
+        return None if text is None else read_disclosure(text)
 
 
 def _check_name(disclosure: Disclosure, claims: dict[str, Any], place: Place) -> str:

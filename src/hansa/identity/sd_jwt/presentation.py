@@ -40,13 +40,18 @@ def select_disclosures(sd_jwt: SdJwt, paths: Iterable[Path]) -> SdJwt:
       Unsound: as `open_issued`; `MALFORMED`: the credential has no such claim.
     """
     opened = open_issued(sd_jwt)
-    wanted: list[Place] = []
+    wanted: set[Place] = set()
     for path in paths:
         places = find_places(opened.claims, path)
         if not places:
             raise Unsound(Fault.MALFORMED, f"the credential has no claim {show_place(path)}")
-        wanted += places
-    kept = {text for place, text in opened.disclosed.items() if _is_needed(place, wanted)}
+        wanted.update(places)
+    above = {outer for place in wanted for outer in _list_outer(place)}
+    kept = {
+        text
+        for place, text in opened.disclosed.items()
+        if place in above or not wanted.isdisjoint(_list_outer(place))
+    }
     return sd_jwt._replace(disclosures=tuple(each for each in sd_jwt.disclosures if each in kept))
 
 
@@ -76,6 +81,6 @@ def _decode_payload(sd_jwt: SdJwt) -> dict[str, Any]:
     return decode_jws(sd_jwt.jwts[0], "the credential").decode_claims("the credential")
 
 
-def _is_needed(place: Place, wanted: list[Place]) -> bool:
-    """Whether a disclosure lies on the way to a wanted claim, or within it."""
-    return any(place[: len(each)] == each[: len(place)] for each in wanted)
+def _list_outer(place: Place) -> list[Place]:
+    """List the claims that a claim is within, and itself."""
+    return [place[:length] for length in range(1, len(place) + 1)]

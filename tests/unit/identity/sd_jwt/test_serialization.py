@@ -130,7 +130,7 @@ def test_a_tilde_within_a_disclosure_is_not_two_disclosures():
     form = FLAT | {"header": {"disclosures": [f"{NAME}~{AGE}"]}}
     with pytest.raises(Unsound) as caught:
         verify_sd_jwt(decode_json_sd_jwt(json.dumps(form)), ISSUER.public_key, NOW_S)
-    assert caught.value.fault is Fault.MALFORMED
+    assert caught.value.fault is Fault.DISCLOSURE
 
 
 @given(st.text("eyJ.~-_A=é\ud800", max_size=30) | st.text(max_size=30))
