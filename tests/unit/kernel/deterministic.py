@@ -8,13 +8,16 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
 
+from tests.mixed_identity import MixedIdentity
 from tests.played import play
 from tests.unit.kernel.test_vectors import Replay, load, network_of
-from tests.world import ASSET, World, key, make_genesis, open_world, pay
+from tests.world import ASSET, MINUTE_MS, World, key, make_genesis, open_world, pay
 
 from hansa.contracts import accounts, currency, governance
 from hansa.contracts.actions import Action, AdmitMember, SetPolicy
+from hansa.contracts.identity import accreditation, schemas
 from hansa.contracts.members import Role
 from hansa.engine.storage import FileStorage
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey
@@ -39,10 +42,15 @@ def govern(world: World) -> None:
     """Proposals of several classes, and an account of many keys and guardians."""
     officers, bank, ada = ("officer0", "officer1"), key("officer0").address, key("ada").address
     soon = world.time_ms + 30 * DAY_MS
+    north = key("north").address
+    terms = (north, "type-0", 1, 0, world.time_ms + 365 * DAY_MS)
+    accredit = accreditation.Accredit(accreditation.NETWORK, *terms)
+    assert world.do("north", schemas.Publish(north, "type-0", 1, "{}", "[]")) == ""
     acts = [
+        ("accredit", accredit),
         ("set_policy", SetPolicy("payments.refund_days", soon, (180,))),
         ("admit_member", AdmitMember(key("guild").address, "Guild", tuple(Role)[2:], 0, (), 1)),
-        ("issue", currency.Issue(key("north").address, ASSET, 5)),
+        ("issue", currency.Issue(north, ASSET, 5)),
     ]
     for kind, action in acts:
         assert world.do(officers, governance.Propose(bank, Action.of(kind, action))) == ""
@@ -51,17 +59,30 @@ def govern(world: World) -> None:
     assert world.do(names, accounts.Create(ada, keys, 2)) == ""
     guardians = tuple(sorted(key(name).address for name in ("ben", "cleo", "shop")))
     assert world.do(names, accounts.SetGuardians(ada, guardians, 2, 7 * DAY_MS)) == ""
-    for number in range(1, 4):
+    for number in range(1, len(acts) + 1):
         world.time_ms += 8 * DAY_MS
         world.do(("north", "guild"), governance.Execute(number))
     world.time_ms += 2_000
     assert world.do(("ada", "k2"), pay("ada", "shop", 1, "by two keys")) == ""
 
 
+def identify(world: World) -> None:
+    """Commands of the contracts of identity, some of each refused."""
+    mixed = MixedIdentity(Random(5))
+    told = set()
+    for _ in range(8):
+        chosen = [mixed.choose(world.time_ms) for _ in range(50)]
+        signed = [world.sign([key(name) for name in names], call) for names, call in chosen]
+        told |= {event[0] for receipt in world.send(*signed) for event in receipt.events}
+        world.time_ms += MINUTE_MS
+    assert told == {"identity", "schemas", "accreditation", "status", "evidence", "consent"}
+
+
 def play_world(folder: Path) -> None:
     world = open_world(FileStorage(folder), make_genesis())
     play(world)
     govern(world)
+    identify(world)
     for record in world.chain.iterate_records(0):
         write(record.header.hex(), *[raw.hex() for raw in record.receipts])
     for item, value in world.chain.iterate_rows(b""):
