@@ -109,8 +109,12 @@ def test_a_node_is_not_ready_while_the_network_stalls(serve):
         figures = await read_figures(client)
         assert (figures["hansa_stalled"], figures["hansa_consensus_round"]) == ("1", "2")
         assert figures["hansa_power_present"] == "200"
+        assert (figures["hansa_validators_missing"], figures["hansa_validators_silent"]) == (
+            "2",
+            "3",
+        )
 
-    serve(use, **stall())
+    serve(use, **stall(), voting=(0,))
 
 
 def test_a_node_is_not_ready_while_it_catches_up(serve):

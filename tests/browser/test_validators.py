@@ -44,6 +44,8 @@ def test_a_vote_is_told_by_the_block_it_is_on(voting, open_page):
 def test_in_a_stall_the_vote_that_is_waited_for_is_told(voting, open_page):
     stall(voting, voting=(0,))
     page = open_page(f"{voting.url}/validators")
+    told = "4 validators: 2 connected, 1 voted on block 21"
+    page.get_by_text(told).wait_for(timeout=LIVE_MS)  # not what another saw
     assert "Vote on block 21" in flatten(page.locator("thead").first)
     assert sorted(read_votes(page)) == ["has come", "not come", "not come", "not come"]
 

@@ -124,6 +124,13 @@ class Consensus(Answer, frozen=True, kw_only=True):
         return self.is_well or (self.state == "catching_up" and bool(self.peers))
 
     @property
+    def silent(self) -> list[ValidatorSeen]:
+        """List whose vote has not come: in a stall on the next block, else on the two newest."""
+        if self.state == "stalled":
+            return [each for each in self.validators if not each.is_voting]
+        return [each for each in self.validators if not each.has_voted]
+
+    @property
     def mark(self) -> str:
         """A short text that changes with whatever is worth being shown anew."""
         seen = [

@@ -84,9 +84,10 @@ def _list_consensus(found: Consensus) -> list[str]:
         ("stalled", "gauge", "1 while no block comes.", found.state == "stalled"),
         ("peers", "gauge", "Nodes it is connected to.", len(found.peers)),
         ("validators", "gauge", "Those who vote.", len(found.validators)),
-        ("validators_missing", "gauge", "Those of them that are not there.", missing),
+        ("validators_missing", "gauge", "Those of them it is not connected to.", missing),
+        ("validators_silent", "gauge", "Those of them whose vote has not come.", len(found.silent)),
         ("power", "gauge", "Votes of all validators.", found.power),
-        ("power_present", "gauge", "Votes of those that are there.", found.present_power),
+        ("power_present", "gauge", "Votes of those it is connected to.", found.present_power),
     )
     if found.consensus_height is not None and found.round is not None:
         block_s = (found.block_ms or 0) / 1_000

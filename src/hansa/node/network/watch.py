@@ -308,7 +308,7 @@ class Watch:
 
 def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen], now_ms: int) -> str:
     missing = [each for each in validators if not each.is_connected]
-    there = _tell_missing(validators, missing) if missing else "every validator is there"
+    there = _tell_missing(validators, missing) if missing else "every validator is connected"
     if seen.block_ms < seen.started_ms:
         told = (
             f"No block has come since this node started {_tell_age(now_ms - seen.started_ms)} ago"
@@ -320,7 +320,13 @@ def _tell_voting(seen: SeenConsensus, validators: Sequence[ValidatorSeen], now_m
             return f"{told}: {there}; without transactions one comes every {every}."
     if not seen.height:
         return "The first block has not been voted on yet."
-    return f"Blocks come, {'though' if missing else 'and'} {there}."
+    troubles = [_tell_missing(validators, missing)] if missing else []
+    silent = [each for each in validators if each.is_connected and not each.has_voted]
+    if silent:
+        troubles.append(f"the two newest have no vote of {_list_names(silent)} (connected)")
+    if not troubles:
+        return "Blocks come, and every validator is connected and votes."
+    return f"Blocks come, though {', and '.join(troubles)}."
 
 
 def _are_enough(validators: Sequence[ValidatorSeen], missing: Sequence[ValidatorSeen]) -> bool:
@@ -333,12 +339,15 @@ def _tell_missing(validators: Sequence[ValidatorSeen], missing: Sequence[Validat
     """Say which validators are not there, and how much that weighs."""
     power = sum(each.power for each in validators)
     gone = sum(each.power for each in missing)
-    names = ", ".join(each.name for each in missing)
     verb = "is" if len(missing) == 1 else "are"
     return (
         f"{len(missing)} of {len(validators)} validators (power {gone:,} of {power:,}) {verb} not "
-        f"connected to this node: {names}"
+        f"connected to this node: {_list_names(missing)}"
     )
+
+
+def _list_names(validators: Sequence[ValidatorSeen]) -> str:
+    return ", ".join(each.name for each in validators)
 
 
 def _tell_stall(seen: SeenConsensus, validators: Sequence[ValidatorSeen], silent_ms: int) -> str:

@@ -88,7 +88,11 @@ def seeing(tmp_path):
 
 def test_everything_is_told_by_member(seeing):
     found = seeing.read()
-    assert (found.state, found.text) == ("voting", "Blocks come, and every validator is there.")
+    assert found.state == "voting"
+    assert found.text == (
+        "Blocks come, though the two newest have no vote of department0 (connected)."
+    )
+    assert [each.name for each in found.silent] == ["department0"]
     assert (found.power, found.present_power, found.own_power) == (40, 40, 10)
     assert (found.consensus_height, found.step) == (20, "waiting for transactions")
     assert [each.name for each in found.validators] == sorted(NAMES)
@@ -185,6 +189,7 @@ def test_who_is_connected_and_does_not_vote_is_named(seeing):
     seeing.seen = seeing.make(step=PREVOTE, voting=(0, 3))
     text = seeing.read(41_000).text
     assert "stands at round 0, first vote, and none has come from north, south: look" in text
+    assert [each.name for each in seeing.read().silent] == ["north", "south"]
 
 
 def test_one_missing_validator_of_four_stalls_nothing(seeing):
@@ -219,9 +224,11 @@ def test_a_node_that_was_just_started_says_who_is_missing_for_a_block(seeing):
     assert found.text.startswith("No block has come since this node started 4 s ago: 1 of 4 valid")
     assert found.text.endswith("department0; without transactions one comes every 30 s.")
     assert not found.has_new_block
-    seeing.seen = seeing.make(block_ms=NOW_MS + 3_000, started_ms=started_ms)
+    new = {"block_ms": NOW_MS + 3_000, "started_ms": started_ms, "voted": (20, 20, 20, 20)}
+    seeing.seen = seeing.make(**new)
     found = seeing.read(2_000)
-    assert (found.text, found.has_new_block) == ("Blocks come, and every validator is there.", True)
+    assert found.has_new_block
+    assert found.text == "Blocks come, and every validator is connected and votes."
 
 
 def test_that_no_block_can_come_is_told_at_once(seeing):
