@@ -8,7 +8,7 @@ Source: draft-ietf-oauth-sd-jwt-vc, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -71,7 +71,7 @@ def issue_credential(
     selective = credential.selective
     if selective is None:
         selective = tuple((name,) for name in credential.claims)
-    _check_open([path[:1] for path in selective])
+    check_open(selective, NEVER_SELECTIVE)
     return issue_sd_jwt(
         signer,
         own | credential.claims,
@@ -98,7 +98,7 @@ def verify_credential(
     verified = verify_sd_jwt(
         sd_jwt, key, now_s, types=TYPES, challenge=challenge, leeway_s=leeway_s
     )
-    _check_open([place[:1] for place in verified.disclosed])
+    check_open(verified.disclosed, NEVER_SELECTIVE)
     claims = verified.claims
     if type(claims.get("vct")) is not str or not claims["vct"]:
         raise Unsound(Fault.TYPE, "the credential does not say of what type it is (vct)")
@@ -122,6 +122,19 @@ def read_types(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return (claims["vct"], *others)
 
 
+def check_open(places: Iterable[Path], names: frozenset[str]) -> None:
+    """Check that no claim of these names, nor what is in one, is selectively disclosable.
+
+    Raises:
+      Unsound: `DISCLOSURE`.
+    """
+    for place in places:
+        if place and type(place[0]) is str and place[0] in names:
+            raise Unsound(
+                Fault.DISCLOSURE, f"{place[0]} of a credential must not be selectively disclosable"
+            )
+
+
 def _write_own(credential: Credential) -> dict[str, Any]:
     found = {
         "vct": credential.vct,
@@ -133,12 +146,3 @@ def _write_own(credential: Credential) -> dict[str, Any]:
         "status": credential.status and write_status(credential.status),
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _check_open(places: list[Path]) -> None:
-    for place in places:
-        if place and place[0] in NEVER_SELECTIVE:
-            raise Unsound(
-                Fault.DISCLOSURE,
-                f"{place[0]} of a credential must not be selectively disclosable (SD-JWT VC)",
-            )

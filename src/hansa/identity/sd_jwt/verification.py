@@ -72,6 +72,21 @@ def verify_sd_jwt(
     jws = verify_issuer(sd_jwt, key)
     if types:
         verify_type(jws.header, types, _CREDENTIAL)
+    return verify_contents(jws, sd_jwt, now_s, challenge, leeway_s)
+
+
+def verify_contents(
+    jws: Jws,
+    sd_jwt: SdJwt,
+    now_s: int,
+    challenge: Challenge | None = None,
+    leeway_s: int = LEEWAY_S,
+) -> Verified:
+    """Verify all but the issuer's signature and the type, which the caller has verified in `jws`.
+
+    Raises:
+      Unsound: the first thing that does not hold.
+    """
     payload = jws.decode_claims(_CREDENTIAL)
     opened = open_claims(payload, sd_jwt.disclosures)
     verify_times(opened.claims, _CREDENTIAL, now_s, leeway_s)

@@ -3,12 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.disclosing import NOW_S
+from msgspec import structs
+from tests.disclosing import ISSUER, NOW_S
 
 from hansa.contracts.identity.status import Bits
+from hansa.identity.data_integrity.contexts import load_pinned
+from hansa.identity.data_integrity.credentials import verify_credential
+from hansa.identity.data_integrity.proofs import Proof, add_proof
 from hansa.identity.encoding.multibase import BASE58, BASE64URL, decode_multibase, encode_multibase
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.claims import LEEWAY_S
+from hansa.identity.methods.did import read_did
+from hansa.identity.methods.local import name_did_key_method, resolve_did_key, write_did_key
 from hansa.identity.status.bitstring import (
     ENTRIES_MIN,
     Bitstring,
@@ -161,6 +167,22 @@ def test_a_long_list_becomes_a_long_bitstring():
     entries = Entries(Bits.TWO, bytes(2**18 - 1) + b"\x40")
     content = convert_entries(entries, 1)
     assert (len(content), content[-1]) == (2**17, 1)
+
+
+@pytest.mark.parametrize("suite", ["eddsa-rdfc-2022", "eddsa-jcs-2022"])
+def test_a_list_is_a_credential_whose_proof_verifies(suite):
+    issuer = write_did_key(ISSUER.public_key)
+
+    def find_key(method, purpose):
+        return resolve_did_key(read_did(issuer)).find_key(method, purpose)
+
+    credential = write_list_credential(marked(7), structs.replace(PUBLICATION, issuer=issuer))
+    credential["credentialStatus"] = write_entry(ENTRY)
+    proof = Proof(suite, name_did_key_method(issuer))
+    signed = add_proof(credential, ISSUER, proof, load_pinned())
+    found = verify_credential(signed, load_pinned(), NOW_MS, find_key).document
+    assert read_list_credential(found, URI, NOW_MS).content == marked(7)
+    assert read_entries(found) == [ENTRY]
 
 
 # --- what strangers write -----------------------------------------------------------------------
