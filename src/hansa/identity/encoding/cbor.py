@@ -28,6 +28,8 @@ from hansa.identity.faults import Fault, Unsound
 BYTES_MAX = 1 << 20
 DEPTH_MAX = 16
 """Lists, maps and tags within one another."""
+VALUES_MAX = 65_536
+"""Values in lists and maps, keys included: a mebibyte of the shortest takes a second to read."""
 
 TAG_TIME = 0
 TAG_MAC0 = 17
@@ -128,11 +130,12 @@ class _Reader:
     the last comparison with the length, finds out.
     """
 
-    __slots__ = ("at", "raw", "what")
+    __slots__ = ("at", "left", "raw", "what")
 
     def __init__(self, raw: bytes, what: str) -> None:
         self.raw = raw
         self.at = 0
+        self.left = VALUES_MAX
         self.what = what
 
     def read(self, depth: int) -> Any:  # noqa: ANN401 - a decode edge
@@ -154,10 +157,17 @@ class _Reader:
         if depth == 0:
             raise Unsound(Fault.TOO_LARGE, f"{self.what} is nested deeper than {DEPTH_MAX} levels")
         if major == _MAP:
+            self._count(2 * number)
             return self._read_map(number, depth)
         if major == _LIST:
+            self._count(number)
             return [self.read(depth - 1) for _ in range(number)]
         return self._read_tag(number, depth)
+
+    def _count(self, values: int) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise Unsound(Fault.TOO_LARGE, f"{self.what} has more than {VALUES_MAX} values")
 
     def _read_number(self, info: int) -> int:
         if info not in _LEAST:

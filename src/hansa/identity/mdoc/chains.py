@@ -216,7 +216,7 @@ def _check_time(certificate: _Certificate, time_ms: int) -> None:
         raise Unsound(Fault.EXPIRED, f"the certificate of {certificate.name} expired at {until}")
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)
 def _read_certificate(der: bytes) -> _Certificate:
     """Read a certificate; the library raises only when its parts are asked for."""
     if len(der) > CERTIFICATE_BYTES_MAX:

@@ -11,6 +11,7 @@ from hansa.identity.encoding.cbor import (
     TAG_DATE,
     TAG_ENCODED,
     TAG_TIME,
+    VALUES_MAX,
     decode_cbor,
     decode_map,
     encode_cbor,
@@ -109,8 +110,12 @@ def test_a_part_is_never_a_whole(value, data):
         ("d81801", Fault.MALFORMED),  # encoded CBOR that is no bytes
         ("c000", Fault.MALFORMED),
         ("d28101", None),  # a list behind the tag of COSE_Sign1
-        ("9bffffffffffffffff", Fault.MALFORMED),
-        ("bbffffffffffffffff", Fault.MALFORMED),
+        ("9bffffffffffffffff", Fault.TOO_LARGE),
+        ("bbffffffffffffffff", Fault.TOO_LARGE),
+        (f"9a{VALUES_MAX:08x}" + "00" * VALUES_MAX, None),
+        (f"9a{VALUES_MAX + 1:08x}" + "00" * (VALUES_MAX + 1), Fault.TOO_LARGE),
+        ("9901f4" + ("9901f4" + "00" * 500) * 500, Fault.TOO_LARGE),
+        (f"b9{VALUES_MAX // 2 + 1:04x}" + "00" * VALUES_MAX, Fault.TOO_LARGE),
         ("7bffffffffffffffff", Fault.MALFORMED),
         ("81" * DEPTH_MAX + "00", None),
         ("81" * (DEPTH_MAX + 1) + "00", Fault.TOO_LARGE),

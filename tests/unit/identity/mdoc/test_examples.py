@@ -3,7 +3,16 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.unit.identity.mdoc.parts import read_hex
+from tests.unit.identity.mdoc.parts import (
+    DAY_MS,
+    DEVICE,
+    DOC_TYPE,
+    NAMESPACE,
+    NOW_MS,
+    OTHER,
+    ROOTS,
+    read_hex,
+)
 
 from hansa.identity.encoding.base64url import decode_base64url
 from hansa.identity.encoding.cbor import TAG_DATE, CBORTag, decode_cbor, unwrap_encoded
@@ -19,7 +28,7 @@ from hansa.identity.mdoc.transcripts import (
 from hansa.identity.mdoc.verifying import verify_issued
 
 LICENCE = "org.iso.18013.5.1.mDL"
-NAMESPACE = "org.iso.18013.5.1"
+LICENCE_NAMESPACE = "org.iso.18013.5.1"
 ISSUED = read_hex("issuer_signed.hex")
 IN_2021_MS = 1_612_137_600_000
 
@@ -54,13 +63,22 @@ def find_key():
 
 def test_the_document_of_the_standard_verifies():
     verified = verify_issued(ISSUED, find_key(), doc_type=LICENCE, time_ms=IN_2021_MS)
-    elements = verified.elements[NAMESPACE]
+    elements = verified.elements[LICENCE_NAMESPACE]
     assert elements["family_name"] == "Doe"
     assert elements["issue_date"] == CBORTag(TAG_DATE, "2019-10-20")
     assert [each["vehicle_category_code"] for each in elements["driving_privileges"]] == ["A", "B"]
     assert elements["portrait"].startswith(b"\xff\xd8")
-    assert len(verified.signed.digests[NAMESPACE]) == 13
+    assert len(verified.signed.digests[LICENCE_NAMESPACE]) == 13
     assert verified.signed.status is None
+
+
+def test_a_document_that_another_implementation_issued_verifies():
+    issued = read_hex("isomdoc_issued.hex")
+    verified = verify_issued(issued, ROOTS, doc_type=DOC_TYPE, time_ms=NOW_MS)
+    assert verified.elements[OTHER] == {"height_cm": 170}
+    assert verified.elements[NAMESPACE].keys() == {"family_name", "age_over_18", "portrait"}
+    assert verified.signed.device_key == DEVICE.public_key
+    assert verified.signed.validity == tuple(NOW_MS + days * DAY_MS for days in (-2, -1, 30))
 
 
 @pytest.mark.parametrize(("year", "fault"), [(-1, Fault.NOT_YET_VALID), (1, Fault.EXPIRED)])
