@@ -19,9 +19,11 @@ from hansa.engine.cometbft.home import CometKey
 from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.possession import is_proven
+from hansa.kernel.encoding import encode
 from hansa.node.description import NetworkDescription
 from hansa.node.doctor.checks import Status
 from hansa.node.doctor.examination import check_home, describe_checks
+from hansa.node.doctor.voting import AHEAD_MAX
 from hansa.node.home import Home, open_chain
 from hansa.node.network.founding import describe_institutions, found_voted_network
 from hansa.node.network.places import Place, choose_places
@@ -125,6 +127,29 @@ def test_a_missing_file_takes_a_new_key(home, attribute, name):
 def test_a_key_that_others_may_read(home):
     home.comet.consensus_key_path.chmod(0o644)
     assert look(home)["consensus key"].mend == f"chmod 600 {home.comet.consensus_key_path}"
+
+
+@pytest.mark.parametrize(("mode", "status"), [(0o644, Status.WARN), (0o666, Status.FAIL)])
+def test_a_signing_state_that_others_may_open(home, mode, status):
+    path = home.comet.signing_state_path
+    path.chmod(mode)
+    check = look(home)["signing state"]
+    assert (check.status, check.mend) == (status, f"chmod 600 {path}")
+
+
+def test_a_signing_state_far_ahead_of_the_chain(home):
+    def sign(height):
+        document = {"height": str(height), "round": 0, "step": 3}
+        home.comet.signing_state_path.write_text(json.dumps(document))
+        return look(home)
+
+    assert sign(AHEAD_MAX) == {}
+    check = sign(9_000_000)["signing state"]
+    assert check.status is Status.WARN
+    assert "has signed at height 9000000, and the newest block" in check.found
+    note = ("standing.bin", encode((8_999_950, bytes(32))))
+    (home.comet.path / note[0]).write_bytes(note[1])
+    assert look(home) == {}
 
 
 def test_a_key_that_is_not_published_follows(home):

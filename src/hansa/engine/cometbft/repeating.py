@@ -74,24 +74,38 @@ class Standing:
 
     def _read(self) -> int:
         """Read the note; 0 if there is none, or it is of before the newest block of the log."""
-        if self._note is None:
+        note = None if self._note is None else _read_note(self._note)
+        if note is None:
             return 0
-        try:
-            file = FileStorage(self._note.parent).open(self._note.name, writable=False)
-        except NotFound:
-            return 0
-        try:
-            note = _NOTES.decode(file.pread(file.size(), 0))
-        except Invalid as error:
-            raise Corrupt(
-                f"{self._note} is damaged: {error.message}. Remove it; if CometBFT then says that "
-                "it lacks blocks, join the network anew from a snapshot",
-                path=str(self._note),
-            ) from None
-        finally:
-            file.close()
         is_of_head = note.head_hash == self._chain.machine.head_hash
         return note.consensus_height if is_of_head else 0
+
+
+def read_noted_height(path: Path) -> int:
+    """Read up to which of CometBFT's blocks a node had come when it noted it; 0 if it has not.
+
+    Raises:
+      Corrupt: the note is damaged.
+    """
+    note = _read_note(path)
+    return 0 if note is None else note.consensus_height
+
+
+def _read_note(path: Path) -> _Note | None:
+    try:
+        file = FileStorage(path.parent, read_only=True).open(path.name, writable=False)
+    except NotFound:
+        return None
+    try:
+        return _NOTES.decode(file.pread(file.size(), 0))
+    except Invalid as error:
+        raise Corrupt(
+            f"{path} is damaged: {error.message}. Remove it; if CometBFT then says that "
+            "it lacks blocks, join the network anew from a snapshot",
+            path=str(path),
+        ) from None
+    finally:
+        file.close()
 
 
 class Repeat:

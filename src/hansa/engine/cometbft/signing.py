@@ -26,6 +26,25 @@ class _State(msgspec.Struct):
     height: str
 
 
+def read_signed_height(home: CometHome) -> int:
+    """Read the height of CometBFT that the node's key signed last; 0 for none.
+
+    Raises:
+      NotFound: the state is missing.
+      Invalid: it is no state.
+      Unavailable: it cannot be read.
+    """
+    raw, path = home.read_signing_state(), home.signing_state_path
+    try:
+        return int(msgspec.json.decode(raw, type=_State).height)
+    except DECODE_ERRORS:
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{path} does not say what was signed last: {_advise(home)}",
+            path=str(path),
+        ) from None
+
+
 def require_newest_signing_state(home: CometHome) -> None:
     """Refuse a signing state that does not know of a vote of this node.
 
@@ -35,16 +54,8 @@ def require_newest_signing_state(home: CometHome) -> None:
       Corrupt: the votes that were kept are damaged.
       Unavailable: key, state or votes cannot be read.
     """
-    raw = home.read_signing_state()
+    height = read_signed_height(home)
     key, path = home.load_consensus_key(), home.signing_state_path
-    try:
-        height = int(msgspec.json.decode(raw, type=_State).height)
-    except DECODE_ERRORS:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{path} does not say what was signed last: {_advise(home)}",
-            path=str(path),
-        ) from None
     votes = read_votes(home.path)
     signed = None if votes is None else votes.signed_header
     if signed is None or signed.header.height <= height or not _has_signed(signed, key.public_key):

@@ -145,6 +145,8 @@ class Patient:
     network: Network | None = None
     head: Header | None = None
     log_height: int = -1
+    consensus_height: int = 0
+    """Of CometBFT, that of the newest block in the log."""
     is_new: bool = False
     """Whether there is no block yet, and nothing says that there was one."""
     activations: Sequence[Activation] = field(default_factory=tuple)

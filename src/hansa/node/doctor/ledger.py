@@ -54,6 +54,7 @@ def check_log(patient: Patient) -> list[Check]:
             found = "its blocks are not sealed for this genesis: it belongs to another network"
             return [Check("log", Status.FAIL, found, where, "put log and genesis of one node here")]
     patient.head, patient.log_height = head, height
+    patient.consensus_height = records[-1].consensus_height
     found = f"confirmed up to block {height} of {format_iso(head.time_ms, 0)}"
     found += f"; the newest {len(records)} are whole"
     if lowest > 0:

@@ -7,12 +7,19 @@ from pathlib import Path
 
 from hansa.engine.cometbft.child.binary import VERSION, find_binary
 from hansa.engine.cometbft.home import CometHome, CometKey
-from hansa.engine.cometbft.signing import require_newest_signing_state
+from hansa.engine.cometbft.repeating import NOTED_EVERY, read_noted_height
+from hansa.engine.cometbft.signing import read_signed_height, require_newest_signing_state
+from hansa.engine.cometbft.trail import read_votes
 from hansa.kernel.errors import HansaError, Invalid
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.doctor.machine import look_at_port
 from hansa.program import name_program
 from hansa.sdk.files import OTHERS
+
+WRITERS = 0o022
+"""Mode bits that let others write."""
+AHEAD_MAX = NOTED_EVERY + 100
+"""Heights that a signing state may be above what is known: of empty blocks not all are noted."""
 
 
 def check_voting(patient: Patient) -> list[Check]:
@@ -66,15 +73,49 @@ def _check_consensus_key(patient: Patient) -> list[Check]:
 def _check_signing_state(patient: Patient, comet: CometHome) -> list[Check]:
     where = str(comet.signing_state_path)
     if not comet.signing_state_path.is_file():
-        found = "is missing, and without it the key could sign a height twice"
-        return [Check("signing state", Status.FAIL, found, where, _make_key(patient))]
+        told = "is missing, and without it the key could sign a height twice"
+        return [Check("signing state", Status.FAIL, told, where, _make_key(patient))]
     try:
         require_newest_signing_state(comet)
+        ahead = _find_ahead(patient, comet)
     except Invalid as error:
         return [Check("signing state", Status.FAIL, error.message, where, _make_key(patient))]
     except HansaError as error:  # of the votes that it is compared with; of the key it was told
         return [Check("signing state", Status.WARN, error.message, where, "mend that first")]
-    return [Check("signing state", Status.OK, "knows of the newest vote that lies here", where)]
+    found = []
+    mode = comet.signing_state_path.stat().st_mode & 0o777
+    if mode & OTHERS:
+        told = f"others of this machine may open it (mode {mode:04o})"
+        status = Status.FAIL if mode & WRITERS else Status.WARN
+        found.append(Check("signing state", status, told, where, f"chmod 600 {where}"))
+    if ahead:
+        mend = (
+            "see at which block other nodes stand (consensus_height of GET /v1/consensus): "
+            "where they stand there too, wait until this node has their blocks; else the state is "
+            f"not of this network, so {_make_key(patient)}"
+        )
+        found.append(Check("signing state", Status.WARN, ahead, where, mend))
+    well = Check("signing state", Status.OK, "knows of the newest vote that lies here", where)
+    return found or [well]
+
+
+def _find_ahead(patient: Patient, comet: CometHome) -> str:
+    """Find that the key has signed far above the chain, so that it votes on nothing below."""
+    if patient.head is None:
+        return ""
+    signed = read_signed_height(comet)
+    votes = read_votes(comet.path)
+    known = max(
+        patient.consensus_height,
+        read_noted_height(comet.standing_path),
+        0 if votes is None else votes.signed_header.header.height,
+    )
+    if signed <= known + AHEAD_MAX:
+        return ""
+    return (
+        f"the key has signed at height {signed}, and the newest block of the consensus that this "
+        f"node knows is {known}: it votes on none before {signed}"
+    )
 
 
 def _load(
