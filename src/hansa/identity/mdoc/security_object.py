@@ -227,8 +227,8 @@ def _check_order(validity: Validity, what: str) -> None:
         raise _malformed(what, "signed, validFrom and validUntil do not follow one another")
 
 
-def _read_status(value: Any, what: str) -> StatusReference | None:  # noqa: ANN401
-    """Read the place in a status list; none if the status is kept in a way not known here."""
+def _read_status(value: Any, what: str) -> StatusReference:  # noqa: ANN401
+    """Read the place in a status list; a status that is kept in another way is refused."""
     place = value.get("status_list") if isinstance(value, dict) else None
     if not isinstance(place, dict):
         raise Unsound(Fault.UNSUPPORTED, f"{what} has a status that is kept in no status list")

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.cbor import decode_map
+from hansa.identity.encoding.cbor_json import convert_to_json
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.claims import LEEWAY_S, read_time_s, verify_times, verify_type
 from hansa.identity.jose.jws import decode_jws
+from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.mdoc.documents import decode_security_object, read_issued
 from hansa.identity.mdoc.security_object import Validity
 from hansa.identity.mdoc.verifying import verify_device_response
@@ -29,7 +31,7 @@ from hansa.identity.sd_jwt.verification import (
     verify_binding,
     verify_issuer,
 )
-from hansa.identity.status.reference import read_status
+from hansa.identity.status.reference import StatusReference, read_status
 from hansa.identity.verifier.findings import Check, Finding
 from hansa.identity.verifier.judgement import Judged, compute_anchor
 from hansa.identity.verifier.registry import IssuerKey, Registry
@@ -158,9 +160,7 @@ async def examine_mdoc(
     shown = steps.take(
         Check.SIGNATURE,
         f"{found.issuer} signed it, and its holder presents it now",
-        lambda: verify_device_response(
-            read.raw, found.key, doc_type=doc_type, transcript=asked.transcript, time_ms=now_ms
-        ),
+        lambda: _verify_mdoc(read, found.key, doc_type, asked, now_ms),
     )
     if asked.transactions:
         error = Unsound(Fault.UNSUPPORTED, "a mobile document authorises no transactions here")
@@ -172,10 +172,10 @@ async def examine_mdoc(
         format="mso_mdoc",
         issuer=found.issuer,
         types=(doc_type,),
-        claims={name: dict(elements) for name, elements in shown[0].elements.items()},
+        claims=shown.claims,
         is_bound=True,
         issued_ms=read.validity.signed_ms,
-        status=shown[0].signed.status,
+        status=shown.status,
         replaced_since_ms=found.replaced_since_ms,
         digest=compute_anchor(read.signature),
     )
@@ -242,6 +242,21 @@ def _read_mdoc(presented: object) -> _ReadMdoc:
     validity = decode_security_object(auth.payload or b"", what).validity
     chain = [base64.b64encode(each).decode() for each in auth.read_chain(what)]
     return _ReadMdoc(raw, {"x5c": chain}, auth.signature, validity)
+
+
+class _ShownMdoc(NamedTuple):
+    claims: dict[str, Any]
+    """As JSON."""
+    status: StatusReference | None
+
+
+def _verify_mdoc(
+    read: _ReadMdoc, key: PublicKey, doc_type: str, asked: Asked, now_ms: int
+) -> _ShownMdoc:
+    (shown,) = verify_device_response(
+        read.raw, key, doc_type=doc_type, transcript=asked.transcript, time_ms=now_ms
+    )
+    return _ShownMdoc(convert_to_json(shown.elements), shown.signed.status)
 
 
 def _check_transactions(binding: Mapping[str, Any], transactions: tuple[str, ...]) -> None:
