@@ -57,6 +57,16 @@ TABLE = {
     f"/v1/outbox/{'00' * 16}": NO_CHANNEL,
     "/v1/inbox": NO_CHANNEL,
     "/v1/inbox/3": NO_CHANNEL,
+    f"/v1/identity/dids/did:hansa:test:{NORTH}": EVERYBODY,
+    f"/v1/identity/dids/did:hansa:test:{BEN}": (404,) * 7,
+    "/v1/identity/schemas": EVERYBODY,
+    "/v1/identity/schemas/resident/1": (404,) * 7,
+    f"/v1/identity/accreditations/{NORTH}/resident": EVERYBODY,
+    f"/v1/identity/status-lists/{NORTH}/1": (404,) * 7,
+    f"/v1/identity/status-lists/{NORTH}/1/entries": (404,) * 7,
+    f"/v1/identity/status-lists/{NORTH}/1/entries/1": (404,) * 7,
+    f"/v1/identity/evidence/{NORTH}/{'00' * 32}": (404,) * 7,
+    f"/v1/identity/consents/{'00' * 32}": (401, *[404] * 6),
     "/metrics": EVERYBODY,  # the tests ask from this machine
     "/healthz": EVERYBODY,
     "/readyz": EVERYBODY,
@@ -119,7 +129,11 @@ def test_answers_are_of_the_types_that_the_document_describes(town):
                 strict = msgspec.json.decode(await response.read(), type=route.answer)
                 assert msgspec.json.encode(strict) == await response.read()
             checked.add(route.path)
-        left = {route.path for route in ROUTES if route.method == "GET"} - checked
+        left = {
+            route.path
+            for route in ROUTES
+            if route.method == "GET" and not route.path.startswith("/v1/identity/")
+        } - checked  # those of identity are checked in test_identity.py
         messages = {"/v1/outbox", "/v1/outbox/{message_id}", "/v1/inbox", "/v1/inbox/{number}"}
         voted = {"/v1/blocks/{height}/votes", "/v1/consensus/{height}"}
         others = {"/v1/base", "/v1/events", "/v1/proposals/{number}"}

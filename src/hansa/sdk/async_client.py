@@ -29,7 +29,7 @@ from hansa.sdk.answers import TransactionResult, read
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction, build_item, sign_transaction
 from hansa.sdk.checks import (
     BatchAnswer,
-    check_checkpoint,
+    NewestCheckpoint,
     check_clock,
     check_height,
     check_tx_id,
@@ -41,6 +41,7 @@ from hansa.sdk.checks import (
     tell_unknown,
 )
 from hansa.sdk.consensus import Consensus
+from hansa.sdk.identity.client import AsyncIdentity
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import AsyncMessages
 from hansa.sdk.problems import read_item_problem, tell_no_node
@@ -63,7 +64,6 @@ WAIT_S = 30.0
 GRACE_S = 15.0
 CLOCK_KEPT_S = 20.0
 """How long the node's clock is taken to run with ours before it is asked again."""
-
 
 V = TypeVar("V")
 T = TypeVar("T", bound=msgspec.Struct)
@@ -108,8 +108,9 @@ class AsyncClient:
         self._network: Network | None = None
         self._clock: tuple[float, int] | None = None
         self._believes_clock = believes_clock
-        self._proven_height = -1
+        self._proven = NewestCheckpoint()
         self.messages = AsyncMessages(self._transport, self._check_network, self._repeat)
+        self.identity = AsyncIdentity(self._transport, self.get_network, self._proven)
 
     async def __aenter__(self) -> Self:
         return self
@@ -374,10 +375,9 @@ class AsyncClient:
         """
         kind = find_table(table, key)
         network = await self.get_network()
-        newest = self._proven_height  # when asking: answers to others may overtake this one
+        newest = self._proven.height
         found = verify_row_proof(network, kind, key, await self._get(build_path(table, key)))
-        check_checkpoint(self._transport.url, newest, found.header.height)
-        self._proven_height = max(self._proven_height, found.header.height)
+        self._proven.advance(self._transport.url, newest, found.header.height)
         return found
 
     async def stream_blocks(

@@ -122,18 +122,31 @@ def check_tx_id(url: str, meant: bytes, told: str) -> None:
         )
 
 
-def check_checkpoint(url: str, newest: int, told: int) -> None:
-    """Check that a node does not go back behind a checkpoint that it proved before.
+@dataclass(slots=True)
+class NewestCheckpoint:
+    """The newest checkpoint that a node proved; what it proves later is never older."""
 
-    Raises:
-      Unavailable: it does; a node that lags behind another under the same address does, too.
-    """
-    if told < newest:
-        raise Unavailable(
-            f"{url} proves the state as of block {told}, and has proved it as of block {newest} "
-            "before: it hides what came since, or lags behind; try again later, or ask a node "
-            "that you trust"
-        )
+    height: int = -1
+
+    def advance(self, url: str, since: int, told: int) -> None:
+        """Take note of a checkpoint that was proved.
+
+        Args:
+          url: of the node.
+          since: the newest when it was asked, since answers to others may overtake this one.
+          told: what it proved now.
+
+        Raises:
+          Unavailable: it is older; a node that lags behind another under the same address does
+            that, too.
+        """
+        if told < since:
+            raise Unavailable(
+                f"{url} proves the state as of block {told}, and has proved it as of block {since} "
+                "before: it hides what came since, or lags behind; try again later, or ask a node "
+                "that you trust"
+            )
+        self.height = max(self.height, told)
 
 
 def check_clock(url: str, node_ms: int, own_ms: int, validity_ms: int) -> None:

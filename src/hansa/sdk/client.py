@@ -24,6 +24,7 @@ from hansa.sdk.async_client import ATTEMPTS, AsyncClient
 from hansa.sdk.build import VALIDITY_MS, SignedTransaction
 from hansa.sdk.checks import BatchAnswer
 from hansa.sdk.consensus import Consensus
+from hansa.sdk.identity.client import Identity
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import Messages
 from hansa.sdk.proofs import ProvenRow
@@ -82,6 +83,7 @@ class Client:
         )
         self._loop = _Loop()
         self.messages = Messages(self._client.messages, self._loop.run)
+        self.identity = Identity(self._client.identity, self._loop.run)
         self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from hansa.node.api.handlers import (
     streams,
     submission,
 )
+from hansa.node.api.handlers.identity import dids, proving, registries
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import JSON, Api, Call, Route
 
@@ -30,6 +31,9 @@ ROUTES: tuple[Route, ...] = (
     *joining.ROUTES,
     *streams.ROUTES,
     *messages.ROUTES,
+    *dids.ROUTES,
+    *registries.ROUTES,
+    *proving.ROUTES,
     *health.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )

@@ -1,0 +1,108 @@
+"""Asking a node about identity, and believing none of it before it is proved.
+
+found = await client.identity.ask(DidQuestion(address))
+found.answer.resolution, found.header.height
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hansa.kernel.block import Header
+from hansa.kernel.encoding import encode
+from hansa.kernel.genesis import Network
+from hansa.sdk.checks import NewestCheckpoint
+from hansa.sdk.identity.proofs import ProvenRows, verify_rows
+from hansa.sdk.identity.questions import QUESTIONS_MAX, Question
+from hansa.sdk.messages import Run
+from hansa.sdk.transport import Transport
+
+T = TypeVar("T")
+
+PATH = "/v1/identity/proofs"
+ANSWER_BYTES_MAX = 1 << 25
+
+
+@dataclass(frozen=True, slots=True)
+class Proven(Generic[T]):
+    """An answer that was proved."""
+
+    answer: T
+    header: Header
+    """Of the checkpoint as of which it is so: up to some seconds ago. What came since is not in
+    it, and of moments after its `time_ms` it knows nothing."""
+
+
+class AsyncIdentity:
+    """Questions to one node, whose answers are proved.
+
+    Args:
+      transport: of the client.
+      get_network: gets the network meant, by whose genesis proofs are verified.
+      proven: the newest checkpoint that this node has proved.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        get_network: Callable[[], Awaitable[Network]],
+        proven: NewestCheckpoint,
+    ) -> None:
+        self._transport = transport
+        self._get_network = get_network
+        self._proven = proven
+
+    async def ask(self, question: Question[T]) -> Proven[T]:
+        """Ask one question of `hansa.sdk.identity.questions`.
+
+        Raises:
+          Invalid: the node's answer proves nothing; or it needs to know who asks.
+          NotFound: a consent or a wallet's address that is not shown to this caller.
+          Unavailable: the node cannot be reached, or proves an older state than before.
+        """
+        rows = await self.prove([question])
+        return Proven(question.read(rows), rows.header)
+
+    async def ask_many(self, questions: Sequence[Question[T]]) -> list[Proven[T]]:
+        """Ask many questions of one kind, in as few requests as may be; raises as `ask`."""
+        found: list[Proven[T]] = []
+        for start in range(0, len(questions), QUESTIONS_MAX):
+            part = questions[start : start + QUESTIONS_MAX]
+            rows = await self.prove(part)
+            found += [Proven(question.read(rows), rows.header) for question in part]
+        return found
+
+    async def prove(self, questions: Sequence[Question[T]]) -> ProvenRows:
+        """Get the rows on which the answers to at most 256 questions rest; raises as `ask`.
+
+        Any of them can be read from these rows, all as of one checkpoint; so can whatever else
+        reads `Rows`, such as `hansa.identity.methods.hansa.resolve_did_hansa`.
+        """
+        network = await self._get_network()
+        newest, url = self._proven.height, self._transport.url
+        _, raw = await self._transport.post_bytes(PATH, encode(questions), ANSWER_BYTES_MAX)
+        rows = verify_rows(network, raw)
+        self._proven.advance(url, newest, rows.header.height)
+        return rows
+
+
+class Identity:
+    """As `AsyncIdentity`, without `await`."""
+
+    def __init__(self, identity: AsyncIdentity, run: Run) -> None:
+        self._identity = identity
+        self._run = run
+
+    def ask(self, question: Question[T]) -> Proven[T]:
+        """As `AsyncIdentity.ask`."""
+        return self._run(self._identity.ask(question))
+
+    def ask_many(self, questions: Sequence[Question[T]]) -> list[Proven[T]]:
+        """As `AsyncIdentity.ask_many`."""
+        return self._run(self._identity.ask_many(questions))
+
+    def prove(self, questions: Sequence[Question[T]]) -> ProvenRows:
+        """As `AsyncIdentity.prove`."""
+        return self._run(self._identity.prove(questions))
