@@ -52,7 +52,7 @@ async def judge(judged: Judged, registry: Registry, now_ms: int) -> list[Finding
     return [
         await _judge_key(judged, registry),
         await _judge_accreditation(judged, registry, now_ms),
-        await _judge_status(judged, registry, now_ms),
+        await _judge_status(judged, registry),
     ]
 
 
@@ -90,11 +90,11 @@ async def _require_anchor(judged: Judged, registry: Registry, since_ms: int, eve
         )
 
 
-async def _judge_status(judged: Judged, registry: Registry, now_ms: int) -> Finding:
+async def _judge_status(judged: Judged, registry: Registry) -> Finding:
     if judged.status is None:
         return Finding(judged.subject, Check.STATUS, None, "it cannot be revoked")
     try:
-        value = await registry.get_status(judged.issuer, judged.status, now_ms)
+        value = await registry.get_status(judged.issuer, judged.status)
         if value == INVALID:
             raise Unsound(Fault.REVOKED, "the issuer has revoked it")
         if value == SUSPENDED:

@@ -48,7 +48,7 @@ class Registry(Protocol):
     async def find_standing(self, issuer: str, credential_type: str, time_ms: int) -> Standing:
         """Find whether an issuer was accredited for a type at a time."""
 
-    async def get_status(self, issuer: str, reference: StatusReference, time_ms: int) -> int:
+    async def get_status(self, issuer: str, reference: StatusReference) -> int:
         """Get the present status of a credential, from a list that is the issuer's own."""
 
     async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:

@@ -76,7 +76,7 @@ class World:
         self.asked.append(("standing", issuer, credential_type, time_ms))
         return self.standing
 
-    async def get_status(self, issuer, reference, time_ms):
+    async def get_status(self, issuer, reference):
         self.asked.append(("status", issuer, reference))
         if isinstance(self.status, Exception):
             raise self.status
@@ -105,8 +105,8 @@ def issue(**changes):
 class Counter:
     """A verifier's counter, and a wallet that answers it over no network at all."""
 
-    def __init__(self, *, encrypts=True):
-        self.world = World()
+    def __init__(self, registry=None, *, encrypts=True, now_ms=NOW_MS):
+        self.world = registry or World()
         self.verifier = Verifier(
             VerifierSettings(url="https://bank.example/verifier", encrypts=encrypts),
             VerifierIdentity.of_did("did:hansa:city:bank", "did:hansa:city:bank#1", VERIFIER_KEY),
@@ -114,10 +114,12 @@ class Counter:
             self.world,
             draw_from(),
         )
-        self.now_ms = NOW_MS
+        self.now_ms = now_ms
 
     def ask(self, query=None, **more):
-        return self.verifier.ask(read_query(query or RESIDENT), "to open a wallet", NOW_MS, **more)
+        return self.verifier.ask(
+            read_query(query or RESIDENT), "to open a wallet", self.now_ms, **more
+        )
 
     def fetch(self, asking, wallet_nonce=""):
         """What a wallet reads of the request, unverified."""
@@ -132,9 +134,10 @@ class Counter:
         paths=(("given_name",), ("age_over_18",)),
         signer=HOLDER,
         challenge=None,
-        issued_s=NOW,
+        issued_s=None,
         binding=(),
     ):
+        issued_s = self.now_ms // 1_000 if issued_s is None else issued_s
         chosen = select_disclosures(credential or issue(), paths)
         asked = challenge or Challenge(request["client_id"], request["nonce"])
         return bind_sd_jwt(chosen, signer, asked, issued_s, dict(binding)).encode()
