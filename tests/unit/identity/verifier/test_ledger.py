@@ -173,6 +173,7 @@ def test_after_a_suspension_has_ended_all_of_before_counts_again(city):
     city.judge(accreditation.Suspend)
     city.ledger.pass_time(DAY_MS)
     during = city.issue()
+    city.ledger.pass_time(DAY_MS)
     city.judge(accreditation.Reinstate, Reason.CLEARED)
     city.ledger.pass_time(DAY_MS)
     assert city.verify(credential) == set()
