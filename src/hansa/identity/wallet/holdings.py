@@ -7,8 +7,12 @@ from typing import Any
 import msgspec
 
 from hansa.identity.dcql.matching import Candidate
+from hansa.identity.encoding.base64url import decode_base64url
+from hansa.identity.encoding.cbor_json import convert_to_json
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.mdoc.documents import Issued, decode_issued, decode_security_object
+from hansa.identity.mdoc.security_object import SecurityObject
 from hansa.identity.sd_jwt.credential import TYPE, read_types
 from hansa.identity.sd_jwt.paths import Path
 from hansa.identity.sd_jwt.presentation import open_issued
@@ -16,6 +20,8 @@ from hansa.identity.sd_jwt.serialization import decode_sd_jwt
 from hansa.identity.sd_jwt.verification import read_holder_key
 
 HOLDINGS_MAX = 10_000
+MDOC = "mso_mdoc"
+_DOCUMENT = "the document"
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -74,12 +80,43 @@ def take_credential(
     return Holding(holding_id, TYPE, credential, issuer, received_ms, key, display)
 
 
+def take_document(
+    credential: object,
+    *,
+    holding_id: str,
+    issuer: str,
+    received_ms: int,
+    keys: dict[PublicKey, object],
+    display: tuple[dict[str, Any], ...] = (),
+) -> Holding:
+    """Take a mobile document that an issuer sent, if it is bound to a key of this wallet.
+
+    Raises:
+      Unsound: it is no mobile document, or bound to a key that this wallet does not have.
+    """
+    if not isinstance(credential, str):
+        raise Unsound(Fault.MALFORMED, "a mobile document is text in base64url")
+    _, signed = _open_document(credential)
+    if signed.device_key not in keys:
+        raise Unsound(Fault.BINDING, "the document is bound to a key of somebody else")
+    return Holding(holding_id, MDOC, credential, issuer, received_ms, signed.device_key, display)
+
+
 def describe(holding: Holding) -> Candidate:
     """Describe a holding as a candidate for queries.
 
     Raises:
       Unsound: it is damaged.
     """
+    if holding.format == MDOC:
+        issued, signed = _open_document(holding.credential)
+        claims = convert_to_json(issued.elements)
+        return Candidate(holding.id, MDOC, frozenset([signed.doc_type]), claims, is_bound=True)
     claims = open_issued(decode_sd_jwt(holding.credential)).claims
     types = frozenset(read_types(claims))
     return Candidate(holding.id, holding.format, types, claims, holding.key is not None)
+
+
+def _open_document(credential: str) -> tuple[Issued, SecurityObject]:
+    issued = decode_issued(decode_base64url(credential, _DOCUMENT), _DOCUMENT)
+    return issued, decode_security_object(issued.issuer_auth.payload or b"", _DOCUMENT)

@@ -1,6 +1,6 @@
 """Presenting: what would answer a request, and, once the holder agrees, the answer itself.
 
-Source: OpenID4VP 1.0, sections 6.4, 8.1 to 8.5 and appendix B.3.
+Source: OpenID4VP 1.0, sections 6.4, 8.1 to 8.5 and appendixes B.2 and B.3.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from typing import NamedTuple
 import msgspec
 
 from hansa.identity.dcql.matching import Match, select
-from hansa.identity.encoding.base64url import encode_base64url
+from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jwe import encrypt_jwe
+from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.keys.signing import Signer
+from hansa.identity.mdoc.presenting import Selection, create_device_response
+from hansa.identity.mdoc.transcripts import create_redirect_transcript
+from hansa.identity.sd_jwt.paths import Path
 from hansa.identity.sd_jwt.presentation import bind_sd_jwt, select_disclosures
 from hansa.identity.sd_jwt.serialization import SdJwt, decode_sd_jwt
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.wallet.conversation import Conversation, post_form, read_answer
-from hansa.identity.wallet.holdings import Disclosure, Holding, describe
+from hansa.identity.wallet.holdings import MDOC, Disclosure, Holding, describe
 from hansa.identity.wallet.requests import PresentationRequest, read_transaction
 
 FindSigner = Callable[[PublicKey], Signer]
@@ -70,13 +74,17 @@ def present(
     for query_id, match in proposal.matches.items():
         holding = held[match.candidate.id]
         transactions = _list_transactions(request, query_id)
-        shown = select_disclosures(decode_sd_jwt(holding.credential), match.paths)
-        query = request.query.find(query_id)
-        is_asked = query is None or query.require_cryptographic_holder_binding
-        if holding.key is not None and (is_asked or transactions):
-            signer = find_signer(holding.key)
-            shown = _bind(request, shown, signer, transactions, time_ms)
-        token[query_id] = [shown.encode()]
+        if holding.format == MDOC:
+            shown = _show_document(request, holding, match.paths, transactions, find_signer)
+        else:
+            query = request.query.find(query_id)
+            is_asked = query is None or query.require_cryptographic_holder_binding
+            sd_jwt = select_disclosures(decode_sd_jwt(holding.credential), match.paths)
+            if holding.key is not None and (is_asked or transactions):
+                signer = find_signer(holding.key)
+                sd_jwt = _bind(request, sd_jwt, signer, transactions, time_ms)
+            shown = sd_jwt.encode()
+        token[query_id] = [shown]
         disclosures.append(
             Disclosure(time_ms, request.client_id, holding.id, match.paths, transactions)
         )
@@ -110,6 +118,42 @@ def _bind(
         claims["transaction_data_hashes"] = [encode_base64url(each) for each in hashes]
     challenge = Challenge(request.client_id, request.nonce)
     return bind_sd_jwt(shown, signer, challenge, time_ms // 1_000, claims)
+
+
+def _show_document(
+    request: PresentationRequest,
+    holding: Holding,
+    paths: Sequence[Path],
+    transactions: tuple[str, ...],
+    find_signer: FindSigner,
+) -> str:
+    """Show elements of a mobile document, signed with its device key for this verifier."""
+    if holding.key is None or transactions:
+        raise Unsound(Fault.UNSUPPORTED, "a mobile document authorises no transactions here")
+    key = request.encryption_key
+    transcript = create_redirect_transcript(
+        request.client_id,
+        request.nonce,
+        request.response_uri,
+        None if key is None else decode_base64url(compute_thumbprint(key), "the thumbprint"),
+    )
+    issued = decode_base64url(holding.credential, "the document")
+    selection = Selection(issued, _list_names(paths), find_signer(holding.key))
+    return encode_base64url(create_device_response([selection], transcript))
+
+
+def _list_names(paths: Sequence[Path]) -> dict[str, set[str]]:
+    """List elements by namespace; OpenID4VP 1.0, section 7.2, has no other paths for them."""
+    names: dict[str, set[str]] = {}
+    for path in paths:
+        match path:
+            case (str() as namespace, str() as name):
+                names.setdefault(namespace, set()).add(name)
+            case _:
+                raise Unsound(
+                    Fault.MALFORMED, "elements of a document are asked for by namespace and name"
+                )
+    return names
 
 
 def _list_transactions(request: PresentationRequest, query_id: str) -> tuple[str, ...]:
