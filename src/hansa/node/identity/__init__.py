@@ -1,0 +1,1 @@
+"""Issuer and verifier as services: settings, files, HTTP, and what stands around every request."""

@@ -1,0 +1,262 @@
+"""The file of an issuer's or verifier's records: SQLite, with everything encrypted but the dates.
+
+A key for values and one for names are drawn when the file is made and lie in it, encrypted under
+the passphrase of its operator. A record's name is a keyed hash, so that the file tells neither
+whose records it holds nor which of them belong together; a value is bound to its name, so that
+none can be put in another's place.
+
+Source: NIST SP 800-38D (GCM); RFC 2104 (HMAC); SQLite's documentation of PRAGMA journal_mode.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hansa.identity.store import Kind
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.passphrases import DEFAULT_COST, NONCE_BYTES, Locked, ScryptCost, lock, unlock
+
+FORMAT_VERSION = 1
+KEY_BYTES = 32
+WAIT_S = 10.0
+"""How long one process waits for another to end its transaction."""
+_HEADER = b"hansa-identity-records 1"
+_SCHEMA = """
+CREATE TABLE lock (
+    n INTEGER NOT NULL, r INTEGER NOT NULL, p INTEGER NOT NULL,
+    salt BLOB NOT NULL, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL
+);
+CREATE TABLE records (
+    name BLOB PRIMARY KEY, value BLOB NOT NULL, expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX records_expiry ON records (expires_ms);
+CREATE TABLE issued (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    place INTEGER UNIQUE,
+    value BLOB NOT NULL
+);
+"""
+
+Draw = Callable[[int], bytes]
+
+
+class RecordFile:
+    """One open file of records; a `hansa.identity.store.Store`. For one thread at a time."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, secret: bytes, draw: Draw
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._cipher = AESGCM(secret[:KEY_BYTES])
+        self._name_key = secret[KEY_BYTES:]
+        self._draw = draw
+
+    @classmethod
+    def create(
+        cls, path: Path, passphrase: str, draw: Draw, cost: ScryptCost = DEFAULT_COST
+    ) -> RecordFile:
+        """Make a new file, mode 0600.
+
+        Raises:
+          Invalid: there is a file already, or the passphrase is empty or no text.
+          Unavailable: the disk refuses.
+        """
+        secret = draw(2 * KEY_BYTES)
+        locked = lock(secret, passphrase, cost, lambda salt: _HEADER + salt, draw)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            raise Invalid(InvalidCode.MALFORMED, f"{path} is there already") from None
+        except OSError as error:
+            raise Unavailable(f"cannot make {path}: {error.strerror}") from None
+        connection = _connect(path)
+        with _telling(path):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
+            )
+            connection.execute(
+                "INSERT INTO lock VALUES (?, ?, ?, ?, ?, ?)",
+                (*locked.cost, locked.salt, locked.nonce, locked.ciphertext),
+            )
+        return cls(connection, path, secret, draw)
+
+    @classmethod
+    def open(cls, path: Path, passphrase: str, draw: Draw) -> RecordFile:
+        """Open a file.
+
+        Raises:
+          NotFound: there is none.
+          Invalid: `UNAUTHENTICATED` for a wrong passphrase.
+          Corrupt: it is damaged, or something else.
+          Unavailable: the disk refuses.
+        """
+        if not path.is_file():
+            raise NotFound(f"there is no file of records {path}", path=str(path))
+        connection = _connect(path)
+        try:
+            secret = _unlock(connection, path, passphrase)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, path, secret, draw)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have all that is done within take effect at once, also against other processes.
+
+        What is refused by a `HansaError` stays done as far as it went: a wrong code must count.
+        Within another such block this is part of it.
+
+        Raises:
+          Unavailable: the disk refuses, or another process does not end.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        with _telling(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException as error:
+                is_refusal = isinstance(error, HansaError) and not isinstance(error, Corrupt)
+                self._connection.execute("COMMIT" if is_refusal else "ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def put(self, kind: Kind, key: str, value: bytes, expires_ms: int) -> None:
+        """Keep a record, in place of an earlier one."""
+        name = self._name(kind, key)
+        with self.at_once():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
+                (name, self._seal(value, name), expires_ms),
+            )
+
+    def get(self, kind: Kind, key: str, time_ms: int) -> bytes | None:
+        """Get a record that has not expired."""
+        name = self._name(kind, key)
+        with _telling(self._path):
+            row = self._connection.execute(
+                "SELECT value FROM records WHERE name = ? AND expires_ms > ?", (name, time_ms)
+            ).fetchone()
+        return None if row is None else self._open(row[0], name)
+
+    def take(self, kind: Kind, key: str, time_ms: int) -> bytes | None:
+        """Get a record and drop it, so that only one of several callers gets it."""
+        name = self._name(kind, key)
+        with self.at_once():
+            row = self._connection.execute(
+                "DELETE FROM records WHERE name = ? RETURNING value, expires_ms", (name,)
+            ).fetchone()
+        return None if row is None or row[1] <= time_ms else self._open(row[0], name)
+
+    def add(self, kind: Kind, key: str, expires_ms: int, time_ms: int) -> bool:
+        """Keep an empty record if there is none; False if there is."""
+        with self.at_once():
+            if self.get(kind, key, time_ms) is not None:
+                return False
+            self.put(kind, key, b"", expires_ms)
+        return True
+
+    def sweep(self, time_ms: int) -> int:
+        """Drop what has expired; returns how many records."""
+        with self.at_once():
+            return self._connection.execute(
+                "DELETE FROM records WHERE expires_ms <= ?", (time_ms,)
+            ).rowcount
+
+    def add_issued(self, place: int | None, value: bytes) -> int | None:
+        """Note for good what was issued; returns its number, or None if the place is taken."""
+        try:
+            with self.at_once():
+                return self._connection.execute(
+                    "INSERT INTO issued (place, value) VALUES (?, ?)",
+                    (place, self._seal(value, b"issued")),
+                ).lastrowid
+        except sqlite3.IntegrityError:
+            return None
+
+    def list_issued(self, after: int = 0, limit: int = -1) -> list[tuple[int, int | None, bytes]]:
+        """List what was issued as (number, place in the status lists, value), oldest first."""
+        with _telling(self._path):
+            rows = self._connection.execute(
+                "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [(number, place, self._open(value, b"issued")) for number, place, value in rows]
+
+    def _name(self, kind: Kind, key: str) -> bytes:
+        text = f"{kind.value} {key}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._name_key, text, "sha256")
+
+    def _seal(self, value: bytes, name: bytes) -> bytes:
+        nonce = self._draw(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, value, name)
+
+    def _open(self, sealed: bytes, name: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
+        except (InvalidTag, ValueError):
+            raise _damaged(self._path, "a record was changed") from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with _telling(path):
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=WAIT_S
+        )
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+def _unlock(connection: sqlite3.Connection, path: Path, passphrase: str) -> bytes:
+    with _telling(path):
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT_VERSION:
+            raise _damaged(path, f"version {version}, this program reads {FORMAT_VERSION}")
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _damaged(path, found)
+        row = connection.execute("SELECT * FROM lock").fetchone()
+    if row is None:
+        raise _damaged(path, "it has no lock")
+    n, r, p, salt, nonce, ciphertext = row
+    return unlock(Locked(ScryptCost(n, r, p), salt, nonce, ciphertext), passphrase, _HEADER + salt)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Tell what SQLite says of a damaged file from what the disk refuses."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.OperationalError as error:
+        raise Unavailable(
+            f"cannot read or write the records {path}: {error}; free some space if the disk is "
+            "full",
+            path=str(path),
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: Path, why: str) -> Corrupt:
+    return Corrupt(
+        f"the file of records {path} is damaged ({why}): put a copy back, or make the service anew",
+        path=str(path),
+    )
