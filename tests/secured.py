@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyoxigraph
 
+from hansa.identity.data_integrity.canonical import canonicalize_quads
 from hansa.identity.data_integrity.contexts import load_pinned
 from hansa.identity.data_integrity.literals import write_literal
 from hansa.identity.data_integrity.quads import Quad
@@ -79,7 +80,9 @@ def inline(document):
     if "@context" in document:
         names = document["@context"]
         names = [names] if isinstance(names, str) else names
-        copy["@context"] = [_read_context(each) for each in names]
+        copy["@context"] = [
+            _read_context(each) if isinstance(each, str) else each for each in names
+        ]
     return copy
 
 
@@ -92,9 +95,9 @@ def _read_context(url):
 
 
 def convert_elsewhere(document):
-    """Convert a document and bring it into canonical form with Oxigraph."""
-    text = json.dumps(inline(document))
-    return canonicalize_elsewhere(pyoxigraph.parse(text, format=pyoxigraph.RdfFormat.JSON_LD))
+    """Convert a document with Oxigraph, and name its blank nodes with ours."""
+    read = pyoxigraph.parse(json.dumps(inline(document)), format=pyoxigraph.RdfFormat.JSON_LD)
+    return canonicalize_quads(_read(each) for each in read).lines
 
 
 def canonicalize_elsewhere(quads):

@@ -50,6 +50,8 @@ from hansa.identity.encoding.strict_json import DEPTH_MAX
 from hansa.identity.faults import Fault, Unsound
 
 QUADS_MAX = 4_096
+TYPES_MAX = 64
+"""Types of one thing."""
 
 _TYPE_OF = f"<{RDF}type>"
 _FIRST, _REST, _NIL = f"<{RDF}first>", f"<{RDF}rest>", f"<{RDF}nil>"
@@ -147,8 +149,10 @@ class _Conversion:
         """State what an object says; return what it is called."""
         if len(path) > DEPTH_MAX:
             raise Unsound(Fault.TOO_LARGE, f"{_show(path)} is nested too deep")
-        types, active = _read_types(node, active, path)
-        name, members = _read_members(node, active, path)
+        if len(node) > QUADS_MAX:
+            raise Unsound(Fault.TOO_LARGE, f"{_show(path)} has more than {QUADS_MAX} members")
+        type_name, types, active = _read_types(node, active, path)
+        name, members = _read_members(node, active, path, type_name)
         if not name:
             name = self._draw_label()
             self.unnamed.append(path)
@@ -203,8 +207,7 @@ class _Conversion:
         """Convert one value of a member, not an array."""
         if isinstance(value, dict) and "@value" not in value:
             return self._convert_node(value, _enter(active, definition), graph, path)
-        if definition.scoped is not None:
-            active = active.apply(definition.scoped, Scope.PROPERTY)
+        active = _apply_scoped(active, definition, is_object=isinstance(value, dict))
         coercion = "" if definition.coercion == NONE else definition.coercion
         if isinstance(value, dict):
             return _convert_value_object(value, coercion, active, _show(path))
@@ -224,8 +227,10 @@ class _Conversion:
         path: Path,
     ) -> str:
         """State an ordered list; return the name of its head."""
-        if not isinstance(value, list):
-            raise Unsound(Fault.MALFORMED, f"{_show(path)} must be an array")
+        if not isinstance(value, list) or len(value) > QUADS_MAX:
+            raise Unsound(
+                Fault.MALFORMED, f"{_show(path)} must be an array, of {QUADS_MAX} at most"
+            )
         said = [
             self._convert_value(each, definition, active, graph, (*path, index))
             for index, each in enumerate(value)
@@ -278,21 +283,37 @@ _NOTHING = Definition("")
 
 def _enter(active: ActiveContext, definition: Definition) -> ActiveContext:
     """Make the context of an object that is a member's value."""
-    inner = active.previous or active
+    return _apply_scoped(active.previous or active, definition, is_object=True)
+
+
+def _apply_scoped(
+    active: ActiveContext, definition: Definition, *, is_object: bool
+) -> ActiveContext:
+    """Put the context that a member brings along on top, unless readers differ about it."""
     scoped = definition.scoped
-    return inner.apply(scoped, Scope.PROPERTY) if scoped is not None else inner
+    if scoped is None:
+        return active
+    inner = active.apply(scoped, Scope.PROPERTY if is_object else Scope.DOCUMENT)
+    again = inner.terms.get(definition.term, _NOTHING)
+    is_changed = again.scoped is not None and again.scoped.raw != scoped.raw
+    if is_changed or (not is_object and again.coercion != definition.coercion):
+        raise Unsound(
+            Fault.CONTEXT, f"{definition.term!r} has a context in which it means something else"
+        )
+    return inner
 
 
 def _read_types(
     node: Mapping[str, Any], active: ActiveContext, path: Path
-) -> tuple[list[str], ActiveContext]:
-    """Expand the types of an object, and put their contexts on top."""
+) -> tuple[str, list[str], ActiveContext]:
+    """Expand the types of an object, and put their contexts on top; also name their member."""
     members = [name for name in node if active.terms.get(name, _NOTHING).iri == TYPE]
     if not members:
-        return [], active
+        return "", [], active
     value = node[members[0]]
     texts = value if isinstance(value, list) else [value]
-    if not texts or len(members) > 1 or not all(isinstance(each, str) for each in texts):
+    is_sound = 0 < len(texts) <= TYPES_MAX and all(isinstance(each, str) for each in texts)
+    if not is_sound or len(members) > 1:
         raise Unsound(Fault.MALFORMED, f"{_show((*path, members[0]))} must be one or more types")
     types = [active.expand_type(each) for each in texts]
     inner = active
@@ -300,11 +321,11 @@ def _read_types(
         scoped = active.terms.get(each, _NOTHING).scoped
         if scoped is not None:
             inner = inner.apply(scoped, Scope.TYPE)
-    return types, inner
+    return members[0], types, inner
 
 
 def _read_members(
-    node: Mapping[str, Any], active: ActiveContext, path: Path
+    node: Mapping[str, Any], active: ActiveContext, path: Path, type_name: str
 ) -> tuple[str, list[tuple[str, Definition]]]:
     """Read what an object is called, and what its other members mean."""
     name = ""
@@ -313,13 +334,13 @@ def _read_members(
         if not isinstance(member, str):
             raise Unsound(Fault.MALFORMED, f"{_show(path)} has a member whose name is no text")
         definition = active.find(member)
+        if (definition.iri == TYPE) != (member == type_name) or definition.iri.startswith(RDF):
+            raise Unsound(Fault.CONTEXT, f"{_show((*path, member))} is another name of a type")
         if definition.iri == ID:
             if name or not isinstance(value, str):
                 raise Unsound(Fault.MALFORMED, f"{_show((*path, member))} must be one IRI")
             name = f"<{active.expand_id(value)}>"
-        elif definition.iri.startswith(RDF):
-            raise Unsound(Fault.CONTEXT, f"{_show((*path, member))} is a member of RDF itself")
-        elif definition.iri != TYPE:
+        elif member != type_name:
             members.append((member, definition))
     return name, members
 

@@ -27,7 +27,7 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]*")
 _SIMPLE = re.compile(r"[^:/?#\[\]@][^:/?#\[\]]*")
 """A name that may follow a vocabulary."""
 _OF_TERMS = {"@id", "@type", "@container", "@context", "@protected", "@prefix"}
-_OF_CONTEXTS = {"@version", "@protected", "@vocab", "@propagate", "@type"}
+_OF_CONTEXTS = {"@version", "@protected", "@vocab", "@type"}
 _CONTAINERS = {(), (SET,), (LIST,), (GRAPH,), (GRAPH, SET)}
 _COERCIONS = {"", ID, VOCAB, JSON, NONE}
 
@@ -80,6 +80,7 @@ class Definition(NamedTuple):
     scoped: Local | None = None
     refusal: str = ""
     """Why documents must not use it."""
+    term: str = ""
 
     def means_same(self, other: Definition) -> bool:
         """Whether two definitions differ in their protection alone."""
@@ -148,7 +149,10 @@ class ActiveContext:
           Unsound: `CONTEXT`: it is neither.
         """
         if ":" not in text:
-            return self.find(text).iri
+            iri = self.find(text).iri
+            if iri in (ID, TYPE):
+                raise Unsound(Fault.CONTEXT, f"{text[:64]!r} names no thing that can be meant")
+            return iri
         if text in self.names_of:
             raise Unsound(Fault.CONTEXT, f"{text[:64]!r} must be written by its term")
         return self.expand_id(text)
@@ -197,7 +201,7 @@ def find_pinned(known: Mapping[str, Local], url: str) -> Local:
 
 @lru_cache(maxsize=1_024)
 def _apply(active: ActiveContext, local: Local, scope: Scope) -> ActiveContext:
-    terms, vocabulary, propagates = active.terms, active.vocabulary, scope is not Scope.TYPE
+    terms, vocabulary = active.terms, active.vocabulary
     for part in local.list_parts():
         if part is None:
             if scope is not Scope.PROPERTY and any(each.is_protected for each in terms.values()):
@@ -205,8 +209,7 @@ def _apply(active: ActiveContext, local: Local, scope: Scope) -> ActiveContext:
             terms, vocabulary = {}, ""
         else:
             terms, vocabulary = _Builder(terms, vocabulary, local, part, scope).build()
-            propagates = part.get("@propagate", propagates) is True
-    previous = active.previous if propagates else active.previous or active
+    previous = active.previous or active if scope is Scope.TYPE else active.previous
     return ActiveContext(active.names_of, terms, vocabulary, previous)
 
 
@@ -273,6 +276,7 @@ class _Builder:
             bool(parts.get("@protected", self._raw.get("@protected", False))),
             self._local.scope(term, parts["@context"]) if "@context" in parts else None,
             _refuse(parts, iri, coercion, container),
+            term,
         )
 
     def _expand(self, text: str, term: str) -> str:
@@ -300,7 +304,7 @@ def _refuse(parts: dict[str, Any], iri: str, coercion: str, container: tuple[str
     unknown = sorted(set(parts) - _OF_TERMS)
     if unknown:
         return f"its definition has {unknown[0]}, not known here"
-    if container not in _CONTAINERS:
+    if container not in _CONTAINERS or (coercion == JSON and container):
         return f"containers of kind {', '.join(map(str, container))} are not known here"
     if iri.startswith("@") and (iri not in (ID, TYPE) or set(parts) - {"@id", "@protected"}):
         return f"it is another name of {iri}"

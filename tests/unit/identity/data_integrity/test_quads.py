@@ -256,7 +256,7 @@ def test_labelled_things_keep_their_names():
 
 @pytest.mark.parametrize("document", [CREDENTIAL, PRESENTATION], ids=["vc", "vp"])
 @settings(
-    max_examples=1_500,
+    max_examples=500,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     deadline=None,
 )
