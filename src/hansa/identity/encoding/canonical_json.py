@@ -20,6 +20,8 @@ _FIRST_SURROGATE = "\ud800"
 _EXPONENT_MIN, _EXPONENT_MAX = -7, 21
 """ECMAScript writes the numbers between in full."""
 
+_PLAIN_MIN, _PLAIN_MAX = 1e-4, 1e16
+"""Python writes doubles between in full, as ECMAScript does, but for `.0` after whole ones."""
 _DOUBLE_BITS_MAX = 1_023
 
 _write_plain = json.JSONEncoder(
@@ -50,6 +52,8 @@ def _is_plain(value: Any) -> bool:  # noqa: ANN401 - any JSON
         return True
     if kind is int:
         return abs(int(value)) <= SAFE_INTEGER_MAX
+    if kind is float:
+        return _PLAIN_MIN <= abs(value) < _PLAIN_MAX and not value.is_integer()
     if kind is list:
         return all(map(_is_plain, value))
     if kind is dict:

@@ -64,6 +64,13 @@ def test_numbers_are_written_as_the_rfc_writes_them(bits, text):
     assert write_number(number) == text
 
 
+@pytest.mark.parametrize(
+    "number", [1e-4, 9.9e-5, 0.5, -0.5, 8.0, 1e16, 9_007_199_254_740_991.5, 4_503_599_627_370_497.5]
+)
+def test_the_fast_way_ends_where_python_writes_numbers_otherwise(number):
+    assert canonicalize([number, "a"]) == rfc8785.dumps([number, "a"])
+
+
 @given(VALUES)
 def test_canonical_form_agrees_with_another_implementation(value):
     try:
