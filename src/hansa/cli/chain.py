@@ -32,6 +32,7 @@ from hansa.kernel.receipt_file import (
 from hansa.node.audit import audit, audit_folder
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.joining.checkpoints import describe_trail, load_checkpoint, read_checkpoint
+from hansa.node.records import list_header_fields, list_seals
 from hansa.node.verify import (
     VerifyReport,
     choose_processes,
@@ -241,16 +242,17 @@ def _format_time(found: dict[str, Any]) -> str:
 def _read_block(home: Home, height: int) -> dict[str, Any]:
     chain = open_chain_read_only(home)
     try:
-        record = chain.get_record(height)
+        network, record = chain.network, chain.get_record(height)
     finally:
         chain.close()
     header = decode_header(record.header)
-    values = ((name, getattr(header, name)) for name in header.__struct_fields__)
     return {
-        **{name: item.hex() if isinstance(item, bytes) else item for name, item in values},
-        "time": format_iso(header.time_ms, 0),
+        **list_header_fields(network, header),
+        "header": record.header.hex(),
+        "seals": list_seals(record.signatures),
         "dropped": len(record.dropped),
         "transactions": [decode_receipt(raw).tx_id.hex() for raw in record.receipts],
+        "time": format_iso(header.time_ms, 0),
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hansa.engine.chain import Chain
 from hansa.engine.log import BlockReader
 from hansa.engine.storage import FileStorage
-from hansa.kernel.block import BlockRecord, decode_record, is_sealed
+from hansa.kernel.block import BlockRecord, Header, decode_record, is_sealed
 from hansa.kernel.errors import Corrupt
 from hansa.kernel.genesis import Network
 
@@ -56,6 +57,31 @@ def iterate_records(reader: BlockReader, from_height: int = 0) -> Iterator[Block
     """
     for height, raw in reader.iterate(from_height):
         yield read_record(raw, height)
+
+
+def list_header_fields(network: Network, header: Header) -> dict[str, Any]:
+    """List what a header says, as text, with its hash; the same for a folder and at the API."""
+    return {
+        "height": header.height,
+        "hash": network.digest(network.header_prefix + header.encoded()).hex(),
+        "time_ms": header.time_ms,
+        "tx_count": header.tx_count,
+        "previous_hash": header.previous_hash.hex(),
+        "tx_root": header.tx_root.hex(),
+        "receipt_root": header.receipt_root.hex(),
+        "write_set_hash": header.write_set_hash.hex(),
+        "checkpoint_height": header.checkpoint_height,
+        "state_root": header.state_root.hex(),
+        "batch_root": header.batch_root.hex(),
+    }
+
+
+def list_seals(signatures: Sequence[tuple[int, bytes, bytes]]) -> list[dict[str, Any]]:
+    """List the seals of a block."""
+    return [
+        {"suite": suite, "public_key": public_key.hex(), "signature": signature.hex()}
+        for suite, public_key, signature in signatures
+    ]
 
 
 class RecentRecords:

@@ -138,7 +138,7 @@ def test_a_transaction_a_block_a_wallet_and_a_receipt(node, keys, capsys, tmp_pa
         run(capsys, "tx", "ab" * 32, *source, code=4)
         run(capsys, "block", 10**9, *source, code=4)
         run(capsys, "wallet", to_text(bytes(32)), *source, code=4)
-    for words in (("wallet", ADA), ("tx", paid["tx_id"])):
+    for words in (("wallet", ADA), ("tx", paid["tx_id"]), ("block", paid["height"])):
         assert run(capsys, *words) == run(capsys, *words, *folder)
     assert (tmp_path / "receipt-0").read_bytes() == (tmp_path / "receipt-2").read_bytes()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta
@@ -27,6 +27,7 @@ from hansa.node.api.routes import (
     Parameter,
     Route,
 )
+from hansa.node.records import list_header_fields, list_seals
 from hansa.node.service import wall_clock_ms
 from hansa.sdk import answers
 from hansa.sdk.consensus import Consensus
@@ -50,7 +51,7 @@ async def get_status(api: Api, call: Call) -> answers.Status:
     chain = api.node.chain
     network = chain.network
     return answers.Status(
-        **_list_header_fields(chain, api.node.get_header(chain.confirmed_height)),
+        **list_header_fields(network, api.node.get_header(chain.confirmed_height)),
         network=network.genesis.network,
         genesis_hash=network.genesis_hash.hex(),
         clock_ms=wall_clock_ms(),
@@ -95,7 +96,7 @@ async def get_block(api: Api, call: Call, height: int) -> answers.Block:
     sees_all = call.principal.may(Right.LEDGER)
     record = api.read_record(call, height, WALK_PER_COST if sees_all else READ_PER_COST)
     return answers.Block(
-        **_list_header_fields(chain, decode_header(record.header)),
+        **list_header_fields(chain.network, decode_header(record.header)),
         header=record.header.hex(),
         seals=describe_seals(record.signatures),
         dropped=len(record.dropped),
@@ -205,32 +206,12 @@ async def get_proposal(api: Api, call: Call, number: int) -> answers.Proposal:
 
 def describe_header(chain: Chain, header: Header) -> answers.BlockSummary:
     """Describe a block's header."""
-    return answers.BlockSummary(**_list_header_fields(chain, header))
+    return answers.BlockSummary(**list_header_fields(chain.network, header))
 
 
 def describe_seals(signatures: tuple[tuple[int, bytes, bytes], ...]) -> list[answers.Seal]:
     """Describe the seals of a block."""
-    return [
-        answers.Seal(suite=suite, public_key=public_key.hex(), signature=signature.hex())
-        for suite, public_key, signature in signatures
-    ]
-
-
-def _list_header_fields(chain: Chain, header: Header) -> dict[str, Any]:
-    network = chain.network
-    return {
-        "height": header.height,
-        "hash": network.digest(network.header_prefix + header.encoded()).hex(),
-        "time_ms": header.time_ms,
-        "tx_count": header.tx_count,
-        "previous_hash": header.previous_hash.hex(),
-        "tx_root": header.tx_root.hex(),
-        "receipt_root": header.receipt_root.hex(),
-        "write_set_hash": header.write_set_hash.hex(),
-        "checkpoint_height": header.checkpoint_height,
-        "state_root": header.state_root.hex(),
-        "batch_root": header.batch_root.hex(),
-    }
+    return [answers.Seal(**each) for each in list_seals(signatures)]
 
 
 def _load_proposal(chain: Chain, number: int) -> proposals.Proposal | None:
