@@ -191,6 +191,12 @@ def found_voted_network(
     """
     require_free(path, may_be_empty=True)
     check_description(description)
+    if not any(member.weight for member in description.members):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            "no member has a weight, so that nobody would vote on blocks: give at least one member "
+            "a weight",
+        )
     drafts = {
         slug: _draft(description, member, slug, place)
         for (slug, member), place in zip(

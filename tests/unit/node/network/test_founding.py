@@ -7,6 +7,7 @@ import json
 import stat
 
 import pytest
+from msgspec.structs import replace
 from tests.played import CHEAP
 from tests.world import START_MS
 
@@ -117,6 +118,12 @@ def test_a_member_without_weight_follows(tmp_path):
     assert made.network.genesis.nodes[2].consensus_key == b""
     document = json.loads(made.nodes[2].home.comet.genesis_path.read_bytes())
     assert len(document["validators"]) == 2
+
+
+def test_a_network_in_which_nobody_votes_is_not_made(tmp_path):
+    with pytest.raises(Invalid, match="give at least one member a weight"):
+        found(tmp_path / "net", [replace(each, weight=0) for each in FOUR])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_on_machines_of_their_own_all_have_the_same_ports(tmp_path):
