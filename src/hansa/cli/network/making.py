@@ -7,7 +7,7 @@ import shlex
 from functools import partial
 
 from hansa.cli.passphrase import ask_new_passphrase
-from hansa.cli.screen import print_json, say
+from hansa.cli.screen import ProgressBar, print_json, say
 from hansa.cli.setup import change_description
 from hansa.cli.source import parse_file, parse_folder, parse_port
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -76,7 +76,12 @@ def _init(options: argparse.Namespace) -> int:
     description = _describe(options)
     places = choose_places(len(description.members), options.port, options.host)
     founded = found_voted_network(
-        options.dir, description, places, ask_new_passphrase(), wall_clock_ms()
+        options.dir,
+        description,
+        places,
+        ask_new_passphrase(),
+        wall_clock_ms(),
+        note=partial(ProgressBar().show, "nodes with their keys"),
     )
     if options.json:
         print_json(founded.to_json())

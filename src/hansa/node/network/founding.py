@@ -13,7 +13,7 @@ Source: docs/how-to/run-a-network.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -165,7 +165,7 @@ class _Draft:
         )
 
 
-def found_voted_network(
+def found_voted_network(  # noqa: PLR0913 - what the command is given
     path: Path,
     description: NetworkDescription,
     places: Sequence[Place],
@@ -173,6 +173,7 @@ def found_voted_network(
     time_ms: int,
     *,
     cost: ScryptCost = DEFAULT_COST,
+    note: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> FoundedNetwork:
     """Make keys, genesis and a node's folder for each member of a new network.
 
@@ -183,6 +184,7 @@ def found_voted_network(
       passphrase: of all key files.
       time_ms: ledger time of block 0.
       cost: of the key files' scrypt.
+      note: told how many nodes' folders are made, and of how many.
 
     Raises:
       Invalid: the folder is not empty, no socket can be in its path, or the description is not a
@@ -191,12 +193,7 @@ def found_voted_network(
     """
     require_free(path, may_be_empty=True)
     check_description(description)
-    if not any(member.weight for member in description.members):
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            "no member has a weight, so that nobody would vote on blocks: give at least one member "
-            "a weight",
-        )
+    _require_votes(description)
     drafts = {
         slug: _draft(description, member, slug, place)
         for (slug, member), place in zip(
@@ -207,20 +204,27 @@ def found_voted_network(
         Home(path / slug).comet.require_socket_paths()
     genesis = _build(description, time_ms, list(drafts.values()))
     with making(path, may_be_empty=True) as folder:
-        for slug, draft in drafts.items():
+        for done, (slug, draft) in enumerate(drafts.items()):
+            note(done, len(drafts))
             peers = [other.peer_address for other in drafts.values() if other is not draft]
             _make_node(folder / slug, genesis, draft, peers, passphrase, time_ms, cost)
-    made = tuple(
-        FoundedNode(
-            slug,
-            Home(path / slug),
-            draft.spec,
-            draft.place,
-            {name: key.address_text for name, key in draft.keys.items()},
-        )
-        for slug, draft in drafts.items()
-    )
+        note(len(drafts), len(drafts))
+    made = tuple(_describe_made(path, slug, draft) for slug, draft in drafts.items())
     return FoundedNetwork(path, Network.of(genesis), made)
+
+
+def _require_votes(description: NetworkDescription) -> None:
+    if not any(member.weight for member in description.members):
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            "no member has a weight, so that nobody would vote on blocks: give at least one member "
+            "a weight",
+        )
+
+
+def _describe_made(path: Path, slug: str, draft: _Draft) -> FoundedNode:
+    keys = {name: key.address_text for name, key in draft.keys.items()}
+    return FoundedNode(slug, Home(path / slug), draft.spec, draft.place, keys)
 
 
 def _draft(

@@ -81,6 +81,10 @@ class NodeStatus:
         )
         return told if seen.rules.is_known else f"{told}; {seen.rules.text}"
 
+    def _name_state(self, seen: Consensus) -> str:
+        is_observer = seen.state == "voting" and not seen.own_power
+        return "following" if is_observer else seen.state
+
     def _describe_peers(self, seen: Consensus) -> str:
         """Say how many of the peers that it should have are connected, and how many others."""
         there = sum(each.peer in self.peers_named for each in seen.peers)
@@ -98,7 +102,7 @@ class NodeStatus:
             "name": self.name,
             "url": self.url,
             "pid": self.pid,
-            "state": None if seen is None else seen.state,
+            "state": None if seen is None else self._name_state(seen),
             "height": None if seen is None else seen.height,
             "consensus_height": None if seen is None else seen.consensus_height,
             "peers": len(seen.peers) if seen is not None and is_known else None,

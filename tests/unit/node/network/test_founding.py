@@ -120,6 +120,21 @@ def test_a_member_without_weight_follows(tmp_path):
     assert len(document["validators"]) == 2
 
 
+def test_how_many_nodes_are_made_is_told(tmp_path):
+    told = []
+    places, members = choose_places(2, 26_600, ()), describe_institutions(2)
+    found_voted_network(
+        tmp_path / "net",
+        NetworkDescription(members=members),
+        places,
+        PASSPHRASE,
+        START_MS,
+        cost=CHEAP,
+        note=lambda *how_far: told.append(how_far),
+    )
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
 def test_a_network_in_which_nobody_votes_is_not_made(tmp_path):
     with pytest.raises(Invalid, match="give at least one member a weight"):
         found(tmp_path / "net", [replace(each, weight=0) for each in FOUR])

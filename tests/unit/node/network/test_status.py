@@ -133,7 +133,12 @@ def test_a_node_that_is_well(tmp_path):
     told = found.to_json()["nodes"][0]
     assert told["text"] == node.describe()
     assert (told["height"], told["consensus_height"], told["peers"]) == (12, 15, 3)
-    assert told["power"] == 100
+    assert (told["power"], told["state"]) == (100, "voting")
+
+
+def test_an_observer_follows(tmp_path):
+    found = read(tmp_path, make_answer(own_power=0))
+    assert found.to_json()["nodes"][0]["state"] == "following"
 
 
 def test_too_little_power_is_told_before_it_counts_as_a_stall(tmp_path):
