@@ -18,7 +18,7 @@ from tests.secured import (
 )
 
 from hansa.identity.data_integrity.canonical import canonicalize_quads
-from hansa.identity.data_integrity.quads import QUADS_MAX, convert_document, label_nodes
+from hansa.identity.data_integrity.quads import QUADS_MAX, TYPES_MAX, convert_document, label_nodes
 from hansa.identity.faults import Fault, Unsound
 
 OLD = {
@@ -224,15 +224,43 @@ def test_proofs_over_json_may_repeat_the_contexts_of_their_credential():
     )
 
 
-def test_documents_are_bounded():
-    many = put(("description",), [f"text {number}" for number in range(QUADS_MAX)])
-    deep = "text"
-    for _ in range(1_000):
-        deep = {"skill": deep}
-    for document in (many, put(("credentialSubject", "skill"), deep)):
+MANY = {
+    "values": (("description",), [f"text {number}" for number in range(QUADS_MAX)]),
+    "a large list": (("credentialSubject", "modules"), ["a"] * (QUADS_MAX + 1)),
+    "types": (("type",), ["VerifiableCredential"] * (TYPES_MAX + 1)),
+    "members": (("issuer",), {f"name{number}": "a" for number in range(QUADS_MAX + 1)}),
+    "things alike": (
+        ("credentialSubject", "skill"),
+        [{"tutor": [{"name": "a"}, {"name": "a"}] * 3} for _ in range(6)],
+    ),
+    "a list of one thing": (("credentialSubject", "modules"), ["a"] * 500),
+}
+
+
+@pytest.mark.parametrize(("path", "value"), MANY.values(), ids=MANY)
+def test_documents_are_bounded(path, value):
+    with pytest.raises(Unsound) as caught:
+        write(put(path, value))
+    assert caught.value.fault in {Fault.TOO_LARGE, Fault.MALFORMED}
+
+
+def test_documents_are_no_deeper_than_json_may_be():
+    url = "https://www.w3.org/ns/credentials/examples/v2"
+    for levels, is_read in ((28, True), (40, False), (2_000, False)):
+        deep = {"name": "text"}
+        for _ in range(levels):
+            deep = {"within": deep}
+        document = {
+            "@context": [V2, url],
+            "credentialSubject": deep,
+            "type": "VerifiableCredential",
+        }
+        if is_read:
+            write(document)
+            continue
         with pytest.raises(Unsound) as caught:
-            convert_document(document, CONTEXTS)
-        assert caught.value.fault in {Fault.TOO_LARGE, Fault.CONTEXT}
+            write(document)
+        assert caught.value.fault is Fault.TOO_LARGE
 
 
 @pytest.mark.parametrize("document", [{}, {"@context": [V2]}, {"@context": [V2], "id": "urn:a"}])
