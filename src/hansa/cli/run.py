@@ -64,9 +64,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    bench = commands.add_parser("bench", help="measure engine, node, network, snapshot")
-    bench.add_argument("name", choices=("ledger", "node", "network", "snapshot"))
-    bench.add_argument("--seconds", type=_at_least_one, help="of a run (default 30; node 15)")
+    bench = commands.add_parser("bench", help="measure engine, node, network, snapshot, identity")
+    bench.add_argument("name", choices=("ledger", "node", "network", "snapshot", "identity"))
+    bench.add_argument(
+        "--seconds",
+        type=_at_least_one,
+        help="of a run (default 30; node 15), or of each rate of identity (default 1)",
+    )
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
     bench.add_argument(
         "--rows", type=_at_least_one, default=1_000_000, help="of a snapshot (default 1000000)"
@@ -179,6 +183,10 @@ def _bench(options: argparse.Namespace) -> int:
         from hansa.node.bench.snapshot import SnapshotSettings, run_snapshot_bench  # noqa: PLC0415
 
         found = run_snapshot_bench(SnapshotSettings(options.rows))
+    elif options.name == "identity":
+        from hansa.node.bench.identity import IdentitySettings, run_identity_bench  # noqa: PLC0415
+
+        found = run_identity_bench(IdentitySettings(options.seconds or 1))
     else:
         found = run_ledger(
             LedgerSettings(

@@ -57,8 +57,9 @@ class LedgerRegistry:
                 Fault.ISSUER, "the issuer does not name itself by a DID of this network (iss)"
             )
         now_ms = self._now_ms()
-        then = self._resolve(issuer, now_ms, min(time_ms, now_ms))
         present = self._resolve(issuer, now_ms, None)
+        is_as_then = present.found.updated_ms <= time_ms
+        then = present if is_as_then else self._resolve(issuer, now_ms, time_ms)
         kid = header.get("kid")
         if not isinstance(kid, str):
             raise Unsound(Fault.KEY, "the header does not say which of the issuer's keys signed")

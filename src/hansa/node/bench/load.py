@@ -98,7 +98,8 @@ def _network(genesis: bytes) -> Network:
     return Network.of(decode_genesis(genesis))
 
 
-def _sponsor(network: Network, envelopes: list[bytes]) -> bytes:
+def sponsor_batch(network: Network, envelopes: list[bytes]) -> bytes:
+    """Sign envelopes as a batch of the operator's."""
     items = [(envelope, None) for envelope in envelopes]
     return sign_batch(network, derive_key(OPERATOR).address, derive_key(SERVER), items)
 
@@ -113,7 +114,7 @@ def sign_issue(genesis: bytes, count: int) -> bytes:
     )
     officers = [derive_key("officer0"), derive_key("officer1")]
     until = wall_clock_ms() + VALIDITY_MS
-    return _sponsor(network, [sign_transaction(network, officers, commands, until).envelope])
+    return sponsor_batch(network, [sign_transaction(network, officers, commands, until).envelope])
 
 
 def sign_wallets(genesis: bytes, wallet_count: int, start: int) -> bytes:
@@ -132,7 +133,7 @@ def sign_wallets(genesis: bytes, wallet_count: int, start: int) -> bytes:
                 payments.CashIn(operator.address, wallet, ASSET, FUNDING_MINOR, f"in{number}"),
             ]
         envelopes.append(sign_transaction(network, [operator], commands, until).envelope)
-    return _sponsor(network, envelopes)
+    return sponsor_batch(network, envelopes)
 
 
 def sign_singles(genesis: bytes, wallet_count: int, count: int, start: int) -> list[bytes]:
@@ -157,4 +158,4 @@ def sign_singles(genesis: bytes, wallet_count: int, count: int, start: int) -> l
 
 def sign_transfers(genesis: bytes, wallet_count: int, count: int, start: int) -> bytes:
     """Sign one batch of transfers between random wallets."""
-    return _sponsor(_network(genesis), sign_singles(genesis, wallet_count, count, start))
+    return sponsor_batch(_network(genesis), sign_singles(genesis, wallet_count, count, start))
