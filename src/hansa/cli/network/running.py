@@ -22,7 +22,7 @@ from hansa.node.home import SPONSOR_KEY
 from hansa.node.network.folders import NodeFolder, choose_nodes, list_nodes
 from hansa.node.network.logs import LogFile, list_files
 from hansa.node.network.status import read_network
-from hansa.node.network.stopping import find_owner, stop_network
+from hansa.node.network.stopping import find_owner, start_node, stop_network, stop_node
 from hansa.node.network.supervision import Event, Supervisor
 from hansa.node.running import stopped_by_signals
 from hansa.node.service import wall_clock_ms
@@ -44,8 +44,12 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     up.set_defaults(function=_up)
     status = words.add_parser("status", help="how each node is doing, and whether blocks come")
     status.set_defaults(function=_status)
-    stop = words.add_parser("stop", help="stop all nodes that network up runs")
+    stop = words.add_parser("stop", help="stop all nodes that network up runs, or one of them")
+    stop.add_argument("--node", metavar="NAME", help="only this one; the others go on")
     stop.set_defaults(function=_stop)
+    start = words.add_parser("start", help="start a node again that network stop --node stopped")
+    start.add_argument("--node", metavar="NAME", required=True, help="which one")
+    start.set_defaults(function=_start)
     logs = words.add_parser("logs", help="what nodes and their CometBFT have said")
     logs.add_argument("--node", metavar="NAME", help="only of this node (default: all)")
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
@@ -53,11 +57,11 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--lines", type=parse_count, default=DEFAULT_LINES, help="last lines of each (default 20)"
     )
     logs.set_defaults(function=_logs)
-    for word in (up, status, stop, logs):
+    for word in (up, status, stop, start, logs):
         word.add_argument(
             "--dir", type=parse_folder, required=True, help="folder that network init made"
         )
-    for word in (up, status, stop):
+    for word in (up, status, stop, start):
         word.add_argument("--json", action="store_true", help="print JSON objects")
 
 
@@ -140,12 +144,31 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    list_nodes(options.dir)
+    nodes = list_nodes(options.dir)
+    if options.node is not None:
+        (node,) = choose_nodes(nodes, options.node)
+        stop_node(node, STOP_WITHIN_S)
+        if options.json:
+            print_json({"node": node.name})
+        else:
+            where = f"--dir {shlex.quote(str(options.dir))} --node {node.name}"
+            say(f"Stopped, and not started again before {name_program()} network start {where}.")
+        return 0
     pid = stop_network(options.dir, STOP_WITHIN_S)
     if options.json:
         print_json({"pid": pid})
     else:
         say("Stopped; everything that was confirmed is on disk.")
+    return 0
+
+
+def _start(options: argparse.Namespace) -> int:
+    (node,) = choose_nodes(list_nodes(options.dir), options.node)
+    start_node(node)
+    if options.json:
+        print_json({"node": node.name})
+    else:
+        say(f"{node.name} starts.")
     return 0
 
 

@@ -34,6 +34,11 @@ class NodeFolder:
         return self.home.path / "ended.json"
 
     @property
+    def held_path(self) -> Path:
+        """Is there while the node is not to run beside the others of its network."""
+        return self.home.path / "held"
+
+    @property
     def url(self) -> str:
         """Where its API answers."""
         scheme = "https" if self.settings.tls.certificate else "http"

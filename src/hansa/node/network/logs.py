@@ -19,6 +19,8 @@ from hansa.program import name_program
 CHUNK_BYTES = 1 << 16
 END_BYTES: Final = 4096
 WORDS_MAX: Final = 600
+HELD: Final = "was stopped by hansa network stop"
+"""How a node ended that is not to run until somebody starts it."""
 
 
 class End(msgspec.Struct, frozen=True):
@@ -37,6 +39,9 @@ class End(msgspec.Struct, frozen=True):
           now_ms: the wall clock.
           is_supervised: whether somebody starts it again.
         """
+        if self.how == HELD and is_supervised:
+            where = f"--dir {shlex.quote(str(folder.parent))} --node {folder.name}"
+            return f"{HELD}; start it by {name_program()} network start {where}"
         if self.again_ms is None:
             return f"{self.how}; it was left: mend that, then start it by {name_start(folder)}"
         if not is_supervised:

@@ -6,11 +6,15 @@ import fcntl
 import os
 import select
 import signal
+import time
 from pathlib import Path
 
 from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.errors import NotFound, Unavailable
-from hansa.node.network.folders import name_logs
+from hansa.node.network.folders import NodeFolder, name_logs
+from hansa.node.network.logs import HELD, read_end
+
+POLL_S = 0.1
 
 
 def find_owner(folder: Path) -> int | None:
@@ -61,3 +65,39 @@ def stop_network(folder: Path, within_s: float) -> int:
     finally:
         os.close(descriptor)
     return pid
+
+
+def stop_node(node: NodeFolder, within_s: float) -> None:
+    """Have who runs the network stop one node, and not start it again until `start_node`.
+
+    Raises:
+      NotFound: nothing runs the network.
+      Unavailable: the node has not ended in time.
+    """
+    folder = node.home.path.parent
+    if find_owner(folder) is None:
+        raise NotFound(
+            f"nothing runs the network in {folder}: stop the node where it was started, by Ctrl-C "
+            "or systemctl stop",
+            path=str(folder),
+        )
+    node.held_path.touch()
+    until_s = time.monotonic() + within_s
+    while (end := read_end(node.end_path)) is None or end.how != HELD:
+        if time.monotonic() >= until_s:
+            raise Unavailable(
+                f"{node.name} has not ended in {within_s:g} s, and may be stopping still: see "
+                f"{name_logs(folder)} --node {node.name}"
+            )
+        time.sleep(POLL_S)
+
+
+def start_node(node: NodeFolder) -> None:
+    """Have a node started that `stop_node` has stopped; raises `NotFound` for another."""
+    try:
+        node.held_path.unlink()
+    except FileNotFoundError:
+        raise NotFound(
+            f"{node.name} was not stopped by hansa network stop --node: see hansa network status",
+            node=node.name,
+        ) from None

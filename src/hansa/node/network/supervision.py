@@ -27,7 +27,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Unavailable
 from hansa.node.network.folders import NodeFolder
-from hansa.node.network.logs import End, EndFile, name_start
+from hansa.node.network.logs import HELD, End, EndFile, name_start
 
 LOOK_FIRST: Final = (2, 4, 70)
 """Exit codes after which starting again would not help: `Invalid`, `NotFound`, `Corrupt`."""
@@ -35,6 +35,8 @@ PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Before each next start, as long as the node does not last."""
 LASTING_S: Final = 60.0
 """After so long it counts as one that lasts."""
+HELD_POLL_S: Final = 0.2
+"""Between two looks whether a node is to be stopped, or started again."""
 STOP_S: Final = 60.0
 """How long a node may take to stop before it is killed."""
 LINE_BYTES_MAX: Final = 1 << 20
@@ -49,6 +51,8 @@ class Happening(StrEnum):
     """It is started again after a pause."""
     LEFT = "left"
     """It ended, and somebody must look first."""
+    HELD = "held"
+    """It was stopped alone, and is started when somebody says so."""
     STOPPED = "stopped"
 
 
@@ -137,12 +141,18 @@ class Supervisor:
         """Run one node again and again, until it is to stop or to be left."""
         backoff, end_file = Backoff(self._pauses_s), EndFile(node.end_path)
         clock = asyncio.get_running_loop().time
+        node.held_path.unlink(missing_ok=True)
         while not stopped.is_set():
+            if node.held_path.exists():
+                await self._hold(node, stopped, end_file)
+                continue
             began_s = clock()
             code, how = await self._run_once(node, stopped, end_file)
             if stopped.is_set():
                 self._tell(Event(node.name, Happening.STOPPED, "stopped"))
                 return
+            if node.held_path.exists():
+                continue
             if code in LOOK_FIRST:
                 end_file.write(End(how, None))
                 start = name_start(node.home.path)
@@ -155,6 +165,15 @@ class Supervisor:
             self._tell(Event(node.name, Happening.ENDED, text))
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), pause_s)
+
+    async def _hold(self, node: NodeFolder, stopped: asyncio.Event, end_file: EndFile) -> None:
+        """Leave a node stopped until it is to run again, or all are to stop."""
+        end_file.write(End(HELD, None))
+        self._tell(Event(node.name, Happening.HELD, HELD))
+        while node.held_path.exists() and not stopped.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), HELD_POLL_S)
+        end_file.write(None)
 
     async def _run_once(
         self, node: NodeFolder, stopped: asyncio.Event, end_file: EndFile
@@ -170,8 +189,19 @@ class Supervisor:
             run = await _Run.start(node, self._program(node), tell)
         except OSError as error:  # too many processes or files: the others must not end for it
             return None, f"cannot be started: {error.strerror}"
-        code = await run.wait(stopped)
+        halted = asyncio.Event()
+        watching = asyncio.create_task(_halt(node, stopped, halted))
+        code = await run.wait(halted)
+        watching.cancel()
         return code, f"ended by signal {-code}" if code < 0 else f"ended {run.describe_end(code)}"
+
+
+async def _halt(node: NodeFolder, stopped: asyncio.Event, halted: asyncio.Event) -> None:
+    """Set `halted` once all nodes are to stop, or this one."""
+    while not stopped.is_set() and not node.held_path.exists():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), HELD_POLL_S)
+    halted.set()
 
 
 class _Run:

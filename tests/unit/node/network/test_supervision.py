@@ -16,8 +16,8 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.home import Home
 from hansa.node.network.folders import NodeFolder
-from hansa.node.network.logs import End, EndFile, read_end
-from hansa.node.network.stopping import find_owner, stop_network
+from hansa.node.network.logs import HELD, End, EndFile, read_end
+from hansa.node.network.stopping import find_owner, start_node, stop_network, stop_node
 from hansa.node.network.supervision import Event, Happening, Supervisor
 from hansa.node.settings import Settings
 
@@ -97,6 +97,41 @@ def supervise(folder, nodes, is_enough, build=build_command):
 
 def list_events(told, node):
     return [event.what for event in told if event.node == node]
+
+
+def test_one_node_is_stopped_and_started_while_the_others_go_on(tmp_path):
+    first, _ = nodes = make_nodes(tmp_path, a=ANSWERING, b=ANSWERING)
+    once = [Happening.STARTED, Happening.ANSWERS]
+
+    def act(told):
+        happened = list_events(told, "a")
+        if happened[-1:] == [Happening.HELD]:
+            assert read_end(first.end_path).how == HELD
+            start_node(first)
+        elif happened == list_events(told, "b") == once:
+            first.held_path.touch()
+        return happened.count(Happening.ANSWERS) == 2
+
+    told = supervise(tmp_path, nodes, act)
+    assert list_events(told, "a") == [*once, Happening.HELD, *once, Happening.STOPPED]
+    assert list_events(told, "b") == [*once, Happening.STOPPED]
+
+
+def test_one_node_of_a_network_that_runs_is_stopped(tmp_path):
+    (node,) = make_nodes(tmp_path, a=ANSWERING)
+    with pytest.raises(NotFound, match="nothing runs the network"):
+        stop_node(node, WITHIN_S)
+    with run_parent(tmp_path) as parent:
+        pid = int(parent.stdout.readline().split()[1])
+        assert parent.stdout.readline().startswith("answers")
+        stop_node(node, WITHIN_S)
+        assert not Path(f"/proc/{pid}").exists()
+        told = read_end(node.end_path).describe(node.home.path, 0, is_supervised=True)
+        assert told.endswith(f"start it by hansa network start --dir {tmp_path} --node a")
+        stop_network(tmp_path, WITHIN_S)
+    start_node(node)
+    with pytest.raises(NotFound, match="was not stopped by"):
+        start_node(node)
 
 
 def test_all_answer_and_are_stopped_in_order(tmp_path):
