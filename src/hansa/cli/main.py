@@ -51,6 +51,7 @@ MODULES = {
     "chain": ("audit", "verify", "block", "receipt"),
     "care": ("doctor", "backup", "restore"),
     "snapshot": ("snapshot",),
+    "identity": ("id",),
 }
 """Modules of this package in the order of their commands, and the commands that each adds."""
 

@@ -155,6 +155,23 @@ class AuthorizationServer:
         self._store.put(Kind.CODE, hash_key(code), raw, time_ms + CODE_MS)
         return self._redirect(pushed, {"code": code})
 
+    def approve_offer(self, request_uri: str, client_id: str, tx_code: str, time_ms: int) -> str:
+        """Give the wallet what the offer that its request names holds, to whom has its code.
+
+        Returns the address to which the person's browser goes on.
+
+        Raises:
+          Declined: as `approve`; `INVALID_GRANT`: the offer is unknown, used or over, or the
+            transaction code is wrong.
+        """
+        pushed = self.find_pushed(request_uri, client_id, time_ms)
+        authorized, issuance = self._find_offer(pushed.issuer_state, time_ms)
+        if not authorized.tx_code_hash:
+            raise _no_grant("this offer is not for a page: scan it with the wallet")
+        _select(issuance, pushed.configuration_ids)
+        self._use_offer(pushed.issuer_state, authorized, tx_code, time_ms)
+        return self.approve(request_uri, client_id, issuance, time_ms)
+
     def refuse(self, request_uri: str, client_id: str, time_ms: int) -> str:
         """Say that a person did not agree; returns where the browser goes on.
 
@@ -280,23 +297,30 @@ class AuthorizationServer:
         self, parameters: Mapping[str, str], client_id: str, time_ms: int
     ) -> Grant:
         code = parameters.get("pre-authorized_code", "")
-        key = hash_key(code)
-        authorized = decode(self._store.get(Kind.PRE_AUTHORIZED, key, time_ms), PreAuthorized)
-        if authorized is None:
-            raise _no_grant("the pre-authorised code is unknown, used or over: ask for a new offer")
-        issuance = self._find_issuance(authorized.issuance_id, time_ms)
+        authorized, issuance = self._find_offer(code, time_ms)
         ids, uses_details = self._read_wanted(parameters, issuance)
         tx_code = parameters.get("tx_code", "")
         if bool(tx_code) != bool(authorized.tx_code_hash):
             raise _invalid("tx_code must be sent exactly where the offer asks for it")
-        raw = self._store.take(Kind.PRE_AUTHORIZED, key, time_ms)
-        if raw is None:
+        self._use_offer(code, authorized, tx_code, time_ms)
+        return Grant(issuance.id, _select(issuance, ids), uses_details, client_id, "")
+
+    def _find_offer(self, code: str, time_ms: int) -> tuple[PreAuthorized, Issuance]:
+        raw = self._store.get(Kind.PRE_AUTHORIZED, hash_key(code), time_ms)
+        authorized = decode(raw, PreAuthorized)
+        if authorized is None:
+            raise _no_grant("the pre-authorised code is unknown, used or over: ask for a new offer")
+        return authorized, self._find_issuance(authorized.issuance_id, time_ms)
+
+    def _use_offer(self, code: str, authorized: PreAuthorized, tx_code: str, time_ms: int) -> None:
+        """Use up an offer, if this is its transaction code or it has none."""
+        key = hash_key(code)
+        if self._store.take(Kind.PRE_AUTHORIZED, key, time_ms) is None:
             raise _no_grant("the pre-authorised code was used")
-        if tx_code and not hmac.compare_digest(
+        if authorized.tx_code_hash and not hmac.compare_digest(
             hash_key(f"{code} {tx_code}"), authorized.tx_code_hash
         ):
             self._count_try(key, authorized)
-        return Grant(issuance.id, _select(issuance, ids), uses_details, client_id, "")
 
     def _count_try(self, key: str, authorized: PreAuthorized) -> None:
         """Put a code back after a wrong transaction code, unless that was the last try."""

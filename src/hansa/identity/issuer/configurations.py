@@ -98,5 +98,5 @@ class Written(NamedTuple):
     """By which the issuer finds it again, to revoke it."""
 
 
-WriteCredential = Callable[[Configuration, Mapping[str, Any], PublicKey | None, int], Written]
-"""Makes a credential of claims for a holder's key, issued at a moment in ms."""
+WriteCredential = Callable[[Configuration, str, Mapping[str, Any], PublicKey | None, int], Written]
+"""Makes a credential of a dataset (identifier, claims) for a holder's key, at a moment in ms."""

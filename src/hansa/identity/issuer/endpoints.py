@@ -283,7 +283,10 @@ class CredentialEndpoints:
         if not self._desk.count_issue(dataset.identifier, time_ms):
             raise Declined(OAuthError.REQUEST_DENIED, "this credential was fetched too often")
         keys: tuple[PublicKey | None, ...] = transaction.keys or (None,)
-        written = [self._write(configuration, dataset.claims, key, time_ms) for key in keys]
+        written = [
+            self._write(configuration, dataset.identifier, dataset.claims, key, time_ms)
+            for key in keys
+        ]
         notification_id = self._desk.draw_secret()
         self._store.put(
             Kind.NOTIFICATION,

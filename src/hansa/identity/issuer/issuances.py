@@ -92,6 +92,9 @@ class IssuanceDesk:
     ) -> Offered:
         """Offer credentials: pairs of a configuration's id and its claims, or None for later.
 
+        With a transaction code the offer is good for the flow with an authorisation page, too:
+        there the person enters it.
+
         Raises:
           NotFound: the issuer has no such credential.
           Unsound: `TOO_LARGE`: more than `DATASETS_MAX`, or `MALFORMED`: none.
@@ -111,7 +114,13 @@ class IssuanceDesk:
         until_ms = time_ms + rules.code_ms
         tx_code = self._draw_digits() if needs_tx_code else ""
         ids = tuple(dict.fromkeys(each.configuration_id for each in datasets))
-        offer = build_offer(self._settings.url, ids, code, needs_tx_code=needs_tx_code)
+        offer = build_offer(
+            self._settings.url,
+            ids,
+            code,
+            needs_tx_code=needs_tx_code,
+            has_page=needs_tx_code and bool(self._settings.clients),
+        )
         self._keep(Issuance(issuance_id, datasets, until_ms + rules.deferred_ms))
         tx_code_hash = hash_key(f"{code} {tx_code}") if tx_code else ""
         authorized = PreAuthorized(issuance_id, tx_code_hash, self.TRIES, until_ms)

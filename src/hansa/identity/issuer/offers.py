@@ -44,9 +44,14 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_offer(
-    issuer: str, configuration_ids: tuple[str, ...], code: str, *, needs_tx_code: bool
+    issuer: str,
+    configuration_ids: tuple[str, ...],
+    code: str,
+    *,
+    needs_tx_code: bool,
+    has_page: bool = False,
 ) -> Offer:
-    """Build an offer for either flow; the code is the pre-authorised one and the issuer's state."""
+    """Build an offer; the code is the pre-authorised one and, with a page, the issuer's state."""
     pre_authorized: dict[str, Any] = {"pre-authorized_code": code}
     if needs_tx_code:
         pre_authorized["tx_code"] = {
@@ -55,6 +60,8 @@ def build_offer(
             "description": "The code that the issuer gave you beside this offer",
         }
     grants = {PRE_AUTHORIZED_CODE: pre_authorized}
+    if has_page:
+        grants[AUTHORIZATION_CODE] = {"issuer_state": code}
     return Offer(
         credential_issuer=issuer,
         credential_configuration_ids=configuration_ids,

@@ -189,13 +189,34 @@ class RecordFile:
         except sqlite3.IntegrityError:
             return None
 
+    def change_issued(self, number: int, value: bytes) -> None:
+        """Put another value in place of what was noted."""
+        with self.at_once():
+            self._connection.execute(
+                "UPDATE issued SET value = ? WHERE number = ?",
+                (self._seal(value, b"issued"), number),
+            )
+
+    def count_issued(self) -> int:
+        """Count what was issued."""
+        with _telling(self._path):
+            query = "SELECT COALESCE(MAX(number), 0) FROM issued"
+            count: int = self._connection.execute(query).fetchone()[0]
+            return count
+
     def list_issued(self, after: int = 0, limit: int = -1) -> list[tuple[int, int | None, bytes]]:
         """List what was issued as (number, place in the status lists, value), oldest first."""
+        query = "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?"
+        return self._list(query, (after, limit))
+
+    def list_placed(self, start: int, end: int) -> list[tuple[int, int | None, bytes]]:
+        """List what has its place in the status lists from `start` to before `end`."""
+        query = "SELECT number, place, value FROM issued WHERE place >= ? AND place < ?"
+        return self._list(query, (start, end))
+
+    def _list(self, query: str, bounds: tuple[int, int]) -> list[tuple[int, int | None, bytes]]:
         with _telling(self._path):
-            rows = self._connection.execute(
-                "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?",
-                (after, limit),
-            ).fetchall()
+            rows = self._connection.execute(query, bounds).fetchall()
         return [(number, place, self._open(value, b"issued")) for number, place, value in rows]
 
     def _name(self, kind: Kind, key: str) -> bytes:

@@ -73,7 +73,7 @@ class Issuer:
         self.drawn += 1
         return self.drawn.to_bytes(length, "big")
 
-    def write(self, configuration, claims, key, issued_ms):
+    def write(self, configuration, _, claims, key, issued_ms):
         self.written.append((configuration.id, claims, key, issued_ms))
         return Written(f"credential {len(self.written)}", "1")
 

@@ -33,7 +33,7 @@ def answer(value, status=200):
 class RealIssuer(Issuer):
     """An issuer whose credentials are real, behind its web addresses."""
 
-    def write(self, configuration, claims, key, issued_ms):
+    def write(self, configuration, _, claims, key, issued_ms):
         credential = Credential(
             vct=VCTS[configuration.id],
             claims=dict(claims),

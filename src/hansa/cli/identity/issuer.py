@@ -1,0 +1,227 @@
+"""Commands of an issuer: id issuer new, up, offer, issued, complete, decline, revoke."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hansa.cli.identity.codes import print_code, write_svg
+from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
+from hansa.cli.screen import flush, print_found, print_json, say
+from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
+from hansa.identity.encoding.strict_json import decode_object
+from hansa.kernel.calendar import format_iso
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.service import wall_clock_ms
+from hansa.program import name_program
+from hansa.sdk.files import read_file
+
+if TYPE_CHECKING:
+    from hansa.node.identity.issuer.service import IssuerService
+    from hansa.node.identity.issuer.writing import Issued
+
+FOLDER = "hansa-data/issuer"
+CLAIMS_BYTES_MAX = 1 << 18
+LISTED = 50
+
+
+def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands of issuers."""
+    issuer = words.add_parser("issuer", help="issue credentials to wallets (OpenID4VCI 1.0)")
+    verbs = issuer.add_subparsers(dest="verb", required=True, metavar="VERB")
+    new = verbs.add_parser("new", help="make an issuer's folder: settings, keys, records")
+    new.add_argument("--url", required=True, help="who it is to wallets: https://issuer.example")
+    new.add_argument("--name", required=True, help="as wallets show it")
+    up = verbs.add_parser("up", help="answer wallets until Ctrl-C")
+    up.add_argument("--host", help="instead of that of issuer.toml (127.0.0.1)")
+    up.add_argument("--port", type=parse_port, help="instead of that of issuer.toml (8470)")
+    offer = _add_offer(verbs)
+    issued = verbs.add_parser("issued", help="list what was issued, oldest first")
+    issued.add_argument("--after", type=parse_count, default=0, help="number behind which to begin")
+    complete = verbs.add_parser("complete", help="say what a credential says that a wallet awaits")
+    complete.add_argument("--claims", type=parse_file, required=True, metavar="FILE", help="JSON")
+    decline = verbs.add_parser("decline", help="say that there will be no such credential")
+    decline.add_argument("--why", default="", help="told to the wallet")
+    for each in (complete, decline):
+        each.add_argument("dataset", help="as `offer` named it")
+    revoke = verbs.add_parser("revoke", help="revoke a credential for good")
+    revoke.add_argument("number", type=parse_count, help="as `issued` lists it")
+    functions = (
+        (new, _new),
+        (up, _up),
+        (offer, _offer),
+        (issued, _issued),
+        (complete, _complete),
+        (decline, _decline),
+        (revoke, _revoke),
+    )
+    for command, function in functions:
+        command.add_argument(
+            "--data", type=parse_folder, default=Path(FOLDER), help=f"folder (default {FOLDER})"
+        )
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.set_defaults(function=function)
+
+
+def _add_offer(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    offer = verbs.add_parser("offer", help="offer credentials to one person, as a QR code")
+    offer.add_argument(
+        "--credential",
+        action="append",
+        required=True,
+        metavar="ID",
+        help="a credential of issuer.toml; once for each",
+    )
+    offer.add_argument(
+        "--claims",
+        action="append",
+        type=_parse_claims,
+        default=[],
+        metavar="FILE",
+        help="JSON of what it says, in the order of --credential; - leaves it for `complete`",
+    )
+    offer.add_argument("--no-code", action="store_true", help="ask for no transaction code")
+    offer.add_argument("--svg", type=parse_file, metavar="FILE", help="write the QR code there")
+    return offer
+
+
+def _new(options: argparse.Namespace) -> int:
+    from hansa.node.identity.issuer.folder import create_folder  # noqa: PLC0415 - loads a server
+
+    passphrase = ask_new_passphrase()
+    settings = create_folder(
+        options.data,
+        url=options.url,
+        name=options.name,
+        passphrase=passphrase,
+        draw=secrets.token_bytes,
+    )
+    folder, hansa = shlex.quote(str(options.data)), name_program()
+    if options.json:
+        print_json({"data": str(options.data), "url": settings.url})
+        return 0
+    say(f"{settings.name} in {folder}: correct {folder}/issuer.toml, then")
+    say(f"  {hansa} id issuer up --data {folder}")
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.issuer.running import run_issuer  # noqa: PLC0415
+
+    def tell(address: str, url: str) -> None:
+        if options.json:
+            print_json({"address": address, "url": url})
+        else:
+            say(f"Answering at {address} for {url}. Ctrl-C ends it.")
+        sys.stdout.flush()
+
+    with taking_passphrase() as take_passphrase:
+        service = open_issuer(options.data, take_passphrase(), secrets.token_bytes)
+        run_issuer(service, tell, host=options.host, port=options.port)
+    return 0
+
+
+def _offer(options: argparse.Namespace) -> int:
+    claims = [None if path is None else _read_claims(path) for path in options.claims]
+    if len(claims) > len(options.credential):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, "--claims stands more often than --credential: one for each"
+        )
+    claims += [None] * (len(options.credential) - len(claims))
+    wanted = list(zip(options.credential, claims, strict=True))
+    with _opened(options) as service:
+        made = service.offer(wanted, wall_clock_ms(), needs_tx_code=not options.no_code)
+    if options.svg is not None:
+        write_svg(made.uri, options.svg)
+    told = {
+        "offer": made.uri,
+        "code": made.tx_code,
+        "until": format_iso(made.expires_ms, 0),
+        "datasets": list(made.datasets),
+    }
+    if options.json:
+        print_json(told)
+        return 0
+    flush()
+    print_code(made.uri, sys.stdout)
+    print_found(told, is_json=False)
+    if made.tx_code:
+        say("Give the code to the person by another way than the offer.")
+    return 0
+
+
+def _issued(options: argparse.Namespace) -> int:
+    with _opened(options) as service:
+        found = service.list_issued(options.after, LISTED)
+    if options.json:
+        print_json({"issued": [_describe(number, issued) for number, issued in found]})
+        return 0
+    for number, issued in found:
+        when = format_iso(issued.issued_s * 1_000, 0)
+        state = "revoked" if issued.revoked_s else "issued"
+        say(f"{number}  {when}  {state:7}  {issued.credential}  {issued.dataset}")
+    if not found:
+        say("Nothing was issued.")
+    return 0
+
+
+def _complete(options: argparse.Namespace) -> int:
+    claims = _read_claims(options.claims)
+    with _opened(options) as service:
+        service.complete(options.dataset, claims, wall_clock_ms())
+    print_found({"dataset": options.dataset, "state": "complete"}, is_json=options.json)
+    return 0
+
+
+def _decline(options: argparse.Namespace) -> int:
+    with _opened(options) as service:
+        service.decline(options.dataset, options.why, wall_clock_ms())
+    print_found({"dataset": options.dataset, "state": "declined"}, is_json=options.json)
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    with _opened(options) as service:
+        issued = service.revoke(options.number, wall_clock_ms())
+    print_found(_describe(options.number, issued), is_json=options.json)
+    return 0
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[IssuerService]:
+    from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
+
+    service = open_issuer(options.data, ask_passphrase(), secrets.token_bytes)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def _parse_claims(text: str) -> Path | None:
+    return None if text == "-" else parse_file(text)
+
+
+def _read_claims(path: Path) -> dict[str, Any]:
+    return decode_object(read_file(path, CLAIMS_BYTES_MAX), str(path), CLAIMS_BYTES_MAX)
+
+
+def _describe(number: int, issued: Issued) -> dict[str, object]:
+    return {
+        "number": number,
+        "credential": issued.credential,
+        "dataset": issued.dataset,
+        "holder_key": issued.holder_key,
+        "issued": format_iso(issued.issued_s * 1_000, 0),
+        "expires": format_iso(issued.expires_s * 1_000, 0),
+        "revoked": format_iso(issued.revoked_s * 1_000, 0) if issued.revoked_s else "",
+    }

@@ -1,0 +1,98 @@
+"""What the claims of a credential may be: the JSON Schema of its type, read once.
+
+Nothing is ever fetched: references lead into the schema itself.
+
+Source: JSON Schema 2020-12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+
+from hansa.identity.encoding.strict_json import decode_object
+from hansa.identity.faults import Fault, Unsound
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.sdk.files import read_file
+
+SCHEMA_BYTES_MAX = 1 << 18
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ABROAD = ("$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$schema", "$vocabulary")
+"""Words by which a part of a schema means something else than what stands in it."""
+
+CheckClaims = Callable[[Mapping[str, Any]], None]
+
+
+def load_schema(path: Path) -> CheckClaims:
+    """Load a schema; returns what raises `Unsound`, `SCHEMA`, for claims that it does not allow.
+
+    Raises:
+      Invalid: it is no JSON Schema 2020-12, or refers to something outside.
+      NotFound: there is no such file.
+      Unavailable: it cannot be read.
+    """
+    try:
+        schema = decode_object(read_file(path, SCHEMA_BYTES_MAX), "the schema", SCHEMA_BYTES_MAX)
+        if schema.get("$schema", DIALECT) != DIALECT:
+            raise _wrong(path, f"$schema must be {DIALECT}")
+        inner = {name: value for name, value in schema.items() if name not in {"$id", "$schema"}}
+        _check_references(inner, inner, path)
+        Draft202012Validator.check_schema(inner)
+    except Unsound as error:
+        raise _wrong(path, error.message) from None
+    except SchemaError as error:
+        raise _wrong(path, error.message[:200]) from None
+    validator = Draft202012Validator(inner, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+    def check(claims: Mapping[str, Any]) -> None:
+        try:
+            error = best_match(validator.iter_errors(dict(claims)))
+        except RecursionError:
+            raise Unsound(Fault.SCHEMA, f"the claims, or {path.name}, go in circles") from None
+        if error is not None:
+            raise Unsound(Fault.SCHEMA, f"the claims do not fit {path.name}: {_tell(error)}")
+
+    return check
+
+
+def _tell(error: ValidationError) -> str:
+    place = ".".join(map(str, error.absolute_path))
+    return f"{place}: {error.message[:200]}" if place else error.message[:200]
+
+
+def _check_references(part: object, whole: dict[str, Any], path: Path) -> None:
+    """Refuse what leads out of a schema, or nowhere."""
+    if isinstance(part, list):
+        for each in part:
+            _check_references(each, whole, path)
+    if not isinstance(part, dict):
+        return
+    for name, value in part.items():
+        if name in _ABROAD and isinstance(value, str):
+            raise _wrong(path, f"{name} cannot be used within a schema: write what it stands for")
+        if name == "$ref" and isinstance(value, str):
+            _require_target(value, whole, path)
+        _check_references(value, whole, path)
+
+
+def _require_target(reference: str, whole: dict[str, Any], path: Path) -> None:
+    found: Any = whole
+    if reference != "#":
+        names = reference.split("/")
+        if names[0] != "#" or "%" in reference:
+            raise _wrong(path, f"$ref {reference[:80]!r} leads outside: nothing is fetched")
+        for name in names[1:]:
+            key = name.replace("~1", "/").replace("~0", "~")
+            found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict | bool):
+        raise _wrong(path, f"$ref {reference[:80]!r} leads nowhere")
+
+
+def _wrong(path: Path, why: str) -> Invalid:
+    return Invalid(
+        InvalidCode.MALFORMED, f"{path} is no JSON Schema that can be used: {why}", path=str(path)
+    )

@@ -1,0 +1,166 @@
+"""An issuer at work: the protocol's parts over one file of records, and what an officer does.
+
+Each piece of work takes effect at once, so that the web server and an officer's commands, which are
+other processes, do not undo one another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hansa.identity.issuer.authorization import AuthorizationServer
+from hansa.identity.issuer.endpoints import CredentialEndpoints
+from hansa.identity.issuer.issuances import IssuanceDesk
+from hansa.identity.issuer.metadata import (
+    build_issuer_metadata,
+    build_server_metadata,
+    sign_issuer_metadata,
+)
+from hansa.identity.issuer.offers import write_reference_uri
+from hansa.identity.keys.kinds import TRAITS
+from hansa.identity.keys.signing import PrivateKey
+from hansa.kernel.errors import NotFound
+from hansa.node.identity.issuer.schemas import CheckClaims
+from hansa.node.identity.issuer.settings import Settings
+from hansa.node.identity.issuer.writing import CredentialWriter, Identity, Issued, read_issued
+from hansa.node.identity.records import RecordFile
+
+
+class MadeOffer(NamedTuple):
+    """An offer, as an officer hands it out."""
+
+    uri: str
+    """What a QR code holds."""
+    tx_code: str
+    """To be told to the person by another way; empty if none is asked for."""
+    datasets: tuple[str, ...]
+    """One for each credential, by which it is completed or declined."""
+    expires_ms: int
+
+
+class IssuerService:
+    """One issuer. For one thread at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        decryption_key: PrivateKey,
+        schemas: Mapping[str, CheckClaims],
+        records: RecordFile,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        makers = settings.read_makers()
+        algorithm = TRAITS[identity.signer.public_key.kind].algorithms[0]
+        self.settings = settings
+        self.protocol = settings.build(algorithm)
+        self.records = records
+        self.desk = IssuanceDesk(self.protocol, records, draw)
+        self.writer = CredentialWriter(settings, identity, schemas, records, draw)
+        self.server = AuthorizationServer(
+            self.protocol, records, self.desk, lambda name, _header: makers.get(name)
+        )
+        self.endpoints = CredentialEndpoints(
+            self.protocol,
+            records,
+            self.desk,
+            self.writer,
+            decryption_key,
+            lambda header: makers.get(str(header.get("kid", ""))),
+        )
+        self._identity = identity
+        self._encryption_key = decryption_key.public_key
+
+    def close(self) -> None:
+        """Close the records."""
+        self.records.close()
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the credential issuer."""
+        return build_issuer_metadata(self.protocol, self._encryption_key)
+
+    def sign_description(self, time_ms: int) -> str:
+        """Describe the credential issuer in a token that it signs."""
+        return sign_issuer_metadata(
+            self.describe(), self._identity.signer, self._identity.header, time_ms
+        )
+
+    def describe_server(self) -> dict[str, Any]:
+        """Describe the authorisation server."""
+        return build_server_metadata(self.protocol)
+
+    def offer(
+        self,
+        wanted: Sequence[tuple[str, dict[str, Any] | None]],
+        time_ms: int,
+        *,
+        needs_tx_code: bool,
+    ) -> MadeOffer:
+        """Offer credentials: pairs of an id and its claims, or None for later.
+
+        Raises:
+          NotFound: the issuer has no such credential.
+          Unsound: claims do not fit the schema, or there are too many.
+        """
+        for credential_id, claims in wanted:
+            if claims is not None:
+                self.writer.check(credential_id, claims)
+        with self.records.at_once():
+            made = self.desk.offer(wanted, time_ms, needs_tx_code=needs_tx_code)
+        return MadeOffer(
+            write_reference_uri(f"{self.settings.url}/offers/{made.offer_id}"),
+            made.tx_code,
+            tuple(f"{made.issuance_id}.{number}" for number in range(len(wanted))),
+            time_ms + self.protocol.rules.code_ms,
+        )
+
+    def complete(self, dataset: str, claims: dict[str, Any], time_ms: int) -> None:
+        """Complete the claims of a credential that a wallet may be waiting for.
+
+        Raises:
+          NotFound: nothing waits under this name.
+          Unsound: the claims do not fit the schema.
+        """
+        with self.records.at_once():
+            issuance = self.desk.get(dataset.rpartition(".")[0], time_ms)
+            found = issuance.find(dataset)
+            if found is None:
+                raise NotFound("there is no such credential that waits for a decision")
+            self.writer.check(found.configuration_id, claims)
+            self.desk.complete(dataset, claims, time_ms)
+
+    def decline(self, dataset: str, why: str, time_ms: int) -> None:
+        """Say that there will be no credential, and why.
+
+        Raises:
+          NotFound: nothing waits under this name.
+        """
+        with self.records.at_once():
+            self.desk.decline(dataset, why, time_ms)
+
+    def list_issued(self, after: int, limit: int) -> list[tuple[int, Issued]]:
+        """List what was issued, oldest first, by number."""
+        found = self.records.list_issued(after=after, limit=limit)
+        return [(number, read_issued(raw)) for number, _, raw in found]
+
+    def revoke(self, number: int, time_ms: int) -> Issued:
+        """Revoke a credential for good; again changes nothing.
+
+        Raises:
+          NotFound: there is none of this number, or it has no place in a status list.
+        """
+        with self.records.at_once():
+            found = self.records.list_issued(after=number - 1, limit=1)
+            if not found or found[0][0] != number:
+                raise NotFound(f"no credential {number} was issued")
+            _, place, raw = found[0]
+            issued = read_issued(raw)
+            if place is None:
+                raise NotFound(f"credential {number} has no place in a status list: it ends by age")
+            if not issued.revoked_s:
+                issued = msgspec.structs.replace(issued, revoked_s=time_ms // 1_000)
+                self.records.change_issued(number, msgspec.json.encode(issued))
+            return issued

@@ -1,0 +1,265 @@
+"""Settings of an issuer: the file `issuer.toml` of its folder.
+
+Source: docs/how-to/issue-credentials.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from hansa.identity.faults import Unsound
+from hansa.identity.issuer.configurations import (
+    SD_JWT,
+    Configuration,
+    IssuerSettings,
+    Rules,
+)
+from hansa.identity.keys.jwk import read_jwk
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.methods.did import read_did, read_did_url
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port, Rate
+from hansa.sdk.files import read_file
+
+DEFAULT_PORT = 8470
+SETTINGS_BYTES_MAX = 1 << 18
+HOUR_MS = 3_600_000
+
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+
+
+class Profile(StrEnum):
+    """What is asked of wallets."""
+
+    OPEN = "open"
+    """Any wallet that speaks OpenID4VCI 1.0."""
+    HAIP = "haip"
+    """HAIP 1.0: tokens bound to a key (DPoP), wallets that a known maker attests."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class CredentialKind(_Section, frozen=True, kw_only=True):
+    """A credential that can be issued."""
+
+    id: Id
+    """By which offers name it."""
+    type: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    """`vct`: what verifiers ask for."""
+    name: Name
+    """As wallets show it."""
+    schema: str = ""
+    """File of the JSON Schema 2020-12 of its claims; empty for any claims."""
+    scope: Id | None = None
+    """Of OAuth; the id where not given."""
+    validity_days: Days = 365
+    needs_binding: bool = True
+    """Whether it is bound to a key of its holder."""
+    needs_attestation: bool = False
+    """Whether that key must be attested by a maker of wallets."""
+    revocable: bool = True
+    """Whether it gets a place in a status list."""
+
+
+class Listen(_Section, frozen=True, kw_only=True):
+    """Where the service answers."""
+
+    host: HostName = DEFAULT_HOST
+    port: Port = DEFAULT_PORT
+
+
+class Asking(_Section, frozen=True, kw_only=True):
+    """What is asked of wallets, and for how long things are good."""
+
+    batch_size: Annotated[int, Meta(ge=1, le=32)] = 10
+    """Keys, and so credentials, of one request."""
+    fetches: Annotated[int, Meta(ge=1, le=100)] = 4
+    """How often one credential may be fetched, each time for a whole batch."""
+    encryption: bool = False
+    """Whether requests and answers must be encrypted within TLS, too."""
+    offer_minutes: Annotated[int, Meta(ge=1, le=10_080)] = 10
+    deferred_days: Annotated[int, Meta(ge=1, le=365)] = 14
+    """How long a wallet may wait for a credential that is not ready."""
+    requests_per_s: Rate = 50.0
+    """Of one network address; 0 is no limit."""
+    requests_burst: Rate = 200.0
+
+
+class Status(_Section, frozen=True, kw_only=True):
+    """Where status lists lie."""
+
+    url: str = ""
+    """Address of the lists, to which `/1`, `/2` … is added; empty for this service's own."""
+    length: Annotated[int, Meta(ge=1_024, le=2**24)] = 2**17
+    """Credentials of one list; a quarter of the places stays free."""
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that `issuer.toml` can say."""
+
+    url: str
+    """Who the issuer is to wallets: https, or http on this machine; without a path."""
+    name: Name
+    profile: Profile = Profile.OPEN
+    did: str = ""
+    """Who the issuer is to verifiers; a did:jwk of its key where empty."""
+    key_id: str = ""
+    """The key of the DID document that signs; with `did`."""
+    certificates: str = ""
+    """PEM file of the key's certificate chain, leaf first, instead of a DID."""
+    listen: Listen = Listen()
+    wallets: Asking = Asking()
+    status: Status = Status()
+    credentials: Annotated[tuple[CredentialKind, ...], Meta(min_length=1, max_length=64)]
+    clients: dict[str, tuple[str, ...]] = {}
+    """Redirect addresses by client_id: wallets that may use the page."""
+    makers: dict[str, dict[str, str]] = {}
+    """Public keys (JWK) of makers of wallets, by the name that their attestations give."""
+
+    def find(self, credential_id: str) -> CredentialKind | None:
+        """Find a credential by its id."""
+        return next((each for each in self.credentials if each.id == credential_id), None)
+
+    @property
+    def status_url(self) -> str:
+        """Under which the status lists lie."""
+        return self.status.url or f"{self.url}/status"
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Names under which the service answers, besides plain network addresses."""
+        return LOOPBACK_NAMES | {urlsplit(self.url).hostname or "", self.listen.host.lower()}
+
+    def read_makers(self) -> dict[str, PublicKey]:
+        """Read the keys of makers of wallets; raises `Unsound`."""
+        return {name: read_jwk(jwk, f"makers.{name}") for name, jwk in self.makers.items()}
+
+    def build(self, algorithm: str) -> IssuerSettings:
+        """Build the settings of the protocol, for a key that signs by this algorithm."""
+        is_strict = self.profile is Profile.HAIP
+        asking = self.wallets
+        return IssuerSettings(
+            url=self.url,
+            display=({"name": self.name},),
+            clients=self.clients,
+            rules=Rules(
+                batch_size=asking.batch_size,
+                issues_max=asking.fetches,
+                needs_dpop=is_strict,
+                needs_attested_wallet=is_strict,
+                needs_encryption=asking.encryption,
+                code_ms=asking.offer_minutes * 60_000,
+                deferred_ms=asking.deferred_days * 24 * HOUR_MS,
+            ),
+            configurations=tuple(
+                Configuration(
+                    id=each.id,
+                    format=SD_JWT,
+                    type=each.type,
+                    scope=each.scope or each.id,
+                    display=({"name": each.name},),
+                    signing=(algorithm,),
+                    needs_binding=each.needs_binding,
+                    needs_attestation=each.needs_attestation,
+                )
+                for each in self.credentials
+            ),
+        )
+
+
+def load_settings(path: Path) -> Settings:
+    """Load and check the settings.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no TOML, has an unknown key, or a value cannot be.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, SETTINGS_BYTES_MAX)
+    if len(raw) > SETTINGS_BYTES_MAX:
+        raise _wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
+    try:
+        settings = msgspec.toml.decode(raw, type=Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise _wrong(path, f"{where.strip('`').lstrip('.') or 'the file'}: {what}") from None
+    except DECODE_ERRORS as error:
+        raise _wrong(path, f"not TOML: {tell_fault(error)}") from None
+    fault = next(_find_faults(settings), None)
+    if fault is not None:
+        raise _wrong(path, fault)
+    return settings
+
+
+def _find_faults(settings: Settings) -> Iterator[str]:
+    """Find what needs more than one key, or a closer look."""
+    if (fault := _find_url_fault(settings.url)) is not None:
+        yield f"url: {fault}"
+    if settings.status.url and not settings.status.url.startswith("https://"):
+        yield "status.url: must be https://…"
+    ids = [each.id for each in settings.credentials]
+    if len(set(ids)) < len(ids):
+        yield "credentials: two have one id"
+    if bool(settings.did) != bool(settings.key_id) or (settings.did and settings.certificates):
+        yield "did and key_id go together, and not with certificates"
+    try:
+        settings.read_makers()
+        if settings.did:
+            read_did(settings.did)
+            read_did_url(settings.key_id)
+    except Unsound as error:
+        yield error.message
+    if settings.profile is Profile.HAIP and not settings.makers:
+        yield "makers: with profile haip no wallet is let in but those of makers that stand here"
+    for client, addresses in settings.clients.items():
+        if not addresses or any(not _is_redirect(each) for each in addresses):
+            yield f"clients.{client}: list the addresses to which the wallet is sent back"
+
+
+def _find_url_fault(url: str) -> str | None:
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        return "must be like https://issuer.example"
+    is_safe = parts.scheme == "https" or (
+        parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
+    )
+    if not is_safe:
+        return "must be https; http is for this machine alone"
+    if url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        return "must have no path, query or slash at the end"
+    return None
+
+
+def _is_redirect(address: str) -> bool:
+    """Whether a browser may be sent there: https, a wallet's own scheme, or this machine."""
+    parts = _split(address)
+    if parts is None or not parts.scheme or parts.fragment or not address.isascii():
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in LOOPBACK_NAMES
+    return parts.scheme not in {"javascript", "data", "file", "blob", "vbscript", "about"}
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
+
+
+def _wrong(path: Path, why: str) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, f"{path}: {why}", path=str(path))

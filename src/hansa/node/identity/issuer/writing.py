@@ -1,0 +1,177 @@
+"""Writing credentials: SD-JWT VCs with a place in a status list, and a record of each.
+
+Source: draft-ietf-oauth-sd-jwt-vc, section 2; draft-ietf-oauth-status-list, section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hansa.contracts.identity.status import Bits
+from hansa.identity.issuer.configurations import Configuration, Written
+from hansa.identity.keys.jwk import compute_thumbprint
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.keys.signing import Signer
+from hansa.identity.sd_jwt.credential import Credential, issue_credential
+from hansa.identity.status.entries import pack_entries
+from hansa.identity.status.reference import StatusReference
+from hansa.identity.status.token_list import Publication, sign_jwt_list
+from hansa.identity.verifier.registry import INVALID
+from hansa.kernel.errors import NotFound, Unavailable
+from hansa.node.identity.issuer.schemas import CheckClaims
+from hansa.node.identity.issuer.settings import Settings
+from hansa.node.identity.records import RecordFile
+
+DAY_S = 86_400
+TRIES = 256
+LIST_TTL_S = 300
+"""How long verifiers may keep a status list."""
+LIST_VALID_S = 3_600
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a credential that was issued: nothing that it says of its holder."""
+
+    credential: str
+    """Id of its configuration."""
+    dataset: str
+    """Of the issuance that it came of."""
+    holder_key: str
+    """Thumbprint; empty if it is bound to none."""
+    issued_s: int
+    expires_s: int
+    revoked_s: int = 0
+
+
+class Identity(NamedTuple):
+    """Who issues, to verifiers."""
+
+    issuer: str | None
+    """None where a certificate says it."""
+    header: dict[str, Any]
+    """`kid` or `x5c`."""
+    signer: Signer
+
+
+class CredentialWriter:
+    """Writes credentials; a `WriteCredential`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        schemas: Mapping[str, CheckClaims],
+        records: RecordFile,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._schemas = schemas
+        self._records = records
+        self._draw = draw
+
+    def check(self, credential_id: str, claims: Mapping[str, Any]) -> None:
+        """Check claims, as when they are signed.
+
+        Raises:
+          NotFound: there is no such credential.
+          Unsound: `SCHEMA`: its schema does not allow them; else as `issue_credential`.
+        """
+        kind = self._settings.find(credential_id)
+        if kind is None:
+            raise NotFound(f"this issuer has no credential {credential_id!r}")
+        if credential_id in self._schemas:
+            self._schemas[credential_id](claims)
+        credential = Credential(vct=kind.type, claims=dict(claims), issued_s=0)
+        issue_credential(self._identity.signer, credential, self._draw)
+
+    def __call__(
+        self,
+        configuration: Configuration,
+        dataset: str,
+        claims: Mapping[str, Any],
+        key: PublicKey | None,
+        issued_ms: int,
+    ) -> Written:
+        """Make a credential of a dataset's claims, and note for good that it was issued."""
+        kind = self._settings.find(configuration.id)
+        if kind is None:
+            raise NotFound(f"this issuer has no credential {configuration.id!r}")
+        if kind.id in self._schemas:
+            self._schemas[kind.id](claims)
+        issued_s = issued_ms // 1_000
+        issued = Issued(
+            credential=kind.id,
+            dataset=dataset,
+            holder_key="" if key is None else compute_thumbprint(key),
+            issued_s=issued_s,
+            expires_s=issued_s + kind.validity_days * DAY_S,
+        )
+        number, status = self._note(issued, is_revocable=kind.revocable)
+        credential = Credential(
+            vct=kind.type,
+            claims=dict(claims),
+            issuer=self._identity.issuer,
+            holder_key=key,
+            issued_s=issued_s,
+            expires_s=issued.expires_s,
+            status=status,
+        )
+        sd_jwt = issue_credential(
+            self._identity.signer, credential, self._draw, self._identity.header
+        )
+        return Written(sd_jwt.encode(), str(number))
+
+    def sign_list(self, number: int, time_ms: int) -> str:
+        """Sign the status list with a number, from 1, as a token.
+
+        Raises:
+          NotFound: no credential stands in it yet.
+        """
+        length = self._settings.status.length
+        start = (number - 1) * length
+        if number < 1 or start >= self._find_end():
+            raise NotFound(f"there is no status list {number}")
+        revoked = {
+            place - start: INVALID
+            for _, place, raw in self._records.list_placed(start, start + length)
+            if place is not None and read_issued(raw).revoked_s
+        }
+        now_s = time_ms // 1_000
+        publication = Publication(
+            uri=f"{self._settings.status_url}/{number}",
+            issued_s=now_s,
+            expires_s=now_s + LIST_VALID_S,
+            ttl_s=LIST_TTL_S,
+        )
+        entries = pack_entries(Bits.ONE, length, revoked)
+        return sign_jwt_list(self._identity.signer, entries, publication, self._identity.header)
+
+    def _find_end(self) -> int:
+        """Find the end of the list that is being filled."""
+        length = self._settings.status.length
+        count = self._records.count_issued()
+        return (1 + (count - 1) // (length * 3 // 4)) * length if count else 0
+
+    def _note(self, issued: Issued, *, is_revocable: bool) -> tuple[int, StatusReference | None]:
+        """Note a credential, at a place in the lists that tells nothing of when it was issued."""
+        raw = msgspec.json.encode(issued)
+        if not is_revocable:
+            return self._records.add_issued(None, raw) or 0, None
+        length = self._settings.status.length
+        lists = self._records.count_issued() // (length * 3 // 4)
+        for _ in range(TRIES):
+            index = int.from_bytes(self._draw(8), "big") % length
+            number = self._records.add_issued(lists * length + index, raw)
+            if number is not None:
+                uri = f"{self._settings.status_url}/{lists + 1}"
+                return number, StatusReference(uri, index)
+        raise Unavailable("no free place in the status list was found: ask again")
+
+
+def read_issued(raw: bytes) -> Issued:
+    """Read what this program noted."""
+    return msgspec.json.decode(raw, type=Issued)

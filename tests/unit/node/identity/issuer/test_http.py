@@ -1,0 +1,169 @@
+"""What an issuer's addresses answer to odd requests, and in which words."""
+
+import json
+import zlib
+from base64 import urlsafe_b64decode
+from io import BytesIO
+
+import pytest
+from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS
+from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal
+from tests.unit.node.identity.issuer.playing import MEI, play
+
+from hansa.node.identity.http import make_plain
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def decode_part(part):
+    return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def test_metadata_come_plain_or_signed_as_the_wallet_prefers(tmp_path):
+    async def scene(office):
+        path = "/.well-known/openid-credential-issuer"
+        plain = await office.get(path)
+        assert plain.content_type == "application/json"
+        assert plain.headers["Vary"] == "Accept"
+        signed = await office.get(path, Accept="application/jwt, application/json;q=0.5")
+        assert signed.content_type == "application/jwt"
+        token = await signed.text()
+        header, claims = map(decode_part, token.split(".")[:2])
+        assert header["typ"] == "openidvci-issuer-metadata+jwt"
+        assert claims["sub"] == office.url
+        JWS().deserialize(token, JWK(**decode_part(header["kid"].partition("#")[0][8:])))
+        assert {name: claims[name] for name in await plain.json()} == await plain.json()
+        both = await office.get(path, Accept="application/json, application/jwt")
+        assert both.content_type == "application/json"
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "error"),
+    [
+        (b"{}", "application/json", "invalid_request"),
+        (b"a=1&a=2", FORM, "invalid_request"),
+        (b"a=\xff", FORM, "invalid_request"),
+        (b"&".join(b"%d=1" % number for number in range(99)), FORM, "invalid_request"),
+        (b"", FORM, "unsupported_grant_type"),
+        (b"grant_type=authorization_code&client_id=x", FORM, "invalid_client"),
+        (b"grant_type=authorization_code&client_id=wallet&code=x", FORM, "invalid_grant"),
+    ],
+)
+def test_odd_forms_are_declined(tmp_path, body, kind, error):
+    async def scene(office):
+        answer = await office.post("/token", data=body, headers={"Content-Type": kind})
+        told = await answer.json()
+        assert (answer.status, told["error"]) == (401 if error == "invalid_client" else 400, error)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert told["error_description"].isascii()
+
+    play(tmp_path, scene)
+
+
+def test_a_credential_needs_a_token_and_says_how_to_show_it(tmp_path):
+    async def scene(office):
+        for path in ("/credential", "/deferred_credential", "/notification"):
+            answer = await office.post(path, json={})
+            assert answer.status == 401
+            challenge = answer.headers["WWW-Authenticate"]
+            assert challenge.startswith("DPoP algs=")
+            assert challenge.endswith("Bearer")
+            assert "error" not in challenge
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/offers/none", 404),
+        ("GET", "/status/1", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/token", 405),
+        ("GET", "/authorize?client_id=wallet&request_uri=urn:x", 400),
+    ],
+)
+def test_what_is_not_there(tmp_path, method, path, status):
+    async def scene(office):
+        answer = await (office.get(path) if method == "GET" else office.post(path))
+        assert answer.status == status
+
+    play(tmp_path, scene)
+
+
+def test_another_name_is_not_answered(tmp_path):
+    async def scene(office):
+        assert (await office.post("/nonce", headers={"Host": "evil.example"})).status == 421
+
+    play(tmp_path, scene)
+
+
+def test_a_large_body_is_refused(tmp_path):
+    async def scene(office):
+        answer = await office.post(
+            "/token", data=BytesIO(b"a" * (2 << 20)), headers={"Content-Type": FORM}
+        )
+        assert answer.status == 413
+
+    play(tmp_path, scene)
+
+
+def test_who_asks_too_often_waits(tmp_path):
+    async def scene(office):
+        found = [(await office.post("/nonce")) for _ in range(5)]
+        assert [each.status for each in found] == [200, 200, 200, 429, 429]
+        assert found[-1].headers["Retry-After"] == "1"
+
+    more = "\n[wallets]\nrequests_per_s = 1\nrequests_burst = 3\n"
+    play(tmp_path, scene, more=more, clock_s=lambda: 0.0)
+
+
+def test_a_schema_that_became_stricter_stops_what_was_offered(tmp_path):
+    async def scene(office):
+        wallet = ForeignWallet(office.http)
+        await wallet.scan(office.offer(needs_tx_code=False).uri)
+        await wallet.redeem_offer()
+        with pytest.raises(Refusal) as caught:
+            await wallet.call("credential_endpoint", {"credential_configuration_id": "other"})
+        assert caught.value.error == "unknown_credential_configuration"
+        with pytest.raises(Refusal) as caught:
+            await wallet.call("credential_endpoint", {"credential_configuration_id": "resident"})
+        assert caught.value.error == "invalid_proof"
+
+    play(tmp_path, scene)
+
+
+def test_what_was_revoked_stands_in_the_status_list(tmp_path):
+    async def scene(office):
+        wallet, keys = ForeignWallet(office.http), [JWK.generate(kty="EC", crv="P-256")] * 1
+        await wallet.scan(office.offer(needs_tx_code=False).uri)
+        await wallet.redeem_offer()
+        _, body = await wallet.get_credential(*keys)
+        claims = decode_part(body["credentials"][0]["credential"].split(".")[1])
+        place = claims["status"]["status_list"]
+        assert place["uri"] == f"{office.url}/status/1"
+        assert await read_status(office, place["idx"]) == 0
+        office.work(lambda desk: desk.revoke(1, 1_795_953_600_000))
+        again = office.work(lambda desk: desk.revoke(1, 1_795_953_700_000))
+        assert again.revoked_s == 1_795_953_600
+        assert await read_status(office, place["idx"]) == 1
+        assert (await office.get("/status/2")).status == 404
+
+    play(tmp_path, scene)
+
+
+async def read_status(office, index):
+    answer = await office.get("/status/1")
+    assert answer.content_type == "application/statuslist+jwt"
+    claims = decode_part((await answer.text()).split(".")[1])
+    raw = claims["status_list"]["lst"]
+    bits = zlib.decompress(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    return bits[index // 8] >> index % 8 & 1
+
+
+def test_descriptions_are_plain():
+    assert make_plain('a "b" \\ – é\n') == "a 'b' ? ? ??"
+    assert make_plain(MEI["given_name"]) == "Mei"
