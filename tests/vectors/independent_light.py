@@ -54,7 +54,7 @@ def sound(document) -> bool:
 
 HAND_OVER = fields(SIGNED, sound)
 VOTES = fields(array(HAND_OVER), SIGNED)
-CHECKPOINT = fields(text, COUNT, HASH, integer(1, 2**63 - 1), MOMENT, sound)
+CHECKPOINT = fields(text, COUNT, HASH, integer(1, 2**63 - 1), MOMENT, sound, HASH)
 
 
 def address(key: bytes) -> bytes:
@@ -173,9 +173,10 @@ def check_signed(now: tuple[int, list], signed: list, chain_id: str) -> set[byte
 def read_checkpoint(raw: bytes) -> tuple[bytes, int, list]:
     """Genesis hash, height and validators."""
     require(len(raw) <= 16_384, "TOO_LARGE")
-    name, version, genesis_hash, height, _, known = read(CHECKPOINT, raw)
+    name, version, genesis_hash, height, _, known, checksum = read(CHECKPOINT, raw)
     require(name == "hansa-checkpoint", "MALFORMED")
     require(version == 1, "UNSUPPORTED_VERSION")
+    require(checksum == hashlib.sha256(raw[:-32]).digest(), "MALFORMED")
     return genesis_hash, height, known
 
 

@@ -145,7 +145,8 @@ def _take_times(docket: Docket) -> None:
 def _take_checkpoints(docket: Docket) -> None:
     late = docket.start_at(40)
     raw = encode_checkpoint(late)
-    name, version, genesis_hash, *rest = msgspec.msgpack.decode(raw)
+    *head, height, moment, validators, checksum = msgspec.msgpack.decode(raw)
+    rest = (moment, validators, checksum)
     only_last = replace(docket.votes, hand_overs=())
     docket.take("a checkpoint behind all hand-overs", checkpoint=raw, from_height=late.height)
     docket.take("nothing from before", only_last, checkpoint=raw, from_height=late.height)
@@ -155,12 +156,18 @@ def _take_checkpoints(docket: Docket) -> None:
     )
     later = change_checkpoint(late, height=41)
     others = change_checkpoint(late, validators=make_set(SECOND))
+    elsewhere = change_checkpoint(late, genesis_hash=bytes(32))
     for text, given, code in (
         ("a checkpoint from behind the block", encode_checkpoint(later), "MALFORMED"),
         ("a checkpoint of other validators", encode_checkpoint(others), "SIGNATURE"),
-        ("a checkpoint of another network", encode([name, 1, bytes(32), *rest]), "SIGNATURE"),
-        ("no checkpoint", encode(["hansa-receipt", version, genesis_hash, *rest]), "MALFORMED"),
-        ("a checkpoint to come", encode([name, 2, genesis_hash, *rest]), "UNSUPPORTED_VERSION"),
+        ("a checkpoint of another network", encode_checkpoint(elsewhere), "SIGNATURE"),
+        ("a checkpoint with another height", encode([*head, 42, *rest]), "MALFORMED"),
+        ("no checkpoint", encode(["hansa-receipt", *head[1:], height, *rest]), "MALFORMED"),
+        (
+            "a checkpoint to come",
+            encode([head[0], 2, head[2], height, *rest]),
+            "UNSUPPORTED_VERSION",
+        ),
         ("half a checkpoint", raw[:-1], "MALFORMED"),
         ("a checkpoint that is too large", raw + bytes(16_384), "TOO_LARGE"),
     ):

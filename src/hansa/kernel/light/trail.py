@@ -10,6 +10,7 @@ VerifyNonAdjacent, which is content with a third).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
@@ -24,6 +25,7 @@ from hansa.kernel.values import Hash, NonNegative, Positive
 CHECKPOINT_FORMAT = "hansa-checkpoint"
 CHECKPOINT_VERSION = 1
 CHECKPOINT_BYTES_MAX = 16_384
+CHECKSUM_BYTES = 32
 
 
 class HandOver(Document, frozen=True, array_like=True):
@@ -78,6 +80,8 @@ class _CheckpointFile(Document, frozen=True, array_like=True):
     height: Positive
     time: Moment
     validators: ValidatorSet
+    checksum: Hash
+    """SHA-256 of all bytes before it: what its keeper trusts is not verified by anything else."""
 
 
 def _check_set(document: HandOver | _CheckpointFile) -> None:
@@ -145,8 +149,10 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
         checkpoint.height,
         checkpoint.time,
         checkpoint.validators,
+        bytes(CHECKSUM_BYTES),
     )
-    return encode(file)
+    content = encode(file)[:-CHECKSUM_BYTES]
+    return content + hashlib.sha256(content).digest()
 
 
 def decode_checkpoint(raw: bytes) -> Checkpoint:
@@ -166,6 +172,10 @@ def decode_checkpoint(raw: bytes) -> Checkpoint:
         raise Invalid(
             InvalidCode.UNSUPPORTED_VERSION,
             f"the checkpoint has version {file.version}: this program reads {CHECKPOINT_VERSION}",
+        )
+    if hashlib.sha256(raw[:-CHECKSUM_BYTES]).digest() != file.checksum:
+        raise Invalid(
+            InvalidCode.MALFORMED, "the checkpoint was changed or damaged: its checksum differs"
         )
     return Checkpoint(file.genesis_hash, file.height, file.time, file.validators)
 

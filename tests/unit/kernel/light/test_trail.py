@@ -245,4 +245,12 @@ def test_what_is_no_checkpoint():
     assert code_of(decode_checkpoint, encode([fields[0], 2, *fields[2:]])) is (
         InvalidCode.UNSUPPORTED_VERSION
     )
+    for bit in range(8 * len(raw)):
+        flipped = bytearray(raw)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert code_of(decode_checkpoint, bytes(flipped)) in (
+            InvalidCode.MALFORMED,
+            InvalidCode.UNSUPPORTED_VERSION,
+            InvalidCode.NOT_CANONICAL,
+        )
     assert code_of(decode_checkpoint, bytes(20_000)) is InvalidCode.TOO_LARGE
