@@ -136,11 +136,24 @@ def send(
       Unavailable: nothing was sent, as the node stayed cut off or behind, or takes nothing.
       Sent: what became of it is not known, or cannot be printed.
     """
+    answer = submit(client, options, keys, commands, validity_ms, **more)
+    return tell_answer(client, answer, options, **more)
+
+
+def submit(
+    client: Client,
+    options: argparse.Namespace,
+    keys: Sequence[KeyPair],
+    commands: Sequence[Command],
+    validity_ms: int = VALIDITY_MS,
+    **more: str,
+) -> TransactionResult:
+    """Sign and send a transaction, as `send` does, and print nothing; raises as it."""
     await_well(client, is_json=options.json)
     signed = client.sign(keys, commands, validity_ms)
     valid_until_ms = decode_envelope(signed.envelope)[1].valid_until_ms
     try:
-        answer = client.submit(signed.envelope)
+        return client.submit(signed.envelope)
     except (Unavailable, KeyboardInterrupt) as error:
         if isinstance(error, Unavailable) and "code" in error.facts:
             raise Unavailable(f"nothing was ordered: {error.message}", **error.facts) from None
@@ -153,7 +166,6 @@ def send(
             tx_id=tx_id,
             **more,
         ) from None
-    return _tell_answer(client, answer, options, **more)
 
 
 def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S) -> None:
@@ -175,7 +187,7 @@ def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S)
         time.sleep(POLL_S)
 
 
-def _tell_answer(
+def tell_answer(
     client: Client, answer: TransactionResult, options: argparse.Namespace, **more: str
 ) -> int:
     """Print what became of a transaction; returns the exit code.
@@ -366,7 +378,7 @@ def _submit(options: argparse.Namespace) -> int:
         raw = envelope.complete(client.get_network())
         decode_envelope(raw)
         await_well(client, is_json=options.json)
-        code = _tell_answer(client, client.submit(raw), options)
+        code = tell_answer(client, client.submit(raw), options)
     if code == EXIT_REFUSED and not options.json:
         complain(
             "A signed file counts once: sent again, it gets this answer. To try again, let a new "

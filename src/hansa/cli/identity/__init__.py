@@ -1,14 +1,22 @@
-"""Commands about identity: issuers of credentials and those who verify them."""
+"""Commands about identity: DIDs, evidence and more on the ledger; issuers of credentials."""
 
 from __future__ import annotations
 
 import argparse
 
-from hansa.cli.identity import issuer
+from hansa.cli.identity import accreditation, consents, dids, evidence, issuer, schemas, status
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `id` with all its words to the parser."""
-    identity = commands.add_parser("id", help="issue and verify credentials")
+    identity = commands.add_parser(
+        "id", help="DIDs, evidence, status, accreditation, consent; issue and verify credentials"
+    )
     words = identity.add_subparsers(dest="word", required=True, metavar="WORD")
+    dids.add_words(words)
+    schemas.add_words(words)
+    evidence.add_words(words)
+    status.add_words(words)
+    accreditation.add_words(words)
+    consents.add_words(words)
     issuer.add_words(words)
