@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.identity import accreditation, consents, dids, evidence, issuer, schemas, status
+from hansa.cli.identity import (
+    accreditation,
+    consents,
+    dids,
+    evidence,
+    foreign,
+    issuer,
+    schemas,
+    status,
+)
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,6 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     words = identity.add_subparsers(dest="word", required=True, metavar="WORD")
     dids.add_words(words)
+    foreign.add_words(words)
     schemas.add_words(words)
     evidence.add_words(words)
     status.add_words(words)

@@ -19,8 +19,10 @@ METHODS = ("hansa", "key", "jwk", "web", "webvh")
 class Resolver:
     """Resolves DIDs now, or as they were where the method keeps a history."""
 
-    def __init__(self, rows: Rows, network: str, fetch: Fetch, now_ms: Callable[[], int]) -> None:
-        """Read the ledger's own DIDs from `rows`, others by `fetch`."""
+    def __init__(
+        self, rows: Rows | None, network: str, fetch: Fetch, now_ms: Callable[[], int]
+    ) -> None:
+        """Read the ledger's own DIDs from `rows`, if there are any, others by `fetch`."""
         self._rows = rows
         self._network = network
         self._fetch = fetch
@@ -35,7 +37,7 @@ class Resolver:
           Unavailable: a web server does not answer now.
         """
         did, now_ms = read_did(text), self._now_ms()
-        if did.method == "hansa":
+        if did.method == "hansa" and self._rows is not None:
             return resolve_did_hansa(self._rows, self._network, did, now_ms, at_ms).document
         if did.method == "webvh":
             found = await resolve_did_webvh(did, self._fetch, now_ms, at_ms)
@@ -45,7 +47,7 @@ class Resolver:
         if did.method == "jwk":
             return resolve_did_jwk(did)
         if did.method != "web":
-            known = ", ".join(METHODS)
+            known = ", ".join(METHODS if self._rows is not None else METHODS[1:])
             raise Unsound(
                 Fault.UNSUPPORTED, f"DIDs of the method {did.method[:40]!r} are not known: {known}"
             )
