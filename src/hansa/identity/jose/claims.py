@@ -10,6 +10,8 @@ from typing import Any
 
 from hansa.identity.faults import Fault, Unsound
 
+TIME_S_MAX = 2**53
+"""As far as JSON counts exactly (RFC 7493, section 2.2): what is beyond is no time."""
 LEEWAY_S = 60
 """By how much clocks may differ."""
 _SHOWN_LETTERS_MAX = 80
@@ -19,10 +21,11 @@ def read_time_s(claims: Mapping[str, Any], name: str, what: str) -> float | None
     """Read a time of a token's claims, or nothing if it is not there.
 
     Raises:
-      Unsound: `MALFORMED`: it is no number.
+      Unsound: `MALFORMED`: it is no number, or one with which nobody should reckon.
     """
     value = claims.get(name)
-    if type(value) in (int, float):
+    is_truth = isinstance(value, bool)
+    if isinstance(value, int | float) and not is_truth and abs(value) <= TIME_S_MAX:
         return value
     if name in claims:
         raise Unsound(Fault.MALFORMED, f"{name} of {what} is no number of seconds")

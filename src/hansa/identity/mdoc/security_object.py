@@ -24,7 +24,7 @@ from hansa.identity.encoding.cbor import (
 from hansa.identity.encoding.timestamp import read_timestamp, write_timestamp
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
-from hansa.identity.status.reference import StatusReference
+from hansa.identity.status.reference import StatusReference, read_status
 
 VERSION = "1.0"
 SALT_BYTES_MIN = 16
@@ -177,7 +177,7 @@ def read_security_object(raw: bytes, what: str) -> SecurityObject:
         _read_validity(_require_map(value, "validityInfo", what), what),
         namespaces,
         elements,
-        _read_status(value["status"], what) if "status" in value else None,
+        read_status(value, what),
     )
 
 
@@ -225,17 +225,6 @@ def _read_validity(value: dict[Any, Any], what: str) -> Validity:
 def _check_order(validity: Validity, what: str) -> None:
     if not validity.signed_ms <= validity.valid_from_ms < validity.valid_until_ms:
         raise _malformed(what, "signed, validFrom and validUntil do not follow one another")
-
-
-def _read_status(value: Any, what: str) -> StatusReference:  # noqa: ANN401
-    """Read the place in a status list; a status that is kept in another way is refused."""
-    place = value.get("status_list") if isinstance(value, dict) else None
-    if not isinstance(place, dict):
-        raise Unsound(Fault.UNSUPPORTED, f"{what} has a status that is kept in no status list")
-    uri, index = place.get("uri"), place.get("idx")
-    if not isinstance(uri, str) or type(index) is not int or index < 0:
-        raise _malformed(what, "the status is no uri with idx")
-    return StatusReference(uri, index)
 
 
 def _write_time(time_ms: int) -> CBORTag:

@@ -27,6 +27,7 @@ from hansa.identity.status.reference import StatusReference, read_status, write_
 TYPE = "dc+sd-jwt"
 TYPES = (TYPE, "vc+sd-jwt")
 """The second is what the first was called until November 2024."""
+TYPES_MAX = 8
 NEVER_SELECTIVE = frozenset(
     {"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
 )
@@ -98,25 +99,35 @@ def verify_credential(
     verified = verify_sd_jwt(
         sd_jwt, key, now_s, types=TYPES, challenge=challenge, leeway_s=leeway_s
     )
-    check_open(verified.disclosed, NEVER_SELECTIVE)
-    claims = verified.claims
+    check_claims(verified.claims, verified.disclosed)
+    return verified
+
+
+def check_claims(claims: Mapping[str, Any], disclosed: Iterable[Path]) -> None:
+    """Check that the claims of an SD-JWT, opened with what was disclosed, are a credential's.
+
+    Raises:
+      Unsound: `DISCLOSURE`, `TYPE`, `MALFORMED`, `TOO_LARGE` or `UNSUPPORTED`.
+    """
+    check_open(disclosed, NEVER_SELECTIVE)
     if type(claims.get("vct")) is not str or not claims["vct"]:
         raise Unsound(Fault.TYPE, "the credential does not say of what type it is (vct)")
     if type(claims.get("iss", "")) is not str:
         raise Unsound(Fault.MALFORMED, "iss of the credential is no text")
     read_status(claims)
     read_types(claims)
-    return verified
 
 
 def read_types(claims: Mapping[str, Any]) -> tuple[str, ...]:
     """Read all types of a verified credential, `vct` first and then those of `aka_vcts`.
 
     Raises:
-      Unsound: `MALFORMED`.
+      Unsound: `TOO_LARGE` or `MALFORMED`.
     """
     others = claims.get("aka_vcts", [])
     is_list = type(others) is list and all(type(each) is str for each in others)
+    if is_list and len(others) >= TYPES_MAX:
+        raise Unsound(Fault.TOO_LARGE, f"the credential has over {TYPES_MAX} types (aka_vcts)")
     if not is_list or claims["vct"] in others or ("aka_vcts" in claims and not others):
         raise Unsound(Fault.MALFORMED, "aka_vcts of the credential is no list of other types")
     return (claims["vct"], *others)

@@ -25,27 +25,31 @@ def write_status(reference: StatusReference) -> dict[str, Any]:
     return {"status_list": {"idx": reference.index, "uri": reference.uri}}
 
 
-def read_status(claims: Mapping[str, Any]) -> StatusReference | None:
-    """Read the claim `status`; none if the credential has none, or one of another mechanism alone.
+def read_status(claims: Mapping[str, Any], what: str = "the credential") -> StatusReference | None:
+    """Read the claim `status`, as JSON or CBOR; none if there is none.
+
+    Whoever cannot read a status must not take the credential for one that cannot be revoked.
 
     Raises:
-      Unsound: `MALFORMED`.
+      Unsound: `MALFORMED`; `UNSUPPORTED`: a status of another mechanism alone.
     """
-    status = claims.get("status", {})
-    if type(status) is not dict:
-        raise _malformed()
-    if "status_list" not in status:
+    if "status" not in claims:
         return None
+    status = claims["status"]
+    if type(status) is not dict:
+        raise _malformed(what)
+    if "status_list" not in status:
+        raise Unsound(Fault.UNSUPPORTED, f"{what} has a status that is kept in no status list")
     found = status["status_list"]
     if type(found) is not dict:
-        raise _malformed()
+        raise _malformed(what)
     uri, index = found.get("uri"), found.get("idx")
     if type(uri) is not str or not uri or type(index) is not int or index < 0:
-        raise _malformed()
+        raise _malformed(what)
     return StatusReference(uri, index)
 
 
-def _malformed() -> Unsound:
+def _malformed(what: str) -> Unsound:
     return Unsound(
-        Fault.MALFORMED, "status of the credential must hold a status_list with a uri and an idx"
+        Fault.MALFORMED, f"status of {what} must hold a status_list with a uri and an idx"
     )

@@ -15,19 +15,20 @@ from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.cbor import decode_map
 from hansa.identity.encoding.cbor_json import convert_to_json
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.jose.claims import LEEWAY_S, read_time_s, verify_times, verify_type
+from hansa.identity.jose.claims import read_time_s, verify_times, verify_type
 from hansa.identity.jose.jws import decode_jws
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.mdoc.documents import decode_security_object, read_issued
 from hansa.identity.mdoc.security_object import Validity
 from hansa.identity.mdoc.verifying import verify_device_response
-from hansa.identity.sd_jwt.credential import TYPE, TYPES, read_types
+from hansa.identity.sd_jwt.credential import TYPE, TYPES, check_claims, read_types
 from hansa.identity.sd_jwt.disclosures import find_hash
 from hansa.identity.sd_jwt.opening import open_claims
 from hansa.identity.sd_jwt.serialization import SdJwt, decode_sd_jwt
 from hansa.identity.sd_jwt.verification import (
     Challenge,
     read_holder_key,
+    verify_audience,
     verify_binding,
     verify_issuer,
 )
@@ -109,7 +110,8 @@ async def examine_sd_jwt(
         text = f"{found.issuer} signed it, and nothing was changed"
         steps.take(Check.SIGNATURE, text, partial(verify_issuer, read.sd_jwt, found.key))
     now_s = now_ms // 1_000
-    steps.take(Check.VALIDITY, "it is valid now", partial(_check_times, read, now_s))
+    text = "it is valid now, and for this verifier"
+    steps.take(Check.VALIDITY, text, partial(_check_validity, read, asked.challenge, now_s))
     binding = None
     if asked.needs_binding:
         binding = steps.take(
@@ -182,10 +184,9 @@ async def examine_mdoc(
     return Examined(steps.findings, judged)
 
 
-def _check_times(read: _ReadSdJwt, now_s: int) -> None:
+def _check_validity(read: _ReadSdJwt, challenge: Challenge, now_s: int) -> None:
     verify_times(read.claims, CREDENTIAL, now_s)
-    if read.issued_ms is not None and read.issued_ms > (now_s + LEEWAY_S) * 1_000:
-        raise Unsound(Fault.NOT_YET_VALID, "it says that it was issued in the future (iat)")
+    verify_audience(read.claims, challenge)
 
 
 def _verify_holder(read: _ReadSdJwt, challenge: Challenge, now_s: int) -> dict[str, Any]:
@@ -213,10 +214,8 @@ def _read_sd_jwt(presented: object) -> _ReadSdJwt:
     jws = decode_jws(sd_jwt.jwts[0], CREDENTIAL)
     verify_type(jws.header, TYPES, CREDENTIAL)
     payload = jws.decode_claims(CREDENTIAL)
-    claims = open_claims(payload, sd_jwt.disclosures).claims
-    if not isinstance(claims.get("vct"), str) or not isinstance(claims.get("iss", ""), str):
-        raise Unsound(Fault.TYPE, "the credential does not say of what type it is (vct)")
-    read_status(claims)
+    claims, disclosed = open_claims(payload, sd_jwt.disclosures)
+    check_claims(claims, disclosed)
     issued_s = read_time_s(claims, "iat", CREDENTIAL)
     issued_ms = None if issued_s is None else int(issued_s * 1_000)
     return _ReadSdJwt(sd_jwt, jws.header, claims, read_types(claims), find_hash(payload), issued_ms)

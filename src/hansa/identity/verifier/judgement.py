@@ -27,6 +27,7 @@ class Judged(NamedTuple):
     format: str
     issuer: str
     types: tuple[str, ...]
+    """All that it passes for: its issuer must be accredited for each."""
     claims: dict[str, Any]
     is_bound: bool
     issued_ms: int | None
@@ -68,16 +69,20 @@ async def _judge_key(judged: Judged, registry: Registry) -> Finding:
 
 async def _judge_accreditation(judged: Judged, registry: Registry, now_ms: int) -> Finding:
     issued_ms = now_ms if judged.issued_ms is None else judged.issued_ms
+    texts: list[str] = []
     try:
-        standing = await registry.find_standing(judged.issuer, judged.types[0], issued_ms)
-        if not standing.is_accredited:
-            raise Unsound(Fault.ACCREDITATION, standing.text)
-        since_ms = standing.suspended_since_ms
-        if since_ms:
-            await _require_anchor(judged, registry, since_ms, "the issuer lost its accreditation")
+        for each in judged.types:
+            standing = await registry.find_standing(judged.issuer, each, issued_ms)
+            if not standing.is_accredited:
+                raise Unsound(Fault.ACCREDITATION, standing.text)
+            since_ms = standing.suspended_since_ms
+            if since_ms:
+                event = "the issuer lost its accreditation"
+                await _require_anchor(judged, registry, since_ms, event)
+            texts.append(standing.text)
     except Unsound as error:
         return Finding.of(judged.subject, Check.ACCREDITATION, error)
-    return Finding(judged.subject, Check.ACCREDITATION, None, standing.text)
+    return Finding(judged.subject, Check.ACCREDITATION, None, "; ".join(texts))
 
 
 async def _require_anchor(judged: Judged, registry: Registry, since_ms: int, event: str) -> None:

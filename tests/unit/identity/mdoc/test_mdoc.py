@@ -369,7 +369,7 @@ OBJECT = decode_map(write_security_object(object_of(status=DRAFT.status)), "it")
         ({"validityInfo": {"signed": "2026-01-01T00:00:00Z"}}, Fault.MALFORMED),
         ({"status": {}}, Fault.UNSUPPORTED),
         ({"status": {"identifier_list": {"id": b"1"}}}, Fault.UNSUPPORTED),
-        ({"status": 1}, Fault.UNSUPPORTED),
+        ({"status": 1}, Fault.MALFORMED),
         ({"status": {"status_list": {"idx": -1, "uri": "u"}}}, Fault.MALFORMED),
         ({"status": {"status_list": {"idx": True, "uri": "u"}}}, Fault.MALFORMED),
         ({"status": {"status_list": {"idx": 1}}}, Fault.MALFORMED),

@@ -152,6 +152,16 @@ def test_claims_that_are_not_as_the_format_says_are_refused(claims):
     assert refuse(forge({"vct": VCT} | claims)) is Fault.MALFORMED
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308, 10**20, 10**400])
+def test_a_time_beyond_all_clocks_is_refused(value):
+    assert refuse(forge({"vct": VCT, "iat": value})) is Fault.MALFORMED
+
+
+def test_a_credential_with_very_many_types_is_refused():
+    others = [f"urn:{number}" for number in range(8)]
+    assert refuse(forge({"vct": VCT, "aka_vcts": others})) is Fault.TOO_LARGE
+
+
 def test_a_credential_can_have_more_than_one_type():
     verified = verify_credential(
         forge({"vct": VCT, "aka_vcts": ["urn:person"]}), ISSUER.public_key, NOW_S
@@ -159,8 +169,9 @@ def test_a_credential_can_have_more_than_one_type():
     assert read_types(verified.claims) == (VCT, "urn:person")
 
 
-def test_a_status_by_another_mechanism_is_left_to_others():
-    assert read_status({"status": {"other": 1}}) is None
+def test_a_status_by_another_mechanism_is_not_taken_for_none():
+    for status in ({"other": 1}, {}):
+        assert refuse(forge({"vct": VCT, "status": status})) is Fault.UNSUPPORTED
     assert read_status({}) is None
     assert read_status({"status": write_status(STATUS)}) == STATUS
 
