@@ -170,7 +170,9 @@ class Verifier:
             report = _report_refusal(answer)
         else:
             report = await self._judge(session, answer.get("vp_token"), time_ms)
-        if self._store.take(Kind.SESSION, hash_key(session_id), time_ms) is None:
+        # Two answers may have been judged at the same time: only one of them gets this.
+        claim = hash_key(f"answer {session_id}")
+        if not self._store.add(Kind.SEEN, claim, session.expires_ms, time_ms):
             raise _no_session()
         code = self._draw_secret() if session.redirect_uri else ""
         answered = msgspec.structs.replace(session, report=report, response_code=code)
@@ -220,6 +222,11 @@ class Verifier:
                         judged.is_bound,
                     )
                 )
+        findings += [
+            Finding("", Check.TRANSACTION, Fault.BINDING, "a transaction was authorised by nothing")
+            for each in session.transactions
+            if not any(_is_for(each, query_id) for query_id, shown in token.items() if shown)
+        ]
         gaps = find_gaps(query, {name: candidates.get(name, []) for name in token})
         findings += [Finding("", Check.REQUEST, Fault.TYPE, gap) for gap in gaps]
         if not gaps:
@@ -233,11 +240,12 @@ class Verifier:
     ) -> Examined:
         key = _load_key(session)
         client_id = self._identity.client_id
+        transactions = tuple(each for each in session.transactions if _is_for(each, query.id))
         asked = Asked(
             query.id,
             Challenge(client_id, session.nonce, age_max_s=SESSION_MS // 1_000),
-            query.require_cryptographic_holder_binding,
-            tuple(each for each in session.transactions if _is_for(each, query.id)),
+            query.require_cryptographic_holder_binding or bool(transactions),
+            transactions,
             create_redirect_transcript(
                 client_id,
                 session.nonce,
