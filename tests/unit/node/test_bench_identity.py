@@ -20,6 +20,7 @@ RATES = {
     "did_create_per_s",
     "evidence_per_s",
     "did_resolve_local_per_s",
+    "did_resolve_per_s",
     "ed25519_sign_per_s",
     "ed25519_verify_per_s",
 }

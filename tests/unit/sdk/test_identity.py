@@ -21,6 +21,7 @@ from tests.identified import (
     PAPER,
     ROOT,
     SOUTH,
+    do,
     play_identity,
 )
 from tests.played import open_folder
@@ -29,9 +30,9 @@ from tests.world import key
 
 from hansa.contracts.identity.accreditation import Fault
 from hansa.contracts.identity.documents import Document, PublicKey
-from hansa.contracts.identity.status import Status, compute_root
+from hansa.contracts.identity.status import Bits, CreateList, Status, compute_root
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Invalid, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.home import Home
 from hansa.sdk.checks import NewestCheckpoint
 from hansa.sdk.client import Client
@@ -49,6 +50,8 @@ from hansa.sdk.identity.questions import (
 )
 
 NOBODY = key("nobody").address
+LARGE = range(100, 117)
+"""Numbers of status lists of 128 chunks each."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,8 @@ def played(tmp_path_factory):
     """A node on which a little of each contract was done; the last entry is a time in between."""
     path = tmp_path_factory.mktemp("played")
     with open_folder(path) as world:
+        for number in LARGE:
+            do(world, "issuer", CreateList(ISSUER, number, Bits.TWO, 2**20))
         between_ms = play_identity(world)
         network = world.network
         end_ms = world.time_ms
@@ -93,6 +98,16 @@ def test_a_did_is_resolved_now_then_and_not_at_all(client, played):
 def test_many_are_asked_in_as_few_requests_as_may_be(client):
     found = client.identity.ask_many([DidQuestion(each) for each in (ISSUER, HOLDER, NOBODY) * 60])
     assert [each.answer.resolution is None for each in found] == [False, False, True] * 60
+
+
+def test_answers_that_rest_on_too_many_rows_are_asked_for_in_parts(client):
+    lists = [ListQuestion(ISSUER, number) for number in LARGE]
+    with pytest.raises(Invalid, match="more than 2048 rows") as error:
+        client.identity.prove(lists)
+    assert error.value.code is InvalidCode.TOO_MANY
+    found = client.identity.ask_many([*lists, ListQuestion(*LIST)])
+    assert [each.answer.row.number for each in found] == [*LARGE, LIST[1]]
+    assert found[3].answer.content == bytes(2**18)
 
 
 def test_each_question_has_its_answer(client, played):

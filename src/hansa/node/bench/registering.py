@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from hansa.contracts.identity import did, evidence
-from hansa.contracts.identity.documents import EMPTY, KeyBytes
+from hansa.contracts.identity.documents import EMPTY, Document, KeyBytes
 from hansa.engine.chain import Chain
 from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.verification import PoolVerifier
@@ -23,20 +23,28 @@ from hansa.identity.methods.did import read_did
 from hansa.identity.methods.hansa import resolve_did_hansa, write_did
 from hansa.kernel.block import Status, read_status
 from hansa.kernel.contract import Command
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.kernel.machine.state import Reader
+from hansa.node.api.handlers.identity.proving import prove_questions
 from hansa.node.bench.load import VALIDITY_MS, derive_key, sponsor_batch
 from hansa.node.home import Home, open_chain
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import sign_transaction
+from hansa.sdk.identity.proofs import verify_rows
+from hansa.sdk.identity.questions import QUESTIONS_MAX, DidQuestion
 
 PER_BATCH = 125
 IN_FLIGHT = 8
 
 
 async def measure_registering(home: Home, count: int) -> dict[str, int]:
-    """Measure DIDs created and hashes notarised one by one, then DIDs resolved, all a second."""
+    """Measure DIDs created and hashes notarised one by one, then DIDs resolved, all a second.
+
+    Resolved from the node's own rows, to documents; and by whoever believes no node, from answers
+    with proofs as a node gives them, to what the ledger says.
+    """
     chain = open_chain(home, derive_key("node"))
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)
     engine = EmbeddedEngine(chain, verifier, wall_clock_ms)
@@ -48,6 +56,7 @@ async def measure_registering(home: Home, count: int) -> dict[str, int]:
             "did_create_per_s": created,
             "evidence_per_s": notarised,
             "did_resolve_local_per_s": _measure_resolving(chain, count),
+            "did_resolve_per_s": _measure_proving(chain, count),
         }
     finally:
         await engine.stop()
@@ -128,3 +137,24 @@ def _measure_resolving(chain: Chain, count: int) -> int:
     for each in dids:
         resolve_did_hansa(rows, network, each, wall_clock_ms())
     return round(count / (time.process_time() - begun))
+
+
+def _measure_proving(chain: Chain, count: int) -> int:
+    """Measure how many DIDs are verified and resolved a second, from answers of a node."""
+    addresses = [derive_key(f"did{number}").address for number in range(count)]
+    questions = [
+        DidQuestion(address)
+        for address in addresses
+        if chain.get_row(Document.key(address)) is not None  # there at the last checkpoint
+    ]
+    parts = [
+        questions[start : start + QUESTIONS_MAX]
+        for start in range(0, len(questions), QUESTIONS_MAX)
+    ]
+    answers = [encode(prove_questions(chain, part)) for part in parts]
+    begun = time.process_time()
+    for part, answer in zip(parts, answers, strict=True):
+        rows = verify_rows(chain.network, answer)
+        if any(question.read(rows).resolution is None for question in part):
+            raise Unavailable("the ledger does not prove what the benchmark registered")
+    return round(len(questions) / (time.process_time() - begun))

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from hansa.kernel.block import Header
 from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.sdk.checks import NewestCheckpoint
 from hansa.sdk.identity.proofs import ProvenRows, verify_rows
@@ -68,9 +69,20 @@ class AsyncIdentity:
     async def ask_many(self, questions: Sequence[Question[T]]) -> list[Proven[T]]:
         """Ask many questions of one kind, in as few requests as may be; raises as `ask`."""
         found: list[Proven[T]] = []
-        for start in range(0, len(questions), QUESTIONS_MAX):
-            part = questions[start : start + QUESTIONS_MAX]
-            rows = await self.prove(part)
+        waiting = [
+            questions[start : start + QUESTIONS_MAX]
+            for start in range(0, len(questions), QUESTIONS_MAX)
+        ][::-1]
+        while waiting:
+            part = waiting.pop()
+            try:
+                rows = await self.prove(part)
+            except Invalid as error:
+                if error.code is not InvalidCode.TOO_MANY or len(part) == 1:
+                    raise
+                middle = len(part) // 2  # the answers rest on more rows than are proved at once
+                waiting += [part[middle:], part[:middle]]
+                continue
             found += [Proven(question.read(rows), rows.header) for question in part]
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -19,12 +20,14 @@ from hansa.node.api.handlers.identity.rights import require_question
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import MSGPACK, Api, Call, Route, read_charged, require_media_type
 from hansa.sdk.identity.proofs import RowsProof
-from hansa.sdk.identity.questions import QUESTIONS_MAX, Questions
+from hansa.sdk.identity.questions import QUESTIONS_MAX, AnyQuestion, Questions
 
 R = TypeVar("R", bound=Row)
 
 BYTES_PER_COST = 4_096
 ROWS_PER_COST = 16
+ROWS_MAX = 2_048
+"""Of one answer: what can be read and proved while others wait, in some 20 ms."""
 
 _decode = msgspec.msgpack.Decoder(Questions).decode
 
@@ -64,6 +67,14 @@ class CheckpointRows:
         return proof, decode_header(record.header).height
 
 
+def prove_questions(chain: Chain, questions: Sequence[AnyQuestion]) -> RowsProof:
+    """Prove the rows on which the answers to questions rest, as of the last checkpoint."""
+    rows = CheckpointRows(chain)
+    for question in questions:
+        question.read(rows)
+    return rows.prove()[0]
+
+
 async def prove_answers(api: Api, call: Call) -> web.Response:
     """Prove the rows on which the answers to questions rest, as of the last checkpoint."""
     require_media_type(call.request, MSGPACK)
@@ -84,6 +95,12 @@ async def prove_answers(api: Api, call: Call) -> web.Response:
     for question in questions:
         require_question(api, call.principal, question, rows)
         question.read(rows)
+        if len(rows.encoded) > ROWS_MAX:
+            api.add_cost(call, ROWS_MAX // ROWS_PER_COST)
+            raise Invalid(
+                InvalidCode.TOO_MANY,
+                f"the answers rest on more than {ROWS_MAX} rows: ask fewer questions at once",
+            )
     proof, height = rows.prove()
     api.add_cost(call, len(rows.encoded) // ROWS_PER_COST)
     votes = await api.node.engine.fetch_votes(height)
