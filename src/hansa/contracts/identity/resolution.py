@@ -29,7 +29,8 @@ RELATIONSHIPS: dict[Purpose, Relationship] = {
     Purpose.MANAGE: Relationship.INVOCATION,
 }
 """What a key of an account may do, by its purposes."""
-SHOWN = Purpose.AUTHENTICATE | Purpose.ASSERT | Purpose.MANAGE
+SHOWN = sum(RELATIONSHIPS)
+"""Purposes of the keys that a document shows."""
 
 
 class ResolvedKey(msgspec.Struct, frozen=True, gc=False):
@@ -146,10 +147,23 @@ def _resolve_keys(rows: Rows, address: bytes, account: Account | None) -> tuple[
 
 def _resolve_key(rows: Rows, key: AccountKey, *, is_sole: bool) -> ResolvedKey:
     found = rows.get(PublicKey, key.address)
-    relationships = Relationship(0)
-    for purpose, relationship in RELATIONSHIPS.items():
-        if is_sole and key.purposes & purpose:
-            relationships |= relationship
+    relationships = _RELATIONSHIPS_OF[key.purposes & SHOWN if is_sole else 0]
     if found is None:
         return ResolvedKey(key.address, relationships, 0, b"")
     return ResolvedKey(key.address, relationships, found.suite, found.public_key)
+
+
+def _find_relationships(purposes: int) -> Relationship:
+    found = Relationship(0)
+    for purpose, relationship in RELATIONSHIPS.items():
+        if purposes & purpose:
+            found |= relationship
+    return found
+
+
+_RELATIONSHIPS_OF = {
+    purposes: _find_relationships(purposes)
+    for purposes in range(SHOWN + 1)
+    if purposes & SHOWN == purposes
+}
+"""Looked up, as flags are slow to add: much is resolved."""
