@@ -22,13 +22,13 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from hansa.identity.encoding.timestamp import write_timestamp
 from hansa.identity.faults import Fault, Unsound
+from hansa.identity.keys.certificates import READ_ERRORS, load_certificate
 from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
 from hansa.identity.keys.points import CURVES
 
 DOCUMENT_SIGNER = x509.ObjectIdentifier("1.0.18013.5.1.2")
 """The extended key usage of whoever signs mobile documents."""
 
-CERTIFICATE_BYTES_MAX = 16_384
 _HASHES = frozenset({None, "sha256", "sha384", "sha512"})
 """What signatures of certificates may hash with; EdDSA names none."""
 _KNOWN = frozenset(
@@ -44,17 +44,6 @@ _KNOWN = frozenset(
     }
 )
 """The extensions that may be critical: others may restrict in ways that are not known here."""
-
-_READ_ERRORS = (
-    ValueError,
-    TypeError,
-    UserWarning,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""What the library raises for a certificate; warnings, where they are made errors."""
 
 
 class DocumentSigner(NamedTuple):
@@ -219,20 +208,14 @@ def _check_time(certificate: _Certificate, time_ms: int) -> None:
 @lru_cache(maxsize=512)
 def _read_certificate(der: bytes) -> _Certificate:
     """Read a certificate; the library raises only when its parts are asked for."""
-    if len(der) > CERTIFICATE_BYTES_MAX:
-        raise Unsound(
-            Fault.TOO_LARGE, f"a certificate has {len(der)} bytes, over {CERTIFICATE_BYTES_MAX}"
-        )
+    parsed = load_certificate(der)
     try:
-        return _take_apart(der)
-    except _READ_ERRORS as error:
+        return _take_apart(der, parsed)
+    except READ_ERRORS as error:
         raise Unsound(Fault.KEY, f"a certificate cannot be read: {str(error)[:128]}") from None
 
 
-def _take_apart(der: bytes) -> _Certificate:
-    parsed = x509.load_der_x509_certificate(der)
-    if parsed.version is not x509.Version.v3 or parsed.serial_number <= 0:
-        raise ValueError("its version is not 3, or its serial number not above zero")
+def _take_apart(der: bytes, parsed: x509.Certificate) -> _Certificate:
     found = {each.oid: each.value for each in parsed.extensions}
     strange = [each.oid for each in parsed.extensions if each.critical and each.oid not in _KNOWN]
     if strange:

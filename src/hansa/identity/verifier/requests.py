@@ -18,6 +18,7 @@ from hansa.identity.faults import Fault, Unsound
 from hansa.identity.issuer.metadata import describe_encryption_key
 from hansa.identity.jose.jwe import ENCRYPTIONS
 from hansa.identity.jose.jws import sign_jws
+from hansa.identity.keys.certificates import load_certificate
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.keys.signing import Signer
 
@@ -130,15 +131,13 @@ def list_host_names(certificate: bytes) -> list[str]:
     """List the domain names for which a certificate (DER) is made out.
 
     Raises:
-      Unsound: `KEY`: it is no certificate.
+      Unsound: `TOO_LARGE` or `KEY`: it is no certificate.
     """
+    extensions = load_certificate(certificate).extensions
     try:
-        extensions = x509.load_der_x509_certificate(certificate).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        raise Unsound(Fault.KEY, "the certificate of the verifier cannot be read") from None
     return [str(each) for each in names.get_values_for_type(x509.DNSName)]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -25,6 +25,7 @@ from hansa.identity.keys.jwk import write_jwk
 from hansa.identity.keys.signing import Signer
 from hansa.identity.oauth.dpop import ProvenRequest, make_dpop
 from hansa.identity.oauth.pkce import METHOD, compute_challenge, make_verifier
+from hansa.identity.wallet.addresses import read_address, read_parameters
 from hansa.identity.wallet.conversation import (
     Conversation,
     get,
@@ -110,6 +111,7 @@ def discover(offer: Offer) -> Conversation[Source]:
     Raises:
       Unsound: the answers are not those of this issuer.
     """
+    read_address(offer.credential_issuer, "the issuer of the offer")
     place = locate_metadata(offer.credential_issuer, "openid-credential-issuer")
     issuer = _convert((yield get(place)), IssuerInfo, "the issuer's metadata")
     if issuer.credential_issuer != offer.credential_issuer:
@@ -119,11 +121,14 @@ def discover(offer: Offer) -> Conversation[Source]:
     )
     if unknown:
         raise Unsound(Fault.TYPE, f"the issuer does not know its own {min(unknown)!r}")
+    _check_endpoints(issuer)
     server_url = (*issuer.authorization_servers, offer.credential_issuer)[0]
+    read_address(server_url, "the authorisation server of the issuer")
     place = locate_metadata(server_url, "oauth-authorization-server")
     server = _convert((yield get(place)), ServerInfo, "the authorisation server's metadata")
     if server.issuer != server_url:
         raise Unsound(Fault.ISSUER, f"{place} is the metadata of {server.issuer!r}")
+    _check_endpoints(server)
     return Source(issuer, server)
 
 
@@ -188,7 +193,8 @@ def finish_authorization(
     Raises:
       Unsound: it belongs to another request or server, the person declined, or the server does.
     """
-    query = {name: value for name, (value, *_) in parse_qs(urlsplit(returned).query).items()}
+    found = read_parameters(returned, is_strict=False)
+    query = {name: values[0] for name, values in found.items() if len(values) == 1}
     if query.get("state") != begun.state or query.get("iss") != source.server.issuer:
         raise Unsound(Fault.NONCE, "this answer belongs to another request, or to another server")
     if "code" not in query:
@@ -216,7 +222,9 @@ def request_credential(
       Unsound: the issuer declines, or answers nonsense.
     """
     request: dict[str, Any] = _name_wanted(access, configuration_id)
-    configuration = source.issuer.credential_configurations_supported[configuration_id]
+    configuration = source.issuer.credential_configurations_supported.get(configuration_id)
+    if configuration is None:
+        raise Unsound(Fault.TYPE, f"the issuer has no credential {configuration_id[:120]!r}")
     if "proof_types_supported" in configuration:
         if not 0 < len(keys) <= KEYS_MAX:
             raise Unsound(Fault.KEY, f"a credential is bound to 1 to {KEYS_MAX} keys")
@@ -270,6 +278,8 @@ def _ask_token(source: Source, form: dict[str, str], instance: Instance) -> Conv
     proof = _prove(instance, url) if source.server.dpop_signing_alg_values_supported else {}
     response = yield post_form(url, form, proof)
     access: Access = _convert(response, Access, "the access token")
+    if not all("!" <= letter <= "~" for letter in access.access_token + access.token_type):
+        raise Unsound(Fault.MALFORMED, "the access token has letters that do not belong into one")
     return access
 
 
@@ -283,11 +293,20 @@ def _ask_nonce(source: Source) -> Conversation[str]:
     return nonce
 
 
+def _check_endpoints(found: IssuerInfo | ServerInfo) -> None:
+    """Refuse metadata that would send the wallet, or a browser, anywhere but by https."""
+    for name in found.__struct_fields__:
+        url = getattr(found, name)
+        if name.endswith("_endpoint") and url:
+            read_address(url, f"{name} of the metadata")
+
+
 def _name_wanted(access: Access, configuration_id: str) -> dict[str, Any]:
     """Name a credential by identifier where the token came with those, else by configuration."""
     for each in access.authorization_details:
         identifiers = each.get("credential_identifiers")
-        if each.get("credential_configuration_id") == configuration_id and identifiers:
+        is_meant = each.get("credential_configuration_id") == configuration_id
+        if is_meant and isinstance(identifiers, list) and identifiers:
             return {"credential_identifier": identifiers[0]}
     return {"credential_configuration_id": configuration_id}
 

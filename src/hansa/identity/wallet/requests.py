@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from cryptography import x509
@@ -27,6 +26,7 @@ from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import decode_jws, verify_jws
+from hansa.identity.keys.certificates import READ_ERRORS, load_certificate
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
 from hansa.identity.verifier.requests import (
@@ -35,6 +35,7 @@ from hansa.identity.verifier.requests import (
     REQUEST_TYPE,
     list_host_names,
 )
+from hansa.identity.wallet.addresses import read_address, read_parameters
 
 REQUEST_BYTES_MAX = 1 << 18
 CHAIN_MAX = 6
@@ -90,16 +91,14 @@ def read_invitation(uri: str) -> Invitation:
     """
     if len(uri) > REQUEST_BYTES_MAX:
         raise Unsound(Fault.TOO_LARGE, "the request is too long")
-    try:
-        query = parse_qs(urlsplit(uri).query, strict_parsing=True)
-    except ValueError:
-        query = {}
+    query = read_parameters(uri)
     found = [query.get(name, []) for name in ("client_id", "request_uri")]
     if any(len(each) != 1 for each in found):
         raise Unsound(
             Fault.MALFORMED, "this is no request to a wallet: it has one client_id and request_uri"
         )
     ((client_id,), (request_uri,)) = found
+    read_address(request_uri, "the place of the request")
     return Invitation(client_id, request_uri, query.get("request_uri_method") == ["post"])
 
 
@@ -179,8 +178,10 @@ class KeyFinder:
         return self._verify_chain(chain)
 
     def _verify_chain(self, chain: list[bytes]) -> PublicKey:
+        first, *others = map(load_certificate, chain)
+        if first.issuer == first.subject or not _may_sign(first):
+            raise Unsound(Fault.ISSUER, "the certificate of the verifier is an authority's")
         try:
-            first, *others = (x509.load_der_x509_certificate(each) for each in chain)
             verifier = (
                 PolicyBuilder()
                 .store(Store(self._roots))
@@ -193,11 +194,20 @@ class KeyFinder:
             )
             verifier.verify(first, others)
             point = first.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-        except (VerificationError, ValueError, TypeError, AttributeError):
+        except (VerificationError, AttributeError, *READ_ERRORS):
             raise Unsound(
                 Fault.ISSUER, "the certificate of the verifier leads to no root that is trusted"
             ) from None
         return load_public_key(KeyKind.P256, point)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is for signing, and not for issuing others."""
+    found = {each.oid: each.value for each in certificate.extensions}
+    constraints = found.get(x509.BasicConstraints.oid)
+    usage = found.get(x509.KeyUsage.oid)
+    is_authority = isinstance(constraints, x509.BasicConstraints) and constraints.ca
+    return not is_authority and (not isinstance(usage, x509.KeyUsage) or usage.digital_signature)
 
 
 def _read_chain(header: Mapping[str, Any]) -> list[bytes]:
@@ -215,10 +225,11 @@ def _check_manner(request: _Request) -> None:
     modes = (DIRECT_POST, DIRECT_POST_JWT)
     if request.response_type != "vp_token" or request.response_mode not in modes:
         raise Unsound(Fault.UNSUPPORTED, f"the answer must go by {' or '.join(modes)}")
-    if request.redirect_uri is not None or not request.response_uri.startswith("https://"):
-        raise Unsound(Fault.MALFORMED, "the request must have an https response_uri, and no other")
+    if request.redirect_uri is not None:
+        raise Unsound(Fault.MALFORMED, "the request must have a response_uri, and no redirect_uri")
+    place = read_address(request.response_uri, "the response_uri of the request")
     prefix, _, name = request.client_id.partition(":")
-    if prefix == "x509_san_dns" and urlsplit(request.response_uri).hostname != name:
+    if prefix == "x509_san_dns" and place.hostname != name:
         raise Unsound(Fault.ISSUER, f"the answer would go elsewhere than to {name[:120]!r}")
     if not request.nonce:
         raise Unsound(Fault.NONCE, "the request has no nonce")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.identity.verifier.playing import NOW_MS, RESIDENT
 
 from hansa.identity.encoding.base64url import encode_base64url
@@ -29,7 +32,7 @@ def private(key):
     return ec.derive_private_key(int.from_bytes(key.secret, "big"), ec.SECP256R1())
 
 
-def certify(name, key, issuer_name, issuer_key, *, is_authority, host=None, days=90):
+def certify(name, key, issuer_name, issuer_key, *, is_authority, host=None, days=90, within=None):
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
@@ -62,6 +65,9 @@ def certify(name, key, issuer_name, issuer_key, *, is_authority, host=None, days
             False,
         )
         builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, **usage), critical=True)
+    if within:
+        limits = x509.NameConstraints([x509.DNSName(within)], None)
+        builder = builder.add_extension(limits, critical=True)
     if host:
         names = x509.SubjectAlternativeName([x509.DNSName(host)])
         builder = builder.add_extension(names, critical=False)
@@ -72,7 +78,20 @@ ROOT_DER = certify("root", ROOT, "root", ROOT, is_authority=True)
 OTHER_ROOT_DER = certify("root", STRANGER, "root", STRANGER, is_authority=True)
 LEAF_DER = certify("bank", LEAF, "root", ROOT, is_authority=False, host="bank.example")
 OLD_DER = certify("bank", LEAF, "root", ROOT, is_authority=False, host="bank.example", days=3)
-HASH = f"x509_hash:{encode_base64url(hashlib.sha256(LEAF_DER).digest())}"
+AUTHORITY_DER = certify("middle", LEAF, "root", ROOT, is_authority=True, host="bank.example")
+WILD_DER = certify("wild", LEAF, "root", ROOT, is_authority=False, host="*.example")
+LIMITED_DER = certify("limited", STRANGER, "root", ROOT, is_authority=True, within="gov.example")
+LIMITED_LEAF_DER = certify(
+    "bank", LEAF, "limited", STRANGER, is_authority=False, host="bank.example"
+)
+STRANGE_DER = LEAF_DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+
+
+def name(der):
+    return f"x509_hash:{encode_base64url(hashlib.sha256(der).digest())}"
+
+
+HASH = name(LEAF_DER)
 HOST = "x509_san_dns:bank.example"
 
 
@@ -114,7 +133,21 @@ def test_a_verifier_with_a_certificate_is_known(client_id, chain):
         (HOST, {"chain": [ROOT_DER]}, Fault.ISSUER),
         (HOST, {"chain": [LEAF_DER], "key": STRANGER}, Fault.SIGNATURE),
         (HOST, {"chain": [LEAF_DER], "uri": "https://evil.example/answer"}, Fault.ISSUER),
-        (HOST, {"chain": [LEAF_DER], "uri": "https://bank.example@evil.example/"}, Fault.ISSUER),
+        (HOST, {"chain": [LEAF_DER], "uri": "https://bank.example@evil.example/"}, Fault.MALFORMED),
+        (HOST, {"chain": [LEAF_DER], "uri": "https://[bank.example"}, Fault.MALFORMED),
+        (HOST, {"chain": [LEAF_DER], "uri": "https://bank.example:99999/"}, Fault.MALFORMED),
+        (HOST, {"chain": [LEAF_DER], "uri": "https://bank.example/\r\nx: y"}, Fault.MALFORMED),
+        (
+            "x509_san_dns:*.example",
+            {"chain": [WILD_DER], "uri": "https://*.example/"},
+            Fault.MALFORMED,
+        ),
+        (HOST, {"chain": [AUTHORITY_DER]}, Fault.ISSUER),
+        (name(ROOT_DER), {"chain": [ROOT_DER], "key": ROOT}, Fault.ISSUER),
+        (HOST, {"chain": [LIMITED_LEAF_DER, LIMITED_DER]}, Fault.ISSUER),
+        (name(STRANGE_DER), {"chain": [STRANGE_DER]}, Fault.KEY),
+        (HOST, {"chain": [STRANGE_DER]}, Fault.KEY),
+        (HOST, {"chain": [LEAF_DER, b"x"]}, Fault.KEY),
         (HOST, {"chain": []}, Fault.KEY),
         (HOST, {"chain": None}, Fault.KEY),
         (HOST, {"chain": [LEAF_DER] * 7}, Fault.KEY),
@@ -125,3 +158,16 @@ def test_a_certificate_that_is_not_its_own_valid_and_trusted_is_refused(client_i
     with pytest.raises(Unsound) as caught:
         read(client_id, **how)
     assert caught.value.fault is fault
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(st.lists(st.tuples(st.integers(0, len(LEAF_DER) - 1), st.integers(0, 255)), max_size=3))
+def test_a_changed_certificate_is_refused_and_breaks_nothing(changes):
+    changed = bytearray(LEAF_DER)
+    for place, byte in changes:
+        changed[place] = byte
+    der = bytes(changed)
+    for client_id in (HOST, name(der)):
+        if der != LEAF_DER:
+            with suppress(Unsound):
+                read(client_id, [der])
