@@ -1,4 +1,4 @@
-"""Commands about identity: DIDs, evidence and more on the ledger; issuers of credentials."""
+"""Commands about identity: DIDs, evidence and more on the ledger; issuers and verifiers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hansa.cli.identity import (
     issuer,
     schemas,
     status,
+    verifier,
 )
 
 
@@ -30,3 +31,4 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     accreditation.add_words(words)
     consents.add_words(words)
     issuer.add_words(words)
+    verifier.add_words(words)

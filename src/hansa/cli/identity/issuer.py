@@ -97,7 +97,7 @@ def _new(options: argparse.Namespace) -> int:
     from hansa.node.identity.issuer.folder import create_folder  # noqa: PLC0415 - loads a server
 
     passphrase = ask_new_passphrase()
-    settings = create_folder(
+    made = create_folder(
         options.data,
         url=options.url,
         name=options.name,
@@ -106,9 +106,11 @@ def _new(options: argparse.Namespace) -> int:
     )
     folder, hansa = shlex.quote(str(options.data)), name_program()
     if options.json:
-        print_json({"data": str(options.data), "url": settings.url})
+        print_json({"data": str(options.data), "url": made.settings.url, "did": made.did})
         return 0
-    say(f"{settings.name} in {folder}: correct {folder}/issuer.toml, then")
+    say("Verifiers know it, unless issuer.toml says otherwise, as")
+    say(f"  {made.did}")
+    say(f"{made.settings.name} in {folder}: correct {folder}/issuer.toml, then")
     say(f"  {hansa} id issuer up --data {folder}")
     return 0
 

@@ -186,8 +186,10 @@ class IssuanceDesk:
             self._keep(msgspec.structs.replace(issuance, events=events))
 
     def draw_secret(self) -> str:
-        """Draw a text that nobody guesses."""
-        return encode_base64url(self._draw(SECRET_BYTES))
+        """Draw a text that nobody guesses, and that no command takes for an option."""
+        while (text := encode_base64url(self._draw(SECRET_BYTES))).startswith("-"):
+            continue
+        return text
 
     def _draw_digits(self) -> str:
         """Draw a transaction code; the modulus shifts each digit's chance by under 2 to the -40."""

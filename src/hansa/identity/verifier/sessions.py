@@ -118,7 +118,7 @@ class Verifier:
         for each in transactions:
             _check_transaction(each, query)
         session = Session(
-            self._draw_secret(),
+            self._draw_name(),
             write_query(query),
             purpose,
             self._draw_secret(),
@@ -294,6 +294,12 @@ class Verifier:
     def _keep(self, session: Session, expires_ms: int) -> None:
         raw = msgspec.json.encode(session)
         self._store.put(Kind.SESSION, hash_key(session.id), raw, expires_ms)
+
+    def _draw_name(self) -> str:
+        """Draw the name of a session, which people type: a dash ahead would make it an option."""
+        while (name := self._draw_secret()).startswith("-"):
+            continue
+        return name
 
     def _draw_secret(self) -> str:
         return encode_base64url(self._draw(_SECRET_BYTES))

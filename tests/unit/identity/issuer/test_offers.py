@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.issuer.configurations import (
     ClaimDescription,
@@ -13,6 +14,7 @@ from hansa.identity.issuer.configurations import (
     IssuerSettings,
     Rules,
 )
+from hansa.identity.issuer.issuances import IssuanceDesk
 from hansa.identity.issuer.metadata import (
     build_issuer_metadata,
     build_server_metadata,
@@ -30,6 +32,7 @@ from hansa.identity.issuer.offers import (
 from hansa.identity.jose.jws import decode_jws, verify_jws
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import load_private_key
+from hansa.identity.store import MemoryStore
 
 KEY = load_private_key(KeyKind.P256, b"\x01" * 32)
 URL = "https://issuer.example/desk"
@@ -182,3 +185,10 @@ def test_the_servers_metadata_say_what_it_takes():
     found = build_server_metadata(strict)
     assert found["token_endpoint_auth_methods_supported"] == ["attest_jwt_client_auth"]
     assert found["pre-authorized_grant_anonymous_access_supported"] is False
+
+
+def test_what_people_type_begins_with_no_dash():
+    drawn = iter([b"\xfb" * 32, b"\xfa" * 32, *(bytes([number]) * 32 for number in range(1, 9))])
+    desk = IssuanceDesk(SETTINGS, MemoryStore(), lambda _: next(drawn))
+    made = desk.offer([("resident", {})], 0, needs_tx_code=False)
+    assert made.issuance_id == encode_base64url(b"\x01" * 32)

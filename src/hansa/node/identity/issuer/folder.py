@@ -5,66 +5,56 @@ Source: docs/how-to/issue-credentials.md.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import NamedTuple
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from hansa.identity.keys.kinds import TRAITS, KeyKind
-from hansa.identity.keys.signing import PrivateKey, generate_private_key
-from hansa.identity.keys.store import STORE_BYTES_MAX, lock_keys, unlock_keys
+from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.methods.local import write_did_jwk
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.node.identity.folders import (
+    ENCRYPTION,
+    RECORDS,
+    SIGNING,
+    Draw,
+    read_chain,
+    read_keys,
+    write_secrets,
+    write_settings,
+    write_x5c,
+)
 from hansa.node.identity.issuer.schemas import load_schema
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.issuer.settings import Settings, load_settings
 from hansa.node.identity.issuer.writing import Identity
 from hansa.node.identity.records import RecordFile
 from hansa.passphrases import DEFAULT_COST, ScryptCost
-from hansa.sdk.files import read_file, write_file
+from hansa.sdk.files import write_file
 
-SETTINGS, KEYS, RECORDS = "issuer.toml", "keys.json", "records.db"
-SIGNING, ENCRYPTION = "signing", "encryption"
-SCHEMA = "resident.schema.json"
-CERTIFICATES_BYTES_MAX = 1 << 16
+SETTINGS, SCHEMA = "issuer.toml", "resident.schema.json"
 _TEMPLATES = Path(__file__).parent / "templates"
+_KEYS = (SIGNING, ENCRYPTION)
 
-Draw = Callable[[int], bytes]
+
+class Made(NamedTuple):
+    """A new issuer."""
+
+    settings: Settings
+    did: str
+    """Who it is to verifiers, until its settings say otherwise."""
 
 
 def create_folder(
     path: Path, *, url: str, name: str, passphrase: str, draw: Draw, cost: ScryptCost = DEFAULT_COST
-) -> Settings:
+) -> Made:
     """Make the folder of an issuer, with new keys and the example of a resident's credential.
 
     Raises:
       Invalid: something is there already, or the settings cannot be.
       Unavailable: the disk refuses.
     """
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise _wrong(path, "it is not empty: name a new folder")
-    except OSError as error:
-        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
-    template = Template((_TEMPLATES / SETTINGS).read_text())
-    text = template.substitute(url=_quote(url), name=_quote(name))
-    write_file(path / SETTINGS, text.encode())
-    try:
-        settings = load_settings(path / SETTINGS)
-    except Invalid:
-        (path / SETTINGS).unlink()
-        raise
+    write_settings(path, _TEMPLATES / SETTINGS, load_settings, url=url, name=name)
     write_file(path / SCHEMA, (_TEMPLATES / SCHEMA).read_bytes())
-    keys = {each: generate_private_key(KeyKind.P256, draw) for each in (SIGNING, ENCRYPTION)}
-    write_file(path / KEYS, lock_keys(keys, passphrase, draw, cost), mode=0o600)
-    RecordFile.create(path / RECORDS, passphrase, draw, cost).close()
-    return settings
+    keys = write_secrets(path, _KEYS, passphrase, draw, cost)
+    return Made(load_settings(path / SETTINGS), write_did_jwk(keys[SIGNING].public_key))
 
 
 def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:
@@ -80,50 +70,17 @@ def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:
     schemas = {
         each.id: load_schema(path / each.schema) for each in settings.credentials if each.schema
     }
-    keys = unlock_keys(read_file(path / KEYS, STORE_BYTES_MAX), passphrase)
-    missing = {SIGNING, ENCRYPTION} - keys.keys()
-    if missing:
-        raise _wrong(path / KEYS, f"it holds no key {missing.pop()!r}")
-    identity = _identify(path, settings, keys[SIGNING])
+    signing, encryption = read_keys(path, _KEYS, passphrase)
+    identity = _identify(path, settings, signing)
     records = RecordFile.open(path / RECORDS, passphrase, draw)
-    return IssuerService(settings, identity, keys[ENCRYPTION], schemas, records, draw)
+    return IssuerService(settings, identity, encryption, schemas, records, draw)
 
 
 def _identify(path: Path, settings: Settings, key: PrivateKey) -> Identity:
     if settings.certificates:
-        chain = _read_chain(path / settings.certificates, key)
-        return Identity(None, {"x5c": chain}, key)
+        chain = read_chain(path / settings.certificates, key)
+        return Identity(None, {"x5c": write_x5c(chain)}, key)
     if settings.did:
         return Identity(settings.did, {"kid": settings.key_id}, key)
     did = write_did_jwk(key.public_key)
     return Identity(did, {"kid": f"{did}#0"}, key)
-
-
-def _read_chain(path: Path, key: PrivateKey) -> list[str]:
-    """Read a chain of certificates, as `x5c` has it, whose first is of this key."""
-    raw = read_file(path, CERTIFICATES_BYTES_MAX)
-    try:
-        chain: list[Any] = x509.load_pem_x509_certificates(raw)
-        public = chain[0].public_key()
-    except ValueError as error:
-        raise _wrong(path, f"it holds no certificates: {error}") from None
-    is_own = isinstance(public, ec.EllipticCurvePublicKey) and (
-        public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint) == key.public_key.data
-    )
-    if not is_own:
-        kind = TRAITS[key.kind].algorithms[0]
-        raise _wrong(path, f"its first certificate is not of the key {SIGNING!r} ({kind})")
-    return [base64.b64encode(each.public_bytes(Encoding.DER)).decode() for each in chain]
-
-
-def _quote(text: str) -> str:
-    """Write a text as TOML has it."""
-    shown = "".join(
-        letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}"
-        for letter in text
-    )
-    return f'"{shown}"'
-
-
-def _wrong(path: Path, why: str) -> Invalid:
-    return Invalid(InvalidCode.MALFORMED, f"{path}: {why}", path=str(path))

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Meta
 
 from hansa.identity.faults import Unsound
@@ -24,17 +23,20 @@ from hansa.identity.issuer.configurations import (
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.did import read_did, read_did_url
-from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.identity.settings import (
+    Id,
+    Name,
+    Section,
+    decode_settings,
+    find_url_fault,
+    is_redirect,
+    wrong,
+)
 from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port, Rate
-from hansa.sdk.files import read_file
 
 DEFAULT_PORT = 8470
-SETTINGS_BYTES_MAX = 1 << 18
 HOUR_MS = 3_600_000
 
-Name = Annotated[str, Meta(min_length=1, max_length=120)]
-Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
@@ -47,11 +49,7 @@ class Profile(StrEnum):
     """HAIP 1.0: tokens bound to a key (DPoP), wallets that a known maker attests."""
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
-
-
-class CredentialKind(_Section, frozen=True, kw_only=True):
+class CredentialKind(Section, frozen=True, kw_only=True):
     """A credential that can be issued."""
 
     id: Id
@@ -73,14 +71,14 @@ class CredentialKind(_Section, frozen=True, kw_only=True):
     """Whether it gets a place in a status list."""
 
 
-class Listen(_Section, frozen=True, kw_only=True):
+class Listen(Section, frozen=True, kw_only=True):
     """Where the service answers."""
 
     host: HostName = DEFAULT_HOST
     port: Port = DEFAULT_PORT
 
 
-class Asking(_Section, frozen=True, kw_only=True):
+class Asking(Section, frozen=True, kw_only=True):
     """What is asked of wallets, and for how long things are good."""
 
     batch_size: Annotated[int, Meta(ge=1, le=32)] = 10
@@ -97,7 +95,7 @@ class Asking(_Section, frozen=True, kw_only=True):
     requests_burst: Rate = 200.0
 
 
-class Status(_Section, frozen=True, kw_only=True):
+class Status(Section, frozen=True, kw_only=True):
     """Where status lists lie."""
 
     url: str = ""
@@ -106,7 +104,7 @@ class Status(_Section, frozen=True, kw_only=True):
     """Credentials of one list; a quarter of the places stays free."""
 
 
-class Settings(_Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything that `issuer.toml` can say."""
 
     url: str
@@ -123,9 +121,9 @@ class Settings(_Section, frozen=True, kw_only=True):
     wallets: Asking = Asking()
     status: Status = Status()
     credentials: Annotated[tuple[CredentialKind, ...], Meta(min_length=1, max_length=64)]
-    clients: dict[str, tuple[str, ...]] = {}
+    clients: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - msgspec copies it
     """Redirect addresses by client_id: wallets that may use the page."""
-    makers: dict[str, dict[str, str]] = {}
+    makers: dict[str, dict[str, str]] = {}  # noqa: RUF012 - msgspec copies it
     """Public keys (JWK) of makers of wallets, by the name that their attestations give."""
 
     def find(self, credential_id: str) -> CredentialKind | None:
@@ -187,25 +185,16 @@ def load_settings(path: Path) -> Settings:
       Invalid: it is no TOML, has an unknown key, or a value cannot be.
       Unavailable: it cannot be read.
     """
-    raw = read_file(path, SETTINGS_BYTES_MAX)
-    if len(raw) > SETTINGS_BYTES_MAX:
-        raise _wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
-    try:
-        settings = msgspec.toml.decode(raw, type=Settings)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise _wrong(path, f"{where.strip('`').lstrip('.') or 'the file'}: {what}") from None
-    except DECODE_ERRORS as error:
-        raise _wrong(path, f"not TOML: {tell_fault(error)}") from None
+    settings = decode_settings(path, Settings)
     fault = next(_find_faults(settings), None)
     if fault is not None:
-        raise _wrong(path, fault)
+        raise wrong(path, fault)
     return settings
 
 
 def _find_faults(settings: Settings) -> Iterator[str]:
     """Find what needs more than one key, or a closer look."""
-    if (fault := _find_url_fault(settings.url)) is not None:
+    if (fault := find_url_fault(settings.url)) is not None:
         yield f"url: {fault}"
     if settings.status.url and not settings.status.url.startswith("https://"):
         yield "status.url: must be https://…"
@@ -224,42 +213,5 @@ def _find_faults(settings: Settings) -> Iterator[str]:
     if settings.profile is Profile.HAIP and not settings.makers:
         yield "makers: with profile haip no wallet is let in but those of makers that stand here"
     for client, addresses in settings.clients.items():
-        if not addresses or any(not _is_redirect(each) for each in addresses):
+        if not addresses or any(not is_redirect(each) for each in addresses):
             yield f"clients.{client}: list the addresses to which the wallet is sent back"
-
-
-def _find_url_fault(url: str) -> str | None:
-    parts = _split(url)
-    if parts is None or not parts.hostname:
-        return "must be like https://issuer.example"
-    is_safe = parts.scheme == "https" or (
-        parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
-    )
-    if not is_safe:
-        return "must be https; http is for this machine alone"
-    if url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-        return "must have no path, query or slash at the end"
-    return None
-
-
-def _is_redirect(address: str) -> bool:
-    """Whether a browser may be sent there: https, a wallet's own scheme, or this machine."""
-    parts = _split(address)
-    if parts is None or not parts.scheme or parts.fragment or not address.isascii():
-        return False
-    if parts.scheme == "http":
-        return parts.hostname in LOOPBACK_NAMES
-    return parts.scheme not in {"javascript", "data", "file", "blob", "vbscript", "about"}
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    return None if port == 0 else parts
-
-
-def _wrong(path: Path, why: str) -> Invalid:
-    return Invalid(InvalidCode.MALFORMED, f"{path}: {why}", path=str(path))

@@ -35,7 +35,7 @@ def test_a_folder_is_made_once(folder):
 def test_names_of_people_and_odd_letters_stand_as_they_were_given(tmp_path):
     name = 'Amt "für" \\ Dinge 🏛'
     path = tmp_path / "i"
-    settings = create_folder(
+    made = create_folder(
         path,
         url="https://i.example",
         name=name,
@@ -43,7 +43,8 @@ def test_names_of_people_and_odd_letters_stand_as_they_were_given(tmp_path):
         draw=secrets.token_bytes,
         cost=CHEAP,
     )
-    assert settings.name == name
+    assert made.settings.name == name
+    assert made.did.startswith("did:jwk:")
     make = {"name": "x", "passphrase": "p", "draw": secrets.token_bytes, "cost": CHEAP}
     with pytest.raises(Invalid):
         create_folder(tmp_path / "j", url="http://i.example", **make)

@@ -27,7 +27,7 @@ def verify(credential, holder):
     """Verify as the working group’s own library does."""
     claims = SDJWTVerifier(credential, find_key).get_verified_payload()
     assert claims["cnf"]["jwk"]["x"] == public(holder)["x"]
-    assert claims["vct"] == "urn:hansa:resident:1"
+    assert claims["vct"] == "urn:example:resident:1"
     return claims
 
 

@@ -1,0 +1,124 @@
+"""What the folders of issuers and verifiers have in common: made once, keys, certificates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from string import Template
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hansa.identity.keys.kinds import KeyKind
+from hansa.identity.keys.signing import PrivateKey, generate_private_key
+from hansa.identity.keys.store import STORE_BYTES_MAX, lock_keys, unlock_keys
+from hansa.kernel.errors import Invalid, Unavailable
+from hansa.node.identity.records import RecordFile
+from hansa.node.identity.settings import wrong
+from hansa.passphrases import DEFAULT_COST, ScryptCost
+from hansa.sdk.files import read_file, write_file
+
+KEYS, RECORDS = "keys.json", "records.db"
+SIGNING, ENCRYPTION = "signing", "encryption"
+CERTIFICATES_BYTES_MAX = 1 << 16
+
+Draw = Callable[[int], bytes]
+
+
+def write_settings(
+    path: Path, template: Path, load: Callable[[Path], object], **names: str
+) -> None:
+    """Make an empty folder, with the settings that a template gives.
+
+    Raises:
+      Invalid: something is there already, or such settings cannot be.
+      Unavailable: the disk refuses.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_empty = not any(path.iterdir())
+    except OSError as error:
+        raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
+    if not is_empty:
+        raise wrong(path, "it is not empty: name a new folder")
+    quoted = {name: _quote(value) for name, value in names.items()}
+    place = path / template.name
+    write_file(place, Template(template.read_text()).substitute(quoted).encode())
+    try:
+        load(place)
+    except Invalid:
+        place.unlink()
+        raise
+
+
+def write_secrets(
+    path: Path,
+    names: Iterable[str],
+    passphrase: str,
+    draw: Draw,
+    cost: ScryptCost = DEFAULT_COST,
+) -> dict[str, PrivateKey]:
+    """Make new keys and an empty file of records in a folder; returns the keys.
+
+    Raises:
+      Invalid: the passphrase is empty or no text.
+      Unavailable: the disk refuses.
+    """
+    keys = {each: generate_private_key(KeyKind.P256, draw) for each in names}
+    write_file(path / KEYS, lock_keys(keys, passphrase, draw, cost), mode=0o600)
+    RecordFile.create(path / RECORDS, passphrase, draw, cost).close()
+    return keys
+
+
+def read_keys(path: Path, names: Iterable[str], passphrase: str) -> list[PrivateKey]:
+    """Read keys of a folder by their names.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is wrong, or the passphrase is.
+      Unavailable: it cannot be read.
+    """
+    place = path / KEYS
+    keys = unlock_keys(read_file(place, STORE_BYTES_MAX), passphrase)
+    for name in names:
+        if name not in keys:
+            raise wrong(place, f"it holds no key {name!r}")
+    return [keys[name] for name in names]
+
+
+def read_chain(path: Path, key: PrivateKey) -> tuple[bytes, ...]:
+    """Read a chain of certificates (PEM) as DER, whose first is of this key.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it holds no certificates, or those of another key.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, CERTIFICATES_BYTES_MAX)
+    try:
+        chain = x509.load_pem_x509_certificates(raw)
+        public = chain[0].public_key()
+    except ValueError as error:
+        raise wrong(path, f"it holds no certificates: {error}") from None
+    is_own = isinstance(public, ec.EllipticCurvePublicKey) and (
+        public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint) == key.public_key.data
+    )
+    if not is_own:
+        raise wrong(path, f"its first certificate is not of the key {SIGNING!r}")
+    return tuple(each.public_bytes(Encoding.DER) for each in chain)
+
+
+def write_x5c(chain: Iterable[bytes]) -> list[str]:
+    """Write a chain as `x5c` has it."""
+    return [base64.b64encode(each).decode() for each in chain]
+
+
+def _quote(text: str) -> str:
+    """Write a text as TOML has it."""
+    shown = "".join(
+        letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}"
+        for letter in text
+    )
+    return f'"{shown}"'

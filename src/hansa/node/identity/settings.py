@@ -1,0 +1,93 @@
+"""What the settings of issuers and verifiers have in common: a TOML file, and addresses in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.settings import LOOPBACK_NAMES
+from hansa.sdk.files import read_file
+
+T = TypeVar("T")
+
+SETTINGS_BYTES_MAX = 1 << 18
+
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of a settings file."""
+
+
+def decode_settings(path: Path, kind: type[T]) -> T:
+    """Read a settings file.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no TOML, has an unknown key, or a value cannot be.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, SETTINGS_BYTES_MAX)
+    if len(raw) > SETTINGS_BYTES_MAX:
+        raise wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
+    try:
+        return msgspec.toml.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise wrong(path, f"{where.strip('`').lstrip('.') or 'the file'}: {what}") from None
+    except DECODE_ERRORS as error:
+        raise wrong(path, f"not TOML: {tell_fault(error)}") from None
+
+
+def find_url_fault(url: str) -> str | None:
+    """Find why a text cannot be the address of a service; None if it can."""
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        return "must be like https://name.example"
+    if not _is_safe(parts):
+        return "must be https; http is for this machine alone"
+    if url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        return "must have no path, query or slash at the end"
+    return None
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether an address is https, or http on this machine."""
+    parts = _split(url)
+    return parts is not None and bool(parts.hostname) and _is_safe(parts)
+
+
+def is_redirect(address: str) -> bool:
+    """Whether a browser may be sent there: https, a wallet's own scheme, or this machine."""
+    parts = _split(address)
+    if parts is None or not parts.scheme or parts.fragment or not address.isascii():
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in LOOPBACK_NAMES
+    return parts.scheme not in {"javascript", "data", "file", "blob", "vbscript", "about"}
+
+
+def wrong(path: Path, why: str) -> Invalid:
+    """Make the error that a file cannot be used."""
+    return Invalid(InvalidCode.MALFORMED, f"{path}: {why}", path=str(path))
+
+
+def _is_safe(parts: SplitResult) -> bool:
+    is_near = parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
+    return parts.scheme == "https" or is_near
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts

@@ -1,0 +1,136 @@
+"""The folder of a verifier: settings, keys, queries and records; made once, then opened.
+
+Source: docs/how-to/verify-credentials.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hansa.identity.dcql.queries import Query, read_query
+from hansa.identity.encoding.strict_json import decode_object
+from hansa.identity.faults import Unsound
+from hansa.identity.keys.signing import PrivateKey
+from hansa.identity.methods.local import write_did_jwk
+from hansa.identity.verifier.findings import Report
+from hansa.identity.verifier.registry import Registry
+from hansa.identity.verifier.requests import VerifierIdentity
+from hansa.identity.verifier.sessions import Asking, Verifier, VerifierSettings
+from hansa.kernel.errors import NotFound, Unavailable
+from hansa.node.identity.folders import (
+    RECORDS,
+    SIGNING,
+    Draw,
+    read_chain,
+    read_keys,
+    write_secrets,
+    write_settings,
+)
+from hansa.node.identity.records import RecordFile
+from hansa.node.identity.settings import wrong
+from hansa.node.identity.verifier.pinned import PinnedRegistry
+from hansa.node.identity.verifier.settings import Settings, load_settings
+from hansa.passphrases import DEFAULT_COST, ScryptCost
+from hansa.sdk.files import read_file, write_file
+
+SETTINGS, QUERY = "verifier.toml", "adult.dcql.json"
+QUERY_BYTES_MAX = 1 << 16
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+class VerifierFolder(NamedTuple):
+    """An opened folder; close its records."""
+
+    settings: Settings
+    queries: dict[str, Query]
+    """By the id of their question."""
+    identity: VerifierIdentity
+    records: RecordFile
+    draw: Draw
+
+    def ask(self, question_id: str, time_ms: int) -> Asking:
+        """Begin to ask a question of the settings.
+
+        Raises:
+          NotFound: there is no such question.
+        """
+        question = self.settings.find(question_id)
+        if question is None:
+            raise NotFound(f"this verifier has no question {question_id!r}")
+        desk = self.build(_NOBODY)
+        with self.records.at_once():
+            return desk.ask(self.queries[question_id], question.purpose, time_ms)
+
+    def get_report(self, session_id: str, time_ms: int) -> Report | None:
+        """Get what came of a session; None while there is no answer.
+
+        Raises:
+          NotFound: there is no such session, or its time is over.
+        """
+        return self.build(_NOBODY).get_report(session_id, "", time_ms)
+
+    def build(self, registry: Registry) -> Verifier:
+        """Build the protocol's part, which asks this registry."""
+        settings = VerifierSettings(
+            url=self.settings.url, encrypts=self.settings.wallets.encryption
+        )
+        return Verifier(settings, self.identity, self.records, registry, self.draw)
+
+
+async def _fetch_nothing(uri: str) -> str:
+    raise Unavailable(f"nothing is fetched here: {uri}")
+
+
+_NOBODY = PinnedRegistry((), _fetch_nothing, lambda: 0)
+"""Of who asks and reads reports, and judges nothing."""
+
+
+def create_folder(
+    path: Path, *, url: str, name: str, passphrase: str, draw: Draw, cost: ScryptCost = DEFAULT_COST
+) -> Settings:
+    """Make the folder of a verifier, with a new key and the example of a question.
+
+    Raises:
+      Invalid: something is there already, or the settings cannot be.
+      Unavailable: the disk refuses.
+    """
+    write_settings(path, _TEMPLATES / SETTINGS, load_settings, url=url, name=name)
+    write_file(path / QUERY, (_TEMPLATES / QUERY).read_bytes())
+    write_secrets(path, [SIGNING], passphrase, draw, cost)
+    return load_settings(path / SETTINGS)
+
+
+def open_verifier(path: Path, passphrase: str, draw: Draw) -> VerifierFolder:
+    """Open the folder of a verifier.
+
+    Raises:
+      NotFound: a file is missing.
+      Invalid: a file is wrong, or the passphrase is.
+      Corrupt: the records are damaged.
+      Unavailable: the disk refuses.
+    """
+    settings = load_settings(path / SETTINGS)
+    queries = {each.id: _load_query(path / each.query) for each in settings.questions}
+    (key,) = read_keys(path, [SIGNING], passphrase)
+    identity = _identify(path, settings, key)
+    records = RecordFile.open(path / RECORDS, passphrase, draw)
+    return VerifierFolder(settings, queries, identity, records, draw)
+
+
+def _load_query(path: Path) -> Query:
+    raw = read_file(path, QUERY_BYTES_MAX)
+    try:
+        return read_query(decode_object(raw, "the query", QUERY_BYTES_MAX))
+    except Unsound as error:
+        raise wrong(path, error.message) from None
+
+
+def _identify(path: Path, settings: Settings, key: PrivateKey) -> VerifierIdentity:
+    if settings.certificates:
+        chain = read_chain(path / settings.certificates, key)
+        return VerifierIdentity.of_certificate(chain, key)
+    if settings.did:
+        return VerifierIdentity.of_did(settings.did, settings.key_id, key)
+    did = write_did_jwk(key.public_key)
+    return VerifierIdentity.of_did(did, f"{did}#0", key)

@@ -1,0 +1,156 @@
+"""A registry that answers from a file: issuers that an operator has chosen, and no others.
+
+Status lists are fetched from where the file says that the issuer's lie, and nowhere else, so that
+no credential can send this service about.
+
+Source: Token Status List, section 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from hansa.identity.faults import Fault, Unsound
+from hansa.identity.keys.jwk import read_jwk
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.methods.did import read_did
+from hansa.identity.methods.documents import Relationship
+from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
+from hansa.identity.status.reference import StatusReference
+from hansa.identity.status.token_list import TokenList, verify_jwt_list
+from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.kernel.errors import Unavailable
+from hansa.node.identity.verifier.settings import TrustedIssuer
+
+LIST_BYTES_MAX = 1 << 24
+FETCH_S = 10.0
+LIST_KEPT_S = 300
+"""How long a list is kept that does not say for how long."""
+ACCEPT = "application/statuslist+jwt"
+LISTS_MAX = 64
+
+FetchList = Callable[[str], Any]
+"""Fetches the token at an address; an awaitable of its text."""
+
+
+class PinnedRegistry:
+    """Answers from a table of issuers."""
+
+    def __init__(
+        self,
+        issuers: Sequence[TrustedIssuer],
+        fetch: FetchList,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._issuers = {each.id: each for each in issuers}
+        self._fetch = fetch
+        self._clock_ms = clock_ms
+        self._lists: dict[str, tuple[TokenList, int]] = {}
+
+    async def find_issuer_key(
+        self, issuer: str | None, header: Mapping[str, Any], time_ms: int
+    ) -> IssuerKey:
+        """Find the key of an issuer of the table; it is the same at all times.
+
+        Raises:
+          Unsound: `ISSUER`: it is not in the table; `KEY`, `UNRESOLVED`.
+        """
+        del time_ms
+        return IssuerKey(*self._find_key(self._get(issuer), header))
+
+    async def find_standing(self, issuer: str, credential_type: str, time_ms: int) -> Standing:
+        """Find whether an issuer may issue a type, by the table.
+
+        Raises:
+          Unsound: `ISSUER`.
+        """
+        del time_ms
+        found = self._get(issuer)
+        if credential_type in found.types:
+            return Standing(True, f"{found.name} is believed here for {credential_type}")  # noqa: FBT003
+        return Standing(False, f"{found.name} is not believed here for {credential_type}")  # noqa: FBT003
+
+    async def get_status(self, issuer: str, reference: StatusReference) -> int:
+        """Get the status of a credential from its issuer's list, which may be minutes old.
+
+        Raises:
+          Unsound: `STATUS`: it lies elsewhere, or has no such place; else as `verify_jwt_list`.
+          Unavailable: it cannot be fetched.
+        """
+        found = self._get(issuer)
+        if not found.status or not reference.uri.startswith(found.status):
+            raise Unsound(
+                Fault.STATUS,
+                f"the status list {reference.uri[:120]!r} is none of those of {found.name}",
+            )
+        now_s = self._clock_ms() // 1_000
+        kept, until_s = self._lists.get(reference.uri, (None, 0))
+        if kept is None or now_s >= until_s:
+            kept = await self._fetch_list(found, reference.uri, now_s)
+        return kept.entries.get(reference.index)
+
+    async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:
+        """Find when a credential was put on record: there is no record."""
+        del issuer, digest
+        return None
+
+    async def _fetch_list(self, issuer: TrustedIssuer, uri: str, now_s: int) -> TokenList:
+        key = self._find_key(issuer, {})[1]
+        found = verify_jwt_list(await self._fetch(uri), key, uri, now_s)
+        kept_s = min(found.ttl_s or LIST_KEPT_S, LIST_KEPT_S)
+        until_s = (
+            now_s + kept_s if found.expires_s is None else min(now_s + kept_s, found.expires_s)
+        )
+        while len(self._lists) >= LISTS_MAX:
+            del self._lists[next(iter(self._lists))]
+        self._lists[uri] = (found, int(until_s))
+        return found
+
+    def _get(self, issuer: str | None) -> TrustedIssuer:
+        found = self._issuers.get(issuer or "")
+        if found is None:
+            raise Unsound(Fault.ISSUER, f"the issuer {str(issuer)[:120]!r} is not believed here")
+        return found
+
+    def _find_key(self, issuer: TrustedIssuer, header: Mapping[str, Any]) -> tuple[str, PublicKey]:
+        if issuer.key:
+            return issuer.id, read_jwk(issuer.key, f"the key of {issuer.name}")
+        did = read_did(issuer.id)
+        document = (resolve_did_jwk if did.method == "jwk" else resolve_did_key)(did)
+        kid = header.get("kid")
+        if isinstance(kid, str):
+            return issuer.id, document.find_key(kid, Relationship.ASSERTION)
+        for _, key in document.list_keys(Relationship.ASSERTION):
+            return issuer.id, key
+        raise Unsound(Fault.KEY, f"the key of {issuer.name} does not sign")
+
+
+async def fetch_list(session: ClientSession, uri: str) -> str:
+    """Fetch a status list; no redirects are followed.
+
+    Raises:
+      Unsound: `TOO_LARGE`; `STATUS`: there is none.
+      Unavailable: it cannot be fetched now.
+    """
+    try:
+        async with session.get(
+            uri,
+            allow_redirects=False,
+            headers={"Accept": ACCEPT},
+            timeout=ClientTimeout(total=FETCH_S),
+        ) as response:
+            if response.status >= 500:  # noqa: PLR2004 - its fault, perhaps not for long
+                raise Unavailable(f"the status list {uri} cannot be had: HTTP {response.status}")
+            if response.status != 200:  # noqa: PLR2004
+                raise Unsound(Fault.STATUS, f"there is no status list {uri}")
+            raw = await response.content.read(LIST_BYTES_MAX + 1)
+            while len(raw) <= LIST_BYTES_MAX and (more := await response.content.read(1 << 16)):
+                raw += more
+    except (ClientError, TimeoutError, OSError) as error:
+        raise Unavailable(f"the status list {uri} cannot be had: {error}") from None
+    if len(raw) > LIST_BYTES_MAX:
+        raise Unsound(Fault.TOO_LARGE, f"the status list {uri} has over {LIST_BYTES_MAX} bytes")
+    return raw.decode("ascii", "replace")

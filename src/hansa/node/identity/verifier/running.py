@@ -1,0 +1,69 @@
+"""A verifier as a process: from an opened folder until it is told to stop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import uvloop
+from aiohttp import ClientSession, DummyCookieJar
+
+from hansa.identity.verifier.registry import Registry
+from hansa.node.identity.serving import serve_until_stopped
+from hansa.node.identity.verifier.app import FAILED, create_app
+from hansa.node.identity.verifier.folder import VerifierFolder
+from hansa.node.identity.verifier.ledger import NodeRegistry
+from hansa.node.identity.verifier.pinned import PinnedRegistry, fetch_list
+from hansa.node.identity.verifier.settings import Settings
+from hansa.node.service import wall_clock_ms
+from hansa.sdk.async_client import AsyncClient
+
+
+@asynccontextmanager
+async def opened_registry(settings: Settings) -> AsyncIterator[Registry]:
+    """Open the registry that the settings name: a node's ledger, or the issuers in the file."""
+    if settings.node is not None:
+        async with AsyncClient(settings.node.url, settings.node.genesis) as client:
+            yield NodeRegistry(client)
+        return
+    async with ClientSession(cookie_jar=DummyCookieJar()) as session:
+        yield PinnedRegistry(settings.issuers, partial(fetch_list, session), wall_clock_ms)
+
+
+def run_verifier(
+    folder: VerifierFolder,
+    tell: Callable[[str, str], None],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+) -> None:
+    """Serve a verifier until Ctrl-C or SIGTERM, and close it.
+
+    Args:
+      folder: what is served.
+      tell: gets the address that is listened on, and the verifier's own, once it answers.
+      host: where to listen instead of what the settings say.
+      port: the same for the port.
+
+    Raises:
+      Unavailable: the port is taken, or the address is not this machine's.
+      Corrupt: the records are damaged.
+    """
+    settings = folder.settings
+
+    async def run() -> None:
+        async with opened_registry(settings) as registry:
+            app = create_app(folder, registry)
+            await serve_until_stopped(
+                app,
+                settings.listen.host if host is None else host,
+                settings.listen.port if port is None else port,
+                lambda address: tell(address, settings.url),
+                app[FAILED],
+            )
+
+    try:
+        uvloop.run(run())
+    finally:
+        folder.records.close()

@@ -1,0 +1,61 @@
+"""Commands of a verifier, as they are typed at a counter."""
+
+import json
+
+import pytest
+
+from hansa.cli.main import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "a shop's own")
+    path = tmp_path / "verifier"
+    assert run("new", path, "--url", "https://shop.example", "--name", "Shop") == 0
+    return path
+
+
+def run(verb, folder, *words):
+    return main(["id", "verifier", verb, "--data", str(folder), "--json", *map(str, words)])
+
+
+def read(capsys):
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_a_question_is_a_link_a_picture_and_a_session(folder, capsys):
+    picture = folder.parent / "ask.svg"
+    assert run("ask", folder, "adult", "--svg", picture) == 0
+    found = read(capsys)
+    assert found["request"].startswith("openid4vp://?client_id=decentralized_identifier%3Adid%3A")
+    assert "<svg" in picture.read_text()
+    assert run("report", folder, found["session"]) == 0
+    assert read(capsys) == {"state": "waiting"}
+    assert run("report", folder, "none") == 4
+    assert run("ask", folder, "none") == 4
+
+
+def test_a_folder_is_made_once(folder, capsys):
+    assert run("new", folder, "--url", "https://shop.example", "--name", "Shop") == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('[[issuers]]\nid = "did:jwk:x"\nname = "C"\ntypes = []\n', "types"),
+        ('[[issuers]]\nid = "https://c.example"\nname = "C"\ntypes = ["t"]\n', "key"),
+        ('[[issuers]]\nid = "did:jwk:x"\nname = "C"\ntypes = ["t"]\nstatus = "x/"\n', "status"),
+        ('[[issuers]]\nid = "c"\nname = "C"\ntypes = ["t"]\nkey = { kty = "RSA" }\n', "key"),
+        ('[node]\nurl = "http://node.example"\ngenesis = "' + "0" * 64 + '"\n', "node.url"),
+        ('[node]\nurl = "https://node.example"\ngenesis = "0"\n', "genesis"),
+        ('[[questions]]\nid = "adult"\npurpose = "x"\nquery = "x"\n', "one id"),
+        ('[[questions]]\nid = "b"\npurpose = "x"\nquery = "none.json"\n', "none.json"),
+        ('[[questions]]\nid = "b"\npurpose = "x"\nquery = "verifier.toml"\n', "verifier.toml"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(folder, capsys, text, word):
+    settings = folder / "verifier.toml"
+    settings.write_text(settings.read_text() + "\n" + text)
+    assert run("ask", folder, "adult") in {2, 4}
+    assert word in capsys.readouterr().err
