@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from aiohttp import web
+from tests.faked import BASE, NETWORK, answer_json, make_done, name_sent
 from tests.identified import (
     GIVEN,
     HANDED_ON,
@@ -17,7 +19,7 @@ from tests.identified import (
     play_identity,
 )
 from tests.played import CHEAP, PASSPHRASE, open_folder
-from tests.running import run_folder
+from tests.running import run_fake, run_folder
 from tests.world import key
 
 from hansa.cli.main import main
@@ -49,12 +51,12 @@ def place(tmp_path_factory):
 @pytest.fixture
 def run(place, capsys, monkeypatch):
     """Run `hansa id`; gives code, JSON and what was complained of."""
-    path, url, genesis, _ = place
+    path, url, meant, _ = place
     monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("HANSA_NODE", url)
     monkeypatch.chdir(path)
 
-    def call(*words, as_json=True, is_known=True):
+    def call(*words, as_json=True, is_known=True, genesis=meant):
         options = ["--genesis", genesis]
         if is_known and words[1] != "verify":
             options += ["--api-key-file", "api.key"]
@@ -254,6 +256,27 @@ def test_what_was_left_pending_is_collected(run, papers, tmp_path):
 def test_a_refusal_leaves_no_salts(run, papers, tmp_path):
     code, _, _ = run(*("evidence", "notarise", "north.json", papers[0]), "--notary", to_text(SOUTH))
     assert (code, sorted(tmp_path.iterdir())) == (3, sorted(papers))
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_salts_stay_until_evidence_files_are_written(place, run, papers, tmp_path, is_answered):
+    """Confirmed, and the receipt cannot be had; or what became of it is not known at all."""
+
+    async def post(request):
+        found = make_done(name_sent(await request.read()))
+        return answer_json(200 if is_answered else 503, found if is_answered else {"title": "X"})
+
+    with run_fake(*BASE, web.post("/v1/transactions", post)) as url:
+        words = ("evidence", "notarise", "north.json", papers[0], "--node", url)
+        code, _, told = run(*words, is_known=False, genesis=NETWORK.genesis_hash.hex())
+    problem = json.loads(told)
+    assert (code, problem["error"]) == (6, "Sent")
+    (pending,) = [path for path in tmp_path.iterdir() if "pending" in path.name]
+    assert problem["pending"] == str(pending)
+    assert ("id evidence collect" in problem["message"]) == is_answered
+    (item,) = json.loads(pending.read_text())["items"]
+    assert pending.stat().st_mode & 0o777 == 0o600
+    assert len(item["salt"]) == 32
 
 
 @pytest.mark.parametrize(

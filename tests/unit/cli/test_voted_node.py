@@ -8,6 +8,8 @@ import shutil
 import urllib.request
 
 import pytest
+import requests
+from msgspec.msgpack import decode
 from msgspec.structs import replace
 from tests.vectors.voting import Council
 from tests.voted_world import make_voted_folder, run_voted, save_votes, vote
@@ -18,6 +20,7 @@ from hansa.contracts.balances import Balance
 from hansa.engine.cometbft.trail import FILE_NAME
 from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import BlockRecord, decode_receipt
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.light.trail import encode_checkpoint, follow
@@ -27,6 +30,8 @@ from hansa.node.audit import audit
 from hansa.node.home import Home
 from hansa.node.records import iterate_records, open_log
 from hansa.sdk.client import Client
+from hansa.sdk.identity.proofs import RowsProof, verify_rows
+from hansa.sdk.identity.questions import DidQuestion
 from hansa.sdk.proofs import verify_row_proof
 
 
@@ -286,3 +291,26 @@ def test_a_row_is_proved_by_votes_and_by_nothing_else(node, network):
         with pytest.raises(Invalid) as error:
             verify_row_proof(network, Balance, (ada, ASSET), answer | changes)
         assert error.value.code in {InvalidCode.SIGNATURE, InvalidCode.MALFORMED}
+
+
+def test_answers_about_identity_are_proved_by_votes_and_by_nothing_else(node, network):
+    north = key("north").address
+    question = DidQuestion(north)
+    with Client(node.url, network.genesis_hash) as client:
+        assert client.identity.ask(question).answer.resolution.address == north
+    url = node.url + "/v1/identity/proofs"
+    headers = {"Content-Type": "application/msgpack"}
+    response = requests.post(url, data=encode([question]), headers=headers, timeout=10)
+    proof = decode(response.content, type=RowsProof)
+    sealer = key("sealer")
+    seal = (1, sealer.public_key, sealer.sign(network.header_prefix + proof.header))
+    flipped = proof.votes[:-1] + bytes([proof.votes[-1] ^ 1])
+    for changes in (
+        {"votes": None},
+        {"votes": b""},
+        {"votes": flipped},
+        {"votes": None, "seals": (seal,)},
+        {"header": proof.header[:-1]},
+    ):
+        with pytest.raises(Invalid):
+            verify_rows(network, encode(replace(proof, **changes)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shlex
 from pathlib import Path
 
 from hansa.cli.identity.notarising import (
@@ -32,6 +33,7 @@ from hansa.kernel.block import split_position
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.joining.checkpoints import read_checkpoint
+from hansa.program import name_program
 from hansa.sdk.client import Client
 from hansa.sdk.evidence import FILE_BYTES_MAX, SALT_BYTES, hash_document, verify_evidence_file
 from hansa.sdk.identity.questions import EvidenceQuestion
@@ -129,7 +131,16 @@ def _notarise(options: argparse.Namespace) -> int:
         if not answer.is_ok:
             path.unlink()
             return tell_answer(client, answer, options)
-        return _write(client, options, path, bytes.fromhex(answer.tx_id))
+        try:
+            return _write(client, options, path, bytes.fromhex(answer.tx_id))
+        except HansaError as error:
+            again = f"{name_program()} id evidence collect {shlex.quote(str(path))} {answer.tx_id}"
+            raise Sent(
+                f"the transaction {answer.tx_id} is confirmed, but not all evidence files are "
+                f"written: {error.message}. Do not notarise anew: {again}",
+                tx_id=answer.tx_id,
+                pending=str(path),
+            ) from None
 
 
 def _collect(options: argparse.Namespace) -> int:
