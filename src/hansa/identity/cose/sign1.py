@@ -23,6 +23,8 @@ ALG, CRIT, KID, X5CHAIN = 1, 2, 4, 33
 """Labels of headers."""
 
 HEADER_BYTES_MAX = 32_768
+CACHED_BYTES_MAX = 256
+"""Of a header that is remembered: read, a long one takes seventy times its size."""
 HEADERS_MAX = 32
 CHAIN_MAX = 6
 """Certificates in one chain."""
@@ -101,7 +103,8 @@ def read_sign1(value: Any, what: str) -> Sign1:  # noqa: ANN401 - a decode edge
         and isinstance(signature, bytes)
     ):
         raise Unsound(Fault.MALFORMED, f"a part of the COSE_Sign1 {what} is of the wrong type")
-    protected = _decode_header(raw_header, what)
+    is_short = len(raw_header) <= CACHED_BYTES_MAX
+    protected = (_recall_header if is_short else _decode_header)(raw_header, what)
     for label in unprotected:
         if label in (ALG, CRIT) or label in protected:
             raise Unsound(
@@ -137,9 +140,7 @@ def _compute_signed(raw_header: bytes, payload: bytes) -> bytes:
     return encode_cbor(["Signature1", raw_header, b"", payload])
 
 
-@lru_cache(maxsize=1_024)
 def _decode_header(raw: bytes, what: str) -> Mapping[int | str, Any]:
-    """Read a protected header; issuers repeat theirs, so recent ones are remembered."""
     header = decode_map(raw or b"\xa0", f"the header of {what}", HEADER_BYTES_MAX)
     if len(header) > HEADERS_MAX:
         raise Unsound(Fault.TOO_LARGE, f"{what} has {len(header)} headers, over {HEADERS_MAX}")
@@ -155,3 +156,7 @@ def _decode_header(raw: bytes, what: str) -> Mapping[int | str, Any]:
             Fault.CRITICAL, f"{what} asks to understand {str(header[CRIT])[:64]}, not known"
         )
     return MappingProxyType(header)
+
+
+_recall_header = lru_cache(maxsize=1_024)(_decode_header)
+"""Issuers repeat their header, so recent ones are remembered."""

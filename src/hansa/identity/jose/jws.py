@@ -23,6 +23,8 @@ from hansa.identity.keys.signing import Signer, verify_signature
 TOKEN_BYTES_MAX = 1 << 20
 HEADER_BYTES_MAX = 32_768
 """A chain of certificates fits."""
+CACHED_LETTERS_MAX = 1_024
+"""Of a header that is remembered: read, a long one takes thirty times its size."""
 
 
 class Jws(NamedTuple):
@@ -70,7 +72,9 @@ def decode_jws(token: str, what: str, bytes_max: int = TOKEN_BYTES_MAX) -> Jws:
     if not point or "." in payload:
         raise Unsound(Fault.MALFORMED, f"{what} is no JWS: three parts with points between")
     return Jws(
-        _decode_header(protected, what),
+        (_recall_header if len(protected) <= CACHED_LETTERS_MAX else _decode_header)(
+            protected, what
+        ),
         decode_base64url(payload, f"the payload of {what}"),
         decode_base64url(signature, f"the signature of {what}"),
         signed.encode(),
@@ -95,9 +99,7 @@ def verify_jws(jws: Jws, key: PublicKey, what: str) -> None:
         )
 
 
-@lru_cache(maxsize=1_024)
 def _decode_header(text: str, what: str) -> Mapping[str, Any]:
-    """Read a header; issuers repeat theirs, so recent ones are remembered."""
     raw = decode_base64url(text, f"the header of {what}")
     header = decode_object(raw, f"the header of {what}", HEADER_BYTES_MAX)
     algorithm = header.get("alg")
@@ -111,3 +113,7 @@ def _decode_header(text: str, what: str) -> Mapping[str, Any]:
             Fault.CRITICAL, f"{what} asks to understand {header.get('crit', 'b64')!r}, not known"
         )
     return MappingProxyType(header)
+
+
+_recall_header = lru_cache(maxsize=1_024)(_decode_header)
+"""Issuers repeat their header, so recent ones are remembered."""

@@ -1,5 +1,6 @@
 """COSE keys and signatures: what others signed verifies; whoever asks for less is refused."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,15 @@ def test_bytes_are_read_or_unsound(raw):
     for read in (read_sign1, read_cose_key):
         with pytest.raises(Unsound):
             read(decode_cbor(raw, "it"), "it")
+
+
+def test_long_headers_of_strangers_are_not_kept_in_memory():
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            raw = encode_cbor({1: -7, "n": number, "x": [{}] * 30_000})
+            read_sign1([raw, {}, b"", b""], "it")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000

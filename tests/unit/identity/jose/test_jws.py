@@ -1,6 +1,7 @@
 """Tokens: what is signed verifies; whatever tries to talk the reader into less is refused."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -112,3 +113,14 @@ def test_any_text_is_a_token_or_refused(text):
     except Unsound:
         return
     assert jws.signed.decode() + "." + encode_base64url(jws.signature) == text
+
+
+def test_long_headers_of_strangers_are_not_kept_in_memory():
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            decode_jws(token_of({"alg": "EdDSA", "n": number, "x": [{}] * 8_000}), "it")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000
