@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hansa.contracts.identity import accreditation, evidence, status
+from hansa.contracts.identity.resolution import resolve
 from hansa.identity.encoding.timestamp import write_timestamp
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.methods.did import read_did
@@ -58,7 +59,8 @@ class LedgerRegistry:
             )
         now_ms = self._now_ms()
         present = self._resolve(issuer, now_ms, None)
-        is_as_then = present.found.updated_ms <= time_ms
+        # What delegates may sign can change without a change of this document.
+        is_as_then = present.found.updated_ms <= time_ms and not present.found.content.delegates
         then = present if is_as_then else self._resolve(issuer, now_ms, time_ms)
         kid = header.get("kid")
         if not isinstance(kid, str):
@@ -66,8 +68,9 @@ class LedgerRegistry:
         key = then.document.find_key(kid, Relationship.ASSERTION)
         url = issuer + kid if kid.startswith("#") else kid
         still = dict(present.document.list_keys(Relationship.ASSERTION))
-        replaced_ms = 0 if still.get(url) == key else self._find_end_ms(issuer, url, then, now_ms)
-        return IssuerKey(issuer, key, replaced_ms)
+        if still.get(url) == key:
+            return IssuerKey(issuer, key)
+        return IssuerKey(issuer, key, self._find_end_ms(issuer, url, then, time_ms, now_ms))
 
     async def find_standing(self, issuer: str, credential_type: str, time_ms: int) -> Standing:
         """Find whether an issuer was accredited for a type at a time.
@@ -112,19 +115,30 @@ class LedgerRegistry:
         found = evidence.get_evidence(self._rows, address, digest)
         return None if found is None or found.revoked_ms else found.since_ms
 
-    def _find_end_ms(self, issuer: str, url: str, then: Resolved, now_ms: int) -> int:
+    def _find_end_ms(self, issuer: str, url: str, then: Resolved, then_ms: int, now_ms: int) -> int:
         """Find when a key that was there at a time was replaced.
 
         After very many changes, it is that of the last one looked at: a time before the end.
         """
-        at_ms = then.found.next_update_ms
+        found, at_ms = then, then_ms
         for _ in range(CHANGES_MAX):
-            later = self._resolve(issuer, now_ms, at_ms)
-            urls = [each for each, _ in later.document.list_keys(Relationship.ASSERTION)]
-            if url not in urls or not later.found.next_update_ms:
+            next_ms = self._find_change_ms(found, url, at_ms)
+            if not next_ms or next_ms > now_ms:
                 break
-            at_ms = later.found.next_update_ms
+            at_ms = next_ms
+            found = self._resolve(issuer, now_ms, at_ms)
+            if url not in dict(found.document.list_keys(Relationship.ASSERTION)):
+                break
         return at_ms
+
+    def _find_change_ms(self, resolved: Resolved, url: str, at_ms: int) -> int:
+        """Find when next something changed that decides about a key, a delegate's too; 0: never."""
+        ends_ms = [resolved.found.next_update_ms]
+        for each in resolved.found.content.delegates:
+            if url.partition("#")[0] == write_did(self._network, each.address):
+                theirs = resolve(self._rows, each.address, at_ms)
+                ends_ms += [each.until_ms, theirs.next_update_ms if theirs else 0]
+        return min((each for each in ends_ms if each > at_ms), default=0)
 
     def _resolve(self, issuer: str, now_ms: int, at_ms: int | None) -> Resolved:
         try:

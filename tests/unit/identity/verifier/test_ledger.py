@@ -8,7 +8,7 @@ from tests.unit.identity.verifier.playing import HOLDER, Counter, draw_from
 from hansa.contracts import accounts, members
 from hansa.contracts.identity import accreditation, did, evidence, schemas, status
 from hansa.contracts.identity.accreditation import NETWORK, Accredit, Reason
-from hansa.contracts.identity.documents import EMPTY, KeyBytes
+from hansa.contracts.identity.documents import EMPTY, Content, Delegate, KeyBytes, Relationship
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import load_private_key
@@ -31,9 +31,10 @@ from hansa.kernel.crypto.hashing import ZERO_HASH, crypto_profile
 
 KEY = load_private_key(KeyKind.ED25519, b"\x51" * 32)
 NEXT_KEY = load_private_key(KeyKind.ED25519, b"\x52" * 32)
+CLUB_KEY = load_private_key(KeyKind.ED25519, b"\x53" * 32)
 OFFICE, NEXT, CLUB = (
     address_of(1, key.public_key.data, crypto_profile("sha256").digest)
-    for key in (KEY, NEXT_KEY, load_private_key(KeyKind.ED25519, b"\x53" * 32))
+    for key in (KEY, NEXT_KEY, CLUB_KEY)
 )
 DID = write_did("test", OFFICE)
 VCT = write_type("test", "resident")
@@ -111,6 +112,51 @@ class City:
         report = counter.judge(credential=credential, query=QUERY, paths=[("given_name",)])
         assert report.is_accepted is (list_faults(report.findings) == [])
         return {(each.check, each.fault) for each in report.findings if each.fault is not None}
+
+
+class DelegatingCity(City):
+    """Its office lets a club sign in its name for five days."""
+
+    def __init__(self):
+        super().__init__()
+        key = KeyBytes(1, CLUB_KEY.public_key.data)
+        opened = accounts.Create(CLUB, (AccountKey(CLUB, ALL_PURPOSES),), 1)
+        self.do(accounts.create, opened, CLUB)
+        self.do(did.publish_keys, did.PublishKeys((key,)))
+        self.ends_ms = self.ledger.time_ms + 5 * DAY_MS
+        delegate = Delegate(CLUB, int(Relationship.ASSERTION), self.ends_ms)
+        content = Content(delegates=(delegate,))
+        self.do(did.update, did.Update(OFFICE, 1, content, ()))
+        self.ledger.pass_time(DAY_MS)
+
+    def issue_by_delegate(self):
+        credential = Credential(
+            vct=VCT,
+            claims={"given_name": "Mei"},
+            issuer=DID,
+            holder_key=HOLDER.public_key,
+            issued_s=self.ledger.time_ms // 1_000,
+        )
+        header = {"kid": f"{write_did('test', CLUB)}#{to_text(CLUB)}"}
+        return issue_credential(CLUB_KEY, credential, draw_from(900), header)
+
+
+@pytest.mark.parametrize("is_anchored", [True, False])
+@pytest.mark.parametrize("event", ["lapse", "rotate", "withdraw"])
+def test_what_a_delegate_signed_counts_after_its_time_if_it_was_anchored(is_anchored, event):
+    city = DelegatingCity()
+    credential = city.issue_by_delegate()
+    assert city.verify(credential) == set()
+    city.ledger.pass_time(DAY_MS)
+    if is_anchored:
+        city.anchor(credential)
+    if event == "rotate":
+        city.do(accounts.rotate, accounts.Rotate(CLUB, CLUB, NEXT), CLUB, NEXT)
+    if event == "withdraw":
+        city.do(did.update, did.Update(OFFICE, 2, EMPTY, ()))
+    city.ledger.pass_time((1 if event != "lapse" else 20) * DAY_MS)
+    expected = set() if is_anchored else {(Check.ISSUER, Fault.ACCREDITATION)}
+    assert city.verify(credential) == expected
 
 
 @pytest.fixture
