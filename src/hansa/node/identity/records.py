@@ -1,4 +1,4 @@
-"""The file of an issuer's or verifier's records: SQLite, with everything encrypted but the dates.
+"""The file of an issuer's or verifier's records: SQLite, encrypted but for dates and statuses.
 
 A key for values and one for names are drawn when the file is made and lie in it, encrypted under
 the passphrase of its operator. A record's name is a keyed hash, so that the file tells neither
@@ -41,8 +41,10 @@ CREATE INDEX records_expiry ON records (expires_ms);
 CREATE TABLE issued (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     place INTEGER UNIQUE,
-    value BLOB NOT NULL
+    value BLOB NOT NULL,
+    is_revoked INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX issued_revoked ON issued (place) WHERE is_revoked;
 """
 
 Draw = Callable[[int], bytes]
@@ -189,11 +191,11 @@ class RecordFile:
         except sqlite3.IntegrityError:
             return None
 
-    def change_issued(self, number: int, value: bytes) -> None:
-        """Put another value in place of what was noted."""
+    def revoke_issued(self, number: int, value: bytes) -> None:
+        """Note that something is revoked, with another value than before."""
         with self.at_once():
             self._connection.execute(
-                "UPDATE issued SET value = ? WHERE number = ?",
+                "UPDATE issued SET value = ?, is_revoked = 1 WHERE number = ?",
                 (self._seal(value, b"issued"), number),
             )
 
@@ -206,18 +208,21 @@ class RecordFile:
 
     def list_issued(self, after: int = 0, limit: int = -1) -> list[tuple[int, int | None, bytes]]:
         """List what was issued as (number, place in the status lists, value), oldest first."""
-        query = "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?"
-        return self._list(query, (after, limit))
-
-    def list_placed(self, start: int, end: int) -> list[tuple[int, int | None, bytes]]:
-        """List what has its place in the status lists from `start` to before `end`."""
-        query = "SELECT number, place, value FROM issued WHERE place >= ? AND place < ?"
-        return self._list(query, (start, end))
-
-    def _list(self, query: str, bounds: tuple[int, int]) -> list[tuple[int, int | None, bytes]]:
         with _telling(self._path):
-            rows = self._connection.execute(query, bounds).fetchall()
+            rows = self._connection.execute(
+                "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?",
+                (after, limit),
+            ).fetchall()
         return [(number, place, self._open(value, b"issued")) for number, place, value in rows]
+
+    def list_revoked(self, start: int, end: int) -> list[int]:
+        """List the places from `start` to before `end` whose credentials are revoked."""
+        with _telling(self._path):
+            rows = self._connection.execute(
+                "SELECT place FROM issued WHERE is_revoked AND place >= ? AND place < ?",
+                (start, end),
+            ).fetchall()
+        return [place for (place,) in rows]
 
     def _name(self, kind: Kind, key: str) -> bytes:
         text = f"{kind.value} {key}".encode("utf-8", "surrogatepass")

@@ -128,6 +128,15 @@ def test_each_place_is_given_once(file):
     assert file.list_issued(after=2) == [(3, None, b"fourth")]
 
 
+def test_what_is_revoked_is_found_by_its_place(file):
+    for place in (7, 9, None):
+        file.add_issued(place, b"good")
+    file.revoke_issued(2, b"revoked")
+    assert file.list_revoked(0, 100) == [9]
+    assert file.list_revoked(0, 9) == []
+    assert file.list_issued(after=1, limit=1) == [(2, 9, b"revoked")]
+
+
 def test_a_place_that_is_taken_undoes_nothing_else(file):
     file.add_issued(7, b"first")
     with file.at_once():

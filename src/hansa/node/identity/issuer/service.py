@@ -162,5 +162,5 @@ class IssuerService:
                 raise NotFound(f"credential {number} has no place in a status list: it ends by age")
             if not issued.revoked_s:
                 issued = msgspec.structs.replace(issued, revoked_s=time_ms // 1_000)
-                self.records.change_issued(number, msgspec.json.encode(issued))
+                self.records.revoke_issued(number, msgspec.json.encode(issued))
             return issued

@@ -135,11 +135,8 @@ class CredentialWriter:
         start = (number - 1) * length
         if number < 1 or start >= self._find_end():
             raise NotFound(f"there is no status list {number}")
-        revoked = {
-            place - start: INVALID
-            for _, place, raw in self._records.list_placed(start, start + length)
-            if place is not None and read_issued(raw).revoked_s
-        }
+        places = self._records.list_revoked(start, start + length)
+        revoked = {place - start: INVALID for place in places}
         now_s = time_ms // 1_000
         publication = Publication(
             uri=f"{self._settings.status_url}/{number}",

@@ -6,10 +6,12 @@ from base64 import urlsafe_b64decode
 from io import BytesIO
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal
-from tests.unit.node.identity.issuer.playing import MEI, play
+from tests.unit.node.identity.issuer.playing import CLIENTS, MEI, play
 
 from hansa.node.identity.http import make_plain
 
@@ -167,3 +169,43 @@ async def read_status(office, index):
 def test_descriptions_are_plain():
     assert make_plain('a "b" \\ – é\n') == "a 'b' ? ? ??"
     assert make_plain(MEI["given_name"]) == "Mei"
+
+
+PATHS = ("/par", "/token", "/nonce", "/credential", "/deferred_credential", "/notification")
+ODD = st.tuples(
+    st.sampled_from([*PATHS, "/authorize"]),
+    st.sampled_from([FORM, "application/json", "application/jwt", "text/plain", "a"]),
+    st.one_of(
+        st.binary(max_size=60),
+        st.sampled_from(
+            [
+                b"[" * 9_000,
+                b"{}",
+                b"null",
+                b'{"credential_identifier": 1}',
+                b"grant_type=authorization_code&client_id=wallet",
+                b"grant_type=urn:ietf:params:oauth:grant-type:pre-authorized_code",
+                b"client_id=wallet&redirect_uri=http://127.0.0.1:1/back&response_type=code"
+                b"&code_challenge_method=S256&scope=resident&code_challenge=" + b"x" * 43,
+            ]
+        ),
+    ),
+    st.sampled_from(["DPoP", "Authorization", "Origin", "OAuth-Client-Attestation", "Accept"]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60),
+)
+
+
+@given(st.lists(ODD, max_size=60))
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_is_the_issuers_own_fault(tmp_path_factory, requests):
+    async def scene(office):
+        wallet = ForeignWallet(office.http)
+        await wallet.scan(office.offer(needs_tx_code=False).uri)
+        token = (await wallet.redeem_offer())["access_token"]
+        for path, kind, body, name, value in requests:
+            headers = {"Authorization": f"Bearer {token}", name: value, "Content-Type": kind}
+            answer = await office.post(path, data=body, headers=headers)
+            assert answer.status < 500
+
+    more = CLIENTS + "\n[wallets]\nrequests_per_s = 0\n"
+    play(tmp_path_factory.mktemp("odd"), scene, more=more)

@@ -1,0 +1,39 @@
+"""Issuer and verifier as processes: they answer until they are told to stop."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "status"),
+    [("issuer", "/.well-known/openid-credential-issuer", 200), ("verifier", "/requests/x", 404)],
+)
+def test_a_service_answers_until_it_is_stopped(tmp_path, monkeypatch, kind, path, status):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "an operator's own")
+    folder = tmp_path / kind
+    hansa = [sys.executable, "-m", "hansa", "id", kind]
+    new = [*hansa, "new", "--url", "http://127.0.0.1:8470", "--name", "City", "--data", folder]
+    subprocess.run(new, check=True, capture_output=True, timeout=60)
+    up = [*hansa, "up", "--port", "0", "--data", folder, "--json"]
+    with subprocess.Popen(up, stdout=subprocess.PIPE) as process:
+        try:
+            address = json.loads(process.stdout.readline())["address"]
+            assert ask(address + path) == status
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (folder / "records.db-wal").exists()  # it was closed
+
+
+def ask(url):
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own
+            return response.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
