@@ -90,5 +90,5 @@ def _escape(name: str) -> str:
 
 def _unfit(path: str, what: str) -> Unsound:
     return Unsound(
-        Fault.DISCLOSURE, f"the claim {path or '/'} of the WeIdentity credential has {what}"
+        Fault.DISCLOSURE, f"the claim {path or '/':.120} of the WeIdentity credential has {what}"
     )

@@ -22,6 +22,7 @@ LITE = "lite1"
 MULTI_SIGNED_CPT = 107
 """The kind of claim that holds other credentials, signed together."""
 MEMBERS_MAX = 64
+BYTES_MAX = 1 << 18
 TYPES_MAX = 16
 CREDENTIAL_LIST = "credentialList"
 SIGNATURE = "signatureValue"
@@ -67,7 +68,7 @@ def read_weid_credential(raw: bytes | str) -> WeidCredential:
     Raises:
       Unsound: `TOO_LARGE`, `MALFORMED`, `DUPLICATE`; `UNSUPPORTED`: a kind that is not known here.
     """
-    return take_credential(decode_object(raw, _WHAT))
+    return take_credential(decode_object(raw, _WHAT, BYTES_MAX))
 
 
 def take_credential(value: object) -> WeidCredential:

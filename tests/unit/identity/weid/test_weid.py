@@ -303,7 +303,16 @@ def test_mutated_credentials_raise_nothing_else(mutated, depth):
 
 
 def test_nesting_has_an_end():
-    deep = b'{"a":' * 100_000
-    for raw in (deep, b'{"claim":' + b"[" * 40 + b"]" * 40 + b"}"):
-        with pytest.raises(Unsound):
+    wide = json.dumps({**ISSUED, "claim": {"a": "b" * (1 << 18)}})
+    for raw in (b'{"a":' * 20_000, b'{"claim":' + b"[" * 40 + b"]" * 40 + b"}", wide):
+        with pytest.raises(Unsound) as refused:
             read_weid_credential(raw)
+        assert refused.value.fault in (Fault.TOO_LARGE, Fault.MALFORMED)
+
+
+def test_messages_stay_short():
+    name = "n" * 100_000
+    credential = change(ISSUED, ("claim",), {name: "a"})
+    with pytest.raises(Unsound) as refused:
+        verify(change(credential, ("proof", "salt"), {name: "ab"}))
+    assert len(refused.value.message) < 300
