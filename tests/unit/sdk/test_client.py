@@ -250,9 +250,12 @@ def test_the_page_on_the_sdk_runs(running, tmp_path, capsys):
         "key_file": tmp_path / "ada",
         "passphrase": "page",
         "shop": SHOP.address_text,
+        "issuer": SHOP.address,
+        "issued_ms": 0,
+        "indices": [0, 7],
     }
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for block in blocks:
         exec(block, names)  # noqa: S102 - our own page
     assert verify_receipt_file(names["receipt_file"], NETWORK.genesis_hash).receipt.code == ""
