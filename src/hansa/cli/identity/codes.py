@@ -9,8 +9,6 @@ import io
 from pathlib import Path
 from typing import TextIO
 
-import segno
-
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.sdk.files import write_file
 
@@ -20,6 +18,8 @@ QUIET_CELLS = 4
 def print_code(text: str, output: TextIO) -> None:
     """Draw a QR code where a person looks on; into a file or pipe it is left out."""
     if output.isatty():
+        import segno  # noqa: PLC0415 - so that help loads nothing that draws
+
         segno.make_qr(text).terminal(out=output, compact=True, border=QUIET_CELLS)
 
 
@@ -31,6 +31,8 @@ def write_svg(text: str, path: Path) -> None:
       NotFound: there is no such folder.
       Unavailable: the disk refuses.
     """
+    import segno  # noqa: PLC0415 - as above
+
     buffer = io.BytesIO()
     segno.make_qr(text).save(buffer, kind="svg", scale=6, border=QUIET_CELLS)
     try:

@@ -15,7 +15,6 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.sdk.answers import read
 from hansa.sdk.identity.answers import CredentialTypes
 from hansa.sdk.identity.questions import SchemaQuestion
-from hansa.sdk.identity.schemas import check_display, check_schema
 
 NO_DISPLAY = "[]"
 
@@ -52,6 +51,8 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _publish(options: argparse.Namespace) -> int:
+    from hansa.sdk.identity.schemas import check_display, check_schema  # noqa: PLC0415 - is large
+
     schema = _read_text(options.schema, SCHEMA_BYTES_MAX)
     display = _read_text(options.display, DISPLAY_BYTES_MAX) if options.display else NO_DISPLAY
     check_schema(schema)
