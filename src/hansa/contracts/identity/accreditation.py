@@ -237,7 +237,8 @@ LIFE: dict[tuple[State, type[Command]], State] = {
 """What may follow what; a pair that is not here is WRONG_STATE."""
 
 LAPSED = (Fault.EXPIRED, Fault.REVOKED, Fault.NOT_ENTITLED)
-"""Faults of a chain by which a grant that nobody took back is free for another granter."""
+"""Faults of a chain by which a grant that nobody took back is free for another granter, if its
+issuer signs, too."""
 
 TOLD: dict[type[Command], type[Suspended | Reinstated | Revoked]] = {
     Suspend: Suspended,
@@ -353,6 +354,8 @@ def _accredit(view: View, context: Context, command: Accredit) -> list[Event]:
         standing = find_standing(view, issuer, credential_type, context.time_ms)
         if before.state is not State.GRANTED or standing.fault not in LAPSED:
             raise Refused(Code.NOT_GRANTER, granter=before.granter)
+        # Whoever takes an issuer over can suspend it, and so put its past in doubt.
+        context.require(issuer, Purpose.MANAGE)
     state = _follow(before, command)
     # CHANGE
     terms = (command.may_accredit, command.from_ms, command.until_ms)
