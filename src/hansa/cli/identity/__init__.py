@@ -1,4 +1,4 @@
-"""Commands about identity: DIDs, evidence and more on the ledger; issuers and verifiers."""
+"""Commands about identity: DIDs and more on the ledger; issuers, verifiers and holders."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from hansa.cli.identity import (
     schemas,
     status,
     verifier,
+    wallet,
 )
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `id` with all its words to the parser."""
     identity = commands.add_parser(
-        "id", help="DIDs, evidence, status, accreditation, consent; issue and verify credentials"
+        "id",
+        help="DIDs, evidence, status, accreditation, consent; issue, hold and verify credentials",
     )
     words = identity.add_subparsers(dest="word", required=True, metavar="WORD")
     dids.add_words(words)
@@ -32,3 +34,4 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     consents.add_words(words)
     issuer.add_words(words)
     verifier.add_words(words)
+    wallet.add_words(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,13 +16,14 @@ from hansa.identity.mdoc.documents import Issued, decode_issued, decode_security
 from hansa.identity.mdoc.security_object import SecurityObject
 from hansa.identity.sd_jwt.credential import TYPE, read_types
 from hansa.identity.sd_jwt.paths import Path
-from hansa.identity.sd_jwt.presentation import open_issued
+from hansa.identity.sd_jwt.presentation import open_issued, select_disclosures
 from hansa.identity.sd_jwt.serialization import decode_sd_jwt
 from hansa.identity.sd_jwt.verification import read_holder_key
 
 HOLDINGS_MAX = 10_000
 MDOC = "mso_mdoc"
 _DOCUMENT = "the document"
+_SECONDS_MAX = 1 << 40
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -115,6 +117,36 @@ def describe(holding: Holding) -> Candidate:
     claims = open_issued(decode_sd_jwt(holding.credential)).claims
     types = frozenset(read_types(claims))
     return Candidate(holding.id, holding.format, types, claims, holding.key is not None)
+
+
+def find_expiry_ms(holding: Holding) -> int | None:
+    """Find until when a holding says that it is valid; None for ever.
+
+    Raises:
+      Unsound: it is damaged.
+    """
+    if holding.format == MDOC:
+        _, signed = _open_document(holding.credential)
+        return signed.validity.valid_until_ms
+    expires_s = open_issued(decode_sd_jwt(holding.credential)).claims.get("exp")
+    if not isinstance(expires_s, int | float) or abs(expires_s) > _SECONDS_MAX:
+        return None
+    return int(expires_s * 1_000)
+
+
+def show_claims(holding: Holding, paths: Iterable[Path]) -> dict[str, Any]:
+    """Compute all that somebody sees to whom these paths are shown.
+
+    Raises:
+      Unsound: it is damaged, or does not have them.
+    """
+    if holding.format == MDOC:
+        claims = describe(holding).claims
+        shown: dict[str, Any] = {}
+        for namespace, name in (path for path in paths if len(path) == 2):  # noqa: PLR2004
+            shown.setdefault(str(namespace), {})[str(name)] = claims[str(namespace)][str(name)]
+        return shown
+    return open_issued(select_disclosures(decode_sd_jwt(holding.credential), paths)).claims
 
 
 def _open_document(credential: str) -> tuple[Issued, SecurityObject]:

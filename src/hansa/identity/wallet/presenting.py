@@ -70,7 +70,6 @@ def present(
     held = {each.id: each for each in holdings}
     request = proposal.request
     token: dict[str, list[str]] = {}
-    disclosures: list[Disclosure] = []
     for query_id, match in proposal.matches.items():
         holding = held[match.candidate.id]
         transactions = _list_transactions(request, query_id)
@@ -85,13 +84,26 @@ def present(
                 sd_jwt = _bind(request, sd_jwt, signer, transactions, time_ms)
             shown = sd_jwt.encode()
         token[query_id] = [shown]
-        disclosures.append(
-            Disclosure(time_ms, request.client_id, holding.id, match.paths, transactions)
-        )
     answer = yield post_form(request.response_uri, _write_answer(request, token))
     told = read_answer(answer, "the presentation")
     redirect_uri = told.get("redirect_uri")
-    return Answered(redirect_uri if isinstance(redirect_uri, str) else "", tuple(disclosures))
+    place = redirect_uri if isinstance(redirect_uri, str) else ""
+    return Answered(place, list_disclosures(proposal, time_ms))
+
+
+def list_disclosures(proposal: Proposal, time_ms: int) -> tuple[Disclosure, ...]:
+    """List what is shown if a request is answered as proposed."""
+    request = proposal.request
+    return tuple(
+        Disclosure(
+            time_ms,
+            request.client_id,
+            match.candidate.id,
+            match.paths,
+            _list_transactions(request, query_id),
+        )
+        for query_id, match in proposal.matches.items()
+    )
 
 
 def decline(request: PresentationRequest, why: str) -> Conversation[None]:

@@ -18,7 +18,7 @@ from hansa.identity.issuer.metadata import (
     PRE_AUTHORIZED_CODE,
     locate_metadata,
 )
-from hansa.identity.issuer.offers import Offer
+from hansa.identity.issuer.offers import Offer, read_offer
 from hansa.identity.issuer.possession import PROOF_TYPE
 from hansa.identity.jose.jws import sign_jws
 from hansa.identity.keys.jwk import write_jwk
@@ -27,6 +27,8 @@ from hansa.identity.oauth.dpop import ProvenRequest, make_dpop
 from hansa.identity.oauth.pkce import METHOD, compute_challenge, make_verifier
 from hansa.identity.wallet.addresses import read_address, read_parameters
 from hansa.identity.wallet.conversation import (
+    OK_MAX,
+    OK_MIN,
     Conversation,
     get,
     post_form,
@@ -49,6 +51,12 @@ class Instance(NamedTuple):
     redirect_uri: str = ""
 
 
+class Batches(msgspec.Struct, frozen=True):
+    """How many copies of a credential an issuer gives at once."""
+
+    batch_size: int = 1
+
+
 class IssuerInfo(msgspec.Struct, frozen=True):
     """What a wallet reads of an issuer's metadata."""
 
@@ -60,6 +68,7 @@ class IssuerInfo(msgspec.Struct, frozen=True):
     notification_endpoint: str = ""
     authorization_servers: tuple[str, ...] = ()
     display: tuple[dict[str, Any], ...] = ()
+    batch_credential_issuance: Batches = Batches()
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -105,13 +114,27 @@ class Received(NamedTuple):
     interval_s: int = 0
 
 
-def discover(offer: Offer) -> Conversation[Source]:
+def fetch_offer(url: str) -> Conversation[Offer]:
+    """Fetch an offer from where its URI leads.
+
+    Raises:
+      Unsound: there is none.
+    """
+    response = yield get(url)
+    if not OK_MIN <= response.status <= OK_MAX:
+        read_answer(response, "the offer")
+    return read_offer(response.body)
+
+
+def discover(offer: Offer, *, may_be_near: bool = False) -> Conversation[Source]:
     """Find out about the issuer of an offer, and check that it is the one it says.
+
+    It may be at http on this machine only to try things out.
 
     Raises:
       Unsound: the answers are not those of this issuer.
     """
-    read_address(offer.credential_issuer, "the issuer of the offer")
+    read_address(offer.credential_issuer, "the issuer of the offer", may_be_near=may_be_near)
     place = locate_metadata(offer.credential_issuer, "openid-credential-issuer")
     issuer = _convert((yield get(place)), IssuerInfo, "the issuer's metadata")
     if issuer.credential_issuer != offer.credential_issuer:
@@ -121,14 +144,15 @@ def discover(offer: Offer) -> Conversation[Source]:
     )
     if unknown:
         raise Unsound(Fault.TYPE, f"the issuer does not know its own {min(unknown)!r}")
-    _check_endpoints(issuer)
+    _check_endpoints(issuer, may_be_near=may_be_near)
     server_url = (*issuer.authorization_servers, offer.credential_issuer)[0]
-    read_address(server_url, "the authorisation server of the issuer")
+    what = "the authorisation server of the issuer"
+    read_address(server_url, what, may_be_near=may_be_near)
     place = locate_metadata(server_url, "oauth-authorization-server")
     server = _convert((yield get(place)), ServerInfo, "the authorisation server's metadata")
     if server.issuer != server_url:
         raise Unsound(Fault.ISSUER, f"{place} is the metadata of {server.issuer!r}")
-    _check_endpoints(server)
+    _check_endpoints(server, may_be_near=may_be_near)
     return Source(issuer, server)
 
 
@@ -293,12 +317,12 @@ def _ask_nonce(source: Source) -> Conversation[str]:
     return nonce
 
 
-def _check_endpoints(found: IssuerInfo | ServerInfo) -> None:
+def _check_endpoints(found: IssuerInfo | ServerInfo, *, may_be_near: bool) -> None:
     """Refuse metadata that would send the wallet, or a browser, anywhere but by https."""
     for name in found.__struct_fields__:
         url = getattr(found, name)
         if name.endswith("_endpoint") and url:
-            read_address(url, f"{name} of the metadata")
+            read_address(url, f"{name} of the metadata", may_be_near=may_be_near)
 
 
 def _name_wanted(access: Access, configuration_id: str) -> dict[str, Any]:

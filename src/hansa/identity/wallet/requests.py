@@ -36,6 +36,14 @@ from hansa.identity.verifier.requests import (
     list_host_names,
 )
 from hansa.identity.wallet.addresses import read_address, read_parameters
+from hansa.identity.wallet.conversation import (
+    OK_MAX,
+    OK_MIN,
+    Conversation,
+    get,
+    post_form,
+    read_answer,
+)
 
 REQUEST_BYTES_MAX = 1 << 18
 CHAIN_MAX = 6
@@ -83,8 +91,8 @@ class _Request(msgspec.Struct, frozen=True):
     transaction_data: tuple[str, ...] = ()
 
 
-def read_invitation(uri: str) -> Invitation:
-    """Read what a QR code holds.
+def read_invitation(uri: str, *, may_be_near: bool = False) -> Invitation:
+    """Read what a QR code holds; it may lead to http on this machine only to try things out.
 
     Raises:
       Unsound: `TOO_LARGE` or `MALFORMED`.
@@ -98,8 +106,27 @@ def read_invitation(uri: str) -> Invitation:
             Fault.MALFORMED, "this is no request to a wallet: it has one client_id and request_uri"
         )
     ((client_id,), (request_uri,)) = found
-    read_address(request_uri, "the place of the request")
+    read_address(request_uri, "the place of the request", may_be_near=may_be_near)
     return Invitation(client_id, request_uri, query.get("request_uri_method") == ["post"])
+
+
+def fetch_request(invitation: Invitation, wallet_nonce: str) -> Conversation[str]:
+    """Fetch the signed request to which an invitation leads; `wallet_nonce` goes with a POST.
+
+    Raises:
+      Unsound: the verifier has none, or answers nonsense.
+    """
+    url, accept = invitation.request_uri, f"application/{REQUEST_TYPE}"
+    if invitation.uses_post:
+        response = yield post_form(url, {"wallet_nonce": wallet_nonce}, {"accept": accept})
+    else:
+        response = yield get(url, accept)
+    if not OK_MIN <= response.status <= OK_MAX:
+        read_answer(response, _WHAT)
+    try:
+        return response.body.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise Unsound(Fault.MALFORMED, f"{_WHAT} is no signed token") from None
 
 
 def read_request(
@@ -108,8 +135,18 @@ def read_request(
     wallet_nonce: str,
     find_key: Callable[[str, Mapping[str, Any]], PublicKey],
     time_ms: int,
+    *,
+    may_be_near: bool = False,
 ) -> PresentationRequest:
-    """Read a signed request; `find_key` finds the verifier's key by client id and header.
+    """Read a signed request.
+
+    Args:
+      token: as it was fetched.
+      invitation: what led to it.
+      wallet_nonce: what was sent with a POST; else empty.
+      find_key: finds the verifier's key by client id and header.
+      time_ms: now.
+      may_be_near: whether the answer may go to http on this machine, to try things out.
 
     Raises:
       Unsound: with the first fault.
@@ -117,10 +154,7 @@ def read_request(
     jws = decode_jws(token, _WHAT, REQUEST_BYTES_MAX)
     if jws.header.get("typ") != REQUEST_TYPE:
         raise Unsound(Fault.TYPE, f"the typ of {_WHAT} is not {REQUEST_TYPE}")
-    try:
-        request = msgspec.convert(jws.decode_claims(_WHAT), _Request)
-    except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"{_WHAT} cannot be read: {error}") from None
+    request = _convert(jws.decode_claims(_WHAT))
     if request.client_id != invitation.client_id:
         raise Unsound(Fault.ISSUER, f"{_WHAT} is by another verifier than the invitation")
     verify_jws(jws, find_key(request.client_id, jws.header), _WHAT)
@@ -128,7 +162,7 @@ def read_request(
         raise Unsound(Fault.NONCE, f"{_WHAT} was made for another wallet: its wallet_nonce differs")
     if request.exp is not None and request.exp * 1_000 <= time_ms:
         raise Unsound(Fault.EXPIRED, f"the time of {_WHAT} is over: ask for a new one")
-    _check_manner(request)
+    _check_manner(request, may_be_near=may_be_near)
     query = read_query(request.dcql_query)
     _check_transactions(request.transaction_data, query)
     key, kid, encryption = _find_encryption(request)
@@ -143,6 +177,13 @@ def read_request(
         encryption,
         request.transaction_data,
     )
+
+
+def _convert(claims: dict[str, Any]) -> _Request:
+    try:
+        return msgspec.convert(claims, _Request)
+    except msgspec.ValidationError as error:
+        raise Unsound(Fault.MALFORMED, f"{_WHAT} cannot be read: {error}") from None
 
 
 class KeyFinder:
@@ -220,14 +261,16 @@ def _read_chain(header: Mapping[str, Any]) -> list[bytes]:
         raise Unsound(Fault.KEY, "a certificate of the request is no base64") from None
 
 
-def _check_manner(request: _Request) -> None:
+def _check_manner(request: _Request, *, may_be_near: bool) -> None:
     """Check that the request is for a presentation, to an address of the verifier itself."""
     modes = (DIRECT_POST, DIRECT_POST_JWT)
     if request.response_type != "vp_token" or request.response_mode not in modes:
         raise Unsound(Fault.UNSUPPORTED, f"the answer must go by {' or '.join(modes)}")
     if request.redirect_uri is not None:
         raise Unsound(Fault.MALFORMED, "the request must have a response_uri, and no redirect_uri")
-    place = read_address(request.response_uri, "the response_uri of the request")
+    place = read_address(
+        request.response_uri, "the response_uri of the request", may_be_near=may_be_near
+    )
     prefix, _, name = request.client_id.partition(":")
     if prefix == "x509_san_dns" and place.hostname != name:
         raise Unsound(Fault.ISSUER, f"the answer would go elsewhere than to {name[:120]!r}")

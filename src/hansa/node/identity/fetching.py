@@ -23,6 +23,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.methods.web import is_host_name
+from hansa.identity.wallet.conversation import ANSWER_BYTES_MAX, HttpRequest, HttpResponse
 from hansa.kernel.errors import Unavailable
 
 TIMEOUT_S = 10.0
@@ -37,6 +38,8 @@ class FetchRules:
     """Only these names; None for any name of the public internet."""
     may_ask_inside: bool = False
     """Whether names may lead to addresses inside, as in a test or a closed network."""
+    may_ask_loopback: bool = False
+    """Whether also http://127.0.0.1 is asked, to try things out on one machine."""
 
 
 class Fetcher:
@@ -77,17 +80,36 @@ class Fetcher:
           Unsound: `UNRESOLVED`: it may not be asked, or there is nothing; `TOO_LARGE`.
           Unavailable: it does not answer now.
         """
-        host = self._check(url)
+        answer = await self.carry(HttpRequest("GET", url), bytes_max)
+        host = urlsplit(url).hostname
+        if answer.status in MISSING:
+            raise Unsound(Fault.UNRESOLVED, f"{host} has nothing at {url[:200]}")
+        if answer.status != OK:
+            raise Unavailable(f"{host} answered {url[:200]} with HTTP {answer.status}")
+        return answer.body
+
+    async def carry(self, request: HttpRequest, bytes_max: int = ANSWER_BYTES_MAX) -> HttpResponse:
+        """Send a request of a conversation; gives whatever comes back, a redirect as such.
+
+        Raises:
+          Unsound: `UNRESOLVED`: it may not be asked; `TOO_LARGE`.
+          Unavailable: it does not answer now.
+        """
+        host = self._check(request.url)
         if self._session is None:
             raise Unavailable("nothing is fetched outside of the fetcher's context")
-        headers = {"accept-encoding": "identity"}
+        sending = self._session.request(
+            request.method,
+            request.url,
+            headers={"accept-encoding": "identity", **request.headers},
+            data=request.body or None,
+            allow_redirects=False,
+        )
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as answer:
-                if answer.status in MISSING:
-                    raise Unsound(Fault.UNRESOLVED, f"{host} has nothing at {url[:200]}")
-                if answer.status != OK:
-                    raise Unavailable(f"{host} answered {url[:200]} with HTTP {answer.status}")
-                return await _read(answer.content, bytes_max, url)
+            async with sending as answer:
+                body = await _read(answer.content, bytes_max, request.url)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return HttpResponse(answer.status, body, headers)
         except _InsideError as error:
             raise Unsound(Fault.UNRESOLVED, str(error)) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -104,6 +126,8 @@ class Fetcher:
             is_plain = parts.username is None and parts.password is None and parts.port != 0
         except ValueError:
             host, is_plain, parts = "", False, urlsplit("")
+        if self._rules.may_ask_loopback and (parts.scheme, host) in _LOOPBACK and is_plain:
+            return host
         if parts.scheme != "https" or not is_plain or not is_host_name(host):
             raise Unsound(
                 Fault.UNRESOLVED, f"only https addresses with a name are asked: {url[:200]!r}"
@@ -159,6 +183,7 @@ def is_outside(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+_LOOPBACK = (("http", "127.0.0.1"), ("http", "::1"))
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 behind a translator (RFC 6052)."""
 

@@ -9,6 +9,7 @@ from tests.unit.identity.wallet.playing import RealIssuer, answer, hold, known_i
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.metadata import PRE_AUTHORIZED_CODE, build_issuer_metadata
 from hansa.identity.issuer.offers import Offer
+from hansa.identity.wallet.addresses import read_address
 from hansa.identity.wallet.receiving import (
     Access,
     Authorization,
@@ -70,3 +71,27 @@ def test_a_token_that_would_end_a_header_is_refused():
     told = answer({"access_token": "t\r\nx: y", "token_type": "bearer"})
     with pytest.raises(Unsound, match="letters that do not belong"):
         hold(redeem_offer(source, offer, "", known_instance()), lambda _request: told)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_sound"),
+    [
+        ("http://127.0.0.1:8470/x", True),
+        ("http://[::1]:8470", True),
+        ("https://127.0.0.1", True),
+        ("http://127.0.0.1@evil.example/", False),
+        ("http://127.0.0.2/", False),
+        ("http://localhost/", False),
+        ("http://evil.example/127.0.0.1", False),
+        ("javascript://127.0.0.1/", False),
+    ],
+)
+def test_this_machine_may_be_asked_only_to_try_things_out(url, is_sound):
+    if is_sound:
+        read_address(url, "it", may_be_near=True)
+    else:
+        with pytest.raises(Unsound, match="no sound https address"):
+            read_address(url, "it", may_be_near=True)
+    if url.startswith("http:"):
+        with pytest.raises(Unsound):
+            read_address(url, "it")

@@ -1,0 +1,179 @@
+"""Showing credentials: id wallet present, decline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hansa.cli.identity.wallet.opening import (
+    add_folder,
+    add_reach,
+    build_carrier,
+    list_claims,
+    name_holding,
+    opened,
+)
+from hansa.cli.screen import ask, print_found, print_json, print_table, say
+from hansa.cli.source import add_node, open_client, parse_file
+from hansa.identity.methods.did import read_did
+from hansa.identity.methods.documents import DidDocument
+from hansa.identity.methods.hansa import read_address, resolve_did_hansa
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+
+if TYPE_CHECKING:
+    from hansa.node.identity.holder.carrying import Carrier
+    from hansa.node.identity.holder.presenting import Asked, Presenter, View
+    from hansa.node.identity.holder.vault import Contents, Vault
+
+EXIT_MISSING = 1
+"""The wallet does not hold what is asked for."""
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's verbs to `id wallet`."""
+    present = verbs.add_parser("present", help="show what a verifier asks for (OpenID4VP 1.0)")
+    present.add_argument(
+        "--with", action="append", dest="ids", metavar="ID", help="only this credential; repeat"
+    )
+    present.add_argument("--yes", action="store_true", help="show it without asking")
+    decline = verbs.add_parser("decline", help="tell a verifier that you show nothing")
+    decline.add_argument("--why", default="the holder does not agree", help="told to the verifier")
+    for command, function in ((present, _present), (decline, _decline)):
+        command.add_argument("request", help="what the QR code holds")
+        command.add_argument(
+            "--trust",
+            action="append",
+            type=parse_file,
+            default=[],
+            metavar="FILE",
+            help="PEM: whose certificates of verifiers are believed; repeat",
+        )
+        add_reach(command)
+        add_folder(command)
+        add_node(command)
+        command.set_defaults(function=function)
+
+
+def _present(options: argparse.Namespace) -> int:
+    with opened(options) as vault:
+        presenter = _build(vault, options)
+        asked = presenter.ask(options.request, _list_copies(vault.contents, options.ids))
+        if not options.json:
+            _show(asked)
+        if asked.proposal.missing:
+            if options.json:
+                print_json({"state": "missing", **_describe(asked)})
+            return EXIT_MISSING
+        if not options.yes:
+            if options.json:
+                print_json({"state": "not shown", **_describe(asked)})
+                return 0
+            _ask_consent()
+        answered = presenter.present(asked)
+    if options.json:
+        told = {"state": "taken", "redirect_uri": answered.redirect_uri}
+        print_json({**told, **_describe(asked)})
+        return 0
+    say("The verifier has taken it.")
+    if answered.redirect_uri:
+        say(f"Go on at {answered.redirect_uri}")
+    return 0
+
+
+def _decline(options: argparse.Namespace) -> int:
+    with opened(options) as vault:
+        presenter = _build(vault, options)
+        asked = presenter.ask(options.request)
+        presenter.decline(asked, options.why)
+    told = {"verifier": asked.request.client_id, "state": "declined"}
+    print_found(told, is_json=options.json)
+    return 0
+
+
+def _build(vault: Vault, options: argparse.Namespace) -> Presenter:
+    from hansa.node.identity.holder.presenting import Presenter, read_roots  # noqa: PLC0415
+
+    carrier = build_carrier(options)
+    roots = [root for path in options.trust for root in read_roots(path)]
+
+    def resolve(did: str) -> DidDocument:
+        return _resolve(did, carrier, options)
+
+    return Presenter(vault, carrier, resolve, roots)
+
+
+def _resolve(text: str, carrier: Carrier, options: argparse.Namespace) -> DidDocument:
+    did = read_did(text)
+    if did.method != "hansa":
+        return carrier.resolve(text)
+    from hansa.sdk.identity.questions import DidQuestion  # noqa: PLC0415 - loads a client
+
+    with open_client(options) as client:
+        network = client.get_network().genesis.network
+        rows = client.identity.prove([DidQuestion(read_address(did, network))])
+    now_ms = max(carrier.now_ms(), rows.header.time_ms)
+    return resolve_did_hansa(rows, network, did, now_ms).document
+
+
+def _list_copies(contents: Contents, batches: list[str] | None) -> frozenset[str] | None:
+    """List the copies of the credentials that are meant; None for any."""
+    if batches is None:
+        return None
+    unknown = set(batches) - {each.batch for each in contents.kept}
+    if unknown:
+        raise NotFound(f"this wallet holds no credential {min(unknown)!r}: see `list`")
+    return frozenset(each.holding.id for each in contents.kept if each.batch in batches)
+
+
+def _show(asked: Asked) -> None:
+    """Show in words who asks, what they would see, and what stays hidden."""
+    say(_tell_verifier(asked.request.client_id))
+    for each in asked.proposal.missing:
+        say(f"This wallet cannot answer: {each}.")
+    for view in asked.views:
+        name = name_holding(view.holding) or view.type
+        say(f"{name} ({view.type}), from {view.holding.issuer}:")
+        print_table([(f"shown   {key}", value) for key, value in list_claims(view.shown).items()])
+        hidden = ", ".join(list_claims(view.hidden)) or "nothing"
+        print_table([("hidden", hidden)])
+    for transaction in asked.transactions:
+        say("With it you authorise:")
+        print_table(transaction)
+
+
+def _tell_verifier(client_id: str) -> str:
+    kind, _, name = client_id.partition(":")
+    if kind == "decentralized_identifier":
+        return f"{name} asks; its signature is that of this DID."
+    if kind == "x509_san_dns":
+        return f"{name} asks; a certificate that you trust says that it is the one."
+    return f"A verifier with a certificate that you trust asks: {client_id}"
+
+
+def _describe(asked: Asked) -> dict[str, Any]:
+    return {
+        "verifier": asked.request.client_id,
+        "missing": list(asked.proposal.missing),
+        "credentials": [_describe_view(each) for each in asked.views],
+        "transactions": list(asked.transactions),
+    }
+
+
+def _describe_view(view: View) -> dict[str, Any]:
+    return {
+        "query": view.query_id,
+        "id": view.holding.id.partition(".")[0],
+        "type": view.type,
+        "shown": list_claims(view.shown),
+        "hidden": list_claims(view.hidden),
+    }
+
+
+def _ask_consent() -> None:
+    if not sys.stdin.isatty():
+        raise Invalid(InvalidCode.ARGUMENTS, "nobody can be asked here: say --yes if you agree")
+    if not ask("Show this? Type yes: "):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, "nothing was shown; to tell the verifier so, say `decline`"
+        )

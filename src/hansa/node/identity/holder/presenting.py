@@ -1,0 +1,218 @@
+"""Presenting: who asks, what they would see, what stays hidden; and, once agreed, the answer.
+
+What is shown is noted before it is sent: a wallet that is ended in between knows that it may have
+been.
+
+Source: OpenID4VP 1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from hansa.identity.encoding.base64url import encode_base64url
+from hansa.identity.faults import Fault, Unsound
+from hansa.identity.keys.certificates import READ_ERRORS
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.methods.documents import DidDocument, Relationship
+from hansa.identity.wallet.holdings import (
+    Holding,
+    describe,
+    find_expiry_ms,
+    show_claims,
+)
+from hansa.identity.wallet.presenting import (
+    Answered,
+    Proposal,
+    decline,
+    list_disclosures,
+    present,
+    propose,
+)
+from hansa.identity.wallet.requests import (
+    KeyFinder,
+    PresentationRequest,
+    fetch_request,
+    read_invitation,
+    read_request,
+    read_transaction,
+)
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.vault import Shown, Vault
+from hansa.sdk.files import read_file
+
+ROOTS_BYTES_MAX = 1 << 20
+NONCE_BYTES = ID_BYTES = 16
+TAKEN, DECLINED = "taken", "declined"
+
+ResolveDid = Callable[[str], DidDocument]
+
+
+class View(NamedTuple):
+    """One credential as the verifier would see it, and what it would not see."""
+
+    query_id: str
+    holding: Holding
+    type: str
+    shown: dict[str, Any]
+    hidden: dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """A request, and what would answer it."""
+
+    proposal: Proposal
+    views: tuple[View, ...]
+    transactions: tuple[dict[str, Any], ...]
+
+    @property
+    def request(self) -> PresentationRequest:
+        """Who asks for what."""
+        return self.proposal.request
+
+
+class Presenter:
+    """Presents from one wallet."""
+
+    def __init__(
+        self, vault: Vault, carrier: Carrier, resolve: ResolveDid, roots: Iterable[bytes] = ()
+    ) -> None:
+        """Know verifiers by DIDs that `resolve` knows, or by certificates under `roots` (DER)."""
+        self._vault = vault
+        self._carrier = carrier
+        self._resolve = resolve
+        self._roots = tuple(roots)
+
+    def ask(self, uri: str, holding_ids: frozenset[str] | None = None) -> Asked:
+        """Fetch a request and find what answers it, among all credentials or only these.
+
+        Raises:
+          Unsound: the request does not hold, or nobody knows who asks.
+          Unavailable: the verifier, or who knows it, does not answer.
+        """
+        is_near = self._carrier.rules.may_ask_loopback
+        invitation = read_invitation(uri, may_be_near=is_near)
+        drawn = encode_base64url(self._carrier.draw(NONCE_BYTES))
+        nonce = drawn if invitation.uses_post else ""
+        token = self._carrier.carry(fetch_request(invitation, nonce))
+        now_ms = self._carrier.now_ms()
+        request = read_request(
+            token,
+            invitation,
+            nonce,
+            KeyFinder(self._find_key, self._roots, now_ms),
+            now_ms,
+            may_be_near=is_near,
+        )
+        proposal = propose(request, self._list_usable(now_ms, holding_ids))
+        views = tuple(
+            self._view(query_id, match.candidate.id, proposal)
+            for query_id, match in proposal.matches.items()
+        )
+        transactions = tuple(read_transaction(each) for each in request.transactions)
+        return Asked(proposal, views, transactions)
+
+    def present(self, asked: Asked) -> Answered:
+        """Answer as was shown; the holder has agreed.
+
+        Raises:
+          Unsound: something is missing, or the verifier does not take it.
+          Unavailable: it does not answer: it may have taken it or not.
+        """
+        now_ms, contents = self._carrier.now_ms(), self._vault.contents
+        answer_id = self._carrier.draw(ID_BYTES).hex()
+        conversation = present(asked.proposal, contents.holdings, contents.find_signer, now_ms)
+        if asked.proposal.missing:
+            raise Unsound(Fault.UNRESOLVED, "; ".join(asked.proposal.missing))
+        types = {view.holding.id: view.type for view in asked.views}
+        noted = [
+            Shown(each, types[each.holding_id], answer_id)
+            for each in list_disclosures(asked.proposal, now_ms)
+        ]
+        self._vault.change(shown=(*contents.shown, *noted))
+        try:
+            answered = self._carrier.carry(conversation)
+        except Unavailable as error:
+            self._note_outcome(answer_id, f"unknown: {error.message}")
+            raise
+        except HansaError as error:
+            self._note_outcome(answer_id, f"{DECLINED}: {error.message}")
+            raise
+        self._note_outcome(answer_id, TAKEN)
+        return answered
+
+    def decline(self, asked: Asked, why: str) -> None:
+        """Tell the verifier that the holder does not agree.
+
+        Raises:
+          Unsound: the verifier does not take it.
+          Unavailable: it does not answer.
+        """
+        self._carrier.carry(decline(asked.request, why))
+
+    def _find_key(self, url: str) -> PublicKey:
+        document = self._resolve(url.partition("#")[0])
+        return document.find_key(url, Relationship.AUTHENTICATION)
+
+    def _list_usable(self, now_ms: int, holding_ids: frozenset[str] | None) -> list[Holding]:
+        """List what has not expired, and is meant."""
+        found = []
+        for each in self._vault.contents.holdings:
+            expiry_ms = find_expiry_ms(each)
+            is_meant = holding_ids is None or each.id in holding_ids
+            if is_meant and (expiry_ms is None or expiry_ms > now_ms):
+                found.append(each)
+        return found
+
+    def _view(self, query_id: str, holding_id: str, proposal: Proposal) -> View:
+        holding = self._vault.contents.find(holding_id).holding
+        match = proposal.matches[query_id]
+        shown = show_claims(holding, match.paths)
+        described = describe(holding)
+        hidden = _subtract(described.claims, shown)
+        return View(query_id, holding, min(described.types), shown, hidden)
+
+    def _note_outcome(self, answer_id: str, outcome: str) -> None:
+        shown = [
+            msgspec.structs.replace(each, outcome=outcome) if each.answer_id == answer_id else each
+            for each in self._vault.contents.shown
+        ]
+        self._vault.change(shown=tuple(shown))
+
+
+def read_roots(path: Path) -> list[bytes]:
+    """Read certificates (PEM) that a person trusts, as DER.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it holds none.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, ROOTS_BYTES_MAX)
+    try:
+        found = x509.load_pem_x509_certificates(raw[:ROOTS_BYTES_MAX])
+        return [each.public_bytes(Encoding.DER) for each in found]
+    except READ_ERRORS as error:
+        message = f"{path} holds no certificates: {error}"
+        raise Invalid(InvalidCode.MALFORMED, message, path=str(path)) from None
+
+
+def _subtract(claims: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
+    """Find what of some claims is not shown; of an array all of it, where any of it is hidden."""
+    hidden: dict[str, Any] = {}
+    for name, value in claims.items():
+        if name not in shown:
+            hidden[name] = value
+        elif isinstance(value, dict) and isinstance(shown[name], dict):
+            if inner := _subtract(value, shown[name]):
+                hidden[name] = inner
+        elif value != shown[name]:
+            hidden[name] = value
+    return hidden

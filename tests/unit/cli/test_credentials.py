@@ -1,0 +1,382 @@
+"""Full circle over HTTP: an issuer offers, a wallet receives and presents, a verifier accepts.
+
+Everything a person does here is typed at the command line.
+"""
+
+import io
+import json
+import re
+import secrets
+from contextlib import contextmanager
+from types import SimpleNamespace
+from urllib.parse import urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import pytest
+from aiohttp import web
+from tests.running import in_a_loop, run_fake
+from tests.unit.node.identity.issuer.playing import (
+    CHEAP,
+    MEI,
+    PASSPHRASE,
+    REDIRECT,
+    Office,
+    make_folder,
+)
+
+from hansa.cli.main import main
+from hansa.identity.dcql.queries import read_query
+from hansa.identity.faults import Unsound
+from hansa.identity.keys.kinds import KeyKind
+from hansa.identity.keys.signing import generate_private_key
+from hansa.identity.methods.did import read_did
+from hansa.identity.methods.documents import Relationship
+from hansa.identity.methods.local import resolve_did_jwk, write_did_jwk
+from hansa.identity.store import MemoryStore
+from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.requests import VerifierIdentity
+from hansa.identity.verifier.sessions import Verifier, VerifierSettings
+from hansa.node.identity.fetching import FetchRules
+from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.receiving import Client, Receiver
+from hansa.node.identity.holder.vault import create_vault, open_vault
+from hansa.node.identity.issuer.app import create_app
+from hansa.node.identity.issuer.folder import open_issuer
+from hansa.node.service import wall_clock_ms
+
+QUERY = {
+    "credentials": [
+        {
+            "id": "resident",
+            "format": "dc+sd-jwt",
+            "meta": {"vct_values": ["urn:example:resident:1"]},
+            "claims": [{"path": ["given_name"]}],
+        }
+    ]
+}
+
+
+class Registry:
+    """Believes every issuer that is known by its own did:jwk."""
+
+    async def find_issuer_key(self, issuer, header, _time_ms):
+        document = resolve_did_jwk(read_did(issuer))
+        return IssuerKey(issuer, document.find_key(header["kid"], Relationship.ASSERTION))
+
+    async def find_standing(self, *_):
+        return Standing(is_accredited=True, text="believed")
+
+    async def get_status(self, *_):
+        return 0
+
+    async def find_anchor_ms(self, *_):
+        return None
+
+
+class Counter:
+    """A verifier's counter on this machine."""
+
+    def __init__(self):
+        self.verifier = None
+        self.is_broken = False
+
+    def found(self, url):
+        key = generate_private_key(KeyKind.P256, secrets.token_bytes)
+        did = write_did_jwk(key.public_key)
+        self.verifier = Verifier(
+            VerifierSettings(url=url),
+            VerifierIdentity.of_did(did, f"{did}#0", key),
+            MemoryStore(),
+            Registry(),
+            secrets.token_bytes,
+        )
+
+    def ask(self, query=QUERY, **more):
+        return self.verifier.ask(read_query(query), "to try", wall_clock_ms(), **more)
+
+    def report(self, asking):
+        return self.verifier.get_report(asking.session_id, "", wall_clock_ms())
+
+    async def give(self, request):
+        nonce = (await request.post()).get("wallet_nonce", "")
+        token = self.verifier.give_request(request.match_info["id"], nonce, wall_clock_ms())
+        return web.Response(text=token)
+
+    async def take(self, request):
+        if self.is_broken:
+            return web.json_response({"error": "server_error"}, status=500)
+        form = dict(await request.post())
+        try:
+            told = await self.verifier.take_answer(request.match_info["id"], form, wall_clock_ms())
+        except Unsound as error:
+            return web.json_response({"error": error.message}, status=400)
+        return web.json_response(told)
+
+
+@contextmanager
+def run_issuer(path):
+    url = make_folder(path)
+    service = open_issuer(path, PASSPHRASE, secrets.token_bytes)
+    made = []
+
+    async def start():
+        runner = web.AppRunner(create_app(service))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", int(url.rpartition(":")[2])).start()
+        made.append(runner)
+        return url
+
+    async def stop():
+        await made[0].cleanup()
+
+    with in_a_loop(start, stop):
+        yield Office(path, None, url)
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    with run_issuer(tmp_path_factory.mktemp("office") / "issuer") as office:
+        yield office
+
+
+@pytest.fixture(scope="module")
+def counter():
+    counter = Counter()
+    routes = (
+        web.post("/requests/{id}", counter.give),
+        web.post("/answers/{id}", counter.take),
+    )
+    with run_fake(*routes) as url:
+        counter.found(url)
+        yield counter
+
+
+@pytest.fixture
+def wallet(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "a holder's own")
+    folder = tmp_path / "wallet"
+
+    def run(verb, *words, code=0, typed=None):
+        if typed is not None:
+            terminal = io.StringIO("".join(f"{line}\n" for line in typed))
+            terminal.isatty = lambda: True
+            monkeypatch.setattr("sys.stdin", terminal)
+        shown = ["--json"] if typed is None else []
+        words = [*shown, "--data", str(folder), *map(str, words)]
+        assert main(["id", "wallet", verb, *words]) == code, capsys.readouterr()
+        printed = capsys.readouterr()
+        found = json.loads(printed.out) if printed.out and typed is None else printed.out
+        return SimpleNamespace(found=found, out=printed.out, err=printed.err)
+
+    create_vault(folder, "a holder's own", secrets.token_bytes, CHEAP)
+    return run
+
+
+def receive(wallet, office, *words):
+    made = office.offer(needs_tx_code=False)
+    (found,) = wallet("receive", made.uri, "--loopback", "--yes", *words).found["received"]
+    return found
+
+
+def test_full_circle(wallet, office, counter):
+    made = office.offer()
+    got = wallet("receive", made.uri, "--tx-code", made.tx_code, "--loopback", "--yes").found
+    (received,) = got["received"]
+    assert (received["state"], received["claims"], received["copies"]) == ("kept", MEI, 5)
+    asking = counter.ask()
+    shown = wallet("present", asking.uri, "--loopback", "--yes").found
+    assert shown["state"] == "taken"
+    (credential,) = shown["credentials"]
+    assert credential["shown"] == {"given_name": "Mei"}
+    assert set(credential["hidden"]) == {"family_name", "birthdate"}
+    report = counter.report(asking)
+    assert report.is_accepted, report
+    (claims,) = report.claims["resident"]
+    assert claims["given_name"] == "Mei"
+    assert "birthdate" not in claims
+    (told,) = wallet("history").found["history"]
+    assert (told["claims"], told["outcome"]) == (["given_name"], "taken")
+    assert told["verifier"] == shown["verifier"]
+    (kept,) = wallet("list").found["credentials"]
+    assert (kept["id"], kept["copies"]) == (told["id"], 5)
+    assert wallet("show", kept["id"]).found["claims"] == MEI
+    issued = office.work(lambda desk: desk.list_issued(0, 50))
+    assert len({each.holder_key for _, each in issued}) == len(issued)
+
+
+def test_copies_wear_evenly(wallet, office, counter):
+    receive(wallet, office, "--copies", 3)
+    seen = []
+    for _ in range(4):
+        asking = counter.ask()
+        wallet("present", asking.uri, "--loopback", "--yes")
+        (claims,) = counter.report(asking).claims["resident"]
+        seen.append(claims["cnf"]["jwk"]["x"])
+    assert len(set(seen[:3])) == 3
+    assert seen[3] in seen[:3]
+
+
+def test_a_person_is_told_and_asked(wallet, office, counter):
+    made = office.offer()
+    words = ("receive", made.uri, "--loopback")
+    printed = wallet(*words, typed=[made.tx_code, "yes"])
+    assert "Mei" in printed.out
+    assert "Keep it?" in printed.err
+    payment = {"type": "payment", "credential_ids": ["resident"], "amount": "12.50"}
+    asking = counter.ask(transactions=[payment])
+    told = wallet("present", asking.uri, "--loopback", typed=["yes"]).out
+    assert "did:jwk:" in told
+    assert re.search(r"shown +given_name +Mei", told)
+    (hidden,) = re.findall(r"hidden +(.*)", told)
+    assert set(hidden.split(", ")) == {"family_name", "birthdate"}
+    assert "12.50" in told
+    assert counter.report(asking).is_accepted
+    assert "12.50" in wallet("history", typed=[]).out
+    assert "Resident" in wallet("list", typed=[]).out
+
+
+def test_who_says_no_shows_and_keeps_nothing(wallet, office, counter):
+    made = office.offer(needs_tx_code=False)
+    assert "Not kept" in wallet("receive", made.uri, "--loopback", typed=["no"]).out
+    assert wallet("list").found == {"credentials": [], "waiting": []}
+    receive(wallet, office)
+    asking = counter.ask()
+    wallet("present", asking.uri, "--loopback", typed=["no"], code=2)
+    assert counter.report(asking) is None
+    assert wallet("history").found == {"history": []}
+    wallet("decline", asking.uri, "--loopback", "--why", "I would rather not")
+    assert "I would rather not" in counter.report(asking).findings[0].text
+
+
+def test_json_without_consent_shows_what_would_be_shown(wallet, office, counter):
+    receive(wallet, office)
+    asking = counter.ask()
+    assert wallet("present", asking.uri, "--loopback").found["state"] == "not shown"
+    assert counter.report(asking) is None
+
+
+def test_what_is_not_held_is_missing(wallet, counter):
+    asking = counter.ask()
+    found = wallet("present", asking.uri, "--loopback", "--yes", code=1).found
+    assert (found["state"], found["missing"]) == ("missing", ["no credentials for resident"])
+
+
+def test_what_is_not_ready_is_fetched_later(wallet, office):
+    made = office.offer(("resident", None), needs_tx_code=False)
+    (told,) = wallet("receive", made.uri, "--loopback", "--yes", code=1).found["received"]
+    assert told["state"] == "waiting"
+    assert [each["id"] for each in wallet("list").found["waiting"]] == [told["id"]]
+    office.work(lambda desk: desk.complete(made.datasets[0], MEI, wall_clock_ms()))
+    (got,) = wallet("receive", "--waiting", "--loopback", "--yes").found["received"]
+    assert (got["state"], got["id"], got["claims"]) == ("kept", told["id"], MEI)
+    assert wallet("list").found["waiting"] == []
+
+
+class _Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def browse(url, address, tx_code):
+    """Do what a person's browser does on the issuer's page; returns where it was sent."""
+    opener = build_opener(_Stay)
+    with opener.open(address) as response:
+        page = response.read().decode()
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    form = urlencode(hidden | {"tx_code": tx_code, "decision": "approve"}).encode()
+    try:
+        opener.open(Request(f"{url}/authorize", form, {"Origin": url}))  # noqa: S310 - our own
+    except OSError as error:
+        return error.headers["Location"]
+    raise AssertionError("the page sent the browser nowhere")
+
+
+def test_a_person_may_decide_on_the_issuers_page(tmp_path, office):
+    made = office.offer()
+    create_vault(tmp_path / "w", "x", secrets.token_bytes, CHEAP)
+    carrier = Carrier(FetchRules(may_ask_loopback=True), secrets.token_bytes, wall_clock_ms)
+    with open_vault(tmp_path / "w", "x", secrets.token_bytes) as vault:
+        receiver = Receiver(vault, carrier)
+        offer, source = receiver.read_offer(made.uri)
+        client = Client("wallet", REDIRECT)
+        (owed,) = receiver.authorize(
+            offer, source, client, lambda url: browse(office.url, url, made.tx_code), 1
+        )
+        receiver.keep(receiver.fetch(owed))
+        (kept,) = vault.contents.kept
+    assert kept.holding.issuer == office.url
+
+
+def test_what_got_lost_on_the_way_is_asked_for_again(tmp_path, office):
+    made = office.offer(needs_tx_code=False)
+    create_vault(tmp_path / "w", "x", secrets.token_bytes, CHEAP)
+    carrier = Carrier(FetchRules(may_ask_loopback=True), secrets.token_bytes, wall_clock_ms)
+    with open_vault(tmp_path / "w", "x", secrets.token_bytes) as vault:
+        receiver = Receiver(vault, carrier)
+        (owed,) = receiver.redeem(*receiver.read_offer(made.uri), "", 2)
+        receiver.fetch(owed)  # and ends before it is kept
+    with open_vault(tmp_path / "w", "x", secrets.token_bytes) as vault:
+        receiver = Receiver(vault, carrier)
+        (owed,) = vault.contents.waiting
+        assert len(receiver.keep(receiver.fetch(owed))) == 2
+        assert vault.contents.waiting == ()
+
+
+def test_what_a_verifier_may_have_seen_is_remembered(wallet, office, counter):
+    receive(wallet, office)
+    asking = counter.ask()
+    counter.is_broken = True
+    try:
+        wallet("present", asking.uri, "--loopback", "--yes", code=2)
+    finally:
+        counter.is_broken = False
+    (told,) = wallet("history").found["history"]
+    assert told["outcome"].startswith("declined: the presentation was declined with HTTP 500")
+
+
+def test_without_loopback_nothing_of_this_machine_is_asked(wallet, office, counter):
+    made = office.offer(needs_tx_code=False)
+    told = wallet("receive", made.uri, "--yes", code=2)
+    assert "only https addresses" in told.err
+    assert "no sound https address" in wallet("present", counter.ask().uri, code=2).err
+
+
+def test_one_credential_may_be_meant(wallet, office, counter):
+    first, second = (receive(wallet, office, "--copies", 1)["id"] for _ in range(2))
+    for meant in (second, first):
+        shown = wallet("present", counter.ask().uri, "--loopback", "--with", meant).found
+        assert [each["id"] for each in shown["credentials"]] == [meant]
+    wallet("present", counter.ask().uri, "--loopback", "--with", "none", code=4)
+    wallet("delete", first, code=2)
+    wallet("delete", first, "--yes")
+    assert [each["id"] for each in wallet("list").found["credentials"]] == [second]
+    wallet("show", first, code=4)
+
+
+def test_nobody_is_there_to_ask(wallet, office):
+    made = office.offer()
+    assert "say --yes" in wallet("receive", made.uri, "--loopback", code=2).err
+    told = wallet("receive", made.uri, "--loopback", "--yes", code=2)
+    assert "say --tx-code" in told.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("receive", "openid-credential-offer://?x=1", "--yes"),
+        ("present", "openid4vp://?x=1"),
+        ("decline", "x"),
+    ],
+)
+def test_what_is_no_offer_or_request_is_refused(wallet, words):
+    wallet(*words, code=2)
+
+
+def test_a_file_to_trust_holds_certificates(wallet, counter, tmp_path):
+    roots = tmp_path / "root.pem"
+    roots.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    words = ("present", counter.ask().uri, "--loopback", "--trust", roots)
+    assert "holds no certificates" in wallet(*words, code=2).err
+    roots.unlink()
+    wallet(*words, code=4)
