@@ -52,10 +52,10 @@ def match(query: CredentialQuery, candidate: Candidate) -> Match | None:
         return None
     if not _is_of_format(query.format, candidate.format) or not _is_of_type(query, candidate):
         return None
+    # Each claim is looked for once, however many of the options name it.
+    met = {claim.path for claim in query.claims or () if _is_met(claim, candidate.claims)}
     options = [
-        option
-        for option in query.list_options()
-        if all(_is_met(claim, candidate.claims) for claim in option)
+        option for option in query.list_options() if all(claim.path in met for claim in option)
     ]
     if not options:
         return None

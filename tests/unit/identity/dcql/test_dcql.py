@@ -282,6 +282,25 @@ CLAIMS = st.dictionaries(st.sampled_from("ab"), JSON, max_size=2)
 PATHS = st.lists(st.sampled_from(["a", "b", 0, 1, None]), min_size=1, max_size=3)
 
 
+class Counted(dict):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, name):
+        self.asked += 1
+        return super().__contains__(name)
+
+
+def test_a_claim_that_many_options_name_is_looked_for_once():
+    claims = [{"id": f"c{number}", "path": [f"n{number}"]} for number in range(8)]
+    sets = [["c0", f"c{1 + number % 7}"] for number in range(32)]
+    query = query_of(*claims, claim_sets=sets)
+    held_claims = Counted({f"n{number}": number for number in range(8)})
+    assert match(query.credentials[0], held("x", IDENTITY, held_claims)) is not None
+    assert held_claims.asked == 8
+
+
 @given(JSON)
 def test_any_json_is_a_query_or_refused(value):
     try:
