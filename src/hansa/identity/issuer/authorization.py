@@ -108,6 +108,9 @@ class AuthorizationServer:
         check_challenge(challenge, parameters.get("code_challenge_method", ""))
         ids, uses_details = self._read_wanted(parameters)
         thumbprint = self._prove(proof, f"{self._settings.url}/par", time_ms)
+        named = parameters.get("dpop_jkt", "")
+        if thumbprint and named not in ("", thumbprint):
+            raise Declined(OAuthError.INVALID_DPOP_PROOF, "dpop_jkt names another key (RFC 9449)")
         pushed = PushedRequest(
             client_id,
             redirect_uri,
@@ -116,7 +119,7 @@ class AuthorizationServer:
             uses_details,
             parameters.get("state", ""),
             parameters.get("issuer_state", ""),
-            thumbprint or parameters.get("dpop_jkt", ""),
+            thumbprint or named,
         )
         secret = self._desk.draw_secret()
         raw = msgspec.json.encode(pushed)

@@ -26,7 +26,7 @@ from hansa.identity.issuer.configurations import (
     Rules,
 )
 from hansa.identity.jose.jws import sign_jws
-from hansa.identity.keys.jwk import write_jwk
+from hansa.identity.keys.jwk import compute_thumbprint, write_jwk
 from hansa.identity.oauth.dpop import ProvenRequest, make_dpop
 from hansa.identity.oauth.refusals import Declined, OAuthError
 from hansa.kernel.errors import NotFound
@@ -203,6 +203,12 @@ def test_an_unknown_grant_type_is_declined(issuer):
 
 def dpop(url, jti="1", key=HOLDER, token=""):
     return ClientProof(dpop=make_dpop(key, ProvenRequest("POST", url, token), jti, NOW_MS))
+
+
+def test_a_pushed_request_names_one_key(issuer):
+    wrong = {"dpop_jkt": "another"}
+    declined(OAuthError.INVALID_DPOP_PROOF, issuer.push, dpop(f"{URL}/par"), **wrong)
+    issuer.push(dpop(f"{URL}/par", "2"), dpop_jkt=compute_thumbprint(HOLDER.public_key))
 
 
 def test_a_token_can_be_bound_to_the_wallets_key(issuer):
