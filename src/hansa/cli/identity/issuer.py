@@ -23,8 +23,7 @@ from hansa.program import name_program
 from hansa.sdk.files import read_file
 
 if TYPE_CHECKING:
-    from hansa.node.identity.issuer.service import IssuerService
-    from hansa.node.identity.issuer.writing import Issued
+    from hansa.node.identity.issuer.service import IssuerService, Listed
 
 FOLDER = "hansa-data/issuer"
 CLAIMS_BYTES_MAX = 1 << 18
@@ -106,10 +105,12 @@ def _new(options: argparse.Namespace) -> int:
     )
     folder, hansa = shlex.quote(str(options.data)), name_program()
     if options.json:
-        print_json({"data": str(options.data), "url": made.settings.url, "did": made.did})
+        url = made.settings.url
+        print_json({"data": str(options.data), "url": url, "did": made.did, "key": made.key})
         return 0
     say("Verifiers know it, unless issuer.toml says otherwise, as")
     say(f"  {made.did}")
+    say(f"Its key, for a DID on the ledger: {made.key}")
     say(f"{made.settings.name} in {folder}: correct {folder}/issuer.toml, then")
     say(f"  {hansa} id issuer up --data {folder}")
     return 0
@@ -165,9 +166,9 @@ def _issued(options: argparse.Namespace) -> int:
     with _opened(options) as service:
         found = service.list_issued(options.after, LISTED)
     if options.json:
-        print_json({"issued": [_describe(number, issued) for number, issued in found]})
+        print_json({"issued": [_describe(each) for each in found]})
         return 0
-    for number, issued in found:
+    for number, _, issued in found:
         when = format_iso(issued.issued_s * 1_000, 0)
         state = "revoked" if issued.revoked_s else "issued"
         say(f"{number}  {when}  {state:7}  {issued.credential}  {issued.dataset}")
@@ -193,8 +194,8 @@ def _decline(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     with _opened(options) as service:
-        issued = service.revoke(options.number, wall_clock_ms())
-    print_found(_describe(options.number, issued), is_json=options.json)
+        listed = service.revoke(options.number, wall_clock_ms())
+    print_found(_describe(listed), is_json=options.json)
     return 0
 
 
@@ -217,12 +218,15 @@ def _read_claims(path: Path) -> dict[str, Any]:
     return decode_object(read_file(path, CLAIMS_BYTES_MAX), str(path), CLAIMS_BYTES_MAX)
 
 
-def _describe(number: int, issued: Issued) -> dict[str, object]:
+def _describe(listed: Listed) -> dict[str, object]:
+    issued, status = listed.issued, listed.status
     return {
-        "number": number,
+        "number": listed.number,
         "credential": issued.credential,
         "dataset": issued.dataset,
         "holder_key": issued.holder_key,
+        "status_list": "" if status is None else status.uri,
+        "index": None if status is None else status.index,
         "issued": format_iso(issued.issued_s * 1_000, 0),
         "expires": format_iso(issued.expires_s * 1_000, 0),
         "revoked": format_iso(issued.revoked_s * 1_000, 0) if issued.revoked_s else "",

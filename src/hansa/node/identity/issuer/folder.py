@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from hansa.identity.keys.multikey import write_multikey
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.methods.local import write_did_jwk
 from hansa.node.identity.folders import (
@@ -40,6 +41,8 @@ class Made(NamedTuple):
     settings: Settings
     did: str
     """Who it is to verifiers, until its settings say otherwise."""
+    key: str
+    """What signs, as a multikey, to be put into a DID document."""
 
 
 def create_folder(
@@ -54,7 +57,9 @@ def create_folder(
     write_settings(path, _TEMPLATES / SETTINGS, load_settings, url=url, name=name)
     write_file(path / SCHEMA, (_TEMPLATES / SCHEMA).read_bytes())
     keys = write_secrets(path, _KEYS, passphrase, draw, cost)
-    return Made(load_settings(path / SETTINGS), write_did_jwk(keys[SIGNING].public_key))
+    public_key = keys[SIGNING].public_key
+    settings = load_settings(path / SETTINGS)
+    return Made(settings, write_did_jwk(public_key), write_multikey(public_key))
 
 
 def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:

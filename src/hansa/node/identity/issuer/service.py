@@ -22,6 +22,7 @@ from hansa.identity.issuer.metadata import (
 from hansa.identity.issuer.offers import write_reference_uri
 from hansa.identity.keys.kinds import TRAITS
 from hansa.identity.keys.signing import PrivateKey
+from hansa.identity.status.reference import StatusReference
 from hansa.kernel.errors import NotFound
 from hansa.node.identity.issuer.schemas import CheckClaims
 from hansa.node.identity.issuer.settings import Settings
@@ -39,6 +40,15 @@ class MadeOffer(NamedTuple):
     datasets: tuple[str, ...]
     """One for each credential, by which it is completed or declined."""
     expires_ms: int
+
+
+class Listed(NamedTuple):
+    """A credential that was issued."""
+
+    number: int
+    status: StatusReference | None
+    """None if it cannot be revoked."""
+    issued: Issued
 
 
 class IssuerService:
@@ -141,12 +151,12 @@ class IssuerService:
         with self.records.at_once():
             self.desk.decline(dataset, why, time_ms)
 
-    def list_issued(self, after: int, limit: int) -> list[tuple[int, Issued]]:
-        """List what was issued, oldest first, by number."""
+    def list_issued(self, after: int, limit: int) -> list[Listed]:
+        """List what was issued, oldest first."""
         found = self.records.list_issued(after=after, limit=limit)
-        return [(number, read_issued(raw)) for number, _, raw in found]
+        return [self._read(number, place, raw) for number, place, raw in found]
 
-    def revoke(self, number: int, time_ms: int) -> Issued:
+    def revoke(self, number: int, time_ms: int) -> Listed:
         """Revoke a credential for good; again changes nothing.
 
         Raises:
@@ -156,11 +166,15 @@ class IssuerService:
             found = self.records.list_issued(after=number - 1, limit=1)
             if not found or found[0][0] != number:
                 raise NotFound(f"no credential {number} was issued")
-            _, place, raw = found[0]
-            issued = read_issued(raw)
-            if place is None:
+            listed = self._read(*found[0])
+            if listed.status is None:
                 raise NotFound(f"credential {number} has no place in a status list: it ends by age")
-            if not issued.revoked_s:
-                issued = msgspec.structs.replace(issued, revoked_s=time_ms // 1_000)
+            if not listed.issued.revoked_s:
+                issued = msgspec.structs.replace(listed.issued, revoked_s=time_ms // 1_000)
                 self.records.revoke_issued(number, msgspec.json.encode(issued))
-            return issued
+                return listed._replace(issued=issued)
+            return listed
+
+    def _read(self, number: int, place: int | None, raw: bytes) -> Listed:
+        status = None if place is None else self.writer.locate(place)
+        return Listed(number, status, read_issued(raw))

@@ -125,6 +125,11 @@ class CredentialWriter:
         )
         return Written(sd_jwt.encode(), str(number))
 
+    def locate(self, place: int) -> StatusReference:
+        """Locate a place in the status lists."""
+        number, index = divmod(place, self._settings.status.length)
+        return StatusReference(f"{self._settings.status_url}/{number + 1}", index)
+
     def sign_list(self, number: int, time_ms: int) -> str:
         """Sign the status list with a number, from 1, as a token.
 
@@ -164,8 +169,7 @@ class CredentialWriter:
             index = int.from_bytes(self._draw(8), "big") % length
             number = self._records.add_issued(lists * length + index, raw)
             if number is not None:
-                uri = f"{self._settings.status_url}/{lists + 1}"
-                return number, StatusReference(uri, index)
+                return number, self.locate(lists * length + index)
         raise Unavailable("no free place in the status list was found: ask again")
 
 

@@ -150,11 +150,28 @@ def test_what_was_revoked_stands_in_the_status_list(tmp_path):
         assert await read_status(office, place["idx"]) == 0
         office.work(lambda desk: desk.revoke(1, 1_795_953_600_000))
         again = office.work(lambda desk: desk.revoke(1, 1_795_953_700_000))
-        assert again.revoked_s == 1_795_953_600
+        assert again.issued.revoked_s == 1_795_953_600
         assert await read_status(office, place["idx"]) == 1
         assert (await office.get("/status/2")).status == 404
 
     play(tmp_path, scene)
+
+
+def test_a_did_of_the_ledger_and_lists_elsewhere_stand_in_the_credential(tmp_path):
+    did, lists = "did:hansa:city:hansa1x", "https://node.example/status-lists/hansa1x"
+
+    async def scene(office):
+        wallet = ForeignWallet(office.http)
+        await wallet.scan(office.offer(needs_tx_code=False).uri)
+        await wallet.redeem_offer()
+        _, body = await wallet.get_credential(JWK.generate(kty="EC", crv="P-256"))
+        header, claims = map(decode_part, body["credentials"][0]["credential"].split(".")[:2])
+        assert (header["kid"], claims["iss"]) == (f"{did}#signing", did)
+        assert claims["status"]["status_list"]["uri"] == f"{lists}/1"
+        assert (await office.get("/status/1")).status == 404
+
+    head = f'did = "{did}"\nkey_id = "{did}#signing"\n'
+    play(tmp_path, scene, head=head, more=f'\n[status]\nurl = "{lists}"\n')
 
 
 async def read_status(office, index):
