@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.mutated import mutants, normalize, put
 from tests.secured import (
     CONTEXTS,
@@ -284,7 +285,7 @@ def test_labelled_things_keep_their_names():
 
 @pytest.mark.parametrize("document", [CREDENTIAL, PRESENTATION], ids=["vc", "vp"])
 @settings(
-    max_examples=500,
+    max_examples=500 if IS_SOAK else 150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     deadline=None,
 )

@@ -5,6 +5,7 @@ And what that reader would drop is never accepted: each value stands in the stat
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.secured import convert_elsewhere
 
 from hansa.identity.data_integrity.canonical import canonicalize_quads
@@ -109,7 +110,10 @@ def keep_scoped(context, terms):
 
 
 @settings(
-    max_examples=800, derandomize=True, suppress_health_check=list(HealthCheck), deadline=None
+    max_examples=800 if IS_SOAK else 200,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
 )
 @given(
     OUTER, OUTER, st.sampled_from(["TU", "abcd"]), DOCUMENTS, st.sampled_from([None, "T", ["U"]])
