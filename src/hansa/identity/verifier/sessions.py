@@ -113,8 +113,14 @@ class Verifier:
         """Begin a session; `transactions` are shown to the holder, who authorises them.
 
         Raises:
-          Unsound: `MALFORMED`: a transaction without type, or for a credential not asked for.
+          Unsound: `MALFORMED`: a transaction without type, or for a credential not asked for;
+            `UNSUPPORTED`: a query for issuers of certain authorities, which nobody here checks.
         """
+        if any(each.trusted_authorities for each in query.credentials):
+            raise Unsound(
+                Fault.UNSUPPORTED,
+                "trusted_authorities are not checked here: issuers are accredited on the ledger",
+            )
         for each in transactions:
             _check_transaction(each, query)
         session = Session(

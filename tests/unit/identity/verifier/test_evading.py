@@ -18,7 +18,7 @@ from tests.unit.identity.verifier.playing import (
     draw_from,
 )
 
-from hansa.identity.faults import Fault
+from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import sign_jws
 from hansa.identity.keys.jwk import write_jwk
 from hansa.identity.sd_jwt.issuance import issue_sd_jwt
@@ -160,3 +160,11 @@ def test_of_two_answers_at_once_a_session_takes_one():
     ended = asyncio.run(answer_twice())
     assert sorted(type(each) for each in ended if each != {}) == [NotFound]
     assert counter.report(asking).is_accepted
+
+
+def test_a_condition_that_is_not_checked_is_not_asked_for():
+    query = json.loads(json.dumps(RESIDENT))
+    query["credentials"][0]["trusted_authorities"] = [{"type": "aki", "values": ["AAAA"]}]
+    with pytest.raises(Unsound) as caught:
+        Counter().ask(query)
+    assert caught.value.fault is Fault.UNSUPPORTED
