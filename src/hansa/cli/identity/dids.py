@@ -41,6 +41,7 @@ from hansa.identity.methods.hansa import (
 )
 from hansa.kernel.crypto.signatures import Suite, check_public_key
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.program import name_program
 from hansa.sdk.client import Client
 from hansa.sdk.identity.questions import DidQuestion
 
@@ -82,7 +83,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         nargs=2,
         default=[],
         metavar=("SUITE", "HEX"),
-        help="another one, as `hansa key show` tells it; repeat",
+        help=f"another one, as `{name_program()} key show` tells it; repeat",
     )
     add_signing(keys)
     keys.set_defaults(function=_publish_keys)
@@ -185,7 +186,7 @@ def _read_public_key(suite: str, text: str) -> KeyBytes:
         raise Invalid(
             InvalidCode.PUBLIC_KEY,
             f"--public-key {suite[:20]!r} {text[:80]!r} is none: say one of {', '.join(known)}, "
-            "and the key in hexadecimal, as `hansa key show` tells both",
+            f"and the key in hexadecimal, as `{name_program()} key show` tells both",
         ) from None
     return key
 

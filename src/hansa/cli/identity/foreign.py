@@ -12,6 +12,7 @@ from hansa.identity.keys.multikey import write_multikey
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.documents import DidDocument
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.program import name_program
 
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +31,8 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _resolve(options: argparse.Namespace) -> int:
     if read_did(options.did).method == "hansa":
         raise Invalid(
-            InvalidCode.MALFORMED, "this DID stands on a ledger: ask a node of it, `hansa id show`"
+            InvalidCode.MALFORMED,
+            f"this DID stands on a ledger: ask a node of it, `{name_program()} id show`",
         )
     document = asyncio.run(_ask(options))
     found = _describe(document)

@@ -19,7 +19,7 @@ from hansa.program import name_program
 CHUNK_BYTES = 1 << 16
 END_BYTES: Final = 4096
 WORDS_MAX: Final = 600
-HELD: Final = "was stopped by hansa network stop"
+HELD: Final = "was stopped on request"
 """How a node ended that is not to run until somebody starts it."""
 
 

@@ -13,6 +13,7 @@ from hansa.engine.storage import LOCK_NAME
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.network.folders import NodeFolder, name_logs
 from hansa.node.network.logs import HELD, read_end
+from hansa.program import name_program
 
 POLL_S = 0.1
 
@@ -98,6 +99,7 @@ def start_node(node: NodeFolder) -> None:
         node.held_path.unlink()
     except FileNotFoundError:
         raise NotFound(
-            f"{node.name} was not stopped by hansa network stop --node: see hansa network status",
+            f"{node.name} was not stopped by `network stop --node`: see "
+            f"{name_program()} network status",
             node=node.name,
         ) from None

@@ -36,6 +36,7 @@ from hansa.passphrases import (
     lock,
     unlock,
 )
+from hansa.program import name_program
 from hansa.sdk.files import read_file, write_file
 
 FILE = "wallet.hansa"
@@ -232,7 +233,7 @@ def _alone(folder: Path) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
-            f"there is no wallet in {folder}: make one with `hansa id wallet new`"
+            f"there is no wallet in {folder}: make one with `{name_program()} id wallet new`"
         ) from None
     except OSError as error:
         raise Unavailable(f"cannot open {folder}: {error.strerror}", path=str(folder)) from None
