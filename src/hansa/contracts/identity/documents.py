@@ -30,6 +30,10 @@ ALIASES_MAX = 4
 KEYS_MAX = 16
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 SCHEME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789+-."
+SCHEMES_FORBIDDEN = frozenset(
+    ["data", "javascript", "mailto", "sip", "sips", "sms", "tel", "vbscript", "xmpp"]
+)
+"""A number or an address of a person, who could never take it back; and what holds content."""
 URI_FORBIDDEN = ' "<>\\^`{|}'
 """Of printable ASCII, what no URI has (RFC 3986)."""
 
@@ -257,12 +261,13 @@ def _is_printable(text: str) -> bool:
 
 
 def _is_uri(text: str) -> bool:
-    """Whether text has a scheme and only characters of a URI."""
+    """Whether text has a scheme that may stand here and only characters of a URI."""
     scheme, colon, rest = text.partition(":")
     return (
         bool(scheme and colon and rest)
         and "a" <= scheme[0] <= "z"
         and set(scheme) <= set(SCHEME_CHARACTERS)
+        and scheme not in SCHEMES_FORBIDDEN
         and _is_printable(rest)
         and not set(rest) & set(URI_FORBIDDEN)
     )
