@@ -24,7 +24,18 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        builder = self._begin(self._name, self._key).add_extension(constraints, critical=True)
+        names = "digital_signature content_commitment key_encipherment data_encipherment"
+        others = dict.fromkeys((*names.split(), *["key_agreement", "crl_sign"]), False)
+        usage = x509.KeyUsage(
+            key_cert_sign=True, encipher_only=False, decipher_only=False, **others
+        )
+        identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = (
+            self._begin(self._name, self._key)
+            .add_extension(constraints, critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(identifier, critical=False)
+        )
         self._write("ca", self._key, builder.sign(self._key, hashes.SHA256()))
 
     def issue(self, name, *, is_server=False):

@@ -3,18 +3,16 @@
 Everything a person does here is typed at the command line.
 """
 
-import io
-import json
 import re
 import secrets
 from contextlib import contextmanager
-from types import SimpleNamespace
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 from aiohttp import web
-from tests.running import in_a_loop, run_fake
+from tests.running import in_a_loop
+from tests.unit.node.identity.holder.playing import open_wallet, run_counter
 from tests.unit.node.identity.issuer.playing import (
     CHEAP,
     MEI,
@@ -24,18 +22,6 @@ from tests.unit.node.identity.issuer.playing import (
     make_folder,
 )
 
-from hansa.cli.main import main
-from hansa.identity.dcql.queries import read_query
-from hansa.identity.faults import Unsound
-from hansa.identity.keys.kinds import KeyKind
-from hansa.identity.keys.signing import generate_private_key
-from hansa.identity.methods.did import read_did
-from hansa.identity.methods.documents import Relationship
-from hansa.identity.methods.local import resolve_did_jwk, write_did_jwk
-from hansa.identity.store import MemoryStore
-from hansa.identity.verifier.registry import IssuerKey, Standing
-from hansa.identity.verifier.requests import VerifierIdentity
-from hansa.identity.verifier.sessions import Verifier, VerifierSettings
 from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.holder.carrying import Carrier
 from hansa.node.identity.holder.receiving import Client, Receiver
@@ -43,74 +29,6 @@ from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.identity.issuer.app import create_app
 from hansa.node.identity.issuer.folder import open_issuer
 from hansa.node.service import wall_clock_ms
-
-QUERY = {
-    "credentials": [
-        {
-            "id": "resident",
-            "format": "dc+sd-jwt",
-            "meta": {"vct_values": ["urn:example:resident:1"]},
-            "claims": [{"path": ["given_name"]}],
-        }
-    ]
-}
-
-
-class Registry:
-    """Believes every issuer that is known by its own did:jwk."""
-
-    async def find_issuer_key(self, issuer, header, _time_ms):
-        document = resolve_did_jwk(read_did(issuer))
-        return IssuerKey(issuer, document.find_key(header["kid"], Relationship.ASSERTION))
-
-    async def find_standing(self, *_):
-        return Standing(is_accredited=True, text="believed")
-
-    async def get_status(self, *_):
-        return 0
-
-    async def find_anchor_ms(self, *_):
-        return None
-
-
-class Counter:
-    """A verifier's counter on this machine."""
-
-    def __init__(self):
-        self.verifier = None
-        self.is_broken = False
-
-    def found(self, url):
-        key = generate_private_key(KeyKind.P256, secrets.token_bytes)
-        did = write_did_jwk(key.public_key)
-        self.verifier = Verifier(
-            VerifierSettings(url=url),
-            VerifierIdentity.of_did(did, f"{did}#0", key),
-            MemoryStore(),
-            Registry(),
-            secrets.token_bytes,
-        )
-
-    def ask(self, query=QUERY, **more):
-        return self.verifier.ask(read_query(query), "to try", wall_clock_ms(), **more)
-
-    def report(self, asking):
-        return self.verifier.get_report(asking.session_id, "", wall_clock_ms())
-
-    async def give(self, request):
-        nonce = (await request.post()).get("wallet_nonce", "")
-        token = self.verifier.give_request(request.match_info["id"], nonce, wall_clock_ms())
-        return web.Response(text=token)
-
-    async def take(self, request):
-        if self.is_broken:
-            return web.json_response({"error": "server_error"}, status=500)
-        form = dict(await request.post())
-        try:
-            told = await self.verifier.take_answer(request.match_info["id"], form, wall_clock_ms())
-        except Unsound as error:
-            return web.json_response({"error": error.message}, status=400)
-        return web.json_response(told)
 
 
 @contextmanager
@@ -142,35 +60,13 @@ def office(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def counter():
-    counter = Counter()
-    routes = (
-        web.post("/requests/{id}", counter.give),
-        web.post("/answers/{id}", counter.take),
-    )
-    with run_fake(*routes) as url:
-        counter.found(url)
+    with run_counter() as counter:
         yield counter
 
 
 @pytest.fixture
 def wallet(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "a holder's own")
-    folder = tmp_path / "wallet"
-
-    def run(verb, *words, code=0, typed=None):
-        if typed is not None:
-            terminal = io.StringIO("".join(f"{line}\n" for line in typed))
-            terminal.isatty = lambda: True
-            monkeypatch.setattr("sys.stdin", terminal)
-        shown = ["--json"] if typed is None else []
-        words = [*shown, "--data", str(folder), *map(str, words)]
-        assert main(["id", "wallet", verb, *words]) == code, capsys.readouterr()
-        printed = capsys.readouterr()
-        found = json.loads(printed.out) if printed.out and typed is None else printed.out
-        return SimpleNamespace(found=found, out=printed.out, err=printed.err)
-
-    create_vault(folder, "a holder's own", secrets.token_bytes, CHEAP)
-    return run
+    return open_wallet(tmp_path / "wallet", monkeypatch, capsys)
 
 
 def receive(wallet, office, *words):
@@ -202,7 +98,7 @@ def test_full_circle(wallet, office, counter):
     assert (kept["id"], kept["copies"]) == (told["id"], 5)
     assert wallet("show", kept["id"]).found["claims"] == MEI
     issued = office.work(lambda desk: desk.list_issued(0, 50))
-    assert len({each.holder_key for _, each in issued}) == len(issued)
+    assert len({each.issued.holder_key for each in issued}) == len(issued)
 
 
 def test_copies_wear_evenly(wallet, office, counter):
@@ -380,3 +276,16 @@ def test_a_file_to_trust_holds_certificates(wallet, counter, tmp_path):
     assert "holds no certificates" in wallet(*words, code=2).err
     roots.unlink()
     wallet(*words, code=4)
+
+
+def test_who_is_declined_may_stop_waiting(wallet, office):
+    made = office.offer(("resident", None), needs_tx_code=False)
+    (told,) = wallet("receive", made.uri, "--loopback", "--yes", code=1).found["received"]
+    office.work(lambda desk: desk.decline(made.datasets[0], "not in the register", wall_clock_ms()))
+    again = wallet("receive", "--waiting", "--loopback", "--yes", code=1)
+    (failed,) = again.found["received"]
+    assert failed["state"] == "failed"
+    assert "not in the register" in failed["why"]
+    assert f"delete {told['id']}" in again.err
+    wallet("delete", told["id"], "--yes")
+    assert wallet("receive", "--waiting", "--loopback", "--yes").found == {"received": []}

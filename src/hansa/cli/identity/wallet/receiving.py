@@ -123,6 +123,7 @@ def _fetch(receiver: Receiver, waiting: Waiting, options: argparse.Namespace) ->
         arrival = receiver.fetch(waiting)
     except HansaError as error:
         complain(f"hansa: {waiting.configuration_id}: {error.message}")
+        complain(f"  Ask again with --waiting, or end it with `delete {waiting.id}`.")
         return {**told, "state": "failed", "why": error.message}
     if not arrival.holdings:
         if not options.json:
