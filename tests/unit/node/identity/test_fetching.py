@@ -12,6 +12,7 @@ from tests.authority import Authority
 from tests.running import run_fake
 
 from hansa.identity.faults import Fault, Unsound
+from hansa.identity.wallet.conversation import HttpRequest, HttpResponse, post_form
 from hansa.kernel.errors import Unavailable
 from hansa.node.identity.fetching import Fetcher, FetchRules, is_outside
 
@@ -199,3 +200,67 @@ def test_who_does_not_answer_may_later():
 )
 def test_addresses_of_the_public_internet_are_outside(address, expected):
     assert is_outside(address) is expected
+
+
+def carry(request, rules, bytes_max=1_000):
+    async def run():
+        async with Fetcher(rules) as fetcher:
+            return await fetcher.carry(request, bytes_max)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def near():
+    """A web server without TLS on this machine."""
+
+    async def echo(request):
+        form = dict(await request.post())
+        told = {"method": request.method, "form": form, "dpop": request.headers.get("dpop", "")}
+        return web.json_response(told, status=202, headers={"X-Kind": "echo"})
+
+    async def lead(_request):
+        raise web.HTTPFound("/echo")
+
+    async def flood(_request):
+        return web.Response(body=b"x" * 2_000)
+
+    routes = (web.post("/echo", echo), web.get("/lead", lead), web.get("/flood", flood))
+    with run_fake(*routes) as url:
+        yield url
+
+
+TRYING = FetchRules(may_ask_loopback=True)
+
+
+def test_a_conversation_is_carried_whatever_comes_back(near):
+    found = carry(post_form(f"{near}/echo", {"a": "b c&"}, {"dpop": "proof"}), TRYING)
+    assert (found.status, found.headers["x-kind"]) == (202, "echo")
+    assert found.body == b'{"method": "POST", "form": {"a": "b c&"}, "dpop": "proof"}'
+    assert carry(HttpRequest("GET", f"{near}/none"), TRYING).status == 404
+
+
+def test_a_redirect_is_told_and_not_followed(near):
+    found = carry(HttpRequest("GET", f"{near}/lead"), TRYING)
+    assert isinstance(found, HttpResponse)
+    assert (found.status, found.headers["location"]) == (302, "/echo")
+
+
+def test_an_answer_in_a_conversation_is_bounded(near):
+    with pytest.raises(Unsound) as caught:
+        carry(HttpRequest("GET", f"{near}/flood"), TRYING)
+    assert caught.value.fault is Fault.TOO_LARGE
+
+
+@pytest.mark.parametrize("rules", [FetchRules(), INSIDE])
+def test_this_machine_is_asked_only_to_try_things_out(near, rules):
+    with pytest.raises(Unsound, match="only https addresses"):
+        carry(HttpRequest("GET", f"{near}/lead"), rules)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.2/", "http://example.com/", "http://x@127.0.0.1/", "ftp://127.0.0.1/"]
+)
+def test_to_try_things_out_no_other_address_is_asked(url):
+    with pytest.raises(Unsound, match="only https addresses"):
+        carry(HttpRequest("GET", url), TRYING)
