@@ -75,7 +75,7 @@ async def _judge_accreditation(judged: Judged, registry: Registry, now_ms: int) 
             standing = await registry.find_standing(judged.issuer, each, issued_ms)
             if not standing.is_accredited:
                 raise Unsound(Fault.ACCREDITATION, standing.text)
-            since_ms = standing.suspended_since_ms
+            since_ms = standing.lost_since_ms
             if since_ms:
                 event = "the issuer lost its accreditation"
                 await _require_anchor(judged, registry, since_ms, event)

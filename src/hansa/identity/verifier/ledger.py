@@ -86,11 +86,17 @@ class LedgerRegistry:
             giver = "the network" if by == accreditation.NETWORK else write_did(self._network, by)
             since = write_timestamp(found.since_ms)
             text = f"{giver} has accredited it for {name} since {since}"
-            return Standing(True, text, found.suspended_since_ms)  # noqa: FBT003 - a field
+            lost_ms = found.suspended_since_ms or self._find_loss_ms(address, name)
+            return Standing(True, text, lost_ms)  # noqa: FBT003 - a field
         who = "the issuer" if found.at == address else f"{to_text(found.at)} above it"
         what = _FAULTS.get(found.fault, "could not accredit so deep")
         when = f" (since {write_timestamp(found.since_ms)})" if found.since_ms else ""
         return Standing(False, f"{who} {what} for {name}{when}")  # noqa: FBT003 - a field
+
+    def _find_loss_ms(self, address: bytes, name: str) -> int:
+        """Find since when an issuer is accredited no longer, and could date back; 0 if it is."""
+        present = accreditation.find_standing(self._rows, address, name, self._now_ms())
+        return 0 if present.fault is None else max(present.since_ms, 1)
 
     async def get_status(self, issuer: str, reference: StatusReference) -> int:
         """Get the present status of a credential from the issuer's own list.

@@ -21,8 +21,8 @@ class Standing(NamedTuple):
     is_accredited: bool
     text: str
     """In words: by whom, or why not."""
-    suspended_since_ms: int = 0
-    """Since when the present chain has been suspended or revoked; 0 if it is not."""
+    lost_since_ms: int = 0
+    """Since when it is not accredited any more, whyever; 0 if it is."""
 
 
 class IssuerKey(NamedTuple):

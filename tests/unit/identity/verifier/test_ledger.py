@@ -189,11 +189,18 @@ def test_what_was_issued_before_the_accreditation_never_counts():
     assert city.verify(city.issue()) == set()
 
 
-def test_an_accreditation_that_ended_counts_for_what_was_issued_in_its_time(city):
-    credential = city.issue()
+def test_an_accreditation_that_ended_counts_for_what_was_anchored_in_its_time(city):
+    anchored, unanchored = city.issue(), city.issue(claims={"given_name": "Li"})
+    city.anchor(anchored)
+    assert city.verify(unanchored) == set()
     city.ledger.pass_time(200 * DAY_MS)
-    assert city.verify(credential) == set()
-    assert city.verify(city.issue()) == {(Check.ACCREDITATION, Fault.ACCREDITATION)}
+    fault = {(Check.ACCREDITATION, Fault.ACCREDITATION)}
+    assert city.verify(anchored) == set()
+    assert city.verify(unanchored) == fault
+    assert city.verify(city.issue()) == fault
+    backdated = city.issue(issued_ms=START_MS + 2 * DAY_MS)
+    city.anchor(backdated)
+    assert city.verify(backdated) == fault
 
 
 @pytest.mark.parametrize("is_anchored", [False, True])

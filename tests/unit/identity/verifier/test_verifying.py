@@ -177,7 +177,7 @@ def test_an_issuer_that_was_suspended_since_is_believed_only_what_it_had_anchore
 ):
     counter = Counter()
     counter.world.standing = Standing(
-        is_accredited=True, text="accredited", suspended_since_ms=NOW_MS - DAY_MS
+        is_accredited=True, text="accredited", lost_since_ms=NOW_MS - DAY_MS
     )
     counter.world.anchored_ms = anchored_ms
     report = counter.judge(credential=issue(issued_s=NOW - 3 * 86_400))

@@ -17,6 +17,7 @@ from hansa.identity.status.reference import StatusReference
 from hansa.identity.verifier.ledger import LedgerRegistry
 from hansa.identity.verifier.registry import IssuerKey, Standing
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.node.service import wall_clock_ms
 from hansa.sdk.async_client import AsyncClient
 from hansa.sdk.identity.proofs import ProvenRows
 from hansa.sdk.identity.questions import (
@@ -112,7 +113,8 @@ class NodeRegistry:
 
 
 def _read(rows: ProvenRows, network: str) -> LedgerRegistry:
-    return LedgerRegistry(rows, network, lambda: rows.header.time_ms)
+    """Read proven rows as of now: what ended since the header that proves them has ended."""
+    return LedgerRegistry(rows, network, lambda: max(rows.header.time_ms, wall_clock_ms()))
 
 
 async def _asking(ask: Callable[[], Awaitable[T]]) -> T:
