@@ -289,3 +289,33 @@ def test_who_is_declined_may_stop_waiting(wallet, office):
     assert f"delete {told['id']}" in again.err
     wallet("delete", told["id"], "--yes")
     assert wallet("receive", "--waiting", "--loopback", "--yes").found == {"received": []}
+
+
+class Person:
+    """Opens in a browser what the wallet prints, and types where it was sent."""
+
+    def __init__(self, office, capsys, tx_code):
+        self.office, self.capsys, self.tx_code = office, capsys, tx_code
+
+    def isatty(self):
+        return True
+
+    def readline(self):
+        (address,) = re.findall(r"^  (http\S+)$", self.capsys.readouterr().err, re.MULTILINE)
+        return browse(self.office.url, address, self.tx_code) + "\n"
+
+
+def test_the_issuers_page_leads_back_to_the_command_line(wallet, office, monkeypatch, capsys):
+    made = office.offer()
+    monkeypatch.setattr("sys.stdin", Person(office, capsys, made.tx_code))
+    words = ("--client-id", "wallet", "--redirect-uri", REDIRECT, "--loopback", "--yes")
+    (received,) = wallet("receive", made.uri, *words).found["received"]
+    assert (received["state"], received["claims"]) == ("kept", MEI)
+
+
+def test_an_answer_of_another_page_is_refused(wallet, office):
+    made = office.offer()
+    words = ("--client-id", "wallet", "--redirect-uri", REDIRECT, "--loopback")
+    told = wallet("receive", made.uri, *words, typed=[f"{REDIRECT}?code=x&state=y"], code=2)
+    assert "belongs to another request" in told.err
+    assert wallet("list").found == {"credentials": [], "waiting": []}
