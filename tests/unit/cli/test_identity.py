@@ -129,6 +129,7 @@ def test_a_did_is_shown_as_it_was(run, place):
         (("create", "ada.json", "--delegate", ADA, "assert", "soon"), 2, "--delegate"),
         (("create", "ada.json", "--service", "n" * 33, "T", "https://a.b"), 2, "no document can"),
         (("update", "issuer.json", "--remove", "nothing"), 2, "the document has none"),
+        (("update", "issuer.json"), 2, "this changes nothing"),
         (("update", "desk.json"), 4, "has no document"),
         (("keys", "north.json", "--public-key", "ed25519", "00"), 2, "is none"),
         (("keys", "north.json", "--public-key", "rsa", "00" * 32), 2, "say one of ed25519"),

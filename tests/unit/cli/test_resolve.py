@@ -26,6 +26,7 @@ def test_a_did_that_is_a_key_is_shown_with_its_uses(capsys, did):
     assert found["did"] == did
     assert key["kind"] == "p256"
     assert "assertionMethod" in key["uses"]
+    assert found["services"] == found["also_known_as"] == []
     assert key["multikey"] in run(capsys, did).out
 
 

@@ -151,6 +151,10 @@ def _update(options: argparse.Namespace) -> int:
         address = read_party(client, options.did) if options.did else key.address
         found = _get_document(client, address)
         content = _merge(client, _remove(client, found.content, options.remove), options)
+        if content == found.content:
+            raise Invalid(
+                InvalidCode.ARGUMENTS, "this changes nothing: say what to add or to --remove"
+            )
         command = did.Update(
             address, found.version, content, (KeyBytes(key.suite, key.public_key),)
         )

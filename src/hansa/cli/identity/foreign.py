@@ -39,10 +39,14 @@ def _resolve(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
         return 0
-    keys = found.pop("keys")
-    print_table(found)
-    for each in keys:
-        say(f"{each['id']}: {each['kind']}, {each['uses'] or 'for nothing'}, {each['multikey']}")
+    print_table({name: found[name] for name in ("did", "deactivated")})
+    for each in found["also_known_as"]:
+        say(f"also known as {each}")
+    for each in found["services"]:
+        say(f"{each['id']}: {each['type']} at {each['endpoint']}")
+    for each in found["keys"]:
+        uses = ", ".join(each["uses"]) or "for nothing"
+        say(f"{each['id']}: {each['kind']}, {uses}, {each['multikey']}")
     return 0
 
 
@@ -65,13 +69,13 @@ def _describe(document: DidDocument) -> dict[str, Any]:
     return {
         "did": document.id,
         "deactivated": document.is_deactivated,
-        "also_known_as": ", ".join(document.also_known_as),
-        "services": ", ".join(each.endpoint for each in document.services),
+        "also_known_as": list(document.also_known_as),
+        "services": [each._asdict() for each in document.services],
         "keys": [
             {
                 "id": url,
                 "kind": key.kind.value,
-                "uses": ", ".join(uses[url]),
+                "uses": uses[url],
                 "multikey": write_multikey(key),
             }
             for url, key in document.keys.items()

@@ -272,10 +272,10 @@ def _telling(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.OperationalError as error:
+        is_disk = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+        advice = "; free some space if the disk is full" if is_disk else ""
         raise Unavailable(
-            f"cannot read or write the records {path}: {error}; free some space if the disk is "
-            "full",
-            path=str(path),
+            f"cannot read or write the records {path}: {error}{advice}", path=str(path)
         ) from None
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from None
