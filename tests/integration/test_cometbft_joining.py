@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -115,7 +116,7 @@ def make_four(folder, base):
         with home.settings_path.open("a") as settings:
             settings.write(TLS)
         for path in (*authority.folder.glob("server.*"), authority.folder / "ca.crt"):
-            (home.path / path.name).write_bytes(path.read_bytes())
+            shutil.copy(path, home.path)
     return founded
 
 
