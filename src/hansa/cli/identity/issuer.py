@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hansa.cli.identity.codes import print_code, write_svg
+from hansa.cli.identity.reading import tell_address
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
@@ -120,16 +121,11 @@ def _up(options: argparse.Namespace) -> int:
     from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
     from hansa.node.identity.issuer.running import run_issuer  # noqa: PLC0415
 
-    def tell(address: str, url: str) -> None:
-        if options.json:
-            print_json({"address": address, "url": url})
-        else:
-            say(f"Answering at {address} for {url}. Ctrl-C ends it.")
-        sys.stdout.flush()
-
     with taking_passphrase() as take_passphrase:
         service = open_issuer(options.data, take_passphrase(), secrets.token_bytes)
-        run_issuer(service, tell, host=options.host, port=options.port)
+        run_issuer(
+            service, tell_address(is_json=options.json), host=options.host, port=options.port
+        )
     return 0
 
 

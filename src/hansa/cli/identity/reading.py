@@ -1,14 +1,14 @@
-"""What words of `hansa id` share: parties, moments, and how what was proved is shown."""
+"""What words of `hansa id` share: parties, moments, what was proved, where a service is."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from hansa.cli.screen import print_found
+from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.identity.encoding.timestamp import read_timestamp, write_timestamp
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.hansa import read_address
@@ -72,3 +72,16 @@ def _show(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever is printed
     if isinstance(value, list):
         return [_show(name, item) for item in value]
     return write_moment(value) if name.endswith("_ms") and isinstance(value, int) else value
+
+
+def tell_address(*, is_json: bool) -> Callable[[str, str], None]:
+    """Make what tells, at once, where a service listens and the address that others know."""
+
+    def tell(address: str, url: str) -> None:
+        if is_json:
+            print_json({"address": address, "url": url})
+        else:
+            say(f"Answering at {address} for {url}. Ctrl-C ends it.")
+        flush()
+
+    return tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -26,8 +27,8 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A table of a settings file."""
 
 
-def decode_settings(path: Path, kind: type[T]) -> T:
-    """Read a settings file.
+def read_settings(path: Path, kind: type[T], find_faults: Callable[[T], Iterator[str]]) -> T:
+    """Read a settings file; `find_faults` tells what is wrong with it beyond single values.
 
     Raises:
       NotFound: there is no such file.
@@ -38,12 +39,15 @@ def decode_settings(path: Path, kind: type[T]) -> T:
     if len(raw) > SETTINGS_BYTES_MAX:
         raise wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
     try:
-        return msgspec.toml.decode(raw, type=kind)
+        settings = msgspec.toml.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         raise wrong(path, f"{where.strip('`').lstrip('.') or 'the file'}: {what}") from None
     except DECODE_ERRORS as error:
         raise wrong(path, f"not TOML: {tell_fault(error)}") from None
+    for fault in find_faults(settings):
+        raise wrong(path, fault)
+    return settings
 
 
 def find_url_fault(url: str) -> str | None:

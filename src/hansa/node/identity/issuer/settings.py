@@ -27,10 +27,9 @@ from hansa.node.identity.settings import (
     Id,
     Name,
     Section,
-    decode_settings,
     find_url_fault,
     is_redirect,
-    wrong,
+    read_settings,
 )
 from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port, Rate
 
@@ -178,18 +177,8 @@ class Settings(Section, frozen=True, kw_only=True):
 
 
 def load_settings(path: Path) -> Settings:
-    """Load and check the settings.
-
-    Raises:
-      NotFound: there is no such file.
-      Invalid: it is no TOML, has an unknown key, or a value cannot be.
-      Unavailable: it cannot be read.
-    """
-    settings = decode_settings(path, Settings)
-    fault = next(_find_faults(settings), None)
-    if fault is not None:
-        raise wrong(path, fault)
-    return settings
+    """Load and check the settings; raises as `read_settings`."""
+    return read_settings(path, Settings, _find_faults)
 
 
 def _find_faults(settings: Settings) -> Iterator[str]:
