@@ -33,7 +33,7 @@ IDENTITY: dict[str, Advice] = {
     ),
     "identity.WRONG_SERVICE": Advice(
         "A service’s type is no printable ASCII, or its endpoint no URI, or one that is a person’s "
-        "address (`mailto`, `tel`, …) or content itself (`data`, …).",
+        "address (mailto, tel, …) or content itself (data, …).",
         "Correct the service in the fact `name`.",
     ),
     "identity.WRONG_DELEGATE": Advice(
@@ -41,7 +41,7 @@ IDENTITY: dict[str, Advice] = {
         "Leave it out, or give it an end in the future.",
     ),
     "identity.WRONG_ALIAS": Advice(
-        "Another name of the subject is no URI, or such a one as in `WRONG_SERVICE`, or stands "
+        "Another name of the subject is no URI, or such a one as no service may have, or stands "
         "twice.",
         "Correct the one in the fact `uri`.",
     ),
