@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -54,6 +55,48 @@ class Locked(NamedTuple):
         length = len(self.ciphertext) - TAG_BYTES
         is_whole = length >= 0 if secret_bytes is None else length == secret_bytes
         return is_whole and (len(self.salt), len(self.nonce)) == (SALT_BYTES, NONCE_BYTES)
+
+    def write_fields(self, header: bytes) -> dict[str, Any]:
+        """Write the fields of a `LockedFile`."""
+        return {
+            "kdf": "scrypt",
+            **self.cost._asdict(),
+            "salt": self.salt.hex(),
+            "cipher": "aes-256-gcm",
+            "nonce": self.nonce.hex(),
+            "ciphertext": self.ciphertext.hex(),
+            "checksum": self.compute_checksum(header).hex(),
+        }
+
+
+class LockedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a JSON file says of its secret, after its own fields; byte strings in lower-case hex."""
+
+    kdf: Literal["scrypt"]
+    n: int
+    r: int
+    p: int
+    salt: str
+    cipher: Literal["aes-256-gcm"]
+    nonce: str
+    ciphertext: str
+    checksum: str
+
+    def read_locked(self) -> Locked:
+        """Read the secret as it is locked; its lengths and checksum are for the caller to check.
+
+        Raises:
+          ValueError: a byte string is no hex.
+          Invalid: `check_cost` refuses the cost.
+        """
+        locked = Locked(
+            ScryptCost(self.n, self.r, self.p),
+            bytes.fromhex(self.salt),
+            bytes.fromhex(self.nonce),
+            bytes.fromhex(self.ciphertext),
+        )
+        check_cost(locked.cost)
+        return locked
 
 
 def lock(

@@ -21,8 +21,8 @@ from hansa.kernel.errors import HansaError
 from hansa.passphrases import (
     DEFAULT_COST,
     Locked,
+    LockedFile,
     ScryptCost,
-    check_cost,
     lock,
     unlock,
 )
@@ -32,20 +32,11 @@ STORE_BYTES_MAX = 4 << 20
 """Some 20,000 keys."""
 
 
-class _Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Store(LockedFile, frozen=True, forbid_unknown_fields=True):
     """The JSON object of a store; byte strings are lower-case hex."""
 
     format: Literal["hansa-identity-keys"]
     version: Literal[1]
-    kdf: Literal["scrypt"]
-    n: int
-    r: int
-    p: int
-    salt: str
-    cipher: Literal["aes-256-gcm"]
-    nonce: str
-    ciphertext: str
-    checksum: str
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -98,15 +89,7 @@ def _to_store(locked: Locked) -> _Store:
     return _Store(
         format="hansa-identity-keys",
         version=1,
-        kdf="scrypt",
-        n=locked.cost.n,
-        r=locked.cost.r,
-        p=locked.cost.p,
-        salt=locked.salt.hex(),
-        cipher="aes-256-gcm",
-        nonce=locked.nonce.hex(),
-        ciphertext=locked.ciphertext.hex(),
-        checksum=locked.compute_checksum(_write_header(locked.cost, locked.salt)).hex(),
+        **locked.write_fields(_write_header(locked.cost, locked.salt)),
     )
 
 
@@ -115,13 +98,7 @@ def _parse(content: bytes) -> Locked:
     _check_size(content)
     try:
         store = msgspec.json.decode(content, type=_Store)
-        locked = Locked(
-            ScryptCost(store.n, store.r, store.p),
-            bytes.fromhex(store.salt),
-            bytes.fromhex(store.nonce),
-            bytes.fromhex(store.ciphertext),
-        )
-        check_cost(locked.cost)
+        locked = store.read_locked()
     except (*DECODE_ERRORS, HansaError) as error:
         raise _damaged(tell_fault(error)) from None
     if not locked.is_sound() or store != _to_store(locked):

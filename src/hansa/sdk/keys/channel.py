@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
-from hansa.passphrases import DEFAULT_COST, Locked, ScryptCost, check_cost
+from hansa.passphrases import DEFAULT_COST, Locked, LockedFile, ScryptCost
 from hansa.sdk.keys.files import (
     SECRET_BYTES,
     lock,
@@ -57,22 +57,13 @@ class ChannelKey:
         return cls(entropy(SECRET_BYTES))
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _File(LockedFile, frozen=True, forbid_unknown_fields=True):
     """The JSON object of a key file; byte strings are lower-case hex."""
 
     format: Literal["hansa-channel-key"]
     version: Literal[1]
     algorithm: Literal["x25519"]
     public_key: str
-    kdf: Literal["scrypt"]
-    n: int
-    r: int
-    p: int
-    salt: str
-    cipher: Literal["aes-256-gcm"]
-    nonce: str
-    ciphertext: str
-    checksum: str
 
 
 def is_channel_key_file(path: Path | str) -> bool:
@@ -137,15 +128,7 @@ def _to_file(public_key: bytes, locked: Locked) -> _File:
         version=1,
         algorithm="x25519",
         public_key=public_key.hex(),
-        kdf="scrypt",
-        n=locked.cost.n,
-        r=locked.cost.r,
-        p=locked.cost.p,
-        salt=locked.salt.hex(),
-        cipher="aes-256-gcm",
-        nonce=locked.nonce.hex(),
-        ciphertext=locked.ciphertext.hex(),
-        checksum=locked.compute_checksum(header).hex(),
+        **locked.write_fields(header),
     )
 
 
@@ -155,13 +138,7 @@ def _parse(path: Path, content: bytes) -> tuple[bytes, Locked]:
     try:
         file = msgspec.json.decode(content, type=_File)
         public_key = bytes.fromhex(file.public_key)
-        locked = Locked(
-            ScryptCost(file.n, file.r, file.p),
-            bytes.fromhex(file.salt),
-            bytes.fromhex(file.nonce),
-            bytes.fromhex(file.ciphertext),
-        )
-        check_cost(locked.cost)
+        locked = file.read_locked()
     except (*DECODE_ERRORS, HansaError) as error:
         raise_damaged(path, tell_fault(error))
     if not locked.is_sound(SECRET_BYTES):

@@ -31,7 +31,7 @@ from hansa.kernel.crypto.signatures import (
 )
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
-from hansa.passphrases import DEFAULT_COST, Locked, ScryptCost, check_cost
+from hansa.passphrases import DEFAULT_COST, Locked, LockedFile, ScryptCost
 from hansa.sdk.keys.files import (
     SECRET_BYTES,
     lock,
@@ -118,7 +118,7 @@ class KeyPair:
         return sign(self.suite, self.private_key, message)
 
 
-class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _KeyFile(LockedFile, frozen=True, forbid_unknown_fields=True):
     """The JSON object of a key file; byte strings are lower-case hex."""
 
     format: Literal["hansa-key"]
@@ -127,15 +127,6 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hash: str
     public_key: str
     address: str
-    kdf: Literal["scrypt"]
-    n: int
-    r: int
-    p: int
-    salt: str
-    cipher: Literal["aes-256-gcm"]
-    nonce: str
-    ciphertext: str
-    checksum: str
 
 
 class _Sealed(NamedTuple):
@@ -220,15 +211,7 @@ def _to_file(sealed: _Sealed, address_text: str) -> _KeyFile:
         hash=sealed.hash_name,
         public_key=sealed.public_key.hex(),
         address=address_text,
-        kdf="scrypt",
-        n=sealed.locked.cost.n,
-        r=sealed.locked.cost.r,
-        p=sealed.locked.cost.p,
-        salt=sealed.locked.salt.hex(),
-        cipher="aes-256-gcm",
-        nonce=sealed.locked.nonce.hex(),
-        ciphertext=sealed.locked.ciphertext.hex(),
-        checksum=sealed.locked.compute_checksum(sealed.header()).hex(),
+        **sealed.locked.write_fields(sealed.header()),
     )
 
 
@@ -238,15 +221,9 @@ def _parse(path: Path, content: bytes) -> _Sealed:
     try:
         file = msgspec.json.decode(content, type=_KeyFile)
         public_key = bytes.fromhex(file.public_key)
-        locked = Locked(
-            ScryptCost(file.n, file.r, file.p),
-            bytes.fromhex(file.salt),
-            bytes.fromhex(file.nonce),
-            bytes.fromhex(file.ciphertext),
-        )
+        locked = file.read_locked()
         sealed = _Sealed(SUITES[file.suite], file.hash, public_key, locked)
         digest = crypto_profile(file.hash).digest
-        check_cost(locked.cost)
     except (*DECODE_ERRORS, KeyError, HansaError) as error:
         raise_damaged(path, tell_fault(error))
     if not locked.is_sound(SECRET_BYTES):
