@@ -293,11 +293,6 @@ def find_fault(command: Accredit | Judgement) -> Code | None:
     return None if command.granter == NETWORK else Code.WRONG_GRANTER
 
 
-def get_grant(rows: Rows, issuer: bytes, credential_type: str) -> Grant | None:
-    """Get the latest grant of an issuer for a type, or None if there never was one."""
-    return rows.get(Grant, issuer, credential_type)
-
-
 def find_grant(rows: Rows, issuer: bytes, credential_type: str, time_ms: int) -> Grant | None:
     """Find the grant that was on record at a time; costs O(log versions) reads."""
     latest = rows.get(Grant, issuer, credential_type)

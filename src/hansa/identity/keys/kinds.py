@@ -67,7 +67,6 @@ TRAITS: dict[KeyKind, Traits] = {
     KeyKind.BLS12_381_G2: Traits(96, 32, 0xEB, 0x130A, (), "", "", None),
 }
 KIND_OF_ALGORITHM = {name: kind for kind, each in TRAITS.items() for name in each.algorithms}
-KIND_OF_SUITE = {each.suite: kind for kind, each in TRAITS.items() if each.suite is not None}
 
 
 class PublicKey(msgspec.Struct, frozen=True, gc=False):

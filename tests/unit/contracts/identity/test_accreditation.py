@@ -100,7 +100,7 @@ def test_a_chain_of_grants_leads_to_the_network(harness):
     assert standing.fault is None
     assert [grant.granter for grant in standing.chain] == [BOARD, MINISTRY, NETWORK]
     assert (standing.at, standing.since_ms, standing.suspended_since_ms) == (SCHOOL, START_MS, 0)
-    school = accreditation.get_grant(harness.view, SCHOOL, TYPE)
+    school = harness.view.get(Grant, SCHOOL, TYPE)
     assert school == Grant(SCHOOL, TYPE, BOARD, State.GRANTED, 0, START_MS, END_MS, 1, START_MS)
 
 
