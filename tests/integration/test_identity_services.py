@@ -20,13 +20,19 @@ def test_a_service_answers_until_it_is_stopped(tmp_path, monkeypatch, kind, path
     new = [*hansa, "new", "--url", "http://127.0.0.1:8470", "--name", "City", "--data", folder]
     subprocess.run(new, check=True, capture_output=True, timeout=60)
     up = [*hansa, "up", "--port", "0", "--data", folder, "--json"]
-    with subprocess.Popen(up, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(up, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             address = json.loads(process.stdout.readline())["address"]
+            assert ask(address + path) == status
+            second = subprocess.run(up, check=False, capture_output=True, timeout=60)
+            assert second.returncode == 5
+            assert b"another process serves" in second.stderr
             assert ask(address + path) == status
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+        # A verifier's new folder names nobody whom to believe, which it says at once.
+        assert (b"refuse every credential" in process.stderr.read()) is (kind == "verifier")
     assert not (folder / "records.db-wal").exists()  # it was closed
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hansa.cli.main import main
+from hansa.node.identity.folders import serving_alone
 
 
 @pytest.fixture
@@ -59,3 +60,28 @@ def test_settings_that_cannot_be_are_told(folder, capsys, text, word):
     settings.write_text(settings.read_text() + "\n" + text)
     assert run("ask", folder, "adult") in {2, 4}
     assert word in capsys.readouterr().err
+
+
+def test_a_key_of_another_verifier_is_noticed(folder, capsys):
+    other = folder.parent / "other"
+    assert run("new", other, "--url", "https://other.example", "--name", "Other") == 0
+    (folder / "keys.json").write_bytes((other / "keys.json").read_bytes())
+    assert run("ask", folder, "adult") == 2
+    assert "put back the file that belongs to this folder" in capsys.readouterr().err
+
+
+def test_only_one_process_serves_a_folder(folder, capsys):
+    with serving_alone(folder):
+        assert run("up", folder, "--port", 0) == 5
+        assert "another process serves" in capsys.readouterr().err
+        assert run("ask", folder, "adult") == 0
+    assert run("up", folder.parent / "none", "--port", 0) == 4
+
+
+def test_a_new_verifier_says_where_it_will_listen(folder, capsys):
+    words = ("--name", "Shop", "--data", str(folder.parent / "second"))
+    assert main(["id", "verifier", "new", "--url", "http://127.0.0.1:9000", *words]) == 0
+    assert "listen on 127.0.0.1:9000." in capsys.readouterr().out
+    words = ("--name", "Shop", "--data", str(folder.parent / "third"))
+    assert main(["id", "verifier", "new", "--url", "https://shop.example:9000", *words]) == 0
+    assert "listen on 127.0.0.1:8471: let a proxy" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hansa.cli.identity.codes import print_code, write_svg
-from hansa.cli.identity.reading import tell_address
+from hansa.cli.identity.reading import tell_address, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
@@ -39,8 +39,8 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     new.add_argument("--url", required=True, help="who it is to wallets: https://issuer.example")
     new.add_argument("--name", required=True, help="as wallets show it")
     up = verbs.add_parser("up", help="answer wallets until Ctrl-C")
-    up.add_argument("--host", help="instead of that of issuer.toml (127.0.0.1)")
-    up.add_argument("--port", type=parse_port, help="instead of that of issuer.toml (8470)")
+    up.add_argument("--host", help="instead of that of issuer.toml")
+    up.add_argument("--port", type=parse_port, help="instead of that of issuer.toml")
     offer = _add_offer(verbs)
     issued = verbs.add_parser("issued", help="list what was issued, oldest first")
     issued.add_argument("--after", type=parse_count, default=0, help="number behind which to begin")
@@ -112,16 +112,18 @@ def _new(options: argparse.Namespace) -> int:
     say("Verifiers know it, unless issuer.toml says otherwise, as")
     say(f"  {made.did}")
     say(f"Its key, for a DID on the ledger: {made.key}")
+    tell_place(made.settings.url, made.settings.place)
     say(f"{made.settings.name} in {folder}: correct {folder}/issuer.toml, then")
     say(f"  {hansa} id issuer up --data {folder}")
     return 0
 
 
 def _up(options: argparse.Namespace) -> int:
-    from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.folders import serving_alone  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415
     from hansa.node.identity.issuer.running import run_issuer  # noqa: PLC0415
 
-    with taking_passphrase() as take_passphrase:
+    with serving_alone(options.data), taking_passphrase() as take_passphrase:
         service = open_issuer(options.data, take_passphrase(), secrets.token_bytes)
         run_issuer(
             service, tell_address(is_json=options.json), host=options.host, port=options.port

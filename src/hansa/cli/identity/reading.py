@@ -85,3 +85,13 @@ def tell_address(*, is_json: bool) -> Callable[[str, str], None]:
         flush()
 
     return tell
+
+
+def tell_place(url: str, place: tuple[str, int]) -> None:
+    """Tell where a new service will listen, and who brings wallets there."""
+    host, port = place
+    where = f"{f'[{host}]' if ':' in host else host}:{port}"
+    if url.startswith("https:"):
+        say(f"It will listen on {where}: let a proxy with TLS hand on to it what comes to {url}")
+    else:
+        say(f"It will listen on {where}.")

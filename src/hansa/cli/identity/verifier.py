@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hansa.cli.identity.codes import print_code, write_svg
-from hansa.cli.identity.reading import tell_address
+from hansa.cli.identity.reading import tell_address, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
-from hansa.cli.screen import flush, print_found, print_json, print_table, say
+from hansa.cli.screen import complain, flush, print_found, print_json, print_table, say
 from hansa.cli.source import parse_file, parse_folder, parse_port
 from hansa.node.service import wall_clock_ms
 from hansa.program import name_program
@@ -36,8 +36,8 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     new.add_argument("--url", required=True, help="where wallets reach it: https://shop.example")
     new.add_argument("--name", required=True, help="whose it is")
     up = verbs.add_parser("up", help="answer wallets until Ctrl-C")
-    up.add_argument("--host", help="instead of that of verifier.toml (127.0.0.1)")
-    up.add_argument("--port", type=parse_port, help="instead of that of verifier.toml (8471)")
+    up.add_argument("--host", help="instead of that of verifier.toml")
+    up.add_argument("--port", type=parse_port, help="instead of that of verifier.toml")
     ask = verbs.add_parser("ask", help="ask one person a question, as a QR code")
     ask.add_argument("question", help="a question of verifier.toml")
     ask.add_argument("--svg", type=parse_file, metavar="FILE", help="write the QR code there")
@@ -64,6 +64,7 @@ def _new(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"data": str(options.data), "url": settings.url})
         return 0
+    tell_place(settings.url, settings.place)
     folder, hansa = shlex.quote(str(options.data)), name_program()
     say(f"{settings.name} in {folder}: say in {folder}/verifier.toml whom to believe, then")
     say(f"  {hansa} id verifier up --data {folder}")
@@ -71,11 +72,18 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from hansa.node.identity.verifier.folder import open_verifier  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.folders import serving_alone  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.verifier.folder import open_verifier  # noqa: PLC0415
     from hansa.node.identity.verifier.running import run_verifier  # noqa: PLC0415
 
-    with taking_passphrase() as take_passphrase:
+    with serving_alone(options.data), taking_passphrase() as take_passphrase:
         folder = open_verifier(options.data, take_passphrase(), secrets.token_bytes)
+        if not folder.settings.believes_anyone:
+            complain(
+                "hansa: this verifier will refuse every credential, as "
+                f"{shlex.quote(str(options.data))}/verifier.toml says of nobody that it is to be "
+                "believed: name issuers there ([[issuers]]) or a node ([node]), and start it anew"
+            )
         run_verifier(
             folder, tell_address(is_json=options.json), host=options.host, port=options.port
         )

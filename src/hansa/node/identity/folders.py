@@ -1,9 +1,15 @@
-"""What the folders of issuers and verifiers have in common: made once, keys, certificates."""
+"""What the folders of issuers and verifiers have in common: made once, keys, certificates.
+
+The records remember to which keys they belong: with another folder's, a service would go by
+another's name, and nobody would notice before a credential was believed that should not be.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
@@ -11,10 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import PrivateKey, generate_private_key
 from hansa.identity.keys.store import STORE_BYTES_MAX, lock_keys, unlock_keys
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.node.identity.alone import alone_in
 from hansa.node.identity.records import RecordFile
 from hansa.node.identity.settings import wrong
 from hansa.passphrases import DEFAULT_COST, ScryptCost
@@ -53,6 +61,20 @@ def write_settings(
         raise
 
 
+@contextmanager
+def serving_alone(path: Path) -> Iterator[None]:
+    """Be the one process that serves a folder; commands beside it go on working.
+
+    Raises:
+      NotFound: there is no such folder.
+      Unavailable: another process serves it, or the disk refuses.
+    """
+    missing = f"there is no folder {path}: make one with the word new"
+    taken = f"another process serves {path} already: end that one, or serve another folder"
+    with alone_in(path, missing=missing, taken=taken):
+        yield
+
+
 def write_secrets(
     path: Path,
     names: Iterable[str],
@@ -68,7 +90,9 @@ def write_secrets(
     """
     keys = {each: generate_private_key(KeyKind.P256, draw) for each in names}
     write_file(path / KEYS, lock_keys(keys, passphrase, draw, cost), mode=0o600)
-    RecordFile.create(path / RECORDS, passphrase, draw, cost).close()
+    records = RecordFile.create(path / RECORDS, passphrase, draw, cost)
+    records.bind(_compute_owner(keys.values()))
+    records.close()
     return keys
 
 
@@ -86,6 +110,29 @@ def read_keys(path: Path, names: Iterable[str], passphrase: str) -> list[Private
         if name not in keys:
             raise wrong(place, f"it holds no key {name!r}")
     return [keys[name] for name in names]
+
+
+def open_records(path: Path, keys: Iterable[PrivateKey], passphrase: str, draw: Draw) -> RecordFile:
+    """Open the records of a folder; close what is returned.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: they were made with other keys, or with another passphrase.
+      Corrupt: they are damaged.
+      Unavailable: the disk refuses.
+    """
+    records = RecordFile.open(path / RECORDS, passphrase, draw)
+    try:
+        if not records.bind(_compute_owner(keys)):
+            raise wrong(
+                path / KEYS,
+                f"these are not the keys with which {path / RECORDS} was made, and so would act "
+                "in another's name: put back the file that belongs to this folder",
+            )
+    except BaseException:
+        records.close()
+        raise
+    return records
 
 
 def read_chain(path: Path, key: PrivateKey) -> tuple[bytes, ...]:
@@ -113,6 +160,12 @@ def read_chain(path: Path, key: PrivateKey) -> tuple[bytes, ...]:
 def write_x5c(chain: Iterable[bytes]) -> list[str]:
     """Write a chain as `x5c` has it."""
     return [base64.b64encode(each).decode() for each in chain]
+
+
+def _compute_owner(keys: Iterable[PrivateKey]) -> bytes:
+    """Compute what tells the keys of one folder from those of others."""
+    thumbprints = " ".join(compute_thumbprint(each.public_key) for each in keys)
+    return hashlib.sha256(thumbprints.encode()).digest()
 
 
 def _quote(text: str) -> str:

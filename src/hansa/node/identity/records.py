@@ -22,30 +22,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hansa.identity.store import Kind
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.identity.migration import FORMAT_VERSION, SCHEMA, migrate, read_version
 from hansa.passphrases import DEFAULT_COST, NONCE_BYTES, Locked, ScryptCost, lock, unlock
 
-FORMAT_VERSION = 1
 KEY_BYTES = 32
 WAIT_S = 10.0
 """How long one process waits for another to end its transaction."""
 _HEADER = b"hansa-identity-records 1"
-_SCHEMA = """
-CREATE TABLE lock (
-    n INTEGER NOT NULL, r INTEGER NOT NULL, p INTEGER NOT NULL,
-    salt BLOB NOT NULL, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL
-);
-CREATE TABLE records (
-    name BLOB PRIMARY KEY, value BLOB NOT NULL, expires_ms INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX records_expiry ON records (expires_ms);
-CREATE TABLE issued (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    place INTEGER UNIQUE,
-    value BLOB NOT NULL,
-    is_revoked INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX issued_revoked ON issued (place) WHERE is_revoked;
-"""
+_ISSUED, _OWNER = b"issued", b"owner"
 
 Draw = Callable[[int], bytes]
 
@@ -83,7 +67,7 @@ class RecordFile:
         connection = _connect(path)
         with _telling(path):
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
             )
             connection.execute(
                 "INSERT INTO lock VALUES (?, ?, ?, ?, ?, ?)",
@@ -93,11 +77,11 @@ class RecordFile:
 
     @classmethod
     def open(cls, path: Path, passphrase: str, draw: Draw) -> RecordFile:
-        """Open a file.
+        """Open a file; one of an earlier format is brought up to date.
 
         Raises:
           NotFound: there is none.
-          Invalid: `UNAUTHENTICATED` for a wrong passphrase.
+          Invalid: `UNAUTHENTICATED` for a wrong passphrase; a later program wrote it.
           Corrupt: it is damaged, or something else.
           Unavailable: the disk refuses.
         """
@@ -105,15 +89,28 @@ class RecordFile:
             raise NotFound(f"there is no file of records {path}", path=str(path))
         connection = _connect(path)
         try:
-            secret = _unlock(connection, path, passphrase)
+            found = cls(connection, path, _unlock(connection, path, passphrase), draw)
+            with _telling(path):
+                migrate(connection, lambda value: found._open(value, _ISSUED))
         except BaseException:
             connection.close()
             raise
-        return cls(connection, path, secret, draw)
+        return found
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def bind(self, owner: bytes) -> bool:
+        """Bind the file to its owner, at first; whether this is who it is bound to."""
+        with self.at_once():
+            row = self._connection.execute("SELECT value FROM owner").fetchone()
+            if row is None:
+                self._connection.execute(
+                    "INSERT INTO owner VALUES (?)", (self._seal(owner, _OWNER),)
+                )
+                return True
+        return hmac.compare_digest(self._open(row[0], _OWNER), owner)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -186,7 +183,7 @@ class RecordFile:
             with self.at_once():
                 return self._connection.execute(
                     "INSERT INTO issued (place, value) VALUES (?, ?)",
-                    (place, self._seal(value, b"issued")),
+                    (place, self._seal(value, _ISSUED)),
                 ).lastrowid
         except sqlite3.IntegrityError:
             return None
@@ -196,7 +193,7 @@ class RecordFile:
         with self.at_once():
             self._connection.execute(
                 "UPDATE issued SET value = ?, is_revoked = 1 WHERE number = ?",
-                (self._seal(value, b"issued"), number),
+                (self._seal(value, _ISSUED), number),
             )
 
     def count_issued(self) -> int:
@@ -213,7 +210,7 @@ class RecordFile:
                 "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?",
                 (after, limit),
             ).fetchall()
-        return [(number, place, self._open(value, b"issued")) for number, place, value in rows]
+        return [(number, place, self._open(value, _ISSUED)) for number, place, value in rows]
 
     def list_revoked(self, start: int, end: int) -> list[int]:
         """List the places from `start` to before `end` whose credentials are revoked."""
@@ -251,9 +248,16 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _unlock(connection: sqlite3.Connection, path: Path, passphrase: str) -> bytes:
     with _telling(path):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != FORMAT_VERSION:
-            raise _damaged(path, f"version {version}, this program reads {FORMAT_VERSION}")
+        version = read_version(connection)
+        if version > FORMAT_VERSION:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{path} was written by a later version of this program (its format is {version}, "
+                f"this one reads up to {FORMAT_VERSION}): use that one",
+                path=str(path),
+            )
+        if version < 1:
+            raise _damaged(path, "it is none")
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise _damaged(path, found)

@@ -12,12 +12,13 @@ from msgspec import Meta
 
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.node.settings import LOOPBACK_NAMES
+from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port
 from hansa.sdk.files import read_file
 
 T = TypeVar("T")
 
 SETTINGS_BYTES_MAX = 1 << 18
+HTTP_PORT = 80
 
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
 Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
@@ -25,6 +26,21 @@ Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of a settings file."""
+
+
+class Listen(Section, frozen=True, kw_only=True):
+    """Where a service answers; what is not said follows from its url."""
+
+    host: HostName | None = None
+    port: Port | None = None
+
+    def find_place(self, url: str, default_port: int) -> tuple[str, int]:
+        """Find host and port: to a url with http wallets come themselves, to https by a proxy."""
+        parts = urlsplit(url)
+        is_direct = parts.scheme == "http"
+        host = "::1" if is_direct and parts.hostname == "::1" else DEFAULT_HOST
+        port = (parts.port or HTTP_PORT) if is_direct else default_port
+        return self.host or host, port if self.port is None else self.port
 
 
 def read_settings(path: Path, kind: type[T], find_faults: Callable[[T], Iterator[str]]) -> T:

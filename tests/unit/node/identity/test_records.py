@@ -1,7 +1,9 @@
 """The file of records: what is kept, for how long, for whom, and that the file does not tell."""
 
 import secrets
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -173,3 +175,72 @@ def test_it_does_what_the_store_in_memory_does(tmp_path_factory, steps):
         else:
             assert getattr(file, step)(kind, key, time) == getattr(model, step)(kind, key, time)
     file.close()
+
+
+OLD = Path(__file__).parent / "old"
+"""Dumps of files that the program wrote before; the second credential of each is revoked."""
+
+
+@pytest.fixture(params=["records_1_first.sql", "records_1_last.sql"])
+def old(request, path):
+    connection = sqlite3.connect(path)
+    connection.executescript((OLD / request.param).read_text())
+    connection.close()
+    return path
+
+
+def test_a_file_of_an_earlier_format_is_brought_up_to_date(old):
+    for _ in range(2):  # the second time it is of today's
+        again = reopen(old)
+        assert again.get(Kind.CODE, "k", NOW) == b"value"
+        assert [place for _, place, _ in again.list_issued()] == [0, 7, None]
+        assert again.list_revoked(0, 100) == [7]
+        assert again.add_issued(9, b"{}") is not None
+        again.revoke_issued(again.count_issued(), b"{}")
+        assert again.list_revoked(0, 100) == [7, 9]
+        again.close()
+        connection = sqlite3.connect(old)
+        connection.execute("DELETE FROM issued WHERE place = 9")
+        connection.commit()
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        connection.close()
+
+
+def test_an_earlier_file_with_a_wrong_passphrase_stays_as_it_is(old):
+    with pytest.raises(Invalid):
+        reopen(old, "another")
+    connection = sqlite3.connect(old)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
+
+
+def test_an_earlier_file_that_was_changed_is_damaged_and_stays_as_it_is(path):
+    connection = sqlite3.connect(path)
+    connection.executescript((OLD / "records_1_first.sql").read_text())
+    connection.execute("UPDATE issued SET value = zeroblob(64) WHERE number = 3")
+    connection.commit()
+    with pytest.raises(Corrupt):
+        reopen(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert "is_revoked" not in str(connection.execute("PRAGMA table_info(issued)").fetchall())
+    connection.close()
+
+
+def test_a_file_of_a_later_program_is_refused_and_not_called_damaged(file, path):
+    file.close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    with pytest.raises(Invalid, match="later version of this program"):
+        reopen(path)
+
+
+def test_a_file_is_bound_to_its_first_owner(file, path):
+    assert file.bind(b"ours")
+    assert file.bind(b"ours")
+    assert not file.bind(b"theirs")
+    file.close()
+    again = reopen(path)
+    assert not again.bind(b"theirs")
+    assert again.bind(b"ours")
+    again.close()

@@ -9,9 +9,7 @@ Source: docs/how-to/hold-credentials.md; RFC 7914 (scrypt); NIST SP 800-38D (GCM
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +25,7 @@ from hansa.identity.wallet.holdings import HOLDINGS_MAX, Disclosure, Holding
 from hansa.identity.wallet.receiving import Access, IssuerInfo, ServerInfo
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.identity.alone import alone_in
 from hansa.passphrases import (
     DEFAULT_COST,
     NONCE_BYTES,
@@ -217,7 +216,9 @@ def open_vault(folder: Path, passphrase: str, draw: Draw) -> Iterator[Vault]:
       Corrupt: the file is damaged.
       Unavailable: another command has it open, or the disk refuses.
     """
-    with _alone(folder):
+    missing = f"there is no wallet in {folder}: make one with `{name_program()} id wallet new`"
+    taken = f"another command uses the wallet in {folder}: end it, or wait for it"
+    with alone_in(folder, missing=missing, taken=taken):
         path = folder / FILE
         raw = read_file(path, FILE_BYTES_MAX)
         locked = _parse(raw, path).locked_key
@@ -225,27 +226,6 @@ def open_vault(folder: Path, passphrase: str, draw: Draw) -> Iterator[Vault]:
         vault = Vault(folder, key, locked, draw)
         vault.load(raw)
         yield vault
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(
-            f"there is no wallet in {folder}: make one with `{name_program()} id wallet new`"
-        ) from None
-    except OSError as error:
-        raise Unavailable(f"cannot open {folder}: {error.strerror}", path=str(folder)) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise Unavailable(
-            f"another command uses the wallet in {folder}: end it, or wait for it"
-        ) from None
-    finally:
-        os.close(descriptor)
 
 
 def _parse(raw: bytes, path: Path) -> _File:

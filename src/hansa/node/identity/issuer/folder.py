@@ -13,9 +13,9 @@ from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.methods.local import write_did_jwk
 from hansa.node.identity.folders import (
     ENCRYPTION,
-    RECORDS,
     SIGNING,
     Draw,
+    open_records,
     read_chain,
     read_keys,
     write_secrets,
@@ -26,7 +26,6 @@ from hansa.node.identity.issuer.schemas import load_schema
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.issuer.settings import Settings, load_settings
 from hansa.node.identity.issuer.writing import Identity
-from hansa.node.identity.records import RecordFile
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.sdk.files import write_file
 
@@ -77,7 +76,7 @@ def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:
     }
     signing, encryption = read_keys(path, _KEYS, passphrase)
     identity = _identify(path, settings, signing)
-    records = RecordFile.open(path / RECORDS, passphrase, draw)
+    records = open_records(path, (signing, encryption), passphrase, draw)
     return IssuerService(settings, identity, encryption, schemas, records, draw)
 
 

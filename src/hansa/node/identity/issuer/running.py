@@ -30,14 +30,14 @@ def run_issuer(
       Unavailable: the port is taken, or the address is not this machine's.
       Corrupt: the records are damaged.
     """
-    listen, url = service.settings.listen, service.settings.url
+    (usual_host, usual_port), url = service.settings.place, service.settings.url
 
     async def run() -> None:
         app = create_app(service)
         await serve_until_stopped(
             app,
-            listen.host if host is None else host,
-            listen.port if port is None else port,
+            usual_host if host is None else host,
+            usual_port if port is None else port,
             lambda address: tell(address, url),
             app[WORKER].failed,
         )

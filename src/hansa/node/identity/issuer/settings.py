@@ -25,13 +25,14 @@ from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.did import read_did, read_did_url
 from hansa.node.identity.settings import (
     Id,
+    Listen,
     Name,
     Section,
     find_url_fault,
     is_redirect,
     read_settings,
 )
-from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port, Rate
+from hansa.node.settings import LOOPBACK_NAMES, Rate
 
 DEFAULT_PORT = 8470
 HOUR_MS = 3_600_000
@@ -68,13 +69,6 @@ class CredentialKind(Section, frozen=True, kw_only=True):
     """Whether that key must be attested by a maker of wallets."""
     revocable: bool = True
     """Whether it gets a place in a status list."""
-
-
-class Listen(Section, frozen=True, kw_only=True):
-    """Where the service answers."""
-
-    host: HostName = DEFAULT_HOST
-    port: Port = DEFAULT_PORT
 
 
 class Asking(Section, frozen=True, kw_only=True):
@@ -137,7 +131,12 @@ class Settings(Section, frozen=True, kw_only=True):
     @property
     def host_names(self) -> frozenset[str]:
         """Names under which the service answers, besides plain network addresses."""
-        return LOOPBACK_NAMES | {urlsplit(self.url).hostname or "", self.listen.host.lower()}
+        return LOOPBACK_NAMES | {urlsplit(self.url).hostname or "", self.place[0].lower()}
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port on which the service listens."""
+        return self.listen.find_place(self.url, DEFAULT_PORT)
 
     def read_makers(self) -> dict[str, PublicKey]:
         """Read the keys of makers of wallets; raises `Unsound`."""

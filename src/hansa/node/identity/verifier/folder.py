@@ -19,9 +19,9 @@ from hansa.identity.verifier.requests import VerifierIdentity
 from hansa.identity.verifier.sessions import Asking, Verifier, VerifierSettings
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.folders import (
-    RECORDS,
     SIGNING,
     Draw,
+    open_records,
     read_chain,
     read_keys,
     write_secrets,
@@ -114,7 +114,7 @@ def open_verifier(path: Path, passphrase: str, draw: Draw) -> VerifierFolder:
     queries = {each.id: _load_query(path / each.query) for each in settings.questions}
     (key,) = read_keys(path, [SIGNING], passphrase)
     identity = _identify(path, settings, key)
-    records = RecordFile.open(path / RECORDS, passphrase, draw)
+    records = open_records(path, [key], passphrase, draw)
     return VerifierFolder(settings, queries, identity, records, draw)
 
 

@@ -51,14 +51,15 @@ def run_verifier(
       Corrupt: the records are damaged.
     """
     settings = folder.settings
+    usual_host, usual_port = settings.place
 
     async def run() -> None:
         async with opened_registry(settings) as registry:
             app = create_app(folder, registry)
             await serve_until_stopped(
                 app,
-                settings.listen.host if host is None else host,
-                settings.listen.port if port is None else port,
+                usual_host if host is None else host,
+                usual_port if port is None else port,
                 lambda address: tell(address, settings.url),
                 app[FAILED],
             )

@@ -17,13 +17,14 @@ from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.methods.did import read_did, read_did_url
 from hansa.node.identity.settings import (
     Id,
+    Listen,
     Name,
     Section,
     find_url_fault,
     is_safe_url,
     read_settings,
 )
-from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port, Rate
+from hansa.node.settings import LOOPBACK_NAMES, Rate
 
 DEFAULT_PORT = 8471
 LOCAL_METHODS = ("did:jwk:", "did:key:")
@@ -61,13 +62,6 @@ class LedgerNode(Section, frozen=True, kw_only=True):
     """Hash that names the network."""
 
 
-class Listen(Section, frozen=True, kw_only=True):
-    """Where the service answers."""
-
-    host: HostName = DEFAULT_HOST
-    port: Port = DEFAULT_PORT
-
-
 class Asking(Section, frozen=True, kw_only=True):
     """What is asked of wallets."""
 
@@ -101,7 +95,17 @@ class Settings(Section, frozen=True, kw_only=True):
     @property
     def host_names(self) -> frozenset[str]:
         """Names under which the service answers, besides plain network addresses."""
-        return LOOPBACK_NAMES | {urlsplit(self.url).hostname or "", self.listen.host.lower()}
+        return LOOPBACK_NAMES | {urlsplit(self.url).hostname or "", self.place[0].lower()}
+
+    @property
+    def believes_anyone(self) -> bool:
+        """Whether any issuer's credentials can be accepted."""
+        return bool(self.issuers) or self.node is not None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port on which the service listens."""
+        return self.listen.find_place(self.url, DEFAULT_PORT)
 
 
 def load_settings(path: Path) -> Settings:

@@ -191,3 +191,38 @@ def test_a_schema_that_goes_in_circles_refuses(tmp_path):
     path.write_text('{"$ref": "#"}')
     with pytest.raises(Unsound):
         load_schema(path)({})
+
+
+def test_keys_of_another_issuer_are_noticed(folder, tmp_path):
+    make_folder(tmp_path / "other")
+    own = (folder / "keys.json").read_bytes()
+    (folder / "keys.json").write_bytes((tmp_path / "other" / "keys.json").read_bytes())
+    for _ in range(2):
+        with pytest.raises(Invalid, match="put back the file that belongs to this folder"):
+            opened(folder)
+    (folder / "keys.json").write_bytes(own)
+    opened(folder).close()
+
+
+def test_records_of_another_issuer_are_noticed(folder, tmp_path):
+    make_folder(tmp_path / "other")
+    (folder / "records.db").write_bytes((tmp_path / "other" / "records.db").read_bytes())
+    with pytest.raises(Invalid, match="not the keys with which"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "place"),
+    [
+        ("http://127.0.0.1:9000", "", ("127.0.0.1", 9_000)),
+        ("http://localhost", "", ("127.0.0.1", 80)),
+        ("http://[::1]:9000", "", ("::1", 9_000)),
+        ("https://i.example:9000", "", ("127.0.0.1", 8_470)),
+        ("http://127.0.0.1:9000", "listen = { port = 9001 }\n", ("127.0.0.1", 9_001)),
+        ("https://i.example", 'listen = { host = "::" }\n', ("::", 8_470)),
+    ],
+)
+def test_it_listens_where_its_wallets_come(tmp_path, url, more, place):
+    path = tmp_path / "issuer.toml"
+    path.write_text(f'url = "{url}"\nname = "City"\n{more}{KIND}')
+    assert load_settings(path).place == place
