@@ -20,10 +20,10 @@ from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.console.pages import CODE_PAGES, ROUTES
-from hansa.node.console.sessions import UPDATE_HEADER
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Access, LoopbackReads, Settings
+from hansa.node.web.sessions import UPDATE_HEADER
 from hansa.sdk.build import sign_transaction
 
 WIDTHS = (390, 1280)

@@ -25,6 +25,7 @@ from hansa.node.limiter import Limiter, name_remote
 from hansa.node.service import Node
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
+from hansa.node.web.forms import read_body
 from hansa.sdk.answers import Answer
 
 JSON = "application/json"
@@ -177,25 +178,6 @@ def bind(api: Api, route: Route) -> Callable[[web.Request], Awaitable[web.Stream
         return web.Response(body=encode_json(answer), content_type=JSON)
 
     return handle
-
-
-async def read_body(request: web.Request, timeout_s: float) -> bytes:
-    """Read a request's body; an error of HTTP where it does not arrive within `timeout_s`."""
-    try:
-        if request.content.is_eof():  # all of it came with the head, as small ones do
-            return await request.read()
-        async with asyncio.timeout(timeout_s):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise web.HTTPRequestEntityTooLarge(
-            request.client_max_size,
-            text=f"the body has more than {request.client_max_size} bytes, the most that this node "
-            "takes: send less at a time",
-        ) from None
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {timeout_s} s") from None
-    except ConnectionError:  # nobody will read this: it is no fault of the node
-        raise web.HTTPBadRequest(text="the connection ended before the body did") from None
 
 
 async def read_charged(api: Api, call: Call, bytes_per_cost: int) -> tuple[bytes, int]:

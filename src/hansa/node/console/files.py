@@ -1,8 +1,7 @@
-"""The console's own files, and the environment that its templates are filled in."""
+"""Where the console's files lie, and the environment that its templates are filled in."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,37 +23,21 @@ from hansa.node.console.text.formatting import (
     shorten,
     split_middle,
 )
+from hansa.node.web import files
 
 FOLDER = Path(__file__).parent
-CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-def load_files() -> dict[str, tuple[bytes, str, str]]:
-    """Load the console's files: name to (bytes, version, content type)."""
-    files = {}
-    for path in sorted((FOLDER / "static").iterdir()):
-        body = path.read_bytes()
-        version = hashlib.sha256(body).hexdigest()[:12]
-        files[path.name] = (body, version, CONTENT_TYPES[path.suffix])
-    return files
 
 
 def build_environment(
     name_file: Callable[[str], str], navigation: list[tuple[str, str]]
 ) -> jinja2.Environment:
-    """Build the environment of the templates: strict, escaping, and with our formats.
+    """Build the environment of the templates, with our formats.
 
     Args:
       name_file: gives the path under which browsers ask for a file of the console.
       navigation: (path, label) of the pages that every page links to.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = files.build_environment(FOLDER / "templates")
     names: Mapping[str, Any] = {
         "static": name_file,
         "words": words,

@@ -10,9 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -25,26 +23,21 @@ from hansa.node.api.codes import API, CODES, FAILURES, INVALID, group_codes
 from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.api.refusals import REFUSALS
 from hansa.node.api.rights import Right
-from hansa.node.api.routes import read_body
 from hansa.node.console.blocks import SLOT_S, Blocks, BlockSummary
 from hansa.node.console.charts import build_chart
-from hansa.node.console.files import build_environment, load_files
+from hansa.node.console.files import FOLDER, build_environment
 from hansa.node.console.governing import describe_time, read_governance, read_policy
-from hansa.node.console.guard import HEADERS, Gate
+from hansa.node.console.guard import Gate
 from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
-from hansa.node.console.sessions import (
-    Sessions,
-    Viewer,
-    clear_cookie,
-    is_own_path,
-    name_cookie,
-    set_cookie,
-)
+from hansa.node.console.sessions import COOKIE, Viewer, is_own_path
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.service import Node
+from hansa.node.web.files import load_files
+from hansa.node.web.forms import read_form, require_token
+from hansa.node.web.headers import OWN_FILES_HEADERS
+from hansa.node.web.sessions import Sessions, clear_cookie, name_cookie, set_cookie
 
-FOLDER = Path(__file__).parent
 STATIC_PATH = "/console/static/"
 FILE_PATH = STATIC_PATH + "{name}"
 BLOCKS_PER_PAGE = 25
@@ -52,14 +45,12 @@ LATEST_BLOCKS = 8
 ID_DIGITS = 64
 NUMBER_DIGITS_MAX = 18
 QUERY_LETTERS_MAX = 200
-CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 VIEWER: Final = web.RequestKey("viewer", Viewer)
 TAG: Final = web.RequestKey("tag", str)
 """What the pages showed when the request came; what is read later is no older."""
 FORM_BYTES_MAX: Final = 4_096
 FORM_FIELDS_MAX: Final = 16
-FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Page = Callable[["Console", web.Request], Awaitable[web.Response]]
@@ -93,7 +84,7 @@ class Console:
         self.reader = Reader(node.chain, self.blocks)
         self.supply = SupplyWatch(node.chain, clock_s=gate.clock_s, stop=node.engine.fail)
         self._token = secrets.token_hex(4)
-        self._files = load_files()
+        self._files = load_files(FOLDER / "static")
         navigation = [(route.path, route.label) for route in ROUTES if route.label]
         self._templates = build_environment(self._name_file, navigation)
         for note in (self.blocks.note, self.reader.note, self.supply.history.note):
@@ -178,7 +169,7 @@ class Console:
         tx_id = _parse_id(request.match_info["tx_id"])
         self.access.require(_get_viewer(request).principal, Right.BY_ID)
         headers = {
-            **HEADERS,
+            **OWN_FILES_HEADERS,
             "Content-Disposition": f'attachment; filename="{_name_receipt(tx_id)}"',
         }
         body = await self.reader.build_receipt(tx_id, self.node.engine.fetch_votes)
@@ -250,7 +241,7 @@ class Console:
                 request, target, error.message[:1].upper() + error.message[1:]
             )
         response = _go_to(target)
-        set_cookie(request, response, self.sessions.begin(principal.key_id))
+        set_cookie(request, response, COOKIE, self.sessions.begin(principal.key_id))
         return response
 
     async def sign_out(self, request: web.Request) -> web.Response:
@@ -258,13 +249,10 @@ class Console:
         form = await _read_form(request, self.gate.body_s)
         session = _get_viewer(request).session
         if session is not None:
-            if not secrets.compare_digest(
-                form.get("token", "").encode("utf-8", "surrogatepass"), session.form_token.encode()
-            ):
-                raise Invalid(InvalidCode.MALFORMED, "this form is of another session: try again")
-            self.sessions.end(request.cookies[name_cookie(request)])
+            require_token(form, session.form_token)
+            self.sessions.end(request.cookies[name_cookie(request, COOKIE)])
         response = _go_to("/")
-        clear_cookie(request, response)
+        clear_cookie(request, response, COOKIE)
         return response
 
     async def _ask_key(self, request: web.Request, target: str, fault: str = "") -> web.Response:
@@ -278,9 +266,7 @@ class Console:
         found = self._files.get(request.match_info["name"])
         if found is None:
             raise NotFound("the console has no such file")
-        body, _, content_type = found
-        headers = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+        return found.send(OWN_FILES_HEADERS)
 
     async def say(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
         """Respond with an error in words."""
@@ -299,7 +285,7 @@ class Console:
         """Render a page, unless the browser already has it as of this block."""
         viewer = _get_viewer(request)
         keeping = "no-cache" if viewer.session is None else "no-store"
-        headers = {**HEADERS, "Cache-Control": keeping, "Vary": "Accept, Cookie"}
+        headers = {**OWN_FILES_HEADERS, "Cache-Control": keeping, "Vary": "Accept, Cookie"}
         if status == 200:  # noqa: PLR2004 - OK
             headers["ETag"] = request[TAG]
         pace = Pace()
@@ -380,7 +366,7 @@ class Console:
 
     def _name_file(self, name: str) -> str:
         """Name a file of the console by its content, so that browsers keep it for good."""
-        return f"{STATIC_PATH}{name}?v={self._files[name][1]}"
+        return f"{STATIC_PATH}{name}?v={self._files[name].version}"
 
 
 CODE_PAGES = {
@@ -422,22 +408,7 @@ def _get_viewer(request: web.Request) -> Viewer:
 
 
 async def _read_form(request: web.Request, timeout_s: float) -> Mapping[str, str]:
-    """Read the fields of a form; raises `Invalid` for what none of our forms sends."""
-    if request.content_type != FORM_TYPE or "Content-Encoding" in request.headers:
-        raise Invalid(InvalidCode.MALFORMED, f"this page takes a form of its own: {FORM_TYPE}")
-    if (request.content_length or 0) > FORM_BYTES_MAX:
-        raise _too_large()
-    raw = await read_body(request, timeout_s)
-    if len(raw) > FORM_BYTES_MAX:
-        raise _too_large()
-    try:
-        return dict(parse_qsl(raw.decode("ascii"), max_num_fields=FORM_FIELDS_MAX))
-    except ValueError:
-        raise Invalid(InvalidCode.MALFORMED, "the form cannot be read: reload its page") from None
-
-
-def _too_large() -> Invalid:
-    return Invalid(InvalidCode.TOO_LARGE, "the form is larger than any of this console")
+    return await read_form(request, timeout_s, bytes_max=FORM_BYTES_MAX, fields_max=FORM_FIELDS_MAX)
 
 
 def _read_next(path: str) -> str:
@@ -447,7 +418,7 @@ def _read_next(path: str) -> str:
 
 def _go_to(path: str) -> web.Response:
     """Send the browser to another page; an answer, so that no middleware takes it for an error."""
-    return web.Response(status=303, headers={**HEADERS, "Location": path})
+    return web.Response(status=303, headers={**OWN_FILES_HEADERS, "Location": path})
 
 
 def _parse_height(text: str) -> int:

@@ -10,14 +10,21 @@ from aiohttp import web
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.node.api.problems import check_expectation, meet_expectation
 from hansa.node.api.rights import ANYONE
-from hansa.node.console.guard import HEADERS, Gate, charge, find_fault
+from hansa.node.console.guard import Gate, charge
 from hansa.node.console.pages import FILE_PATH, FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
 from hansa.node.console.sessions import Viewer, find_viewer
 from hansa.node.limiter import TooMany
 from hansa.node.service import Node
+from hansa.node.web.headers import OWN_FILES_HEADERS
+from hansa.node.web.hosts import find_fault
 
 PAGE_COST = 4
 """What a page counts for against the rate limits: as much as some requests of the API."""
+
+NAME_ADVICE = (
+    "Open them under the address that the node printed, or name this one in "
+    "listen.public_names of its settings."
+)
 
 
 def add_console(app: web.Application, node: Node, gate: Gate) -> None:
@@ -60,9 +67,9 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
         is_stray = resource is None and "text/html" in request.headers.get("Accept", "")
         if not is_stray and (resource is None or resource.canonical not in served):
             return await handler(request)
-        fault = find_fault(request, console.gate.names)
+        fault = find_fault(request, console.gate.names, NAME_ADVICE)
         if fault is not None:
-            return web.Response(text=fault, status=403, headers=HEADERS)
+            return web.Response(text=fault, status=403, headers=OWN_FILES_HEADERS)
         request[VIEWER] = Viewer(ANYONE, console.access)
         request[TAG] = ""
         try:
@@ -74,10 +81,10 @@ def _build_middleware(console: Console, served: frozenset[str]) -> Any:  # noqa:
             if resource is None or resource.canonical != FILE_PATH:
                 charge(request, viewer, 1 if is_same else PAGE_COST, console.gate.limiter)
             if is_same:
-                return web.Response(status=304, headers={**HEADERS, "ETag": tag})
+                return web.Response(status=304, headers={**OWN_FILES_HEADERS, "ETag": tag})
             return await handler(request)
         except TooMany as error:
-            headers = {**HEADERS, "Retry-After": str(error.wait_s)}
+            headers = {**OWN_FILES_HEADERS, "Retry-After": str(error.wait_s)}
             return web.Response(text=error.message, status=429, headers=headers)
         except HansaError as error:
             return await _say_error(console, request, error)

@@ -17,9 +17,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from hansa.identity.oauth.refusals import Declined, OAuthError
 from hansa.kernel.errors import Corrupt, HansaError, NotFound, Unavailable
-from hansa.node.api.hosts import is_own
 from hansa.node.identity.records import RecordFile
 from hansa.node.limiter import Limiter, TooMany, name_remote
+from hansa.node.web.hosts import is_own
 
 T = TypeVar("T")
 

@@ -14,7 +14,6 @@ from aiohttp.typedefs import Handler, Middleware
 from hansa.kernel.errors import Corrupt, HansaError, Unavailable
 from hansa.node.api.access import Access, is_loopback
 from hansa.node.api.handlers import streams
-from hansa.node.api.hosts import is_foreign, is_own
 from hansa.node.api.keys import KeyRing
 from hansa.node.api.openapi import build_document
 from hansa.node.api.problems import (
@@ -36,6 +35,7 @@ from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
+from hansa.node.web.hosts import is_foreign, is_own
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})

@@ -16,25 +16,24 @@ from hansa.engine.verification import InlineVerifier
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import KeyRing, add_key, revoke_key
 from hansa.node.api.rights import Role
-from hansa.node.console.sessions import (
+from hansa.node.console.sessions import COOKIE, is_own_path
+from hansa.node.service import Node, wall_clock_ms
+from hansa.node.serving.app import create_app
+from hansa.node.settings import Settings
+from hansa.node.web.sessions import (
     IDLE_S,
     SESSION_S,
     SESSIONS_EACH,
     SESSIONS_MAX,
     UPDATE_HEADER,
     Sessions,
-    is_own_path,
     name_cookie,
 )
-from hansa.node.service import Node, wall_clock_ms
-from hansa.node.serving.app import create_app
-from hansa.node.settings import Settings
 
 PERSON = to_text(key("person0").address)
 OTHER = to_text(key("person1").address)
 HARBOUR = to_text(key("harbour").address)
 RIVER = to_text(key("river").address)
-COOKIE = "hansa-session"
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +200,8 @@ def test_the_cookie_is_for_this_site_alone(town, keys_path, tokens):
 def test_under_tls_the_cookie_is_bound_to_tls():
     plain = make_mocked_request("GET", "/")
     secured = make_mocked_request("GET", "/", sslcontext=True)
-    assert name_cookie(plain) == COOKIE
-    assert name_cookie(secured) == f"__Host-{COOKIE}"
+    assert name_cookie(plain, COOKIE) == COOKIE
+    assert name_cookie(secured, COOKIE) == f"__Host-{COOKIE}"
 
 
 def test_a_page_of_another_site_can_neither_sign_in_nor_out(town, keys_path, tokens):

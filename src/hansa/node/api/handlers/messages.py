@@ -21,7 +21,6 @@ from hansa.node.api.routes import (
     Call,
     Parameter,
     Route,
-    read_body,
     read_charged,
     require_media_type,
 )
@@ -31,6 +30,7 @@ from hansa.node.channel.http import ROUTE
 from hansa.node.channel.inbox import Arrived
 from hansa.node.channel.outbox import Sent
 from hansa.node.channel.service import VALID_FOR_LEAST_MS, MessageChannel
+from hansa.node.web.forms import read_body
 from hansa.sdk.messages import (
     MessageIdText,
     ReceivedMessage,

@@ -124,8 +124,9 @@ function setUpUpdates(button) {
         wait = INTERVAL_AFTER_FAILURE_MS;
         tell(
           error instanceof Ended
-            ? "Your session has ended. Load this page again to sign in."
-            : "The node does not answer. What you see is as of the block named above.",
+            ? notice.dataset.ended || "Your session has ended. Load this page again to sign in."
+            : notice.dataset.failure ||
+                "The node does not answer. What you see is as of the block named above.",
         );
       }
     }

@@ -20,7 +20,6 @@ from hansa.identity.issuer.configurations import BINDING_ALGORITHMS
 from hansa.identity.issuer.endpoints import REQUEST_BYTES_MAX, Answer
 from hansa.identity.oauth.refusals import UNAUTHORIZED, Declined, OAuthError
 from hansa.kernel.errors import NotFound
-from hansa.node.api.hosts import is_foreign
 from hansa.node.identity.http import (
     BODY_BYTES_MAX,
     NO_STORE,
@@ -36,6 +35,7 @@ from hansa.node.identity.issuer.writing import LIST_TTL_S
 from hansa.node.limiter import Limiter
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Limits
+from hansa.node.web.hosts import is_foreign
 
 T = TypeVar("T")
 

@@ -13,32 +13,18 @@ import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 from aiohttp import web
 
 from hansa.identity.issuer.authorization import PushedRequest
 from hansa.identity.oauth.refusals import Declined
 from hansa.node.identity.issuer.service import IssuerService
+from hansa.node.web.files import build_environment
+from hansa.node.web.headers import PAGE_HEADERS, write_policy
 
 _FOLDER = Path(__file__).parent / "templates"
 _STYLE = (_FOLDER / "page.css").read_text()
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+_ENVIRONMENT = build_environment(_FOLDER)
 
 
 def build_page(
@@ -71,14 +57,11 @@ def build_fault(issuer: str, message: str, status: int) -> web.Response:
 
 
 def _answer(text: str, status: int, form_action: str) -> web.Response:
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action {form_action}; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
+    policy = write_policy(style_src=f"'sha256-{_STYLE_HASH}'", form_action=form_action)
     return web.Response(
         text=text,
         status=status,
         content_type="text/html",
         charset="utf-8",
-        headers=_HEADERS | {"Content-Security-Policy": policy},
+        headers={"Cache-Control": "no-store", **PAGE_HEADERS, **policy},
     )

@@ -1,0 +1,1 @@
+"""What all web servers of ours stand on: hosts, headers, forms, sessions, files."""
