@@ -1,4 +1,4 @@
-"""Commands of an issuer: id issuer new, up, offer, issued, complete, decline, revoke."""
+"""Commands of an issuer: id issuer new, up, offer, issued, complete, decline, and its statuses."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hansa.cli.identity.reading import tell_address, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
+from hansa.contracts.identity.status import Status
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 FOLDER = "hansa-data/issuer"
 CLAIMS_BYTES_MAX = 1 << 18
 LISTED = 50
+CHANGES = {
+    "revoke": "revoke a credential for good",
+    "suspend": "suspend a credential for now",
+    "reinstate": "end the suspension of a credential",
+}
+STATES = {Status.VALID: "issued", Status.INVALID: "revoked", Status.SUSPENDED: "suspended"}
 
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,8 +57,9 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decline.add_argument("--why", default="", help="told to the wallet")
     for each in (complete, decline):
         each.add_argument("dataset", help="as `offer` named it")
-    revoke = verbs.add_parser("revoke", help="revoke a credential for good")
-    revoke.add_argument("number", type=parse_count, help="as `issued` lists it")
+    changes = [verbs.add_parser(name, help=text) for name, text in CHANGES.items()]
+    for each in changes:
+        each.add_argument("number", type=parse_count, help="as `issued` lists it")
     functions = (
         (new, _new),
         (up, _up),
@@ -59,7 +67,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         (issued, _issued),
         (complete, _complete),
         (decline, _decline),
-        (revoke, _revoke),
+        *((each, _change) for each in changes),
     )
     for command, function in functions:
         command.add_argument(
@@ -168,8 +176,8 @@ def _issued(options: argparse.Namespace) -> int:
         return 0
     for number, _, issued in found:
         when = format_iso(issued.issued_s * 1_000, 0)
-        state = "revoked" if issued.revoked_s else "issued"
-        say(f"{number}  {when}  {state:7}  {issued.credential}  {issued.dataset}")
+        state = STATES[issued.status]
+        say(f"{number}  {when}  {state:9}  {issued.credential}  {issued.dataset}")
     if not found:
         say("Nothing was issued.")
     return 0
@@ -190,9 +198,9 @@ def _decline(options: argparse.Namespace) -> int:
     return 0
 
 
-def _revoke(options: argparse.Namespace) -> int:
+def _change(options: argparse.Namespace) -> int:
     with _opened(options) as service:
-        listed = service.revoke(options.number, wall_clock_ms())
+        listed: Listed = getattr(service, options.verb)(options.number, wall_clock_ms())
     print_found(_describe(listed), is_json=options.json)
     return 0
 
@@ -227,5 +235,7 @@ def _describe(listed: Listed) -> dict[str, object]:
         "index": None if status is None else status.index,
         "issued": format_iso(issued.issued_s * 1_000, 0),
         "expires": format_iso(issued.expires_s * 1_000, 0),
+        "state": STATES[issued.status],
         "revoked": format_iso(issued.revoked_s * 1_000, 0) if issued.revoked_s else "",
+        "suspended": format_iso(issued.suspended_s * 1_000, 0) if issued.suspended_s else "",
     }

@@ -28,7 +28,7 @@ CREATE TABLE issued (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     place INTEGER UNIQUE,
     value BLOB NOT NULL,
-    is_revoked INTEGER NOT NULL DEFAULT 0
+    is_revoked INTEGER NOT NULL DEFAULT 0  -- or 2, if it is suspended
 );
 {_REVOKED}
 {_OWNER}

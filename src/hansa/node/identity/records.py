@@ -188,12 +188,18 @@ class RecordFile:
         except sqlite3.IntegrityError:
             return None
 
-    def revoke_issued(self, number: int, value: bytes) -> None:
-        """Note that something is revoked, with another value than before."""
+    def set_status(self, number: int, value: bytes, status: int) -> None:
+        """Note where something stands that was issued, with another value than before.
+
+        Args:
+          number: of what was issued.
+          value: what is kept of it from now on.
+          status: 0 for valid, else as Token Status Lists have it: 1 revoked, 2 suspended.
+        """
         with self.at_once():
             self._connection.execute(
-                "UPDATE issued SET value = ?, is_revoked = 1 WHERE number = ?",
-                (self._seal(value, _ISSUED), number),
+                "UPDATE issued SET value = ?, is_revoked = ? WHERE number = ?",
+                (self._seal(value, _ISSUED), status, number),
             )
 
     def count_issued(self) -> int:
@@ -212,14 +218,15 @@ class RecordFile:
             ).fetchall()
         return [(number, place, self._open(value, _ISSUED)) for number, place, value in rows]
 
-    def list_revoked(self, start: int, end: int) -> list[int]:
-        """List the places from `start` to before `end` whose credentials are revoked."""
+    def list_statuses(self, start: int, end: int) -> dict[int, int]:
+        """List what is not valid, from place `start` to before `end`: its status by its place."""
         with _telling(self._path):
             rows = self._connection.execute(
-                "SELECT place FROM issued WHERE is_revoked AND place >= ? AND place < ?",
+                "SELECT place, is_revoked FROM issued "
+                "WHERE is_revoked AND place >= ? AND place < ?",
                 (start, end),
             ).fetchall()
-        return [place for (place,) in rows]
+        return dict(rows)
 
     def _name(self, kind: Kind, key: str) -> bytes:
         text = f"{kind.value} {key}".encode("utf-8", "surrogatepass")

@@ -133,10 +133,12 @@ def test_each_place_is_given_once(file):
 def test_what_is_revoked_is_found_by_its_place(file):
     for place in (7, 9, None):
         file.add_issued(place, b"good")
-    file.revoke_issued(2, b"revoked")
-    assert file.list_revoked(0, 100) == [9]
-    assert file.list_revoked(0, 9) == []
-    assert file.list_issued(after=1, limit=1) == [(2, 9, b"revoked")]
+    file.set_status(2, b"revoked", 1)
+    assert file.list_statuses(0, 100) == {9: 1}
+    assert file.list_statuses(0, 9) == {}
+    file.set_status(2, b"suspended", 2)
+    assert file.list_statuses(0, 100) == {9: 2}
+    assert file.list_issued(after=1, limit=1) == [(2, 9, b"suspended")]
 
 
 def test_a_place_that_is_taken_undoes_nothing_else(file):
@@ -194,10 +196,10 @@ def test_a_file_of_an_earlier_format_is_brought_up_to_date(old):
         again = reopen(old)
         assert again.get(Kind.CODE, "k", NOW) == b"value"
         assert [place for _, place, _ in again.list_issued()] == [0, 7, None]
-        assert again.list_revoked(0, 100) == [7]
+        assert again.list_statuses(0, 100) == {7: 1}
         assert again.add_issued(9, b"{}") is not None
-        again.revoke_issued(again.count_issued(), b"{}")
-        assert again.list_revoked(0, 100) == [7, 9]
+        again.set_status(again.count_issued(), b"{}", 1)
+        assert again.list_statuses(0, 100) == {7: 1, 9: 1}
         again.close()
         connection = sqlite3.connect(old)
         connection.execute("DELETE FROM issued WHERE place = 9")

@@ -7,10 +7,13 @@ other processes, do not undo one another's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
+from hansa.contracts.identity import status
+from hansa.contracts.identity.status import Status
 from hansa.identity.issuer.authorization import AuthorizationServer
 from hansa.identity.issuer.endpoints import CredentialEndpoints
 from hansa.identity.issuer.issuances import IssuanceDesk
@@ -23,11 +26,20 @@ from hansa.identity.issuer.offers import write_reference_uri
 from hansa.identity.keys.kinds import TRAITS
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.status.reference import StatusReference
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import NotFound, Refused
 from hansa.node.identity.issuer.schemas import CheckClaims
 from hansa.node.identity.issuer.settings import Settings
 from hansa.node.identity.issuer.writing import CredentialWriter, Identity, Issued, read_issued
 from hansa.node.identity.records import RecordFile
+
+WANTED: Mapping[type[status.Change], Status] = MappingProxyType(
+    {
+        status.Revoke: Status.INVALID,
+        status.Suspend: Status.SUSPENDED,
+        status.Reinstate: Status.VALID,
+    }
+)
+"""Where a credential stands after each change."""
 
 
 class MadeOffer(NamedTuple):
@@ -162,6 +174,27 @@ class IssuerService:
         Raises:
           NotFound: there is none of this number, or it has no place in a status list.
         """
+        return self._decide(number, status.Revoke, time_ms)
+
+    def suspend(self, number: int, time_ms: int) -> Listed:
+        """Suspend a credential for now; again changes nothing.
+
+        Raises:
+          NotFound: as `revoke`.
+          Refused: it is revoked, or its list has no room for it (`status.bits`).
+        """
+        return self._decide(number, status.Suspend, time_ms)
+
+    def reinstate(self, number: int, time_ms: int) -> Listed:
+        """End the suspension of a credential; one that is valid stays so.
+
+        Raises:
+          NotFound: as `revoke`.
+          Refused: it is revoked.
+        """
+        return self._decide(number, status.Reinstate, time_ms)
+
+    def _decide(self, number: int, change: type[status.Change], time_ms: int) -> Listed:
         with self.records.at_once():
             found = self.records.list_issued(after=number - 1, limit=1)
             if not found or found[0][0] != number:
@@ -169,12 +202,32 @@ class IssuerService:
             listed = self._read(*found[0])
             if listed.status is None:
                 raise NotFound(f"credential {number} has no place in a status list: it ends by age")
-            if not listed.issued.revoked_s:
-                issued = msgspec.structs.replace(listed.issued, revoked_s=time_ms // 1_000)
-                self.records.revoke_issued(number, msgspec.json.encode(issued))
-                return listed._replace(issued=issued)
-            return listed
+            before, wanted = listed.issued.status, WANTED[change]
+            if before is wanted:
+                return listed
+            if (before, change) not in status.LIFE:
+                raise _refuse(status.Code.WRONG_STATE, f"credential {number} is revoked for good")
+            if change is status.Suspend and self.settings.status.bits == 1:
+                raise _refuse(
+                    status.Code.CANNOT_SUSPEND,
+                    "the status lists have one bit a credential, which says revoked or not: set "
+                    "bits = 2 in [status] of issuer.toml, and start the issuer anew",
+                )
+            now_s = time_ms // 1_000
+            issued = msgspec.structs.replace(
+                listed.issued,
+                revoked_s=now_s if wanted is Status.INVALID else 0,
+                suspended_s=now_s if wanted is Status.SUSPENDED else 0,
+            )
+            self.records.set_status(number, msgspec.json.encode(issued), wanted)
+            return listed._replace(issued=issued)
 
     def _read(self, number: int, place: int | None, raw: bytes) -> Listed:
-        status = None if place is None else self.writer.locate(place)
-        return Listed(number, status, read_issued(raw))
+        found = None if place is None else self.writer.locate(place)
+        return Listed(number, found, read_issued(raw))
+
+
+def _refuse(code: status.Code, why: str) -> Refused:
+    refused = Refused(code)
+    refused.message = why
+    return refused

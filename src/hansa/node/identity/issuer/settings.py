@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
@@ -95,6 +95,8 @@ class Status(Section, frozen=True, kw_only=True):
     """Address of the lists, to which `/1`, `/2` … is added; empty for this service's own."""
     length: Annotated[int, Meta(ge=1_024, le=2**24)] = 2**17
     """Credentials of one list; a quarter of the places stays free."""
+    bits: Literal[1, 2] = 1
+    """Of a place in a list of this service; with one, credentials cannot be suspended."""
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hansa.contracts.identity.status import Bits
+from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.issuer.configurations import Configuration, Written
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import PublicKey
@@ -19,7 +19,6 @@ from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.status.entries import pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
-from hansa.identity.verifier.registry import INVALID
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.issuer.schemas import CheckClaims
 from hansa.node.identity.issuer.settings import Settings
@@ -44,6 +43,15 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     issued_s: int
     expires_s: int
     revoked_s: int = 0
+    suspended_s: int = 0
+    """Since when it is; 0 while it is not."""
+
+    @property
+    def status(self) -> Status:
+        """Where it stands, as the issuer has decided."""
+        if self.revoked_s:
+            return Status.INVALID
+        return Status.SUSPENDED if self.suspended_s else Status.VALID
 
 
 class Identity(NamedTuple):
@@ -140,8 +148,8 @@ class CredentialWriter:
         start = (number - 1) * length
         if number < 1 or start >= self._find_end():
             raise NotFound(f"there is no status list {number}")
-        places = self._records.list_revoked(start, start + length)
-        revoked = {place - start: INVALID for place in places}
+        found = self._records.list_statuses(start, start + length)
+        statuses = {place - start: status for place, status in found.items()}
         now_s = time_ms // 1_000
         publication = Publication(
             uri=f"{self._settings.status_url}/{number}",
@@ -149,7 +157,7 @@ class CredentialWriter:
             expires_s=now_s + LIST_VALID_S,
             ttl_s=LIST_TTL_S,
         )
-        entries = pack_entries(Bits.ONE, length, revoked)
+        entries = pack_entries(Bits(self._settings.status.bits), length, statuses)
         return sign_jwt_list(self._identity.signer, entries, publication, self._identity.header)
 
     def _find_end(self) -> int:

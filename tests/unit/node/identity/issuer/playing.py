@@ -26,8 +26,11 @@ def find_port():
         return found.getsockname()[1]
 
 
-def make_folder(path, *, head="", more=CLIENTS):
-    """Make an issuer's folder; returns its address."""
+def make_folder(path, *, head="", more=CLIENTS, edit=str):
+    """Make an issuer's folder, with settings around the template's and changed in it.
+
+    Returns its address.
+    """
     port = find_port()
     url = f"http://127.0.0.1:{port}"
     create_folder(
@@ -39,7 +42,7 @@ def make_folder(path, *, head="", more=CLIENTS):
         cost=CHEAP,
     )
     settings = path / "issuer.toml"
-    settings.write_text(head + settings.read_text() + more)
+    settings.write_text(head + edit(settings.read_text()) + more)
     return url
 
 
@@ -89,9 +92,9 @@ async def opened(path, url, **more):
         service.close()
 
 
-def play(path, scene, *, head="", more=CLIENTS, **clocks):
+def play(path, scene, *, head="", more=CLIENTS, edit=str, **clocks):
     """Play a scene with an issuer that is served meanwhile."""
-    url = make_folder(path / "issuer", head=head, more=more)
+    url = make_folder(path / "issuer", head=head, more=more, edit=edit)
 
     async def run():
         async with opened(path / "issuer", url, **clocks) as office:

@@ -13,8 +13,10 @@ from jwcrypto.jws import JWS
 from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal
 from tests.unit.node.identity.issuer.playing import CLIENTS, MEI, play
 
+from hansa.kernel.errors import Refused
 from hansa.node.identity.http import make_plain
 
+NOW = 1_795_953_600_000
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -138,23 +140,46 @@ def test_a_schema_that_became_stricter_stops_what_was_offered(tmp_path):
     play(tmp_path, scene)
 
 
-def test_what_was_revoked_stands_in_the_status_list(tmp_path):
+def test_what_the_officer_decides_stands_in_the_status_list(tmp_path):
     async def scene(office):
-        wallet, keys = ForeignWallet(office.http), [JWK.generate(kty="EC", crv="P-256")] * 1
-        await wallet.scan(office.offer(needs_tx_code=False).uri)
-        await wallet.redeem_offer()
-        _, body = await wallet.get_credential(*keys)
-        claims = decode_part(body["credentials"][0]["credential"].split(".")[1])
-        place = claims["status"]["status_list"]
+        place = await issue_one(office)
         assert place["uri"] == f"{office.url}/status/1"
-        assert await read_status(office, place["idx"]) == 0
-        office.work(lambda desk: desk.revoke(1, 1_795_953_600_000))
-        again = office.work(lambda desk: desk.revoke(1, 1_795_953_700_000))
-        assert again.issued.revoked_s == 1_795_953_600
-        assert await read_status(office, place["idx"]) == 1
+        index = place["idx"]
+        assert await read_status(office, index) == 0
+        assert office.work(lambda desk: desk.suspend(1, NOW)).issued.suspended_s == NOW // 1_000
+        assert await read_status(office, index) == 2
+        assert office.work(lambda desk: desk.reinstate(1, NOW)).issued.suspended_s == 0
+        assert await read_status(office, index) == 0
+        office.work(lambda desk: desk.revoke(1, NOW))
+        again = office.work(lambda desk: desk.revoke(1, NOW + 100_000))
+        assert again.issued.revoked_s == NOW // 1_000
+        assert await read_status(office, index) == 1
         assert (await office.get("/status/2")).status == 404
+        with pytest.raises(Refused, match="WRONG_STATE"):
+            office.work(lambda desk: desk.reinstate(1, NOW))
 
     play(tmp_path, scene)
+
+
+def test_lists_of_one_bit_stay_so_and_suspend_nothing(tmp_path):
+    async def scene(office):
+        place = await issue_one(office)
+        with pytest.raises(Refused, match="CANNOT_SUSPEND"):
+            office.work(lambda desk: desk.suspend(1, NOW))
+        office.work(lambda desk: desk.revoke(1, NOW))
+        assert await read_status(office, place["idx"]) == 1
+
+    play(tmp_path, scene, edit=lambda text: text.replace("bits = 2", "bits = 1"))
+
+
+async def issue_one(office):
+    """Issue one credential; returns its place in a status list."""
+    wallet = ForeignWallet(office.http)
+    await wallet.scan(office.offer(needs_tx_code=False).uri)
+    await wallet.redeem_offer()
+    _, body = await wallet.get_credential(JWK.generate(kty="EC", crv="P-256"))
+    claims = decode_part(body["credentials"][0]["credential"].split(".")[1])
+    return claims["status"]["status_list"]
 
 
 def test_a_did_of_the_ledger_and_lists_elsewhere_stand_in_the_credential(tmp_path):
@@ -171,16 +196,21 @@ def test_a_did_of_the_ledger_and_lists_elsewhere_stand_in_the_credential(tmp_pat
         assert (await office.get("/status/1")).status == 404
 
     head = f'did = "{did}"\nkey_id = "{did}#signing"\n'
-    play(tmp_path, scene, head=head, more=f'\n[status]\nurl = "{lists}"\n')
+    play(
+        tmp_path,
+        scene,
+        head=head,
+        edit=lambda text: text.replace("[status]", f'[status]\nurl = "{lists}"'),
+    )
 
 
 async def read_status(office, index):
     answer = await office.get("/status/1")
     assert answer.content_type == "application/statuslist+jwt"
     claims = decode_part((await answer.text()).split(".")[1])
-    raw = claims["status_list"]["lst"]
-    bits = zlib.decompress(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
-    return bits[index // 8] >> index % 8 & 1
+    raw, bits = claims["status_list"]["lst"], claims["status_list"]["bits"]
+    content = zlib.decompress(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    return content[index * bits // 8] >> index * bits % 8 & (1 << bits) - 1
 
 
 def test_descriptions_are_plain():
