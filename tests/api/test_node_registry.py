@@ -60,7 +60,8 @@ def test_keys_accreditation_and_status_are_those_of_the_ledger(town):
     assert not standing.is_accredited
     for index, value in ((3, INVALID), (5, SUSPENDED), (6, VALID)):
         place = StatusReference(URL, index)
-        assert ask(town, lambda registry, at=place: registry.get_status(DID, at)) == value
+        found = ask(town, lambda registry, at=place: registry.get_status(DID, at))
+        assert found == (value, town.world.time_ms)
     assert ask(town, lambda registry: registry.find_anchor_ms(DID, PAPER)) is None
     north = write_did("test", NORTH)
     assert ask(town, lambda registry: registry.find_anchor_ms(north, PAPER))

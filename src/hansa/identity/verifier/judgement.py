@@ -99,7 +99,7 @@ async def _judge_status(judged: Judged, registry: Registry) -> Finding:
     if judged.status is None:
         return Finding(judged.subject, Check.STATUS, None, "it cannot be revoked")
     try:
-        value = await registry.get_status(judged.issuer, judged.status)
+        value, as_of_ms = await registry.get_status(judged.issuer, judged.status)
         if value == INVALID:
             raise Unsound(Fault.REVOKED, "the issuer has revoked it")
         if value == SUSPENDED:
@@ -108,4 +108,5 @@ async def _judge_status(judged: Judged, registry: Registry) -> Finding:
             raise Unsound(Fault.STATUS, f"it has the status {value}, which says nothing here")
     except Unsound as error:
         return Finding.of(judged.subject, Check.STATUS, error)
-    return Finding(judged.subject, Check.STATUS, None, "it is neither revoked nor suspended")
+    text = f"it is neither revoked nor suspended, as of {write_timestamp(as_of_ms)}"
+    return Finding(judged.subject, Check.STATUS, None, text)

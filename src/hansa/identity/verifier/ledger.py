@@ -20,7 +20,7 @@ from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.hansa import Resolved, read_address, resolve_did_hansa, write_did
 from hansa.identity.naming import read_list_url, read_type
 from hansa.identity.status.reference import StatusReference
-from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
 from hansa.kernel.rows import Rows
@@ -38,12 +38,22 @@ _FAULTS = {
 
 
 class LedgerRegistry:
-    """Answers from rows; `now_ms` gives the ledger's present."""
+    """Answers from rows.
 
-    def __init__(self, rows: Rows, network: str, now_ms: Callable[[], int]) -> None:
+    Args:
+      rows: of the ledger.
+      network: its name.
+      now_ms: gives the present, by which what is on record has ended or not.
+      as_of_ms: when the rows were so; now, where it is not given.
+    """
+
+    def __init__(
+        self, rows: Rows, network: str, now_ms: Callable[[], int], as_of_ms: int | None = None
+    ) -> None:
         self._rows = rows
         self._network = network
         self._now_ms = now_ms
+        self._as_of_ms = as_of_ms
 
     async def find_issuer_key(
         self, issuer: str | None, header: Mapping[str, Any], time_ms: int
@@ -98,8 +108,8 @@ class LedgerRegistry:
         present = accreditation.find_standing(self._rows, address, name, self._now_ms())
         return 0 if present.fault is None else max(present.since_ms, 1)
 
-    async def get_status(self, issuer: str, reference: StatusReference) -> int:
-        """Get the present status of a credential from the issuer's own list.
+    async def get_status(self, issuer: str, reference: StatusReference) -> CredentialStatus:
+        """Get the status of a credential from the issuer's own list, as of these rows.
 
         Raises:
           Unsound: `STATUS`: another's list, no list of the ledger, or no such place in it.
@@ -113,7 +123,8 @@ class LedgerRegistry:
                 Fault.STATUS,
                 f"the issuer has no place {reference.index} in a status list {name.number}",
             )
-        return int(found)
+        as_of_ms = self._now_ms() if self._as_of_ms is None else self._as_of_ms
+        return CredentialStatus(int(found), as_of_ms)
 
     async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:
         """Find when the issuer put the hash of a credential on record, alone."""

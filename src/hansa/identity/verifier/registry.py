@@ -25,6 +25,14 @@ class Standing(NamedTuple):
     """Since when it is not accredited any more, whyever; 0 if it is."""
 
 
+class CredentialStatus(NamedTuple):
+    """Where a credential stands."""
+
+    value: int
+    as_of_ms: int
+    """When its list said so: lists are kept for minutes, and served from copies."""
+
+
 class IssuerKey(NamedTuple):
     """An issuer, and the key that was its own at a time."""
 
@@ -48,8 +56,8 @@ class Registry(Protocol):
     async def find_standing(self, issuer: str, credential_type: str, time_ms: int) -> Standing:
         """Find whether an issuer was accredited for a type at a time."""
 
-    async def get_status(self, issuer: str, reference: StatusReference) -> int:
-        """Get the present status of a credential, from a list that is the issuer's own."""
+    async def get_status(self, issuer: str, reference: StatusReference) -> CredentialStatus:
+        """Get the status of a credential from a list that is the issuer's own, as new as it is."""
 
     async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:
         """Find when the issuer put the hash of a credential on record; None if it did not."""

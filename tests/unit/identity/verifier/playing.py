@@ -17,12 +17,14 @@ from hansa.identity.sd_jwt.presentation import bind_sd_jwt, select_disclosures
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.store import MemoryStore
-from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.identity.verifier.requests import VerifierIdentity
 from hansa.identity.verifier.sessions import Verifier, VerifierSettings
 
 NOW_MS = 1_795_953_600_000
 NOW = NOW_MS // 1_000
+LISTED_MS = NOW_MS - 240_000
+"""When status lists were made."""
 DAY_MS = 86_400_000
 ISSUER = "did:hansa:city:office"
 ISSUER_KEY = load_private_key(KeyKind.ED25519, b"\x01" * 32)
@@ -80,7 +82,7 @@ class World:
         self.asked.append(("status", issuer, reference))
         if isinstance(self.status, Exception):
             raise self.status
-        return self.status
+        return CredentialStatus(self.status, LISTED_MS)
 
     async def find_anchor_ms(self, issuer, digest):
         self.asked.append(("anchor", issuer, digest))

@@ -141,7 +141,7 @@ class SlowWorld(World):
             await self.gate.wait()
         else:
             self.gate.set()
-        return self.status
+        return await super().get_status(issuer, reference)
 
 
 def test_of_two_answers_at_once_a_session_takes_one():

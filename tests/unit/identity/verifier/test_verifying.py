@@ -160,6 +160,11 @@ def test_a_status_other_than_valid_is_found(status, fault):
     assert faults_of(counter.judge()) == {(Check.STATUS, fault)}
 
 
+def test_a_status_is_told_as_of_when_its_list_said_so(counter):
+    (text,) = [each.text for each in counter.judge().findings if each.check is Check.STATUS]
+    assert text == "it is neither revoked nor suspended, as of 2026-11-29T11:56:00Z"
+
+
 def test_an_issuer_that_is_not_accredited_is_found():
     counter = Counter()
     counter.world.standing = Standing(is_accredited=False, text="it was accredited on 2 May")

@@ -15,7 +15,7 @@ from hansa.identity.methods.hansa import read_address
 from hansa.identity.naming import read_list_url, read_type
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.verifier.ledger import LedgerRegistry
-from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.async_client import AsyncClient
@@ -82,8 +82,8 @@ class NodeRegistry:
         rows = await self._prove(StandingQuestion(address, name, time_ms))
         return await _read(rows, network).find_standing(issuer, credential_type, time_ms)
 
-    async def get_status(self, issuer: str, reference: StatusReference) -> int:
-        """Get the present status of a credential from the issuer's own list.
+    async def get_status(self, issuer: str, reference: StatusReference) -> CredentialStatus:
+        """Get the status of a credential from the issuer's own list, as of the proof.
 
         Raises:
           Unsound: `STATUS`.
@@ -114,7 +114,8 @@ class NodeRegistry:
 
 def _read(rows: ProvenRows, network: str) -> LedgerRegistry:
     """Read proven rows as of now: what ended since the header that proves them has ended."""
-    return LedgerRegistry(rows, network, lambda: max(rows.header.time_ms, wall_clock_ms()))
+    proven_ms = rows.header.time_ms
+    return LedgerRegistry(rows, network, lambda: max(proven_ms, wall_clock_ms()), proven_ms)
 
 
 async def _asking(ask: Callable[[], Awaitable[T]]) -> T:

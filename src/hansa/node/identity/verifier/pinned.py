@@ -21,7 +21,7 @@ from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import TokenList, verify_jwt_list
-from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.errors import Unavailable
 from hansa.node.identity.verifier.settings import TrustedIssuer
 
@@ -73,8 +73,8 @@ class PinnedRegistry:
             return Standing(True, f"{found.name} is believed here for {credential_type}")  # noqa: FBT003
         return Standing(False, f"{found.name} is not believed here for {credential_type}")  # noqa: FBT003
 
-    async def get_status(self, issuer: str, reference: StatusReference) -> int:
-        """Get the status of a credential from its issuer's list, which may be minutes old.
+    async def get_status(self, issuer: str, reference: StatusReference) -> CredentialStatus:
+        """Get the status of a credential as of its issuer's list, which may be minutes old.
 
         Raises:
           Unsound: `STATUS`: it lies elsewhere, or has no such place; else as `verify_jwt_list`.
@@ -90,7 +90,8 @@ class PinnedRegistry:
         kept, until_s = self._lists.get(reference.uri, (None, 0))
         if kept is None or now_s >= until_s:
             kept = await self._fetch_list(found, reference.uri, now_s)
-        return kept.entries.get(reference.index)
+        as_of_s = min(int(kept.issued_s), now_s)  # an issuer's clock may be a little fast
+        return CredentialStatus(kept.entries.get(reference.index), as_of_s * 1_000)
 
     async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:
         """Find when a credential was put on record: there is no record."""

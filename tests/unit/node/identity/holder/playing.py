@@ -19,7 +19,7 @@ from hansa.identity.methods.did import read_did
 from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, write_did_jwk
 from hansa.identity.store import MemoryStore
-from hansa.identity.verifier.registry import IssuerKey, Standing
+from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.identity.verifier.requests import VerifierIdentity
 from hansa.identity.verifier.sessions import Verifier, VerifierSettings
 from hansa.node.identity.holder.vault import create_vault
@@ -49,7 +49,7 @@ class Registry:
         return Standing(is_accredited=True, text="believed")
 
     async def get_status(self, *_):
-        return 0
+        return CredentialStatus(0, 0)
 
     async def find_anchor_ms(self, *_):
         return None
