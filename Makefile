@@ -13,7 +13,8 @@ COMETBFT_VERSION := 0.38.25
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace softhsm cometbft verifier try-cometbft
+.PHONY: help setup demo test lint format soak browser strace softhsm clients cometbft verifier \
+	try-cometbft
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -29,9 +30,9 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
-BESIDE := tests/browser tests/fuzz tests/properties tests/simulation
+BESIDE := tests/browser tests/clients tests/fuzz tests/properties tests/simulation
 
-test: setup browser strace softhsm try-cometbft  ## every test
+test: setup browser strace softhsm clients try-cometbft  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
 	{ $(BIN)/pytest $(BESIDE) && HANSA_COMPILED=0 $(BIN)/pytest tests/unit/kernel; } \
 		>.venv/beside.log 2>&1 & beside=$$!; \
@@ -71,6 +72,10 @@ strace: setup  ## strace, with which tests kill real processes at chosen system 
 softhsm: setup  ## SoftHSM2, with which tests keep keys in a hardware security module
 	@test -e $(SOFTHSM) || scripts/debian_packages.sh softhsm2 || \
 		echo "setup: going on without SoftHSM2: the tests that need it will be skipped"
+
+clients: setup  ## other people's wallets and cryptosuites, from npm, which are tried against ours
+	@scripts/clients.sh || \
+		echo "setup: going on without foreign clients: the tests that need them will be skipped"
 
 cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go
 	@scripts/cometbft.sh $(COMETBFT_VERSION)

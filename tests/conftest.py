@@ -1,7 +1,8 @@
 """What all tests share: where the datasets are, how hard to try, and what may not be skipped.
 
 Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
-and tests of the console, under strace, with SoftHSM2 or CometBFT fail where that is not there.
+and tests of the console, under strace, with SoftHSM2, CometBFT or foreign clients fail where that
+is not there.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker("soak") and not IS_SOAK:
             item.add_marker(pytest.mark.skip(reason="it takes minutes: make soak runs it"))
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        if folder in {"browser", "integration", "simulation"}:
+        if folder in {"browser", "clients", "integration", "simulation"}:
             item.add_marker(folder)
 
 
@@ -113,6 +114,8 @@ def forbid_skip(item) -> str | None:
         return "the datasets are there, so a data test may not be skipped in CI"
     if item.get_closest_marker("browser"):
         return "tests of the console may not be skipped in CI: run make browser"
+    if item.get_closest_marker("clients"):
+        return "tests with foreign clients may not be skipped in CI: run make clients"
     if "strace" in getattr(item, "fixturenames", ()):
         return "tests under strace may not be skipped in CI: run make strace"
     if "softhsm" in getattr(item, "fixturenames", ()):

@@ -208,7 +208,8 @@ def test_nothing_points_out_of_the_clone():
         sources += [
             path
             for path in (ROOT / folder).rglob("*")
-            if path.suffix in {".py", ".md", ".sh", ".toml", ".html", ".css", ".js"}
+            if path.suffix in {".py", ".md", ".sh", ".toml", ".html", ".css", ".js", ".mjs"}
+            and "node_modules" not in path.parts
         ]
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
@@ -225,7 +226,7 @@ def test_pages_that_sources_name_are_there():
         page
         for folder in ("src", "tests", "scripts")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in {".py", ".sh", ".md", ".html"}
+        if path.suffix in {".py", ".sh", ".md", ".html"} and "node_modules" not in path.parts
         for page in re.findall(r"\bdocs/[\w/.-]+\.md\b", path.read_text())
     }
     assert len(named) > 10
