@@ -98,6 +98,20 @@ class TrustedRoots:
         return signer
 
 
+def read_document_signer(certificate: bytes) -> DocumentSigner:
+    """Read the certificate (DER) of whoever signs documents; whom it leads to is asked elsewhere.
+
+    Raises:
+      Unsound: `KEY`: it is not for documents, or cannot be read.
+    """
+    return _check_signer(_read_certificate(certificate))
+
+
+def is_document_signer(certificate: bytes) -> bool:
+    """Whether a certificate (DER) says that it is of who signs documents; raises `Unsound`."""
+    return DOCUMENT_SIGNER.dotted_string in _read_certificate(certificate).purposes
+
+
 class _Certificate(NamedTuple):
     """What is asked of a certificate, all read at once: the library reads late, and may raise."""
 

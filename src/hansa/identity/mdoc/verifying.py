@@ -30,8 +30,8 @@ DOCUMENTS_MAX = 16
 LICENCE_NAMESPACE = "org.iso.18013.5.1"
 """The namespace of mobile driving licences, which must agree with their certificate."""
 
-Trust = TrustedRoots | PublicKey
-"""The roots to which an issuer's certificates must lead, or its key itself."""
+Trust = TrustedRoots | DocumentSigner | PublicKey
+"""The roots to which an issuer's certificates must lead, or who signs, or its key itself."""
 
 
 class Verified(NamedTuple):
@@ -144,6 +144,8 @@ def _verify(issued: Issued, trust: Trust, doc_type: str, time_ms: int) -> Verifi
 def _find_issuer(auth: Sign1, trust: Trust, time_ms: int) -> DocumentSigner:
     if isinstance(trust, PublicKey):
         return DocumentSigner(trust)
+    if isinstance(trust, DocumentSigner):
+        return trust
     return trust.find_signer(auth.read_chain("the document"), time_ms)
 
 

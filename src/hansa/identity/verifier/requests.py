@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
-from cryptography import x509
 
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
@@ -20,6 +20,7 @@ from hansa.identity.jose.jwe import ENCRYPTIONS
 from hansa.identity.jose.jws import sign_jws
 from hansa.identity.keys.certificates import load_certificate
 from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.keys.paths import list_names
 from hansa.identity.keys.signing import Signer
 
 REQUEST_TYPE = "oauth-authz-req+jwt"
@@ -59,7 +60,7 @@ class VerifierIdentity(NamedTuple):
         Raises:
           Unsound: `KEY`: the certificate does not hold that name.
         """
-        if name not in list_host_names(chain[0]):
+        if name not in list_names(load_certificate(chain[0]))[0]:
             raise Unsound(Fault.KEY, f"the certificate is not for the domain {name!r}")
         return cls(f"x509_san_dns:{name}", signer, _write_chain(chain))
 
@@ -76,22 +77,13 @@ class RequestParts(NamedTuple):
     """To which the answer is to be encrypted; None for an open answer."""
     transaction_data: tuple[str, ...]
     expires_ms: int
+    formats: Mapping[str, Any]
+    """`vp_formats_supported`."""
 
 
 def build_request(identity: VerifierIdentity, parts: RequestParts, time_ms: int) -> dict[str, Any]:
     """Build the request object that is signed."""
-    metadata: dict[str, Any] = {
-        "vp_formats_supported": {
-            "dc+sd-jwt": {
-                "sd-jwt_alg_values": list(SIGNATURES),
-                "kb-jwt_alg_values": list(SIGNATURES),
-            },
-            "mso_mdoc": {
-                "issuerauth_alg_values": list(COSE_SIGNATURES),
-                "deviceauth_alg_values": list(COSE_SIGNATURES),
-            },
-        }
-    }
+    metadata: dict[str, Any] = {"vp_formats_supported": parts.formats}
     if parts.encryption_key is not None:
         metadata["jwks"] = {"keys": [describe_encryption_key(parts.encryption_key)]}
         metadata["encrypted_response_enc_values_supported"] = list(ENCRYPTIONS)
@@ -125,20 +117,6 @@ def write_request_uri(client_id: str, request_uri: str) -> str:
     """Write the URI that opens a wallet and leads to a request: what the QR code holds."""
     query = {"client_id": client_id, "request_uri": request_uri, "request_uri_method": "post"}
     return f"{SCHEME}://?{urlencode(query, quote_via=quote)}"
-
-
-def list_host_names(certificate: bytes) -> list[str]:
-    """List the domain names for which a certificate (DER) is made out.
-
-    Raises:
-      Unsound: `TOO_LARGE` or `KEY`: it is no certificate.
-    """
-    extensions = load_certificate(certificate).extensions
-    try:
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [str(each) for each in names.get_values_for_type(x509.DNSName)]
 
 
 def _write_chain(chain: tuple[bytes, ...]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hansa.identity.dcql.matching import SD_JWT_FORMATS, Candidate, find_gaps
+from hansa.identity.dcql.matching import Candidate, find_gaps
 from hansa.identity.dcql.queries import CredentialQuery, Query, read_query, write_query
 from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.canonical_json import canonicalize
@@ -28,8 +28,9 @@ from hansa.identity.keys.signing import PrivateKey, generate_private_key, load_p
 from hansa.identity.mdoc.transcripts import create_redirect_transcript
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.store import Kind, Store, decode, hash_key
-from hansa.identity.verifier.examination import Asked, Examined, examine_mdoc, examine_sd_jwt
+from hansa.identity.verifier.examination import Asked, Examined
 from hansa.identity.verifier.findings import Check, Finding, Report
+from hansa.identity.verifier.formats.table import EXAMINE, SUPPORTED
 from hansa.identity.verifier.judgement import judge
 from hansa.identity.verifier.registry import Registry
 from hansa.identity.verifier.requests import (
@@ -154,6 +155,7 @@ class Verifier:
             None if key is None else key.public_key,
             session.transactions,
             session.expires_ms,
+            SUPPORTED,
         )
         request = build_request(self._identity, parts, time_ms)
         return sign_request(self._identity, request, wallet_nonce)
@@ -260,14 +262,13 @@ class Verifier:
                 if key is None
                 else decode_base64url(compute_thumbprint(key.public_key), "the thumbprint"),
             ),
+            query.meta,
         )
-        if query.format in SD_JWT_FORMATS:
-            return await examine_sd_jwt(presented, asked, self._registry, time_ms)
-        doc_type = query.meta.get("doctype_value")
-        if query.format == "mso_mdoc" and isinstance(doc_type, str):
-            return await examine_mdoc(presented, doc_type, asked, self._registry, time_ms)
-        error = Unsound(Fault.UNSUPPORTED, f"the format {query.format!r} is not verified here")
-        return Examined([Finding.of(query.id, Check.FORMAT, error)], None)
+        examine = EXAMINE.get(query.format)
+        if examine is None:
+            error = Unsound(Fault.UNSUPPORTED, f"the format {query.format!r} is not verified here")
+            return Examined([Finding.of(query.id, Check.FORMAT, error)], None)
+        return await examine(presented, asked, self._registry, time_ms)
 
     def _open(self, session: Session, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Read an answer's parameters, decrypted where they must be encrypted."""

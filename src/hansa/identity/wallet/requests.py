@@ -5,35 +5,26 @@ Source: OpenID4VP 1.0, sections 5.1 to 5.10 and 8.2; RFC 9101.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.verification import (
-    ExtensionPolicy,
-    PolicyBuilder,
-    Store,
-    VerificationError,
-)
 
 from hansa.identity.dcql.queries import Query, read_query
 from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import decode_jws, verify_jws
-from hansa.identity.keys.certificates import READ_ERRORS, load_certificate
+from hansa.identity.keys.certificates import load_certificate
 from hansa.identity.keys.jwk import read_jwk
-from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.keys.paths import list_names, list_uses, read_x5c, verify_path
 from hansa.identity.verifier.requests import (
     DIRECT_POST,
     DIRECT_POST_JWT,
     REQUEST_TYPE,
-    list_host_names,
 )
 from hansa.identity.wallet.addresses import read_address, read_parameters
 from hansa.identity.wallet.conversation import (
@@ -46,8 +37,16 @@ from hansa.identity.wallet.conversation import (
 )
 
 REQUEST_BYTES_MAX = 1 << 18
-CHAIN_MAX = 6
 TRANSACTIONS_MAX = 8
+VERIFIER_USES = frozenset(
+    {
+        "2.5.29.37.0",  # anything
+        "1.3.6.1.5.5.7.3.1",  # a server on the web
+        "1.3.6.1.5.5.7.3.2",  # a client on the web
+        "1.0.18013.5.1.6",  # a reader of mobile documents
+    }
+)
+"""What a certificate of a verifier may be for, if it says (extended key usage)."""
 _WHAT = "the request"
 
 ResolveKey = Callable[[str], PublicKey]
@@ -209,56 +208,18 @@ class KeyFinder:
             return self._resolve(kid)
         if prefix not in ("x509_hash", "x509_san_dns"):
             raise Unsound(Fault.UNSUPPORTED, f"verifiers of the kind {prefix[:40]!r} are not known")
-        chain = _read_chain(header)
+        chain = read_x5c(header, _WHAT)
+        first = load_certificate(chain[0])
         if prefix == "x509_hash":
             is_its_own = encode_base64url(hashlib.sha256(chain[0]).digest()) == name
         else:
-            is_its_own = name in list_host_names(chain[0])
+            is_its_own = name in list_names(first)[0]
         if not is_its_own:
             raise Unsound(Fault.ISSUER, f"the certificate is not that of {client_id[:120]!r}")
-        return self._verify_chain(chain)
-
-    def _verify_chain(self, chain: list[bytes]) -> PublicKey:
-        first, *others = map(load_certificate, chain)
-        if first.issuer == first.subject or not _may_sign(first):
-            raise Unsound(Fault.ISSUER, "the certificate of the verifier is an authority's")
-        try:
-            verifier = (
-                PolicyBuilder()
-                .store(Store(self._roots))
-                .time(datetime.fromtimestamp(self._time_ms / 1_000, UTC))
-                .extension_policies(
-                    ca_policy=ExtensionPolicy.webpki_defaults_ca(),
-                    ee_policy=ExtensionPolicy.permit_all(),
-                )
-                .build_client_verifier()
-            )
-            verifier.verify(first, others)
-            point = first.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-        except (VerificationError, AttributeError, *READ_ERRORS):
-            raise Unsound(
-                Fault.ISSUER, "the certificate of the verifier leads to no root that is trusted"
-            ) from None
-        return load_public_key(KeyKind.P256, point)
-
-
-def _may_sign(certificate: x509.Certificate) -> bool:
-    """Whether a certificate is for signing, and not for issuing others."""
-    found = {each.oid: each.value for each in certificate.extensions}
-    constraints = found.get(x509.BasicConstraints.oid)
-    usage = found.get(x509.KeyUsage.oid)
-    is_authority = isinstance(constraints, x509.BasicConstraints) and constraints.ca
-    return not is_authority and (not isinstance(usage, x509.KeyUsage) or usage.digital_signature)
-
-
-def _read_chain(header: Mapping[str, Any]) -> list[bytes]:
-    chain = header.get("x5c")
-    if not isinstance(chain, list) or not 0 < len(chain) <= CHAIN_MAX:
-        raise Unsound(Fault.KEY, f"the request must carry 1 to {CHAIN_MAX} certificates (x5c)")
-    try:
-        return [base64.b64decode(each, validate=True) for each in chain]
-    except (ValueError, TypeError):
-        raise Unsound(Fault.KEY, "a certificate of the request is no base64") from None
+        uses = list_uses(first)
+        if uses is not None and not uses & VERIFIER_USES:
+            raise Unsound(Fault.ISSUER, "the certificate of the verifier is for something else")
+        return verify_path(chain, self._roots, self._time_ms, "the verifier")
 
 
 def _check_manner(request: _Request, *, may_be_near: bool) -> None:

@@ -48,7 +48,8 @@ from hansa.identity.sd_jwt.presentation import bind_sd_jwt
 from hansa.identity.sd_jwt.serialization import decode_sd_jwt
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.status.reference import StatusReference
-from hansa.identity.verifier.examination import Asked, examine_sd_jwt
+from hansa.identity.verifier.examination import Asked
+from hansa.identity.verifier.formats.sd_jwt import examine
 from hansa.identity.verifier.judgement import judge
 from hansa.identity.verifier.ledger import LedgerRegistry
 from hansa.kernel.crypto.address import address_of, to_text
@@ -265,7 +266,7 @@ def _measure_full(measure: Measure, key: PrivateKey) -> int:
     asked = Asked("bench", CHALLENGE, needs_binding=True, transactions=(), transcript=b"")
 
     async def verify() -> bool:
-        examined = await examine_sd_jwt(text, asked, registry, NOW_MS)
+        examined = await examine(text, asked, registry, NOW_MS)
         if examined.judged is None:
             return False
         findings = examined.findings + await judge(examined.judged, registry, NOW_MS)

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hansa.identity.keys.certificates import READ_ERRORS
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import PrivateKey, generate_private_key
@@ -31,6 +32,7 @@ from hansa.sdk.files import read_file, write_file
 KEYS, RECORDS = "keys.json", "records.db"
 SIGNING, ENCRYPTION = "signing", "encryption"
 CERTIFICATES_BYTES_MAX = 1 << 16
+ROOTS_BYTES_MAX = 1 << 20
 
 Draw = Callable[[int], bytes]
 
@@ -155,6 +157,22 @@ def read_chain(path: Path, key: PrivateKey) -> tuple[bytes, ...]:
     if not is_own:
         raise wrong(path, f"its first certificate is not of the key {SIGNING!r}")
     return tuple(each.public_bytes(Encoding.DER) for each in chain)
+
+
+def read_roots(path: Path) -> list[bytes]:
+    """Read certificates (PEM) that somebody trusts, as DER.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it holds none.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, ROOTS_BYTES_MAX)
+    try:
+        found = x509.load_pem_x509_certificates(raw[:ROOTS_BYTES_MAX])
+        return [each.public_bytes(Encoding.DER) for each in found]
+    except READ_ERRORS as error:
+        raise wrong(path, f"it holds no certificates: {error}") from None
 
 
 def write_x5c(chain: Iterable[bytes]) -> list[str]:

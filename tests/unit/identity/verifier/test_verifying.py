@@ -32,11 +32,12 @@ from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import decode_jws, verify_jws
 from hansa.identity.keys.kinds import KeyKind
+from hansa.identity.keys.paths import list_names
 from hansa.identity.keys.signing import load_private_key
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.verifier.findings import Check, list_faults
 from hansa.identity.verifier.registry import IssuerKey, Standing
-from hansa.identity.verifier.requests import VerifierIdentity, list_host_names
+from hansa.identity.verifier.requests import VerifierIdentity
 from hansa.kernel.errors import NotFound, Unavailable
 
 
@@ -382,7 +383,7 @@ def test_a_verifier_may_be_known_by_its_certificate():
         .sign(key, hashes.SHA256())
     )
     der = certificate.public_bytes(Encoding.DER)
-    assert list_host_names(der) == ["bank.example"]
+    assert list_names(certificate) == (["bank.example"], [])
     by_host = VerifierIdentity.of_host("bank.example", (der,), VERIFIER_KEY)
     assert by_host.client_id == "x509_san_dns:bank.example"
     with pytest.raises(Unsound, match="not for the domain"):
@@ -391,7 +392,7 @@ def test_a_verifier_may_be_known_by_its_certificate():
     assert by_hash.client_id.startswith("x509_hash:")
     assert len(by_hash.client_id) == len("x509_hash:") + 43
     with pytest.raises(Unsound, match="cannot be read"):
-        list_host_names(b"x")
+        VerifierIdentity.of_host("bank.example", (b"x",), VERIFIER_KEY)
 
 
 @settings(max_examples=60)

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from cbor2 import CBORTag
+from tests.unit.identity.verifier.certifying import certify
 from tests.unit.identity.verifier.playing import (
     DAY_MS,
     HOLDER,
@@ -27,7 +28,7 @@ from hansa.identity.verifier.findings import Check, list_faults
 from hansa.identity.verifier.registry import IssuerKey
 
 DOC_TYPE = "mo.city.resident.1"
-CERTIFICATE = b"a certificate that the registry knows"
+CERTIFICATE = certify(OTHER)
 ELEMENTS = {
     "given_name": "Mei",
     "birth_date": CBORTag(TAG_DATE, "1999-01-01"),

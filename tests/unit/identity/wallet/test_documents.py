@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from tests.unit.identity.issuer.playing import URL
+from tests.unit.identity.verifier.certifying import certify
 from tests.unit.identity.verifier.playing import (
     DAY_MS,
     ISSUER,
@@ -25,7 +26,7 @@ from hansa.identity.wallet.presenting import present, propose
 from hansa.identity.wallet.requests import KeyFinder, read_invitation, read_request
 
 DOC_TYPE = "mo.city.resident.1"
-CERTIFICATE = b"a certificate that the registry knows"
+CERTIFICATE = certify(OTHER)
 ELEMENTS = {
     DOC_TYPE: {"given_name": "Mei", "birth_date": CBORTag(TAG_DATE, "1999-01-01"), "age": 27},
     "extra": {"district": "Taipa"},

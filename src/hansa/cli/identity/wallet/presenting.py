@@ -92,7 +92,8 @@ def _decline(options: argparse.Namespace) -> int:
 
 
 def _build(vault: Vault, options: argparse.Namespace) -> Presenter:
-    from hansa.node.identity.holder.presenting import Presenter, read_roots  # noqa: PLC0415
+    from hansa.node.identity.folders import read_roots  # noqa: PLC0415 - loads a client
+    from hansa.node.identity.holder.presenting import Presenter  # noqa: PLC0415
 
     carrier = build_carrier(options)
     roots = [root for path in options.trust for root in read_roots(path)]

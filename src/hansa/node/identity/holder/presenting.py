@@ -9,16 +9,12 @@ Source: OpenID4VP 1.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.keys.certificates import READ_ERRORS
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.documents import DidDocument, Relationship
 from hansa.identity.wallet.holdings import (
@@ -43,12 +39,10 @@ from hansa.identity.wallet.requests import (
     read_request,
     read_transaction,
 )
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import HansaError, Unavailable
 from hansa.node.identity.holder.carrying import Carrier
 from hansa.node.identity.holder.vault import Shown, Vault
-from hansa.sdk.files import read_file
 
-ROOTS_BYTES_MAX = 1 << 20
 NONCE_BYTES = ID_BYTES = 16
 TAKEN, DECLINED = "taken", "declined"
 
@@ -185,23 +179,6 @@ class Presenter:
             for each in self._vault.contents.shown
         ]
         self._vault.change(shown=tuple(shown))
-
-
-def read_roots(path: Path) -> list[bytes]:
-    """Read certificates (PEM) that a person trusts, as DER.
-
-    Raises:
-      NotFound: there is no such file.
-      Invalid: it holds none.
-      Unavailable: it cannot be read.
-    """
-    raw = read_file(path, ROOTS_BYTES_MAX)
-    try:
-        found = x509.load_pem_x509_certificates(raw[:ROOTS_BYTES_MAX])
-        return [each.public_bytes(Encoding.DER) for each in found]
-    except READ_ERRORS as error:
-        message = f"{path} holds no certificates: {error}"
-        raise Invalid(InvalidCode.MALFORMED, message, path=str(path)) from None
 
 
 def _subtract(claims: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from hansa.node.identity.folders import (
     write_settings,
     write_x5c,
 )
+from hansa.node.identity.issuer.formats.writing import Identity
 from hansa.node.identity.issuer.schemas import load_schema
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.issuer.settings import Settings, load_settings
-from hansa.node.identity.issuer.writing import Identity
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.sdk.files import write_file
 
@@ -81,10 +81,10 @@ def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:
 
 
 def _identify(path: Path, settings: Settings, key: PrivateKey) -> Identity:
-    if settings.certificates:
-        chain = read_chain(path / settings.certificates, key)
-        return Identity(None, {"x5c": write_x5c(chain)}, key)
+    chain = read_chain(path / settings.certificates, key) if settings.certificates else ()
     if settings.did:
-        return Identity(settings.did, {"kid": settings.key_id}, key)
+        return Identity(settings.did, {"kid": settings.key_id}, key, chain)
+    if chain:
+        return Identity(None, {"x5c": write_x5c(chain)}, key, chain)
     did = write_did_jwk(key.public_key)
     return Identity(did, {"kid": f"{did}#0"}, key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
@@ -24,11 +24,20 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ABROAD = ("$dynamicRef", "$dynamicAnchor", "$anchor", "$id", "$schema", "$vocabulary")
 """Words by which a part of a schema means something else than what stands in it."""
 
-CheckClaims = Callable[[Mapping[str, Any]], None]
+
+class Schema(NamedTuple):
+    """A schema that was read; called with claims, it raises `Unsound`, `SCHEMA`, for wrong ones."""
+
+    content: Mapping[str, Any]
+    check: Callable[[Mapping[str, Any]], None]
+
+    def __call__(self, claims: Mapping[str, Any]) -> None:
+        """Check claims."""
+        self.check(claims)
 
 
-def load_schema(path: Path) -> CheckClaims:
-    """Load a schema; returns what raises `Unsound`, `SCHEMA`, for claims that it does not allow.
+def load_schema(path: Path) -> Schema:
+    """Load a schema.
 
     Raises:
       Invalid: it is no JSON Schema 2020-12, or refers to something outside.
@@ -56,7 +65,7 @@ def load_schema(path: Path) -> CheckClaims:
         if error is not None:
             raise Unsound(Fault.SCHEMA, f"the claims do not fit {path.name}: {_tell(error)}")
 
-    return check
+    return Schema(schema, check)
 
 
 def _tell(error: ValidationError) -> str:

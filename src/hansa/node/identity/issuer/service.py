@@ -23,13 +23,13 @@ from hansa.identity.issuer.metadata import (
     sign_issuer_metadata,
 )
 from hansa.identity.issuer.offers import write_reference_uri
-from hansa.identity.keys.kinds import TRAITS
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.status.reference import StatusReference
 from hansa.kernel.errors import NotFound, Refused
-from hansa.node.identity.issuer.schemas import CheckClaims
+from hansa.node.identity.issuer.formats.writing import Identity
+from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import Settings
-from hansa.node.identity.issuer.writing import CredentialWriter, Identity, Issued, read_issued
+from hansa.node.identity.issuer.writing import CredentialWriter, Issued, read_issued
 from hansa.node.identity.records import RecordFile
 
 WANTED: Mapping[type[status.Change], Status] = MappingProxyType(
@@ -71,17 +71,16 @@ class IssuerService:
         settings: Settings,
         identity: Identity,
         decryption_key: PrivateKey,
-        schemas: Mapping[str, CheckClaims],
+        schemas: Mapping[str, Schema],
         records: RecordFile,
         draw: Callable[[int], bytes],
     ) -> None:
         makers = settings.read_makers()
-        algorithm = TRAITS[identity.signer.public_key.kind].algorithms[0]
         self.settings = settings
-        self.protocol = settings.build(algorithm)
+        self.writer = CredentialWriter(settings, identity, schemas, records, draw)
+        self.protocol = settings.build(self.writer.list_algorithms)
         self.records = records
         self.desk = IssuanceDesk(self.protocol, records, draw)
-        self.writer = CredentialWriter(settings, identity, schemas, records, draw)
         self.server = AuthorizationServer(
             self.protocol, records, self.desk, lambda name, _header: makers.get(name)
         )

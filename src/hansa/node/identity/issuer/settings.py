@@ -5,7 +5,7 @@ Source: docs/how-to/issue-credentials.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.configurations import (
+    MDOC,
     SD_JWT,
     Configuration,
     IssuerSettings,
@@ -49,15 +50,25 @@ class Profile(StrEnum):
     """HAIP 1.0: tokens bound to a key (DPoP), wallets that a known maker attests."""
 
 
+class CredentialFormat(StrEnum):
+    """How credentials are written, by the names of OpenID4VCI 1.0, appendix A."""
+
+    SD_JWT = SD_JWT
+    MDOC = MDOC
+
+
 class CredentialKind(Section, frozen=True, kw_only=True):
     """A credential that can be issued."""
 
     id: Id
     """By which offers name it."""
     type: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    """`vct`: what verifiers ask for."""
+    """What verifiers ask for: `vct`, `doctype`."""
     name: Name
     """As wallets show it."""
+    format: CredentialFormat = CredentialFormat.SD_JWT
+    namespace: str = ""
+    """Of the elements of a mobile document; its type where empty."""
     schema: str = ""
     """File of the JSON Schema 2020-12 of its claims; empty for any claims."""
     scope: Id | None = None
@@ -111,7 +122,8 @@ class Settings(Section, frozen=True, kw_only=True):
     key_id: str = ""
     """The key of the DID document that signs; with `did`."""
     certificates: str = ""
-    """PEM file of the key's certificate chain, leaf first, instead of a DID."""
+    """PEM file of the key's certificate chain, leaf first: for mobile documents, and for all where
+    there is no DID."""
     listen: Listen = Listen()
     wallets: Asking = Asking()
     status: Status = Status()
@@ -144,8 +156,10 @@ class Settings(Section, frozen=True, kw_only=True):
         """Read the keys of makers of wallets; raises `Unsound`."""
         return {name: read_jwk(jwk, f"makers.{name}") for name, jwk in self.makers.items()}
 
-    def build(self, algorithm: str) -> IssuerSettings:
-        """Build the settings of the protocol, for a key that signs by this algorithm."""
+    def build(
+        self, list_algorithms: Callable[[CredentialKind], tuple[str | int, ...]]
+    ) -> IssuerSettings:
+        """Build the settings of the protocol; told is with what each credential is signed."""
         is_strict = self.profile is Profile.HAIP
         asking = self.wallets
         return IssuerSettings(
@@ -164,11 +178,11 @@ class Settings(Section, frozen=True, kw_only=True):
             configurations=tuple(
                 Configuration(
                     id=each.id,
-                    format=SD_JWT,
+                    format=each.format.value,
                     type=each.type,
                     scope=each.scope or each.id,
                     display=({"name": each.name},),
-                    signing=(algorithm,),
+                    signing=list_algorithms(each),
                     needs_binding=each.needs_binding,
                     needs_attestation=each.needs_attestation,
                 )
@@ -182,6 +196,18 @@ def load_settings(path: Path) -> Settings:
     return read_settings(path, Settings, _find_faults)
 
 
+def _find_kind_faults(kind: CredentialKind, settings: Settings) -> Iterator[str]:
+    """Find what does not fit the format of a credential."""
+    what = f"credentials: {kind.id}"
+    if kind.format is CredentialFormat.MDOC:
+        if not settings.certificates:
+            yield f"{what}: a mobile document needs certificates, for its issuer has no other name"
+        if not kind.needs_binding:
+            yield f"{what}: a mobile document is always bound to a key of its holder"
+    elif kind.namespace:
+        yield f"{what}: namespace is for mobile documents"
+
+
 def _find_faults(settings: Settings) -> Iterator[str]:
     """Find what needs more than one key, or a closer look."""
     if (fault := find_url_fault(settings.url)) is not None:
@@ -191,8 +217,10 @@ def _find_faults(settings: Settings) -> Iterator[str]:
     ids = [each.id for each in settings.credentials]
     if len(set(ids)) < len(ids):
         yield "credentials: two have one id"
-    if bool(settings.did) != bool(settings.key_id) or (settings.did and settings.certificates):
-        yield "did and key_id go together, and not with certificates"
+    if bool(settings.did) != bool(settings.key_id):
+        yield "did and key_id go together"
+    for each in settings.credentials:
+        yield from _find_kind_faults(each, settings)
     try:
         settings.read_makers()
         if settings.did:

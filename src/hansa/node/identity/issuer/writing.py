@@ -1,12 +1,12 @@
-"""Writing credentials: SD-JWT VCs with a place in a status list, and a record of each.
+"""Writing credentials: each with a place in a status list, and a record. `formats` says how.
 
-Source: draft-ietf-oauth-sd-jwt-vc, section 2; draft-ietf-oauth-status-list, section 6.
+Source: draft-ietf-oauth-status-list, section 6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -14,14 +14,14 @@ from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.issuer.configurations import Configuration, Written
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import PublicKey
-from hansa.identity.keys.signing import Signer
-from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.status.entries import pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
 from hansa.kernel.errors import NotFound, Unavailable
-from hansa.node.identity.issuer.schemas import CheckClaims
-from hansa.node.identity.issuer.settings import Settings
+from hansa.node.identity.issuer.formats.table import build_formats
+from hansa.node.identity.issuer.formats.writing import Draft, Identity, Place
+from hansa.node.identity.issuer.schemas import Schema
+from hansa.node.identity.issuer.settings import CredentialKind, Settings
 from hansa.node.identity.records import RecordFile
 
 DAY_S = 86_400
@@ -54,16 +54,6 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
         return Status.SUSPENDED if self.suspended_s else Status.VALID
 
 
-class Identity(NamedTuple):
-    """Who issues, to verifiers."""
-
-    issuer: str | None
-    """None where a certificate says it."""
-    header: dict[str, Any]
-    """`kid` or `x5c`."""
-    signer: Signer
-
-
 class CredentialWriter:
     """Writes credentials; a `WriteCredential`."""
 
@@ -71,7 +61,7 @@ class CredentialWriter:
         self,
         settings: Settings,
         identity: Identity,
-        schemas: Mapping[str, CheckClaims],
+        schemas: Mapping[str, Schema],
         records: RecordFile,
         draw: Callable[[int], bytes],
     ) -> None:
@@ -80,21 +70,26 @@ class CredentialWriter:
         self._schemas = schemas
         self._records = records
         self._draw = draw
+        self._formats = build_formats(identity, draw)
+
+    def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
+        """List with what a credential is signed, as metadata of its format name it."""
+        return self._formats[kind.format].list_algorithms(kind)
 
     def check(self, credential_id: str, claims: Mapping[str, Any]) -> None:
         """Check claims, as when they are signed.
 
         Raises:
           NotFound: there is no such credential.
-          Unsound: `SCHEMA`: its schema does not allow them; else as `issue_credential`.
+          Unsound: `SCHEMA`: its schema does not allow them; else as its format says.
         """
         kind = self._settings.find(credential_id)
         if kind is None:
             raise NotFound(f"this issuer has no credential {credential_id!r}")
         if credential_id in self._schemas:
             self._schemas[credential_id](claims)
-        credential = Credential(vct=kind.type, claims=dict(claims), issued_s=0)
-        issue_credential(self._identity.signer, credential, self._draw)
+        draft = Draft(kind, claims, self._schemas.get(kind.id), None, 0, DAY_S, None)
+        self._formats[kind.format].write(draft)
 
     def __call__(
         self,
@@ -118,25 +113,26 @@ class CredentialWriter:
             issued_s=issued_s,
             expires_s=issued_s + kind.validity_days * DAY_S,
         )
-        number, status = self._note(issued, is_revocable=kind.revocable)
-        credential = Credential(
-            vct=kind.type,
-            claims=dict(claims),
-            issuer=self._identity.issuer,
-            holder_key=key,
-            issued_s=issued_s,
-            expires_s=issued.expires_s,
-            status=status,
+        number, place = self._note(issued, is_revocable=kind.revocable)
+        draft = Draft(
+            kind,
+            claims,
+            self._schemas.get(kind.id),
+            key,
+            issued_s,
+            issued.expires_s,
+            place,
         )
-        sd_jwt = issue_credential(
-            self._identity.signer, credential, self._draw, self._identity.header
-        )
-        return Written(sd_jwt.encode(), str(number))
+        return Written(self._formats[kind.format].write(draft), str(number))
 
     def locate(self, place: int) -> StatusReference:
         """Locate a place in the status lists."""
+        return self._find_place(place).refer()
+
+    def _find_place(self, place: int) -> Place:
         number, index = divmod(place, self._settings.status.length)
-        return StatusReference(f"{self._settings.status_url}/{number + 1}", index)
+        settings = self._settings
+        return Place(settings.status_url, number + 1, index, not settings.status.url)
 
     def sign_list(self, number: int, time_ms: int) -> str:
         """Sign the status list with a number, from 1, as a token.
@@ -166,7 +162,7 @@ class CredentialWriter:
         count = self._records.count_issued()
         return (1 + (count - 1) // (length * 3 // 4)) * length if count else 0
 
-    def _note(self, issued: Issued, *, is_revocable: bool) -> tuple[int, StatusReference | None]:
+    def _note(self, issued: Issued, *, is_revocable: bool) -> tuple[int, Place | None]:
         """Note a credential, at a place in the lists that tells nothing of when it was issued."""
         raw = msgspec.json.encode(issued)
         if not is_revocable:
@@ -177,7 +173,7 @@ class CredentialWriter:
             index = int.from_bytes(self._draw(8), "big") % length
             number = self._records.add_issued(lists * length + index, raw)
             if number is not None:
-                return number, self.locate(lists * length + index)
+                return number, self._find_place(lists * length + index)
         raise Unavailable("no free place in the status list was found: ask again")
 
 

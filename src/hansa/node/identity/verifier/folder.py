@@ -5,6 +5,7 @@ Source: docs/how-to/verify-credentials.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Unsound
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.methods.local import write_did_jwk
+from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.findings import Report
 from hansa.identity.verifier.registry import Registry
 from hansa.identity.verifier.requests import VerifierIdentity
@@ -24,12 +26,13 @@ from hansa.node.identity.folders import (
     open_records,
     read_chain,
     read_keys,
+    read_roots,
     write_secrets,
     write_settings,
 )
 from hansa.node.identity.records import RecordFile
 from hansa.node.identity.settings import wrong
-from hansa.node.identity.verifier.pinned import PinnedRegistry
+from hansa.node.identity.verifier.pinned import NO_ROOTS, PinnedRegistry
 from hansa.node.identity.verifier.settings import Settings, load_settings
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.sdk.files import read_file, write_file
@@ -48,6 +51,8 @@ class VerifierFolder(NamedTuple):
     identity: VerifierIdentity
     records: RecordFile
     draw: Draw
+    roots: Mapping[str, Roots] = NO_ROOTS
+    """By the file that the settings name."""
 
     def ask(self, question_id: str, time_ms: int) -> Asking:
         """Begin to ask a question of the settings.
@@ -114,8 +119,9 @@ def open_verifier(path: Path, passphrase: str, draw: Draw) -> VerifierFolder:
     queries = {each.id: _load_query(path / each.query) for each in settings.questions}
     (key,) = read_keys(path, [SIGNING], passphrase)
     identity = _identify(path, settings, key)
+    roots = {name: _load_roots(path / name) for name in settings.list_root_files()}
     records = open_records(path, [key], passphrase, draw)
-    return VerifierFolder(settings, queries, identity, records, draw)
+    return VerifierFolder(settings, queries, identity, records, draw, roots)
 
 
 def _load_query(path: Path) -> Query:
@@ -126,10 +132,23 @@ def _load_query(path: Path) -> Query:
         raise wrong(path, error.message) from None
 
 
+def _load_roots(path: Path) -> Roots:
+    try:
+        return Roots(read_roots(path))
+    except Unsound as error:
+        raise wrong(path, error.message) from None
+
+
 def _identify(path: Path, settings: Settings, key: PrivateKey) -> VerifierIdentity:
     if settings.certificates:
-        chain = read_chain(path / settings.certificates, key)
-        return VerifierIdentity.of_certificate(chain, key)
+        place = path / settings.certificates
+        chain = read_chain(place, key)
+        if not settings.host:
+            return VerifierIdentity.of_certificate(chain, key)
+        try:
+            return VerifierIdentity.of_host(settings.host, chain, key)
+        except Unsound as error:
+            raise wrong(place, error.message) from None
     if settings.did:
         return VerifierIdentity.of_did(settings.did, settings.key_id, key)
     did = write_did_jwk(key.public_key)

@@ -14,6 +14,7 @@ from hansa.identity.methods.did import read_did
 from hansa.identity.methods.hansa import read_address
 from hansa.identity.naming import read_list_url, read_type
 from hansa.identity.status.reference import StatusReference
+from hansa.identity.verifier.certified import Roots, is_certified
 from hansa.identity.verifier.ledger import LedgerRegistry
 from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.errors import Invalid, Unavailable
@@ -37,8 +38,10 @@ VERSIONS_MAX = 64
 class NodeRegistry:
     """Answers by the ledger of one node; as of its newest checkpoint, seconds ago."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, roots: Roots | None = None) -> None:
+        """Ask this node; `roots` are of issuers' certificates that name their DIDs."""
         self._client = client
+        self._roots = roots
 
     async def find_issuer_key(
         self, issuer: str | None, header: Mapping[str, Any], time_ms: int
@@ -50,6 +53,8 @@ class NodeRegistry:
           Unavailable: the node does not answer, or proves nothing.
         """
         network = await self._name_network()
+        if is_certified(header):
+            return self._find_certified(issuer, header, network)
         if not isinstance(issuer, str) or not issuer.startswith("did:hansa:"):
             raise Unsound(
                 Fault.ISSUER, "the issuer does not name itself by a DID of this network (iss)"
@@ -103,6 +108,25 @@ class NodeRegistry:
         address = read_address(read_did(issuer), network)
         rows = await self._prove(EvidenceQuestion(address, digest))
         return await _read(rows, network).find_anchor_ms(issuer, digest)
+
+    def _find_certified(
+        self, issuer: str | None, header: Mapping[str, Any], network: str
+    ) -> IssuerKey:
+        """Find who signed by its certificates: a DID of the network that they are made out for."""
+        if self._roots is None:
+            raise Unsound(
+                Fault.ISSUER, "issuers are not known here by certificates (x5c): no roots are set"
+            )
+        found = self._roots.find(header, wall_clock_ms())
+        for uri in found.uris:
+            if uri.startswith(f"did:hansa:{network}:") and issuer in (None, uri):
+                read_address(read_did(uri), network)
+                return IssuerKey(uri, found.key)
+        raise Unsound(
+            Fault.ISSUER,
+            "the issuer's certificate is made out for no DID of this network (a URI among its "
+            "alternative names), so that nobody can tell whether it is accredited",
+        )
 
     async def _name_network(self) -> str:
         network = await _asking(self._client.get_network)

@@ -9,11 +9,13 @@ Source: Token Status List, section 8.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from hansa.identity.faults import Fault, Unsound
+from hansa.identity.jose.jws import decode_jws
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.did import read_did
@@ -21,6 +23,7 @@ from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import TokenList, verify_jwt_list
+from hansa.identity.verifier.certified import Roots, is_certified
 from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.errors import Unavailable
 from hansa.node.identity.verifier.settings import TrustedIssuer
@@ -31,6 +34,7 @@ LIST_KEPT_S = 300
 """How long a list is kept that does not say for how long."""
 ACCEPT = "application/statuslist+jwt"
 LISTS_MAX = 64
+NO_ROOTS: Mapping[str, Roots] = MappingProxyType({})
 
 FetchList = Callable[[str], Any]
 """Fetches the token at an address; an awaitable of its text."""
@@ -44,8 +48,11 @@ class PinnedRegistry:
         issuers: Sequence[TrustedIssuer],
         fetch: FetchList,
         clock_ms: Callable[[], int],
+        roots: Mapping[str, Roots] = NO_ROOTS,
     ) -> None:
+        """Believe these; `roots` are those of the files that they name."""
         self._issuers = {each.id: each for each in issuers}
+        self._roots = roots
         self._fetch = fetch
         self._clock_ms = clock_ms
         self._lists: dict[str, tuple[TokenList, int]] = {}
@@ -56,10 +63,16 @@ class PinnedRegistry:
         """Find the key of an issuer of the table; it is the same at all times.
 
         Raises:
-          Unsound: `ISSUER`: it is not in the table; `KEY`, `UNRESOLVED`.
+          Unsound: `ISSUER`: it is not in the table, or its certificate leads to no root of it;
+            `KEY`, `UNRESOLVED`, `NOT_YET_VALID`, `EXPIRED`.
         """
         del time_ms
-        return IssuerKey(*self._find_key(self._get(issuer), header))
+        if is_certified(header):
+            return self._find_certified(issuer, header)
+        found = self._get(issuer)
+        if found.roots:
+            raise Unsound(Fault.KEY, f"{found.name} is known here by its certificates (x5c) alone")
+        return IssuerKey(*self._find_key(found, header))
 
     async def find_standing(self, issuer: str, credential_type: str, time_ms: int) -> Standing:
         """Find whether an issuer may issue a type, by the table.
@@ -98,9 +111,31 @@ class PinnedRegistry:
         del issuer, digest
         return None
 
+    def _find_certified(self, issuer: str | None, header: Mapping[str, Any]) -> IssuerKey:
+        """Find the issuer of the table to one of whose roots the certificates lead."""
+        why = Unsound(Fault.ISSUER, "no issuer is known here by such certificates (x5c)")
+        for each in self._issuers.values():
+            if not each.roots or issuer not in (None, each.id):
+                continue
+            try:
+                return IssuerKey(each.id, self._verify_path(each, header))
+            except Unsound as error:
+                why = error
+        raise why
+
+    def _verify_path(self, issuer: TrustedIssuer, header: Mapping[str, Any]) -> PublicKey:
+        found = self._roots[issuer.roots].find(header, self._clock_ms())
+        if ":" in issuer.id and not found.is_named(issuer.id):
+            raise Unsound(Fault.ISSUER, f"the certificate is not made out for {issuer.id[:120]}")
+        return found.key
+
     async def _fetch_list(self, issuer: TrustedIssuer, uri: str, now_s: int) -> TokenList:
-        key = self._find_key(issuer, {})[1]
-        found = verify_jwt_list(await self._fetch(uri), key, uri, now_s)
+        token = await self._fetch(uri)
+        if issuer.roots:
+            key = self._verify_path(issuer, decode_jws(token, "the status list").header)
+        else:
+            key = self._find_key(issuer, {})[1]
+        found = verify_jwt_list(token, key, uri, now_s)
         kept_s = min(found.ttl_s or LIST_KEPT_S, LIST_KEPT_S)
         until_s = (
             now_s + kept_s if found.expires_s is None else min(now_s + kept_s, found.expires_s)

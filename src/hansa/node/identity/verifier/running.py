@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
 import uvloop
 from aiohttp import ClientSession, DummyCookieJar
 
+from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.registry import Registry
 from hansa.node.identity.serving import serve_until_stopped
 from hansa.node.identity.verifier.app import FAILED, create_app
 from hansa.node.identity.verifier.folder import VerifierFolder
 from hansa.node.identity.verifier.ledger import NodeRegistry
-from hansa.node.identity.verifier.pinned import PinnedRegistry, fetch_list
+from hansa.node.identity.verifier.pinned import NO_ROOTS, PinnedRegistry, fetch_list
 from hansa.node.identity.verifier.settings import Settings
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.async_client import AsyncClient
 
 
 @asynccontextmanager
-async def opened_registry(settings: Settings) -> AsyncIterator[Registry]:
-    """Open the registry that the settings name: a node's ledger, or the issuers in the file."""
+async def opened_registry(
+    settings: Settings, roots: Mapping[str, Roots] = NO_ROOTS
+) -> AsyncIterator[Registry]:
+    """Open the registry that the settings name: a node's ledger, or the issuers in the file.
+
+    `roots` are those of the files that the settings name.
+    """
     if settings.node is not None:
         async with AsyncClient(settings.node.url, settings.node.genesis) as client:
-            yield NodeRegistry(client)
+            yield NodeRegistry(client, roots.get(settings.node.roots))
         return
     async with ClientSession(cookie_jar=DummyCookieJar()) as session:
-        yield PinnedRegistry(settings.issuers, partial(fetch_list, session), wall_clock_ms)
+        yield PinnedRegistry(settings.issuers, partial(fetch_list, session), wall_clock_ms, roots)
 
 
 def run_verifier(
@@ -54,7 +60,7 @@ def run_verifier(
     usual_host, usual_port = settings.place
 
     async def run() -> None:
-        async with opened_registry(settings) as registry:
+        async with opened_registry(settings, folder.roots) as registry:
             app = create_app(folder, registry)
             await serve_until_stopped(
                 app,

@@ -52,6 +52,8 @@ class TrustedIssuer(Section, frozen=True, kw_only=True):
     """Where its status lists lie: their addresses begin so. Empty: what has one is refused."""
     key: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
     """JWK; of a did:jwk or did:key nothing."""
+    roots: str = ""
+    """PEM file of the roots to which its certificates lead, instead of a key."""
 
 
 class LedgerNode(Section, frozen=True, kw_only=True):
@@ -60,6 +62,8 @@ class LedgerNode(Section, frozen=True, kw_only=True):
     url: str
     genesis: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     """Hash that names the network."""
+    roots: str = ""
+    """PEM file of the roots to which certificates of issuers lead, that name DIDs."""
 
 
 class Asking(Section, frozen=True, kw_only=True):
@@ -82,6 +86,8 @@ class Settings(Section, frozen=True, kw_only=True):
     key_id: str = ""
     certificates: str = ""
     """PEM file of the key's certificate chain, leaf first, instead of a DID."""
+    host: str = ""
+    """A domain in that certificate by which wallets know the verifier; its hash where empty."""
     listen: Listen = Listen()
     wallets: Asking = Asking()
     questions: Annotated[tuple[AskedQuestion, ...], Meta(min_length=1, max_length=64)]
@@ -91,6 +97,12 @@ class Settings(Section, frozen=True, kw_only=True):
     def find(self, question_id: str) -> AskedQuestion | None:
         """Find a question by its id."""
         return next((each for each in self.questions if each.id == question_id), None)
+
+    def list_root_files(self) -> list[str]:
+        """List the files of roots that are named."""
+        named = [each.roots for each in self.issuers]
+        named += [] if self.node is None else [self.node.roots]
+        return sorted({each for each in named if each})
 
     @property
     def host_names(self) -> frozenset[str]:
@@ -121,6 +133,10 @@ def _find_faults(settings: Settings) -> Iterator[str]:
         yield "questions: two have one id"
     if bool(settings.did) != bool(settings.key_id) or (settings.did and settings.certificates):
         yield "did and key_id go together, and not with certificates"
+    if settings.host and not settings.certificates:
+        yield "host: needs certificates, one of which holds it"
+    if settings.host and settings.host != urlsplit(settings.url).hostname:
+        yield "host: must be that of url: wallets send their answers to no other"
     if settings.node is not None and settings.issuers:
         yield "issuers and node: whom to believe stands in one of them"
     if settings.node is not None and not is_safe_url(settings.node.url):
@@ -138,9 +154,14 @@ def _find_faults(settings: Settings) -> Iterator[str]:
 def _find_issuer_faults(issuer: TrustedIssuer) -> Iterator[str]:
     if issuer.status and (not is_safe_url(issuer.status) or not issuer.status.endswith("/")):
         yield f"issuers.status of {issuer.name}: must be https://… with a slash at its end"
-    if bool(issuer.key) == issuer.id.startswith(LOCAL_METHODS):
-        yield f"issuers.key of {issuer.name}: needed, unless the id is a did:jwk or did:key"
+    ways = [bool(issuer.key), bool(issuer.roots), issuer.id.startswith(LOCAL_METHODS)]
+    if sum(ways) != 1:
+        yield (
+            f"issuers.key of {issuer.name}: needed, or roots, unless the id is a did:jwk or did:key"
+        )
     try:
+        if issuer.roots:
+            return
         if issuer.key:
             read_jwk(issuer.key, f"issuers.key of {issuer.name}")
         else:

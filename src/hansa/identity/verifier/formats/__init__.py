@@ -1,0 +1,1 @@
+"""Examination by format: one module for each, and the table of them."""

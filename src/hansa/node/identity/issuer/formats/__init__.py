@@ -1,0 +1,1 @@
+"""Writing credentials by format: one module for each, and the table of them."""

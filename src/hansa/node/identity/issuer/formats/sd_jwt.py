@@ -1,0 +1,37 @@
+"""Writing SD-JWT VCs.
+
+Source: draft-ietf-oauth-sd-jwt-vc, section 2; OpenID4VCI 1.0, appendix A.3.
+"""
+
+from __future__ import annotations
+
+from hansa.identity.sd_jwt.credential import Credential, issue_credential
+from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity
+from hansa.node.identity.issuer.settings import CredentialKind
+
+
+class SdJwtFormat:
+    """Writes SD-JWT VCs, each claim to be shown or kept by itself."""
+
+    def __init__(self, identity: Identity, draw: Draw) -> None:
+        self._identity = identity
+        self._draw = draw
+
+    def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
+        """List the JOSE algorithm."""
+        del kind
+        return (self._identity.signer.public_key.algorithm,)
+
+    def write(self, draft: Draft) -> str:
+        """Write a credential."""
+        credential = Credential(
+            vct=draft.kind.type,
+            claims=dict(draft.claims),
+            issuer=self._identity.issuer,
+            holder_key=draft.key,
+            issued_s=draft.issued_s,
+            expires_s=draft.expires_s,
+            status=None if draft.place is None else draft.place.refer(),
+        )
+        header = self._identity.header
+        return issue_credential(self._identity.signer, credential, self._draw, header).encode()
