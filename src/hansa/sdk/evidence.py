@@ -27,11 +27,12 @@ from hansa.contracts.identity.evidence import (
 )
 from hansa.contracts.identity.evidence import NAME as CONTRACT
 from hansa.kernel.crypto.hashing import HASH_BYTES, crypto_profile
-from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.light.trail import Checkpoint
 from hansa.kernel.receipt_file import VerifiedReceipt, verify_receipt_file
 from hansa.kernel.trees.merkle import Digest, MerkleTree, compute_root_from_path
+from hansa.shapes import tell_unread
 
 FILE_BYTES_MAX = 6 << 20
 SALT_BYTES = 16
@@ -215,7 +216,7 @@ def _open(raw: bytes) -> tuple[_File, bytes]:
         file = _decode(raw)
         receipt = base64.b64decode(file.receipt, validate=True)
     except DECODE_ERRORS as error:
-        raise _no_evidence(tell_fault(error)) from None
+        raise _no_evidence(tell_unread(error)) from None
     names = json.loads(raw, object_pairs_hook=lambda pairs: [name for name, _ in pairs])
     if len(set(names)) < len(names):
         raise _no_evidence("a member stands there twice, and readers may differ on which counts")

@@ -44,6 +44,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.program import name_program
 from hansa.sdk.client import Client
 from hansa.sdk.identity.questions import DidQuestion
+from hansa.shapes import tell_shape
 
 USES = {
     "authenticate": Relationship.AUTHENTICATION,
@@ -247,7 +248,9 @@ def _merge(client: Client, content: Content, options: argparse.Namespace) -> Con
     try:
         return msgspec.convert(msgspec.to_builtins(merged, builtin_types=(bytes,)), Content)
     except msgspec.ValidationError as error:
-        raise Invalid(InvalidCode.ARGUMENTS, f"no document can say this: {error}") from None
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"no document can say this: {tell_shape(error)}"
+        ) from None
 
 
 def _read_multikey(text: str) -> tuple[Kind, bytes]:

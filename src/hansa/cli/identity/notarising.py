@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from hansa.cli.identity.reading import read_content
 from hansa.contracts.identity.evidence import HASHES_MAX, Notarise, NotariseMany
-from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.trees.merkle import Digest
@@ -29,6 +29,7 @@ from hansa.sdk.evidence import (
     verify_evidence_file,
 )
 from hansa.sdk.files import write_file
+from hansa.shapes import tell_unread
 
 DOCUMENT_BYTES_MAX = 1 << 30
 PENDING_BYTES_MAX = 1 << 28
@@ -134,7 +135,7 @@ def load_pending(path: Path) -> Pending:
         return _decode(read_content(path, PENDING_BYTES_MAX))
     except DECODE_ERRORS as error:
         raise Invalid(
-            InvalidCode.MALFORMED, f"{path} is no file of what is pending: {tell_fault(error)}"
+            InvalidCode.MALFORMED, f"{path} is no file of what is pending: {tell_unread(error)}"
         ) from None
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from hansa.identity.faults import Fault, Unsound
+from hansa.shapes import tell_shape
 
 CREDENTIALS_MAX = 16
 CLAIMS_MAX = 64
@@ -109,7 +110,7 @@ def read_query(value: Any) -> Query:  # noqa: ANN401 - a decode edge
     try:
         query = msgspec.convert(value, Query)
     except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"this is no DCQL query: {error}") from None
+        raise Unsound(Fault.MALFORMED, f"this is no DCQL query: {tell_shape(error)}") from None
     _require_each_once([each.id for each in query.credentials], "credentials")
     for credential in query.credentials:
         _check_credential(credential)

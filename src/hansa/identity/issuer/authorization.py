@@ -27,6 +27,7 @@ from hansa.identity.oauth.pkce import check_challenge, check_verifier
 from hansa.identity.oauth.refusals import Declined, OAuthError
 from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.kernel.errors import NotFound
+from hansa.shapes import tell_shape
 
 DETAILS_TYPE = "openid_credential"
 REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
@@ -376,7 +377,8 @@ class AuthorizationServer:
             value = decode_json(text, "authorization_details", PARAMETER_LETTERS_MAX)
             details = msgspec.convert(value, tuple[_Detail, ...])
         except (Unsound, msgspec.ValidationError) as error:
-            raise _invalid(f"authorization_details cannot be read: {error}") from None
+            why = error.message if isinstance(error, Unsound) else tell_shape(error)
+            raise _invalid(f"authorization_details cannot be read: {why}") from None
         ids = tuple(dict.fromkeys(each.credential_configuration_id for each in details))
         if not ids or any(each.type != DETAILS_TYPE for each in details):
             raise _invalid(f"authorization_details must be objects of type {DETAILS_TYPE}")

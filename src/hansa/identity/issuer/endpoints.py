@@ -27,6 +27,7 @@ from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.oauth.refusals import Declined, OAuthError
 from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.kernel.errors import NotFound
+from hansa.shapes import tell_shape
 
 REQUEST_BYTES_MAX = 1 << 18
 NONCE_MS = 300_000
@@ -150,7 +151,8 @@ class CredentialEndpoints:
             value = decode_object(raw, "the notification", REQUEST_BYTES_MAX)
             notification = msgspec.convert(value, _Notification)
         except (Unsound, msgspec.ValidationError) as error:
-            raise Declined(OAuthError.INVALID_NOTIFICATION, str(error)) from None
+            why = error.message if isinstance(error, Unsound) else tell_shape(error)
+            raise Declined(OAuthError.INVALID_NOTIFICATION, why) from None
         if notification.event not in EVENTS:
             raise Declined(
                 OAuthError.INVALID_NOTIFICATION, f"event must be one of {', '.join(EVENTS)}"
@@ -315,4 +317,4 @@ def _convert(value: dict[str, Any], kind: type[Any]) -> Any:  # noqa: ANN401 - o
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise Declined(OAuthError.INVALID_CREDENTIAL_REQUEST, str(error)) from None
+        raise Declined(OAuthError.INVALID_CREDENTIAL_REQUEST, tell_shape(error)) from None

@@ -13,6 +13,7 @@ import msgspec
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.issuer.metadata import AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE
+from hansa.shapes import tell_shape
 
 SCHEME = "openid-credential-offer"
 OFFER_BYTES_MAX = 16_384
@@ -114,7 +115,9 @@ def read_offer(raw: bytes | str) -> Offer:
     try:
         offer = msgspec.convert(value, Offer)
     except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"the offer is no credential offer: {error}") from None
+        raise Unsound(
+            Fault.MALFORMED, f"the offer is no credential offer: {tell_shape(error)}"
+        ) from None
     ids = offer.credential_configuration_ids
     if not ids or len(set(ids)) < len(ids):
         raise Unsound(Fault.MALFORMED, "the offer must name credentials, each once")

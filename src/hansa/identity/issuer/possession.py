@@ -19,6 +19,7 @@ from hansa.identity.methods.did import read_did_url
 from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
 from hansa.identity.oauth.refusals import Declined, OAuthError
+from hansa.shapes import tell_shape
 
 PROOF_TYPE = "openid4vci-proof+jwt"
 ATTESTATION_TYPE = "key-attestation+jwt"
@@ -88,7 +89,7 @@ def verify_proofs(proofs: object, expected: Expected, count_max: int) -> Proven:
     except Unsound as error:
         raise _declined(error.message) from None
     except msgspec.ValidationError as error:
-        raise _declined(str(error)) from None
+        raise _declined(tell_shape(error)) from None
     keys = tuple(dict.fromkeys(key for each in found for key in each.keys))
     if len(keys) > min(count_max, BATCH_MAX):
         raise _declined(f"{len(keys)} keys: at most {min(count_max, BATCH_MAX)} at a time")

@@ -16,7 +16,7 @@ import msgspec
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import PrivateKey, load_private_key
-from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
+from hansa.kernel.encoding import DECODE_ERRORS, encode
 from hansa.kernel.errors import HansaError
 from hansa.passphrases import (
     DEFAULT_COST,
@@ -26,6 +26,7 @@ from hansa.passphrases import (
     lock,
     unlock,
 )
+from hansa.shapes import tell_unread
 
 FORMAT = "hansa-identity-keys"
 STORE_BYTES_MAX = 4 << 20
@@ -76,7 +77,7 @@ def unlock_keys(content: bytes, passphrase: str) -> dict[str, PrivateKey]:
     try:
         entries = msgspec.msgpack.decode(raw, type=list[_Entry])
     except DECODE_ERRORS as error:
-        raise _damaged(tell_fault(error)) from None
+        raise _damaged(tell_unread(error)) from None
     return {entry.name: load_private_key(entry.kind, entry.secret) for entry in entries}
 
 
@@ -100,7 +101,7 @@ def _parse(content: bytes) -> Locked:
         store = msgspec.json.decode(content, type=_Store)
         locked = store.read_locked()
     except (*DECODE_ERRORS, HansaError) as error:
-        raise _damaged(tell_fault(error)) from None
+        raise _damaged(tell_unread(error)) from None
     if not locked.is_sound() or store != _to_store(locked):
         raise _damaged("its checksum does not fit the rest")
     return locked

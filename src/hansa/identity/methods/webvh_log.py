@@ -20,6 +20,7 @@ from hansa.identity.encoding.timestamp import read_timestamp
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.multikey import read_multikey
 from hansa.identity.keys.signing import verify_signature
+from hansa.shapes import tell_shape
 
 METHOD = "did:webvh:1.0"
 ENTRIES_MAX = 2_000
@@ -166,7 +167,7 @@ def _read_parameters(value: Any, what: str) -> _Parameters:  # noqa: ANN401 - a 
     try:
         return msgspec.convert(value, _Parameters)
     except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"the parameters of {what}: {error}") from None
+        raise Unsound(Fault.MALFORMED, f"the parameters of {what}: {tell_shape(error)}") from None
 
 
 def _check_parameters(

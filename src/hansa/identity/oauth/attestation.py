@@ -17,6 +17,7 @@ from hansa.identity.keys.jwk import compute_thumbprint, read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.oauth.dpop import AGE_MS_MAX, JTI_LETTERS_MAX
 from hansa.identity.oauth.refusals import Declined, OAuthError
+from hansa.shapes import tell_shape
 
 ATTESTATION_TYPE = "oauth-client-attestation+jwt"
 POP_TYPE = "oauth-client-attestation-pop+jwt"
@@ -80,7 +81,7 @@ def verify_client(
     except Unsound as error:
         raise _declined(error.message) from None
     except msgspec.ValidationError as error:
-        raise _declined(str(error)) from None
+        raise _declined(tell_shape(error)) from None
     if claims.exp * 1_000 <= time_ms or max(claims.nbf, claims.iat) * 1_000 > time_ms + AGE_MS_MAX:
         raise _declined("it is not valid now")
     if proof.aud != audience:

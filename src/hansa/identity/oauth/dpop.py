@@ -16,6 +16,7 @@ from hansa.identity.jose.jws import decode_jws, sign_jws, verify_jws
 from hansa.identity.keys.jwk import compute_thumbprint, read_jwk, write_jwk
 from hansa.identity.keys.signing import Signer
 from hansa.identity.oauth.refusals import Declined, OAuthError
+from hansa.shapes import tell_shape
 
 PROOF_TYPE = "dpop+jwt"
 AGE_MS_MAX = 300_000
@@ -85,7 +86,7 @@ def verify_dpop(token: str, request: ProvenRequest, time_ms: int) -> DpopProof:
     except Unsound as error:
         raise _declined(error.message) from None
     except msgspec.ValidationError as error:
-        raise _declined(str(error)) from None
+        raise _declined(tell_shape(error)) from None
     expected = (request.method, _cut(request.url))
     if (claims.htm, claims.htu) != expected:
         raise _declined(f"it is for {claims.htm} {claims.htu}, not for {' '.join(expected)}")

@@ -35,6 +35,7 @@ from hansa.identity.wallet.conversation import (
     post_json,
     read_answer,
 )
+from hansa.shapes import tell_shape
 
 ACCEPTED = 202
 KEYS_MAX = 32
@@ -383,4 +384,4 @@ def _convert(response: Any, kind: type[Any], what: str) -> Any:  # noqa: ANN401 
     try:
         return msgspec.convert(read_answer(response, what), kind)
     except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"{what}: {error}") from None
+        raise Unsound(Fault.MALFORMED, f"{what}: {tell_shape(error)}") from None

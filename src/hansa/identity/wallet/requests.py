@@ -35,6 +35,7 @@ from hansa.identity.wallet.conversation import (
     post_form,
     read_answer,
 )
+from hansa.shapes import tell_shape
 
 REQUEST_BYTES_MAX = 1 << 18
 TRANSACTIONS_MAX = 8
@@ -182,7 +183,7 @@ def _convert(claims: dict[str, Any]) -> _Request:
     try:
         return msgspec.convert(claims, _Request)
     except msgspec.ValidationError as error:
-        raise Unsound(Fault.MALFORMED, f"{_WHAT} cannot be read: {error}") from None
+        raise Unsound(Fault.MALFORMED, f"{_WHAT} cannot be read: {tell_shape(error)}") from None
 
 
 class KeyFinder:

@@ -14,6 +14,7 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port
 from hansa.sdk.files import read_file
+from hansa.shapes import tell_shape
 
 T = TypeVar("T")
 
@@ -22,6 +23,12 @@ HTTP_PORT = 80
 
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
 Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Genesis = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+FORMS = {
+    r"\A[A-Za-z0-9._-]{1,64}\Z": "1 to 64 of the characters A-Z a-z 0-9 . _ -",
+    r"\A[0-9a-f]{64}\Z": "64 of the digits 0-9 a-f",
+}
+"""What a text must be, by its pattern."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,8 +64,7 @@ def read_settings(path: Path, kind: type[T], find_faults: Callable[[T], Iterator
     try:
         settings = msgspec.toml.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise wrong(path, f"{where.strip('`').lstrip('.') or 'the file'}: {what}") from None
+        raise wrong(path, tell_shape(error, forms=FORMS, table="a table")) from None
     except DECODE_ERRORS as error:
         raise wrong(path, f"not TOML: {tell_fault(error)}") from None
     for fault in find_faults(settings):

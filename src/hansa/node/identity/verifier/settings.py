@@ -16,6 +16,7 @@ from hansa.identity.faults import Unsound
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.methods.did import read_did, read_did_url
 from hansa.node.identity.settings import (
+    Genesis,
     Id,
     Listen,
     Name,
@@ -60,7 +61,7 @@ class LedgerNode(Section, frozen=True, kw_only=True):
     """A node, none of which is believed: it proves what it says."""
 
     url: str
-    genesis: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    genesis: Genesis
     """Hash that names the network."""
     roots: str = ""
     """PEM file of the roots to which certificates of issuers lead, that name DIDs."""

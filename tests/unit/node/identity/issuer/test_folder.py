@@ -114,7 +114,7 @@ def test_claims_cannot_be_what_the_credential_itself_sets(tmp_path):
     [
         (KIND, "url"),
         (HEAD, "credentials"),
-        (HEAD + "x = 1\n" + KIND, "unknown field"),
+        (HEAD + "x = 1\n" + KIND, "x is no name"),
         (HEAD + KIND + KIND, "two have one id"),
         (HEAD.replace("https", "http") + KIND, "must be https"),
         (HEAD.replace(".example", ".example/path") + KIND, "no path"),
