@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 import time
@@ -28,7 +29,7 @@ from hansa.contracts.actions import ACTIONS
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.codes import TOLD_BY_FACTS
@@ -192,16 +193,20 @@ def tell_answer(
 ) -> int:
     """Print what became of a transaction; returns the exit code.
 
+    What a rule refused is told on standard error; what it would have made (`more`) is not, as
+    there is none. With `--json` its receipt stands on standard output all the same.
+
     Raises:
       Sent: it cannot be printed.
     """
-    found = {**describe_found(answer), **more}
+    found = {**describe_found(answer), **(more if answer.is_ok else {})}
     if answer.code in TOLD_BY_FACTS:
         with suppress(HansaError):
             kept = describe_found(client.get_transaction(bytes.fromhex(answer.tx_id)))
             found["meaning"] = kept.get("meaning", found["meaning"])
     try:
-        print_found(found, is_json=options.json)
+        if answer.is_ok or options.json:
+            print_found(found, is_json=options.json)
         flush()
     except (Unavailable, BrokenPipeError) as error:
         reason = error.message if isinstance(error, Unavailable) else "nobody reads it"
@@ -214,7 +219,22 @@ def tell_answer(
             code=answer.code,
             **more,
         ) from None
-    return 0 if answer.is_ok else EXIT_REFUSED
+    if answer.is_ok:
+        return 0
+    _complain_refused(found, is_json=options.json)
+    return EXIT_REFUSED
+
+
+def _complain_refused(found: Mapping[str, Any], *, is_json: bool) -> None:
+    """Say on standard error that a rule refused a transaction, and which."""
+    tx_id, code = found["tx_id"], found["code"]
+    meaning = found.get("meaning") or "See the contract's reference."
+    message = f"nothing was changed: {meaning} ({code}; transaction {tx_id})"
+    if is_json:
+        told = {"error": Refused.__name__, "message": message, "code": code, "tx_id": tx_id}
+        complain(json.dumps(told))
+    else:
+        complain(f"hansa: {message}")
 
 
 def _name_sent(tx_id: str, more: Mapping[str, str]) -> str:

@@ -310,8 +310,13 @@ def test_a_status_list_is_created_changed_and_shown(run, place):
     code, found, _ = run("status", "show", to_text(SOUTH), "1", "3", "5", "6")
     assert (code, found["entries"]) == (0, {"3": "invalid", "5": "suspended", "6": "valid"})
     out = place[0] / "entries.bin"
-    code, found, _ = run("status", "show", to_text(LIST[0]), str(LIST[1]), "--out", out)
+    show = ("status", "show", to_text(LIST[0]), str(LIST[1]), "--out")
+    code, found, _ = run(*show, out)
     assert (code, found["length"], out.stat().st_size) == (0, 20_000, 5_000)
+    code, found, told = run(*show, out)
+    assert (code, found, "exists already" in told) == (2, "", True)
+    code, found, told = run(*show, place[0] / "nowhere" / "x.bin")
+    assert (code, found, "no folder" in told) == (4, "", True)
 
 
 @pytest.mark.parametrize(
@@ -330,6 +335,43 @@ def test_a_status_list_is_created_changed_and_shown(run, place):
 def test_what_is_wrong_with_the_others_is_told(run, words, code, told):
     found, printed, complaint = run(*words)
     assert (found, told in complaint + str(printed)) == (code, True), complaint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("consent", "delegate", "ada.json", GIVEN.hex(), ADA, "api.key", "--until", END),
+        ("evidence", "note", "ada.json", PAPER.hex(), "api.key", "--notary", to_text(NORTH)),
+        ("accredit", "suspend", "south.json", to_text(ISSUER), "resident"),
+    ],
+)
+def test_what_is_refused_is_told_on_standard_error_and_makes_nothing(run, words):
+    code, found, told = run(*words)
+    assert (code, found["status"]) == (3, "REFUSED")
+    assert not {"salt", "consent_id", "note_hash", "did"} & set(found)
+    complaint = json.loads(told)
+    assert (complaint["error"], complaint["code"]) == ("Refused", found["code"])
+    assert found["meaning"] in complaint["message"]
+    code, found, told = run(*words, as_json=False)
+    assert (code, found) == (3, "")
+    assert told.startswith("hansa: nothing was changed: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", ADA),
+        ("consent", "show", "00" * 32),
+        ("evidence", "show", "00" * 32, "--notary", ADA),
+        ("schema", "list"),
+        ("standing", ADA, "resident"),
+        ("status", "show", ADA, "1"),
+        ("accredit", "suspend", "south.json", ADA, "resident"),
+    ],
+)
+def test_a_node_that_is_not_there_is_unavailable(run, words):
+    code, found, told = run(*words, "--node", "http://127.0.0.1:9")
+    assert (code, found, json.loads(told)["error"]) == (5, "", "Unavailable")
 
 
 def test_others_are_accredited_and_judged(run):

@@ -9,8 +9,7 @@ import io
 from pathlib import Path
 from typing import TextIO
 
-from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.sdk.files import write_file
+from hansa.cli.identity.reading import write_new
 
 QUIET_CELLS = 4
 
@@ -35,7 +34,4 @@ def write_svg(text: str, path: Path) -> None:
 
     buffer = io.BytesIO()
     segno.make_qr(text).save(buffer, kind="svg", scale=6, border=QUIET_CELLS)
-    try:
-        write_file(path, buffer.getvalue())
-    except FileExistsError:
-        raise Invalid(InvalidCode.MALFORMED, f"{path} exists already: name another") from None
+    write_new(path, buffer.getvalue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from hansa.kernel.block import Header
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.sdk.client import Client
-from hansa.sdk.files import read_file
+from hansa.sdk.files import read_file, write_file
 
 PARTY = "address, or DID of this network"
 MOMENT = "as 2026-11-29T12:00:00Z"
@@ -46,6 +47,20 @@ def read_content(path: Any, bytes_max: int) -> bytes:  # noqa: ANN401 - a path t
     if len(content) > bytes_max:
         raise Invalid(InvalidCode.TOO_LARGE, f"{path} has more than {bytes_max:,} bytes")
     return content
+
+
+def write_new(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a new file.
+
+    Raises:
+      Invalid: the file is there already.
+      NotFound: there is no such folder.
+      Unavailable: the disk refuses.
+    """
+    try:
+        write_file(path, content, mode=mode)
+    except FileExistsError:
+        raise Invalid(InvalidCode.ARGUMENTS, f"{path} exists already: name another") from None
 
 
 def write_moment(time_ms: int) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.identity.reading import PARTY, print_proven, read_party
+from hansa.cli.identity.reading import PARTY, print_proven, read_party, write_new
 from hansa.cli.source import add_node, add_signing, open_client, parse_count, parse_file
 from hansa.cli.tx import load_keys, send
 from hansa.contracts.identity import status
 from hansa.contracts.identity.status import INDICES_MAX, Bits, StatusList
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.sdk.files import write_file
 from hansa.sdk.identity.questions import ListQuestion, StatusQuestion
 
 CHANGES = {
@@ -99,7 +98,7 @@ def _show(options: argparse.Namespace) -> int:
     if beyond:
         raise NotFound(f"the list has entries 0 to {row.length - 1}, not {beyond[0]}")
     if options.out:
-        write_file(options.out, whole.read(rows).content)
+        write_new(options.out, whole.read(rows).content)
     told = {
         "issuer": to_text(issuer),
         "number": row.number,
