@@ -31,7 +31,7 @@ class Authority:
         )
         identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         builder = (
-            self._begin(self._name, self._key)
+            self._begin(self._name, self._key.public_key())
             .add_extension(constraints, critical=True)
             .add_extension(usage, critical=True)
             .add_extension(identifier, critical=False)
@@ -43,7 +43,7 @@ class Authority:
         key_ = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._begin(subject, key_).add_extension(
+        builder = self._begin(subject, key_.public_key()).add_extension(
             x509.ExtendedKeyUsage([usage]), critical=False
         )
         if is_server:
@@ -51,13 +51,18 @@ class Authority:
             builder = builder.add_extension(names, critical=False)
         self._write(name, key_, builder.sign(self._key, hashes.SHA256()))
 
-    def _begin(self, subject, key_):
+    def certify(self, name, public_key):
+        """Certify a key that somebody else has."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        return self._begin(subject, public_key).sign(self._key, hashes.SHA256())
+
+    def _begin(self, subject, public_key):
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
-            .public_key(key_.public_key())
+            .public_key(public_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - DAY)
             .not_valid_after(now + DAY)

@@ -29,6 +29,7 @@ export async function answer(actions) {
 function describe(error) {
   const causes = [error.cause, ...(error.errors ?? [])].filter(each => each instanceof Error);
   const told = [`${error.name}: ${error.message}`, ...causes.map(describe)];
-  const response = error.errorResponse ?? error.response?.credentialErrorResponseResult?.data;
+  const results = Object.entries(error.response ?? {}).filter(([name]) => name.endsWith('Result'));
+  const response = error.errorResponse ?? results[0]?.[1]?.data;
   return response === undefined ? told.join('; ') : `${told.join('; ')} ${JSON.stringify(response)}`;
 }

@@ -3,30 +3,20 @@
 import json
 import secrets
 from base64 import urlsafe_b64decode
-from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from aiohttp import web
 from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 from sd_jwt.holder import SDJWTHolder
 from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal
-from tests.unit.node.identity.issuer.playing import (
-    CHEAP,
-    MEI,
-    PASSPHRASE,
-    find_port,
-    play,
-)
+from tests.unit.node.identity.issuer.playing import MEI, play
+from tests.unit.node.identity.shop import believe, opened
 
 from hansa.identity.faults import Fault
 from hansa.kernel.errors import NotFound, Unavailable
-from hansa.node.identity.verifier.app import create_app
-from hansa.node.identity.verifier.folder import create_folder, open_verifier
-from hansa.node.identity.verifier.pinned import PinnedRegistry, fetch_list
-from hansa.node.identity.verifier.running import opened_registry
+from hansa.node.identity.verifier.pinned import fetch_list
 from hansa.node.service import wall_clock_ms
 
 ADULT = MEI | {"age_equal_or_over_18": True}
@@ -84,62 +74,6 @@ class ForeignHolder:
             if response.status != 200:
                 raise Refusal(response, body)
             return body
-
-
-class Shop:
-    """A verifier at work, and the commands beside it, which open the same files again."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def work(self, act):
-        folder = open_verifier(self.path, PASSPHRASE, secrets.token_bytes)
-        try:
-            return act(folder)
-        finally:
-            folder.records.close()
-
-    def ask(self):
-        return self.work(lambda folder: folder.ask("adult", wall_clock_ms()))
-
-    def report(self, asking):
-        return self.work(lambda folder: folder.get_report(asking.session_id, wall_clock_ms()))
-
-
-@asynccontextmanager
-async def opened(path, issuers, fetch=None):
-    port = find_port()
-    create_folder(
-        path,
-        url=f"http://127.0.0.1:{port}",
-        name="Shop",
-        passphrase=PASSPHRASE,
-        draw=secrets.token_bytes,
-        cost=CHEAP,
-    )
-    settings = path / "verifier.toml"
-    settings.write_text(settings.read_text() + issuers)
-    folder = open_verifier(path, PASSPHRASE, secrets.token_bytes)
-    async with opened_registry(folder.settings) as usual:
-        registry = PinnedRegistry(folder.settings.issuers, fetch, wall_clock_ms) if fetch else usual
-        runner = web.AppRunner(create_app(folder, registry))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        try:
-            yield Shop(path)
-        finally:
-            await runner.cleanup()
-            folder.records.close()
-
-
-def believe(issuer, url, types='["urn:example:resident:1"]'):
-    return f"""
-[[issuers]]
-id = "{issuer}"
-name = "City"
-types = {types}
-status = "{url}/status/"
-"""
 
 
 async def receive(office, claims=None):

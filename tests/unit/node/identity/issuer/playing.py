@@ -1,6 +1,7 @@
 """An issuer served on this machine, as its operator and a person’s browser see it."""
 
 import asyncio
+import re
 import secrets
 import socket
 from contextlib import asynccontextmanager
@@ -76,6 +77,21 @@ class Office:
         async with ask as response:
             await response.read()
             return response
+
+
+async def decide(office, address, *, origin="", **form):
+    """Do what a browser does: load the page, send its form; returns the answer."""
+    async with office.http.get(address) as response:
+        page = await response.text()
+        assert response.status == 200
+        assert "script" not in response.headers["Content-Security-Policy"].replace("'none'", "")
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    headers = {"Origin": origin or office.url}
+    post = office.http.post(
+        f"{office.url}/authorize", data=hidden | form, headers=headers, allow_redirects=False
+    )
+    async with post as response:
+        return response.status, response.headers.get("Location", ""), await response.text()
 
 
 @asynccontextmanager

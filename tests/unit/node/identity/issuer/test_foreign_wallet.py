@@ -1,7 +1,6 @@
 """A wallet of another make gets credentials over HTTP, in both flows, bound, batched, encrypted."""
 
 import json
-import re
 from base64 import urlsafe_b64decode
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +8,7 @@ import pytest
 from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal, public
-from tests.unit.node.identity.issuer.playing import MEI, REDIRECT, play
+from tests.unit.node.identity.issuer.playing import MEI, REDIRECT, decide, play
 
 
 def new_key():
@@ -116,21 +115,6 @@ def test_an_officer_may_decline(tmp_path):
         assert caught.value.body["error_description"] == "not issued: caf?"
 
     play(tmp_path, scene)
-
-
-async def decide(office, address, *, origin="", **form):
-    """Do what a browser does: load the page, send its form; returns the answer."""
-    async with office.http.get(address) as response:
-        page = await response.text()
-        assert response.status == 200
-        assert "script" not in response.headers["Content-Security-Policy"].replace("'none'", "")
-    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
-    headers = {"Origin": origin or office.url}
-    post = office.http.post(
-        f"{office.url}/authorize", data=hidden | form, headers=headers, allow_redirects=False
-    )
-    async with post as response:
-        return response.status, response.headers.get("Location", ""), await response.text()
 
 
 def test_a_person_gives_credentials_to_a_wallet_on_the_page(tmp_path):
