@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 
+MESSAGE_LETTERS_MAX = 600
+
 
 class Fault(StrEnum):
     """Why something is not accepted, roughly in the order in which it is looked at."""
@@ -62,11 +64,23 @@ class Unsound(Invalid):
     """
 
     def __init__(self, fault: Fault, message: str, /, **facts: Fact) -> None:
-        super().__init__(InvalidCode.MALFORMED, message, **facts)
+        super().__init__(InvalidCode.MALFORMED, make_showable(message), **facts)
         self.fault = fault
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (self.fault, self.message, self.facts))
+
+
+def make_showable(message: str) -> str:
+    """Make a message fit to be shown: of some length, and nothing in it that moves the cursor.
+
+    Messages quote what strangers sent, and are shown on pages and terminals, and kept.
+    """
+    if len(message) > MESSAGE_LETTERS_MAX:
+        message = f"{message[:MESSAGE_LETTERS_MAX]}…"
+    if message.isprintable():
+        return message
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
 
 
 def _rebuild(fault: Fault, message: str, facts: dict[str, Fact]) -> Unsound:

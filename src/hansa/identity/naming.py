@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hansa.contracts.identity.schemas import NAME_CHARACTERS
+from hansa.contracts.identity.schemas import NAME_CHARACTERS, NAME_LETTERS_MAX
 from hansa.identity.faults import Fault, Unsound
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid
@@ -46,7 +46,11 @@ def read_type(text: str, network: str) -> tuple[str, int | None]:
     start = f"{PREFIX}{network}:"
     name, has_version, version = text.removeprefix(start).partition(":")
     is_number = version.isascii() and version.isdigit() and len(version) <= _VERSION_DIGITS_MAX
-    is_sound = text.startswith(start) and name != "" and _NAME_LETTERS.issuperset(name)
+    is_sound = (
+        text.startswith(start)
+        and 0 < len(name) <= NAME_LETTERS_MAX
+        and _NAME_LETTERS.issuperset(name)
+    )
     if not is_sound or (bool(has_version) and not is_number):
         raise Unsound(
             Fault.TYPE, f"{text[:120]!r} is no type of the network {network}: {start}NAME"

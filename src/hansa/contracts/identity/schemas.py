@@ -34,7 +34,9 @@ DISPLAY_BYTES_MAX = 3_072
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 """None of them looks like another one of a foreign script."""
 
-TypeName = Annotated[str, Meta(min_length=1, max_length=64)]
+NAME_LETTERS_MAX = 64
+
+TypeName = Annotated[str, Meta(min_length=1, max_length=NAME_LETTERS_MAX)]
 SchemaText = Annotated[str, Meta(min_length=2, max_length=SCHEMA_BYTES_MAX)]
 DisplayText = Annotated[str, Meta(min_length=2, max_length=DISPLAY_BYTES_MAX)]
 

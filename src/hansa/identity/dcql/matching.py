@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from hansa.identity.dcql.queries import ClaimQuery, CredentialQuery, CredentialSet, Path, Query
 from hansa.identity.faults import Unsound
+from hansa.identity.jose.claims import show_claim
 from hansa.identity.sd_jwt.paths import find_places
 
 SD_JWT_FORMATS = ("dc+sd-jwt", "vc+sd-jwt")
@@ -93,7 +94,7 @@ def find_gaps(query: Query, presented: Mapping[str, Sequence[Candidate]]) -> lis
     for query_id, candidates in presented.items():
         each = query.find(query_id)
         if each is None:
-            gaps.append(f"{query_id!r} was not asked for")
+            gaps.append(f"{show_claim(query_id)} was not asked for")
             continue
         if not candidates or (len(candidates) > 1 and not each.multiple):
             gaps.append(f"{query_id}: {len(candidates)} credentials where one was asked for")

@@ -24,7 +24,8 @@ def read_timestamp(text: object, what: str) -> int:
         raise _malformed(what)
     whole, fraction, zone = _take_apart(text)
     try:
-        moment = datetime.fromisoformat(whole + zone)
+        # In UTC, or a zone could lead out of the years in which moments are written.
+        moment = datetime.fromisoformat(whole + zone).astimezone(UTC)
         seconds = round((moment - datetime.fromtimestamp(0, UTC)).total_seconds())
     except (ValueError, OverflowError):
         raise _malformed(what) from None

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from joserfc import jwe
 from joserfc.errors import JoseError
+from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey
 
 from hansa.identity.encoding.base64url import decode_base64url
@@ -27,6 +28,13 @@ AGREEMENT = "ECDH-ES"
 ENCRYPTIONS = ("A128GCM", "A256GCM")
 _HEADER_NAMES = frozenset({"alg", "enc", "kid", "epk", "apu", "apv", "typ", "cty"})
 _PARTS = 5
+
+
+class _Limits(JWERegistry):
+    """Our bounds for the library's: it stops at 64 KiB, and a portrait alone may have more."""
+
+    max_protected_header_length = 2 * HEADER_BYTES_MAX
+    max_ciphertext_length = TOKEN_BYTES_MAX
 
 
 class Decrypted(NamedTuple):
@@ -63,7 +71,8 @@ def decrypt_jwe(token: str, key: PrivateKey, what: str) -> Decrypted:
     header = read_jwe_header(token, what)
     private = ECKey.import_key(dict(write_private_jwk(key)))
     try:
-        found = jwe.decrypt_compact(token, private, algorithms=[AGREEMENT, header["enc"]])
+        limits = _Limits(algorithms=[AGREEMENT, header["enc"]])
+        found = jwe.decrypt_compact(token, private, registry=limits)
     except (JoseError, ValueError, TypeError, KeyError):
         raise Unsound(
             Fault.KEY, f"{what} cannot be decrypted: it is for another key, or was changed"

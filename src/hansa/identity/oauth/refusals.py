@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from hansa.identity.faults import make_showable
 from hansa.kernel.errors import Fact, Invalid, InvalidCode
 
 BAD_REQUEST = 400
@@ -45,7 +46,7 @@ class Declined(Invalid):
     """An endpoint does not do what a client asks; `error` says why in OAuth's words."""
 
     def __init__(self, error: OAuthError, message: str, /, **facts: Fact) -> None:
-        super().__init__(InvalidCode.MALFORMED, message, **facts)
+        super().__init__(InvalidCode.MALFORMED, make_showable(message), **facts)
         self.error = error
 
     def __reduce__(self) -> tuple[object, ...]:

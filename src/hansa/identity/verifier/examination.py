@@ -78,9 +78,12 @@ class Steps:
     async def find_issuer(
         self, registry: Registry, issuer: str | None, header: Mapping[str, Any], time_ms: int
     ) -> IssuerKey | None:
-        """Ask whose key it is; only that nobody knows it is a finding."""
+        """Ask whose key it is; only that nobody knows it is a finding.
+
+        What an issuer dates back to before all records is looked for at their beginning.
+        """
         try:
-            return await registry.find_issuer_key(issuer, header, time_ms)
+            return await registry.find_issuer_key(issuer, header, max(time_ms, 0))
         except Unsound as error:
             self.refuse(Check.ISSUER, error)
             return None

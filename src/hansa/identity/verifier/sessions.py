@@ -206,7 +206,7 @@ class Verifier:
         query = read_query(session.query)
         if not isinstance(token, dict) or not all(isinstance(x, list) for x in token.values()):
             raise Unsound(Fault.MALFORMED, "vp_token must hold lists of presentations by query id")
-        if sum(map(len, token.values())) > PRESENTATIONS_MAX:
+        if max(len(token), sum(map(len, token.values()))) > PRESENTATIONS_MAX:
             raise Unsound(Fault.TOO_LARGE, f"vp_token holds over {PRESENTATIONS_MAX} presentations")
         findings: list[Finding] = []
         candidates: dict[str, list[Candidate]] = {}

@@ -180,12 +180,17 @@ def is_outside(address: str) -> bool:
             return is_outside(str(wrapped))
         if found in _TRANSLATED:
             return is_outside(str(ipaddress.IPv4Address(found.packed[-4:])))
+        if found not in _UNICAST:
+            return False
     return found.is_global and not found.is_multicast
 
 
 _LOOPBACK = (("http", "127.0.0.1"), ("http", "::1"))
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 behind a translator (RFC 6052)."""
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is given out of IPv6 (RFC 4291, section 2.4): beside it lie old ways to write addresses
+inside, as ::127.0.0.1 and fec0::1."""
 
 
 def _find_inside(error: BaseException) -> _InsideError | None:

@@ -30,6 +30,14 @@ def test_the_recipient_reads_what_was_encrypted(encryption):
     assert caught.value.fault is Fault.KEY
 
 
+def test_a_portrait_fits_in_and_its_token_is_bounded():
+    token = encrypt_jwe(b"p" * 600_000, KEY.public_key, {})
+    assert len(decrypt_jwe(token, KEY, "it").payload) == 600_000
+    with pytest.raises(Unsound) as caught:
+        decrypt_jwe(encrypt_jwe(b"p" * 800_000, KEY.public_key, {}), KEY, "it")
+    assert caught.value.fault is Fault.TOO_LARGE
+
+
 def test_another_implementation_reads_and_writes_alike():
     """The library alone, with its own reading of keys, on both sides."""
     theirs = ECKey.import_key(dict(write_private_jwk(KEY)))

@@ -162,6 +162,25 @@ def test_of_two_answers_at_once_a_session_takes_one():
     assert counter.report(asking).is_accepted
 
 
+@pytest.mark.parametrize("name", ["q", "\x1b[2J", "q" * 999])
+def test_an_answer_to_what_was_not_asked_is_told_in_few_plain_words(name):
+    counter = Counter(encrypts=False)
+    asking = counter.ask()
+    counter.answer(asking, counter.fetch(asking), {name: []})
+    texts = [each.text for each in counter.report(asking).findings]
+    assert any("was not asked for" in text for text in texts)
+    assert all(text.isprintable() and len(text) < 200 for text in texts)
+
+
+def test_an_answer_to_many_questions_is_refused_at_once():
+    counter = Counter(encrypts=False)
+    asking = counter.ask()
+    with pytest.raises(Unsound) as caught:
+        counter.answer(asking, counter.fetch(asking), {str(x): [] for x in range(60_000)})
+    assert caught.value.fault is Fault.TOO_LARGE
+    assert counter.report(asking) is None
+
+
 def test_a_condition_that_is_not_checked_is_not_asked_for():
     query = json.loads(json.dumps(RESIDENT))
     query["credentials"][0]["trusted_authorities"] = [{"type": "aki", "values": ["AAAA"]}]

@@ -268,6 +268,7 @@ def test_the_end_of_a_key_is_found_behind_other_changes(city):
         ({"signer": NEXT_KEY}, (Check.SIGNATURE, Fault.SIGNATURE)),
         ({"vct": "urn:other"}, (Check.ACCREDITATION, Fault.TYPE)),
         ({"vct": write_type("other", "resident")}, (Check.ACCREDITATION, Fault.TYPE)),
+        ({"vct": write_type("test", "a" * 9_999)}, (Check.ACCREDITATION, Fault.TYPE)),
         ({"vct": write_type("test", "diploma")}, (Check.ACCREDITATION, Fault.ACCREDITATION)),
         ({"uri": "https://office.example/lists/1"}, (Check.STATUS, Fault.STATUS)),
         ({"uri": write_list_url(BASE, ListName(CLUB, 3))}, (Check.STATUS, Fault.STATUS)),
@@ -282,6 +283,16 @@ def test_what_the_ledger_does_not_know_is_found(city, how, fault):
     assert fault in city.verify(city.issue(**how))
 
 
+@pytest.mark.parametrize("issued_ms", [-(2**53 - 1) * 1_000, -1, 0])
+def test_what_is_dated_before_all_records_is_judged_by_the_first(city, issued_ms):
+    assert city.verify(city.issue(issued_ms=issued_ms)) >= {(Check.ISSUER, Fault.UNRESOLVED)}
+
+
+def test_what_is_dated_ahead_is_judged_by_what_holds_now(city):
+    fault = {(Check.VALIDITY, Fault.NOT_YET_VALID)}
+    assert city.verify(city.issue(issued_ms=(2**53 - 1) * 1_000)) == fault
+
+
 @pytest.mark.parametrize("version", [None, 1, 12])
 def test_a_type_is_read_as_it_was_written(version):
     assert read_type(write_type("city", "a-b", version), "city") == ("a-b", version)
@@ -289,7 +300,15 @@ def test_a_type_is_read_as_it_was_written(version):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "urn:hansa:city:", "urn:hansa:city:A", "urn:hansa:city:a:", "urn:hansa:city:a:b", "a"],
+    [
+        "",
+        f"urn:hansa:city:{'a' * 65}",
+        "urn:hansa:city:",
+        "urn:hansa:city:A",
+        "urn:hansa:city:a:",
+        "urn:hansa:city:a:b",
+        "a",
+    ],
 )
 def test_what_is_no_type_is_refused(text):
     with pytest.raises(Unsound):

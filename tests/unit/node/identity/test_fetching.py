@@ -195,6 +195,10 @@ def test_who_does_not_answer_may_later():
         ("fe80::1%eth0", False),
         ("2001:db8::1", False),
         ("::", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("fec0::1", False),
+        ("64:ff9b:1::7f00:1", False),
         ("name", False),
     ],
 )
