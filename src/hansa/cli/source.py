@@ -11,7 +11,7 @@ from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.home import Home
 from hansa.sdk.arguments import is_unicode
-from hansa.sdk.files import read_file
+from hansa.sdk.files import read_api_key_file
 
 if TYPE_CHECKING:
     from hansa.sdk.client import Client
@@ -20,7 +20,6 @@ DEFAULT_NODE = "http://127.0.0.1:8460"
 NODE_VARIABLE = "HANSA_NODE"
 API_KEY_VARIABLE = "HANSA_API_KEY"
 HASH_DIGITS = 64
-KEY_BYTES_MAX = 4_096
 COUNT_MAX = 2**53
 PORT_MAX = 65_535
 
@@ -129,14 +128,7 @@ def read_api_key(options: argparse.Namespace) -> str | None:
     path: Path | None = options.api_key_file
     if path is None:
         return os.environ.get(API_KEY_VARIABLE) or None
-    raw = read_file(path, KEY_BYTES_MAX)
-    try:
-        text = raw.decode("ascii").strip()
-    except UnicodeDecodeError:
-        text = ""
-    if not text or len(raw) > KEY_BYTES_MAX:
-        raise Invalid(InvalidCode.UNAUTHENTICATED, f"{path} holds no API key", path=str(path))
-    return text
+    return read_api_key_file(path)
 
 
 def parse_folder(text: str) -> Path:

@@ -11,6 +11,7 @@ from secrets import token_hex
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.system_errors import ADVICE
 
+API_KEY_BYTES_MAX = 4_096
 OTHERS = 0o077
 """Of a file's mode, what everybody but its owner may do."""
 _KINDS = (
@@ -86,6 +87,24 @@ def require_private(path: Path) -> None:
             f"{stat.S_IMODE(mode):04o}): run chmod 600 {path}"
         )
         raise Invalid(InvalidCode.MALFORMED, message, path=str(path))
+
+
+def read_api_key_file(path: Path) -> str:
+    """Read the key by which a node knows who asks.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: the file is no key.
+      Unavailable: it cannot be read.
+    """
+    raw = read_file(path, API_KEY_BYTES_MAX)
+    try:
+        text = raw.decode("ascii").strip()
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(raw) > API_KEY_BYTES_MAX:
+        raise Invalid(InvalidCode.UNAUTHENTICATED, f"{path} holds no API key", path=str(path))
+    return text
 
 
 def check_file(path: Path) -> None:

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hansa.cli.identity.codes import print_code, write_svg
+from hansa.cli.identity.issuer_ledger import (
+    bring_to_ledger,
+    load_ledger_key,
+    warn,
+    warn_of_standing,
+)
 from hansa.cli.identity.reading import tell_address, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
@@ -34,6 +40,11 @@ CHANGES = {
     "revoke": "revoke a credential for good",
     "suspend": "suspend a credential for now",
     "reinstate": "end the suspension of a credential",
+}
+WORDS = {
+    Status.VALID: "reinstatement",
+    Status.INVALID: "revocation",
+    Status.SUSPENDED: "suspension",
 }
 STATES = {Status.VALID: "issued", Status.INVALID: "revoked", Status.SUSPENDED: "suspended"}
 
@@ -129,12 +140,18 @@ def _new(options: argparse.Namespace) -> int:
 def _up(options: argparse.Namespace) -> int:
     from hansa.node.identity.folders import serving_alone  # noqa: PLC0415 - loads a server
     from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415
-    from hansa.node.identity.issuer.running import run_issuer  # noqa: PLC0415
+    from hansa.node.identity.issuer.running import LedgerSide, run_issuer  # noqa: PLC0415
 
     with serving_alone(options.data), taking_passphrase() as take_passphrase:
-        service = open_issuer(options.data, take_passphrase(), secrets.token_bytes)
+        passphrase = take_passphrase()
+        service = open_issuer(options.data, passphrase, secrets.token_bytes)
+        key = load_ledger_key(options.data, service, passphrase)
         run_issuer(
-            service, tell_address(is_json=options.json), host=options.host, port=options.port
+            service,
+            tell_address(is_json=options.json),
+            host=options.host,
+            port=options.port,
+            ledger=None if key is None else LedgerSide(options.data, key, warn),
         )
     return 0
 
@@ -147,8 +164,9 @@ def _offer(options: argparse.Namespace) -> int:
         )
     claims += [None] * (len(options.credential) - len(claims))
     wanted = list(zip(options.credential, claims, strict=True))
-    with _opened(options) as service:
+    with _opened(options) as (service, _):
         made = service.offer(wanted, wall_clock_ms(), needs_tx_code=not options.no_code)
+        warn_of_standing(options.data, service)
     if options.svg is not None:
         write_svg(made.uri, options.svg)
     told = {
@@ -169,15 +187,16 @@ def _offer(options: argparse.Namespace) -> int:
 
 
 def _issued(options: argparse.Namespace) -> int:
-    with _opened(options) as service:
+    with _opened(options) as (service, _):
         found = service.list_issued(options.after, LISTED)
     if options.json:
         print_json({"issued": [_describe(each) for each in found]})
         return 0
-    for number, _, issued in found:
-        when = format_iso(issued.issued_s * 1_000, 0)
-        state = STATES[issued.status]
-        say(f"{number}  {when}  {state:9}  {issued.credential}  {issued.dataset}")
+    for each in found:
+        issued, when = each.issued, format_iso(each.issued.issued_s * 1_000, 0)
+        state, ledger = STATES[issued.status], _describe_ledger(each)
+        line = f"{each.number}  {when}  {state:9}  {issued.credential}  {issued.dataset}"
+        say("  ".join([line, *filter(None, ledger.values())]))
     if not found:
         say("Nothing was issued.")
     return 0
@@ -185,33 +204,37 @@ def _issued(options: argparse.Namespace) -> int:
 
 def _complete(options: argparse.Namespace) -> int:
     claims = _read_claims(options.claims)
-    with _opened(options) as service:
+    with _opened(options) as (service, _):
         service.complete(options.dataset, claims, wall_clock_ms())
     print_found({"dataset": options.dataset, "state": "complete"}, is_json=options.json)
     return 0
 
 
 def _decline(options: argparse.Namespace) -> int:
-    with _opened(options) as service:
+    with _opened(options) as (service, _):
         service.decline(options.dataset, options.why, wall_clock_ms())
     print_found({"dataset": options.dataset, "state": "declined"}, is_json=options.json)
     return 0
 
 
 def _change(options: argparse.Namespace) -> int:
-    with _opened(options) as service:
+    with _opened(options) as (service, passphrase):
         listed: Listed = getattr(service, options.verb)(options.number, wall_clock_ms())
+        if listed.progress is not None and not listed.progress.height:
+            listed = bring_to_ledger(options.data, service, listed.number, passphrase)
     print_found(_describe(listed), is_json=options.json)
     return 0
 
 
 @contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[IssuerService]:
+def _opened(options: argparse.Namespace) -> Iterator[tuple[IssuerService, str]]:
+    """Open the issuer's folder; gives the passphrase, too."""
     from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
 
-    service = open_issuer(options.data, ask_passphrase(), secrets.token_bytes)
+    passphrase = ask_passphrase()
+    service = open_issuer(options.data, passphrase, secrets.token_bytes)
     try:
-        yield service
+        yield service, passphrase
     finally:
         service.close()
 
@@ -238,4 +261,15 @@ def _describe(listed: Listed) -> dict[str, object]:
         "state": STATES[issued.status],
         "revoked": format_iso(issued.revoked_s * 1_000, 0) if issued.revoked_s else "",
         "suspended": format_iso(issued.suspended_s * 1_000, 0) if issued.suspended_s else "",
+        **_describe_ledger(listed),
+    }
+
+
+def _describe_ledger(listed: Listed) -> dict[str, str]:
+    """Describe how far it has come on its way to the ledger; empty where it has not to go there."""
+    change = WORDS[listed.issued.status]
+    progress, anchor = listed.progress, listed.anchor
+    return {
+        "ledger": "" if progress is None else progress.describe(change),
+        "anchor": "" if anchor is None else anchor.describe("anchor"),
     }

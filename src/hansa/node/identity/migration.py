@@ -1,6 +1,7 @@
 """The format of the file of records: its tables, and how an older file becomes one of today's.
 
-Version 1 had no `owner`, and at first no column that tells what is revoked.
+Version 1 had no `owner`, and at first no column that tells what is revoked; version 2 knew
+nothing of what is wanted on the ledger.
 
 Source: SQLite's documentation of PRAGMA user_version.
 """
@@ -12,9 +13,16 @@ from collections.abc import Callable
 
 import msgspec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _OWNER = "CREATE TABLE owner (value BLOB NOT NULL);"
 _REVOKED = "CREATE INDEX issued_revoked ON issued (place) WHERE is_revoked;"
+_WANTED = """
+CREATE TABLE wanted (
+    kind INTEGER NOT NULL, number INTEGER NOT NULL,
+    value BLOB NOT NULL, is_open INTEGER NOT NULL,
+    PRIMARY KEY (kind, number)
+) WITHOUT ROWID;"""
+_WANTED_OPEN = "CREATE INDEX wanted_open ON wanted (kind, number) WHERE is_open;"
 SCHEMA = f"""
 CREATE TABLE lock (
     n INTEGER NOT NULL, r INTEGER NOT NULL, p INTEGER NOT NULL,
@@ -32,6 +40,8 @@ CREATE TABLE issued (
 );
 {_REVOKED}
 {_OWNER}
+{_WANTED}
+{_WANTED_OPEN}
 """
 
 
@@ -48,7 +58,7 @@ def read_version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection, open_value: Callable[[bytes], bytes]) -> None:
-    """Bring a file of version 1 up to date, all of it or nothing; one of today's stays.
+    """Bring an earlier file up to date, all of it or nothing; one of today's stays.
 
     Args:
       connection: to the file.
@@ -58,9 +68,13 @@ def migrate(connection: sqlite3.Connection, open_value: Callable[[bytes], bytes]
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if read_version(connection) < FORMAT_VERSION:  # no other process was faster
+        version = read_version(connection)  # another process may have been faster
+        if version < 2:  # noqa: PLR2004 - the version that brought it
             _add_revoked(connection, open_value)
             connection.execute(_OWNER)
+        if version < FORMAT_VERSION:
+            connection.execute(_WANTED)
+            connection.execute(_WANTED_OPEN)
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -228,6 +228,59 @@ class RecordFile:
             ).fetchall()
         return dict(rows)
 
+    def list_decided(self, kind: int) -> list[tuple[int, int, int]]:
+        """List what is not valid and of which nothing of this kind was ever wanted.
+
+        Returns number, place and status of each.
+        """
+        query = """
+            SELECT number, place, is_revoked FROM issued WHERE is_revoked AND place IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM wanted WHERE kind = ? AND wanted.number = issued.number
+            )"""
+        with _telling(self._path):
+            return self._connection.execute(query, (kind,)).fetchall()
+
+    def put_wanted(self, kind: int, number: int, value: bytes, *, is_open: bool) -> None:
+        """Note what is wanted elsewhere, under a number of its kind, in place of what was before.
+
+        Args:
+          kind: of what is wanted; its numbers are its own.
+          number: by which it is found again.
+          value: all about it.
+          is_open: whether something is still to be done for it.
+        """
+        with self.at_once():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO wanted VALUES (?, ?, ?, ?)",
+                (kind, number, self._seal(value, _name_wanted(kind, number)), is_open),
+            )
+
+    def drop_wanted(self, kind: int, number: int) -> None:
+        """Forget what was wanted."""
+        with self.at_once():
+            self._connection.execute(
+                "DELETE FROM wanted WHERE kind = ? AND number = ?", (kind, number)
+            )
+
+    def get_wanted(self, kind: int, number: int) -> bytes | None:
+        """Get what is, or was, wanted; None if nothing was."""
+        with _telling(self._path):
+            row = self._connection.execute(
+                "SELECT value FROM wanted WHERE kind = ? AND number = ?", (kind, number)
+            ).fetchone()
+        return None if row is None else self._open(row[0], _name_wanted(kind, number))
+
+    def list_wanted(self, kind: int, limit: int = -1) -> list[tuple[int, bytes]]:
+        """List what is open of a kind as (number, value), lowest number first."""
+        with _telling(self._path):
+            rows = self._connection.execute(
+                "SELECT number, value FROM wanted WHERE is_open AND kind = ? "
+                "ORDER BY number LIMIT ?",
+                (kind, limit),
+            ).fetchall()
+        return [(number, self._open(value, _name_wanted(kind, number))) for number, value in rows]
+
     def _name(self, kind: Kind, key: str) -> bytes:
         text = f"{kind.value} {key}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._name_key, text, "sha256")
@@ -241,6 +294,10 @@ class RecordFile:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
         except (InvalidTag, ValueError):
             raise _damaged(self._path, "a record was changed") from None
+
+
+def _name_wanted(kind: int, number: int) -> bytes:
+    return b"wanted %d %d" % (kind, number)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hansa.identity.store import Kind, MemoryStore
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
+from hansa.node.identity.migration import FORMAT_VERSION
 from hansa.node.identity.records import RecordFile
 from hansa.passphrases import ScryptCost
 
@@ -204,7 +205,7 @@ def test_a_file_of_an_earlier_format_is_brought_up_to_date(old):
         connection = sqlite3.connect(old)
         connection.execute("DELETE FROM issued WHERE place = 9")
         connection.commit()
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
         connection.close()
 
 
@@ -231,7 +232,7 @@ def test_an_earlier_file_that_was_changed_is_damaged_and_stays_as_it_is(path):
 def test_a_file_of_a_later_program_is_refused_and_not_called_damaged(file, path):
     file.close()
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     connection.close()
     with pytest.raises(Invalid, match="later version of this program"):
         reopen(path)

@@ -29,6 +29,7 @@ from hansa.node.identity.http import (
     read_body,
     read_form,
 )
+from hansa.node.identity.issuer.ledger.delivery import Delivery
 from hansa.node.identity.issuer.page import build_fault, build_page
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.issuer.writing import LIST_TTL_S
@@ -49,6 +50,7 @@ Give = Callable[[bytes, Grant, int, bool], Answer]
 
 def create_app(
     service: IssuerService,
+    delivery: Delivery | None = None,
     *,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
@@ -57,6 +59,7 @@ def create_app(
 
     Args:
       service: what is served; close it after the application.
+      delivery: what brings its decisions to the ledger meanwhile, if anything does.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock.
     """
@@ -81,11 +84,14 @@ def create_app(
     get("/status/{number:[0-9]{1,9}}", handlers.show_list)
 
     async def sweep(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(handlers.sweep())
+        tasks = [asyncio.create_task(handlers.sweep())]
+        if delivery is not None:
+            tasks.append(asyncio.create_task(delivery.deliver(worker.run, asyncio.sleep)))
         yield
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         worker.close()
 
     app.cleanup_ctx.append(sweep)
@@ -195,7 +201,7 @@ class _Handlers:
 
     async def show_list(self, request: web.Request) -> web.Response:
         """Answer `/status/{number}`."""
-        if self._service.settings.status.url:
+        if not self._service.settings.has_own_lists:
             raise NotFound("the status lists of this issuer lie elsewhere")
         number = int(request.match_info["number"])
         sign = self._service.writer.sign_list

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hansa.contracts.identity import status
-from hansa.contracts.identity.status import Status
+from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.issuer.authorization import AuthorizationServer
+from hansa.identity.issuer.configurations import WriteCredential
 from hansa.identity.issuer.endpoints import CredentialEndpoints
 from hansa.identity.issuer.issuances import IssuanceDesk
 from hansa.identity.issuer.metadata import (
@@ -27,6 +28,8 @@ from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.status.reference import StatusReference
 from hansa.kernel.errors import NotFound, Refused
 from hansa.node.identity.issuer.formats.writing import Identity
+from hansa.node.identity.issuer.ledger.anchoring import AnchoringWriter
+from hansa.node.identity.issuer.ledger.wants import Matter, Progress, Wants
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import Settings
 from hansa.node.identity.issuer.writing import CredentialWriter, Issued, read_issued
@@ -61,6 +64,10 @@ class Listed(NamedTuple):
     status: StatusReference | None
     """None if it cannot be revoked."""
     issued: Issued
+    progress: Progress | None = None
+    """How far its status has come on its way to the ledger; None if it has not to go there."""
+    anchor: Progress | None = None
+    """How far its hash has; likewise."""
 
 
 class IssuerService:
@@ -81,6 +88,13 @@ class IssuerService:
         self.protocol = settings.build(self.writer.list_algorithms)
         self.records = records
         self.desk = IssuanceDesk(self.protocol, records, draw)
+        self.wants: Wants | None = None
+        """What the ledger is to say; None if it is to say nothing."""
+        self.write: WriteCredential = self.writer
+        """Makes a credential, and notes what the ledger is to say of it."""
+        if settings.ledger is not None:
+            self.wants = Wants(records, settings.read_address(), settings.status.length)
+            self.write = AnchoringWriter(self.writer, settings, self.wants)
         self.server = AuthorizationServer(
             self.protocol, records, self.desk, lambda name, _header: makers.get(name)
         )
@@ -88,11 +102,11 @@ class IssuerService:
             self.protocol,
             records,
             self.desk,
-            self.writer,
+            self.write,
             decryption_key,
             lambda header: makers.get(str(header.get("kid", ""))),
         )
-        self._identity = identity
+        self.identity = identity
         self._encryption_key = decryption_key.public_key
 
     def close(self) -> None:
@@ -106,7 +120,7 @@ class IssuerService:
     def sign_description(self, time_ms: int) -> str:
         """Describe the credential issuer in a token that it signs."""
         return sign_issuer_metadata(
-            self.describe(), self._identity.signer, self._identity.header, time_ms
+            self.describe(), self.identity.signer, self.identity.header, time_ms
         )
 
     def describe_server(self) -> dict[str, Any]:
@@ -167,8 +181,14 @@ class IssuerService:
         found = self.records.list_issued(after=after, limit=limit)
         return [self._read(number, place, raw) for number, place, raw in found]
 
+    def get_issued(self, number: int) -> Listed:
+        """Get what was issued under a number; raises `NotFound`."""
+        return self._read(*self._find_row(number))
+
     def revoke(self, number: int, time_ms: int) -> Listed:
         """Revoke a credential for good; again changes nothing.
+
+        Where the ledger is to say it, too, it is on its way there once this returns (`progress`).
 
         Raises:
           NotFound: there is none of this number, or it has no place in a status list.
@@ -195,18 +215,16 @@ class IssuerService:
 
     def _decide(self, number: int, change: type[status.Change], time_ms: int) -> Listed:
         with self.records.at_once():
-            found = self.records.list_issued(after=number - 1, limit=1)
-            if not found or found[0][0] != number:
-                raise NotFound(f"no credential {number} was issued")
-            listed = self._read(*found[0])
-            if listed.status is None:
+            _, place, raw = self._find_row(number)
+            listed = self._read(number, place, raw)
+            if place is None:
                 raise NotFound(f"credential {number} has no place in a status list: it ends by age")
             before, wanted = listed.issued.status, WANTED[change]
             if before is wanted:
                 return listed
             if (before, change) not in status.LIFE:
                 raise _refuse(status.Code.WRONG_STATE, f"credential {number} is revoked for good")
-            if change is status.Suspend and self.settings.status.bits == 1:
+            if change is status.Suspend and self.settings.status_bits is Bits.ONE:
                 raise _refuse(
                     status.Code.CANNOT_SUSPEND,
                     "the status lists have one bit a credential, which says revoked or not: set "
@@ -219,11 +237,25 @@ class IssuerService:
                 suspended_s=now_s if wanted is Status.SUSPENDED else 0,
             )
             self.records.set_status(number, msgspec.json.encode(issued), wanted)
-            return listed._replace(issued=issued)
+            if self.wants is not None:
+                self.wants.want_status(number, place, wanted)
+            return self.get_issued(number)
+
+    def _find_row(self, number: int) -> tuple[int, int | None, bytes]:
+        found = self.records.list_issued(after=number - 1, limit=1)
+        if not found or found[0][0] != number:
+            raise NotFound(f"no credential {number} was issued")
+        return found[0]
 
     def _read(self, number: int, place: int | None, raw: bytes) -> Listed:
         found = None if place is None else self.writer.locate(place)
-        return Listed(number, found, read_issued(raw))
+        listed = Listed(number, found, read_issued(raw))
+        if self.wants is None:
+            return listed
+        return listed._replace(
+            progress=self.wants.get_progress(Matter.STATUS, number),
+            anchor=self.wants.get_progress(Matter.ANCHOR, number),
+        )
 
 
 def _refuse(code: status.Code, why: str) -> Refused:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from hansa.contracts.identity.status import LENGTH_MAX, Bits
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.configurations import (
     MDOC,
@@ -24,6 +25,9 @@ from hansa.identity.issuer.configurations import (
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.did import read_did, read_did_url
+from hansa.identity.naming import LISTS
+from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.errors import Invalid
 from hansa.node.identity.settings import (
     Id,
     Listen,
@@ -80,6 +84,8 @@ class CredentialKind(Section, frozen=True, kw_only=True):
     """Whether that key must be attested by a maker of wallets."""
     revocable: bool = True
     """Whether it gets a place in a status list."""
+    anchor: bool = False
+    """Whether its hash is put on record on the ledger."""
 
 
 class Asking(Section, frozen=True, kw_only=True):
@@ -110,6 +116,19 @@ class Status(Section, frozen=True, kw_only=True):
     """Of a place in a list of this service; with one, credentials cannot be suspended."""
 
 
+class LedgerAccess(Section, frozen=True, kw_only=True):
+    """A node of the ledger, to which what the issuer decides is brought."""
+
+    node: str
+    """Its address, without a path."""
+    genesis: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    """Hash that names the network."""
+    key: Annotated[str, Meta(min_length=1)]
+    """File of the key of an account that may assert for the issuer."""
+    api_key_file: str = ""
+    """File of the key by which the node knows who asks."""
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that `issuer.toml` can say."""
 
@@ -127,6 +146,8 @@ class Settings(Section, frozen=True, kw_only=True):
     listen: Listen = Listen()
     wallets: Asking = Asking()
     status: Status = Status()
+    ledger: LedgerAccess | None = None
+    """Where lists, revocations and anchors are brought to the ledger; without, nothing is."""
     credentials: Annotated[tuple[CredentialKind, ...], Meta(min_length=1, max_length=64)]
     clients: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - msgspec copies it
     """Redirect addresses by client_id: wallets that may use the page."""
@@ -140,7 +161,23 @@ class Settings(Section, frozen=True, kw_only=True):
     @property
     def status_url(self) -> str:
         """Under which the status lists lie."""
+        if self.ledger is not None and not self.status.url:
+            return f"{self.ledger.node}/v1/identity/{LISTS}/{to_text(self.read_address())}"
         return self.status.url or f"{self.url}/status"
+
+    @property
+    def has_own_lists(self) -> bool:
+        """Whether this service serves its status lists itself."""
+        return self.ledger is None and not self.status.url
+
+    @property
+    def status_bits(self) -> Bits:
+        """Of a place in a status list."""
+        return Bits(self.status.bits) if self.ledger is None else Bits.TWO
+
+    def read_address(self) -> bytes:
+        """Read the issuer's address on the ledger; raises `Invalid` if its DID has none."""
+        return from_text(self.did.rpartition(":")[2])
 
     @property
     def host_names(self) -> frozenset[str]:
@@ -214,6 +251,7 @@ def _find_faults(settings: Settings) -> Iterator[str]:
         yield f"url: {fault}"
     if settings.status.url and not settings.status.url.startswith("https://"):
         yield "status.url: must be https://…"
+    yield from _find_ledger_faults(settings)
     ids = [each.id for each in settings.credentials]
     if len(set(ids)) < len(ids):
         yield "credentials: two have one id"
@@ -233,3 +271,30 @@ def _find_faults(settings: Settings) -> Iterator[str]:
     for client, addresses in settings.clients.items():
         if not addresses or any(not is_redirect(each) for each in addresses):
             yield f"clients.{client}: list the addresses to which the wallet is sent back"
+
+
+def _find_ledger_faults(settings: Settings) -> Iterator[str]:
+    """Find why what is decided here could not be brought to the ledger."""
+    if any(
+        each.anchor and each.format is not CredentialFormat.SD_JWT for each in settings.credentials
+    ):
+        yield f"anchor: only of credentials of the format {CredentialFormat.SD_JWT}"
+    if settings.ledger is None:
+        if any(each.anchor for each in settings.credentials):
+            yield "anchor: needs a [ledger] on which hashes are put on record"
+        return
+    if (fault := find_url_fault(settings.ledger.node)) is not None:
+        yield f"ledger.node: {fault}"
+    if not settings.did.startswith("did:hansa:"):
+        yield "ledger: needs a did of the ledger (did:hansa:…), and a key_id"
+        return
+    try:
+        address = to_text(settings.read_address())
+    except Invalid as error:
+        yield f"did: {error.message}"
+        return
+    url = settings.status.url
+    if url and not url.endswith(f"/{LISTS}/{address}"):
+        yield f"status.url: must end with /{LISTS}/{address}, or be left out"
+    if settings.status.length > LENGTH_MAX:
+        yield f"status.length: on the ledger a list has {LENGTH_MAX} places at most"

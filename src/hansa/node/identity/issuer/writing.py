@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.contracts.identity.status import Bits, Status
+from hansa.contracts.identity.status import Status
 from hansa.identity.issuer.configurations import Configuration, Written
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import PublicKey
@@ -132,7 +132,7 @@ class CredentialWriter:
     def _find_place(self, place: int) -> Place:
         number, index = divmod(place, self._settings.status.length)
         settings = self._settings
-        return Place(settings.status_url, number + 1, index, not settings.status.url)
+        return Place(settings.status_url, number + 1, index, settings.has_own_lists)
 
     def sign_list(self, number: int, time_ms: int) -> str:
         """Sign the status list with a number, from 1, as a token.
@@ -153,7 +153,7 @@ class CredentialWriter:
             expires_s=now_s + LIST_VALID_S,
             ttl_s=LIST_TTL_S,
         )
-        entries = pack_entries(Bits(self._settings.status.bits), length, statuses)
+        entries = pack_entries(self._settings.status_bits, length, statuses)
         return sign_jwt_list(self._identity.signer, entries, publication, self._identity.header)
 
     def _find_end(self) -> int:

@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from tests.unit.node.identity.issuer.ledger.playing import DID
 from tests.unit.node.identity.issuer.playing import CHEAP, MEI, PASSPHRASE, make_folder
 
 from hansa.identity.faults import Fault, Unsound
@@ -16,6 +17,13 @@ from hansa.node.identity.issuer.settings import load_settings
 NOW_MS = 1_795_953_600_000
 HEAD = 'url = "https://issuer.example"\nname = "City"\n'
 KIND = '[[credentials]]\nid = "resident"\ntype = "urn:r"\nname = "Resident"\n'
+ON_LEDGER = f'did = "{DID}"\nkey_id = "{DID}#signing"\n'
+LEDGER = f"""
+[ledger]
+node = "https://node.example"
+genesis = "{"ab" * 32}"
+key = "office.json"
+"""
 
 
 @pytest.fixture
@@ -132,6 +140,12 @@ def test_claims_cannot_be_what_the_credential_itself_sets(tmp_path):
         (HEAD + KIND + '[clients]\nw = ["/back"]\n', "clients.w"),
         (HEAD + KIND + '[makers]\nm = { kty = "oct" }\n', "makers.m"),
         (HEAD + KIND + '[status]\nurl = "http://x.example"\n', "status.url"),
+        (HEAD + LEDGER + KIND, "did of the ledger"),
+        (HEAD + ON_LEDGER + LEDGER.replace("https", "http") + KIND, "ledger.node"),
+        (HEAD + ON_LEDGER + LEDGER + "[status]\nlength = 2097152\n" + KIND, "status.length"),
+        (HEAD + ON_LEDGER + LEDGER + '[status]\nurl = "https://x.example"\n' + KIND, "status.url"),
+        (HEAD + ON_LEDGER.replace("hansa1", "hansa2") + LEDGER + KIND, "did:"),
+        (HEAD + KIND + "anchor = true\n", "anchor"),
         ("[", "TOML"),
         ("\x00", "TOML"),
     ],
@@ -226,3 +240,14 @@ def test_it_listens_where_its_wallets_come(tmp_path, url, more, place):
     path = tmp_path / "issuer.toml"
     path.write_text(f'url = "{url}"\nname = "City"\n{more}{KIND}')
     assert load_settings(path).place == place
+
+
+def test_the_lists_of_an_issuer_on_the_ledger_are_served_by_its_node(tmp_path):
+    path, text = tmp_path / "issuer.toml", HEAD + ON_LEDGER + LEDGER
+    path.write_text(text + KIND + "anchor = true\n")
+    found = load_settings(path)
+    lists = f"/v1/identity/status-lists/{DID.rpartition(':')[2]}"
+    assert found.status_url == f"https://node.example{lists}"
+    path.write_text(text + f'[status]\nurl = "https://cdn.example{lists}"\n' + KIND)
+    assert load_settings(path).status_url == f"https://cdn.example{lists}"
+    assert not found.has_own_lists

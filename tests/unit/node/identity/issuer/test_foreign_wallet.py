@@ -43,7 +43,7 @@ def test_an_offer_leads_to_a_credential_that_others_verify(tmp_path):
         assert claims["exp"] - claims["iat"] == 365 * 86_400
         told = {"notification_id": body["notification_id"], "event": "credential_accepted"}
         assert await wallet.call("notification_endpoint", told) == (204, "")
-        ((number, status, issued),) = office.work(lambda desk: desk.list_issued(0, 10))
+        ((number, status, issued, *_),) = office.work(lambda desk: desk.list_issued(0, 10))
         assert claims["status"]["status_list"] == {"uri": status.uri, "idx": status.index}
         assert (number, issued.credential, issued.dataset) == (1, "resident", offer.datasets[0])
 

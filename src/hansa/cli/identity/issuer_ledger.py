@@ -1,0 +1,127 @@
+"""What an issuer's commands do with the ledger: its key, its standing, what is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hansa.cli.passphrase import ask_passphrase
+from hansa.cli.screen import complain
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
+from hansa.program import name_program
+from hansa.sdk.keys import load_key
+
+if TYPE_CHECKING:
+    from hansa.node.identity.issuer.service import IssuerService, Listed
+    from hansa.sdk.keys import KeyPair
+
+PATIENCE_S = 20.0
+"""How long a command waits for the ledger."""
+CHECK_S = 5.0
+POLL_S = 0.2
+
+
+def warn(why: str) -> None:
+    """Tell what is wrong and does not end the command."""
+    complain(f"hansa: {why}")
+
+
+def load_ledger_key(folder: Path, service: IssuerService, passphrase: str) -> KeyPair | None:
+    """Load the key of the account that asserts for an issuer; None if it has no ledger.
+
+    The passphrase of the folder is tried; at a terminal another one is asked for.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no key file, or its passphrase is another.
+      Unavailable: it cannot be read.
+    """
+    access = service.settings.ledger
+    if access is None:
+        return None
+    path = folder / access.key
+    try:
+        return load_key(path, passphrase)
+    except Invalid as error:
+        if error.code is not InvalidCode.UNAUTHENTICATED or not sys.stdin.isatty():
+            raise
+    return load_key(path, ask_passphrase(path))
+
+
+def warn_of_standing(folder: Path, service: IssuerService) -> None:
+    """Warn of what keeps verifiers from believing an issuer; of one without a ledger, nothing.
+
+    Raises:
+      Invalid: on the ledger the issuer has another key.
+    """
+    from hansa.node.identity.issuer.ledger import running  # noqa: PLC0415 - loads a server
+
+    if service.wants is None:
+        return
+
+    async def check() -> None:
+        async with (
+            running.opened_delivery(folder, service, None) as delivery,
+            asyncio.timeout(CHECK_S),
+        ):
+            await running.warn_of_standing(service, delivery, warn)
+
+    try:
+        asyncio.run(check())
+    except (Unavailable, TimeoutError) as error:
+        why = error.message if isinstance(error, Unavailable) else "the node does not answer"
+        warn(f"whether verifiers believe this issuer was not checked: {why}")
+
+
+def bring_to_ledger(folder: Path, service: IssuerService, number: int, passphrase: str) -> Listed:
+    """Have a credential's status brought to the ledger, by the service if it runs; wait for it.
+
+    Where that takes too long, or fails, it stays noted, which is told.
+    """
+    from hansa.node.identity.folders import serving_alone  # noqa: PLC0415 - loads a server
+
+    try:
+        with serving_alone(folder):
+            is_served = False
+            _deliver(folder, service, number, passphrase)
+    except Unavailable:
+        is_served = True
+        _await(service, number)
+    listed = service.get_issued(number)
+    if listed.progress is not None and not listed.progress.height:
+        again = f"{name_program()} id issuer up" if not is_served else "the service"
+        warn(f"the ledger has not confirmed it yet; it is noted, and {again} repeats it")
+    return listed
+
+
+def _deliver(folder: Path, service: IssuerService, number: int, passphrase: str) -> None:
+    from hansa.node.identity.issuer.ledger import running  # noqa: PLC0415 - loads a server
+
+    async def run(key: KeyPair) -> None:
+        async with (
+            running.opened_delivery(folder, service, key) as delivery,
+            asyncio.timeout(PATIENCE_S),
+        ):
+            await running.deliver_status(service, delivery, number)
+
+    try:
+        key = load_ledger_key(folder, service, passphrase)
+        assert key is not None, "only with a ledger is anything brought there"  # noqa: S101
+        asyncio.run(run(key))
+    except TimeoutError:
+        return
+    except HansaError as error:
+        warn(error.message)
+
+
+def _await(service: IssuerService, number: int) -> None:
+    """Wait until the service has brought it there."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        progress = service.get_issued(number).progress
+        if progress is None or progress.height:
+            return
+        time.sleep(POLL_S)
