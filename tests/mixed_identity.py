@@ -7,6 +7,7 @@ import hashlib
 from tests.faulted import PEOPLE
 from tests.world import MINUTE_MS, key
 
+from hansa.contracts import wallets
 from hansa.contracts.identity import (
     accreditation,
     consent,
@@ -15,7 +16,9 @@ from hansa.contracts.identity import (
     evidence,
     schemas,
     status,
+    tiers,
 )
+from hansa.contracts.wallets import Category
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.hashing import crypto_profile
 
@@ -50,6 +53,7 @@ class MixedIdentity:
             self._speak,
             self._publish,
             self._accredit,
+            self._lift,
         )
         return self._random.choice(kinds)(time_ms)
 
@@ -83,6 +87,23 @@ class MixedIdentity:
         if kind == 1:
             return [notary], evidence.AddNote(first, paper, first, paper)
         return [notary], evidence.Revoke(first, paper)
+
+    def _lift(self, time_ms):
+        """Lift somebody's wallet by one of a few persons' credentials, or end that."""
+        wallet = key(f"lifted {self._random.randrange(12)}").address
+        operator = self._random.choice(("north", "north", "south"))
+        if self._random.random() < 0.3:
+            return ["north"], wallets.Open(wallet, key("north").address, Category.IV)
+        if self._random.random() < 0.3:
+            reason = self._random.choice(list(tiers.Reason))
+            return [operator], tiers.Lower(wallet, key(operator).address, reason)
+        if self._random.random() < 0.1:
+            return ["anybody"], tiers.Sweep(wallet)
+        person = hash_paper(self._random.randrange(8))
+        category = self._random.choice((Category.I, Category.II, Category.III))
+        until_ms = time_ms + MINUTE_MS * self._random.randrange(1, 20)
+        shown = (person, self._choose_paper(), time_ms + MINUTE_MS, until_ms)
+        return [operator], tiers.Raise(wallet, key(operator).address, category, *shown)
 
     def _speak(self, time_ms):
         """Change somebody's document: begun, in its first versions, or ended, which is rare."""

@@ -354,7 +354,7 @@ def test_what_is_no_request_is_answered_with_a_problem(town, caplog, raw, words)
         ),
         (
             "/v1/proofs/foo/a",
-            "one of assets, balances, members, policy, vaults, wallets, not 'foo'",
+            "one of assets, balances, lifts, members, policy, vaults, wallets, not 'foo'",
         ),
         ("/v1/transactions/%ff", "path tx_id must be text of the form ^[0-9a-f]{64}$, not "),
         ("/v1/proofs/vaults/a?asset=", "query asset must be text of 1 to 24 characters, not ''"),

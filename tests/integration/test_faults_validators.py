@@ -304,7 +304,7 @@ def test_mixed_transactions_have_the_same_roots_without_cometbft(
     assert found.total() == count
     assert found["confirmed"] > count // 2
     refusing = {code.partition(".")[0] for code in found}
-    identity = {"identity", "schemas", "accreditation", "status", "evidence", "consent"}
+    identity = {"identity", "schemas", "accreditation", "status", "evidence", "consent", "tiers"}
     assert refusing >= {"balances", "payments", "governance", *identity}
     records = list_records(chain)
     receipts = [decode_receipt(raw) for record in records for raw in record.receipts]

@@ -20,6 +20,7 @@ from tests.vectors import (
     make_sd_jwts,
     make_snapshots,
     make_streams,
+    make_tiers,
     make_votes,
 )
 
@@ -36,6 +37,7 @@ FAMILIES = {
     "accounts/rows.json": make_blocks.make_rows,
     "accounts/authority.json": make_blocks.make_authority,
     "nonces/vectors.json": make_blocks.make_nonces,
+    "tiers/vectors.json": make_tiers.make_tiers,
     "messages/vectors.json": make_messages.make_messages,
     "money/vectors.json": make_money.make_money,
     "sd_jwt/vectors.json": make_sd_jwts.make_sd_jwts,

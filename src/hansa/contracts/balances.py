@@ -83,7 +83,7 @@ def check_debit(
     """Compute the debit of a payment, under the wallet's limits; writes nothing."""
     before = get_balance(view, wallet.wallet, asset)
     counters = _get_counters(view, before)
-    after, counters = _spend(view, context, wallet.category, before, counters, amount_minor)
+    after, counters = _spend(view, context, wallet, before, counters, amount_minor)
     deltas = (_tell(Ledger.WALLET, before, after, -amount_minor),)
     return _enter(before, after, counters, deltas)
 
@@ -112,7 +112,7 @@ def check_credit(
     """Compute a credit; the category's balance limit holds except for one's own money back."""
     before = get_balance(view, wallet.wallet, asset)
     counters = _get_counters(view, before)
-    balance_max = _get_limits(view, context, wallet.category)[0] or INT64_MAX
+    balance_max = _get_limits(view, context, wallet)[0] or INT64_MAX
     total = counters.available_minor + counters.held_minor + counters.deposits_minor + amount_minor
     if total > (INT64_MAX if is_refund else balance_max):
         raise Refused(Code.BALANCE_LIMIT, balance_max_minor=balance_max)
@@ -138,7 +138,7 @@ def check_hold(
     """Compute a reservation: out of what is free, into what is held; spends the limits now."""
     before = get_balance(view, wallet.wallet, asset)
     counters = _get_counters(view, before)
-    spent, counters = _spend(view, context, wallet.category, before, counters, amount_minor)
+    spent, counters = _spend(view, context, wallet, before, counters, amount_minor)
     after = msgspec.structs.replace(spent, held_minor=before.held_minor + amount_minor)
     deltas = _tell_both(before, after, -amount_minor, amount_minor)
     return _enter(before, after, counters, deltas)
@@ -171,8 +171,9 @@ _NO_LIMITS = (0, 0, 0, 0)
 _LIMIT_KEYS = {category: f"wallet.limits.{category.value}" for category in wallets.Category}
 
 
-def _get_limits(view: View, context: Context, category: wallets.Category) -> tuple[int, ...]:
+def _get_limits(view: View, context: Context, wallet: wallets.Wallet) -> tuple[int, ...]:
     """Get balance, single, day and year limits in minor units; 0 for none."""
+    category = wallets.get_category(wallet, context.time_ms)
     return policy.get_in_force(view, context, _LIMIT_KEYS[category]) or _NO_LIMITS
 
 
@@ -196,7 +197,7 @@ def _get_counters(view: View, before: Balance) -> Balance:
 def _spend(
     view: View,
     context: Context,
-    category: wallets.Category,
+    wallet: wallets.Wallet,
     before: Balance,
     counters: Balance,
     amount_minor: int,
@@ -207,7 +208,7 @@ def _spend(
     """
     if before.available_minor < amount_minor:
         raise Refused(Code.INSUFFICIENT_FUNDS, available_minor=before.available_minor)
-    _, single_max, day_max, year_max = _get_limits(view, context, category)
+    _, single_max, day_max, year_max = _get_limits(view, context, wallet)
     day, year = _get_civil(view, context)
     day_spent = amount_minor + (counters.day_spent_minor if counters.day == day else 0)
     year_spent = amount_minor + (counters.year_spent_minor if counters.year == year else 0)

@@ -7,6 +7,8 @@ recorded counts, so a correction is a new entry. The past is never changed.
 |--------------------------------|--------------------------------------------------------------|
 | zone.offset_minutes            | minutes east of UTC                                          |
 | wallet.limits.<1 to 4>         | balance, single, day, year, in minor units; 0 for no limit   |
+| wallet.unproven_category       | the best category without a credential, 1 to 4; 1 by default |
+| tiers.days_max                 | days for which a credential lifts a wallet; 366 by default   |
 | payments.attestation_from_minor| smallest amount that needs an attestation; 0 for never       |
 | payments.refund_days           | days                                                         |
 | payments.hold_days_max         | days                                                         |
@@ -46,6 +48,8 @@ PRUNE_AFTER_MS = VALIDITY_MAX_MS
 DURATION_MAX_MS = 366 * 24 * 3_600_000
 GOVERNANCE_PREFIX = "governance."
 DENOMINATOR_MAX = 1_000_000
+CATEGORIES = 4
+"""Of wallets; `wallets.Category` names them."""
 QUOTA_MIN = (65_536, 4, 4, 8)
 """What every member keeps: enough to propose, vote for and execute a correction in a day."""
 
@@ -202,6 +206,8 @@ _KEYS: dict[str, Check] = {
     "wallet.limits.2": _amounts(4),
     "wallet.limits.3": _amounts(4),
     "wallet.limits.4": _amounts(4),
+    "wallet.unproven_category": lambda values: len(values) == 1 and 1 <= values[0] <= CATEGORIES,
+    "tiers.days_max": lambda values: _is_days(values) and values[0] > 0,
     "payments.attestation_from_minor": _amounts(1),
     "payments.refund_days": lambda values: _is_days(values) and values[0] > 0,
     "payments.hold_days_max": _is_days,

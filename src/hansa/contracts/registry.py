@@ -35,6 +35,7 @@ from hansa.contracts.identity import (
     resolution,
     schemas,
     status,
+    tiers,
 )
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
@@ -60,6 +61,7 @@ MODULES: tuple[ModuleType, ...] = (
     status,
     evidence,
     consent,
+    tiers,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 

@@ -1,8 +1,10 @@
 """Wallets: opened by an operator, of a category, frozen by order or by their owner, closed.
 
 A wallet is a pseudonym: the address of a key. Its money is in `balances`, under the limits that
-policy sets for its category. A legal order names itself by hash only; several authorities may
-place one each, and money moves again when the last is lifted.
+policy sets for its category. That is the one its operator gave it, or a better one to which `tiers`
+has lifted it for a time; policy (`wallet.unproven_category`) says up to which an operator may give
+one without a credential. A legal order names itself by hash only; several authorities may place
+one each, and money moves again when the last is lifted.
 
 Source: e-CNY wallet categories (PBoC white paper 2021, section 3.2); reference figures are
 policy, never constants.
@@ -15,7 +17,7 @@ from typing import ClassVar
 
 import msgspec
 
-from hansa.contracts import members
+from hansa.contracts import members, policy
 from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
 from hansa.kernel.errors import Refused
@@ -29,6 +31,8 @@ VERSION = 1
 
 ORDERS_MAX = 8
 """Authorities whose orders may stand on one wallet at once."""
+UNPROVEN_KEY = "wallet.unproven_category"
+"""Policy: the best category that an operator may give without a credential, as a number."""
 
 
 class Code(StrEnum):
@@ -37,6 +41,7 @@ class Code(StrEnum):
     UNKNOWN_WALLET = "wallets.UNKNOWN_WALLET"
     WALLET_EXISTS = "wallets.WALLET_EXISTS"
     CLOSED = "wallets.CLOSED"
+    UNPROVEN_CATEGORY = "wallets.UNPROVEN_CATEGORY"
     FROZEN = "wallets.FROZEN"
     NOT_FROZEN = "wallets.NOT_FROZEN"
     TOO_MANY_ORDERS = "wallets.TOO_MANY_ORDERS"
@@ -68,6 +73,7 @@ class Wallet(Row, frozen=True, array_like=True):
     wallet: Address
     operator: Address
     category: Category
+    """That its operator gave it; `get_category` tells which one counts."""
     opened_ms: TimeMs
     closed: bool = False
     self_frozen: bool = False
@@ -78,6 +84,10 @@ class Wallet(Row, frozen=True, array_like=True):
     """In how many assets it has money, held money included."""
     further_orders: tuple[Order, ...] = ()
     """Orders of other authorities, oldest first."""
+    lifted_category: Category = Category.IV
+    """To which `tiers` has lifted it."""
+    lifted_until_ms: TimeMs = 0
+    """The last moment at which that counts."""
 
 
 class Open(Command, frozen=True, array_like=True):
@@ -183,6 +193,7 @@ def open_wallet(view: View, context: Context, command: Open) -> list[Event]:
     members.require_role(view, command.operator, members.Role.OPERATOR)
     if view.get(Wallet, command.wallet) is not None:
         raise Refused(Code.WALLET_EXISTS, wallet=command.wallet)
+    _require_unproven(view, context, command.category, Category.IV)
     # CHANGE
     view.put(Wallet(command.wallet, command.operator, command.category, context.time_ms))
     # TELL
@@ -190,11 +201,15 @@ def open_wallet(view: View, context: Context, command: Open) -> list[Event]:
 
 
 def set_category(view: View, context: Context, command: SetCategory) -> list[Event]:
-    """Change a wallet's category; by its operator. What it holds above a new limit stays."""
+    """Change the category that an operator gave a wallet; what it holds above a limit stays.
+
+    Where a credential has lifted the wallet to a better one, that counts until it ends.
+    """
     # CHECK
-    wallet = _get_open(view, command.wallet)
+    wallet = get_open(view, command.wallet)
     context.require(wallet.operator, Purpose.OPERATE)
     members.require_role(view, wallet.operator, members.Role.OPERATOR)
+    _require_unproven(view, context, command.category, wallet.category)
     # CHANGE
     view.put(msgspec.structs.replace(wallet, category=command.category))
     # TELL
@@ -206,7 +221,7 @@ def freeze(view: View, context: Context, command: Freeze) -> list[Event]:
     # CHECK
     context.require(command.authority, Purpose.ORDER)
     members.require_role(view, command.authority, members.Role.REGULATOR)
-    wallet = _get_open(view, command.wallet)
+    wallet = get_open(view, command.wallet)
     orders = _list_orders(wallet)
     if any(order.authority == command.authority for order in orders):
         raise Refused(Code.FROZEN, wallet=command.wallet, authority=command.authority)
@@ -224,7 +239,7 @@ def unfreeze(view: View, context: Context, command: Unfreeze) -> list[Event]:
     is_standing = members.is_active(view, command.authority, members.Role.REGULATOR)
     lifter = command.authority if is_standing else members.get_central_bank(view)
     context.require(lifter, Purpose.ORDER)
-    wallet = _get_open(view, command.wallet)
+    wallet = get_open(view, command.wallet)
     orders = _list_orders(wallet)
     kept = tuple(order for order in orders if order.authority != command.authority)
     if kept == orders:
@@ -239,7 +254,7 @@ def self_freeze(view: View, context: Context, command: SelfFreeze) -> list[Event
     """Freeze one's own wallet."""
     # CHECK
     context.require(command.wallet, Purpose.PAY)
-    wallet = _get_open(view, command.wallet)
+    wallet = get_open(view, command.wallet)
     if wallet.self_frozen:
         raise Refused(Code.FROZEN, wallet=command.wallet)
     # CHANGE
@@ -252,7 +267,7 @@ def self_unfreeze(view: View, context: Context, command: SelfUnfreeze) -> list[E
     """End one's own freeze."""
     # CHECK
     context.require(command.wallet, Purpose.MANAGE)
-    wallet = _get_open(view, command.wallet)
+    wallet = get_open(view, command.wallet)
     if not wallet.self_frozen:
         raise Refused(Code.NOT_FROZEN, wallet=command.wallet)
     # CHANGE
@@ -274,9 +289,19 @@ def close(view: View, context: Context, command: Close) -> list[Event]:
     return [Closed(NO_MONEY, command.wallet)]
 
 
+def get_open(view: View, wallet: bytes) -> Wallet:
+    """Get a wallet that is not closed, frozen or not; refuses unknown ones."""
+    row = view.get(Wallet, wallet)
+    if row is None:
+        raise Refused(Code.UNKNOWN_WALLET, wallet=wallet)
+    if row.closed:
+        raise Refused(Code.CLOSED, wallet=wallet)
+    return row
+
+
 def get_usable(view: View, wallet: bytes) -> Wallet:
     """Get a wallet through which money may move; refuses unknown, closed and frozen ones."""
-    row = _get_open(view, wallet)
+    row = get_open(view, wallet)
     if row.self_frozen or row.authority:
         raise Refused(Code.FROZEN, wallet=wallet)
     return row
@@ -284,17 +309,28 @@ def get_usable(view: View, wallet: bytes) -> Wallet:
 
 def count_asset(view: View, wallet: bytes, change: int) -> None:
     """Keep count of the assets in which a wallet has money; called by `balances` alone."""
-    row = _get_open(view, wallet)
+    row = get_open(view, wallet)
     view.put(msgspec.structs.replace(row, asset_count=row.asset_count + change))
 
 
-def _get_open(view: View, wallet: bytes) -> Wallet:
-    row = view.get(Wallet, wallet)
-    if row is None:
-        raise Refused(Code.UNKNOWN_WALLET, wallet=wallet)
-    if row.closed:
-        raise Refused(Code.CLOSED, wallet=wallet)
-    return row
+def get_category(wallet: Wallet, time_ms: int) -> Category:
+    """Get the category that counts at a time, in milliseconds of ledger time: the better one."""
+    if time_ms > wallet.lifted_until_ms:
+        return wallet.category
+    return min(wallet.category, wallet.lifted_category)
+
+
+def set_lift(view: View, wallet: Wallet, category: Category, until_ms: int) -> None:
+    """Lift a wallet to a category, or with `until_ms` 0 no more; called by `tiers` alone."""
+    lifted = category if until_ms else Category.IV
+    view.put(msgspec.structs.replace(wallet, lifted_category=lifted, lifted_until_ms=until_ms))
+
+
+def _require_unproven(view: View, context: Context, category: Category, present: Category) -> None:
+    """Refuse a category better than `present` that takes a credential."""
+    best = (policy.get_in_force(view, context, UNPROVEN_KEY) or (Category.I,))[0]
+    if category < min(best, present):
+        raise Refused(Code.UNPROVEN_CATEGORY, category=category.name, best=Category(best).name)
 
 
 def _list_orders(wallet: Wallet) -> tuple[Order, ...]:

@@ -20,6 +20,7 @@ HexText = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", description="bytes, he
 AmountText = Annotated[str, Meta(pattern="^-?[0-9]+$", description="minor units, decimal")]
 Count = Annotated[int, Meta(ge=0)]
 TimeMs = Annotated[int, Meta(ge=0, description="milliseconds since 1970-01-01T00:00:00Z")]
+CategoryText = Literal["I", "II", "III", "IV"]
 StatusName = Literal["OK", "REFUSED", "FAILED", "PENDING"]
 
 
@@ -193,12 +194,29 @@ class WalletBalance(Answer, frozen=True, kw_only=True):
     held_minor: AmountText
 
 
+class Lift(Answer, frozen=True, kw_only=True):
+    """What lifts a wallet to a better category: a credential that its operator was shown."""
+
+    category: CategoryText
+    nullifier: HashText
+    presentation_hash: HashText
+    presented_until_ms: TimeMs
+    """To which the presentation's nonce commits."""
+    since_ms: TimeMs
+    until_ms: TimeMs
+
+
 class Wallet(Answer, frozen=True, kw_only=True):
     """A wallet."""
 
     wallet: AddressText
     operator: AddressText
-    category: Literal["I", "II", "III", "IV"]
+    category: CategoryText
+    """The one that counts as of the newest block."""
+    given_category: CategoryText
+    """That its operator gave it; the better one of this and of its lift counts."""
+    lift: Lift | None
+    """Null where no credential lifts it now."""
     opened_ms: TimeMs
     is_closed: bool
     is_frozen: bool

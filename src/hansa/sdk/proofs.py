@@ -19,6 +19,7 @@ from msgspec import inspect
 
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import Asset, Vault
+from hansa.contracts.identity.tiers import Lift
 from hansa.contracts.members import Member
 from hansa.contracts.policy import Policy
 from hansa.contracts.wallets import Wallet
@@ -40,6 +41,7 @@ TABLES: Mapping[str, type[Row]] = MappingProxyType(
     {
         "balances": Balance,
         "wallets": Wallet,
+        "lifts": Lift,
         "vaults": Vault,
         "members": Member,
         "assets": Asset,

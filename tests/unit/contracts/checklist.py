@@ -24,7 +24,7 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.rows import Row
 
 WRITES = {"put", "delete", "put_vault", "post", "count_asset", "replace_keys"} | {
-    *("begin", "supersede", "publish"),
+    *("begin", "supersede", "publish", "set_lift"),
 }
 """Calls that write; a name of one's own may be among them without harm."""
 PARTS = ("records.", "documents.")

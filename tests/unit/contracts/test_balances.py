@@ -7,6 +7,8 @@ from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.contracts import currency, payments
 from hansa.contracts.balances import Balance
+from hansa.contracts.identity import tiers
+from hansa.contracts.wallets import Category
 from hansa.engine.storage import FileStorage
 from hansa.kernel.rows import decode_row
 from hansa.node.audit import audit
@@ -46,6 +48,22 @@ def test_the_balance_limit_counts_all_money_of_the_currency(world):
     assert world.do("small", pay("small", "shop", 100, "x", "MOP.north")) == ""
     assert world.do("shop", pay("shop", "small", 101, "y", "MOP.south")) == "balances.BALANCE_LIMIT"
     assert world.do("shop", pay("shop", "small", 100, "y", ASSET)) == ""
+
+
+def test_limits_are_those_to_which_a_credential_lifts_a_wallet_and_only_while_it_does(world):
+    """No command is needed at its end: ledger time is enough."""
+    pay_more = pay("small", "shop", 300, "more")
+    assert world.do("small", pay_more) == "balances.SINGLE_LIMIT"
+    until_ms = world.time_ms + 10 * MINUTE_MS
+    shown = (bytes([1]) * 32, bytes([2]) * 32, world.time_ms + MINUTE_MS, until_ms)
+    lift = tiers.Raise(SMALL, NORTH, Category.III, *shown)
+    assert world.do("north", lift) == ""
+    assert world.do("small", pay_more) == ""
+    assert world.do("shop", pay("shop", "small", 2_000, "back")) == ""
+    world.time_ms = until_ms + 1
+    assert world.do("small", pay("small", "shop", 300, "again")) == "balances.SINGLE_LIMIT"
+    assert world.do("shop", pay("shop", "small", 1, "back 2")) == "balances.BALANCE_LIMIT"
+    assert world.balance("small") == (2_100, 0)  # what it has above the limit stays
 
 
 def test_day_and_year_limits_count_all_money_of_the_currency(world):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hmac
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -122,6 +124,30 @@ def test_batches(case):
     ] == post["items"]
     items = independent.unpack(independent.unpack(raw)[0])[2]
     assert [independent.find_end(envelope) for envelope, _ in items] == post["ends_ms"]
+
+
+@pytest.mark.parametrize("case", cases("tiers/vectors.json"))
+def test_tiers(case):
+    """From docs/reference/credentials.md, Tiers, without a line of Hansa's."""
+    given, network = case["input"], network_of(case)
+    wallet, operator = bytes.fromhex(given["wallet"]), bytes.fromhex(given["operator"])
+    named = b"hansa\x00pairwise-subject\x00" + operator + given["person"].encode()
+    subject = letters(hmac.digest(bytes.fromhex(given["secret"]), named, "sha256"))
+    expiry = given["expires_ms"].to_bytes(8, "big")
+    nullified = bytes([given["category"]]) + subject.encode()
+    shown = network.prefix("presentation") + given["presentation"].encode()
+    assert case["post"] == {
+        "pairwise_subject": subject,
+        "nullifier": network.digest(network.prefix("nullifier") + nullified).hex(),
+        "nonce": letters(
+            network.digest(network.prefix("presentation-nonce") + wallet + operator + expiry)
+        ),
+        "presentation_hash": network.digest(shown).hex(),
+    }
+
+
+def letters(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize("case", cases("possession/vectors.json"))

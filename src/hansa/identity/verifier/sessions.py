@@ -58,6 +58,14 @@ class VerifierSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether answers must be encrypted to it."""
 
 
+class Commitment(NamedTuple):
+    """To what an answer is bound, where the verifier says so itself."""
+
+    nonce: str
+    expires_ms: int
+    """Answers are taken before."""
+
+
 class Asking(NamedTuple):
     """A new session."""
 
@@ -110,8 +118,11 @@ class Verifier:
         *,
         transactions: Sequence[Mapping[str, Any]] = (),
         redirect_uri: str = "",
+        commitment: Commitment | None = None,
     ) -> Asking:
         """Begin a session; `transactions` are shown to the holder, who authorises them.
+
+        With a `commitment`, its nonce and end count, instead of a drawn nonce and ten minutes.
 
         Raises:
           Unsound: `MALFORMED`: a transaction without type, or for a credential not asked for;
@@ -128,12 +139,12 @@ class Verifier:
             self._draw_name(),
             write_query(query),
             purpose,
-            self._draw_secret(),
+            commitment.nonce if commitment else self._draw_secret(),
             self._draw_secret(),
             self._draw_key() if self._settings.encrypts else "",
             tuple(encode_base64url(canonicalize(dict(each))) for each in transactions),
             redirect_uri,
-            time_ms + SESSION_MS,
+            commitment.expires_ms if commitment else time_ms + SESSION_MS,
         )
         self._keep(session, session.expires_ms)
         place = f"{self._settings.url}/requests/{session.id}"

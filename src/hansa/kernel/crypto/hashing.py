@@ -28,6 +28,9 @@ class Domain(StrEnum):
     MESSAGE = "message"
     ACKNOWLEDGEMENT = "acknowledgement"
     POSSESSION = "possession"
+    PRESENTATION = "presentation"
+    PRESENTATION_NONCE = "presentation-nonce"
+    NULLIFIER = "nullifier"
 
 
 def _sha256(data: bytes) -> bytes:

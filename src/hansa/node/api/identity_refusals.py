@@ -208,5 +208,32 @@ IDENTITY: dict[str, Advice] = {
         "anew.",
         "Look at the grant; the fact `state` says where it stands.",
     ),
+    "tiers.NOT_ITS_OPERATOR": Advice(
+        "The wallet is kept by another operator.", "Let its own operator send it."
+    ),
+    "tiers.NOT_LIFTED": Advice(
+        "No credential lifts the wallet now.", "Nothing: its category is the one it was given."
+    ),
+    "tiers.STILL_IN_TIME": Advice(
+        "The lift’s time is not over, and its wallet is open.",
+        "Sweep it later; its operator can end it before.",
+    ),
+    "tiers.STALE": Advice(
+        "The presentation’s time is over, or it was to be good for more than a day.",
+        "Ask for a new presentation, and submit it before the moment to which its nonce commits.",
+    ),
+    "tiers.WRONG_TIME": Advice(
+        "The lift would end in the past, or later than policy allows.",
+        "Choose an end in the future, within the policy tiers.days_max.",
+    ),
+    "tiers.NOT_BETTER": Advice(
+        "The wallet has this category or a better one already.",
+        "Nothing; to lower it, end its lift, or set its category.",
+    ),
+    "tiers.NULLIFIER_USED": Advice(
+        "The same person’s credential lifts another wallet of this operator to this category: the "
+        "one in the fact wallet.",
+        "End that lift in the same transaction, if the person asks for it.",
+    ),
 }
 """By contract, in order of precedence."""

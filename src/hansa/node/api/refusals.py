@@ -71,6 +71,11 @@ REFUSALS: dict[str, Advice] = {
         "There is a wallet with this address already, perhaps a closed one.", "Use another key."
     ),
     "wallets.CLOSED": Advice("The wallet is closed for good.", "Use another wallet."),
+    "wallets.UNPROVEN_CATEGORY": Advice(
+        "A category as good as this takes a credential: policy (wallet.unproven_category) says "
+        "which is the best without.",
+        "Give the one in the fact best, and have the holder present a credential to the operator.",
+    ),
     "wallets.FROZEN": Advice(
         "The wallet is frozen, by its owner or by order: no money leaves or enters it.",
         "The owner ends a freeze of its own; an order only its authority.",

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 from hansa.contracts.balances import Balance
 from hansa.contracts.currency import CURRENCY_LETTERS, Asset, Vault
+from hansa.contracts.identity.tiers import Lift, find_lift
 from hansa.contracts.members import Member
-from hansa.contracts.wallets import Wallet
+from hansa.contracts.wallets import Category, Wallet, get_category
 from hansa.kernel.block import split_position
 from hansa.kernel.calendar import day_number, year_of
 from hansa.kernel.errors import NotFound
+from hansa.kernel.machine.state import Reader as RowReader
 from hansa.node.console.charts import Bar, Chart, build_split, build_supply_chart
 from hansa.node.console.history import Supply, SupplySlot
 from hansa.node.console.reading import HistoryLine, Pace, Reader
@@ -64,6 +66,9 @@ class WalletPage:
     """One wallet, one of its assets, a page of its history."""
 
     wallet: Wallet
+    category: Category
+    """The one that counts as of the newest block."""
+    lift: Lift | None
     balances: tuple[Balance, ...]
     shown: Balance | None
     single_minor: int
@@ -159,7 +164,9 @@ async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -
     )
     named = [balance for balance in balances if balance.asset == asset]
     shown = next(iter((*named, *balances)), None)
-    limits = reader.get_policy(f"wallet.limits.{wallet.category.value}") or (0, 0, 0, 0)
+    time_ms = reader.head.time_ms
+    category = get_category(wallet, time_ms)
+    limits = reader.get_policy(f"wallet.limits.{category.value}") or (0, 0, 0, 0)
     history: list[HistoryLine] = []
     next_position, is_cut = 0, False
     if shown is not None:
@@ -168,6 +175,8 @@ async def read_wallet(reader: Reader, address: bytes, asset: str, before: int) -
         )
     return WalletPage(
         wallet,
+        category,
+        find_lift(RowReader(reader.chain.machine.state), address, time_ms),
         tuple(balances),
         shown,
         limits[1],

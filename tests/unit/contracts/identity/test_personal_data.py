@@ -18,7 +18,7 @@ from random import Random
 import pytest
 from tests.world import MINUTE_MS, World, key, make_genesis, open_world
 
-from hansa.contracts import accounts, governance
+from hansa.contracts import accounts, governance, wallets
 from hansa.contracts.actions import Action
 from hansa.contracts.identity import (
     accreditation,
@@ -28,15 +28,20 @@ from hansa.contracts.identity import (
     evidence,
     schemas,
     status,
+    tiers,
 )
+from hansa.contracts.wallets import Category
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import MemoryStore
+from hansa.identity.tiers import compute_nullifier, compute_pairwise_subject
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.sdk.evidence import EvidenceBatch, hash_document
 
 OFFICE, TAXES = key("north").address, key("south").address
+SECRET = b"\x05" * 32
+"""Of the issuer of credentials."""
 PEOPLE = 12
 NUMBERS = range(10**7, 10**8)
 """All eight-digit numbers."""
@@ -195,9 +200,21 @@ def use_identity(world: World, person: Person, hashed: bytes) -> None:
         (["south"], consent.Delegate(allowed, OFFICE, hashed, 0, until_ms, 1, 0)),
         (["south", "north"], consent.RecordExchange(allowed, OFFICE, hashed)),
         (["north"], status.Suspend(OFFICE, 1, (index,))),
+        (["north"], wallets.Open(me.address, OFFICE, Category.IV)),
+        (["north"], lift(world, person, hashed)),
     ]
     for names, command in steps:
         assert world.do(names, command) == "", command
+
+
+def lift(world: World, person: Person, hashed: bytes) -> tiers.Raise:
+    """Lift somebody's wallet by a credential whose issuer knows the person by the number."""
+    subject = compute_pairwise_subject(SECRET, str(person.number), OFFICE)
+    network = world.network
+    nullifier = compute_nullifier(network.genesis_hash, subject, Category.II, network.digest)
+    times = (world.time_ms + MINUTE_MS, world.time_ms + DAY_MS)
+    wallet = key(person.name).address
+    return tiers.Raise(wallet, OFFICE, Category.II, nullifier, hashed, *times)
 
 
 def test_nothing_personal_stands_on_the_ledger():

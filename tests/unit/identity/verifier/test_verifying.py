@@ -38,6 +38,7 @@ from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.verifier.findings import Check, list_faults
 from hansa.identity.verifier.registry import IssuerKey, Standing
 from hansa.identity.verifier.requests import VerifierIdentity
+from hansa.identity.verifier.sessions import Commitment
 from hansa.kernel.errors import NotFound, Unavailable
 
 
@@ -393,6 +394,23 @@ def test_a_verifier_may_be_known_by_its_certificate():
     assert len(by_hash.client_id) == len("x509_hash:") + 43
     with pytest.raises(Unsound, match="cannot be read"):
         VerifierIdentity.of_host("bank.example", (b"x",), VERIFIER_KEY)
+
+
+def test_a_verifier_says_what_the_answer_is_bound_to_and_until_when_it_is_taken():
+    counter = Counter()
+    day = Commitment("n-of-a-wallet", NOW_MS + DAY_MS)
+    asking = counter.ask(commitment=day)
+    counter.now_ms += DAY_MS - 1
+    request = counter.fetch(asking)
+    assert (request["nonce"], request["exp"]) == ("n-of-a-wallet", NOW + DAY_MS // 1_000)
+    shown = counter.present(request, issue(expires_s=NOW + DAY_MS))
+    counter.answer(asking, request, {"resident": [shown]})
+    assert counter.report(asking).is_accepted
+    counter.now_ms = NOW_MS
+    late = counter.ask(commitment=day)
+    counter.now_ms += DAY_MS
+    with pytest.raises(NotFound):
+        counter.fetch(late)
 
 
 @settings(max_examples=60)

@@ -11,12 +11,14 @@ from aiohttp import web
 from msgspec import Meta
 
 from hansa.contracts import balances, currency, members, policy, wallets
+from hansa.contracts.identity import tiers
 from hansa.engine.chain import Chain
 from hansa.engine.record_items import find_envelope, list_envelopes
 from hansa.kernel.block import BlockRecord, Receipt, decode_header, decode_receipt, split_position
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.machine.state import Reader
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import Row
 from hansa.kernel.transaction import decode_envelope
@@ -91,10 +93,13 @@ def read_wallet(chain: Chain, tables: Tables, address: bytes) -> answers.Wallet:
       NotFound: there is none with this address.
     """
     wallet = _load_wallet(chain, address)
+    time_ms = chain.head.time_ms
     return answers.Wallet(
         wallet=to_text(address),
         operator=to_text(wallet.operator),
-        category=wallet.category.name,  # type: ignore[arg-type]
+        category=wallets.get_category(wallet, time_ms).name,  # type: ignore[arg-type]
+        given_category=wallet.category.name,  # type: ignore[arg-type]
+        lift=_describe_lift(tiers.find_lift(Reader(chain.machine.state), address, time_ms)),
         opened_ms=wallet.opened_ms,
         is_closed=wallet.closed,
         is_frozen=wallet.self_frozen or bool(wallet.authority),
@@ -107,6 +112,19 @@ def read_wallet(chain: Chain, tables: Tables, address: bytes) -> answers.Wallet:
             )
             for row in _load_balances(chain, tables, address)
         ],
+    )
+
+
+def _describe_lift(lift: tiers.Lift | None) -> answers.Lift | None:
+    if lift is None:
+        return None
+    return answers.Lift(
+        category=lift.category.name,  # type: ignore[arg-type]
+        nullifier=lift.nullifier.hex(),
+        presentation_hash=lift.presentation_hash.hex(),
+        presented_until_ms=lift.presented_until_ms,
+        since_ms=lift.since_ms,
+        until_ms=lift.until_ms,
     )
 
 
@@ -317,6 +335,7 @@ class Provable:
 PROVABLE: dict[str, Provable] = {
     "balances": Provable(balances.Balance, ("address", "asset"), _wallets_reader),
     "wallets": Provable(wallets.Wallet, ("address",), _wallets_reader),
+    "lifts": Provable(tiers.Lift, ("address",), _wallets_reader),
     "vaults": Provable(currency.Vault, ("address", "asset"), _vaults_reader),
     "members": Provable(members.Member, ("address",), _anybody),
     "assets": Provable(currency.Asset, ("name",), _anybody),
@@ -357,7 +376,7 @@ async def get_proof(
     )
 
 
-TableName = Literal["balances", "wallets", "vaults", "members", "assets", "policy"]
+TableName = Literal["balances", "wallets", "lifts", "vaults", "members", "assets", "policy"]
 KeyText = Annotated[str, Meta(min_length=1, max_length=KEY_BYTES_MAX)]
 ASSET = Parameter("asset", AssetText, "Asset; that which changed last where not given.")
 

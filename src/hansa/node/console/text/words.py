@@ -70,6 +70,10 @@ COMMANDS: dict[str, str] = {
     "consent.record_exchange": "Record an exchange of data from {provider} under the "
     "consent {consent_id}",
     "consent.sweep": "Remove the record of the consent {consent_id}",
+    "tiers.raise": "Lift the wallet {wallet} to category {category} at {operator}, "
+    "until {until_ms}",
+    "tiers.lower": "End the lift of the wallet {wallet} as {operator}: {reason}",
+    "tiers.sweep": "Remove the record of the lift of the wallet {wallet}",
     "accreditation.accredit": "Accredit {issuer} to issue credentials of the type "
     "{credential_type} until {until_ms}",
     "accreditation.suspend": "Suspend the accreditation of {issuer} for the type {credential_type}",
@@ -150,6 +154,10 @@ EVENTS: dict[str, str] = {
     "consent.Exchanged": "{recipient} received data from {provider} under the consent "
     "{consent_id}.",
     "consent.Swept": "The record of the consent {consent_id} was removed; its time is over.",
+    "tiers.Raised": "{operator} was shown a credential, and lifted the wallet {wallet} to category "
+    "{category}, until {until_ms}.",
+    "tiers.Lowered": "{operator} ended the lift of the wallet {wallet}: {reason}.",
+    "tiers.Swept": "The record of the lift of the wallet {wallet} was removed; it is over.",
     "accreditation.Accredited": "{issuer} may issue credentials of the type "
     "{credential_type} until {until_ms}.",
     "accreditation.Suspended": "The accreditation of {issuer} for the type "
@@ -217,6 +225,8 @@ POLICIES: dict[str, str] = {
     "wallet.limits.2": "Limits of wallets of category II",
     "wallet.limits.3": "Limits of wallets of category III",
     "wallet.limits.4": "Limits of wallets of category IV",
+    "wallet.unproven_category": "Best category of a wallet without a credential",
+    "tiers.days_max": "How long a credential lifts a wallet at most",
     "payments.attestation_from_minor": "Smallest payment that needs an attested risk decision",
     "payments.refund_days": "How long a payment stays on record",
     "payments.hold_days_max": "How long money may be held",
