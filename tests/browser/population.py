@@ -9,6 +9,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 
+from tests.browser.registries import play_registries, propose_accreditation
 from tests.world import ASSET, World, key, open_world, pay
 
 from hansa.contracts import currency, governance, payments, wallets
@@ -65,7 +66,8 @@ def make_town(storage: Storage) -> Town:
     town = Town(world)
     world.time_ms = now_ms - 2 * DAY_MS
     _begin(town)
-    _govern(town)
+    proposals = _govern(town)
+    play_registries(world, proposals)
     world.time_ms = now_ms - SECONDS * 1_000
     _except(town)
     _pay(town)
@@ -110,7 +112,8 @@ def _begin(town: Town) -> None:
     _send(world, ["harbour"], move)
 
 
-def _govern(town: Town) -> None:
+def _govern(town: Town) -> tuple[int, ...]:
+    """Play proposals; returns the numbers of those that wait for their time lock alone."""
     world = town.world
     bank, harbour = key("officer0").address, key("harbour").address
     in_a_week = world.time_ms + 7 * DAY_MS
@@ -135,8 +138,10 @@ def _govern(town: Town) -> None:
         vote(3, name, approve=False)
     propose("redeem", currency.Redeem(harbour, ASSET, 500_000))
     _send(world, ["harbour"], governance.Execute(4))
+    accrediting = propose_accreditation(world, ("harbour", "river"))
     world.time_ms += DAY_MS + 1_000
     _send(world, ["river"], governance.Execute(1), sponsor="river")
+    return accrediting
 
 
 def _except(town: Town) -> None:

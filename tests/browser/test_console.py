@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 from tests.browser.population import Town, make_town
+from tests.browser.registries import CREDENTIAL_TYPES
 from tests.world import ASSET, MINUTE_MS, key
 
 from hansa.contracts import payments
@@ -19,7 +20,8 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
-from hansa.node.console.pages import CODE_PAGES, ROUTES
+from hansa.node.console.pages import CODE_PAGES
+from hansa.node.console.routes import ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Access, LoopbackReads, Settings
@@ -36,7 +38,16 @@ OVERFLOWING = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
     .map(box => box.innerText)"""
 """The boxes whose content is wider than they are."""
 
-NAVIGATION = ["Overview", "Supply", "Blocks", "Members", "Governance", "Policy", "Validators"]
+NAVIGATION = [
+    "Overview",
+    "Supply",
+    "Blocks",
+    "Members",
+    "Identity",
+    "Governance",
+    "Policy",
+    "Validators",
+]
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
 
 
@@ -129,6 +140,12 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         "/members/{address}": [
             f"/members/{to_text(key(name).address)}" for name in ("harbour", "officer0")
         ],
+        "/identity": ["/identity"],
+        "/identity/did/{did}": [
+            f"/identity/did/{to_text(key(name).address)}"
+            for name in ("civic", "licences", "academy")
+        ],
+        "/identity/type/{name}": [f"/identity/type/{name}" for name in CREDENTIAL_TYPES[:2]],
         "/governance": ["/governance"],
         "/policy": ["/policy"],
         "/validators": ["/validators"],
@@ -201,6 +218,7 @@ def test_an_error_page_is_accessible_and_fits(site, chromium, check_accessible, 
         ("/blocks/999999", "Not found on this ledger"),
         ("/transactions/zz", "This address cannot be read"),
         ("/search?q=nobody", "Search"),
+        ("/identity?q=nobody", "Identity"),
     ):
         response = page.goto(site.url + path)
         assert response.status in {400, 404}
@@ -288,7 +306,7 @@ def test_every_control_is_reached_by_keyboard_and_shows_it(site, open_page):
     """In the order of the page; what has the focus is outlined."""
     page = open_page(site.url)
     seen = []
-    for _ in range(14):
+    for _ in range(15):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -377,6 +395,25 @@ def test_an_address_is_copied_whole(site, open_page):
         " return getSelection().toString(); }"
     )
     assert copied == text
+
+
+def test_a_did_is_looked_up_and_shown_as_it_was(site, open_page):
+    """By its DID, then by the link beside a change of its past."""
+    page = open_page(f"{site.url}/identity", width=WIDTHS[0])
+    civic = to_text(key("civic").address)
+    page.get_by_label("DID, address, or name of a type").fill(f"did:hansa:harbour-town:{civic}")
+    page.get_by_role("button", name="Look up").click()
+    assert page.locator(".trust li").count() == 3
+    assert "this DID" in page.locator(".trust li").last.inner_text()
+    assert "https://civic.example/desk" in page.get_by_role("main").inner_text()
+    page.locator("#history-title ~ .scroll tbody tr").last.get_by_role("link").click()
+    assert "the past" in page.locator(".notice-past").inner_text()
+    assert "https://civic.example/desk" not in page.get_by_role("main").inner_text()
+    page.get_by_label("As it was at (UTC+08:00)").fill("2020-01-01T12:00:00")
+    page.get_by_role("button", name="Show").click()
+    assert "no document then" in page.get_by_role("main").inner_text()
+    page.get_by_role("link", name="Show the present").click()
+    assert page.url == f"{site.url}/identity/did/{civic}"
 
 
 def test_a_refusal_is_explained(site, open_page):

@@ -20,7 +20,7 @@ MINUTE_MS = 60_000
 _DAYS_OF_ERA = 146_097  # 400 Gregorian years
 _DAYS_TO_EPOCH = 719_468  # from 0000-03-01 to 1970-01-01
 _CACHED_DAYS_MAX = 4_096
-_YEAR_MAX = 9_999
+YEAR_MAX = 9_999
 _FEBRUARY = 2
 
 
@@ -87,7 +87,7 @@ def format_iso(time_ms: int, offset_minutes: int) -> str:
     """
     local_ms = time_ms + offset_minutes * MINUTE_MS
     year, month, day = civil_from_days(local_ms // DAY_MS)
-    if not 0 <= year <= _YEAR_MAX:
+    if not 0 <= year <= YEAR_MAX:
         raise Invalid(InvalidCode.MALFORMED, f"year {year} cannot be written", year=year)
     seconds, milliseconds = divmod(local_ms % DAY_MS, 1_000)
     minutes, second = divmod(seconds, 60)

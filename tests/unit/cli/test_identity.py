@@ -89,9 +89,14 @@ def test_a_did_is_created_shown_updated_and_ended(run, place):
     assert ("service" in document, document["keyAgreement"]) == (False, [f"{did}#enc"])
     assert document["alsoKnownAs"] == ["https://ada.example"], "what is not named stays"
     assert len(document["assertionMethod"]) == 2
+    (delegate,) = found["delegates"]
+    assert delegate["did"] == write_did("test", NORTH)
+    assert (delegate["uses"], delegate["counts"]) == (["assert"], True)
+    assert write_timestamp(delegate["until_ms"]) == END
     code, out, _ = run("show", ADA, as_json=False)
     assert "versionId" in out
     assert "proved_as_of" in out
+    assert END in out
     code, _, told = run("deactivate", "ada.json")
     assert (code, "say --yes" in told) == (2, True)
     assert run("deactivate", "ada.json", "--yes")[0] == 0
@@ -123,6 +128,9 @@ def test_a_did_is_shown_as_it_was(run, place):
         (("show", "did:web:example.com"), 2, "not of the method hansa"),
         (("show", f"did:hansa:other:{ADA}"), 2, "not of the network test"),
         (("show", ADA, "--at", "yesterday"), 2, "no moment with a time zone"),
+        (("show", to_text(ISSUER), "--at", "2999-01-01T00:00:00Z"), 2, "has not been yet"),
+        (("show", ADA, "--at", "9999-12-31T23:59:59-23:59"), 2, "no moment"),
+        (("standing", ADA, "resident", "--at", "2999-01-01T00:00:00Z"), 2, "has not been yet"),
         (("show", to_text(key("nobody").address)), 4, "no document"),
         (("create", "ada.json", "--method", "a", ENCRYPTING, "sing"), 2, "no use of a key"),
         (("create", "ada.json", "--method", "a", "z6", "agree"), 2, "--method"),

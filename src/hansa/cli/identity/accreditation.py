@@ -9,6 +9,7 @@ from typing import Any
 from hansa.cli.identity.reading import (
     MOMENT,
     PARTY,
+    check_past,
     parse_moment,
     print_proven,
     read_content,
@@ -122,6 +123,7 @@ def _show(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         issuer = read_party(client, options.issuer)
         found = client.identity.ask(StandingQuestion(issuer, options.type, time_ms))
+    check_past(time_ms, max(now_ms, found.header.time_ms))
     standing = found.answer
     told: dict[str, Any] = {
         "issuer": to_text(issuer),

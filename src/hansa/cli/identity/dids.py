@@ -11,6 +11,7 @@ import msgspec
 from hansa.cli.identity.reading import (
     MOMENT,
     PARTY,
+    check_past,
     parse_moment,
     print_proven,
     read_party,
@@ -121,6 +122,8 @@ def _show(options: argparse.Namespace) -> int:
         network = client.get_network().genesis.network
         rows = client.identity.prove([DidQuestion(address, options.at)])
         now_ms = max(client.get_status().clock_ms, rows.header.time_ms)
+    if options.at is not None:
+        check_past(options.at, now_ms)
     name = write_did(network, address)
     try:
         found = resolve_did_hansa(rows, network, read_did(name), now_ms, options.at)
@@ -132,6 +135,10 @@ def _show(options: argparse.Namespace) -> int:
     else:
         told = {**document, **metadata}
         del told["@context"]
+    moment_ms = now_ms if options.at is None else options.at
+    told["delegates"] = [
+        _describe_delegate(network, each, moment_ms) for each in found.found.content.delegates
+    ]
     print_proven(told, rows.header, is_json=options.json)
     return 0
 
@@ -161,6 +168,15 @@ def _update(options: argparse.Namespace) -> int:
         )
         name = write_did(client.get_network().genesis.network, address)
         return send(client, options, [key], [command], did=name)
+
+
+def _describe_delegate(network: str, delegate: Delegate, moment_ms: int) -> dict[str, Any]:
+    return {
+        "did": write_did(network, delegate.address),
+        "uses": [name for name, use in USES.items() if delegate.relationships & use],
+        "until_ms": delegate.until_ms,
+        "counts": moment_ms < delegate.until_ms,
+    }
 
 
 def _get_document(client: Client, address: bytes) -> Document:

@@ -34,6 +34,16 @@ def parse_moment(text: str) -> int:
     return time_ms
 
 
+def check_past(time_ms: int, now_ms: int) -> None:
+    """Refuse to tell of a moment that has not been yet; raises `Invalid`."""
+    if time_ms > now_ms:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"--at: that has not been yet, it is {write_timestamp(now_ms)} now: what the ledger "
+            "will say then, nobody knows",
+        )
+
+
 def read_party(client: Client, text: str) -> bytes:
     """Read an address, or a DID of the client's network; raises `Invalid`."""
     if text.startswith("did:"):

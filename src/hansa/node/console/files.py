@@ -9,7 +9,10 @@ from typing import Any
 import jinja2
 
 import hansa
+from hansa.contracts.identity.accreditation import NETWORK
+from hansa.kernel.calendar import DAY_MS, YEAR_MAX, days_from_civil
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.node.api.codes import CODES, describe_refusal
 from hansa.node.api.problems import API_PAGE, CODES_PAGE, name_type
 from hansa.node.console.text import words
@@ -58,6 +61,9 @@ def build_environment(
         "round_number": format_round,
         "minor": format_minor,
         "kind": lambda fragment: type(fragment).__name__,
+        "network_granter": NETWORK,
+        "no_hash": ZERO_HASH,
+        "end_of_calendar_ms": days_from_civil(YEAR_MAX, 12, 31) * DAY_MS,
     }
     environment.globals.update(names)
     environment.filters["in_words"] = lambda key, table: table.get(key, key)

@@ -1,4 +1,4 @@
-"""The console's pages: one table of routes, and what each page is filled with.
+"""The console's pages, and what each is filled with; those about identity have a room of their own.
 
 Every page is a whole document that works without script. `console.js` asks for the same page again
 and takes over the parts marked `data-live`; a page's ETag says whether there is anything new.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,6 +27,8 @@ from hansa.node.console.charts import build_chart
 from hansa.node.console.files import FOLDER, build_environment
 from hansa.node.console.governing import describe_time, read_governance, read_policy
 from hansa.node.console.guard import Gate
+from hansa.node.console.identity.finding import find_page, find_type
+from hansa.node.console.identity.registry import Registry
 from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
 from hansa.node.console.sessions import COOKIE, Viewer, is_own_path
@@ -52,20 +53,6 @@ TAG: Final = web.RequestKey("tag", str)
 FORM_BYTES_MAX: Final = 4_096
 FORM_FIELDS_MAX: Final = 16
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Page = Callable[["Console", web.Request], Awaitable[web.Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One page: where it is, what fills it, and its place in the navigation."""
-
-    path: str
-    page: Page
-    label: str = ""
-    """Of its link in the navigation; empty for none."""
-    method: str = "GET"
-
 
 class Console:
     """Fills pages from one node.
@@ -73,19 +60,20 @@ class Console:
     Args:
       node: whose chain is shown.
       gate: who is let in to what.
+      navigation: (path, label) of the pages that every page links to.
     """
 
-    def __init__(self, node: Node, gate: Gate) -> None:
+    def __init__(self, node: Node, gate: Gate, navigation: list[tuple[str, str]]) -> None:
         self.node = node
         self.gate = gate
         self.access = gate.access
         self.sessions = Sessions(gate.clock_s)
         self.blocks = Blocks(node.chain)
         self.reader = Reader(node.chain, self.blocks)
+        self.registry = Registry(node.chain, gate.clock_s)
         self.supply = SupplyWatch(node.chain, clock_s=gate.clock_s, stop=node.engine.fail)
         self._token = secrets.token_hex(4)
         self._files = load_files(FOLDER / "static")
-        navigation = [(route.path, route.label) for route in ROUTES if route.label]
         self._templates = build_environment(self._name_file, navigation)
         for note in (self.blocks.note, self.reader.note, self.supply.history.note):
             node.engine.listen(note)
@@ -94,8 +82,8 @@ class Console:
         """Show what the network does right now."""
         proof = await self.supply.read()
         rate = self.blocks.rate()
-        viewer = _get_viewer(request)
-        return await self._respond(
+        viewer = get_viewer(request)
+        return await self.respond(
             request,
             "overview.html",
             proof=proof,
@@ -112,11 +100,11 @@ class Console:
     async def show_supply(self, request: web.Request) -> web.Response:
         """Show how much money there is, where, over time, and how to check it oneself."""
         proof = await self.supply.read()
-        return await self._respond(
+        return await self.respond(
             request,
             "supply.html",
             proof=proof,
-            assets=await read_assets(self.reader, self.supply, proof, _get_viewer(request)),
+            assets=await read_assets(self.reader, self.supply, proof, get_viewer(request)),
             history=self.supply.history,
             node_url=f"{request.scheme}://{request.host}",
         )
@@ -124,8 +112,8 @@ class Console:
     async def list_blocks(self, request: web.Request) -> web.Response:
         """Show blocks, newest first."""
         top = self.reader.head.height
-        height = min(top, max(_read_number(request, "from", top), self.reader.kept_from))
-        return await self._respond(
+        height = min(top, max(read_number(request, "from", top), self.reader.kept_from))
+        return await self.respond(
             request,
             "blocks.html",
             blocks=await self._list_blocks(height, BLOCKS_PER_PAGE),
@@ -136,10 +124,10 @@ class Console:
     async def show_block(self, request: web.Request) -> web.Response:
         """Show a block and its transactions."""
         height = _parse_height(request.match_info["height"])
-        first = _read_number(request, "from", 0)
+        first = read_number(request, "from", 0)
         page = self.reader.read_block(height, first)
-        viewer = _get_viewer(request)
-        return await self._respond(
+        viewer = get_viewer(request)
+        return await self.respond(
             request,
             "block.html",
             page=page,
@@ -151,10 +139,10 @@ class Console:
     async def show_transaction(self, request: web.Request) -> web.Response:
         """Show a transaction, its receipt explained."""
         tx_id = _parse_id(request.match_info["tx_id"])
-        self.access.require(_get_viewer(request).principal, Right.BY_ID)
+        self.access.require(get_viewer(request).principal, Right.BY_ID)
         page = self.reader.read_transaction(tx_id)
         code = page.receipt.code
-        return await self._respond(
+        return await self.respond(
             request,
             "transaction.html",
             page=page,
@@ -167,7 +155,7 @@ class Console:
     async def send_receipt(self, request: web.Request) -> web.Response:
         """Send a transaction's receipt file."""
         tx_id = _parse_id(request.match_info["tx_id"])
-        self.access.require(_get_viewer(request).principal, Right.BY_ID)
+        self.access.require(get_viewer(request).principal, Right.BY_ID)
         headers = {
             **OWN_FILES_HEADERS,
             "Content-Disposition": f'attachment; filename="{_name_receipt(tx_id)}"',
@@ -177,54 +165,52 @@ class Console:
 
     async def show_wallet(self, request: web.Request) -> web.Response:
         """Show a wallet: balances, limits, history."""
-        address = _parse_address(request.match_info["address"])
+        address = from_text(request.match_info["address"])
         if self.reader.load(Member, address) is not None:
-            return _go_to(f"/members/{to_text(address)}")
-        self.access.require_wallet(_get_viewer(request).principal, address)
-        before = _read_number(request, "before", 0)
+            return go_to(f"/members/{to_text(address)}")
+        self.access.require_wallet(get_viewer(request).principal, address)
+        before = read_number(request, "before", 0)
         page = await read_wallet(self.reader, address, request.query.get("asset", ""), before)
-        return await self._respond(request, "wallet.html", page=page, is_newest=before == 0)
+        return await self.respond(request, "wallet.html", page=page, is_newest=before == 0)
 
     async def list_members(self, request: web.Request) -> web.Response:
         """Show all institutions."""
-        return await self._respond(request, "members.html", members=self._list_members())
+        return await self.respond(request, "members.html", members=self._list_members())
 
     async def show_member(self, request: web.Request) -> web.Response:
         """Show an institution."""
-        address = _parse_address(request.match_info["address"])
+        address = from_text(request.match_info["address"])
         page = self.reader.read_member(address)
-        return await self._respond(request, "member.html", page=page, purposes=list(Purpose))
+        return await self.respond(request, "member.html", page=page, purposes=list(Purpose))
 
     async def show_governance(self, request: web.Request) -> web.Response:
         """Show who decides what, and what was decided."""
         page = read_governance(self.reader)
-        return await self._respond(
+        return await self.respond(
             request, "governance.html", page=page, describe_time=describe_time
         )
 
     async def show_validators(self, request: web.Request) -> web.Response:
         """Show who votes on blocks, and whether they come."""
-        return await self._respond(request, "validators.html")
+        return await self.respond(request, "validators.html")
 
     async def show_policy(self, request: web.Request) -> web.Response:
         """Show the values that the rules go by, and those that are scheduled."""
         page = read_policy(self.reader)
-        return await self._respond(request, "policy.html", page=page, describe_time=describe_time)
+        return await self.respond(request, "policy.html", page=page, describe_time=describe_time)
 
     async def explain_codes(self, request: web.Request) -> web.Response:
         """Show what codes mean, who must act and what to do: what problem documents lead to."""
         groups = CODE_PAGES[request.path]
-        return await self._respond(request, "codes.html", groups=groups)
+        return await self.respond(request, "codes.html", groups=groups)
 
     async def search(self, request: web.Request) -> web.Response:
         """Go to what was searched for, or say that it was not found."""
         query = request.query.get("q", "").strip()[:QUERY_LETTERS_MAX]
         target = self._find(query) if query else None
         if target is not None:
-            return _go_to(target)
-        return await self._respond(
-            request, "search.html", status=404 if query else 200, query=query
-        )
+            return go_to(target)
+        return await self.respond(request, "search.html", status=404 if query else 200, query=query)
 
     async def show_sign_in(self, request: web.Request) -> web.Response:
         """Show the form for an API key."""
@@ -240,24 +226,24 @@ class Console:
             return await self._ask_key(
                 request, target, error.message[:1].upper() + error.message[1:]
             )
-        response = _go_to(target)
+        response = go_to(target)
         set_cookie(request, response, COOKIE, self.sessions.begin(principal.key_id))
         return response
 
     async def sign_out(self, request: web.Request) -> web.Response:
         """End a session."""
         form = await _read_form(request, self.gate.body_s)
-        session = _get_viewer(request).session
+        session = get_viewer(request).session
         if session is not None:
             require_token(form, session.form_token)
             self.sessions.end(request.cookies[name_cookie(request, COOKIE)])
-        response = _go_to("/")
+        response = go_to("/")
         clear_cookie(request, response, COOKIE)
         return response
 
     async def _ask_key(self, request: web.Request, target: str, fault: str = "") -> web.Response:
         status = 401 if fault else 200
-        return await self._respond(
+        return await self.respond(
             request, "sign_in.html", status=status, target=target, fault=fault
         )
 
@@ -270,23 +256,24 @@ class Console:
 
     async def say(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
         """Respond with an error in words."""
-        return await self._respond(
+        return await self.respond(
             request, "message.html", status=status, heading=heading, text=text
         )
 
-    async def _respond(
+    async def respond(
         self,
         request: web.Request,
         template: str,
         *,
         status: int = 200,
+        is_current: bool = True,
         **context: Any,  # noqa: ANN401 - what a template is filled with
     ) -> web.Response:
-        """Render a page, unless the browser already has it as of this block."""
-        viewer = _get_viewer(request)
+        """Render a page; what is not current may be another one as of the same block."""
+        viewer = get_viewer(request)
         keeping = "no-cache" if viewer.session is None else "no-store"
         headers = {**OWN_FILES_HEADERS, "Cache-Control": keeping, "Vary": "Accept, Cookie"}
-        if status == 200:  # noqa: PLR2004 - OK
+        if status == 200 and is_current:  # noqa: PLR2004 - OK
             headers["ETag"] = request[TAG]
         pace = Pace()
         parts = []
@@ -334,9 +321,12 @@ class Console:
         return sorted(members, key=lambda row: ("central_bank" not in row.roles, row.name))
 
     def _find(self, query: str) -> str | None:
-        """Find the page of a transaction id, an address, a height, a code or a member's name."""
+        """Find the page of an id, address, DID, height, code, or name of a member or type."""
         if query in CODES:
             return name_type(query)
+        if query.startswith("did:"):
+            network = self.node.chain.network.genesis.network
+            return find_page(self.reader.rows, network, query)
         text = query.replace(",", "").removeprefix("#")
         if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX:
             is_there = int(text) <= self.reader.head.height
@@ -355,7 +345,9 @@ class Console:
         meant = [row for row in named if row.name.casefold() == wanted] or named
         if len(meant) > 1:
             return "/members"
-        return f"/members/{to_text(meant[0].address)}" if meant else None
+        if meant:
+            return f"/members/{to_text(meant[0].address)}"
+        return find_type(self.reader.rows, query)
 
     def _find_address(self, address: bytes) -> str:
         known = self.reader.name_parties().get(address)
@@ -375,34 +367,8 @@ CODE_PAGES = {
 }
 """The codes that a page explains, by group; its path is that of the page in the docs that does."""
 
-ROUTES: tuple[Route, ...] = (
-    Route("/", Console.overview, "Overview"),
-    Route("/supply", Console.show_supply, "Supply"),
-    Route("/blocks", Console.list_blocks, "Blocks"),
-    Route("/blocks/{height}", Console.show_block),
-    Route("/transactions/{tx_id}", Console.show_transaction),
-    Route("/wallets/{address}", Console.show_wallet),
-    Route("/members", Console.list_members, "Members"),
-    Route("/members/{address}", Console.show_member),
-    Route("/governance", Console.show_governance, "Governance"),
-    Route("/policy", Console.show_policy, "Policy"),
-    Route("/validators", Console.show_validators, "Validators"),
-    *(Route(path, Console.explain_codes) for path in CODE_PAGES),
-    Route("/search", Console.search),
-    Route("/sign-in", Console.show_sign_in),
-)
-"""Every page of the console; the tests visit each."""
 
-FILES: tuple[Route, ...] = (
-    Route("/sign-in", Console.sign_in, method="POST"),
-    Route("/sign-out", Console.sign_out, method="POST"),
-    Route("/transactions/{tx_id}/receipt", Console.send_receipt),
-    Route(FILE_PATH, Console.send_file),
-)
-"""What is served beside the pages: files, and what forms are sent to."""
-
-
-def _get_viewer(request: web.Request) -> Viewer:
+def get_viewer(request: web.Request) -> Viewer:
     """Get who looks, as the guard found out."""
     return request[VIEWER]
 
@@ -416,7 +382,7 @@ def _read_next(path: str) -> str:
     return path if is_own_path(path) else "/"
 
 
-def _go_to(path: str) -> web.Response:
+def go_to(path: str) -> web.Response:
     """Send the browser to another page; an answer, so that no middleware takes it for an error."""
     return web.Response(status=303, headers={**OWN_FILES_HEADERS, "Location": path})
 
@@ -441,11 +407,7 @@ def _name_receipt(tx_id: bytes) -> str:
     return f"hansa-{tx_id.hex()[:16]}.receipt"
 
 
-def _parse_address(text: str) -> bytes:
-    return from_text(text)
-
-
-def _read_number(request: web.Request, name: str, default: int) -> int:
+def read_number(request: web.Request, name: str, default: int) -> int:
     """Read a whole number of the query; whatever is none counts as not given."""
     text = request.query.get(name, "")
     is_number = text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX

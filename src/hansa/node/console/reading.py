@@ -33,6 +33,7 @@ from hansa.kernel.errors import NotFound
 from hansa.kernel.frame import decode_batch
 from hansa.kernel.light.votes import Votes
 from hansa.kernel.machine.execution import BlockResult
+from hansa.kernel.machine.state import Reader as Rows
 from hansa.kernel.quota import SponsorUsage
 from hansa.kernel.receipt_file import build_receipt_file
 from hansa.kernel.rows import KeyPart, Row, decode_row
@@ -177,6 +178,8 @@ class Reader:
 
     def __init__(self, chain: Chain, blocks: Blocks) -> None:
         self.chain = chain
+        self.rows = Rows(chain.machine.state)
+        """As of the last executed block."""
         self.blocks = blocks
         self._keys: dict[type[Row], tuple[int, list[list[KeyPart]]]] = {}
         self._changed_height = chain.confirmed_height

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,12 +11,15 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refu
 from hansa.node.api.problems import check_expectation, meet_expectation
 from hansa.node.api.rights import ANYONE
 from hansa.node.console.guard import Gate, charge
-from hansa.node.console.pages import FILE_PATH, FILES, ROUTES, TAG, VIEWER, Console, Handler, Page
+from hansa.node.console.pages import FILE_PATH, TAG, VIEWER, Console
+from hansa.node.console.routes import FILES, NAVIGATION, ROUTES, Page
 from hansa.node.console.sessions import Viewer, find_viewer
 from hansa.node.limiter import TooMany
 from hansa.node.service import Node
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.node.web.hosts import find_fault
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE_COST = 4
 """What a page counts for against the rate limits: as much as some requests of the API."""
@@ -35,7 +38,7 @@ def add_console(app: web.Application, node: Node, gate: Gate) -> None:
       node: whose chain is shown.
       gate: who is let in to what.
     """
-    console = Console(node, gate)
+    console = Console(node, gate, NAVIGATION)
     routes = (*ROUTES, *FILES)
     for route in routes:
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)

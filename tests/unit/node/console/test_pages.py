@@ -29,7 +29,7 @@ from hansa.node.api.access import Access
 from hansa.node.console.blocks import SLOT_S, Blocks, Counts, count_receipts
 from hansa.node.console.charts import build_chart
 from hansa.node.console.guard import Gate
-from hansa.node.console.pages import ROUTES
+from hansa.node.console.routes import ROUTES
 from hansa.node.console.site import add_console
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.home import MemberSpec, build_genesis

@@ -289,3 +289,23 @@ NETWORK_STATES: dict[str, str] = {
     "silent": "CometBFT does not answer",
 }
 """What ails a network, or one of its nodes."""
+
+FAULTS: dict[str, str] = {
+    "never": "never accredited",
+    "not_yet": "not yet",
+    "expired": "expired",
+    "suspended": "suspended",
+    "revoked": "revoked",
+    "not_entitled": "granter may not",
+}
+"""Why an issuer is not accredited."""
+
+REASONS: dict[str, str] = {
+    "unspecified": "none given",
+    "key_compromise": "a key was compromised",
+    "breach": "breach of its duties",
+    "ceased": "it has stopped its work",
+    "requested": "at its own request",
+    "cleared": "what it was suspended for has been put right",
+}
+"""Why a grant was suspended, reinstated or revoked."""

@@ -28,11 +28,14 @@ def require_resolvable(api: Api, principal: Principal, address: bytes) -> None:
     Raises:
       NotFound: to this caller it has no document.
     """
-    rows = read_rows(api)
-    is_wallet = rows.get(Wallet, address) is not None
-    is_hidden = is_wallet and rows.get(Document, address) is None
-    if is_hidden and not api.access.may_read_wallet(principal, address):
+    if is_pseudonym(read_rows(api), address) and not api.access.may_read_wallet(principal, address):
         raise tell_no_document()
+
+
+def is_pseudonym(rows: Rows, address: bytes) -> bool:
+    """Whether an address is a wallet whose owner has published no document at it."""
+    is_wallet = rows.get(Wallet, address) is not None
+    return is_wallet and rows.get(Document, address) is None
 
 
 def require_party(

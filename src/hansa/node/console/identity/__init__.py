@@ -1,0 +1,1 @@
+"""Pages about identity: types of credentials, who may issue them, and DIDs with their past."""

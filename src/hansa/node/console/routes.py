@@ -1,0 +1,57 @@
+"""The table of the console's pages: where each is, and its place in the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hansa.node.console.identity import pages as identity
+from hansa.node.console.pages import CODE_PAGES, FILE_PATH, Console
+
+Page = Callable[[Console, web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One page: where it is, what fills it, and its place in the navigation."""
+
+    path: str
+    page: Page
+    label: str = ""
+    """Of its link in the navigation; empty for none."""
+    method: str = "GET"
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/", Console.overview, "Overview"),
+    Route("/supply", Console.show_supply, "Supply"),
+    Route("/blocks", Console.list_blocks, "Blocks"),
+    Route("/blocks/{height}", Console.show_block),
+    Route("/transactions/{tx_id}", Console.show_transaction),
+    Route("/wallets/{address}", Console.show_wallet),
+    Route("/members", Console.list_members, "Members"),
+    Route("/members/{address}", Console.show_member),
+    Route("/identity", identity.show_overview, "Identity"),
+    Route("/identity/did/{did}", identity.show_subject),
+    Route("/identity/type/{name}", identity.show_type),
+    Route("/governance", Console.show_governance, "Governance"),
+    Route("/policy", Console.show_policy, "Policy"),
+    Route("/validators", Console.show_validators, "Validators"),
+    *(Route(path, Console.explain_codes) for path in CODE_PAGES),
+    Route("/search", Console.search),
+    Route("/sign-in", Console.show_sign_in),
+)
+"""Every page of the console; the tests visit each."""
+
+FILES: tuple[Route, ...] = (
+    Route("/sign-in", Console.sign_in, method="POST"),
+    Route("/sign-out", Console.sign_out, method="POST"),
+    Route("/transactions/{tx_id}/receipt", Console.send_receipt),
+    Route(FILE_PATH, Console.send_file),
+)
+"""What is served beside the pages: files, and what forms are sent to."""
+
+NAVIGATION = [(route.path, route.label) for route in ROUTES if route.label]
+"""The pages that every page links to."""
