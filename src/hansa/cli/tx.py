@@ -34,7 +34,7 @@ from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.api.codes import TOLD_BY_FACTS
 from hansa.program import name_program
-from hansa.sdk.answers import TransactionResult
+from hansa.sdk.answers import Transaction, TransactionResult
 from hansa.sdk.arguments import (
     COMMANDS,
     describe_action,
@@ -42,12 +42,14 @@ from hansa.sdk.arguments import (
     parse_command,
     parse_json,
 )
-from hansa.sdk.build import VALIDITY_MS, build_unsigned
+from hansa.sdk.build import VALIDITY_MS, SignedTransaction, build_unsigned
 from hansa.sdk.client import Client
 from hansa.sdk.envelope_file import PartialEnvelope, load_envelope, save_envelope
 from hansa.sdk.keys import KeyPair, load_key
 
 EXIT_REFUSED = 3
+OK = "OK"
+"""Status of a transaction that did what it says."""
 VALIDITY_S = VALIDITY_MS // 1000
 OFFLINE_VALIDITY_S = VALIDITY_MAX_MS // 1000 - 30
 """Almost the longest that a network takes, since people sign one after the other."""
@@ -151,7 +153,13 @@ def submit(
 ) -> TransactionResult:
     """Sign and send a transaction, as `send` does, and print nothing; raises as it."""
     await_well(client, is_json=options.json)
-    signed = client.sign(keys, commands, validity_ms)
+    return submit_signed(client, options, client.sign(keys, commands, validity_ms), **more)
+
+
+def submit_signed(
+    client: Client, options: argparse.Namespace, signed: SignedTransaction, **more: str
+) -> TransactionResult:
+    """Send what is signed, as `send` does, and print nothing; raises as it."""
     valid_until_ms = decode_envelope(signed.envelope)[1].valid_until_ms
     try:
         return client.submit(signed.envelope)
@@ -189,7 +197,10 @@ def await_well(client: Client, *, is_json: bool, patience_s: float = PATIENCE_S)
 
 
 def tell_answer(
-    client: Client, answer: TransactionResult, options: argparse.Namespace, **more: str
+    client: Client,
+    answer: TransactionResult | Transaction,
+    options: argparse.Namespace,
+    **more: str,
 ) -> int:
     """Print what became of a transaction; returns the exit code.
 
@@ -199,18 +210,19 @@ def tell_answer(
     Raises:
       Sent: it cannot be printed.
     """
-    found = {**describe_found(answer), **(more if answer.is_ok else {})}
+    is_ok = answer.status == OK
+    found = {**describe_found(answer), **(more if is_ok else {})}
     if answer.code in TOLD_BY_FACTS:
         with suppress(HansaError):
             kept = describe_found(client.get_transaction(bytes.fromhex(answer.tx_id)))
             found["meaning"] = kept.get("meaning", found["meaning"])
     try:
-        if answer.is_ok or options.json:
+        if is_ok or options.json:
             print_found(found, is_json=options.json)
         flush()
     except (Unavailable, BrokenPipeError) as error:
         reason = error.message if isinstance(error, Unavailable) else "nobody reads it"
-        became = "confirmed" if answer.is_ok else f"refused ({answer.code})"
+        became = "confirmed" if is_ok else f"refused ({answer.code})"
         raise Sent(
             f"{_name_sent(answer.tx_id, more)} was sent and {became}; only printing that failed: "
             f"{reason}. Do not send it anew: {_ask_for(answer.tx_id, options)} shows it",
@@ -219,7 +231,7 @@ def tell_answer(
             code=answer.code,
             **more,
         ) from None
-    if answer.is_ok:
+    if is_ok:
         return 0
     _complain_refused(found, is_json=options.json)
     return EXIT_REFUSED

@@ -7,9 +7,12 @@ import secrets
 import shlex
 from pathlib import Path
 
+from hansa.cli.identity.finishing import find_pending, finish, require_same
 from hansa.cli.identity.notarising import (
     DOCUMENT_BYTES_MAX,
     PENDING_SUFFIX,
+    Terms,
+    add_signed,
     collect,
     load_pending,
     prepare,
@@ -17,7 +20,7 @@ from hansa.cli.identity.notarising import (
     save_pending,
 )
 from hansa.cli.identity.reading import PARTY, print_proven, read_content, read_party, write_moment
-from hansa.cli.screen import Sent, print_found
+from hansa.cli.screen import Sent, complain, print_found
 from hansa.cli.source import (
     add_node,
     add_signing,
@@ -27,16 +30,18 @@ from hansa.cli.source import (
     parse_hash,
     read_genesis_hash,
 )
-from hansa.cli.tx import load_keys, send, submit, tell_answer
+from hansa.cli.tx import OK, await_well, load_keys, send, submit_signed, tell_answer
 from hansa.contracts.identity import evidence
 from hansa.kernel.block import split_position
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.joining.checkpoints import read_checkpoint
 from hansa.program import name_program
+from hansa.sdk.answers import Transaction, TransactionResult
 from hansa.sdk.client import Client
 from hansa.sdk.evidence import FILE_BYTES_MAX, SALT_BYTES, hash_document, verify_evidence_file
 from hansa.sdk.identity.questions import EvidenceQuestion
+from hansa.sdk.keys import KeyPair
 
 WHAT = "evidence file, or a hash together with --notary"
 NOTE_BYTES_MAX = 1 << 20
@@ -102,7 +107,7 @@ def _add_notarise(words: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     notarise.set_defaults(function=_notarise)
     again = words.add_parser("collect", help="write the evidence files of what was sent before")
     again.add_argument("pending", type=parse_file, help=f"the file *{PENDING_SUFFIX} that was left")
-    again.add_argument("id", help="transaction id, 64 hexadecimal digits")
+    again.add_argument("id", nargs="?", help="transaction id, if the file does not say it")
     add_node(again)
     again.set_defaults(function=_collect)
 
@@ -112,41 +117,85 @@ def _notarise(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         notary = read_party(client, options.notary) if options.notary else key.address
         cosigners = tuple(read_party(client, each) for each in options.cosigner)
-        pending, command = prepare(
-            options.documents,
-            notary,
-            cosigners,
-            client.get_network().digest,
-            secrets.token_bytes,
-            folder=options.out,
-            is_batch=options.batch,
-        )
-        path = save_pending(pending, options.documents[0], options.out)
-        try:
-            answer = submit(client, options, [key], [command], pending=str(path))
-        except HansaError as error:
-            if not isinstance(error, Sent):  # nothing is on record, so no salt is needed
-                path.unlink()
-            raise
-        if not answer.is_ok:
+        begun = find_pending(options.documents, options.out)
+        if begun is not None:
+            terms = Terms(notary.hex(), tuple(each.hex() for each in cosigners), options.batch)
+            digest = client.get_network().digest
+            require_same(begun, options.documents, options.out, terms, digest)
+            complain(f"hansa: going on with what was begun before, in {begun[0]}")
+            answer = finish(client, options, *begun)
+            if answer is not None:
+                return _conclude(client, options, begun[0], answer)
+            begun[0].unlink(missing_ok=True)
+            complain("hansa: of that nothing is on record, nor ever will be: beginning anew")
+        return _begin(client, options, key, notary, cosigners)
+
+
+def _begin(
+    client: Client,
+    options: argparse.Namespace,
+    key: KeyPair,
+    notary: bytes,
+    cosigners: tuple[bytes, ...],
+) -> int:
+    """Hash, sign, keep all of it, and only then send."""
+    await_well(client, is_json=options.json)
+    pending, command = prepare(
+        options.documents,
+        notary,
+        cosigners,
+        client.get_network().digest,
+        secrets.token_bytes,
+        folder=options.out,
+        is_batch=options.batch,
+    )
+    signed = client.sign([key], [command])
+    pending = add_signed(pending, signed, client.get_network())
+    path = save_pending(pending, options.documents[0], options.out)
+    try:
+        answer = submit_signed(client, options, signed, pending=str(path))
+    except HansaError as error:
+        if not isinstance(error, Sent):  # nothing is on record, so no salt is needed
             path.unlink()
-            return tell_answer(client, answer, options)
-        try:
-            return _write(client, options, path, bytes.fromhex(answer.tx_id))
-        except HansaError as error:
-            again = f"{name_program()} id evidence collect {shlex.quote(str(path))} {answer.tx_id}"
-            raise Sent(
-                f"the transaction {answer.tx_id} is confirmed, but not all evidence files are "
-                f"written: {error.message}. Do not notarise anew: {again}",
-                tx_id=answer.tx_id,
-                pending=str(path),
-            ) from None
+        raise
+    return _conclude(client, options, path, answer)
+
+
+def _conclude(
+    client: Client,
+    options: argparse.Namespace,
+    path: Path,
+    answer: TransactionResult | Transaction,
+) -> int:
+    """Write the evidence files, or say that there are none; what was kept goes."""
+    if answer.status != OK:
+        path.unlink(missing_ok=True)
+        return tell_answer(client, answer, options)
+    try:
+        return _write(client, options, path, bytes.fromhex(answer.tx_id))
+    except HansaError as error:
+        again = f"{name_program()} id evidence collect {shlex.quote(str(path))}"
+        raise Sent(
+            f"the transaction {answer.tx_id} is confirmed, but not all evidence files are "
+            f"written: {error.message}. Do not notarise anew: {again}",
+            tx_id=answer.tx_id,
+            pending=str(path),
+        ) from None
 
 
 def _collect(options: argparse.Namespace) -> int:
-    tx_id = parse_hash(options.id, "transaction id")
+    path: Path = options.pending
     with open_client(options) as client:
-        return _write(client, options, options.pending, tx_id)
+        if options.id is not None:
+            return _write(client, options, path, parse_hash(options.id, "transaction id"))
+        answer = finish(client, options, path, load_pending(path))
+        if answer is not None:
+            return _conclude(client, options, path, answer)
+        path.unlink(missing_ok=True)
+        raise NotFound(
+            "nothing of this is on record, nor ever will be, so what was kept of it is removed: "
+            "notarise anew"
+        )
 
 
 def _write(client: Client, options: argparse.Namespace, pending: Path, tx_id: bytes) -> int:
@@ -154,7 +203,7 @@ def _write(client: Client, options: argparse.Namespace, pending: Path, tx_id: by
     found = load_pending(pending)
     receipt = client.get_receipt(tx_id)
     files = collect(found, receipt.raw, client.get_network())
-    pending.unlink()
+    pending.unlink(missing_ok=True)
     time_ms = receipt.header.time_ms
     told = {
         "tx_id": tx_id.hex(),

@@ -1,7 +1,8 @@
 """Notarising documents: their salts are on the disk before anything is sent.
 
 A hash on record whose salt is lost proves nothing for ever. So the salts lie in a file until the
-evidence files that hold them are written, whatever happens in between.
+evidence files that hold them are written, whatever happens in between; and beside them what was
+signed, so that what was cut off goes on where it was (see `finishing`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from hansa.contracts.identity.evidence import HASHES_MAX, Notarise, NotariseMany
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Network
+from hansa.kernel.transaction import decode_envelope
 from hansa.kernel.trees.merkle import Digest
+from hansa.sdk.build import SignedTransaction
 from hansa.sdk.evidence import (
     FILE_BYTES_MAX,
     SALT_BYTES,
@@ -50,11 +53,25 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     salt: HexSalt
 
 
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose evidence it becomes; addresses are hexadecimal."""
+
+    notary: str = ""
+    cosigners: tuple[str, ...] = ()
+    is_batch: bool = False
+
+
 class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept until the evidence files are written."""
+    """What is kept until the evidence files are written; bytes are hexadecimal."""
 
     is_batch: bool
     items: Annotated[tuple[Item, ...], Meta(min_length=1)]
+    terms: Terms = Terms()
+    tx_id: Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")] = ""
+    """Empty in a file of an earlier version; so is what follows."""
+    envelope: str = ""
+    valid_until_ms: int = 0
+    genesis: str = ""
 
 
 _decode = msgspec.json.Decoder(Pending).decode
@@ -97,7 +114,8 @@ def prepare(  # noqa: PLR0913 - one call
     if len({item.file for item in items}) < len(items):
         raise Invalid(InvalidCode.ARGUMENTS, "two of the documents have the same name")
     hashes = [bytes.fromhex(item.hash) for item in items]
-    pending = Pending(is_batch, items)
+    terms = Terms(notary.hex(), tuple(each.hex() for each in cosigners), is_batch)
+    pending = Pending(is_batch, items, terms)
     if is_batch:
         return pending, EvidenceBatch.of(hashes, digest).notarise(notary, cosigners)
     if len(hashes) == 1:
@@ -109,14 +127,30 @@ def _hash(
     document: Path, digest: Digest, entropy: Callable[[int], bytes], folder: Path | None
 ) -> Item:
     """Hash one document behind a new salt."""
-    file = (folder or document.parent) / f"{document.name}{EVIDENCE_SUFFIX}"
+    file = place_evidence(document, folder)
     if file.exists():
         raise Invalid(
             InvalidCode.ARGUMENTS, f"{file} is there already: {document} was notarised before"
         )
     salt = entropy(SALT_BYTES)
     hashed = hash_document(read_content(document, DOCUMENT_BYTES_MAX), salt, digest)
-    return Item(str(file.absolute()), hashed.hex(), salt.hex())
+    return Item(str(file), hashed.hex(), salt.hex())
+
+
+def place_evidence(document: Path, folder: Path | None) -> Path:
+    """Where the evidence file of a document goes: into a folder, or beside it."""
+    return ((folder or document.parent) / f"{document.name}{EVIDENCE_SUFFIX}").absolute()
+
+
+def add_signed(pending: Pending, signed: SignedTransaction, network: Network) -> Pending:
+    """Add what is signed, by which the same can be sent again."""
+    return msgspec.structs.replace(
+        pending,
+        tx_id=signed.tx_id.hex(),
+        envelope=signed.envelope.hex(),
+        valid_until_ms=decode_envelope(signed.envelope)[1].valid_until_ms,
+        genesis=network.genesis_hash.hex(),
+    )
 
 
 def save_pending(pending: Pending, first: Path, folder: Path | None) -> Path:
