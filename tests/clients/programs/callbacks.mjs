@@ -22,6 +22,11 @@ export function signerOf(key) {
   return {method: 'jwk', publicJwk, alg: 'ES256'};
 }
 
+/** The did:jwk of a key. */
+export function writeDidJwk({kty, crv, x, y}) {
+  return `did:jwk:${Buffer.from(JSON.stringify({kty, crv, x, y})).toString('base64url')}`;
+}
+
 /** The key of a signer: its JWK, the one in a did:jwk, or that of its certificate. */
 async function findKey({method, publicJwk, didUrl, x5c}) {
   if (method === 'jwk') {
