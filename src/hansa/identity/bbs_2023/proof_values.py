@@ -28,6 +28,13 @@ HEADER_BYTES = 64
 PRESENTATION_HEADER_BYTES_MAX = 1_024
 _BASE_PREFIX = bytes.fromhex("d95d02")
 _DERIVED_PREFIX = bytes.fromhex("d95d03")
+_OTHERS = {
+    _BASE_PREFIX: "a base proof is for the holder, who derives from it one to show",
+    _DERIVED_PREFIX: "a derived proof is for verifiers: take what the issuer gave",
+    **{bytes.fromhex(f"d95d0{last}"): "holder binding is not supported" for last in "45"},
+    **{bytes.fromhex(f"d95d0{last}"): "pseudonyms are not supported" for last in "6789"},
+}
+"""Why a proof of another kind, or with an optional feature, is not taken; by its first bytes."""
 _LETTERS_MAX = 1 << 18
 _PARTS = 5
 
@@ -138,10 +145,8 @@ def _decode(text: Any, prefix: bytes, what: str) -> list[Any]:  # noqa: ANN401 -
         raise Unsound(Fault.TOO_LARGE, f"{what} has {len(text)} letters, over {_LETTERS_MAX}")
     data = decode_multibase(text, what)
     if not data.startswith(prefix):
-        raise Unsound(
-            Fault.UNSUPPORTED,
-            f"{what} begins with {data[:3].hex()}: only {prefix.hex()} is known here",
-        )
+        why = _OTHERS.get(data[:3], "its first bytes are not known")
+        raise Unsound(Fault.UNSUPPORTED, f"{what} begins with {data[:3].hex()}: {why}")
     parts = decode_cbor(data[len(prefix) :], what)
     if not isinstance(parts, list) or len(parts) != _PARTS:
         raise _malformed(what, f"a list of {_PARTS}")

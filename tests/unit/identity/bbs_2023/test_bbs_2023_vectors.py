@@ -16,8 +16,11 @@ from hansa.identity.bbs_2023.proof_values import (
 )
 from hansa.identity.bbs_2023.statements import find_part, read_statements
 from hansa.identity.bbs_2023.suite import add_base_proof, derive, verify_base, verify_derived
+from hansa.identity.data_integrity.canonical import canonicalize_quads
 from hansa.identity.data_integrity.contexts import load_pinned
 from hansa.identity.data_integrity.proofs import read_proofs
+from hansa.identity.data_integrity.quads import convert_document
+from hansa.identity.faults import Fault, Unsound
 
 FOLDER = Path(__file__).resolve().parents[3] / "vectors" / "vc_di_bbs"
 SETS = ("windsurf", "resident")
@@ -73,7 +76,10 @@ def test_the_key():
 @pytest.mark.parametrize("name", SETS)
 def test_statements_and_their_groups(name):
     document, _ = read_issued(name)
+    canonical = canonicalize_quads(convert_document(document, CONTEXTS), "sha256")
+    assert canonical.text.decode() == "".join(read(f"{name}/addBaseDocCanon"))
     statements = read_statements(document, CONTEXTS, HMAC_KEY)
+    assert [line.decode() for line in statements.lines] == read(f"{name}/addBaseDocHMACCanon")
     mandatory = find_part(statements, CONTEXTS, read(f"{name}/mandatory"))
     transformed = read(f"{name}/addBaseTransform")
     lines = dict(transformed["mandatory"]["value"])
@@ -119,6 +125,25 @@ def test_shown_credentials(name):
     shown = derive(issued, read(f"{name}/selective"), PRESENTED, CONTEXTS, draw)
     assert shown == expected
     verify_derived(shown, KEY.public_key, PRESENTED, CONTEXTS)
+
+
+@pytest.mark.parametrize(
+    ("feature", "name"),
+    [
+        ("HolderBinding", "holder binding is"),
+        ("Pseudonym", "pseudonyms are"),
+        ("PseudonymHB", "pseudonyms are"),
+    ],
+)
+def test_optional_features_are_refused_by_name(feature, name):
+    """Holder binding and pseudonyms, whose drafts are not settled."""
+    issued, shown = (
+        read(f"features/{feature}/{each}") for each in ("addSignedSDBase", "derivedRevealDocument")
+    )
+    for call, value in ((decode_base_proof, issued), (decode_derived_proof, shown)):
+        with pytest.raises(Unsound, match=f"{name} not supported") as caught:
+            call(value["proof"]["proofValue"])
+        assert caught.value.fault is Fault.UNSUPPORTED
 
 
 def test_credentials_of_another_implementation():

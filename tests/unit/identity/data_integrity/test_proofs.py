@@ -37,7 +37,9 @@ KEYS = {
 }
 CASES = [(suite, kind) for suite in SUITES.values() for kind in suite.kinds]
 EXAMPLES = sorted(
-    each for each in VECTORS.glob("*/**/signed*.json") if "proof-set-chain" not in each.parts
+    each
+    for each in VECTORS.glob("*/**/signed*.json")
+    if not {"proof-set-chain", "refused"} & set(each.parts)
 )
 CHAINS = VECTORS / "eddsa" / "proof-set-chain"
 
@@ -151,6 +153,35 @@ def test_what_a_chain_signed_cannot_be_changed():
     with pytest.raises(Unsound) as caught:
         verify_proofs(signed, CONTEXTS, EXPECTED, find_key)
     assert caught.value.fault is Fault.SIGNATURE
+
+
+REFUSED = VECTORS / "refused"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        REFUSED / "signedEdSig.json",
+        *sorted(REFUSED.glob("*/*/addSignedSDBase.json")),
+        *sorted(REFUSED.glob("*/*/derivedRevealDocument.json")),
+    ],
+    ids=lambda path: "-".join(path.parts[-2:]),
+)
+def test_examples_of_suites_that_are_not_known_here_are_refused(path):
+    with pytest.raises(Unsound) as caught:
+        verify_proofs(load(path), CONTEXTS, EXPECTED, find_key)
+    assert caught.value.fault is Fault.UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", ["employ", "prc"])
+def test_their_documents_have_the_canonical_form_of_the_example(name):
+    folder = REFUSED / "ecdsa-sd-2023" / name
+    document = strip(load(folder / "addSignedSDBase.json"))
+    canonical = canonicalize_quads(convert_document(document, CONTEXTS), "sha256")
+    assert canonical.text.decode() == "".join(load(folder / "addBaseDocCanon.json"))
+    options = load(folder / "addProofConfig.json")
+    canonical = canonicalize_quads(convert_document(options, CONTEXTS), "sha256")
+    assert canonical.text.decode() == (folder / "addProofConfigCanon.txt").read_text()
 
 
 # --- ours ---------------------------------------------------------------------------------------
