@@ -46,6 +46,9 @@ class Store(Protocol):
     def add(self, kind: Kind, key: str, expires_ms: int, time_ms: int) -> bool:
         """Keep an empty record if there is none; False if there is."""
 
+    def list_values(self, kind: Kind, time_ms: int, limit: int) -> list[bytes]:
+        """List records of a kind that have not expired: which last longest come first."""
+
 
 class MemoryStore:
     """A store in memory, for tests and short demonstrations."""
@@ -73,6 +76,16 @@ class MemoryStore:
             return False
         self.put(kind, key, b"", expires_ms)
         return True
+
+    def list_values(self, kind: Kind, time_ms: int, limit: int) -> list[bytes]:
+        """List records of a kind that have not expired: which last longest come first."""
+        alive = [
+            (expires_ms, value)
+            for (found, _), (value, expires_ms) in self._records.items()
+            if found is kind and time_ms < expires_ms
+        ]
+        alive.sort(key=lambda each: each[0], reverse=True)
+        return [value for _, value in alive[:limit]]
 
 
 def hash_key(secret: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands of an issuer: id issuer new, up, offer, issued, complete, decline, and its statuses."""
+"""Commands of an issuer: id issuer new, up, desk, offer, issued, complete, decline, statuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hansa.cli.identity.issuer_ledger import (
     warn,
     warn_of_standing,
 )
-from hansa.cli.identity.reading import tell_address, tell_place
+from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
@@ -59,6 +59,9 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     up = verbs.add_parser("up", help="answer wallets until Ctrl-C")
     up.add_argument("--host", help="instead of that of issuer.toml")
     up.add_argument("--port", type=parse_port, help="instead of that of issuer.toml")
+    up.add_argument("--desk", action="store_true", help="serve the officer's desk, too")
+    desk = verbs.add_parser("desk", help="do all this in a browser on this machine")
+    desk.add_argument("--port", type=parse_port, help=DESK_PORT)
     offer = _add_offer(verbs)
     issued = verbs.add_parser("issued", help="list what was issued, oldest first")
     issued.add_argument("--after", type=parse_count, default=0, help="number behind which to begin")
@@ -74,6 +77,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     functions = (
         (new, _new),
         (up, _up),
+        (desk, _desk),
         (offer, _offer),
         (issued, _issued),
         (complete, _complete),
@@ -152,7 +156,18 @@ def _up(options: argparse.Namespace) -> int:
             host=options.host,
             port=options.port,
             ledger=None if key is None else LedgerSide(options.data, key, warn),
+            tell_desk=tell_link(is_json=options.json) if options.desk else None,
         )
+    return 0
+
+
+def _desk(options: argparse.Namespace) -> int:
+    from hansa.node.identity.issuer.folder import open_issuer  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.issuer.running import run_issuer_desk  # noqa: PLC0415
+
+    with taking_passphrase() as take_passphrase:
+        service = open_issuer(options.data, take_passphrase(), secrets.token_bytes)
+        run_issuer_desk(service, tell_link(is_json=options.json), options.port)
     return 0
 
 

@@ -20,6 +20,7 @@ from hansa.sdk.client import Client
 from hansa.sdk.files import read_file, write_file
 
 PARTY = "address, or DID of this network"
+DESK_PORT = "where it listens on this machine; else the first that is free from 8475"
 MOMENT = "as 2026-11-29T12:00:00Z"
 
 
@@ -97,6 +98,19 @@ def _show(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever is printed
     if isinstance(value, list):
         return [_show(name, item) for item in value]
     return write_moment(value) if name.endswith("_ms") and isinstance(value, int) else value
+
+
+def tell_link(*, is_json: bool) -> Callable[[str], None]:
+    """Make what tells, at once, each link that opens a desk."""
+
+    def tell(link: str) -> None:
+        if is_json:
+            print_json({"desk": link})
+        else:
+            say(f"To open the desk in a browser on this machine, once: {link}")
+        flush()
+
+    return tell
 
 
 def tell_address(*, is_json: bool) -> Callable[[str, str], None]:

@@ -34,6 +34,11 @@ class Dataset(msgspec.Struct, frozen=True):
     issued: int = 0
     """How often it was handed out: more than once where an answer was lost."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nobody has decided yet what it says, or that there will be none."""
+        return self.claims is None and not self.declined
+
 
 class Issuance(msgspec.Struct, frozen=True):
     """What one person is to get."""
@@ -153,6 +158,17 @@ class IssuanceDesk:
             raise NotFound("there is no such issuance, or its time is over")
         return found
 
+    def list_waiting(self, time_ms: int, limit: int) -> list[tuple[Issuance, Dataset]]:
+        """List what waits for a decision, each with its issuance: the latest offer first."""
+        found = self._store.list_values(Kind.ISSUANCE, time_ms, limit)
+        issuances = [msgspec.json.decode(raw, type=Issuance) for raw in found]
+        return [
+            (issuance, each)
+            for issuance in issuances
+            for each in issuance.datasets
+            if each.is_waiting
+        ]
+
     def complete(self, identifier: str, claims: dict[str, Any], time_ms: int) -> None:
         """Complete the claims of a credential that a wallet may be waiting for.
 
@@ -199,7 +215,7 @@ class IssuanceDesk:
     def _change(self, identifier: str, time_ms: int, **changes: object) -> None:
         issuance = self.get(identifier.rpartition(".")[0], time_ms)
         dataset = issuance.find(identifier)
-        if dataset is None or dataset.claims is not None or dataset.declined:
+        if dataset is None or not dataset.is_waiting:
             raise NotFound("there is no such credential that waits for a decision")
         self._replace(issuance, dataset, **changes)
 

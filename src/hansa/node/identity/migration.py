@@ -1,7 +1,8 @@
 """The format of the file of records: its tables, and how an older file becomes one of today's.
 
 Version 1 had no `owner`, and at first no column that tells what is revoked; version 2 knew
-nothing of what is wanted on the ledger.
+nothing of what is wanted on the ledger. Version 3 did not tell which records are of one kind: those
+of then are in no list, until they expire.
 
 Source: SQLite's documentation of PRAGMA user_version.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _OWNER = "CREATE TABLE owner (value BLOB NOT NULL);"
 _REVOKED = "CREATE INDEX issued_revoked ON issued (place) WHERE is_revoked;"
 _WANTED = """
@@ -23,13 +24,14 @@ CREATE TABLE wanted (
     PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;"""
 _WANTED_OPEN = "CREATE INDEX wanted_open ON wanted (kind, number) WHERE is_open;"
+_KINDS = "CREATE INDEX records_kind ON records (kind, expires_ms) WHERE kind IS NOT NULL;"
 SCHEMA = f"""
 CREATE TABLE lock (
     n INTEGER NOT NULL, r INTEGER NOT NULL, p INTEGER NOT NULL,
     salt BLOB NOT NULL, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL
 );
 CREATE TABLE records (
-    name BLOB PRIMARY KEY, value BLOB NOT NULL, expires_ms INTEGER NOT NULL
+    name BLOB PRIMARY KEY, value BLOB NOT NULL, expires_ms INTEGER NOT NULL, kind BLOB
 ) WITHOUT ROWID;
 CREATE INDEX records_expiry ON records (expires_ms);
 CREATE TABLE issued (
@@ -38,6 +40,7 @@ CREATE TABLE issued (
     value BLOB NOT NULL,
     is_revoked INTEGER NOT NULL DEFAULT 0  -- or 2, if it is suspended
 );
+{_KINDS}
 {_REVOKED}
 {_OWNER}
 {_WANTED}
@@ -72,9 +75,12 @@ def migrate(connection: sqlite3.Connection, open_value: Callable[[bytes], bytes]
         if version < 2:  # noqa: PLR2004 - the version that brought it
             _add_revoked(connection, open_value)
             connection.execute(_OWNER)
-        if version < FORMAT_VERSION:
+        if version < 3:  # noqa: PLR2004 - as above
             connection.execute(_WANTED)
             connection.execute(_WANTED_OPEN)
+        if version < FORMAT_VERSION:
+            connection.execute("ALTER TABLE records ADD COLUMN kind BLOB")
+            connection.execute(_KINDS)
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
     except BaseException:
         connection.execute("ROLLBACK")

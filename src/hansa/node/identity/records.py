@@ -2,7 +2,7 @@
 
 A key for values and one for names are drawn when the file is made and lie in it, encrypted under
 the passphrase of its operator. A record's name is a keyed hash, so that the file tells neither
-whose records it holds nor which of them belong together; a value is bound to its name, so that
+whose records it holds nor which of them belong to one person; a value is bound to its name, so that
 none can be put in another's place.
 
 Source: NIST SP 800-38D (GCM); RFC 2104 (HMAC); SQLite's documentation of PRAGMA journal_mode.
@@ -140,8 +140,9 @@ class RecordFile:
         name = self._name(kind, key)
         with self.at_once():
             self._connection.execute(
-                "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
-                (name, self._seal(value, name), expires_ms),
+                "INSERT OR REPLACE INTO records (name, value, expires_ms, kind) "
+                "VALUES (?, ?, ?, ?)",
+                (name, self._seal(value, name), expires_ms, self._hash(kind.value)),
             )
 
     def get(self, kind: Kind, key: str, time_ms: int) -> bytes | None:
@@ -169,6 +170,16 @@ class RecordFile:
                 return False
             self.put(kind, key, b"", expires_ms)
         return True
+
+    def list_values(self, kind: Kind, time_ms: int, limit: int) -> list[bytes]:
+        """List records of a kind that have not expired: which last longest come first."""
+        with _telling(self._path):
+            rows = self._connection.execute(
+                "SELECT name, value FROM records WHERE kind = ? AND expires_ms > ? "
+                "ORDER BY expires_ms DESC LIMIT ?",
+                (self._hash(kind.value), time_ms, limit),
+            ).fetchall()
+        return [self._open(value, name) for name, value in rows]
 
     def sweep(self, time_ms: int) -> int:
         """Drop what has expired; returns how many records."""
@@ -215,6 +226,18 @@ class RecordFile:
             rows = self._connection.execute(
                 "SELECT number, place, value FROM issued WHERE number > ? ORDER BY number LIMIT ?",
                 (after, limit),
+            ).fetchall()
+        return [(number, place, self._open(value, _ISSUED)) for number, place, value in rows]
+
+    def list_newest_issued(
+        self, before: int | None, limit: int
+    ) -> list[tuple[int, int | None, bytes]]:
+        """List as `list_issued`, newest first: those with a number below `before`, if given."""
+        with _telling(self._path):
+            rows = self._connection.execute(
+                "SELECT number, place, value FROM issued WHERE ? IS NULL OR number < ? "
+                "ORDER BY number DESC LIMIT ?",
+                (before, before, limit),
             ).fetchall()
         return [(number, place, self._open(value, _ISSUED)) for number, place, value in rows]
 
@@ -282,8 +305,10 @@ class RecordFile:
         return [(number, self._open(value, _name_wanted(kind, number))) for number, value in rows]
 
     def _name(self, kind: Kind, key: str) -> bytes:
-        text = f"{kind.value} {key}".encode("utf-8", "surrogatepass")
-        return hmac.digest(self._name_key, text, "sha256")
+        return self._hash(f"{kind.value} {key}")
+
+    def _hash(self, text: str) -> bytes:
+        return hmac.digest(self._name_key, text.encode("utf-8", "surrogatepass"), "sha256")
 
     def _seal(self, value: bytes, name: bytes) -> bytes:
         nonce = self._draw(NONCE_BYTES)

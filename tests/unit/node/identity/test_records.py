@@ -184,7 +184,10 @@ OLD = Path(__file__).parent / "old"
 """Dumps of files that the program wrote before; the second credential of each is revoked."""
 
 
-@pytest.fixture(params=["records_1_first.sql", "records_1_last.sql"])
+OLD_FILES = ["records_1_first.sql", "records_1_last.sql", "records_2.sql", "records_3.sql"]
+
+
+@pytest.fixture(params=OLD_FILES)
 def old(request, path):
     connection = sqlite3.connect(path)
     connection.executescript((OLD / request.param).read_text())
@@ -209,11 +212,31 @@ def test_a_file_of_an_earlier_format_is_brought_up_to_date(old):
         connection.close()
 
 
+def test_records_of_a_kind_are_listed_also_in_a_file_of_an_earlier_format(old):
+    again = reopen(old)
+    assert again.list_values(Kind.CODE, NOW, 9) == []
+    for place in range(3):
+        again.put(Kind.CODE, str(place), b"%d" % place, NOW + place)
+    again.put(Kind.TOKEN, "other", b"other", NOW + 9)
+    assert again.list_values(Kind.CODE, NOW, 9) == [b"2", b"1"]
+    assert again.list_values(Kind.CODE, NOW, 1) == [b"2"]
+    again.close()
+
+
+def test_the_newest_that_was_issued_is_listed_page_by_page(file):
+    for place in range(5):
+        file.add_issued(place, b"%d" % place)
+    assert [number for number, _, _ in file.list_newest_issued(None, 2)] == [5, 4]
+    assert [value for _, _, value in file.list_newest_issued(4, 9)] == [b"2", b"1", b"0"]
+
+
 def test_an_earlier_file_with_a_wrong_passphrase_stays_as_it_is(old):
+    connection = sqlite3.connect(old)
+    before = connection.execute("PRAGMA user_version").fetchone()
+    assert before < (FORMAT_VERSION,)
     with pytest.raises(Invalid):
         reopen(old, "another")
-    connection = sqlite3.connect(old)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == before
     connection.close()
 
 

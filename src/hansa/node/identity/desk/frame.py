@@ -19,7 +19,7 @@ page again, with what was wrong. Whatever `HansaError` it raises becomes a page.
 `templates/`, a folder for each page set; they extend `layout.html`, import `_parts.html` as `p`
 with context, and put `{{ p.token() }}` into each form. `is_live=True` has the parts of a page that
 are marked `data-live`, each with an id, brought up to date every second, or the page every five
-without scripts. `hansa.node.identity.desk.running` serves a desk.
+without scripts, unless `reloads=False`. `hansa.node.identity.desk.running` serves a desk.
 
 Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; RFC 6265bis.
 """
@@ -38,6 +38,7 @@ from aiohttp.typedefs import Handler
 
 import hansa
 from hansa.identity.encoding.base64url import encode_base64url
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import (
     Corrupt,
     HansaError,
@@ -136,6 +137,7 @@ class Desk:
             desk=self,
             navigation=self._navigation,
             static=self._name_file,
+            moment=write_moment,
             version=hansa.__version__,
         )
         self.app = web.Application(client_max_size=FORM_BYTES_MAX, middlewares=[self._guard])
@@ -171,7 +173,7 @@ class Desk:
         """Show a page; `is_live=True` has it brought up to date."""
         session = request.get(SESSION)
         text = self._templates.get_template(template).render(
-            **({"is_live": False} | context),
+            **({"is_live": False, "reloads": True} | context),
             path=request.path,
             form_token="" if session is None else session.form_token,
         )
@@ -265,7 +267,7 @@ def find_problem(error: HansaError) -> Problem:
     if isinstance(error, NotFound):
         return Problem(404, "Not found", "It may have ended, or the address may be mistyped.")
     if isinstance(error, Refused):
-        return Problem(409, "The ledger refuses this", "Nothing was changed.")
+        return Problem(409, "A rule refuses this", "Nothing was changed.")
     if isinstance(error, Unavailable):
         return Problem(503, "Not there just now", "Try again in a moment. Nothing was lost.")
     if isinstance(error, Corrupt):
@@ -273,6 +275,11 @@ def find_problem(error: HansaError) -> Problem:
     if isinstance(error, Invalid) and error.code is InvalidCode.UNAUTHENTICATED:
         return Problem(401, "Not allowed", "Give the right passphrase or key, and try again.")
     return Problem(BAD_REQUEST, "This cannot be done so", "Go back, correct it, and try again.")
+
+
+def write_moment(time_ms: int) -> str:
+    """Write a moment to the minute, in UTC."""
+    return format_iso(time_ms, 0)[:16].replace("T", " ")
 
 
 def _finish(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import NamedTuple
 
 import uvloop
 
+from hansa.node.identity.desk.issuer import opened_issuer_desk
+from hansa.node.identity.desk.running import run_desk, served_desk
 from hansa.node.identity.issuer.app import WORKER, create_app
 from hansa.node.identity.issuer.ledger.running import opened_delivery, prepare
 from hansa.node.identity.issuer.service import IssuerService
-from hansa.node.identity.serving import serve_until_stopped
+from hansa.node.identity.serving import listening, wait_until_stopped
 from hansa.sdk.keys import KeyPair
 
 
@@ -34,6 +38,7 @@ def run_issuer(
     host: str | None = None,
     port: int | None = None,
     ledger: LedgerSide | None = None,
+    tell_desk: Callable[[str], None] | None = None,
 ) -> None:
     """Serve an issuer until Ctrl-C or SIGTERM, and close it.
 
@@ -43,10 +48,10 @@ def run_issuer(
       host: where to listen instead of what the settings say.
       port: the same for the port.
       ledger: what it takes to bring decisions there, where the settings name one.
+      tell_desk: gets each link that opens the officer's desk, which is served, too; None for none.
 
     Raises:
-      Unavailable: the port is taken, or the address is not this machine's; or the ledger does not
-        answer, and without it there is no status list.
+      Unavailable: the port is taken, or not this machine's; the ledger does not answer.
       Invalid: on the ledger the issuer has another key.
       Refused: the ledger lets this account make no status list.
       Corrupt: the records are damaged.
@@ -61,15 +66,39 @@ def run_issuer(
                 delivery = await stack.enter_async_context(opened)
                 await prepare(service, delivery, ledger.warn)
             app = create_app(service, delivery)
-            await serve_until_stopped(
-                app,
-                usual_host if host is None else host,
-                usual_port if port is None else port,
-                lambda address: tell(address, url),
-                app[WORKER].failed,
-            )
+            worker = app[WORKER]
+            place = (usual_host if host is None else host, usual_port if port is None else port)
+            tell(await stack.enter_async_context(listening(app, *place)), url)
+            if tell_desk is not None:
+                desk = await stack.enter_async_context(
+                    opened_issuer_desk(service, secrets.token_bytes, time.monotonic, worker)
+                )
+                await stack.enter_async_context(served_desk(desk, tell_desk))
+            await wait_until_stopped(worker.failed)
 
     try:
         uvloop.run(run())
+    finally:
+        service.close()
+
+
+def run_issuer_desk(
+    service: IssuerService, tell: Callable[[str], None], port: int | None = None
+) -> None:
+    """Serve an officer's desk until Ctrl-C or SIGTERM, and close the issuer.
+
+    Args:
+      service: whose desk it is.
+      tell: gets each link that opens it.
+      port: where to listen; else the first that is free.
+
+    Raises:
+      Unavailable: the port is taken.
+      Corrupt: the records are damaged.
+    """
+    try:
+        run_desk(
+            lambda: opened_issuer_desk(service, secrets.token_bytes, time.monotonic), tell, port
+        )
     finally:
         service.close()

@@ -17,7 +17,7 @@ from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.issuer.authorization import AuthorizationServer
 from hansa.identity.issuer.configurations import WriteCredential
 from hansa.identity.issuer.endpoints import CredentialEndpoints
-from hansa.identity.issuer.issuances import IssuanceDesk
+from hansa.identity.issuer.issuances import Dataset, IssuanceDesk
 from hansa.identity.issuer.metadata import (
     build_issuer_metadata,
     build_server_metadata,
@@ -44,6 +44,9 @@ WANTED: Mapping[type[status.Change], Status] = MappingProxyType(
 )
 """Where a credential stands after each change."""
 
+WAITING_MAX = 10_000
+"""Offers, the latest, among which what waits is looked for."""
+
 
 class MadeOffer(NamedTuple):
     """An offer, as an officer hands it out."""
@@ -54,6 +57,15 @@ class MadeOffer(NamedTuple):
     """To be told to the person by another way; empty if none is asked for."""
     datasets: tuple[str, ...]
     """One for each credential, by which it is completed or declined."""
+    expires_ms: int
+
+
+class Waiting(NamedTuple):
+    """A credential about which an officer is to decide."""
+
+    dataset: str
+    credential: str
+    """Id of its kind."""
     expires_ms: int
 
 
@@ -84,6 +96,7 @@ class IssuerService:
     ) -> None:
         makers = settings.read_makers()
         self.settings = settings
+        self.schemas = schemas
         self.writer = CredentialWriter(settings, identity, schemas, records, draw)
         self.protocol = settings.build(self.writer.list_algorithms)
         self.records = records
@@ -160,10 +173,7 @@ class IssuerService:
           Unsound: the claims do not fit the schema.
         """
         with self.records.at_once():
-            issuance = self.desk.get(dataset.rpartition(".")[0], time_ms)
-            found = issuance.find(dataset)
-            if found is None:
-                raise NotFound("there is no such credential that waits for a decision")
+            found = self.get_dataset(dataset, time_ms)
             self.writer.check(found.configuration_id, claims)
             self.desk.complete(dataset, claims, time_ms)
 
@@ -175,6 +185,29 @@ class IssuerService:
         """
         with self.records.at_once():
             self.desk.decline(dataset, why, time_ms)
+
+    def list_waiting(self, time_ms: int) -> list[Waiting]:
+        """List what waits for a decision: the latest offer first."""
+        return [
+            Waiting(each.identifier, each.configuration_id, issuance.expires_ms)
+            for issuance, each in self.desk.list_waiting(time_ms, WAITING_MAX)
+        ]
+
+    def get_dataset(self, dataset: str, time_ms: int) -> Dataset:
+        """Get what is known of a credential that was offered.
+
+        Raises:
+          NotFound: there is none of this name, or its time is over.
+        """
+        found = self.desk.get(dataset.rpartition(".")[0], time_ms).find(dataset)
+        if found is None:
+            raise NotFound("there is no such credential that was offered")
+        return found
+
+    def list_newest_issued(self, before: int | None, limit: int) -> list[Listed]:
+        """List what was issued, newest first; only numbers below `before`, if given."""
+        found = self.records.list_newest_issued(before, limit)
+        return [self._read(number, place, raw) for number, place, raw in found]
 
     def list_issued(self, after: int, limit: int) -> list[Listed]:
         """List what was issued, oldest first."""
