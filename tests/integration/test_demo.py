@@ -9,6 +9,8 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ from hansa.contracts import payments
 from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import decode_envelope
+from hansa.node.demo.residents import draw_residents
 from hansa.node.demo.serve import PASSPHRASE
+from hansa.node.demo.town import make_town
 from hansa.node.home import Home, open_chain_read_only
 
 SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
@@ -75,6 +79,56 @@ def test_money_goes_all_its_ways(day):
     assert refused["post"] + refused["void"] + refused["refund"] == unknown
     assert refused["post"] + refused["void"] <= refused["hold"]
     assert int(day["assets"]["MOP"]["held"]) > 0
+
+
+def test_credentials_raise_wallets_and_one_is_lowered_again(day):
+    """Who shows a credential rises, on one wallet; nothing else of it is on the ledger."""
+    found = day["identity"]
+    people, merchants = 60, 10
+    assert found["issued"]["resident"] == people
+    assert found["issued"]["business-licence"] == merchants
+    assert found["raised"]["I"] == merchants
+    assert 0 < found["raised"]["II"] + found["raised"]["III"] + found["not_raised"] < people
+    assert found["lowered"] == 1
+    assert day["refused"]["tiers.NULLIFIER_USED"] == 1
+    told = Counter()
+    chain = open_chain_read_only(Home(Path(day["data"])))
+    for record in chain.iterate_records(1):
+        for raw in record.receipts:
+            told.update(
+                name for contract, name, _ in decode_receipt(raw).events if contract == "tiers"
+            )
+    chain.close()
+    assert told == {"Raised": sum(found["raised"].values()), "Lowered": 1}
+
+
+def test_an_employer_finds_out_which_certificate_counts(day):
+    found = {each["kind"]: each for each in day["identity"]["checked"]}
+    assert found["accredited"]["is_accepted"]
+    assert found["accredited"]["count"] > 1
+    assert found["revoked"]["faults"] == ["certificate: the issuer has revoked it"]
+    (fault,) = found["not accredited"]["faults"]
+    assert "never accredited for training-certificate" in fault
+
+
+def test_no_personal_data_is_in_the_nodes_folder(day):
+    """Neither names and birth dates, nor the hashes of what they could be guessed by."""
+    town = make_town(7, 60, 10)
+    now = datetime.now(UTC).date()
+    residents = list(draw_residents(town, now))
+    wanted = set()
+    for each in residents:
+        claims = each.claims
+        names = [claims.get(name, "") for name in ("legal_name", "licence_number", "birth_date")]
+        for text in (*names, *claims["pairwise_subjects"].values()):
+            if text:
+                wanted |= {text.encode(), sha256(text.encode()).digest()}
+    assert len(wanted) > 4 * len(residents)
+    files = [path for path in Path(day["data"]).rglob("*") if path.is_file()]
+    assert len(files) > 2
+    for path in files:
+        raw = path.read_bytes()
+        assert not [each for each in wanted if each in raw], path
 
 
 def test_the_resident_who_is_to_pay_can_in_the_smallest_town(tmp_path):
@@ -196,14 +250,15 @@ def wallet_of(pay):
 
 
 def check_council(node):
-    """Of five proposals each ended otherwise; what was carried out is in force, the rest is not."""
+    """Proposals ended in every way; what was carried out is in force, the rest is not."""
 
     def show(what):
         command = [HANSA, "network", what, "--node", node, "--json"]
         return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
     states = [item["state"] for item in show("proposals")["proposals"]]
-    assert states == ["open", "passed", "vetoed", "rejected", "executed"]
+    accredited = ["executed"] * 3
+    assert states == ["open", "passed", *accredited, "vetoed", "rejected", "executed"]
     entries = {item["name"]: item["entries"] for item in show("policy")["policy"]}
     assert entries["wallet.limits.4"][-1]["values"][-1] == "10000000"
     assert len(entries["payments.refund_days"]) == 1

@@ -12,18 +12,30 @@ from dataclasses import dataclass
 
 from hansa.contracts import governance
 from hansa.contracts.actions import Action, AdmitMember, SetPolicy
+from hansa.contracts.identity import accreditation
 from hansa.contracts.members import Role
 from hansa.contracts.proposals import DAY_MS, HOUR_MS
 from hansa.kernel.contract import Command
-from hansa.node.demo.town import OFFICERS_NEEDED, Act, Stage, Town
-
-BANK, HARBOUR, RIVER, ISLAND, REGULATOR = range(5)
-"""Places of the institutions in the town."""
+from hansa.node.demo.papers import CERTIFICATE, LICENCE, RESIDENT
+from hansa.node.demo.town import (
+    BANK,
+    HARBOUR,
+    ISLAND,
+    OFFICE,
+    OFFICERS_NEEDED,
+    REGULATOR,
+    RIVER,
+    Act,
+    Stage,
+    Town,
+)
 
 FIRST_MEETING_MS = 2 * DAY_MS
 """How long before the day the council first meets."""
 CARRIED_OUT_MS = FIRST_MEETING_MS - DAY_MS - HOUR_MS
 """How long before the day its decision is carried out: an hour after the lock."""
+ACCREDITED_MS = 3 * 365 * DAY_MS
+"""How long after the day an accreditation ends."""
 IN_FORCE_MS = CARRIED_OUT_MS // 2
 """How long before the day that decision takes effect."""
 
@@ -38,6 +50,7 @@ class Motion:
     action: Action
     approving: tuple[int, ...] = ()
     rejecting: tuple[int, ...] = ()
+    is_carried_out: bool = False
 
 
 class Council:
@@ -53,11 +66,15 @@ class Council:
         first, second = self._list_first(), self._list_second()
         before = FIRST_MEETING_MS
         yield Stage("two days before: members propose changes", self._propose(first), before)
-        yield Stage("members vote: one passes, one fails", self._vote(first), before)
+        yield Stage("members vote: some pass, one fails", self._vote(first), before)
         veto = governance.Veto(3, self._town.institutions[BANK].address)
         yield Stage("the central bank vetoes a third", [self._act(BANK, veto)], before)
-        execute = self._act(HARBOUR, governance.Execute(1))
-        yield Stage("a day later: what passed is carried out", [execute], CARRIED_OUT_MS)
+        executed = [
+            self._act(motion.proposer, governance.Execute(motion.number))
+            for motion in first
+            if motion.is_carried_out
+        ]
+        yield Stage("a day later: what passed is carried out", executed, CARRIED_OUT_MS)
         yield Stage("today: members propose two more", self._propose(second))
         yield Stage("members vote on them", self._vote(second))
 
@@ -71,6 +88,7 @@ class Council:
                 BANK,
                 _set_policy("wallet.limits.4", in_force_ms, *year_doubled),
                 approving=(HARBOUR, RIVER, ISLAND),
+                is_carried_out=True,
             ),
             Motion(
                 2,
@@ -84,20 +102,41 @@ class Council:
                 _set_policy("payments.refund_days", day_ms + 7 * DAY_MS, 30),
                 approving=(HARBOUR, ISLAND, REGULATOR),
             ),
+            self._accredit(4, RESIDENT, 0),
+            self._accredit(5, LICENCE, 0),
+            self._accredit(6, CERTIFICATE, 1),
         )
 
     def _list_second(self) -> tuple[Motion, ...]:
         guild = self._town.newcomer.address
         admit = AdmitMember(guild, "Merchants’ Guild", (Role.ACQUIRER,), 0, (), 1)
         return (
-            Motion(4, BANK, Action.of("admit_member", admit), approving=(HARBOUR, RIVER, ISLAND)),
+            Motion(7, BANK, Action.of("admit_member", admit), approving=(HARBOUR, RIVER, ISLAND)),
             Motion(
-                5,
+                8,
                 REGULATOR,
                 _set_policy("payments.attestation_from_minor", self._day_ms + 30 * DAY_MS, 500_000),
                 approving=(BANK,),
                 rejecting=(RIVER,),
             ),
+        )
+
+    def _accredit(self, number: int, credential_type: str, may_accredit: int) -> Motion:
+        """Let the identity office issue a type of credentials, and let others, so deep."""
+        accredit = accreditation.Accredit(
+            accreditation.NETWORK,
+            self._town.institutions[OFFICE].address,
+            credential_type,
+            may_accredit,
+            0,
+            self._day_ms + ACCREDITED_MS,
+        )
+        return Motion(
+            number,
+            ISLAND,
+            Action.of("accredit", accredit),
+            approving=(BANK, HARBOUR, REGULATOR),
+            is_carried_out=True,
         )
 
     def _propose(self, motions: tuple[Motion, ...]) -> list[Act]:

@@ -16,7 +16,9 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.genesis import Network
 from hansa.node.audit import audit
 from hansa.node.demo.council import Council
+from hansa.node.demo.offices import IdentityReport, Offices
 from hansa.node.demo.town import Act, Day, Town
+from hansa.node.demo.training import Training
 from hansa.sdk.build import sign_batch, sign_transaction
 
 BATCH_ACTS = 400
@@ -38,6 +40,7 @@ class DemoReport:
     state_root: str = ""
     assets: dict[str, dict[str, int]] = field(default_factory=dict)
     example_tx: str = ""
+    identity: IdentityReport = field(default_factory=IdentityReport)
 
     def to_json(self) -> dict[str, Any]:
         """Build the object that `--json` prints."""
@@ -55,6 +58,7 @@ class DemoReport:
                 for asset, totals in self.assets.items()
             },
             "example_tx": self.example_tx,
+            "identity": self.identity.to_json(),
         }
 
 
@@ -86,14 +90,22 @@ class DemoRun:
         self._clock_ms.before_ms = 0
         day_ms = self._clock_ms()
         begun = time.monotonic()
-        council, day = Council(self._town, day_ms), Day(self._town, payment_count, day_ms)
-        stages = (council.stages(), day.stages())
+        offices = Offices(self._town, self._engine.chain, self._clock_ms)
+        self.report.identity = offices.report
+        plans = (
+            Council(self._town, day_ms),
+            Day(self._town, payment_count, day_ms),
+            offices,
+            Training(self._town, offices, self._network.digest, self._clock_ms),
+        )
+        stages = (plan.stages() for plan in plans)
         for stage in merge(*stages, key=attrgetter("before_ms"), reverse=True):
             self._clock_ms.before_ms = stage.before_ms
-            for start in range(0, len(stage.acts), BATCH_ACTS):
-                part = stage.acts[start : start + BATCH_ACTS]
+            acts = stage.acts if stage.prepare is None else await stage.prepare()
+            for start in range(0, len(acts), BATCH_ACTS):
+                part = acts[start : start + BATCH_ACTS]
                 await self._submit(part)
-                progress(stage.name, start + len(part), len(stage.acts))
+                progress(stage.name, start + len(part), len(acts))
         self.report.seconds = time.monotonic() - begun
         self._check()
         return self.report

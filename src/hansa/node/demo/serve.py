@@ -18,6 +18,7 @@ from hansa.contracts.proposals import HOUR_MS
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.node.demo.council import FIRST_MEETING_MS
+from hansa.node.demo.offices import IdentityReport
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.town import Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
@@ -188,6 +189,7 @@ def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int
             f"Audit from receipts: {'passed' if report.audit_ok else 'FAILED'}. "
             f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
         ),
+        *_tell_identity(report.identity),
         "",
         "Next, in another terminal:" if port else "Next:",
         *_list_commands(report, town, settings, port),
@@ -196,6 +198,23 @@ def _summarise(report: DemoReport, town: Town, settings: DemoSettings, port: int
     ]
     if port:
         lines += [f"Console at http://{HOST}:{port}/ and API under /v1. Ctrl-C ends it."]
+    return lines
+
+
+def _tell_identity(report: IdentityReport) -> list[str]:
+    issued = ", ".join(f"{count:,} {name}" for name, count in sorted(report.issued.items()))
+    raised = ", ".join(f"{count:,} to {name}" for name, count in sorted(report.raised.items()))
+    lines = [
+        f"Credentials issued: {issued}.",
+        (
+            f"Wallets raised by showing one: {raised}; {report.not_raised:,} were too young, "
+            f"{report.lowered:,} lowered again: the credential was revoked."
+        ),
+        "Training certificates, as an employer found them:",
+    ]
+    for each in report.checked:
+        found = "accepted" if each["is_accepted"] else f"refused: {'; '.join(each['faults'])}"
+        lines.append(f"  {each['count']:>7,}  {each['kind']}: {found}")
     return lines
 
 

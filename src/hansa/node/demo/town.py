@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.proposals import DAY_MS, HOUR_MS
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis
-from hansa.node.home import MemberSpec, build_genesis
+from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.sdk.keys import KeyPair
 
 ASSET = "MOP"
 OPERATOR_NAMES = ("Harbour Bank", "River Bank", "Island Bank")
+OTHER_NAMES = ("Financial Regulator", "Identity Office", "Training Centre")
+BANK, HARBOUR, RIVER, ISLAND, REGULATOR, OFFICE, CENTRE = range(7)
+"""Places of the institutions in the town."""
+OPERATORS = (HARBOUR, RIVER, ISLAND)
 OFFICERS_NEEDED = 2
 ISSUE_MINOR = (400_000_000, 350_000_000, 250_000_000)
 """10,000,000.00 to three operators."""
@@ -48,9 +53,11 @@ class Stage:
     """Acts that do not wait for one another; all are confirmed before the next stage begins."""
 
     name: str
-    acts: list[Act]
+    acts: list[Act] = field(default_factory=list)
     before_ms: int = 0
     """How long before the town's day it happens, by ledger time."""
+    prepare: Callable[[], Awaitable[list[Act]]] | None = None
+    """Finds the acts when their time has come, where they rest on what the ledger then says."""
 
 
 class End(IntEnum):
@@ -80,7 +87,7 @@ class Town:
 
     officers: tuple[KeyPair, ...]
     institutions: tuple[KeyPair, ...]
-    """First officer of the central bank, the operators and the regulator: their accounts."""
+    """First officer of the central bank, then the others: their accounts, by their places."""
     servers: tuple[KeyPair, ...]
     people: tuple[KeyPair, ...]
     merchants: tuple[KeyPair, ...]
@@ -90,15 +97,22 @@ class Town:
     seed: int
 
 
+def derive_seed(seed: int, *names: object) -> bytes:
+    """Derive the secret of somebody's key: 32 bytes, public as the town's seed is."""
+    text = "\x00".join(("demo", str(seed), *map(str, names)))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def derive_key(seed: int, *names: object) -> KeyPair:
+    """Derive somebody's key that signs transactions."""
+    return KeyPair.from_seed(derive_seed(seed, *names))
+
+
 def make_town(seed: int, people: int, merchants: int) -> Town:
     """Derive everybody's keys."""
-
-    def key(*names: object) -> KeyPair:
-        text = "\x00".join(("demo", str(seed), *map(str, names)))
-        return KeyPair.from_seed(hashlib.sha256(text.encode()).digest())
-
+    key = partial(derive_key, seed)
     officers = tuple(key("officer", number) for number in range(3))
-    names = (*OPERATOR_NAMES, "Financial Regulator")
+    names = (*OPERATOR_NAMES, *OTHER_NAMES)
     return Town(
         officers,
         (officers[0], *(key("institution", name) for name in names)),
@@ -112,18 +126,26 @@ def make_town(seed: int, people: int, merchants: int) -> Town:
 
 
 def make_genesis(town: Town, time_ms: int) -> Genesis:
-    """Build the town's network: a central bank, three operators and a regulator."""
+    """Build the town's network: a central bank, operators, a regulator, and who issues papers."""
     officers = tuple(key.address for key in town.officers)
     bank = MemberSpec(
         "Central Bank", ("central_bank",), officers, town.servers[0].address, OFFICERS_NEEDED, 3
     )
-    roles = (("operator",), ("operator",), ("operator",), ("regulator",))
-    names = (*OPERATOR_NAMES, "Financial Regulator")
+    kinds = (*(("operator", 2),) * 3, ("regulator", 2), ("department", 0), ("department", 0))
+    names = (*OPERATOR_NAMES, *OTHER_NAMES)
     others = [
-        MemberSpec(name, role, (town.institutions[at].address,), town.servers[at].address, 1, 2)
-        for at, (name, role) in enumerate(zip(names, roles, strict=True), start=1)
+        MemberSpec(
+            name, (role,), (town.institutions[at].address,), town.servers[at].address, 1, weight
+        )
+        for at, (name, (role, weight)) in enumerate(zip(names, kinds, strict=True), start=1)
     ]
-    return build_genesis("demo", time_ms, [bank, *others], sealer=town.sealer)
+    policy = {**DEFAULT_POLICY, "wallet.unproven_category": (wallets.Category.IV,)}
+    return build_genesis("demo", time_ms, [bank, *others], sealer=town.sealer, policy=policy)
+
+
+def place_operator(wallet: KeyPair) -> int:
+    """Tell the place of the operator that keeps a wallet."""
+    return OPERATORS[wallet.address[0] % len(OPERATORS)]
 
 
 class Day:
@@ -152,12 +174,8 @@ class Day:
         yield Stage("a phone is lost, a wallet is frozen by order", self._freeze())
         yield Stage("both try to pay", self._try_frozen())
 
-    def operator_of(self, key: KeyPair) -> int:
-        """Tell which operator keeps a wallet: 1, 2 or 3."""
-        return 1 + key.address[0] % len(OPERATOR_NAMES)
-
     def _issue(self) -> list[Act]:
-        operators = self._town.institutions[1:4]
+        operators = self._town.institutions[HARBOUR:REGULATOR]
         commands: list[Command] = []
         for operator, amount_minor in zip(operators, ISSUE_MINOR, strict=True):
             commands += [
@@ -168,24 +186,17 @@ class Day:
 
     def _open(self) -> list[Act]:
         groups: dict[int, list[Command]] = {}
-        for key in self._town.merchants:
-            self._add_opening(groups, key, wallets.Category.I)
-        for key in self._town.people:
-            category = self._random.choices(list(wallets.Category), (5, 15, 30, 50))[0]
-            self._add_opening(groups, key, category)
+        for key in (*self._town.merchants, *self._town.people):
+            at = place_operator(key)
+            operator = self._town.institutions[at].address
+            opening = wallets.Open(key.address, operator, wallets.Category.IV)
+            groups.setdefault(at, []).append(opening)
         return self._by_operator(groups)
-
-    def _add_opening(
-        self, groups: dict[int, list[Command]], key: KeyPair, category: wallets.Category
-    ) -> None:
-        at = self.operator_of(key)
-        operator = self._town.institutions[at].address
-        groups.setdefault(at, []).append(wallets.Open(key.address, operator, category))
 
     def _fund(self) -> list[Act]:
         groups: dict[int, list[Command]] = {}
         for number, key in self._people:
-            at = self.operator_of(key)
+            at = place_operator(key)
             amount_minor = self._random.randrange(20_000, 400_000, 500)
             operator = self._town.institutions[at].address
             groups.setdefault(at, []).append(
@@ -204,7 +215,7 @@ class Day:
             command = payments.Transfer(
                 payer.address, payee.address, ASSET, amount_minor, f"day-{number}"
             )
-            acts.append(Act((payer,), (command,), self.operator_of(payer)))
+            acts.append(Act((payer,), (command,), place_operator(payer)))
         return acts
 
     def _choose_stays(self) -> list[Stay]:
@@ -222,34 +233,38 @@ class Day:
     def _hold(self, stay: Stay) -> Act:
         guest, hotel = stay.guest.address, stay.hotel.address
         hold = payments.Hold(guest, hotel, ASSET, 5_000, stay.reference, self._hold_until_ms)
-        return Act((stay.guest,), (hold,), self.operator_of(stay.guest))
+        return Act((stay.guest,), (hold,), place_operator(stay.guest))
 
     def _end(self, stay: Stay) -> Act:
         end: Command = payments.Post(stay.guest.address, stay.reference, 3_200)
         if stay.end is End.GIVEN_BACK:
             end = payments.Void(stay.guest.address, stay.reference)
-        return Act((stay.hotel,), (end,), self.operator_of(stay.hotel))
+        return Act((stay.hotel,), (end,), place_operator(stay.hotel))
 
     def _refund(self, stay: Stay) -> Act:
         reference = stay.reference
         refund = payments.Refund(stay.guest.address, reference, 1_200, f"refund of {reference}")
-        return Act((stay.hotel,), (refund,), self.operator_of(stay.hotel))
+        return Act((stay.hotel,), (refund,), place_operator(stay.hotel))
 
     def _convert_back(self) -> list[Act]:
         acts = []
         for number, key in enumerate(self._town.merchants):
             amount_minor = self._random.randrange(1_000, 20_000)
             out = payments.CashOut(key.address, ASSET, amount_minor, f"cash-out-{number}")
-            acts.append(Act((key,), (out,), self.operator_of(key)))
+            acts.append(Act((key,), (out,), place_operator(key)))
         return acts
 
     def _freeze(self) -> list[Act]:
         lost, suspect = self._town.people[0], self._town.people[-1]
-        regulator = self._town.institutions[4]
+        regulator = self._town.institutions[REGULATOR]
         order = hashlib.sha256(b"demo order 1").digest()
         return [
-            Act((lost,), (wallets.SelfFreeze(lost.address),), self.operator_of(lost)),
-            Act((regulator,), (wallets.Freeze(suspect.address, regulator.address, order),), 4),
+            Act((lost,), (wallets.SelfFreeze(lost.address),), place_operator(lost)),
+            Act(
+                (regulator,),
+                (wallets.Freeze(suspect.address, regulator.address, order),),
+                REGULATOR,
+            ),
         ]
 
     def _try_frozen(self) -> list[Act]:
@@ -258,7 +273,7 @@ class Day:
             Act(
                 (key,),
                 (payments.Transfer(key.address, merchant, ASSET, 100, "too-late"),),
-                self.operator_of(key),
+                place_operator(key),
             )
             for key in (self._town.people[0], self._town.people[-1])
         ]
