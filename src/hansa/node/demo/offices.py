@@ -134,7 +134,7 @@ class Offices:
 
     def _found(self) -> list[Act]:
         """Publish the offices' documents and the types, and begin their status lists."""
-        acts = []
+        acts: list[Act] = []
         for place, desk, types in (
             (OFFICE, self.office, (RESIDENT, LICENCE, CERTIFICATE)),
             (CENTRE, self.centre, ()),
@@ -160,7 +160,7 @@ class Offices:
     async def _raise(self) -> list[Act]:
         """Issue everybody's paper, and have those show it who want more than category IV."""
         day = datetime.fromtimestamp(self._day_ms / 1_000, UTC).date()
-        acts = []
+        acts: list[Act] = []
         for resident in draw_residents(self._town, day):
             self.residents.append(resident)
             held = self.office.issue(resident.paper, self._clock_ms())
@@ -219,10 +219,10 @@ class Offices:
 
     async def _lower(self) -> list[Act]:
         """Have the operators look again at what has raised wallets."""
-        acts = []
+        acts: list[Act] = []
         for resident, held in self._held:
-            value = await self.registry.get_status(self.office.did, held.status)
-            if value == INVALID:
+            found = await self.registry.get_status(self.office.did, held.status)
+            if found.value == INVALID:
                 operator = self._town.institutions[place_operator(resident.wallet)].address
                 lower = tiers.Lower(resident.wallet.address, operator, tiers.Reason.REVOKED)
                 acts.append(self._act_of_operator(resident, lower))

@@ -23,8 +23,9 @@ from hansa.identity.sd_jwt.serialization import SdJwt
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.tiers import list_selective
-from hansa.identity.verifier.examination import Asked, examine_sd_jwt
+from hansa.identity.verifier.examination import Asked
 from hansa.identity.verifier.findings import Report
+from hansa.identity.verifier.formats import sd_jwt
 from hansa.identity.verifier.judgement import judge
 from hansa.identity.verifier.registry import Registry
 from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
@@ -116,7 +117,7 @@ async def examine(
 ) -> Report:
     """Examine what somebody shows, and judge it by what the ledger says of its issuer."""
     asked = Asked(subject, challenge, True, (), b"")  # noqa: FBT003 - a field
-    examined = await examine_sd_jwt(presented, asked, registry, time_ms)
+    examined = await sd_jwt.examine(presented, asked, registry, time_ms)
     findings = examined.findings
     if examined.judged is None:
         return Report(tuple(findings), {})

@@ -25,7 +25,7 @@ from hansa.identity.verifier.findings import Report, list_faults
 from hansa.identity.verifier.judgement import compute_anchor
 from hansa.kernel.trees.merkle import Digest
 from hansa.node.demo.offices import FOUNDED_MS, Offices
-from hansa.node.demo.papers import CERTIFICATE, LIST_NUMBER, Desk, Held, Paper, examine
+from hansa.node.demo.papers import CERTIFICATE, LIST_LENGTH, LIST_NUMBER, Desk, Held, Paper, examine
 from hansa.node.demo.residents import Resident
 from hansa.node.demo.town import CENTRE, HARBOUR, Act, Stage, Town, derive_key
 from hansa.sdk.evidence import hash_document
@@ -69,8 +69,11 @@ class Training:
         """Publish who the night school is: that alone lets nobody issue anything."""
         school, account = self._school, self._school_account
         keys = (documents.KeyBytes(account.suite, account.public_key),)
-        opening = did.Create(school.address, school.describe(), keys)
-        return Act((account,), (opening,), CENTRE)
+        commands = (
+            did.Create(school.address, school.describe(), keys),
+            status.CreateList(school.address, LIST_NUMBER, status.Bits.TWO, LIST_LENGTH),
+        )
+        return Act((account,), commands, CENTRE)
 
     async def _teach(self) -> list[Act]:
         """Issue certificates, put them on record, and revoke the first."""
