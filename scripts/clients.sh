@@ -15,5 +15,5 @@ for program in node npm; do
     command -v $program >/dev/null || { scripts/debian_packages.sh nodejs npm && break; }
 done
 printf 'setup: installing the foreign clients (%s/package-lock.json)\n' "$folder"
-npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+npm ci --prefix "$folder" --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >&2
 cp "$folder/package-lock.json" "$stamp"

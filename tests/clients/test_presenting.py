@@ -3,6 +3,7 @@
 import pytest
 from tests.authority import Authority
 from tests.clients.foreign import read_token, run_foreign
+from tests.unit.node.identity.holder.playing import run_counter
 from tests.unit.node.identity.issuer.playing import MEI, play
 from tests.unit.node.identity.shop import believe, opened
 
@@ -83,6 +84,25 @@ def test_what_was_revoked_is_not_accepted(tmp_path, wallet):
         async with opened(tmp_path / "shop", believe(issuer, office.url)) as shop:
             _, report = await show(wallet, shop, credential)
             assert faults(report) == [Fault.REVOKED]
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("is_authorised", [True, False])
+def test_a_payment_is_authorised_with_the_credential(tmp_path, wallet, is_authorised):
+    payment = {"type": "payment", "credential_ids": ["resident"], "amount_minor": "1250"}
+
+    async def scene(office):
+        credential, _ = await receive(office, wallet)
+        with run_counter() as counter:
+            asking = counter.ask(transactions=[payment])
+            changes = {} if is_authorised else {"transaction_data_hashes": ["a" * 43]}
+            shown = {"credential": credential, "frame": {"given_name": True}, "changes": changes}
+            told = await wallet.ask_beside("present", uri=asking.uri, **shown)
+            assert told["transactions"] == [payment]
+            report = counter.report(asking)
+            assert report.is_accepted is is_authorised
+            assert faults(report) == ([] if is_authorised else [Fault.BINDING])
 
     play(tmp_path, scene)
 

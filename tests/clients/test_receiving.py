@@ -52,6 +52,16 @@ def test_a_code_with_a_transaction_code_leads_to_a_credential(tmp_path, wallet, 
     play(tmp_path, scene)
 
 
+def test_it_verifies_what_our_issuer_says_of_itself(tmp_path, wallet):
+    async def scene(office):
+        asked = {"offer": office.offer().uri, "signed": True}
+        metadata = (await wallet.ask_beside("scan", **asked))["metadata"]
+        assert metadata["signedCredentialIssuer"]["signer"]["method"] == "did"
+        assert metadata["credentialIssuer"]["credential_issuer"] == office.url
+
+    play(tmp_path, scene)
+
+
 def test_an_offer_is_good_once(tmp_path, wallet):
     async def scene(office):
         offer = office.offer(needs_tx_code=False)
@@ -137,3 +147,22 @@ def test_requests_and_answers_are_encrypted(tmp_path, wallet):
             await wallet.ask_beside("getCredentials")
 
     play(tmp_path, scene, more="\n[wallets]\nencryption = true\n")
+
+
+def test_high_assurance_lets_in_wallets_whose_maker_is_known(tmp_path, wallet):
+    """HAIP 1.0: the maker's attestation, and tokens that are bound to a key."""
+    maker = wallet.ask("getMaker")
+    jwk = ", ".join(f'{name} = "{maker[name]}"' for name in ("kty", "crv", "x", "y"))
+
+    async def scene(office):
+        offer = office.offer(needs_tx_code=False)
+        await wallet.ask_beside("scan", offer=offer.uri, dpop=True)
+        with pytest.raises(ForeignError, match="invalid_client_attestation"):
+            await wallet.ask_beside("redeemCode")
+        await wallet.ask_beside("scan", offer=offer.uri, dpop=True, attested=True)
+        await wallet.ask_beside("redeemCode")
+        body = await wallet.ask_beside("getCredentials")
+        assert read(body["credentials"][0]["credential"], body["keys"][0])["given_name"] == "Mei"
+
+    more = f'\n[makers]\n"https://maker.example" = {{ {jwk} }}\n'
+    play(tmp_path, scene, head='profile = "haip"\n', more=more)

@@ -31,5 +31,5 @@ function describe(error) {
   const told = [`${error.name}: ${error.message}`, ...causes.map(describe)];
   const results = Object.entries(error.response ?? {}).filter(([name]) => name.endsWith('Result'));
   const response = error.errorResponse ?? results[0]?.[1]?.data;
-  return response === undefined ? told.join('; ') : `${told.join('; ')} ${JSON.stringify(response)}`;
+  return [told.join('; '), JSON.stringify(response)].join(' ').trimEnd();
 }

@@ -1,43 +1,47 @@
 /** An issuer made of `@openid4vc/openid4vci` and `oauth2`, over HTTP; it signs with `@sd-jwt`. */
 import {randomUUID} from 'node:crypto';
 import {
-  Oauth2AuthorizationServer, Oauth2ResourceServer, preAuthorizedCodeGrantIdentifier
+  authorizationCodeGrantIdentifier, Oauth2ResourceServer, preAuthorizedCodeGrantIdentifier
 } from '@openid4vc/oauth2';
 import {Openid4vciIssuer, Openid4vciVersion} from '@openid4vc/openid4vci';
 import {digest, ES256, generateSalt} from '@sd-jwt/crypto-nodejs';
 import {SDJwtVcInstance} from '@sd-jwt/sd-jwt-vc';
 import {answer} from './answering.mjs';
-import {generateKey, makeCallbacks, publicHalf, signerOf, writeDidJwk} from './callbacks.mjs';
+import {Authorization} from './authorization.mjs';
+import {generateKey, makeCallbacks, publicHalf, writeDidJwk} from './callbacks.mjs';
 import {serve} from './serving.mjs';
 
 const key = await generateKey();
 const callbacks = makeCallbacks([key]);
 const issuer = new Openid4vciIssuer({callbacks});
-const authorization = new Oauth2AuthorizationServer({callbacks});
+const authorization = new Authorization(key, callbacks);
 const resources = new Oauth2ResourceServer({callbacks});
 
-/** What was offered, by its code; nonces that were given out; and what wallets told. */
-const offers = new Map();
+/** Nonces that were given out, requests that wait by their id, and what wallets told. */
 const nonces = new Set();
+const waiting = new Map();
 const notifications = [];
 
 const url = await serve({
   'GET /.well-known/openid-credential-issuer': () => ({body: metadata.credentialIssuer}),
-  'GET /.well-known/oauth-authorization-server': () => ({body: metadata.authorizationServers[0]}),
+  'GET /.well-known/oauth-authorization-server': () => ({body: authorization.metadata}),
   'GET /keys': () => ({body: {keys: [publicHalf(key)]}}),
-  'POST /token': giveToken,
   'POST /nonce': giveNonce,
   'POST /credential': giveCredentials,
-  'POST /notification': takeNotification
+  'POST /deferred': giveDeferred,
+  'POST /notification': takeNotification,
+  ...authorization.routes
 });
 
 const metadata = makeMetadata();
 
 function makeMetadata() {
+  const list = configured => issuer.getKnownCredentialConfigurationsSupported(configured);
   const credentialIssuer = issuer.createCredentialIssuerMetadata({
     credential_issuer: url,
     credential_endpoint: `${url}/credential`,
     nonce_endpoint: `${url}/nonce`,
+    deferred_credential_endpoint: `${url}/deferred`,
     notification_endpoint: `${url}/notification`,
     batch_credential_issuance: {batch_size: 3},
     credential_configurations_supported: {
@@ -51,61 +55,37 @@ function makeMetadata() {
       }
     }
   });
-  const server = authorization.createAuthorizationServerMetadata({
-    issuer: url,
-    token_endpoint: `${url}/token`,
-    jwks_uri: `${url}/keys`,
-    grant_types_supported: [preAuthorizedCodeGrantIdentifier],
-    dpop_signing_alg_values_supported: ['ES256'],
-    'pre-authorized_grant_anonymous_access_supported': true
-  });
   return {
     originalDraftVersion: Openid4vciVersion.V1,
     credentialIssuer,
-    authorizationServers: [server],
-    knownCredentialConfigurations: issuer.getKnownCredentialConfigurationsSupported(credentialIssuer)
+    authorizationServers: [authorization.describe(url)],
+    knownCredentialConfigurations: list(credentialIssuer)
   };
 }
 
-/** Offers a credential with these claims; with a transaction code, the person needs it. */
+/** Offers a credential with these claims, or without claims one that is not ready yet. */
 async function offer({claims, txCode}) {
   const code = randomUUID();
   const {credentialOffer} = await issuer.createCredentialOffer({
     issuerMetadata: metadata,
     credentialConfigurationIds: ['resident'],
     grants: {
+      [authorizationCodeGrantIdentifier]: {issuer_state: code},
       [preAuthorizedCodeGrantIdentifier]: {
         'pre-authorized_code': code,
         ...(txCode ? {tx_code: {length: txCode.length, input_mode: 'numeric'}} : {})
       }
     }
   });
-  offers.set(code, {claims, txCode});
+  authorization.granted.set(code, {claims, txCode});
   return credentialOffer;
 }
 
-async function giveToken(request) {
-  const accessTokenRequest = Object.fromEntries(new URLSearchParams(request.text));
-  const parsed = authorization.parseAccessTokenRequest({request, accessTokenRequest});
-  const code = parsed.grant.preAuthorizedCode;
-  const {dpop} = await authorization.verifyPreAuthorizedCodeAccessTokenRequest({
-    authorizationServerMetadata: metadata.authorizationServers[0],
-    grant: parsed.grant,
-    accessTokenRequest,
-    request,
-    expectedPreAuthorizedCode: offers.has(code) ? code : 'none',
-    expectedTxCode: offers.get(code)?.txCode,
-    dpop: {...parsed.dpop, required: true}
-  });
-  const body = await authorization.createAccessTokenResponse({
-    audience: url,
-    authorizationServer: url,
-    expiresInSeconds: 300,
-    subject: code,
-    signer: {...signerOf(key), kid: key.kid},
-    dpop
-  });
-  return {body};
+/** Gives the claims of all that waits. */
+function complete({claims}) {
+  for (const each of waiting.values()) {
+    each.claims = claims;
+  }
 }
 
 async function giveNonce() {
@@ -116,17 +96,37 @@ async function giveNonce() {
 
 async function giveCredentials(request) {
   const {tokenPayload} = await checkAccess(request);
-  const {claims} = offers.get(tokenPayload.sub);
+  const {claims} = authorization.granted.get(tokenPayload.sub);
   const parsed = issuer.parseCredentialRequest({
     issuerMetadata: metadata, credentialRequest: JSON.parse(request.text)
   });
   const holders = await Promise.all(parsed.proofs.jwt.map(proveKey));
-  const credentials = await Promise.all(
-    holders.map(async holder => ({credential: await sign(claims, holder)}))
-  );
-  const {credentialRequest} = parsed;
+  if (!claims) {
+    const transactionId = randomUUID();
+    waiting.set(transactionId, {holders});
+    const body = issuer.createCredentialResponse({...parsed, transactionId, interval: 5});
+    return {status: 202, body};
+  }
+  const credentials = await signAll(claims, holders);
   const notificationId = tokenPayload.sub;
-  return {body: issuer.createCredentialResponse({credentialRequest, credentials, notificationId})};
+  return {body: issuer.createCredentialResponse({...parsed, credentials, notificationId})};
+}
+
+async function giveDeferred(request) {
+  await checkAccess(request);
+  const {deferredCredentialRequest} = issuer.parseDeferredCredentialRequest({
+    deferredCredentialRequest: JSON.parse(request.text)
+  });
+  const {transaction_id: transactionId} = deferredCredentialRequest;
+  const {claims, holders} = waiting.get(transactionId);
+  const told = claims
+    ? {credentials: await signAll(claims, holders)} : {transactionId, interval: 5};
+  const body = issuer.createDeferredCredentialResponse({deferredCredentialRequest, ...told});
+  return {status: claims ? 200 : 202, body};
+}
+
+function signAll(claims, holders) {
+  return Promise.all(holders.map(async each => ({credential: await sign(claims, each)})));
 }
 
 /** Verifies a proof of possession, its nonce among it; returns the holder's key. */
@@ -168,4 +168,4 @@ function checkAccess(request) {
   return resources.verifyResourceRequest({request, resourceServer: url, authorizationServers});
 }
 
-await answer({offer, listNotifications: () => notifications});
+await answer({offer, complete, listNotifications: () => notifications});

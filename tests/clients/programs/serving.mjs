@@ -3,14 +3,15 @@ import {once} from 'node:events';
 import {createServer} from 'node:http';
 
 /**
- * @param routes functions by `METHOD /path`; each takes a request and returns status, type, body
+ * @param routes functions by `METHOD /path`; each takes a request and returns status, headers, body
  * @returns the address of the server
  */
 export async function serve(routes) {
   const server = createServer(async (incoming, outgoing) => {
-    const {status = 200, type = 'application/json', body} = await answer(routes, incoming);
+    const {status = 200, headers, body} = await answer(routes, incoming);
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    outgoing.writeHead(status, {'content-type': type, 'cache-control': 'no-store'}).end(text);
+    const usual = {'content-type': 'application/json', 'cache-control': 'no-store'};
+    outgoing.writeHead(status, {...usual, ...headers}).end(text);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -18,7 +19,7 @@ export async function serve(routes) {
 }
 
 async function answer(routes, incoming) {
-  const {pathname} = new URL(incoming.url, 'http://127.0.0.1');
+  const {pathname, searchParams} = new URL(incoming.url, 'http://127.0.0.1');
   const route = routes[`${incoming.method} ${pathname}`];
   if (route === undefined) {
     return {status: 404, body: {error: 'not_found'}};
@@ -29,6 +30,7 @@ async function answer(routes, incoming) {
     return await route({
       method: incoming.method,
       url: `http://${incoming.headers.host}${pathname}`,
+      query: searchParams,
       headers: new Headers(incoming.headers),
       text
     });

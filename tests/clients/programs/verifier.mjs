@@ -18,7 +18,9 @@ const clientId = `decentralized_identifier:${did}`;
 let asked;
 
 const url = await serve({
-  'GET /request': () => ({type: 'application/oauth-authz-req+jwt', body: asked.token}),
+  'GET /request': () => ({
+    headers: {'content-type': 'application/oauth-authz-req+jwt'}, body: asked.token
+  }),
   'POST /answer': takeAnswer
 });
 
@@ -67,8 +69,22 @@ async function takeAnswer({text}) {
   });
   const {dcql: {presentations}, jarm} = parsed;
   const [[shown]] = Object.values(presentations);
-  asked.report = {type: jarm.type, claims: await verify(shown)};
+  const {payload, kb} = await verify(shown);
+  asked.report = {type: jarm.type, claims: payload, transactions: await list(kb.payload)};
   return {body: {}};
+}
+
+/** Verifies that what the holder signed authorises all transactions; returns these. */
+async function list(binding) {
+  const {transaction_data: transactionData, dcql_query: query} = asked.payload;
+  if (transactionData === undefined) {
+    return [];
+  }
+  const [{id}] = query.credentials;
+  const verified = await verifier.verifyTransactionData({
+    transactionData, credentials: {[id]: [binding]}
+  });
+  return verified.map(each => each.transactionDataEntry.transactionData);
 }
 
 /** Verifies what was shown, with the key of the issuer's did:jwk. */
@@ -83,11 +99,11 @@ async function verify(shown) {
     statusListFetcher: async uri => (await fetch(uri)).text(),
     statusVerifier: await ES256.getVerifier(jwk)
   });
-  const {payload, kb} = await instance.verify(shown, {keyBindingNonce: asked.nonce});
-  if (kb.payload.aud !== clientId) {
-    throw new Error(`the presentation is for ${kb.payload.aud}`);
+  const verified = await instance.verify(shown, {keyBindingNonce: asked.nonce});
+  if (verified.kb.payload.aud !== clientId) {
+    throw new Error(`the presentation is for ${verified.kb.payload.aud}`);
   }
-  return payload;
+  return verified;
 }
 
 await answer({ask, report: () => asked.report ?? null});

@@ -1,4 +1,8 @@
 /** A wallet made of `@openid4vc/openid4vci` and `openid4vp`, which gets and shows credentials. */
+import {createHash} from 'node:crypto';
+import {
+  clientAuthenticationClientAttestationJwt, createClientAttestationJwt
+} from '@openid4vc/oauth2';
 import {Openid4vciClient} from '@openid4vc/openid4vci';
 import {Openid4vpClient} from '@openid4vc/openid4vp';
 import {digest, ES256} from '@sd-jwt/crypto-nodejs';
@@ -10,15 +14,19 @@ import {
 
 const device = await generateKey();
 const answering = await generateKey({alg: 'ECDH-ES', use: 'enc'});
+const maker = await generateKey();
 const holding = await Promise.all(Array.from({length: 5}, () => generateKey()));
-const keys = [device, answering, ...holding];
+const keys = [device, answering, maker, ...holding];
 
 /** What this wallet knows of the issuance that it is in the middle of. */
 let current;
 
 /** Reads an offer and what its issuer says of itself. */
-async function scan({offer, dpop, encrypted}) {
-  const callbacks = makeCallbacks(keys, {fetch: encrypted ? fetchEncrypted : fetchDeferred});
+async function scan({offer, dpop, encrypted, attested, signed}) {
+  const callbacks = makeCallbacks(keys, {
+    fetch: encrypted ? fetchEncrypted : signed ? fetchSigned : fetchDeferred,
+    ...(attested ? {clientAuthentication: await attest()} : {})
+  });
   const client = new Openid4vciClient({callbacks});
   const credentialOffer = await client.resolveCredentialOffer(offer);
   const issuerMetadata = await client.resolveIssuerMetadata(credentialOffer.credential_issuer);
@@ -26,6 +34,20 @@ async function scan({offer, dpop, encrypted}) {
     client, credentialOffer, issuerMetadata, dpop: dpop ? {signer: signerOf(device)} : undefined
   };
   return {offer: credentialOffer, metadata: issuerMetadata};
+}
+
+/** Shows by an attestation of its maker what wallet this is. */
+async function attest() {
+  const callbacks = makeCallbacks(keys);
+  const clientAttestationJwt = await createClientAttestationJwt({
+    issuer: 'https://maker.example',
+    clientId: 'wallet',
+    confirmation: {jwk: publicHalf(device)},
+    expiresAt: new Date(Date.now() + 300_000),
+    signer: signerOf(maker),
+    callbacks
+  });
+  return clientAuthenticationClientAttestationJwt({clientAttestationJwt, callbacks});
 }
 
 async function redeemCode({txCode}) {
@@ -134,6 +156,12 @@ async function fetchEncrypted(url, options) {
   });
 }
 
+/** Asks for what an issuer says of itself in signed form, which the library then verifies. */
+function fetchSigned(url, options) {
+  const wants = url.toString().endsWith('/openid-credential-issuer');
+  return fetch(url, wants ? {...options, headers: {accept: 'application/jwt'}} : options);
+}
+
 /**
  * Takes the notification_id out of what was fetched later.
  *
@@ -163,6 +191,7 @@ async function present({uri, credential, frame, changes = {}}) {
   const shown = await bind(credential, frame, {
     aud: authorizationRequestPayload.client_id,
     nonce: authorizationRequestPayload.nonce,
+    ...authorise(resolved.transactionData),
     ...changes
   });
   const made = await client.createOpenid4vpAuthorizationResponse({
@@ -174,6 +203,17 @@ async function present({uri, credential, frame, changes = {}}) {
     authorizationRequestPayload, ...made
   });
   return {...tell(resolved), status: response.status, told: await response.json()};
+}
+
+/** Authorises the transactions that a verifier shows, by their hashes. */
+function authorise(transactions) {
+  if (transactions === undefined) {
+    return {};
+  }
+  const hash = ({encoded}) => createHash('sha256').update(encoded).digest('base64url');
+  return {
+    transaction_data_hashes: transactions.map(hash), transaction_data_hashes_alg: 'sha-256'
+  };
 }
 
 /** Tells a verifier that nothing is shown. */
@@ -200,8 +240,13 @@ async function readRequest(uri) {
 }
 
 /** Tells who asks, how they proved it, and what for. */
-function tell({client, jar, dcql, authorizationRequestPayload: asked}) {
-  return {client: client.prefix, signer: jar.signer.method, mode: asked.response_mode, dcql};
+function tell({client, jar, authorizationRequestPayload: asked, transactionData}) {
+  return {
+    client: client.prefix,
+    signer: jar.signer.method,
+    mode: asked.response_mode,
+    transactions: transactionData?.map(each => each.transactionData)
+  };
 }
 
 /** Shows what the frame selects, signed by the holder for this request. */
@@ -219,5 +264,6 @@ function findHolder(credential) {
 }
 
 await answer({
+  getMaker: () => publicHalf(maker),
   scan, redeemCode, authorize, redeemRedirect, getCredentials, getDeferred, notify, present, decline
 });
