@@ -45,7 +45,7 @@ def decode_json(raw: bytes | str, what: str, bytes_max: int = BYTES_MAX) -> Any:
     except RecursionError:
         raise _too_deep(what) from None
     except ValueError as error:
-        raise Unsound(Fault.MALFORMED, f"{what} is no sound JSON: {error}") from None
+        raise Unsound(Fault.MALFORMED, f"{what} is no sound JSON: {_tell(error)}") from None
     if text.count("{") + text.count("[") > DEPTH_MAX and _is_deeper(value, DEPTH_MAX):
         raise _too_deep(what)
     return value
@@ -61,6 +61,16 @@ def decode_object(raw: bytes | str, what: str, bytes_max: int = BYTES_MAX) -> di
     if not isinstance(value, dict):
         raise Unsound(Fault.MALFORMED, f"{what} is no JSON object")
     return value
+
+
+def _tell(error: ValueError) -> str:
+    """Tell what is wrong in words that are for people, where the library's are for programs."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half a letter (a lone surrogate)"
+    text = str(error)
+    return "a number has over 4,300 digits" if "set_int_max_str_digits" in text else text
 
 
 def _read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

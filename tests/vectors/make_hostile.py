@@ -1,0 +1,28 @@
+"""Vectors of hostile input to identity: a file a theme; the attacks stand in `tests.hostile`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.hostile import answers, holders, mobile, sd_jwts
+from tests.hostile.themes import Theme, write_theme
+
+_THEMES: dict[str, Callable[[], Theme]] = {
+    "algorithms": sd_jwts.make_algorithms,
+    "disclosures": sd_jwts.make_disclosures,
+    "bindings": holders.make_bindings,
+    "times": holders.make_times,
+    "standing": holders.make_standing,
+    "answers": answers.make_answers,
+    "encryption": answers.make_encryption,
+    "transactions": answers.make_transactions,
+    "mdoc_issuers": mobile.make_issuers,
+    "mdoc_devices": mobile.make_devices,
+}
+
+
+def _make(theme: Callable[[], Theme]) -> Callable[[], dict]:
+    return lambda: write_theme(theme())
+
+
+MAKERS = {name: _make(theme) for name, theme in _THEMES.items()}
