@@ -138,7 +138,8 @@ class AccreditationMachine(RuleBasedStateMachine):
         }
         if granter not in {"network", latest.granter} and not is_free:
             return Code.NOT_GRANTER
-        return Code.WRONG_STATE if latest.state == "suspended" else ""
+        is_taken = granter == "network" != latest.granter
+        return Code.WRONG_STATE if latest.state == "suspended" and not is_taken else ""
 
     @rule(granter=granters, issuer=issuers, word=st.sampled_from([*WORDS]), stranger=strangers)
     def judge(self, granter, issuer, word, stranger) -> None:

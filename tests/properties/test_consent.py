@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -226,6 +227,14 @@ class ConsentMachine(RuleBasedStateMachine):
             if found is None:
                 continue
             assert (row.uses, bool(row.revoked_ms)) == (found.uses, found.revoked)
+            assert (row.from_ms, row.until_ms) == (found.from_ms, found.until_ms)
+            assert (row.uses_max, row.delegations) == (found.uses_max, found.delegations)
+            for below, above in pairwise(self.climb(name)):
+                assert above.from_ms <= below.from_ms
+                assert below.until_ms <= above.until_ms
+                assert below.delegations < above.delegations
+                assert not above.uses_max or 0 < below.uses_max <= above.uses_max
+                assert below.uses <= above.uses
             first = self.climb(name)[-1]
             assert first.parent is None
             assert first.holder == found.holder

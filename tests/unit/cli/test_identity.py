@@ -415,13 +415,22 @@ def test_consents_are_given_handed_on_shown_and_revoked(run, place):
     )
     assert (code, len(given["salt"])) == (0, 32)
     words = ("consent", "delegate", "north.json", given["consent_id"], to_text(SOUTH), "terms.txt")
-    code, handed, _ = run(*words, *bounds)
-    assert code == 0
-    assert run(*words, "--until", "2029-01-01T00:00:00Z")[0] == 3
+    code, handed, told = run(*words, *bounds)
+    assert code == 0, told
+    assert run(*words, "--until", "2029-01-01T00:00:00Z", "--uses", "1")[0] == 3
     _settle(run)
     code, shown, _ = run("consent", "show", handed["consent_id"])
     assert (code, shown["state"]) == (0, "in_force")
     assert [each["holder"] for each in shown["chain"]] == [to_text(HOLDER)] * 2
+    code, handed, _ = run(*words)
+    assert code == 0, "what is not said is as of what is handed on"
+    _settle(run)
+    last, first = run("consent", "show", handed["consent_id"])[1]["chain"]
+    for name in ("from_ms", "until_ms", "uses_max"):
+        assert last[name] == first[name]
+    assert last["delegations"] == 0
+    code, _, told = run(*words[:3], "00" * 32, *words[4:])
+    assert (code, "there is no consent" in told) == (4, True)
     assert run("consent", "revoke", "holder.json", given["consent_id"])[0] == 0
     _settle(run)
     assert run("consent", "show", handed["consent_id"])[1]["state"] == "revoked"

@@ -35,14 +35,14 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     words = word.add_subparsers(dest="consent_word", required=True, metavar="WORD")
     give = words.add_parser("give", help="allow a recipient something, as the holder of the data")
     give.add_argument("key", type=parse_file, help="key file of the holder")
-    _add_bounds(give)
+    _add_bounds(give, is_whole=True)
     give.add_argument("--holder", metavar="DID", help=f"{PARTY}, if not the key's address")
     add_signing(give)
     give.set_defaults(function=_give)
     delegate = words.add_parser("delegate", help="hand a consent on, as its recipient")
     delegate.add_argument("key", type=parse_file, help="key file of the recipient")
     delegate.add_argument("parent", help="id of the consent that is handed on")
-    _add_bounds(delegate)
+    _add_bounds(delegate, is_whole=False)
     delegate.add_argument("--giver", metavar="DID", help=f"{PARTY}, if not the key's address")
     add_signing(delegate)
     delegate.set_defaults(function=_delegate)
@@ -58,13 +58,25 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     show.set_defaults(function=_show)
 
 
-def _add_bounds(command: argparse.ArgumentParser) -> None:
+def _add_bounds(command: argparse.ArgumentParser, *, is_whole: bool) -> None:
+    """Add what bounds a consent; what is not said of one that is handed on is as of its parent."""
     command.add_argument("recipient", help=PARTY)
     command.add_argument("terms", type=parse_file, help="file with what is consented to; not sent")
-    command.add_argument("--from", type=parse_moment, dest="begin", metavar="TIME", default=0)
-    command.add_argument("--until", type=parse_moment, required=True, metavar="TIME", help=MOMENT)
+    begin, uses = (0, 0) if is_whole else (None, None)
+    same = "" if is_whole else "; as the parent's if left out"
+    rest = "" if is_whole else "; what the parent has left if left out"
     command.add_argument(
-        "--uses", type=parse_count, default=0, metavar="N", help="exchanges at most; 0: any number"
+        "--from", type=parse_moment, dest="begin", metavar="TIME", default=begin, help=MOMENT + same
+    )
+    command.add_argument(
+        "--until", type=parse_moment, required=is_whole, metavar="TIME", help=MOMENT + same
+    )
+    command.add_argument(
+        "--uses",
+        type=parse_count,
+        default=uses,
+        metavar="N",
+        help=f"exchanges at most; 0: any number{rest}",
     )
     command.add_argument(
         "--delegations",
@@ -99,17 +111,45 @@ def _delegate(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         giver = read_party(client, options.giver) if options.giver else key.address
         recipient, salt, terms = _read_terms(client, options)
+        begin, until, uses = _find_bounds(client, parent, options)
         command = consent.Delegate(
-            parent,
-            recipient,
-            terms,
-            options.begin,
-            options.until,
-            options.uses,
-            options.delegations,
+            parent, recipient, terms, begin, until, uses, options.delegations
         )
         named = consent.compute_id(giver, terms, client.get_network().digest).hex()
         return send(client, options, [key], [command], consent_id=named, salt=salt.hex())
+
+
+def _find_bounds(
+    client: Client, parent: bytes, options: argparse.Namespace
+) -> tuple[int, int, int]:
+    """Find the bounds of what is handed on: as said, else those of the consent it hangs on.
+
+    Raises:
+      Invalid: of that no use is left.
+      NotFound: there is no such consent, as far as it is proved.
+    """
+    said = (options.begin, options.until, options.uses)
+    if None not in said:
+        return said
+    try:
+        chain = client.identity.ask(ConsentQuestion(parent)).answer
+    except NotFound:
+        chain = ()
+    if not chain and options.until is not None and options.uses is not None:
+        return 0, options.until, options.uses  # it may be newer than what can be proved
+    if not chain:
+        raise NotFound(
+            f"there is no consent {parent.hex()} as of the last checkpoint; if it is newer, say "
+            "--until and --uses, or do this a second later"
+        )
+    left = min((link.uses_max - link.uses for link in chain if link.uses_max), default=None)
+    if left == 0 and options.uses is None:
+        raise Invalid(InvalidCode.ARGUMENTS, f"no use of the consent {parent.hex()} is left")
+    usual = (chain[0].from_ms, chain[0].until_ms, left or 0)
+    begin, until, uses = (
+        mine if mine is not None else theirs for mine, theirs in zip(said, usual, strict=True)
+    )
+    return begin, until, uses
 
 
 def _read_terms(client: Client, options: argparse.Namespace) -> tuple[bytes, bytes, bytes]:

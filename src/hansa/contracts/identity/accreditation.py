@@ -234,7 +234,7 @@ LIFE: dict[tuple[State, type[Command]], State] = {
     (State.GRANTED, Revoke): State.REVOKED,
     (State.SUSPENDED, Revoke): State.REVOKED,
 }
-"""What may follow what; a pair that is not here is WRONG_STATE."""
+"""What may follow what; a pair that is not here is WRONG_STATE, unless the network takes over."""
 
 LAPSED = (Fault.EXPIRED, Fault.REVOKED, Fault.NOT_ENTITLED)
 """Faults of a chain by which a grant that nobody took back is free for another granter, if its
@@ -351,7 +351,10 @@ def _accredit(view: View, context: Context, command: Accredit) -> list[Event]:
             raise Refused(Code.NOT_GRANTER, granter=before.granter)
         # Whoever takes an issuer over can suspend it, and so put its past in doubt.
         context.require(issuer, Purpose.MANAGE)
-    state = _follow(before, command)
+    # The network takes over from any other, wherever that left it: nobody could else grant and
+    # suspend first, and so keep an issuer from all who would accredit it.
+    is_taken = before is not None and granter == NETWORK != before.granter
+    state = State.GRANTED if is_taken else _follow(before, command)
     # CHANGE
     terms = (command.may_accredit, command.from_ms, command.until_ms)
     version = 1 if before is None else before.version + 1

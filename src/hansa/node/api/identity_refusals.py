@@ -205,7 +205,7 @@ IDENTITY: dict[str, Advice] = {
     "accreditation.WRONG_STATE": Advice(
         "The grant does not stand where this can follow: only what is granted is suspended, only "
         "what is suspended is reinstated, and it is reinstated or revoked before it is granted "
-        "anew.",
+        "anew, unless the network takes it over.",
         "Look at the grant; the fact `state` says where it stands.",
     ),
     "tiers.NOT_ITS_OPERATOR": Advice(

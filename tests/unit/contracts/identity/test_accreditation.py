@@ -273,6 +273,32 @@ def test_what_was_revoked_or_begins_later_is_free_for_nobody(harness):
         do(harness, make_accredit(NETWORK, issuer))
 
 
+@pytest.mark.parametrize("word", ["", "suspend", "revoke", "lapse"])
+def test_the_network_takes_over_whoever_granted_first_and_wherever_that_stands(harness, word):
+    """Who may accredit could be first to grant, suspend, and so keep an issuer from all others."""
+    do(harness, make_accredit(NETWORK, EVE, 1))
+    do(harness, make_accredit(EVE, CLUB, until_ms=harness.time_ms + DAY_MS))
+    if word == "lapse":
+        harness.pass_time(2 * DAY_MS)
+    elif word:
+        judgement = accreditation.COMMANDS[word][0]
+        do(harness, judgement(EVE, CLUB, TYPE, *DECIDED))
+    if word != "lapse":
+        assert refuse(harness, make_accredit(BOARD, CLUB)) == Code.NOT_GRANTER
+    do(harness, make_accredit(NETWORK, CLUB, 1))
+    found = find(harness, CLUB)
+    assert (found.fault, [each.granter for each in found.chain]) == (None, [NETWORK])
+    assert found.suspended_since_ms == 0
+    for command in (Suspend(EVE, CLUB, TYPE, *DECIDED), make_accredit(EVE, CLUB)):
+        assert refuse(harness, command) == Code.NOT_GRANTER
+
+
+def test_the_network_reinstates_what_it_has_suspended_before_it_grants_anew(harness):
+    do(harness, Suspend(NETWORK, MINISTRY, TYPE, *DECIDED))
+    command = make_accredit(NETWORK, MINISTRY, 2)
+    assert harness.refuse(accreditation.accredit_approved, command) == Code.WRONG_STATE
+
+
 def test_the_network_decides_by_proposals():
     harness = council.make_harness()
     publish = schemas.Publish(council.OPERATOR, TYPE, 1, "{}", "[]")
