@@ -95,10 +95,10 @@ class AccreditationMachine(RuleBasedStateMachine):
 
     # --- what is tried ---------------------------------------------------------------------------
 
-    def check(self, function, command, signer, granter, expected) -> bool:
+    def check(self, function, command, signer, granter, expected, *others) -> bool:
         if granter != "network" and signer:
             expected = "kernel.NOT_AUTHORIZED"
-        found = self.harness.attempt(function, command, signer or granter)
+        found = self.harness.attempt(function, command, signer or granter, *others)
         assert found == expected, (command, found, expected)
         return not found
 
@@ -108,18 +108,20 @@ class AccreditationMachine(RuleBasedStateMachine):
         levels=st.integers(0, 3),
         hours=st.tuples(st.sampled_from((-1, 0, 0, 0, 2)), st.sampled_from((0, 1, 5, 40))),
         stranger=strangers,
+        joins=st.booleans(),
     )
-    def accredit(self, granter, issuer, levels, hours, stranger) -> None:
+    def accredit(self, granter, issuer, levels, hours, stranger, joins=False) -> None:
         now_ms = self.harness.time_ms
         times = tuple(now_ms + hour * HOUR_MS for hour in hours)
-        expected = self.find_grant_fault(granter, issuer, levels, times)
+        expected = self.find_grant_fault(granter, issuer, levels, times, joins)
         command = Accredit(ADDRESSES[granter], ADDRESSES[issuer], TYPE, levels, *times)
         approved = granter == "network"
         function = accreditation.accredit_approved if approved else accreditation.accredit
-        if self.check(function, command, stranger, granter, expected):
+        others = (issuer,) if joins and issuer != granter else ()
+        if self.check(function, command, stranger, granter, expected, *others):
             self.said[issuer].append(Decision(now_ms, granter, "granted", levels, *times))
 
-    def find_grant_fault(self, granter, issuer, levels, times) -> str:
+    def find_grant_fault(self, granter, issuer, levels, times, joins) -> str:
         now_ms = self.harness.time_ms
         if times[1] <= now_ms or times[0] >= times[1]:
             return Code.WRONG_TIME
@@ -136,8 +138,11 @@ class AccreditationMachine(RuleBasedStateMachine):
             Fault.REVOKED,
             Fault.NOT_ENTITLED,
         }
-        if granter not in {"network", latest.granter} and not is_free:
-            return Code.NOT_GRANTER
+        if granter not in {"network", latest.granter}:
+            if not is_free:
+                return Code.NOT_GRANTER
+            if not joins and granter != issuer:
+                return "kernel.NOT_AUTHORIZED"
         is_taken = granter == "network" != latest.granter
         return Code.WRONG_STATE if latest.state == "suspended" and not is_taken else ""
 
