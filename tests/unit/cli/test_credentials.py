@@ -5,51 +5,23 @@ Everything a person does here is typed at the command line.
 
 import re
 import secrets
-from contextlib import contextmanager
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
-from aiohttp import web
-from tests.running import in_a_loop
 from tests.unit.node.identity.holder.playing import open_wallet, run_counter
 from tests.unit.node.identity.issuer.playing import (
     CHEAP,
     MEI,
-    PASSPHRASE,
     REDIRECT,
-    Office,
-    make_folder,
+    run_issuer,
 )
 
 from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.holder.carrying import Carrier
 from hansa.node.identity.holder.receiving import Client, Receiver
 from hansa.node.identity.holder.vault import create_vault, open_vault
-from hansa.node.identity.issuer.app import create_app
-from hansa.node.identity.issuer.folder import open_issuer
 from hansa.node.service import wall_clock_ms
-
-
-@contextmanager
-def run_issuer(path):
-    url = make_folder(path)
-    service = open_issuer(path, PASSPHRASE, secrets.token_bytes)
-    made = []
-
-    async def start():
-        runner = web.AppRunner(create_app(service))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", int(url.rpartition(":")[2])).start()
-        made.append(runner)
-        return url
-
-    async def stop():
-        await made[0].cleanup()
-
-    with in_a_loop(start, stop):
-        yield Office(path, None, url)
-    service.close()
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,8 @@ from hansa.shapes import tell_shape
 
 ACCEPTED = 202
 KEYS_MAX = 32
+COPIES = 5
+"""Of a credential, where the holder names no other number."""
 
 
 class Instance(NamedTuple):

@@ -1,10 +1,10 @@
-"""Commands of a holder: id wallet new, receive, list, show, present, decline, history, delete."""
+"""Commands of a holder: id wallet new, receive, list, show, present, desk and more."""
 
 from __future__ import annotations
 
 import argparse
 
-from hansa.cli.identity.wallet import keeping, presenting, receiving
+from hansa.cli.identity.wallet import desk, keeping, presenting, receiving
 
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,3 +14,4 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     keeping.add_verbs(verbs)
     receiving.add_verbs(verbs)
     presenting.add_verbs(verbs)
+    desk.add_verbs(verbs)

@@ -12,15 +12,14 @@ from hansa.cli.identity.wallet.opening import (
     add_folder,
     add_json,
     describe_holding,
-    name_holding,
     opened,
-    write_time,
 )
 from hansa.cli.passphrase import ask_new_passphrase
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
 from hansa.identity.sd_jwt.paths import show_place
 from hansa.identity.wallet.holdings import describe, find_expiry_ms
 from hansa.identity.wallet.requests import read_transaction
+from hansa.identity.wallet.telling import name_holding, write_time
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.program import name_program
@@ -68,7 +67,7 @@ def _new(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     with opened(options) as vault:
         contents = vault.contents
-    held = [_sum_up(copies) for copies in _group(contents).values()]
+    held = [_sum_up(copies) for copies in contents.group().values()]
     waiting = [
         {
             "id": each.id,
@@ -153,10 +152,7 @@ def _delete(options: argparse.Namespace) -> int:
             _find(contents, options.id)
         if not options.yes:
             _ask_consent(options)
-        vault.change(
-            kept=tuple(each for each in contents.kept if each.batch != options.id),
-            waiting=tuple(each for each in contents.waiting if each.id != options.id),
-        )
+        vault.save(contents.drop(options.id))
     print_found({"id": options.id, "state": "deleted"}, is_json=options.json)
     return 0
 
@@ -170,16 +166,8 @@ def _ask_consent(options: argparse.Namespace) -> None:
         raise Invalid(InvalidCode.ARGUMENTS, f"nothing was done: {options.id} is kept")
 
 
-def _group(contents: Contents) -> dict[str, list[Kept]]:
-    """Group credentials by the batch that they came in."""
-    found: dict[str, list[Kept]] = {}
-    for each in contents.kept:
-        found.setdefault(each.batch, []).append(each)
-    return found
-
-
 def _find(contents: Contents, batch: str) -> list[Kept]:
-    copies = _group(contents).get(batch)
+    copies = contents.group().get(batch)
     if copies is None:
         raise NotFound(f"this wallet holds no credential {batch!r}: see `list`")
     return copies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.source import parse_folder
 from hansa.identity.wallet.holdings import Holding, describe, find_expiry_ms
+from hansa.identity.wallet.telling import list_claims, name_holding, write_time
 from hansa.kernel.calendar import format_iso
 from hansa.node.service import wall_clock_ms
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from hansa.node.identity.holder.vault import Vault
 
 FOLDER = "hansa-data/credentials"
-TECHNICAL = frozenset({"iss", "iat", "nbf", "exp", "vct", "cnf", "status"})
-"""Claims about the credential, not about its holder."""
 
 
 def add_folder(command: argparse.ArgumentParser) -> None:
@@ -75,25 +74,3 @@ def describe_holding(holding: Holding) -> dict[str, Any]:
         "expires": write_time(expiry_ms),
         "claims": list_claims(found.claims),
     }
-
-
-def name_holding(holding: Holding) -> str:
-    """Find the name that the issuer gave a kind of credentials, for people."""
-    names = [each.get("name") for each in holding.display]
-    return next((name for name in names if isinstance(name, str)), "")
-
-
-def list_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """List what a credential says of its holder."""
-    return {name: value for name, value in claims.items() if name not in TECHNICAL}
-
-
-def write_time(time_ms: int | None) -> str:
-    """Write a moment; empty for none, and for one that no calendar has."""
-    if time_ms is None or not 0 <= time_ms < _END_MS:
-        return ""
-    return format_iso(time_ms, 0)
-
-
-_END_MS = 253_402_300_800_000
-"""The year 10000."""

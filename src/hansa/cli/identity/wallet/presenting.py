@@ -10,8 +10,6 @@ from hansa.cli.identity.wallet.opening import (
     add_folder,
     add_reach,
     build_carrier,
-    list_claims,
-    name_holding,
     opened,
 )
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
@@ -19,6 +17,7 @@ from hansa.cli.source import add_node, open_client, parse_file
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.documents import DidDocument
 from hansa.identity.methods.hansa import read_address, resolve_did_hansa
+from hansa.identity.wallet.telling import list_claims, name_holding, tell_verifier
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 
 if TYPE_CHECKING:
@@ -41,23 +40,28 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decline.add_argument("--why", default="the holder does not agree", help="told to the verifier")
     for command, function in ((present, _present), (decline, _decline)):
         command.add_argument("request", help="what the QR code holds")
-        command.add_argument(
-            "--trust",
-            action="append",
-            type=parse_file,
-            default=[],
-            metavar="FILE",
-            help="PEM: whose certificates of verifiers are believed; repeat",
-        )
+        add_trust(command)
         add_reach(command)
         add_folder(command)
         add_node(command)
         command.set_defaults(function=function)
 
 
+def add_trust(command: argparse.ArgumentParser) -> None:
+    """Add the option that says whose certificates are believed."""
+    command.add_argument(
+        "--trust",
+        action="append",
+        type=parse_file,
+        default=[],
+        metavar="FILE",
+        help="PEM: whose certificates of verifiers are believed; repeat",
+    )
+
+
 def _present(options: argparse.Namespace) -> int:
     with opened(options) as vault:
-        presenter = _build(vault, options)
+        presenter = build_presenter(vault, build_carrier(options), options)
         asked = presenter.ask(options.request, _list_copies(vault.contents, options.ids))
         if not options.json:
             _show(asked)
@@ -83,7 +87,7 @@ def _present(options: argparse.Namespace) -> int:
 
 def _decline(options: argparse.Namespace) -> int:
     with opened(options) as vault:
-        presenter = _build(vault, options)
+        presenter = build_presenter(vault, build_carrier(options), options)
         asked = presenter.ask(options.request)
         presenter.decline(asked, options.why)
     told = {"verifier": asked.request.client_id, "state": "declined"}
@@ -91,11 +95,11 @@ def _decline(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build(vault: Vault, options: argparse.Namespace) -> Presenter:
+def build_presenter(vault: Vault, carrier: Carrier, options: argparse.Namespace) -> Presenter:
+    """Build what presents from a wallet to verifiers that the options let it know."""
     from hansa.node.identity.folders import read_roots  # noqa: PLC0415 - loads a client
     from hansa.node.identity.holder.presenting import Presenter  # noqa: PLC0415
 
-    carrier = build_carrier(options)
     roots = [root for path in options.trust for root in read_roots(path)]
 
     def resolve(did: str) -> DidDocument:
@@ -129,7 +133,7 @@ def _list_copies(contents: Contents, batches: list[str] | None) -> frozenset[str
 
 def _show(asked: Asked) -> None:
     """Show in words who asks, what they would see, and what stays hidden."""
-    say(_tell_verifier(asked.request.client_id))
+    say(tell_verifier(asked.request.client_id))
     for each in asked.proposal.missing:
         say(f"This wallet cannot answer: {each}.")
     for view in asked.views:
@@ -141,15 +145,6 @@ def _show(asked: Asked) -> None:
     for transaction in asked.transactions:
         say("With it you authorise:")
         print_table(transaction)
-
-
-def _tell_verifier(client_id: str) -> str:
-    kind, _, name = client_id.partition(":")
-    if kind == "decentralized_identifier":
-        return f"{name} asks; its signature is that of this DID."
-    if kind == "x509_san_dns":
-        return f"{name} asks; a certificate that you trust says that it is the one."
-    return f"A verifier with a certificate that you trust asks: {client_id}"
 
 
 def _describe(asked: Asked) -> dict[str, Any]:

@@ -17,14 +17,13 @@ from hansa.cli.identity.wallet.opening import (
 from hansa.cli.screen import ask, complain, print_json, print_table, say
 from hansa.cli.source import parse_count
 from hansa.identity.issuer.offers import Offer
-from hansa.identity.wallet.receiving import Source
+from hansa.identity.wallet.receiving import COPIES, Source
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode
 
 if TYPE_CHECKING:
     from hansa.node.identity.holder.receiving import Arrival, Receiver
     from hansa.node.identity.holder.vault import Waiting
 
-COPIES = 5
 EXIT_MISSING = 1
 """Something of the offer did not come, or not yet."""
 

@@ -12,6 +12,7 @@ A page set is a function that adds pages to a desk, given the service that they 
         desk.add_page("/", pages.show_overview, "Overview")  # has a place in the navigation
         desk.add_page("/things/{id}", pages.show_thing)
         desk.add_form("/things", pages.make_thing)           # POST
+    desk.add_return("/back", pages.go_on)                # where another site sends the browser
 
 A page's handler gets the request, and answers by `desk.show(request, "things/thing.html", …)`; a
 form's gets the request and the form's fields, and answers by `desk.go_to("/things/7")`, or by the
@@ -70,6 +71,8 @@ FORM_BYTES_MAX, FORM_FIELDS_MAX, FORM_S = 1 << 19, 512, 30.0
 TOKEN_BYTES = 32
 SESSION: Final = web.RequestKey("session", Session)
 OWNER = "owner"
+RETURNED = "hansa_returned"
+"""In the query of a page that has led to itself."""
 HEADERS = {**OWN_FILES_HEADERS, "Cache-Control": "no-store"}
 OK, SEE_OTHER, BAD_REQUEST, FORBIDDEN = 200, 303, 400, 403
 
@@ -131,6 +134,7 @@ class Desk:
         self._cookie = f"hansa-desk-{draw(4).hex()}"  # browsers keep no ports apart
         self._link_digest = b""
         self._navigation: list[Link] = []
+        self._returns: set[str] = set()
         self._files = load_files(CONSOLE_FILES, FOLDER / "static")
         self._templates = build_environment(FOLDER / "templates")
         self._templates.globals.update(
@@ -161,6 +165,16 @@ class Desk:
             return await take(request, form)
 
         self.app.router.add_post(path, handle)
+
+    def add_return(self, path: str, take: ShowPage) -> None:
+        """Add a page to which another site sends the browser back.
+
+        A browser keeps the session's cookie from whoever comes from elsewhere. So the page first
+        leads to itself, which is the desk's own doing; once, or a browser without a session would
+        go in circles.
+        """
+        self.app.router.add_get(path, take)
+        self._returns.add(path)
 
     def show(
         self,
@@ -207,6 +221,8 @@ class Desk:
             session = self._find_session(request)
             if request.method == "GET" and request.path == "/" and "token" in request.query:
                 return self._open(request, is_open=session is not None)
+            if session is None and request.path in self._returns:
+                return self._lead_back(request)
             if session is None:
                 return self.say(request, NOT_OPENED)
             request[SESSION] = session
@@ -220,6 +236,12 @@ class Desk:
         except web.HTTPClientError as error:
             problem = Problem(error.status, "This cannot be taken", "Go back, and send it again.")
             return self.say(request, problem, error.text or "")
+
+    def _lead_back(self, request: web.Request) -> web.Response:
+        if RETURNED in request.query:
+            return self.say(request, NOT_OPENED)
+        target = f"{request.path_qs}{'&' if request.query_string else '?'}{RETURNED}=1"
+        return self.show(request, "returned.html", target=target)
 
     def _find_session(self, request: web.Request) -> Session | None:
         secret = request.cookies.get(name_cookie(request, self._cookie), "")

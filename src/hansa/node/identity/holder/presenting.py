@@ -8,11 +8,12 @@ Source: OpenID4VP 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
+from hansa.identity.dcql.matching import Match, match
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
@@ -105,13 +106,39 @@ class Presenter:
             now_ms,
             may_be_near=is_near,
         )
-        proposal = propose(request, self._list_usable(now_ms, holding_ids))
-        views = tuple(
-            self._view(query_id, match.candidate.id, proposal)
-            for query_id, match in proposal.matches.items()
-        )
-        transactions = tuple(read_transaction(each) for each in request.transactions)
-        return Asked(proposal, views, transactions)
+        return self._show(propose(request, self._list_usable(now_ms, holding_ids)))
+
+    def list_choices(self, asked: Asked) -> dict[str, tuple[View, ...]]:
+        """List what would answer each query that is answered: a copy of each credential."""
+        usable = [(each, describe(each)) for each in self._list_usable(self._carrier.now_ms())]
+        found: dict[str, tuple[View, ...]] = {}
+        for view in asked.views:
+            query = asked.request.query.find(view.query_id)
+            batches: dict[str, View] = {view.holding.id.partition(".")[0]: view}
+            for holding, candidate in usable:
+                made = None if query is None else match(query, candidate)
+                batch = holding.id.partition(".")[0]
+                if made is not None and batch not in batches:
+                    batches[batch] = _view(view.query_id, holding, made)
+            found[view.query_id] = tuple(batches[name] for name in sorted(batches))
+        return found
+
+    def choose(self, asked: Asked, chosen: Mapping[str, str]) -> Asked:
+        """Answer queries with other credentials, by the holding's id; the rest as it was.
+
+        Raises:
+          NotFound: the wallet does not hold one.
+          Unsound: one does not answer its query.
+        """
+        matches = dict(asked.proposal.matches)
+        for query_id, holding_id in chosen.items():
+            query = asked.request.query.find(query_id)
+            candidate = describe(self._vault.contents.find(holding_id).holding)
+            made = match(query, candidate) if query and query_id in matches else None
+            if made is None:
+                raise Unsound(Fault.TYPE, f"this credential does not answer {query_id[:80]!r}")
+            matches[query_id] = made
+        return self._show(asked.proposal._replace(matches=matches))
 
     def present(self, asked: Asked) -> Answered:
         """Answer as was shown; the holder has agreed.
@@ -155,7 +182,15 @@ class Presenter:
         document = self._resolve(url.partition("#")[0])
         return document.find_key(url, Relationship.AUTHENTICATION)
 
-    def _list_usable(self, now_ms: int, holding_ids: frozenset[str] | None) -> list[Holding]:
+    def _show(self, proposal: Proposal) -> Asked:
+        views = tuple(
+            _view(query_id, self._vault.contents.find(made.candidate.id).holding, made)
+            for query_id, made in proposal.matches.items()
+        )
+        transactions = tuple(read_transaction(each) for each in proposal.request.transactions)
+        return Asked(proposal, views, transactions)
+
+    def _list_usable(self, now_ms: int, holding_ids: frozenset[str] | None = None) -> list[Holding]:
         """List what has not expired, and is meant."""
         found = []
         for each in self._vault.contents.holdings:
@@ -165,20 +200,18 @@ class Presenter:
                 found.append(each)
         return found
 
-    def _view(self, query_id: str, holding_id: str, proposal: Proposal) -> View:
-        holding = self._vault.contents.find(holding_id).holding
-        match = proposal.matches[query_id]
-        shown = show_claims(holding, match.paths)
-        described = describe(holding)
-        hidden = _subtract(described.claims, shown)
-        return View(query_id, holding, min(described.types), shown, hidden)
-
     def _note_outcome(self, answer_id: str, outcome: str) -> None:
         shown = [
             msgspec.structs.replace(each, outcome=outcome) if each.answer_id == answer_id else each
             for each in self._vault.contents.shown
         ]
         self._vault.change(shown=tuple(shown))
+
+
+def _view(query_id: str, holding: Holding, made: Match) -> View:
+    shown, described = show_claims(holding, made.paths), describe(holding)
+    hidden = _subtract(described.claims, shown)
+    return View(query_id, holding, min(described.types), shown, hidden)
 
 
 def _subtract(claims: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

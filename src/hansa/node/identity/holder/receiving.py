@@ -22,6 +22,7 @@ from hansa.identity.wallet.holdings import MDOC, Holding, take_credential, take_
 from hansa.identity.wallet.receiving import (
     KEYS_MAX,
     Access,
+    Authorization,
     Instance,
     Received,
     Source,
@@ -47,6 +48,15 @@ class Client(NamedTuple):
 
     client_id: str = ""
     redirect_uri: str = ""
+
+
+class Begun(NamedTuple):
+    """An offer about which the person decides on the issuer's page."""
+
+    offer: Offer
+    source: Source
+    instance: Instance
+    authorization: Authorization
 
 
 class Arrival(NamedTuple):
@@ -107,11 +117,20 @@ class Receiver:
         Raises:
           Unsound: the person or the issuer declines.
         """
+        begun = self.begin(offer, source, client)
+        return self.finish(begun, open_page(begun.authorization.url), copies)
+
+    def begin(self, offer: Offer, source: Source, client: Client) -> Begun:
+        """Begin what the person decides on the issuer's page; raises as `authorize`."""
         instance = self._build_instance(self._make_key(), client)
-        begun = self._carrier.carry(begin_authorization(source, offer, instance))
-        returned = open_page(begun.url)
-        access = self._carrier.carry(finish_authorization(source, begun, returned, instance))
-        return self._note(offer, source, access, instance, copies)
+        authorization = self._carrier.carry(begin_authorization(source, offer, instance))
+        return Begun(offer, source, instance, authorization)
+
+    def finish(self, begun: Begun, returned: str, copies: int) -> list[Waiting]:
+        """Go on with the address to which that page led back; raises as `authorize`."""
+        offer, source, instance, authorization = begun
+        conversation = finish_authorization(source, authorization, returned, instance)
+        return self._note(offer, source, self._carrier.carry(conversation), instance, copies)
 
     def fetch(self, waiting: Waiting) -> Arrival:
         """Ask for what is owed. What comes is kept only by `keep`.

@@ -103,6 +103,21 @@ class Contents(msgspec.Struct, frozen=True):
                 return each
         raise NotFound(f"this wallet holds no credential {holding_id!r}")
 
+    def group(self) -> dict[str, list[Kept]]:
+        """Group credentials by the batch that they came in, oldest first."""
+        found: dict[str, list[Kept]] = {}
+        for each in self.kept:
+            found.setdefault(each.batch, []).append(each)
+        return found
+
+    def drop(self, name: str) -> Contents:
+        """Leave out a batch of credentials, with its keys, or what is waited for."""
+        return msgspec.structs.replace(
+            self,
+            kept=tuple(each for each in self.kept if each.batch != name),
+            waiting=tuple(each for each in self.waiting if each.id != name),
+        )
+
     def find_signer(self, key: PublicKey) -> PrivateKey:
         """Find the private half of a key; raises `NotFound`."""
         for each in self.kept:

@@ -4,10 +4,11 @@ import asyncio
 import re
 import secrets
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from aiohttp import web
+from tests.running import in_a_loop
 
 from hansa.node.identity.issuer.app import create_app
 from hansa.node.identity.issuer.folder import create_folder, open_issuer
@@ -117,3 +118,25 @@ def play(path, scene, *, head="", more=CLIENTS, edit=str, **clocks):
             await scene(office)
 
     asyncio.run(run())
+
+
+@contextmanager
+def run_issuer(path, more=CLIENTS):
+    """Serve an issuer from a loop of its own meanwhile."""
+    url = make_folder(path, more=more)
+    service = open_issuer(path, PASSPHRASE, secrets.token_bytes)
+    made = []
+
+    async def start():
+        runner = web.AppRunner(create_app(service))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", int(url.rpartition(":")[2])).start()
+        made.append(runner)
+        return url
+
+    async def stop():
+        await made[0].cleanup()
+
+    with in_a_loop(start, stop):
+        yield Office(path, None, url)
+    service.close()
