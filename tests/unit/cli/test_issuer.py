@@ -1,10 +1,17 @@
 """Commands of an issuer, as an officer types them."""
 
 import json
+import secrets
 
 import pytest
+from tests.unit.node.identity.issuer.ledger.playing import HEAD, LEDGER
+from tests.unit.node.identity.issuer.playing import CHEAP
 
+from hansa.cli.identity.issuer_ledger import bring_to_ledger
 from hansa.cli.main import main
+from hansa.node.identity.folders import serving_alone
+from hansa.node.identity.issuer.folder import open_issuer
+from hansa.sdk.keys import KeyPair, save_key
 
 MEI = {"given_name": "Mei", "family_name": "Tan", "birthdate": "1990-01-01"}
 
@@ -82,3 +89,52 @@ def test_a_folder_must_be_there_and_have_its_passphrase(folder, capsys, monkeypa
     monkeypatch.setenv("HANSA_PASSPHRASE", "another")
     assert run("issued", folder) == 2
     assert "passphrase" in capsys.readouterr().err
+
+
+@pytest.fixture
+def on_ledger(folder):
+    """An issuer whose node is away, and one credential that it has issued before."""
+    settings = folder / "issuer.toml"
+    settings.write_text(HEAD + settings.read_text() + LEDGER.replace(":8460", ":9"))
+    save_key(folder / "office.json", KeyPair.from_seed(b"office"), "an officer's own", cost=CHEAP)
+    service = open_issuer(folder, "an officer's own", secrets.token_bytes)
+    service.wants.confirm_list(1, 7)
+    with service.records.at_once():
+        service.write(service.protocol.configurations[0], "d.0", MEI, None, 1_795_953_600_000)
+    service.close()
+    return folder
+
+
+def test_a_decision_is_kept_while_the_ledger_is_away(on_ledger, capsys):
+    assert run("suspend", on_ledger, 1) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["state"], found["anchor"]) == ("suspended", "")
+    assert found["ledger"].startswith("suspension on its way (")
+    assert "id issuer up repeats it" in err
+    assert main(["id", "issuer", "issued", "--data", str(on_ledger)]) == 0
+    assert "suspended  resident  d.0  suspension on its way (" in capsys.readouterr().out
+
+
+def test_a_decision_is_left_to_the_service_that_runs(on_ledger, capsys):
+    service = open_issuer(on_ledger, "an officer's own", secrets.token_bytes)
+    service.revoke(1, 1_795_953_600_000)
+    with serving_alone(on_ledger):
+        listed = bring_to_ledger(on_ledger, service, 1, "an officer's own", patience_s=0.1)
+    service.close()
+    assert listed.progress.describe("revocation") == "revocation on its way"
+    assert "the service repeats it" in capsys.readouterr().err
+
+
+def test_a_key_that_cannot_be_opened_loses_no_decision(on_ledger, capsys):
+    (on_ledger / "office.json").unlink()
+    assert run("revoke", on_ledger, 1) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["ledger"].startswith("revocation on its way")
+    assert "office.json" in err
+    assert run("up", on_ledger) == 4
+
+
+def test_an_offer_says_that_the_ledger_was_not_asked(on_ledger, capsys):
+    assert run("offer", on_ledger, "--credential", "resident") == 0
+    assert "was not checked" in capsys.readouterr().err

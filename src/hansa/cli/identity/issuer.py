@@ -180,8 +180,8 @@ def _offer(options: argparse.Namespace) -> int:
     claims += [None] * (len(options.credential) - len(claims))
     wanted = list(zip(options.credential, claims, strict=True))
     with _opened(options) as (service, _):
-        made = service.offer(wanted, wall_clock_ms(), needs_tx_code=not options.no_code)
         warn_of_standing(options.data, service)
+        made = service.offer(wanted, wall_clock_ms(), needs_tx_code=not options.no_code)
     if options.svg is not None:
         write_svg(made.uri, options.svg)
     told = {

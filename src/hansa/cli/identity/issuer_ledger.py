@@ -76,20 +76,26 @@ def warn_of_standing(folder: Path, service: IssuerService) -> None:
         warn(f"whether verifiers believe this issuer was not checked: {why}")
 
 
-def bring_to_ledger(folder: Path, service: IssuerService, number: int, passphrase: str) -> Listed:
+def bring_to_ledger(
+    folder: Path,
+    service: IssuerService,
+    number: int,
+    passphrase: str,
+    patience_s: float = PATIENCE_S,
+) -> Listed:
     """Have a credential's status brought to the ledger, by the service if it runs; wait for it.
 
-    Where that takes too long, or fails, it stays noted, which is told.
+    Where that takes longer than `patience_s`, or fails, it stays noted, which is told.
     """
     from hansa.node.identity.folders import serving_alone  # noqa: PLC0415 - loads a server
 
     try:
         with serving_alone(folder):
             is_served = False
-            _deliver(folder, service, number, passphrase)
+            _deliver(folder, service, number, passphrase, patience_s)
     except Unavailable:
         is_served = True
-        _await(service, number)
+        _await(service, number, patience_s)
     listed = service.get_issued(number)
     if listed.progress is not None and not listed.progress.height:
         again = f"{name_program()} id issuer up" if not is_served else "the service"
@@ -97,13 +103,15 @@ def bring_to_ledger(folder: Path, service: IssuerService, number: int, passphras
     return listed
 
 
-def _deliver(folder: Path, service: IssuerService, number: int, passphrase: str) -> None:
+def _deliver(
+    folder: Path, service: IssuerService, number: int, passphrase: str, patience_s: float
+) -> None:
     from hansa.node.identity.issuer.ledger import running  # noqa: PLC0415 - loads a server
 
     async def run(key: KeyPair) -> None:
         async with (
             running.opened_delivery(folder, service, key) as delivery,
-            asyncio.timeout(PATIENCE_S),
+            asyncio.timeout(patience_s),
         ):
             await running.deliver_status(service, delivery, number)
 
@@ -117,9 +125,9 @@ def _deliver(folder: Path, service: IssuerService, number: int, passphrase: str)
         warn(error.message)
 
 
-def _await(service: IssuerService, number: int) -> None:
+def _await(service: IssuerService, number: int, patience_s: float) -> None:
     """Wait until the service has brought it there."""
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + patience_s
     while time.monotonic() < end_s:
         progress = service.get_issued(number).progress
         if progress is None or progress.height:

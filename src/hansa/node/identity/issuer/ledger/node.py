@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from hansa.contracts.identity.status import StatusList
 from hansa.identity.status.entries import Entries
 from hansa.identity.verifier.registry import Registry
 from hansa.kernel.contract import Command
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import Invalid, NotFound
 from hansa.node.identity.issuer.settings import LedgerAccess
 from hansa.node.identity.verifier.ledger import NodeRegistry
 from hansa.sdk.answers import TransactionResult
@@ -89,7 +90,12 @@ class SdkNode:
 
     async def submit(self, envelope: bytes) -> TransactionResult:
         """As `LedgerNode.submit`."""
-        return await self._client.submit(envelope)
+        try:
+            return await self._client.submit(envelope)
+        except Invalid as error:
+            if error.facts.get("status") == HTTPStatus.UNAUTHORIZED:
+                error.message += " (here: api_key_file in [ledger] of issuer.toml)"
+            raise
 
     async def find_result(self, tx_id: bytes) -> TransactionResult | None:
         """As `LedgerNode.find_result`."""
