@@ -36,6 +36,16 @@ def test_a_question_is_a_link_a_picture_and_a_session(folder, capsys):
     assert run("ask", folder, "none") == 4
 
 
+def test_a_wallet_on_the_same_device_sends_the_browser_back(folder, capsys):
+    assert run("ask", folder, "adult", "--return-to", "http://shop.example/back") == 2
+    assert "--return-to: must be https" in capsys.readouterr().err
+    assert run("ask", folder, "adult", "--return-to", "https://shop.example/back") == 0
+    session = read(capsys)["session"]
+    assert run("report", folder, session) == 0
+    assert read(capsys) == {"state": "waiting"}
+    assert run("report", folder, session, "--response-code", "guessed") == 4
+
+
 def test_a_folder_is_made_once(folder, capsys):
     assert run("new", folder, "--url", "https://shop.example", "--name", "Shop") == 2
     assert "not empty" in capsys.readouterr().err

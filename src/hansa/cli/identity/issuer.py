@@ -156,6 +156,7 @@ def _up(options: argparse.Namespace) -> int:
             host=options.host,
             port=options.port,
             ledger=None if key is None else LedgerSide(options.data, key, warn),
+            warn=warn,
             tell_desk=tell_link(is_json=options.json) if options.desk else None,
         )
     return 0

@@ -1,4 +1,4 @@
-"""Commands of a verifier: id verifier new, up, ask, report."""
+"""Commands of a verifier: id verifier new, up, desk, ask, report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hansa.cli.identity.codes import print_code, write_svg
-from hansa.cli.identity.reading import tell_address, tell_place
+from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import complain, flush, print_found, print_json, print_table, say
 from hansa.cli.source import parse_file, parse_folder, parse_port
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.service import wall_clock_ms
 from hansa.program import name_program
 
@@ -38,12 +39,30 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     up = verbs.add_parser("up", help="answer wallets until Ctrl-C")
     up.add_argument("--host", help="instead of that of verifier.toml")
     up.add_argument("--port", type=parse_port, help="instead of that of verifier.toml")
+    up.add_argument("--desk", action="store_true", help="serve the officer's desk, too")
+    desk = verbs.add_parser("desk", help="do all this in a browser on this machine")
+    desk.add_argument("--port", type=parse_port, help=DESK_PORT)
     ask = verbs.add_parser("ask", help="ask one person a question, as a QR code")
     ask.add_argument("question", help="a question of verifier.toml")
     ask.add_argument("--svg", type=parse_file, metavar="FILE", help="write the QR code there")
+    ask.add_argument(
+        "--return-to",
+        metavar="URL",
+        default="",
+        help="of a wallet on the person's own device: where it sends their browser afterwards",
+    )
     report = verbs.add_parser("report", help="show what came of it, finding by finding")
     report.add_argument("session", help="as `ask` printed it")
-    for command, function in ((new, _new), (up, _up), (ask, _ask), (report, _report)):
+    report.add_argument(
+        "--response-code", metavar="CODE", default="", help="with which the browser came back"
+    )
+    for command, function in (
+        (new, _new),
+        (up, _up),
+        (desk, _desk),
+        (ask, _ask),
+        (report, _report),
+    ):
         command.add_argument(
             "--data", type=parse_folder, default=Path(FOLDER), help=f"folder (default {FOLDER})"
         )
@@ -85,14 +104,29 @@ def _up(options: argparse.Namespace) -> int:
                 "believed: name issuers there ([[issuers]]) or a node ([node]), and start it anew"
             )
         run_verifier(
-            folder, tell_address(is_json=options.json), host=options.host, port=options.port
+            folder,
+            tell_address(is_json=options.json),
+            host=options.host,
+            port=options.port,
+            warn=lambda why: complain(f"hansa: {why}"),
+            tell_desk=tell_link(is_json=options.json) if options.desk else None,
         )
+    return 0
+
+
+def _desk(options: argparse.Namespace) -> int:
+    from hansa.node.identity.verifier.folder import open_verifier  # noqa: PLC0415 - loads a server
+    from hansa.node.identity.verifier.running import run_verifier_desk  # noqa: PLC0415
+
+    with taking_passphrase() as take_passphrase:
+        folder = open_verifier(options.data, take_passphrase(), secrets.token_bytes)
+        run_verifier_desk(folder, tell_link(is_json=options.json), options.port)
     return 0
 
 
 def _ask(options: argparse.Namespace) -> int:
     with _opened(options) as folder:
-        asking = folder.ask(options.question, wall_clock_ms())
+        asking = folder.ask(options.question, wall_clock_ms(), _read_return(options.return_to))
     if options.svg is not None:
         write_svg(asking.uri, options.svg)
     if not options.json:
@@ -102,9 +136,20 @@ def _ask(options: argparse.Namespace) -> int:
     return 0
 
 
+def _read_return(url: str) -> str:
+    """Read where a wallet is to send a browser; raises `Invalid`."""
+    from hansa.node.identity.settings import is_safe_url  # noqa: PLC0415 - loads a server
+
+    if url and not is_safe_url(url):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, "--return-to: must be https; http is for this machine alone"
+        )
+    return url
+
+
 def _report(options: argparse.Namespace) -> int:
     with _opened(options) as folder:
-        report = folder.get_report(options.session, wall_clock_ms())
+        report = folder.get_report(options.session, wall_clock_ms(), options.response_code)
     if report is None:
         print_found({"state": "waiting"}, is_json=options.json)
         return 0

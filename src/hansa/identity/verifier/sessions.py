@@ -40,7 +40,7 @@ from hansa.identity.verifier.requests import (
     sign_request,
     write_request_uri,
 )
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import NotFound, Unavailable
 
 SESSION_MS = 600_000
 RESULT_MS = 3_600_000
@@ -88,9 +88,12 @@ class Session(msgspec.Struct, frozen=True):
     redirect_uri: str
     """Where the wallet sends the browser afterwards; empty across devices."""
     expires_ms: int
+    asked_ms: int = 0
     response_code: str = ""
     """Which came with that address, once there is an answer."""
     report: Report | None = None
+    trouble: str = ""
+    """Why the last answer could not be judged, which the wallet may send again; empty if it was."""
 
 
 class Verifier:
@@ -122,6 +125,9 @@ class Verifier:
     ) -> Asking:
         """Begin a session; `transactions` are shown to the holder, who authorises them.
 
+        A `redirect_uri` gets the code with which the browser comes back as its fragment, or added
+        to it where it ends with `=`, for a page that runs no script.
+
         With a `commitment`, its nonce and end count, instead of a drawn nonce and ten minutes.
 
         Raises:
@@ -145,10 +151,10 @@ class Verifier:
             tuple(encode_base64url(canonicalize(dict(each))) for each in transactions),
             redirect_uri,
             commitment.expires_ms if commitment else time_ms + SESSION_MS,
+            time_ms,
         )
         self._keep(session, session.expires_ms)
-        place = f"{self._settings.url}/requests/{session.id}"
-        return Asking(session.id, write_request_uri(self._identity.client_id, place))
+        return Asking(session.id, self.write_request_uri(session.id))
 
     def give_request(self, session_id: str, wallet_nonce: str, time_ms: int) -> str:
         """Give the signed request to the wallet that fetches it.
@@ -188,17 +194,22 @@ class Verifier:
         if "error" in answer:
             report = _report_refusal(answer)
         else:
-            report = await self._judge(session, answer.get("vp_token"), time_ms)
+            try:
+                report = await self._judge(session, answer.get("vp_token"), time_ms)
+            except Unavailable as error:
+                self._note_trouble(session_id, error.message, time_ms)
+                raise
         # Two answers may have been judged at the same time: only one of them gets this.
         claim = hash_key(f"answer {session_id}")
         if not self._store.add(Kind.SEEN, claim, session.expires_ms, time_ms):
             raise _no_session()
         code = self._draw_secret() if session.redirect_uri else ""
-        answered = msgspec.structs.replace(session, report=report, response_code=code)
+        answered = msgspec.structs.replace(session, report=report, response_code=code, trouble="")
         self._keep(answered, time_ms + RESULT_MS)
         if not code:
             return {}
-        return {"redirect_uri": f"{session.redirect_uri}#response_code={code}"}
+        joint = "" if session.redirect_uri.endswith("=") else "#response_code="
+        return {"redirect_uri": f"{session.redirect_uri}{joint}{code}"}
 
     def get_report(self, session_id: str, response_code: str, time_ms: int) -> Report | None:
         """Get what came of a session; None while there is no answer.
@@ -212,6 +223,21 @@ class Verifier:
         ):
             raise _no_session()
         return session.report
+
+    def get_session(self, session_id: str, time_ms: int) -> Session:
+        """Get a session as its verifier knows it; raises `NotFound`."""
+        return self._get(session_id, time_ms)
+
+    def list_sessions(self, time_ms: int, limit: int) -> list[Session]:
+        """List sessions that are open, or were answered within the last hour; newest first."""
+        found = self._store.list_values(Kind.SESSION, time_ms, limit)
+        sessions = [msgspec.json.decode(raw, type=Session) for raw in found]
+        return sorted(sessions, key=lambda each: each.asked_ms, reverse=True)
+
+    def write_request_uri(self, session_id: str) -> str:
+        """Write what a QR code or a link of a session holds."""
+        place = f"{self._settings.url}/requests/{session_id}"
+        return write_request_uri(self._identity.client_id, place)
 
     async def _judge(self, session: Session, token: object, time_ms: int) -> Report:
         query = read_query(session.query)
@@ -308,6 +334,13 @@ class Verifier:
         if session.report is not None:
             raise _no_session()
         return session
+
+    def _note_trouble(self, session_id: str, why: str, time_ms: int) -> None:
+        """Note why an answer could not be judged, unless another one was meanwhile."""
+        session = self._get(session_id, time_ms)
+        if session.report is None:
+            noted = msgspec.structs.replace(session, trouble=why)
+            self._keep(noted, session.expires_ms)
 
     def _keep(self, session: Session, expires_ms: int) -> None:
         raw = msgspec.json.encode(session)

@@ -29,6 +29,7 @@ BODY_S = 30.0
 FIELDS_MAX = 64
 RETRY_S = 5
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+AWAY = "this service cannot do that just now: try again in a moment"
 _NOT_PLAIN = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 """What an error_description cannot hold."""
 
@@ -60,8 +61,14 @@ class Worker:
             return work()
 
 
-def build_guard(names: frozenset[str], limiter: Limiter) -> Middleware:
-    """Build what every request passes: its host, its caller's rate, and errors as JSON."""
+def build_guard(
+    names: frozenset[str], limiter: Limiter, warn: Callable[[str], None] = lambda _: None
+) -> Middleware:
+    """Build what every request passes: its host, its caller's rate, and errors as JSON.
+
+    `warn` gets what could not be had: strangers are told only that something could not, for the
+    whole text names addresses and files of the inside.
+    """
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -79,6 +86,8 @@ def build_guard(names: frozenset[str], limiter: Limiter) -> Middleware:
             text = error.reason if error.status != 421 else error.text or ""  # noqa: PLR2004
             return answer_error(error.status, OAuthError.INVALID_REQUEST.value, text, headers)
         except HansaError as error:
+            if isinstance(error, Unavailable) and not isinstance(error, TooMany):
+                warn(f"{request.path} was not answered: {error.message}")
             return answer_failure(error)
 
     return guard
@@ -95,7 +104,7 @@ def answer_failure(error: HansaError) -> web.Response:
         return answer_error(429, "temporarily_unavailable", error.message, retry)
     if isinstance(error, Unavailable):
         retry = {"Retry-After": str(RETRY_S)}
-        return answer_error(503, "temporarily_unavailable", error.message, retry)
+        return answer_error(503, "temporarily_unavailable", AWAY, retry)
     return answer_error(500, "server_error", error.message)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -56,21 +56,3 @@ async def wait_until_stopped(*failed: asyncio.Future[None]) -> None:
     for each in failed:
         if each.done():
             each.result()
-
-
-async def serve_until_stopped(
-    app: web.Application,
-    host: str,
-    port: int,
-    tell: Callable[[str], None],
-    failed: asyncio.Future[None],
-) -> None:
-    """Serve until Ctrl-C or SIGTERM; `tell` gets the address once it answers.
-
-    Raises:
-      Unavailable: the port is taken, or the address is not this machine's.
-      HansaError: what `failed` ends with.
-    """
-    async with listening(app, host, port) as address:
-        tell(address)
-        await wait_until_stopped(failed)

@@ -211,9 +211,32 @@ def test_nothing_is_lost_while_the_ledger_does_not_answer():
     token = {"resident": [counter.present(request)]}
     with pytest.raises(Unavailable):
         counter.answer(asking, request, token)
+    verifier = counter.verifier
+    assert verifier.get_session(asking.session_id, counter.now_ms).trouble == (
+        "the node does not answer"
+    )
+    assert counter.report(asking) is None
     counter.world.status = 0
     counter.answer(asking, request, token)
     assert counter.report(asking).is_accepted
+    assert verifier.get_session(asking.session_id, counter.now_ms).trouble == ""
+
+
+def test_sessions_are_listed_newest_first_until_their_time_is_over():
+    counter = Counter()
+    asked = []
+    for _ in range(3):
+        asked.append(counter.ask().session_id)
+        counter.now_ms += 60_000
+
+    def list_sessions(limit=9):
+        found = counter.verifier.list_sessions(counter.now_ms, limit)
+        return [each.id for each in found]
+
+    assert list_sessions() == asked[::-1]
+    assert list_sessions(1) == asked[-1:]
+    counter.now_ms += 600_000 - 3 * 60_000
+    assert list_sessions() == asked[:0:-1]
 
 
 PAYMENT = {"type": "payment", "credential_ids": ["resident"], "amount": "10000", "payee": "shop"}
@@ -295,6 +318,15 @@ def test_only_who_began_on_this_device_sees_the_report():
     for other in ("", "x", code[:-1], "ä"):
         with pytest.raises(NotFound):
             counter.report(asking, other)
+
+
+def test_the_code_comes_in_the_query_where_the_address_says_so():
+    counter = Counter()
+    asking = counter.ask(redirect_uri="https://bank.example/back?response_code=")
+    request = counter.fetch(asking)
+    answer = counter.answer(asking, request, {"resident": [counter.present(request)]})
+    code = answer["redirect_uri"].removeprefix("https://bank.example/back?response_code=")
+    assert counter.report(asking, code).is_accepted
 
 
 def test_across_devices_nothing_goes_back(counter):

@@ -52,6 +52,7 @@ def create_app(
     service: IssuerService,
     delivery: Delivery | None = None,
     *,
+    warn: Callable[[str], None] = lambda _: None,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
 ) -> web.Application:
@@ -60,12 +61,13 @@ def create_app(
     Args:
       service: what is served; close it after the application.
       delivery: what brings its decisions to the ledger meanwhile, if anything does.
+      warn: gets what could not be had, of which wallets are told no more than that.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock.
     """
     asking = service.settings.wallets
     limits = Limits(anyone_per_s=asking.requests_per_s, anyone_burst=asking.requests_burst)
-    guard = build_guard(service.settings.host_names, Limiter(limits, clock_s))
+    guard = build_guard(service.settings.host_names, Limiter(limits, clock_s), warn)
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[guard])
     worker = app[WORKER] = Worker(service.records)
     handlers = _Handlers(service, worker, clock_ms)

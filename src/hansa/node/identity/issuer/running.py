@@ -13,6 +13,7 @@ import uvloop
 
 from hansa.node.identity.desk.issuer import opened_issuer_desk
 from hansa.node.identity.desk.running import run_desk, served_desk
+from hansa.node.identity.http import Worker
 from hansa.node.identity.issuer.app import WORKER, create_app
 from hansa.node.identity.issuer.ledger.running import opened_delivery, prepare
 from hansa.node.identity.issuer.service import IssuerService
@@ -31,13 +32,14 @@ class LedgerSide(NamedTuple):
     """Gets what keeps verifiers from believing the issuer."""
 
 
-def run_issuer(
+def run_issuer(  # noqa: PLR0913 - the options of `hansa id issuer up`, by keyword
     service: IssuerService,
     tell: Callable[[str, str], None],
     *,
     host: str | None = None,
     port: int | None = None,
     ledger: LedgerSide | None = None,
+    warn: Callable[[str], None] = lambda _: None,
     tell_desk: Callable[[str], None] | None = None,
 ) -> None:
     """Serve an issuer until Ctrl-C or SIGTERM, and close it.
@@ -48,6 +50,7 @@ def run_issuer(
       host: where to listen instead of what the settings say.
       port: the same for the port.
       ledger: what it takes to bring decisions there, where the settings name one.
+      warn: gets what could not be had when a wallet asked.
       tell_desk: gets each link that opens the officer's desk, which is served, too; None for none.
 
     Raises:
@@ -65,21 +68,25 @@ def run_issuer(
                 opened = opened_delivery(ledger.folder, service, ledger.key)
                 delivery = await stack.enter_async_context(opened)
                 await prepare(service, delivery, ledger.warn)
-            app = create_app(service, delivery)
+            app = create_app(service, delivery, warn=warn)
             worker = app[WORKER]
             place = (usual_host if host is None else host, usual_port if port is None else port)
             tell(await stack.enter_async_context(listening(app, *place)), url)
             if tell_desk is not None:
-                desk = await stack.enter_async_context(
-                    opened_issuer_desk(service, secrets.token_bytes, time.monotonic, worker)
-                )
-                await stack.enter_async_context(served_desk(desk, tell_desk))
+                await _serve_desk(stack, service, worker, tell_desk)
             await wait_until_stopped(worker.failed)
 
     try:
         uvloop.run(run())
     finally:
         service.close()
+
+
+async def _serve_desk(
+    stack: AsyncExitStack, service: IssuerService, worker: Worker, tell: Callable[[str], None]
+) -> None:
+    opened = opened_issuer_desk(service, secrets.token_bytes, time.monotonic, worker)
+    await stack.enter_async_context(served_desk(await stack.enter_async_context(opened), tell))
 
 
 def run_issuer_desk(

@@ -36,6 +36,7 @@ def create_app(
     folder: VerifierFolder,
     registry: Registry,
     *,
+    warn: Callable[[str], None] = lambda _: None,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
 ) -> web.Application:
@@ -44,12 +45,13 @@ def create_app(
     Args:
       folder: what is served; close its records after the application.
       registry: what it asks of the world.
+      warn: gets what could not be had, of which wallets are told no more than that.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock.
     """
     asking = folder.settings.wallets
     limits = Limits(anyone_per_s=asking.requests_per_s, anyone_burst=asking.requests_burst)
-    guard = build_guard(folder.settings.host_names, Limiter(limits, clock_s))
+    guard = build_guard(folder.settings.host_names, Limiter(limits, clock_s), warn)
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     app = web.Application(
         client_max_size=ANSWER_BYTES_MAX, middlewares=[guard, _build_watch(failed)]

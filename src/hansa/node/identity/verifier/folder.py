@@ -18,7 +18,7 @@ from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.findings import Report
 from hansa.identity.verifier.registry import Registry
 from hansa.identity.verifier.requests import VerifierIdentity
-from hansa.identity.verifier.sessions import Asking, Verifier, VerifierSettings
+from hansa.identity.verifier.sessions import Asking, Session, Verifier, VerifierSettings
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.folders import (
     SIGNING,
@@ -54,8 +54,8 @@ class VerifierFolder(NamedTuple):
     roots: Mapping[str, Roots] = NO_ROOTS
     """By the file that the settings name."""
 
-    def ask(self, question_id: str, time_ms: int) -> Asking:
-        """Begin to ask a question of the settings.
+    def ask(self, question_id: str, time_ms: int, redirect_uri: str = "") -> Asking:
+        """Begin to ask a question of the settings; with `redirect_uri`, on the person's device.
 
         Raises:
           NotFound: there is no such question.
@@ -63,17 +63,42 @@ class VerifierFolder(NamedTuple):
         question = self.settings.find(question_id)
         if question is None:
             raise NotFound(f"this verifier has no question {question_id!r}")
-        desk = self.build(_NOBODY)
-        with self.records.at_once():
-            return desk.ask(self.queries[question_id], question.purpose, time_ms)
+        return self.ask_query(self.queries[question_id], question.purpose, time_ms, redirect_uri)
 
-    def get_report(self, session_id: str, time_ms: int) -> Report | None:
-        """Get what came of a session; None while there is no answer.
+    def ask_query(self, query: Query, purpose: str, time_ms: int, redirect_uri: str = "") -> Asking:
+        """Begin to ask for whatever a query asks for.
 
         Raises:
-          NotFound: there is no such session, or its time is over.
+          Unsound: it asks for issuers of certain authorities, which nobody here checks.
         """
-        return self.build(_NOBODY).get_report(session_id, "", time_ms)
+        desk = self.build(_NOBODY)
+        with self.records.at_once():
+            return desk.ask(query, purpose, time_ms, redirect_uri=redirect_uri)
+
+    def get_report(self, session_id: str, time_ms: int, response_code: str = "") -> Report | None:
+        """Get what came of a session; None while there is no answer.
+
+        Args:
+          session_id: of the session.
+          time_ms: now.
+          response_code: with which the browser came back, where the answer sent it on.
+
+        Raises:
+          NotFound: there is no such session, its time is over, or the code is another.
+        """
+        return self.build(_NOBODY).get_report(session_id, response_code, time_ms)
+
+    def get_session(self, session_id: str, time_ms: int) -> Session:
+        """Get a session as its verifier knows it; raises `NotFound`."""
+        return self.build(_NOBODY).get_session(session_id, time_ms)
+
+    def list_sessions(self, time_ms: int, limit: int) -> list[Session]:
+        """List sessions that are open, or were answered within the last hour; newest first."""
+        return self.build(_NOBODY).list_sessions(time_ms, limit)
+
+    def write_request_uri(self, session_id: str) -> str:
+        """Write what a QR code or a link of a session holds."""
+        return self.build(_NOBODY).write_request_uri(session_id)
 
     def build(self, registry: Registry) -> Verifier:
         """Build the protocol's part, which asks this registry."""

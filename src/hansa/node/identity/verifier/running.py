@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import uvloop
@@ -11,7 +12,10 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.registry import Registry
-from hansa.node.identity.serving import serve_until_stopped
+from hansa.node.identity.desk.frame import Desk
+from hansa.node.identity.desk.running import run_desk, served_desk
+from hansa.node.identity.desk.verifier import open_verifier_desk
+from hansa.node.identity.serving import listening, wait_until_stopped
 from hansa.node.identity.verifier.app import FAILED, create_app
 from hansa.node.identity.verifier.folder import VerifierFolder
 from hansa.node.identity.verifier.ledger import NodeRegistry
@@ -43,6 +47,8 @@ def run_verifier(
     *,
     host: str | None = None,
     port: int | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+    tell_desk: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a verifier until Ctrl-C or SIGTERM, and close it.
 
@@ -51,6 +57,8 @@ def run_verifier(
       tell: gets the address that is listened on, and the verifier's own, once it answers.
       host: where to listen instead of what the settings say.
       port: the same for the port.
+      warn: gets what could not be had when a wallet asked.
+      tell_desk: gets each link that opens the officer's desk, which is served, too; None for none.
 
     Raises:
       Unavailable: the port is taken, or the address is not this machine's.
@@ -58,19 +66,46 @@ def run_verifier(
     """
     settings = folder.settings
     usual_host, usual_port = settings.place
+    place = (usual_host if host is None else host, usual_port if port is None else port)
 
     async def run() -> None:
-        async with opened_registry(settings, folder.roots) as registry:
-            app = create_app(folder, registry)
-            await serve_until_stopped(
-                app,
-                usual_host if host is None else host,
-                usual_port if port is None else port,
-                lambda address: tell(address, settings.url),
-                app[FAILED],
-            )
+        async with AsyncExitStack() as stack:
+            opened = opened_registry(settings, folder.roots)
+            app = create_app(folder, await stack.enter_async_context(opened), warn=warn)
+            tell(await stack.enter_async_context(listening(app, *place)), settings.url)
+            failed = [app[FAILED]]
+            if tell_desk is not None:
+                desk = open_verifier_desk(folder, time.monotonic)
+                await stack.enter_async_context(served_desk(desk, tell_desk))
+                failed.append(desk.failed)
+            await wait_until_stopped(*failed)
 
     try:
         uvloop.run(run())
+    finally:
+        folder.records.close()
+
+
+def run_verifier_desk(
+    folder: VerifierFolder, tell: Callable[[str], None], port: int | None = None
+) -> None:
+    """Serve an officer's desk until Ctrl-C or SIGTERM, and close the verifier.
+
+    Args:
+      folder: whose desk it is.
+      tell: gets each link that opens it.
+      port: where to listen; else the first that is free.
+
+    Raises:
+      Unavailable: the port is taken.
+      Corrupt: the records are damaged.
+    """
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Desk]:
+        yield open_verifier_desk(folder, time.monotonic)
+
+    try:
+        run_desk(opened, tell, port)
     finally:
         folder.records.close()
