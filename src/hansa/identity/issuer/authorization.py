@@ -18,6 +18,7 @@ import msgspec
 
 from hansa.identity.encoding.strict_json import decode_json
 from hansa.identity.faults import Unsound
+from hansa.identity.issuer.bounds import Bound
 from hansa.identity.issuer.configurations import IssuerSettings
 from hansa.identity.issuer.issuances import Issuance, IssuanceDesk, PreAuthorized
 from hansa.identity.issuer.metadata import AUTHORIZATION_CODE, PRE_AUTHORIZED_CODE
@@ -34,6 +35,11 @@ REQUEST_URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
 REQUEST_MS = 300_000
 CODE_MS = 60_000
 PARAMETER_LETTERS_MAX = 16_384
+PUSHED_BYTES_MAX = 4_096
+PUSHED_MAX = 50_000
+"""Pushed requests that are kept at a time: some 200 MB, if each is as large as it may be."""
+SEEN_MAX = 200_000
+"""Proofs of wallets that are remembered at a time, some 25 MB: anybody can make one."""
 BEARER, DPOP = "Bearer", "DPoP"
 
 
@@ -90,6 +96,8 @@ class AuthorizationServer:
         self._store = store
         self._desk = desk
         self._find_maker = find_maker
+        self._pushed = Bound(PUSHED_MAX, "pushed requests wait for a decision")
+        self._seen = Bound(SEEN_MAX, "proofs of wallets were used")
 
     def push(
         self, parameters: Mapping[str, str], proof: ClientProof, time_ms: int
@@ -98,6 +106,7 @@ class AuthorizationServer:
 
         Raises:
           Declined: with the first error that applies.
+          Unavailable: too many wait for a decision.
         """
         client_id = self._identify(parameters, proof, time_ms, must_be_known=True)
         redirect_uri = parameters.get("redirect_uri", "")
@@ -124,6 +133,9 @@ class AuthorizationServer:
         )
         secret = self._desk.draw_secret()
         raw = msgspec.json.encode(pushed)
+        if len(raw) > PUSHED_BYTES_MAX:
+            raise _invalid(f"the request has over {PUSHED_BYTES_MAX} bytes: send a shorter state")
+        self._pushed.count(time_ms + REQUEST_MS, time_ms)
         self._store.put(Kind.PUSHED, hash_key(secret), raw, time_ms + REQUEST_MS)
         return {"request_uri": REQUEST_URI_PREFIX + secret, "expires_in": REQUEST_MS // 1_000}
 
@@ -280,7 +292,9 @@ class AuthorizationServer:
     def _require_first(self, error: OAuthError, thumbprint: str, jti: str, time_ms: int) -> None:
         """Decline a proof that came before, for as long as it could come again."""
         key = hash_key(f"{error.value} {thumbprint} {jti}")
-        if not self._store.add(Kind.SEEN, key, time_ms + 2 * AGE_MS_MAX, time_ms):
+        expires_ms = time_ms + 2 * AGE_MS_MAX
+        self._seen.count(expires_ms, time_ms)
+        if not self._store.add(Kind.SEEN, key, expires_ms, time_ms):
             raise Declined(error, "this proof was used before: make a new one")
 
     def _redeem_code(

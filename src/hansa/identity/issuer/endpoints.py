@@ -19,6 +19,7 @@ from hansa.identity.issuer.configurations import (
     WriteCredential,
 )
 from hansa.identity.issuer.issuances import Dataset, IssuanceDesk
+from hansa.identity.issuer.nonces import Nonces
 from hansa.identity.issuer.possession import Expected, FindMaker, verify_proofs
 from hansa.identity.jose.jwe import ENCRYPTIONS, decrypt_jwe, encrypt_jwe
 from hansa.identity.keys.jwk import read_jwk
@@ -30,7 +31,6 @@ from hansa.kernel.errors import NotFound
 from hansa.shapes import tell_shape
 
 REQUEST_BYTES_MAX = 1 << 18
-NONCE_MS = 300_000
 NOTIFIED_MS = 24 * 3_600_000
 OK, ACCEPTED = 200, 202
 EVENTS = ("credential_accepted", "credential_failure", "credential_deleted")
@@ -94,12 +94,11 @@ class CredentialEndpoints:
         self._write = write
         self._decryption_key = decryption_key
         self._find_maker = find_maker
+        self._nonces = Nonces(store, desk.draw)
 
     def give_nonce(self, time_ms: int) -> dict[str, str]:
         """Answer the nonce endpoint; the nonce is good once, for five minutes."""
-        nonce = self._desk.draw_secret()
-        self._store.put(Kind.NONCE, hash_key(nonce), b"{}", time_ms + NONCE_MS)
-        return {"c_nonce": nonce}
+        return {"c_nonce": self._nonces.give(time_ms)}
 
     def give_credential(self, raw: bytes, grant: Grant, time_ms: int, *, is_jwt: bool) -> Answer:
         """Answer the credential endpoint.
@@ -259,7 +258,7 @@ class CredentialEndpoints:
         )
         proven = verify_proofs(proofs, expected, self._settings.rules.batch_size)
         for nonce in sorted(proven.nonces):
-            if self._store.take(Kind.NONCE, hash_key(nonce), time_ms) is None:
+            if not self._nonces.use(nonce, time_ms):
                 raise Declined(
                     OAuthError.INVALID_NONCE,
                     "the nonce is unknown, used or over: ask for a new one",

@@ -201,6 +201,10 @@ class IssuanceDesk:
             events = (*issuance.events, event)[-DATASETS_MAX:]
             self._keep(msgspec.structs.replace(issuance, events=events))
 
+    def draw(self, length: int) -> bytes:
+        """Draw bytes."""
+        return self._draw(length)
+
     def draw_secret(self) -> str:
         """Draw a text that nobody guesses, and that no command takes for an option."""
         while (text := encode_base64url(self._draw(SECRET_BYTES))).startswith("-"):

@@ -47,7 +47,7 @@ ATTESTED = Configuration(
 class Issuer:
     """An issuer whose time stands still unless the test moves it."""
 
-    def __init__(self, **rules):
+    def __init__(self, store=None, **rules):
         self.settings = IssuerSettings(
             url=URL,
             configurations=(RESIDENT, LICENCE, BEARER_NOTE, ATTESTED),
@@ -56,7 +56,7 @@ class Issuer:
         )
         self.drawn = 0
         self.written = []
-        store = MemoryStore()
+        store = MemoryStore() if store is None else store
         self.desk = IssuanceDesk(self.settings, store, self.draw)
         self.server = AuthorizationServer(self.settings, store, self.desk, self.find_maker)
         self.endpoints = CredentialEndpoints(
