@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 from tests.unit.node.identity.desk.playing import make_desk
-from tests.unit.node.identity.holder.playing import run_counter
+from tests.unit.node.identity.holder.playing import read_no_ledger, run_counter
 from tests.unit.node.identity.issuer.playing import CHEAP, CLIENTS, MEI, run_issuer
 
 from hansa.node.identity.desk.running import served_desk
@@ -18,8 +18,8 @@ from hansa.node.identity.desk.wallet.receiving import RETURN_PATH
 from hansa.node.identity.desk.wallet.work import WalletWork
 from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.checking import Checker
 from hansa.node.identity.holder.presenting import Presenter
-from hansa.node.identity.holder.receiving import Receiver
 from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.service import wall_clock_ms
 
@@ -40,8 +40,9 @@ def desk(tmp_path):
         carrier = Carrier(FetchRules(may_ask_loopback=True), secrets.token_bytes, wall_clock_ms)
         with open_vault(tmp_path / "w", PASSPHRASE, secrets.token_bytes) as vault:
             presenter = Presenter(vault, carrier, carrier.resolve)
+            checker = Checker(carrier, carrier.resolve, read_no_ledger)
             made = make_desk("Wallet", "my wallet")
-            add_pages(made, WalletWork(vault, carrier, Receiver(vault, carrier), presenter))
+            add_pages(made, WalletWork(vault, carrier, presenter, checker))
             async with served_desk(made, links.append, 0):
                 ready.set_result(asyncio.get_running_loop())
                 await stopping.wait()

@@ -15,11 +15,15 @@ from hansa.cli.identity.wallet.opening import (
     build_carrier,
     opened,
 )
-from hansa.cli.identity.wallet.presenting import add_trust, build_presenter
-from hansa.cli.source import add_node, parse_port
+from hansa.cli.identity.wallet.presenting import add_trust, build_presenter, resolve
+from hansa.cli.source import add_node, open_client, parse_port
 
 if TYPE_CHECKING:
+    from hansa.identity.status.reference import StatusReference
+    from hansa.identity.verifier.registry import CredentialStatus
     from hansa.node.identity.desk.frame import Desk
+    from hansa.node.identity.holder.carrying import Carrier
+    from hansa.node.identity.holder.checking import Checker
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,18 +42,30 @@ def _desk(options: argparse.Namespace) -> int:
     from hansa.node.identity.desk.running import run_desk  # noqa: PLC0415
     from hansa.node.identity.desk.wallet.pages import add_pages  # noqa: PLC0415
     from hansa.node.identity.desk.wallet.work import WalletWork  # noqa: PLC0415
-    from hansa.node.identity.holder.receiving import Receiver  # noqa: PLC0415
 
     with opened(options) as vault:
         carrier = build_carrier(options)
-        receiver = Receiver(vault, carrier)
         presenter = build_presenter(vault, carrier, options)
+        checker = _build_checker(carrier, options)
 
         @asynccontextmanager
         async def open_desk() -> AsyncIterator[Desk]:
             desk = Desk("Wallet", str(options.data), carrier.draw, time.monotonic)
-            add_pages(desk, WalletWork(vault, carrier, receiver, presenter))
+            add_pages(desk, WalletWork(vault, carrier, presenter, checker))
             yield desk
 
         run_desk(open_desk, tell_link(is_json=options.json), options.port)
     return 0
+
+
+def _build_checker(carrier: Carrier, options: argparse.Namespace) -> Checker:
+    from hansa.node.identity.holder.checking import (  # noqa: PLC0415 - loads a client
+        Checker,
+        read_ledger_status,
+    )
+
+    def read_ledger(issuer: str, reference: StatusReference) -> CredentialStatus:
+        with open_client(options) as client:
+            return read_ledger_status(client, issuer, reference)
+
+    return Checker(carrier, lambda did: resolve(did, carrier, options), read_ledger)

@@ -102,13 +102,14 @@ def build_presenter(vault: Vault, carrier: Carrier, options: argparse.Namespace)
 
     roots = [root for path in options.trust for root in read_roots(path)]
 
-    def resolve(did: str) -> DidDocument:
-        return _resolve(did, carrier, options)
+    def resolve_known(did: str) -> DidDocument:
+        return resolve(did, carrier, options)
 
-    return Presenter(vault, carrier, resolve, roots)
+    return Presenter(vault, carrier, resolve_known, roots)
 
 
-def _resolve(text: str, carrier: Carrier, options: argparse.Namespace) -> DidDocument:
+def resolve(text: str, carrier: Carrier, options: argparse.Namespace) -> DidDocument:
+    """Resolve a DID of this network as a node proves it, others by their own methods."""
     did = read_did(text)
     if did.method != "hansa":
         return carrier.resolve(text)

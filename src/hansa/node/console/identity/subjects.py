@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from hansa.contracts.accounts import Guardians
@@ -29,6 +30,8 @@ from hansa.node.console.identity.standing import Accredited, list_decisions, rea
 
 GRANTS_SHOWN = 20
 LISTS_SHOWN = 25
+LIST_NUMBERS = 2**64
+"""Over all that a key of a row can hold."""
 GRANTED_SHOWN = 25
 USES = {
     Relationship.AUTHENTICATION: "prove to be the subject",
@@ -137,7 +140,9 @@ def read_subject(rows: Rows, index: Index, asked: Asked) -> Subject:
     history, following = read_past(rows, address, asked.start) if is_shown else ((), "")
     moment_ms = asked.now_ms if asked.at_ms is None else asked.at_ms
     held = index.held.get(address, ())
-    numbers = [number for issuer, number in index.lists if issuer == address]
+    first = bisect_left(index.lists, (address, 0))
+    end = bisect_left(index.lists, (address, LIST_NUMBERS), first)
+    numbers = [number for _, number in index.lists[first:end]]
     lists = (rows.get(StatusList, address, number) for number in numbers[:LISTS_SHOWN])
     granted = index.granted.get(address, ())
     owned = index.owned.get(address, ())

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.unit.node.identity.desk.playing import cut, make_desk, opened
-from tests.unit.node.identity.holder.playing import run_counter
+from tests.unit.node.identity.holder.playing import read_no_ledger, run_counter
 from tests.unit.node.identity.issuer.playing import CHEAP, MEI, decide, run_issuer
 
 from hansa.node.identity.desk.wallet.pages import add_pages
@@ -16,8 +16,8 @@ from hansa.node.identity.desk.wallet.receiving import RETURN_PATH
 from hansa.node.identity.desk.wallet.work import IN_HAND_MAX, InHand, WalletWork
 from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.checking import Checker
 from hansa.node.identity.holder.presenting import Presenter
-from hansa.node.identity.holder.receiving import Receiver
 from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.service import wall_clock_ms
 
@@ -48,8 +48,9 @@ def play(tmp_path):
         carrier = Carrier(FetchRules(may_ask_loopback=True), secrets.token_bytes, wall_clock_ms)
         with open_vault(tmp_path / "w", PASSPHRASE, secrets.token_bytes) as vault:
             presenter = Presenter(vault, carrier, carrier.resolve)
+            checker = Checker(carrier, carrier.resolve, read_no_ledger)
             desk = make_desk("Wallet", "my wallet")
-            add_pages(desk, WalletWork(vault, carrier, Receiver(vault, carrier), presenter))
+            add_pages(desk, WalletWork(vault, carrier, presenter, checker))
             async with opened(desk) as browser:
                 await browser.open(cut(browser.links[-1]))
                 browser.vault = vault
@@ -303,6 +304,24 @@ def test_of_two_that_would_do_one_is_chosen(play, office, counter):
         await browser.send(f"{found.path}/approve", {})
         (claims,) = counter.report(found.asking).claims["resident"]
         assert claims["given_name"] == "Mei Ling"
+
+    play(scene)
+
+
+def test_what_its_issuer_has_taken_back_is_told(play, office):
+    async def scene(browser):
+        credential = await receive(browser, office)
+        assert "keeps a list of what it has taken back" in browser.text
+        await browser.send(f"{credential}/check", {})
+        assert "not taken back" in browser.text
+        issued = office.work(lambda desk: desk.list_issued(0, 500))[-5:]
+        office.work(lambda desk: desk.suspend(issued[0].number, wall_clock_ms()))
+        await browser.send(f"{credential}/check", {})
+        assert "1 of 5 copies suspended" in browser.text
+        for each in issued:
+            office.work(lambda desk, each=each: desk.revoke(each.number, wall_clock_ms()))
+        await browser.send(f"{credential}/check", {})
+        assert ">revoked</span>" in browser.text
 
     play(scene)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hansa.identity.sd_jwt.paths import show_place
+from hansa.identity.verifier.registry import INVALID, SUSPENDED, VALID
 from hansa.identity.wallet.holdings import describe, find_expiry_ms
 from hansa.identity.wallet.requests import read_transaction
 from hansa.identity.wallet.telling import (
@@ -18,12 +19,13 @@ from hansa.identity.wallet.telling import (
     name_verifier,
     write_time,
 )
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import Corrupt, HansaError, NotFound
 from hansa.node.identity.desk.frame import Desk
 from hansa.node.identity.desk.wallet.naming import find_batch, name_offered, title
 from hansa.node.identity.desk.wallet.presenting import PresentingPages
 from hansa.node.identity.desk.wallet.receiving import ReceivingPages
 from hansa.node.identity.desk.wallet.work import WalletWork
+from hansa.node.identity.holder.checking import Checked
 from hansa.node.identity.holder.vault import Kept, Shown
 
 HISTORY_PER_PAGE = 50
@@ -61,6 +63,7 @@ def add_pages(desk: Desk, work: WalletWork) -> None:
     pages = WalletPages(desk, work)
     desk.add_page("/", pages.show_overview, "Credentials")
     desk.add_page("/credentials/{id}", pages.show_credential)
+    desk.add_form("/credentials/{id}/check", pages.check)
     desk.add_page("/credentials/{id}/delete", pages.ask_deletion)
     desk.add_form("/credentials/{id}/delete", pages.delete)
     ReceivingPages(desk, work).add_to(desk)
@@ -100,7 +103,23 @@ class WalletPages:
 
     async def show_credential(self, request: web.Request) -> web.Response:
         """Show all that a credential says, and to whom it was shown."""
+        return self._show_credential(request, request.match_info["id"])
+
+    async def check(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
+        """Ask whether the issuer has taken a credential back."""
         name = request.match_info["id"]
+        copies = [each.holding for each in self._find(name)]
+        try:
+            found = await self._work.do(self._work.checker.check, copies)
+        except Corrupt:
+            raise
+        except HansaError as error:
+            return self._show_credential(request, name, fault=error.message)
+        return self._show_credential(request, name, checked=found)
+
+    def _show_credential(
+        self, request: web.Request, name: str, *, checked: Checked | None = None, fault: str = ""
+    ) -> web.Response:
         copies = self._find(name)
         holding = copies[0].holding
         found = describe(holding)
@@ -113,6 +132,8 @@ class WalletPages:
             lines=list_lines(list_claims(found.claims)),
             has_status="status" in found.claims,
             is_bound=holding.key is not None,
+            checked=None if checked is None else _tell_checked(checked, len(copies)),
+            fault=fault,
             history=self._list_history(name)[:HISTORY_PER_PAGE],
         )
 
@@ -187,6 +208,21 @@ class WalletPages:
                 supported = each.issuer.credential_configurations_supported
                 return name_offered(supported, each.configuration_id)
         return ""
+
+
+def _tell_checked(checked: Checked, copies: int) -> tuple[str, str, str]:
+    """Tell how copies stand: a word, what it is like, and since when it is known."""
+    revoked, suspended = (checked.counts.get(each, 0) for each in (INVALID, SUSPENDED))
+    others = copies - revoked - suspended - checked.counts.get(VALID, 0)
+    for count, word, kind in (
+        (revoked, "revoked", "failed"),
+        (suspended, "suspended", "refused"),
+        (others, "of another status", "running"),
+    ):
+        if count:
+            text = word if count == copies else f"{count} of {copies} copies {word}"
+            return text, kind, write_time(checked.as_of_ms)
+    return "not taken back", "ok", write_time(checked.as_of_ms)
 
 
 def _tell_answer(shown: list[Shown]) -> HistoryLine:

@@ -16,6 +16,7 @@ from hansa.identity.issuer.offers import Offer
 from hansa.identity.wallet.receiving import Source
 from hansa.kernel.errors import NotFound
 from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.checking import Checker
 from hansa.node.identity.holder.presenting import Asked, Presenter
 from hansa.node.identity.holder.receiving import Arrival, Begun, Receiver
 from hansa.node.identity.holder.vault import Vault
@@ -64,12 +65,13 @@ class WalletWork:
     """One open wallet, for the pages of a desk."""
 
     def __init__(
-        self, vault: Vault, carrier: Carrier, receiver: Receiver, presenter: Presenter
+        self, vault: Vault, carrier: Carrier, presenter: Presenter, checker: Checker
     ) -> None:
         self.vault = vault
         self.carrier = carrier
-        self.receiver = receiver
+        self.receiver = Receiver(vault, carrier)
         self.presenter = presenter
+        self.checker = checker
         self.offers: InHand[Offered] = InHand("this offer", carrier.draw)
         self.arrivals: InHand[Arrival] = InHand("this credential", carrier.draw)
         self.requests: InHand[Asked] = InHand("this request", carrier.draw)
