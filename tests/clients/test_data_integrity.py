@@ -5,10 +5,12 @@ import secrets
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.clients.foreign import ForeignError, run_foreign
 from tests.mutated import put
 from tests.secured import ADDED, CONTEXTS, CREDENTIAL, find_key, name_method
 
+from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.bbs.ciphersuites import BBS_SHA_256
 from hansa.identity.bbs.secret_keys import derive_secret_key
 from hansa.identity.bbs_2023.credentials import verify_issued_credential, verify_shown_credential
@@ -25,6 +27,16 @@ from hansa.identity.keys.kinds import TRAITS, KeyKind
 from hansa.identity.keys.multikey import write_multikey
 from hansa.identity.keys.signing import load_private_key
 from hansa.identity.methods.documents import Relationship
+from hansa.identity.status.bitstring import (
+    ENTRIES_MIN,
+    BitstringPublication,
+    convert_entries,
+    read_entries,
+    read_list_credential,
+    verify_bitstring_status,
+    write_list_credential,
+)
+from hansa.identity.status.entries import pack_entries
 
 PINNED = Path(__file__).parents[2] / "src/hansa/identity/data_integrity/pinned"
 NAMES = {
@@ -140,6 +152,38 @@ def test_we_verify_what_they_secure(foreign, suite, kind):
     with pytest.raises(Unsound) as caught:
         verify_credential(changed, KNOWN, NOW_MS, find_key)
     assert caught.value.fault is Fault.SIGNATURE
+
+
+LISTS = "https://centre.example/status/3"
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_they_read_our_bitstring_status_lists(foreign, is_revoked):
+    key = KEYS[KeyKind.ED25519]
+    suite = "eddsa-rdfc-2022"
+    credential = secure(suite, key, write_credential(key))
+    entries = pack_entries(Bits.TWO, ENTRIES_MIN, {94_567: Status.INVALID} if is_revoked else {})
+    published = BitstringPublication(
+        uri=LISTS, issuer=name_issuer(key), purpose="revocation", valid_from_ms=NOW_MS
+    )
+    bits = convert_entries(entries, Status.INVALID)
+    listed = secure(suite, key, write_list_credential(bits, published))
+    asked = {"credential": credential, "checksStatus": True, "contexts": GIVEN | {LISTS: listed}}
+    found = foreign.ask("verifyCredential", suite=suite, now=NOW, **asked)
+    assert found["statuses"] == [is_revoked]
+    asked["contexts"][LISTS] = put(("credentialSubject", "statusPurpose"), "other", listed)
+    with pytest.raises(ForeignError):
+        foreign.ask("verifyCredential", suite=suite, now=NOW, **asked)
+
+
+def test_we_read_their_bitstring_status_lists(foreign):
+    asked = {"id": LISTS, "length": ENTRIES_MIN, "purpose": "revocation", "indexes": [94_567]}
+    bitstring = read_list_credential(foreign.ask("listStatuses", **asked), LISTS, NOW_MS)
+    (entry,) = read_entries(CREDENTIAL)
+    with pytest.raises(Unsound) as caught:
+        verify_bitstring_status(bitstring, entry)
+    assert caught.value.fault is Fault.REVOKED
+    assert verify_bitstring_status(bitstring, structs.replace(entry, index=94_568)) == 0
 
 
 # --- bbs-2023 -----------------------------------------------------------------------------------

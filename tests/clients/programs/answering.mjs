@@ -30,6 +30,7 @@ function describe(error) {
   const causes = [error.cause, ...(error.errors ?? [])].filter(each => each instanceof Error);
   const told = [`${error.name}: ${error.message}`, ...causes.map(describe)];
   const results = Object.entries(error.response ?? {}).filter(([name]) => name.endsWith('Result'));
-  const response = error.errorResponse ?? results[0]?.[1]?.data;
+  const cause = error.cause instanceof Error ? undefined : error.cause;
+  const response = error.errorResponse ?? results[0]?.[1]?.data ?? cause;
   return [told.join('; '), JSON.stringify(response)].join(' ').trimEnd();
 }

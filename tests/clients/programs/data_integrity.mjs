@@ -8,6 +8,9 @@ import * as ed25519 from '@digitalbazaar/ed25519-multikey';
 import * as eddsaJcs from '@digitalbazaar/eddsa-jcs-2022-cryptosuite';
 import {cryptosuite as eddsaRdfc} from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite';
 import * as vc from '@digitalbazaar/vc';
+import {
+  BitstringStatusList, checkStatus, createCredential, VC_BSL_VC_V2_CONTEXT
+} from '@digitalbazaar/vc-bitstring-status-list';
 import {answer} from './answering.mjs';
 
 const SIGNING = {
@@ -104,22 +107,25 @@ async function present(options) {
   });
 }
 
+/** Verifies a credential; returns which of its statuses are set, on which the caller decides. */
 async function verifyCredential(options) {
   const {credential, contexts, suite, now} = options;
   const verifying = new DataIntegrityProof({cryptosuite: VERIFYING[suite](options)});
-  return demand(await vc.verifyCredential({
+  const {statusResult} = demand(await vc.verifyCredential({
     credential,
     suite: verifying,
     documentLoader: loadFrom(contexts),
-    checkStatus: async () => ({verified: true}), // status lists are tried elsewhere
+    // The list stands among what may be loaded, where it is asked for.
+    checkStatus: options.checksStatus ? checkStatus : async () => ({verified: true}),
     now
   }));
+  return {statuses: statusResult?.results?.map(each => each.status) ?? []};
 }
 
 async function verifyPresentation(options) {
   const {presentation, contexts, suite, challenge, domain, now} = options;
   const verifying = new DataIntegrityProof({cryptosuite: VERIFYING[suite](options)});
-  return demand(await vc.verify({
+  demand(await vc.verify({
     presentation,
     suite: verifying,
     challenge,
@@ -128,13 +134,23 @@ async function verifyPresentation(options) {
     checkStatus: async () => ({verified: true}),
     now
   }));
+  return true;
 }
 
-function demand({verified, error}) {
-  if (!verified) {
-    throw error;
+/** Makes a list in which these indexes are set, as a credential to be signed. */
+async function listStatuses({id, length, indexes, purpose}) {
+  const list = new BitstringStatusList({length});
+  for (const index of indexes) {
+    list.setStatus(index, true);
   }
-  return verified;
+  return createCredential({id, list, statusPurpose: purpose, context: VC_BSL_VC_V2_CONTEXT});
 }
 
-await answer({issue, derive, present, verifyCredential, verifyPresentation});
+function demand(result) {
+  if (!result.verified) {
+    throw result.error ?? result.statusResult.error;
+  }
+  return result;
+}
+
+await answer({issue, derive, present, verifyCredential, verifyPresentation, listStatuses});

@@ -6,7 +6,8 @@ anybody can make collide, and stop silently before what follows.
 
 Read are integers of 64 bits, bytes, text, lists, maps with keys of integers or text, finite
 floats, true, false and null. Numbers and lengths must be as short as they can be, and lengths
-must stand before what they measure.
+must stand before what they measure. Members of maps that are undefined may be skipped: what is
+written in JavaScript has such where another has none.
 
 Source: RFC 8949, sections 3 and 4.1; RFC 8943 (tag 1004); ISO/IEC 18013-5, section 8.1.
 """
@@ -47,6 +48,7 @@ _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _LIST, _MAP, _TAG, _SIMPLE_OR_FLOAT = range
 """The major types, which the first three bits of a value tell."""
 _DIRECT_MAX = 23
 """The greatest number that the other five bits hold themselves."""
+_UNDEFINED = 0xF7
 _SIMPLE = {20: False, 21: True, 22: None}
 _FLOATS = {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
 _LEAST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
@@ -54,7 +56,9 @@ _LEAST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 _INTEGER_END = 1 << 64
 
 
-def decode_cbor(raw: bytes, what: str, bytes_max: int = BYTES_MAX) -> Any:  # noqa: ANN401 - a decode edge
+def decode_cbor(
+    raw: bytes, what: str, bytes_max: int = BYTES_MAX, *, skips_undefined: bool = False
+) -> Any:  # noqa: ANN401 - a decode edge
     """Read one value, which must fill `raw`; `what` names it in messages.
 
     Tagged values are `cbor2.CBORTag`.
@@ -64,7 +68,7 @@ def decode_cbor(raw: bytes, what: str, bytes_max: int = BYTES_MAX) -> Any:  # no
     """
     if len(raw) > bytes_max:
         raise Unsound(Fault.TOO_LARGE, f"{what} has {len(raw)} bytes, over {bytes_max}")
-    reader = _Reader(raw, what)
+    reader = _Reader(raw, what, skips_undefined=skips_undefined)
     try:
         value = reader.read(DEPTH_MAX)
     except (IndexError, struct.error):
@@ -76,13 +80,15 @@ def decode_cbor(raw: bytes, what: str, bytes_max: int = BYTES_MAX) -> Any:  # no
     return value
 
 
-def decode_map(raw: bytes, what: str, bytes_max: int = BYTES_MAX) -> dict[Any, Any]:
+def decode_map(
+    raw: bytes, what: str, bytes_max: int = BYTES_MAX, *, skips_undefined: bool = False
+) -> dict[Any, Any]:
     """Read a map.
 
     Raises:
       Unsound: `TOO_LARGE`, `MALFORMED`, `DUPLICATE` or `UNSUPPORTED`.
     """
-    value = decode_cbor(raw, what, bytes_max)
+    value = decode_cbor(raw, what, bytes_max, skips_undefined=skips_undefined)
     if not isinstance(value, dict):
         raise _malformed(what, "it is no map")
     return value
@@ -130,13 +136,14 @@ class _Reader:
     the last comparison with the length, finds out.
     """
 
-    __slots__ = ("at", "left", "raw", "what")
+    __slots__ = ("at", "left", "raw", "skips_undefined", "what")
 
-    def __init__(self, raw: bytes, what: str) -> None:
+    def __init__(self, raw: bytes, what: str, *, skips_undefined: bool) -> None:
         self.raw = raw
         self.at = 0
         self.left = VALUES_MAX
         self.what = what
+        self.skips_undefined = skips_undefined
 
     def read(self, depth: int) -> Any:  # noqa: ANN401 - a decode edge
         first = self.raw[self.at]
@@ -191,6 +198,7 @@ class _Reader:
 
     def _read_map(self, size: int, depth: int) -> dict[int | str, Any]:
         found: dict[int | str, Any] = {}
+        undefined = []
         for _ in range(size):
             key = self.read(0)
             if type(key) is not str and type(key) is not int:
@@ -198,7 +206,14 @@ class _Reader:
             if key in found:
                 name = repr(key)[:64]
                 raise Unsound(Fault.DUPLICATE, f"{self.what} has the key {name} twice")
-            found[key] = self.read(depth - 1)
+            if self.skips_undefined and self.raw[self.at] == _UNDEFINED:
+                self.at += 1
+                undefined.append(key)
+                found[key] = None
+            else:
+                found[key] = self.read(depth - 1)
+        for key in undefined:
+            del found[key]
         return found
 
     def _read_tag(self, number: int, depth: int) -> CBORTag:

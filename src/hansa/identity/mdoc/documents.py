@@ -46,7 +46,7 @@ def decode_issued(raw: bytes, what: str) -> Issued:
     Raises:
       Unsound: `TOO_LARGE`, `MALFORMED`, `DUPLICATE`, `UNSUPPORTED`, `ALGORITHM` or `CRITICAL`.
     """
-    return read_issued(decode_cbor(raw, what), what)
+    return read_issued(decode_cbor(raw, what, skips_undefined=True), what)
 
 
 def read_issued(value: Any, what: str) -> Issued:  # noqa: ANN401 - a decode edge

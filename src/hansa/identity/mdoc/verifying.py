@@ -80,7 +80,7 @@ def verify_device_response(
       Unsound: as `verify_issued`, or `BINDING`: the device did not sign this, or not for this
         request; `DISCLOSURE`: the device adds what it may not.
     """
-    response = decode_map(raw, "the device response")
+    response = decode_map(raw, "the device response", skips_undefined=True)
     documents = response.get("documents")
     if not str(response.get("version")).startswith("1."):
         raise Unsound(Fault.UNSUPPORTED, "the device response is of a version that is not 1.x")

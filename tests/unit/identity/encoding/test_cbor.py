@@ -133,6 +133,21 @@ def test_tricks_are_refused(raw, fault):
     assert caught.value.fault is fault
 
 
+def test_members_that_are_undefined_may_be_skipped():
+    raw = bytes.fromhex("a3010204f70302")
+    assert decode_cbor(raw, "it", skips_undefined=True) == {1: 2, 3: 2}
+    for tricky, fault in (
+        (raw, Fault.MALFORMED),
+        (bytes.fromhex("a204f70402"), Fault.DUPLICATE),
+        (bytes.fromhex("a204f704f7"), Fault.DUPLICATE),
+        (bytes.fromhex("81f7"), Fault.MALFORMED),
+        (bytes.fromhex("a104"), Fault.MALFORMED),
+    ):
+        with pytest.raises(Unsound) as caught:
+            decode_cbor(tricky, "it", skips_undefined=tricky != raw)
+        assert caught.value.fault is fault
+
+
 def test_more_bytes_than_asked_for_are_refused():
     with pytest.raises(Unsound, match="has 11 bytes, over 10") as caught:
         decode_cbor(encode_cbor(bytes(10)), "it", bytes_max=10)

@@ -84,7 +84,8 @@ def _read_mdoc(presented: object) -> _ReadMdoc:
     if not isinstance(presented, str):
         raise Unsound(Fault.MALFORMED, "a presentation of a mobile document is text in base64url")
     raw = decode_base64url(presented, "the device response")
-    documents = decode_map(raw, "the device response").get("documents")
+    response = decode_map(raw, "the device response", skips_undefined=True)
+    documents = response.get("documents")
     if not isinstance(documents, list) or len(documents) != 1 or not isinstance(documents[0], dict):
         raise Unsound(Fault.MALFORMED, "a presentation holds one document")
     what = "the document"
