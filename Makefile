@@ -58,7 +58,8 @@ soak: setup strace try-cometbft  ## properties, simulations, faults and fuzz wit
 		tests/integration/test_faults_*.py tests/integration/test_tutorials.py \
 		tests/unit/contracts/identity/test_personal_data.py \
 		tests/unit/identity/data_integrity/test_quads.py \
-		tests/unit/identity/data_integrity/test_terms.py tests/unit/kernel/test_calendar.py)
+		tests/unit/identity/data_integrity/test_terms.py \
+		tests/unit/identity/issuer/test_floods.py tests/unit/kernel/test_calendar.py)
 
 # Where they cannot be installed, the tests that need them are skipped, which fails under CI=true.
 browser: setup  ## Debian's Chromium, for the tests of the console

@@ -1,4 +1,4 @@
-/** A wallet's part of OAuth by `oauth4webapi`, which takes nothing that the standards do not say. */
+/** The OAuth of a wallet by `oauth4webapi`, which takes only what the standards say. */
 import * as oauth from 'oauth4webapi';
 import {answer} from './answering.mjs';
 
