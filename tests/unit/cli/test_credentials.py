@@ -117,6 +117,18 @@ def test_who_says_no_shows_and_keeps_nothing(wallet, office, counter):
     assert "I would rather not" in counter.report(asking).findings[0].text
 
 
+def test_a_person_asks_whether_it_was_taken_back(wallet, office):
+    found = receive(wallet, office, "--copies", 2)
+    words = ("show", found["id"], "--status", "--loopback")
+    told = wallet(*words).found
+    assert told["status"] == "not taken back"
+    assert told["status_as_of"].endswith("Z")
+    number = office.work(lambda desk: desk.list_issued(0, 500))[-1].number
+    office.work(lambda desk: desk.revoke(number, wall_clock_ms()))
+    assert wallet(*words, code=1).found["status"] == "1 of 2 copies revoked"
+    assert "1 of 2 copies revoked" in wallet(*words, typed=[], code=1).out
+
+
 def test_json_without_consent_shows_what_would_be_shown(wallet, office, counter):
     receive(wallet, office)
     asking = counter.ask()

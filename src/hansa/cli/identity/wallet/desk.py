@@ -15,15 +15,11 @@ from hansa.cli.identity.wallet.opening import (
     build_carrier,
     opened,
 )
-from hansa.cli.identity.wallet.presenting import add_trust, build_presenter, resolve
-from hansa.cli.source import add_node, open_client, parse_port
+from hansa.cli.identity.wallet.presenting import add_trust, build_checker, build_presenter
+from hansa.cli.source import add_node, parse_port
 
 if TYPE_CHECKING:
-    from hansa.identity.status.reference import StatusReference
-    from hansa.identity.verifier.registry import CredentialStatus
     from hansa.node.identity.desk.frame import Desk
-    from hansa.node.identity.holder.carrying import Carrier
-    from hansa.node.identity.holder.checking import Checker
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,7 +42,7 @@ def _desk(options: argparse.Namespace) -> int:
     with opened(options) as vault:
         carrier = build_carrier(options)
         presenter = build_presenter(vault, carrier, options)
-        checker = _build_checker(carrier, options)
+        checker = build_checker(carrier, options)
 
         @asynccontextmanager
         async def open_desk() -> AsyncIterator[Desk]:
@@ -56,16 +52,3 @@ def _desk(options: argparse.Namespace) -> int:
 
         run_desk(open_desk, tell_link(is_json=options.json), options.port)
     return 0
-
-
-def _build_checker(carrier: Carrier, options: argparse.Namespace) -> Checker:
-    from hansa.node.identity.holder.checking import (  # noqa: PLC0415 - loads a client
-        Checker,
-        read_ledger_status,
-    )
-
-    def read_ledger(issuer: str, reference: StatusReference) -> CredentialStatus:
-        with open_client(options) as client:
-            return read_ledger_status(client, issuer, reference)
-
-    return Checker(carrier, lambda did: resolve(did, carrier, options), read_ledger)

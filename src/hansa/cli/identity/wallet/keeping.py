@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 from hansa.cli.identity.wallet.opening import (
     add_folder,
     add_json,
+    add_reach,
+    build_carrier,
     describe_holding,
     opened,
 )
+from hansa.cli.identity.wallet.presenting import build_checker
 from hansa.cli.passphrase import ask_new_passphrase
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
+from hansa.cli.source import add_node
 from hansa.identity.sd_jwt.paths import show_place
 from hansa.identity.wallet.holdings import describe, find_expiry_ms
 from hansa.identity.wallet.requests import read_transaction
@@ -28,12 +32,19 @@ if TYPE_CHECKING:
     from hansa.node.identity.holder.vault import Contents, Kept, Shown
 
 
+EXIT_TAKEN_BACK = 1
+"""A copy is suspended or revoked."""
+
+
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's verbs to `id wallet`."""
     new = verbs.add_parser("new", help="make an empty wallet")
     listing = verbs.add_parser("list", help="list its credentials, and those it waits for")
     show = verbs.add_parser("show", help="show all that a credential says")
     show.add_argument("id", help="as `list` names it")
+    show.add_argument(
+        "--status", action="store_true", help="ask whether its issuer has taken it back"
+    )
     history = verbs.add_parser("history", help="what was shown to whom and when, oldest first")
     delete = verbs.add_parser("delete", help="forget a credential with its keys, or stop waiting")
     delete.add_argument("id", help="as `list` names it")
@@ -47,7 +58,11 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     for command, function in functions:
         add_folder(command)
-        add_json(command)
+        if command is show:
+            add_reach(command)
+            add_node(command)
+        else:
+            add_json(command)
         command.set_defaults(function=function)
 
 
@@ -106,14 +121,20 @@ def _show(options: argparse.Namespace) -> int:
     with opened(options) as vault:
         copies = _find(vault.contents, options.id)
     found = {"id": options.id, "copies": len(copies), **describe_holding(copies[0].holding)}
+    is_good = True
+    if options.status:
+        checker = build_checker(build_carrier(options), options)
+        status = checker.check([each.holding for each in copies])
+        found["status"], found["status_as_of"] = status.text, write_time(status.as_of_ms)
+        is_good = status.is_valid
     if options.json:
         print_json(found)
-        return 0
-    claims = found.pop("claims")
-    print_table(found)
-    say("It says:")
-    print_table(claims)
-    return 0
+    else:
+        claims = found.pop("claims")
+        print_table(found)
+        say("It says:")
+        print_table(claims)
+    return 0 if is_good else EXIT_TAKEN_BACK
 
 
 def _history(options: argparse.Namespace) -> int:

@@ -21,7 +21,10 @@ from hansa.identity.wallet.telling import list_claims, name_holding, tell_verifi
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 
 if TYPE_CHECKING:
+    from hansa.identity.status.reference import StatusReference
+    from hansa.identity.verifier.registry import CredentialStatus
     from hansa.node.identity.holder.carrying import Carrier
+    from hansa.node.identity.holder.checking import Checker
     from hansa.node.identity.holder.presenting import Asked, Presenter, View
     from hansa.node.identity.holder.vault import Contents, Vault
 
@@ -106,6 +109,20 @@ def build_presenter(vault: Vault, carrier: Carrier, options: argparse.Namespace)
         return resolve(did, carrier, options)
 
     return Presenter(vault, carrier, resolve_known, roots)
+
+
+def build_checker(carrier: Carrier, options: argparse.Namespace) -> Checker:
+    """Build what asks for the status of credentials, at their issuers or on the ledger."""
+    from hansa.node.identity.holder.checking import (  # noqa: PLC0415 - loads a client
+        Checker,
+        read_ledger_status,
+    )
+
+    def read_ledger(issuer: str, reference: StatusReference) -> CredentialStatus:
+        with open_client(options) as client:
+            return read_ledger_status(client, issuer, reference)
+
+    return Checker(carrier, lambda did: resolve(did, carrier, options), read_ledger)
 
 
 def resolve(text: str, carrier: Carrier, options: argparse.Namespace) -> DidDocument:

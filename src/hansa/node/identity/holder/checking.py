@@ -23,7 +23,7 @@ from hansa.identity.sd_jwt.presentation import open_issued
 from hansa.identity.sd_jwt.serialization import decode_sd_jwt
 from hansa.identity.status.reference import StatusReference, read_status
 from hansa.identity.status.token_list import TokenList, verify_jwt_list
-from hansa.identity.verifier.registry import CredentialStatus
+from hansa.identity.verifier.registry import INVALID, SUSPENDED, VALID, CredentialStatus
 from hansa.identity.wallet.conversation import OK_MAX, OK_MIN, Conversation, get
 from hansa.identity.wallet.holdings import Holding
 from hansa.node.identity.holder.carrying import Carrier
@@ -31,6 +31,8 @@ from hansa.sdk.client import Client
 from hansa.sdk.identity.questions import StatusQuestion
 
 ACCEPT = "application/statuslist+jwt"
+VALID_WORD = "not taken back"
+_WORDS = {INVALID: "revoked", SUSPENDED: "suspended", VALID: VALID_WORD}
 _LIST = "the status list"
 
 ReadLedger = Callable[[str, StatusReference], CredentialStatus]
@@ -44,6 +46,24 @@ class Checked(NamedTuple):
     """How many, by status: see `hansa.identity.verifier.registry`."""
     as_of_ms: int
     """When the oldest of the lists said so."""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether no copy was taken back."""
+        return set(self.counts) <= {VALID}
+
+    @property
+    def text(self) -> str:
+        """The worst of it, in words."""
+        total = sum(self.counts.values())
+        others = total - sum(self.counts.get(each, 0) for each in _WORDS)
+        for value, word in _WORDS.items():
+            count = self.counts.get(value, 0)
+            if count and value != VALID:
+                return word if count == total else f"{count} of {total} copies {word}"
+        return (
+            f"{others} of {total} copies of a status of the issuer’s own" if others else VALID_WORD
+        )
 
 
 class Checker:

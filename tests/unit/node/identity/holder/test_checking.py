@@ -19,11 +19,11 @@ from hansa.identity.sd_jwt.credential import TYPE, Credential, issue_credential
 from hansa.identity.status.entries import pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
-from hansa.identity.verifier.registry import INVALID, VALID, CredentialStatus
+from hansa.identity.verifier.registry import INVALID, SUSPENDED, VALID, CredentialStatus
 from hansa.identity.wallet.conversation import HttpResponse
 from hansa.identity.wallet.holdings import Holding
 from hansa.node.home import Home
-from hansa.node.identity.holder.checking import Checker, read_ledger_status
+from hansa.node.identity.holder.checking import Checked, Checker, read_ledger_status
 from hansa.sdk.client import Client
 
 KEY, OTHER = (load_private_key(KeyKind.P256, bytes([number]) * 32) for number in (1, 2))
@@ -76,6 +76,22 @@ def test_copies_are_looked_up_in_a_list_that_is_fetched_once():
     found = Checker(carrier, resolve, read_no_ledger).check([hold(3), hold(4), hold(5)])
     assert (found.counts, found.as_of_ms) == ({INVALID: 1, VALID: 2}, NOW_S * 1_000)
     assert carrier.asked == [URI]
+    assert (found.is_valid, found.text) == (False, "1 of 3 copies revoked")
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({VALID: 2}, "not taken back"),
+        ({INVALID: 2}, "revoked"),
+        ({SUSPENDED: 1, INVALID: 1}, "1 of 2 copies revoked"),
+        ({SUSPENDED: 1, VALID: 1}, "1 of 2 copies suspended"),
+        ({9: 1, VALID: 1}, "1 of 2 copies of a status of the issuer’s own"),
+    ],
+)
+def test_the_worst_is_told(counts, told):
+    found = Checked(counts, 0)
+    assert (found.text, found.is_valid) == (told, set(counts) == {VALID})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hansa.identity.sd_jwt.paths import show_place
-from hansa.identity.verifier.registry import INVALID, SUSPENDED, VALID
 from hansa.identity.wallet.holdings import describe, find_expiry_ms
 from hansa.identity.wallet.requests import read_transaction
 from hansa.identity.wallet.telling import (
@@ -132,7 +131,8 @@ class WalletPages:
             lines=list_lines(list_claims(found.claims)),
             has_status="status" in found.claims,
             is_bound=holding.key is not None,
-            checked=None if checked is None else _tell_checked(checked, len(copies)),
+            checked=checked,
+            as_of="" if checked is None else write_time(checked.as_of_ms),
             fault=fault,
             history=self._list_history(name)[:HISTORY_PER_PAGE],
         )
@@ -208,21 +208,6 @@ class WalletPages:
                 supported = each.issuer.credential_configurations_supported
                 return name_offered(supported, each.configuration_id)
         return ""
-
-
-def _tell_checked(checked: Checked, copies: int) -> tuple[str, str, str]:
-    """Tell how copies stand: a word, what it is like, and since when it is known."""
-    revoked, suspended = (checked.counts.get(each, 0) for each in (INVALID, SUSPENDED))
-    others = copies - revoked - suspended - checked.counts.get(VALID, 0)
-    for count, word, kind in (
-        (revoked, "revoked", "failed"),
-        (suspended, "suspended", "refused"),
-        (others, "of another status", "running"),
-    ):
-        if count:
-            text = word if count == copies else f"{count} of {copies} copies {word}"
-            return text, kind, write_time(checked.as_of_ms)
-    return "not taken back", "ok", write_time(checked.as_of_ms)
 
 
 def _tell_answer(shown: list[Shown]) -> HistoryLine:
