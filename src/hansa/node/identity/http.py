@@ -52,6 +52,11 @@ class Worker:
                 self.failed.set_exception(error)
             raise Unavailable("this service has stopped: its records are damaged") from None
 
+    def fail_with(self, task: asyncio.Task[None]) -> None:
+        """End the service if a task of it has ended by an error, which it should not."""
+        if not task.cancelled() and (error := task.exception()) and not self.failed.done():
+            self.failed.set_exception(error)
+
     def close(self) -> None:
         """Wait for what is at work."""
         self._thread.shutdown()

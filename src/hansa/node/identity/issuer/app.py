@@ -19,7 +19,7 @@ from hansa.identity.issuer.authorization import DPOP, ClientProof, Grant
 from hansa.identity.issuer.configurations import BINDING_ALGORITHMS
 from hansa.identity.issuer.endpoints import REQUEST_BYTES_MAX, Answer
 from hansa.identity.oauth.refusals import UNAUTHORIZED, Declined, OAuthError
-from hansa.kernel.errors import NotFound
+from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.http import (
     BODY_BYTES_MAX,
     NO_STORE,
@@ -89,11 +89,12 @@ def create_app(
         tasks = [asyncio.create_task(handlers.sweep())]
         if delivery is not None:
             tasks.append(asyncio.create_task(delivery.deliver(worker.run, asyncio.sleep)))
+        for task in tasks:
+            task.add_done_callback(worker.fail_with)
         yield
         for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.wait(tasks)
         worker.close()
 
     app.cleanup_ctx.append(sweep)
@@ -111,7 +112,8 @@ class _Handlers:
     async def sweep(self) -> None:
         """Drop what has expired, now and then."""
         while True:
-            await self._run(self._service.records.sweep)
+            with suppress(Unavailable):  # the disk is full, say: next time
+                await self._run(self._service.records.sweep)
             await asyncio.sleep(SWEEP_S)
 
     async def describe(self, request: web.Request) -> web.Response:

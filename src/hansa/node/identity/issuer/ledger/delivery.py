@@ -55,7 +55,7 @@ class Outcome(Enum):
 
 
 class _Doubt(NamedTuple):
-    """A refused transaction: what the ledger says is to be read, as of this height or later."""
+    """A transaction in a block: what the ledger says is read, as of this height or later."""
 
     submission: Submission
     height: int
@@ -96,7 +96,10 @@ class Delivery:
         """Take steps for good; `pause` waits so many seconds."""
         away_s = POLL_S
         while True:
-            outcome = await self.step(run)
+            try:
+                outcome = await self.step(run)
+            except Unavailable:  # of the records: what is wrong cannot even be noted
+                outcome = Outcome.TROUBLED
             if outcome is Outcome.TROUBLED:
                 await pause(away_s)
                 away_s = min(2 * away_s, AWAY_MAX_S)
@@ -154,47 +157,46 @@ class Delivery:
         height = result.height
         if not isinstance(height, int):
             raise Unavailable("the node says that a transaction is in a block, and not in which")
+        group, code = submission.group, find_code(result.code or result.status)
         if result.is_ok:
-            await run(lambda: self._wants.confirm(submission, height))
-            self._held.pop(submission.group, None)
-            return Outcome.DONE
-        await run(lambda: self._wants.drop(submission))
-        code = find_code(result.code or result.status)
-        if code in DONE_ALREADY:
+            self._held.pop(group, None)
+        if code in DONE_ALREADY or (result.is_ok and group.matter is Matter.STATUS):
+            # A node that hides a revocation would say that it is done: nothing but proof counts.
             self._doubt = _Doubt(submission, height)
             return Outcome.DONE
-        self._hold(submission.group)
+        if result.is_ok:
+            await run(lambda: self._wants.confirm(submission, height))
+            return Outcome.DONE
+        await run(lambda: self._wants.drop(submission))
+        self._hold(group)
         raise _refuse(code)
 
     async def _resolve(self, run: RunWork, doubt: _Doubt) -> Outcome:
-        """Read what the ledger says, once it is proved as of the refusal or later."""
-        wants, group = self._wants, doubt.submission.group
-        if group.matter is Matter.ANCHOR:
-            numbers = doubt.submission.numbers
-            digests = await run(lambda: wants.list_digests(numbers))
+        """Read what the ledger says, once it is proved as of the transaction or later."""
+        submission = doubt.submission
+        if submission.group.matter is Matter.ANCHOR:
+            digests = await run(lambda: self._wants.list_digests(submission.numbers))
             height, known = await self._node.list_anchored(self._issuer, [*digests.values()])
             if height < doubt.height:
                 return Outcome.WAITING
             done = [number for number, digest in digests.items() if digest in known]
-            await run(lambda: wants.confirm_anchors(done, height))
+            await run(lambda: self._wants.learn_anchors(submission, done, height))
         else:
-            number = group.list_number
+            number = submission.group.list_number
             height, found = await self._node.find_list(self._issuer, number)
             if height < doubt.height:
                 return Outcome.WAITING
-            if found is None:
-                await run(lambda: wants.forget_list(number))
-            elif found.row.length != self._length:
-                self._doubt = None
-                self._hold(group)
+            self._doubt = None
+            if found is not None and found.row.length != self._length:
+                await run(lambda: self._wants.drop(submission))
+                self._hold(submission.group)
                 raise Invalid(
                     InvalidCode.MALFORMED,
                     f"status list {number} on the ledger has {found.row.length} places and not "
                     f"{self._length}: set status.length in issuer.toml to that",
                 )
-            else:
-                await run(lambda: wants.confirm_list(number, height))
-                await run(lambda: wants.learn_list(found.row, found.entries, height))
+            is_done = await run(lambda: self._wants.learn_list(submission, found, height))
+            return Outcome.DONE if is_done else Outcome.WAITING
         self._doubt = None
         return Outcome.DONE
 

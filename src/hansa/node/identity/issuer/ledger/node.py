@@ -1,7 +1,7 @@
 """A node of the ledger, as an issuer needs it; none of what it says is believed unproved.
 
-What became of a transaction is the exception: the node through which it was sent says so. Where
-that matters later, what is read next is proved.
+That a list was made, or hashes put on record, is the exception: the node through which that was
+sent says so. Where credentials stand is proved.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ import msgspec
 
 from hansa.contracts.identity import evidence, status
 from hansa.contracts.identity.status import Bits, Status
-from hansa.identity.status.entries import Entries
 from hansa.kernel.contract import Command
+from hansa.node.identity.issuer.ledger.node import FoundList
 from hansa.node.identity.issuer.writing import read_issued
 from hansa.node.identity.records import RecordFile
 from hansa.sdk.build import SignedTransaction
@@ -195,7 +195,7 @@ class Wants:
         return submission
 
     def confirm(self, submission: Submission, height: int) -> None:
-        """Note that a transaction did what it says, in a block."""
+        """Note that a list was made, or hashes put on record, by a transaction in a block."""
         group = submission.group
         with self._records.at_once():
             self.drop(submission)
@@ -203,9 +203,6 @@ class Wants:
                 self.confirm_list(group.list_number, height)
             elif group.matter is Matter.ANCHOR:
                 self.confirm_anchors(submission.numbers, height)
-            else:
-                for number in submission.numbers:
-                    self._know_status(number, group.status, height)
 
     def drop(self, submission: Submission) -> None:
         """Note that a transaction is not under way any more; what it was for stays open."""
@@ -236,21 +233,35 @@ class Wants:
         found = {number: self._get(Matter.ANCHOR, number, _Anchor) for number in numbers}
         return {number: each.digest for number, each in found.items() if each is not None}
 
-    def learn_list(self, row: status.StatusList, entries: Entries, height: int) -> None:
-        """Take over what a list on the ledger says of what is open in it, as of a height.
+    def learn_list(self, submission: Submission, found: FoundList | None, height: int) -> bool:
+        """Take over what a list says, as is proved as of a height, after a transaction about it.
 
-        What somebody has revoked there stays so: it is noted as revoked here, too.
+        What somebody has revoked there stays so: it is noted as revoked here, too. Returns whether
+        the ledger says all that the transaction was for.
         """
+        group = submission.group
         with self._records.at_once():
-            for number, found in self._list_statuses():
-                its_list, index = self._locate(found.place)
-                if its_list != row.number or found.height > height:
+            self.drop(submission)
+            if found is None:
+                self.forget_list(group.list_number)
+                return False
+            self.confirm_list(group.list_number, height)
+            # What was decided anew meanwhile may not be open, and yet have changed on the ledger.
+            for number in {*submission.numbers, *dict(self._list_statuses())}:
+                each = self._get(Matter.STATUS, number, _Status)
+                if each is None or each.height > height:
                     continue
-                known = Status(entries.get(index))
-                if known is Status.INVALID and found.wanted is not Status.INVALID:
-                    self._give_up(number, row.updated_ms // 1_000)
-                    self.want_status(number, found.place, Status.INVALID)
-                self._know_status(number, known, height)
+                its_list, index = self._locate(each.place)
+                if its_list == group.list_number:
+                    self._learn_status(number, each, Status(found.entries.get(index)), found)
+            known = [self._get(Matter.STATUS, number, _Status) for number in submission.numbers]
+        return all(each is not None and each.known is group.status for each in known)
+
+    def learn_anchors(self, submission: Submission, numbers: Sequence[int], height: int) -> None:
+        """Take over which of a transaction's hashes are on record, as is proved."""
+        with self._records.at_once():
+            self.drop(submission)
+            self.confirm_anchors(numbers, height)
 
     def tell_trouble(self, why: str) -> None:
         """Note why nothing goes on; empty once it does."""
@@ -302,10 +313,15 @@ class Wants:
         if found is not None:
             self._put_status(number, msgspec.structs.replace(found, known=known, height=height))
 
-    def _give_up(self, number: int, revoked_s: int) -> None:
-        for found, _, raw in self._records.list_issued(after=number - 1, limit=1):
-            issued = msgspec.structs.replace(read_issued(raw), revoked_s=revoked_s, suspended_s=0)
-            self._records.set_status(found, msgspec.json.encode(issued), Status.INVALID)
+    def _learn_status(self, number: int, each: _Status, known: Status, found: FoundList) -> None:
+        if known is Status.INVALID and each.wanted is not Status.INVALID:
+            for _, _, raw in self._records.list_issued(after=number - 1, limit=1):
+                issued = msgspec.structs.replace(
+                    read_issued(raw), revoked_s=found.row.updated_ms // 1_000, suspended_s=0
+                )
+                self._records.set_status(number, msgspec.json.encode(issued), Status.INVALID)
+            self.want_status(number, each.place, Status.INVALID)
+        self._know_status(number, known, found.height)
 
     def _put_status(self, number: int, found: _Status) -> None:
         self._put(Matter.STATUS, number, found, is_open=found.is_open)

@@ -1,5 +1,7 @@
 """What an issuer decides comes to the ledger once, whatever fails on the way and whenever."""
 
+import asyncio
+
 import pytest
 from tests.unit.node.identity.issuer.ledger.playing import (
     ISSUER,
@@ -15,6 +17,7 @@ from hansa.contracts.identity.status import Bits, Status
 from hansa.identity.verifier.judgement import compute_anchor
 from hansa.kernel.errors import Refused, Unavailable
 from hansa.node.identity.issuer.ledger.delivery import HELD_S, Outcome
+from hansa.node.identity.issuer.ledger.running import run_alone
 
 
 @pytest.fixture
@@ -288,3 +291,48 @@ def test_no_ledger_is_asked_for_nothing(issued, ledger):
     assert issued.settle() == 0
     assert len(ledger.sent) == before
     assert issued.service.get_issued(1).progress is None
+
+
+def test_what_a_node_only_says_is_not_confirmed(issued, ledger):
+    issued.service.revoke(1, NOW)
+    ledger.lying = True
+    assert [issued.step() for _ in range(4)] == [Outcome.DONE, Outcome.WAITING] * 2
+    assert not issued.service.get_issued(1).progress.height
+    ledger.lying = False
+    issued.settle()
+    assert get(issued, 1) is Status.INVALID
+    assert issued.service.get_issued(1).progress.height
+
+
+def test_a_disk_that_is_full_ends_no_delivery(issued):
+    issued.service.revoke(1, NOW)
+    run, waits = run_alone(issued.service.records), []
+
+    async def run_badly(work):
+        if not waits:
+            raise Unavailable("the disk is full")
+        return await run(work)
+
+    async def pause(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise StopAsyncIteration
+
+    with pytest.raises(StopAsyncIteration):
+        asyncio.run(issued.delivery.deliver(run_badly, pause))
+    assert get(issued, 1) is Status.INVALID
+
+
+def test_a_node_that_is_away_is_asked_less_and_less_often(issued, ledger):
+    issued.service.revoke(1, NOW)
+    ledger.away = True
+    waits = []
+
+    async def pause(seconds):
+        waits.append(seconds)
+        if len(waits) == 8:
+            raise StopAsyncIteration
+
+    with pytest.raises(StopAsyncIteration):
+        asyncio.run(issued.delivery.deliver(run_alone(issued.service.records), pause))
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
