@@ -113,7 +113,7 @@ def test_a_decision_is_kept_while_the_ledger_is_away(on_ledger, capsys):
     assert found["ledger"].startswith("suspension on its way (")
     assert "id issuer up repeats it" in err
     assert main(["id", "issuer", "issued", "--data", str(on_ledger)]) == 0
-    assert "suspended  resident  d.0  suspension on its way (" in capsys.readouterr().out
+    assert "suspended  resident  d.0  ledger: suspension on its way (" in capsys.readouterr().out
 
 
 def test_a_decision_is_left_to_the_service_that_runs(on_ledger, capsys):

@@ -212,7 +212,7 @@ def _issued(options: argparse.Namespace) -> int:
         issued, when = each.issued, format_iso(each.issued.issued_s * 1_000, 0)
         state, ledger = STATES[issued.status], _describe_ledger(each)
         line = f"{each.number}  {when}  {state:9}  {issued.credential}  {issued.dataset}"
-        say("  ".join([line, *filter(None, ledger.values())]))
+        say("  ".join([line, *(f"{name}: {text}" for name, text in ledger.items() if text)]))
     if not found:
         say("Nothing was issued.")
     return 0
