@@ -85,7 +85,16 @@ def create_app(
     post("/notification", handlers.take_notification)
     get("/status/{number:[0-9]{1,9}}", handlers.show_list)
 
-    async def sweep(_: web.Application) -> AsyncIterator[None]:
+    app.cleanup_ctx.append(_work_beside(handlers, delivery, worker))
+    return app
+
+
+def _work_beside(
+    handlers: _Handlers, delivery: Delivery | None, worker: Worker
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Build what is done beside requests for as long as they are answered."""
+
+    async def work(_: web.Application) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(handlers.sweep())]
         if delivery is not None:
             tasks.append(asyncio.create_task(delivery.deliver(worker.run, asyncio.sleep)))
@@ -97,8 +106,7 @@ def create_app(
         await asyncio.wait(tasks)
         worker.close()
 
-    app.cleanup_ctx.append(sweep)
-    return app
+    return work
 
 
 class _Handlers:
