@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.hostile import answers, holders, mobile, sd_jwts
+from tests.hostile import (
+    answers,
+    clients,
+    documents,
+    holders,
+    issuing,
+    lists,
+    mobile,
+    resolving,
+    sd_jwts,
+    shown,
+    wallets,
+)
 from tests.hostile.themes import Theme, write_theme
 
 _THEMES: dict[str, Callable[[], Theme]] = {
@@ -18,6 +30,19 @@ _THEMES: dict[str, Callable[[], Theme]] = {
     "transactions": answers.make_transactions,
     "mdoc_issuers": mobile.make_issuers,
     "mdoc_devices": mobile.make_devices,
+    "proofs": documents.make_proofs,
+    "json_ld": documents.make_json_ld,
+    "tokens": shown.make_tokens,
+    "presentations": shown.make_presentations,
+    "bbs": shown.make_bbs,
+    "possession": issuing.make_possession,
+    "attestations": issuing.make_attestations,
+    "clients": clients.make_clients,
+    "requests": wallets.make_requests,
+    "dids": resolving.make_documents,
+    "webvh": resolving.make_logs,
+    "addresses": resolving.make_addresses,
+    "status_lists": lists.make_lists,
 }
 
 
