@@ -236,7 +236,7 @@ class Desk:
         url = f"{self.issuer.settings.url}/credential"
         authorization = headers.get("authorization", "")
         grant = self.issuer.server.check_access(authorization, proof, url, now_ms)
-        raw, is_jwt = request["body"].encode(), request.get("is_jwt", False)
+        raw, is_jwt = request["body"].encode(errors="surrogatepass"), request.get("is_jwt", False)
         return self.issuer.endpoints.give_credential(raw, grant, now_ms, is_jwt=is_jwt)
 
 
@@ -293,6 +293,8 @@ class _Names(AbstractResolver):
         self._names = names
 
     async def resolve(self, host, port=0, family=0):
+        if host not in self._names:
+            raise OSError(f"nobody knows {host}")
         return [
             {"hostname": host, "host": each, "port": port, "family": 2, "proto": 0, "flags": 0}
             for each in self._names[host]
