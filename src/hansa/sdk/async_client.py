@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -48,12 +47,11 @@ from hansa.sdk.problems import read_item_problem, tell_no_node
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
 from hansa.sdk.streams.events import iterate_events
 from hansa.sdk.streams.frames import iterate_base, iterate_frames
+from hansa.sdk.streams.parts import Parts
 from hansa.sdk.transport import TlsFiles, Transport
 
 ACCEPTED: Final = 202
 PENDING: Final = "PENDING"
-ITEMS_MAX = 1_000
-"""Envelopes of one JSON request."""
 GENESIS_BYTES_MAX = 1 << 24
 BATCH_ANSWER_BYTES_MAX = 1 << 26
 ATTEMPTS = 4
@@ -268,27 +266,15 @@ class AsyncClient:
         """Send many envelopes; one answer or error each, in the same order.
 
         Those of one signer keep their order. An item whose error is `Unavailable` may be sent
-        again, as may all of them; with a fact `tx_id` whether it was confirmed is not known.
+        again, as may all of them; with a fact `tx_id` whether it was confirmed is not known. What
+        is too much for the node at once goes there in parts.
 
         Raises:
           Unavailable: the node cannot be reached, after all attempts.
         """
         network = await self._repeat(self.get_network)
-        found_all: list[TransactionResult | HansaError] = []
-        for start in range(0, len(envelopes), ITEMS_MAX):
-            part = envelopes[start : start + ITEMS_MAX]
-            items = [build_item(envelope) for envelope in part]
-            found, is_again = await self._post_again({"transactions": items})
-            results = found.get("results")
-            if not isinstance(results, list) or len(results) != len(items):
-                raise Unavailable(f"{self._transport.url} does not answer each transaction")
-            for envelope, result in zip(part, results, strict=True):
-                answer = await self._take_result(network, envelope, result)
-                if is_again and isinstance(answer, HansaError):
-                    with suppress(Invalid):  # what is no envelope is none each time
-                        answer = tell_unknown(network, envelope, answer.message)
-                found_all.append(answer)
-        return found_all
+        parts = Parts(self._transport.url, network, self._post_again, self._take_result)
+        return await parts.submit(envelopes)
 
     async def submit_batch(self, batch: bytes) -> list[BatchAnswer]:
         """Send a batch that its sponsor signed; one answer an item.

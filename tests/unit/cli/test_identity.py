@@ -431,6 +431,8 @@ def test_consents_are_given_handed_on_shown_and_revoked(run, place):
     assert last["delegations"] == 0
     code, _, told = run(*words[:3], "00" * 32, *words[4:])
     assert (code, "there is no consent" in told) == (4, True)
+    code, _, told = run(*words, is_known=False)
+    assert (code, "API key" in told) == (2, True)
     assert run("consent", "revoke", "holder.json", given["consent_id"])[0] == 0
     _settle(run)
     assert run("consent", "show", handed["consent_id"])[1]["state"] == "revoked"

@@ -122,6 +122,29 @@ def test_many_at_once_with_one_answer_each(client):
         client.submit_batch(batch[:-1])
 
 
+def test_one_that_is_too_large_has_its_own_error_and_keeps_none_of_the_others_back(client):
+    good = [client.sign([ADA], [pay("ada", "shop", 1, f"large-{n}")]).envelope for n in range(4)]
+    answers = client.submit_many([*good[:2], bytes(5 << 20), *good[2:]])
+    assert [getattr(each, "status", None) for each in answers] == ["OK", "OK", None, "OK", "OK"]
+    assert isinstance(answers[2], Invalid)
+
+
+def test_a_list_that_is_too_large_for_a_node_is_sent_in_parts():
+    seen = []
+
+    async def post(request):
+        items = (await request.json())["transactions"]
+        seen.append(len(items))
+        if len(items) > 2:
+            return answer_json(413, {"title": "TOO_LARGE", "detail": "the body is too large"})
+        return answer_json(200, {"results": [{"error": {"title": "EXPIRED"}} for _ in items]})
+
+    with run_fake(*BASE, web.post("/v1/transactions", post)) as url, Client(url) as client:
+        answers = client.submit_many([bytes([number]) for number in range(7)])
+    assert [type(each) for each in answers] == [Invalid] * 7
+    assert seen == [7, 3, 1, 2, 4, 2, 2]
+
+
 def test_the_errors_of_items_keep_their_class():
     titles = {"UNAVAILABLE": Unavailable, "EXPIRED": Invalid, "wallets.FROZEN": Refused}
 

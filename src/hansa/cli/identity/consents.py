@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+from collections.abc import Sequence
 
 from hansa.cli.identity.reading import (
     MOMENT,
@@ -131,12 +132,14 @@ def _find_bounds(
     said = (options.begin, options.until, options.uses)
     if None not in said:
         return said
+    chain: Sequence[Consent] = ()
     try:
         chain = client.identity.ask(ConsentQuestion(parent)).answer
-    except NotFound:
-        chain = ()
-    if not chain and options.until is not None and options.uses is not None:
-        return 0, options.until, options.uses  # it may be newer than what can be proved
+    except (NotFound, Invalid) as error:  # what is newer cannot be proved; or nobody is known
+        if options.until is not None and options.uses is not None:
+            return 0, options.until, options.uses
+        if isinstance(error, Invalid):
+            raise
     if not chain:
         raise NotFound(
             f"there is no consent {parent.hex()} as of the last checkpoint; if it is newer, say "

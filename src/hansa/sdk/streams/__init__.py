@@ -1,1 +1,1 @@
-"""What a node sends piece by piece: events as they come, and blocks as frames."""
+"""What comes from a node, or goes to it, piece by piece: events, frames, many envelopes."""

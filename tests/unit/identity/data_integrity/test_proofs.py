@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.mutated import mutants, normalize, put
 from tests.secured import CONTEXTS, CREDENTIAL, V2, VECTORS, find_key, name_method
 
@@ -208,7 +209,9 @@ def test_what_is_signed_verifies(suite, kind):
 
 
 @pytest.mark.parametrize(("suite", "kind"), CASES)
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(
+    max_examples=1_500 if IS_SOAK else 60, suppress_health_check=list(HealthCheck), deadline=None
+)
 @given(data=st.data())
 def test_no_change_of_any_member_verifies(suite, kind, data):
     signed = sign(suite, kind)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.unit.identity.issuer.playing import (
     HOLDER,
     MAKER,
@@ -307,7 +308,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=1_500 if IS_SOAK else 60)
 @given(st.dictionaries(NAMES, VALUES))
 def test_any_parameters_are_answered_or_declined(parameters):
     issuer = Issuer()

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.unit.identity.issuer.playing import (
     HOLDER,
     ISSUER_KEY,
@@ -307,7 +308,7 @@ def test_an_offer_is_bounded_and_for_what_there_is(issuer):
             issuer.desk.offer([("note", {})] * count, NOW_MS, needs_tx_code=False)
 
 
-@settings(max_examples=60)
+@settings(max_examples=1_500 if IS_SOAK else 60)
 @given(st.binary(max_size=80), st.booleans())
 def test_any_request_is_answered_or_declined(raw, is_jwt):
     issuer = Issuer()

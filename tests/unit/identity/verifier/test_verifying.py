@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
 from tests.unit.identity.verifier.playing import (
     CLIENT_ID,
     DAY_MS,
@@ -445,7 +446,7 @@ def test_a_verifier_says_what_the_answer_is_bound_to_and_until_when_it_is_taken(
         counter.fetch(late)
 
 
-@settings(max_examples=60)
+@settings(max_examples=1_500 if IS_SOAK else 60)
 @given(
     st.dictionaries(
         st.sampled_from(["response", "vp_token", "state", "error"]), st.text(max_size=30)
@@ -459,7 +460,7 @@ def test_any_answer_is_judged_or_refused(parameters, encrypts):
         counter.send(asking, parameters)
 
 
-@settings(max_examples=60)
+@settings(max_examples=1_500 if IS_SOAK else 60)
 @given(st.data())
 def test_any_changed_letter_of_a_presentation_is_found(data):
     counter = Counter()
