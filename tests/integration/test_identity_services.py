@@ -36,6 +36,33 @@ def test_a_service_answers_until_it_is_stopped(tmp_path, monkeypatch, kind, path
     assert not (folder / "records.db-wal").exists()  # it was closed
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"), [("issuer", ("up", "--desk", "--port", "0")), ("verifier", ("desk",))]
+)
+def test_a_desk_is_opened_by_the_printed_link_once(tmp_path, monkeypatch, kind, words):
+    monkeypatch.setenv("HANSA_PASSPHRASE", "an operator's own")
+    folder = tmp_path / kind
+    hansa = [sys.executable, "-m", "hansa", "id", kind]
+    new = [*hansa, "new", "--url", "http://127.0.0.1:8470", "--name", "City", "--data", folder]
+    subprocess.run(new, check=True, capture_output=True, timeout=60)
+    desk = [*hansa, *words, "--data", folder, "--json"]
+    with subprocess.Popen(desk, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            told = json.loads(process.stdout.readline())
+            if "address" in told:
+                told = json.loads(process.stdout.readline())
+            assert ask(told["desk"].partition("?")[0]) == 401
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with browser.open(told["desk"], timeout=30) as page:
+                assert "token" not in page.url
+                assert kind in page.read().decode()
+            assert json.loads(process.stdout.readline())["desk"] != told["desk"]
+            assert ask(told["desk"]) == 401
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
 def ask(url):
     try:
         with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own

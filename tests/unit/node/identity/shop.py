@@ -37,7 +37,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def opened(path, issuers, fetch=None, authority=None):
+async def opened(path, issuers, fetch=None, authority=None, clock_ms=wall_clock_ms):
     """Serve a shop; with an authority, it is known by a certificate instead of a DID."""
     port = find_port()
     create_folder(
@@ -53,7 +53,7 @@ async def opened(path, issuers, fetch=None, authority=None):
     settings.write_text(head + settings.read_text() + issuers)
     folder = open_verifier(path, PASSPHRASE, secrets.token_bytes)
     async with opened_registry(folder.settings) as usual:
-        registry = PinnedRegistry(folder.settings.issuers, fetch, wall_clock_ms) if fetch else usual
+        registry = PinnedRegistry(folder.settings.issuers, fetch, clock_ms) if fetch else usual
         runner = web.AppRunner(create_app(folder, registry))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()

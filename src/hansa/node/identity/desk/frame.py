@@ -69,6 +69,8 @@ CONSOLE_FILES = Path(console.__file__).parent / "static"
 FILES_PATH = "/desk-files/"
 FORM_BYTES_MAX, FORM_FIELDS_MAX, FORM_S = 1 << 19, 512, 30.0
 TOKEN_BYTES = 32
+WORD_MAX, WORD_BEGIN, WORD_END = 60, 22, 8
+"""Letters of a word that is shown whole, and of what is shown of a longer one."""
 SESSION: Final = web.RequestKey("session", Session)
 OWNER = "owner"
 RETURNED = "hansa_returned"
@@ -142,6 +144,7 @@ class Desk:
             navigation=self._navigation,
             static=self._name_file,
             moment=write_moment,
+            shorten=shorten_words,
             version=hansa.__version__,
         )
         self.app = web.Application(client_max_size=FORM_BYTES_MAX, middlewares=[self._guard])
@@ -302,6 +305,18 @@ def find_problem(error: HansaError) -> Problem:
 def write_moment(time_ms: int) -> str:
     """Write a moment to the minute, in UTC."""
     return format_iso(time_ms, 0)[:16].replace("T", " ")
+
+
+def shorten_words(text: str) -> str:
+    """Shorten what is too long for people to read in a sentence: keys, DIDs.
+
+    >>> shorten_words("signed by did:jwk:" + "a" * 80 + " yesterday")
+    'signed by did:jwk:aaaaaaaaaaaaaa…aaaaaaaa yesterday'
+    """
+    return " ".join(
+        f"{word[:WORD_BEGIN]}…{word[-WORD_END:]}" if len(word) > WORD_MAX else word
+        for word in text.split(" ")
+    )
 
 
 def _finish(text: str) -> str:

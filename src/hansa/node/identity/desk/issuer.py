@@ -190,7 +190,7 @@ class _Pages:
         kinds = {kind.id: kind for kind in self._service.settings.credentials}
         done = request.query.get("done", "")
         return self._desk.show(
-            request, "issuer/waiting.html", waiting=waiting, kinds=kinds, done=done, is_live=True
+            request, "issuer/waiting.html", waiting=waiting, kinds=kinds, done=done
         )
 
     async def show_waiting(self, request: web.Request) -> web.Response:

@@ -81,7 +81,7 @@ def open_verifier_desk(
     desk.add_form("/sessions", pages.ask)
     desk.add_page("/sessions", pages.list_sessions, "Requests")
     desk.add_page("/sessions/{id}", pages.show_session)
-    desk.add_page("/back/{key}", pages.come_back)
+    desk.add_return("/back", pages.come_back)
     return desk
 
 
@@ -115,7 +115,7 @@ class _Pages:
         """Ask, or show the form again with what is wrong."""
         question = form.get("question", "")
         key = encode_base64url(self._folder.draw(KEY_BYTES)) if "same_device" in form else ""
-        back = f"http://{request.host}/back/{key}?response_code=" if key else ""
+        back = f"http://{request.host}/back?for={key}&response_code=" if key else ""
         now_ms = self._clock_ms()
         if question:
             asking = self._folder.ask(question, now_ms, back)
@@ -163,7 +163,7 @@ class _Pages:
 
     async def come_back(self, request: web.Request) -> web.Response:
         """Take the browser that a wallet has sent back, with the code that it was given."""
-        key, code = request.match_info["key"], request.query.get("response_code", "")
+        key, code = request.query.get("for", ""), request.query.get("response_code", "")
         found = self._returns.get(key)
         if found is None:
             raise NotFound("this desk has asked for no such answer, or was started anew since")

@@ -147,10 +147,15 @@ def test_on_one_device_the_answer_is_shown_to_the_browser_that_comes_back(tmp_pa
             place = told["redirect_uri"].removeprefix(browser.address)
             await browser.open(place[:-1])
             assert browser.status == 404
-            await browser.open(place)
+            browser.http.cookie_jar.clear()
+            await browser.open(place)  # as from a wallet on the web: it comes without the cookie
+            assert "Accepted" not in browser.text
+            onward = re.search(r'url=([^"]+)"', browser.text)[1]
+            await browser.open(cut(browser.links[-1]))
+            await browser.open(onward)
             assert browser.path == path
             assert "<h2>Accepted</h2>" in browser.text
-            await browser.open("/back/nothing?response_code=x")
+            await browser.open("/back?for=nothing&response_code=x")
             assert browser.status == 404
 
     play(tmp_path, scene)
