@@ -100,7 +100,7 @@ def verify_here(response, transcript=TRANSCRIPT, authority=AUTHORITY):
 
 
 def present_there(foreign, response):
-    asked = {"docType": TYPE, "namespace": TYPE, "names": [*SHOWN]}
+    asked = {"docType": TYPE, "paths": [[TYPE, name] for name in SHOWN]}
     shown = foreign.ask(
         "present",
         response=response,

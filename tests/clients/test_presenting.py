@@ -3,6 +3,8 @@
 import pytest
 from tests.authority import Authority
 from tests.clients.foreign import read_token, run_foreign
+from tests.unit.node.identity.formats import test_documents as documents
+from tests.unit.node.identity.formats.playing import play as formats_play
 from tests.unit.node.identity.holder.playing import run_counter
 from tests.unit.node.identity.issuer.playing import MEI, play
 from tests.unit.node.identity.shop import believe, opened
@@ -115,3 +117,26 @@ def test_a_holder_may_decline(tmp_path, wallet):
             assert "access_denied" in shop.report(asking).findings[0].text
 
     play(tmp_path, scene)
+
+
+def test_mobile_documents_are_received_and_shown(tmp_path, wallet):
+    """By `@auth0/mdl`, for the transcript of OpenID4VP 1.0, which it is given."""
+
+    async def scene(office, _):
+        offer = office.offer(("licence", documents.LEI), needs_tx_code=False)
+        await wallet.ask_beside("scan", offer=offer.uri)
+        await wallet.ask_beside("redeemCode")
+        (one,) = (await wallet.ask_beside("getCredentials"))["credentials"]
+        async with documents.shop(tmp_path, office.url) as shop:
+            for changes in ({}, {"nonce": "another"}, {"client_id": "x509_hash:another"}):
+                asking = shop.ask()
+                shown = {"credential": one["credential"], "changes": changes}
+                await wallet.ask_beside("present", uri=asking.uri, **shown)
+                report = shop.report(asking)
+                if changes:
+                    assert (report.claims, faults(report)[0]) == ({}, Fault.BINDING)
+                else:
+                    (claims,) = report.claims["licence"]
+                    assert claims == {documents.NAMESPACE: {"family_name": "Lei"}}
+
+    formats_play(tmp_path, documents.found(tmp_path), scene)

@@ -7,7 +7,9 @@
 import {webcrypto} from 'node:crypto';
 import {createInterface} from 'node:readline';
 
-globalThis.crypto ??= webcrypto; // Node 18 has it by its module alone
+// Node 18 has these by their module alone.
+globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 console.log = console.error; // standard output is for answers alone
 
 /** @param actions functions by their names; each takes an object and returns what JSON can say */

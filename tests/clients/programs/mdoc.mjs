@@ -1,8 +1,9 @@
 /** Mobile documents issued, shown and verified by `@auth0/mdl`; bytes are in base64url. */
 import mdl from '@auth0/mdl';
 import {answer} from './answering.mjs';
+import {showDocument} from './documents.mjs';
 
-const {DeviceResponse, Document, MDoc, Verifier} = mdl;
+const {Document, MDoc, Verifier} = mdl;
 
 const read = text => Buffer.from(text, 'base64url');
 const write = bytes => Buffer.from(bytes).toString('base64url');
@@ -22,23 +23,9 @@ async function issue({docType, elements, deviceKey, issuerKey, certificate, sign
 }
 
 /** Shows some elements of a document for a request, signed with the device's key. */
-async function present({response, docType, namespace, names, deviceKey, transcript}) {
-  const fields = names.map(name => ({
-    path: [`$['${namespace}']['${name}']`], intent_to_retain: false
-  }));
-  const made = await DeviceResponse.from(read(response))
-    .usingPresentationDefinition({
-      id: 'asked',
-      input_descriptors: [{
-        id: docType,
-        format: {mso_mdoc: {alg: ['ES256']}},
-        constraints: {limit_disclosure: 'required', fields}
-      }]
-    })
-    .usingSessionTranscriptBytes(read(transcript))
-    .authenticateWithSignature(deviceKey, 'ES256')
-    .sign();
-  return write(made.encode());
+async function present({response, transcript, ...asked}) {
+  const given = {response: read(response), transcript: read(transcript)};
+  return write(await showDocument({...asked, ...given}));
 }
 
 /** Verifies a response for a request; returns the elements that it shows. */

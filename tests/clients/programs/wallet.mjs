@@ -11,6 +11,7 @@ import {answer} from './answering.mjs';
 import {
   decrypt, encrypt, generateKey, makeCallbacks, publicHalf, signerOf
 } from './callbacks.mjs';
+import {showDocument, wrapIssued, writeTranscript} from './documents.mjs';
 
 const device = await generateKey();
 const answering = await generateKey({alg: 'ECDH-ES', use: 'enc'});
@@ -184,19 +185,32 @@ const ENCRYPTION = {
   authorization_encryption_enc_values_supported: ['A128GCM', 'A256GCM']
 };
 
-/** Answers a verifier with what the frame selects of a credential; `changes` makes it wrong. */
+/**
+ * Answers a verifier: of an SD-JWT with what the frame selects, of a mobile document with what is
+ * asked for; `changes` makes the answer wrong.
+ */
 async function present({uri, credential, frame, changes = {}}) {
   const {client, resolved} = await readRequest(uri);
-  const {authorizationRequestPayload, dcql} = resolved;
-  const shown = await bind(credential, frame, {
-    aud: authorizationRequestPayload.client_id,
-    nonce: authorizationRequestPayload.nonce,
-    ...authorise(resolved.transactionData),
-    ...changes
-  });
+  const {authorizationRequestPayload, dcql, transactionData} = resolved;
+  const [query] = dcql.query.credentials;
+  const asked = {...authorizationRequestPayload, ...changes};
+  const shown = query.format === 'mso_mdoc'
+    ? await showDocument({
+      response: wrapIssued(query.meta.doctype_value, Buffer.from(credential, 'base64url')),
+      docType: query.meta.doctype_value,
+      paths: query.claims.map(each => each.path),
+      deviceKey: holding[0],
+      transcript: await writeTranscript(asked)
+    }).then(response => response.toString('base64url'))
+    : await bind(credential, frame, {
+      aud: authorizationRequestPayload.client_id,
+      nonce: authorizationRequestPayload.nonce,
+      ...authorise(transactionData),
+      ...changes
+    });
   const made = await client.createOpenid4vpAuthorizationResponse({
     authorizationRequestPayload,
-    authorizationResponsePayload: {vp_token: {[dcql.query.credentials[0].id]: [shown]}},
+    authorizationResponsePayload: {vp_token: {[query.id]: [shown]}},
     jarm: {encryption: {nonce: 'nonce of the wallet'}, serverMetadata: ENCRYPTION}
   });
   const {response} = await client.submitOpenid4vpAuthorizationResponse({
