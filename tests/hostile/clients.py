@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.hostile.issuing import WORLD, Talk, ask, prove
-from tests.hostile.sd_jwts import sign
+from tests.hostile.sd_jwts import sign, without
 from tests.hostile.themes import Case, Sound, Theme
-from tests.unit.identity.issuer.playing import HOLDER, NOW, OTHER, REDIRECT, URL, VERIFIER
+from tests.unit.identity.issuer.playing import (
+    HOLDER,
+    MAKER,
+    NOW,
+    OTHER,
+    PRE,
+    REDIRECT,
+    URL,
+    VERIFIER,
+)
 
 from hansa.identity.keys.jwk import write_jwk, write_private_jwk
 from hansa.identity.oauth.dpop import hash_token
@@ -98,6 +108,77 @@ def make_clients() -> Theme:
     cases += _list_codes()
     sound = {"bound token": Sound(request(dpop(place, "2", ath=ath))), "code": Sound(_redeem())}
     return Theme("Clients of an issuer: DPoP and PKCE", "requests", WORLD, sound, cases)
+
+
+def make_wallets() -> Theme:
+    """Wallet attestation: a maker vouches for a wallet, which proves its key."""
+    where = "draft-ietf-oauth-attestation-based-client-auth, sections 4 to 6"
+    pre = WORLD | {"rules": {"needs_attested_wallet": True}}
+    stated = {"alg": "ES256", "typ": "oauth-client-attestation+jwt"}
+    shown = {"alg": "ES256", "typ": "oauth-client-attestation-pop+jwt"}
+    claims = {
+        "iss": "maker",
+        "sub": "wallet",
+        "exp": NOW + 60,
+        "cnf": {"jwk": write_jwk(HOLDER.public_key)},
+    }
+    told = {"aud": URL, "jti": "1", "iat": NOW}
+
+    def of(attestation: str = "", pop: str = "") -> list[dict]:
+        talk = Talk(pre)
+        code = talk.desk.offered[0].offer.pre_authorized_code
+        headers = {
+            "OAuth-Client-Attestation": attestation or sign(MAKER, stated, claims),
+            "OAuth-Client-Attestation-PoP": pop or sign(HOLDER, shown, told),
+        }
+        parameters = {"grant_type": PRE, "pre-authorized_code": code}
+        return talk.end("token", parameters=parameters, headers=headers)
+
+    attestations: dict[str, str] = {
+        "by a maker that is not trusted": sign(MAKER, stated, claims | {"iss": "evil"}),
+        "by a stranger who names the maker": sign(OTHER, stated, claims),
+        "of no algorithm": sign(MAKER, stated | {"alg": "none"}, claims),
+        "by a shared secret": sign(MAKER, stated | {"alg": "HS256"}, claims),
+        "of another type": sign(MAKER, stated | {"typ": "JWT"}, claims),
+        "expired": sign(MAKER, stated, claims | {"exp": NOW}),
+        "of the future": sign(MAKER, stated, claims | {"iat": NOW + 3_600}),
+        "over at a time in text": sign(MAKER, stated, claims | {"exp": str(NOW + 60)}),
+        "over at a time of 400 digits": sign(MAKER, stated, claims | {"exp": 10**400}),
+        "without an end": sign(MAKER, stated, without(claims, "exp")),
+        "of no key": sign(MAKER, stated, without(claims, "cnf")),
+        "of a private key": sign(
+            MAKER, stated, claims | {"cnf": {"jwk": write_private_jwk(HOLDER)}}
+        ),
+        "with a name twice": sign(MAKER, stated, json.dumps(claims)[:-1] + ',"sub":"evil"}'),
+        "that is none": "x",
+    }
+    proofs: dict[str, str] = {
+        "by another key": sign(OTHER, shown, told),
+        "for another server": sign(HOLDER, shown, told | {"aud": "https://evil.example"}),
+        "an hour old": sign(HOLDER, shown, told | {"iat": NOW - 3_600}),
+        "without a number of its own (jti)": sign(HOLDER, shown, told | {"jti": ""}),
+        "of another type": sign(HOLDER, shown | {"typ": "dpop+jwt"}, told),
+        "that is none": "x",
+    }
+    error = ("invalid_client_attestation",)
+    cases = [
+        Case(f"an attestation {name}", where, error, of(each))
+        for name, each in attestations.items()
+    ]
+    cases += [Case(f"a proof {name}", where, error, of(pop=each)) for name, each in proofs.items()]
+    twice = of()
+    bare = {name: each for name, each in twice[0].items() if name != "headers"}
+    cases += [
+        Case("none where one is asked for", where, error, [bare]),
+        Case("a proof that was used before", where, error, [twice[0], twice[0]]),
+        Case(
+            "an attestation of another client than the request names",
+            where,
+            ("invalid_client",),
+            [twice[0] | {"parameters": twice[0]["parameters"] | {"client_id": "other"}}],
+        ),
+    ]
+    return Theme("Wallet attestation", "requests", pre, {"attested wallet": Sound(of())}, cases)
 
 
 def _replay(talk: Talk, proof: str, token: str, nonce: str) -> list[dict]:

@@ -33,6 +33,11 @@ from hansa.identity.keys.signing import load_private_key
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.local import resolve_did_key
 from hansa.identity.oauth.refusals import Declined
+from hansa.identity.status.bitstring import (
+    read_entries,
+    read_list_credential,
+    verify_bitstring_status,
+)
 from hansa.identity.store import MemoryStore
 from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.findings import Finding
@@ -168,6 +173,16 @@ def _find_key(pre: dict):
 def _judge_document(pre: dict, given: str) -> list[Finding]:
     document = decode_json(given, "the credential")
     verify_credential(document, CONTEXTS, pre["time_ms"], _find_key(pre))
+    return []
+
+
+def _judge_list(pre: dict, given: str) -> list[Finding]:
+    """Judge a status by the list's credential, as it was fetched."""
+    document = decode_json(given, "the status list")
+    verify_credential(document, CONTEXTS, pre["time_ms"], _find_key(pre))
+    found = read_list_credential(document, pre["uri"], pre["time_ms"])
+    for entry in read_entries({"credentialStatus": pre["credentialStatus"]}):
+        verify_bitstring_status(found, entry)
     return []
 
 
@@ -335,6 +350,7 @@ def read_nonce(pre: dict) -> dict[str, Any]:
 PATHS = {
     "presentation": _judge_presentation,
     "document": _judge_document,
+    "list": _judge_list,
     "shown": _judge_shown,
     "token": _judge_token,
     "shown documents": _judge_shown_documents,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.hostile import (
     answers,
+    bitstrings,
     clients,
     documents,
     holders,
@@ -43,6 +44,8 @@ _THEMES: dict[str, Callable[[], Theme]] = {
     "webvh": resolving.make_logs,
     "addresses": resolving.make_addresses,
     "status_lists": lists.make_lists,
+    "bitstrings": bitstrings.make_lists,
+    "wallets": clients.make_wallets,
 }
 
 

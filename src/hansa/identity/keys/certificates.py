@@ -37,5 +37,11 @@ def load_certificate(der: bytes) -> x509.Certificate:
         if found.version is not x509.Version.v3 or found.serial_number <= 0:
             raise ValueError("its version is not 3, or its serial number not above zero")
     except READ_ERRORS as error:
-        raise Unsound(Fault.KEY, f"a certificate cannot be read: {str(error)[:128]}") from None
+        raise Unsound(Fault.KEY, f"a certificate cannot be read: {_tell(error)}") from None
     return found
+
+
+def _tell(error: Exception) -> str:
+    """Tell what the library found, or, where it shows its insides, what was expected."""
+    text = str(error)
+    return "it is no X.509 certificate in DER" if "ParseError" in text else text[:128]

@@ -108,8 +108,11 @@ def expand(data: bytes, form: int, bytes_max: int = EXPANDED_BYTES_MAX) -> bytes
     expander = zlib.decompressobj(form)
     try:
         content = expander.decompress(data, bytes_max + 1)
-    except zlib.error as error:
-        raise Unsound(Fault.MALFORMED, f"the status list cannot be expanded: {error}") from None
+    except zlib.error:
+        name = "gzip" if form == GZIP else "zlib"
+        raise Unsound(
+            Fault.MALFORMED, f"the status list cannot be expanded: it is broken, or not in {name}"
+        ) from None
     if len(content) > bytes_max:
         raise Unsound(Fault.TOO_LARGE, f"the status list expands to over {bytes_max} bytes")
     if not expander.eof or expander.unused_data:
