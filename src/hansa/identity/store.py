@@ -29,6 +29,8 @@ class Kind(StrEnum):
     TRANSACTION = "transaction"
     NOTIFICATION = "notification"
     SESSION = "session"
+    PAIRWISE = "pairwise"
+    """The secret by which an issuer names its subjects towards operators."""
 
 
 class Store(Protocol):

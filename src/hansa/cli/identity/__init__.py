@@ -13,6 +13,7 @@ from hansa.cli.identity import (
     issuer,
     schemas,
     status,
+    tiers,
     verifier,
     wallet,
 )
@@ -34,4 +35,5 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     consents.add_words(words)
     issuer.add_words(words)
     verifier.add_words(words)
+    tiers.add_words(words)
     wallet.add_words(words)

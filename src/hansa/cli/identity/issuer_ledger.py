@@ -40,9 +40,11 @@ def load_ledger_key(folder: Path, service: IssuerService, passphrase: str) -> Ke
       Unavailable: it cannot be read.
     """
     access = service.settings.ledger
-    if access is None:
-        return None
-    path = folder / access.key
+    return None if access is None else load_service_key(folder / access.key, passphrase)
+
+
+def load_service_key(path: Path, passphrase: str) -> KeyPair:
+    """Load a key with the passphrase of a folder; raises as `load_ledger_key`."""
     try:
         return load_key(path, passphrase)
     except Invalid as error:

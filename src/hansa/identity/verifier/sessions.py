@@ -31,7 +31,7 @@ from hansa.identity.store import Kind, Store, decode, hash_key
 from hansa.identity.verifier.examination import Asked, Examined
 from hansa.identity.verifier.findings import Check, Finding, Report
 from hansa.identity.verifier.formats.table import EXAMINE, SUPPORTED
-from hansa.identity.verifier.judgement import judge
+from hansa.identity.verifier.judgement import Judged, judge
 from hansa.identity.verifier.registry import Registry
 from hansa.identity.verifier.requests import (
     RequestParts,
@@ -74,6 +74,16 @@ class Asking(NamedTuple):
     """What a QR code or a link holds."""
 
 
+class Accepted(NamedTuple):
+    """An answer that holds, with what came."""
+
+    session_id: str
+    presentations: dict[str, list[Any]]
+    """As they were sent, by the id of their query."""
+    judged: tuple[Judged, ...]
+    time_ms: int
+
+
 class Session(msgspec.Struct, frozen=True):
     """What a verifier remembers of one question."""
 
@@ -106,7 +116,14 @@ class Verifier:
         store: Store,
         registry: Registry,
         draw: Callable[[int], bytes],
+        accept: Callable[[Accepted], None] | None = None,
     ) -> None:
+        """Make a verifier; `accept` is told of each answer that is accepted, before the wallet.
+
+        What it raises, the wallet is told, and the session stays open. After a crash it may be told
+        of one session twice.
+        """
+        self._accept = accept
         self._settings = settings
         self._identity = identity
         self._store = store
@@ -194,11 +211,14 @@ class Verifier:
         if "error" in answer:
             report = _report_refusal(answer)
         else:
+            token = answer.get("vp_token")
             try:
-                report = await self._judge(session, answer.get("vp_token"), time_ms)
+                report, judged = await self._judge(session, token, time_ms)
             except Unavailable as error:
                 self._note_trouble(session_id, error.message, time_ms)
                 raise
+            if report.is_accepted and self._accept is not None:
+                self._accept(Accepted(session_id, dict(token or {}), judged, time_ms))
         # Two answers may have been judged at the same time: only one of them gets this.
         claim = hash_key(f"answer {session_id}")
         if not self._store.add(Kind.SEEN, claim, session.expires_ms, time_ms):
@@ -239,7 +259,9 @@ class Verifier:
         place = f"{self._settings.url}/requests/{session_id}"
         return write_request_uri(self._identity.client_id, place)
 
-    async def _judge(self, session: Session, token: object, time_ms: int) -> Report:
+    async def _judge(
+        self, session: Session, token: object, time_ms: int
+    ) -> tuple[Report, tuple[Judged, ...]]:
         query = read_query(session.query)
         if not isinstance(token, dict) or not all(isinstance(x, list) for x in token.values()):
             raise Unsound(Fault.MALFORMED, "vp_token must hold lists of presentations by query id")
@@ -247,6 +269,7 @@ class Verifier:
             raise Unsound(Fault.TOO_LARGE, f"vp_token holds over {PRESENTATIONS_MAX} presentations")
         findings: list[Finding] = []
         candidates: dict[str, list[Candidate]] = {}
+        judged_all: list[Judged] = []
         for query_id, presentations in token.items():
             asked = query.find(query_id)
             if asked is None:
@@ -258,6 +281,7 @@ class Verifier:
                 if judged is None:
                     continue
                 findings += await judge(judged, self._registry, time_ms)
+                judged_all.append(judged)
                 candidates.setdefault(query_id, []).append(
                     Candidate(
                         query_id,
@@ -278,7 +302,9 @@ class Verifier:
             findings.append(Finding("", Check.REQUEST, None, "it is what was asked for"))
         claims = {name: [each.claims for each in found] for name, found in candidates.items()}
         report = Report(tuple(findings), claims)
-        return report if report.is_accepted else report._replace(claims={})
+        if not report.is_accepted:
+            report = report._replace(claims={})
+        return report, tuple(judged_all)
 
     async def _examine(
         self, session: Session, query: CredentialQuery, presented: object, time_ms: int

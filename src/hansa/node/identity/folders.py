@@ -53,8 +53,17 @@ def write_settings(
         raise Unavailable(f"cannot make {path}: {error.strerror}", path=str(path)) from None
     if not is_empty:
         raise wrong(path, "it is not empty: name a new folder")
+    write_beside(path / template.name, template, load, **names)
+
+
+def write_beside(place: Path, template: Path, load: Callable[[Path], object], **names: str) -> None:
+    """Write a file of settings that a template gives.
+
+    Raises:
+      Invalid: such settings cannot be; the file is not left.
+      Unavailable: the disk refuses.
+    """
     quoted = {name: _quote(value) for name, value in names.items()}
-    place = path / template.name
     write_file(place, Template(template.read_text()).substitute(quoted).encode())
     try:
         load(place)

@@ -294,13 +294,15 @@ class RecordFile:
             ).fetchone()
         return None if row is None else self._open(row[0], _name_wanted(kind, number))
 
-    def list_wanted(self, kind: int, limit: int = -1) -> list[tuple[int, bytes]]:
-        """List what is open of a kind as (number, value), lowest number first."""
+    def list_wanted(
+        self, kind: int, limit: int = -1, *, with_closed: bool = False
+    ) -> list[tuple[int, bytes]]:
+        """List what is open of a kind, or all, as (number, value), lowest number first."""
         with _telling(self._path):
             rows = self._connection.execute(
-                "SELECT number, value FROM wanted WHERE is_open AND kind = ? "
+                "SELECT number, value FROM wanted WHERE (is_open OR ?) AND kind = ? "
                 "ORDER BY number LIMIT ?",
-                (kind, limit),
+                (with_closed, kind, limit),
             ).fetchall()
         return [(number, self._open(value, _name_wanted(kind, number))) for number, value in rows]
 

@@ -86,6 +86,8 @@ class CredentialKind(Section, frozen=True, kw_only=True):
     """Whether it gets a place in a status list."""
     anchor: bool = False
     """Whether its hash is put on record on the ledger."""
+    pairwise_by: str = ""
+    """The claim that tells persons apart: of it, names towards each operator are made."""
 
 
 class Asking(Section, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ class Settings(Section, frozen=True, kw_only=True):
     ledger: LedgerAccess | None = None
     """Where lists, revocations and anchors are brought to the ledger; without, nothing is."""
     credentials: Annotated[tuple[CredentialKind, ...], Meta(min_length=1, max_length=64)]
+    operators: tuple[str, ...] = ()
+    """Addresses of operators of wallets towards whom persons get a name each."""
     clients: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - msgspec copies it
     """Redirect addresses by client_id: wallets that may use the page."""
     makers: dict[str, dict[str, str]] = {}  # noqa: RUF012 - msgspec copies it
@@ -228,6 +232,21 @@ class Settings(Section, frozen=True, kw_only=True):
         )
 
 
+def _find_pairwise_faults(settings: Settings) -> Iterator[str]:
+    for each in settings.operators:
+        try:
+            from_text(each)
+        except Invalid as error:
+            yield f"operators: {error.message}"
+    for kind in settings.credentials:
+        if not kind.pairwise_by:
+            continue
+        if not settings.operators:
+            yield f"credentials.{kind.id}: pairwise_by is of use only with operators"
+        if kind.format is not CredentialFormat.SD_JWT:
+            yield f"credentials.{kind.id}: pairwise_by is for {SD_JWT} alone"
+
+
 def load_settings(path: Path) -> Settings:
     """Load and check the settings; raises as `read_settings`."""
     return read_settings(path, Settings, _find_faults)
@@ -259,6 +278,7 @@ def _find_faults(settings: Settings) -> Iterator[str]:
         yield "did and key_id go together"
     for each in settings.credentials:
         yield from _find_kind_faults(each, settings)
+    yield from _find_pairwise_faults(settings)
     try:
         settings.read_makers()
         if settings.did:

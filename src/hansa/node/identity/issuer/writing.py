@@ -20,6 +20,7 @@ from hansa.identity.status.token_list import Publication, sign_jwt_list
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.issuer.formats.table import build_formats
 from hansa.node.identity.issuer.formats.writing import Draft, Identity, Place
+from hansa.node.identity.issuer.pairwise import PairwiseNames
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
 from hansa.node.identity.records import RecordFile
@@ -71,6 +72,7 @@ class CredentialWriter:
         self._records = records
         self._draw = draw
         self._formats = build_formats(identity, draw)
+        self._names = PairwiseNames(settings, records, draw)
 
     def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
         """List with what a credential is signed, as metadata of its format name it."""
@@ -88,6 +90,7 @@ class CredentialWriter:
             raise NotFound(f"this issuer has no credential {credential_id!r}")
         if credential_id in self._schemas:
             self._schemas[credential_id](claims)
+        claims = self._names.add(kind, claims)
         draft = Draft(kind, claims, self._schemas.get(kind.id), None, 0, DAY_S, None)
         self._formats[kind.format].write(draft)
 
@@ -105,6 +108,7 @@ class CredentialWriter:
             raise NotFound(f"this issuer has no credential {configuration.id!r}")
         if kind.id in self._schemas:
             self._schemas[kind.id](claims)
+        claims = self._names.add(kind, claims)
         issued_s = issued_ms // 1_000
         issued = Issued(
             credential=kind.id,

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler, Middleware
 from hansa.identity.faults import Unsound
 from hansa.identity.oauth.refusals import OAuthError
 from hansa.identity.verifier.registry import Registry
-from hansa.identity.verifier.sessions import Verifier
+from hansa.identity.verifier.sessions import Accepted, Verifier
 from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.identity.http import NO_STORE, answer_error, build_guard, read_form
 from hansa.node.identity.verifier.folder import VerifierFolder
@@ -37,6 +37,7 @@ def create_app(
     registry: Registry,
     *,
     warn: Callable[[str], None] = lambda _: None,
+    accept: Callable[[Accepted], None] | None = None,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
 ) -> web.Application:
@@ -46,6 +47,7 @@ def create_app(
       folder: what is served; close its records after the application.
       registry: what it asks of the world.
       warn: gets what could not be had, of which wallets are told no more than that.
+      accept: is told of what was accepted, before the wallet is.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock.
     """
@@ -57,7 +59,7 @@ def create_app(
         client_max_size=ANSWER_BYTES_MAX, middlewares=[guard, _build_watch(failed)]
     )
     app[FAILED] = failed
-    handlers = _Handlers(folder.build(registry), clock_ms)
+    handlers = _Handlers(folder.build(registry, accept), clock_ms)
     app.router.add_get("/requests/{id}", handlers.give)
     app.router.add_post("/requests/{id}", handlers.give)
     app.router.add_post("/answers/{id}", handlers.take)

@@ -5,7 +5,7 @@ Source: docs/how-to/verify-credentials.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.findings import Report
 from hansa.identity.verifier.registry import Registry
 from hansa.identity.verifier.requests import VerifierIdentity
-from hansa.identity.verifier.sessions import Asking, Session, Verifier, VerifierSettings
+from hansa.identity.verifier.sessions import Accepted, Asking, Session, Verifier, VerifierSettings
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.folders import (
     SIGNING,
@@ -71,7 +71,7 @@ class VerifierFolder(NamedTuple):
         Raises:
           Unsound: it asks for issuers of certain authorities, which nobody here checks.
         """
-        desk = self.build(_NOBODY)
+        desk = self.build(NOBODY)
         with self.records.at_once():
             return desk.ask(query, purpose, time_ms, redirect_uri=redirect_uri)
 
@@ -86,33 +86,35 @@ class VerifierFolder(NamedTuple):
         Raises:
           NotFound: there is no such session, its time is over, or the code is another.
         """
-        return self.build(_NOBODY).get_report(session_id, response_code, time_ms)
+        return self.build(NOBODY).get_report(session_id, response_code, time_ms)
 
     def get_session(self, session_id: str, time_ms: int) -> Session:
         """Get a session as its verifier knows it; raises `NotFound`."""
-        return self.build(_NOBODY).get_session(session_id, time_ms)
+        return self.build(NOBODY).get_session(session_id, time_ms)
 
     def list_sessions(self, time_ms: int, limit: int) -> list[Session]:
         """List sessions that are open, or were answered within the last hour; newest first."""
-        return self.build(_NOBODY).list_sessions(time_ms, limit)
+        return self.build(NOBODY).list_sessions(time_ms, limit)
 
     def write_request_uri(self, session_id: str) -> str:
         """Write what a QR code or a link of a session holds."""
-        return self.build(_NOBODY).write_request_uri(session_id)
+        return self.build(NOBODY).write_request_uri(session_id)
 
-    def build(self, registry: Registry) -> Verifier:
-        """Build the protocol's part, which asks this registry."""
+    def build(
+        self, registry: Registry, accept: Callable[[Accepted], None] | None = None
+    ) -> Verifier:
+        """Build the protocol's part, which asks this registry; `accept` as for `Verifier`."""
         settings = VerifierSettings(
             url=self.settings.url, encrypts=self.settings.wallets.encryption
         )
-        return Verifier(settings, self.identity, self.records, registry, self.draw)
+        return Verifier(settings, self.identity, self.records, registry, self.draw, accept)
 
 
 async def _fetch_nothing(uri: str) -> str:
     raise Unavailable(f"nothing is fetched here: {uri}")
 
 
-_NOBODY = PinnedRegistry((), _fetch_nothing, lambda: 0)
+NOBODY = PinnedRegistry((), _fetch_nothing, lambda: 0)
 """Of who asks and reads reports, and judges nothing."""
 
 

@@ -6,12 +6,13 @@ Source: draft-ietf-oauth-sd-jwt-vc, section 2; OpenID4VCI 1.0, appendix A.3.
 from __future__ import annotations
 
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
+from hansa.identity.tiers import list_selective
 from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity
 from hansa.node.identity.issuer.settings import CredentialKind
 
 
 class SdJwtFormat:
-    """Writes SD-JWT VCs, each claim to be shown or kept by itself."""
+    """Writes SD-JWT VCs, each claim to be shown or kept by itself, names towards operators too."""
 
     def __init__(self, identity: Identity, draw: Draw) -> None:
         self._identity = identity
@@ -27,6 +28,7 @@ class SdJwtFormat:
         credential = Credential(
             vct=draft.kind.type,
             claims=dict(draft.claims),
+            selective=list_selective(draft.claims),
             issuer=self._identity.issuer,
             holder_key=draft.key,
             issued_s=draft.issued_s,

@@ -1,0 +1,1 @@
+"""An operator of wallets: lifts them by credentials that it is shown, and lowers them again."""
