@@ -11,9 +11,9 @@ from hansa.cli.identity import (
     evidence,
     foreign,
     issuer,
+    operator,
     schemas,
     status,
-    tiers,
     verifier,
     wallet,
 )
@@ -35,5 +35,5 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     consents.add_words(words)
     issuer.add_words(words)
     verifier.add_words(words)
-    tiers.add_words(words)
+    operator.add_words(words)
     wallet.add_words(words)

@@ -120,7 +120,7 @@ async def _work(
         else:
             if trouble.message != told:
                 told = trouble.message
-                warn(f"hansa: {told}; it is tried again")
+                warn(f"{told}; it is tried again")
             pause_s = min(2 * pause_s, AWAY_MAX_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
