@@ -138,3 +138,24 @@ def test_a_key_that_cannot_be_opened_loses_no_decision(on_ledger, capsys):
 def test_an_offer_says_that_the_ledger_was_not_asked(on_ledger, capsys):
     assert run("offer", on_ledger, "--credential", "resident") == 0
     assert "was not checked" in capsys.readouterr().err
+
+
+def test_it_is_told_who_signs_each_credential(folder, capsys):
+    settings = folder / "issuer.toml"
+    more = 'format = "ldp_vc"\ntype = "T"\nname = "T"\n'
+    text = settings.read_text() + "".join(
+        f'[[credentials]]\nid = "{number}"\ncryptosuite = "{suite}"\n{more}{rest}\n'
+        for number, (suite, rest) in enumerate(
+            [("eddsa-jcs-2022", ""), ("bbs-2023", "needs_binding = false\nrevocable = false")]
+        )
+    )
+    settings.write_text(text)
+    assert run("kinds", folder) == 0
+    resident, signed, derivable = read(capsys)["credentials"]
+    assert resident["issuer"].startswith("did:jwk:")
+    assert resident["key"].startswith("zDn")
+    for each, start in ((signed, "z6Mk"), (derivable, "zUC7")):
+        assert each["key"].startswith(start)
+        assert each["issuer"] == f"did:key:{each['key']}"
+    assert main(["id", "issuer", "kinds", "--data", str(folder)]) == 0
+    assert "bbs" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Commands of an issuer: id issuer new, up, desk, offer, issued, complete, decline, statuses."""
+"""Commands of an issuer: new, up, desk, offer, kinds, issued, complete, decline, statuses."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
 from hansa.contracts.identity.status import Status
 from hansa.identity.encoding.strict_json import decode_object
+from hansa.identity.keys.multikey import write_multikey
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.service import wall_clock_ms
@@ -63,6 +64,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     desk = verbs.add_parser("desk", help="do all this in a browser on this machine")
     desk.add_argument("--port", type=parse_port, help=DESK_PORT)
     offer = _add_offer(verbs)
+    kinds = verbs.add_parser("kinds", help="list what it can issue, and who signs it")
     issued = verbs.add_parser("issued", help="list what was issued, oldest first")
     issued.add_argument("--after", type=parse_count, default=0, help="number behind which to begin")
     complete = verbs.add_parser("complete", help="say what a credential says that a wallet awaits")
@@ -79,6 +81,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         (up, _up),
         (desk, _desk),
         (offer, _offer),
+        (kinds, _kinds),
         (issued, _issued),
         (complete, _complete),
         (decline, _decline),
@@ -199,6 +202,27 @@ def _offer(options: argparse.Namespace) -> int:
     print_found(told, is_json=False)
     if made.tx_code:
         say("Give the code to the person by another way than the offer.")
+    return 0
+
+
+def _kinds(options: argparse.Namespace) -> int:
+    with _opened(options) as (service, _):
+        signed = [(each, service.writer.find_signer(each)) for each in service.settings.credentials]
+    found = [
+        {
+            "id": kind.id,
+            "format": kind.format.value,
+            "type": kind.type,
+            "issuer": who.issuer or "a certificate",
+            "key": write_multikey(who.key),
+        }
+        for kind, who in signed
+    ]
+    if options.json:
+        print_json({"credentials": found})
+        return 0
+    for each in found:
+        print_found(each, is_json=False)
     return 0
 
 

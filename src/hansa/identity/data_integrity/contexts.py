@@ -24,6 +24,8 @@ from hansa.identity.faults import Fault, Unsound
 
 CREDENTIALS_V1 = "https://www.w3.org/2018/credentials/v1"
 CREDENTIALS_V2 = "https://www.w3.org/ns/credentials/v2"
+UNDEFINED_TERMS = "https://www.w3.org/ns/credentials/undefined-terms/v2"
+"""For issuers without words of their own: a name means a vocabulary's word of that name."""
 CONTEXTS_MAX = 8
 """Contexts that one document may name."""
 
@@ -34,6 +36,8 @@ _FILES = {
     "https://w3id.org/security/data-integrity/v2": "data-integrity-v2",
     "https://w3id.org/security/multikey/v1": "multikey-v1",
 }
+_UNDEFINED = {"@context": {"@vocab": "https://www.w3.org/ns/credentials/undefined-term#"}}
+"""Its whole content; VC Data Model 2.0, section B.2 (vocabularies), names it."""
 
 
 class Contexts:
@@ -114,4 +118,5 @@ def load_pinned() -> Contexts:
             url: decode_object((folder / f"{name}.jsonld").read_bytes(), url)
             for url, name in _FILES.items()
         }
+        | {UNDEFINED_TERMS: _UNDEFINED}
     )

@@ -89,17 +89,17 @@ def read_credential(document: Any) -> Credential:  # noqa: ANN401 - a decode edg
     )
 
 
-def check_validity(credential: Credential, now_ms: int) -> None:
-    """Check whether a credential is valid at a moment.
+def check_validity(credential: Credential, now_ms: int, leeway_ms: int = 0) -> None:
+    """Check whether a credential is valid at a moment, as far as clocks may differ.
 
     Raises:
       Unsound: `NOT_YET_VALID` or `EXPIRED`.
     """
     valid_from_ms, valid_until_ms = credential.valid_from_ms, credential.valid_until_ms
-    if valid_from_ms is not None and now_ms < valid_from_ms:
+    if valid_from_ms is not None and now_ms + leeway_ms < valid_from_ms:
         since = write_timestamp(valid_from_ms)
         raise Unsound(Fault.NOT_YET_VALID, f"the credential is valid from {since} on")
-    if valid_until_ms is not None and now_ms > valid_until_ms:
+    if valid_until_ms is not None and now_ms - leeway_ms > valid_until_ms:
         until = write_timestamp(valid_until_ms)
         raise Unsound(Fault.EXPIRED, f"the credential was valid until {until}")
 

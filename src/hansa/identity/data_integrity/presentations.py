@@ -140,24 +140,38 @@ def _require_challenge(expected: Expected) -> None:
 def _verify_shown(
     document: Mapping[str, Any], contexts: Contexts, now_ms: int, find_key: FindKey
 ) -> tuple[Credential, ...]:
-    value = document.get("verifiableCredential", [])
-    shown = value if isinstance(value, list) else [value]
-    if len(shown) > CREDENTIALS_MAX:
-        raise Unsound(
-            Fault.TOO_LARGE, f"the presentation shows {len(shown)}, over {CREDENTIALS_MAX}"
-        )
     verified = []
-    for each in shown:
+    for each in list_shown(document):
         if isinstance(each, dict) and each.get("type") in (ENVELOPED_TYPE, [ENVELOPED_TYPE]):
-            token = _unwrap(each)
+            token = unwrap_token(each)
             verified.append(verify_enveloped_credential(token, now_ms, find_key))
         else:
             verified.append(verify_credential(each, contexts, now_ms, find_key))
     return tuple(verified)
 
 
-def _unwrap(value: Mapping[str, Any]) -> str:
-    url = value.get("id")
+def list_shown(document: Mapping[str, Any]) -> list[Any]:
+    """List what a presentation shows, unverified.
+
+    Raises:
+      Unsound: `TOO_LARGE`.
+    """
+    value = document.get("verifiableCredential", [])
+    shown = value if isinstance(value, list) else [value]
+    if len(shown) > CREDENTIALS_MAX:
+        raise Unsound(
+            Fault.TOO_LARGE, f"the presentation shows {len(shown)}, over {CREDENTIALS_MAX}"
+        )
+    return shown
+
+
+def unwrap_token(value: Any) -> str:  # noqa: ANN401 - a decode edge
+    """Take a credential that is a token out of its member of a presentation.
+
+    Raises:
+      Unsound: `UNSUPPORTED`.
+    """
+    url = value.get("id") if isinstance(value, dict) else None
     if not isinstance(url, str) or not url.startswith(_ENVELOPE):
         raise Unsound(Fault.UNSUPPORTED, f"an enveloped credential must begin {_ENVELOPE!r}")
     return url.removeprefix(_ENVELOPE)

@@ -15,7 +15,7 @@ from hansa.identity.keys.kinds import PublicKey
 SD_JWT = "dc+sd-jwt"
 MDOC = "mso_mdoc"
 LDP = "ldp_vc"
-JWT_VC = "jwt_vc_json-ld"
+JWT_VC = "jwt_vc_json"
 
 BINDING_ALGORITHMS = ("ES256", "EdDSA", "ES384", "ES256K")
 BINDING_METHODS = ("jwk", "did:key", "did:jwk")
@@ -42,6 +42,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     display: tuple[dict[str, Any], ...] = ()
     claims: tuple[ClaimDescription, ...] = ()
+    contexts: tuple[str, ...] = ("https://www.w3.org/ns/credentials/v2",)
+    """Of a VCDM credential."""
     signing: tuple[str | int, ...] = ("ES256",)
     """Algorithms that the issuer signs with, as the format names them."""
     needs_binding: bool = True

@@ -6,6 +6,7 @@ Source: OpenID4VCI 1.0, sections 12.2 and 12.3; RFC 8414; RFC 9126, section 5; R
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from hansa.identity.issuer.configurations import (
     JWT_VC,
     LDP,
     MDOC,
+    SD_JWT,
     Configuration,
     IssuerSettings,
 )
@@ -120,15 +122,7 @@ def _describe(configuration: Configuration) -> dict[str, Any]:
         "scope": configuration.scope,
         "credential_signing_alg_values_supported": list(configuration.signing),
     }
-    if configuration.format == MDOC:
-        found["doctype"] = configuration.type
-    elif configuration.format in (LDP, JWT_VC):
-        found["credential_definition"] = {
-            "@context": ["https://www.w3.org/ns/credentials/v2"],
-            "type": ["VerifiableCredential", configuration.type],
-        }
-    else:
-        found["vct"] = configuration.type
+    found |= _NAME_TYPE[configuration.format](configuration)
     if configuration.needs_binding:
         is_mdoc = configuration.format == MDOC
         found["cryptographic_binding_methods_supported"] = (
@@ -141,6 +135,19 @@ def _describe(configuration: Configuration) -> dict[str, Any]:
     if configuration.claims:
         about["claims"] = [msgspec.to_builtins(each) for each in configuration.claims]
     return found | ({"credential_metadata": about} if about else {})
+
+
+def _define(configuration: Configuration) -> dict[str, Any]:
+    return {"type": ["VerifiableCredential", configuration.type]}
+
+
+_NAME_TYPE: dict[str, Callable[[Configuration], dict[str, Any]]] = {
+    SD_JWT: lambda each: {"vct": each.type},
+    MDOC: lambda each: {"doctype": each.type},
+    LDP: lambda each: {"credential_definition": {"@context": list(each.contexts), **_define(each)}},
+    JWT_VC: lambda each: {"credential_definition": _define(each)},
+}
+"""What each format calls the type of a credential."""
 
 
 def _describe_proofs(configuration: Configuration) -> dict[str, Any]:

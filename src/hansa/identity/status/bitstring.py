@@ -27,7 +27,7 @@ SIZE_MAX = 8
 """Bits of an entry that are read."""
 REVOCATION, SUSPENSION, REFRESH, MESSAGE = "revocation", "suspension", "refresh", "message"
 
-_ENTRY_TYPE = "BitstringStatusListEntry"
+ENTRY_TYPE = "BitstringStatusListEntry"
 _LIST_TYPE = "BitstringStatusList"
 _CREDENTIAL_TYPE = "BitstringStatusListCredential"
 _LIST = "the status list"
@@ -87,7 +87,7 @@ def convert_entries(entries: Entries, status: int) -> bytes:
 def write_entry(entry: BitstringEntry) -> dict[str, Any]:
     """Write one member of `credentialStatus`, of one bit."""
     return {
-        "type": _ENTRY_TYPE,
+        "type": ENTRY_TYPE,
         "statusPurpose": entry.purpose,
         "statusListIndex": str(entry.index),
         "statusListCredential": entry.uri,
@@ -135,7 +135,7 @@ def read_entries(credential: Mapping[str, Any]) -> list[BitstringEntry]:
         raise Unsound(Fault.TOO_LARGE, f"the credential has over {_ENTRIES_MAX} statuses")
     if not all(type(each) is dict for each in statuses):
         raise _malformed("credentialStatus is no object")
-    return [_read_entry(each) for each in statuses if _has_type(each, _ENTRY_TYPE)]
+    return [_read_entry(each) for each in statuses if _has_type(each, ENTRY_TYPE)]
 
 
 def read_list_credential(

@@ -18,6 +18,8 @@ class StatusReference(msgspec.Struct, frozen=True, gc=False):
 
     uri: str
     index: int
+    purpose: str = ""
+    """Of a Bitstring Status List: what its bits say. Empty for a Token Status List."""
 
 
 def write_status(reference: StatusReference) -> dict[str, Any]:

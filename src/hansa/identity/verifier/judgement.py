@@ -32,11 +32,14 @@ class Judged(NamedTuple):
     is_bound: bool
     issued_ms: int | None
     """As the issuer says; None if it does not."""
-    status: StatusReference | None
+    statuses: tuple[StatusReference, ...]
+    """None if it cannot be revoked."""
     replaced_since_ms: int
     """Since when the key that signed is no longer the issuer's; 0 if it still is."""
     digest: bytes
     """By which an issuer anchors it: the SHA-256 of what it signed, signature included."""
+    names: frozenset[str] = frozenset()
+    """Other names of its types, by which queries may ask for it."""
 
 
 def compute_anchor(signed: bytes) -> bytes:
@@ -97,17 +100,20 @@ async def _require_anchor(judged: Judged, registry: Registry, since_ms: int, eve
 
 
 async def _judge_status(judged: Judged, registry: Registry) -> Finding:
-    if judged.status is None:
+    if not judged.statuses:
         return Finding(judged.subject, Check.STATUS, None, "it cannot be revoked")
+    moments: list[int] = []
     try:
-        value, as_of_ms = await registry.get_status(judged.issuer, judged.status)
-        if value == INVALID:
-            raise Unsound(Fault.REVOKED, "the issuer has revoked it")
-        if value == SUSPENDED:
-            raise Unsound(Fault.SUSPENDED, "the issuer has suspended it")
-        if value != VALID:
-            raise Unsound(Fault.STATUS, f"it has the status {value}, which says nothing here")
+        for each in judged.statuses:
+            value, as_of_ms = await registry.get_status(judged.issuer, each)
+            if value == INVALID:
+                raise Unsound(Fault.REVOKED, "the issuer has revoked it")
+            if value == SUSPENDED:
+                raise Unsound(Fault.SUSPENDED, "the issuer has suspended it")
+            if value != VALID:
+                raise Unsound(Fault.STATUS, f"it has the status {value}, which says nothing here")
+            moments.append(as_of_ms)
     except Unsound as error:
         return Finding.of(judged.subject, Check.STATUS, error)
-    text = f"it is neither revoked nor suspended, as of {write_timestamp(as_of_ms)}"
+    text = f"it is neither revoked nor suspended, as of {write_timestamp(min(moments))}"
     return Finding(judged.subject, Check.STATUS, None, text)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hansa.identity.data_integrity.contexts import Contexts, load_pinned
 from hansa.identity.dcql.matching import Candidate, find_gaps
 from hansa.identity.dcql.queries import CredentialQuery, Query, read_query, write_query
 from hansa.identity.encoding.base64url import decode_base64url, encode_base64url
@@ -56,6 +57,8 @@ class VerifierSettings(msgspec.Struct, frozen=True, kw_only=True):
     """https, without a slash at the end; requests and answers lie below it."""
     encrypts: bool = True
     """Whether answers must be encrypted to it."""
+    load_contexts: Callable[[], Contexts] = load_pinned
+    """Gives the contexts that credentials in JSON-LD may name."""
 
 
 class Commitment(NamedTuple):
@@ -286,7 +289,7 @@ class Verifier:
                     Candidate(
                         query_id,
                         judged.format,
-                        frozenset(judged.types),
+                        frozenset(judged.types) | judged.names,
                         judged.claims,
                         judged.is_bound,
                     )
@@ -326,6 +329,7 @@ class Verifier:
                 else decode_base64url(compute_thumbprint(key.public_key), "the thumbprint"),
             ),
             query.meta,
+            self._settings.load_contexts,
         )
         examine = EXAMINE.get(query.format)
         if examine is None:

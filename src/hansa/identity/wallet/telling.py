@@ -43,7 +43,16 @@ def find_name(display: object) -> str:
 
 def list_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """List what a credential says of its holder."""
-    return {name: value for name, value in claims.items() if name not in TECHNICAL}
+    subject = claims.get("credentialSubject")  # of a credential by the W3C's model
+    said = subject if isinstance(subject, dict) else claims
+    return {name: value for name, value in said.items() if name not in TECHNICAL}
+
+
+def name_signer(claims: Mapping[str, Any]) -> str:
+    """Name who signed a credential, as it says itself."""
+    issuer = claims.get("iss") or claims.get("issuer")
+    named = issuer.get("id") if isinstance(issuer, dict) else issuer
+    return named if isinstance(named, str) else "a certificate"
 
 
 def list_lines(claims: Mapping[str, Any]) -> list[Line]:

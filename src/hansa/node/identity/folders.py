@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -17,6 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hansa.identity.data_integrity.contexts import Contexts, load_pinned
+from hansa.identity.encoding.strict_json import decode_object
+from hansa.identity.faults import Unsound
 from hansa.identity.keys.certificates import READ_ERRORS
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import KeyKind
@@ -32,7 +35,7 @@ from hansa.sdk.files import read_file, write_file
 KEYS, RECORDS = "keys.json", "records.db"
 SIGNING, ENCRYPTION = "signing", "encryption"
 CERTIFICATES_BYTES_MAX = 1 << 16
-ROOTS_BYTES_MAX = 1 << 20
+ROOTS_BYTES_MAX = CONTEXT_BYTES_MAX = 1 << 20
 
 Draw = Callable[[int], bytes]
 
@@ -166,6 +169,24 @@ def read_chain(path: Path, key: PrivateKey) -> tuple[bytes, ...]:
     if not is_own:
         raise wrong(path, f"its first certificate is not of the key {SIGNING!r}")
     return tuple(each.public_bytes(Encoding.DER) for each in chain)
+
+
+def load_contexts(folder: Path, files: Mapping[str, str]) -> Contexts:
+    """Load JSON-LD contexts, by URL, from files of a folder, beside those of the W3C.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it is no context that can be used.
+      Unavailable: it cannot be read.
+    """
+    found = {}
+    try:
+        for url, name in files.items():
+            raw = read_file(folder / name, CONTEXT_BYTES_MAX)
+            found[url] = decode_object(raw, name, CONTEXT_BYTES_MAX)
+        return load_pinned().extend(found) if found else load_pinned()
+    except Unsound as error:
+        raise wrong(folder, f"contexts: {error.message}") from None
 
 
 def read_roots(path: Path) -> list[bytes]:

@@ -17,7 +17,7 @@ from hansa.identity.keys.signing import load_private_key
 from hansa.identity.oauth.refusals import Declined
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.wallet.conversation import HttpResponse
-from hansa.identity.wallet.holdings import take_credential
+from hansa.identity.wallet.holdings import Origin, take_credential
 from hansa.identity.wallet.receiving import Instance
 
 DEVICE = load_private_key(KeyKind.P256, b"\x21" * 32)
@@ -105,10 +105,10 @@ def hold(conversation, serve, seen=None):
 
 def take(received, number=0, keys=WALLET_KEYS):
     return take_credential(
+        "dc+sd-jwt",
         received.credentials[number],
         holding_id=f"h{number}",
-        issuer=URL,
-        received_ms=NOW_MS,
+        origin=Origin(URL, NOW_MS),
         keys=keys,
     )
 

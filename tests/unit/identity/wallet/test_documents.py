@@ -21,7 +21,7 @@ from hansa.identity.faults import Fault, Unsound
 from hansa.identity.mdoc.issuing import Draft, issue_mdoc
 from hansa.identity.mdoc.security_object import Validity
 from hansa.identity.verifier.registry import IssuerKey
-from hansa.identity.wallet.holdings import describe, take_document
+from hansa.identity.wallet.holdings import Origin, describe, take_credential
 from hansa.identity.wallet.presenting import present, propose
 from hansa.identity.wallet.requests import KeyFinder, read_invitation, read_request
 
@@ -40,8 +40,8 @@ def issue(key=KEYS[0]):
 
 
 def take(credential):
-    return take_document(
-        credential, holding_id="h0", issuer=URL, received_ms=NOW_MS, keys=WALLET_KEYS
+    return take_credential(
+        "mso_mdoc", credential, holding_id="h0", origin=Origin(URL, NOW_MS), keys=WALLET_KEYS
     )
 
 
@@ -71,7 +71,9 @@ def show(counter, query, **how):
     asking = counter.ask(query, **how)
     holding = take(issue())
     proposal = propose(read(counter, asking), [holding])
-    answered = hold(present(proposal, [holding], WALLET_KEYS.get, NOW_MS), counter.serve)
+    answered = hold(
+        present(proposal, [holding], WALLET_KEYS.get, NOW_MS, draw_from()), counter.serve
+    )
     return answered, counter.report(asking)
 
 

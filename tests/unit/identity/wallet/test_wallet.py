@@ -14,6 +14,7 @@ from tests.unit.identity.verifier.playing import (
     OTHER,
     RESIDENT,
     VERIFIER_KEY,
+    draw_from,
 )
 from tests.unit.identity.wallet.playing import (
     KEYS,
@@ -105,7 +106,7 @@ def test_a_credential_is_received_and_shown_as_far_as_it_is_asked_for(
     request = read(counter, asking)
     proposal = propose(request, [holding])
     assert proposal.matches["resident"].paths == (("given_name",), ("age_over_18",))
-    answered = hold(present(proposal, [holding], find_signer, NOW_MS), counter.serve)
+    answered = hold(present(proposal, [holding], find_signer, NOW_MS, draw_from()), counter.serve)
     report = counter.report(asking)
     assert report.is_accepted, report
     (claims,) = report.claims["resident"]
@@ -263,7 +264,7 @@ def test_a_credential_without_binding_is_shown_without_signature(issuer, counter
     }
     asking = counter.ask(query)
     proposal = propose(read(counter, asking), [holding])
-    hold(present(proposal, [holding], find_signer, NOW_MS), counter.serve)
+    hold(present(proposal, [holding], find_signer, NOW_MS, draw_from()), counter.serve)
     assert counter.report(asking).is_accepted
 
 
@@ -273,7 +274,7 @@ def test_what_is_missing_is_told_and_nothing_is_shown(issuer, counter):
     proposal = propose(read(counter, counter.ask()), [holding])
     assert proposal.missing == ("no credentials for resident",)
     with pytest.raises(Unsound, match="no credentials for resident"):
-        hold(present(proposal, [holding], find_signer, NOW_MS), counter.serve)
+        hold(present(proposal, [holding], find_signer, NOW_MS, draw_from()), counter.serve)
 
 
 def test_a_holder_may_say_no(issuer, counter):
@@ -291,7 +292,7 @@ def test_a_transaction_is_authorised_and_remembered(issuer, counter):
     request = read(counter, asking)
     assert read_transaction(request.transactions[0]) == payment
     proposal = propose(request, [holding])
-    answered = hold(present(proposal, [holding], find_signer, NOW_MS), counter.serve)
+    answered = hold(present(proposal, [holding], find_signer, NOW_MS, draw_from()), counter.serve)
     assert counter.report(asking).is_accepted
     assert answered.disclosures[0].transactions == request.transactions
 

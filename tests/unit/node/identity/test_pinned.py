@@ -14,7 +14,8 @@ from hansa.identity.status.entries import pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
 from hansa.identity.verifier.registry import INVALID, VALID
-from hansa.node.identity.verifier.pinned import LIST_KEPT_S, PinnedRegistry
+from hansa.node.identity.verifier.lists import LIST_KEPT_S
+from hansa.node.identity.verifier.pinned import PinnedRegistry
 from hansa.node.identity.verifier.settings import TrustedIssuer
 
 KEY = generate_private_key(KeyKind.P256, secrets.token_bytes)

@@ -21,7 +21,7 @@ from hansa.cli.passphrase import ask_new_passphrase
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
 from hansa.cli.source import add_node
 from hansa.identity.sd_jwt.paths import show_place
-from hansa.identity.wallet.holdings import describe, find_expiry_ms
+from hansa.identity.wallet.holdings import find_expiry_ms, find_type
 from hansa.identity.wallet.requests import read_transaction
 from hansa.identity.wallet.telling import name_holding, write_time
 from hansa.kernel.calendar import format_iso
@@ -110,7 +110,7 @@ def _sum_up(copies: list[Kept]) -> dict[str, Any]:
     return {
         "id": copies[0].batch,
         "name": name_holding(holding),
-        "type": ", ".join(sorted(describe(holding).types)),
+        "type": find_type(holding),
         "from": holding.issuer,
         "expires": write_time(find_expiry_ms(holding)),
         "copies": len(copies),

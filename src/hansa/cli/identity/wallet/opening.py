@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.source import parse_folder
-from hansa.identity.wallet.holdings import Holding, describe, find_expiry_ms
-from hansa.identity.wallet.telling import list_claims, name_holding, write_time
+from hansa.identity.wallet.holdings import Holding, describe, find_expiry_ms, find_type
+from hansa.identity.wallet.telling import list_claims, name_holding, name_signer, write_time
 from hansa.kernel.calendar import format_iso
 from hansa.node.service import wall_clock_ms
 
@@ -66,10 +66,10 @@ def describe_holding(holding: Holding) -> dict[str, Any]:
     found, expiry_ms = describe(holding), find_expiry_ms(holding)
     return {
         "name": name_holding(holding),
-        "type": ", ".join(sorted(found.types)),
+        "type": find_type(holding),
         "format": holding.format,
         "from": holding.issuer,
-        "signed_by": found.claims.get("iss") or "a certificate",
+        "signed_by": name_signer(found.claims),
         "received": format_iso(holding.received_ms, 0),
         "expires": write_time(expiry_ms),
         "claims": list_claims(found.claims),

@@ -59,7 +59,7 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
         claims=shown.claims,
         is_bound=True,
         issued_ms=read.validity.signed_ms,
-        status=shown.status,
+        statuses=() if shown.status is None else (shown.status,),
         replaced_since_ms=found.replaced_since_ms,
         digest=compute_anchor(read.signature),
     )

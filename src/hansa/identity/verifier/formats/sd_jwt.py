@@ -70,6 +70,7 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
         )
     if found is None:
         return Examined(steps.findings, None)
+    status = read_status(read.claims)
     judged = Judged(
         subject=asked.subject,
         format=TYPE,
@@ -78,7 +79,7 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
         claims=read.claims,
         is_bound=asked.needs_binding,
         issued_ms=read.issued_ms,
-        status=read_status(read.claims),
+        statuses=() if status is None else (status,),
         replaced_since_ms=found.replaced_since_ms,
         digest=compute_anchor(read.sd_jwt.jwts[0].encode()),
     )

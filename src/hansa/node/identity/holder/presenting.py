@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hansa.identity.dcql.matching import Match, match
+from hansa.identity.dcql.matching import Match
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
@@ -22,12 +22,14 @@ from hansa.identity.wallet.holdings import (
     Holding,
     describe,
     find_expiry_ms,
+    find_type,
     show_claims,
 )
 from hansa.identity.wallet.presenting import (
     Answered,
     Proposal,
     decline,
+    find_match,
     list_disclosures,
     present,
     propose,
@@ -110,13 +112,13 @@ class Presenter:
 
     def list_choices(self, asked: Asked) -> dict[str, tuple[View, ...]]:
         """List what would answer each query that is answered: a copy of each credential."""
-        usable = [(each, describe(each)) for each in self._list_usable(self._carrier.now_ms())]
+        usable = self._list_usable(self._carrier.now_ms())
         found: dict[str, tuple[View, ...]] = {}
         for view in asked.views:
             query = asked.request.query.find(view.query_id)
             batches: dict[str, View] = {view.holding.id.partition(".")[0]: view}
-            for holding, candidate in usable:
-                made = None if query is None else match(query, candidate)
+            for holding in usable:
+                made = None if query is None else find_match(query, holding)
                 batch = holding.id.partition(".")[0]
                 if made is not None and batch not in batches:
                     batches[batch] = _view(view.query_id, holding, made)
@@ -133,8 +135,8 @@ class Presenter:
         matches = dict(asked.proposal.matches)
         for query_id, holding_id in chosen.items():
             query = asked.request.query.find(query_id)
-            candidate = describe(self._vault.contents.find(holding_id).holding)
-            made = match(query, candidate) if query and query_id in matches else None
+            holding = self._vault.contents.find(holding_id).holding
+            made = find_match(query, holding) if query and query_id in matches else None
             if made is None:
                 raise Unsound(Fault.TYPE, f"this credential does not answer {query_id[:80]!r}")
             matches[query_id] = made
@@ -149,7 +151,9 @@ class Presenter:
         """
         now_ms, contents = self._carrier.now_ms(), self._vault.contents
         answer_id = self._carrier.draw(ID_BYTES).hex()
-        conversation = present(asked.proposal, contents.holdings, contents.find_signer, now_ms)
+        conversation = present(
+            asked.proposal, contents.holdings, contents.find_signer, now_ms, self._carrier.draw
+        )
         if asked.proposal.missing:
             raise Unsound(Fault.UNRESOLVED, "; ".join(asked.proposal.missing))
         types = {view.holding.id: view.type for view in asked.views}
@@ -211,7 +215,7 @@ class Presenter:
 def _view(query_id: str, holding: Holding, made: Match) -> View:
     shown, described = show_claims(holding, made.paths), describe(holding)
     hidden = _subtract(described.claims, shown)
-    return View(query_id, holding, min(described.types), shown, hidden)
+    return View(query_id, holding, find_type(holding), shown, hidden)
 
 
 def _subtract(claims: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hansa.identity.faults import Fault, Unsound
 from hansa.identity.issuer.offers import Offer, read_offer_uri
 from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import PrivateKey, generate_private_key
-from hansa.identity.wallet.holdings import MDOC, Holding, take_credential, take_document
+from hansa.identity.wallet.holdings import Holding, Origin, take_credential
 from hansa.identity.wallet.receiving import (
     KEYS_MAX,
     Access,
@@ -185,16 +185,15 @@ class Receiver:
     def _take(self, waiting: Waiting, received: Received) -> Iterator[Holding]:
         supported = waiting.issuer.credential_configurations_supported
         configuration = supported[waiting.configuration_id]
-        take = take_document if configuration.get("format") == MDOC else take_credential
+        form = str(configuration.get("format"))
         display = _read_display(configuration)
         for number, credential in enumerate(received.credentials):
-            yield take(
+            yield take_credential(
+                form,
                 credential,
                 holding_id=f"{waiting.id}.{number}",
-                issuer=waiting.issuer.credential_issuer,
-                received_ms=self._carrier.now_ms(),
+                origin=Origin(waiting.issuer.credential_issuer, self._carrier.now_ms(), display),
                 keys={key.public_key: key for key in waiting.keys},
-                display=display,
             )
 
     def _note(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from aiohttp import web
+from msgspec.json import encode
 
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.authorization import DPOP, ClientProof, Grant
@@ -30,9 +31,9 @@ from hansa.node.identity.http import (
     read_form,
 )
 from hansa.node.identity.issuer.ledger.delivery import Delivery
+from hansa.node.identity.issuer.lists import LIST_TTL_S
 from hansa.node.identity.issuer.page import build_fault, build_page
 from hansa.node.identity.issuer.service import IssuerService
-from hansa.node.identity.issuer.writing import LIST_TTL_S
 from hansa.node.limiter import Limiter
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Limits
@@ -41,6 +42,7 @@ from hansa.node.web.hosts import is_foreign
 T = TypeVar("T")
 
 JSON, JWT, STATUS_LIST = "application/json", "application/jwt", "application/statuslist+jwt"
+CREDENTIAL = "application/vc"
 SWEEP_S = 60.0
 FORBIDDEN, SEE_OTHER, CREATED, NO_CONTENT = 403, 303, 201, 204
 WORKER = web.AppKey("worker", Worker)
@@ -84,6 +86,7 @@ def create_app(
     post("/deferred_credential", handlers.give_deferred)
     post("/notification", handlers.take_notification)
     get("/status/{number:[0-9]{1,9}}", handlers.show_list)
+    get("/status/{signer}/{purpose}/{number:[0-9]{1,9}}", handlers.show_bitstring)
 
     app.cleanup_ctx.append(_work_beside(handlers, delivery, worker))
     return app
@@ -220,6 +223,16 @@ class _Handlers:
         token = await self._run(lambda now_ms: sign(number, now_ms))
         headers = {"Cache-Control": f"max-age={LIST_TTL_S}", "Access-Control-Allow-Origin": "*"}
         return web.Response(body=token.encode(), content_type=STATUS_LIST, headers=headers)
+
+    async def show_bitstring(self, request: web.Request) -> web.Response:
+        """Answer `/status/{signer}/{purpose}/{number}`."""
+        if not self._service.settings.has_own_lists:
+            raise NotFound("the status lists of this issuer lie elsewhere")
+        asked, sign = request.match_info, self._service.writer.sign_bitstring
+        signer, purpose, number = asked["signer"], asked["purpose"], int(asked["number"])
+        signed = await self._run(lambda now_ms: sign(signer, purpose, number, now_ms))
+        headers = {"Cache-Control": f"max-age={LIST_TTL_S}", "Access-Control-Allow-Origin": "*"}
+        return web.Response(body=encode(signed), content_type=CREDENTIAL, headers=headers)
 
     async def _give(self, request: web.Request, place: str, give: Give) -> web.Response:
         raw = await read_body(request)

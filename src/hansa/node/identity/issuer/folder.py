@@ -15,6 +15,7 @@ from hansa.node.identity.folders import (
     ENCRYPTION,
     SIGNING,
     Draw,
+    load_contexts,
     open_records,
     read_chain,
     read_keys,
@@ -82,9 +83,10 @@ def open_issuer(path: Path, passphrase: str, draw: Draw) -> IssuerService:
 
 def _identify(path: Path, settings: Settings, key: PrivateKey) -> Identity:
     chain = read_chain(path / settings.certificates, key) if settings.certificates else ()
+    contexts = load_contexts(path, settings.contexts)
     if settings.did:
-        return Identity(settings.did, {"kid": settings.key_id}, key, chain)
+        return Identity(settings.did, {"kid": settings.key_id}, key, chain, contexts)
     if chain:
-        return Identity(None, {"x5c": write_x5c(chain)}, key, chain)
+        return Identity(None, {"x5c": write_x5c(chain)}, key, chain, contexts)
     did = write_did_jwk(key.public_key)
-    return Identity(did, {"kid": f"{did}#0"}, key)
+    return Identity(did, {"kid": f"{did}#0"}, key, (), contexts)

@@ -14,8 +14,13 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from hansa.contracts.identity.status import LENGTH_MAX, Bits
+from hansa.identity.bbs_2023.suite import CRYPTOSUITE as BBS
+from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, UNDEFINED_TERMS
+from hansa.identity.data_integrity.suites import SUITES
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.configurations import (
+    JWT_VC,
+    LDP,
     MDOC,
     SD_JWT,
     Configuration,
@@ -59,6 +64,8 @@ class CredentialFormat(StrEnum):
 
     SD_JWT = SD_JWT
     MDOC = MDOC
+    LDP = LDP
+    JWT_VC = JWT_VC
 
 
 class CredentialKind(Section, frozen=True, kw_only=True):
@@ -67,12 +74,18 @@ class CredentialKind(Section, frozen=True, kw_only=True):
     id: Id
     """By which offers name it."""
     type: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    """What verifiers ask for: `vct`, `doctype`."""
+    """What verifiers ask for: `vct`, `doctype`, or the type beside `VerifiableCredential`."""
     name: Name
     """As wallets show it."""
     format: CredentialFormat = CredentialFormat.SD_JWT
     namespace: str = ""
     """Of the elements of a mobile document; its type where empty."""
+    cryptosuite: str = ""
+    """Of the proof of a credential `ldp_vc`."""
+    context: str = ""
+    """URL of the context, one of `contexts`, that defines the words of a W3C credential."""
+    key_id: str = ""
+    """The key of the DID document that signs this credential, if it is not that of the issuer."""
     schema: str = ""
     """File of the JSON Schema 2020-12 of its claims; empty for any claims."""
     scope: Id | None = None
@@ -145,6 +158,8 @@ class Settings(Section, frozen=True, kw_only=True):
     certificates: str = ""
     """PEM file of the key's certificate chain, leaf first: for mobile documents, and for all where
     there is no DID."""
+    contexts: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    """Files of JSON-LD contexts by their URL."""
     listen: Listen = Listen()
     wallets: Asking = Asking()
     status: Status = Status()
@@ -224,6 +239,7 @@ class Settings(Section, frozen=True, kw_only=True):
                     scope=each.scope or each.id,
                     display=({"name": each.name},),
                     signing=list_algorithms(each),
+                    contexts=(CREDENTIALS_V2, each.context or UNDEFINED_TERMS),
                     needs_binding=each.needs_binding,
                     needs_attestation=each.needs_attestation,
                 )
@@ -262,6 +278,27 @@ def _find_kind_faults(kind: CredentialKind, settings: Settings) -> Iterator[str]
             yield f"{what}: a mobile document is always bound to a key of its holder"
     elif kind.namespace:
         yield f"{what}: namespace is for mobile documents"
+    is_vcdm = kind.format in {CredentialFormat.LDP, CredentialFormat.JWT_VC}
+    if kind.context and (not is_vcdm or kind.context not in settings.contexts):
+        yield f"{what}: context is for W3C credentials, and one of contexts"
+    if kind.key_id and not (is_vcdm and settings.did):
+        yield f"{what}: key_id is for W3C credentials of an issuer with a did"
+    if kind.format is CredentialFormat.LDP:
+        yield from _find_suite_faults(kind, settings, what)
+    elif kind.cryptosuite:
+        yield f"{what}: cryptosuite is for the format {LDP}"
+
+
+def _find_suite_faults(kind: CredentialKind, settings: Settings, what: str) -> Iterator[str]:
+    if kind.cryptosuite not in (*SUITES, BBS):
+        yield f"{what}: cryptosuite must be one of {', '.join([*SUITES, BBS])}"
+    if kind.cryptosuite == BBS and (kind.needs_binding or kind.revocable):
+        yield (
+            f"{what}: with {BBS} set needs_binding and revocable to false: a key and a place in a "
+            "status list would link what shall not be linkable"
+        )
+    if settings.did and not kind.key_id and not kind.cryptosuite.startswith("ecdsa-"):
+        yield f"{what}: name the key of the DID document that signs it (key_id)"
 
 
 def _find_faults(settings: Settings) -> Iterator[str]:

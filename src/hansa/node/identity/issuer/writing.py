@@ -14,12 +14,13 @@ from hansa.contracts.identity.status import Status
 from hansa.identity.issuer.configurations import Configuration, Written
 from hansa.identity.keys.jwk import compute_thumbprint
 from hansa.identity.keys.kinds import PublicKey
-from hansa.identity.status.entries import pack_entries
+from hansa.identity.status.entries import Entries, pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
 from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.issuer.formats.table import build_formats
-from hansa.node.identity.issuer.formats.writing import Draft, Identity, Place
+from hansa.node.identity.issuer.formats.writing import Draft, Identity, Place, SignedBy
+from hansa.node.identity.issuer.lists import LIST_TTL_S, LIST_VALID_S, sign_bitstring
 from hansa.node.identity.issuer.pairwise import PairwiseNames
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
@@ -27,9 +28,6 @@ from hansa.node.identity.records import RecordFile
 
 DAY_S = 86_400
 TRIES = 256
-LIST_TTL_S = 300
-"""How long verifiers may keep a status list."""
-LIST_VALID_S = 3_600
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,17 +64,21 @@ class CredentialWriter:
         records: RecordFile,
         draw: Callable[[int], bytes],
     ) -> None:
+        self._formats = build_formats(settings, identity, draw)
         self._settings = settings
         self._identity = identity
         self._schemas = schemas
         self._records = records
         self._draw = draw
-        self._formats = build_formats(identity, draw)
         self._names = PairwiseNames(settings, records, draw)
 
     def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
         """List with what a credential is signed, as metadata of its format name it."""
         return self._formats[kind.format].list_algorithms(kind)
+
+    def find_signer(self, kind: CredentialKind) -> SignedBy:
+        """Find who issues a credential, as verifiers must know it."""
+        return self._formats[kind.format].find_signer(kind)
 
     def check(self, credential_id: str, claims: Mapping[str, Any]) -> None:
         """Check claims, as when they are signed.
@@ -144,12 +146,7 @@ class CredentialWriter:
         Raises:
           NotFound: no credential stands in it yet.
         """
-        length = self._settings.status.length
-        start = (number - 1) * length
-        if number < 1 or start >= self._find_end():
-            raise NotFound(f"there is no status list {number}")
-        found = self._records.list_statuses(start, start + length)
-        statuses = {place - start: status for place, status in found.items()}
+        entries = self._pack(number)
         now_s = time_ms // 1_000
         publication = Publication(
             uri=f"{self._settings.status_url}/{number}",
@@ -157,8 +154,28 @@ class CredentialWriter:
             expires_s=now_s + LIST_VALID_S,
             ttl_s=LIST_TTL_S,
         )
-        entries = pack_entries(self._settings.status_bits, length, statuses)
         return sign_jwt_list(self._identity.signer, entries, publication, self._identity.header)
+
+    def sign_bitstring(
+        self, signer: str, purpose: str, number: int, time_ms: int
+    ) -> dict[str, Any]:
+        """Sign the status list with a number as a credential, for one purpose.
+
+        Raises:
+          NotFound: no credential stands in it yet, or `signer` is no kind of key that signs them.
+        """
+        place = (signer, purpose, number)
+        key = self._identity.signer
+        return sign_bitstring(self._settings, key, self._pack(number), place, time_ms)
+
+    def _pack(self, number: int) -> Entries:
+        length = self._settings.status.length
+        start = (number - 1) * length
+        if number < 1 or start >= self._find_end():
+            raise NotFound(f"there is no status list {number}")
+        found = self._records.list_statuses(start, start + length)
+        statuses = {place - start: status for place, status in found.items()}
+        return pack_entries(self._settings.status_bits, length, statuses)
 
     def _find_end(self) -> int:
         """Find the end of the list that is being filled."""

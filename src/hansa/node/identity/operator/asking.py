@@ -136,6 +136,7 @@ class TierDesk:
         until_ms = self._compute_end(judged, accepted.time_ms)
         digest = crypto_profile(case.hash).digest
         nullifier = compute_nullifier(self._genesis_hash, subject, case.category, digest)
+        status = judged.statuses[0] if judged.statuses else None
         self.cases.change(
             case,
             state=State.WANTED,
@@ -143,8 +144,8 @@ class TierDesk:
             nullifier=nullifier.hex(),
             until_ms=until_ms,
             issuer=judged.issuer,
-            status_uri="" if judged.status is None else judged.status.uri,
-            status_index=0 if judged.status is None else judged.status.index,
+            status_uri="" if status is None else status.uri,
+            status_index=0 if status is None else status.index,
             checked_ms=accepted.time_ms,
         )
 

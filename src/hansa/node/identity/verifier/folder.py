@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hansa.identity.data_integrity.contexts import Contexts, load_pinned
 from hansa.identity.dcql.queries import Query, read_query
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.faults import Unsound
@@ -23,6 +24,7 @@ from hansa.kernel.errors import NotFound, Unavailable
 from hansa.node.identity.folders import (
     SIGNING,
     Draw,
+    load_contexts,
     open_records,
     read_chain,
     read_keys,
@@ -53,6 +55,8 @@ class VerifierFolder(NamedTuple):
     draw: Draw
     roots: Mapping[str, Roots] = NO_ROOTS
     """By the file that the settings name."""
+    load_contexts: Callable[[], Contexts] = load_pinned
+    """Gives those that credentials may name."""
 
     def ask(self, question_id: str, time_ms: int, redirect_uri: str = "") -> Asking:
         """Begin to ask a question of the settings; with `redirect_uri`, on the person's device.
@@ -105,7 +109,9 @@ class VerifierFolder(NamedTuple):
     ) -> Verifier:
         """Build the protocol's part, which asks this registry; `accept` as for `Verifier`."""
         settings = VerifierSettings(
-            url=self.settings.url, encrypts=self.settings.wallets.encryption
+            url=self.settings.url,
+            encrypts=self.settings.wallets.encryption,
+            load_contexts=self.load_contexts,
         )
         return Verifier(settings, self.identity, self.records, registry, self.draw, accept)
 
@@ -146,9 +152,10 @@ def open_verifier(path: Path, passphrase: str, draw: Draw) -> VerifierFolder:
     queries = {each.id: _load_query(path / each.query) for each in settings.questions}
     (key,) = read_keys(path, [SIGNING], passphrase)
     identity = _identify(path, settings, key)
+    contexts = load_contexts(path, settings.contexts)
     roots = {name: _load_roots(path / name) for name in settings.list_root_files()}
     records = open_records(path, [key], passphrase, draw)
-    return VerifierFolder(settings, queries, identity, records, draw, roots)
+    return VerifierFolder(settings, queries, identity, records, draw, roots, lambda: contexts)
 
 
 def _load_query(path: Path) -> Query:

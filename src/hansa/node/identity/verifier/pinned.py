@@ -9,35 +9,28 @@ Source: Token Status List, section 8.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.jose.jws import decode_jws
 from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
 from hansa.identity.status.reference import StatusReference
-from hansa.identity.status.token_list import TokenList, verify_jwt_list
 from hansa.identity.verifier.certified import Roots, is_certified
 from hansa.identity.verifier.registry import CredentialStatus, IssuerKey, Standing
 from hansa.kernel.errors import Unavailable
+from hansa.node.identity.verifier.lists import LIST_BYTES_MAX, FetchList, StatusLists
 from hansa.node.identity.verifier.settings import TrustedIssuer
 
-LIST_BYTES_MAX = 1 << 24
 FETCH_S = 10.0
-LIST_KEPT_S = 300
-"""How long a list is kept that does not say for how long."""
-ACCEPT = "application/statuslist+jwt"
-LISTS_MAX = 64
+ACCEPT = "application/statuslist+jwt, application/vc, application/vc+jwt"
 NO_ROOTS: Mapping[str, Roots] = MappingProxyType({})
-
-FetchList = Callable[[str], Any]
-"""Fetches the token at an address; an awaitable of its text."""
 
 
 class PinnedRegistry:
@@ -53,9 +46,8 @@ class PinnedRegistry:
         """Believe these; `roots` are those of the files that they name."""
         self._issuers = {each.id: each for each in issuers}
         self._roots = roots
-        self._fetch = fetch
+        self._lists = StatusLists(fetch)
         self._clock_ms = clock_ms
-        self._lists: dict[str, tuple[TokenList, int]] = {}
 
     async def find_issuer_key(
         self, issuer: str | None, header: Mapping[str, Any], time_ms: int
@@ -99,12 +91,8 @@ class PinnedRegistry:
                 Fault.STATUS,
                 f"the status list {reference.uri[:120]!r} is none of those of {found.name}",
             )
-        now_s = self._clock_ms() // 1_000
-        kept, until_s = self._lists.get(reference.uri, (None, 0))
-        if kept is None or now_s >= until_s:
-            kept = await self._fetch_list(found, reference.uri, now_s)
-        as_of_s = min(int(kept.issued_s), now_s)  # an issuer's clock may be a little fast
-        return CredentialStatus(kept.entries.get(reference.index), as_of_s * 1_000)
+        find_key = partial(self._find_list_key, found)
+        return await self._lists.get(issuer, reference, find_key, self._clock_ms())
 
     async def find_anchor_ms(self, issuer: str, digest: bytes) -> int | None:
         """Find when a credential was put on record: there is no record."""
@@ -129,21 +117,12 @@ class PinnedRegistry:
             raise Unsound(Fault.ISSUER, f"the certificate is not made out for {issuer.id[:120]}")
         return found.key
 
-    async def _fetch_list(self, issuer: TrustedIssuer, uri: str, now_s: int) -> TokenList:
-        token = await self._fetch(uri)
+    def _find_list_key(self, issuer: TrustedIssuer, header: dict[str, Any]) -> PublicKey:
+        """Find the key that signs an issuer's lists."""
         if issuer.roots:
-            key = self._verify_path(issuer, decode_jws(token, "the status list").header)
-        else:
-            key = self._find_key(issuer, {})[1]
-        found = verify_jwt_list(token, key, uri, now_s)
-        kept_s = min(found.ttl_s or LIST_KEPT_S, LIST_KEPT_S)
-        until_s = (
-            now_s + kept_s if found.expires_s is None else min(now_s + kept_s, found.expires_s)
-        )
-        while len(self._lists) >= LISTS_MAX:
-            del self._lists[next(iter(self._lists))]
-        self._lists[uri] = (found, int(until_s))
-        return found
+            return self._verify_path(issuer, header)
+        named = {"kid": header["kid"]} if "kid" in header else {}
+        return self._find_key(issuer, named)[1]
 
     def _get(self, issuer: str | None) -> TrustedIssuer:
         found = self._issuers.get(issuer or "")

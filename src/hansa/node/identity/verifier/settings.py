@@ -89,6 +89,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """PEM file of the key's certificate chain, leaf first, instead of a DID."""
     host: str = ""
     """A domain in that certificate by which wallets know the verifier; its hash where empty."""
+    contexts: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
+    """Files of JSON-LD contexts, by the URL that credentials name."""
     listen: Listen = Listen()
     wallets: Asking = Asking()
     questions: Annotated[tuple[AskedQuestion, ...], Meta(min_length=1, max_length=64)]

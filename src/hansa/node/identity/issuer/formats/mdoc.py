@@ -21,7 +21,7 @@ from hansa.identity.faults import Fault, Unsound
 from hansa.identity.mdoc.issuing import Draft as Document
 from hansa.identity.mdoc.issuing import issue_mdoc
 from hansa.identity.mdoc.security_object import Validity
-from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity
+from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity, SignedBy
 from hansa.node.identity.issuer.settings import CredentialKind
 
 
@@ -36,6 +36,11 @@ class MdocFormat:
         """List the numbers of the COSE algorithm, by its old name and by that of RFC 9864."""
         del kind
         return ALGORITHMS[self._identity.signer.public_key.kind]
+
+    def find_signer(self, kind: CredentialKind) -> SignedBy:
+        """Find who issues."""
+        del kind
+        return SignedBy("", self._identity.signer.public_key)
 
     def write(self, draft: Draft) -> str:
         """Write a document, in base64url."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.tiers import list_selective
-from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity
+from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity, SignedBy
 from hansa.node.identity.issuer.settings import CredentialKind
 
 
@@ -22,6 +22,11 @@ class SdJwtFormat:
         """List the JOSE algorithm."""
         del kind
         return (self._identity.signer.public_key.algorithm,)
+
+    def find_signer(self, kind: CredentialKind) -> SignedBy:
+        """Find who issues."""
+        del kind
+        return SignedBy(self._identity.issuer or "", self._identity.signer.public_key)
 
     def write(self, draft: Draft) -> str:
         """Write a credential."""

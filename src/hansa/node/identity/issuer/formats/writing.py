@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from hansa.identity.data_integrity.contexts import Contexts
 from hansa.identity.keys.kinds import PublicKey
-from hansa.identity.keys.signing import Signer
+from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.status.reference import StatusReference
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import CredentialKind
@@ -21,9 +22,11 @@ class Identity(NamedTuple):
     """None where a certificate says it."""
     header: dict[str, Any]
     """`kid` or `x5c`."""
-    signer: Signer
+    signer: PrivateKey
     chain: tuple[bytes, ...] = ()
     """Certificates (DER), the signer's first; none if it has none."""
+    contexts: Contexts | None = None
+    """That its W3C credentials may name; those of the W3C alone where it has none."""
 
 
 class Place(NamedTuple):
@@ -57,11 +60,22 @@ class Draft(NamedTuple):
     """None if it cannot be revoked."""
 
 
+class SignedBy(NamedTuple):
+    """Who issues a credential, and with which key."""
+
+    issuer: str
+    """Empty where a certificate says it."""
+    key: PublicKey
+
+
 class Format(Protocol):
     """Writes credentials of one format."""
 
     def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
         """List with what it signs, as metadata of the format name it."""
+
+    def find_signer(self, kind: CredentialKind) -> SignedBy:
+        """Find who issues, as verifiers must know it."""
 
     def write(self, draft: Draft) -> str | dict[str, Any]:
         """Write a credential; raises `Unsound` for claims that cannot stand in it."""

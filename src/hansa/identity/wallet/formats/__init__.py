@@ -1,0 +1,1 @@
+"""Holding credentials by format: one module for each, and the table of them."""
