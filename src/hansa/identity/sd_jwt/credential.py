@@ -38,6 +38,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     vct: str
     """Its type."""
+    type_integrity: str | None = None
+    """Hash of the type's metadata, as Subresource Integrity writes it."""
     claims: dict[str, Any]
     """What it says of its subject."""
     selective: tuple[Path, ...] | None = None
@@ -149,6 +151,7 @@ def check_open(places: Iterable[Path], names: frozenset[str]) -> None:
 def _write_own(credential: Credential) -> dict[str, Any]:
     found = {
         "vct": credential.vct,
+        "vct#integrity": credential.type_integrity,
         "iss": credential.issuer,
         "iat": credential.issued_s,
         "nbf": credential.not_before_s,

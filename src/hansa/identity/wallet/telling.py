@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hansa.identity.wallet.holdings import Holding
 from hansa.kernel.calendar import format_iso
 
-TECHNICAL = frozenset({"iss", "iat", "nbf", "exp", "vct", "cnf", "status"})
+TECHNICAL = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "cnf", "status"})
 """Claims about the credential, not about its holder."""
 TRANSACTION_TECHNICAL = frozenset({"credential_ids", "transaction_data_hashes_alg"})
 """What a transaction says to wallets: which credentials sign it, and how."""

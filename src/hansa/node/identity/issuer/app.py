@@ -85,6 +85,7 @@ def create_app(
     post("/credential", handlers.give_credential)
     post("/deferred_credential", handlers.give_deferred)
     post("/notification", handlers.take_notification)
+    get("/types/{name}", handlers.show_type)
     get("/status/{number:[0-9]{1,9}}", handlers.show_list)
     get("/status/{signer}/{purpose}/{number:[0-9]{1,9}}", handlers.show_bitstring)
 
@@ -213,6 +214,12 @@ class _Handlers:
         except Declined as error:
             return _answer_declined(request, error)
         return web.Response(status=NO_CONTENT, headers=NO_STORE)
+
+    async def show_type(self, request: web.Request) -> web.Response:
+        """Answer `/types/{name}`."""
+        content = self._service.writer.find_type(request.match_info["name"])
+        headers = {"Cache-Control": f"max-age={LIST_TTL_S}", "Access-Control-Allow-Origin": "*"}
+        return web.Response(body=content, content_type=JSON, headers=headers)
 
     async def show_list(self, request: web.Request) -> web.Response:
         """Answer `/status/{number}`."""

@@ -77,6 +77,8 @@ class CredentialKind(Section, frozen=True, kw_only=True):
     """What verifiers ask for: `vct`, `doctype`, or the type beside `VerifiableCredential`."""
     name: Name
     """As wallets show it."""
+    locale: Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")] = "en"
+    """Language of the names (BCP 47)."""
     format: CredentialFormat = CredentialFormat.SD_JWT
     namespace: str = ""
     """Of the elements of a mobile document; its type where empty."""

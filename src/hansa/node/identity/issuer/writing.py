@@ -24,6 +24,7 @@ from hansa.node.identity.issuer.lists import LIST_TTL_S, LIST_VALID_S, sign_bits
 from hansa.node.identity.issuer.pairwise import PairwiseNames
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
+from hansa.node.identity.issuer.types import find_type
 from hansa.node.identity.records import RecordFile
 
 DAY_S = 86_400
@@ -79,6 +80,10 @@ class CredentialWriter:
     def find_signer(self, kind: CredentialKind) -> SignedBy:
         """Find who issues a credential, as verifiers must know it."""
         return self._formats[kind.format].find_signer(kind)
+
+    def find_type(self, name: str) -> bytes:
+        """Find what is told of a type of credentials; raises `NotFound`."""
+        return find_type(self._settings, self._schemas, name)
 
     def check(self, credential_id: str, claims: Mapping[str, Any]) -> None:
         """Check claims, as when they are signed.

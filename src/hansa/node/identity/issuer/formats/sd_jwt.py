@@ -8,13 +8,15 @@ from __future__ import annotations
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.tiers import list_selective
 from hansa.node.identity.issuer.formats.writing import Draft, Draw, Identity, SignedBy
-from hansa.node.identity.issuer.settings import CredentialKind
+from hansa.node.identity.issuer.settings import CredentialKind, Settings
+from hansa.node.identity.issuer.types import compute_integrity, is_served, write_type
 
 
 class SdJwtFormat:
     """Writes SD-JWT VCs, each claim to be shown or kept by itself, names towards operators too."""
 
-    def __init__(self, identity: Identity, draw: Draw) -> None:
+    def __init__(self, settings: Settings, identity: Identity, draw: Draw) -> None:
+        self._settings = settings
         self._identity = identity
         self._draw = draw
 
@@ -30,8 +32,12 @@ class SdJwtFormat:
 
     def write(self, draft: Draft) -> str:
         """Write a credential."""
+        kind, integrity = draft.kind, None
+        if is_served(self._settings, kind):
+            integrity = compute_integrity(write_type(kind, draft.schema))
         credential = Credential(
-            vct=draft.kind.type,
+            vct=kind.type,
+            type_integrity=integrity,
             claims=dict(draft.claims),
             selective=list_selective(draft.claims),
             issuer=self._identity.issuer,

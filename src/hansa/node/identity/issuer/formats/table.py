@@ -20,7 +20,7 @@ def build_formats(
     contexts = identity.contexts or load_pinned()
     signers = [key, derive_ed25519(key)]
     return {
-        CredentialFormat.SD_JWT: SdJwtFormat(identity, draw),
+        CredentialFormat.SD_JWT: SdJwtFormat(settings, identity, draw),
         CredentialFormat.MDOC: MdocFormat(identity, draw),
         CredentialFormat.LDP: DataIntegrityFormat(
             settings, signers, derive_bbs(key), contexts, draw
