@@ -53,13 +53,18 @@ format: $(STAMP)  ## put the sources into the one format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
+# The second part tries the properties of single modules; of BBS, whose proofs are slow, no more.
 soak: setup strace try-cometbft  ## properties, simulations, faults and fuzz with many more examples and seeds
 	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz \
 		tests/integration/test_faults_*.py tests/integration/test_tutorials.py \
 		tests/unit/contracts/identity/test_personal_data.py \
 		tests/unit/identity/data_integrity/test_quads.py \
 		tests/unit/identity/data_integrity/test_terms.py \
-		tests/unit/identity/issuer/test_floods.py tests/unit/kernel/test_calendar.py)
+		tests/unit/identity/issuer/test_floods.py tests/unit/kernel/test_calendar.py); failed=$$?; \
+	HANSA_SOAK=1 $(BIN)/pytest -m hypothesis tests/unit/identity tests/unit/contracts/identity \
+		tests/unit/test_shapes.py --ignore-glob='*/bbs*' --ignore-glob='*/test_quads.py' \
+		--ignore-glob='*/test_terms.py' || failed=1; \
+	exit $$failed
 
 # Where they cannot be installed, the tests that need them are skipped, which fails under CI=true.
 browser: setup  ## Debian's Chromium, for the tests of the console
