@@ -23,8 +23,7 @@ from hansa.engine.record_items import list_envelopes
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.demo.residents import draw_residents
-from hansa.node.demo.serve import PASSPHRASE
-from hansa.node.demo.town import make_town
+from hansa.node.demo.town import PASSPHRASE, make_town
 from hansa.node.home import Home, open_chain_read_only
 
 SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]

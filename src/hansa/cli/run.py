@@ -115,7 +115,7 @@ def _demo(options: argparse.Namespace) -> int:
         flush()
 
     try:
-        return run_demo(settings, bar.show, tell)
+        return run_demo(settings, bar.show, tell, complain if options.json else say)
     except KeyboardInterrupt:
         is_left = folder.is_dir() and any(folder.iterdir())
         complain(

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -49,10 +49,12 @@ from hansa.node.demo.papers import (
     Held,
     examine,
     load_key,
+    read_type,
 )
 from hansa.node.demo.residents import Resident, draw_residents
 from hansa.node.demo.town import (
     CENTRE,
+    HARBOUR,
     OFFICE,
     OPENED_MS,
     Act,
@@ -69,7 +71,9 @@ CENTRE_ACCREDITED_MS = CARRIED_OUT_MS - 30 * MINUTE_MS
 RAISED_MS = OPENED_MS - 30 * MINUTE_MS
 SHOWING_MS = 5 * MINUTE_MS
 """How long somebody has to show a paper."""
-_TYPES = Path(__file__).parent / "types"
+
+Methods = Mapping[int, tuple[documents.Method, ...]]
+NO_METHODS: Methods = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -100,8 +104,16 @@ class IdentityReport:
 class Offices:
     """The identity office, the training centre, and those who hold and show their papers."""
 
-    def __init__(self, town: Town, chain: Chain, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        town: Town,
+        chain: Chain,
+        clock_ms: Callable[[], int],
+        methods: Methods,
+    ) -> None:
+        """`methods` are further keys in DID documents, by the places of their subjects."""
         self._town = town
+        self._methods = methods
         self._clock_ms = clock_ms
         self._network = chain.network
         network = chain.network.genesis.network
@@ -134,21 +146,26 @@ class Offices:
 
     def _found(self) -> list[Act]:
         """Publish the offices' documents and the types, and begin their status lists."""
-        acts: list[Act] = []
-        for place, desk, types in (
-            (OFFICE, self.office, (RESIDENT, LICENCE, CERTIFICATE)),
-            (CENTRE, self.centre, ()),
-        ):
-            account = self._town.institutions[place]
-            keys = (documents.KeyBytes(account.suite, account.public_key),)
-            bits = status.Bits.TWO
-            commands: list[Command] = [
-                did.Create(desk.address, desk.describe(), keys),
-                status.CreateList(desk.address, LIST_NUMBER, bits, LIST_LENGTH),
-            ]
-            commands += [_publish(desk.address, name) for name in types]
-            acts.append(Act((account,), tuple(commands), place))
-        return acts
+        office, centre = self.office, self.centre
+        bits = status.Bits.TWO
+        opening = [
+            status.CreateList(each.address, LIST_NUMBER, bits, LIST_LENGTH)
+            for each in (office, centre)
+        ]
+        published = [_publish(office.address, name) for name in (RESIDENT, LICENCE, CERTIFICATE)]
+        further = {place: self._methods.get(place, ()) for place in (OFFICE, HARBOUR)}
+        return [
+            self._create(OFFICE, office.describe(*further[OFFICE]), opening[0], *published),
+            self._create(CENTRE, centre.describe(), opening[1]),
+            self._create(HARBOUR, documents.Content(methods=further[HARBOUR])),
+        ]
+
+    def _create(self, place: int, content: documents.Content, *commands: Command) -> Act:
+        """Have an institution publish who it is, and do more."""
+        account = self._town.institutions[place]
+        keys = (documents.KeyBytes(account.suite, account.public_key),)
+        creation = did.Create(account.address, content, keys)
+        return Act((account,), (creation, *commands), place)
 
     def _accredit(self) -> list[Act]:
         until_ms = self._day_ms + ACCREDITED_MS
@@ -236,6 +253,6 @@ class Offices:
 
 def _publish(owner: bytes, name: str) -> schemas.Publish:
     """Publish a type of credentials as its file has it."""
-    found = msgspec.json.decode((_TYPES / f"{name}.json").read_bytes())
+    found = read_type(name)
     schema, display = (msgspec.json.encode(found[each]).decode() for each in ("schema", "display"))
     return schemas.Publish(owner, name, 1, schema, display)

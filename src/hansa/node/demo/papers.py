@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from hansa.contracts.identity import documents
 from hansa.identity.keys.kinds import KeyKind
@@ -17,7 +20,7 @@ from hansa.identity.keys.signing import PrivateKey, load_private_key
 from hansa.identity.methods.hansa import write_did
 from hansa.identity.naming import ListName, write_list_url, write_type
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
-from hansa.identity.sd_jwt.paths import Path
+from hansa.identity.sd_jwt.paths import Path as ClaimPath
 from hansa.identity.sd_jwt.presentation import bind_sd_jwt, select_disclosures
 from hansa.identity.sd_jwt.serialization import SdJwt
 from hansa.identity.sd_jwt.verification import Challenge
@@ -33,9 +36,11 @@ from hansa.node.settings import DEFAULT_HOST, DEFAULT_PORT
 RESIDENT, LICENCE, CERTIFICATE = "resident", "business-licence", "training-certificate"
 """Types of credentials, as the ledger knows them."""
 LISTS_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/v1/identity"
-LIST_NUMBER, LIST_LENGTH = 1, 8_192
+LIST_NUMBER, LIST_LENGTH = 1_000, 8_192
+"""Of the status lists that a day fills; an issuer's own service counts from 1."""
 KEY_NAME = "desk"
 VALID_S = 365 * 86_400
+_TYPES = Path(__file__).parent / "types"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Held:
     key: PrivateKey
     status: StatusReference
 
-    def show(self, paths: tuple[Path, ...], challenge: Challenge, time_ms: int) -> str:
+    def show(self, paths: tuple[ClaimPath, ...], challenge: Challenge, time_ms: int) -> str:
         """Present the least that shows these claims, to one verifier, once."""
         chosen = select_disclosures(self.sd_jwt, paths)
         return bind_sd_jwt(chosen, self.key, challenge, time_ms // 1_000).encode()
@@ -77,12 +82,12 @@ class Desk:
         """Who it is to verifiers."""
         return write_did(self.network, self.address)
 
-    def describe(self) -> documents.Content:
-        """What its DID document says beside its account's keys."""
+    def describe(self, *methods: documents.Method) -> documents.Content:
+        """What its DID document says beside its account's keys; `methods` are further keys."""
         public_key = self.key.public_key.data
         assertion = int(documents.Relationship.ASSERTION)
         method = documents.Method(KEY_NAME, documents.Kind.ED25519, public_key, assertion)
-        return documents.Content(methods=(method,))
+        return documents.Content(methods=(method, *methods))
 
     def issue(self, paper: Paper, time_ms: int) -> Held:
         """Sign a credential, revocable at its place in the issuer's status list."""
@@ -102,6 +107,12 @@ class Desk:
         header = {"kid": f"{self.did}#{KEY_NAME}"}
         signed = issue_credential(self.key, credential, self.draw, header)
         return Held(signed, paper.holder_key, place)
+
+
+def read_type(name: str) -> dict[str, Any]:
+    """Read what a type of credentials is: its JSON Schema, and its display."""
+    found: dict[str, Any] = msgspec.json.decode((_TYPES / f"{name}.json").read_bytes())
+    return found
 
 
 def load_key(seed: bytes) -> PrivateKey:

@@ -16,7 +16,7 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.genesis import Network
 from hansa.node.audit import audit
 from hansa.node.demo.council import Council
-from hansa.node.demo.offices import IdentityReport, Offices
+from hansa.node.demo.offices import NO_METHODS, IdentityReport, Methods, Offices
 from hansa.node.demo.town import Act, Day, Town
 from hansa.node.demo.training import Training
 from hansa.sdk.build import sign_batch, sign_transaction
@@ -77,7 +77,11 @@ class TownClock:
 class DemoRun:
     """Plays a day, and what led to it, through a running engine that goes by the same clock."""
 
-    def __init__(self, engine: Engine, town: Town, clock_ms: TownClock) -> None:
+    def __init__(
+        self, engine: Engine, town: Town, clock_ms: TownClock, methods: Methods = NO_METHODS
+    ) -> None:
+        """`methods` are further keys in DID documents, by the places of their subjects."""
+        self._methods = methods
         self._engine = engine
         self._network: Network = engine.chain.network
         self._town = town
@@ -90,7 +94,7 @@ class DemoRun:
         self._clock_ms.before_ms = 0
         day_ms = self._clock_ms()
         begun = time.monotonic()
-        offices = Offices(self._town, self._engine.chain, self._clock_ms)
+        offices = Offices(self._town, self._engine.chain, self._clock_ms, self._methods)
         self.report.identity = offices.report
         plans = (
             Council(self._town, day_ms),

@@ -14,13 +14,13 @@ from hansa.cli.identity.wallet.opening import (
 )
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_file
-from hansa.identity.methods.did import read_did
-from hansa.identity.methods.documents import DidDocument
-from hansa.identity.methods.hansa import read_address, resolve_did_hansa
 from hansa.identity.wallet.telling import list_claims, name_holding, tell_verifier
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hansa.identity.methods.documents import DidDocument
     from hansa.identity.status.reference import StatusReference
     from hansa.identity.verifier.registry import CredentialStatus
     from hansa.node.identity.holder.carrying import Carrier
@@ -104,11 +104,7 @@ def build_presenter(vault: Vault, carrier: Carrier, options: argparse.Namespace)
     from hansa.node.identity.holder.presenting import Presenter  # noqa: PLC0415
 
     roots = [root for path in options.trust for root in read_roots(path)]
-
-    def resolve_known(did: str) -> DidDocument:
-        return resolve(did, carrier, options)
-
-    return Presenter(vault, carrier, resolve_known, roots)
+    return Presenter(vault, carrier, build_resolve(carrier, options), roots)
 
 
 def build_checker(carrier: Carrier, options: argparse.Namespace) -> Checker:
@@ -122,21 +118,14 @@ def build_checker(carrier: Carrier, options: argparse.Namespace) -> Checker:
         with open_client(options) as client:
             return read_ledger_status(client, issuer, reference)
 
-    return Checker(carrier, lambda did: resolve(did, carrier, options), read_ledger)
+    return Checker(carrier, build_resolve(carrier, options), read_ledger)
 
 
-def resolve(text: str, carrier: Carrier, options: argparse.Namespace) -> DidDocument:
-    """Resolve a DID of this network as a node proves it, others by their own methods."""
-    did = read_did(text)
-    if did.method != "hansa":
-        return carrier.resolve(text)
-    from hansa.sdk.identity.questions import DidQuestion  # noqa: PLC0415 - loads a client
+def build_resolve(carrier: Carrier, options: argparse.Namespace) -> Callable[[str], DidDocument]:
+    """Build what resolves DIDs, those of a ledger through the node that the options name."""
+    from hansa.node.identity.holder.knowing import resolve_verifier  # noqa: PLC0415
 
-    with open_client(options) as client:
-        network = client.get_network().genesis.network
-        rows = client.identity.prove([DidQuestion(read_address(did, network))])
-    now_ms = max(carrier.now_ms(), rows.header.time_ms)
-    return resolve_did_hansa(rows, network, did, now_ms).document
+    return lambda did: resolve_verifier(did, carrier, lambda: open_client(options))
 
 
 def _list_copies(contents: Contents, batches: list[str] | None) -> frozenset[str] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,6 @@ import uvloop
 
 from hansa.node.identity.desk.issuer import opened_issuer_desk
 from hansa.node.identity.desk.running import run_desk, served_desk
-from hansa.node.identity.http import Worker
 from hansa.node.identity.issuer.app import WORKER, create_app
 from hansa.node.identity.issuer.ledger.running import opened_delivery, prepare
 from hansa.node.identity.issuer.service import IssuerService
@@ -59,22 +59,13 @@ def run_issuer(  # noqa: PLR0913 - the options of `hansa id issuer up`, by keywo
       Refused: the ledger lets this account make no status list.
       Corrupt: the records are damaged.
     """
-    (usual_host, usual_port), url = service.settings.place, service.settings.url
+    usual_host, usual_port = service.settings.place
+    place = (usual_host if host is None else host, usual_port if port is None else port)
 
     async def run() -> None:
-        async with AsyncExitStack() as stack:
-            delivery = None
-            if ledger is not None:
-                opened = opened_delivery(ledger.folder, service, ledger.key)
-                delivery = await stack.enter_async_context(opened)
-                await prepare(service, delivery, ledger.warn)
-            app = create_app(service, delivery, warn=warn)
-            worker = app[WORKER]
-            place = (usual_host if host is None else host, usual_port if port is None else port)
-            tell(await stack.enter_async_context(listening(app, *place)), url)
-            if tell_desk is not None:
-                await _serve_desk(stack, service, worker, tell_desk)
-            await wait_until_stopped(worker.failed)
+        opened = serving_issuer(service, tell, place, ledger=ledger, warn=warn, tell_desk=tell_desk)
+        async with opened as failed:
+            await wait_until_stopped(failed)
 
     try:
         uvloop.run(run())
@@ -82,11 +73,34 @@ def run_issuer(  # noqa: PLR0913 - the options of `hansa id issuer up`, by keywo
         service.close()
 
 
-async def _serve_desk(
-    stack: AsyncExitStack, service: IssuerService, worker: Worker, tell: Callable[[str], None]
-) -> None:
-    opened = opened_issuer_desk(service, secrets.token_bytes, time.monotonic, worker)
-    await stack.enter_async_context(served_desk(await stack.enter_async_context(opened), tell))
+@asynccontextmanager
+async def serving_issuer(
+    service: IssuerService,
+    tell: Callable[[str, str], None],
+    place: tuple[str, int],
+    *,
+    ledger: LedgerSide | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+    tell_desk: Callable[[str], None] | None = None,
+) -> AsyncIterator[asyncio.Future[None]]:
+    """Serve an issuer for as long as this lasts; gives what fails once its records are damaged.
+
+    `place` is host and port; the rest is as for `run_issuer`, which closes the issuer, too.
+    """
+    async with AsyncExitStack() as stack:
+        delivery = None
+        if ledger is not None:
+            opened = opened_delivery(ledger.folder, service, ledger.key)
+            delivery = await stack.enter_async_context(opened)
+            await prepare(service, delivery, ledger.warn)
+        app = create_app(service, delivery, warn=warn)
+        worker = app[WORKER]
+        tell(await stack.enter_async_context(listening(app, *place)), service.settings.url)
+        if tell_desk is not None:
+            pages = opened_issuer_desk(service, secrets.token_bytes, time.monotonic, worker)
+            desk = await stack.enter_async_context(pages)
+            await stack.enter_async_context(served_desk(desk, tell_desk))
+        yield worker.failed
 
 
 def run_issuer_desk(

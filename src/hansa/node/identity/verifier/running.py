@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -64,26 +65,43 @@ def run_verifier(
       Unavailable: the port is taken, or the address is not this machine's.
       Corrupt: the records are damaged.
     """
-    settings = folder.settings
-    usual_host, usual_port = settings.place
+    usual_host, usual_port = folder.settings.place
     place = (usual_host if host is None else host, usual_port if port is None else port)
 
     async def run() -> None:
-        async with AsyncExitStack() as stack:
-            opened = opened_registry(settings, folder.roots)
-            app = create_app(folder, await stack.enter_async_context(opened), warn=warn)
-            tell(await stack.enter_async_context(listening(app, *place)), settings.url)
-            failed = [app[FAILED]]
-            if tell_desk is not None:
-                desk = open_verifier_desk(folder, time.monotonic)
-                await stack.enter_async_context(served_desk(desk, tell_desk))
-                failed.append(desk.failed)
+        async with serving_verifier(folder, tell, place, warn=warn, tell_desk=tell_desk) as failed:
             await wait_until_stopped(*failed)
 
     try:
         uvloop.run(run())
     finally:
         folder.records.close()
+
+
+@asynccontextmanager
+async def serving_verifier(
+    folder: VerifierFolder,
+    tell: Callable[[str, str], None],
+    place: tuple[str, int],
+    *,
+    warn: Callable[[str], None] = lambda _: None,
+    tell_desk: Callable[[str], None] | None = None,
+) -> AsyncIterator[list[asyncio.Future[None]]]:
+    """Serve a verifier for as long as this lasts; gives what fails once its records are damaged.
+
+    `place` is host and port; the rest is as for `run_verifier`, which closes the records, too.
+    """
+    settings = folder.settings
+    async with AsyncExitStack() as stack:
+        opened = opened_registry(settings, folder.roots)
+        app = create_app(folder, await stack.enter_async_context(opened), warn=warn)
+        tell(await stack.enter_async_context(listening(app, *place)), settings.url)
+        failed = [app[FAILED]]
+        if tell_desk is not None:
+            desk = open_verifier_desk(folder, time.monotonic)
+            await stack.enter_async_context(served_desk(desk, tell_desk))
+            failed.append(desk.failed)
+        yield failed
 
 
 def run_verifier_desk(

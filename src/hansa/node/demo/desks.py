@@ -1,0 +1,215 @@
+"""The demo's desks: an issuer, a verifier and a wallet that somebody can try in a browser.
+
+The identity office issues under its DID on the ledger, and brings its revocations there; Harbour
+Bank asks, and believes whom the ledger accredits; the wallet is empty. Their folders lie beside the
+node's, under the passphrase that all keys of the demo have.
+
+Source: docs/how-to/issue-credentials.md, verify-credentials.md and hold-credentials.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hansa.contracts.identity import documents
+from hansa.identity.keys.kinds import PublicKey
+from hansa.identity.keys.multikey import read_multikey
+from hansa.identity.methods.hansa import write_did
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.genesis import Network
+from hansa.node.demo.offices import Methods
+from hansa.node.demo.papers import CERTIFICATE, LICENCE, RESIDENT, read_type
+from hansa.node.demo.town import HARBOUR, OFFICE, PASSPHRASE, Town
+from hansa.node.identity.desk.frame import Desk
+from hansa.node.identity.desk.running import served_desk
+from hansa.node.identity.desk.wallet.pages import add_pages
+from hansa.node.identity.desk.wallet.work import WalletWork
+from hansa.node.identity.fetching import FetchRules
+from hansa.node.identity.folders import serving_alone
+from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.knowing import resolve_verifier
+from hansa.node.identity.holder.presenting import Presenter
+from hansa.node.identity.holder.receiving import Receiver
+from hansa.node.identity.holder.vault import create_vault, open_vault
+from hansa.node.identity.issuer import folder as issuers
+from hansa.node.identity.issuer.running import LedgerSide, serving_issuer
+from hansa.node.identity.issuer.settings import DEFAULT_PORT as ISSUER_PORT
+from hansa.node.identity.verifier import folder as verifiers
+from hansa.node.identity.verifier.running import serving_verifier
+from hansa.node.identity.verifier.settings import DEFAULT_PORT as VERIFIER_PORT
+from hansa.node.service import wall_clock_ms
+from hansa.node.settings import DEFAULT_HOST
+from hansa.passphrases import ScryptCost
+from hansa.sdk.client import Client
+from hansa.sdk.files import write_file
+from hansa.sdk.keys import save_key
+
+COST: Final = ScryptCost(n=1 << 10, r=8, p=1)
+"""Of secrets that everybody knows."""
+METHOD: Final = "signing"
+ACCOUNT: Final = "account.json"
+PORTS_TRIED: Final = 100
+QUERIES: Final = ("adult.dcql.json", "applicant.dcql.json")
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+class DeskLink(NamedTuple):
+    """What opens a desk in a browser, once."""
+
+    owner: str
+    """Whose desk it is."""
+    url: str
+
+
+class DeskFolders(NamedTuple):
+    """What was made for the desks."""
+
+    office: Path
+    employer: Path
+    wallet: Path
+    node: str
+    genesis_hash: str
+    methods: Methods
+    """The keys that sign for them, by the places of those whose DID documents are to name them."""
+
+
+def make_folders(folder: Path, town: Town, network: Network, node: str) -> DeskFolders:
+    """Make the folders of the desks, and all that is to be known of them before the town's day.
+
+    Args:
+      folder: of the demo.
+      town: whose offices they are.
+      network: their ledger.
+      node: the address at which its node answers.
+
+    Raises:
+      Unavailable: the disk refuses, or no port is free.
+    """
+    office, employer, wallet = (folder / each for each in ("office", "employer", "wallet"))
+    names = {"node": node, "genesis": network.genesis_hash.hex()}
+    draw = secrets.token_bytes
+    url = _find_address(ISSUER_PORT)
+    made = issuers.create_folder(
+        office, url=url, name="Identity Office", passphrase=PASSPHRASE, draw=draw, cost=COST
+    )
+    names_office = names | {"url": url, "did": _name(town, network, OFFICE)}
+    _write_settings(office / issuers.SETTINGS, names_office)
+    for each in (RESIDENT, LICENCE, CERTIFICATE):
+        schema = msgspec.json.format(msgspec.json.encode(read_type(each)["schema"]), indent=2)
+        write_file(office / f"{each}.schema.json", schema, replace=True)
+    save_key(office / ACCOUNT, town.institutions[OFFICE], PASSPHRASE, cost=COST)
+    url = _find_address(VERIFIER_PORT)
+    verifiers.create_folder(
+        employer, url=url, name="Harbour Bank", passphrase=PASSPHRASE, draw=draw, cost=COST
+    )
+    key = _read_key(employer)
+    names_employer = names | {"url": url, "did": _name(town, network, HARBOUR)}
+    _write_settings(employer / verifiers.SETTINGS, names_employer)
+    for query in QUERIES:
+        write_file(employer / query, (_TEMPLATES / query).read_bytes(), replace=True)
+    create_vault(wallet, PASSPHRASE, draw, COST)
+    assertion, proof = documents.Relationship.ASSERTION, documents.Relationship.AUTHENTICATION
+    methods = {
+        OFFICE: (_build_method(read_multikey(made.key), assertion),),
+        HARBOUR: (_build_method(key, proof),),
+    }
+    return DeskFolders(office, employer, wallet, node, names["genesis"], methods)
+
+
+@asynccontextmanager
+async def served_desks(
+    folders: DeskFolders, town: Town, tell: Callable[[DeskLink], None]
+) -> AsyncIterator[None]:
+    """Serve issuer, verifier and wallet, with a desk each, for as long as this lasts.
+
+    Args:
+      folders: as `make_folders` made them.
+      town: whose offices they are.
+      tell: gets the links: of each desk one and, once it was used, the next.
+
+    Raises:
+      Unavailable: a port is taken meanwhile, or the node does not answer.
+    """
+    draw = secrets.token_bytes
+
+    def name_link(owner: str) -> Callable[[str], None]:
+        return lambda url: tell(DeskLink(owner, url))
+
+    async with AsyncExitStack() as stack:
+        stack.enter_context(serving_alone(folders.office))
+        service = issuers.open_issuer(folders.office, PASSPHRASE, draw)
+        stack.callback(service.close)
+        side = LedgerSide(folders.office, town.institutions[OFFICE], _ignore)
+        place = service.settings.place
+        await stack.enter_async_context(
+            serving_issuer(
+                service,
+                _ignore,
+                place,
+                ledger=side,
+                tell_desk=name_link("the Identity Office's desk"),
+            )
+        )
+        stack.enter_context(serving_alone(folders.employer))
+        verifier = verifiers.open_verifier(folders.employer, PASSPHRASE, draw)
+        stack.callback(verifier.records.close)
+        place = verifier.settings.place
+        await stack.enter_async_context(
+            serving_verifier(verifier, _ignore, place, tell_desk=name_link("Harbour Bank's desk"))
+        )
+        vault = stack.enter_context(open_vault(folders.wallet, PASSPHRASE, draw))
+        carrier = Carrier(FetchRules(may_ask_loopback=True), draw, wall_clock_ms)
+        open_client = partial(Client, folders.node, folders.genesis_hash)
+        presenter = Presenter(
+            vault, carrier, lambda did: resolve_verifier(did, carrier, open_client)
+        )
+        desk = Desk("Wallet", "a resident's", draw, time.monotonic)
+        add_pages(desk, WalletWork(vault, carrier, Receiver(vault, carrier), presenter))
+        await stack.enter_async_context(served_desk(desk, name_link("a resident's wallet")))
+        yield
+
+
+def _ignore(*_: object) -> None:
+    """Hear what a process of its own would print."""
+
+
+def _name(town: Town, network: Network, place: int) -> str:
+    return write_did(network.genesis.network, town.institutions[place].address)
+
+
+def _write_settings(path: Path, names: Mapping[str, str]) -> None:
+    template = Template((_TEMPLATES / path.name).read_text())
+    write_file(path, template.substitute(names).encode(), replace=True)
+
+
+def _read_key(folder: Path) -> PublicKey:
+    opened = verifiers.open_verifier(folder, PASSPHRASE, secrets.token_bytes)
+    opened.records.close()
+    return opened.identity.signer.public_key
+
+
+def _build_method(key: PublicKey, purpose: documents.Relationship) -> documents.Method:
+    return documents.Method(METHOD, documents.Kind.P256, key.data, int(purpose))
+
+
+def _find_address(first: int) -> str:
+    """Find the address of the first free port."""
+    for port in range(first, first + PORTS_TRIED):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((DEFAULT_HOST, port))
+            except OSError:
+                continue
+        return f"http://{DEFAULT_HOST}:{port}"
+    raise Unavailable(f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something")

@@ -1,0 +1,111 @@
+"""What the demo tells at the end: real figures, and what to try next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from hansa.node.demo.desks import DeskLink
+from hansa.node.demo.offices import IdentityReport
+from hansa.node.demo.run import DemoReport
+from hansa.node.demo.town import PASSPHRASE, Town
+from hansa.program import name_program
+
+
+def summarise(
+    report: DemoReport, town: Town, folder: Path, address: str, links: Sequence[DeskLink]
+) -> list[str]:
+    """Say in lines what a day came to, and what can be tried next.
+
+    Args:
+      report: of the day.
+      town: whose day it was.
+      folder: absolute: the commands work from anywhere.
+      address: at which the node answers; empty if it does not.
+      links: that open the desks.
+    """
+    money = [
+        f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
+        f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
+        for asset, totals in report.assets.items()
+    ]
+    refused = [f"  {count:>7,}  {code}" for code, count in sorted(report.refused.items())]
+    lines = [
+        (
+            f"The day is over: {report.confirmed:,} transactions confirmed in "
+            f"{report.seconds:.1f} s, "
+            f"{sum(report.refused.values()):,} refused, {report.height} blocks."
+        ),
+        *money,
+        "Refused by rule:",
+        *refused,
+        (
+            f"Audit from receipts: {'passed' if report.audit_ok else 'FAILED'}. "
+            f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
+        ),
+        *_tell_identity(report.identity),
+        "",
+        "Next, in another terminal:" if address else "Next:",
+        *_list_commands(report, town, folder, address),
+        "",
+        *_tell_desks(links),
+        f"Data in {folder}; nobody removes it but you.",
+    ]
+    if address:
+        lines += [f"Console at {address}/ and API under /v1. Ctrl-C ends it."]
+    return lines
+
+
+def _tell_identity(report: IdentityReport) -> list[str]:
+    issued = ", ".join(f"{count:,} {name}" for name, count in sorted(report.issued.items()))
+    raised = ", ".join(f"{count:,} to {name}" for name, count in sorted(report.raised.items()))
+    lines = [
+        f"Credentials issued: {issued}.",
+        (
+            f"Wallets raised by showing one: {raised}; {report.not_raised:,} were too young, "
+            f"{report.lowered:,} lowered again: the credential was revoked."
+        ),
+        "Training certificates, as an employer found them:",
+    ]
+    for each in report.checked:
+        found = "accepted" if each["is_accepted"] else f"refused: {'; '.join(each['faults'])}"
+        lines.append(f"  {each['count']:>7,}  {each['kind']}: {found}")
+    return lines
+
+
+def _tell_desks(links: Sequence[DeskLink]) -> list[str]:
+    if not links:
+        return []
+    width = max(len(each.owner) for each in links)
+    return [
+        "In a browser (each link opens one, once): offer a credential at the first desk, take it",
+        "into the wallet, ask for it at the second, show it, revoke it, and ask again.",
+        *(f"  {each.owner:{width}}  {each.url}" for each in links),
+        "",
+    ]
+
+
+def _list_commands(report: DemoReport, town: Town, data: Path, address: str) -> list[str]:
+    """List commands that a shell takes as they are; only a node that serves can be paid through."""
+    hansa, folder = name_program(), shlex.quote(str(data))
+    tx, shop = report.example_tx, town.merchants[1].address_text
+    receipt = f"receipt-{tx[:8]}.bin"
+    pay = (
+        f"  HANSA_PASSPHRASE={PASSPHRASE} {hansa} pay {folder}/keys/resident.json {shop} 1.50"
+        f" --node {address}"
+    )
+    return [
+        *([pay] if address else []),
+        f"  {hansa} tx {tx} --data {folder}",
+        f"  {hansa} block {report.height} --data {folder}",
+        (
+            f"  {hansa} receipt save {tx} {receipt} --data {folder} && "
+            f"{hansa} receipt verify {receipt}"
+        ),
+        f"  {hansa} audit --data {folder}",
+    ]
+
+
+def _format(minor: int) -> str:
+    return f"{minor // 100:,}.{minor % 100:02d}"
