@@ -4,6 +4,9 @@ A block closes when 250 transactions are there, or 5 ms after its first, and tak
 gathered by then, at most 2,000. While one block is being made durable the next is executed;
 nobody is answered before the sync has returned.
 
+When nothing has come for a second, and something came since the last checkpoint, an empty block
+closes as one: so what a quiet ledger says last is proved, too, as that a credential was revoked.
+
 A batch is ordered once: whoever sends it again, its sponsor or one who has read it in a block, is
 answered by what became of it, and its sponsor is charged nothing. One of which no envelope says to
 be still valid, by ledger time, is not ordered at all.
@@ -23,7 +26,7 @@ from hansa.engine.ordering import Answer, Engine, OrderedBatches, compute_key, e
 from hansa.engine.verification import Verifier
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.kernel.frame import decode_batch, read_last_end
-from hansa.kernel.genesis import BLOCK_ITEMS_MAX
+from hansa.kernel.genesis import BLOCK_ITEMS_MAX, CHECKPOINT_INTERVAL_MS
 from hansa.kernel.machine.admission import check_times, find_stale
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.transaction import CheckedBatch, Verdict, build_checked
@@ -170,7 +173,7 @@ class EmbeddedEngine(Engine):
             try:
                 while await self._gather():
                     waiting = self._take()
-                    if not waiting:
+                    if not waiting and not self.chain.machine.is_checkpoint_due(self._clock_ms()):
                         continue
                     batches = [item.batch for item in waiting]
                     result = await execute_with_pauses(self.chain, self._clock_ms(), batches)
@@ -186,12 +189,21 @@ class EmbeddedEngine(Engine):
                     await confirming
 
     async def _gather(self) -> bool:
-        """Wait for a block's worth of transactions; False when there will be no more."""
+        """Wait for a block's worth of transactions; False when there will be no more.
+
+        Returns with none, too, after a quiet second behind what no checkpoint covers.
+        """
         while not self._queue:
             if self._is_ending:
                 return False
             self._arrived.clear()
-            await self._arrived.wait()
+            try:
+                async with asyncio.timeout(
+                    CHECKPOINT_INTERVAL_MS / 1000 if self._is_open else None
+                ):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return self.failure is None
         loop = asyncio.get_running_loop()
         deadline = self._queue[0].arrived_s + self._block_wait_ms / 1000
         while not self._is_block_worthwhile and not self._is_ending:
@@ -205,6 +217,12 @@ class EmbeddedEngine(Engine):
             except TimeoutError:
                 break
         return self.failure is None
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether something came since the last checkpoint."""
+        head = self.chain.head
+        return head.height > head.checkpoint_height
 
     @property
     def _is_block_worthwhile(self) -> bool:

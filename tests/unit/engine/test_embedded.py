@@ -13,7 +13,8 @@ from hansa.engine.embedded import BLOCK_BYTES, QUEUE_BYTES, EmbeddedEngine
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
-from hansa.kernel.genesis import VALIDITY_MAX_MS
+from hansa.kernel.genesis import CHECKPOINT_INTERVAL_MS, VALIDITY_MAX_MS
+from hansa.kernel.quota import SponsorUsage
 
 
 async def expect_stopped(node, match, error=Unavailable):
@@ -313,3 +314,26 @@ def test_more_bytes_than_may_wait_are_not_taken():
         assert all(isinstance(error, Unavailable) for error in found if error not in kept)
 
     asyncio.run(begin())
+
+
+def test_what_a_quiet_ledger_says_last_is_proved_as_well():
+    """A second after the last transaction an empty block closes as a checkpoint, and no other."""
+
+    async def play(node):
+        chain, closed = node.world.chain, asyncio.Event()
+        node.engine.listen(lambda result: None if result.receipts else closed.set())
+        await node.pay()
+        await node.pay()
+        assert chain.head.checkpoint_height < chain.head.height
+        said_last = chain.head.height
+        node.clock.time_ms += CHECKPOINT_INTERVAL_MS
+        await closed.wait()
+        assert chain.head.checkpoint_height == chain.head.height == said_last + 1
+        assert chain.head.tx_count == 0
+        assert chain.prove_row(SponsorUsage.key(key("north").address)).value is not None
+        assert not (await node.pay())[0].error
+        await node.engine.stop()
+        record = chain.get_record(said_last + 1)
+        assert not record.receipts
+
+    run(play)
