@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
 from hashlib import sha256
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -263,6 +265,25 @@ def check_council(node):
     assert len(entries["payments.refund_days"]) == 1
 
 
+def check_desks(lines, folder):
+    """The desks open by their links, and the office issues under its DID on this ledger."""
+    links = [word for line in lines for word in line.split() if "?token=" in word]
+    shown = ("Identity Office issues", "Ask a wallet", "This wallet holds nothing yet")
+    for link, text in zip(links, shown, strict=True):
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        with opener.open(link, timeout=30) as page:
+            assert text in page.read().decode()
+    settings = tomllib.loads((folder / "office" / "issuer.toml").read_text())
+    metadata = settings["url"] + "/.well-known/openid-credential-issuer"
+    with urllib.request.urlopen(metadata, timeout=30) as answer:  # noqa: S310 - our own
+        offered = json.load(answer)["credential_configurations_supported"]
+    assert offered["resident"]["vct"] == "urn:hansa:demo:resident"
+    node = settings["ledger"]["node"]
+    lists = f"{node}/v1/identity/status-lists/{settings['did'].rpartition(':')[2]}/1"
+    with urllib.request.urlopen(lists, timeout=30) as answer:  # noqa: S310 - our own
+        assert answer.status == 200
+
+
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
         [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
@@ -281,6 +302,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
         assert status["network"] == "demo"
         assert status["height"] > 0
         check_council(lines[-1].split()[2])
+        check_desks(lines, tmp_path / "node")
         pay = next(line.split() for line in lines if " pay " in line)
         before = wallet_of(pay)
         environment = {**os.environ, "HANSA_PASSPHRASE": "demo"}
