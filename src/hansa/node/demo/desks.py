@@ -24,7 +24,10 @@ import msgspec
 from hansa.contracts.identity import documents
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.keys.multikey import read_multikey
+from hansa.identity.methods.documents import DidDocument
 from hansa.identity.methods.hansa import write_did
+from hansa.identity.status.reference import StatusReference
+from hansa.identity.verifier.registry import CredentialStatus
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.demo.offices import Methods
@@ -37,9 +40,9 @@ from hansa.node.identity.desk.wallet.work import WalletWork
 from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.folders import serving_alone
 from hansa.node.identity.holder.carrying import Carrier
+from hansa.node.identity.holder.checking import Checker, read_ledger_status
 from hansa.node.identity.holder.knowing import resolve_verifier
 from hansa.node.identity.holder.presenting import Presenter
-from hansa.node.identity.holder.receiving import Receiver
 from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.identity.issuer import folder as issuers
 from hansa.node.identity.issuer.running import LedgerSide, serving_issuer
@@ -52,7 +55,7 @@ from hansa.node.settings import DEFAULT_HOST
 from hansa.passphrases import ScryptCost
 from hansa.sdk.client import Client
 from hansa.sdk.files import write_file
-from hansa.sdk.keys import save_key
+from hansa.sdk.keys import KeyPair, save_key
 
 COST: Final = ScryptCost(n=1 << 10, r=8, p=1)
 """Of secrets that everybody knows."""
@@ -140,43 +143,58 @@ async def served_desks(
     Raises:
       Unavailable: a port is taken meanwhile, or the node does not answer.
     """
-    draw = secrets.token_bytes
 
     def name_link(owner: str) -> Callable[[str], None]:
         return lambda url: tell(DeskLink(owner, url))
 
     async with AsyncExitStack() as stack:
-        stack.enter_context(serving_alone(folders.office))
-        service = issuers.open_issuer(folders.office, PASSPHRASE, draw)
-        stack.callback(service.close)
-        side = LedgerSide(folders.office, town.institutions[OFFICE], _ignore)
-        place = service.settings.place
-        await stack.enter_async_context(
-            serving_issuer(
-                service,
-                _ignore,
-                place,
-                ledger=side,
-                tell_desk=name_link("the Identity Office's desk"),
-            )
-        )
-        stack.enter_context(serving_alone(folders.employer))
-        verifier = verifiers.open_verifier(folders.employer, PASSPHRASE, draw)
-        stack.callback(verifier.records.close)
-        place = verifier.settings.place
-        await stack.enter_async_context(
-            serving_verifier(verifier, _ignore, place, tell_desk=name_link("Harbour Bank's desk"))
-        )
-        vault = stack.enter_context(open_vault(folders.wallet, PASSPHRASE, draw))
-        carrier = Carrier(FetchRules(may_ask_loopback=True), draw, wall_clock_ms)
-        open_client = partial(Client, folders.node, folders.genesis_hash)
-        presenter = Presenter(
-            vault, carrier, lambda did: resolve_verifier(did, carrier, open_client)
-        )
-        desk = Desk("Wallet", "a resident's", draw, time.monotonic)
-        add_pages(desk, WalletWork(vault, carrier, Receiver(vault, carrier), presenter))
-        await stack.enter_async_context(served_desk(desk, name_link("a resident's wallet")))
+        key = town.institutions[OFFICE]
+        await _serve_office(stack, folders.office, key, name_link("the Identity Office's desk"))
+        await _serve_employer(stack, folders.employer, name_link("Harbour Bank's desk"))
+        await _serve_wallet(stack, folders, name_link("a resident's wallet"))
         yield
+
+
+async def _serve_office(
+    stack: AsyncExitStack, folder: Path, key: KeyPair, tell: Callable[[str], None]
+) -> None:
+    stack.enter_context(serving_alone(folder))
+    service = issuers.open_issuer(folder, PASSPHRASE, secrets.token_bytes)
+    stack.callback(service.close)
+    side = LedgerSide(folder, key, _ignore)
+    place = service.settings.place
+    opened = serving_issuer(service, _ignore, place, ledger=side, tell_desk=tell)
+    await stack.enter_async_context(opened)
+
+
+async def _serve_employer(stack: AsyncExitStack, folder: Path, tell: Callable[[str], None]) -> None:
+    stack.enter_context(serving_alone(folder))
+    verifier = verifiers.open_verifier(folder, PASSPHRASE, secrets.token_bytes)
+    stack.callback(verifier.records.close)
+    opened = serving_verifier(verifier, _ignore, verifier.settings.place, tell_desk=tell)
+    await stack.enter_async_context(opened)
+
+
+async def _serve_wallet(
+    stack: AsyncExitStack, folders: DeskFolders, tell: Callable[[str], None]
+) -> None:
+    draw = secrets.token_bytes
+    vault = stack.enter_context(open_vault(folders.wallet, PASSPHRASE, draw))
+    carrier = Carrier(FetchRules(may_ask_loopback=True), draw, wall_clock_ms)
+    open_client = partial(Client, folders.node, folders.genesis_hash)
+
+    def resolve(text: str) -> DidDocument:
+        return resolve_verifier(text, carrier, open_client)
+
+    def read_ledger(issuer: str, reference: StatusReference) -> CredentialStatus:
+        with open_client() as client:
+            return read_ledger_status(client, issuer, reference)
+
+    presenter = Presenter(vault, carrier, resolve)
+    checker = Checker(carrier, resolve, read_ledger)
+    desk = Desk("Wallet", "a resident's", draw, time.monotonic)
+    add_pages(desk, WalletWork(vault, carrier, presenter, checker))
+    await stack.enter_async_context(served_desk(desk, tell))
 
 
 def _ignore(*_: object) -> None:
