@@ -8,11 +8,13 @@ from tests.world import ASSET, key, make_genesis, open_world, pay
 
 from hansa.contracts import governance, payments, wallets
 from hansa.contracts.actions import Action, SetPolicy
+from hansa.contracts.identity import tiers
 from hansa.contracts.policy import QUOTA_MIN, Policy
 from hansa.engine.storage import FileStorage
 from hansa.node.console.blocks import Blocks
 from hansa.node.console.money import read_wallet
 from hansa.node.console.reading import Reader
+from hansa.node.home import DEFAULT_POLICY
 
 DAY_MS = 86_400_000
 OFFICERS = ("officer0", "officer1")
@@ -81,3 +83,22 @@ def test_a_history_tells_the_part_of_its_own_wallet(tmp_path):
     told = [part for part in line.sentence if not isinstance(part, str)]
     assert [part.amount_minor for part in told if hasattr(part, "amount_minor")] == [2_000]
     assert key("ben").address in {getattr(part, "address", b"") for part in told}
+
+
+def test_a_wallet_has_the_limits_to_which_a_credential_lifts_it_while_it_does(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis())
+    world.fund("ada", category=4)
+    ada, north = key("ada").address, key("north").address
+    reader = Reader(world.chain, Blocks(world.chain))
+    plain = asyncio.run(read_wallet(reader, ada, "", 0))
+    assert (plain.category, plain.lift) == (wallets.Category.IV, None)
+    shown = (bytes([1]) * 32, bytes([2]) * 32, world.time_ms, world.time_ms + DAY_MS)
+    assert world.do("north", tiers.Raise(ada, north, wallets.Category.II, *shown)) == ""
+    lifted = asyncio.run(read_wallet(reader, ada, "", 0))
+    assert lifted.category is wallets.Category.II
+    assert lifted.lift.presentation_hash == shown[1]
+    assert lifted.single_minor == DEFAULT_POLICY["wallet.limits.2"][1] != plain.single_minor
+    world.time_ms += DAY_MS + 1
+    world.fund("ben")
+    over = asyncio.run(read_wallet(reader, ada, "", 0))
+    assert (over.category, over.lift, over.meters) == (plain.category, None, plain.meters)
