@@ -8,6 +8,8 @@ import threading
 from concurrent.futures import Future
 
 import pytest
+from aiohttp import web
+from tests.running import run_fake
 from tests.unit.node.identity.desk.playing import make_desk
 from tests.unit.node.identity.holder.playing import read_no_ledger, run_counter
 from tests.unit.node.identity.issuer.playing import CHEAP, CLIENTS, MEI, run_issuer
@@ -127,3 +129,25 @@ def test_the_person_comes_back_from_the_issuers_page(desk, open_page, tmp_path):
         page.wait_for_url(f"{address}/arrived/*")
         press(page, "Keep it")
         assert MEI["given_name"] in page.get_by_role("main").inner_text()
+
+
+def test_a_browser_comes_back_from_another_site(desk, chromium):
+    """It keeps the session's cookie at first; led once by the desk itself, it is known again."""
+    address = desk[0].partition("/?")[0]
+
+    async def show(_):
+        link = f'<a href="{address}{RETURN_PATH}?state=unknown">back</a>'
+        return web.Response(text=link, content_type="text/html")
+
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(desk[0])
+    with run_fake(web.get("/", show)) as url:
+        page.goto(url.replace("127.0.0.1", "localhost"))
+        seen = []
+        page.on("response", lambda response: seen.append((response.status, response.url)))
+        page.get_by_role("link", name="back").click()
+        page.get_by_text("no offer that is in hand here").wait_for()
+    documents = [(status, "hansa_returned" in url) for status, url in seen if RETURN_PATH in url]
+    assert documents == [(200, False), (404, True)]
+    context.close()

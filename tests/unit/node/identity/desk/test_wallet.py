@@ -7,10 +7,17 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
+from tests.unit.identity.verifier.certifying import certify
 from tests.unit.node.identity.desk.playing import cut, make_desk, opened
 from tests.unit.node.identity.holder.playing import read_no_ledger, run_counter
 from tests.unit.node.identity.issuer.playing import CHEAP, MEI, decide, run_issuer
 
+from hansa.identity.encoding.base64url import encode_base64url
+from hansa.identity.keys.kinds import KeyKind
+from hansa.identity.keys.signing import generate_private_key
+from hansa.identity.mdoc.issuing import Draft, issue_mdoc
+from hansa.identity.mdoc.security_object import Validity
+from hansa.identity.wallet.holdings import take_document
 from hansa.node.identity.desk.wallet.pages import add_pages
 from hansa.node.identity.desk.wallet.receiving import RETURN_PATH
 from hansa.node.identity.desk.wallet.work import IN_HAND_MAX, InHand, WalletWork
@@ -18,7 +25,7 @@ from hansa.node.identity.fetching import FetchRules
 from hansa.node.identity.holder.carrying import Carrier
 from hansa.node.identity.holder.checking import Checker
 from hansa.node.identity.holder.presenting import Presenter
-from hansa.node.identity.holder.vault import create_vault, open_vault
+from hansa.node.identity.holder.vault import Kept, create_vault, open_vault
 from hansa.node.service import wall_clock_ms
 
 PASSPHRASE = "a holder's own"
@@ -390,3 +397,29 @@ def test_the_oldest_in_hand_gives_way():
     names = [held.add(number) for number in range(IN_HAND_MAX + 1)]
     assert names[0] not in held
     assert held.find(names[-1]) == IN_HAND_MAX
+
+
+def test_a_mobile_document_is_shown_by_namespace(play):
+    now_ms = wall_clock_ms()
+    key, signer = (generate_private_key(KeyKind.P256, secrets.token_bytes) for _ in range(2))
+    elements = {"mo.city.resident.1": {"given_name": "Mei"}, "extra": {"districts": ["Taipa"]}}
+    validity = Validity(now_ms - 2_000, now_ms - 2_000, now_ms - 1_000)
+    draft = Draft("mo.city.resident.1", elements, key.public_key, validity)
+    raw = issue_mdoc(draft, signer, [certify(signer)], secrets.token_bytes)
+    holding = take_document(
+        encode_base64url(raw),
+        holding_id="doc.0",
+        issuer="https://city.example",
+        received_ms=now_ms,
+        keys={key.public_key: key},
+    )
+
+    async def scene(browser):
+        browser.vault.change(kept=(Kept(holding, "doc", key),))
+        await browser.open("/")
+        assert "expired" in browser.text
+        await browser.open("/credentials/doc")
+        for told in ("Extra", "Districts", "Taipa", "Given name", "Mei", "a certificate"):
+            assert f">{told}<" in browser.text, told
+
+    play(scene)
