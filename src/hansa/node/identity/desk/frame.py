@@ -224,7 +224,8 @@ class Desk:
             session = self._find_session(request)
             if request.method == "GET" and request.path == "/" and "token" in request.query:
                 return self._open(request, is_open=session is not None)
-            if session is None and request.path in self._returns:
+            resource = request.match_info.route.resource
+            if session is None and resource is not None and resource.canonical in self._returns:
                 return self._lead_back(request)
             if session is None:
                 return self.say(request, NOT_OPENED)

@@ -29,6 +29,7 @@ def add_pages(desk):
     desk.add_page("/", show, "Overview")
     desk.add_page("/fail/{name}", fail)
     desk.add_form("/take", take)
+    desk.add_return("/back/{name}", show)
 
 
 FAILURES = {
@@ -204,5 +205,27 @@ def test_styles_and_scripts_are_the_desks_own_files():
             assert "immutable" in browser.headers["Cache-Control"]
         await browser.open("/desk-files/nothing.css")
         assert browser.status == 404
+
+    play(scene, add_pages)
+
+
+def test_a_browser_that_another_site_sends_back_is_led_once():
+    """It has no cookie yet: the desk's own page gets it. Without a session it gets no further."""
+
+    async def scene(_, browser):
+        await browser.open(cut(browser.links[0]))
+        cookies = list(browser.http.cookie_jar)
+        browser.http.cookie_jar.clear()
+        await browser.open("/back/x?code=1")
+        assert browser.status == 200
+        assert 'content="0;url=/back/x?code=1&hansa_returned=1"' in browser.text
+        assert "Hello" not in browser.text
+        await browser.open("/back/x?code=1&hansa_returned=1")
+        assert browser.status == 401
+        await browser.open("/back/x/y")
+        assert browser.status == 401
+        browser.http.cookie_jar.update_cookies({each.key: each for each in cookies})
+        await browser.open("/back/x?code=1&hansa_returned=1")
+        assert (browser.status, "Hello" in browser.text) == (200, True)
 
     play(scene, add_pages)
