@@ -17,7 +17,7 @@ from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import generate_private_key
 from hansa.identity.mdoc.issuing import Draft, issue_mdoc
 from hansa.identity.mdoc.security_object import Validity
-from hansa.identity.wallet.holdings import take_document
+from hansa.identity.wallet.holdings import Origin, take_credential
 from hansa.node.identity.desk.wallet.pages import add_pages
 from hansa.node.identity.desk.wallet.receiving import RETURN_PATH
 from hansa.node.identity.desk.wallet.work import IN_HAND_MAX, InHand, WalletWork
@@ -406,11 +406,11 @@ def test_a_mobile_document_is_shown_by_namespace(play):
     validity = Validity(now_ms - 2_000, now_ms - 2_000, now_ms - 1_000)
     draft = Draft("mo.city.resident.1", elements, key.public_key, validity)
     raw = issue_mdoc(draft, signer, [certify(signer)], secrets.token_bytes)
-    holding = take_document(
+    holding = take_credential(
+        "mso_mdoc",
         encode_base64url(raw),
         holding_id="doc.0",
-        issuer="https://city.example",
-        received_ms=now_ms,
+        origin=Origin("https://city.example", now_ms),
         keys={key.public_key: key},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hansa.identity.wallet.holdings import Holding, describe
+from hansa.identity.wallet.holdings import Holding, find_type
 from hansa.identity.wallet.telling import find_name, name_holding
 
 
@@ -16,7 +16,7 @@ def find_batch(holding_id: str) -> str:
 
 def title(holding: Holding) -> str:
     """Name a credential for people: as its issuer does, or by its type."""
-    return name_holding(holding) or min(describe(holding).types)
+    return name_holding(holding) or find_type(holding)
 
 
 def name_offered(supported: Mapping[str, Mapping[str, Any]], configuration_id: str) -> str:

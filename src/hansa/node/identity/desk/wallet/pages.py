@@ -8,13 +8,14 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hansa.identity.sd_jwt.paths import show_place
-from hansa.identity.wallet.holdings import describe, find_expiry_ms
+from hansa.identity.wallet.holdings import describe, find_expiry_ms, find_type
 from hansa.identity.wallet.requests import read_transaction
 from hansa.identity.wallet.telling import (
     Line,
     list_claims,
     list_lines,
     list_transaction,
+    name_signer,
     name_verifier,
     write_time,
 )
@@ -127,9 +128,9 @@ class WalletPages:
             "wallet/credential.html",
             line=self._sum_up(name, copies),
             holding=holding,
-            signed_by=found.claims.get("iss") or "a certificate",
+            signed_by=name_signer(found.claims),
             lines=list_lines(list_claims(found.claims)),
-            has_status="status" in found.claims,
+            has_status=bool({"status", "credentialStatus"} & found.claims.keys()),
             is_bound=holding.key is not None,
             checked=checked,
             as_of="" if checked is None else write_time(checked.as_of_ms),
@@ -186,7 +187,7 @@ class WalletPages:
         return CredentialLine(
             name,
             title(holding),
-            ", ".join(sorted(describe(holding).types)),
+            find_type(holding),
             holding.issuer,
             write_time(holding.received_ms),
             write_time(expiry_ms),

@@ -10,7 +10,13 @@ from aiohttp import web
 from hansa.identity.issuer.offers import Offer
 from hansa.identity.wallet.holdings import describe, find_expiry_ms
 from hansa.identity.wallet.receiving import COPIES, Source
-from hansa.identity.wallet.telling import find_name, list_claims, list_lines, write_time
+from hansa.identity.wallet.telling import (
+    find_name,
+    list_claims,
+    list_lines,
+    name_signer,
+    write_time,
+)
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound
 from hansa.node.identity.desk.frame import Desk
 from hansa.node.identity.desk.wallet.naming import name_offered, title
@@ -144,7 +150,7 @@ class ReceivingPages:
             arrival=name,
             title=title(holding),
             holding=holding,
-            signed_by=claims.get("iss") or "a certificate",
+            signed_by=name_signer(claims),
             expires=write_time(find_expiry_ms(holding)),
             lines=list_lines(list_claims(claims)),
         )
