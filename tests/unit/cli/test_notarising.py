@@ -168,6 +168,12 @@ def test_what_cannot_be_told_apart_is_not_sent(run, papers, leave, changes, told
     assert path.exists()
 
 
+def test_a_name_that_was_taken_and_nothing_more_is_given_back(run, papers):
+    papers[0].with_name("paper0.txt-0a1b2c3d.pending.json").touch()
+    assert run("notarise", "north.json", papers[0])[0] == 0
+    assert list_pending(papers) == []
+
+
 def test_other_files_of_such_a_name_are_let_be(run, papers):
     other = papers[0].with_name("mine.pending.json")
     other.write_text("{}")

@@ -40,7 +40,11 @@ def find_pending(documents: Sequence[Path], folder: Path | None) -> tuple[Path, 
     """
     wanted = {str(place_evidence(each, folder)) for each in documents}
     places = {folder} if folder is not None else {each.parent for each in documents}
+    names = [each.name for each in documents]
     for path in sorted(found for place in places for found in place.glob(f"*{PENDING_SUFFIX}")):
+        if path.name.startswith(tuple(f"{name}-" for name in names)) and not path.stat().st_size:
+            path.unlink(missing_ok=True)  # its name was taken, and nothing written, nor sent
+            continue
         try:
             pending = load_pending(path)
         except HansaError:  # somebody's file with such a name
