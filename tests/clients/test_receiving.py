@@ -126,8 +126,6 @@ def test_what_is_not_ready_is_fetched_later(tmp_path, wallet):
         office.work(lambda desk: desk.complete(offer.datasets[0], MEI, wall_clock_ms()))
         ready = await wallet.ask_beside("getDeferred", **waiting)
         assert read(ready["credentials"][0]["credential"], body["keys"][0])["family_name"] == "Tan"
-        told = {"notificationId": ready["notification_id"], "event": "credential_accepted"}
-        await wallet.ask_beside("notify", **told)
         with pytest.raises(ForeignError, match="invalid_transaction_id"):
             await wallet.ask_beside("getDeferred", **waiting)
 

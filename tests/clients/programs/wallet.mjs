@@ -25,7 +25,7 @@ let current;
 /** Reads an offer and what its issuer says of itself. */
 async function scan({offer, dpop, encrypted, attested, signed}) {
   const callbacks = makeCallbacks(keys, {
-    fetch: encrypted ? fetchEncrypted : signed ? fetchSigned : fetchDeferred,
+    fetch: encrypted ? fetchEncrypted : signed ? fetchSigned : fetch,
     ...(attested ? {clientAuthentication: await attest()} : {})
   });
   const client = new Openid4vciClient({callbacks});
@@ -116,7 +116,7 @@ async function getDeferred({transactionId}) {
   const {deferredCredentialResponse} = await client.retrieveDeferredCredentials({
     issuerMetadata, accessToken, dpop, transactionId
   });
-  return {...deferredCredentialResponse, notification_id: current.notificationId};
+  return deferredCredentialResponse;
 }
 
 async function notify({notificationId, event}) {
@@ -161,23 +161,6 @@ async function fetchEncrypted(url, options) {
 function fetchSigned(url, options) {
   const wants = url.toString().endsWith('/openid-credential-issuer');
   return fetch(url, wants ? {...options, headers: {accept: 'application/jwt'}} : options);
-}
-
-/**
- * Takes the notification_id out of what was fetched later.
- *
- * OpenID4VCI 1.0 allows it (sections 8.3 and 9.2); version 0.4.6 refuses it beside credentials.
- */
-async function fetchDeferred(url, options) {
-  const response = await fetch(url, options);
-  const endpoint = current?.issuerMetadata.credentialIssuer.deferred_credential_endpoint;
-  if (url.toString() !== endpoint || !response.ok) {
-    return response;
-  }
-  const {notification_id: notificationId, ...told} = await response.json();
-  current.notificationId = notificationId;
-  const {status, headers} = response;
-  return new Response(JSON.stringify(told), {status, headers});
 }
 
 const ENCRYPTION = {

@@ -68,6 +68,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How long a wallet may wait for a credential that is not ready."""
     interval_s: int = 5
     """How long a wallet waits before it asks again for one."""
+    notifies_deferred: bool = False
+    """Whether wallets are asked what became of such a one: some refuse an answer that does."""
 
     @classmethod
     def high_assurance(cls) -> Rules:

@@ -44,6 +44,13 @@ class Answer(NamedTuple):
     body: dict[str, Any] | str
 
 
+class _Plain(NamedTuple):
+    """An answer before it is encrypted."""
+
+    status: int
+    body: dict[str, Any]
+
+
 class _Encryption(NamedTuple):
     key: PublicKey
     encryption: str
@@ -115,7 +122,8 @@ class CredentialEndpoints:
             raise Declined(OAuthError.UNKNOWN_CONFIGURATION, "this credential is no longer issued")
         keys = self._verify_keys(request.proofs, configuration, grant, time_ms)
         transaction = _Transaction(grant, dataset.identifier, keys)
-        return self._answer(dataset, configuration, transaction, encryption, time_ms)
+        found = self._answer(dataset, configuration, transaction, time_ms, notifies=True)
+        return self._seal(found, encryption)
 
     def give_deferred(self, raw: bytes, grant: Grant, time_ms: int, *, is_jwt: bool) -> Answer:
         """Answer the deferred credential endpoint.
@@ -135,10 +143,12 @@ class CredentialEndpoints:
         if dataset is None or configuration is None:
             raise Declined(OAuthError.INVALID_TRANSACTION, "no such request waits for a credential")
         if dataset.claims is None and not dataset.declined:
-            return self._seal(ACCEPTED, self._wait(request.transaction_id), encryption)
+            return self._seal(self._wait(request.transaction_id), encryption)
         if self._store.take(Kind.TRANSACTION, key, time_ms) is None:
             raise Declined(OAuthError.INVALID_TRANSACTION, "this credential was fetched before")
-        return self._answer(dataset, configuration, transaction, encryption, time_ms)
+        notifies = self._settings.rules.notifies_deferred
+        found = self._answer(dataset, configuration, transaction, time_ms, notifies=notifies)
+        return self._seal(found, encryption)
 
     def take_notification(self, raw: bytes, grant: Grant, time_ms: int) -> None:
         """Take what a wallet says of credentials that it got (HTTP 204); saying it twice is well.
@@ -270,9 +280,10 @@ class CredentialEndpoints:
         dataset: Dataset,
         configuration: Configuration,
         transaction: _Transaction,
-        encryption: _Encryption | None,
         time_ms: int,
-    ) -> Answer:
+        *,
+        notifies: bool,
+    ) -> _Plain:
         if dataset.declined:
             raise Declined(OAuthError.REQUEST_DENIED, f"not issued: {dataset.declined}")
         if dataset.claims is None:
@@ -280,7 +291,7 @@ class CredentialEndpoints:
             until_ms = time_ms + self._settings.rules.deferred_ms
             raw = msgspec.json.encode(transaction)
             self._store.put(Kind.TRANSACTION, hash_key(transaction_id), raw, until_ms)
-            return self._seal(ACCEPTED, self._wait(transaction_id), encryption)
+            return self._wait(transaction_id)
         if not self._desk.count_issue(dataset.identifier, time_ms):
             raise Declined(OAuthError.REQUEST_DENIED, "this credential was fetched too often")
         keys: tuple[PublicKey | None, ...] = transaction.keys or (None,)
@@ -288,23 +299,25 @@ class CredentialEndpoints:
             self._write(configuration, dataset.identifier, dataset.claims, key, time_ms)
             for key in keys
         ]
-        notification_id = self._desk.draw_secret()
-        self._store.put(
-            Kind.NOTIFICATION,
-            hash_key(notification_id),
-            transaction.grant.issuance_id.encode(),
-            time_ms + NOTIFIED_MS,
-        )
-        body = {
-            "credentials": [{"credential": each.credential} for each in written],
-            "notification_id": notification_id,
+        body: dict[str, Any] = {
+            "credentials": [{"credential": each.credential} for each in written]
         }
-        return self._seal(OK, body, encryption)
+        if notifies:
+            notification_id = body["notification_id"] = self._desk.draw_secret()
+            self._store.put(
+                Kind.NOTIFICATION,
+                hash_key(notification_id),
+                transaction.grant.issuance_id.encode(),
+                time_ms + NOTIFIED_MS,
+            )
+        return _Plain(OK, body)
 
-    def _wait(self, transaction_id: str) -> dict[str, Any]:
-        return {"transaction_id": transaction_id, "interval": self._settings.rules.interval_s}
+    def _wait(self, transaction_id: str) -> _Plain:
+        interval_s = self._settings.rules.interval_s
+        return _Plain(ACCEPTED, {"transaction_id": transaction_id, "interval": interval_s})
 
-    def _seal(self, status: int, body: dict[str, Any], encryption: _Encryption | None) -> Answer:
+    def _seal(self, found: _Plain, encryption: _Encryption | None) -> Answer:
+        status, body = found
         if encryption is None:
             return Answer(status, body)
         header = {"kid": encryption.kid} if encryption.kid else {}

@@ -155,7 +155,8 @@ def test_a_person_who_declines_gets_nothing(issuer):
         hold(finish_authorization(source, begun, back, wallet), issuer.serve)
 
 
-def test_a_credential_that_is_not_ready_is_fetched_later_and_its_fate_told(issuer):
+def test_a_credential_that_is_not_ready_is_fetched_later_and_its_fate_told():
+    issuer = RealIssuer(notifies_deferred=True)
     offered, source, access, waiting = receive(issuer, ("resident", None))
     assert waiting.transaction_id
     assert waiting.interval_s == 5
@@ -172,6 +173,14 @@ def test_a_credential_that_is_not_ready_is_fetched_later_and_its_fate_told(issue
     assert (
         hold(notify(source, access, waiting, "credential_accepted", wallet), issuer.serve) is None
     )
+
+
+def test_a_wallet_that_waited_is_asked_for_no_notification_unless_the_issuer_wants_it(issuer):
+    offered, source, access, waiting = receive(issuer, ("resident", None))
+    issuer.desk.complete(f"{offered.issuance_id}.0", CLAIMS, NOW_MS)
+    received = hold(fetch_deferred(source, access, waiting, instance()), issuer.serve)
+    assert take(received).credential
+    assert received.notification_id == ""
 
 
 def test_a_declined_request_is_told_in_the_issuers_words(issuer):

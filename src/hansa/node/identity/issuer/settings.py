@@ -117,6 +117,8 @@ class Asking(Section, frozen=True, kw_only=True):
     offer_minutes: Annotated[int, Meta(ge=1, le=10_080)] = 10
     deferred_days: Annotated[int, Meta(ge=1, le=365)] = 14
     """How long a wallet may wait for a credential that is not ready."""
+    notify_deferred: bool = False
+    """Whether a wallet is asked what became of such a one; some refuse an answer that does."""
     requests_per_s: Rate = 50.0
     """Of one network address; 0 is no limit."""
     requests_burst: Rate = 200.0
@@ -232,6 +234,7 @@ class Settings(Section, frozen=True, kw_only=True):
                 needs_encryption=asking.encryption,
                 code_ms=asking.offer_minutes * 60_000,
                 deferred_ms=asking.deferred_days * 24 * HOUR_MS,
+                notifies_deferred=asking.notify_deferred,
             ),
             configurations=tuple(
                 Configuration(
