@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hansa.identity.faults import Fault, Unsound
+from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
+from hansa.identity.keys.points import CURVES
 
 CERTIFICATE_BYTES_MAX = 16_384
 READ_ERRORS = (
@@ -39,6 +43,19 @@ def load_certificate(der: bytes) -> x509.Certificate:
     except READ_ERRORS as error:
         raise Unsound(Fault.KEY, f"a certificate cannot be read: {_tell(error)}") from None
     return found
+
+
+def find_key(certificate: x509.Certificate) -> PublicKey | None:
+    """Find the key of a certificate; None if it is of a kind that signs nothing here."""
+    key = certificate.public_key()
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return load_public_key(KeyKind.ED25519, key.public_bytes_raw())
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        for kind, curve in CURVES.items():
+            if key.curve.name == curve.name:
+                point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+                return load_public_key(kind, point)
+    return None
 
 
 def _tell(error: Exception) -> str:

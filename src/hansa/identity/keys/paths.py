@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import (
     ExtensionPolicy,
     PolicyBuilder,
@@ -21,9 +19,8 @@ from cryptography.x509.verification import (
 )
 
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.keys.certificates import READ_ERRORS, load_certificate
-from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
-from hansa.identity.keys.points import CURVES
+from hansa.identity.keys.certificates import READ_ERRORS, find_key, load_certificate
+from hansa.identity.keys.kinds import PublicKey
 
 CHAIN_MAX = 6
 
@@ -82,15 +79,12 @@ def read_key(certificate: x509.Certificate, whose: str) -> PublicKey:
     Raises:
       Unsound: `KEY`: of a kind that signs nothing here.
     """
-    key = certificate.public_key()
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return load_public_key(KeyKind.ED25519, key.public_bytes_raw())
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        for kind, curve in CURVES.items():
-            if key.curve.name == curve.name:
-                point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-                return load_public_key(kind, point)
-    raise Unsound(Fault.KEY, f"the key of the certificate of {whose} is of no kind that is known")
+    key = find_key(certificate)
+    if key is None:
+        raise Unsound(
+            Fault.KEY, f"the key of the certificate of {whose} is of no kind that is known"
+        )
+    return key
 
 
 def list_uses(certificate: x509.Certificate) -> frozenset[str] | None:

@@ -16,15 +16,12 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from hansa.identity.encoding.timestamp import write_timestamp
 from hansa.identity.faults import Fault, Unsound
-from hansa.identity.keys.certificates import READ_ERRORS, load_certificate
-from hansa.identity.keys.kinds import KeyKind, PublicKey, load_public_key
-from hansa.identity.keys.points import CURVES
+from hansa.identity.keys.certificates import READ_ERRORS, find_key, load_certificate
+from hansa.identity.keys.kinds import PublicKey
 
 DOCUMENT_SIGNER = x509.ObjectIdentifier("1.0.18013.5.1.2")
 """The extended key usage of whoever signs mobile documents."""
@@ -245,7 +242,7 @@ def _take_apart(der: bytes, parsed: x509.Certificate) -> _Certificate:
         parsed.subject,
         parsed.issuer,
         algorithm.name if algorithm else None,
-        _read_key(parsed),
+        find_key(parsed),
         int(parsed.not_valid_before_utc.timestamp()) * 1_000,
         int(parsed.not_valid_after_utc.timestamp()) * 1_000,
         isinstance(constraints, x509.BasicConstraints) and constraints.ca,
@@ -257,15 +254,3 @@ def _take_apart(der: bytes, parsed: x509.Certificate) -> _Certificate:
             for each in (purposes if isinstance(purposes, x509.ExtendedKeyUsage) else ())
         ),
     )
-
-
-def _read_key(certificate: x509.Certificate) -> PublicKey | None:
-    key = certificate.public_key()
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return load_public_key(KeyKind.ED25519, key.public_bytes_raw())
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        for kind, curve in CURVES.items():
-            if key.curve.name == curve.name:
-                data = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-                return load_public_key(kind, data)
-    return None
