@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from msgspec.json import encode
@@ -20,7 +21,7 @@ from hansa.identity.issuer.authorization import DPOP, ClientProof, Grant
 from hansa.identity.issuer.configurations import BINDING_ALGORITHMS
 from hansa.identity.issuer.endpoints import REQUEST_BYTES_MAX, Answer
 from hansa.identity.oauth.refusals import UNAUTHORIZED, Declined, OAuthError
-from hansa.kernel.errors import NotFound, Unavailable
+from hansa.kernel.errors import Unavailable
 from hansa.node.identity.http import (
     BODY_BYTES_MAX,
     NO_STORE,
@@ -86,8 +87,11 @@ def create_app(
     post("/deferred_credential", handlers.give_deferred)
     post("/notification", handlers.take_notification)
     get("/types/{name}", handlers.show_type)
-    get("/status/{number:[0-9]{1,9}}", handlers.show_list)
-    get("/status/{signer}/{purpose}/{number:[0-9]{1,9}}", handlers.show_bitstring)
+    lists, number = service.settings.lists, "{number:[0-9]{1,9}}"
+    if lists.is_ours:
+        get(urlsplit(lists.locate(number)).path, handlers.show_list)
+        bitstrings = lists.locate(number, "{signer}", "{purpose}")
+        get(urlsplit(bitstrings).path, handlers.show_bitstring)
 
     app.cleanup_ctx.append(_work_beside(handlers, delivery, worker))
     return app
@@ -222,9 +226,7 @@ class _Handlers:
         return web.Response(body=content, content_type=JSON, headers=headers)
 
     async def show_list(self, request: web.Request) -> web.Response:
-        """Answer `/status/{number}`."""
-        if not self._service.settings.has_own_lists:
-            raise NotFound("the status lists of this issuer lie elsewhere")
+        """Answer `/status/{number}`; on the ledger its name there stands ahead of the number."""
         number = int(request.match_info["number"])
         sign = self._service.writer.sign_list
         token = await self._run(lambda now_ms: sign(number, now_ms))
@@ -233,8 +235,6 @@ class _Handlers:
 
     async def show_bitstring(self, request: web.Request) -> web.Response:
         """Answer `/status/{signer}/{purpose}/{number}`."""
-        if not self._service.settings.has_own_lists:
-            raise NotFound("the status lists of this issuer lie elsewhere")
         asked, sign = request.match_info, self._service.writer.sign_bitstring
         signer, purpose, number = asked["signer"], asked["purpose"], int(asked["number"])
         signed = await self._run(lambda now_ms: sign(signer, purpose, number, now_ms))

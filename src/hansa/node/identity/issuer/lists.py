@@ -59,7 +59,7 @@ def sign_bitstring(
     signer = signers[kind]
     who = find_controller(settings, _find_user(settings, signer.kind), signer.public_key)
     publication = BitstringPublication(
-        uri=f"{settings.status_url}/{kind}/{purpose}/{number}",
+        uri=settings.lists.locate(number, kind, purpose),
         issuer=who.did,
         purpose=purpose,
         valid_from_ms=now_ms,

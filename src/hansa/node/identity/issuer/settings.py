@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta
@@ -46,6 +46,7 @@ from hansa.node.settings import LOOPBACK_NAMES, Rate
 
 DEFAULT_PORT = 8470
 HOUR_MS = 3_600_000
+STATUS = "status"
 
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 
@@ -148,6 +149,20 @@ class LedgerAccess(Section, frozen=True, kw_only=True):
     """File of the key by which the node knows who asks."""
 
 
+class Lists(NamedTuple):
+    """Where status lists lie."""
+
+    base: str
+    tail: str = ""
+    """Ahead of a list's number: whose list it is on the ledger, where it is on it, too."""
+    is_ours: bool = True
+    """Whether this service serves them, also in other forms than as tokens."""
+
+    def locate(self, number: int | str, *form: str) -> str:
+        """Locate a list, as a token or in another form; elsewhere it has one address for all."""
+        return "/".join((self.base, *(form if self.is_ours else ()))) + f"{self.tail}/{number}"
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that `issuer.toml` can say."""
 
@@ -182,16 +197,12 @@ class Settings(Section, frozen=True, kw_only=True):
         return next((each for each in self.credentials if each.id == credential_id), None)
 
     @property
-    def status_url(self) -> str:
-        """Under which the status lists lie."""
-        if self.ledger is not None and not self.status.url:
-            return f"{self.ledger.node}/v1/identity/{LISTS}/{to_text(self.read_address())}"
-        return self.status.url or f"{self.url}/status"
-
-    @property
-    def has_own_lists(self) -> bool:
-        """Whether this service serves its status lists itself."""
-        return self.ledger is None and not self.status.url
+    def lists(self) -> Lists:
+        """Where the status lists lie."""
+        if self.status.url:
+            return Lists(self.status.url, is_ours=False)
+        on_ledger = f"/{LISTS}/{to_text(self.read_address())}" if self.ledger is not None else ""
+        return Lists(f"{self.url}/{STATUS}", on_ledger)
 
     @property
     def status_bits(self) -> Bits:

@@ -143,7 +143,7 @@ class CredentialWriter:
     def _find_place(self, place: int) -> Place:
         number, index = divmod(place, self._settings.status.length)
         settings = self._settings
-        return Place(settings.status_url, number + 1, index, settings.has_own_lists)
+        return Place(settings.lists, number + 1, index)
 
     def sign_list(self, number: int, time_ms: int) -> str:
         """Sign the status list with a number, from 1, as a token.
@@ -154,7 +154,7 @@ class CredentialWriter:
         entries = self._pack(number)
         now_s = time_ms // 1_000
         publication = Publication(
-            uri=f"{self._settings.status_url}/{number}",
+            uri=self._settings.lists.locate(number),
             issued_s=now_s,
             expires_s=now_s + LIST_VALID_S,
             ttl_s=LIST_TTL_S,

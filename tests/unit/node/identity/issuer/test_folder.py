@@ -242,12 +242,16 @@ def test_it_listens_where_its_wallets_come(tmp_path, url, more, place):
     assert load_settings(path).place == place
 
 
-def test_the_lists_of_an_issuer_on_the_ledger_are_served_by_its_node(tmp_path):
+def test_the_lists_of_an_issuer_on_the_ledger_are_named_as_there(tmp_path):
     path, text = tmp_path / "issuer.toml", HEAD + ON_LEDGER + LEDGER
     path.write_text(text + KIND + "anchor = true\n")
     found = load_settings(path)
-    lists = f"/v1/identity/status-lists/{DID.rpartition(':')[2]}"
-    assert found.status_url == f"https://node.example{lists}"
-    path.write_text(text + f'[status]\nurl = "https://cdn.example{lists}"\n' + KIND)
-    assert load_settings(path).status_url == f"https://cdn.example{lists}"
-    assert not found.has_own_lists
+    tail = f"/status-lists/{DID.rpartition(':')[2]}"
+    assert found.lists.locate(1) == f"{found.url}/status{tail}/1"
+    forms = ("Ed25519", "revocation")
+    assert found.lists.locate(1, *forms) == f"{found.url}/status/Ed25519/revocation{tail}/1"
+    assert found.lists.is_ours
+    path.write_text(text + f'[status]\nurl = "https://cdn.example{tail}"\n' + KIND)
+    elsewhere = load_settings(path).lists
+    assert elsewhere.locate(1, *forms) == f"https://cdn.example{tail}/1"
+    assert not elsewhere.is_ours

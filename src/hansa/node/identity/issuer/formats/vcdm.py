@@ -22,7 +22,7 @@ from hansa.identity.status.bitstring import (
     BitstringEntry,
     write_entry,
 )
-from hansa.node.identity.issuer.formats.writing import Draft, Place
+from hansa.node.identity.issuer.formats.writing import Draft
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
 
 PURPOSES = (REVOCATION, SUSPENSION)
@@ -70,7 +70,13 @@ def write_document(draft: Draft, issuer: str, signer: str) -> dict[str, Any]:
     }
     if draft.place is not None:
         document["credentialStatus"] = [
-            write_entry(BitstringEntry(locate(draft.place, signer, each), draft.place.offset, each))
+            write_entry(
+                BitstringEntry(
+                    draft.place.lists.locate(draft.place.number, signer, each),
+                    draft.place.offset,
+                    each,
+                )
+            )
             for each in PURPOSES
         ]
     return document
@@ -79,10 +85,3 @@ def write_document(draft: Draft, issuer: str, signer: str) -> dict[str, Any]:
 def list_contexts(kind: CredentialKind) -> list[str]:
     """List the contexts of a credential."""
     return [CREDENTIALS_V2, kind.context or UNDEFINED_TERMS]
-
-
-def locate(place: Place, signer: str, purpose: str) -> str:
-    """Locate the Bitstring Status List of a place; lists elsewhere have one address for all."""
-    if not place.is_ours:
-        return f"{place.lists}/{place.number}"
-    return f"{place.lists}/{signer}/{purpose}/{place.number}"

@@ -10,7 +10,7 @@ from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.status.reference import StatusReference
 from hansa.node.identity.issuer.schemas import Schema
-from hansa.node.identity.issuer.settings import CredentialKind
+from hansa.node.identity.issuer.settings import CredentialKind, Lists
 
 Draw = Callable[[int], bytes]
 
@@ -32,17 +32,14 @@ class Identity(NamedTuple):
 class Place(NamedTuple):
     """A place in a status list."""
 
-    lists: str
-    """The address of the lists."""
+    lists: Lists
     number: int
     offset: int
     """From 0; the index of the list's entry."""
-    is_ours: bool
-    """Whether the list is served by this service."""
 
     def refer(self) -> StatusReference:
         """Refer to it as a Token Status List."""
-        return StatusReference(f"{self.lists}/{self.number}", self.offset)
+        return StatusReference(self.lists.locate(self.number), self.offset)
 
 
 class Draft(NamedTuple):

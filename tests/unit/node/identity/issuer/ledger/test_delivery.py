@@ -1,6 +1,7 @@
 """What an issuer decides comes to the ledger once, whatever fails on the way and whenever."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import pytest
 from tests.unit.node.identity.issuer.ledger.playing import (
@@ -14,8 +15,11 @@ from tests.unit.node.identity.issuer.ledger.playing import (
 
 from hansa.contracts.identity import evidence, status
 from hansa.contracts.identity.status import Bits, Status
+from hansa.identity.naming import ListName, read_list_url
+from hansa.identity.status.token_list import verify_jwt_list
 from hansa.identity.verifier.judgement import compute_anchor
 from hansa.kernel.errors import Refused, Unavailable
+from hansa.node.identity.issuer.app import create_app
 from hansa.node.identity.issuer.ledger.delivery import HELD_S, Outcome
 from hansa.node.identity.issuer.ledger.running import run_alone
 
@@ -53,7 +57,28 @@ def test_the_list_is_made_before_a_credential_names_it(office, ledger):
     assert (row.bits, row.length) == (Bits.TWO, LENGTH)
     office.issue()
     place = office.service.get_issued(1).status
-    assert place.uri.startswith("http://127.0.0.1:8460/v1/identity/status-lists/hansa1")
+    assert read_list_url(place.uri) == ListName(ISSUER, 1)
+
+
+def test_who_knows_no_ledger_reads_the_same_status_in_what_the_issuer_serves(office):
+    """The address that a credential names leads to a signed list that says what the ledger does."""
+    office.settle()
+    office.issue()
+    office.service.revoke(1, NOW)
+    office.settle()
+    place = office.service.get_issued(1).status
+    assert get(office, 1) == Status.INVALID
+
+    async def list_paths():
+        return {each.canonical for each in create_app(office.service).router.resources()}
+
+    path = urlsplit(place.uri).path
+    assert path.replace("/1", "/{number}") in asyncio.run(list_paths())
+    token = office.service.writer.sign_list(1, NOW)
+    listed = verify_jwt_list(
+        token, office.service.identity.signer.public_key, place.uri, NOW // 1_000
+    )
+    assert listed.entries.get(place.index) == Status.INVALID
 
 
 def test_the_next_list_is_made_ahead(office, ledger):
