@@ -8,6 +8,7 @@ from tests.vectors.parts import NETWORKS, START_MS, key
 
 from hansa.contracts.wallets import Category
 from hansa.identity.tiers import (
+    Intent,
     compute_nullifier,
     compute_pairwise_subject,
     compute_presentation_hash,
@@ -30,7 +31,8 @@ def make_tiers() -> list[dict]:
             subject = compute_pairwise_subject(secret, PERSON, keeper)
             for category in (Category.I, Category.III):
                 expires_ms = START_MS + 3_600_000 * category
-                nonce = compute_presentation_nonce(genesis, wallet, keeper, expires_ms, digest)
+                intent = Intent(wallet, keeper, category, expires_ms)
+                nonce = compute_presentation_nonce(genesis, intent, digest)
                 shown = compute_presentation_hash(genesis, PRESENTATION, digest)
                 nullifier = compute_nullifier(genesis, subject, category, digest)
                 cases.append(

@@ -5,8 +5,9 @@ holder shows an operator its own alone: `pairwise_subjects` is an object from th
 to that name, each member selectively disclosable. The issuer makes them by a secret of its own, so
 nobody else can tell that two of them are one person's, or find them by trying all persons. Of the
 pairwise subject and a category a nullifier is made, which is what the ledger shows. The nonce of a
-presentation commits to the network, the wallet, its operator and the presentation's expiry, so that
-what was shown for one wallet lifts no other, and nothing once its time is over.
+presentation commits to the network, the wallet, its operator, the category and the presentation's
+expiry, so that what was shown for one wallet and category lifts no other and to no other, and
+nothing once its time is over.
 
 Source: docs/concepts/identity.md; docs/reference/credentials.md, `Tiers`.
 """
@@ -37,8 +38,20 @@ PAIRWISE = "pairwise_subjects"
 SUBJECT_BYTES = 32
 SECRET_BYTES = 32
 END_GRID_MS = 28 * DAY_MS
+END_GRIDS_MS = (END_GRID_MS, 7 * DAY_MS, DAY_MS)
+"""Of the ends of lifts, coarsest first."""
 _PAIRWISE_PREFIX = b"hansa\x00pairwise-subject\x00"
 _CREDENTIAL, _BINDING = "the credential", "the key binding"
+
+
+class Intent(NamedTuple):
+    """What a presentation is for: it lifts this wallet, of this operator, to this category."""
+
+    wallet: bytes
+    operator: bytes
+    category: Category
+    expires_ms: int
+    """The last moment at which it counts."""
 
 
 class Recorded(NamedTuple):
@@ -89,12 +102,14 @@ def list_selective(claims: Mapping[str, Any]) -> tuple[Path, ...]:
     return (*((name,) for name in claims), *inner)
 
 
-def compute_presentation_nonce(
-    genesis_hash: bytes, wallet: bytes, operator: bytes, expires_ms: int, digest: Digest
-) -> str:
-    """Compute the nonce for which a credential is presented to lift a wallet; base64url."""
+def compute_presentation_nonce(genesis_hash: bytes, intent: Intent, digest: Digest) -> str:
+    """Compute the nonce for which a credential is presented to lift a wallet; base64url.
+
+    The category is in it: else what was shown for a low one would pass for a high one in an audit.
+    """
     prefix = signing_prefix(Domain.PRESENTATION_NONCE, genesis_hash)
-    return encode_base64url(digest(prefix + wallet + operator + expires_ms.to_bytes(8, "big")))
+    wanted = bytes([intent.category]) + intent.expires_ms.to_bytes(8, "big")
+    return encode_base64url(digest(prefix + intent.wallet + intent.operator + wanted))
 
 
 def compute_presentation_hash(genesis_hash: bytes, presentation: str, digest: Digest) -> bytes:
@@ -113,12 +128,14 @@ def compute_nullifier(
 def compute_lift_end(expires_ms: int, time_ms: int, days_max: int) -> int:
     """Compute until when a credential that ends at `expires_ms` lifts a wallet.
 
-    Down to a whole number of four weeks since 1970, or of days where that is over already: two
-    operators that publish the very second at which one credential ends would link its wallets.
+    Down to a whole number of four weeks since 1970: two operators that publish the very second at
+    which one credential ends would link its wallets. Where that would take away more than it
+    leaves, down to one of weeks, and else of days.
     """
     latest_ms = min(expires_ms, time_ms + days_max * DAY_MS)
-    coarse_ms = latest_ms // END_GRID_MS * END_GRID_MS
-    return coarse_ms if coarse_ms > time_ms else latest_ms // DAY_MS * DAY_MS
+    ends_ms = [latest_ms // grid_ms * grid_ms for grid_ms in END_GRIDS_MS]
+    fair = (end_ms for end_ms in ends_ms if end_ms - time_ms >= latest_ms - end_ms)
+    return next(fair, ends_ms[-1])
 
 
 def check_presentation(
@@ -143,9 +160,9 @@ def check_presentation(
     findings: list[str] = []
     if compute_nullifier(genesis_hash, subject, recorded.category, digest) != recorded.nullifier:
         findings.append("the nullifier on the ledger is not that of its person and category")
-    nonce = compute_presentation_nonce(
-        genesis_hash, recorded.wallet, recorded.operator, recorded.presented_until_ms, digest
-    )
+    until_ms = recorded.presented_until_ms
+    intent = Intent(recorded.wallet, recorded.operator, recorded.category, until_ms)
+    nonce = compute_presentation_nonce(genesis_hash, intent, digest)
     try:
         _verify_holder(sd_jwt, claims, find_hash(payload), nonce)
     except Unsound as error:

@@ -25,6 +25,7 @@ from hansa.identity.sd_jwt.presentation import bind_sd_jwt, open_issued, select_
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.tiers import (
     END_GRID_MS,
+    Intent,
     Recorded,
     check_presentation,
     compute_lift_end,
@@ -90,8 +91,11 @@ def present(operator, nonce, sd_jwt=None, signer=HOLDER):
     return bind_sd_jwt(selected, signer, Challenge(VERIFIER, nonce), NOW_S)
 
 
-def nonce_of(wallet=ANN, operator=NORTH, expires_ms=EXPIRES_MS, genesis=GENESIS):
-    return compute_presentation_nonce(genesis, wallet, operator, expires_ms, DIGEST)
+def nonce_of(
+    wallet=ANN, operator=NORTH, expires_ms=EXPIRES_MS, genesis=GENESIS, category=Category.III
+):
+    intent = Intent(wallet, operator, category, expires_ms)
+    return compute_presentation_nonce(genesis, intent, DIGEST)
 
 
 def record(presentation, **changes):
@@ -129,15 +133,16 @@ def test_a_name_that_no_secret_made_is_refused(value):
         read_pairwise_subject({"pairwise_subjects": {to_text(NORTH): value}}, NORTH)
 
 
-def test_the_nonce_commits_to_network_wallet_operator_and_expiry():
+def test_the_nonce_commits_to_network_wallet_operator_category_and_expiry():
     nonces = {
         nonce_of(),
         nonce_of(wallet=BEN),
         nonce_of(operator=SOUTH),
         nonce_of(expires_ms=EXPIRES_MS + 1),
         nonce_of(genesis=bytes(32)),
+        nonce_of(category=Category.I),
     }
-    assert len(nonces) == 5
+    assert len(nonces) == 6
 
 
 def test_the_nullifier_is_of_network_person_operator_and_category():
@@ -182,6 +187,16 @@ def test_an_auditor_finds_what_was_shown_for_something_else(changes, finding):
     assert any(finding in text for text in findings), findings
 
 
+def test_an_auditor_finds_that_little_was_asked_for_and_a_great_category_given():
+    """The operator has the person's name, and so can make the nullifier of any category."""
+    kept = present(NORTH, nonce_of(category=Category.III)).encode()
+    subject = compute_pairwise_subject(SECRET, PERSON, NORTH)
+    nullifier = compute_nullifier(GENESIS, subject, Category.I, DIGEST)
+    recorded = record(kept, category=Category.I, nullifier=nullifier)
+    (finding,) = check_presentation(kept, recorded, GENESIS, DIGEST)
+    assert "its nonce differs" in finding
+
+
 def test_an_auditor_finds_that_another_key_signed():
     kept = present(NORTH, nonce_of(), signer=STRANGER).encode()
     (finding,) = check_presentation(kept, record(kept), GENESIS, DIGEST)
@@ -206,6 +221,15 @@ def test_the_end_of_a_lift_tells_little_of_the_credentials():
     assert compute_lift_end(now_ms + 1, now_ms, 366) <= now_ms  # nothing is left of it
 
 
+@pytest.mark.parametrize("days", [3, 10, 20, 27, 40, 60, 365])
+def test_rounding_the_end_of_a_lift_takes_away_less_than_it_leaves(days):
+    """Whenever somebody asks: also in the last moment before four weeks, or a day, are full."""
+    for hours in range(0, 28 * 24, 7):
+        now_ms = END_GRID_MS * 700 + hours * 3_600_000 - 1
+        left_ms = compute_lift_end(now_ms + days * DAY_MS, now_ms, 366) - now_ms
+        assert days * DAY_MS / 2 <= left_ms <= days * DAY_MS
+
+
 # --- what outsiders can tell ----------------------------------------------------------------------
 
 PEOPLE = [f"{number:08}" for number in range(12_340_000, 12_350_000)]
@@ -226,7 +250,8 @@ def ledger(tmp_path_factory):
     ):
         wallet, keeper = key(name).address, key(operator).address
         expires_ms = world.time_ms + MINUTE_MS
-        nonce = compute_presentation_nonce(genesis, wallet, keeper, expires_ms, digest)
+        intent = Intent(wallet, keeper, Category.III, expires_ms)
+        nonce = compute_presentation_nonce(genesis, intent, digest)
         shown = present(keeper, nonce, issue(person)).encode()
         subject = compute_pairwise_subject(SECRET, person, keeper)
         commands = (

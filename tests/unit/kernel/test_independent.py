@@ -133,14 +133,14 @@ def test_tiers(case):
     wallet, operator = bytes.fromhex(given["wallet"]), bytes.fromhex(given["operator"])
     named = b"hansa\x00pairwise-subject\x00" + operator + given["person"].encode()
     subject = letters(hmac.digest(bytes.fromhex(given["secret"]), named, "sha256"))
-    expiry = given["expires_ms"].to_bytes(8, "big")
+    wanted = bytes([given["category"]]) + given["expires_ms"].to_bytes(8, "big")
     nullified = bytes([given["category"]]) + subject.encode()
     shown = network.prefix("presentation") + given["presentation"].encode()
     assert case["post"] == {
         "pairwise_subject": subject,
         "nullifier": network.digest(network.prefix("nullifier") + nullified).hex(),
         "nonce": letters(
-            network.digest(network.prefix("presentation-nonce") + wallet + operator + expiry)
+            network.digest(network.prefix("presentation-nonce") + wallet + operator + wanted)
         ),
         "presentation_hash": network.digest(shown).hex(),
     }

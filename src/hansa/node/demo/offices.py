@@ -27,6 +27,7 @@ from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.methods.hansa import write_did
 from hansa.identity.sd_jwt.verification import Challenge
 from hansa.identity.tiers import (
+    Intent,
     compute_lift_end,
     compute_nullifier,
     compute_presentation_hash,
@@ -199,7 +200,8 @@ class Offices:
         time_ms = self._clock_ms()
         until_ms = time_ms + SHOWING_MS
         operator = self._town.institutions[place_operator(resident.wallet)].address
-        nonce = compute_presentation_nonce(genesis_hash, wallet, operator, until_ms, digest)
+        intent = Intent(wallet, operator, resident.wanted, until_ms)
+        nonce = compute_presentation_nonce(genesis_hash, intent, digest)
         audience = f"decentralized_identifier:{write_did(self.office.network, operator)}"
         challenge = Challenge(audience, nonce)
         shown = held.show(resident.list_paths(operator), challenge, time_ms)

@@ -13,6 +13,7 @@ from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.claims import read_time_s
 from hansa.identity.sd_jwt.credential import TYPE
 from hansa.identity.tiers import (
+    Intent,
     compute_lift_end,
     compute_nullifier,
     compute_presentation_nonce,
@@ -89,9 +90,8 @@ class TierDesk:
         if rule is None:
             raise NotFound(f"tiers.toml has no rule for category {category.name}")
         expires_ms = time_ms + settings.answer_minutes * MINUTE_MS
-        nonce = compute_presentation_nonce(
-            self._genesis_hash, wallet, settings.address, expires_ms, network.digest
-        )
+        intent = Intent(wallet, settings.address, category, expires_ms)
+        nonce = compute_presentation_nonce(self._genesis_hash, intent, network.digest)
         name = to_text(wallet)
         with self._verifier.records.at_once():
             asking = self._verifier.build(NOBODY).ask(
@@ -133,7 +133,7 @@ class TierDesk:
         (judged,) = accepted.judged
         (presentation,) = accepted.presentations[QUERY_ID]
         subject = read_pairwise_subject(judged.claims, self._settings.address)
-        until_ms = self._compute_end(judged, accepted.time_ms)
+        until_ms = self._compute_end(judged, case, accepted.time_ms)
         digest = crypto_profile(case.hash).digest
         nullifier = compute_nullifier(self._genesis_hash, subject, case.category, digest)
         status = judged.statuses[0] if judged.statuses else None
@@ -149,12 +149,13 @@ class TierDesk:
             checked_ms=accepted.time_ms,
         )
 
-    def _compute_end(self, judged: Judged, time_ms: int) -> int:
+    def _compute_end(self, judged: Judged, case: Case, time_ms: int) -> int:
         expires_s = read_time_s(judged.claims, "exp", "the credential")
         expires_ms = _NEVER_MS if expires_s is None else int(expires_s * 1_000)
         until_ms = compute_lift_end(expires_ms, time_ms, self._settings.days_max)
-        if until_ms <= time_ms:
-            raise Unsound(Fault.EXPIRED, "the credential ends within a day: renew it first")
+        if until_ms <= case.presented_until_ms:
+            # The lift could be over before it is on the ledger, which would refuse it.
+            raise Unsound(Fault.EXPIRED, "the credential ends too soon: renew it first")
         return until_ms
 
 

@@ -8,7 +8,7 @@ from hansa.contracts.identity import tiers
 from hansa.contracts.identity.tiers import Lift
 from hansa.contracts.wallets import Category
 from hansa.identity.faults import Unsound
-from hansa.identity.tiers import Recorded, check_presentation
+from hansa.identity.tiers import END_GRID_MS, Recorded, check_presentation
 from hansa.identity.verifier.registry import INVALID, SUSPENDED
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused, Unavailable
@@ -80,7 +80,7 @@ def test_what_is_not_accepted_lifts_nothing(bank):
 
 def test_a_credential_that_ends_within_the_day_is_refused_and_another_may_be_shown(bank):
     asking = bank.ask_for()
-    with pytest.raises(Unsound, match="ends within a day"):
+    with pytest.raises(Unsound, match="ends too soon"):
         bank.show(asking, expires_s=bank.now_ms // 1_000 + 60)
     bank.show(asking)
     bank.deliver()
@@ -280,3 +280,15 @@ def test_a_wallet_that_cannot_be_lifted_is_told_before_anybody_is_asked(changes,
         return
     with pytest.raises(Invalid, match=words):
         check_wallet(wallet, Category.II, to_text(OPERATOR))
+
+
+def test_a_credential_that_ends_soon_lifts_for_most_of_what_is_left(bank):
+    """Also just before a whole number of four weeks is full, by which ends are rounded."""
+    bank.pass_time(END_GRID_MS - bank.now_ms % END_GRID_MS - 1)
+    asking = bank.ask_for()
+    bank.show(asking, expires_s=bank.now_ms // 1_000 + 20 * 86_400)
+    bank.pass_time(5_000)
+    assert bank.deliver() is None
+    assert bank.cases.get(asking.session_id).why == ""
+    bank.pass_time(10 * DAY_MS)
+    assert bank.ledger.find_category(ANN) is Category.III
