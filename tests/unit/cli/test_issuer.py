@@ -116,11 +116,26 @@ def test_a_decision_is_kept_while_the_ledger_is_away(on_ledger, capsys):
     assert "suspended  resident  d.0  ledger: suspension on its way (" in capsys.readouterr().out
 
 
+def test_a_decision_is_for_all_copies_and_each_is_brought_to_the_ledger(on_ledger, capsys):
+    service = open_issuer(on_ledger, "an officer's own", secrets.token_bytes)
+    with service.records.at_once():
+        for dataset in ("e.0", "d.0"):
+            service.write(service.protocol.configurations[0], dataset, MEI, None, 1_795_953_600_000)
+    service.close()
+    assert run("revoke", on_ledger, 3) == 0
+    told = read(capsys)
+    assert (told["number"], told["copies"]) == (3, [1, 3])
+    assert run("issued", on_ledger) == 0
+    issued = read(capsys)["issued"]
+    assert [each["state"] for each in issued] == ["revoked", "issued", "revoked"]
+    assert [bool(each["ledger"]) for each in issued] == [True, False, True]
+
+
 def test_a_decision_is_left_to_the_service_that_runs(on_ledger, capsys):
     service = open_issuer(on_ledger, "an officer's own", secrets.token_bytes)
     service.revoke(1, 1_795_953_600_000)
     with serving_alone(on_ledger):
-        listed = bring_to_ledger(on_ledger, service, 1, "an officer's own", patience_s=0.1)
+        (listed,) = bring_to_ledger(on_ledger, service, [1], "an officer's own", patience_s=0.1)
     service.close()
     assert listed.progress.describe("revocation") == "revocation on its way"
     assert "the service repeats it" in capsys.readouterr().err

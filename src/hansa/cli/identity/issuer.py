@@ -22,6 +22,7 @@ from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
+from hansa.contracts.identity import status
 from hansa.contracts.identity.status import Status
 from hansa.identity.encoding.strict_json import decode_object
 from hansa.identity.keys.multikey import write_multikey
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 FOLDER = "hansa-data/issuer"
 CLAIMS_BYTES_MAX = 1 << 18
 LISTED = 50
-CHANGES = {
-    "revoke": "revoke a credential for good",
-    "suspend": "suspend a credential for now",
-    "reinstate": "end the suspension of a credential",
+CHANGES: dict[str, tuple[type[status.Change], str]] = {
+    "revoke": (status.Revoke, "revoke a credential for good"),
+    "suspend": (status.Suspend, "suspend a credential for now"),
+    "reinstate": (status.Reinstate, "end the suspension of a credential"),
 }
 WORDS = {
     Status.VALID: "reinstatement",
@@ -73,7 +74,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     decline.add_argument("--why", default="", help="told to the wallet")
     for each in (complete, decline):
         each.add_argument("dataset", help="as `offer` named it")
-    changes = [verbs.add_parser(name, help=text) for name, text in CHANGES.items()]
+    changes = [verbs.add_parser(name, help=text) for name, (_, text) in CHANGES.items()]
     for each in changes:
         each.add_argument("number", type=parse_count, help="as `issued` lists it")
     functions = (
@@ -259,10 +260,15 @@ def _decline(options: argparse.Namespace) -> int:
 
 def _change(options: argparse.Namespace) -> int:
     with _opened(options) as (service, passphrase):
-        listed: Listed = getattr(service, options.verb)(options.number, wall_clock_ms())
-        if listed.progress is not None and not listed.progress.height:
-            listed = bring_to_ledger(options.data, service, listed.number, passphrase)
-    print_found(_describe(listed), is_json=options.json)
+        change, _ = CHANGES[options.verb]
+        decided = service.decide(options.number, change, wall_clock_ms())
+        copies = [each.number for each in decided]
+        if any(each.is_on_its_way for each in decided):
+            decided = bring_to_ledger(options.data, service, copies, passphrase)
+    # The one that the ledger keeps waiting speaks for all.
+    named = next((each for each in decided if each.is_on_its_way), decided[0])
+    told = _describe(decided[0]) | _describe_ledger(named)
+    print_found(told | {"copies": sorted(copies)}, is_json=options.json)
     return 0
 
 
@@ -288,14 +294,14 @@ def _read_claims(path: Path) -> dict[str, Any]:
 
 
 def _describe(listed: Listed) -> dict[str, object]:
-    issued, status = listed.issued, listed.status
+    issued, place = listed.issued, listed.status
     return {
         "number": listed.number,
         "credential": issued.credential,
         "dataset": issued.dataset,
         "holder_key": issued.holder_key,
-        "status_list": "" if status is None else status.uri,
-        "index": None if status is None else status.index,
+        "status_list": "" if place is None else place.uri,
+        "index": None if place is None else place.index,
         "issued": format_iso(issued.issued_s * 1_000, 0),
         "expires": format_iso(issued.expires_s * 1_000, 0),
         "state": STATES[issued.status],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,11 +82,11 @@ def warn_of_standing(folder: Path, service: IssuerService) -> None:
 def bring_to_ledger(
     folder: Path,
     service: IssuerService,
-    number: int,
+    numbers: Sequence[int],
     passphrase: str,
     patience_s: float = PATIENCE_S,
-) -> Listed:
-    """Have a credential's status brought to the ledger, by the service if it runs; wait for it.
+) -> list[Listed]:
+    """Have the status of copies brought to the ledger, by the service if it runs; wait for it.
 
     Where that takes longer than `patience_s`, or fails, it stays noted, which is told.
     """
@@ -94,19 +95,23 @@ def bring_to_ledger(
     try:
         with serving_alone(folder):
             is_served = False
-            _deliver(folder, service, number, passphrase, patience_s)
+            _deliver(folder, service, numbers, passphrase, patience_s)
     except Unavailable:
         is_served = True
-        _await(service, number, patience_s)
-    listed = service.get_issued(number)
-    if listed.progress is not None and not listed.progress.height:
+        _await(service, numbers, patience_s)
+    listed = [service.get_issued(number) for number in numbers]
+    if any(each.is_on_its_way for each in listed):
         again = f"{name_program()} id issuer up" if not is_served else "the service"
         warn(f"the ledger has not confirmed it yet; it is noted, and {again} repeats it")
     return listed
 
 
 def _deliver(
-    folder: Path, service: IssuerService, number: int, passphrase: str, patience_s: float
+    folder: Path,
+    service: IssuerService,
+    numbers: Sequence[int],
+    passphrase: str,
+    patience_s: float,
 ) -> None:
     from hansa.node.identity.issuer.ledger import running  # noqa: PLC0415 - loads a server
 
@@ -115,7 +120,10 @@ def _deliver(
             running.opened_delivery(folder, service, key) as delivery,
             asyncio.timeout(patience_s),
         ):
-            await running.deliver_status(service, delivery, number)
+            for number in numbers:
+                await running.deliver_status(service, delivery, number)
+                if service.get_issued(number).is_on_its_way:
+                    return
 
     try:
         key = load_ledger_key(folder, service, passphrase)
@@ -127,11 +135,10 @@ def _deliver(
         warn(error.message)
 
 
-def _await(service: IssuerService, number: int, patience_s: float) -> None:
+def _await(service: IssuerService, numbers: Sequence[int], patience_s: float) -> None:
     """Wait until the service has brought it there."""
     end_s = time.monotonic() + patience_s
     while time.monotonic() < end_s:
-        progress = service.get_issued(number).progress
-        if progress is None or progress.height:
+        if not any(service.get_issued(number).is_on_its_way for number in numbers):
             return
         time.sleep(POLL_S)

@@ -185,6 +185,22 @@ class IssuanceDesk:
         """
         self._change(identifier, time_ms, declined=why or "declined by the issuer")
 
+    def withdraw(self, identifier: str, why: str, time_ms: int) -> None:
+        """Hand out no more of a credential that is complete, as it was taken back; again if not.
+
+        Args:
+          identifier: of the dataset; of one whose time is over nothing is handed out anyway.
+          why: it is withdrawn; empty if it is not any more.
+          time_ms: now.
+        """
+        try:
+            issuance = self.get(identifier.rpartition(".")[0], time_ms)
+        except NotFound:
+            return
+        dataset = issuance.find(identifier)
+        if dataset is not None and dataset.claims is not None:
+            self._replace(issuance, dataset, declined=why)
+
     def count_issue(self, identifier: str, time_ms: int) -> bool:
         """Count that a credential is handed out; False if it was so often enough."""
         issuance = self.get(identifier.rpartition(".")[0], time_ms)

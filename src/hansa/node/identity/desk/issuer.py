@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from aiohttp import web
 
+from hansa.contracts.identity import status
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Unsound
 from hansa.kernel.errors import NotFound
@@ -28,10 +29,10 @@ OFFERS_MAX: Final = 200
 """Offers that this desk remembers to show; the oldest makes room."""
 KEY_BYTES: Final = 9
 DIGITS_MAX: Final = 15
-CHANGES: Final = {
-    "revoke": IssuerService.revoke,
-    "suspend": IssuerService.suspend,
-    "reinstate": IssuerService.reinstate,
+CHANGES: Final[dict[str, type[status.Change]]] = {
+    "revoke": status.Revoke,
+    "suspend": status.Suspend,
+    "reinstate": status.Reinstate,
 }
 
 
@@ -249,15 +250,19 @@ class _Pages:
         if change not in CHANGES:
             raise web.HTTPNotFound
         listed = await self._get(request)
-        return self._desk.show(request, "issuer/confirm.html", listed=listed, change=change)
+        dataset = listed.issued.dataset
+        copies = await self._run(lambda _: self._service.list_copies(dataset))
+        return self._desk.show(
+            request, "issuer/confirm.html", listed=listed, copies=copies, change=change
+        )
 
     async def change(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
-        """Revoke, suspend or reinstate a credential."""
+        """Revoke, suspend or reinstate a credential with all its copies."""
         change = request.match_info["change"]
         if change not in CHANGES:
             raise web.HTTPNotFound
         number = (await self._get(request)).number
-        await self._run(lambda now: CHANGES[change](self._service, number, now))
+        await self._run(lambda now: self._service.decide(number, CHANGES[change], now))
         return self._desk.go_to(f"/issued/{number}")
 
     def _ask(

@@ -44,6 +44,7 @@ WANTED: Mapping[type[status.Change], Status] = MappingProxyType(
 )
 """Where a credential stands after each change."""
 
+READ_AT_ONCE = 1_000
 WAITING_MAX = 10_000
 """Offers, the latest, among which what waits is looked for."""
 
@@ -80,6 +81,11 @@ class Listed(NamedTuple):
     """How far its status has come on its way to the ledger; None if it has not to go there."""
     anchor: Progress | None = None
     """How far its hash has; likewise."""
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether its status has still to come to the ledger."""
+        return self.progress is not None and not self.progress.height
 
 
 class IssuerService:
@@ -245,6 +251,38 @@ class IssuerService:
           Refused: it is revoked.
         """
         return self._decide(number, status.Reinstate, time_ms)
+
+    def decide(self, number: int, change: type[status.Change], time_ms: int) -> list[Listed]:
+        """Revoke, suspend or reinstate a credential with all its copies, whichever one is named.
+
+        A wallet takes several copies, and shows another one next time. It gets no more of them
+        while the credential is taken back. Copies that are revoked already stay so.
+
+        Returns them as they stand now, the one that is named first. Cost: reads all that was
+        issued.
+
+        Raises:
+          NotFound, Refused: as `revoke`, `suspend` and `reinstate` of the one that is named.
+        """
+        with self.records.at_once():
+            decided = [self._decide(number, change, time_ms)]
+            dataset = decided[0].issued.dataset
+            is_back = change is status.Reinstate
+            self.desk.withdraw(dataset, "" if is_back else "it was taken back", time_ms)
+            for copy in self.list_copies(dataset):
+                is_over = copy.issued.status is Status.INVALID or copy.status is None
+                if copy.number != number and not is_over:
+                    decided.append(self._decide(copy.number, change, time_ms))
+        return decided
+
+    def list_copies(self, dataset: str) -> list[Listed]:
+        """List the copies of one credential, oldest first; reads all that was issued."""
+        found: list[Listed] = []
+        sought, after = dataset.encode(), 0
+        while rows := self.records.list_issued(after=after, limit=READ_AT_ONCE):
+            found += [self._read(*row) for row in rows if sought in row[2]]
+            after = rows[-1][0]
+        return [each for each in found if each.issued.dataset == dataset]
 
     def _decide(self, number: int, change: type[status.Change], time_ms: int) -> Listed:
         with self.records.at_once():

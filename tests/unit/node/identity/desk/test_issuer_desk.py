@@ -173,6 +173,24 @@ def test_a_credential_is_suspended_reinstated_and_revoked_after_a_question(tmp_p
     play(tmp_path, scene)
 
 
+def test_the_question_names_all_copies_and_the_decision_is_for_all(tmp_path):
+    async def scene(office, browser):
+        raw = (
+            b'{"credential":"resident","dataset":"d.%d","holder_key":"","issued_s":1,"expires_s":2}'
+        )
+        for place, dataset in enumerate((0, 1, 0)):
+            office.work(lambda desk, p=place, d=dataset: desk.records.add_issued(p, raw % d))
+        await browser.open("/issued/2/revoke")
+        assert "Copies" not in browser.text
+        await browser.open("/issued/1/revoke")
+        assert "numbers 1, 3" in browser.text
+        await browser.send("/issued/1/revoke", {})
+        await browser.open("/issued")
+        assert re.findall(r"revoked|expired", browser.text) == ["revoked", "expired", "revoked"]
+
+    play(tmp_path, scene)
+
+
 def read_token(browser):
     return re.search(r'name="token" value="([^"]+)"', browser.text)[1]
 

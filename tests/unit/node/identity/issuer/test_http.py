@@ -13,6 +13,7 @@ from jwcrypto.jws import JWS
 from tests.unit.node.identity.issuer.foreign_wallet import ForeignWallet, Refusal
 from tests.unit.node.identity.issuer.playing import CLIENTS, MEI, play
 
+from hansa.contracts.identity.status import Reinstate, Revoke, Suspend
 from hansa.kernel.errors import Refused
 from hansa.node.identity.http import make_plain
 
@@ -161,6 +162,36 @@ def test_what_the_officer_decides_stands_in_the_status_list(tmp_path):
     play(tmp_path, scene)
 
 
+def test_all_copies_of_a_credential_are_taken_back_and_no_more_are_handed_out(tmp_path):
+    async def scene(office):
+        other = await issue_one(office)
+        wallet = ForeignWallet(office.http)
+        await wallet.scan(office.offer(needs_tx_code=False).uri)
+        await wallet.redeem_offer()
+        places = [await fetch(wallet), await fetch(wallet)]
+        office.work(lambda desk: desk.revoke(2, NOW))  # one copy, long ago
+        decided = office.work(lambda desk: desk.decide(3, Suspend, NOW))
+        assert [each.number for each in decided] == [3]
+        with pytest.raises(Refusal) as caught:
+            await fetch(wallet)
+        assert caught.value.error == "credential_request_denied"
+        decided = office.work(lambda desk: desk.decide(3, Reinstate, NOW))
+        places.append(await fetch(wallet))
+        assert [await read_status(office, each["idx"]) for each in places] == [1, 0, 0]
+        decided = office.work(lambda desk: desk.decide(4, Revoke, NOW))
+        assert [each.number for each in decided] == [4, 3]
+        assert [await read_status(office, each["idx"]) for each in places] == [1, 1, 1]
+        assert await read_status(office, other["idx"]) == 0
+        with pytest.raises(Refusal):
+            await fetch(wallet)
+        with pytest.raises(Refused, match="WRONG_STATE"):
+            office.work(lambda desk: desk.decide(4, Reinstate, NOW))
+        with pytest.raises(Refusal):
+            await fetch(wallet)
+
+    play(tmp_path, scene)
+
+
 def test_lists_of_one_bit_stay_so_and_suspend_nothing(tmp_path):
     async def scene(office):
         place = await issue_one(office)
@@ -177,6 +208,11 @@ async def issue_one(office):
     wallet = ForeignWallet(office.http)
     await wallet.scan(office.offer(needs_tx_code=False).uri)
     await wallet.redeem_offer()
+    return await fetch(wallet)
+
+
+async def fetch(wallet):
+    """Fetch a copy; returns its place in a status list."""
     _, body = await wallet.get_credential(JWK.generate(kty="EC", crv="P-256"))
     claims = decode_part(body["credentials"][0]["credential"].split(".")[1])
     return claims["status"]["status_list"]
