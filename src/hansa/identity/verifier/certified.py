@@ -3,8 +3,8 @@
 A certificate that is for mobile documents (extended key usage) is held to ISO/IEC 18013-5, any
 other to what holds on the web.
 
-Source: RFC 7515, section 4.1.6; RFC 9360; draft-ietf-oauth-sd-jwt-vc, section 2.5 (issuers by
-X.509); ISO/IEC 18013-5, section 9.3.3.
+Source: RFC 5280, section 4.2.1.12 (extended key usage); RFC 7515, section 4.1.6; RFC 9360;
+draft-ietf-oauth-sd-jwt-vc, section 2.5 (issuers by X.509); ISO/IEC 18013-5, section 9.3.3.
 """
 
 from __future__ import annotations
@@ -15,11 +15,24 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.certificates import load_certificate
 from hansa.identity.keys.kinds import PublicKey
-from hansa.identity.keys.paths import list_names, read_x5c, verify_path
+from hansa.identity.keys.paths import list_names, list_uses, read_x5c, verify_path
 from hansa.identity.mdoc.chains import TrustedRoots, is_document_signer
 
+ISSUER_USES = frozenset(
+    {
+        "2.5.29.37.0",  # anything
+        "1.3.6.1.5.5.7.3.1",  # a server on the web
+        "1.3.6.1.5.5.7.3.2",  # a client on the web
+        "1.3.6.1.5.5.7.3.36",  # who signs documents of any kind (RFC 9336)
+    }
+)
+"""What a certificate of an issuer may be for, if it says; that of mobile documents' beside these.
+
+An authority that certifies issuers certifies the readers of documents, too: none of them issues.
+"""
 _WHOSE = "the issuer"
 
 
@@ -57,10 +70,14 @@ class Roots:
           Unsound: `ISSUER`: they lead to no root here; `KEY`, `NOT_YET_VALID` or `EXPIRED`.
         """
         chain = read_x5c(header, "the credential")
-        hosts, uris = list_names(load_certificate(chain[0]))
+        first = load_certificate(chain[0])
+        hosts, uris = list_names(first)
         if is_document_signer(chain[0]):
             key = self._documents.find_signer(chain, time_ms).key
         else:
+            uses = list_uses(first)
+            if uses is not None and not uses & ISSUER_USES:
+                raise Unsound(Fault.ISSUER, f"the certificate of {_WHOSE} is for something else")
             key = verify_path(chain, self._roots, time_ms, _WHOSE)
         return Certified(key, tuple(hosts), tuple(uris))
 

@@ -1,9 +1,13 @@
 """Issuers that stand in a verifier's file, and their status lists, which are kept for minutes."""
 
 import asyncio
+import base64
 import secrets
 
 import pytest
+from cryptography import x509
+from tests.unit.identity.verifier.certifying import certify_names, found_authority
+from tests.unit.identity.verifier.playing import NOW_MS
 
 from hansa.contracts.identity.status import Bits
 from hansa.identity.faults import Fault, Unsound
@@ -13,6 +17,7 @@ from hansa.identity.methods.local import write_did_jwk
 from hansa.identity.status.entries import pack_entries
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
+from hansa.identity.verifier.certified import Roots
 from hansa.identity.verifier.registry import INVALID, VALID
 from hansa.node.identity.verifier.lists import LIST_KEPT_S
 from hansa.node.identity.verifier.pinned import PinnedRegistry
@@ -65,3 +70,40 @@ def test_a_list_elsewhere_is_not_fetched():
     with pytest.raises(Unsound) as caught:
         Office().ask("https://issuer.example.evil.example/status/1")
     assert caught.value.fault is Fault.STATUS
+
+
+def find_certified(certificate, *issuers):
+    """Find by a certificate alone, as of a mobile document."""
+    trusted = [
+        TrustedIssuer(id=each, name=each, types=("urn:r",), roots="roots.pem") for each in issuers
+    ]
+    roots = {"roots.pem": Roots([found_authority().root])}
+    registry = PinnedRegistry(trusted, Office().fetch, lambda: NOW_MS, roots)
+    header = {"x5c": [base64.b64encode(certificate).decode()]}
+    return asyncio.run(registry.find_issuer_key(None, header, NOW_MS)).issuer
+
+
+@pytest.mark.parametrize(
+    ("use", "is_taken"),
+    [
+        ("1.3.6.1.5.5.7.3.1", True),
+        ("1.3.6.1.5.5.7.3.36", True),
+        ("1.0.18013.5.1.6", False),  # a reader of mobile documents
+        ("1.0.18013.5.1.4", False),  # who signs lists of authorities
+        ("1.3.6.1.5.5.7.3.8", False),  # who stamps times
+    ],
+)
+def test_a_certificate_for_something_else_issues_nothing(use, is_taken):
+    certificate = certify_names(KEY, [x509.DNSName("reader.example")], uses=(use,))
+    if is_taken:
+        assert find_certified(certificate, "city") == "city"
+        return
+    with pytest.raises(Unsound, match="for something else") as caught:
+        find_certified(certificate, "city")
+    assert caught.value.fault is Fault.ISSUER
+
+
+def test_who_is_named_in_a_certificate_is_not_taken_for_another_under_the_same_root():
+    town = certify_names(KEY, [x509.UniformResourceIdentifier("did:web:town.example")])
+    assert find_certified(town, "city", "did:web:town.example") == "did:web:town.example"
+    assert find_certified(town, "city") == "city"

@@ -102,7 +102,8 @@ class PinnedRegistry:
     def _find_certified(self, issuer: str | None, header: Mapping[str, Any]) -> IssuerKey:
         """Find the issuer of the table to one of whose roots the certificates lead."""
         why = Unsound(Fault.ISSUER, "no issuer is known here by such certificates (x5c)")
-        for each in self._issuers.values():
+        # Who is named in the certificate goes before a name of the operator's own, for all of them.
+        for each in sorted(self._issuers.values(), key=lambda one: ":" not in one.id):
             if not each.roots or issuer not in (None, each.id):
                 continue
             try:
