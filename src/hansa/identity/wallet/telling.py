@@ -9,7 +9,23 @@ from hansa.identity.wallet.holdings import Holding
 from hansa.kernel.calendar import format_iso
 
 TECHNICAL = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "cnf", "status"})
-"""Claims about the credential, not about its holder."""
+"""Claims about an SD-JWT VC, not about its holder."""
+W3C_TECHNICAL = frozenset(
+    {
+        "@context",
+        "type",
+        "issuer",
+        "validFrom",
+        "validUntil",
+        "issuanceDate",
+        "expirationDate",
+        "credentialStatus",
+        "credentialSchema",
+        "proof",
+    }
+)
+"""What a credential by the W3C's model says of itself, in the same way of many holders."""
+SUBJECT = "credentialSubject"
 TRANSACTION_TECHNICAL = frozenset({"credential_ids", "transaction_data_hashes_alg"})
 """What a transaction says to wallets: which credentials sign it, and how."""
 LINES_MAX = 1_000
@@ -42,10 +58,22 @@ def find_name(display: object) -> str:
 
 
 def list_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """List what a credential says of its holder."""
-    subject = claims.get("credentialSubject")  # of a credential by the W3C's model
-    said = subject if isinstance(subject, dict) else claims
-    return {name: value for name, value in said.items() if name not in TECHNICAL}
+    """List what a credential says, but for what every one of its format says of itself.
+
+    Beside its subject a credential by the W3C's model may hold more, as evidence or a number of its
+    own: that is shown with the rest, so it is listed with the rest.
+
+    >>> list_claims({"type": "VerifiableCredential", "id": "urn:7", "credentialSubject": {"a": 1}})
+    {'a': 1, 'credential id': 'urn:7'}
+    """
+    if isinstance(claims.get("vct"), str):
+        return {name: value for name, value in claims.items() if name not in TECHNICAL}
+    if SUBJECT not in claims:
+        return dict(claims)
+    subject = claims[SUBJECT]
+    said = subject if isinstance(subject, dict) else {SUBJECT: subject}
+    others = claims.keys() - W3C_TECHNICAL - {SUBJECT}
+    return said | {f"credential {name}": claims[name] for name in claims if name in others}
 
 
 def name_signer(claims: Mapping[str, Any]) -> str:

@@ -14,9 +14,13 @@ from typing import Any
 
 import msgspec
 
-from hansa.identity.bbs_2023.presenting import compute_presentation_header, write_pointer
+from hansa.identity.bbs_2023.presenting import (
+    compute_presentation_header,
+    read_pointer,
+    write_pointer,
+)
 from hansa.identity.bbs_2023.proof_values import decode_base_proof
-from hansa.identity.bbs_2023.selection import select
+from hansa.identity.bbs_2023.selection import check_targets, select
 from hansa.identity.bbs_2023.suite import CRYPTOSUITE as BBS
 from hansa.identity.bbs_2023.suite import derive
 from hansa.identity.data_integrity.contexts import Contexts, load_pinned
@@ -76,8 +80,12 @@ class DataIntegrityHolding:
         document = _decode(credential)
         if not _is_derivable(document):
             return list_all(document)
-        mandatory = [tuple(each.split("/")[1:]) for each in _list_mandatory(document)]
-        return tuple(dict.fromkeys([*mandatory, *paths]))
+        mandatory = _list_mandatory(document)
+        check_targets(document, mandatory)
+        places = [read_pointer(each, document) for each in mandatory]
+        if () in places:
+            return list_all(document)
+        return tuple(dict.fromkeys([*places, *paths]))
 
     def show(self, credential: str, paths: Sequence[Path]) -> dict[str, Any]:
         """Compute what is seen."""
