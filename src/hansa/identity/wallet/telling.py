@@ -28,6 +28,8 @@ W3C_TECHNICAL = frozenset(
 SUBJECT = "credentialSubject"
 TRANSACTION_TECHNICAL = frozenset({"credential_ids", "transaction_data_hashes_alg"})
 """What a transaction says to wallets: which credentials sign it, and how."""
+WORDS_LETTERS_MAX = 48
+"""Of the name of a claim; a longer one is written as it is."""
 LINES_MAX = 1_000
 """Of one credential; what is beyond is counted, not told."""
 DEPTH_MAX = 32
@@ -126,6 +128,8 @@ def _walk(value: Mapping[str, Any], depth: int) -> Iterator[Line]:
 
 def write_name(name: str) -> str:
     """Write the name of a claim for people."""
+    if len(name) > WORDS_LETTERS_MAX:  # no words, but an address or a hash
+        return name
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:] or name
 

@@ -1,7 +1,8 @@
 """The demo's desks: an issuer, a verifier and a wallet that somebody can try in a browser.
 
 The identity office issues under its DID on the ledger, and brings its revocations there; Harbour
-Bank asks, and believes whom the ledger accredits; the wallet is empty. Their folders lie beside the
+Bank asks, and believes whom the ledger accredits; the wallet is empty. The operator that keeps the
+visitor's wallet lifts it, when it is asked to by `hansa id tier ask`. Their folders lie beside the
 node's, under the passphrase that all keys of the demo have.
 
 Source: docs/how-to/issue-credentials.md, verify-credentials.md and hold-credentials.md.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,16 @@ from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Network
 from hansa.node.demo.offices import Methods
 from hansa.node.demo.papers import CERTIFICATE, LICENCE, RESIDENT, read_type
-from hansa.node.demo.town import HARBOUR, OFFICE, PASSPHRASE, Town
+from hansa.node.demo.town import (
+    HARBOUR,
+    OFFICE,
+    OPERATOR_NAMES,
+    OPERATORS,
+    PASSPHRASE,
+    VISITOR,
+    Town,
+    place_operator,
+)
 from hansa.node.identity.desk.frame import Desk
 from hansa.node.identity.desk.running import served_desk
 from hansa.node.identity.desk.wallet.pages import add_pages
@@ -47,6 +57,8 @@ from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.identity.issuer import folder as issuers
 from hansa.node.identity.issuer.running import LedgerSide, serving_issuer
 from hansa.node.identity.issuer.settings import DEFAULT_PORT as ISSUER_PORT
+from hansa.node.identity.operator import folder as operators
+from hansa.node.identity.operator.running import serving_operator
 from hansa.node.identity.verifier import folder as verifiers
 from hansa.node.identity.verifier.running import serving_verifier
 from hansa.node.identity.verifier.settings import DEFAULT_PORT as VERIFIER_PORT
@@ -59,8 +71,8 @@ from hansa.sdk.keys import KeyPair, save_key
 
 COST: Final = ScryptCost(n=1 << 10, r=8, p=1)
 """Of secrets that everybody knows."""
-METHOD: Final = "signing"
 ACCOUNT: Final = "account.json"
+OPERATOR_PORT: Final = VERIFIER_PORT + 1
 PORTS_TRIED: Final = 100
 QUERIES: Final = ("adult.dcql.json", "applicant.dcql.json")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -79,6 +91,8 @@ class DeskFolders(NamedTuple):
 
     office: Path
     employer: Path
+    operator: Path
+    """Of the operator that keeps the visitor's wallet."""
     wallet: Path
     node: str
     genesis_hash: str
@@ -98,35 +112,87 @@ def make_folders(folder: Path, town: Town, network: Network, node: str) -> DeskF
     Raises:
       Unavailable: the disk refuses, or no port is free.
     """
-    office, employer, wallet = (folder / each for each in ("office", "employer", "wallet"))
-    names = {"node": node, "genesis": network.genesis_hash.hex()}
-    draw = secrets.token_bytes
-    url = _find_address(ISSUER_PORT)
-    made = issuers.create_folder(
-        office, url=url, name="Identity Office", passphrase=PASSPHRASE, draw=draw, cost=COST
-    )
-    names_office = names | {"url": url, "did": _name(town, network, OFFICE)}
-    _write_settings(office / issuers.SETTINGS, names_office)
-    for each in (RESIDENT, LICENCE, CERTIFICATE):
-        schema = msgspec.json.format(msgspec.json.encode(read_type(each)["schema"]), indent=2)
-        write_file(office / f"{each}.schema.json", schema, replace=True)
-    save_key(office / ACCOUNT, town.institutions[OFFICE], PASSPHRASE, cost=COST)
-    url = _find_address(VERIFIER_PORT)
-    verifiers.create_folder(
-        employer, url=url, name="Harbour Bank", passphrase=PASSPHRASE, draw=draw, cost=COST
-    )
-    key = _read_key(employer)
-    names_employer = names | {"url": url, "did": _name(town, network, HARBOUR)}
-    _write_settings(employer / verifiers.SETTINGS, names_employer)
-    for query in QUERIES:
-        write_file(employer / query, (_TEMPLATES / query).read_bytes(), replace=True)
-    create_vault(wallet, PASSPHRASE, draw, COST)
-    assertion, proof = documents.Relationship.ASSERTION, documents.Relationship.AUTHENTICATION
-    methods = {
-        OFFICE: (_build_method(read_multikey(made.key), assertion),),
-        HARBOUR: (_build_method(key, proof),),
-    }
-    return DeskFolders(office, employer, wallet, node, names["genesis"], methods)
+    maker = _Maker(town, network, node)
+    places = (folder / each for each in ("office", "employer", "operator", "wallet"))
+    office, employer, operator, wallet = places
+    maker.make_office(office)
+    maker.make_verifier(employer, HARBOUR, "counter", VERIFIER_PORT)
+    place = place_operator(town.people[VISITOR])
+    maker.make_verifier(operator, place, "tiers", OPERATOR_PORT)
+    maker.write(operator / operators.SETTINGS, operator=town.institutions[place].address_text)
+    maker.save_account(operator, place)
+    create_vault(wallet, PASSPHRASE, secrets.token_bytes, COST)
+    genesis_hash = network.genesis_hash.hex()
+    return DeskFolders(office, employer, operator, wallet, node, genesis_hash, maker.methods)
+
+
+class _Maker:
+    """Makes folders of services, each with a key that a DID document is to name."""
+
+    def __init__(self, town: Town, network: Network, node: str) -> None:
+        self._town = town
+        self._network = network
+        self._names = {"node": node, "genesis": network.genesis_hash.hex()}
+        self._ports: set[int] = set()
+        self.methods: dict[int, tuple[documents.Method, ...]] = {}
+
+    def make_office(self, folder: Path) -> None:
+        """Make the folder of the identity office."""
+        url, draw = self._choose_address(ISSUER_PORT), secrets.token_bytes
+        made = issuers.create_folder(
+            folder, url=url, name="Identity Office", passphrase=PASSPHRASE, draw=draw, cost=COST
+        )
+        key = read_multikey(made.key)
+        did = self._add_method(OFFICE, "signing", key, documents.Relationship.ASSERTION)
+        texts = (f'"{self._town.institutions[each].address_text}"' for each in OPERATORS)
+        self.write(folder / issuers.SETTINGS, url=url, did=did, operators=", ".join(texts))
+        for each in (RESIDENT, LICENCE, CERTIFICATE):
+            schema = msgspec.json.format(msgspec.json.encode(read_type(each)["schema"]), indent=2)
+            write_file(folder / f"{each}.schema.json", schema, replace=True)
+        self.save_account(folder, OFFICE)
+
+    def make_verifier(self, folder: Path, place: int, method: str, port: int) -> None:
+        """Make the folder of a bank that asks wallets."""
+        name, draw = OPERATOR_NAMES[place - HARBOUR], secrets.token_bytes
+        url = self._choose_address(port)
+        verifiers.create_folder(
+            folder, url=url, name=name, passphrase=PASSPHRASE, draw=draw, cost=COST
+        )
+        opened = verifiers.open_verifier(folder, PASSPHRASE, draw)
+        opened.records.close()
+        key = opened.identity.signer.public_key
+        did = self._add_method(place, method, key, documents.Relationship.AUTHENTICATION)
+        self.write(folder / verifiers.SETTINGS, url=url, name=name, did=did, method=method)
+        for query in QUERIES:
+            content = (_TEMPLATES / query).read_bytes()
+            write_file(folder / query, content, replace=True)
+
+    def write(self, path: Path, **names: str) -> None:
+        """Write settings as their template has them."""
+        text = Template((_TEMPLATES / path.name).read_text()).substitute(self._names | names)
+        write_file(path, text.encode(), replace=True)
+
+    def save_account(self, folder: Path, place: int) -> None:
+        """Keep the key of an institution's account, which signs for it on the ledger."""
+        save_key(folder / ACCOUNT, self._town.institutions[place], PASSPHRASE, cost=COST)
+
+    def _choose_address(self, first: int) -> str:
+        """Choose the address of the first port that is free, and of no other folder."""
+        for port in range(first, first + PORTS_TRIED):
+            if port not in self._ports and _is_free(port):
+                self._ports.add(port)
+                return f"http://{DEFAULT_HOST}:{port}"
+        raise Unavailable(
+            f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something"
+        )
+
+    def _add_method(
+        self, place: int, name: str, key: PublicKey, purpose: documents.Relationship
+    ) -> str:
+        """Have a DID document name a key; returns the DID."""
+        method = documents.Method(name, documents.Kind.P256, key.data, int(purpose))
+        self.methods[place] = (*self.methods.get(place, ()), method)
+        return write_did(self._network.genesis.network, self._town.institutions[place].address)
 
 
 @asynccontextmanager
@@ -151,6 +217,8 @@ async def served_desks(
         key = town.institutions[OFFICE]
         await _serve_office(stack, folders.office, key, name_link("the Identity Office's desk"))
         await _serve_employer(stack, folders.employer, name_link("Harbour Bank's desk"))
+        place = place_operator(town.people[VISITOR])
+        await _serve_operator(stack, folders.operator, town.institutions[place])
         await _serve_wallet(stack, folders, name_link("a resident's wallet"))
         yield
 
@@ -173,6 +241,14 @@ async def _serve_employer(stack: AsyncExitStack, folder: Path, tell: Callable[[s
     stack.callback(verifier.records.close)
     opened = serving_verifier(verifier, _ignore, verifier.settings.place, tell_desk=tell)
     await stack.enter_async_context(opened)
+
+
+async def _serve_operator(stack: AsyncExitStack, folder: Path, key: KeyPair) -> None:
+    stack.enter_context(serving_alone(folder))
+    opened = operators.open_operator(folder, PASSPHRASE, secrets.token_bytes)
+    stack.callback(opened.close)
+    place = opened.verifier.settings.place
+    await stack.enter_async_context(serving_operator(opened, key, _ignore, place))
 
 
 async def _serve_wallet(
@@ -201,33 +277,11 @@ def _ignore(*_: object) -> None:
     """Hear what a process of its own would print."""
 
 
-def _name(town: Town, network: Network, place: int) -> str:
-    return write_did(network.genesis.network, town.institutions[place].address)
-
-
-def _write_settings(path: Path, names: Mapping[str, str]) -> None:
-    template = Template((_TEMPLATES / path.name).read_text())
-    write_file(path, template.substitute(names).encode(), replace=True)
-
-
-def _read_key(folder: Path) -> PublicKey:
-    opened = verifiers.open_verifier(folder, PASSPHRASE, secrets.token_bytes)
-    opened.records.close()
-    return opened.identity.signer.public_key
-
-
-def _build_method(key: PublicKey, purpose: documents.Relationship) -> documents.Method:
-    return documents.Method(METHOD, documents.Kind.P256, key.data, int(purpose))
-
-
-def _find_address(first: int) -> str:
-    """Find the address of the first free port."""
-    for port in range(first, first + PORTS_TRIED):
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                tried.bind((DEFAULT_HOST, port))
-            except OSError:
-                continue
-        return f"http://{DEFAULT_HOST}:{port}"
-    raise Unavailable(f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something")
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((DEFAULT_HOST, port))
+        except OSError:
+            return False
+    return True

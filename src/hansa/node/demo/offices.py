@@ -55,9 +55,9 @@ from hansa.node.demo.papers import (
 from hansa.node.demo.residents import Resident, draw_residents
 from hansa.node.demo.town import (
     CENTRE,
-    HARBOUR,
     OFFICE,
     OPENED_MS,
+    OPERATORS,
     Act,
     Stage,
     Town,
@@ -154,11 +154,14 @@ class Offices:
             for each in (office, centre)
         ]
         published = [_publish(office.address, name) for name in (RESIDENT, LICENCE, CERTIFICATE)]
-        further = {place: self._methods.get(place, ()) for place in (OFFICE, HARBOUR)}
+        further = self._methods
         return [
-            self._create(OFFICE, office.describe(*further[OFFICE]), opening[0], *published),
+            self._create(OFFICE, office.describe(*further.get(OFFICE, ())), opening[0], *published),
             self._create(CENTRE, centre.describe(), opening[1]),
-            self._create(HARBOUR, documents.Content(methods=further[HARBOUR])),
+            *(
+                self._create(place, documents.Content(methods=further.get(place, ())))
+                for place in OPERATORS
+            ),
         ]
 
     def _create(self, place: int, content: documents.Content, *commands: Command) -> Act:

@@ -16,7 +16,7 @@ from hansa.identity.keys.signing import PrivateKey
 from hansa.identity.tiers import PAIRWISE, compute_pairwise_subject
 from hansa.kernel.crypto.address import to_text
 from hansa.node.demo.papers import LICENCE, RESIDENT, Paper, load_key
-from hansa.node.demo.town import HARBOUR, REGULATOR, Town, derive_seed
+from hansa.node.demo.town import HARBOUR, REGULATOR, VISITOR, Town, derive_seed
 from hansa.sdk.keys import KeyPair
 
 GIVEN_NAMES = ("Ana", "Beatriz", "Chi Wai", "Ka Man", "Luís", "Mei", "Nuno", "Rita", "Sou I", "Wai")
@@ -81,16 +81,19 @@ def draw_residents(town: Town, day: date) -> Iterator[Resident]:
         return {to_text(each): compute_pairwise_subject(secret, person, each) for each in operators}
 
     for number, wallet in enumerate(town.people):
-        person = f"person {number}"
-        claims = _draw_claims(drawn, day) | {PAIRWISE: name_pairwise(person)}
+        person = f"R-{number + 1:06}"
+        claims = _draw_claims(drawn, day)
+        claims |= {"resident_number": person, PAIRWISE: name_pairwise(person)}
         key = load_key(derive_seed(town.seed, "holder", person))
         wanted = drawn.choices(tuple(WANTED), tuple(WANTED.values()))[0]
+        if number == VISITOR:
+            wanted = Category.IV
         yield Resident(wallet, key, wanted, RESIDENT, claims, number)
     for number, wallet in enumerate(town.merchants):
-        person = f"merchant {number}"
+        person = f"L-{number + 1:06}"
         claims = {
             "legal_name": f"{drawn.choice(FAMILY_NAMES)} {drawn.choice(TRADES)} {number + 1}",
-            "licence_number": f"L-{number + 1:06}",
+            "licence_number": person,
             PAIRWISE: name_pairwise(person),
         }
         key = load_key(derive_seed(town.seed, "holder", person))

@@ -21,7 +21,7 @@ from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
 from hansa.node.demo.run import DemoRun, Progress, TownClock
 from hansa.node.demo.summary import summarise
-from hansa.node.demo.town import PASSPHRASE, make_genesis, make_town
+from hansa.node.demo.town import PASSPHRASE, VISITOR, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.running import stopped_by_signals
 from hansa.node.service import Node, wall_clock_ms
@@ -134,7 +134,7 @@ def _play(
     town = make_town(settings.seed, settings.people, settings.merchants)
     clock_ms = TownClock(wall_clock_ms, FIRST_MEETING_MS + HOUR_MS)
     genesis = make_genesis(town, clock_ms())
-    keys = {"node": town.sealer, "sponsor": town.servers[1], "resident": town.people[1]}
+    keys = {"node": town.sealer, "sponsor": town.servers[1], "resident": town.people[VISITOR]}
     home = create_home(settings.folder, genesis, keys, PASSPHRASE)
     chain = open_chain(home, town.sealer)
     verifier = PoolVerifier(chain.network, os.cpu_count() or 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hansa.node.demo.desks import DeskLink
 from hansa.node.demo.offices import IdentityReport
 from hansa.node.demo.run import DemoReport
-from hansa.node.demo.town import PASSPHRASE, Town
+from hansa.node.demo.town import PASSPHRASE, VISITOR, Town
 from hansa.program import name_program
 
 
@@ -49,7 +49,7 @@ def summarise(
         "Next, in another terminal:" if address else "Next:",
         *_list_commands(report, town, folder, address),
         "",
-        *_tell_desks(links),
+        *_tell_desks(town, folder, links),
         f"Data in {folder}; nobody removes it but you.",
     ]
     if address:
@@ -74,7 +74,7 @@ def _tell_identity(report: IdentityReport) -> list[str]:
     return lines
 
 
-def _tell_desks(links: Sequence[DeskLink]) -> list[str]:
+def _tell_desks(town: Town, folder: Path, links: Sequence[DeskLink]) -> list[str]:
     if not links:
         return []
     width = max(len(each.owner) for each in links)
@@ -82,6 +82,12 @@ def _tell_desks(links: Sequence[DeskLink]) -> list[str]:
         "In a browser (each link opens one, once): offer a credential at the first desk, take it",
         "into the wallet, ask for it at the second, show it, revoke it, and ask again.",
         *(f"  {each.owner:{width}}  {each.url}" for each in links),
+        "The resident's wallet of money rises when this request is shown to that wallet:",
+        (
+            f"  HANSA_PASSPHRASE={PASSPHRASE} {name_program()} id tier ask "
+            f"{town.people[VISITOR].address_text} --category III "
+            f"--data {shlex.quote(str(folder / 'operator'))}"
+        ),
         "",
     ]
 

@@ -32,6 +32,8 @@ ISSUE_MINOR = (400_000_000, 350_000_000, 250_000_000)
 
 CALLS_PER_ENVELOPE = 16
 
+VISITOR = 1
+"""Whose key whoever tries the demo may use: the place among the people."""
 PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
 
 ISSUED_MS = 2 * DAY_MS

@@ -52,6 +52,7 @@ from hansa.identity.wallet.requests import (
     read_request,
     read_transaction,
 )
+from hansa.identity.wallet.telling import list_lines
 
 CLAIMS = {"given_name": "Mei", "age_over_18": True, "birth_date": "1999-01-01"}
 KID = "did:hansa:city:bank#1"
@@ -420,3 +421,8 @@ def test_any_answer_is_read_or_refused(body, status):
     with pytest.raises(Unsound):
         hold(discover(offer), lambda _request: HttpResponse(status, body))
     assert offer.credential_issuer == URL
+
+
+def test_an_address_as_a_name_is_written_as_it_is():
+    (outer, inner) = list_lines({"pairwise_subjects": {"hansa1" + "q" * 58: "name"}})
+    assert (outer.name, inner.name) == ("Pairwise subjects", "hansa1" + "q" * 58)

@@ -68,19 +68,29 @@ def run_operator(
     """
     usual_host, usual_port = folder.verifier.settings.place
     place = (usual_host if host is None else host, usual_port if port is None else port)
+
+    async def run() -> None:
+        async with serving_operator(folder, key, tell, place, warn) as failed:
+            await wait_until_stopped(*failed)
+
     try:
-        uvloop.run(_serve(folder, key, tell, warn, place))
+        uvloop.run(run())
     finally:
         folder.close()
 
 
-async def _serve(
+@asynccontextmanager
+async def serving_operator(
     folder: OperatorFolder,
     key: KeyPair,
     tell: Callable[[str, str], None],
-    warn: Callable[[str], None],
     place: tuple[str, int],
-) -> None:
+    warn: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[list[asyncio.Future[None]]]:
+    """Serve an operator's verifier, lift and watch for as long as this lasts; gives what fails.
+
+    `place` is host and port; the rest is as for `run_operator`, which closes the folder, too.
+    """
     verifier = folder.verifier
     woken = asyncio.Event()
     async with (
@@ -93,7 +103,7 @@ async def _serve(
         try:
             async with listening(app, *place) as address:
                 tell(address, verifier.settings.url)
-                await wait_until_stopped(app[FAILED], working)
+                yield [app[FAILED], working]
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
