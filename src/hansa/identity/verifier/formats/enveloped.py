@@ -1,7 +1,7 @@
 """Examination of W3C credentials that are tokens (`vc+jwt`), in presentations that are (`vp+jwt`).
 
 Source: W3C Securing Verifiable Credentials using JOSE and COSE, section 3; OpenID4VP 1.0, appendix
-B.1.3.1.
+B.1.3.1; Token Status List, section 6 (`status`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hansa.identity.data_integrity.presentations import (
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import Jws
 from hansa.identity.methods.documents import Relationship
+from hansa.identity.status.reference import read_status
 from hansa.identity.verifier.examination import Asked, Examined, Steps
 from hansa.identity.verifier.findings import Check
 from hansa.identity.verifier.formats.vcdm import (
@@ -72,6 +73,9 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
         return Examined(steps.findings, None)
     try:
         judged = build_judged(asked, FORMAT, credential, found, read.token, None)
+        listed = read_status(credential.document)  # as of any token
+        if listed is not None:
+            judged = judged._replace(statuses=(*judged.statuses, listed))
     except Unsound as error:
         steps.refuse(Check.FORMAT, error)
         return Examined(steps.findings, None)
