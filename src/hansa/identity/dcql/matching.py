@@ -9,7 +9,7 @@ Source: OpenID4VP 1.0, sections 6.4.1, 6.4.2 and 7, and appendix B (types by for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hansa.identity.dcql.queries import ClaimQuery, CredentialQuery, CredentialSet, Path, Query
@@ -64,16 +64,31 @@ def match(query: CredentialQuery, candidate: Candidate) -> Match | None:
     return Match(candidate, tuple(claim.path for claim in chosen))
 
 
-def select(query: Query, candidates: Sequence[Candidate]) -> Selection:
+def count_paths(made: Match) -> int:
+    """Count the claims that a match was asked for."""
+    return len(made.paths)
+
+
+def select(
+    query: Query, candidates: Sequence[Candidate], weigh: Callable[[Match], int] = count_paths
+) -> Selection:
     """Select what answers all that is required, and nothing that is not.
 
     Optional needs are left out: whoever wants to meet them asks for those queries alone.
+
+    Args:
+      query: what is asked for.
+      candidates: what there is; of those that weigh the same the first is selected.
+      weigh: tells how much a match shows, which may be more than was asked for.
     """
+    weights: dict[str, int] = {}
     found: dict[str, Match] = {}
     for each in query.credentials:
         matches = [made for one in candidates if (made := match(each, one)) is not None]
         if matches:
-            found[each.id] = min(matches, key=lambda made: len(made.paths))
+            weighed = [(weigh(made), number) for number, made in enumerate(matches)]
+            weights[each.id], number = min(weighed)
+            found[each.id] = matches[number]
     chosen: dict[str, Match] = {}
     missing: list[str] = []
     for need in query.list_needs():
@@ -83,7 +98,7 @@ def select(query: Query, candidates: Sequence[Candidate]) -> Selection:
         if not options:
             missing.append(_tell_missing(need))
             continue
-        best = min(options, key=lambda option: sum(len(found[name].paths) for name in option))
+        best = min(options, key=lambda option: sum(weights[name] for name in option))
         chosen |= {name: found[name] for name in best}
     return Selection({} if missing else chosen, tuple(missing))
 

@@ -21,8 +21,9 @@ from hansa.identity.keys.signing import Signer
 from hansa.identity.wallet.conversation import Conversation, post_form, read_answer
 from hansa.identity.wallet.formats.holding import Showing
 from hansa.identity.wallet.formats.table import find_format
-from hansa.identity.wallet.holdings import Disclosure, Holding, describe
+from hansa.identity.wallet.holdings import Disclosure, Holding, describe, show_claims
 from hansa.identity.wallet.requests import PresentationRequest, read_transaction
+from hansa.identity.wallet.telling import list_claims
 
 FindSigner = Callable[[PublicKey], Signer]
 """Finds the private half of a key to which a holding is bound."""
@@ -49,8 +50,13 @@ class Answered(NamedTuple):
 def propose(request: PresentationRequest, holdings: Sequence[Holding]) -> Proposal:
     """Find the least of these holdings that answers a request."""
     candidates = [describe(each) for each in holdings]
-    selection = select(request.query, candidates)
     held = {each.id: each for each in holdings}
+
+    def weigh(made: Match) -> int:
+        holding = held[made.candidate.id]
+        return _count(list_claims(show_claims(holding, _widen(made, holding).paths)))
+
+    selection = select(request.query, candidates, weigh)
     matches = {
         query_id: _widen(made, held[made.candidate.id])
         for query_id, made in selection.matches.items()
@@ -129,6 +135,13 @@ def find_match(query: CredentialQuery, holding: Holding) -> Match | None:
 def _widen(made: Match, holding: Holding) -> Match:
     paths = find_format(holding.format).widen(holding.credential, made.paths)
     return made._replace(paths=paths)
+
+
+def _count(value: object) -> int:
+    """Count the single values in what is shown."""
+    if not isinstance(value, dict | list):
+        return 1
+    return sum(map(_count, value.values() if isinstance(value, dict) else value))
 
 
 def _list_transactions(request: PresentationRequest, query_id: str) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """What is shown where certain paths must be: the wallet's history tells all of it."""
 
 import secrets
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 from tests.unit.identity.verifier.playing import HOLDER, ISSUER_KEY, draw_from
 
@@ -10,9 +12,11 @@ from hansa.identity.bbs.secret_keys import derive_secret_key
 from hansa.identity.bbs_2023.suite import add_base_proof
 from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, UNDEFINED_TERMS, load_pinned
 from hansa.identity.data_integrity.proofs import Proof
+from hansa.identity.dcql.queries import read_query
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.wallet.formats.table import find_format
 from hansa.identity.wallet.holdings import Origin, show_claims, take_credential
+from hansa.identity.wallet.presenting import propose
 
 BBS_KEY = derive_secret_key(BBS_SHA_256, b"\x07" * 32)
 CLAIMS = {
@@ -115,3 +119,48 @@ def test_where_all_is_mandatory_all_is_told():
     paths = widen(holding, ("issuer",))
     assert paths == (("type",), ("issuer",), ("credentialSubject",))
     assert show_claims(holding, paths)["credentialSubject"]["cards"][1] == {"number": 2}
+
+
+def test_of_two_that_would_do_the_one_that_shows_less_is_taken():
+    """Not the one of which less was asked for: what its issuer left open is shown, too."""
+    query = {
+        "credentials": [
+            {
+                "id": "c",
+                "format": "dc+sd-jwt",
+                "meta": {"vct_values": ["urn:city:resident"]},
+                "claims": [{"path": ["birth_date"]}],
+            }
+        ]
+    }
+    open_one, kept_one = hold(), msgspec.structs.replace(hold(selective=None), id="b.0")
+    request = SimpleNamespace(query=read_query(query))
+    (made,) = propose(request, [open_one, kept_one]).matches.values()
+    assert made.candidate.id == "b.0"
+    assert show_claims(kept_one, made.paths).keys() & CLAIMS.keys() == {"birth_date"}
+
+
+def test_of_two_queries_that_would_do_the_one_that_shows_less_is_answered():
+    meta = {"vct_values": ["urn:city:resident"]}
+    queries = [
+        {
+            "id": "whole",
+            "format": "ldp_vc",
+            "meta": {"type_values": [["Resident"]]},
+            "claims": [{"path": ["credentialSubject", "given_name"]}],
+            "require_cryptographic_holder_binding": False,
+        },
+        {
+            "id": "part",
+            "format": "dc+sd-jwt",
+            "meta": meta,
+            "claims": [{"path": ["given_name"]}, {"path": ["birth_date"]}],
+        },
+    ]
+    query = {
+        "credentials": queries,
+        "credential_sets": [{"options": [["whole"], ["part"]]}],
+    }
+    request = SimpleNamespace(query=read_query(query))
+    found = propose(request, [hold_derivable(""), hold(selective=None)])
+    assert set(found.matches) == {"part"}
