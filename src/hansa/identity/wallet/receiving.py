@@ -1,6 +1,6 @@
 """Receiving: from an offer to credentials, as a wallet by OpenID4VCI.
 
-Source: OpenID4VCI 1.0, sections 3.4, 3.5, 6, 7, 8, 9, 11 and 12.
+Source: OpenID4VCI 1.0, sections 3.4, 3.5, 5.1.2, 6, 7, 8, 9, 11 and 12.
 """
 
 from __future__ import annotations
@@ -199,6 +199,7 @@ def begin_authorization(
         "scope": " ".join(map(str, scopes)),
         "state": state,
     }
+    form |= _name_resource(source)
     if offer.issuer_state:
         form["issuer_state"] = offer.issuer_state
     url = source.server.pushed_authorization_request_endpoint
@@ -300,7 +301,17 @@ def notify(
 _BAD = 400
 
 
+def _name_resource(source: Source) -> dict[str, str]:
+    """Name for whom a token is, where its server serves others, too (RFC 8707).
+
+    Without, an issuer that names another's server would get tokens that count there.
+    """
+    issuer = source.issuer.credential_issuer
+    return {} if source.server.issuer == issuer else {"resource": issuer}
+
+
 def _ask_token(source: Source, form: dict[str, str], instance: Instance) -> Conversation[Access]:
+    form = form | _name_resource(source)
     url = source.server.token_endpoint
     proof = _prove(instance, url) if source.server.dpop_signing_alg_values_supported else {}
     response = yield post_form(url, form, proof)

@@ -1,7 +1,9 @@
 """What an issuer says to a wallet is read strictly, and leads it nowhere but by https."""
 
 import json
+from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 from tests.unit.identity.issuer.playing import URL
 from tests.unit.identity.wallet.playing import RealIssuer, answer, hold, known_instance
@@ -13,6 +15,7 @@ from hansa.identity.wallet.addresses import read_address
 from hansa.identity.wallet.receiving import (
     Access,
     Authorization,
+    begin_authorization,
     discover,
     finish_authorization,
     redeem_offer,
@@ -63,6 +66,24 @@ def test_a_token_of_another_shape_breaks_nothing(identifiers):
     assert sent == [{"credential_configuration_id": "note"}]
     with pytest.raises(Unsound, match="has no credential"):
         hold(request_credential(source, access, "other", [], known_instance()), serve)
+
+
+@pytest.mark.parametrize("server", [URL, "https://login.example"])
+def test_a_server_of_several_issuers_is_told_for_whom_its_token_is(server):
+    """Or an issuer that names an honest one's server would get a token that counts there."""
+    source = hold(discover(offer_of(URL, "note")), RealIssuer().serve)
+    source = source._replace(server=msgspec.structs.replace(source.server, issuer=server))
+    offer = offer_of(URL, "note", **{PRE_AUTHORIZED_CODE: {"pre-authorized_code": "c"}})
+    sent = []
+
+    def serve(request):
+        sent.append(dict(parse_qsl(request.body.decode())).get("resource"))
+        told = {"access_token": "t", "token_type": "bearer", "request_uri": "urn:x"}
+        return answer(told)
+
+    hold(redeem_offer(source, offer, "", known_instance()), serve)
+    hold(begin_authorization(source, offer, known_instance()), serve)
+    assert sent == [None if server == URL else URL] * 2
 
 
 def test_a_token_that_would_end_a_header_is_refused():
