@@ -96,7 +96,7 @@ class Session(msgspec.Struct, frozen=True):
     nonce: str
     state: str
     secret: str
-    """Of the key to which the answer is encrypted, base64url; empty for none."""
+    """Of the key to which the answer is encrypted, base64url; empty for none, and once it came."""
     transactions: tuple[str, ...]
     redirect_uri: str
     """Where the wallet sends the browser afterwards; empty across devices."""
@@ -227,7 +227,10 @@ class Verifier:
         if not self._store.add(Kind.SEEN, claim, session.expires_ms, time_ms):
             raise _no_session()
         code = self._draw_secret() if session.redirect_uri else ""
-        answered = msgspec.structs.replace(session, report=report, response_code=code, trouble="")
+        # What opens the answer is needed no more: nobody is to open it who finds both later.
+        answered = msgspec.structs.replace(
+            session, report=report, response_code=code, trouble="", secret=""
+        )
         self._keep(answered, time_ms + RESULT_MS)
         if not code:
             return {}

@@ -472,3 +472,13 @@ def test_any_changed_letter_of_a_presentation_is_found(data):
     changed = text[:place] + letter + text[place + 1 :]
     counter.answer(asking, request, {"resident": [changed]})
     assert counter.report(asking).is_accepted is (changed == text)
+
+
+def test_what_opens_an_answer_is_not_kept_once_it_came():
+    counter = Counter()
+    asking = counter.ask()
+    assert counter.verifier.get_session(asking.session_id, NOW_MS).secret
+    request = counter.fetch(asking)
+    counter.answer(asking, request, {"resident": [counter.present(request)]})
+    assert counter.report(asking).is_accepted
+    assert counter.verifier.get_session(asking.session_id, NOW_MS).secret == ""
