@@ -97,14 +97,10 @@ def _lower(options: argparse.Namespace) -> int:
 
     with opened(options) as folder:
         cases = folder.desk.cases
-        found = [
-            each
-            for each in cases.list_open()
-            if each.wallet == options.wallet and each.state is State.LIFTED
-        ]
-        if not found:
+        found = cases.find_lifting(options.wallet)
+        if found is None:
             raise NotFound(f"nothing lifts the wallet {options.wallet}")
-        case = cases.change(found[-1], state=State.ENDING, reason=Reason(options.reason))
+        case = cases.change(found, state=State.ENDING, reason=Reason(options.reason))
     if case is None:
         raise Invalid(InvalidCode.ARGUMENTS, "the case has just changed: look at it, and try again")
     print_found(describe(case), is_json=options.json)

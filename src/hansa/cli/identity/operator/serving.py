@@ -93,7 +93,9 @@ def _check(options: argparse.Namespace) -> int:
     with serving_alone(options.data), opened(options) as folder:
         key = load_service_key(options.data / folder.settings.ledger.key, ask_passphrase())
         trouble = asyncio.run(check_once(folder, key))
-        cases = folder.desk.cases.list_open()
+        desk = folder.desk.cases
+        lifting = [case for name in desk.list_lifting() if (case := desk.find(name)) is not None]
+        cases = [*lifting, *desk.list_open()]
     if options.json:
         print_json({"cases": [describe(each) for each in cases]})
     else:

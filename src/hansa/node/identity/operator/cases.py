@@ -16,7 +16,8 @@ from hansa.contracts.wallets import Category
 from hansa.kernel.errors import NotFound
 from hansa.node.identity.records import RecordFile
 
-_KIND = 1
+_KIND, _LIFTING = 1, 2
+"""Of records: cases by their sessions; by wallets, the session of the case that lifts each."""
 _NUMBER_BYTES = 7
 
 
@@ -34,8 +35,8 @@ class State(StrEnum):
     """By the ledger, or it was too late."""
 
 
-OPEN = frozenset({State.WANTED, State.LIFTED, State.ENDING})
-"""In which something is still to be done."""
+OPEN = frozenset({State.WANTED, State.ENDING})
+"""In which something is to be brought to the ledger."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +98,17 @@ class Cases:
         return found
 
     def list_open(self) -> list[Case]:
-        """List in which something is to be done, oldest first."""
+        """List for which something is to be brought to the ledger, oldest first."""
         return _read(self._records.list_wanted(_KIND))
+
+    def list_lifting(self) -> list[str]:
+        """List the sessions of the cases that lift a wallet now; the cases themselves are many."""
+        return [raw.decode() for _, raw in self._records.list_wanted(_LIFTING)]
+
+    def find_lifting(self, wallet: str) -> Case | None:
+        """Find the case that lifts a wallet now."""
+        raw = self._records.get_wanted(_LIFTING, _compute_number(wallet))
+        return None if raw is None else self.find(raw.decode())
 
     def list_all(self) -> list[Case]:
         """List all, oldest first."""
@@ -116,14 +126,15 @@ class Cases:
     def lift(self, seen: Case) -> Case | None:
         """Note that a wallet was lifted: what lifted it before has nothing to say any more."""
         with self._records.at_once():
-            changes = {"raised_tx_id": seen.tx_id, "envelope": "", "tx_id": "", "why": ""}
-            lifted = self.change(seen, state=State.LIFTED, **changes)
-            for other in self.list_open() if lifted is not None else ():
-                is_older = other.session_id != seen.session_id and other.wallet == seen.wallet
+            if self.find(seen.session_id) != seen:
+                return None
+            before = self.find_lifting(seen.wallet)
+            for other in (*self.list_open(), *([before] if before else [])):
                 is_lift = other.state in (State.LIFTED, State.ENDING)
-                if is_older and is_lift and not other.envelope:
+                if other.wallet == seen.wallet and is_lift and not other.envelope:
                     self.change(other, state=State.ENDED, why="renewed by a later presentation")
-            return lifted
+            changes = {"raised_tx_id": seen.tx_id, "envelope": "", "tx_id": "", "why": ""}
+            return self.change(seen, state=State.LIFTED, **changes)
 
     def sweep(self, before_ms: int) -> None:
         """Forget requests that nobody answered, once their time is over."""
@@ -134,12 +145,21 @@ class Cases:
     def _put(self, case: Case) -> None:
         raw = msgspec.json.encode(case)
         number = _compute_number(case.session_id)
-        self._records.put_wanted(_KIND, number, raw, is_open=case.state in OPEN)
+        with self._records.at_once():
+            self._records.put_wanted(_KIND, number, raw, is_open=case.state in OPEN)
+            self._put_lifting(case)
+
+    def _put_lifting(self, case: Case) -> None:
+        place, session = _compute_number(case.wallet), case.session_id.encode()
+        if case.state is State.LIFTED:
+            self._records.put_wanted(_LIFTING, place, session, is_open=True)
+        elif self._records.get_wanted(_LIFTING, place) == session:
+            self._records.drop_wanted(_LIFTING, place)
 
 
-def _compute_number(session_id: str) -> int:
-    """Compute under which number a case is found: nobody can choose a session's name."""
-    digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).digest()
+def _compute_number(name: str) -> int:
+    """Compute under which number a session or wallet is found."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:_NUMBER_BYTES], "big")
 
 

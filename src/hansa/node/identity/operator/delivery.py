@@ -13,10 +13,10 @@ from typing import Protocol
 from hansa.contracts import wallets
 from hansa.contracts.identity import tiers
 from hansa.contracts.identity.tiers import Lower, Raise, Reason
-from hansa.identity.faults import Unsound
+from hansa.identity.faults import Fault, Unsound
 from hansa.identity.status.reference import StatusReference
 from hansa.identity.tiers import compute_presentation_hash
-from hansa.identity.verifier.registry import INVALID, SUSPENDED, Registry
+from hansa.identity.verifier.registry import INVALID, SUSPENDED, VALID, Registry
 from hansa.kernel.contract import Command
 from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Refused, Unavailable
@@ -73,7 +73,7 @@ class TierDelivery:
         trouble: HansaError | None = None
         blocked: set[str] = set()
         for case in self._cases.list_open():
-            if case.state is State.LIFTED or case.wallet in blocked:
+            if case.wallet in blocked:
                 continue
             try:
                 is_done = await self._bring(case)
@@ -85,33 +85,50 @@ class TierDelivery:
         return trouble
 
     async def watch(self) -> HansaError | None:
-        """Read the status of each credential that lifts a wallet; returns what failed last."""
+        """Read the status of each credential that lifts a wallet; returns what failed last.
+
+        It may take long, and `deliver` may be called meanwhile. A list that cannot be had is not
+        asked for again in the same round: many wait for it, for seconds each.
+        """
         trouble: HansaError | None = None
-        for case in self._cases.list_open():
-            if case.state is not State.LIFTED:
+        away: dict[str, HansaError] = {}
+        for session_id in self._cases.list_lifting():
+            case = self._cases.find(session_id)
+            if case is None or case.state is not State.LIFTED:
                 continue
-            now_ms = self._clock_ms()
-            if now_ms > case.until_ms:
-                self._cases.change(case, state=State.ENDED, why="its time is over")
-                continue
-            if not case.status_uri:
-                continue
-            reference = StatusReference(case.status_uri, case.status_index)
             try:
-                found = await self._registry.get_status(case.issuer, reference)
+                await self._look_at(case, away)
             except (Unsound, Unavailable) as error:
                 trouble = error
-                self._tell(case, error.message)
-                continue
-            self._judge(case, found.value, now_ms)
+                self._cases.change(case, why=error.message)
         return trouble
+
+    async def _look_at(self, case: Case, away: dict[str, HansaError]) -> None:
+        now_ms, uri = self._clock_ms(), case.status_uri
+        if now_ms > case.until_ms:
+            self._cases.change(case, state=State.ENDED, why="its time is over")
+            return
+        if not uri:
+            return
+        if uri in away:
+            raise away[uri]
+        try:
+            found = await self._registry.get_status(
+                case.issuer, StatusReference(uri, case.status_index)
+            )
+        except Unavailable as error:
+            away[uri] = error
+            raise
+        self._judge(case, found.value, now_ms)
 
     def _judge(self, case: Case, status: int, now_ms: int) -> None:
         reason = ENDS.get(status)
-        if reason is None:
+        if status == VALID:
             self._cases.change(case, checked_ms=now_ms, why="")
-        else:
+        elif reason is not None:
             self._cases.change(case, checked_ms=now_ms, state=State.ENDING, reason=reason, why="")
+        else:
+            raise Unsound(Fault.STATUS, f"it has the status {status}, which says nothing here")
 
     async def _bring(self, case: Case) -> bool:
         """Bring a case one step on; whether all is known that the wallet's next case needs."""

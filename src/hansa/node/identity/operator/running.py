@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import uvloop
@@ -99,40 +98,69 @@ async def serving_operator(
     ):
         accept = folder.desk.build_accept(woken.set)
         app = create_app(verifier, registry, warn=warn, accept=accept)
-        working = asyncio.create_task(_work(folder, delivery, woken, warn))
-        try:
-            async with listening(app, *place) as address:
-                tell(address, verifier.settings.url)
-                yield [app[FAILED], working]
-        finally:
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+        async with (
+            working(folder, delivery, woken, warn) as tasks,
+            listening(app, *place) as address,
+        ):
+            tell(address, verifier.settings.url)
+            yield [app[FAILED], *tasks]
 
 
-async def _work(
+@asynccontextmanager
+async def working(
     folder: OperatorFolder,
     delivery: TierDelivery,
     woken: asyncio.Event,
     warn: Callable[[str], None],
-) -> None:
-    """Bring cases on for good; status lists are read as often as the settings say."""
-    watch_s = folder.settings.watch_minutes * 60.0
-    next_watch_s, pause_s, told = time.monotonic(), POLL_S, ""
+) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Bring cases on for as long as this lasts; gives what ends only by an error.
+
+    What was shown is good for minutes: so it does not wait until all status lists are read.
+    """
+    tasks = (
+        asyncio.create_task(_deliver(delivery, woken, _Teller(warn))),
+        asyncio.create_task(_watch(folder, delivery, woken, _Teller(warn))),
+    )
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Teller:
+    """Tells what fails, each trouble once until it is another one, or over."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._told = ""
+
+    def tell(self, trouble: HansaError | None) -> None:
+        text = "" if trouble is None else trouble.message
+        if text not in ("", self._told):
+            self._warn(f"{text}; it is tried again")
+        self._told = text
+
+
+async def _deliver(delivery: TierDelivery, woken: asyncio.Event, teller: _Teller) -> None:
+    pause_s = POLL_S
     while True:
         trouble = await delivery.deliver()
-        if time.monotonic() >= next_watch_s:
-            trouble = await delivery.watch() or trouble
-            folder.desk.cases.sweep(wall_clock_ms() - DAY_MS)
-            next_watch_s = time.monotonic() + watch_s
-        if trouble is None:
-            pause_s, told = POLL_S, ""
-        else:
-            if trouble.message != told:
-                told = trouble.message
-                warn(f"{told}; it is tried again")
-            pause_s = min(2 * pause_s, AWAY_MAX_S)
+        teller.tell(trouble)
+        pause_s = POLL_S if trouble is None else min(2 * pause_s, AWAY_MAX_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await woken.wait()
         woken.clear()
+
+
+async def _watch(
+    folder: OperatorFolder, delivery: TierDelivery, woken: asyncio.Event, teller: _Teller
+) -> None:
+    """Read status lists as often as the settings say."""
+    while True:
+        teller.tell(await delivery.watch())
+        woken.set()
+        folder.desk.cases.sweep(wall_clock_ms() - DAY_MS)
+        await asyncio.sleep(folder.settings.watch_minutes * 60.0)

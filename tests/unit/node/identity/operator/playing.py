@@ -50,6 +50,7 @@ class Ledger:
         self.contracts = Harness(self.genesis, members.install, policy.install)
         self.away = self.deaf = self.expired = False
         self.sent, self.results = {}, {}
+        self.heard = asyncio.Event()
         for wallet in (ANN, BEN):
             self.do(wallets.Open(wallet, OPERATOR, Category.IV))
 
@@ -67,6 +68,7 @@ class Ledger:
         tx_id, command = self.sent[envelope]
         if tx_id not in self.results:
             self.results[tx_id] = self.do(command, tx_id)
+            self.heard.set()
         if self.deaf:
             raise Unavailable("no answer came")
         return self.results[tx_id]

@@ -1,6 +1,9 @@
 """An operator that lifts wallets by what it is shown: once, whatever dies meanwhile."""
 
+import asyncio
+
 import pytest
+from tests.unit.identity.verifier.playing import World as Registry
 from tests.unit.node.identity.operator.playing import ANN, BEN, DAY_MS, OPERATOR, Bank
 
 from hansa.contracts import wallets
@@ -14,6 +17,8 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused, Unavailable
 from hansa.node.identity.operator.asking import check_wallet
 from hansa.node.identity.operator.cases import State
+from hansa.node.identity.operator.delivery import TierDelivery
+from hansa.node.identity.operator.running import working
 from hansa.sdk import answers
 
 
@@ -292,3 +297,77 @@ def test_a_credential_that_ends_soon_lifts_for_most_of_what_is_left(bank):
     assert bank.cases.get(asking.session_id).why == ""
     bank.pass_time(10 * DAY_MS)
     assert bank.ledger.find_category(ANN) is Category.III
+
+
+class SlowRegistry(Registry):
+    """Has a status list that does not come until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked_for, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def get_status(self, issuer, reference):
+        self.asked_for.set()
+        await self.let_go.wait()
+        return await super().get_status(issuer, reference)
+
+
+def test_a_status_list_that_does_not_come_delays_no_lift(bank):
+    """What was shown is good for minutes only, and a dead list takes seconds for each wallet."""
+    lift(bank)
+    later = bank.ask_for(BEN)
+    bank.show(later, person="tan")
+    bank.ledger.away = True
+    registry = SlowRegistry()
+    delivery = TierDelivery(
+        bank.cases, bank.folder.settings, bank.ledger, registry, lambda: bank.now_ms
+    )
+
+    async def play():
+        woken, told = asyncio.Event(), asyncio.Event()
+        async with working(bank.folder, delivery, woken, lambda _: told.set()), asyncio.timeout(30):
+            await registry.asked_for.wait()
+            await told.wait()
+            bank.ledger.away = False
+            bank.ledger.heard = asyncio.Event()
+            woken.set()
+            await bank.ledger.heard.wait()
+
+    asyncio.run(play())
+    assert bank.ledger.find_category(BEN) is Category.III
+
+
+def test_a_list_that_cannot_be_had_is_asked_for_once_a_round(bank):
+    lift(bank)
+    other = bank.ask_for(BEN)
+    bank.show(other, person="tan")
+    bank.deliver()
+    error = Unavailable("no answer within 10 s")
+    bank.registry.status = error
+    bank.registry.asked.clear()
+    assert bank.watch() is error
+    assert len(bank.registry.asked) == 1
+    assert [bank.cases.find(name).why for name in bank.cases.list_lifting()] == [error.message] * 2
+
+
+def test_a_status_that_says_nothing_is_told(bank):
+    asking = lift(bank)
+    bank.registry.status = 3
+    assert isinstance(bank.watch(), Unsound)
+    case = bank.cases.get(asking.session_id)
+    assert case.state is State.LIFTED
+    assert "status 3" in case.why
+
+
+def test_what_lifts_a_wallet_is_found_by_it_until_it_ends(bank):
+    asking = lift(bank)
+    assert bank.cases.find_lifting(to_text(ANN)) == bank.cases.get(asking.session_id)
+    assert bank.cases.list_lifting() == [asking.session_id]
+    assert bank.cases.list_open() == [], "what only lifts is not read at every step"
+    bank.registry.status = INVALID
+    bank.watch()
+    assert bank.cases.find_lifting(to_text(ANN)) is None
+    assert [each.session_id for each in bank.cases.list_open()] == [asking.session_id]
+    bank.deliver()
+    assert bank.cases.list_open() == []
+    assert bank.cases.list_lifting() == []
