@@ -1,7 +1,9 @@
 """Names of persons towards operators of wallets, made by a secret that lies in the records.
 
-The secret is drawn once. Whoever loses it (the file of records) gives persons new names, by which
-each could lift another wallet; whoever steals it can link wallets of different operators.
+A name is made of the claim that tells persons apart, and of what that claim is called: credentials
+of several types name a person alike where they go by the same claim. The secret is drawn once.
+Whoever loses it (the file of records) gives persons new names, by which each could lift another
+wallet; whoever steals it can link wallets of different operators.
 
 Source: docs/concepts/identity.md, Tiers.
 """
@@ -49,8 +51,10 @@ class PairwiseNames:
         if PAIRWISE in claims:
             raise Unsound(Fault.SCHEMA, f"{PAIRWISE} is made by the issuer itself: leave it out")
         secret = self._get_secret()
+        # A licence and a resident may have the same number, and are not the same person.
+        person_id = f"{kind.pairwise_by}\x00{person}"
         names = {
-            each: compute_pairwise_subject(secret, person, from_text(each))
+            each: compute_pairwise_subject(secret, person_id, from_text(each))
             for each in self._operators
         }
         return {**claims, PAIRWISE: names}

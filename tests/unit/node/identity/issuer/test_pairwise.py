@@ -30,13 +30,26 @@ def folder(tmp_path):
     return tmp_path / "issuer"
 
 
-def issue(folder, claims=PERSON):
+LICENCE = """
+[[credentials]]
+id = "licence"
+type = "urn:example:business-licence:1"
+name = "Licence"
+pairwise_by = "licence_number"
+
+[[credentials]]
+id = "pass"
+type = "urn:example:pass:1"
+name = "Pass"
+pairwise_by = "resident_number"
+"""
+
+
+def issue(folder, claims=PERSON, kind="resident"):
     """Issue as the running service does; opened anew each time."""
     service = open_issuer(folder, PASSPHRASE, secrets.token_bytes)
     try:
-        (configuration,) = (
-            each for each in service.protocol.configurations if each.id == "resident"
-        )
+        (configuration,) = (each for each in service.protocol.configurations if each.id == kind)
         assert isinstance(configuration, Configuration)
         written = service.writer(configuration, "d.0", claims, None, NOW_MS)
         return decode_sd_jwt(written.credential)
@@ -55,6 +68,17 @@ def test_a_person_has_one_name_towards_each_operator_for_good(folder):
     assert first[NORTH] != first[SOUTH]
     other = names_in(issue(folder, {**PERSON, "resident_number": "7654321(0)"}))
     assert not set(other.values()) & set(first.values())
+
+
+def test_a_licence_with_a_residents_number_is_not_that_resident(tmp_path):
+    """Else the one could keep the other from lifting a wallet, and would pass for it."""
+    make_folder(tmp_path / "issuer", edit=edit, more=LICENCE)
+    number = PERSON["resident_number"]
+    person = names_in(issue(tmp_path / "issuer"))
+    shop = names_in(issue(tmp_path / "issuer", {"licence_number": number}, "licence"))
+    assert not set(person.values()) & set(shop.values())
+    again = names_in(issue(tmp_path / "issuer", {"resident_number": number}, "pass"))
+    assert again == person, "another credential of the same person"
 
 
 def test_another_issuer_gives_other_names(folder, tmp_path):
