@@ -35,6 +35,8 @@ FAMILY_NAMES = (
 TRADES = ("Bakery", "Books", "Café", "Clinic", "Ferry", "Hotel", "Market", "Pharmacy", "Tailor")
 AGE_MAX = 85
 ADULT = 18
+ADULTS_MIN = 2
+"""Of any town: one applies for work with a certificate, another with one that was revoked."""
 WANTED = {Category.II: 20, Category.III: 30, Category.IV: 50}
 """How many of a hundred residents want a wallet of which category."""
 
@@ -80,9 +82,12 @@ def draw_residents(town: Town, day: date) -> Iterator[Resident]:
         """What each operator knows somebody by: no two of them the same."""
         return {to_text(each): compute_pairwise_subject(secret, person, each) for each in operators}
 
+    adults = 0
     for number, wallet in enumerate(town.people):
         person = f"R-{number + 1:06}"
-        claims = _draw_claims(drawn, day)
+        is_needed = len(town.people) - number <= ADULTS_MIN - adults
+        claims = _draw_claims(drawn, day, days_min=366 * ADULT if is_needed else 0)
+        adults += claims["age_over_18"]
         claims |= {"resident_number": person, PAIRWISE: name_pairwise(person)}
         key = load_key(derive_seed(town.seed, "holder", person))
         wanted = drawn.choices(tuple(WANTED), tuple(WANTED.values()))[0]
@@ -101,8 +106,9 @@ def draw_residents(town: Town, day: date) -> Iterator[Resident]:
         yield Resident(wallet, key, Category.I, LICENCE, claims, place)
 
 
-def _draw_claims(drawn: random.Random, day: date) -> dict[str, Any]:
-    born = day - timedelta(days=drawn.randrange(365 * AGE_MAX))
+def _draw_claims(drawn: random.Random, day: date, *, days_min: int) -> dict[str, Any]:
+    """Draw who somebody is that was born at least so many days ago."""
+    born = day - timedelta(days=drawn.randrange(days_min, 365 * AGE_MAX))
     birthday = (day.month, day.day) >= (born.month, born.day)
     age = day.year - born.year - (not birthday)
     return {
