@@ -111,7 +111,7 @@ class Raise(Command, frozen=True, array_like=True):
 
 
 class Lower(Command, frozen=True, array_like=True):
-    """End a lift before its time; as the wallet's operator."""
+    """End a lift before its time; as the wallet's operator, or the central bank in its stead."""
 
     wallet: Address
     operator: Address
@@ -156,7 +156,9 @@ def raise_wallet(view: View, context: Context, command: Raise) -> list[Event]:
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    wallet = _get_kept(view, context, command.wallet, command.operator)
+    context.require(command.operator, Purpose.OPERATE)
+    members.require_role(view, command.operator, members.Role.OPERATOR)
+    wallet = _get_kept(view, command.wallet, command.operator)
     _check_times(view, context, command)
     present = wallets.get_category(wallet, context.time_ms)
     if command.category >= wallet.category or command.category > present:
@@ -179,11 +181,18 @@ def raise_wallet(view: View, context: Context, command: Raise) -> list[Event]:
 def lower_wallet(view: View, context: Context, command: Lower) -> list[Event]:
     """End a lift; what the wallet holds above the limits of its category stays.
 
+    The central bank does it for an operator that is not in standing: a revoked credential would
+    else lift a wallet for as long as nobody may lower it.
+
     Raises:
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    wallet = _get_kept(view, context, command.wallet, command.operator)
+    if members.is_active(view, command.operator, members.Role.OPERATOR):
+        context.require(command.operator, Purpose.OPERATE)
+    else:
+        context.require(members.get_central_bank(view), Purpose.ORDER)
+    wallet = _get_kept(view, command.wallet, command.operator)
     if context.time_ms > wallet.lifted_until_ms:
         raise Refused(Code.NOT_LIFTED, wallet=command.wallet)
     # CHANGE
@@ -224,10 +233,8 @@ def find_holder(rows: Rows, operator: bytes, nullifier: bytes, time_ms: int) -> 
     return lift if lift is not None and lift.nullifier == nullifier else None
 
 
-def _get_kept(view: View, context: Context, address: bytes, operator: bytes) -> Wallet:
-    """Get an open wallet that `operator`, which signs and is in standing, keeps."""
-    context.require(operator, Purpose.OPERATE)
-    members.require_role(view, operator, members.Role.OPERATOR)
+def _get_kept(view: View, address: bytes, operator: bytes) -> Wallet:
+    """Get an open wallet that an operator keeps."""
     wallet = wallets.get_open(view, address)
     if wallet.operator != operator:
         raise Refused(Code.NOT_ITS_OPERATOR, wallet=address)

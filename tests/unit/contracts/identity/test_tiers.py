@@ -95,8 +95,23 @@ def test_only_the_wallets_own_operator_in_standing_lifts_and_lowers(harness):
     assert refused(tiers.lower_wallet, lower, "other") == Code.NOT_ITS_OPERATOR
     harness.do(members.suspend, OPERATOR)
     lower = Lower(ANN, OPERATOR, Reason.REVOKED)
-    assert refused(tiers.lower_wallet, lower, "operator") == members.Code.SUSPENDED
+    assert refused(tiers.lower_wallet, lower, "operator") == AuthorityCode.NOT_AUTHORIZED
     assert refused(raised, changed(RAISE, wallet=BEN), "operator") == members.Code.SUSPENDED
+
+
+def test_the_central_bank_lowers_for_an_operator_that_is_suspended(harness):
+    """Else a revoked credential lifts for a year, and nobody can end it."""
+    lift(harness)
+    lower = Lower(ANN, OPERATOR, Reason.REVOKED)
+    assert harness.refuse(tiers.lower_wallet, lower, "bank") == AuthorityCode.NOT_AUTHORIZED
+    harness.do(members.suspend, OPERATOR)
+    for signer in ("other", "office", "ann"):
+        assert harness.refuse(tiers.lower_wallet, lower, signer) == AuthorityCode.NOT_AUTHORIZED
+    wrong = changed(lower, operator=make_address("office"))
+    assert harness.refuse(tiers.lower_wallet, wrong, "bank") == Code.NOT_ITS_OPERATOR
+    harness.do(tiers.lower_wallet, lower, "bank")
+    assert find_category(harness) is Category.IV
+    assert harness.get(Nullifier, OPERATOR, PERSON) is None
 
 
 def test_what_was_shown_too_long_ago_or_for_too_long_lifts_nothing(harness):
