@@ -18,6 +18,7 @@ from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.documents import DidDocument, Relationship
+from hansa.identity.wallet.conversation import Conversation, HttpRequest
 from hansa.identity.wallet.holdings import (
     Holding,
     describe,
@@ -73,6 +74,16 @@ class Asked(NamedTuple):
     def request(self) -> PresentationRequest:
         """Who asks for what."""
         return self.proposal.request
+
+
+class Prepared(NamedTuple):
+    """An answer that is ready to be sent."""
+
+    asked: Asked
+    time_ms: int
+    request: HttpRequest
+    conversation: Conversation[Answered]
+    """Which waits for the answer to that."""
 
 
 class Presenter:
@@ -146,24 +157,44 @@ class Presenter:
         """Answer as was shown; the holder has agreed.
 
         Raises:
+          NotFound: a credential was deleted meanwhile.
           Unsound: something is missing, or the verifier does not take it.
           Unavailable: it does not answer: it may have taken it or not.
         """
+        return self.send(self.prepare(asked))
+
+    def prepare(self, asked: Asked) -> Prepared:
+        """Write and sign the answer; nothing is sent, so nothing is noted.
+
+        Raises:
+          NotFound: a credential was deleted meanwhile.
+          Unsound: something is missing, or cannot be shown so.
+        """
         now_ms, contents = self._carrier.now_ms(), self._vault.contents
-        answer_id = self._carrier.draw(ID_BYTES).hex()
+        for made in asked.proposal.matches.values():
+            contents.find(made.candidate.id)
         conversation = present(
             asked.proposal, contents.holdings, contents.find_signer, now_ms, self._carrier.draw
         )
-        if asked.proposal.missing:
-            raise Unsound(Fault.UNRESOLVED, "; ".join(asked.proposal.missing))
+        return Prepared(asked, now_ms, next(conversation), conversation)
+
+    def send(self, prepared: Prepared) -> Answered:
+        """Send an answer, once it is noted.
+
+        Raises:
+          Unsound: the verifier does not take it.
+          Unavailable: it does not answer: it may have taken it or not.
+        """
+        asked = prepared.asked
+        answer_id = self._carrier.draw(ID_BYTES).hex()
         types = {view.holding.id: view.type for view in asked.views}
         noted = [
             Shown(each, types[each.holding_id], answer_id)
-            for each in list_disclosures(asked.proposal, now_ms)
+            for each in list_disclosures(asked.proposal, prepared.time_ms)
         ]
-        self._vault.change(shown=(*contents.shown, *noted))
+        self._vault.change(shown=(*self._vault.contents.shown, *noted))
         try:
-            answered = self._carrier.carry(conversation)
+            answered = self._carrier.carry(_go_on(prepared.request, prepared.conversation))
         except Unavailable as error:
             self._note_outcome(answer_id, f"unknown: {error.message}")
             raise
@@ -210,6 +241,16 @@ class Presenter:
             for each in self._vault.contents.shown
         ]
         self._vault.change(shown=tuple(shown))
+
+
+def _go_on(request: HttpRequest, conversation: Conversation[Answered]) -> Conversation[Answered]:
+    """Go on with a conversation that has said the first thing already."""
+    while True:
+        try:
+            request = conversation.send((yield request))
+        except StopIteration as end:
+            answered: Answered = end.value
+            return answered
 
 
 def _view(query_id: str, holding: Holding, made: Match) -> View:

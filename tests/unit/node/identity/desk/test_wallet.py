@@ -351,6 +351,23 @@ def test_a_credential_is_deleted_once_confirmed(play, office):
     play(scene)
 
 
+def test_what_was_deleted_meanwhile_is_neither_shown_nor_noted(play, office, counter):
+    async def scene(browser):
+        credential = await receive(browser, office)
+        found = await ask(browser, counter)
+        await browser.open(f"{credential}/delete")
+        await browser.send(f"{credential}/delete", {})
+        await browser.open(found.path)
+        await browser.send(f"{found.path}/approve", {})
+        assert browser.status == 400
+        assert "olds no credential" in browser.text
+        assert "Nothing was shown" in browser.text
+        assert "has seen" not in browser.text
+        assert browser.vault.contents.shown == ()
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("page", "field", "text", "told"),
     [

@@ -33,7 +33,7 @@ class Ended(NamedTuple):
 
     status: int
     outcome: str
-    """Taken, refused or unknown; declined, or untold where the verifier does not hear of it."""
+    """Taken, refused or unknown; unsent; declined, or untold where the verifier does not hear."""
     why: str = ""
 
 
@@ -122,9 +122,15 @@ class PresentingPages:
 
     async def approve(self, request: web.Request, _: Mapping[str, str]) -> web.Response:
         """Show what was agreed to, once."""
-        asked = self._take(request)
+        asked, presenter = self._take(request), self._work.presenter
         try:
-            answered = await self._work.do(self._work.presenter.present, asked)
+            prepared = await self._work.do(presenter.prepare, asked)
+        except Corrupt:
+            raise
+        except HansaError as error:
+            return self._tell(request, asked, Ended(400, "unsent", error.message))
+        try:
+            answered = await self._work.do(presenter.send, prepared)
         except Corrupt:
             raise
         except Unavailable as error:
