@@ -1,22 +1,34 @@
 """W3C credentials that are tokens: what any token may say of itself holds for them, too."""
 
 import pytest
-from tests.unit.identity.verifier.playing import ISSUER, ISSUER_KEY, NOW, STATUS, Counter
+from tests.unit.identity.verifier.playing import (
+    HOLDER,
+    ISSUER,
+    ISSUER_KEY,
+    NOW,
+    OTHER,
+    STATUS,
+    Counter,
+)
 
 from hansa.identity.data_integrity.contexts import CREDENTIALS_V2
 from hansa.identity.data_integrity.enveloped import sign_credential
+from hansa.identity.data_integrity.presentations import make_presentation, sign_presentation
 from hansa.identity.faults import Fault
+from hansa.identity.keys.jwk import write_jwk
+from hansa.identity.methods.local import name_did_key_method, write_did_key
 from hansa.identity.status.reference import write_status
 from hansa.identity.verifier.findings import Check
 from hansa.identity.verifier.registry import INVALID, VALID
 
+BINDING = "require_cryptographic_holder_binding"
 QUERY = {
     "credentials": [
         {
             "id": "resident",
             "format": "jwt_vc_json",
             "meta": {"type_values": [["Resident"]]},
-            "require_cryptographic_holder_binding": False,
+            BINDING: False,
         }
     ]
 }
@@ -59,3 +71,31 @@ def test_a_place_in_a_token_status_list_is_looked_up(status, fault):
 def test_a_status_of_another_kind_is_not_taken_for_none(status):
     report = Counter().judge(sign(status=status), query=QUERY)
     assert not report.is_accepted
+
+
+@pytest.mark.parametrize(
+    ("cnf", "faults"),
+    [
+        ({}, []),
+        ({"cnf": {"jwk": write_jwk(HOLDER.public_key)}}, []),
+        ({"cnf": {"jwk": write_jwk(OTHER.public_key)}}, [Fault.BINDING]),
+        ({"cnf": {"kid": "x"}}, [Fault.BINDING]),
+    ],
+)
+def test_a_credential_that_names_the_key_of_its_holder_is_presented_by_it(cnf, faults):
+    holder = write_did_key(HOLDER.public_key)
+    query = {"credentials": [QUERY["credentials"][0] | {BINDING: True}]}
+    token = sign(credentialSubject={"id": holder}, **cnf)
+    counter = Counter()
+    asking = counter.ask(query)
+    request = counter.fetch(asking)
+    presentation = sign_presentation(
+        make_presentation([token], holder),
+        HOLDER,
+        name_did_key_method(holder),
+        request["client_id"],
+        request["nonce"],
+    )
+    counter.answer(asking, request, {"resident": [presentation]})
+    found = [each.fault for each in counter.report(asking).findings if each.fault]
+    assert found == faults

@@ -1,7 +1,7 @@
 """Examination of W3C credentials that are tokens (`vc+jwt`), in presentations that are (`vp+jwt`).
 
 Source: W3C Securing Verifiable Credentials using JOSE and COSE, section 3; OpenID4VP 1.0, appendix
-B.1.3.1; Token Status List, section 6 (`status`).
+B.1.3.1; Token Status List, section 6 (`status`); RFC 7800, section 3 (`cnf`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from hansa.identity.data_integrity.presentations import (
 )
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.jose.jws import Jws
+from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.documents import Relationship
+from hansa.identity.sd_jwt.verification import read_holder_key
 from hansa.identity.status.reference import read_status
 from hansa.identity.verifier.examination import Asked, Examined, Steps
 from hansa.identity.verifier.findings import Check
@@ -135,7 +137,15 @@ def _verify_holder(read: _Read, asked: Asked, now_ms: int) -> None:
         raise Unsound(Fault.BINDING, "the credential came without a presentation by its holder")
     jws, document = read.presentation
     holder = read_identity(document, "holder", "the presentation")
-    verify_token(jws, document, holder, Relationship.AUTHENTICATION, find_holder_key)
+    found: list[PublicKey] = []
+
+    def find_key(method: str, use: Relationship) -> PublicKey:
+        found.append(find_holder_key(method, use))
+        return found[0]
+
+    verify_token(jws, document, holder, Relationship.AUTHENTICATION, find_key)
+    if "cnf" in read.credential.document and read_holder_key(read.credential.document) not in found:
+        raise Unsound(Fault.BINDING, "the credential is bound to another key (cnf)")
     check_times(document, now_ms)
     if document.get("nonce") != asked.challenge.nonce:
         raise Unsound(Fault.NONCE, "the presentation does not answer this nonce")
