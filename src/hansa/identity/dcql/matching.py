@@ -12,11 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from hansa.identity.dcql.queries import ClaimQuery, CredentialQuery, CredentialSet, Path, Query
 from hansa.identity.faults import Unsound
 from hansa.identity.jose.claims import show_claim
 from hansa.identity.sd_jwt.paths import find_places
 
+ALL_SHOWN = "all that must show"
+LETTERS_MAX = 100
 SD_JWT_FORMATS = ("dc+sd-jwt", "vc+sd-jwt")
 
 
@@ -125,6 +129,34 @@ def find_gaps(query: Query, presented: Mapping[str, Sequence[Candidate]]) -> lis
         and not any(all(name in presented for name in option) for option in need.options)
     ]
     return gaps
+
+
+def list_asked(query: Query) -> list[str]:
+    """List in words what a query asks for, each credential by itself."""
+    return [
+        f"{_tell_types(each)}: {', '.join(map(_tell_claim, each.claims or ())) or ALL_SHOWN}"
+        for each in query.credentials
+    ]
+
+
+def _tell_types(query: CredentialQuery) -> str:
+    meta, alternatives = query.meta, query.meta.get("type_values")
+    names = _texts(meta.get("vct_values")) or _texts([meta.get("doctype_value")])
+    for each in alternatives if isinstance(alternatives, list) else ():
+        names += [" and ".join(_texts(each))]
+    return " or ".join(_show(name) for name in names if name) or _show(query.format)
+
+
+def _tell_claim(claim: ClaimQuery) -> str:
+    name = ".".join("*" if part is None else str(part) for part in claim.path)
+    values = " or ".join(msgspec.json.encode(each).decode() for each in claim.values or ())
+    return _show(name) + (f" ({_show(values)})" if values else "")
+
+
+def _show(text: str) -> str:
+    """Shorten what a stranger wrote, without signs that change how text is read."""
+    shown = "".join(letter for letter in text[:LETTERS_MAX] if letter.isprintable())
+    return shown if len(text) <= LETTERS_MAX else f"{shown}…"
 
 
 def _is_of_format(wanted: str, found: str) -> bool:

@@ -348,7 +348,7 @@ class AuthorizationServer:
             raw = msgspec.json.encode(again)
             self._store.put(Kind.PRE_AUTHORIZED, key, raw, authorized.expires_ms)
         raise _no_grant(
-            f"the transaction code is wrong: {left} more tries"
+            f"the transaction code is wrong: {left} more {'try' if left == 1 else 'tries'}"
             if left > 0
             else "the transaction code was wrong too often: ask for a new offer"
         )

@@ -16,6 +16,7 @@ from hansa.identity.issuer.metadata import AUTHORIZATION_CODE, PRE_AUTHORIZED_CO
 from hansa.shapes import tell_shape
 
 SCHEME = "openid-credential-offer"
+REQUEST_BEGINS = "openid4vp:"
 OFFER_BYTES_MAX = 16_384
 TX_CODE_DIGITS = 6
 
@@ -95,6 +96,10 @@ def read_offer_uri(uri: str) -> Offer | str:
     """
     if len(uri) > OFFER_BYTES_MAX:
         raise Unsound(Fault.TOO_LARGE, f"the offer has {len(uri)} letters, over {OFFER_BYTES_MAX}")
+    if uri.startswith(REQUEST_BEGINS):
+        raise Unsound(
+            Fault.MALFORMED, "this is no offer but a verifier's request: present something to it"
+        )
     try:
         query = parse_qs(urlsplit(uri).query, strict_parsing=True)
     except ValueError:

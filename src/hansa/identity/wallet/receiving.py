@@ -5,7 +5,7 @@ Source: OpenID4VCI 1.0, sections 3.4, 3.5, 5.1.2, 6, 7, 8, 9, 11 and 12.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -165,16 +165,29 @@ def redeem_offer(
     """Get an access token for an offer's pre-authorised code.
 
     Raises:
-      Unsound: the offer has none, or the issuer declines.
+      Unsound: the offer has none, the transaction code is none of that form (nothing is sent: a
+        wrong one would cost a try), or the issuer declines.
     """
     if not offer.pre_authorized_code:
         raise Unsound(Fault.UNSUPPORTED, "the offer has no pre-authorised code")
     form = {"grant_type": PRE_AUTHORIZED_CODE, "pre-authorized_code": offer.pre_authorized_code}
     if offer.tx_code is not None:
-        form["tx_code"] = tx_code
+        form["tx_code"] = _read_code(offer.tx_code, tx_code)
     if instance.client_id:
         form["client_id"] = instance.client_id
     return (yield from _ask_token(source, form, instance))
+
+
+def _read_code(described: Mapping[str, Any], typed: str) -> str:
+    """Read a code as it was typed; digits may stand in groups."""
+    is_number = described.get("input_mode", "numeric") == "numeric"
+    code = "".join(typed.split()) if is_number else typed
+    length, letters = described.get("length"), "digits" if is_number else "letters"
+    is_wrong = type(length) is int and len(code) != length
+    if not code or is_wrong or (is_number and not (code.isascii() and code.isdigit())):
+        form = f"{length} {letters}" if type(length) is int else f"made of {letters}"
+        raise Unsound(Fault.MALFORMED, f"the code is {form}: this one was not sent, type it again")
+    return code
 
 
 def begin_authorization(

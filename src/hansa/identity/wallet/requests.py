@@ -39,6 +39,7 @@ from hansa.shapes import tell_shape
 
 REQUEST_BYTES_MAX = 1 << 18
 TRANSACTIONS_MAX = 8
+OFFER_BEGINS = "openid-credential-offer:"
 VERIFIER_USES = frozenset(
     {
         "2.5.29.37.0",  # anything
@@ -99,6 +100,8 @@ def read_invitation(uri: str, *, may_be_near: bool = False) -> Invitation:
     """
     if len(uri) > REQUEST_BYTES_MAX:
         raise Unsound(Fault.TOO_LARGE, "the request is too long")
+    if uri.startswith(OFFER_BEGINS):
+        raise Unsound(Fault.MALFORMED, "this is no request but an issuer's offer: receive it")
     query = read_parameters(uri)
     found = [query.get(name, []) for name in ("client_id", "request_uri")]
     if any(len(each) != 1 for each in found):

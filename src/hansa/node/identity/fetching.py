@@ -116,7 +116,9 @@ class Fetcher:
             inside = _find_inside(error)
             if inside is not None:
                 raise Unsound(Fault.UNRESOLVED, str(inside)) from None
-            raise Unavailable(f"{host} does not answer: {type(error).__name__}") from None
+            port = urlsplit(request.url).port
+            place = host if port is None else f"{host}:{port}"
+            raise Unavailable(f"{place} does not answer: {_tell(error)}") from None
 
     def _check(self, url: str) -> str:
         """Check that an address may be asked at all; returns its host."""
@@ -204,6 +206,21 @@ def _find_inside(error: BaseException) -> _InsideError | None:
             return inner
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+def _tell(error: Exception) -> str:
+    """Tell in words why somebody does not answer."""
+    match error:
+        case TimeoutError():
+            return "it took too long"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return "nothing listens there"
+        case aiohttp.ClientConnectorCertificateError():
+            return "nobody who is believed vouches for its certificate"
+        case aiohttp.ClientConnectorDNSError():
+            return "there is no such name"
+        case _:
+            return f"the connection failed ({type(error).__name__})"
 
 
 async def _read(content: aiohttp.StreamReader, bytes_max: int, url: str) -> bytes:

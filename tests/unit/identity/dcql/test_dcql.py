@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hansa.identity.dcql.matching import Candidate, find_gaps, match, select
+from hansa.identity.dcql.matching import Candidate, find_gaps, list_asked, match, select
 from hansa.identity.dcql.queries import read_query, write_query
 from hansa.identity.faults import Fault, Unsound
 
@@ -317,3 +317,19 @@ def test_whatever_is_selected_answers(claims, path, values):
     candidate = held("x", IDENTITY, claims)
     found = match(query.credentials[0], candidate)
     assert (found is None) is bool(find_gaps(query, {"c": [candidate]}))
+
+
+@pytest.mark.parametrize(
+    ("meta", "claims", "told"),
+    [
+        ({"vct_values": ["a", "b"]}, [{"path": ["x", None, 1]}], "a or b: x.*.1"),
+        ({"vct_values": 5}, [{"path": ["x"], "values": [True, 1]}], "dc+sd-jwt: x (true or 1)"),
+        ({"doctype_value": "d\u202e"}, None, "d: all that must show"),
+        ({"type_values": [["A", "B"], 7, ["C"]]}, None, "A and B or C: all that must show"),
+        ({"vct_values": ["v" * 101]}, None, "v" * 100 + "…: all that must show"),
+    ],
+)
+def test_what_is_asked_for_is_told_in_words(meta, claims, told):
+    each = {"id": "q", "format": "dc+sd-jwt", "meta": meta}
+    query = read_query({"credentials": [each | ({"claims": claims} if claims else {})]})
+    assert list_asked(query) == [told]

@@ -188,8 +188,38 @@ def test_a_declined_request_is_told_in_the_issuers_words(issuer):
     offered = issuer.offer(("resident", CLAIMS), needs_tx_code=True)
     source = hold(discover(offered.offer), issuer.serve)
     with pytest.raises(Unsound, match="invalid_grant the transaction code is wrong") as caught:
-        hold(redeem_offer(source, offered.offer, "x", instance()), issuer.serve)
+        hold(redeem_offer(source, offered.offer, wrong_code(offered), instance()), issuer.serve)
     assert caught.value.fault is Fault.UNRESOLVED
+
+
+def wrong_code(offered):
+    return "000001" if offered.tx_code == "000000" else "000000"
+
+
+@pytest.mark.parametrize("typed", ["", "x", "12345", "1234567", "12345x", "\uff11" * 6])
+def test_a_code_that_can_be_none_costs_no_try(issuer, typed):
+    offered = issuer.offer(("resident", CLAIMS), needs_tx_code=True)
+    source = hold(discover(offered.offer), issuer.serve)
+    for _ in range(4):
+        with pytest.raises(Unsound, match="6 digits: this one was not sent"):
+            hold(redeem_offer(source, offered.offer, typed, instance()), issuer.serve)
+    code = f" {offered.tx_code[:3]} {offered.tx_code[3:]} "
+    assert hold(redeem_offer(source, offered.offer, code, instance()), issuer.serve)
+
+
+def test_the_last_try_is_told_as_one(issuer):
+    offered = issuer.offer(("resident", CLAIMS), needs_tx_code=True)
+    source = hold(discover(offered.offer), issuer.serve)
+    for told in ("2 more tries", "1 more try", "wrong too often"):
+        with pytest.raises(Unsound, match=told):
+            hold(redeem_offer(source, offered.offer, wrong_code(offered), instance()), issuer.serve)
+
+
+def test_offers_and_requests_are_told_apart():
+    with pytest.raises(Unsound, match="no offer but a verifier's request"):
+        read_offer_uri("openid4vp://?client_id=x&request_uri=https://shop.example/1")
+    with pytest.raises(Unsound, match="no request but an issuer's offer"):
+        read_invitation("openid-credential-offer://?credential_offer_uri=https://x.example/1")
 
 
 def obtain(offer):

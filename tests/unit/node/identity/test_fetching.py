@@ -178,7 +178,7 @@ def test_only_hosts_of_the_list_are_asked():
 
 def test_who_does_not_answer_may_later():
     names = Names("127.0.0.1")
-    with pytest.raises(Unavailable, match=r"example\.com does not answer"):
+    with pytest.raises(Unavailable, match=r"example\.com:1 does not answer: nothing listens there"):
         fetch("https://example.com:1/", INSIDE, names)
 
 

@@ -14,6 +14,7 @@ from hansa.cli.identity.wallet.opening import (
 )
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_file
+from hansa.identity.dcql.matching import list_asked
 from hansa.identity.wallet.telling import list_claims, name_holding, tell_verifier
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 
@@ -143,6 +144,8 @@ def _show(asked: Asked) -> None:
     say(tell_verifier(asked.request.client_id))
     for each in asked.proposal.missing:
         say(f"This wallet cannot answer: {each}.")
+    if asked.proposal.missing:
+        print_table([("asked for", each) for each in list_asked(asked.request.query)])
     for view in asked.views:
         name = name_holding(view.holding) or view.type
         say(f"{name} ({view.type}), from {view.holding.issuer}:")

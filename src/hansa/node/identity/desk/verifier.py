@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
-from hansa.identity.dcql.queries import Query
+from hansa.identity.dcql.matching import list_asked
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Unsound
 from hansa.identity.verifier.findings import Check, Finding, Report
@@ -214,16 +214,3 @@ def sort_claims(report: Report) -> dict[str, list[dict[str, Any]]]:
         ]
         for name, shown in report.claims.items()
     }
-
-
-def list_asked(query: Query) -> list[str]:
-    """List in words what a query asks for."""
-    told = []
-    for each in query.credentials:
-        names = each.meta.get("vct_values") or [each.meta.get("doctype_value", each.format)]
-        claims = [
-            ".".join("*" if part is None else str(part) for part in claim.path)
-            for claim in each.claims or ()
-        ]
-        told.append(f"{' or '.join(map(str, names))}: {', '.join(claims) or 'all that must show'}")
-    return told

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from hansa.identity.dcql.matching import list_asked
 from hansa.identity.wallet.holdings import find_expiry_ms
 from hansa.identity.wallet.telling import (
     Line,
@@ -102,6 +103,7 @@ class PresentingPages:
             verifier=tell_verifier(asked.request.client_id),
             place=asked.request.response_uri,
             missing=asked.proposal.missing,
+            wanted=list_asked(asked.request.query),
             views=[_tell_view(each, choices[each.query_id]) for each in asked.views],
             transactions=[list_transaction(each) for each in asked.transactions],
             has_choice=any(len(each) > 1 for each in choices.values()),
