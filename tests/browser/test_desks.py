@@ -24,7 +24,8 @@ from hansa.node.identity.desk.issuer import opened_issuer_desk
 from hansa.node.identity.desk.verifier import open_verifier_desk
 from hansa.node.identity.issuer.folder import open_issuer
 from hansa.node.identity.verifier.folder import open_verifier
-from hansa.node.identity.verifier.pinned import LIST_KEPT_S, fetch_list
+from hansa.node.identity.verifier.lists import LIST_KEPT_S
+from hansa.node.identity.verifier.pinned import fetch_list
 from hansa.node.service import wall_clock_ms
 
 WAIT_S = 30

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -98,6 +98,8 @@ class DeskFolders(NamedTuple):
     genesis_hash: str
     methods: Methods
     """The keys that sign for them, by the places of those whose DID documents are to name them."""
+    ports: Sequence[socket.socket]
+    """Held for them; closed when they are served."""
 
 
 def make_folders(folder: Path, town: Town, network: Network, node: str) -> DeskFolders:
@@ -123,7 +125,9 @@ def make_folders(folder: Path, town: Town, network: Network, node: str) -> DeskF
     maker.save_account(operator, place)
     create_vault(wallet, PASSPHRASE, secrets.token_bytes, COST)
     genesis_hash = network.genesis_hash.hex()
-    return DeskFolders(office, employer, operator, wallet, node, genesis_hash, maker.methods)
+    return DeskFolders(
+        office, employer, operator, wallet, node, genesis_hash, maker.methods, maker.ports
+    )
 
 
 class _Maker:
@@ -133,7 +137,8 @@ class _Maker:
         self._town = town
         self._network = network
         self._names = {"node": node, "genesis": network.genesis_hash.hex()}
-        self._ports: set[int] = set()
+        self.ports: list[socket.socket] = []
+        """Held for the services, which listen on them only once the day is over."""
         self.methods: dict[int, tuple[documents.Method, ...]] = {}
 
     def make_office(self, folder: Path) -> None:
@@ -177,11 +182,16 @@ class _Maker:
         save_key(folder / ACCOUNT, self._town.institutions[place], PASSPHRASE, cost=COST)
 
     def _choose_address(self, first: int) -> str:
-        """Choose the address of the first port that is free, and of no other folder."""
+        """Choose the address of the first port that is free, and hold it."""
         for port in range(first, first + PORTS_TRIED):
-            if port not in self._ports and _is_free(port):
-                self._ports.add(port)
-                return f"http://{DEFAULT_HOST}:{port}"
+            held = socket.socket()
+            try:
+                held.bind((DEFAULT_HOST, port))
+            except OSError:
+                held.close()
+                continue
+            self.ports.append(held)
+            return f"http://{DEFAULT_HOST}:{port}"
         raise Unavailable(
             f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something"
         )
@@ -213,6 +223,8 @@ async def served_desks(
     def name_link(owner: str) -> Callable[[str], None]:
         return lambda url: tell(DeskLink(owner, url))
 
+    for held in folders.ports:
+        held.close()
     async with AsyncExitStack() as stack:
         key = town.institutions[OFFICE]
         await _serve_office(stack, folders.office, key, name_link("the Identity Office's desk"))
@@ -275,13 +287,3 @@ async def _serve_wallet(
 
 def _ignore(*_: object) -> None:
     """Hear what a process of its own would print."""
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((DEFAULT_HOST, port))
-        except OSError:
-            return False
-    return True
