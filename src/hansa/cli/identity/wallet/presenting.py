@@ -15,6 +15,7 @@ from hansa.cli.identity.wallet.opening import (
 from hansa.cli.screen import ask, print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_file
 from hansa.identity.dcql.matching import list_asked
+from hansa.identity.sd_jwt.paths import show_place
 from hansa.identity.wallet.telling import list_claims, name_holding, tell_verifier
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 
@@ -152,6 +153,8 @@ def _show(asked: Asked) -> None:
         print_table([(f"shown   {key}", value) for key, value in list_claims(view.shown).items()])
         hidden = ", ".join(list_claims(view.hidden)) or "nothing"
         print_table([("hidden", hidden)])
+        if view.unasked:
+            print_table([("unasked", ", ".join(map(show_place, view.unasked)))])
     for transaction in asked.transactions:
         say("With it you authorise:")
         print_table(transaction)

@@ -8,16 +8,18 @@ Source: OpenID4VP 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from hansa.identity.dcql.matching import Match
+from hansa.identity.dcql.matching import Match, match
+from hansa.identity.dcql.queries import CredentialQuery
 from hansa.identity.encoding.base64url import encode_base64url
 from hansa.identity.faults import Fault, Unsound
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.methods.documents import DidDocument, Relationship
+from hansa.identity.sd_jwt.paths import Path
 from hansa.identity.wallet.conversation import Conversation, HttpRequest
 from hansa.identity.wallet.holdings import (
     Holding,
@@ -43,6 +45,7 @@ from hansa.identity.wallet.requests import (
     read_request,
     read_transaction,
 )
+from hansa.identity.wallet.telling import W3C_TECHNICAL
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.node.identity.holder.carrying import Carrier
 from hansa.node.identity.holder.vault import Shown, Vault
@@ -61,6 +64,8 @@ class View(NamedTuple):
     type: str
     shown: dict[str, Any]
     hidden: dict[str, Any]
+    unasked: tuple[Path, ...] = ()
+    """What is shown though the verifier did not ask for it: it cannot be kept."""
 
 
 class Asked(NamedTuple):
@@ -129,10 +134,10 @@ class Presenter:
             query = asked.request.query.find(view.query_id)
             batches: dict[str, View] = {view.holding.id.partition(".")[0]: view}
             for holding in usable:
-                made = None if query is None else find_match(query, holding)
                 batch = holding.id.partition(".")[0]
-                if made is not None and batch not in batches:
-                    batches[batch] = _view(view.query_id, holding, made)
+                made = find_match(query, holding) if query and batch not in batches else None
+                if query is not None and made is not None:
+                    batches[batch] = _view(query, holding, made)
             found[view.query_id] = tuple(batches[name] for name in sorted(batches))
         return found
 
@@ -218,8 +223,9 @@ class Presenter:
         return document.find_key(url, Relationship.AUTHENTICATION)
 
     def _show(self, proposal: Proposal) -> Asked:
+        queries = {each.id: each for each in proposal.request.query.credentials}
         views = tuple(
-            _view(query_id, self._vault.contents.find(made.candidate.id).holding, made)
+            _view(queries[query_id], self._vault.contents.find(made.candidate.id).holding, made)
             for query_id, made in proposal.matches.items()
         )
         transactions = tuple(read_transaction(each) for each in proposal.request.transactions)
@@ -253,10 +259,28 @@ def _go_on(request: HttpRequest, conversation: Conversation[Answered]) -> Conver
             return answered
 
 
-def _view(query_id: str, holding: Holding, made: Match) -> View:
+def _view(query: CredentialQuery, holding: Holding, made: Match) -> View:
     shown, described = show_claims(holding, made.paths), describe(holding)
     hidden = _subtract(described.claims, shown)
-    return View(query_id, holding, find_type(holding), shown, hidden)
+    asked = match(query, described)
+    wanted = () if asked is None else asked.paths
+    unasked = tuple(
+        path
+        for path in made.paths
+        if path not in wanted
+        and path[0] not in W3C_TECHNICAL
+        and not _is_covered(path, shown.get(str(path[0])), wanted)
+    )
+    return View(query.id, holding, find_type(holding), shown, hidden, unasked)
+
+
+def _is_covered(path: Path, value: object, wanted: Collection[Path]) -> bool:
+    """Whether all of an object at the top was asked for, but for whom it is about."""
+    return (
+        len(path) == 1
+        and isinstance(value, dict)
+        and all((*path, name) in wanted for name in value if name not in ("id", "type"))
+    )
 
 
 def _subtract(claims: dict[str, Any], shown: dict[str, Any]) -> dict[str, Any]:

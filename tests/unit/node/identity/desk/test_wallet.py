@@ -17,6 +17,7 @@ from hansa.identity.keys.kinds import KeyKind
 from hansa.identity.keys.signing import generate_private_key
 from hansa.identity.mdoc.issuing import Draft, issue_mdoc
 from hansa.identity.mdoc.security_object import Validity
+from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.wallet.holdings import Origin, take_credential
 from hansa.node.identity.desk.wallet.pages import add_pages
 from hansa.node.identity.desk.wallet.receiving import RETURN_PATH
@@ -234,6 +235,7 @@ def test_something_is_shown_once_agreed(play, office, counter):
         assert "Mei" in leaves
         assert "Tan" not in leaves
         assert "1990-01-01" in stays
+        assert "did not ask for all" not in browser.text
         assert "To show it is to sign this" in browser.text
         assert "12.50" in browser.text
         assert browser.vault.contents.shown == ()
@@ -249,6 +251,38 @@ def test_something_is_shown_once_agreed(play, office, counter):
             assert "12.50" in browser.text
         await browser.open("/")
         assert "shown once" in browser.text
+
+    play(scene)
+
+
+def test_what_leaves_though_it_was_not_asked_for_is_told(play, counter):
+    key = generate_private_key(KeyKind.P256, secrets.token_bytes)
+    made = issue_credential(
+        key,
+        Credential(
+            vct="urn:example:resident:1",
+            claims={"given_name": "Mei", "birthdate": "1990-01-01", "ssn": "7"},
+            selective=(("birthdate",),),
+            issuer="did:web:city.example",
+            holder_key=key.public_key,
+        ),
+        secrets.token_bytes,
+    )
+    holding = take_credential(
+        "dc+sd-jwt",
+        made.encode(),
+        holding_id="open.0",
+        origin=Origin("https://city.example", 0),
+        keys={key.public_key: key},
+    )
+
+    async def scene(browser):
+        browser.vault.change(kept=(Kept(holding, "open", key),))
+        await ask(browser, counter)
+        warning = browser.text.split("did not ask for all of this")[1].partition("</p>")[0]
+        assert "ssn" in warning
+        assert "given_name" not in warning
+        assert "birthdate" not in warning
 
     play(scene)
 

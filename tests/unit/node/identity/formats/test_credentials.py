@@ -334,3 +334,22 @@ def test_suites_that_cannot_be_are_told(tmp_path, line, word):
     with pytest.raises(Invalid) as caught:
         load_settings(path)
     assert word in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("way", "paths", "unasked"),
+    [
+        ("jwt", [("given_name",)], [("credentialSubject",)]),
+        ("jwt", [(name,) for name in MEI], []),
+        (BBS, [("given_name",)], []),
+    ],
+)
+def test_what_is_shown_though_nobody_asked_for_it_is_told(tmp_path, way, paths, unasked):
+    async def scene(office, holder):
+        kept = await receive(office, holder)
+        query = write_query(way, *paths, is_bound=way != BBS)
+        async with shop(tmp_path, office, kept, query) as counter:
+            asked = await holder.ask(counter.ask().uri)
+            assert list(asked.views[0].unasked) == unasked
+
+    play(tmp_path, found(tmp_path, way), scene)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hansa.identity.dcql.matching import list_asked
+from hansa.identity.sd_jwt.paths import show_place
 from hansa.identity.wallet.holdings import find_expiry_ms
 from hansa.identity.wallet.telling import (
     Line,
@@ -57,6 +58,8 @@ class ViewLines(NamedTuple):
     """As the wallet names it."""
     leaving: list[Line]
     staying: list[Line]
+    unasked: str
+    """What leaves though the verifier did not ask for it."""
     choices: tuple[Choice, ...]
 
 
@@ -188,6 +191,7 @@ def _tell_view(view: View, choices: tuple[View, ...]) -> ViewLines:
         batch,
         list_lines(list_claims(view.shown)),
         list_lines(list_claims(view.hidden)),
+        ", ".join(map(show_place, view.unasked)),
         tuple(
             Choice(each.holding.id, _label(each), find_batch(each.holding.id) == batch)
             for each in choices
