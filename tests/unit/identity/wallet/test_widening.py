@@ -1,5 +1,6 @@
 """What is shown where certain paths must be: the wallet's history tells all of it."""
 
+import json
 import secrets
 from types import SimpleNamespace
 
@@ -9,10 +10,12 @@ from tests.unit.identity.verifier.playing import HOLDER, ISSUER_KEY, draw_from
 
 from hansa.identity.bbs.ciphersuites import BBS_SHA_256
 from hansa.identity.bbs.secret_keys import derive_secret_key
+from hansa.identity.bbs_2023.proof_values import decode_base_proof, encode_base_proof
 from hansa.identity.bbs_2023.suite import add_base_proof
 from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, UNDEFINED_TERMS, load_pinned
 from hansa.identity.data_integrity.proofs import Proof
 from hansa.identity.dcql.queries import read_query
+from hansa.identity.faults import Unsound
 from hansa.identity.sd_jwt.credential import Credential, issue_credential
 from hansa.identity.wallet.formats.table import find_format
 from hansa.identity.wallet.holdings import Origin, show_claims, take_credential
@@ -119,6 +122,16 @@ def test_where_all_is_mandatory_all_is_told():
     paths = widen(holding, ("issuer",))
     assert paths == (("type",), ("issuer",), ("credentialSubject",))
     assert show_claims(holding, paths)["credentialSubject"]["cards"][1] == {"number": 2}
+
+
+@pytest.mark.parametrize("pointer", ["/nothing", "issuer", "/credentialSubject/cards/7", "/a~2"])
+def test_what_could_never_be_shown_is_not_taken(pointer):
+    made = json.loads(hold_derivable("/issuer").credential)
+    base = decode_base_proof(made["proof"]["proofValue"])
+    made["proof"]["proofValue"] = encode_base_proof(base._replace(mandatory_pointers=[pointer]))
+    origin = Origin("https://office.example", 0)
+    with pytest.raises(Unsound):
+        take_credential("ldp_vc", made, holding_id="b.0", origin=origin, keys={})
 
 
 def test_of_two_that_would_do_the_one_that_shows_less_is_taken():

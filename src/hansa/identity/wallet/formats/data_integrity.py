@@ -59,6 +59,8 @@ class DataIntegrityHolding:
             raise Unsound(Fault.MALFORMED, "a credential with a proof is a JSON object")
         if not read_proofs(credential):
             raise Unsound(Fault.MALFORMED, "the credential has no proof")
+        if _is_derivable(credential):  # or it would spoil every request that it might answer
+            check_targets(credential, _list_mandatory(credential))
         text = msgspec.json.encode(credential).decode()
         self.read(text)
         return text
