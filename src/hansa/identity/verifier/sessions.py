@@ -107,6 +107,8 @@ class Session(msgspec.Struct, frozen=True):
     report: Report | None = None
     trouble: str = ""
     """Why the last answer could not be judged, which the wallet may send again; empty if it was."""
+    is_committed: bool = False
+    """Whether somebody is to be told of the answer, who made its nonce."""
 
 
 class Verifier:
@@ -172,6 +174,7 @@ class Verifier:
             redirect_uri,
             commitment.expires_ms if commitment else time_ms + SESSION_MS,
             time_ms,
+            is_committed=commitment is not None,
         )
         self._keep(session, session.expires_ms)
         return Asking(session.id, self.write_request_uri(session.id))
@@ -211,6 +214,11 @@ class Verifier:
         answer = self._open(session, parameters)
         if answer.get("state") != session.state:
             raise Unsound(Fault.NONCE, "the answer is to another request: its state differs")
+        if session.is_committed and self._accept is None:
+            raise Unavailable(
+                "this request is of another service that uses this folder, which does something "
+                "with the answer: serve the folder by that one"
+            )
         if "error" in answer:
             report = _report_refusal(answer)
         else:

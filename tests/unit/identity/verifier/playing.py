@@ -107,7 +107,7 @@ def issue(**changes):
 class Counter:
     """A verifier's counter, and a wallet that answers it over no network at all."""
 
-    def __init__(self, registry=None, *, encrypts=True, now_ms=NOW_MS):
+    def __init__(self, registry=None, *, encrypts=True, now_ms=NOW_MS, accept=None):
         self.world = registry or World()
         self.verifier = Verifier(
             VerifierSettings(url="https://bank.example/verifier", encrypts=encrypts),
@@ -115,6 +115,7 @@ class Counter:
             MemoryStore(),
             self.world,
             draw_from(),
+            accept,
         )
         self.now_ms = now_ms
 

@@ -430,7 +430,8 @@ def test_a_verifier_may_be_known_by_its_certificate():
 
 
 def test_a_verifier_says_what_the_answer_is_bound_to_and_until_when_it_is_taken():
-    counter = Counter()
+    told = []
+    counter = Counter(accept=told.append)
     day = Commitment("n-of-a-wallet", NOW_MS + DAY_MS)
     asking = counter.ask(commitment=day)
     counter.now_ms += DAY_MS - 1
@@ -439,6 +440,7 @@ def test_a_verifier_says_what_the_answer_is_bound_to_and_until_when_it_is_taken(
     shown = counter.present(request, issue(expires_s=NOW + DAY_MS))
     counter.answer(asking, request, {"resident": [shown]})
     assert counter.report(asking).is_accepted
+    assert [each.session_id for each in told] == [asking.session_id]
     counter.now_ms = NOW_MS
     late = counter.ask(commitment=day)
     counter.now_ms += DAY_MS

@@ -371,3 +371,15 @@ def test_what_lifts_a_wallet_is_found_by_it_until_it_ends(bank):
     bank.deliver()
     assert bank.cases.list_open() == []
     assert bank.cases.list_lifting() == []
+
+
+def test_another_service_of_the_folder_takes_no_answer_that_it_would_lose(bank):
+    """As `id verifier up` is, which knows no wallets: the holder shows again, nothing is lost."""
+    asking = bank.ask_for()
+    bank.verifier = bank.folder.verifier.build(bank.registry)
+    with pytest.raises(Unavailable, match="serve the folder by that one"):
+        bank.show(asking)
+    bank.kill()
+    bank.show(asking)
+    assert bank.deliver() is None
+    assert state_of(bank, asking) is State.LIFTED

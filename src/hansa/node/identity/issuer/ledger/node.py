@@ -94,7 +94,7 @@ class SdkNode:
             return await self._client.submit(envelope)
         except Invalid as error:
             if error.facts.get("status") == HTTPStatus.UNAUTHORIZED:
-                error.message += " (here: api_key_file in [ledger] of issuer.toml)"
+                error.message += " (here: api_key_file of [ledger] in the settings)"
             raise
 
     async def find_result(self, tx_id: bytes) -> TransactionResult | None:
