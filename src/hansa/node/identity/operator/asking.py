@@ -128,9 +128,15 @@ class TierDesk:
         """Note what lifts the wallet.
 
         Raises:
-          Unsound: the person has no name towards this operator, or the credential ends too soon.
+          Unsound: it is another issuer's than the rule names, the person has no name towards this
+            operator, or the credential ends too soon.
         """
         (judged,) = accepted.judged
+        rule = self._settings.find(case.category)
+        if rule is not None and rule.issuers and judged.issuer not in rule.issuers:
+            raise Unsound(
+                Fault.ISSUER, f"a credential of {judged.issuer[:120]} lifts no wallet here"
+            )
         (presentation,) = accepted.presentations[QUERY_ID]
         subject = read_pairwise_subject(judged.claims, self._settings.address)
         until_ms = self._compute_end(judged, case, accepted.time_ms)

@@ -40,6 +40,9 @@ class Rule(Section, frozen=True, kw_only=True):
     """As wallets show it, before the wallet and its category."""
     claims: Annotated[tuple[AskedClaim, ...], Meta(max_length=60)] = ()
     """Beside the person's name towards this operator."""
+    issuers: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    """Whose credentials will do; of anyone who is believed where there are none. Each issuer names
+    a person by another name, so that somebody can lift a wallet for each."""
 
     def list_claims(self, operator: str) -> tuple[ClaimQuery, ...]:
         """List what is asked of the credential."""
@@ -58,7 +61,8 @@ class Settings(Section, frozen=True, kw_only=True):
     answer_minutes: Annotated[int, Meta(ge=1, le=MINUTES_MAX)] = 60
     """How long a request is good, and with it what was shown until it is on the ledger."""
     days_max: Annotated[int, Meta(ge=1, le=366)] = 366
-    """How long a wallet is lifted at most; policy and the credential's end may be less."""
+    """How long a wallet is lifted at most, if the credential does not end before; not more than
+    the policy `tiers.days_max`, or the ledger refuses it."""
     watch_minutes: Annotated[int, Meta(ge=1, le=MINUTES_MAX)] = 15
     """How often status lists are read again."""
     names_wallet: bool = True

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.unit.identity.verifier.playing import ISSUER
 from tests.unit.identity.verifier.playing import World as Registry
 from tests.unit.node.identity.operator.playing import ANN, BEN, DAY_MS, OPERATOR, Bank
 
@@ -383,3 +384,19 @@ def test_another_service_of_the_folder_takes_no_answer_that_it_would_lose(bank):
     bank.show(asking)
     assert bank.deliver() is None
     assert state_of(bank, asking) is State.LIFTED
+
+
+def test_a_rule_may_name_whose_credentials_will_do(tmp_path):
+    """Each issuer has other names for a person, who could lift a wallet for each."""
+    other = Bank(tmp_path / "other", lambda text: _name_issuer(text, "did:hansa:city:college"))
+    with pytest.raises(Unsound, match=f"a credential of {ISSUER} lifts no wallet here"):
+        other.show(other.ask_for())
+    other.deliver()
+    assert other.ledger.find_category(ANN) is Category.IV
+    own = Bank(tmp_path / "own", lambda text: _name_issuer(text, ISSUER))
+    lift(own)
+    assert own.ledger.find_category(ANN) is Category.III
+
+
+def _name_issuer(text, issuer):
+    return text.replace('# issuers = ["did:hansa:…"]', f'issuers = ["{issuer}"]')
