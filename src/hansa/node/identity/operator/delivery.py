@@ -72,7 +72,8 @@ class TierDelivery:
         """
         trouble: HansaError | None = None
         blocked: set[str] = set()
-        for case in self._cases.list_open():
+        # What was signed already goes first: else an old Lower would undo a new Raise.
+        for case in sorted(self._cases.list_open(), key=lambda each: not each.envelope):
             if case.wallet in blocked:
                 continue
             try:

@@ -400,3 +400,22 @@ def test_a_rule_may_name_whose_credentials_will_do(tmp_path):
 
 def _name_issuer(text, issuer):
     return text.replace('# issuers = ["did:hansa:…"]', f'issuers = ["{issuer}"]')
+
+
+def test_what_is_under_way_goes_before_what_was_asked_earlier(bank):
+    """A Lower that was signed before a kill must not undo what a later answer has lifted."""
+    early = bank.ask_for()
+    bank.pass_time(1_000)
+    asking = lift(bank)
+    bank.registry.status = INVALID
+    bank.watch()
+    ending = bank.cases.get(asking.session_id)
+    lower = tiers.Lower(ANN, OPERATOR, tiers.Reason.REVOKED)
+    signed = asyncio.run(bank.ledger.sign(lower))
+    bank.cases.change(ending, envelope=signed.envelope.hex(), tx_id=signed.tx_id.hex())
+    bank.registry.status = 0
+    bank.kill()
+    bank.show(early)
+    assert bank.deliver() is None
+    assert [state_of(bank, each) for each in (early, asking)] == [State.LIFTED, State.ENDED]
+    assert bank.ledger.find_category(ANN) is Category.III
