@@ -332,6 +332,8 @@ def test_a_status_list_is_created_changed_and_shown(run, place):
     [
         (("status", "show", ADA, "1"), 4, "no list 1"),
         (("status", "show", to_text(LIST[0]), str(LIST[1]), "20000"), 4, "entries 0 to 19999"),
+        (("status", "show", ADA, "1", "1048576"), 2, "at most 256 places at once, each below"),
+        (("status", "show", ADA, "1", *map(str, range(257))), 2, "at most 256 places"),
         (("status", "create", "south.json", "2", "0"), 2, "1 to 1,048,576"),
         (("status", "revoke", "south.json", "2", "1048576"), 2, "each below"),
         (("accredit", "grant", "north.json", ADA, "x", "--until", END, "--levels", "4"), 2, "most"),

@@ -11,7 +11,7 @@ from hansa.contracts.identity import status
 from hansa.contracts.identity.status import INDICES_MAX, Bits, StatusList
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.sdk.identity.questions import ListQuestion, StatusQuestion
+from hansa.sdk.identity.questions import QUESTIONS_MAX, ListQuestion, StatusQuestion
 
 CHANGES = {
     "suspend": (status.Suspend, "take the validity of credentials away for now"),
@@ -67,13 +67,18 @@ def _create(options: argparse.Namespace) -> int:
         return send(client, options, [key], [command])
 
 
-def _change(options: argparse.Namespace) -> int:
+def _read_places(options: argparse.Namespace, most: int) -> tuple[int, ...]:
     indices = tuple(sorted(set(options.index)))
-    if len(indices) > INDICES_MAX or indices[-1] >= status.LENGTH_MAX:
+    if len(indices) > most or any(index >= status.LENGTH_MAX for index in indices):
         raise Invalid(
             InvalidCode.ARGUMENTS,
-            f"at most {INDICES_MAX:,} places at once, each below {status.LENGTH_MAX:,}",
+            f"at most {most:,} places at once, each below {status.LENGTH_MAX:,}",
         )
+    return indices
+
+
+def _change(options: argparse.Namespace) -> int:
+    indices = _read_places(options, INDICES_MAX)
     (key,) = load_keys([options.key])
     with open_client(options) as client:
         issuer = read_party(client, options.issuer) if options.issuer else key.address
@@ -82,10 +87,11 @@ def _change(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    indices = _read_places(options, QUESTIONS_MAX)
     with open_client(options) as client:
         issuer = read_party(client, options.issuer)
         whole = ListQuestion(issuer, options.number)
-        places = [StatusQuestion(issuer, options.number, index) for index in options.index]
+        places = [StatusQuestion(issuer, options.number, index) for index in indices]
         rows = client.identity.prove([whole] if options.out or not places else places)
     row = rows.get(StatusList, issuer, options.number)
     if row is None:

@@ -75,7 +75,7 @@ COMMANDS: dict[str, str] = {
     "tiers.lower": "End the lift of the wallet {wallet} as {operator}: {reason}",
     "tiers.sweep": "Remove the record of the lift of the wallet {wallet}",
     "accreditation.accredit": "Accredit {issuer} to issue credentials of the type "
-    "{credential_type} until {until_ms}",
+    "{credential_type} until {until_ms}; levels below it that it may accredit: {may_accredit}",
     "accreditation.suspend": "Suspend the accreditation of {issuer} for the type {credential_type}",
     "accreditation.reinstate": "Reinstate the accreditation of {issuer} for the type "
     "{credential_type}",
