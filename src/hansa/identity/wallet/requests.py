@@ -1,6 +1,6 @@
 """Requests as a wallet reads them: who asks, proven by its signature, for what, and how to answer.
 
-Source: OpenID4VP 1.0, sections 5.1 to 5.10 and 8.2; RFC 9101.
+Source: OpenID4VP 1.0, sections 5.1 to 5.10 and 8.2; RFC 9101; RFC 7519, section 4.1.3.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hansa.identity.keys.jwk import read_jwk
 from hansa.identity.keys.kinds import PublicKey
 from hansa.identity.keys.paths import list_names, list_uses, read_x5c, verify_path
 from hansa.identity.verifier.requests import (
+    AUDIENCE,
     DIRECT_POST,
     DIRECT_POST_JWT,
     REQUEST_TYPE,
@@ -87,6 +88,7 @@ class _Request(msgspec.Struct, frozen=True):
     state: str = ""
     wallet_nonce: str = ""
     exp: float | None = None
+    aud: str | tuple[str, ...] = AUDIENCE
     redirect_uri: str | None = None
     client_metadata: dict[str, Any] = {}
     transaction_data: tuple[str, ...] = ()
@@ -163,6 +165,8 @@ def read_request(
     verify_jws(jws, find_key(request.client_id, jws.header), _WHAT)
     if request.wallet_nonce != wallet_nonce:
         raise Unsound(Fault.NONCE, f"{_WHAT} was made for another wallet: its wallet_nonce differs")
+    if AUDIENCE not in ((request.aud,) if isinstance(request.aud, str) else request.aud):
+        raise Unsound(Fault.AUDIENCE, f"{_WHAT} is for another wallet: its aud is not {AUDIENCE}")
     if request.exp is not None and request.exp * 1_000 <= time_ms:
         raise Unsound(Fault.EXPIRED, f"the time of {_WHAT} is over: ask for a new one")
     _check_manner(request, may_be_near=may_be_near)

@@ -365,6 +365,9 @@ def transaction(**changes):
 
 
 def test_a_sound_request_is_read():
+    audience = "https://self-issued.me/v2"
+    for aud in (None, audience, ["https://wallet.example", audience]):
+        assert read_signed(signed(aud=aud)).nonce == "n"
     request = read_signed(signed(transaction_data=[transaction()], unknown=1))
     assert request.response_uri == "https://bank.example/answers/1"
     assert request.encryption_key is None
@@ -381,6 +384,10 @@ def test_a_sound_request_is_read():
         (signed(client_id="decentralized_identifier:did:hansa:city:other"), Fault.ISSUER),
         (signed(wallet_nonce="x"), Fault.NONCE),
         (signed(wallet_nonce=None), Fault.NONCE),
+        (signed(aud="https://wallet.example"), Fault.AUDIENCE),
+        (signed(aud=["https://wallet.example"]), Fault.AUDIENCE),
+        (signed(aud=[]), Fault.AUDIENCE),
+        (signed(aud=1), Fault.MALFORMED),
         (signed(nonce=""), Fault.NONCE),
         (signed(nonce=None), Fault.MALFORMED),
         (signed(exp=NOW_MS // 1_000), Fault.EXPIRED),
