@@ -91,6 +91,8 @@ class Keeper:
         """The newest block when all blocks of the oldest segment were."""
         self._asked_for = -1
         """Up to this height the store was asked to be flushed."""
+        self._looked_at = -1
+        """The newest block when it was last asked what CometBFT must keep."""
         self._lowest: _Lowest | None = None
         shelf.clear()
         self._bases = shelf.list()
@@ -132,6 +134,7 @@ class Keeper:
         Args:
           standing: the height of CometBFT up to which this node has kept everything.
         """
+        self._flush_if_quiet()
         if not self._retention.blocks or self._find_base() is None:
             return 0
         lowest = self._chain.log.height_min
@@ -140,6 +143,16 @@ class Keeper:
             self._lowest = _Lowest(lowest, record.consensus_height)
         quiet = standing - self._retention.consensus_blocks
         return max(self._lowest.consensus_height, quiet, 0)
+
+    def _flush_if_quiet(self) -> None:
+        """Flush what was asked for if no block has come since: perhaps none comes.
+
+        A snapshot of the last block would else never count, and every block of CometBFT be kept.
+        """
+        chain, height = self._chain, self._chain.head.height
+        is_quiet, self._looked_at = height == self._looked_at, height
+        if is_quiet and chain.store.height < self._asked_for <= chain.confirmed_height:
+            chain.flush()
 
     def _is_due(self, before: int, height: int) -> bool:
         """Whether a multiple lies between two checkpoints: on all nodes alike."""
