@@ -44,7 +44,7 @@ from hansa.node.demo.town import (
     place_operator,
 )
 from hansa.node.identity.desk.frame import Desk
-from hansa.node.identity.desk.running import served_desk
+from hansa.node.identity.desk.running import PORT, PORTS, served_desk
 from hansa.node.identity.desk.wallet.pages import add_pages
 from hansa.node.identity.desk.wallet.work import WalletWork
 from hansa.node.identity.fetching import FetchRules
@@ -74,6 +74,7 @@ COST: Final = ScryptCost(n=1 << 10, r=8, p=1)
 ACCOUNT: Final = "account.json"
 OPERATOR_PORT: Final = VERIFIER_PORT + 1
 PORTS_TRIED: Final = 100
+DESK_PORTS: Final = range(PORT, PORT + PORTS)
 QUERIES: Final = ("adult.dcql.json", "applicant.dcql.json")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -130,6 +131,27 @@ def make_folders(folder: Path, town: Town, network: Network, node: str) -> DeskF
     )
 
 
+def hold_port(first: int) -> socket.socket:
+    """Hold the first port that is free, and none where desks look for theirs.
+
+    A desk would take it as soon as it is let go for the service that is to have it.
+
+    Raises:
+      Unavailable: none is free.
+    """
+    for port in range(first, first + PORTS_TRIED):
+        if port in DESK_PORTS:
+            continue
+        held = socket.socket()
+        try:
+            held.bind((DEFAULT_HOST, port))
+        except OSError:
+            held.close()
+            continue
+        return held
+    raise Unavailable(f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something")
+
+
 class _Maker:
     """Makes folders of services, each with a key that a DID document is to name."""
 
@@ -183,18 +205,9 @@ class _Maker:
 
     def _choose_address(self, first: int) -> str:
         """Choose the address of the first port that is free, and hold it."""
-        for port in range(first, first + PORTS_TRIED):
-            held = socket.socket()
-            try:
-                held.bind((DEFAULT_HOST, port))
-            except OSError:
-                held.close()
-                continue
-            self.ports.append(held)
-            return f"http://{DEFAULT_HOST}:{port}"
-        raise Unavailable(
-            f"no port from {first} to {first + PORTS_TRIED - 1} is free: end something"
-        )
+        held = hold_port(first)
+        self.ports.append(held)
+        return f"http://{DEFAULT_HOST}:{held.getsockname()[1]}"
 
     def _add_method(
         self, place: int, name: str, key: PublicKey, purpose: documents.Relationship

@@ -145,5 +145,5 @@ def _decide(receiver: Receiver, arrival: Arrival, options: argparse.Namespace) -
         return {"state": "refused"}
     receiver.keep(arrival)
     if not options.json:
-        say(f"Kept as {arrival.waiting.id}, {len(arrival.holdings)} times.")
+        say(f"Kept as {arrival.waiting.id}; copies: {len(arrival.holdings)}.")
     return {"state": "kept", **told}
