@@ -39,8 +39,6 @@ from hansa.identity.status.reference import StatusReference
 from hansa.identity.status.token_list import Publication, sign_jwt_list
 from hansa.node.service import wall_clock_ms
 
-NOW_MS = wall_clock_ms()  # it reads the clock itself
-NOW_S = NOW_MS // 1_000
 KEYS = {
     kind: load_private_key(kind, b"\x0a" * TRAITS[kind].private_bytes)
     for kind in (KeyKind.ED25519, KeyKind.P256, KeyKind.P384)
@@ -53,6 +51,11 @@ SHOWN = {"address": {"country": "IS"}, "langs": ["is"]}
 PATHS = (("name",), ("address", "street"), ("langs", None))
 WANTED = [("langs", 0)]
 LISTS = "https://office.example/status/1"
+
+
+def now_s():
+    """The time by the clock that the other side reads itself, in seconds."""
+    return wall_clock_ms() // 1_000
 
 
 def name_did(key):
@@ -75,13 +78,13 @@ def present(kind=KeyKind.P256, challenge=CHALLENGE, **more):
         selective=PATHS,
         issuer=name_did(key),
         holder_key=HOLDER.public_key,
-        issued_s=NOW_S,
-        expires_s=NOW_S + 1_000,
+        issued_s=now_s(),
+        expires_s=now_s() + 1_000,
         pad_to=4,
         **more,
     )
     issued = sd_jwt_vc.issue_credential(key, credential, counted(), {"kid": name_method(key)})
-    return bind_sd_jwt(select_disclosures(issued, WANTED), HOLDER, challenge, NOW_S).encode()
+    return bind_sd_jwt(select_disclosures(issued, WANTED), HOLDER, challenge, now_s()).encode()
 
 
 def policy(**more):
@@ -124,7 +127,7 @@ def test_it_refuses_sd_jwts_of_ours_elsewhere(more, error):
 def test_it_reads_status_lists_of_ours(status, error):
     key = KEYS[KeyKind.P256]
     entries = pack_entries(Bits.TWO, 20_000, {7: status})
-    told = Publication(uri=LISTS, issued_s=NOW_S, expires_s=NOW_S + 1_000)
+    told = Publication(uri=LISTS, issued_s=now_s(), expires_s=now_s() + 1_000)
     token = sign_jwt_list(key, entries, told)
 
     def resolve(uri):
@@ -165,13 +168,13 @@ def test_we_verify_sd_jwts_of_its(kind):
         decoys=3,
     )
     shown = bind_sd_jwt(
-        select_disclosures(decode_sd_jwt(text), [("langs",)]), HOLDER, CHALLENGE, NOW_S
+        select_disclosures(decode_sd_jwt(text), [("langs",)]), HOLDER, CHALLENGE, now_s()
     )
-    assert pick(sd_jwt_vc.verify_credential(shown, key.public_key, NOW_S, CHALLENGE).claims) == {
+    assert pick(sd_jwt_vc.verify_credential(shown, key.public_key, now_s(), CHALLENGE).claims) == {
         "langs": ["is"]
     }
     with pytest.raises(Unsound) as caught:
-        sd_jwt_vc.verify_credential(shown, HOLDER.public_key, NOW_S, CHALLENGE)
+        sd_jwt_vc.verify_credential(shown, HOLDER.public_key, now_s(), CHALLENGE)
     assert caught.value.fault in {Fault.SIGNATURE, Fault.ALGORITHM}
 
 
@@ -217,13 +220,13 @@ def test_we_verify_credentials_of_its(suite, theirs, kind):
     # It signs the context as a member of the proof, as the standard asks (section 3.3.1), but
     # leaves it out of the proof that it writes, so that only itself would verify it.
     with pytest.raises(Unsound):
-        verify_proofs(signed, CONTEXTS, Expected(NOW_MS), find_key)
+        verify_proofs(signed, CONTEXTS, Expected(wall_clock_ms()), find_key)
     signed["proof"]["@context"] = signed["@context"]
-    (proof,) = verify_proofs(signed, CONTEXTS, Expected(NOW_MS), find_key)
+    (proof,) = verify_proofs(signed, CONTEXTS, Expected(wall_clock_ms()), find_key)
     assert proof.cryptosuite == suite
     changed = put(("credentialSubject", "hours"), 121, signed)
     with pytest.raises(Unsound) as caught:
-        verify_proofs(changed, CONTEXTS, Expected(NOW_MS), find_key)
+        verify_proofs(changed, CONTEXTS, Expected(wall_clock_ms()), find_key)
     assert caught.value.fault is Fault.SIGNATURE
 
 
