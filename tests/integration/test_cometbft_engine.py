@@ -244,7 +244,9 @@ def test_a_node_whose_cometbft_was_killed_and_lost_its_data_fetches_it(cometbft,
     told = [record.validator_updates for record in before if record.validator_updates]
     assert [sorted(power for _, power in updates) for updates in told] == [[0, 10]]
     assert logs[3][: len(before)] == before
-    assert logs[0] == logs[1] == logs[2] == logs[3]
+    common = min(map(len, logs))  # some have closed the quiet after the last payments already
+    assert max(map(len, logs)) <= common + 1
+    assert all(log[:common] == logs[0][:common] for log in logs)
 
 
 async def join_as_a_new_peer(nodes):

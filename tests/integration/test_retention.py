@@ -22,11 +22,10 @@ from hansa.contracts import currency
 from hansa.engine.cometbft.engine import CometEngine
 from hansa.engine.cometbft.rpc.light import fetch_base
 from hansa.engine.log.format import MARK_NAME
-from hansa.engine.record_items import list_envelopes
 from hansa.engine.snapshots.keeping import Retention
 from hansa.engine.store import StateStore
 from hansa.kernel.errors import Unavailable
-from hansa.kernel.receipt_file import build_receipt_file, verify_receipt_file
+from hansa.kernel.light.votes import check_votes
 from hansa.node.api.keys import add_key
 from hansa.node.api.rights import Role
 from hansa.node.audit import audit_folder
@@ -115,8 +114,9 @@ def test_voted_nodes_bound_what_they_keep_and_go_on(cometbft, tmp_path):
             head = network.engines[0].chain.head.height
             for engine in network.engines.values():
                 await wait_for_base(engine, height)
-            assert network.engines[0].chain.head.height == head, "it was quiet"
-            await check_votes(network.engines[0])
+            closed = head + 1  # by an empty block, as a checkpoint
+            assert network.engines[0].chain.head.height in (head, closed), "it was quiet"
+            await check_newest_votes(network.engines[0])
             await kill(network, 0)
             await network.start(0, kind=OftenNoting)
             assert network.engines[0].application.consensus_height > height
@@ -136,15 +136,12 @@ def test_voted_nodes_bound_what_they_keep_and_go_on(cometbft, tmp_path):
     assert max(ends)[0] - min(ends)[0] <= 1, "they were stopped one after the other"
 
 
-async def check_votes(engine):
+async def check_newest_votes(engine):
     """Check that the newest block can still be proved, though CometBFT has dropped its own."""
     chain = engine.chain
     record, height = chain.get_record(chain.head.height), chain.head.height
-    assert await fetch_base(engine.rpc) > record.consensus_height + 1
-    votes = await engine.fetch_votes(height)
-    file = build_receipt_file(chain.network, record, list_envelopes(record), 0, votes)
-    found = verify_receipt_file(file, chain.network.genesis_hash)
-    assert found.header.height == height
+    await wait_for_base(engine, record.consensus_height + 1)
+    check_votes(chain.network, record.header, await engine.fetch_votes(height))
     with pytest.raises(Unavailable, match=r"votes on block \d+ are not kept here any more"):
         await engine.fetch_votes(height - 1)
 

@@ -9,8 +9,9 @@
                      answered
     Commit           ... and made durable, then whoever waits is answered
 
-An empty block of CometBFT makes none here, so that a quiet network writes nothing: Hansa counts its
-own heights, and a block's record names the height it had there. The hash that CometBFT's header
+An empty block of CometBFT makes none here, so that a quiet network writes nothing, but for one that
+closes as a checkpoint what came since the last: then that is proved, too. Hansa counts its own
+heights, and a block's record names the height it had there. The hash that CometBFT's header
 carries (app_hash) is that of our newest header; the one after block h stands in header h + 1.
 
 Source: CometBFT v0.38, spec/abci/abci++_methods.md and abci++_app_requirements.md.
@@ -300,9 +301,9 @@ class Application:
         }
         result = None
         updates: Validators = ()
-        if batches:
+        time_ms = _read_ms(request.time)
+        if batches or self.chain.machine.is_checkpoint_due(time_ms):
             before = self.chain.machine.list_validators()
-            time_ms = _read_ms(request.time)
             result = await execute_with_pauses(self.chain, time_ms, list(batches.values()))
             updates = list_updates(before, self.chain.machine.list_validators())
         left_out = [key for key, _ in keyed if key not in batches]
@@ -313,7 +314,7 @@ class Application:
             list(batches),
             updates,
             left_out,
-            _read_ms(request.time),
+            time_ms,
         )
         is_executed = (key in batches for key, _ in keyed)
         return _build_finalized(is_executed, updates, self.chain.machine.head_hash)
