@@ -51,4 +51,4 @@ def test_only_hosts_that_were_named_are_asked(capsys):
 
 def test_a_server_that_does_not_answer_may_later(capsys):
     told = run(capsys, "did:web:localhost%3A1", "--inside", code=5).err
-    assert "localhost does not answer" in told
+    assert "localhost:1 does not answer" in told
