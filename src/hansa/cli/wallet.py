@@ -98,7 +98,10 @@ def _show(options: argparse.Namespace) -> int:
     else:
         with open_client(options) as client:
             found = client.get_wallet(address)
-    print_found(msgspec.to_builtins(found), is_json=options.json)
+    told = msgspec.to_builtins(found)
+    if found.lift is None and not options.json:
+        told["lift"] = "none"
+    print_found(told, is_json=options.json)
     return 0
 
 
