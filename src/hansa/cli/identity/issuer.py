@@ -15,10 +15,9 @@ from hansa.cli.identity.codes import print_code, write_svg
 from hansa.cli.identity.issuer_ledger import (
     bring_to_ledger,
     load_ledger_key,
-    warn,
     warn_of_standing,
 )
-from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place
+from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place, warn
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import flush, print_found, print_json, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port

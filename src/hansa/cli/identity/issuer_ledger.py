@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hansa.cli.identity.reading import warn
 from hansa.cli.passphrase import ask_passphrase
-from hansa.cli.screen import complain
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.program import name_program
 from hansa.sdk.keys import load_key
@@ -23,11 +23,6 @@ PATIENCE_S = 20.0
 """How long a command waits for the ledger."""
 CHECK_S = 5.0
 POLL_S = 0.2
-
-
-def warn(why: str) -> None:
-    """Tell what is wrong and does not end the command."""
-    complain(f"hansa: {why}")
 
 
 def load_ledger_key(folder: Path, service: IssuerService, passphrase: str) -> KeyPair | None:

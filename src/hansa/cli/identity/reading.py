@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hansa.cli.screen import flush, print_found, print_json, say
+from hansa.cli.screen import complain, flush, print_found, print_json, say
 from hansa.identity.encoding.timestamp import read_timestamp, write_timestamp
 from hansa.identity.methods.did import read_did
 from hansa.identity.methods.hansa import read_address
@@ -22,6 +22,11 @@ from hansa.sdk.files import read_file, write_file
 PARTY = "address, or DID of this network"
 DESK_PORT = "where it listens on this machine; else the first that is free from 8475"
 MOMENT = "as 2026-11-29T12:00:00Z"
+
+
+def warn(why: str) -> None:
+    """Tell what is wrong and does not end the command."""
+    complain(f"hansa: {why}")
 
 
 def parse_moment(text: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hansa.cli.identity.codes import print_code, write_svg
-from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place
+from hansa.cli.identity.reading import DESK_PORT, tell_address, tell_link, tell_place, warn
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import complain, flush, print_found, print_json, print_table, say
 from hansa.cli.source import parse_file, parse_folder, parse_port
@@ -108,7 +108,7 @@ def _up(options: argparse.Namespace) -> int:
             tell_address(is_json=options.json),
             host=options.host,
             port=options.port,
-            warn=lambda why: complain(f"hansa: {why}"),
+            warn=warn,
             tell_desk=tell_link(is_json=options.json) if options.desk else None,
         )
     return 0

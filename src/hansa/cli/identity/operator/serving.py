@@ -8,9 +8,9 @@ import secrets
 import shlex
 from pathlib import Path
 
-from hansa.cli.identity.issuer_ledger import load_service_key, warn
+from hansa.cli.identity.issuer_ledger import load_service_key
 from hansa.cli.identity.operator.opening import add_options, describe, opened
-from hansa.cli.identity.reading import tell_address, tell_place
+from hansa.cli.identity.reading import tell_address, tell_place, warn
 from hansa.cli.passphrase import ask_new_passphrase, ask_passphrase, taking_passphrase
 from hansa.cli.screen import complain, print_json, say
 from hansa.cli.source import parse_port
