@@ -44,8 +44,9 @@ from hansa.identity.verifier.formats.vcdm import (
     build_judged,
     check_holder,
     find_holder_key,
-    refuse_transactions,
+    finish,
 )
+from hansa.identity.verifier.judgement import Judged
 from hansa.identity.verifier.registry import IssuerKey, Registry
 
 FORMAT = "ldp_vc"
@@ -73,20 +74,13 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
     steps.take(
         Check.VALIDITY, "it is valid now", partial(check_validity, credential, now_ms, LEEWAY_MS)
     )
-    if asked.needs_binding:
-        text = "its holder presents it, here and now"
-        steps.take(Check.BINDING, text, partial(_verify_holder, read, asked, now_ms))
-    refuse_transactions(steps, asked)
-    if found is None:
-        return Examined(steps.findings, None)
-    try:
-        judged = build_judged(
-            asked, FORMAT, credential, found, read.proof_value, asked.load_contexts()
-        )
-    except Unsound as error:
-        steps.refuse(Check.FORMAT, error)
-        return Examined(steps.findings, None)
-    return Examined(steps.findings, judged)
+    verify_holder = partial(_verify_holder, read, asked, now_ms)
+    return finish(steps, asked, found, verify_holder, partial(_build, read, asked))
+
+
+def _build(read: _Read, asked: Asked, issuer: IssuerKey) -> Judged:
+    contexts = asked.load_contexts()
+    return build_judged(asked, FORMAT, read.credential, issuer, read.proof_value, contexts)
 
 
 class _Read(NamedTuple):

@@ -41,8 +41,9 @@ from hansa.identity.verifier.formats.vcdm import (
     build_judged,
     check_holder,
     find_holder_key,
-    refuse_transactions,
+    finish,
 )
+from hansa.identity.verifier.judgement import Judged
 from hansa.identity.verifier.registry import IssuerKey, Registry
 
 FORMAT = "jwt_vc_json"
@@ -67,21 +68,14 @@ async def examine(presented: object, asked: Asked, registry: Registry, now_ms: i
         text = f"{found.issuer} signed it, and nothing was changed"
         steps.take(Check.SIGNATURE, text, partial(_verify_issuer, read, found))
     steps.take(Check.VALIDITY, "it is valid now", partial(_check_times, read, now_ms))
-    if asked.needs_binding:
-        text = "its holder presents it, here and now"
-        steps.take(Check.BINDING, text, partial(_verify_holder, read, asked, now_ms))
-    refuse_transactions(steps, asked)
-    if found is None:
-        return Examined(steps.findings, None)
-    try:
-        judged = build_judged(asked, FORMAT, credential, found, read.token, None)
-        listed = read_status(credential.document)  # as of any token
-        if listed is not None:
-            judged = judged._replace(statuses=(*judged.statuses, listed))
-    except Unsound as error:
-        steps.refuse(Check.FORMAT, error)
-        return Examined(steps.findings, None)
-    return Examined(steps.findings, judged)
+    verify_holder = partial(_verify_holder, read, asked, now_ms)
+    return finish(steps, asked, found, verify_holder, partial(_build, read, asked))
+
+
+def _build(read: _Read, asked: Asked, issuer: IssuerKey) -> Judged:
+    judged = build_judged(asked, FORMAT, read.credential, issuer, read.token, None)
+    listed = read_status(read.credential.document)  # as of any token
+    return judged if listed is None else judged._replace(statuses=(*judged.statuses, listed))
 
 
 class _Shown(NamedTuple):

@@ -6,7 +6,7 @@ appendix B.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hansa.identity.data_integrity.contexts import Contexts
@@ -19,7 +19,7 @@ from hansa.identity.methods.documents import Relationship
 from hansa.identity.methods.local import resolve_did_jwk, resolve_did_key
 from hansa.identity.status.bitstring import ENTRY_TYPE, MESSAGE, REFRESH, read_entries
 from hansa.identity.status.reference import StatusReference
-from hansa.identity.verifier.examination import Asked, Steps
+from hansa.identity.verifier.examination import Asked, Examined, Steps
 from hansa.identity.verifier.findings import Check
 from hansa.identity.verifier.judgement import Judged, compute_anchor
 from hansa.identity.verifier.registry import IssuerKey
@@ -102,11 +102,35 @@ def read_statuses(document: Mapping[str, Any]) -> tuple[StatusReference, ...]:
     )
 
 
-def refuse_transactions(steps: Steps, asked: Asked) -> None:
-    """Note that such a presentation authorises no transactions: no specification says how."""
+def finish(
+    steps: Steps,
+    asked: Asked,
+    found: IssuerKey | None,
+    verify_holder: Callable[[], object],
+    build: Callable[[IssuerKey], Judged],
+) -> Examined:
+    """Examine what all W3C credentials have in common once their signature and dates were seen.
+
+    Args:
+      steps: taken so far.
+      asked: what must be answered; no specification says how such a presentation would authorise
+        transactions.
+      found: the issuer; None if nobody knows it.
+      verify_holder: raises `Unsound` where it is not the holder who presents.
+      build: builds what is left for judgement; raises `Unsound`.
+    """
+    if asked.needs_binding:
+        steps.take(Check.BINDING, "its holder presents it, here and now", verify_holder)
     if asked.transactions:
         error = Unsound(Fault.UNSUPPORTED, "such a credential authorises no transactions here")
         steps.refuse(Check.TRANSACTION, error)
+    judged = None
+    if found is not None:
+        try:
+            judged = build(found)
+        except Unsound as error:
+            steps.refuse(Check.FORMAT, error)
+    return Examined(steps.findings, judged)
 
 
 def build_judged(
