@@ -82,6 +82,13 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=f"most transactions a block (default {BLOCK_TRANSACTIONS}): one closes when "
         f"{BLOCK_WORTHWHILE} wait, or {BLOCK_WAIT_MS} ms after its first, and takes what waits",
     )
+    bench.add_argument(
+        "--clients",
+        type=Path,
+        default=Path("tests/clients"),
+        metavar="DIR",
+        help="whose node_modules identity measures as peers (default tests/clients: make clients)",
+    )
     bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
     bench.add_argument(
         "--no-variants", action="store_true", help="skip small blocks and a million wallets"
@@ -184,9 +191,9 @@ def _bench(options: argparse.Namespace) -> int:
 
         found = run_snapshot_bench(SnapshotSettings(options.rows))
     elif options.name == "identity":
-        from hansa.node.bench.identity import IdentitySettings, run_identity_bench  # noqa: PLC0415
+        from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415
 
-        found = run_identity_bench(IdentitySettings(options.seconds or 1))
+        found = run_identity_bench(IdentitySettings(options.clients, options.seconds or 1))
     else:
         found = run_ledger(
             LedgerSettings(

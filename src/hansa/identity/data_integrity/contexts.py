@@ -73,6 +73,11 @@ class Contexts:
                 seen.add(each.scoped)
                 self._collect(active.apply(each.scoped, Scope.PROPERTY), seen)
 
+    @property
+    def documents(self) -> Mapping[str, Mapping[str, Any]]:
+        """The contexts themselves, by URL."""
+        return self._documents
+
     def extend(self, documents: Mapping[str, Mapping[str, Any]]) -> Contexts:
         """Make a set that also has these, by URL; none of the present ones can be replaced.
 

@@ -10,7 +10,6 @@ Source: docs/performance.md.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import itertools
 import secrets
 import shutil
@@ -31,7 +30,7 @@ from hansa.identity.bbs_2023.suite import (
     derive,
     verify_derived,
 )
-from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, Contexts, load_pinned
+from hansa.identity.data_integrity.contexts import Contexts, load_pinned
 from hansa.identity.data_integrity.proofs import (
     Expected,
     FindKey,
@@ -57,35 +56,37 @@ from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.rows import KeyPart, Row
+from hansa.node.bench.identity.peers import measure_peers
+from hansa.node.bench.identity.registering import measure_registering
+from hansa.node.bench.identity.samples import (
+    CHALLENGE,
+    CLAIMS,
+    CONTEXT,
+    DOCUMENT,
+    METHOD,
+    NOW,
+    NOW_MS,
+    ROUNDS,
+    SHOWN,
+    TERMS,
+    TYPE,
+    VALID_S,
+    Measure,
+)
 from hansa.node.bench.load import create_bench_home
 from hansa.node.bench.machine import describe_machine
-from hansa.node.bench.registering import measure_registering
 from hansa.sdk.evidence import EvidenceBatch
 
 R = TypeVar("R", bound=Row)
-NOW_MS = 1_800_000_000_000
-NOW = NOW_MS // 1_000
-CLAIMS = {f"claim_{number}": f"value of claim {number}" for number in range(10)}
-CONTEXT = "https://hansa.example/bench/v1"
-TERMS = {name: f"https://hansa.example/bench#{name}" for name in CLAIMS}
-METHOD = "did:example:issuer#key"
-DOCUMENT: dict[str, Any] = {
-    "@context": [CREDENTIALS_V2, CONTEXT],
-    "type": ["VerifiableCredential"],
-    "issuer": "did:example:issuer",
-    "validFrom": "2026-01-01T00:00:00Z",
-    "credentialSubject": {"id": "did:example:subject", **CLAIMS},
-}
-CHALLENGE = Challenge("https://verifier.example", "nonce")
-PEER = ("jwcrypto.jwk", "sd_jwt.common", "sd_jwt.issuer", "sd_jwt.verifier")
 BATCH = 100_000
-ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
     """What is measured."""
 
+    clients: Path
+    """Whose `node_modules` has others' packages; without it, those of Python alone are measured."""
     seconds: float = 1.0
     """For each rate that needs no ledger."""
     registered: int = 20_000
@@ -113,7 +114,7 @@ def run_identity_bench(settings: IdentitySettings) -> dict[str, Any]:
         "full_verify_per_s": _measure_full(measure, key),
         "evidence_batched_per_s": _measure_batches(measure),
         **_measure_ledger(settings.registered),
-        "peers": _measure_peers(measure),
+        "peers": measure_peers(measure, settings.seconds, settings.clients),
     }
 
 
@@ -133,9 +134,6 @@ def _measure(seconds: float, step: Callable[[], object]) -> int:
     return round(best)
 
 
-Measure = Callable[[Callable[[], object]], int]
-
-
 def _measure_signatures(measure: Measure, key: PrivateKey) -> dict[str, int]:
     """Measure the bare signatures, which nothing that signs or verifies can pass."""
     message = bytes(500)
@@ -151,12 +149,12 @@ def _measure_signatures(measure: Measure, key: PrivateKey) -> dict[str, int]:
 def _measure_sd_jwt(measure: Measure, key: PrivateKey) -> dict[str, int]:
     holder = generate_private_key(KeyKind.ED25519, secrets.token_bytes)
     credential = Credential(
-        vct="urn:example:bench",
+        vct=TYPE,
         claims=CLAIMS,
         issuer="https://issuer.example",
         holder_key=holder.public_key,
         issued_s=NOW,
-        expires_s=NOW + 1_000,
+        expires_s=NOW + VALID_S,
     )
     header = {"kid": "key"}
 
@@ -200,8 +198,7 @@ def _measure_bbs(measure: Measure) -> dict[str, int]:
     mandatory = choose_mandatory_pointers(DOCUMENT)
     issue = partial(add_base_proof, DOCUMENT, key, proof, mandatory, contexts, secrets.token_bytes)
     issued = issue()
-    chosen = ["/credentialSubject/claim_1", "/credentialSubject/claim_2"]
-    show = partial(derive, issued, chosen, b"header", contexts, secrets.token_bytes)
+    show = partial(derive, issued, SHOWN, b"header", contexts, secrets.token_bytes)
     verify = partial(verify_derived, show(), key.public_key, b"header", contexts)
     return {
         "bbs_issue_per_s": measure(issue),
@@ -257,7 +254,7 @@ def _measure_full(measure: Measure, key: PrivateKey) -> int:
         issuer=issuer,
         holder_key=holder.public_key,
         issued_s=NOW,
-        expires_s=NOW + 1_000,
+        expires_s=NOW + VALID_S,
         status=place,
     )
     header = {"kid": f"{issuer}#{to_text(address)}"}
@@ -298,25 +295,3 @@ def _measure_ledger(count: int) -> dict[str, int]:
         return asyncio.run(measure_registering(create_bench_home(folder / "home"), count))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _measure_peers(measure: Measure) -> dict[str, dict[str, int]]:
-    """Measure another implementation of SD-JWT on the same claims, where it is installed."""
-    try:
-        jwk, common, issuer, verifier = map(importlib.import_module, PEER)
-    except ImportError:
-        return {}
-    key = jwk.JWK.generate(kty="OKP", crv="Ed25519")
-    claims = {"vct": "urn:example:bench"}
-    claims |= {common.SDObj(name): text for name, text in CLAIMS.items()}
-
-    def issue() -> str:
-        return str(issuer.SDJWTIssuer(dict(claims), key, sign_alg="EdDSA").sd_jwt_issuance)
-
-    verify = partial(verifier.SDJWTVerifier, issue(), lambda *_: key)
-    return {
-        "sd-jwt (Python)": {
-            "sdjwt_issue_per_s": measure(issue),
-            "sdjwt_verify_per_s": measure(verify),
-        }
-    }

@@ -1,0 +1,1 @@
+"""`hansa bench identity`: credentials, DIDs and evidence, and others' software beside ours."""
