@@ -1,0 +1,1 @@
+"""Reconciliation: statements of many formats in, matches and breaks with their reasons out."""
