@@ -29,15 +29,18 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import TIME_MAX_MS
 from hansa.kernel.values import INT64_MAX
 from hansa.node.replay.lines import HEADER, find_fault, find_line, name_row
+from hansa.reconcile.readers.tables.kinds import (
+    get_value_kind,
+    is_amount,
+    is_name,
+    is_time,
+    round_doubles,
+    simplify,
+)
 from hansa.sdk.files import check_file, read_file
 
 ROWS_PER_READ = 32_768
 MAP_BYTES_MAX = 1 << 20
-DOUBLE_MAX = 2**53
-"""In minor units: beyond it doubles do not hold every whole number."""
-DOUBLE_TOLERANCE = 1e-6
-"""How far a double may lie from a whole minor unit, in minor units."""
-
 ID_LETTERS_MAX = 35
 """What a payment holds as its reference (`hansa.kernel.values.EndToEndId`)."""
 
@@ -216,7 +219,7 @@ class PaymentsFile:
 
     def _normalize(self, batch: pa.RecordBatch, place: Place) -> Payments:
         columns = self.columns
-        plain = {role: _simplify(batch.column(name)) for role, name in columns.by_role.items()}
+        plain = {role: simplify(batch.column(name)) for role, name in columns.by_role.items()}
         found = {role: plain[role].cast(pa.string()) for role in ("id", "payer", "payee")}
         for role, column in found.items():
             self._check_filled(pc.index(column, "").as_py(), role, place)
@@ -277,7 +280,7 @@ class PaymentsFile:
                 )
             kind = schema.field(found[0]).type
             needed, is_fit = ROLES[role]
-            if self._is_parquet and not is_fit(_get_value_kind(kind)):
+            if self._is_parquet and not is_fit(get_value_kind(kind)):
                 raise _malformed(
                     f"{self.path}: column {name!r} holds {kind}; as {role} it must hold {needed}: "
                     "name another in a map file (--map), or convert it"
@@ -337,15 +340,11 @@ def parse_amounts(column: Any, columns: ColumnMap, place: Place) -> Any:  # noqa
       Invalid: a value is no number or no whole number of minor units; names the row.
     """
     if pa.types.is_floating(column.type):
-        scaled = pc.multiply(column.cast(pa.float64()), float(10**columns.exponent))
-        rounded = pc.round(scaled, round_mode="half_to_even")
-        is_near = pc.less_equal(pc.abs(pc.subtract(scaled, rounded)), DOUBLE_TOLERANCE)
-        is_exact = pc.less_equal(pc.abs(scaled), float(DOUBLE_MAX))
-        is_good = pc.fill_null(pc.and_(is_near, is_exact), False)  # noqa: FBT003 - Arrow's
+        rounded, is_good = round_doubles(column, columns.exponent)
         row = pc.index(is_good, False).as_py()
         if row >= 0:
             raise _bad_amount(column[row].as_py(), columns, place, row)
-        return rounded.cast(pa.int64())
+        return rounded
     amounts = []
     for row, value in enumerate(column.to_pylist()):
         try:
@@ -432,41 +431,13 @@ def _find_bad(column: Any, parse: Callable[[Any], Any]) -> int:  # noqa: ANN401
     return good
 
 
-def _simplify(column: Any) -> Any:  # noqa: ANN401
-    """Take dictionaries apart, and make all text of one kind."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    return column.cast(pa.string()) if _is_text(column.type) else column
-
-
-def _get_value_kind(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def _is_name(kind: pa.DataType) -> bool:
-    return _is_text(kind) or bool(pa.types.is_integer(kind))
-
-
-def _is_time(kind: pa.DataType) -> bool:
-    return _is_text(kind) or bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
-def _is_amount(kind: pa.DataType) -> bool:
-    return _is_name(kind) or bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-_NAMES = "text or whole numbers", _is_name
+_NAMES = "text or whole numbers", is_name
 ROLES: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
     "id": _NAMES,
-    "time": ("timestamps, dates or text", _is_time),
+    "time": ("timestamps, dates or text", is_time),
     "payer": _NAMES,
     "payee": _NAMES,
-    "amount": ("text, decimals, doubles or whole numbers", _is_amount),
+    "amount": ("text, decimals, doubles or whole numbers", is_amount),
 }
 """What a column can hold, and what kinds of columns will do."""
 

@@ -52,7 +52,6 @@ class Draft(NamedTuple):
     key: PublicKey | None
     """The holder's."""
     issued_s: int
-    """As it is to say; rounded, as `times` tells."""
     expires_s: int
     place: Place | None
     """None if it cannot be revoked."""
@@ -63,8 +62,6 @@ class SignedBy(NamedTuple):
 
     issuer: str
     """Empty where a certificate says it."""
-    key_id: str
-    """The key of the issuer's DID document; likewise."""
     key: PublicKey
 
 
