@@ -1,0 +1,1 @@
+"""Batch: two sides of any size, matched pass by pass."""

@@ -1,0 +1,50 @@
+"""Entries prepared for passes: the side turned round, references made comparable, no nulls in keys.
+
+A prepared table has all columns of entries as they were read, and beside each field that a pass may
+name its comparable form, `key_` before its name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import get_args
+
+from ibis.expr.types import StringValue, Table
+
+from hansa.reconcile.entries import SCHEMA
+from hansa.reconcile.rules.book import Field, References, Side
+from hansa.reconcile.rules.references import ReferenceForm
+
+ROW = "row"
+"""Number of an entry on its side, which no other there has."""
+PREFIX = "key_"
+NO_DATE = dt.date(1, 1, 1)
+"""Stands for none in keys, where none equals none."""
+
+
+def name_key(field: str) -> str:
+    """Name the comparable form of a field."""
+    return PREFIX + field
+
+
+def prepare(entries: Table, side: Side, references: References) -> Table:
+    """Prepare a side's entries, and leave out those whose status does not count.
+
+    Args:
+      entries: by `SCHEMA`, with their numbers in `row`.
+      side: whose they are.
+      references: how these are made comparable.
+    """
+    form = ReferenceForm(references)
+    chosen: StringValue = entries[references.fields[0]]
+    for other in references.fields[1:]:
+        chosen = (chosen == "").ifelse(entries[other], chosen)
+    keys = {name: entries[name] for name in get_args(Field)}
+    if side.sign != 1:
+        keys["amount_minor"] *= side.sign
+    keys["reference"] = form.express(chosen)
+    for name in ("booking_date", "value_date"):
+        keys[name] = entries[name].fill_null(NO_DATE)
+    columns = {name: entries[name] for name in [*SCHEMA.names, ROW]}
+    prepared = entries.select(**columns, **{name_key(each): keys[each] for each in keys})
+    return prepared.filter(prepared.status.isin(side.statuses))

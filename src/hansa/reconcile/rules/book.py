@@ -1,0 +1,228 @@
+"""A rule file: its sides, what makes entries comparable, and passes in the order they are taken.
+
+A pass matches what the passes before it left. Amounts are minor units, days are whole days; nothing
+has a default that lets more through than equality.
+
+Source: docs/reference/reconciliation-rules.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hansa.kernel.values import INT64_MAX
+
+SIDES_MAX = 16
+PASSES_MAX = 32
+DAYS_MAX = 366
+PARTS_MAX = 12
+"""Of a sum that is searched: more of them, and nearly every amount has one."""
+MILLION = 1_000_000
+
+Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
+Days = Annotated[int, Meta(ge=0, le=DAYS_MAX)]
+Minor = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+PartsPerMillion = Annotated[int, Meta(ge=0, le=MILLION)]
+CurrencyCode = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
+OffsetMinutes = Annotated[int, Meta(ge=-14 * 60, le=14 * 60)]
+
+FORMS = {
+    r"\A[a-z][a-z0-9_]{0,31}\Z": "1 to 32 of the characters a-z 0-9 _, a letter first",
+    r"\A[A-Z]{3}\Z": "three capital letters",
+}
+"""What a text must be, by its pattern."""
+
+Field = Literal[
+    "account",
+    "currency",
+    "amount_minor",
+    "booking_date",
+    "value_date",
+    "reference",
+    "bank_reference",
+    "transaction_id",
+    "counterparty",
+    "counterparty_account",
+    "code",
+    "batch",
+]
+"""Of an entry, that a pass may ask to be equal; `reference` as `[references]` makes it."""
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of a rule file."""
+
+
+class Side(Section, frozen=True, kw_only=True):
+    """Whose entries they are."""
+
+    name: Name
+    sign: Literal[1, -1] = 1
+    """-1 where what comes in on the first side goes out on this one: nostro against vostro."""
+    statuses: Annotated[
+        tuple[Literal["booked", "pending", "information"], ...], Meta(min_length=1)
+    ] = ("booked",)
+    """Which entries count."""
+
+
+class Calendar(Section, frozen=True, kw_only=True):
+    """Which days are business days, and when one is over."""
+
+    weekend: tuple[Weekday, ...] = ("saturday", "sunday")
+    holidays: tuple[dt.date, ...] = ()
+    cut_off: dt.time | None = None
+    """By the clock of `offset_minutes`: what comes later is of the next business day."""
+    offset_minutes: OffsetMinutes = 0
+    """East of UTC."""
+
+
+class References(Section, frozen=True, kw_only=True):
+    """How references are made comparable, before any pass."""
+
+    fields: Annotated[
+        tuple[Literal["reference", "transaction_id", "bank_reference", "text"], ...],
+        Meta(min_length=1),
+    ] = ("reference",)
+    """The first that is not empty counts."""
+    ignore_case: bool = False
+    letters_and_digits: bool = False
+    """Leave everything else out."""
+    no_leading_zeros: bool = False
+    prefixes: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=35)], ...], Meta(max_length=64)
+    ] = ()
+    """That banks put before it: the first that fits is left out."""
+    empty: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    """What stands where there is none, as it is after all the rest."""
+    separators: Annotated[str, Meta(max_length=16)] = "/"
+    """Parts of one payment share what stands before the last of these characters."""
+
+
+class Rates(Section, frozen=True, kw_only=True):
+    """Rates of exchange, by which amounts of other currencies are compared in one."""
+
+    file: Annotated[str, Meta(min_length=1, max_length=255)]
+    """CSV beside the rule file: date, from, to, rate."""
+    currency: CurrencyCode
+    days: Days = 0
+    """How old a rate may be."""
+
+
+class Net(Section, frozen=True, kw_only=True, tag_field="kind", tag="net"):
+    """Entries that are equal in these fields, copy against copy."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+
+
+class Within(Section, frozen=True, kw_only=True):
+    """How far two amounts, and two days, may be apart."""
+
+    amount_minor: Minor = 0
+    amount_ppm: PartsPerMillion = 0
+    """Of the larger; the wider of both bounds counts."""
+    days: Days = 0
+    """Between value dates, or booking dates where one has none."""
+    business_days: bool = False
+    """Count business days alone."""
+    charges: bool = False
+    """Amounts may also differ by just the charges that one side tells."""
+    converted: bool = False
+    """Compare amounts of other currencies by `[rates]`."""
+
+
+class Tolerance(Within, frozen=True, kw_only=True, tag_field="kind", tag="tolerance"):
+    """One entry each, within bounds: the assignment of all that is best together."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+
+
+class Parts(Within, frozen=True, kw_only=True, tag_field="kind", tag="parts"):
+    """One entry against several that say that they belong together."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+    by: Literal["root", "reference", "batch"] = "root"
+    """What the several share; `root` is a reference before its last separator."""
+
+
+class Sum(Within, frozen=True, kw_only=True, tag_field="kind", tag="sum"):
+    """One entry against several whose sum it is, if that can be said of no others."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+    parts_max: Annotated[int, Meta(ge=2, le=PARTS_MAX)] = 4
+
+
+class Reversal(Within, frozen=True, kw_only=True, tag_field="kind", tag="reversal"):
+    """A reversal and what it reverses, on one side."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+
+
+class NetZero(Within, frozen=True, kw_only=True, tag_field="kind", tag="net_zero"):
+    """Any number of entries of both sides that share something and whose sums are equal."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+    by: Literal["root", "reference", "batch"] = "reference"
+
+
+class Comparison(Section, frozen=True, kw_only=True):
+    """How one field of two entries is compared, in levels from equal to anything."""
+
+    field: Literal["amount_minor", "date", "reference", "counterparty", "text", "code"]
+    levels: tuple[Minor, ...] = ()
+    """Of amounts: how many parts per million apart; of dates: days; of text: per mille unlike."""
+
+
+class Score(Section, frozen=True, kw_only=True, tag_field="kind", tag="score"):
+    """What is left, by weights that are learnt from the entries themselves."""
+
+    name: Name
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+    compare: Annotated[tuple[Comparison, ...], Meta(min_length=1)]
+    days: Days
+    threshold_millibits: Annotated[int, Meta(ge=0, le=1_000_000)]
+    """Thousandths of a bit of evidence that a match needs."""
+
+
+Pass = Net | Tolerance | Parts | Sum | Reversal | NetZero | Score
+
+
+class Priority(Section, frozen=True, kw_only=True):
+    """Which breaks come first: the first of these that fits says it."""
+
+    priority: Annotated[int, Meta(ge=1, le=5)]
+    """1 is the highest."""
+    over_minor: Minor = 0
+    over_days: Days = 0
+
+
+class Breaks(Section, frozen=True, kw_only=True):
+    """How what does not match is told."""
+
+    ageing_days: tuple[Days, ...] = (1, 3, 10, 30)
+    """Upper ends of the classes of age, in business days; one more is without end."""
+    priorities: tuple[Priority, ...] = ()
+
+
+class RuleBook(Section, frozen=True, kw_only=True):
+    """A rule file."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    sides: Annotated[tuple[Side, ...], Meta(min_length=2, max_length=SIDES_MAX)]
+    """The others are each matched with the first."""
+    passes: Annotated[tuple[Pass, ...], Meta(min_length=1, max_length=PASSES_MAX)]
+    calendar: Calendar = Calendar()
+    references: References = References()
+    rates: Rates | None = None
+    breaks: Breaks = Breaks()

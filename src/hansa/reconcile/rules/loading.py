@@ -1,0 +1,84 @@
+"""Rule files read: whole and sound, or refused with what is wrong and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.reconcile.rules.book import (
+    FORMS,
+    Net,
+    RuleBook,
+    Score,
+    Within,
+)
+from hansa.shapes import tell_shape
+
+RULES_BYTES_MAX = 1 << 18
+
+
+def load_rules(raw: bytes, name: str) -> RuleBook:
+    """Load a rule file.
+
+    Args:
+      raw: its content, TOML.
+      name: what it is called in errors.
+
+    Raises:
+      Invalid: it is no TOML, has an unknown key, or a value cannot be.
+    """
+    if len(raw) > RULES_BYTES_MAX:
+        raise _wrong(name, f"it has more than {RULES_BYTES_MAX} bytes")
+    try:
+        book = msgspec.toml.decode(raw, type=RuleBook)
+    except msgspec.ValidationError as error:
+        raise _wrong(name, tell_shape(error, forms=FORMS, table="a table")) from None
+    except DECODE_ERRORS as error:
+        raise _wrong(name, f"not TOML: {tell_fault(error)}") from None
+    for fault in _find_faults(book):
+        raise _wrong(name, fault)
+    return book
+
+
+def _find_faults(book: RuleBook) -> Iterator[str]:
+    """Find what is wrong beyond single values."""
+    for what, names in (
+        ("sides", [each.name for each in book.sides]),
+        ("passes", [each.name for each in book.passes]),
+    ):
+        twice = sorted({each for each in names if names.count(each) > 1})
+        if twice:
+            yield f"{what}: the name {twice[0]!r} stands there twice"
+    if book.sides[0].sign != 1:
+        yield "sides[0].sign: the first side is what the others are held against; it must be 1"
+    if len(set(book.calendar.weekend)) == 7:  # noqa: PLR2004 - the days of a week
+        yield "calendar.weekend: at least one day must be a business day"
+    ageing = book.breaks.ageing_days
+    if list(ageing) != sorted(set(ageing)):
+        yield "breaks.ageing_days: must rise"
+    for number, each in enumerate(book.passes):
+        at = f"passes[{number}] ({each.name})"
+        if len(set(each.on)) < len(each.on):
+            yield f"{at}.on: names a field twice"
+        if isinstance(each, Net):
+            continue
+        if "amount_minor" in each.on and not isinstance(each, Score):
+            yield f"{at}.on: amounts are compared within the pass's own bounds, leave them out"
+        if isinstance(each, Within):
+            yield from _find_bound_faults(book, each, at)
+
+
+def _find_bound_faults(book: RuleBook, bounds: Within, at: str) -> Iterator[str]:
+    if bounds.converted and book.rates is None:
+        yield f"{at}.converted: there is no [rates] table to convert by"
+    if bounds.converted and "currency" in bounds.on:  # type: ignore[attr-defined]
+        yield f"{at}.on: amounts of other currencies are to be compared, so leave currency out"
+    if not bounds.converted and "currency" not in bounds.on:  # type: ignore[attr-defined]
+        yield f"{at}.on: must name currency, or amounts of several would be compared as if equal"
+
+
+def _wrong(name: str, what: str) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, f"{name}: {what}")
