@@ -27,3 +27,17 @@ def is_currency(code: str) -> bool:
 def count_digits(currency: str) -> int:
     """Count the decimal places of a currency's minor unit."""
     return DIGITS.get(currency, DIGITS_USUAL)
+
+
+def write_amount(minor: int, currency: str) -> str:
+    """Write minor units as an amount, for people.
+
+    Example:
+      >>> write_amount(-123450, "EUR"), write_amount(7, "KWD"), write_amount(70, "JPY")
+      ('-1234.50 EUR', '0.007 KWD', '70 JPY')
+    """
+    places = count_digits(currency)
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    whole, decimals = digits[: len(digits) - places], digits[len(digits) - places :]
+    sign, point = "-" if minor < 0 else "", "." if places else ""
+    return f"{sign}{whole}{point}{decimals} {currency}".rstrip()

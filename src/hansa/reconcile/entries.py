@@ -124,6 +124,8 @@ class Fault(StrEnum):
     """Another one than the account's, or none."""
     DUPLICATE = "duplicate"
     """A statement that was there already."""
+    CLASH = "clash"
+    """A statement with the number of another, and with other content."""
     GAP = "gap"
     """A statement is missing between two."""
     BALANCE = "balance"

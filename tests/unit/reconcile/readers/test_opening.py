@@ -1,0 +1,111 @@
+"""Opening: formats are told by how files begin; gzip is seen through, within bounds."""
+
+import gzip
+import io
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from tests.tabled import HEADER, PLAIN, gather, mapping_of
+
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.reconcile.entries import Fault, Severity
+from hansa.reconcile.readers.opening import FREE_BYTES, Opened, Reading, open_statements
+
+ROW = "A,EUR,2026-04-03,7,r\n"
+TABLE = (HEADER + ROW).encode()
+
+
+def reading():
+    return Reading(mapping_of(PLAIN))
+
+
+def write(folder, raw, name="file"):
+    path = folder / name
+    path.write_bytes(raw)
+    return path
+
+
+def read(path):
+    return gather(open_statements(path, reading()))
+
+
+def test_a_table_is_read_with_its_mapping_only(tmp_path):
+    path = write(tmp_path, TABLE)
+    assert len(read(path)[0]) == 1
+    with pytest.raises(Invalid, match="give a mapping") as caught:
+        list(open_statements(path))
+    assert str(path) in caught.value.message
+
+
+def test_parquet_is_told_by_its_head(tmp_path):
+    columns = {"account": ["A"], "currency": ["EUR"], "date": ["2026-04-03"], "amount": [7]}
+    target = io.BytesIO()
+    pyarrow.parquet.write_table(pa.table(columns | {"reference": ["r"]}), target)
+    path = write(tmp_path, target.getvalue())
+    assert read(path)[0][0].amount_minor == 700
+    with Opened(path, reading()) as opened:
+        assert opened.format.name == "parquet"
+    with pytest.raises(Invalid, match="mapping"):
+        list(open_statements(path))
+    with pytest.raises(Invalid, match="unpack it"):
+        read(write(tmp_path, gzip.compress(target.getvalue()), "file.gz"))
+
+
+MT940 = b""":20:1
+:25:DE02
+:28C:1/1
+:60F:C260403EUR1,00
+:61:2604030403C2,00NTRFR1//B1
+:86:thanks
+:62F:C260403EUR3,00
+"""
+
+
+def test_formats_are_told_apart_whatever_the_name(tmp_path):
+    for name, raw in {"a.xml": MT940, "b.gz": gzip.compress(MT940)}.items():
+        with Opened(write(tmp_path, raw, name), reading()) as opened:
+            assert opened.format.name == "mt"
+            (entry,), (statement,), findings = gather(opened.iterate())
+        assert (entry.amount_minor, statement.closing_minor, findings) == (200, 300, [])
+
+
+def test_gzip_is_seen_through(tmp_path):
+    path = write(tmp_path, gzip.compress(TABLE) + gzip.compress(ROW.encode()))
+    assert [entry.line for entry in read(path)[0]] == [2, 3]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_damaged_gzip_is_read_as_far_as_it_goes(tmp_path, damage):
+    packed = bytearray(gzip.compress(TABLE) + gzip.compress(ROW.encode() * 10))
+    if damage == "cut":
+        del packed[-10:]
+    else:
+        packed[-8] ^= 1  # of the checksum
+    entries, _, findings = read(write(tmp_path, bytes(packed)))
+    assert entries
+    assert (findings[-1].severity, findings[-1].fault) == (Severity.ERROR, Fault.STRUCTURE)
+    assert "damaged or cut off" in findings[-1].text
+
+
+def test_a_bomb_is_refused(tmp_path):
+    bomb = gzip.compress(TABLE + b"x" * (FREE_BYTES + (1 << 20)))
+    with pytest.raises(Invalid, match="times its size"):
+        read(write(tmp_path, bomb))
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [(b"", "empty"), (b"PK\x03\x04rest", "ZIP"), (gzip.compress(b""), "empty")],
+)
+def test_what_is_no_statement_is_refused(tmp_path, raw, told):
+    with pytest.raises(Invalid, match=told) as caught:
+        read(write(tmp_path, raw))
+    assert caught.value.code is InvalidCode.MALFORMED
+
+
+def test_files_that_are_not_there_or_are_none_are_told(tmp_path):
+    with pytest.raises(NotFound):
+        read(tmp_path / "nowhere")
+    with pytest.raises(Unavailable):
+        read(tmp_path)
