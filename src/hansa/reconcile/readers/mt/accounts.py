@@ -11,6 +11,7 @@ from functools import lru_cache
 ACCOUNT_LETTERS_MAX = 64
 _IBAN = re.compile("[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _WITH_CURRENCY = re.compile("(.*[0-9/ ])([A-Z]{3})")
+_AS_IBAN = re.compile("[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
 @lru_cache(maxsize=4_096)
@@ -29,15 +30,19 @@ def is_iban(text: str) -> bool:
 def parse_account(text: str) -> tuple[str, str]:
     """Parse what `:25:` says: the account, and its currency where that stands behind it.
 
-    An IBAN comes without blanks and currency, any other account as it is written.
+    An IBAN comes without blanks, currency and what stands before it, also one whose check digits
+    are wrong; any other account as it is written.
 
     Example:
       >>> parse_account("DE02 1203 0000 0000 2020 51 EUR"), parse_account("1291.99.348EUR")
       (('DE02120300000000202051', 'EUR'), ('1291.99.348EUR', 'EUR'))
     """
+    packed = text.replace(" ", "").removeprefix("/")
+    if is_iban(packed):  # some of which end in a currency
+        return packed, ""
     found = _WITH_CURRENCY.fullmatch(text)
-    for name in (text, found[1] if found else ""):
-        packed = name.replace(" ", "").removesuffix("/")
-        if is_iban(packed):
-            return packed, found[2] if found and name != text else ""
-    return text, found[2] if found else ""
+    name = packed.removesuffix(found[2]).removesuffix("/") if found else packed
+    _, slash, behind_bank = name.partition("/")
+    if slash and is_iban(behind_bank):
+        name = behind_bank
+    return name if _AS_IBAN.fullmatch(name) else text, found[2] if found else ""

@@ -16,7 +16,7 @@ NUMBER_DIGITS_MAX = 18
 PAGE_DIGITS_MAX = 9
 _BALANCE = re.compile("([CD])([0-9]{6})([A-Z]{3})? ?([0-9.,]+)")
 _CURRENCY = re.compile("[CD]?[0-9]{0,6}([A-Z]{3})")
-_NUMBER = re.compile(r"([0-9]+)(?:\s*/\s*([0-9]+))?")
+_NUMBER = re.compile(r"([0-9]*)(?:\s*/\s*([0-9]+))?")
 _TOTAL = re.compile("([0-9]*)([A-Z]{3})([0-9.,]+)")
 NO_DATE = "000000"
 """What banks write before the first statement of an account."""
@@ -76,9 +76,14 @@ def parse_number(text: str) -> tuple[int | None, int | None]:
       ((17, 1), (None, None), (1810118101, None))
     """
     found = _NUMBER.fullmatch(text)
-    if found is None or len(found[1]) > NUMBER_DIGITS_MAX or len(found[2] or "") > PAGE_DIGITS_MAX:
+    if (
+        not text
+        or found is None
+        or len(found[1]) > NUMBER_DIGITS_MAX
+        or len(found[2] or "") > PAGE_DIGITS_MAX
+    ):
         raise FieldError(Fault.FIELD, f"{text[:80]!r} is no statement number, as 00017/001")
-    return int(found[1]) or None, int(found[2] or 0) or None
+    return int(found[1] or 0) or None, int(found[2] or 0) or None
 
 
 def parse_total(text: str) -> Total:

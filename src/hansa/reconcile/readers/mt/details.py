@@ -26,7 +26,7 @@ _KEY = re.compile(
 )
 _COLON_KEY = re.compile(r"\b(EREF|KREF|MREF|CRED|SVWZ|ABWA|IBAN|BIC): ?")
 _CODES = (
-    "ACCW ADDR BENM BIC BO1 CNTP CREF CSID CUST EREF IBAN INIT ISDT KREF MARF NAME ORDP PREF "
+    "ACCW ADDR BENM BIC BO1 BUSP CNTP CREF CSID CUST EREF IBAN INIT ISDT KREF MARF NAME ORDP PREF "
     "PURP REMI RTRN SVCL TRCD TRTP ULTB ULTC ULTD"
 )
 _CODE = re.compile(f"/({'|'.join(_CODES.split())})/")
@@ -37,8 +37,13 @@ _LABELLED = (
     ),
 )
 """Knab, mBank."""
+_ABN_LABEL = re.compile(
+    "(IBAN|BIC|NAAM|OMSCHRIJVING|KENMERK|MACHTIGING|INCASSANT|BETALINGSKENM[.]): ?"
+)
+"""ABN AMRO, of payments by SEPA."""
 _IBAN_FIRST = re.compile(r"([A-Z]{2}[0-9]{2}[A-Z]{4}[0-9]{10}) +(\S.*)")
 """SNS, ASN and RegioBank: the Netherlands alone."""
+_BIC = re.compile("[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 _BANK_NUMBER = re.compile("[0-9]{8}")
 _NON_SWIFT = re.compile("([0-9]{2})(.*)")
 
@@ -67,7 +72,7 @@ def parse_details(lines: Sequence[str]) -> Details:
     numbered = _NUMBERED.match(first)
     if numbered:
         return _parse_numbered(_join(lines, numbered[2]), numbered)
-    if _CODE.match(first.lstrip()):
+    if first.lstrip().startswith("/") and any(map(_CODE.search, lines)):
         return _parse_coded(_join(lines, "/").lstrip())
     return _parse_words(lines)
 
@@ -152,15 +157,27 @@ def _parse_coded(text: str) -> Details:
     codes: dict[str, str] = {}
     for code, value in zip(pieces[1::2], pieces[2::2], strict=True):
         codes.setdefault(code, value.strip().strip("/"))
-    account, _, name, *_ = [*codes.get("CNTP", "").split("/"), "", "", ""]
+    account, name = _find_party(codes)
     purpose = codes.get("REMI", text).removeprefix("USTD//").removeprefix("STRD/CUR/")
     return Details(
-        text=_tidy(purpose),
+        text=_tidy(purpose.rpartition("/CDTRREF/")[2]),
         end_to_end=codes.get("EREF", ""),
         customer_reference=codes.get("KREF", ""),
-        counterparty=_tidy(codes.get("NAME") or name or codes.get("BENM", "")),
-        counterparty_account=(codes.get("IBAN") or account or codes.get("ACCW", "").split(",")[0]),
+        counterparty=_tidy(name),
+        counterparty_account=account,
     )
+
+
+def _find_party(codes: Mapping[str, str]) -> tuple[str, str]:
+    """Find account and name: by codes of their own, or by their places within one."""
+    parts = next((codes[code] for code in ("CNTP", "BENM", "ORDP") if codes.get(code)), "")
+    first, *others = parts.split("/")
+    is_account = any(letter.isdigit() for letter in first) and " " not in first
+    account = codes.get("IBAN") or codes.get("ACCW", "").split(",")[0]
+    if not is_account:
+        return account, codes.get("NAME") or first
+    names = [part for part in others if not _BIC.fullmatch(part)]
+    return account or first, codes.get("NAME") or next(iter(names), "")
 
 
 def _parse_words(lines: Sequence[str]) -> Details:
@@ -168,6 +185,8 @@ def _parse_words(lines: Sequence[str]) -> Details:
     if found:
         return Details(_join_words(lines[1:]), counterparty=found[2], counterparty_account=found[1])
     text = _join_words(lines)
+    if text.startswith("SEPA ") and "NAAM: " in text:
+        return _parse_abn_labels(text)
     for label in _LABELLED:
         labelled = label.search(text)
         if labelled:
@@ -177,6 +196,17 @@ def _parse_words(lines: Sequence[str]) -> Details:
                 counterparty_account=labelled["account"],
             )
     return Details(text)
+
+
+def _parse_abn_labels(text: str) -> Details:
+    pieces = _ABN_LABEL.split(text)
+    labels = {label: value.strip() for label, value in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return Details(
+        text=labels.get("OMSCHRIJVING") or labels.get("BETALINGSKENM.") or text,
+        end_to_end=labels.get("KENMERK", ""),
+        counterparty=labels.get("NAAM", ""),
+        counterparty_account=labels.get("IBAN", ""),
+    )
 
 
 def _join_words(lines: Sequence[str]) -> str:

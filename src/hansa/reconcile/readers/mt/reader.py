@@ -107,6 +107,8 @@ class _Reader:
         """The line before, within a field."""
         self._colon: int | None = None
         """Number of a line of nothing but a colon, if that was the last."""
+        self._is_after_dash = False
+        """Whether `-` stood in details: what looks like the next header now is one."""
         self._is_mt = False
         self._is_told = False
         """Whether lines that were not understood were told since the last that was."""
@@ -122,7 +124,7 @@ class _Reader:
         if text[:1] in ":\t " and (found := _FIELD.match(text)):
             tag, value = found[1], found[2]
             if not self._is_wrapped_time(tag, value):
-                self._is_mt, self._is_told = True, False
+                self._is_mt, self._is_told, self._is_after_dash = True, False, False
                 self._take(tag, value, number)
                 self._last = value
                 return
@@ -131,7 +133,7 @@ class _Reader:
         elif _BLOCK.match(text):
             self._take_block(text, number)
         elif text[:1] == "-" and _END.fullmatch(text):
-            self._end_message()
+            self._take_end(number, text)
         else:
             self._go_on(number, text)
 
@@ -143,6 +145,15 @@ class _Reader:
                 InvalidCode.MALFORMED,
                 "this is no MT940 or MT942: none of its lines begins with a field, as :20: or :61:",
             )
+
+    def _take_end(self, number: int, text: str) -> None:
+        """Take the end of a message, unless its text is not whole: then it is a line of details."""
+        message = self._message
+        if message is None or "62" in message.seen or message.is_report or text.strip() != "-":
+            self._end_message()
+        else:
+            self._go_on(number, text)
+            self._is_after_dash = True
 
     def _is_wrapped_time(self, tag: str, value: str) -> bool:
         """Whether this is the minute of a time of day that a wrap parted from its hour."""
@@ -167,6 +178,8 @@ class _Reader:
 
     def _go_on(self, number: int, text: str) -> None:
         """Take a line that begins no field: it belongs to the last, or is beside all."""
+        if self._is_after_dash and text.strip() and _HEADER.fullmatch(text):
+            self._end_message()
         if self._tag in {"61", "86", "NS"} and self._message is not None:
             self._last = text
             if self._movement is not None:

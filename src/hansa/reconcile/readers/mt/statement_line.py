@@ -23,7 +23,7 @@ NO_REFERENCE = {"", "NONREF", "NOTPROVIDED", "NOT PROVIDED", "NONE"}
 _SIX_DIGITS = re.compile("[0-9]{6}")
 _LINE = re.compile(
     r"([0-9]{6})([0-9]{4}| {4})?(R?[CD]|E[CD])([A-Z])? ?([0-9][0-9.,]*|,[0-9.,]+)"
-    r"([A-Z][A-Z0-9 ]{3})?(.*)"
+    r" ?((?!NONREF(?://|$))[A-Z][A-Z0-9 ]{3})?(.*)"
 )
 
 

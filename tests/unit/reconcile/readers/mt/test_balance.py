@@ -63,13 +63,14 @@ def test_a_currency_is_found_where_the_rest_is_none():
         ("0", (None, None)),
         ("1810118101", (1810118101, None)),
         ("1 / 2", (1, 2)),
+        ("/1", (None, 1)),
     ],
 )
 def test_numbers(text, expected):
     assert parse_number(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "1/", "1/2/3", "9" * 19, "1/" + "9" * 10])
+@pytest.mark.parametrize("text", ["", "/", "x", "1/", "1/2/3", "9" * 19, "1/" + "9" * 10])
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(FieldError):
         parse_number(text)
@@ -91,6 +92,11 @@ def test_totals():
         ("DE02120300000000202051EUR", ("DE02120300000000202051", "EUR")),
         ("DE02120300000000202051 EUR", ("DE02120300000000202051", "EUR")),
         ("50880050/0194774600888", ("50880050/0194774600888", "")),
+        ("NL54INGB0001234500EUR", ("NL54INGB0001234500", "EUR")),
+        ("NL92 KNAB 0123 4567 89 EUR", ("NL92KNAB0123456789", "EUR")),
+        ("MU17BOMM0101101030300200000MUR", ("MU17BOMM0101101030300200000MUR", "")),
+        ("/DE02120300000000202051", ("DE02120300000000202051", "")),
+        ("BYLADEM1/DE02120300000000202051/EUR", ("DE02120300000000202051", "EUR")),
         ("1291.99.348EUR", ("1291.99.348EUR", "EUR")),
         ("UBRTHUHB/1234/HUF", ("UBRTHUHB/1234/HUF", "HUF")),
         ('BILLLULLXXX/"COMPTE"', ('BILLLULLXXX/"COMPTE"', "")),

@@ -105,6 +105,15 @@ def test_coded():
         ),
         ("/BENM//NAME/JOHN DOE/REMI//ISDT/2013-07-11", "", "JOHN DOE", ""),
         ("/ORDP//NAME/A/REMI/STRD/CUR/1234", "1234", "A", ""),
+        (
+            "/RTRN/MS03//BUSP/Europese Incasso//BENM/NL50INGB0001234567/INGBNL2A/WeB/REMI/X",
+            "X",
+            "WeB",
+            "NL50INGB0001234567",
+        ),
+        ("/BENM/300000000000133/BANK AD/Mesecna", None, "BANK AD", "300000000000133"),
+        ("/TYPE/X/NAME/Ada/REMI/Rent", "Rent", "Ada", ""),
+        ("/REMI/CDTRREFTP//CD/SCOR/ISSR/CUR/CDTRREF/123/NAME/Tax", "123", "Tax", ""),
         ("/ACCW/NL71RABO0123456789,RABONL2U/ORDP//NAME/A", None, "A", "NL71RABO0123456789"),
     ],
 )
@@ -156,6 +165,20 @@ def test_words_behind_an_iban():
 )
 def test_labels(lines, expected):
     assert parse_details(lines) == expected
+
+
+def test_labels_of_abn_amro():
+    lines = ["SEPA OVERBOEKING                 IBAN: NL56CHAS0101010101"]
+    lines += ["BIC: CHASNL2X                    NAAM: AA GHGHGH NETHERLANDS B.V."]
+    found = parse_details([*lines, "OMSCHRIJVING: 1412DEC 2015", "KENMERK: 7541410"])
+    assert found == Details(
+        "1412DEC 2015",
+        end_to_end="7541410",
+        counterparty="AA GHGHGH NETHERLANDS B.V.",
+        counterparty_account="NL56CHAS0101010101",
+    )
+    found = parse_details([*lines, "BETALINGSKENM.: 1234123412341234"])
+    assert found.text == "1234123412341234"
 
 
 def test_non_swift_lines_have_numbers():

@@ -94,6 +94,16 @@ def test_statements_are_kept_apart(before, between):
     assert ours.findings == []
 
 
+def test_a_message_without_a_closing_balance_ends_at_the_next_header():
+    cut = HEAD + MOVEMENT + ":86:text\n-\n"
+    for header in ("ABNANL2A\n942\nABNANL2A\n", "{1:F01X}{2:O942}{4:\n", ":942:\n", ""):
+        ours = read(cut + header + HEAD + MOVEMENT + TAIL)
+        assert [each.entries for each in ours.statements] == [1, 1]
+        assert ours.entries[0].text == "text -"
+        assert ours.statements[1].kind is (Kind.REPORT if header else Kind.STATEMENT)
+        assert ours.faults() == [("error", "missing", ":62F:")]
+
+
 def test_pages_are_messages_of_their_own():
     first = HEAD + ":62M:C261130EUR10,\n-\n"
     second = HEAD.replace("60F", "60M").replace("7/1", "7/2") + TAIL
@@ -255,6 +265,8 @@ def test_an_account_behind_the_closing_balance_begins_a_statement():
         (":86:106?20At 2014T16\n:20:37 sharp", "At 2014T16:20:37 sharp"),
         (":86:one\n:86:two", "one two"),
         (":86:one\n-two\n{three", "one -two {three"),
+        (":86:one\n-\ntwo", "one - two"),
+        (":86:one -\n-", "one - -"),
         (":\n86:one", "one"),
         (":86:one\n:\ntwo", "one : two"),
         (":86:", ""),
