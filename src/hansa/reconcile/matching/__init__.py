@@ -1,0 +1,1 @@
+"""Which entries belong together: scored, chosen, summed; pure functions of arrays."""

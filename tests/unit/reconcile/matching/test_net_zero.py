@@ -1,0 +1,49 @@
+"""Groups that cancel out: unions are not told as groups, and chance is not taken for one."""
+
+from __future__ import annotations
+
+from hansa.reconcile.matching.net_zero import KeyGroup, NetGroup, find_by_key, find_net_groups
+from hansa.reconcile.matching.subset_sum import Outcome, Search
+
+
+def test_two_of_each_side_cancel_out():
+    found = find_net_groups([700, 300, 11], [450, 550, 12], Search(size_max=4))
+    assert found.outcome is Outcome.UNIQUE
+    assert found.groups == (NetGroup((0, 1), (0, 1), 0),)
+
+
+def test_two_groups_are_two_and_not_also_one():
+    found = find_net_groups([700, 40], [700, 40], Search(size_max=4))
+    assert found.groups == (NetGroup((0,), (0,), 0), NetGroup((1,), (1,), 0))
+    assert found.found == 2
+
+
+def test_a_reversal_is_a_group_of_one_side():
+    assert find_net_groups([250, -250], [3]).groups == (NetGroup((0, 1), (), 0),)
+
+
+def test_groups_that_share_an_entry_are_open():
+    found = find_net_groups([100, 8], [100, 100, 8])
+    assert found.outcome is Outcome.AMBIGUOUS
+    assert found.groups == (NetGroup((1,), (2,), 0),)
+    assert (found.open_left, found.open_right) == ((0,), (0, 1))
+
+
+def test_so_many_that_they_must_be_chance_are_undecided():
+    found = find_net_groups([1] * 20, [1] * 20)
+    assert found.outcome is Outcome.UNDECIDED
+    assert found.groups == ()
+    assert len(found.open_left) == len(found.open_right) == 20
+
+
+def test_interchangeable_entries_make_one_group():
+    found = find_net_groups([100], [100, 100], classes=([1], [1, 1]))
+    assert found.groups == (NetGroup((0,), (0,), 0),)
+
+
+def test_keys_that_both_sides_have_are_balanced_or_not():
+    left = [7, 7, 8, 9, 0], [40, 60, 5, 1, 3]
+    right = [7, 8, 8, 6, 0], [99, 4, 4, 1, 3]
+    found = find_by_key(left, right, tolerance_minor=1)
+    assert found.balanced == (KeyGroup(7, (0, 1), (0,), 1),)
+    assert found.unbalanced == (KeyGroup(8, (2,), (1, 2), -3),)
