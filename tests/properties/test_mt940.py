@@ -186,3 +186,59 @@ def test_what_is_cut_off_is_told(data):
     assert len(ours.entries) <= len(whole.entries)
     if last.closing_minor is None:
         assert any(found.severity is Severity.ERROR for found in ours.findings)
+
+
+PIECES = [
+    *(":20:", ":25:", ":28C:", ":60F:", ":60M:", ":61:", ":62F:", ":86:", ":NS:", ":34F:", ":90C:"),
+    *("\n", "\r\n", ":", "-", "-}", "{1:", "{2:O942", "{4:", "940", "ABNANL2A", "\x01", "\xfc"),
+    *(
+        "261130",
+        "260230",
+        "1130",
+        "C",
+        "D",
+        "RC",
+        "EUR",
+        "1,",
+        "12,345",
+        ".",
+        "NTRF",
+        "NONREF",
+        "//",
+    ),
+    *(
+        "166",
+        "?20",
+        "?30",
+        "?32",
+        "EREF+",
+        "SVWZ+",
+        "MTLG:",
+        "/NAME/",
+        "/REMI/",
+        "/CNTP/",
+        "/OCMT/",
+    ),
+    *(
+        "REK: A/NAAM: ",
+        "Z RACH.: ",
+        "SEPA ",
+        "NAAM: ",
+        "IBAN: ",
+        "DE02120300000000202051",
+        " ",
+        "7",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=60).map("".join))
+def test_any_heap_of_pieces_ends_in_parts(text):
+    """Every entry is one by the columns, and belongs to a statement that was told."""
+    try:
+        ours = read(text.encode(errors="replace"))
+    except Invalid:
+        return
+    assert {entry.statement for entry in ours.entries} <= set(range(len(ours.statements)))
+    assert all(entry.currency and entry.line >= 1 for entry in ours.entries)
+    assert sum(each.entries for each in ours.statements) == len(ours.entries)

@@ -30,13 +30,10 @@ _CODES = (
     "PURP REMI RTRN SVCL TRCD TRTP ULTB ULTC ULTD"
 )
 _CODE = re.compile(f"/({'|'.join(_CODES.split())})/")
-_LABELLED = (
-    re.compile("(?P<text>.*?) ?REK: (?P<account>[A-Z0-9]+)/NAAM: (?P<name>.*)"),
-    re.compile(
-        "Z RACH[.]: (?P<account>[0-9]{26}); OD: (?P<name>[^;]*); TYT[.]: (?P<text>.*?) ?; TNR:"
-    ),
+_KNAB = re.compile("REK: ([A-Z0-9]+)/NAAM: ")
+_MBANK = re.compile(
+    "Z RACH[.]: (?P<account>[0-9]{26}); OD: (?P<name>[^;]*); TYT[.]: (?P<text>.*?) ?; TNR:"
 )
-"""Knab, mBank."""
 _ABN_LABEL = re.compile(
     "(IBAN|BIC|NAAM|OMSCHRIJVING|KENMERK|MACHTIGING|INCASSANT|BETALINGSKENM[.]): ?"
 )
@@ -187,14 +184,14 @@ def _parse_words(lines: Sequence[str]) -> Details:
     text = _join_words(lines)
     if text.startswith("SEPA ") and "NAAM: " in text:
         return _parse_abn_labels(text)
-    for label in _LABELLED:
-        labelled = label.search(text)
-        if labelled:
-            return Details(
-                text=labelled["text"].strip(),
-                counterparty=labelled["name"].strip(),
-                counterparty_account=labelled["account"],
-            )
+    knab = _KNAB.search(text)
+    if knab:
+        text, name = text[: knab.start()].strip(), text[knab.end() :]
+        return Details(text, counterparty=name, counterparty_account=knab[1])
+    mbank = _MBANK.search(text)
+    if mbank:
+        account, name, text = mbank["account"], mbank["name"].strip(), mbank["text"]
+        return Details(text, counterparty=name, counterparty_account=account)
     return Details(text)
 
 
