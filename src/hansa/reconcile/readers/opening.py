@@ -18,6 +18,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.entries import Fault, Finding, Part, Severity
 from hansa.reconcile.readers.bai2 import CURRENCY_USUAL, is_bai2, read_bai2
 from hansa.reconcile.readers.mt import is_mt, read_mt
+from hansa.reconcile.readers.ofx import is_ofx, read_ofx
 from hansa.reconcile.readers.tables.building import NO_ENTRIES
 from hansa.reconcile.readers.tables.delimited import read_csv
 from hansa.reconcile.readers.tables.mapping import Mapping
@@ -71,10 +72,15 @@ def _read_bai2(stream: BinaryIO, reading: Reading) -> Iterator[Part]:
     return read_bai2(stream, currency=reading.currency or CURRENCY_USUAL)
 
 
+def _read_ofx(stream: BinaryIO, _: Reading) -> Iterator[Part]:
+    return read_ofx(stream)
+
+
 FORMATS: tuple[Format, ...] = (
     Format("parquet", is_parquet, _read_mapped(read_parquet)),
     Format("mt", is_mt, _read_mt),
     Format("bai2", is_bai2, _read_bai2),
+    Format("ofx", is_ofx, _read_ofx),
 )
 """In the order in which they are tried; whatever else there is a mapping for is CSV."""
 CSV = Format("csv", bool, _read_mapped(read_csv))
