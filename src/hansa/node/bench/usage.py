@@ -55,6 +55,15 @@ def measure_cpu_s(processes: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def measure_resident_bytes(processes: Iterable[int]) -> int:
+    """Sum the resident memory of processes; what they share counts in each."""
+    pages = 0
+    for process in processes:
+        with suppress(OSError):
+            pages += int((PROC / str(process) / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _read_stat(path: Path) -> list[str]:
     """Read what stands behind the name in parentheses: state, parent, ..."""
     return (path / "stat").read_text().rpartition(")")[2].split()

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.entries import Fault, Finding, Part, Severity
 from hansa.reconcile.readers.bai2 import CURRENCY_USUAL, is_bai2, read_bai2
+from hansa.reconcile.readers.camt import is_camt, read_camt
 from hansa.reconcile.readers.mt import is_mt, read_mt
 from hansa.reconcile.readers.ofx import is_ofx, read_ofx
 from hansa.reconcile.readers.tables.building import NO_ENTRIES
@@ -76,8 +77,13 @@ def _read_ofx(stream: BinaryIO, _: Reading) -> Iterator[Part]:
     return read_ofx(stream)
 
 
+def _read_camt(stream: BinaryIO, _reading: Reading) -> Iterator[Part]:
+    return read_camt(stream)
+
+
 FORMATS: tuple[Format, ...] = (
     Format("parquet", is_parquet, _read_mapped(read_parquet)),
+    Format("camt", is_camt, _read_camt),
     Format("mt", is_mt, _read_mt),
     Format("bai2", is_bai2, _read_bai2),
     Format("ofx", is_ofx, _read_ofx),

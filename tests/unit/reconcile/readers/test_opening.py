@@ -6,6 +6,7 @@ import io
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.camts import ENTRY, READ, make_document
 from tests.tabled import HEADER, PLAIN, gather, mapping_of
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -68,6 +69,14 @@ def test_formats_are_told_apart_whatever_the_name(tmp_path):
             assert opened.format.name == "mt"
             (entry,), (statement,), findings = gather(opened.iterate())
         assert (entry.amount_minor, statement.closing_minor, findings) == (200, 300, [])
+
+
+def test_camt_is_told_by_its_head(tmp_path):
+    raw = make_document(ENTRY).encode("utf-16")
+    with Opened(write(tmp_path, gzip.compress(raw), "a.txt"), reading()) as opened:
+        assert opened.format.name == "camt"
+        (entry,), (statement,), findings = gather(opened.iterate())
+    assert (entry, statement.entries, findings) == (READ, 1, [])
 
 
 def test_gzip_is_seen_through(tmp_path):

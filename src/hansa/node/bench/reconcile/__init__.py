@@ -1,0 +1,1 @@
+"""Benchmarks of reconciliation: made files, and what reading and matching them takes."""
