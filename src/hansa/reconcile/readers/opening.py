@@ -24,11 +24,15 @@ from hansa.reconcile.readers.tables.building import NO_ENTRIES
 from hansa.reconcile.readers.tables.delimited import read_csv
 from hansa.reconcile.readers.tables.mapping import Mapping
 from hansa.reconcile.readers.tables.parquet import is_parquet, read_parquet
+from hansa.reconcile.readers.tables.workbook import is_xlsx, read_xlsx
 
 HEAD_BYTES = 4_096
 """By which a format is told."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
+SEEKING = ("parquet", "xlsx")
+"""Formats whose files are not read from front to back."""
+OLD_MAGIC = b"\xd0\xcf\x11\xe0"
 RATIO_MAX = 250
 """How many times its size a compressed file may have; statements reach some fifty."""
 FREE_BYTES = 1 << 26
@@ -83,6 +87,7 @@ def _read_camt(stream: BinaryIO, _reading: Reading) -> Iterator[Part]:
 
 FORMATS: tuple[Format, ...] = (
     Format("parquet", is_parquet, _read_mapped(read_parquet)),
+    Format("xlsx", is_xlsx, _read_mapped(read_xlsx)),
     Format("camt", is_camt, _read_camt),
     Format("mt", is_mt, _read_mt),
     Format("bai2", is_bai2, _read_bai2),
@@ -103,6 +108,10 @@ def find_format(head: bytes, reading: Reading) -> Format:
             return form
     if head.startswith(ZIP_MAGIC):
         raise _malformed("it is a ZIP archive: unpack it, and give the files in it")
+    if head.startswith(OLD_MAGIC):
+        raise _malformed(
+            "it is a workbook of before 2007, or one under a password: save it as .xlsx, without"
+        )
     if reading.mapping is not None:
         return CSV
     names = ", ".join(form.name for form in FORMATS)
@@ -176,8 +185,8 @@ class Opened:
             if not head:
                 raise _malformed("it is empty")
             form = find_format(head, self._reading)
-            if form.name == "parquet" and self._unpacked is not None:
-                raise _malformed("it is Parquet compressed as a whole: unpack it")
+            if form.name in SEEKING and self._unpacked is not None:
+                raise _malformed(f"it is {form.name} compressed once more: unpack it")
         except Invalid as error:
             raise Invalid(error.code, f"{self._path}: {error.message}", **error.facts) from None
         return form

@@ -118,3 +118,26 @@ def test_files_that_are_not_there_or_are_none_are_told(tmp_path):
         read(tmp_path / "nowhere")
     with pytest.raises(Unavailable):
         read(tmp_path)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("folder", "form", "none"),
+    [
+        ("mt940_rs", "mt", {"special-cases__invalid_statement.sta", "full__cmxl__mt942_1.sta"}),
+        ("mt940_wolph", "mt", {"self-provided__invalid_statement.sta"}),
+        ("bai2_moov", "bai2", {"errors__sample-parseError.txt"}),
+        ("bai2_moj", "bai2", set()),
+    ],
+)
+def test_sample_files_are_told_by_their_heads(datasets, folder, form, none):
+    """Those that are told to be none are empty, or hold words alone."""
+    paths = sorted((datasets / "recon" / folder).iterdir())
+    assert paths
+    for path in paths:
+        if any(path.name.endswith(name) for name in none):
+            with pytest.raises(Invalid):
+                Opened(path)
+            continue
+        with Opened(path) as opened:
+            assert opened.format.name == form

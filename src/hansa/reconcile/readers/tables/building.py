@@ -65,10 +65,18 @@ class TableBuilder:
         """Report a row that cannot be read."""
         self._findings.append(Finding(Severity.ERROR, fault, line, column, text, raw[:RAW_MAX]))
 
+    def warn(self, fault: Fault, line: int, text: str) -> None:
+        """Report what leaves no entry out."""
+        self._findings.append(Finding(Severity.WARNING, fault, line, "", text))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether findings enough for a part have come together."""
+        return len(self._findings) >= FINDINGS_MAX
+
     def take_findings(self) -> Iterator[Part]:
-        """Give findings, if enough have come together."""
-        if len(self._findings) >= FINDINGS_MAX:
-            yield from self._give(NO_ENTRIES)
+        """Give the findings that have come together."""
+        yield from self._give(NO_ENTRIES)
 
     def finish(self, line: int = 1) -> Iterator[Part]:
         """Give what is left, and the statement."""

@@ -28,6 +28,8 @@ Column = str | int
 Columns = Column | tuple[Column, ...]
 
 AMOUNTS = ("amount", "credit", "debit")
+MONEY = (*AMOUNTS, "original_amount", "charges")
+DATES = ("booking_date", "value_date")
 TEXTS = (
     "account",
     "reference",
@@ -40,9 +42,9 @@ TEXTS = (
     "batch",
 )
 SINGLE = (
-    *("currency", "booking_date", "value_date", "indicator"),
-    *("original_currency", "original_amount", "charges"),
-    *AMOUNTS,
+    *("currency", "original_currency", "indicator"),
+    *DATES,
+    *MONEY,
 )
 """Roles that have one column; the others may have several, which are joined by a blank."""
 CONSTANT = ("account", "currency", "code", "counterparty", "text", "status")

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
+import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Dictionary
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.entries import Fault, Part
 from hansa.reconcile.readers.tables.building import TableBuilder
-from hansa.reconcile.readers.tables.mapping import Column, Mapping
+from hansa.reconcile.readers.tables.mapping import DATES, MONEY, Column, Mapping
 
 ROWS_PER_READ = 8_192
 LETTERS_PER_READ = 1 << 24
 """So that rows of many letters are read in smaller parts."""
 NAMES_TOLD_MAX = 50
+
+
+class Number(str):
+    """A cell that is a number: digits, a point before decimals, a minus before all."""
+
+    __slots__ = ()
+
+
+class Day(str):
+    """A cell that is a day, in ISO 8601."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(day: dt.date) -> Day:
+        """Make the cell of a day."""
+        return Day(day.isoformat())
+
+    def write(self, form: str) -> str:
+        """Write it in another format."""
+        return dt.date.fromisoformat(self).strftime(form)
 
 
 class Row(NamedTuple):
@@ -31,16 +57,22 @@ class Row(NamedTuple):
     letters: int
     fault: str = ""
     """Why it could not be told apart into cells, if so; then these are one, of its text."""
+    faults: Dictionary[int, str] = MappingProxyType({})
+    """What is wrong with single cells, by their place from 0."""
+    is_warning: bool = False
+    """Whether no entry is missing for `fault`."""
 
 
-def read_rows(rows: Iterator[Row], mapping: Mapping) -> Iterator[Part]:
+def read_rows(rows: Iterator[Row], mapping: Mapping, *, is_typed: bool = False) -> Iterator[Part]:
     """Read rows, of which the first is the header if the mapping says that there is one.
+
+    Cells that are numbers or days, where `is_typed`, need no notation of the mapping.
 
     Raises:
       Invalid: there is no header, or a column that the mapping names is not there or is twice.
     """
     first = next(rows, None)
-    builder = TableBuilder(mapping)
+    builder = TableBuilder(_Typed.settle(mapping) if is_typed else mapping)
     if first is None:
         if mapping.rows.header:
             raise _malformed("the table is empty: it has no header")
@@ -50,20 +82,26 @@ def read_rows(rows: Iterator[Row], mapping: Mapping) -> Iterator[Part]:
         raise _malformed(f"line {first.line}, the first row: {first.fault}")
     names = first.cells if mapping.rows.header else ()
     places = find_places(mapping, [name.strip() for name in names], len(first.cells))
-    gatherer = _Gatherer(builder, places, len(first.cells), mapping)
+    typed = _Typed(mapping, places) if is_typed else None
+    gatherer = _Gatherer(builder, places, len(first.cells), mapping.rows.delimiter, typed)
     if not mapping.rows.header:
         gatherer.add(first)
     for row in rows:
         gatherer.add(row)
         if gatherer.is_full:
             yield from gatherer.flush()
-        yield from builder.take_findings()
+        if builder.is_full:
+            yield from builder.take_findings()
     yield from gatherer.flush()
     yield from builder.finish(first.line)
 
 
 def hold_back(rows: Iterator[Row], count: int) -> Iterator[Row]:
     """Give all rows but the last `count`."""
+    return _hold_back(rows, count) if count else rows
+
+
+def _hold_back(rows: Iterator[Row], count: int) -> Iterator[Row]:
     held: deque[Row] = deque()
     for row in rows:
         held.append(row)
@@ -100,14 +138,73 @@ def find_places(mapping: Mapping, names: Sequence[str], width: int) -> dict[Colu
     return places
 
 
+class _Typed:
+    """Cells that are numbers or days, put into the notation that the mapping has for text."""
+
+    def __init__(self, mapping: Mapping, places: dict[Column, int]) -> None:
+        self._places = places
+        self._form = mapping.dates.format
+        self._mark = self.settle(mapping).amounts.decimal
+        self._is_mark_given = mapping.amounts.decimal or mapping.amounts.unit == "minor"
+        self._amounts = {column for role in MONEY for column in mapping.find(role)}
+        self._dates = {column for role in DATES for column in mapping.find(role)}
+
+    @staticmethod
+    def settle(mapping: Mapping) -> Mapping:
+        """Settle on a decimal mark where the mapping has none: of numbers, one is there."""
+        amounts = mapping.amounts
+        if amounts.decimal or amounts.unit == "minor":
+            return mapping
+        mark: Literal[".", ","] = "," if amounts.thousands == "." else "."
+        return msgspec.structs.replace(
+            mapping, amounts=msgspec.structs.replace(amounts, decimal=mark)
+        )
+
+    def check(self, row: Row) -> Row:
+        """Find text with a mark, where the mapping does not say what it means."""
+        if self._is_mark_given:
+            return row
+        faults = {
+            place: "text with a mark, and the mapping does not say which one is decimal: add it "
+            "under [amounts], or make the cell a number"
+            for place in (self._places[column] for column in self._amounts)
+            if place < len(row.cells)
+            and not isinstance(row.cells[place], Number)
+            and re.search("[.,]", row.cells[place])
+        }
+        return row._replace(faults={**faults, **row.faults}) if faults else row
+
+    def write(self, column: Column, cells: list[str]) -> list[str]:
+        """Write the cells of a column as the mapping says that text is written."""
+        write: Callable[[str], str]
+        if column in self._amounts:
+            write = self._write_number
+        elif column in self._dates:
+            write = self._write_day
+        else:
+            return cells
+        return list(map(write, cells))
+
+    def _write_number(self, cell: str) -> str:
+        return cell.replace(".", self._mark or ".") if isinstance(cell, Number) else cell
+
+    def _write_day(self, cell: str) -> str:
+        return cell.write(self._form) if isinstance(cell, Day) else cell
+
+
 class _Gatherer:
     """Gathers rows until there are enough to convert."""
 
     def __init__(
-        self, builder: TableBuilder, places: dict[Column, int], width: int, mapping: Mapping
+        self,
+        builder: TableBuilder,
+        places: dict[Column, int],
+        width: int,
+        delimiter: str,
+        typed: _Typed | None,
     ) -> None:
         self._builder, self._places, self._width = builder, places, width
-        self._delimiter = mapping.rows.delimiter
+        self._delimiter, self._typed = delimiter, typed
         self._rows: list[Row] = []
         self._letters = 0
 
@@ -117,8 +214,24 @@ class _Gatherer:
 
     def add(self, row: Row) -> None:
         """Add a row, unless it is empty; one of another width is reported."""
-        if row.fault:
+        _, cells, letters, fault, faults, _ = row
+        if self._typed is None and not fault and not faults and len(cells) == self._width:
+            if any(cells):
+                self._rows.append(row)
+                self._letters += letters
+            return
+        self._add_other(row)
+
+    def _add_other(self, row: Row) -> None:
+        """Add a row that is not plain."""
+        if self._typed is not None:
+            row = self._typed.check(row)
+        if row.is_warning:
+            self._builder.warn(Fault.STRUCTURE, row.line, row.fault)
+        elif row.fault:
             self._report(row, Fault.STRUCTURE, row.fault)
+        elif row.faults.keys() & self._places.values():
+            self._report_cells(row)
         elif len(row.cells) != self._width and not self._is_padded(row):
             count = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
             self._report(
@@ -154,10 +267,19 @@ class _Gatherer:
             )
 
     def _build(self, rows: list[Row]) -> dict[Column, pa.Array]:
-        return {
-            column: pa.array([row.cells[place] for row in rows], pa.string())
-            for column, place in self._places.items()
+        columns = {
+            column: [row.cells[place] for row in rows] for column, place in self._places.items()
         }
+        if self._typed is not None:
+            columns = {name: self._typed.write(name, cells) for name, cells in columns.items()}
+        return {column: pa.array(cells, pa.string()) for column, cells in columns.items()}
+
+    def _report_cells(self, row: Row) -> None:
+        column, place = next(
+            (column, place) for column, place in self._places.items() if place in row.faults
+        )
+        text, raw = row.faults[place], self._describe(row)
+        self._builder.report(Fault.FIELD, row.line, str(column), text, raw)
 
     def _is_decoded(self, row: Row) -> bool:
         """Whether the cells that count were decoded; those of a row that were not are reported."""
