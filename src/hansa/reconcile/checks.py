@@ -23,6 +23,7 @@ _EPOCH = dt.date(1970, 1, 1).toordinal()
 _ORDINAL_MAX = dt.date.max.toordinal()
 PAGES_TOLD_MAX = 20
 _PAGES_MAX = 1_000
+_LAST_LINE = 1 << 62
 _NEVER = -(1 << 40)
 """Sorts before all days."""
 
@@ -87,8 +88,8 @@ def place_statements(
     """
     errors = sorted(error_lines)
     placed = []
-    ends = [statement.line for statement in statements[1:]] + [1 << 62]
-    for statement, end in zip(statements, ends, strict=True):
+    ends = [*(statement.line for statement in statements[1:]), _LAST_LINE]
+    for statement, end in zip(statements, ends, strict=False):  # one end more if there are none
         is_whole = not any(statement.line <= line < end for line in errors)
         placed.append(Placed(file, statement, is_whole))
     return placed
@@ -139,11 +140,20 @@ def _part_doubles(series: list[Placed]) -> tuple[list[Placed], list[Located]]:
             continue
         name = (statement.number, statement.page, statement.to_date)
         before = each if statement.number is None else named.setdefault(name, each)
-        if before is not each:
+        if before is not each and not _is_continued(before.statement, statement):
             found.append(_tell_clash(each, before))
             continue
+        named[name] = each
         single.append(each)
     return single, found
+
+
+def _is_continued(one: Statement, other: Statement) -> bool:
+    """Whether one goes on where the other ends: a page, of a bank that does not count them."""
+    ends = {(one.closing_minor, other.opening_minor), (other.closing_minor, one.opening_minor)}
+    return one.opening_minor != other.opening_minor and any(
+        closing is not None and closing == opening for closing, opening in ends
+    )
 
 
 def _get_content(statement: Statement) -> Statement | None:
@@ -282,9 +292,9 @@ def _is_neighbour(last: _Run, following: _Run, *, has_numbers: bool) -> bool:
     if has_numbers and last.number is not None and following.number is not None:
         return True
     begin = following.end if following.begin is None else following.begin
-    if last.end is None or begin is None or begin < last.end:
-        return False
-    return last.end != following.end or last.first.file == following.first.file
+    if last.end is None or begin is None or last.end == following.end:
+        return False  # of one day, nothing tells which is first
+    return last.end <= begin
 
 
 def _check_following(last: _Run, following: _Run) -> Iterator[Located]:
@@ -305,8 +315,8 @@ def _is_numbered_by_day(run: _Run) -> bool:
     day = _get_date(run.end)
     if day is None or run.number is None:
         return False
-    forms = ("%Y%m%d", "%y%m%d", "%Y%j", "%y%j", "%j")
-    return run.number in [int(day.strftime(form)) for form in forms]
+    days = {int(day.strftime(form)) for form in ("%Y%m%d", "%y%m%d", "%Y%j", "%y%j", "%j")}
+    return run.number in days or run.number // 100 in days  # with the place within the day
 
 
 def _get_date(day: int | None) -> dt.date | None:

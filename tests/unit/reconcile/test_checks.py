@@ -74,6 +74,11 @@ def test_a_number_with_other_content_is_a_clash():
     assert check(make(4, 0), make(5, 10), make(5, 20, day=NEW_YEAR + 200))[0] == [(2, Fault.CLASH)]
 
 
+def test_pages_that_a_bank_does_not_count_are_no_clash():
+    assert check(make(1, 0, page=1), make(1, 10, page=1), make(2, 20))[0] == []
+    assert check(make(1, 0, page=1), make(1, 11, page=1))[0] == [(1, Fault.CLASH)]
+
+
 def test_missing_numbers_are_gaps():
     found, texts = check(make(1, 0), make(3, 10), make(7, 30))
     assert found == [(1, Fault.GAP), (2, Fault.GAP)]
@@ -90,7 +95,7 @@ def test_numbers_begin_anew_with_a_year():
     assert "before it in its sequence" in text
 
 
-@pytest.mark.parametrize("form", ["{:%Y%m%d}", "{:%y%m%d}", "{:%y%j}", "{:%j}"])
+@pytest.mark.parametrize("form", ["{:%Y%m%d}", "{:%y%m%d}", "{:%y%j}", "{:%j}", "{:%j01}"])
 def test_numbers_that_are_days_have_no_gaps(form):
     first, second = dt.date(2026, 4, 3), dt.date(2026, 4, 7)
     days = [day.toordinal() - 719_163 for day in (first, second)]
@@ -139,6 +144,8 @@ def test_a_closing_must_be_the_next_opening():
     assert "opens with 0.11 EUR" in text
     unnumbered = [make(None, 0, day=NEW_YEAR), make(None, 11, day=NEW_YEAR + 1)]
     assert check(*unnumbered)[0] == [(1, Fault.BALANCE)]
+    of_one_day = [make(None, 0, day=NEW_YEAR), make(None, 11, day=NEW_YEAR)]
+    assert check(*of_one_day)[0] == []
 
 
 def test_statements_whose_periods_overlap_do_not_follow_on_each_other():
@@ -152,6 +159,7 @@ def test_errors_belong_to_the_statement_around_them():
     placed = place_statements(4, statements, [19, 1])
     assert [each.is_whole for each in placed] == [True, False, True]
     assert {each.file for each in placed} == {4}
+    assert place_statements(4, [], [1]) == []
 
 
 days = st.none() | st.integers(NEW_YEAR - 3, NEW_YEAR + 3)
