@@ -25,10 +25,11 @@ from hansa.contracts.identity import did
 from hansa.contracts.identity.documents import Content, Kind, Method, Relationship
 from hansa.identity.keys.multikey import read_multikey
 from hansa.identity.methods.hansa import write_did
+from hansa.identity.wallet.holdings import describe
 from hansa.node.api.keys import add_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home
-from hansa.node.identity.holder.vault import create_vault
+from hansa.node.identity.holder.vault import create_vault, open_vault
 from hansa.node.identity.issuer.folder import create_folder
 from hansa.node.identity.verifier.folder import create_folder as create_verifier
 from hansa.node.service import wall_clock_ms
@@ -148,6 +149,12 @@ class City:
         more = ("--tx-code", offered["code"], "--copies", "1", "--yes", "--loopback")
         self.run("id", "wallet", "receive", offered["offer"], *more)
 
+    def find_date(self):
+        """Find when the credential says that it was issued."""
+        with open_vault(self.path / "wallet", PASSPHRASE, secrets.token_bytes) as vault:
+            (held,) = vault.contents.holdings
+            return describe(held).claims["iat"]
+
     def await_fault(self, fault):
         """Present until the verifier finds it."""
         end_s = time.monotonic() + SECONDS_MAX
@@ -174,6 +181,7 @@ def test_what_an_issuer_takes_back_is_refused_in_seconds_and_whatever_fails(city
     with city.up("id", "verifier", "up"):
         with city.up("up"), city.up("id", "issuer", "up"):
             city.receive()
+            assert city.find_date() % 3_600 == 0
             assert city.present()["state"] == "accepted"
             told = city.run("id", "issuer", "suspend", "1")
             assert told["ledger"].startswith("confirmed at height"), told

@@ -32,6 +32,7 @@ from hansa.node.identity.http import (
     read_form,
 )
 from hansa.node.identity.issuer.ledger.delivery import Delivery
+from hansa.node.identity.issuer.ledger.standing import StandingWatch
 from hansa.node.identity.issuer.lists import LIST_TTL_S
 from hansa.node.identity.issuer.page import build_fault, build_page
 from hansa.node.identity.issuer.service import IssuerService
@@ -54,6 +55,7 @@ Give = Callable[[bytes, Grant, int, bool], Answer]
 def create_app(
     service: IssuerService,
     delivery: Delivery | None = None,
+    watch: StandingWatch | None = None,
     *,
     warn: Callable[[str], None] = lambda _: None,
     clock_s: Callable[[], float] = time.monotonic,
@@ -64,6 +66,7 @@ def create_app(
     Args:
       service: what is served; close it after the application.
       delivery: what brings its decisions to the ledger meanwhile, if anything does.
+      watch: what sees meanwhile how it stands there; likewise.
       warn: gets what could not be had, of which wallets are told no more than that.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock.
@@ -93,12 +96,12 @@ def create_app(
         bitstrings = lists.locate(number, "{signer}", "{purpose}")
         get(urlsplit(bitstrings).path, handlers.show_bitstring)
 
-    app.cleanup_ctx.append(_work_beside(handlers, delivery, worker))
+    app.cleanup_ctx.append(_work_beside(handlers, delivery, watch, worker))
     return app
 
 
 def _work_beside(
-    handlers: _Handlers, delivery: Delivery | None, worker: Worker
+    handlers: _Handlers, delivery: Delivery | None, watch: StandingWatch | None, worker: Worker
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     """Build what is done beside requests for as long as they are answered."""
 
@@ -106,6 +109,8 @@ def _work_beside(
         tasks = [asyncio.create_task(handlers.sweep())]
         if delivery is not None:
             tasks.append(asyncio.create_task(delivery.deliver(worker.run, asyncio.sleep)))
+        if watch is not None:
+            tasks.append(asyncio.create_task(watch.watch(asyncio.sleep)))
         for task in tasks:
             task.add_done_callback(worker.fail_with)
         yield

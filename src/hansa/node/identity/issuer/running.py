@@ -16,6 +16,7 @@ from hansa.node.identity.desk.issuer import opened_issuer_desk
 from hansa.node.identity.desk.running import run_desk, served_desk
 from hansa.node.identity.issuer.app import WORKER, create_app
 from hansa.node.identity.issuer.ledger.running import opened_delivery, prepare
+from hansa.node.identity.issuer.ledger.standing import StandingWatch
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.serving import listening, wait_until_stopped
 from hansa.sdk.keys import KeyPair
@@ -88,12 +89,13 @@ async def serving_issuer(
     `place` is host and port; the rest is as for `run_issuer`, which closes the issuer, too.
     """
     async with AsyncExitStack() as stack:
-        delivery = None
+        delivery = watch = None
         if ledger is not None:
             opened = opened_delivery(ledger.folder, service, ledger.key)
             delivery = await stack.enter_async_context(opened)
-            await prepare(service, delivery, ledger.warn)
-        app = create_app(service, delivery, warn=warn)
+            watch = StandingWatch(service, delivery.registry, ledger.warn)
+            await prepare(service, delivery, watch, ledger.warn)
+        app = create_app(service, delivery, watch, warn=warn)
         worker = app[WORKER]
         tell(await stack.enter_async_context(listening(app, *place)), service.settings.url)
         if tell_desk is not None:

@@ -17,6 +17,7 @@ from hansa.contracts.identity.status import LENGTH_MAX, Bits
 from hansa.identity.bbs_2023.suite import CRYPTOSUITE as BBS
 from hansa.identity.data_integrity.contexts import CREDENTIALS_V2, UNDEFINED_TERMS
 from hansa.identity.data_integrity.suites import SUITES
+from hansa.identity.encoding.timestamp import read_timestamp
 from hansa.identity.faults import Unsound
 from hansa.identity.issuer.configurations import (
     JWT_VC,
@@ -177,6 +178,8 @@ class Settings(Section, frozen=True, kw_only=True):
     certificates: str = ""
     """PEM file of the key's certificate chain, leaf first: for mobile documents, and for all where
     there is no DID."""
+    believed_since: str = ""
+    """Since when verifiers believe it (RFC 3339), where no ledger says it; empty: not known."""
     contexts: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
     """Files of JSON-LD contexts by their URL."""
     listen: Listen = Listen()
@@ -222,6 +225,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def place(self) -> tuple[str, int]:
         """Host and port on which the service listens."""
         return self.listen.find_place(self.url, DEFAULT_PORT)
+
+    def read_believed_since(self) -> int | None:
+        """Read since when it is believed (ms); None if it does not say; raises `Unsound`."""
+        text = self.believed_since
+        return read_timestamp(text, "believed_since") if text else None
 
     def read_makers(self) -> dict[str, PublicKey]:
         """Read the keys of makers of wallets; raises `Unsound`."""
@@ -334,6 +342,7 @@ def _find_faults(settings: Settings) -> Iterator[str]:
     yield from _find_pairwise_faults(settings)
     try:
         settings.read_makers()
+        settings.read_believed_since()
         if settings.did:
             read_did(settings.did)
             read_did_url(settings.key_id)
@@ -356,6 +365,8 @@ def _find_ledger_faults(settings: Settings) -> Iterator[str]:
         if any(each.anchor for each in settings.credentials):
             yield "anchor: needs a [ledger] on which hashes are put on record"
         return
+    if settings.believed_since:
+        yield "believed_since: leave it out, for the issuer finds it on the ledger"
     if (fault := find_url_fault(settings.ledger.node)) is not None:
         yield f"ledger.node: {fault}"
     if not settings.did.startswith("did:hansa:"):

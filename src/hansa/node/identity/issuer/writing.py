@@ -1,4 +1,6 @@
-"""Writing credentials: each with a place in a status list, and a record. `formats` says how.
+"""Writing credentials: each with times, a place in a status list, and a record.
+
+`formats` says how, and `times` when.
 
 Source: draft-ietf-oauth-status-list, section 6.
 """
@@ -24,10 +26,10 @@ from hansa.node.identity.issuer.lists import LIST_TTL_S, LIST_VALID_S, sign_bits
 from hansa.node.identity.issuer.pairwise import PairwiseNames
 from hansa.node.identity.issuer.schemas import Schema
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
+from hansa.node.identity.issuer.times import DAY_S, BelievedSince, compute_times
 from hansa.node.identity.issuer.types import find_type
 from hansa.node.identity.records import RecordFile
 
-DAY_S = 86_400
 TRIES = 256
 
 
@@ -41,6 +43,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     holder_key: str
     """Thumbprint; empty if it is bound to none."""
     issued_s: int
+    """To the second, which the credential does not tell."""
     expires_s: int
     revoked_s: int = 0
     suspended_s: int = 0
@@ -72,6 +75,8 @@ class CredentialWriter:
         self._records = records
         self._draw = draw
         self._names = PairwiseNames(settings, records, draw)
+        self.believed_since = BelievedSince(settings, identity.chain)
+        """Decides how the times of credentials may be rounded."""
 
     def list_algorithms(self, kind: CredentialKind) -> tuple[str | int, ...]:
         """List with what a credential is signed, as metadata of its format name it."""
@@ -116,24 +121,17 @@ class CredentialWriter:
         if kind.id in self._schemas:
             self._schemas[kind.id](claims)
         claims = self._names.add(kind, claims)
-        issued_s = issued_ms // 1_000
+        now_s = issued_ms // 1_000
+        times = compute_times(kind, now_s, self.believed_since.find(kind))
         issued = Issued(
             credential=kind.id,
             dataset=dataset,
             holder_key="" if key is None else compute_thumbprint(key),
-            issued_s=issued_s,
-            expires_s=issued_s + kind.validity_days * DAY_S,
+            issued_s=now_s,
+            expires_s=times.expires_s,
         )
         number, place = self._note(issued, is_revocable=kind.revocable)
-        draft = Draft(
-            kind,
-            claims,
-            self._schemas.get(kind.id),
-            key,
-            issued_s,
-            issued.expires_s,
-            place,
-        )
+        draft = Draft(kind, claims, self._schemas.get(kind.id), key, *times, place)
         return Written(self._formats[kind.format].write(draft), str(number))
 
     def locate(self, place: int) -> StatusReference:

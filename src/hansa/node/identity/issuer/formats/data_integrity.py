@@ -1,7 +1,7 @@
 """Writing W3C credentials with Data Integrity proofs.
 
 With `bbs-2023` nothing may link two showings of a credential: it is bound to no key, stands in no
-status list, and begins and ends with a day, as those of many people do.
+status list, and has the times of many people's (`times`).
 
 Source: W3C Verifiable Credential Data Integrity 1.0, section 4.2; Data Integrity BBS Cryptosuites
 1.0, sections 3.4 and 5; OpenID4VCI 1.0, appendix A.1.2.
@@ -22,8 +22,6 @@ from hansa.identity.keys.signing import Signer
 from hansa.node.identity.issuer.formats.vcdm import find_controller, write_document
 from hansa.node.identity.issuer.formats.writing import Draft, Draw, SignedBy
 from hansa.node.identity.issuer.settings import CredentialKind, Settings
-
-DAY_S = 86_400
 
 
 class DataIntegrityFormat:
@@ -52,7 +50,7 @@ class DataIntegrityFormat:
         """Find who issues."""
         is_bbs = kind.cryptosuite == BBS
         key = self._bbs_key.public_key if is_bbs else self._choose(kind).public_key
-        return SignedBy(find_controller(self._settings, kind, key).did, key)
+        return SignedBy(*find_controller(self._settings, kind, key), key)
 
     def write(self, draft: Draft) -> dict[str, Any]:
         """Write a credential."""
@@ -70,10 +68,6 @@ class DataIntegrityFormat:
 
     def _write_derivable(self, draft: Draft) -> dict[str, Any]:
         """Write a credential of which its holder derives others."""
-        draft = draft._replace(
-            issued_s=draft.issued_s - draft.issued_s % DAY_S,
-            expires_s=draft.expires_s - draft.expires_s % DAY_S,
-        )
         who = find_controller(self._settings, draft.kind, self._bbs_key.public_key)
         document = write_document(draft, who.did, "")
         pointers = choose_mandatory_pointers(document)

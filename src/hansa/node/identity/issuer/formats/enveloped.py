@@ -27,7 +27,7 @@ class EnvelopedFormat:
     def find_signer(self, kind: CredentialKind) -> SignedBy:
         """Find who issues."""
         key = self._signer.public_key
-        return SignedBy(find_controller(self._settings, kind, key).did, key)
+        return SignedBy(*find_controller(self._settings, kind, key), key)
 
     def write(self, draft: Draft) -> str:
         """Write a credential."""

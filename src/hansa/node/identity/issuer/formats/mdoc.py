@@ -40,7 +40,7 @@ class MdocFormat:
     def find_signer(self, kind: CredentialKind) -> SignedBy:
         """Find who issues."""
         del kind
-        return SignedBy("", self._identity.signer.public_key)
+        return SignedBy("", "", self._identity.signer.public_key)
 
     def write(self, draft: Draft) -> str:
         """Write a document, in base64url."""

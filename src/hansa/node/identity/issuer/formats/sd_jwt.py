@@ -28,7 +28,9 @@ class SdJwtFormat:
     def find_signer(self, kind: CredentialKind) -> SignedBy:
         """Find who issues."""
         del kind
-        return SignedBy(self._identity.issuer or "", self._identity.signer.public_key)
+        identity = self._identity
+        key_id = identity.header.get("kid", "")
+        return SignedBy(identity.issuer or "", key_id, identity.signer.public_key)
 
     def write(self, draft: Draft) -> str:
         """Write a credential."""

@@ -52,6 +52,7 @@ class Draft(NamedTuple):
     key: PublicKey | None
     """The holder's."""
     issued_s: int
+    """As it is to say; rounded, as `times` tells."""
     expires_s: int
     place: Place | None
     """None if it cannot be revoked."""
@@ -62,6 +63,8 @@ class SignedBy(NamedTuple):
 
     issuer: str
     """Empty where a certificate says it."""
+    key_id: str
+    """The key of the issuer's DID document; likewise."""
     key: PublicKey
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from hansa.kernel.errors import Unavailable
 from hansa.node.identity.issuer.ledger.delivery import POLL_S, Delivery, Outcome, RunWork
 from hansa.node.identity.issuer.ledger.node import opened_node
-from hansa.node.identity.issuer.ledger.standing import check_standing
+from hansa.node.identity.issuer.ledger.standing import StandingWatch, check_standing
 from hansa.node.identity.issuer.ledger.wants import Matter
 from hansa.node.identity.issuer.service import IssuerService
 from hansa.node.identity.records import RecordFile
@@ -54,6 +54,7 @@ def run_alone(records: RecordFile) -> RunWork:
 async def prepare(
     service: IssuerService,
     delivery: Delivery,
+    watch: StandingWatch,
     warn: Callable[[str], None],
     pause: Pause = asyncio.sleep,
 ) -> None:
@@ -64,6 +65,7 @@ async def prepare(
     Args:
       service: of the issuer.
       delivery: to the ledger.
+      watch: of its standing, which warns by itself.
       warn: gets what is wrong and does not keep it from starting.
       pause: waits so many seconds.
 
@@ -76,7 +78,7 @@ async def prepare(
     assert wants is not None, "only with a ledger is anything brought there"  # noqa: S101
     run = run_alone(service.records)
     try:
-        await warn_of_standing(service, delivery, warn)
+        await watch.check()
     except Unavailable as error:
         if not wants.has_room():
             raise
@@ -94,9 +96,9 @@ async def warn_of_standing(
     service: IssuerService, delivery: Delivery, warn: Callable[[str], None]
 ) -> None:
     """Check an issuer's standing; raises as `check_standing`."""
-    now_ms = wall_clock_ms()
-    registry = delivery.registry
-    for each in await check_standing(service.settings, service.identity, registry, now_ms):
+    kinds = service.settings.credentials
+    found = await check_standing(service, delivery.registry, wall_clock_ms(), kinds)
+    for each in found.values():
         warn(each)
 
 

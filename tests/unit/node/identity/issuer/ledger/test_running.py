@@ -13,6 +13,7 @@ from hansa.identity.keys.signing import load_private_key
 from hansa.identity.verifier.registry import IssuerKey, Standing
 from hansa.kernel.errors import Invalid, Refused, Unavailable
 from hansa.node.identity.issuer.ledger.running import deliver_status, prepare
+from hansa.node.identity.issuer.ledger.standing import StandingWatch
 
 OTHER = load_private_key(KeyKind.P256, b"\x11" * 32).public_key
 GOOD = Standing(is_accredited=True, text="the network has accredited it")
@@ -45,15 +46,16 @@ def office(tmp_path):
     found.service.close()
 
 
-def start(office):
-    """Start; returns the warnings."""
-    warnings = []
-    asyncio.run(prepare(office.service, office.delivery, warnings.append, pause))
-    return warnings
-
-
 async def pause(_):
     """Wait for nothing; what lags catches up."""
+
+
+def start(office, wait=pause):
+    """Start; returns the warnings."""
+    warnings = []
+    watch = StandingWatch(office.service, office.delivery.registry, warnings.append)
+    asyncio.run(prepare(office.service, office.delivery, watch, warnings.append, wait))
+    return warnings
 
 
 def test_a_sound_issuer_starts_without_a_word_and_has_its_list(office):
@@ -126,7 +128,7 @@ def test_a_list_that_is_there_is_waited_for_until_it_is_proved(office):
         waits.append(seconds)
         office.ledger.lag = 0
 
-    asyncio.run(prepare(office.service, office.delivery, waits.append, catch_up))
+    start(office, catch_up)
     assert len(waits) == 1
     assert office.service.wants.has_room()
 
