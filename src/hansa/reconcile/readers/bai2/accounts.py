@@ -34,6 +34,8 @@ from hansa.reconcile.readers.fields import FieldError
 from hansa.reconcile.readers.parts import PartBuilder
 
 _TAG = re.compile("([A-Z]{4}): *(.*)")
+_NONE = frozenset(["NONREF", "NOTPROVIDED"])
+"""What banks write for a reference that is not there, besides zeros."""
 _FUNDS = frozenset(Funds)
 _TOTALS = {TOTAL_CREDITS: Direction.CREDIT, TOTAL_DEBITS: Direction.DEBIT}
 _LEDGERS = frozenset([OPENING_LEDGER, CLOSING_LEDGER, CURRENT_LEDGER])
@@ -188,7 +190,7 @@ class Account:
             amount_minor=direction * amount,
             booking_date=self._group.date,
             value_date=self._read_value_date(record, detail),
-            reference="" if not reference.strip("0") else reference,
+            reference="" if reference in _NONE or not reference.strip("0") else reference,
             bank_reference=detail.bank_reference,
             counterparty=tags.get(f"{other}NM", ""),
             counterparty_account=tags.get(f"{other[0]}ACT", ""),

@@ -94,7 +94,7 @@ def _find_length(head: bytes) -> int | None:
         return None
     length = int(found[1])
     second = head[length : length + 3]
-    return length if re.fullmatch(_CODES, second) else None
+    return length if length >= found.end() and re.fullmatch(_CODES, second) else None
 
 
 def _split_fixed(stream: BinaryIO, head: bytes, length: int) -> Iterator[Line]:

@@ -32,6 +32,8 @@ from hansa.reconcile.readers.bai2.records import (
 from hansa.reconcile.readers.fields import FieldError
 from hansa.reconcile.readers.parts import PartBuilder
 
+PART_SIZE_MAX = 4_194_304
+"""How many letters of records a part is made of."""
 _FILE_HEADER = re.compile(
     rb"(?:^|[\r\n])[ \t\xef\xbb\xbf]*01 *,(?:[^,/\r\n]*,){2} *(?:[0-9]{6}|[0-9]{8}) *,"
 )
@@ -72,8 +74,13 @@ def read_bai2(stream: BinaryIO, *, currency: str = CURRENCY_USUAL) -> Iterator[P
         )
     builder = PartBuilder()
     file = _File(builder, currency)
+    size = 0
     for record in RecordReader(builder).read(read_lines(stream, head)):
         file.take(record)
+        size += record.size
+        if size > PART_SIZE_MAX:  # few entries with very long texts fill a part, too
+            yield from builder.finish()
+            size = 0
         yield from builder.take()
     file.end()
     yield from builder.finish()

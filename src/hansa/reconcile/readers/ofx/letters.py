@@ -21,10 +21,11 @@ HEAD_SIZE = 65_536
 CHUNK_SIZE = 65_536
 USUAL = "cp1252"
 _UTF_8 = "utf-8"
-_DECLARED = re.compile(
-    r"""\bENCODING\s*[:=]\s*["']?\s*([A-Za-z0-9_-]*)(?:[^<]*?\bCHARSET\s*:\s*([A-Za-z0-9_-]*))?""",
-    re.IGNORECASE,
+_ENCODING = re.compile(
+    r"""ENCODING\s*[:=]\s{0,9}["']?\s{0,9}([A-Z0-9_-]*?)(?=["'\s<?]|CHARSET|$)""", re.IGNORECASE
 )
+_CHARSET = re.compile(r"CHARSET\s*:\s*([A-Z0-9_-]*?)(?=[\s<]|COMPRESSION|$)", re.IGNORECASE)
+"""Also in headers whose lines a bank has put together without anything between them."""
 _CODECS = re.compile(
     "utf_?8|(us_?)?ascii|iso_?8859_?[0-9]{1,2}|8859_?[0-9]{1,2}|latin_?[0-9]{1,2}|windows_[0-9]+"
     "|cp?[0-9]+|[0-9]+|big5|gbk|gb2312|gb18030|s(hift)?_?jis|euc_(jp|kr)|koi8_[ru]"
@@ -70,11 +71,12 @@ class Letters:
     def _find_codec(head: str, builder: PartBuilder) -> str:
         if head[:2].encode("latin-1") in _MARKS:
             return _UTF_8
-        found = _DECLARED.search(head.partition("<OFX>")[0])
-        encoding, charset = (found[1] or "", found[2] or "") if found else ("", "")
+        header = head.partition("<OFX>")[0]
+        declared = [each.search(header) for each in (_ENCODING, _CHARSET)]
+        encoding, charset = (found[1] if found else "" for found in declared)
         names = [each for each in (charset, encoding) if each.upper() not in {"", "NONE"}]
         if not names:
-            return _UTF_8 if found is None else USUAL
+            return USUAL if any(declared) else _UTF_8
         if encoding.upper() in {"UTF-8", "UNICODE"}:
             return _UTF_8
         name = names[0].lower().replace("-", "_")

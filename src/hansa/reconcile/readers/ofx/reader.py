@@ -18,6 +18,8 @@ from hansa.reconcile.readers.ofx.tokens import Token, read_tokens
 from hansa.reconcile.readers.ofx.transactions import FIELDS_MAX, NESTED, TRANSACTIONS, Transaction
 from hansa.reconcile.readers.parts import PartBuilder
 
+PART_SIZE_MAX = 4_194_304
+"""How many bytes of values a part is made of."""
 _OFX = re.compile(rb"OFXHEADER\s*[:=]|<\?OFX\b|<(?:[A-Za-z]+:)?OFX[\s>]", re.IGNORECASE)
 _ANSWERS = frozenset(f"{name[:-2]}TRNRS" for name in STATEMENTS)
 _SIGN_ON = "SONRS"
@@ -55,8 +57,13 @@ def read_ofx(stream: BinaryIO) -> Iterator[Part]:
         )
     builder = PartBuilder()
     file = _File(builder, Letters(head.decode("latin-1"), builder))
+    size = 0
     for token in read_tokens(read_chunks(stream, head), builder):
         file.take(token)
+        size += len(token.value)
+        if size > PART_SIZE_MAX:  # few entries with very long values fill a part, too
+            yield from builder.finish()
+            size = 0
         yield from builder.take()
     file.end()
     yield from builder.finish()
@@ -89,6 +96,13 @@ class _File:
             if token.value.strip():
                 self._warn_odd(f"letters after the start of {token.name}", token.value)
             self._start(token)
+        elif token.name.endswith("STMTRS") and not token.value.strip():
+            self._builder.report(
+                Fault.IGNORED,
+                token.line,
+                token.name,
+                "a statement of a kind that is not read: its transactions are missing",
+            )
         else:
             self._take_field(token.name, self._letters.decode(token.value, token.line))
 

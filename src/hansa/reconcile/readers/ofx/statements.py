@@ -13,6 +13,7 @@ from hansa.reconcile.readers.fields import FieldError, parse_amount
 from hansa.reconcile.readers.ofx.transactions import (
     NO_CASH_MOVES,
     Transaction,
+    Warn,
     find_currency,
     make_entry,
     parse_date,
@@ -80,7 +81,7 @@ class OpenStatement:
             return
         try:
             currency = find_currency(transaction, self._currency)
-            entry = make_entry(transaction, self._account, currency)
+            entry = make_entry(transaction, self._account, currency, self._warn_field(transaction))
         except FieldError as error:
             self._builder.report(
                 error.fault, transaction.line, transaction.name, error.text, transaction.raw
@@ -95,6 +96,13 @@ class OpenStatement:
                 self._builder.booked_minor -= entry.amount_minor
         if transaction.fields.get("CORRECTFITID"):
             self._tell_correction(transaction)
+
+    def _warn_field(self, transaction: Transaction) -> Warn:
+        def warn(name: str, error: FieldError) -> None:
+            field = f"{transaction.name}/{name}"
+            self._builder.warn(error.fault, transaction.line, field, f"{error.text}: left out")
+
+        return warn
 
     def _tell_foreign(self, transaction: Transaction, currency: str) -> None:
         if not self._is_foreign_told:

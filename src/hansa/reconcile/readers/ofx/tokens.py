@@ -94,7 +94,11 @@ class _Cutter:
             self.line += found[0].count("\n")
             if found[2]:
                 name = found[2].rpartition(":")[2].upper()
-                yield Token(line, name, bool(found[1]), found[3].endswith("/"), found[4])
+                value = found[4]
+                if len(value) > VALUE_SIZE_MAX:
+                    self._tell_long(line, found[0])
+                    value = value[:VALUE_SIZE_MAX]
+                yield Token(line, name, bool(found[1]), found[3].endswith("/"), value)
         self._pass(text[position:])
 
     def _pass(self, gap: str) -> None:
@@ -105,14 +109,18 @@ class _Cutter:
             )
         self.line += gap.count("\n")
 
-    def _cut_short(self) -> Iterator[Token]:
+    def _tell_long(self, line: int, text: str) -> None:
         self._builder.report(
             Fault.UNSAFE,
-            self.line,
+            line,
             "",
             f"a value of more than {VALUE_SIZE_MAX} bytes: what is beyond them is left out",
-            self._rest[:80],
+            text[:80],
         )
+
+    def _cut_short(self) -> Iterator[Token]:
+        """Cut a value whose end has not come yet, and skip what is still to come of it."""
+        self._tell_long(self.line, self._rest)
         short, lost = self._rest[:VALUE_SIZE_MAX], self._rest[VALUE_SIZE_MAX:]
         yield from self._cut(short)
         self.line += lost.count("\n")

@@ -7,6 +7,7 @@ transactions).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hansa.reconcile.currencies import is_currency
@@ -92,14 +93,18 @@ def find_currency(transaction: Transaction, usual: str) -> str:
     return code
 
 
-def make_entry(transaction: Transaction, account: str, currency: str) -> Entry:
+Warn = Callable[[str, FieldError], None]
+"""Is told of a field that an entry can do without, and why it cannot be read."""
+
+
+def make_entry(transaction: Transaction, account: str, currency: str, warn: Warn) -> Entry:
     """Make an entry of a transaction of a bank, a card or a broker.
 
     Raises:
       FieldError: its amount or its date is missing or cannot be read.
     """
     if transaction.name in CASH_MOVES:
-        return _make_investment_entry(transaction, account, currency)
+        return _make_investment_entry(transaction, account, currency, warn)
     fields = transaction.fields
     check, number = _get_reference(fields, "CHECKNUM"), _get_reference(fields, "REFNUM")
     is_deleted = fields.get("CORRECTACTION", "").upper() == "DELETE"
@@ -110,7 +115,7 @@ def make_entry(transaction: Transaction, account: str, currency: str) -> Entry:
         currency=currency,
         amount_minor=_read_amount(fields, "TRNAMT", currency),
         booking_date=_read_date(fields, "DTTRAN" if is_pending else "DTPOSTED"),
-        value_date=_read_optional_date(fields, "DTAVAIL", "VALUEDATE"),
+        value_date=_read_value_date(fields, ("DTAVAIL", "VALUEDATE"), warn),
         reference=check or number,
         bank_reference=fields.get("FITID", ""),
         transaction_id=fields.get("SRVRTID") or (number if check else ""),
@@ -124,7 +129,9 @@ def make_entry(transaction: Transaction, account: str, currency: str) -> Entry:
     )
 
 
-def _make_investment_entry(transaction: Transaction, account: str, currency: str) -> Entry:
+def _make_investment_entry(
+    transaction: Transaction, account: str, currency: str, warn: Warn
+) -> Entry:
     fields = transaction.fields
     subject = " ".join(filter(None, (fields.get("MEMO"), fields.get("UNIQUEID"))))
     kind = fields.get("INCOMETYPE", "").upper()
@@ -134,14 +141,14 @@ def _make_investment_entry(transaction: Transaction, account: str, currency: str
         currency=currency,
         amount_minor=_read_amount(fields, "TOTAL", currency),
         booking_date=_read_date(fields, "DTTRADE"),
-        value_date=_read_optional_date(fields, "DTSETTLE"),
+        value_date=_read_value_date(fields, ("DTSETTLE",), warn),
         bank_reference=fields.get("FITID", ""),
         transaction_id=fields.get("SRVRTID", ""),
         text=subject,
         code=f"{transaction.name}.{kind}" if kind else transaction.name,
         is_reversal=bool(fields.get("REVERSALFITID")),
         status=Status.INFORMATION if is_outside else Status.BOOKED,
-        charges_minor=_sum_charges(fields, currency),
+        charges_minor=_sum_charges(fields, currency, warn),
         line=transaction.line,
     )
 
@@ -178,11 +185,23 @@ def _read_date(fields: dict[str, str], name: str) -> int:
         raise FieldError(error.fault, f"{name}: {error.text}") from None
 
 
-def _read_optional_date(fields: dict[str, str], *names: str) -> int | None:
+def _read_value_date(fields: dict[str, str], names: tuple[str, ...], warn: Warn) -> int | None:
     name = next((each for each in names if fields.get(each)), None)
-    return None if name is None else _read_date(fields, name)
+    if name is None:
+        return None
+    try:
+        return parse_date(fields[name])
+    except FieldError as error:
+        warn(name, error)
+        return None
 
 
-def _sum_charges(fields: dict[str, str], currency: str) -> int | None:
-    amounts = [_read_amount(fields, name, currency) for name in _CHARGES if fields.get(name)]
+def _sum_charges(fields: dict[str, str], currency: str, warn: Warn) -> int | None:
+    """Sum the charges; some brokers write them finer than money is."""
+    names = [name for name in _CHARGES if fields.get(name)]
+    try:
+        amounts = [parse_amount(fields[name], currency) for name in names]
+    except FieldError as error:
+        warn(" ".join(names), error)
+        return None
     return sum(map(abs, amounts)) if amounts else None

@@ -196,6 +196,11 @@ def test_continuations_go_on_with_fields_or_text(detail):
     assert entry.text == "ONE, TWO/THREE"
 
 
+@pytest.mark.parametrize("reference", ["", "0", "000000", "NONREF", "NOTPROVIDED"])
+def test_what_stands_for_no_reference(reference):
+    assert read_details(f"16,165,10,,B,{reference},T").entries[0].reference == ""
+
+
 def test_a_continuation_that_can_be_no_fields_is_text():
     (entry,) = read_details("16,165,10/", "88,THANK YOU", "88,AND, AGAIN").entries
     assert (entry.bank_reference, entry.reference) == ("", "")

@@ -76,3 +76,11 @@ def test_a_reversal_and_a_kind_that_is_not_known():
 def test_a_trade_without_a_total_is_an_error():
     (error,) = read(write("BUYSTOCK", "")).findings
     assert (error.severity, error.fault, error.field) == ("error", Fault.MISSING, "BUYSTOCK")
+
+
+def test_charges_finer_than_money_are_left_out():
+    result = read(write("BUYSTOCK").replace("0.50", "0.0035"))
+    assert result.tell() == [("warning", "field", 2, "BUYSTOCK/COMMISSION FEES")]
+    assert [(entry.amount_minor, entry.charges_minor) for entry in result.entries] == [
+        (-1000, None)
+    ]

@@ -125,6 +125,7 @@ def test_marks_of_byte_order(codec):
     [
         (SGML, "cp1252", "Café", []),
         (SGML, "utf-8", "Café", ["encoding"]),
+        (SGML.replace("\n", "") + "COMPRESSION:NONE", "cp1252", "Café", []),
         (SGML.replace("1252", "1251"), "cp1251", "Жук", []),
         (SGML.replace("1252", "ISO-8859-5"), "iso-8859-5", "Жук", []),
         (SGML.replace("USASCII", "UTF-8").replace("1252", "NONE"), "utf-8", "Жук", []),
@@ -206,7 +207,6 @@ def test_fields(fields, expected):
         ({"DTPOSTED": ""}, Fault.MISSING, "DTPOSTED"),
         ({"DTPOSTED": "20260230"}, Fault.FIELD, "DTPOSTED"),
         ({"DTPOSTED": "yesterday"}, Fault.FIELD, "DTPOSTED"),
-        ({"DTAVAIL": "20261301"}, Fault.FIELD, "DTAVAIL"),
         ({"CURRENCY__CURSYM": "EURO"}, Fault.CURRENCY, "EURO"),
         ({"FITID": "F1<TRNAMT>-2.00"}, Fault.FIELD, "'-12.50 -2.00'"),
     ],
@@ -218,6 +218,21 @@ def test_a_bad_transaction_is_an_error_and_the_next_is_read(fields, fault, names
     assert names in error.text
     assert error.raw.startswith("<STMTTRN><TRNTYPE>DEBIT")
     assert [entry.line for entry in result.entries] == [15]
+
+
+def test_a_value_date_that_cannot_be_read_is_left_out():
+    result = read(write(write_fields(DTAVAIL="0"), DEBIT))
+    assert result.tell() == [("warning", "field", 14, "STMTTRN/DTAVAIL")]
+    assert [entry.value_date for entry in result.entries] == [None, None]
+
+
+def test_statements_of_other_kinds_are_told():
+    loan = "<LOANSTMTRS><LOANTRAN><FITID>1</LOANTRAN></LOANSTMTRS>"
+    result = read(write(DEBIT).replace("</OFX>", loan + "</OFX>"))
+    assert [(error.fault, error.field) for error in result.findings] == [
+        (Fault.IGNORED, "LOANSTMTRS")
+    ]
+    assert len(result.entries) == 1
 
 
 def test_other_currencies_stand_by_themselves():

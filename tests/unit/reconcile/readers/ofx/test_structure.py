@@ -15,6 +15,8 @@ TAIL = "</BANKTRANLIST></STMTRS></STMTTRNRS></OFX>\n"
 FIELDS = "<TRNTYPE>DEBIT<DTPOSTED>20261128<TRNAMT>-1.00<FITID>F1<NAME>A"
 GOOD = f"<STMTTRN>{FIELDS}</STMTTRN>\n"
 MIB = 1 << 20
+LONG = GOOD.replace("<NAME>A", "<NAME>" + "A" * 60_000)
+SECTION = GOOD.replace("<NAME>A", "<NAME><![CDATA[" + "x" * 900_000 + "]]>")
 
 
 def read(*pieces: str):
@@ -88,11 +90,12 @@ def test_tags_and_sections_may_lie_across_chunks():
 
 
 def test_a_value_beyond_all_bounds_is_cut_and_the_rest_is_read():
-    long = GOOD.replace("<NAME>A", "<NAME>" + "A" * 3 * VALUE_SIZE_MAX)
-    result = read(HEAD, long, GOOD, TAIL)
-    assert [error.fault for error in result.errors] == [Fault.UNSAFE]
-    assert [entry.line for entry in result.entries] == [2, 3]
-    assert len(result.entries[0].counterparty) < VALUE_SIZE_MAX
+    for size in (VALUE_SIZE_MAX + 1, 3 * VALUE_SIZE_MAX):
+        for value in ("A" * size, f"<![CDATA[{'A' * size}]]>"):
+            result = read(HEAD, GOOD.replace("<NAME>A", f"<NAME>{value}"), GOOD, TAIL)
+            assert [error.fault for error in result.errors] == [Fault.UNSAFE]
+            assert [entry.line for entry in result.entries] == [2, 3]
+            assert len(result.entries[0].counterparty) <= VALUE_SIZE_MAX
 
 
 def test_fields_beyond_all_bounds_are_told_once():
@@ -111,8 +114,14 @@ def test_fields_beyond_all_bounds_are_told_once():
         (Endless(HEAD.encode() + b"<STMTTRN><MEMO>", b"< " * 500, 16 * MIB), Fault.UNSAFE),
         (Endless(HEAD.encode(), b"<A><B><STMTTRN>" + b" " * 1000, 8 * MIB), Fault.STRUCTURE),
         (Endless(HEAD.encode(), b"<FITID>" + b"x" * 1000, 8 * MIB), Fault.STRUCTURE),
+        (
+            Endless(HEAD.encode(), GOOD.encode() + b"<NAME>" + b"x" * 60_000, 64 * MIB),
+            Fault.STRUCTURE,
+        ),
+        (Endless(HEAD.encode(), LONG.encode(), 64 * MIB), Fault.STRUCTURE),
+        (Endless(HEAD.encode(), SECTION.encode(), 64 * MIB), Fault.UNSAFE),
     ],
-    ids=["value", "header", "fields", "no tags", "nesting", "loose fields"],
+    ids=["value", "header", "fields", "no tags", "nesting", "loose", "names", "texts", "sections"],
 )
 def test_memory_is_bounded(stream, fault):
     tracemalloc.start()
@@ -122,4 +131,4 @@ def test_memory_is_bounded(stream, fault):
     finally:
         tracemalloc.stop()
     assert fault in {found.fault for findings in result for found in findings}
-    assert peak < 12 * MIB
+    assert peak < 40 * MIB
