@@ -15,7 +15,8 @@ from tests.camts import make_document, read_all
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Severity
 from hansa.reconcile.readers.camt import read_camt
-from hansa.reconcile.readers.camt.run import MET_BEFORE_PATTERN
+from hansa.reconcile.readers.camt.markup import Shapes, name_tags, split
+from hansa.reconcile.readers.camt.run import OFTEN
 
 LETTERS = string.ascii_letters + string.digits + " \n\t>'\"-ü€\U0001f3e6]"
 REFERENCES = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#65;", "&#x20AC;"]
@@ -101,22 +102,34 @@ def test_both_ways_of_reading_an_entry_agree(body):
     assert strip(plain[2]) == strip(by_expat[2])
 
 
-@given(entries)
-def test_a_shape_that_is_met_often_is_read_as_before(entry):
-    times = 2 * MET_BEFORE_PATTERN
-    read, _, findings = read_all(make_document("\n".join([entry] * times)))
-    for rows in (read, strip(findings)):
-        each = len(rows) // times
-        first = rows[:each]
-        for number in range(times):
-            again = rows[number * each : (number + 1) * each]
-            lines = number * (entry.count("\n") + 1)
-            assert again == [
-                row._replace(line=row.line + lines)
-                if not getattr(row, "batch", "").startswith("line ")
-                else again[place]
-                for place, row in enumerate(first)
-            ]
+@given(st.lists(entries, min_size=1, max_size=4))
+def test_shapes_that_are_met_often_are_read_as_before(each):
+    """What is met often comes into a pattern, which the next run of entries is read by."""
+    body = "\n".join(each)
+    plain = make_document("\n".join([body] * OFTEN))
+    first = read_all(plain)
+    assert read_all(plain) == first
+    by_expat = read_all(plain.replace("</Ntry>", "<!----></Ntry>"))
+    assert by_expat[:2] == first[:2]
+    assert strip(by_expat[2]) == strip(first[2])
+
+
+def test_texts_by_a_pattern_are_those_by_splitting():
+    pieces = ["<A><B>1</B>\n<C>2</C></A>", " <A><B>3</B>\n<D>4</D></A>", "<A><B><C>5</C></B></A>"]
+    shapes = []
+    for piece in pieces:
+        tags = split(piece)[0]
+        shapes.append((tags, name_tags(tags, "")))
+    patterns = Shapes(shapes)
+    texts = []
+    for piece in pieces:
+        found = patterns.pattern.fullmatch(piece)
+        ending = patterns.endings[found.lastindex]
+        texts.append(found.group(*ending.groups))
+    assert texts == [("", "1", "2", ""), (" ", "3", "4", ""), ("", "5", "")]
+    assert patterns.pattern.fullmatch(pieces[0].replace("2", "<")) is None
+    assert patterns.pattern.fullmatch(pieces[0].replace("\n", "&")) is None
+    assert patterns.pattern.fullmatch(pieces[0].replace("2", "\x07")) is None
 
 
 MARKUP = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from xml.parsers import expat
 
 from hansa.reconcile.entries import Fault
@@ -52,6 +52,10 @@ class Tag(NamedTuple):
     currency: str
     text: int
     """Index into the texts of the entry, `NONE` of an empty element's only tag."""
+
+
+_Tree: TypeAlias = dict[tuple[str, Tag, bool], "_Tree"]
+"""Tags, whether only text follows on them, and what may follow then."""
 
 
 class Names(NamedTuple):
@@ -133,23 +137,54 @@ def name_tags(shape: Sequence[str], prefix: str) -> list[Tag] | None:
     return None if opened else tags
 
 
-def compile_shape(tags: Sequence[str], named: Sequence[Tag]) -> tuple[re.Pattern[str], list[Tag]]:
-    """Compile the pattern of all plain entries with these tags; references are still to resolve.
+class Ending(NamedTuple):
+    """How a shape ends in the pattern of several, and which groups are its texts."""
 
-    Returns:
-      The pattern, whose first group is what stands before and whose last is empty, and the
-      tags with groups for texts.
+    groups: tuple[int, ...]
+    """First what stands before the first tag, last the group that ends it, which is empty."""
+    tags: list[Tag]
+    """With places in the groups for texts."""
+
+
+class Shapes:
+    """Plain entries of several shapes as one pattern, which tries what they share once.
+
+    References are still to be resolved in what it matches.
     """
-    pattern = "([ \t\n]*+)"
-    groups = 1
-    renumbered = []
-    for raw, tag, after in zip(tags, named, [*named[1:], None], strict=True):
-        is_leaf = not tag.is_end and after is not None and not after.is_start
-        text = f"({_TEXT})" if is_leaf else _NO_TEXT
-        pattern += re.escape(f"<{raw[:-1]}>") + (text if after else "")
-        renumbered.append(tag._replace(text=groups) if is_leaf else tag)
-        groups += is_leaf
-    return re.compile(f"{pattern}()"), renumbered
+
+    def __init__(self, shapes: Sequence[tuple[Sequence[str], Sequence[Tag]]]) -> None:
+        self.endings: dict[int, Ending] = {}
+        """By their last group, which is the match's `lastindex`."""
+        self._groups = 1
+        tree: _Tree = {}
+        for raws, tags in shapes:
+            place = tree
+            for raw, tag, after in zip(raws, tags, [*tags[1:], None], strict=True):
+                is_leaf = not tag.is_end and after is not None and not after.is_start
+                place = place.setdefault((raw, tag, is_leaf), {})
+        self.pattern = re.compile(f"([ \t\n]*+){self._build(tree, (1,), [])}")
+
+    def _build(self, tree: _Tree, groups: tuple[int, ...], tags: list[Tag]) -> str:
+        """Build the pattern of what follows; shapes that part are alternatives."""
+        pattern = ""
+        while len(tree) == 1:
+            ((raw, tag, is_leaf), tree) = next(iter(tree.items()))
+            pattern += re.escape(f"<{raw[:-1]}>")
+            if is_leaf:
+                self._groups += 1
+                tags = [*tags, tag._replace(text=len(groups))]
+                groups = (*groups, self._groups)
+                pattern += f"({_TEXT})"
+            else:
+                tags = [*tags, tag]
+                pattern += _NO_TEXT if tree else ""
+        if tree:
+            each = ({edge: following} for edge, following in tree.items())
+            parts = [self._build(branch, groups, tags) for branch in each]
+            return f"{pattern}(?:{'|'.join(parts)})"
+        self._groups += 1
+        self.endings[self._groups] = Ending((*groups, self._groups), tags)
+        return f"{pattern}()"
 
 
 def parse(element: str, names: Names) -> tuple[list[Tag], list[str]]:

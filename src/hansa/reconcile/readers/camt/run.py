@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +20,8 @@ from hansa.reconcile.readers.camt.entry import (
 from hansa.reconcile.readers.camt.layout import Layout, find_layout
 from hansa.reconcile.readers.camt.markup import (
     NotXmlError,
+    Shapes,
     Tag,
-    compile_shape,
     mask,
     name_tags,
     parse,
@@ -31,14 +31,14 @@ from hansa.reconcile.readers.camt.markup import (
 from hansa.reconcile.readers.fields import FieldError
 from hansa.reconcile.readers.parts import build_batch
 
-SHAPES_MAX = 1_024
+SHAPES_MAX = 512
 """Kept at a time: entries of one bank have a few dozen."""
 SHAPE_TAGS_MAX = 400
 """Of a shape that is kept."""
-PATTERNS_MAX = 12
-"""Made of shapes, the first that are met often; all others go on being split at their tags."""
-MET_BEFORE_PATTERN = 16
-"""How often a shape is met before a pattern is made of it."""
+OFTEN = 16
+"""How often a shape is met before it comes into the pattern."""
+OFTEN_MAX = 24
+"""Shapes in the pattern, the first that are met often; others go on being split at their tags."""
 _NO_CHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 """Code points that XML allows nowhere either, in UTF-8."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -80,17 +80,8 @@ def read_runs(runs: Sequence[Run]) -> Reading:
 class _Shape:
     """What is known of entries with the same tags, and how often it was looked up."""
 
-    tags: list[str]
-    named: list[Tag]
     layout: Layout
     met: int = 0
-
-
-class _Pattern(NamedTuple):
-    """What matches whole entries of one shape, and the layout of its groups."""
-
-    pattern: re.Pattern[str]
-    layout: Layout
 
 
 class _Shapes:
@@ -99,29 +90,37 @@ class _Shapes:
     def __init__(self) -> None:
         self._prefix = ""
         self._shapes: dict[str, _Shape | None] = {}
-        self._patterns: list[_Pattern] = []
-        """What is met often comes before what is not."""
+        self._often: list[tuple[list[str], list[Tag]]] = []
+        self._match: Callable[[str, int], re.Match[str] | None] | None = None
+        self._endings: dict[int, tuple[tuple[int, ...], Layout]] = {}
 
     def use(self, prefix: str) -> None:
         """Begin entries whose names have this prefix."""
         if prefix != self._prefix or len(self._shapes) > SHAPES_MAX:
             self._prefix = prefix
             self._shapes.clear()
-            self._patterns.clear()
+            self._often.clear()
+            self._endings.clear()
+            self._match = None
+        elif len(self._often) != len(self._endings):
+            shapes = Shapes(self._often)
+            self._match = shapes.pattern.match
+            self._endings = {
+                last: (ending.groups, find_layout(ending.tags))
+                for last, ending in shapes.endings.items()
+            }
 
     def match(self, text: str, place: int) -> tuple[Layout, Sequence[str], int] | None:
-        """Match an entry there with the patterns: its layout, its texts, where it ends."""
-        patterns = self._patterns
-        for rank, (pattern, layout) in enumerate(patterns):
-            found = pattern.match(text, place)
-            if found:
-                if rank:
-                    patterns[rank - 1], patterns[rank] = patterns[rank], patterns[rank - 1]
-                texts: Sequence[str] | None = found.groups()
-                if text.find("&", place, found.end()) >= 0:
-                    texts = resolve(found.groups())
-                return (layout, texts, found.end()) if texts else None
-        return None
+        """Match an entry of a frequent shape there: its layout, its texts, where it ends."""
+        found = self._match(text, place) if self._match else None
+        if found is None:
+            return None
+        groups, layout = self._endings[found.lastindex or 0]
+        texts: Sequence[str] | None = found.group(*groups)
+        until = found.end()
+        if text.find("&", place, until) >= 0:
+            texts = resolve(texts or ())
+        return (layout, texts, until) if texts else None
 
     def find(self, tags: list[str]) -> Layout | None:
         """Find the layout of an entry by its tags; None if it is not plain."""
@@ -132,15 +131,14 @@ class _Shapes:
                 return None
             named = name_tags(tags, self._prefix)
             if named and named[0].name == "Ntry":
-                shape = _Shape(tags, named, find_layout(named))
+                shape = _Shape(find_layout(named))
             if len(tags) <= SHAPE_TAGS_MAX:
                 self._shapes[key] = shape
             if shape is None:
                 return None
         shape.met += 1
-        if shape.met == MET_BEFORE_PATTERN and len(self._patterns) < PATTERNS_MAX:
-            pattern, renumbered = compile_shape(shape.tags, shape.named)
-            self._patterns.append(_Pattern(pattern, find_layout(renumbered)))
+        if shape.met == OFTEN and len(self._often) < OFTEN_MAX:
+            self._often.append((tags, name_tags(tags, self._prefix) or []))
         return shape.layout
 
 
