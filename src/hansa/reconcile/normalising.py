@@ -38,6 +38,11 @@ ENTRIES, STATEMENTS, FINDINGS = "entries.parquet", "statements.jsonl", "findings
 QUARANTINE = "quarantine.jsonl"
 NORMALISED = SCHEMA.append(pa.field("source", pa.int32(), nullable=False))
 ROWS_PER_GROUP = 122_880
+REPEATED = [
+    *("account", "currency", "counterparty", "counterparty_account", "text"),
+    *("code", "batch", "status", "original_currency"),
+]
+"""Columns that list their values once; trying that with references costs as much as the rest."""
 TOLD_MAX = 20
 """Findings that a refusal lists."""
 
@@ -214,7 +219,8 @@ class _EntriesFile:
     """Entries as Parquet, in row groups that are worth reading."""
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
-        self._writer = stack.enter_context(pyarrow.parquet.ParquetWriter(path, NORMALISED))
+        writer = pyarrow.parquet.ParquetWriter(path, NORMALISED, use_dictionary=REPEATED)
+        self._writer = stack.enter_context(writer)
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
 

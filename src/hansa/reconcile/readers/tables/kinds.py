@@ -61,6 +61,7 @@ def round_doubles(column: pa.Array, places: int) -> tuple[pa.Array, pa.Array]:
 
 
 def write_cell(column: pa.Array, place: int) -> str | None:
-    """Write a cell for people; Arrow writes dates, too, that Python does not have."""
-    written: str | None = column.slice(place, 1).cast(pa.string())[0].as_py()
-    return written
+    """Write a cell for people: dates that Python does not have, too, and bytes that are no text."""
+    cell = column.slice(place, 1).cast(pa.string())[0]
+    raw = cell.as_buffer()
+    return None if raw is None else raw.to_pybytes().decode(errors="backslashreplace")

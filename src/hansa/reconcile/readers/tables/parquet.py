@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.reconcile.entries import Part
+from hansa.reconcile.entries import Fault, Part
 from hansa.reconcile.readers.tables.building import TableBuilder, describe_cells
 from hansa.reconcile.readers.tables.kinds import (
     get_value_kind,
     is_amount,
     is_name,
+    is_text,
     is_time,
     simplify,
     write_cell,
@@ -69,17 +70,41 @@ def read_parquet(stream: BinaryIO, mapping: Mapping) -> Iterator[Part]:
 def _read_batch(
     builder: TableBuilder, batch: pa.RecordBatch, names: dict[Column, str], first: int
 ) -> Iterator[Part]:
-    if not batch.num_rows:
-        return
     columns = {column: simplify(batch.column(name)) for column, name in names.items()}
     lines = pa.arange(first, first + batch.num_rows)
 
-    def describe(index: int) -> str:
+    def describe(place: int) -> str:
         return describe_cells(
-            {name: write_cell(columns[column], index) for column, name in names.items()}
+            {name: write_cell(columns[column], place) for column, name in names.items()}
         )
 
-    yield from builder.add_rows(columns, lines, describe)
+    undecoded = _find_undecoded(columns)
+    for place, column in undecoded.items():
+        text = "bytes that are no letters in UTF-8: correct the cell"
+        builder.report(Fault.ENCODING, first + place, names[column], text, describe(place))
+    if undecoded:
+        is_good = pa.array([place not in undecoded for place in range(batch.num_rows)])
+        columns = {column: cells.filter(is_good) for column, cells in columns.items()}
+        lines = lines.filter(is_good)
+    if len(lines):
+        yield from builder.add_rows(columns, lines, describe)
+
+
+def _find_undecoded(columns: dict[Column, pa.Array]) -> dict[int, Column]:
+    """Find the rows with text that is not in UTF-8, which Parquet does not check; and where."""
+    found: dict[int, Column] = {}
+    for column, cells in columns.items():
+        if not is_text(cells.type):
+            continue
+        try:
+            cells.validate(full=True)
+        except pa.ArrowInvalid:
+            for place, cell in enumerate(cells):
+                try:
+                    cell.as_py()
+                except UnicodeDecodeError:
+                    found.setdefault(place, column)
+    return found
 
 
 def _find_columns(schema: pa.Schema, mapping: Mapping) -> dict[Column, str]:

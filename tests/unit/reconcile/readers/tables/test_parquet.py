@@ -83,6 +83,15 @@ def test_a_bad_row_is_a_finding_with_its_cells(column, values, fault):
     assert '"reference": "r1"' in finding.raw
 
 
+def test_text_that_is_no_utf_8_costs_its_row_alone():
+    broken = pa.array([b"a\xff", b"fine"]).view(pa.string())
+    (entry,), _, (finding,) = read(write(reference=broken))
+    assert (entry.reference, entry.line) == ("fine", 2)
+    assert (finding.fault, finding.line, finding.field) == (Fault.ENCODING, 1, "reference")
+    assert finding.raw.endswith('"reference": "a\\\\xff"}')
+    assert read(write(reference=broken.take(pa.array([0, 0]))))[0] == []
+
+
 def test_names_can_be_numbers_and_lists_of_values():
     raw = write(
         account=pa.array([7, 8], pa.int32()), reference=pa.array(["x", "y"]).dictionary_encode()
