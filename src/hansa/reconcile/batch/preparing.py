@@ -18,6 +18,8 @@ from hansa.reconcile.rules.references import ReferenceForm
 ROW = "row"
 """Number of an entry on its side, which no other there has."""
 PREFIX = "key_"
+CHOSEN = "chosen_reference"
+"""Column of the reference that counts, before it is made comparable."""
 NO_DATE = dt.date(1, 1, 1)
 """Stands for none in keys, where none equals none."""
 
@@ -45,6 +47,6 @@ def prepare(entries: Table, side: Side, references: References) -> Table:
     keys["reference"] = form.express(chosen)
     for name in ("booking_date", "value_date"):
         keys[name] = entries[name].fill_null(NO_DATE)
-    columns = {name: entries[name] for name in [*SCHEMA.names, ROW]}
+    columns = {name: entries[name] for name in [*SCHEMA.names, ROW]} | {CHOSEN: chosen}
     prepared = entries.select(**columns, **{name_key(each): keys[each] for each in keys})
     return prepared.filter(prepared.status.isin(side.statuses))

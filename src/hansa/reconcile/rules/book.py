@@ -22,11 +22,12 @@ DAYS_MAX = 366
 PARTS_MAX = 12
 """Of a sum that is searched: more of them, and nearly every amount has one."""
 MILLION = 1_000_000
+PPM_MAX = 500_000
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
 Days = Annotated[int, Meta(ge=0, le=DAYS_MAX)]
 Minor = Annotated[int, Meta(ge=0, le=INT64_MAX)]
-PartsPerMillion = Annotated[int, Meta(ge=0, le=MILLION)]
+PartsPerMillion = Annotated[int, Meta(ge=0, le=PPM_MAX)]
 CurrencyCode = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 OffsetMinutes = Annotated[int, Meta(ge=-14 * 60, le=14 * 60)]
 
@@ -121,20 +122,27 @@ class Net(Section, frozen=True, kw_only=True, tag_field="kind", tag="net"):
     on: Annotated[tuple[Field, ...], Meta(min_length=1)]
 
 
-class Within(Section, frozen=True, kw_only=True):
+class Near(Section, frozen=True, kw_only=True):
     """How far two amounts, and two days, may be apart."""
 
+    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
+    """Fields that must be equal."""
     amount_minor: Minor = 0
-    amount_ppm: PartsPerMillion = 0
-    """Of the larger; the wider of both bounds counts."""
     days: Days = 0
     """Between value dates, or booking dates where one has none."""
     business_days: bool = False
     """Count business days alone."""
-    charges: bool = False
-    """Amounts may also differ by just the charges that one side tells."""
     converted: bool = False
     """Compare amounts of other currencies by `[rates]`."""
+
+
+class Within(Near, frozen=True, kw_only=True):
+    """The same, with bounds that depend on the amounts themselves."""
+
+    amount_ppm: PartsPerMillion = 0
+    """Of the larger; the wider of both bounds counts."""
+    charges: bool = False
+    """Amounts may also differ by just the charges that one side tells."""
 
 
 class Tolerance(Within, frozen=True, kw_only=True, tag_field="kind", tag="tolerance"):
@@ -148,16 +156,14 @@ class Parts(Within, frozen=True, kw_only=True, tag_field="kind", tag="parts"):
     """One entry against several that say that they belong together."""
 
     name: Name
-    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
     by: Literal["root", "reference", "batch"] = "root"
     """What the several share; `root` is a reference before its last separator."""
 
 
-class Sum(Within, frozen=True, kw_only=True, tag_field="kind", tag="sum"):
+class Sum(Near, frozen=True, kw_only=True, tag_field="kind", tag="sum"):
     """One entry against several whose sum it is, if that can be said of no others."""
 
     name: Name
-    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
     parts_max: Annotated[int, Meta(ge=2, le=PARTS_MAX)] = 4
 
 
@@ -172,7 +178,6 @@ class NetZero(Within, frozen=True, kw_only=True, tag_field="kind", tag="net_zero
     """Any number of entries of both sides that share something and whose sums are equal."""
 
     name: Name
-    on: Annotated[tuple[Field, ...], Meta(min_length=1)]
     by: Literal["root", "reference", "batch"] = "reference"
 
 

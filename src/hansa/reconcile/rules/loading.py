@@ -10,10 +10,10 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.rules.book import (
     FORMS,
+    Near,
     Net,
     RuleBook,
     Score,
-    Within,
 )
 from hansa.shapes import tell_shape
 
@@ -67,16 +67,16 @@ def _find_faults(book: RuleBook) -> Iterator[str]:
             continue
         if "amount_minor" in each.on and not isinstance(each, Score):
             yield f"{at}.on: amounts are compared within the pass's own bounds, leave them out"
-        if isinstance(each, Within):
+        if isinstance(each, Near):
             yield from _find_bound_faults(book, each, at)
 
 
-def _find_bound_faults(book: RuleBook, bounds: Within, at: str) -> Iterator[str]:
+def _find_bound_faults(book: RuleBook, bounds: Near, at: str) -> Iterator[str]:
     if bounds.converted and book.rates is None:
         yield f"{at}.converted: there is no [rates] table to convert by"
-    if bounds.converted and "currency" in bounds.on:  # type: ignore[attr-defined]
+    if bounds.converted and "currency" in bounds.on:
         yield f"{at}.on: amounts of other currencies are to be compared, so leave currency out"
-    if not bounds.converted and "currency" not in bounds.on:  # type: ignore[attr-defined]
+    if not bounds.converted and "currency" not in bounds.on:
         yield f"{at}.on: must name currency, or amounts of several would be compared as if equal"
 
 

@@ -1,0 +1,190 @@
+"""A run over two sides: pass after pass, then what is left put into breaks.
+
+All rows go through the first pass in the engine; what it leaves comes into this process, where the
+others look at it. Nothing depends on the order of rows: only their numbers tell which is which.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.reconcile.batch.diagnosing import Break, diagnose
+from hansa.reconcile.batch.engines import Engine
+from hansa.reconcile.batch.net import GROUP, LEFT, RIGHT, SURPLUS, Netted, net
+from hansa.reconcile.batch.passes.bounds import Measuring
+from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup
+from hansa.reconcile.batch.passes.one_to_one import match_reversals, match_within
+from hansa.reconcile.batch.passes.several import match_net_zero, match_parts, match_sum
+from hansa.reconcile.batch.preparing import ROW, name_key, prepare
+from hansa.reconcile.batch.rest import Rest, RestSide, read_ints
+from hansa.reconcile.rules.book import (
+    Net,
+    NetZero,
+    Parts,
+    Pass,
+    Reversal,
+    RuleBook,
+    Side,
+    Sum,
+    Tolerance,
+)
+from hansa.reconcile.rules.calendars import BusinessDays
+from hansa.reconcile.rules.rates import RateTable
+from hansa.reconcile.rules.references import ReferenceForm
+
+REST_MAX = 5_000_000
+"""Entries of a side that the first pass may leave to this process."""
+
+
+class PassResult(NamedTuple):
+    """What one pass matched."""
+
+    name: str
+    matches: tuple[Match, ...]
+
+
+class Reconciled(NamedTuple):
+    """Two sides reconciled; matches and breaks name entries by their places in `rest`."""
+
+    pairs: Table
+    """`left_row` and `right_row` of what the first pass matched; the engine holds it."""
+    rest: Rest
+    passes: tuple[PassResult, ...]
+    """After the first."""
+    breaks: tuple[Break, ...]
+
+
+def reconcile(
+    engine: Engine,
+    left: Table,
+    right: Table,
+    book: RuleBook,
+    *,
+    sides: tuple[Side, Side],
+    rates: RateTable | None = None,
+) -> Reconciled:
+    """Reconcile two sides.
+
+    Args:
+      engine: that both tables are of.
+      left: entries with their numbers in `row`.
+      right: the same.
+      book: the rules.
+      sides: of the rules, which these are.
+      rates: where the rules convert.
+
+    Raises:
+      Invalid: the first pass is not `net`, or it leaves more than this process takes.
+    """
+    first, *others = book.passes
+    if not isinstance(first, Net):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"the first pass must be of kind net, not {first.name!r}"
+        )
+    prepared = [
+        prepare(entries, side, book.references)
+        for entries, side in zip((left, right), sides, strict=True)
+    ]
+    netted = net(engine, prepared[0], prepared[1], [name_key(each) for each in first.on])
+    rest, groups = _fetch_rest(engine, netted, ReferenceForm(book.references))
+    measuring = Measuring(
+        BusinessDays(book.calendar), rates, book.rates.currency if book.rates else ""
+    )
+    results, open_groups = [], [groups]
+    for each in others:
+        matches: list[Match] = []
+        for step in _list_steps(engine, rest, each, measuring):
+            found = step()
+            for match in found.matches:
+                rest.left.close(match.left)
+                rest.right.close(match.right)
+            matches += found.matches
+            open_groups.append(found.open_groups)
+        results.append(PassResult(each.name, tuple(matches)))
+    newest_first = [group for groups in reversed(open_groups) for group in groups]
+    breaks = diagnose(rest, newest_first, book)
+    return Reconciled(netted.pairs, rest, tuple(results), tuple(breaks))
+
+
+def _fetch_rest(
+    engine: Engine, netted: Netted, form: ReferenceForm
+) -> tuple[Rest, list[OpenGroup]]:
+    sides = []
+    for table in (netted.left, netted.right):
+        count = engine.fetch(table.count().as_table())[0][0].as_py()
+        if count > REST_MAX:
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"the first pass leaves {count} entries of a side, more than {REST_MAX}: are these "
+                "two sides of the same account, and does it ask for what both tell alike?",
+            )
+        sides.append(RestSide(engine.fetch(table), form))
+    rest = Rest(*sides)
+    groups = (enumerate(each.entries.column(GROUP).to_pylist()) for each in sides)
+    return rest, _group_open(*groups)
+
+
+def _group_open(*sides: Iterable[tuple[int, int | None]]) -> list[OpenGroup]:
+    """Group places left and right by the group that a net pass put them in, if any."""
+    members: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for at, side in enumerate(sides):
+        for place, group in side:
+            if group is not None:
+                members[group][at].append(place)
+    reason = "one side has fewer of them, and those of the other are not alike"
+    return [
+        OpenGroup(tuple(sorted(ours)), tuple(sorted(theirs)), reason)
+        for ours, theirs in members.values()
+    ]
+
+
+def _list_steps(
+    engine: Engine, rest: Rest, asked: Pass, measuring: Measuring
+) -> list[Callable[[], Found]]:
+    """List the steps of a pass; what one matches is closed before the next."""
+    if isinstance(asked, Tolerance):
+        return [partial(match_within, rest, asked, measuring)]
+    if isinstance(asked, Sum):
+        return [partial(match_sum, rest, asked, measuring)]
+    if isinstance(asked, NetZero):
+        return [partial(match_net_zero, rest, asked, measuring)]
+    if isinstance(asked, Parts):
+        match = partial(match_parts, rest, asked, measuring)
+        return [partial(match, left_is_whole=each) for each in (True, False)]
+    if isinstance(asked, Reversal):
+        match = partial(match_reversals, rest, asked, measuring)
+        return [partial(match, is_left=each) for each in (True, False)]
+    if isinstance(asked, Net):
+        return [partial(_match_equal, engine, rest, asked)]
+    raise Unavailable(f"passes of kind score, as {asked.name!r}, are not run yet")
+
+
+def _match_equal(engine: Engine, rest: Rest, asked: Net) -> Found:
+    """Match by a later net pass, over what is left."""
+    tables = [
+        engine.add(side.entries.filter(pa.array(side.is_unmatched)).drop([SURPLUS, GROUP]))
+        for side in (rest.left, rest.right)
+    ]
+    netted = net(engine, tables[0], tables[1], [name_key(each) for each in asked.on])
+    pairs = engine.fetch(netted.pairs.order_by(LEFT))
+    places = [
+        {row: place for place, row in enumerate(side.rows.tolist())}
+        for side in (rest.left, rest.right)
+    ]
+    reason = f"equal in {', '.join(asked.on)}"
+    rows = zip(read_ints(pairs[LEFT]).tolist(), read_ints(pairs[RIGHT]).tolist(), strict=True)
+    matches = [Match((places[0][left],), (places[1][right],), reason) for left, right in rows]
+    undecided = []
+    for of_side, table in zip(places, (netted.left, netted.right), strict=True):
+        left_over = engine.fetch(table.select(ROW, GROUP))
+        numbers = [of_side[row] for row in left_over[ROW].to_pylist()]
+        undecided.append(zip(numbers, left_over[GROUP].to_pylist(), strict=True))
+    groups = _group_open(*undecided)
+    return Found(matches, groups)

@@ -1,0 +1,197 @@
+"""Whole runs: every entry in one match or one break, whatever order the rows come in."""
+
+import random
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hansa.kernel.errors import Invalid
+from hansa.reconcile.batch.diagnosing import BreakClass
+from hansa.reconcile.batch.engines import opened_duckdb
+from hansa.reconcile.batch.net import LEFT, RIGHT
+from hansa.reconcile.batch.preparing import ROW
+from hansa.reconcile.batch.running import reconcile
+from hansa.reconcile.entries import SCHEMA, Entry
+from hansa.reconcile.readers.parts import build_batch
+from hansa.reconcile.rules.loading import load_rules
+
+BOOK = load_rules(
+    b"""
+name = "test"
+sides = [{name = "ours"}, {name = "theirs", sign = -1}]
+
+[[passes]]
+name = "exact"
+kind = "net"
+on = ["account", "currency", "amount_minor", "value_date", "reference"]
+
+[[passes]]
+name = "reversed"
+kind = "reversal"
+on = ["account", "currency", "reference"]
+days = 9
+
+[[passes]]
+name = "near"
+kind = "tolerance"
+on = ["account", "currency"]
+amount_minor = 2
+days = 1
+
+[[passes]]
+name = "parts"
+kind = "parts"
+on = ["account", "currency"]
+days = 1
+
+[[passes]]
+name = "sums"
+kind = "sum"
+on = ["account", "currency"]
+parts_max = 3
+days = 1
+
+[[passes]]
+name = "groups"
+kind = "net_zero"
+on = ["account", "currency"]
+by = "batch"
+days = 9
+
+[[passes]]
+name = "by_amount"
+kind = "net"
+on = ["account", "currency", "amount_minor"]
+""",
+    "rules.toml",
+)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    with opened_duckdb(tmp_path_factory.mktemp("duckdb"), threads=1) as opened:
+        yield opened
+
+
+def run(engine, left, right):
+    """Run the rules; returns matches and breaks with their entries instead of places."""
+    tables = [
+        engine.add(
+            pa.Table.from_batches([build_batch(side)], SCHEMA).append_column(
+                ROW, pa.array(range(len(side)), pa.int64())
+            )
+        )
+        for side in (left, right)
+    ]
+    found = reconcile(engine, *tables, BOOK, sides=BOOK.sides)
+    pairs = engine.fetch(found.pairs).to_pylist()
+    matches = [("exact", (left[each[LEFT]],), (right[each[RIGHT]],)) for each in pairs]
+    named = [(each.name, match) for each in found.passes for match in each.matches]
+    named += [(each.kind, each) for each in found.breaks]
+    for name, each in named:
+        ours = (left[row] for row in found.rest.left.rows[list(each.left)].tolist())
+        theirs = (right[row] for row in found.rest.right.rows[list(each.right)].tolist())
+        matches.append((name, tuple(sorted(ours, key=repr)), tuple(sorted(theirs, key=repr))))
+    return sorted(matches, key=repr)
+
+
+def entry(amount_minor, value_date=0, reference="", **more):
+    return Entry("DE02", "EUR", amount_minor, value_date, value_date, reference, **more)
+
+
+entries = st.builds(
+    entry,
+    st.integers(-4, 4),
+    st.integers(0, 2),
+    st.sampled_from(["", "a", "b", "a/1", "a/2"]),
+    batch=st.sampled_from(["", "", "x"]),
+    bank_reference=st.sampled_from(["", "1"]),
+    is_reversal=st.sampled_from([False, False, False, True]),
+)
+
+
+@settings(max_examples=settings.default.max_examples // 10)
+@given(st.lists(entries, max_size=14), st.lists(entries, max_size=14), st.randoms())
+def test_results_do_not_depend_on_the_order_of_rows(engine, left, right, chance):
+    found = run(engine, left, right)
+    for at, side in ((1, left), (2, right)):
+        told = [each for one in found for each in one[at]]
+        assert sorted(told, key=repr) == sorted(side, key=repr)
+    mixed = [chance.sample(side, len(side)) for side in (left, right)]
+    assert strip(run(engine, *mixed)) == strip(found)
+
+
+def strip(found):
+    """Leave out by what a bank tells apart copies that are otherwise the same."""
+
+    def plain(side):
+        return sorted((each._replace(bank_reference="") for each in side), key=repr)
+
+    return sorted(((name, plain(ours), plain(theirs)) for name, ours, theirs in found), key=repr)
+
+
+CASES = {
+    "exact": ([entry(5, 1, "r")], [entry(-5, 1, "r")]),
+    "near": ([entry(50, 1, "r")], [entry(-52, 2, "r")]),
+    "parts": ([entry(50, 1, "r")], [entry(-20, 1, "r/1"), entry(-30, 1, "r/2")]),
+    "sums": ([entry(50, 1)], [entry(-20, 1), entry(-30, 1)]),
+    "by_amount": ([entry(50, 1)], [entry(-50, 5)]),
+    "reversed": ([entry(50, 1, "r"), entry(-50, 3, "r", is_reversal=True)], []),
+    "groups": (
+        [entry(50, 1, batch="x"), entry(11, 1, batch="x")],
+        [entry(-30, 1, batch="x"), entry(-31, 4, batch="x")],
+    ),
+    BreakClass.MISSING_LEFT: ([], [entry(50)]),
+    BreakClass.MISSING_RIGHT: ([entry(50)], []),
+    BreakClass.AMOUNT: ([entry(50, 1, "r")], [entry(-60, 1, "r")]),
+    BreakClass.SPLIT: ([entry(50, 1, "r")], [entry(-20, 1, "r/1"), entry(-31, 1, "r/2")]),
+    BreakClass.REVERSAL: ([entry(50, is_reversal=True)], []),
+    BreakClass.AMBIGUOUS: (
+        [entry(50, 1, text="a"), entry(50, 1, text="b")],
+        [entry(-51, 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_pass_and_each_class(engine, name):
+    left, right = CASES[name]
+    assert [each[0] for each in run(engine, left, right)] == [name]
+
+
+def test_copies_too_many_are_duplicates(engine):
+    found = run(engine, [entry(50)], [entry(-50), entry(-50, bank_reference="2")])
+    assert {each[0] for each in found} == {BreakClass.DUPLICATE, "exact"}
+
+
+def test_the_first_pass_must_be_a_net(engine):
+    book = load_rules(
+        b"""
+name = "t"
+sides = [{name = "a"}, {name = "b"}]
+passes = [{name = "near", kind = "tolerance", on = ["currency"]}]
+""",
+        "r",
+    )
+    table = engine.add(pa.Table.from_batches([build_batch([])], SCHEMA))
+    with pytest.raises(Invalid, match="the first pass must be of kind net"):
+        reconcile(engine, table, table, book, sides=book.sides)
+
+
+def test_a_mixture_of_many_is_parted_into_what_it_was_made_of(engine):
+    chance = random.Random(7)
+    left, right, expected = [], [], []
+    for at in range(40):
+        amount, reference = 1_000 * (at + 1), f"case{at}"
+        name = chance.choice(["exact", "near", "parts"])
+        left.append(entry(amount, 1, reference))
+        if name == "parts":
+            part = chance.randrange(1, amount)
+            right += [entry(-part, 1, f"{reference}/1"), entry(part - amount, 1, f"{reference}/2")]
+        else:
+            right.append(entry(-amount - (name == "near"), 1, reference))
+        expected.append(name)
+    chance.shuffle(right)
+    assert sorted(each[0] for each in run(engine, left, right)) == sorted(expected)
