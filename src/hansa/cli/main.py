@@ -43,6 +43,7 @@ TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
 MODULES = {
     "setup": ("init", "up"),
     "run": ("demo", "replay", "bench"),
+    "reconcile": ("reconcile",),
     "keys": ("key",),
     "wallet": ("pay", "wallet"),
     "tx": ("tx",),

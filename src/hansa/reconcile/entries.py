@@ -190,3 +190,8 @@ SCHEMA = pa.schema(
     ]
 )
 """One field of `Entry` each, in its order."""
+
+NORMALISED = SCHEMA.append(pa.field("source", pa.int32(), nullable=False)).append(
+    pa.field("row", pa.int64(), nullable=False)
+)
+"""Entries of one side: with the number of the file that each is from, and its own on this side."""

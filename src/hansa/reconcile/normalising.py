@@ -3,7 +3,8 @@
 A folder is written whole or not at all: under another name first, which it loses by being renamed,
 so that whoever is killed leaves nothing that looks like a result. In it:
 
-- `entries.parquet`: `SCHEMA`, and `source`, the number of the file that each entry is from;
+- `entries.parquet`: `SCHEMA`, `source`, the number of the file that each entry is from, and `row`,
+  its own number on this side;
 - `statements.jsonl` and `findings.jsonl`: one JSON object each, with `file`, the same number;
 - `quarantine.jsonl`: what could not be read, as findings with their raw text; only where that was
   allowed.
@@ -31,12 +32,11 @@ import pyarrow.parquet
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.reconcile.checks import Located, Placed, check_statements, place_statements
-from hansa.reconcile.entries import SCHEMA, Fault, Finding, Part, Severity, Statement
+from hansa.reconcile.entries import NORMALISED, Fault, Finding, Part, Severity, Statement
 from hansa.reconcile.readers.opening import Opened, Reading
 
 ENTRIES, STATEMENTS, FINDINGS = "entries.parquet", "statements.jsonl", "findings.jsonl"
 QUARANTINE = "quarantine.jsonl"
-NORMALISED = SCHEMA.append(pa.field("source", pa.int32(), nullable=False))
 ROWS_PER_GROUP = 122_880
 REPEATED = [
     *("account", "currency", "counterparty", "counterparty_account", "text"),
@@ -99,7 +99,7 @@ def normalise(
     if not paths:
         raise Invalid(InvalidCode.MALFORMED, "no files: name one at least")
     try:
-        with _make_folder(folder) as unfinished:
+        with make_folder(folder) as unfinished:
             with ExitStack() as stack:
                 run = _Run(unfinished, stack, on_error)
                 for path in paths:
@@ -133,7 +133,7 @@ class _Run:
         """Read a file."""
         number = len(self._sources)
         with Opened(path, reading) as opened:
-            digest, size = _hash(path)
+            digest, size = hash_file(path)
             statements: list[Statement] = []
             lines = array("q")
             entries = warnings = 0
@@ -223,16 +223,20 @@ class _EntriesFile:
         self._writer = stack.enter_context(writer)
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
+        self._written = 0
 
     def add(self, entries: pa.RecordBatch, source: int) -> None:
         """Add entries of a file."""
         if not entries.num_rows:
             return
-        sources = pa.repeat(pa.scalar(source, pa.int32()), entries.num_rows)
+        count = entries.num_rows
+        sources = pa.repeat(pa.scalar(source, pa.int32()), count)
+        rows = pa.array(range(self._written, self._written + count), pa.int64())
         self._batches.append(
-            pa.RecordBatch.from_arrays([*entries.columns, sources], schema=NORMALISED)
+            pa.RecordBatch.from_arrays([*entries.columns, sources, rows], schema=NORMALISED)
         )
-        self._rows += entries.num_rows
+        self._rows += count
+        self._written += count
         if self._rows >= ROWS_PER_GROUP:
             self.flush()
 
@@ -248,14 +252,15 @@ def _write(file: BinaryIO, number: int, value: Statement | Finding) -> None:
     file.write(line.encode(errors="backslashreplace") + b"\n")  # JSON escapes alike
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """Hash a file by SHA-256; gives the hash, in hexadecimal, and the size in bytes."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return digest.hexdigest(), file.tell()
 
 
 @contextmanager
-def _make_folder(folder: Path) -> Iterator[Path]:
+def make_folder(folder: Path) -> Iterator[Path]:
     """Make a folder that gets its name once all is in it, and goes if that fails."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Invalid(InvalidCode.MALFORMED, f"{folder} is there already: name another folder")

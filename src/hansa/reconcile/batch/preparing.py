@@ -11,12 +11,13 @@ from typing import get_args
 
 from ibis.expr.types import StringValue, Table
 
-from hansa.reconcile.entries import SCHEMA
+from hansa.reconcile.entries import NORMALISED
 from hansa.reconcile.rules.book import Field, References, Side
 from hansa.reconcile.rules.references import ReferenceForm
 
 ROW = "row"
-"""Number of an entry on its side, which no other there has."""
+SOURCE = "source"
+"""Columns that normalising adds."""
 PREFIX = "key_"
 CHOSEN = "chosen_reference"
 """Column of the reference that counts, before it is made comparable."""
@@ -33,7 +34,7 @@ def prepare(entries: Table, side: Side, references: References) -> Table:
     """Prepare a side's entries, and leave out those whose status does not count.
 
     Args:
-      entries: by `SCHEMA`, with their numbers in `row`.
+      entries: by `NORMALISED`.
       side: whose they are.
       references: how these are made comparable.
     """
@@ -47,6 +48,6 @@ def prepare(entries: Table, side: Side, references: References) -> Table:
     keys["reference"] = form.express(chosen)
     for name in ("booking_date", "value_date"):
         keys[name] = entries[name].fill_null(NO_DATE)
-    columns = {name: entries[name] for name in [*SCHEMA.names, ROW]} | {CHOSEN: chosen}
+    columns = {name: entries[name] for name in NORMALISED.names} | {CHOSEN: chosen}
     prepared = entries.select(**columns, **{name_key(each): keys[each] for each in keys})
     return prepared.filter(prepared.status.isin(side.statuses))

@@ -53,8 +53,10 @@ class PassResult(NamedTuple):
 class Reconciled(NamedTuple):
     """Two sides reconciled; matches and breaks name entries by their places in `rest`."""
 
+    first: str
+    """Name of the first pass."""
     pairs: Table
-    """`left_row` and `right_row` of what the first pass matched; the engine holds it."""
+    """`left_row` and `right_row` of what it matched; the engine holds it."""
     rest: Rest
     passes: tuple[PassResult, ...]
     """After the first."""
@@ -110,7 +112,7 @@ def reconcile(
         results.append(PassResult(each.name, tuple(matches)))
     newest_first = [group for groups in reversed(open_groups) for group in groups]
     breaks = diagnose(rest, newest_first, book)
-    return Reconciled(netted.pairs, rest, tuple(results), tuple(breaks))
+    return Reconciled(first.name, netted.pairs, rest, tuple(results), tuple(breaks))
 
 
 def _fetch_rest(

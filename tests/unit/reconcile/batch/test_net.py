@@ -2,30 +2,24 @@
 
 from collections import Counter
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reconciled import make_side
 
 from hansa.reconcile.batch.engines import opened_duckdb
 from hansa.reconcile.batch.net import GROUP, LEFT, RIGHT, SURPLUS, net
 from hansa.reconcile.batch.preparing import ROW, name_key, prepare
-from hansa.reconcile.entries import SCHEMA, Entry
-from hansa.reconcile.readers.parts import build_batch
+from hansa.reconcile.entries import Entry
 from hansa.reconcile.rules.book import References, Side
 
 OURS, THEIRS = Side(name="ours"), Side(name="theirs", sign=-1)
 KEYS = [name_key(each) for each in ("account", "currency", "amount_minor", "value_date")]
 
 
-def number(entries):
-    table = pa.Table.from_batches([build_batch(entries)], SCHEMA)
-    return table.append_column(ROW, pa.array(range(len(entries)), pa.int64()))
-
-
 def run(engine, left, right, keys=KEYS):
     tables = (
-        prepare(engine.add(number(entries)), side, References())
+        prepare(engine.add(make_side(entries)), side, References())
         for entries, side in ((left, OURS), (right, THEIRS))
     )
     found = net(engine, *tables, keys)

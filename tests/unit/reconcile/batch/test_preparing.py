@@ -1,12 +1,11 @@
 """Prepared entries: keys beside what was read, the side turned round, no nulls."""
 
-import pyarrow as pa
 import pytest
+from tests.reconciled import make_side
 
 from hansa.reconcile.batch.engines import opened_duckdb
 from hansa.reconcile.batch.preparing import NO_DATE, ROW, name_key, prepare
-from hansa.reconcile.entries import SCHEMA, Entry, Status
-from hansa.reconcile.readers.parts import build_batch
+from hansa.reconcile.entries import Entry, Status
 from hansa.reconcile.rules.book import References, Side
 
 PLAIN = References()
@@ -23,8 +22,7 @@ def engine(tmp_path_factory):
 
 
 def run(engine, side, references=PLAIN):
-    rows = pa.Table.from_batches([build_batch(ENTRIES)], SCHEMA)
-    table = engine.add(rows.append_column(ROW, pa.array([0, 1], pa.int64())))
+    table = engine.add(make_side(ENTRIES))
     return engine.fetch(prepare(table, side, references).order_by(ROW)).to_pylist()
 
 

@@ -2,19 +2,17 @@
 
 import random
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reconciled import make_side
 
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.batch.diagnosing import BreakClass
 from hansa.reconcile.batch.engines import opened_duckdb
 from hansa.reconcile.batch.net import LEFT, RIGHT
-from hansa.reconcile.batch.preparing import ROW
 from hansa.reconcile.batch.running import reconcile
-from hansa.reconcile.entries import SCHEMA, Entry
-from hansa.reconcile.readers.parts import build_batch
+from hansa.reconcile.entries import Entry
 from hansa.reconcile.rules.loading import load_rules
 
 BOOK = load_rules(
@@ -77,14 +75,7 @@ def engine(tmp_path_factory):
 
 def run(engine, left, right):
     """Run the rules; returns matches and breaks with their entries instead of places."""
-    tables = [
-        engine.add(
-            pa.Table.from_batches([build_batch(side)], SCHEMA).append_column(
-                ROW, pa.array(range(len(side)), pa.int64())
-            )
-        )
-        for side in (left, right)
-    ]
+    tables = [engine.add(make_side(side)) for side in (left, right)]
     found = reconcile(engine, *tables, BOOK, sides=BOOK.sides)
     pairs = engine.fetch(found.pairs).to_pylist()
     matches = [("exact", (left[each[LEFT]],), (right[each[RIGHT]],)) for each in pairs]
@@ -175,7 +166,7 @@ passes = [{name = "near", kind = "tolerance", on = ["currency"]}]
 """,
         "r",
     )
-    table = engine.add(pa.Table.from_batches([build_batch([])], SCHEMA))
+    table = engine.add(make_side([]))
     with pytest.raises(Invalid, match="the first pass must be of kind net"):
         reconcile(engine, table, table, book, sides=book.sides)
 

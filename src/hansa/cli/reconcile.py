@@ -1,0 +1,114 @@
+"""The command that reconciles the books of two sides."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from hansa.cli.screen import print_json, print_table, say
+from hansa.cli.source import parse_file
+
+MEMORY_MB = 3_000
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's command to the parser."""
+    command = commands.add_parser(
+        "reconcile", help="match the entries of two sides, and tell what does not match"
+    )
+    command.add_argument("left", type=parse_file, help="file of the first side of the rules")
+    command.add_argument("right", type=parse_file, help="file of the second")
+    command.add_argument(
+        "--rules", type=parse_file, required=True, help="TOML file of what counts as the same"
+    )
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the result, a new one"
+    )
+    for side in ("left", "right"):
+        command.add_argument(
+            f"--more-{side}",
+            type=parse_file,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"another file of the {side} side; may be said again",
+        )
+        command.add_argument(
+            f"--map-{side}",
+            type=parse_file,
+            metavar="FILE",
+            help=f"TOML file that says what the columns of the {side} side's tables mean",
+        )
+    command.add_argument(
+        "--as-of",
+        type=_parse_date,
+        metavar="DATE",
+        help="day as of which breaks have an age (default: the newest of an entry)",
+    )
+    command.add_argument(
+        "--quarantine",
+        action="store_true",
+        help="go on without entries that cannot be read, and put them into quarantine.jsonl",
+    )
+    command.add_argument(
+        "--memory",
+        type=_parse_megabytes,
+        default=MEMORY_MB,
+        metavar="MB",
+        help=f"of the engine, beyond which it uses the disk (default {MEMORY_MB})",
+    )
+    command.add_argument("--json", action="store_true", help="print the manifest")
+    command.set_defaults(function=_reconcile)
+
+
+def _reconcile(options: argparse.Namespace) -> int:
+    from hansa.reconcile.batch.job import Job, SideFiles, run_job  # noqa: PLC0415 - an extra
+    from hansa.reconcile.normalising import OnError  # noqa: PLC0415
+    from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
+    from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
+
+    def open_side(name: str) -> SideFiles:
+        paths = (getattr(options, name), *getattr(options, f"more_{name}"))
+        mapped: Path | None = getattr(options, f"map_{name}")
+        if mapped is None:
+            return SideFiles(paths)
+        return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
+
+    job = Job(
+        open_side("left"),
+        open_side("right"),
+        options.rules,
+        options.as_of,
+        OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
+        options.memory,
+    )
+    manifest = run_job(job, options.out)
+    if options.json:
+        print_json(manifest)
+    else:
+        _print_result(manifest, options.out)
+    return 0
+
+
+def _print_result(manifest: dict[str, Any], folder: Path) -> None:
+    for side, unmatched in zip(manifest["sides"], manifest["unmatched"], strict=True):
+        say(f"{side['name']}: {side['entries']} entries, {unmatched} of them unmatched")
+    print_table({f"matches of {name}": count for name, count in manifest["passes"].items()})
+    breaks = {f"breaks: {name}": count for name, count in manifest["breaks"].items()}
+    print_table(breaks or {"breaks": 0})
+    say(f"Result in {folder}, as of {manifest['as_of']}; its hash: {manifest['result_sha256']}")
+
+
+def _parse_date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date, as 2026-11-30") from None
+
+
+def _parse_megabytes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 100 <= int(text[:9]) <= 1_000_000):  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes from 100 to 1000000")
+    return int(text)

@@ -1,0 +1,177 @@
+"""A job: the files of two sides and a rule file in, a folder with the result out, whole or not.
+
+The folder holds what `normalising` writes of each side under the side's name, and the result
+beside it. A side may also be one Parquet file that normalising, or a generator, has made: it is
+read where it lies.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.reconcile.batch.ageing import Ageing
+from hansa.reconcile.batch.engines import MEMORY_MB, DuckDb, opened_duckdb
+from hansa.reconcile.batch.results import Input, Origin, write_results
+from hansa.reconcile.batch.running import reconcile
+from hansa.reconcile.entries import NORMALISED
+from hansa.reconcile.normalising import ENTRIES, OnError, hash_file, make_folder, normalise
+from hansa.reconcile.readers.opening import Reading
+from hansa.reconcile.readers.tables.parquet import is_parquet
+from hansa.reconcile.rules.book import RuleBook, Side
+from hansa.reconcile.rules.calendars import BusinessDays
+from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
+from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SideFiles:
+    """The files of one side, and how they are read where they do not say it."""
+
+    paths: tuple[Path, ...]
+    reading: Reading = field(default_factory=Reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is reconciled, and how."""
+
+    left: SideFiles
+    right: SideFiles
+    rules: Path
+    as_of: dt.date | None = None
+    """As of which breaks have an age; if left out, the newest date of an entry."""
+    on_error: OnError = OnError.REFUSE
+    memory_mb: int = MEMORY_MB
+    threads: int | None = None
+
+
+def run_job(job: Job, folder: Path) -> dict[str, Any]:
+    """Run a job into a folder, which must not be there yet, or be empty; returns its manifest.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: rules, rates or a file of a side are wrong; lists the first faults.
+      Unavailable: a file cannot be read, or the folder not be written.
+    """
+    raw = _read(job.rules, RULES_BYTES_MAX)
+    book = load_rules(raw, str(job.rules))
+    if len(book.sides) != 2:  # noqa: PLR2004 - left and right
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"{job.rules} has {len(book.sides)} sides, and there are files of two",
+        )
+    rates = _read_rates(job.rules, book)
+    try:
+        with make_folder(folder) as unfinished:
+            work = unfinished / ".work"
+            work.mkdir()
+            sides = [
+                _open_side(files, side, unfinished, job.on_error)
+                for files, side in zip((job.left, job.right), book.sides, strict=True)
+            ]
+            with opened_duckdb(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
+                manifest = _run(engine, job, (book, rates, raw), sides, unfinished)
+            shutil.rmtree(work)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be written: {error}") from None
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A side that is normalised."""
+
+    side: Side
+    entries: Path
+    count: int
+    sha256: tuple[str, ...]
+
+
+def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> _Opened:
+    first, *others = files.paths
+    if not others and _is_normalised(first):
+        digest, _ = hash_file(first)
+        return _Opened(side, first, pq.read_metadata(first).num_rows, (digest,))
+    made = normalise(files.paths, folder / side.name, files.reading, on_error=on_error)
+    digests = tuple(each.sha256 for each in made.sources)
+    return _Opened(side, made.folder / ENTRIES, made.entries, digests)
+
+
+def _is_normalised(path: Path) -> bool:
+    """Whether a file is entries already: all columns of `NORMALISED`, with their types."""
+    try:
+        with path.open("rb") as file:
+            if not is_parquet(file.read(8)):
+                return False
+        schema = pq.read_schema(path)
+    except FileNotFoundError:
+        raise NotFound(f"{path} is not there") from None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from None
+    except pa.ArrowInvalid:
+        return False
+    found = {each.name: each.type for each in schema}
+    return all(found.get(each.name) == each.type for each in NORMALISED)
+
+
+def _run(
+    engine: DuckDb,
+    job: Job,
+    rules: tuple[RuleBook, RateTable | None, bytes],
+    sides: list[_Opened],
+    folder: Path,
+) -> dict[str, Any]:
+    book, rates, raw = rules
+    left, right = sides
+    tables = [engine.read(each.entries) for each in sides]
+    found = reconcile(
+        engine, tables[0], tables[1], book, sides=(left.side, right.side), rates=rates
+    )
+    as_of = job.as_of or _find_newest(engine, sides)
+    inputs = [Input(each.side.name, each.sha256, each.count) for each in sides]
+    origin = Origin(
+        inputs[0],
+        inputs[1],
+        hashlib.sha256(raw).hexdigest(),
+        as_of.isoformat(),
+    )
+    ageing = Ageing(book.breaks, BusinessDays(book.calendar), (as_of - _EPOCH).days)
+    return write_results(engine, found, origin, ageing, folder)
+
+
+def _find_newest(engine: DuckDb, sides: list[_Opened]) -> dt.date:
+    """Find the newest date of an entry; the first day of all where none has one."""
+    dates = []
+    for each in sides:
+        table = engine.read(each.entries)
+        newest = table.aggregate(value=table.value_date.max(), booking=table.booking_date.max())
+        dates += [date for date in engine.fetch(newest).to_pylist()[0].values() if date is not None]
+    return max(dates, default=_EPOCH)
+
+
+def _read_rates(rules: Path, book: RuleBook) -> RateTable | None:
+    if book.rates is None:
+        return None
+    path = rules.parent / book.rates.file
+    return load_rates(_read(path, RATES_BYTES_MAX), str(path), book.rates.days)
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except FileNotFoundError:
+        raise NotFound(f"{path} is not there") from None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from None
