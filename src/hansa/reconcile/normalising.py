@@ -199,7 +199,8 @@ class _Run:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{'1 fault' if count == 1 else many}; correct the files, or let what cannot be read "
-            "be put into quarantine:\n" + "\n".join(self._refused),
+            "be put into quarantine: "
+            + " ".join(f"({number}) {text};" for number, text in enumerate(self._refused, 1))[:-1],
             findings=count,
         )
 

@@ -96,7 +96,9 @@ def write_results(
         "version": VERSION,
         "as_of": origin.as_of,
         "rules_sha256": origin.rules_sha256,
-        "sides": [each._asdict() for each in (origin.left, origin.right)],
+        "sides": [
+            each._asdict() | {"sha256": list(each.sha256)} for each in (origin.left, origin.right)
+        ],
         "passes": {found.first: pairs, **{each.name: len(each.matches) for each in found.passes}},
         "breaks": dict(sorted(Counter(each.label for each in breaks).items())),
         "unmatched": [int(side.is_unmatched.sum()) for side in found.rest],
@@ -145,7 +147,9 @@ def _lay_out(
         of_group = np.repeat(np.arange(len(groups)), [len(each) for each in places_of])
         places = np.fromiter(chain.from_iterable(places_of), np.int64)
         entries = side.entries.take(places)
-        part = heads.take(of_group).append_column("side", [[name] * len(places)])
+        part = heads.take(of_group).append_column(
+            "side", pa.array([name] * len(places), pa.string())
+        )
         for column in (ROW, *TOLD):
             part = part.append_column(column, entries.column(column))
         parts.append(part)

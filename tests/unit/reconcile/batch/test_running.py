@@ -157,6 +157,15 @@ def test_copies_too_many_are_duplicates(engine):
     assert {each[0] for each in found} == {BreakClass.DUPLICATE, "exact"}
 
 
+def test_sums_in_two_ways_are_not_chosen_from(engine):
+    left = [entry(50, 1)]
+    right = [entry(-20, 1), entry(-30, 1), entry(-10, 1), entry(-40, 1)]
+    found = run(engine, left, right)
+    assert [(each[0], len(each[1]), len(each[2])) for each in found] == [
+        (BreakClass.AMBIGUOUS, 1, 4)
+    ]
+
+
 def test_the_first_pass_must_be_a_net(engine):
     book = load_rules(
         b"""

@@ -172,8 +172,8 @@ def _count_claims(
 def _tell_open(sums: Sums) -> str:
     if sums.outcome is Outcome.UNDECIDED:
         return "there are too many entries near it to find all sums"
-    if sums.count > 1:
-        return f"it is the sum of several in {sums.count} ways"
+    if sums.found > 1:
+        return f"it is the sum of several in {sums.found} ways"
     return "entries of its sum could be parts of another, too"
 
 
