@@ -1,4 +1,4 @@
-"""The command that reconciles the books of two sides."""
+"""`hansa reconcile`: files of two sides and a rule file in, a folder with the result out."""
 
 from __future__ import annotations
 
