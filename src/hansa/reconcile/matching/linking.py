@@ -25,7 +25,7 @@ import numpy as np
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.matching.arrays import Bools, Ints
 from hansa.reconcile.matching.assignment import Assignment, Group, Limits, assign
-from hansa.reconcile.matching.comparisons import MISSING, Columns, Comparison, Table
+from hansa.reconcile.matching.comparisons import MISSING, ON_TEXT, Columns, Comparison, Table
 from hansa.reconcile.matching.learning import (
     GRAIN_RANDOM,
     GRAIN_TRUE,
@@ -65,6 +65,34 @@ class Block(NamedTuple):
     learns: tuple[str, ...]
     """Names of comparisons to learn from its candidates: those of which the block says little,
     neither by its keys nor by a tolerance that only true pairs are within."""
+
+
+LETTERS_FIRST: Final = 3
+PPM_APART: Final = 300_000
+PPM_NEAR: Final = 15_000
+
+
+def lay_blocks(
+    comparisons: Sequence[Comparison], on: tuple[Key, ...], days: tuple[int, int]
+) -> tuple[Block, ...]:
+    """Lay blocks for rules that name none.
+
+    One for each text that is compared: those that begin with the same three letters, amounts up to
+    30 % apart; what is not of this text is learnt there. And one of amounts up to 1.5 % apart,
+    whatever the texts; what is of texts is learnt there. `on` is shared in all of them; the
+    right day is at most `days[0]` before the left one and `days[1]` after.
+    """
+    texts = sorted({each.column for each in comparisons if each.measure in ON_TEXT})
+    blocks = [
+        Block(
+            (*on, Key(text, LETTERS_FIRST)),
+            Tolerance(0, PPM_APART, *days),
+            tuple(each.name for each in comparisons if each.column != text),
+        )
+        for text in texts
+    ]
+    of_texts = tuple(each.name for each in comparisons if not texts or each.column in texts)
+    return (*blocks, Block(on, Tolerance(0, PPM_NEAR, *days), of_texts))
 
 
 class LinkRules(NamedTuple):
