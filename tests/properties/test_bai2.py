@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.bank_files import damage, make_cuts, read_all
@@ -73,15 +75,15 @@ GOOD = b"""\
 01,BANK,CUSTOMER,261130,0715,77,80,,2/
 02,CUSTOMER,BANK,1,261129,2359,EUR,2/
 03,4711,,010,10000,,,015,12500,2,S,1,2,3/
-88,100,3000,1,,400,500,1,V,261129,/
+88,100,3000,1,,400,500,2,V,261129,/
 16,165,3000,V,261201,,BR1,CR1,Rent, November
 88,EREF: E2E
 16,475,500,D,2,0,400,1,100,BR2,000123,/ 16,475,0,,A,B,C/
-49,29000,8/
+49,29500,7/
 03,4712,JPY,010,,,/
 49,0,2/
-98,29000,2,12/
-99,29000,1,14/"""
+98,29500,2,11/
+99,29500,1,13/"""
 WORDS = [b"/", b",", b"\n", b"\r", b"88,", b"16,475,", b"/ 49,", b"03,", b"99,", b"D,99,", b"-"]
 WORDS += [b"9" * 25, b"\x00", b"\xff", b".", b"16,"]
 
@@ -96,6 +98,15 @@ def test_damage_ends_in_findings_or_in_a_refusal(cuts, has_lines):
     assert len(result.findings) < 10 * (len(data) + 1)
 
 
+@given(st.integers(0, len(GOOD) - 1), st.integers(1, 250), st.binary(max_size=2))
+def test_no_entry_is_lost_in_silence(place, size, instead):
+    """Whatever piece of a good file is missing: its totals tell, or something else does."""
+    assert len(read_all(read_bai2, GOOD).entries) == 3
+    with suppress(Invalid):
+        result = read_all(read_bai2, GOOD[:place] + instead + GOOD[place + size :])
+        assert result.findings or len(result.entries) == 3
+
+
 @given(st.integers(0, len(GOOD)))
 def test_a_file_cut_off_is_told(size):
     """Unless what is cut off is no more than what the last trailer says."""
@@ -106,4 +117,4 @@ def test_a_file_cut_off_is_told(size):
         assert size < GOOD.index(b"0715")
         return
     is_told = any(found.fault in {Fault.STRUCTURE, Fault.COUNT} for found in result.findings)
-    assert is_told or size >= GOOD.index(b"99,29000") + 3
+    assert is_told or size >= GOOD.index(b"99,29500") + 3

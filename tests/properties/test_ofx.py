@@ -89,6 +89,21 @@ def test_damage_ends_in_findings_or_in_a_refusal(cuts):
         assert len(result.findings) < 10 * (len(data) + 1)
 
 
+REPLACEMENTS = [b"", b"x", b"<", b">", b"/", b"\n", b"0", b" ", b"\x80", b"-"]
+
+
+@given(st.integers(0, len(GOOD) - 1), st.sampled_from(REPLACEMENTS))
+def test_no_entry_is_lost_in_silence(place, replacement):
+    """Whichever byte is another: what is missing then has a finding that was not there before."""
+    whole = read_all(read_ofx, GOOD)
+    with suppress(Invalid):
+        result = read_all(read_ofx, GOOD[:place] + replacement + GOOD[place + 1 :])
+        is_told = {found[:2] + found[3:5] for found in result.findings} - {
+            found[:2] + found[3:5] for found in whole.findings
+        }
+        assert is_told or len(result.entries) == len(whole.entries) == 3
+
+
 @given(st.integers(GOOD.index(b"<OFX>") + 5, GOOD.index(b"</OFX>") + 5))
 def test_a_file_cut_off_is_told(size):
     result = read_all(read_ofx, GOOD[:size])

@@ -166,6 +166,7 @@ class _File:
         if name == _STATUS:
             self._tell_status()
         elif name in STATEMENTS and self._statement is not None:
+            self._tell_loose()
             self._statement.end()
             self._statement = None
         elif self._transaction is not None and name == self._transaction.name:
@@ -188,11 +189,12 @@ class _File:
             self._status[name] = value if name in {"CODE", "SEVERITY", "MESSAGE"} else ""
         elif self._statement is not None:
             self._statement.take_field(parent, name, value, self._line)
-            if parent in _LISTS:
+            # The sum of a pension plan's balances is a TOTAL, too, right in its statement.
+            if parent in _LISTS or (parent in STATEMENTS and name != "TOTAL"):
                 self._take_loose(name, value)
 
     def _take_loose(self, name: str, value: str) -> None:
-        """Take a field that stands in a list of transactions, but in none of them."""
+        """Take a field that stands where transactions do, but in none of them."""
         if self._loose is None:
             self._loose = Transaction("", self._line)
         self._loose.add(name, value)

@@ -41,6 +41,13 @@ def test_a_broken_start_tag_is_an_error_with_what_stood_behind_it(start):
     assert "<TRNAMT>-1.00<FITID>F1<NAME>A" in error.raw
 
 
+@pytest.mark.parametrize("tag", ["<BANKTRANLST>", ""])
+def test_a_broken_list_costs_nothing(tag):
+    result = read(HEAD.replace("<BANKTRANLIST>", tag), GOOD, FIELDS, TAIL)
+    assert [entry.line for entry in result.entries] == [2]
+    assert [(error.fault, error.line) for error in result.errors] == [(Fault.STRUCTURE, 3)]
+
+
 def test_letters_where_none_belong_are_told():
     result = read(HEAD, GOOD.replace("<STMTTRN>", "<STMTTRN>odd"), GOOD.strip(), "more", TAIL)
     assert len(result.entries) == 2
