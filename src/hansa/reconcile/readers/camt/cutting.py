@@ -12,6 +12,8 @@ ENTRY_BYTES_MAX = 16 << 20
 """Of one entry, or of one tag, comment or text in the frame."""
 _ENTRY = re.compile(rb"<((?:[A-Za-z_][A-Za-z0-9_.-]*:)?)Ntry(?=[ \t\n/>])")
 
+_STATEMENT = re.compile(rb"<(?:[A-Za-z_][A-Za-z0-9_.-]*:)?(?:Stmt|Rpt|Ntfctn)(?=[ \t\n/>])")
+
 
 class Cutter:
     """Cuts a document: gives pieces of its frame, to be fed before it goes on, and runs.
@@ -49,6 +51,8 @@ class Cutter:
                 if until > self._place:
                     line = self.line
                     yield self._give(until), None, line
+                if self._place != until:  # something was skipped meanwhile
+                    continue
                 if start is None:
                     break
                 end = self._find_run_end()
@@ -57,14 +61,26 @@ class Cutter:
                 line = self.line
                 yield self._give(end), start[1].decode(), line
 
-    def count_rest(self) -> int:
-        """Count the entries that were not given, reading to the end."""
-        count = len(_ENTRY.findall(self._masked, self._place))
-        while not self._is_last:
-            self._place = max(self._place, self._masked.rfind(b">") + 1)
+    def skip_to_statement(self, unread: int) -> tuple[int, bool]:
+        """Skip what comes before the next statement.
+
+        Args:
+          unread: how many bytes of what was given last are looked through again.
+
+        Returns:
+          How many entries that leaves out, and whether there is another statement.
+        """
+        self.line -= self._buffer.count(b"\n", self._place - unread, self._place)
+        self._place -= unread
+        count = 0
+        while True:
+            found = _STATEMENT.search(self._masked, self._place)
+            until = found.start() if found else self._find_safe_end()
+            count += len(_ENTRY.findall(self._masked, self._place, until))
+            self._give(until)
+            if found or self._is_last:
+                return count, found is not None
             self._read_on()
-            count += len(_ENTRY.findall(self._masked, self._place))
-        return count
 
     def _read_on(self) -> None:
         block = next(self._blocks, None)

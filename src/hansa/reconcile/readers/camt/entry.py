@@ -37,6 +37,7 @@ _NOT_PROVIDED = {"NOTPROVIDED", "NOT PROVIDED"}
 
 Source: EPC115-06, SEPA credit transfer, AT-41; the second is how some banks print it.
 """
+_IBAN = re.compile("[A-Z]{2}[0-9]{2}[A-Za-z0-9]{11,30}")
 _BLANK = re.compile("[ \\t\\n]+")
 _OF_TRANSACTIONS = (
     "reference",
@@ -309,10 +310,10 @@ class EntryReader:
                 row.creditor_account,
             )
         own = self.scope.account
-        found = _clean(texts[wanted]), _clean(texts[account])
+        found = _clean(texts[wanted]), clean_account(texts[account])
         if found[1] != own and (found[1] or found[0]):
             return found
-        there = _clean(texts[other]), _clean(texts[other_account])
+        there = _clean(texts[other]), clean_account(texts[other_account])
         return there if there[1] and there[1] != own else found
 
     def _read_amounts(
@@ -368,6 +369,13 @@ def _clean(text: str) -> str:
     if "\n" in text or "  " in text or "\t" in text:
         return _BLANK.sub(" ", text)
     return text
+
+
+def clean_account(text: str) -> str:
+    """Make what names an account one word if it is an IBAN, which people write in groups."""
+    text = _clean(text)
+    whole = text.replace(" ", "") if " " in text else text
+    return whole if _IBAN.fullmatch(whole) else text
 
 
 def _judge_sign(text: str) -> int:

@@ -27,12 +27,13 @@ _WRONG_BYTE = re.compile("[\udc80-\udcff]")
 
 
 class FrameError(Exception):
-    """A frame that is not well-formed: at which line, and why."""
+    """A frame that is not well-formed: at which line, why, and where in what was fed last."""
 
-    def __init__(self, line: int, text: str) -> None:
+    def __init__(self, line: int, text: str, place: int) -> None:
         super().__init__(text)
         self.line = line
         self.text = text
+        self.place = place
 
 
 class Value(NamedTuple):
@@ -97,6 +98,9 @@ class Frame:
         self._currency = ""
         self._is_leaf = False
         self._lines_skipped = 0
+        self._ancestors: list[str] = []
+        """The message's element, and those around it, as written."""
+        self._fed = 0
         self._parser = self._make_parser()
 
     def _make_parser(self) -> expat.XMLParserType:
@@ -133,7 +137,20 @@ class Frame:
             self._parser.Parse(data, is_last)
         except expat.ExpatError as error:
             text = expat.ErrorString(error.code) or "not well-formed"
-            raise FrameError(error.lineno + self._lines_skipped, text) from None
+            place = min(max(self._parser.ErrorByteIndex - self._fed, 0), len(data))
+            raise FrameError(error.lineno + self._lines_skipped, text, place) from None
+        self._fed += len(data)
+
+    def resume(self, line: int) -> None:
+        """Begin anew at a statement on this line, as if all was well before it."""
+        scope = dict(self._namespaces)
+        declarations = _declare(scope)
+        self._parser = self._make_parser()
+        self._namespaces, self._path, self.statement = [], [], None
+        opening = [f"<{name}{declarations}>" for name in self._ancestors]
+        self._fed = 0
+        self.feed("".join(opening).encode())
+        self._lines_skipped = line - self._parser.CurrentLineNumber
 
     def skip(self, lines: int) -> None:
         """Count the lines of entries that are not fed."""
@@ -144,14 +161,13 @@ class Frame:
         scope = dict(self._namespaces)
         if scope.get(prefix.rstrip(":"), "") != self._namespace:
             return None
-        declarations = "".join(
-            f" xmlns{':' if name else ''}{name}={quoteattr(uri)}" for name, uri in scope.items()
-        )
-        return Names(prefix, self._namespace, declarations)
+        return Names(prefix, self._namespace, _declare(scope))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, local, prefix = _split_name(name)
         depth = len(self._path)
+        if self.version is None:
+            self._ancestors[depth:] = [f"{prefix}:{local}" if prefix else local]
         if depth >= DEPTH_MAX:
             raise refuse(f"elements are nested more than {DEPTH_MAX} deep", self.line)
         if self.version is None and MESSAGE.fullmatch(local):
@@ -207,6 +223,15 @@ class Frame:
 
     def _refuse_doctype(self, *_: object) -> None:
         raise refuse("it has a document type, which no statement needs and attacks use", self.line)
+
+
+def _declare(scope: dict[str, str]) -> str:
+    """Write the namespaces of a scope as attributes."""
+    return "".join(
+        f" xmlns{':' if name else ''}{name}={quoteattr(uri)}"
+        for name, uri in scope.items()
+        if uri or not name
+    )
 
 
 def _split_name(name: str) -> tuple[str, str, str]:

@@ -114,14 +114,17 @@ class _Reader:
         try:
             for piece, prefix, line in self._cutter.cut():
                 if prefix is None or not self._add_run(piece, prefix, line):
-                    self._feed(piece)
+                    self._feed_or_skip(piece)
                 if self._bytes >= TASK_BYTES or len(self._steps) >= STEPS_MAX:
                     yield from self._hand_over()
             self._feed(b"", is_last=True)
         except UnknownEncodingError as error:
             self._report(Fault.ENCODING, self._cutter.line, str(error))
         except FrameError as error:
-            yield from self._give_up(error)
+            text = (
+                f"the document is cut off or not well-formed here ({error.text}): have it sent anew"
+            )
+            self._report(Fault.STRUCTURE, error.line, text, self._show(error))
         self._end_statement()
         self._judge_whole()
         yield from self._hand_over()
@@ -148,6 +151,9 @@ class _Reader:
         if not knew_version and self._frame.version is not None:
             self._warn_of_version(self._frame.version)
         self._bytes += len(piece)
+        self._take_ended()
+
+    def _take_ended(self) -> None:
         self._steps += self._frame.ended
         self._statements += len(self._frame.ended)
         self._frame.ended.clear()
@@ -175,20 +181,30 @@ class _Reader:
     def _report(self, fault: Fault, line: int, text: str, raw: str = "", name: str = "") -> None:
         self._steps.append(Finding(Severity.ERROR, fault, line, name, text, raw[:RAW_MAX]))
 
-    def _give_up(self, error: FrameError) -> Iterator[Part]:
-        """Tell that the frame is broken, and how many entries that leaves out."""
-        yield from self._hand_over()
-        rest = self._cutter.count_rest()
-        self._steps += self._frame.ended
-        self._statements += len(self._frame.ended)
-        self._frame.ended.clear()
-        self._report(
-            Fault.STRUCTURE,
-            error.line,
-            f"the document is not well-formed here ({error.text}): what follows cannot be read, "
-            f"and {rest} entries with it; have it sent again",
-            self._frame.last_piece.decode("utf-8", "replace"),
-        )
+    def _feed_or_skip(self, piece: bytes) -> None:
+        """Feed the frame; what is broken leaves out all up to the next statement."""
+        try:
+            self._feed(piece)
+        except FrameError as error:
+            if self._frame.version is None:
+                raise
+            self._take_ended()
+            self._end_statement()
+            # not from the place itself, where a start of a statement may be what is broken
+            unread = min(max(len(piece) - error.place - 1, 0), max(len(piece) - 1, 0))
+            rest, is_more = self._cutter.skip_to_statement(unread)
+            then = "the next statement is read" if is_more else "no statement follows"
+            text = (
+                f"the document is not well-formed here ({error.text}): {rest} entries behind it "
+                f"are left out, {then}; have it sent anew"
+            )
+            self._report(Fault.STRUCTURE, error.line, text, self._show(error))
+            self._frame.resume(self._cutter.line)
+
+    def _show(self, error: FrameError) -> str:
+        """Show what is broken, with a little of what comes before."""
+        piece = self._frame.last_piece
+        return piece[max(error.place - RAW_MAX // 2, 0) :][:RAW_MAX].decode("utf-8", "replace")
 
     def _judge_whole(self) -> None:
         """Tell what is wrong with the document as a whole."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.entries import Fault, Finding, Kind, Severity, Statement
-from hansa.reconcile.readers.camt.entry import Tally
+from hansa.reconcile.readers.camt.entry import Tally, clean_account
 from hansa.reconcile.readers.camt.frame import Fields, Value
 from hansa.reconcile.readers.fields import FieldError, parse_amount, parse_iso_date
 
@@ -34,7 +34,7 @@ class _Total(NamedTuple):
 
 def find_account(fields: Fields) -> str:
     """Find what the bank calls the account; empty if it does not say."""
-    return fields.get(*(f"Acct/Id/{path}" for path in _ACCOUNTS))
+    return clean_account(fields.get(*(f"Acct/Id/{path}" for path in _ACCOUNTS)))
 
 
 def find_currency(fields: Fields) -> str:

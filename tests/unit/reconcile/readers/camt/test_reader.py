@@ -1,6 +1,7 @@
 """Documents: what is unusual but right is read, what is wrong is told and the rest read."""
 
 import io
+import re
 
 import pytest
 from tests.camts import ENTRY, READ, list_faults, make_document, make_entry, read_all
@@ -183,15 +184,61 @@ def test_a_file_that_is_cut_off_gives_what_was_whole():
     assert findings[0].raw.startswith("<Ntry>")
 
 
-def test_a_broken_frame_ends_the_reading_and_tells_how_much_is_missing():
-    document = make_document(ENTRY).replace("</Document>", "")
-    second = make_document(f"{ENTRY}{ENTRY}").partition("<Stmt>")[2]
-    broken = document.replace("</BkToCstmrStmt>", f"<Stmt></Oops>{second}")
-    entries, statements, findings = read_all(broken)
-    assert entries == [READ]
+def make_statements(*bodies: str) -> str:
+    """Make a document of several statements, each on a line of its own from the third on."""
+    document = make_document("")
+    begin, end = document.index("<Stmt>"), document.index("</Stmt>") + len("</Stmt>")
+    each = document[begin:end].replace("\n", "")
+    statements = [each.replace("</Stmt>", f"{body}</Stmt>") for body in bodies]
+    return document[:begin] + "\n" + "\n".join(statements) + document[end:]
+
+
+BROKEN = "<Bal></Amt>"
+
+
+def test_a_broken_frame_leaves_out_its_statement_and_tells_how_much():
+    document = make_statements(ENTRY, BROKEN + ENTRY + ENTRY, ENTRY)
+    entries, statements, findings = read_all(document)
+    assert [(each.line, each.statement) for each in entries] == [(3, 0), (5, 2)]
+    assert [(each.line, each.entries) for each in statements] == [(3, 1), (4, 0), (5, 1)]
+    assert list_faults(findings) == [("error", "structure", 4, "")]
+    assert "2 entries behind it are left out, the next statement is read" in findings[0].text
+    assert BROKEN in findings[0].raw
+
+
+def test_a_broken_frame_at_the_end_leaves_out_the_rest():
+    entries, statements, findings = read_all(make_statements(ENTRY, BROKEN + ENTRY))
+    assert [each.line for each in entries] == [3]
+    assert [each.entries for each in statements] == [1, 0]
+    assert list_faults(findings)[0] == ("error", "structure", 4, "")
+    assert "1 entries behind it are left out, no statement follows" in findings[0].text
+
+
+def test_what_is_broken_behind_a_statement_leaves_out_no_other():
+    document = make_statements(ENTRY, ENTRY).replace("</Stmt>\n", "</Stmt></Oops>\n")
+    entries, statements, findings = read_all(document)
+    assert [(each.line, each.statement) for each in entries] == [(3, 0), (4, 1)]
     assert len(statements) == 2
-    assert list_faults(findings)[0] == ("error", "structure", 3, "")
-    assert "and 2 entries with it" in findings[0].text
+    assert list_faults(findings) == [("error", "structure", 3, "")]
+
+
+@pytest.mark.parametrize(
+    "start", ['<Stmt a="1" a="1">', "<Stmt <>", "<Stmt x:a='1'>", "<Stmt></Rpt>"]
+)
+def test_a_broken_start_of_a_statement_leaves_out_that_one(start):
+    document = make_statements(ENTRY, ENTRY, ENTRY).replace("\n<Stmt>", f"\n{start}", 2)
+    document = document.replace(f"\n{start}", "\n<Stmt>", 1)
+    entries, _, findings = read_all(document)
+    assert [each.line for each in entries] == [3, 5]
+    assert ("error", "structure", 4) in [each[:3] for each in list_faults(findings)]
+
+
+def test_reading_goes_on_with_prefixes_after_a_broken_frame():
+    document = make_statements(BROKEN, ENTRY)
+    document = re.sub("<(/?)([A-Z])", r"<\1n:\2", document).replace("xmlns=", "xmlns:n=")
+    entries, statements, _ = read_all(document)
+    assert entries == [READ._replace(line=4, statement=1)]
+    assert [each.account for each in statements] == [READ.account, READ.account]
 
 
 def test_a_message_without_statements_is_told():

@@ -52,6 +52,13 @@ def test_accounts_of_all_versions(account):
     assert (statements[0].account, findings) == ("A", [])
 
 
+def test_an_iban_in_groups_is_one_word():
+    head = "<Acct><Id><IBAN>DE02 1001 0010 0006 8201 01</IBAN></Id><Ccy>EUR</Ccy></Acct>"
+    entries, statements, _ = read_all(make_document(ENTRY, head=head))
+    assert entries == [READ]
+    assert statements[0].account == READ.account
+
+
 def test_a_statement_without_account_is_told():
     _, _, findings = read_all(make_document(ENTRY, head="<Acct><Ccy>EUR</Ccy></Acct>"))
     assert list_faults(findings) == [("warning", "missing", 2, "Acct/Id")]
