@@ -6,10 +6,13 @@ import io
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.camts import ENTRY, READ, make_document
 from tests.tabled import HEADER, PLAIN, gather, mapping_of
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.reconcile.checks import check_statements, place_statements
 from hansa.reconcile.entries import Fault, Severity
 from hansa.reconcile.readers.opening import FREE_BYTES, Opened, Reading, open_statements
 
@@ -118,6 +121,43 @@ def test_files_that_are_not_there_or_are_none_are_told(tmp_path):
         read(tmp_path / "nowhere")
     with pytest.raises(Unavailable):
         read(tmp_path)
+
+
+BALANCE_WITHOUT_AMOUNT = b"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
+<BkToCstmrStmt><Stmt><Id>1</Id><Acct><Id><IBAN>DE02</IBAN></Id></Acct>
+<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><CdtDbtInd>CRDT</CdtDbtInd></Bal>
+</Stmt></BkToCstmrStmt></Document>"""
+
+
+def test_a_balance_without_its_amount_is_told(tmp_path):
+    _, (statement,), findings = read(write(tmp_path, BALANCE_WITHOUT_AMOUNT))
+    assert statement.opening_minor is None
+    assert "Bal/Amt" in [finding.field for finding in findings]
+
+
+PIECES = [b"\0", b"9" * 30, b"\xff", b"<", b"&", b"\n:61:", b"-", b"<Ntry>", b"16,", b"/", b""]
+SAMPLES = ("camt_genkgo", "mt940_rs", "mt940_wolph", "bai2_moov", "bai2_moj", "ofx_ofxparse")
+
+
+@pytest.mark.data
+@settings(suppress_health_check=list(HealthCheck), max_examples=300)
+@given(st.data())
+def test_changed_sample_files_raise_nothing_but_invalid(datasets, tmp_path, data):
+    folder = data.draw(st.sampled_from(SAMPLES))
+    paths = sorted(path for path in (datasets / "recon" / folder).iterdir() if path.stat().st_size)
+    raw = bytearray(data.draw(st.sampled_from(paths)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 40))] = data.draw(st.sampled_from(PIECES))
+    path = write(tmp_path, bytes(raw))
+    try:
+        entries, statements, findings = gather(open_statements(path))
+    except Invalid:
+        return
+    errors = [each.line for each in findings if each.severity is Severity.ERROR]
+    told = check_statements(place_statements(0, statements, errors))
+    assert all(each.finding.text for each in told)
+    assert all(entry.amount_minor is not None for entry in entries)
 
 
 @pytest.mark.data

@@ -142,7 +142,10 @@ class StatementReader:
         return None
 
     def _parse_balance(self, balance: dict[str, Value]) -> int | None:
-        amount = balance["Amt"]
+        amount = balance.get("Amt")
+        if amount is None:
+            self._warn(Fault.MISSING, self.fields.line, "Bal/Amt", "a balance without its amount")
+            return None
         sign = {"CRDT": 1, "DBIT": -1}.get(balance.get("CdtDbtInd", _NOTHING).text)
         if sign is None:
             self._warn(Fault.MISSING, amount.line, "Bal/CdtDbtInd", "a balance without direction")
