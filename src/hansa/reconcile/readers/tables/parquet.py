@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -24,7 +25,9 @@ from hansa.reconcile.readers.tables.mapping import Column, Mapping
 
 MAGIC = b"PAR1"
 ROWS_PER_READ = 131_072
-BUFFER_BYTES = 1 << 20
+TEXT_BYTES_PER_READ = 1 << 28
+CELL_BYTES_MAX = 1 << 16
+_READING = {"buffer_size": 1 << 20, "pre_buffer": False}
 
 _NAMES = "text or whole numbers", is_name
 _TIMES = "dates, timestamps or text", is_time
@@ -53,18 +56,48 @@ def read_parquet(stream: BinaryIO, mapping: Mapping) -> Iterator[Part]:
     """
     builder = TableBuilder(mapping)
     try:
-        file = pyarrow.parquet.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        file = pyarrow.parquet.ParquetFile(stream, **_READING)
         names = _find_columns(file.schema_arrow, mapping)
         wanted = list(dict.fromkeys(names.values()))
+        texts = [
+            name for name in wanted if is_text(get_value_kind(file.schema_arrow.field(name).type))
+        ]
+        listed = pyarrow.parquet.ParquetFile(
+            stream, metadata=file.metadata, read_dictionary=texts, **_READING
+        )
         first = 1
-        for batch in file.iter_batches(ROWS_PER_READ, columns=wanted, use_threads=False):
-            yield from _read_batch(builder, batch, names, first)
-            first += batch.num_rows
+        for group in range(file.num_row_groups):
+            rows = _bound_rows(listed, group, texts)
+            for batch in file.iter_batches(rows, [group], wanted, use_threads=False):
+                yield from _read_batch(builder, batch, names, first)
+                first += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _malformed(
             f"it cannot be read as Parquet, write it anew: {' '.join(str(error).split())}"
         ) from None
     yield from builder.finish()
+
+
+def _bound_rows(listed: pyarrow.parquet.ParquetFile, group: int, texts: list[str]) -> int:
+    """Bound how many rows of a group are read at a time, by the longest texts that it lists.
+
+    A text that stands in a file once, in the list of a column, can stand in millions of rows.
+    """
+    if not texts:
+        return ROWS_PER_READ
+    longest = 0
+    for batch in listed.iter_batches(1, [group], texts, use_threads=False):
+        for column in batch.columns:
+            if pa.types.is_dictionary(column.type) and len(column.dictionary):
+                letters = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+                if letters > CELL_BYTES_MAX:
+                    raise _malformed(
+                        f"it is unsafe: a cell of {letters} bytes, which may stand in many rows: "
+                        f"shorten it to {CELL_BYTES_MAX}"
+                    )
+                longest += letters
+        break
+    return min(ROWS_PER_READ, max(1, TEXT_BYTES_PER_READ // max(1, longest)))
 
 
 def _read_batch(

@@ -13,7 +13,13 @@ from tests.tabled import PLAIN, gather, mapping_of
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.entries import Fault
-from hansa.reconcile.readers.tables.parquet import ROWS_PER_READ, is_parquet, read_parquet
+from hansa.reconcile.readers.tables.parquet import (
+    CELL_BYTES_MAX,
+    ROWS_PER_READ,
+    TEXT_BYTES_PER_READ,
+    is_parquet,
+    read_parquet,
+)
 
 DAY = dt.date(2026, 4, 3)
 
@@ -158,6 +164,29 @@ def test_rows_are_numbered_through_all_parts():
     assert [part.entries.num_rows for part in parts] == [ROWS_PER_READ, 10, 0]
     assert parts[1].entries.column("line")[9].as_py() == count
     assert parts[2].statements[0].booked_minor == count * 2**62
+
+
+@pytest.mark.parametrize("letters", [CELL_BYTES_MAX + 1, CELL_BYTES_MAX])
+def test_a_text_that_is_listed_once_does_not_fill_the_memory(letters):
+    count = 20_000
+    table = pa.table(
+        {
+            "account": ["A"] * count,
+            "currency": ["EUR"] * count,
+            "date": [DAY] * count,
+            "amount": [1] * count,
+            "reference": pa.DictionaryArray.from_arrays([0] * count, ["x" * letters]),
+        }
+    )
+    target = io.BytesIO()
+    pyarrow.parquet.write_table(table, target, compression="zstd")
+    assert len(target.getvalue()) < 10_000
+    parts = read_parquet(target, mapping_of(PLAIN))
+    if letters > CELL_BYTES_MAX:
+        with pytest.raises(Invalid, match="unsafe"):
+            next(parts)
+    else:
+        assert next(parts).entries.nbytes < 1.1 * TEXT_BYTES_PER_READ
 
 
 @given(st.data())
