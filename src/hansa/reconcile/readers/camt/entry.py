@@ -238,7 +238,7 @@ class EntryReader:
             return
         name = "Ntry/NtryDtls/TxDtls/Amt"
         try:
-            told = _parse_money(texts[row.amount], entry.currency)
+            told = parse_money(texts[row.amount], entry.currency)
         except FieldError as error:
             self.warn(error.fault, entry.line, name, error.text)
             return
@@ -324,14 +324,14 @@ class EntryReader:
             name = "AmtDtls"
             original = None
             if row.original != NONE:
-                original = _parse_money(texts[row.original], row.original_currency)
+                original = parse_money(texts[row.original], row.original_currency)
             name = "Chrgs"
             charges = None
             if row.charges_total != NONE:
-                charges = _parse_money(texts[row.charges_total], booking.currency)
+                charges = parse_money(texts[row.charges_total], booking.currency)
             elif row.charges:
                 charges = sum(
-                    _parse_money(texts[each.amount], booking.currency)
+                    parse_money(texts[each.amount], booking.currency)
                     * -(_SIGNS.get(texts[each.sign].strip(BLANKS)) or -1)
                     for each in row.charges
                 )
@@ -349,7 +349,7 @@ def _split_booking(layout: Layout, texts: Sequence[str], booking: Booking) -> li
     for row in layout.parts:
         sign = _SIGNS.get(texts[row.sign].strip(BLANKS)) or booking.sign
         try:
-            minor = _parse_money(texts[row.amount], booking.currency)
+            minor = parse_money(texts[row.amount], booking.currency)
         except FieldError:
             return []
         parts.append(booking._replace(sign=sign, amount_minor=sign * minor))
@@ -404,12 +404,12 @@ def _parse_booked(text: str, currency: str, layout: Layout) -> int:
         text = f"{wrong}: three capital letters of ISO 4217"
         raise EntryFieldError(Fault.CURRENCY, f"{name}@Ccy", text)
     try:
-        return _parse_money(text, currency)
+        return parse_money(text, currency)
     except FieldError as error:
         raise EntryFieldError(error.fault, name, error.text) from None
 
 
-def _parse_money(text: str, currency: str) -> int:
+def parse_money(text: str, currency: str) -> int:
     """Parse an amount of XML Schema's decimal, without a sign: its direction stands beside it."""
     text = text.strip(BLANKS)
     if "-" in text or "," in text:

@@ -124,7 +124,7 @@ class _Shapes:
 
     def find(self, tags: list[str]) -> Layout | None:
         """Find the layout of an entry by its tags; None if it is not plain."""
-        key = "".join(tags)
+        key = "<".join(tags)  # which no tag has in it, so that no two shapes are one key
         shape = self._shapes.get(key)
         if shape is None:
             if key in self._shapes:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.entries import Fault, Finding, Kind, Severity, Statement
-from hansa.reconcile.readers.camt.entry import Tally, clean_account
+from hansa.reconcile.readers.camt.entry import Tally, clean_account, parse_money
 from hansa.reconcile.readers.camt.frame import Fields, Value
-from hansa.reconcile.readers.fields import FieldError, parse_amount, parse_iso_date
+from hansa.reconcile.readers.fields import FieldError, parse_iso_date
 
 _ACCOUNTS = ("IBAN", "Othr/Id", "BBAN", "PrtryAcct/Id", "UPIC")
 _TYPES = ("Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd", "Tp/Prtry")
@@ -129,14 +129,14 @@ class StatementReader:
         """Read a balance of the first of these types that is there in the account's currency."""
         for kind in types:
             found = [each for each in self.fields.balances if _find_type(each) == kind]
-            strange = [
-                each for each in found if each.get("Amt", _NOTHING).currency != self.currency
-            ]
+            usual = [each for each in found if each.get("Amt", _NOTHING).currency == self.currency]
+            usual = usual if self.currency else []
+            strange = [each for each in found if each not in usual]
             for balance in strange:
                 amount = balance.get("Amt", _NOTHING)
-                text = f"{kind} is in {amount.currency or 'no currency'}, not in {self.currency}"
+                told = amount.currency or "no currency"
+                text = f"{kind} is in {told}, the account in {self.currency or 'none either'}"
                 self._warn(Fault.CURRENCY, amount.line or self.fields.line, "Bal/Amt", text)
-            usual = [each for each in found if each not in strange]
             if usual:
                 return self._parse_balance(usual[-1 if is_last else 0])
         return None
@@ -151,7 +151,7 @@ class StatementReader:
             self._warn(Fault.MISSING, amount.line, "Bal/CdtDbtInd", "a balance without direction")
             return None
         try:
-            return sign * parse_amount(amount.text, self.currency)
+            return sign * parse_money(amount.text, self.currency)
         except FieldError as error:
             self._warn(error.fault, amount.line, "Bal/Amt", error.text)
             return None
@@ -160,7 +160,7 @@ class StatementReader:
         for path, told, there, is_amount in self._list_totals():
             try:
                 number = (
-                    parse_amount(told.text, self.currency)
+                    parse_money(told.text, self.currency)
                     if is_amount
                     else self._parse_number(path, told)
                 )

@@ -9,6 +9,7 @@ from tests.camts import ENTRY, READ, list_faults, make_document, make_entry, rea
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.entries import Fault, Kind
 from hansa.reconcile.readers.camt import is_camt, read_camt
+from hansa.reconcile.readers.camt.run import OFTEN
 
 TWO = [READ, READ._replace(amount_minor=-500, line=4)]
 SECOND = make_entry(amount="5.00", sign="DBIT")
@@ -150,6 +151,13 @@ def test_a_broken_entry_is_told_and_the_others_read(broken, raw):
     assert statements[0].entries == 2
     assert list_faults(findings) == [("error", "structure", 4, "Ntry")]
     assert findings[0].raw == raw
+
+
+def test_markup_is_not_taken_for_a_shape_that_was_met():
+    plain = "<Ntry><A></A></Ntry>"
+    for odd in ("<Ntry><A<>></A></Ntry>", "<Ntry<><A></A></Ntry>", "<Ntry>A><</A></Ntry>"):
+        _, _, findings = read_all(make_document(f"{plain * OFTEN}\n{odd}"))
+        assert ("error", "structure", 4) in [each[:3] for each in list_faults(findings)]
 
 
 def test_what_stands_between_entries_is_told():

@@ -87,6 +87,8 @@ def test_balances(balances, kind, opening, closing):
     [
         (make_balance(code("OPBD"), "1.00", currency="USD"), "currency", "Bal/Amt"),
         (make_balance(code("OPBD"), "1.999"), "field", "Bal/Amt"),
+        (make_balance(code("OPBD"), "-1.00"), "field", "Bal/Amt"),
+        (f"<Bal><Tp>{code('OPBD')}</Tp></Bal>", "currency", "Bal/Amt"),
         (make_balance(code("OPBD"), "1.00", "?"), "missing", "Bal/CdtDbtInd"),
     ],
 )
@@ -94,6 +96,13 @@ def test_a_balance_that_cannot_be_read_is_told(balance, fault, name):
     statement, findings = read_head(balance)
     assert statement.opening_minor is None
     assert list_faults(findings) == [("warning", fault, 2, name)]
+
+
+def test_a_balance_in_no_currency_is_told():
+    head = f"<Acct><Id><IBAN>A</IBAN></Id></Acct><Bal><Tp>{code('OPBD')}</Tp></Bal>"
+    _, (statement,), findings = read_all(make_document("", head=head))
+    assert (statement.currency, statement.opening_minor) == ("", None)
+    assert list_faults(findings) == [("warning", "currency", 2, "Bal/Amt")]
 
 
 def test_the_currency_is_that_of_a_balance_or_of_entries_if_the_account_has_none():
