@@ -16,6 +16,7 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.settings import DEFAULT_PORT
 from hansa.program import name_program
 
+BENCHES = ("ledger", "node", "network", "snapshot", "identity", "reconcile")
 REPLAY_FOLDER = "hansa-data/replay"
 DEMO_SIZES = (
     ("people", 2_000, 3, 100_000, "residents"),
@@ -64,8 +65,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    bench = commands.add_parser("bench", help="measure engine, node, network, snapshot, identity")
-    bench.add_argument("name", choices=("ledger", "node", "network", "snapshot", "identity"))
+    bench = commands.add_parser("bench", help="measure engine, node, network, snapshot and so on")
+    bench.add_argument("name", choices=BENCHES)
     bench.add_argument(
         "--seconds",
         type=_at_least_one,
@@ -73,7 +74,9 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     bench.add_argument("--wallets", type=_at_least_two, default=10_000)
     bench.add_argument(
-        "--rows", type=_at_least_one, default=1_000_000, help="of a snapshot (default 1000000)"
+        "--rows",
+        type=_at_least_one,
+        help="of a snapshot (default 1000000), or payments of reconcile (default 15000000)",
     )
     bench.add_argument(
         "--block",
@@ -189,7 +192,14 @@ def _bench(options: argparse.Namespace) -> int:
     elif options.name == "snapshot":
         from hansa.node.bench.snapshot import SnapshotSettings, run_snapshot_bench  # noqa: PLC0415
 
-        found = run_snapshot_bench(SnapshotSettings(options.rows))
+        found = run_snapshot_bench(SnapshotSettings(options.rows or 1_000_000))
+    elif options.name == "reconcile":
+        from hansa.node.bench.reconcile.running import (  # noqa: PLC0415 - an extra
+            ReconcileSettings,
+            run_reconcile_bench,
+        )
+
+        found = run_reconcile_bench(ReconcileSettings(options.rows or 15_000_000))
     elif options.name == "identity":
         from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415
 

@@ -12,15 +12,12 @@ Source: docs/performance.md, docs/reference/snapshots.md.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hansa.engine.chain import ROW_SPACE
 from hansa.engine.log import BlockLog, BlockReader
@@ -32,10 +29,10 @@ from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.kernel.block import HEADER_VERSION, BlockRecord, Header
 from hansa.kernel.crypto.hashing import ZERO_HASH
-from hansa.kernel.errors import Corrupt
 from hansa.kernel.genesis import Network
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.merkle import compute_root
+from hansa.node.bench.apart import measure_apart
 from hansa.node.bench.load import create_bench_home, derive_key
 from hansa.node.bench.machine import describe_machine
 from hansa.node.home import Home, KeySealer
@@ -55,16 +52,9 @@ class SnapshotSettings:
     rows: int = 1_000_000
 
 
-class _Took(NamedTuple):
-    """What a step took."""
-
-    seconds: float
-    peak_bytes: int
-
-
 def run_snapshot_bench(settings: SnapshotSettings) -> dict[str, Any]:
     """Run the benchmark; returns the object that `--json` prints."""
-    idle = _measure(_rest, Path())
+    idle = measure_apart(_rest, Path())
     smaller = _run(max(1, settings.rows // SMALLER))
     larger = _run(settings.rows)
     return {
@@ -79,10 +69,10 @@ def run_snapshot_bench(settings: SnapshotSettings) -> dict[str, Any]:
 def _run(rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="hansa-bench-") as name:
         folder = Path(name)
-        _measure(_fill, folder, rows)
-        make = _measure(_make, folder)
-        copy = _measure(_copy, folder)
-        restore = _measure(_restore, folder)
+        measure_apart(_fill, folder, rows)
+        make = measure_apart(_make, folder)
+        copy = measure_apart(_copy, folder)
+        restore = measure_apart(_restore, folder)
         size = sum(path.stat().st_size for path in (folder / "made").iterdir())
         return {
             "rows": rows,
@@ -95,36 +85,6 @@ def _run(rows: int) -> dict[str, Any]:
             "make_peak_bytes": make.peak_bytes,
             "restore_peak_bytes": restore.peak_bytes,
         }
-
-
-def _measure(step: Callable[..., None], *arguments: object) -> _Took:
-    """Run a step in a new process, which has nothing of this one's memory."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_report, args=(theirs, step, arguments))
-    process.start()
-    theirs.close()
-    try:
-        found: _Took = ours.recv()
-    except EOFError:
-        raise Corrupt(f"the step {step.__name__} of the benchmark failed: see above") from None
-    finally:
-        process.join()
-    return found
-
-
-def _report(connection: Any, step: Callable[..., None], arguments: tuple[object, ...]) -> None:  # noqa: ANN401 - of multiprocessing
-    begun = time.monotonic()
-    step(*arguments)
-    connection.send(_Took(time.monotonic() - begun, _read_peak()))
-
-
-def _read_peak() -> int:
-    """Read the peak of this process's resident memory, in bytes; proc(5), VmHWM."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) << 10
-    raise Corrupt("/proc/self/status names no VmHWM")
 
 
 def _rest(_: Path) -> None:
