@@ -71,7 +71,8 @@ class Workers:
         if not self._count:
             return None
         while len(self._processes) < self._count:
-            command = [sys.executable, "-m", WORKER]
+            # -P: modules that lie where files are read are none of ours
+            command = [sys.executable, "-P", "-m", WORKER]
             self._processes.append(
                 subprocess.Popen(  # noqa: S603 - this program, no arguments of others
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
