@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import tempfile
 from contextlib import suppress
@@ -17,6 +18,7 @@ from hansa.node.settings import DEFAULT_PORT
 from hansa.program import name_program
 
 BENCHES = ("ledger", "node", "network", "snapshot", "identity", "reconcile")
+DATASETS_VARIABLE = "HANSA_DATASETS"
 REPLAY_FOLDER = "hansa-data/replay"
 DEMO_SIZES = (
     ("people", 2_000, 3, 100_000, "residents"),
@@ -91,6 +93,14 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=Path("tests/clients"),
         metavar="DIR",
         help="whose node_modules identity measures as peers (default tests/clients: make clients)",
+    )
+    bench.add_argument(
+        "--datasets",
+        type=Path,
+        default=Path(os.environ.get(DATASETS_VARIABLE) or "../shared/data"),
+        metavar="DIR",
+        help=f"public data that reconcile is measured on (default {DATASETS_VARIABLE}, else "
+        "../shared/data), if they are there",
     )
     bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
     bench.add_argument(
@@ -199,7 +209,9 @@ def _bench(options: argparse.Namespace) -> int:
             run_reconcile_bench,
         )
 
-        found = run_reconcile_bench(ReconcileSettings(options.rows or 15_000_000))
+        found = run_reconcile_bench(
+            ReconcileSettings(options.rows or 15_000_000, datasets=options.datasets)
+        )
     elif options.name == "identity":
         from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415
 

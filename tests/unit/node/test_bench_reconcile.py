@@ -57,9 +57,10 @@ def test_the_order_of_rows_changes_no_result(planted, tmp_path):
     assert found["result_sha256"] == first["result_sha256"]
 
 
-def test_every_figure_is_measured():
-    found = run_reconcile_bench(ReconcileSettings(1_000, 100_000))
+def test_every_figure_is_measured(tmp_path):
+    found = run_reconcile_bench(ReconcileSettings(1_000, 100_000, datasets=tmp_path))
     assert found["wrong"] == 0
     for name in ("seconds", "net_seconds", "ratio_to_net", "peak_mb", "camt_seconds"):
         assert found[name] > 0
     assert found["settings"]["camt_entries"] > 100
+    assert {found[f"splink_{name}"] for name in ("f1", "precision", "recall", "seconds")} == {None}

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.batch.diagnosing import Break, diagnose
 from hansa.reconcile.batch.engines import Engine
 from hansa.reconcile.batch.net import GROUP, LEFT, RIGHT, SURPLUS, Netted, net
 from hansa.reconcile.batch.passes.bounds import Measuring
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup
 from hansa.reconcile.batch.passes.one_to_one import match_reversals, match_within
+from hansa.reconcile.batch.passes.scored import match_scored
 from hansa.reconcile.batch.passes.several import match_net_zero, match_parts, match_sum
 from hansa.reconcile.batch.preparing import ROW, name_key, prepare
 from hansa.reconcile.batch.rest import Rest, RestSide, read_ints
@@ -165,7 +166,7 @@ def _list_steps(
         return [partial(match, is_left=each) for each in (True, False)]
     if isinstance(asked, Net):
         return [partial(_match_equal, engine, rest, asked)]
-    raise Unavailable(f"passes of kind score, as {asked.name!r}, are not run yet")
+    return [partial(match_scored, rest, asked, measuring)]
 
 
 def _match_equal(engine: Engine, rest: Rest, asked: Net) -> Found:

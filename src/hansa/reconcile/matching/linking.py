@@ -8,7 +8,8 @@
 4. Weights are learnt again from the pairs that were picked, until the same ones are picked. This
    does not depend on the threshold, which only tells which of the last pairs are told.
 
-Entries equal in all compared columns are interchangeable. Scores are whole numbers, and neither
+Entries equal in all compared columns, and in those that `LinkRules.apart` adds, are
+interchangeable. Scores are whole numbers, and neither
 they nor what is picked depend on the order of rows.
 
 Source: as `learning`; M. A. Jaro, "Advances in record-linkage methodology as applied to matching
@@ -17,14 +18,14 @@ the 1985 census of Tampa, Florida", JASA 84 (1989), on assignment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.matching.arrays import Bools, Ints
-from hansa.reconcile.matching.assignment import Assignment, Group, Limits, assign
+from hansa.reconcile.matching.assignment import Assignment, Group, Limits, Reason, assign
 from hansa.reconcile.matching.comparisons import MISSING, ON_TEXT, Columns, Comparison, Table
 from hansa.reconcile.matching.learning import (
     GRAIN_RANDOM,
@@ -103,6 +104,8 @@ class LinkRules(NamedTuple):
     day: str
     comparisons: tuple[Comparison, ...]
     blocks: tuple[Block, ...]
+    apart: tuple[str, ...] = ()
+    """Columns of numbers by which entries are told apart that are alike in all that is compared."""
     threshold_millibits: int = 0
     """Odds of a true pair above which two entries may be linked; 0 is even, 1,000 twice that."""
     random_pairs: int = 1_000_000
@@ -153,8 +156,8 @@ class Links(NamedTuple):
     groups: tuple[Group, ...]
     levels: tuple[Level, ...]
     candidates: int
-    crowded: int
-    """Blocks left out as they have more pairs than allowed."""
+    crowded: tuple[Group, ...]
+    """Blocks left out as they have more pairs than allowed, with all their entries."""
     scorer: Scorer | None
     """Explains scores; None if a side is empty."""
 
@@ -173,8 +176,8 @@ class Scorer:
         """Canonical row of each of the caller's, of both sides."""
 
     def _rate_random(self) -> list[Rates]:
-        pairs = draw_pairs(*self._columns.sizes, self._rules.random_pairs)
-        ones = np.ones(self._rules.random_pairs, np.int64)
+        pairs = _list_pairs(*self._columns.sizes, self._rules.random_pairs)
+        ones = np.ones(pairs[0].size, np.int64)
         levels = compare(self._columns, self._rules.comparisons, pairs)
         return [
             estimate_rates(comparison, column, ones, GRAIN_RANDOM)
@@ -231,18 +234,23 @@ class Scorer:
             score += np.array(weights, np.int64)[column]
         return score
 
-    def explain(self, left: int, right: int) -> Reasons:
-        """Explain the score of two rows of the caller's tables."""
-        pair = [self.row_of[side][row : row + 1] for side, row in ((0, left), (1, right))]
-        evidence = []
+    def explain(self, left: Ints, right: Ints) -> Iterator[Reasons]:
+        """Explain the scores of pairs of rows of the caller's tables."""
+        pairs = self.row_of[0][left], self.row_of[1][right]
+        told = []
         for comparison, weights in zip(self._rules.comparisons, self.weights, strict=True):
-            measured = int(self._columns.measure(comparison, *pair)[0])
-            weight = weights[int(self._columns.find_levels(comparison, *pair)[0])]
-            said = None if measured == MISSING else measured
-            evidence.append(Evidence(comparison.name, comparison.column, said, weight))
+            measured = self._columns.measure(comparison, *pairs).tolist()
+            levels = self._columns.find_levels(comparison, *pairs).tolist()
+            told.append(
+                [
+                    Evidence(comparison.name, comparison.column, said, weights[level])
+                    for said, level in zip(_say(measured), levels, strict=True)
+                ]
+            )
         threshold = self._rules.threshold_millibits
-        score = self.prior - threshold + sum(each.weight_millibits for each in evidence)
-        return Reasons(tuple(evidence), self.prior, threshold, score)
+        for evidence in zip(*told, strict=True):
+            score = self.prior - threshold + sum(each.weight_millibits for each in evidence)
+            yield Reasons(evidence, self.prior, threshold, score)
 
     def list_levels(self) -> tuple[Level, ...]:
         """List what was learnt, for people."""
@@ -251,6 +259,18 @@ class Scorer:
             for comparison, weights in zip(self._rules.comparisons, self.weights, strict=True)
             for upto, weight in zip((*comparison.bounds, None), weights[:-1], strict=True)
         )
+
+
+def _say(measured: Sequence[int]) -> Iterator[int | None]:
+    return (None if each == MISSING else each for each in measured)
+
+
+def _list_pairs(rows_left: int, rows_right: int, number: int) -> tuple[Ints, Ints]:
+    """List all pairs, or draw so many where there are more."""
+    if rows_left * rows_right > number:
+        return draw_pairs(rows_left, rows_right, number)
+    left, right = np.divmod(np.arange(rows_left * rows_right), rows_right)
+    return left, right
 
 
 def link(left: Table, right: Table, rules: LinkRules) -> Links:
@@ -265,7 +285,7 @@ def link(left: Table, right: Table, rules: LinkRules) -> Links:
     columns = _check(left, right, rules)
     if not all(columns.sizes):
         empty = np.zeros(0, np.int64)
-        return Links(empty, empty, empty, empty, empty, (), (), 0, 0, None)
+        return Links(empty, empty, empty, empty, empty, (), (), 0, (), None)
     scorer = Scorer(columns, rules)
     pairs, proposed, crowded = _propose(columns, rules)
     levels = compare(columns, rules.comparisons, pairs)
@@ -279,7 +299,7 @@ def link(left: Table, right: Table, rules: LinkRules) -> Links:
             break
         scorer.learn_again(levels, picked)
     assignment = _assign(columns, scorer, pairs, levels, rules)
-    return _tell(columns, scorer, assignment, (pairs[0].size, crowded))
+    return _tell(columns, scorer, assignment, pairs[0].size, crowded)
 
 
 def _check(left: Table, right: Table, rules: LinkRules) -> Columns:
@@ -288,6 +308,7 @@ def _check(left: Table, right: Table, rules: LinkRules) -> Columns:
         rules.day,
         *(comparison.column for comparison in rules.comparisons),
         *(key.column for block in rules.blocks for key in block.keys),
+        *rules.apart,
     ]
     columns = Columns(left, right, names)
     for comparison in rules.comparisons:
@@ -315,10 +336,12 @@ def compare(
     return levels
 
 
-def _propose(columns: Columns, rules: LinkRules) -> tuple[tuple[Ints, Ints], list[Bools], int]:
+def _propose(
+    columns: Columns, rules: LinkRules
+) -> tuple[tuple[Ints, Ints], list[Bools], list[Group]]:
     """Propose candidates, by left, then right row; which each block proposes; crowded blocks."""
     codes = []
-    crowded = 0
+    crowded: list[Group] = []
     width = columns.sizes[1]
     for block in rules.blocks:
         keys = _number_blocks(columns, block)
@@ -332,7 +355,12 @@ def _propose(columns: Columns, rules: LinkRules) -> tuple[tuple[Ints, Ints], lis
         found = find_candidates(
             sides[0], sides[1], block.tolerance, block_pairs_max=rules.block_pairs_max
         )
-        crowded += found.crowded.size
+        for number in found.crowded.tolist():
+            ours, theirs = (
+                tuple(rows[key[rows] == number].tolist())
+                for rows, key in zip(kept, keys, strict=True)
+            )
+            crowded.append(Group(Reason.UNDECIDED, ours, theirs))
         codes.append(kept[0][found.left] * width + kept[1][found.right])
     code = np.unique(np.concatenate(codes))
     left, right = np.divmod(code, width)
@@ -378,28 +406,34 @@ def _find_places(columns: Columns, pairs: tuple[Ints, Ints], assignment: Assignm
 
 
 def _tell(
-    columns: Columns, scorer: Scorer, assignment: Assignment, counts: tuple[int, int]
+    columns: Columns, scorer: Scorer, assignment: Assignment, candidates: int, crowded: list[Group]
 ) -> Links:
     """Tell rows of the caller's tables instead of canonical ones."""
     left, right = columns.order[0][assignment.left], columns.order[1][assignment.right]
     order = np.argsort(left)
-    rows = [each.tolist() for each in columns.order]
-    groups = sorted(
-        Group(
-            group.reason,
-            tuple(sorted(rows[0][row] for row in group.left)),
-            tuple(sorted(rows[1][row] for row in group.right)),
-        )
-        for group in assignment.groups
-    )
     return Links(
         left[order],
         right[order],
         assignment.score[order],
         assignment.other_left[order],
         assignment.other_right[order],
-        tuple(groups),
+        _name_rows(columns, assignment.groups),
         scorer.list_levels(),
-        *counts,
+        candidates,
+        _name_rows(columns, crowded),
         scorer,
+    )
+
+
+def _name_rows(columns: Columns, groups: Sequence[Group]) -> tuple[Group, ...]:
+    rows = [each.tolist() for each in columns.order]
+    return tuple(
+        sorted(
+            Group(
+                group.reason,
+                tuple(sorted(rows[0][row] for row in group.left)),
+                tuple(sorted(rows[1][row] for row in group.right)),
+            )
+            for group in groups
+        )
     )

@@ -1,7 +1,7 @@
 """A rule file: its sides, what makes entries comparable, and passes in the order they are taken.
 
 A pass matches what the passes before it left. Amounts are minor units, days are whole days; nothing
-has a default that lets more through than equality.
+but a score has a default that lets more through than equality.
 
 Source: docs/reference/reconciliation-rules.md.
 """
@@ -21,12 +21,15 @@ PASSES_MAX = 32
 DAYS_MAX = 366
 PARTS_MAX = 12
 """Of a sum that is searched: more of them, and nearly every amount has one."""
+COMPARISONS_MAX = 16
+LEVELS_MAX = 30
 MILLION = 1_000_000
 PPM_MAX = 500_000
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
 Days = Annotated[int, Meta(ge=0, le=DAYS_MAX)]
 Minor = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Signed = Annotated[int, Meta(ge=-INT64_MAX, le=INT64_MAX)]
 PartsPerMillion = Annotated[int, Meta(ge=0, le=PPM_MAX)]
 CurrencyCode = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 OffsetMinutes = Annotated[int, Meta(ge=-14 * 60, le=14 * 60)]
@@ -52,6 +55,20 @@ Field = Literal[
     "batch",
 ]
 """Of an entry, that a pass may ask to be equal; `reference` as `[references]` makes it."""
+
+Measure = Literal["difference", "ppm", "days", "equal", "letters", "beginning", "words"]
+ComparedText = Literal[
+    "reference",
+    "bank_reference",
+    "transaction_id",
+    "counterparty",
+    "counterparty_account",
+    "text",
+    "code",
+    "batch",
+]
+ComparedField = Literal["amount_minor", "date"] | ComparedText
+"""Of an entry, that a score may compare; `date` is the value date, else the booking date."""
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -122,18 +139,23 @@ class Net(Section, frozen=True, kw_only=True, tag_field="kind", tag="net"):
     on: Annotated[tuple[Field, ...], Meta(min_length=1)]
 
 
-class Near(Section, frozen=True, kw_only=True):
-    """How far two amounts, and two days, may be apart."""
+class Measured(Section, frozen=True, kw_only=True):
+    """How amounts and days of two entries are made comparable."""
 
     on: Annotated[tuple[Field, ...], Meta(min_length=1)]
     """Fields that must be equal."""
-    amount_minor: Minor = 0
-    days: Days = 0
-    """Between value dates, or booking dates where one has none."""
     business_days: bool = False
     """Count business days alone."""
     converted: bool = False
     """Compare amounts of other currencies by `[rates]`."""
+
+
+class Near(Measured, frozen=True, kw_only=True):
+    """How far two amounts, and two days, may be apart."""
+
+    amount_minor: Minor = 0
+    days: Days = 0
+    """Between value dates, or booking dates where one has none."""
 
 
 class Within(Near, frozen=True, kw_only=True):
@@ -182,22 +204,54 @@ class NetZero(Within, frozen=True, kw_only=True, tag_field="kind", tag="net_zero
 
 
 class Comparison(Section, frozen=True, kw_only=True):
-    """How one field of two entries is compared, in levels from equal to anything."""
+    """How one field of two entries is compared, and where the levels of agreement end."""
 
-    field: Literal["amount_minor", "date", "reference", "counterparty", "text", "code"]
-    levels: tuple[Minor, ...] = ()
-    """Of amounts: how many parts per million apart; of dates: days; of text: per mille unlike."""
+    field: ComparedField
+    measure: Measure | None = None
+    """`ppm` of amounts, `days` of dates, `letters` of texts if left out."""
+    levels: Annotated[tuple[Signed, ...], Meta(max_length=LEVELS_MAX)] = ()
+    """Upper ends of levels, rising; one more is above all. Those of `scores` if left out."""
 
 
-class Score(Section, frozen=True, kw_only=True, tag_field="kind", tag="score"):
+class Beginning(Section, frozen=True, kw_only=True):
+    """A text that entries of a block share, or its first letters."""
+
+    field: ComparedText
+    letters: Annotated[int, Meta(ge=0, le=64)] = 0
+    """0 is all."""
+
+
+class Block(Section, frozen=True, kw_only=True):
+    """Which entries are looked at as possible pairs, beyond what `on` asks."""
+
+    share: Annotated[tuple[Beginning, ...], Meta(max_length=4)] = ()
+    amount_minor: Minor = 0
+    amount_ppm: PartsPerMillion = 0
+    """Of the larger amount; the wider of both bounds counts."""
+    teaches: Annotated[tuple[ComparedField, ...], Meta(min_length=1)]
+    """Fields of which sharing and bounds say little, so that weights can be learnt here."""
+
+
+class Score(Measured, frozen=True, kw_only=True, tag_field="kind", tag="score"):
     """What is left, by weights that are learnt from the entries themselves."""
 
     name: Name
     on: Annotated[tuple[Field, ...], Meta(min_length=1)]
-    compare: Annotated[tuple[Comparison, ...], Meta(min_length=1)]
-    days: Days
-    threshold_millibits: Annotated[int, Meta(ge=0, le=1_000_000)]
-    """Thousandths of a bit of evidence that a match needs."""
+    compare: Annotated[tuple[Comparison, ...], Meta(min_length=1, max_length=COMPARISONS_MAX)] = (
+        Comparison(field="amount_minor"),
+        Comparison(field="date"),
+        Comparison(field="reference"),
+        Comparison(field="counterparty"),
+        Comparison(field="text"),
+        Comparison(field="text", measure="beginning"),
+    )
+    days_before: Days = 7
+    """How much earlier the right entry may be than the left one."""
+    days_after: Days = 7
+    blocks: Annotated[tuple[Block, ...], Meta(max_length=16)] = ()
+    """Without any, they are laid from the comparisons."""
+    threshold_millibits: Annotated[int, Meta(ge=-MILLION, le=MILLION)] = 7_000
+    """Thousandths of a bit: odds of a true pair above which two entries may match; 128 to 1."""
 
 
 Pass = Net | Tolerance | Parts | Sum | Reversal | NetZero | Score

@@ -10,11 +10,12 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.rules.book import (
     FORMS,
-    Near,
+    Measured,
     Net,
     RuleBook,
     Score,
 )
+from hansa.reconcile.rules.scores import find_score_faults
 from hansa.shapes import tell_shape
 
 RULES_BYTES_MAX = 1 << 18
@@ -67,11 +68,12 @@ def _find_faults(book: RuleBook) -> Iterator[str]:
             continue
         if "amount_minor" in each.on and not isinstance(each, Score):
             yield f"{at}.on: amounts are compared within the pass's own bounds, leave them out"
-        if isinstance(each, Near):
-            yield from _find_bound_faults(book, each, at)
+        yield from _find_currency_faults(book, each, at)
+        if isinstance(each, Score):
+            yield from find_score_faults(each, at)
 
 
-def _find_bound_faults(book: RuleBook, bounds: Near, at: str) -> Iterator[str]:
+def _find_currency_faults(book: RuleBook, bounds: Measured, at: str) -> Iterator[str]:
     if bounds.converted and book.rates is None:
         yield f"{at}.converted: there is no [rates] table to convert by"
     if bounds.converted and "currency" in bounds.on:

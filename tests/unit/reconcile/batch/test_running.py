@@ -66,6 +66,27 @@ on = ["account", "currency", "amount_minor"]
     "rules.toml",
 )
 
+SCORED = load_rules(
+    b"""
+name = "test"
+sides = [{name = "ours"}, {name = "theirs", sign = -1}]
+
+[[passes]]
+name = "exact"
+kind = "net"
+on = ["account", "currency", "amount_minor", "value_date", "reference"]
+
+[[passes]]
+name = "evidence"
+kind = "score"
+on = ["account", "currency"]
+days_after = 1
+threshold_millibits = -3000
+""",
+    "rules.toml",
+)
+"""A threshold that lets many pairs through."""
+
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
@@ -73,10 +94,10 @@ def engine(tmp_path_factory):
         yield opened
 
 
-def run(engine, left, right):
+def run(engine, left, right, book=BOOK):
     """Run the rules; returns matches and breaks with their entries instead of places."""
     tables = [engine.add(make_side(side)) for side in (left, right)]
-    found = reconcile(engine, *tables, BOOK, sides=BOOK.sides)
+    found = reconcile(engine, *tables, book, sides=book.sides)
     pairs = engine.fetch(found.pairs).to_pylist()
     matches = [("exact", (left[each[LEFT]],), (right[each[RIGHT]],)) for each in pairs]
     named = [(each.name, match) for each in found.passes for match in each.matches]
@@ -92,6 +113,7 @@ def entry(amount_minor, value_date=0, reference="", **more):
     return Entry("DE02", "EUR", amount_minor, value_date, value_date, reference, **more)
 
 
+texts = st.sampled_from(["", "a b", "a c", "b"])
 entries = st.builds(
     entry,
     st.integers(-4, 4),
@@ -106,12 +128,27 @@ entries = st.builds(
 @settings(max_examples=settings.default.max_examples // 10)
 @given(st.lists(entries, max_size=14), st.lists(entries, max_size=14), st.randoms())
 def test_results_do_not_depend_on_the_order_of_rows(engine, left, right, chance):
-    found = run(engine, left, right)
+    check_order(engine, left, right, chance, BOOK)
+
+
+@settings(max_examples=settings.default.max_examples // 10)
+@given(
+    st.lists(st.builds(entry, st.integers(90, 110), st.integers(0, 2), texts), max_size=10),
+    st.lists(st.builds(entry, st.integers(-110, -90), st.integers(0, 2), texts), max_size=10),
+    st.randoms(),
+)
+def test_nor_does_what_is_learnt(engine, left, right, chance):
+    check_order(engine, left, right, chance, SCORED)
+
+
+def check_order(engine, left, right, chance, book):
+    """Every entry is in one match or break, and these are the same for mixed rows."""
+    found = run(engine, left, right, book)
     for at, side in ((1, left), (2, right)):
         told = [each for one in found for each in one[at]]
         assert sorted(told, key=repr) == sorted(side, key=repr)
     mixed = [chance.sample(side, len(side)) for side in (left, right)]
-    assert strip(run(engine, *mixed)) == strip(found)
+    assert strip(run(engine, *mixed, book)) == strip(found)
 
 
 def strip(found):

@@ -108,9 +108,9 @@ def test_nothing_depends_on_the_order_of_rows():
 def test_a_link_is_explained_by_what_was_measured():
     left, right = draw_sides(np.random.default_rng(3), 400)
     links = link(left, right, RULES)
-    pair = int(links.left[5]), int(links.right[5])
-    reasons = links.scorer.explain(*pair)
-    assert reasons.score == links.score[5]
+    told = list(links.scorer.explain(links.left, links.right))
+    assert [each.score for each in told] == links.score.tolist()
+    pair, reasons = (int(links.left[5]), int(links.right[5])), told[5]
     amount, days, letters = reasons.evidence
     one, other = (
         side.numbers["amount_minor"][row] for side, row in zip((left, right), pair, strict=True)
@@ -143,6 +143,16 @@ def test_entries_equal_in_all_that_is_compared_are_interchangeable():
     assert links.groups == ()
 
 
+def test_entries_that_are_told_apart_by_more_than_is_compared_are_not_interchangeable():
+    left, right = draw_sides(np.random.default_rng(5), 300)
+    left = append(left, 7_777, 70, "KKKKKKKK")
+    right = append(append(right, 7_777, 71, "KKKKKKKX"), 7_777, 71, "KKKKKKKX")
+    left.numbers["class"], right.numbers["class"] = np.arange(301), np.arange(302)
+    links = link(left, right, RULES._replace(apart=("class",)))
+    assert 300 not in links.left
+    assert links.groups == (Group(Reason.AMBIGUOUS, (300,), (300, 301)),)
+
+
 def test_a_higher_threshold_links_less():
     left, right = draw_sides(np.random.default_rng(6), 300)
     links = [
@@ -160,16 +170,16 @@ def test_what_is_missing_is_no_evidence_and_without_a_day_there_is_no_candidate(
     right.texts["memo"][18] = ""
     links = link(left, right, RULES)
     assert 17 not in links.right
-    (evidence,) = [
-        each for each in links.scorer.explain(18, 18).evidence if each.comparison == "letters"
-    ]
+    (reasons,) = links.scorer.explain(np.array([18]), np.array([18]))
+    (evidence,) = [each for each in reasons.evidence if each.comparison == "letters"]
     assert (evidence.measured, evidence.weight_millibits) == (None, 0)
 
 
 def test_a_block_with_too_many_pairs_is_told():
     left, right = draw_sides(np.random.default_rng(8), 300)
     links = link(left, right, RULES._replace(block_pairs_max=100))
-    assert links.crowded == 1  # the one without a key
+    everything = tuple(range(300))
+    assert links.crowded == (Group(Reason.UNDECIDED, everything, everything),)  # without a key
     assert links.candidates > 250
 
 

@@ -7,6 +7,7 @@ import pytest
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.rules.book import Net, Side, Sum
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
+from hansa.reconcile.rules.scores import get_levels, get_measure
 
 WHOLE = """
 name = "Nostro at River Bank"
@@ -106,3 +107,75 @@ def test_amounts_of_other_currencies_need_rates():
     raw = raw.replace(b"days = 2", b"converted = true").replace(b', "currency"]\nconv', b"]\nconv")
     with pytest.raises(Invalid, match=r"passes\[1\] \(sums\)\.converted: there is no \[rates\]"):
         load_rules(raw, "rules.toml")
+
+
+SCORE = """
+name = "t"
+sides = [{name = "a"}, {name = "b"}]
+
+[[passes]]
+name = "evidence"
+kind = "score"
+on = ["currency"]
+"""
+
+
+def test_a_short_score_has_usual_comparisons():
+    (score,) = load_rules(SCORE.encode(), "r").passes
+    assert (score.days_before, score.days_after, score.threshold_millibits) == (7, 7, 7_000)
+    measured = [(each.field, get_measure(each)) for each in score.compare]
+    assert measured == [
+        ("amount_minor", "ppm"),
+        ("date", "days"),
+        ("reference", "letters"),
+        ("counterparty", "letters"),
+        ("text", "letters"),
+        ("text", "beginning"),
+    ]
+    assert all(get_levels(each) for each in score.compare)
+
+
+LEVELS = ", ".join(map(str, range(30)))
+MANY = ", ".join(
+    f'{{field = "{field}", measure = "{measure}", levels = [{LEVELS}]}}'
+    for field in ("reference", "text", "code", "batch", "counterparty")
+    for measure in ("letters", "beginning", "words")
+)
+SCORE_FAULTS = [
+    ('compare = [{field = "date", measure = "ppm"}]', "it may be days, equal"),
+    ('compare = [{field = "text", measure = "difference"}]', "compare[0] (text).measure: "),
+    ('compare = [{field = "amount_minor", measure = "difference"}]', "list their upper ends"),
+    ('compare = [{field = "code", measure = "equal", levels = [0]}]', "leave the levels out"),
+    ('compare = [{field = "text", levels = [500, 500]}]', "compare[0] (text).levels: must rise"),
+    ('compare = [{field = "text"}, {field = "text", measure = "letters"}]', "by letters twice"),
+    (f"compare = [{MANY}]", "too many comparisons, or levels of them"),
+    ("compare = []", "compare"),
+    ('compare = [{field = "colour"}]', "colour"),
+    ('blocks = [{teaches = ["code"]}]', "blocks[0].teaches: code is not compared"),
+    ('blocks = [{teaches = ["text"]}]', "none teaches amount_minor, counterparty, date, reference"),
+    ('blocks = [{share = [{field = "date"}], teaches = ["text"]}]', "blocks"),
+    ("threshold_millibits = 0.5", "threshold_millibits"),
+    ("days_before = -1", "days_before"),
+    ("converted = true", "there is no [rates]"),
+]
+
+
+@pytest.mark.parametrize(("lines", "told"), SCORE_FAULTS)
+def test_what_a_score_cannot_compare_is_told(lines, told):
+    with pytest.raises(Invalid) as caught:
+        load_rules(f"{SCORE}{lines}\n".encode(), "r")
+    assert told in caught.value.message
+
+
+def test_a_score_may_lie_below_even_odds_and_list_its_blocks():
+    lines = """
+threshold_millibits = -5000
+compare = [{field = "amount_minor"}, {field = "text", measure = "words"}]
+blocks = [
+  {share = [{field = "text", letters = 3}], amount_ppm = 300000, teaches = ["amount_minor"]},
+  {amount_minor = 5, teaches = ["text"]},
+]
+"""
+    (score,) = load_rules(f"{SCORE}{lines}".encode(), "r").passes
+    assert score.threshold_millibits == -5_000
+    assert [len(each.share) for each in score.blocks] == [1, 0]

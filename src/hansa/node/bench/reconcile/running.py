@@ -2,6 +2,7 @@
 
     planting -> two Parquet files -> the whole job -> a result -> judged by the truth
                                      the bare net of the same files, by the same engine
+    a public set   -> shuffled, truth put aside -> the whole job -> judged by the truth
 
 The job and the net run in processes of their own, one after the other; nobody else should run.
 
@@ -21,6 +22,7 @@ from hansa.node.bench.apart import measure_apart
 from hansa.node.bench.machine import describe_machine
 from hansa.node.bench.reconcile.camt import measure_camt, write_camt
 from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, judge, plant
+from hansa.node.bench.reconcile.public import score_public
 from hansa.reconcile.batch.engines import MEMORY_MB
 from hansa.reconcile.batch.job import Job, SideFiles, run_job
 
@@ -43,6 +45,8 @@ class ReconcileSettings:
     """Payments that are planted."""
     camt_bytes: int = 1_000_000_000
     seed: int = 1
+    datasets: Path = Path("../shared/data")
+    """Folder of public data sets; what is not there is not measured."""
 
 
 def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
@@ -59,6 +63,10 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
         statement = folder / "statement.xml"
         written = write_camt(statement, settings.camt_bytes, settings.seed)
         camt = measure_camt(statement)
+        statement.unlink()
+        public = folder / "public"
+        public.mkdir()
+        scored = score_public(settings.datasets, settings.seed, public)
     return {
         "name": "reconcile",
         "machine": describe_machine(),
@@ -79,6 +87,10 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
         "camt_seconds": round(camt.seconds, 2),
         "camt_peak_mb": round(camt.peak_mb),
         "camt_processor_s": round(camt.processor_s, 2),
+        "splink_f1": round(scored.f1, 4) if scored else None,
+        "splink_precision": round(scored.precision, 4) if scored else None,
+        "splink_recall": round(scored.recall, 4) if scored else None,
+        "splink_seconds": round(scored.seconds, 2) if scored else None,
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hansa.reconcile.batch.rest import NO_DAY, RestSide
 from hansa.reconcile.currencies import count_digits
 from hansa.reconcile.matching.arrays import AMOUNT_MAX, Bools, Ints
-from hansa.reconcile.rules.book import Near
+from hansa.reconcile.rules.book import Measured as Asked
 from hansa.reconcile.rules.calendars import BusinessDays
 from hansa.reconcile.rules.rates import RateTable
 
@@ -41,7 +41,7 @@ class Measuring(NamedTuple):
     currency: str = ""
     """Into which amounts are converted."""
 
-    def measure(self, side: RestSide, bounds: Near) -> Measured:
+    def measure(self, side: RestSide, bounds: Asked) -> Measured:
         """Measure a side's open entries, but those without a rate where one is needed."""
         places = side.find_open()
         amounts, charges = side.amounts[places], side.charges[places]
@@ -53,7 +53,7 @@ class Measuring(NamedTuple):
             days = self._count_business_days(days)
         return Measured(places, amounts, days, amounts + charges)
 
-    def tell_in(self, bounds: Near) -> str:
+    def tell_in(self, bounds: Asked) -> str:
         """Tell in which currency amounts are; empty if each is in its own."""
         return self.currency if bounds.converted else ""
 
@@ -86,3 +86,11 @@ def write_amount(minor: int, currency: str) -> str:
     digits = str(abs(minor)).rjust(places + 1, "0")
     decimals = f".{digits[len(digits) - places :]}" if places else ""
     return f"{'-' if minor < 0 else ''}{digits[: len(digits) - places]}{decimals} {currency}"
+
+
+def tell_days(day: int, other: int) -> str:
+    """Tell how much later or earlier another day is, for people."""
+    if day == other:
+        return "no dates" if day == NO_DAY else "the same day"
+    count = abs(other - day)
+    return f"{count} {'day' if count == 1 else 'days'} {'later' if other > day else 'earlier'}"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hansa.reconcile.batch.passes.bounds import Measured, Measuring, write_amount
+from hansa.reconcile.batch.passes.bounds import Measured, Measuring, tell_days, write_amount
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup, Places
-from hansa.reconcile.batch.rest import NO_DAY, Rest, RestSide
+from hansa.reconcile.batch.rest import Rest, RestSide
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.matching.assignment import Group, Reason, assign
 from hansa.reconcile.matching.tolerance import Side, find_candidates
@@ -116,7 +116,7 @@ def _explain(left: _Half, right: _Half, at: int, other: int) -> Match:
         "; ".join(
             [
                 _tell_amounts(left, right, at, other),
-                _tell_days(int(left.measured.days[at]), int(right.measured.days[other])),
+                tell_days(int(left.measured.days[at]), int(right.measured.days[other])),
                 _tell_references(int(left.references[place]), int(right.references[other_place])),
             ]
         ),
@@ -135,13 +135,6 @@ def _tell_amounts(left: _Half, right: _Half, at: int, other: int) -> str:
         int(ours.gross[at] - ours.amounts[at]),
     }
     return f"{told} apart, which is what was charged" if is_charge else f"{told} apart"
-
-
-def _tell_days(day: int, other: int) -> str:
-    if day == other:
-        return "no dates" if day == NO_DAY else "the same day"
-    count = abs(other - day)
-    return f"{count} {'day' if count == 1 else 'days'} {'later' if other > day else 'earlier'}"
 
 
 def _tell_references(reference: int, other: int) -> str:
