@@ -26,21 +26,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the result, a new one"
     )
-    for side in ("left", "right"):
-        command.add_argument(
-            f"--more-{side}",
-            type=parse_file,
-            action="append",
-            default=[],
-            metavar="FILE",
-            help=f"another file of the {side} side; may be said again",
-        )
-        command.add_argument(
-            f"--map-{side}",
-            type=parse_file,
-            metavar="FILE",
-            help=f"TOML file that says what the columns of the {side} side's tables mean",
-        )
+    _add_side_options(command)
     command.add_argument(
         "--as-of",
         type=_parse_date,
@@ -59,8 +45,31 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="MB",
         help=f"of the engine, beyond which it uses the disk (default {MEMORY_MB})",
     )
+    command.add_argument(
+        "--no-report",
+        action="store_true",
+        help="leave out report.html and report.xlsx; summary.json has their figures",
+    )
     command.add_argument("--json", action="store_true", help="print the manifest")
     command.set_defaults(function=_reconcile)
+
+
+def _add_side_options(command: argparse.ArgumentParser) -> None:
+    for side in ("left", "right"):
+        command.add_argument(
+            f"--more-{side}",
+            type=parse_file,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"another file of the {side} side; may be said again",
+        )
+        command.add_argument(
+            f"--map-{side}",
+            type=parse_file,
+            metavar="FILE",
+            help=f"TOML file that says what the columns of the {side} side's tables mean",
+        )
 
 
 def _reconcile(options: argparse.Namespace) -> int:
@@ -68,6 +77,8 @@ def _reconcile(options: argparse.Namespace) -> int:
     from hansa.reconcile.normalising import OnError  # noqa: PLC0415
     from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
     from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
+    from hansa.reconcile.report.page import PAGE  # noqa: PLC0415
+    from hansa.reconcile.report.workbook import WORKBOOK  # noqa: PLC0415
 
     def open_side(name: str) -> SideFiles:
         paths = (getattr(options, name), *getattr(options, f"more_{name}"))
@@ -83,12 +94,15 @@ def _reconcile(options: argparse.Namespace) -> int:
         options.as_of,
         OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
         options.memory,
+        with_report=not options.no_report,
     )
     manifest = run_job(job, options.out)
     if options.json:
         print_json(manifest)
     else:
         _print_result(manifest, options.out)
+        if job.with_report:
+            say(f"Report: {options.out / PAGE}, and the same with all breaks as {WORKBOOK}")
     return 0
 
 

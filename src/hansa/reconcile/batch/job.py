@@ -20,17 +20,35 @@ import pyarrow.parquet as pq
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.ageing import Ageing
 from hansa.reconcile.batch.engines import MEMORY_MB, DuckDb, opened_duckdb
-from hansa.reconcile.batch.results import Input, Origin, write_results
+from hansa.reconcile.batch.results import BREAKS, MATCHES, Input, Origin, write_results
 from hansa.reconcile.batch.running import reconcile
+from hansa.reconcile.batch.summary import (
+    BREAK_COLUMNS,
+    MATCH_COLUMNS,
+    SUMMARY,
+    SideFacts,
+    summarise,
+    write_summary,
+)
 from hansa.reconcile.entries import NORMALISED
-from hansa.reconcile.normalising import ENTRIES, OnError, hash_file, make_folder, normalise
+from hansa.reconcile.normalising import (
+    ENTRIES,
+    OnError,
+    Source,
+    hash_file,
+    make_folder,
+    normalise,
+)
 from hansa.reconcile.readers.opening import Reading
 from hansa.reconcile.readers.tables.parquet import is_parquet
+from hansa.reconcile.report.writing import write_report
 from hansa.reconcile.rules.book import RuleBook, Side
 from hansa.reconcile.rules.calendars import BusinessDays
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
 
+WORK = ".work"
+"""Folder for what a run does not keep."""
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -54,6 +72,8 @@ class Job:
     on_error: OnError = OnError.REFUSE
     memory_mb: int = MEMORY_MB
     threads: int | None = None
+    with_report: bool = True
+    """Whether the page and the workbook for people are written, too."""
 
 
 def run_job(job: Job, folder: Path) -> dict[str, Any]:
@@ -74,7 +94,7 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
     rates = _read_rates(job.rules, book)
     try:
         with make_folder(folder) as unfinished:
-            work = unfinished / ".work"
+            work = unfinished / WORK
             work.mkdir()
             sides = [
                 _open_side(files, side, unfinished, job.on_error)
@@ -95,17 +115,19 @@ class _Opened:
     side: Side
     entries: Path
     count: int
-    sha256: tuple[str, ...]
+    facts: SideFacts
 
 
 def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> _Opened:
     first, *others = files.paths
     if not others and _is_normalised(first):
-        digest, _ = hash_file(first)
-        return _Opened(side, first, pq.read_metadata(first).num_rows, (digest,))
+        digest, size = hash_file(first)
+        count = pq.read_metadata(first).num_rows
+        source = Source(first.name, digest, size, "entries", count, 0, 0, 0)
+        return _Opened(side, first, count, SideFacts((source,)))
     made = normalise(files.paths, folder / side.name, files.reading, on_error=on_error)
-    digests = tuple(each.sha256 for each in made.sources)
-    return _Opened(side, made.folder / ENTRIES, made.entries, digests)
+    facts = SideFacts(made.sources, made.errors, made.warnings, is_read=True)
+    return _Opened(side, made.folder / ENTRIES, made.entries, facts)
 
 
 def _is_normalised(path: Path) -> bool:
@@ -139,7 +161,10 @@ def _run(
         engine, tables[0], tables[1], book, sides=(left.side, right.side), rates=rates
     )
     as_of = job.as_of or _find_newest(engine, sides)
-    inputs = [Input(each.side.name, each.sha256, each.count) for each in sides]
+    inputs = [
+        Input(each.side.name, tuple(file.sha256 for file in each.facts.files), each.count)
+        for each in sides
+    ]
     origin = Origin(
         inputs[0],
         inputs[1],
@@ -147,7 +172,16 @@ def _run(
         as_of.isoformat(),
     )
     ageing = Ageing(book.breaks, BusinessDays(book.calendar), (as_of - _EPOCH).days)
-    return write_results(engine, found, origin, ageing, folder)
+    manifest = write_results(engine, found, origin, ageing, folder)
+    results = (
+        pq.read_table(folder / MATCHES, columns=MATCH_COLUMNS),
+        pq.read_table(folder / BREAKS, columns=BREAK_COLUMNS),
+    )
+    summary = summarise(manifest, book, [each.facts for each in sides], ageing.labels, results)
+    write_summary(summary, folder / SUMMARY)
+    if job.with_report:
+        write_report(summary, folder, folder / WORK)
+    return manifest
 
 
 def _find_newest(engine: DuckDb, sides: list[_Opened]) -> dt.date:

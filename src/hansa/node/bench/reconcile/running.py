@@ -103,4 +103,4 @@ def _reconcile(folder: Path) -> None:
     rules = folder / "rules.toml"
     rules.write_text(RULES)
     left, right = (SideFiles((folder / each,)) for each in (LEFT, RIGHT))
-    run_job(Job(left, right, rules), folder / "out")
+    run_job(Job(left, right, rules, with_report=False), folder / "out")

@@ -1,0 +1,39 @@
+"""`hansa reconcile`: it says where the report is, unless nobody wants one."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from tests.reconciled import RULES, make_side
+
+from hansa.cli.main import main
+from hansa.reconcile.entries import Entry
+
+
+@pytest.fixture
+def command(tmp_path):
+    (tmp_path / "rules.toml").write_text(RULES)
+    for name, minor in (("left", 5_00), ("right", -7_00)):
+        side = make_side([Entry("1", "EUR", minor, 20_000, 20_000, "a")])
+        pq.write_table(side, tmp_path / f"{name}.parquet")
+    sides = (str(tmp_path / f"{name}.parquet") for name in ("left", "right"))
+    rules, out = str(tmp_path / "rules.toml"), str(tmp_path / "out")
+    return ["reconcile", *sides, "--rules", rules, "--out", out]
+
+
+def test_it_says_where_the_report_is(command, tmp_path, capsys):
+    assert main(command) == 0
+    assert str(tmp_path / "out" / "report.html") in capsys.readouterr().out
+    assert (tmp_path / "out" / "report.xlsx").exists()
+
+
+def test_a_report_that_nobody_wants_is_neither_written_nor_told(command, tmp_path, capsys):
+    assert main([*command, "--no-report"]) == 0
+    assert "report" not in capsys.readouterr().out.replace(str(tmp_path), "")
+    assert not list((tmp_path / "out").glob("report.*"))
+    assert (tmp_path / "out" / "summary.json").exists()
+
+
+def test_as_json_there_is_nothing_but_the_manifest(command, capsys):
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["breaks"] == {"amount": 1}
