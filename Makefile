@@ -13,7 +13,7 @@ COMETBFT_VERSION := 0.38.25
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace softhsm clients cometbft verifier \
+.PHONY: help setup demo test lint format soak browser strace softhsm java clients cometbft verifier \
 	try-cometbft
 
 help:  ## show this list
@@ -32,7 +32,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
 BESIDE := tests/browser tests/clients tests/fuzz tests/properties tests/simulation
 
-test: setup browser strace softhsm clients try-cometbft  ## every test
+test: setup browser strace softhsm java clients try-cometbft  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
 	{ $(BIN)/pytest $(BESIDE) && HANSA_COMPILED=0 $(BIN)/pytest tests/unit/kernel; } \
 		>.venv/beside.log 2>&1 & beside=$$!; \
@@ -78,6 +78,10 @@ strace: setup  ## strace, with which tests kill real processes at chosen system 
 softhsm: setup  ## SoftHSM2, with which tests keep keys in a hardware security module
 	@test -e $(SOFTHSM) || scripts/debian_packages.sh softhsm2 || \
 		echo "setup: going on without SoftHSM2: the tests that need it will be skipped"
+
+java: setup  ## Java, in which Spark runs, which tests reconcile on
+	@command -v java >/dev/null || scripts/debian_packages.sh openjdk-17-jre-headless || \
+		echo "setup: going on without Java: the tests that need it will be skipped"
 
 clients: setup  ## other people's wallets and cryptosuites, from npm, which are tried against ours
 	@scripts/clients.sh || \

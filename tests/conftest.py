@@ -1,14 +1,15 @@
 """What all tests share: where the datasets are, how hard to try, and what may not be skipped.
 
 Under `CI=true` a test that needs the datasets fails instead of being skipped while they are there,
-and tests of the console, under strace, with SoftHSM2, CometBFT or foreign clients fail where that
-is not there.
+and tests of the console, under strace, with SoftHSM2, on Spark, CometBFT or foreign clients fail
+where that is not there.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,13 @@ def batch_verifier() -> BatchVerifier:
 
 
 @pytest.fixture(scope="session")
+def java() -> None:
+    """Java, in which Spark runs."""
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed: make java")
+
+
+@pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether to try many more examples and seeds (`make soak`)."""
     return IS_SOAK
@@ -120,6 +128,8 @@ def forbid_skip(item) -> str | None:
         return "tests under strace may not be skipped in CI: run make strace"
     if "softhsm" in getattr(item, "fixturenames", ()):
         return "tests with SoftHSM2 may not be skipped in CI: run make softhsm"
+    if "java" in getattr(item, "fixturenames", ()):
+        return "tests on Spark may not be skipped in CI: run make java"
     if "cometbft" in getattr(item, "fixturenames", ()):
         return "tests with CometBFT may not be skipped in CI: run make cometbft"
     if "batch_verifier" in getattr(item, "fixturenames", ()):

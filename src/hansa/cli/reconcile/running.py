@@ -50,6 +50,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="leave out report.html and report.xlsx; summary.json has their figures",
     )
+    command.add_argument(
+        "--engine",
+        choices=("duckdb", "spark"),
+        default="duckdb",
+        help="what all rows go through: DuckDB here, or Spark (default duckdb)",
+    )
     command.add_argument("--json", action="store_true", help="print the manifest")
     command.set_defaults(function=_reconcile)
 
@@ -93,6 +99,7 @@ def _reconcile(options: argparse.Namespace) -> int:
         options.rules,
         options.as_of,
         OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
+        options.engine == "spark",
         options.memory,
         with_report=not options.no_report,
     )

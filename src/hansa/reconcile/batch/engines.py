@@ -9,17 +9,34 @@ Source: https://ibis-project.org/backends.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend as DuckDbBackend
 from ibis.expr.types import Table
 
+from hansa.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ibis.backends.pyspark import Backend as SparkBackend
+
 MEMORY_MB = 3_000
+SPARK_MASTER = "SPARK_MASTER"
+"""Variable that names the cluster, as `spark://host:7077`."""
+PARTS_PER_CORE = 4
+_SPARK_SETTINGS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",  # an amount that overflows is an error, not another amount
+}
 
 
 class Engine(Protocol):
@@ -34,8 +51,8 @@ class Engine(Protocol):
     def keep(self, table: Table) -> Table:
         """Compute a table once, and keep it until the engine is closed."""
 
-    def write(self, table: Table, path: Path) -> None:
-        """Write a table as a Parquet file, or a folder of them."""
+    def write(self, table: Table, path: Path) -> int:
+        """Write a table as a Parquet file, or a folder of them; returns how many rows it has."""
 
     def fetch(self, table: Table) -> pa.Table:
         """Fetch rows into this process, which must have room for them."""
@@ -61,9 +78,10 @@ class DuckDb:
         """Compute a table once, and keep it until the engine is closed."""
         return self._connection.create_table(ibis.util.gen_name("kept"), table, temp=True)
 
-    def write(self, table: Table, path: Path) -> None:
-        """Write a table as a Parquet file."""
+    def write(self, table: Table, path: Path) -> int:
+        """Write a table as a Parquet file; returns how many rows it has."""
         self._connection.to_parquet(table, path, compression="zstd")
+        return int(pq.read_metadata(path).num_rows)
 
     def fetch(self, table: Table) -> pa.Table:
         """Fetch rows into this process, which must have room for them."""
@@ -95,3 +113,80 @@ def opened_duckdb(
         yield DuckDb(connection)
     finally:
         connection.disconnect()
+
+
+class Spark:
+    """Spark, on this machine or on a cluster."""
+
+    def __init__(self, connection: SparkBackend, folder: Path) -> None:
+        """Use a folder, which all of the cluster's machines can reach, for what is kept."""
+        self._connection = connection
+        self._folder = folder
+
+    def read(self, path: Path) -> Table:
+        """Read a Parquet file, or a folder of them, as a table."""
+        return self._connection.read_parquet(str(path))
+
+    def add(self, rows: pa.Table) -> Table:
+        """Add rows of this process as a table."""
+        path = self._folder / f"{ibis.util.gen_name('rows')}.parquet"
+        pq.write_table(rows, path)
+        return self.read(path)
+
+    def keep(self, table: Table) -> Table:
+        """Compute a table once, and keep it in the folder."""
+        path = self._folder / ibis.util.gen_name("kept")
+        self.write(table, path)
+        return self.read(path)
+
+    def write(self, table: Table, path: Path) -> int:
+        """Write a table as a folder of Parquet files; returns how many rows it has."""
+        self._connection.to_parquet(table, str(path))
+        return sum(pq.read_metadata(each).num_rows for each in path.glob("*.parquet"))
+
+    def fetch(self, table: Table) -> pa.Table:
+        """Fetch rows into this process, which must have room for them."""
+        return self._connection.to_pyarrow(table)
+
+
+@contextmanager
+def opened_spark(
+    folder: Path, *, threads: int | None = None, memory_mb: int = MEMORY_MB
+) -> Iterator[Spark]:
+    """Open Spark for a run: on this machine, unless `SPARK_MASTER` names a cluster.
+
+    Args:
+      folder: for what is kept; on a cluster, one that all its machines can reach.
+      threads: how many cores it takes on this machine; all if left out.
+      memory_mb: of the program that drives it.
+
+    Raises:
+      Unavailable: Spark, or the Java 17 that it needs, is not installed.
+    """
+    try:
+        from pyspark.errors import PySparkRuntimeError  # noqa: PLC0415 - an extra
+        from pyspark.sql import SparkSession  # noqa: PLC0415
+    except ImportError:
+        raise Unavailable(
+            "Spark is not installed: pip install 'hansa[reconcile,spark]', and Java 17"
+        ) from None
+    cores = threads or os.cpu_count() or 1
+    settings = {**_SPARK_SETTINGS, "spark.driver.memory": f"{memory_mb}m"}
+    master = os.environ.get(SPARK_MASTER)
+    if not master:
+        # A cluster's own number of parts is for many machines.
+        settings["spark.sql.shuffle.partitions"] = str(PARTS_PER_CORE * cores)
+    builder = SparkSession.builder.appName("hansa reconcile").master(master or f"local[{cores}]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        session = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise Unavailable(f"Spark does not start; it needs Java 17 or newer: {error}") from None
+    try:
+        session.sparkContext.setLogLevel("ERROR")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of versions of pandas
+            yield Spark(ibis.pyspark.connect(session), folder)
+    finally:
+        session.stop()

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.ageing import Ageing
-from hansa.reconcile.batch.engines import MEMORY_MB, DuckDb, opened_duckdb
+from hansa.reconcile.batch.engines import MEMORY_MB, Engine, opened_duckdb, opened_spark
 from hansa.reconcile.batch.results import BREAKS, MATCHES, Input, Origin, write_results
 from hansa.reconcile.batch.running import reconcile
 from hansa.reconcile.batch.summary import (
@@ -70,6 +70,8 @@ class Job:
     as_of: dt.date | None = None
     """As of which breaks have an age; if left out, the newest date of an entry."""
     on_error: OnError = OnError.REFUSE
+    uses_spark: bool = False
+    """Instead of DuckDB: where one machine cannot hold the rows."""
     memory_mb: int = MEMORY_MB
     threads: int | None = None
     with_report: bool = True
@@ -100,7 +102,8 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
                 _open_side(files, side, unfinished, job.on_error)
                 for files, side in zip((job.left, job.right), book.sides, strict=True)
             ]
-            with opened_duckdb(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
+            opened = opened_spark if job.uses_spark else opened_duckdb
+            with opened(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
                 manifest = _run(engine, job, (book, rates, raw), sides, unfinished)
             shutil.rmtree(work)
     except OSError as error:
@@ -148,7 +151,7 @@ def _is_normalised(path: Path) -> bool:
 
 
 def _run(
-    engine: DuckDb,
+    engine: Engine,
     job: Job,
     rules: tuple[RuleBook, RateTable | None, bytes],
     sides: list[_Opened],
@@ -184,7 +187,7 @@ def _run(
     return manifest
 
 
-def _find_newest(engine: DuckDb, sides: list[_Opened]) -> dt.date:
+def _find_newest(engine: Engine, sides: list[_Opened]) -> dt.date:
     """Find the newest date of an entry; the first day of all where none has one."""
     dates = []
     for each in sides:

@@ -83,7 +83,7 @@ def write_results(
     names = origin.left.name, origin.right.name
     matches = [_Group(each.name, *match) for each in found.passes for match in each.matches]
     breaks = [_Group(each.kind.value, *each[1:]) for each in found.breaks]
-    engine.write(found.pairs, folder / PAIRS)
+    pairs = engine.write(found.pairs, folder / PAIRS)
     numbers = pa.array(range(len(matches)), pa.int64())
     heads = pa.table({"match": numbers, **_tell(matches, "pass")})
     pq.write_table(_lay_out(found.rest, matches, heads, names), folder / MATCHES)
@@ -91,7 +91,6 @@ def write_results(
     ages = _tell_ages(found.rest, breaks, ageing)
     heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
     pq.write_table(_lay_out(found.rest, breaks, heads, names), folder / BREAKS)
-    pairs = pq.read_metadata(folder / PAIRS).num_rows
     manifest = {
         "version": VERSION,
         "as_of": origin.as_of,
