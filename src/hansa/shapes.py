@@ -9,12 +9,15 @@ Source: msgspec's documentation of validation errors.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
-from hansa.kernel.encoding import tell_fault
+from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
+
+T = TypeVar("T")
 
 LETTERS_TOLD = 80
 """Of what somebody else wrote."""
@@ -41,6 +44,10 @@ _FIELD = re.compile(
     r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL
 )
 _KIND = re.compile(r"Expected `(?P<wanted>[^`]+)`(?:, got `(?P<found>[^`]+)`)?$")
+
+
+class Unread(Exception):  # noqa: N818 - for the caller, who knows what the file is called
+    """A file that cannot be read, and why."""
 
 
 def tell_shape(
@@ -80,6 +87,32 @@ def tell_unread(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return tell_shape(error)
     return tell_fault(error)
+
+
+def read_toml(
+    raw: bytes,
+    kind: type[T],
+    *,
+    bytes_max: int,
+    forms: Mapping[str, str] = _NO_FORMS,
+    find_faults: Callable[[T], Iterable[str]],
+) -> T:
+    """Read a TOML file into a value class; `find_faults` tells what is wrong beyond single values.
+
+    Raises:
+      Unread: too long, no TOML, an unknown key, or a value that cannot be.
+    """
+    if len(raw) > bytes_max:
+        raise Unread(f"it has more than {bytes_max} bytes")
+    try:
+        value = msgspec.toml.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise Unread(tell_shape(error, forms=forms, table="a table")) from None
+    except DECODE_ERRORS as error:
+        raise Unread(f"not TOML: {tell_fault(error)}") from None
+    for fault in find_faults(value):
+        raise Unread(fault)
+    return value
 
 
 def _tell(what: str, forms: Mapping[str, str], table: str) -> str:

@@ -10,11 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import Meta
 
-from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.settings import DEFAULT_HOST, LOOPBACK_NAMES, HostName, Port
 from hansa.sdk.files import read_file
-from hansa.shapes import tell_shape
+from hansa.shapes import Unread, read_toml
 
 T = TypeVar("T")
 
@@ -59,17 +58,12 @@ def read_settings(path: Path, kind: type[T], find_faults: Callable[[T], Iterator
       Unavailable: it cannot be read.
     """
     raw = read_file(path, SETTINGS_BYTES_MAX)
-    if len(raw) > SETTINGS_BYTES_MAX:
-        raise wrong(path, f"it has more than {SETTINGS_BYTES_MAX} bytes")
     try:
-        settings = msgspec.toml.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        raise wrong(path, tell_shape(error, forms=FORMS, table="a table")) from None
-    except DECODE_ERRORS as error:
-        raise wrong(path, f"not TOML: {tell_fault(error)}") from None
-    for fault in find_faults(settings):
-        raise wrong(path, fault)
-    return settings
+        return read_toml(
+            raw, kind, bytes_max=SETTINGS_BYTES_MAX, forms=FORMS, find_faults=find_faults
+        )
+    except Unread as error:
+        raise wrong(path, str(error)) from None
 
 
 def find_url_fault(url: str) -> str | None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
-from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.rules.book import (
     FORMS,
@@ -16,7 +13,7 @@ from hansa.reconcile.rules.book import (
     Score,
 )
 from hansa.reconcile.rules.scores import find_score_faults
-from hansa.shapes import tell_shape
+from hansa.shapes import Unread, read_toml
 
 RULES_BYTES_MAX = 1 << 18
 
@@ -31,17 +28,12 @@ def load_rules(raw: bytes, name: str) -> RuleBook:
     Raises:
       Invalid: it is no TOML, has an unknown key, or a value cannot be.
     """
-    if len(raw) > RULES_BYTES_MAX:
-        raise _wrong(name, f"it has more than {RULES_BYTES_MAX} bytes")
     try:
-        book = msgspec.toml.decode(raw, type=RuleBook)
-    except msgspec.ValidationError as error:
-        raise _wrong(name, tell_shape(error, forms=FORMS, table="a table")) from None
-    except DECODE_ERRORS as error:
-        raise _wrong(name, f"not TOML: {tell_fault(error)}") from None
-    for fault in _find_faults(book):
-        raise _wrong(name, fault)
-    return book
+        return read_toml(
+            raw, RuleBook, bytes_max=RULES_BYTES_MAX, forms=FORMS, find_faults=_find_faults
+        )
+    except Unread as error:
+        raise Invalid(InvalidCode.MALFORMED, f"{name}: {error}") from None
 
 
 def _find_faults(book: RuleBook) -> Iterator[str]:
@@ -80,7 +72,3 @@ def _find_currency_faults(book: RuleBook, bounds: Measured, at: str) -> Iterator
         yield f"{at}.on: amounts of other currencies are to be compared, so leave currency out"
     if not bounds.converted and "currency" not in bounds.on:
         yield f"{at}.on: must name currency, or amounts of several would be compared as if equal"
-
-
-def _wrong(name: str, what: str) -> Invalid:
-    return Invalid(InvalidCode.MALFORMED, f"{name}: {what}")

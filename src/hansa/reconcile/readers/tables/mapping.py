@@ -8,9 +8,9 @@ Source: docs/reference/statements.md, Tables.
 
 from __future__ import annotations
 
-import tomllib
+from codecs import BOM_UTF8
 from collections import Counter
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -18,6 +18,7 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.currencies import is_currency
 from hansa.reconcile.entries import Status
 from hansa.reconcile.readers.tables.dates import check_format, is_zone
+from hansa.shapes import Unread, read_toml
 
 MAPPING_BYTES_MAX = 1 << 20
 HELD_BACK_MAX = 1_000
@@ -146,20 +147,16 @@ def parse_mapping(raw: bytes, where: str) -> Mapping:
       Invalid: not TOML, an unknown key, a value that cannot be, or a mapping that does not say
         all that it must; says which.
     """
-    if len(raw) > MAPPING_BYTES_MAX:
-        raise _malformed(f"{where} has more than {MAPPING_BYTES_MAX} bytes: it is no mapping")
     try:
-        values: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
-        mapping = msgspec.convert(values, Mapping)
-    except UnicodeDecodeError as error:
-        raise _malformed(f"{where} is not UTF-8, save it as that: {error}") from None
-    except msgspec.ValidationError as error:
-        raise _malformed(f"{where}: {error}") from None
-    except (ValueError, RecursionError) as error:  # also of numbers with too many digits
-        raise _malformed(f"{where} is not TOML: {error}") from None
-    for fault in (*_check_columns(mapping), *_check_amounts(mapping), *_check_layout(mapping)):
-        raise _malformed(f"{where}: {fault}")
-    return mapping
+        return read_toml(
+            raw.removeprefix(BOM_UTF8), Mapping, bytes_max=MAPPING_BYTES_MAX, find_faults=_check
+        )
+    except Unread as error:
+        raise Invalid(InvalidCode.MALFORMED, f"{where}: {error}") from None
+
+
+def _check(mapping: Mapping) -> list[str]:
+    return [*_check_columns(mapping), *_check_amounts(mapping), *_check_layout(mapping)]
 
 
 def _check_columns(mapping: Mapping) -> list[str]:
@@ -245,7 +242,3 @@ def _check_layout(mapping: Mapping) -> list[str]:
     if mapping.dates.zone and not is_zone(mapping.dates.zone):
         faults.append(f"dates: {mapping.dates.zone!r} is no time zone: such as Europe/Berlin")
     return faults
-
-
-def _malformed(message: str) -> Invalid:
-    return Invalid(InvalidCode.MALFORMED, message)
