@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -77,8 +78,8 @@ def test_errors_refuse_all_of_it_and_are_listed(tmp_path):
     with pytest.raises(Invalid) as caught:
         run([path], tmp_path / "out")
     assert caught.value.facts["findings"] == 2
-    first = caught.value.message.splitlines()[1]
-    assert first.startswith(f"{path}, line 3, date: ")
+    assert f"quarantine: (1) {path}, line 3, date: " in caught.value.message
+    assert f"; (2) {path}, line 4, date: " in caught.value.message
     assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
 
 
@@ -86,7 +87,7 @@ def test_a_refusal_lists_the_first_of_many(tmp_path):
     path = write(tmp_path, "a.csv", BAD * 5_000)
     with pytest.raises(Invalid, match="the first 20 faults") as caught:
         run([path], tmp_path / "out")
-    assert len(caught.value.message.splitlines()) == 21
+    assert re.findall(r"\((\d+)\) ", caught.value.message)[-1] == "20"
 
 
 def test_quarantine_keeps_what_could_not_be_read(tmp_path):
