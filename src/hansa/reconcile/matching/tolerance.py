@@ -21,6 +21,7 @@ from hansa.reconcile.matching.arrays import (
     Ints,
     check_amounts,
     count_within,
+    find_ends,
     make_ints,
     scale_down,
 )
@@ -108,11 +109,13 @@ def find_candidates(
     tolerance: Tolerance,
     weights: Weights = Weights(),  # noqa: B008 - a value, never changed
     block_pairs_max: int = 10_000_000,
+    pairs_max: int = 200_000_000,
 ) -> Candidates:
     """Find all pairs within the tolerance.
 
     A block whose windows hold more than `block_pairs_max` pairs is left out whole and told in
-    `crowded`, as a part of its pairs would prove nothing.
+    `crowded`, as a part of its pairs would prove nothing; and so are the largest ones, those of one
+    size together, if all windows hold more than `pairs_max`.
 
     Raises:
       Invalid: `ARGUMENTS`, of columns that do not fit, or of tolerances or weights out of range;
@@ -123,8 +126,8 @@ def find_candidates(
     windows = _open_windows(lefts, rights, tolerance)
     blocks, number = np.unique(lefts.block, return_inverse=True)
     # Floating point adds these exactly: there are fewer than 2^53 pairs.
-    pairs = np.bincount(number, windows.counts, minlength=blocks.size)
-    is_crowded = pairs > block_pairs_max
+    pairs = np.bincount(number, windows.counts, minlength=blocks.size).astype(np.int64)
+    is_crowded = pairs > min(block_pairs_max, _find_size_max(pairs, pairs_max))
     windows.counts[is_crowded[number]] = 0
     found: list[tuple[Ints, Ints, Ints]] = []
     for at_left, at_right in _spread(windows):
@@ -195,6 +198,14 @@ def _open_windows(left: _Columns, right: _Columns, tolerance: Tolerance) -> _Win
         (right.block, right.day),
     )
     return min(by_amount, by_day, key=lambda windows: int(windows.counts.sum()))
+
+
+def _find_size_max(pairs: Ints, pairs_max: int) -> int:
+    """Find how many pairs a block may have, so that all that have no more fit together."""
+    ordered = np.sort(pairs)
+    last = find_ends(ordered) - 1
+    fits = ordered[last][np.cumsum(ordered)[last] <= pairs_max]
+    return int(fits.max(initial=0))
 
 
 def _reach(amount: Ints, tolerance: Tolerance) -> Ints:

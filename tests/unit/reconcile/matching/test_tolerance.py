@@ -83,3 +83,16 @@ def test_columns_that_do_not_fit_are_refused():
     for side in (Side([0], [1, 2], [0]), Side([0], [1 << 60], [0]), Side([0], [1], [0], [])):
         with pytest.raises(Invalid):
             find_candidates(side, Side([0], [1], [0]), Tolerance())
+
+
+@pytest.mark.parametrize(
+    ("pairs_max", "crowded"), [(9, []), (8, [1, 2]), (5, [1, 2]), (0, [0, 1, 2])]
+)
+def test_the_largest_blocks_are_left_out_if_all_are_too_many(pairs_max, crowded):
+    """One block of 1 pair and two of 4, which are left out together or not at all."""
+    side = Side([0, 1, 1, 2, 2], [5] * 5, [0] * 5)
+    candidates = find_candidates(side, side, Tolerance(), pairs_max=pairs_max)
+    assert candidates.crowded.tolist() == crowded
+    assert candidates.left.size == sum(
+        size for at, size in enumerate((1, 4, 4)) if at not in crowded
+    )

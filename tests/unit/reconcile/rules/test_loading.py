@@ -1,6 +1,8 @@
 """Rule files: read as they stand, or refused with what is wrong and where."""
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from hansa.reconcile.rules.book import Net, Side, Sum
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.scores import get_levels, get_measure
 
+ROOT = Path(__file__).parents[4]
 WHOLE = """
 name = "Nostro at River Bank"
 
@@ -179,3 +182,12 @@ blocks = [
     (score,) = load_rules(f"{SCORE}{lines}".encode(), "r").passes
     assert score.threshold_millibits == -5_000
     assert [len(each.share) for each in score.blocks] == [1, 0]
+
+
+def test_the_examples_of_the_reference_are_rules():
+    text = (ROOT / "docs" / "reference" / "reconciliation-rules.md").read_text()
+    whole, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert [each.name for each in load_rules(whole.encode(), "r").passes][-1] == "evidence"
+    head = 'name = "t"\nsides = [{name = "a"}, {name = "b"}]\n'
+    (read,) = load_rules(f"{head}{score}".encode(), "r").passes
+    assert len(read.blocks) == 2
