@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hansa.reconcile.batch.passes.bounds import write_amount
 from hansa.reconcile.batch.passes.found import OpenGroup, Places
 from hansa.reconcile.batch.rest import Rest, RestSide
+from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.matching.arrays import Bools, Ints
 from hansa.reconcile.matching.net_zero import KeyGroup, find_by_key
 from hansa.reconcile.rules.book import RuleBook

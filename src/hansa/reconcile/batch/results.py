@@ -54,7 +54,7 @@ class Input(NamedTuple):
     sha256: tuple[str, ...]
     """Of its files, in their order."""
     entries: int
-    """That count, by their status."""
+    """All that it has, those left out by their status too."""
 
 
 class Origin(NamedTuple):

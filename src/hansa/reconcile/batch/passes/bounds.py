@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from hansa.reconcile.batch.rest import NO_DAY, RestSide
-from hansa.reconcile.currencies import count_digits
 from hansa.reconcile.matching.arrays import AMOUNT_MAX, Bools, Ints
 from hansa.reconcile.rules.book import Measured as Asked
 from hansa.reconcile.rules.calendars import BusinessDays
@@ -78,14 +77,6 @@ class Measuring(NamedTuple):
             found.append((*amounts, True) if len(amounts) == len(both) else (0, 0, False))
         columns = np.array(found, np.int64).reshape(-1, 3)
         return columns[:, 0], columns[:, 1], columns[:, 2].astype(np.bool_)
-
-
-def write_amount(minor: int, currency: str) -> str:
-    """Write an amount for people."""
-    places = count_digits(currency)
-    digits = str(abs(minor)).rjust(places + 1, "0")
-    decimals = f".{digits[len(digits) - places :]}" if places else ""
-    return f"{'-' if minor < 0 else ''}{digits[: len(digits) - places]}{decimals} {currency}"
 
 
 def tell_days(day: int, other: int) -> str:

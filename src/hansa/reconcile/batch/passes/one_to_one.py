@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hansa.reconcile.batch.passes.bounds import Measured, Measuring, tell_days, write_amount
+from hansa.reconcile.batch.passes.bounds import Measured, Measuring, tell_days
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup, Places
 from hansa.reconcile.batch.rest import Rest, RestSide
+from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.matching.assignment import Group, Reason, assign
 from hansa.reconcile.matching.tolerance import Side, find_candidates

@@ -12,11 +12,12 @@ from typing import Final, get_args
 import numpy as np
 import pyarrow.compute as pc
 
-from hansa.reconcile.batch.passes.bounds import Measured, Measuring, tell_days, write_amount
+from hansa.reconcile.batch.passes.bounds import Measured, Measuring, tell_days
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup
 from hansa.reconcile.batch.passes.one_to_one import REASONS
 from hansa.reconcile.batch.preparing import name_key
 from hansa.reconcile.batch.rest import NO_DAY, Rest, RestSide
+from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.matching.assignment import Group
 from hansa.reconcile.matching.comparisons import MISSING, Comparison, Table

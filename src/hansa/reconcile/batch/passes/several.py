@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hansa.reconcile.batch.passes.bounds import Measured, Measuring, write_amount
+from hansa.reconcile.batch.passes.bounds import Measured, Measuring
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup, Places
 from hansa.reconcile.batch.rest import Rest, RestSide, SharedField
+from hansa.reconcile.currencies import write_amount
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.matching.net_zero import KeyGroup, find_by_key
 from hansa.reconcile.matching.subset_sum import Outcome, Search, Sums, Window, match_sums
