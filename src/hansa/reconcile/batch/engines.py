@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ibis.backends.pyspark import Backend as SparkBackend
 
 MEMORY_MB = 3_000
+QUIET = "SET enable_progress_bar = false"
+"""DuckDB writes its bar even where there is no terminal."""
 SPARK_MASTER = "SPARK_MASTER"
 """Variable that names the cluster, as `spark://host:7077`."""
 PARTS_PER_CORE = 4
@@ -109,6 +111,7 @@ def opened_duckdb(
     if threads is not None:
         settings["threads"] = str(threads)
     connection = ibis.duckdb.connect(":memory:", **settings)
+    connection.raw_sql(QUIET)
     try:
         yield DuckDb(connection)
     finally:

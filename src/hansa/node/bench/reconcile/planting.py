@@ -19,13 +19,13 @@ Source: docs/performance.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from hansa.reconcile.batch.engines import MEMORY_MB, QUIET
 
 PER_MILLION = {
     "near": 9_600,
@@ -137,19 +137,31 @@ COPY (
 _KNOWN = """
 INSERT INTO known SELECT {is_left}, row, kind, one FROM side
 """
+_GOOD = """
+CREATE TABLE good AS
+SELECT left_row FROM '{result}/pairs.parquet'
+JOIN (FROM '{truth}' WHERE is_left AND kind = 'exact') AS ours ON ours.row = left_row
+JOIN (FROM '{truth}' WHERE NOT is_left AND kind = 'exact') AS theirs ON theirs.row = right_row
+WHERE ours.one = theirs.one
+"""
+"""Exact payments that are paired with themselves: most of all, so that the rest is small."""
+_COUNT = """
+SELECT (SELECT count(*) FROM '{truth}' WHERE is_left AND kind = 'exact'),
+  (SELECT count(*) FROM good)
+"""
 _JUDGE = """
-WITH told AS (
-  SELECT true AS is_left, left_row AS row, 'exact' AS label, 'p' || left_row AS part
-  FROM '{result}/pairs.parquet'
-  UNION ALL SELECT false, right_row, 'exact', 'p' || left_row FROM '{result}/pairs.parquet'
+WITH other AS (FROM '{result}/pairs.parquet' ANTI JOIN good USING (left_row)),
+told AS (
+  SELECT true AS is_left, left_row AS row, 'exact' AS label, 'p' || left_row AS part FROM other
+  UNION ALL SELECT false, right_row, 'exact', 'p' || left_row FROM other
   UNION ALL SELECT side = 'ours', row, pass, 'm' || match FROM '{result}/matches.parquet'
   UNION ALL SELECT side = 'ours', row, class, 'b' || break FROM '{result}/breaks.parquet'
-), known AS (FROM '{truth}' JOIN told USING (is_left, row)),
+), known AS (SELECT * FROM '{truth}' JOIN told USING (is_left, row)),
 parts AS (SELECT part, count(DISTINCT one) > 1 AS is_mixed FROM known GROUP BY part),
 cases AS (
   SELECT kind, one, list_sort(list_distinct(list(label))) AS labels,
     count(DISTINCT part) AS parts, bool_or(is_mixed) AS is_mixed
-  FROM known JOIN parts USING (part) GROUP BY kind, one
+  FROM known JOIN parts USING (part) WHERE kind <> 'exact' GROUP BY kind, one
 )
 SELECT kind, labels, parts, is_mixed, count(*) FROM cases GROUP BY ALL
 """
@@ -168,7 +180,7 @@ def plant(count: int, seed: int, folder: Path, truth: Path) -> dict[str, int]:
     cases = " ".join(
         f"WHEN draw < {end} THEN '{kind}'" for kind, end in zip(PER_MILLION, ends, strict=True)
     )
-    with _open(folder) as engine:
+    with open_engine(folder) as engine:
         engine.execute(_PAYMENTS.format(seed=seed, count=count, cases=cases))
         engine.execute("CREATE TABLE known (is_left BOOLEAN, row BIGINT, kind VARCHAR, one BIGINT)")
         for is_left, select, name, sign in ((True, _LEFT, LEFT, 1), (False, _RIGHT, RIGHT, -1)):
@@ -187,10 +199,13 @@ def judge(result: Path, folder: Path, truth: Path) -> dict[str, Any]:
       `planted`: of each kind, how many cases there are, and how many ended as they must; `wrong`:
       how many did not, or hold entries of others.
     """
-    planted: dict[str, dict[str, int]] = {}
-    wrong = 0
-    with _open(folder) as engine:
-        told = engine.execute(_JUDGE.format(result=result, truth=truth / TRUTH)).fetchall()
+    places = {"result": result, "truth": truth / TRUTH}
+    with open_engine(folder) as engine:
+        engine.execute(_GOOD.format(**places))
+        ((exact, good),) = engine.execute(_COUNT.format(**places)).fetchall()
+        told = engine.execute(_JUDGE.format(**places)).fetchall()
+    planted = {EXACT: {"planted": exact, "found": good}}
+    wrong = exact - good
     for kind, labels, parts, is_mixed, count in told:
         each = planted.setdefault(kind, {"planted": 0, "found": 0})
         each["planted"] += count
@@ -201,9 +216,10 @@ def judge(result: Path, folder: Path, truth: Path) -> dict[str, Any]:
     return {"planted": dict(sorted(planted.items())), "wrong": wrong}
 
 
-@contextmanager
-def _open(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(
-        config={"memory_limit": "3000MB", "temp_directory": str(folder / ".work")}
-    ) as engine:
-        yield engine
+def open_engine(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB with as much memory as a job gives it, and a folder for the rest."""
+    engine = duckdb.connect(
+        config={"memory_limit": f"{MEMORY_MB}MB", "temp_directory": str(folder / ".work")}
+    )
+    engine.execute(QUIET)
+    return engine

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from hansa.node.bench.apart import measure_apart
 from hansa.node.bench.machine import describe_machine
 from hansa.node.bench.reconcile.camt import measure_camt, write_camt
-from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, judge, plant
+from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, judge, open_engine, plant
 from hansa.node.bench.reconcile.public import score_public
 from hansa.reconcile.batch.engines import MEMORY_MB
 from hansa.reconcile.batch.job import Job, SideFiles, run_job
@@ -95,7 +93,7 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
 
 
 def _net(folder: Path) -> None:
-    with duckdb.connect(config={"memory_limit": f"{MEMORY_MB}MB"}) as engine:
+    with open_engine(folder) as engine:
         engine.execute(_NET.format(left=folder / LEFT, right=folder / RIGHT)).fetchall()
 
 
