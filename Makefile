@@ -30,7 +30,7 @@ demo: setup  ## one resident's day on a ledger of your own, with console and API
 	@$(BIN)/hansa demo
 
 # Three at once, so that one computes while another waits for a disk, a browser or a process.
-BESIDE := tests/browser tests/clients tests/fuzz tests/properties tests/simulation
+BESIDE := tests/browser tests/clients tests/fuzz tests/properties tests/simulation tests/unit/reconcile
 
 test: setup browser strace softhsm java clients try-cometbft  ## every test
 	@$(BIN)/pytest tests/integration >.venv/integration.log 2>&1 & integration=$$!; \
