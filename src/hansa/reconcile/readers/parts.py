@@ -22,6 +22,8 @@ from hansa.reconcile.entries import (
 
 ENTRIES_MAX = 8_192
 """Of a part."""
+SIZE_MAX = 4_194_304
+"""Of what a part is made of, as its reader counts it: few entries with very long texts fill one."""
 FINDINGS_MAX = 1_000
 """Of a part: a file of nothing but nonsense is told a part at a time, too."""
 
@@ -36,6 +38,7 @@ class PartBuilder:
         self._entries: list[Entry] = []
         self._statements: list[Statement] = []
         self._findings: list[Finding] = []
+        self._size = 0
         self.entries = 0
         """Of the open statement, so far."""
         self.booked_minor = 0
@@ -70,13 +73,19 @@ class PartBuilder:
         """Report what leaves no entry out."""
         self.add_finding(Finding(Severity.WARNING, fault, line, field, text))
 
-    def take(self) -> Iterator[Part]:
-        """Give a part if enough has come together."""
-        if len(self._entries) >= ENTRIES_MAX or len(self._findings) >= FINDINGS_MAX:
+    def take(self, size: int = 0) -> Iterator[Part]:
+        """Give a part if enough has come together; `size` is of what was read since the last."""
+        self._size += size
+        if (
+            len(self._entries) >= ENTRIES_MAX
+            or len(self._findings) >= FINDINGS_MAX
+            or self._size > SIZE_MAX
+        ):
             yield from self.finish()
 
     def finish(self) -> Iterator[Part]:
         """Give what is left, if anything is."""
+        self._size = 0
         if self._entries or self._statements or self._findings:
             yield Part(build_batch(self._entries), tuple(self._statements), tuple(self._findings))
             self._entries, self._statements, self._findings = [], [], []

@@ -36,17 +36,6 @@ class Line(NamedTuple):
     """Whether it was longer than `LINE_SIZE_MAX`, and the rest is gone."""
 
 
-def read_head(stream: BinaryIO) -> bytes:
-    """Read the first `HEAD_SIZE` bytes, or all."""
-    head = b""
-    while len(head) < HEAD_SIZE:
-        chunk = stream.read(HEAD_SIZE - len(head))
-        if not chunk:
-            break
-        head += chunk
-    return head
-
-
 def read_lines(stream: BinaryIO, head: bytes) -> Iterator[Line]:
     """Read a file's lines that are not blank, after its head was read."""
     for mark in (b"\n", b"\r"):

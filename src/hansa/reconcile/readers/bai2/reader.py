@@ -17,7 +17,7 @@ from hansa.reconcile.readers.bai2.accounts import Account, Group
 from hansa.reconcile.readers.bai2.codes import GroupStatus
 from hansa.reconcile.readers.bai2.controls import Control
 from hansa.reconcile.readers.bai2.details import parse_date
-from hansa.reconcile.readers.bai2.lines import read_head, read_lines
+from hansa.reconcile.readers.bai2.lines import HEAD_SIZE, read_lines
 from hansa.reconcile.readers.bai2.records import (
     ACCOUNT,
     ACCOUNT_TRAILER,
@@ -30,10 +30,9 @@ from hansa.reconcile.readers.bai2.records import (
     RecordReader,
 )
 from hansa.reconcile.readers.fields import FieldError
+from hansa.reconcile.readers.heads import read_head
 from hansa.reconcile.readers.parts import PartBuilder
 
-PART_SIZE_MAX = 4_194_304
-"""How many letters of records a part is made of."""
 _FILE_HEADER = re.compile(
     rb"(?:^|[\r\n])[ \t\xef\xbb\xbf]*01 *,(?:[^,/\r\n]*,){2} *(?:[0-9]{6}|[0-9]{8}) *,"
 )
@@ -66,7 +65,7 @@ def read_bai2(stream: BinaryIO, *, currency: str = CURRENCY_USUAL) -> Iterator[P
     Raises:
       Invalid: MALFORMED: no file header (01) near the beginning.
     """
-    head = read_head(stream)
+    head = read_head(stream, HEAD_SIZE)
     if not is_bai2(head):
         raise Invalid(
             InvalidCode.MALFORMED,
@@ -74,14 +73,9 @@ def read_bai2(stream: BinaryIO, *, currency: str = CURRENCY_USUAL) -> Iterator[P
         )
     builder = PartBuilder()
     file = _File(builder, currency)
-    size = 0
     for record in RecordReader(builder).read(read_lines(stream, head)):
         file.take(record)
-        size += record.size
-        if size > PART_SIZE_MAX:  # few entries with very long texts fill a part, too
-            yield from builder.finish()
-            size = 0
-        yield from builder.take()
+        yield from builder.take(record.size)
     file.end()
     yield from builder.finish()
 

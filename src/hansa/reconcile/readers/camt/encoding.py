@@ -63,14 +63,6 @@ def find_encoding(head: bytes) -> tuple[str, int]:
     return ("utf-8" if encoding.startswith("utf-16") else encoding), 0
 
 
-def read_head(stream: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, or all, of a stream that may give less at a time."""
-    head = b""
-    while len(head) < size and (more := stream.read(size - len(head))):
-        head += more
-    return head
-
-
 def read_blocks(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
     """Read a document, of which `head` was read, in blocks of UTF-8 with line feeds at line ends.
 

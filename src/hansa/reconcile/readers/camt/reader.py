@@ -16,7 +16,6 @@ from hansa.reconcile.readers.camt.encoding import (
     UnknownEncodingError,
     find_encoding,
     read_blocks,
-    read_head,
 )
 from hansa.reconcile.readers.camt.entry import Scope, Tally
 from hansa.reconcile.readers.camt.frame import MESSAGE, NAMESPACE, Fields, Frame, FrameError
@@ -24,6 +23,7 @@ from hansa.reconcile.readers.camt.markup import mask
 from hansa.reconcile.readers.camt.run import Reading, Run
 from hansa.reconcile.readers.camt.statement import StatementReader, find_account, find_currency
 from hansa.reconcile.readers.camt.workers import Workers
+from hansa.reconcile.readers.heads import read_head
 from hansa.reconcile.readers.parts import FINDINGS_MAX, build_batch
 
 HEAD_BYTES = 4_096

@@ -34,17 +34,6 @@ _ENTITY = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
-def read_head(stream: BinaryIO) -> bytes:
-    """Read the first `HEAD_SIZE` bytes, or all."""
-    head = b""
-    while len(head) < HEAD_SIZE:
-        chunk = stream.read(HEAD_SIZE - len(head))
-        if not chunk:
-            break
-        head += chunk
-    return head
-
-
 def read_chunks(stream: BinaryIO, head: bytes) -> Iterator[str]:
     """Read letters of one byte each, lines ended by a line feed; UTF-16 becomes UTF-8 first."""
     has_returns_alone = b"\n" not in head

@@ -12,14 +12,13 @@ from typing import BinaryIO
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.entries import Fault, Part
-from hansa.reconcile.readers.ofx.letters import Letters, read_chunks, read_head
+from hansa.reconcile.readers.heads import read_head
+from hansa.reconcile.readers.ofx.letters import HEAD_SIZE, Letters, read_chunks
 from hansa.reconcile.readers.ofx.statements import STATEMENTS, OpenStatement
 from hansa.reconcile.readers.ofx.tokens import Token, read_tokens
 from hansa.reconcile.readers.ofx.transactions import FIELDS_MAX, NESTED, TRANSACTIONS, Transaction
 from hansa.reconcile.readers.parts import PartBuilder
 
-PART_SIZE_MAX = 4_194_304
-"""How many bytes of values a part is made of."""
 _OFX = re.compile(rb"OFXHEADER\s*[:=]|<\?OFX\b|<(?:[A-Za-z]+:)?OFX[\s>]", re.IGNORECASE)
 _ANSWERS = frozenset(f"{name[:-2]}TRNRS" for name in STATEMENTS)
 _SIGN_ON = "SONRS"
@@ -50,21 +49,16 @@ def read_ofx(stream: BinaryIO) -> Iterator[Part]:
       Invalid: MALFORMED: no header and no `<OFX>` near the beginning; or unsafe: a declaration of
         types or entities, a comment or a CDATA section beyond all bounds.
     """
-    head = read_head(stream)
+    head = read_head(stream, HEAD_SIZE)
     if not is_ofx(head):
         raise Invalid(
             InvalidCode.MALFORMED, "not an OFX file: neither OFXHEADER nor <OFX> near its beginning"
         )
     builder = PartBuilder()
     file = _File(builder, Letters(head.decode("latin-1"), builder))
-    size = 0
     for token in read_tokens(read_chunks(stream, head), builder):
         file.take(token)
-        size += len(token.value)
-        if size > PART_SIZE_MAX:  # few entries with very long values fill a part, too
-            yield from builder.finish()
-            size = 0
-        yield from builder.take()
+        yield from builder.take(len(token.value))
     file.end()
     yield from builder.finish()
 

@@ -8,8 +8,9 @@ from tests.bank_files import Endless, read_all
 
 from hansa.reconcile.entries import Fault
 from hansa.reconcile.readers.bai2 import read_bai2
-from hansa.reconcile.readers.bai2.lines import HEAD_SIZE, LINE_SIZE_MAX, read_head, read_lines
+from hansa.reconcile.readers.bai2.lines import HEAD_SIZE, LINE_SIZE_MAX, read_lines
 from hansa.reconcile.readers.bai2.records import RECORD_SIZE_MAX
+from hansa.reconcile.readers.heads import read_head
 
 RECORDS = [
     "01,BANK,CUSTOMER,261130,0715,77,60,,2/",
@@ -83,7 +84,7 @@ def test_lines_longer_than_a_chunk_come_whole_up_to_their_bound():
         long = b"16," + b"x" * (LINE_SIZE_MAX - 3)
         data = mark.join([b"01,", long, long + b"y", b"49,/"])
         stream = io.BytesIO(data)
-        lines = list(read_lines(stream, read_head(stream)))
+        lines = list(read_lines(stream, read_head(stream, HEAD_SIZE)))
         assert [line.number for line in lines] == [1, 2, 3, 4]
         assert [line.is_cut for line in lines] == [False, False, True, False]
         assert lines[1].content == lines[2].content == long
@@ -133,5 +134,5 @@ def test_a_head_is_read_whole_from_a_stream_that_gives_little():
         def read(self, size=-1):
             return super().read(min(size, 7))
 
-    assert len(read_head(Slow(b"x" * 2 * HEAD_SIZE))) == HEAD_SIZE
+    assert len(read_head(Slow(b"x" * 2 * HEAD_SIZE), HEAD_SIZE)) == HEAD_SIZE
     assert len(read_all(read_bai2, Slow("\n".join(RECORDS).encode())).entries) == 1
