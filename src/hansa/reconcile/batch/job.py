@@ -93,6 +93,8 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
             InvalidCode.ARGUMENTS,
             f"{job.rules} has {len(book.sides)} sides, and there are files of two",
         )
+    if book.window is not None:
+        raise Invalid(InvalidCode.ARGUMENTS, f"{job.rules}: [window] is not run over files yet")
     rates = _read_rates(job.rules, book)
     try:
         with make_folder(folder) as unfinished:

@@ -81,8 +81,7 @@ def write_results(
 ) -> dict[str, Any]:
     """Write all files of a result into a folder; returns the manifest."""
     names = origin.left.name, origin.right.name
-    matches = [_Group(each.name, *match) for each in found.passes for match in each.matches]
-    breaks = [_Group(each.kind.value, *each[1:]) for each in found.breaks]
+    matches, breaks = _list_matches(found), _list_breaks(found)
     pairs = engine.write(found.pairs, folder / PAIRS)
     numbers = pa.array(range(len(matches)), pa.int64())
     heads = pa.table({"match": numbers, **_tell(matches, "pass")})
@@ -105,6 +104,41 @@ def write_results(
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest
+
+
+def hash_window(found: Reconciled, pairs: int) -> str:
+    """Hash what was found in one window, or in a run that has but one.
+
+    It is the same whoever computes it: neither numbers of rows count nor their order, and it makes
+    no difference whether what the first pass matched was given to it as rows or only counted.
+
+    Args:
+      found: with what the first pass left.
+      pairs: all that the first pass matched.
+    """
+    return _hash(found.rest, pairs, [*_list_matches(found), *_list_breaks(found)])
+
+
+def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
+    """Bind the hashes of all windows of a run, each with its number, into the run's own.
+
+    Example:
+      >>> bind_windows([(0, "ab"), (3, "cd")])[:12]
+      '673cda97b05b'
+    """
+    digest = hashlib.sha256(f"{VERSION} windows\n".encode())
+    for number, each in hashes:
+        digest.update(f"{number} {each}\n".encode())
+    return digest.hexdigest()
+
+
+def _list_matches(found: Reconciled) -> list[_Group]:
+    """List matches of all passes but the first."""
+    return [_Group(each.name, *match) for each in found.passes for match in each.matches]
+
+
+def _list_breaks(found: Reconciled) -> list[_Group]:
+    return [_Group(each.kind.value, *each[1:]) for each in found.breaks]
 
 
 def _tell(groups: Sequence[_Group], label: str) -> dict[str, pa.Array]:

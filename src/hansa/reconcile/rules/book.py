@@ -100,6 +100,15 @@ class Calendar(Section, frozen=True, kw_only=True):
     """East of UTC."""
 
 
+class Window(Section, frozen=True, kw_only=True):
+    """What is reconciled together: the entries of so many days, and what those before left."""
+
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)]
+    """That one window covers."""
+    start: dt.date = msgspec.field(name="from")
+    """First day of window 0."""
+
+
 class References(Section, frozen=True, kw_only=True):
     """How references are made comparable, before any pass."""
 
@@ -282,6 +291,8 @@ class RuleBook(Section, frozen=True, kw_only=True):
     """The others are each matched with the first."""
     passes: Annotated[tuple[Pass, ...], Meta(min_length=1, max_length=PASSES_MAX)]
     calendar: Calendar = Calendar()
+    window: Window | None = None
+    """Without it, all entries are of one window."""
     references: References = References()
     rates: Rates | None = None
     breaks: Breaks = Breaks()

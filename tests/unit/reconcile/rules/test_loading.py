@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hansa.kernel.errors import Invalid
-from hansa.reconcile.rules.book import Net, Side, Sum
+from hansa.reconcile.rules.book import Net, Side, Sum, Window
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.scores import get_levels, get_measure
 
@@ -26,6 +26,10 @@ sign = -1
 holidays = [2026-12-25, 2027-01-01]
 cut_off = 17:00:00
 offset_minutes = 60
+
+[window]
+days = 7
+from = 2026-01-05
 
 [references]
 fields = ["reference", "text"]
@@ -67,6 +71,7 @@ def test_a_file_is_read_whole():
     assert isinstance(sums, Sum)
     assert (sums.parts_max, sums.days, sums.amount_minor) == (4, 2, 0)
     assert book.calendar.holidays == (dt.date(2026, 12, 25), dt.date(2027, 1, 1))
+    assert book.window == Window(days=7, start=dt.date(2026, 1, 5))
     assert [each.priority for each in book.breaks.priorities] == [1, 3]
 
 
@@ -83,6 +88,9 @@ FAULTS = [
     (change('["account", "currency"]', '["currency", "currency"]'), "names a field twice"),
     (change('["account", "currency"]', '["currency", "amount_minor"]'), "leave them out"),
     (change('"EUR"', '"euro"'), "three capital letters"),
+    (change("days = 7", "days = 0"), "window.days"),
+    (change("from = 2026-01-05", ""), "window.from is missing"),
+    (change("from = 2026-01-05", "from = 5"), "window.from"),
     (change("[calendar]", "[calendar"), "not TOML"),
     (
         change(
@@ -186,8 +194,9 @@ blocks = [
 
 def test_the_examples_of_the_reference_are_rules():
     text = (ROOT / "docs" / "reference" / "reconciliation-rules.md").read_text()
-    whole, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole, window, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert [each.name for each in load_rules(whole.encode(), "r").passes][-1] == "evidence"
     head = 'name = "t"\nsides = [{name = "a"}, {name = "b"}]\n'
-    (read,) = load_rules(f"{head}{score}".encode(), "r").passes
-    assert len(read.blocks) == 2
+    book = load_rules(f"{head}{window}{score}".encode(), "r")
+    assert book.window.days == 1
+    assert len(book.passes[0].blocks) == 2
