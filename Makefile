@@ -13,8 +13,8 @@ COMETBFT_VERSION := 0.38.25
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format soak browser strace softhsm java clients cometbft verifier \
-	try-cometbft
+.PHONY: help setup demo test lint format soak browser strace softhsm java clients peers cometbft \
+	verifier try-cometbft
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -86,6 +86,9 @@ java: setup  ## Java, in which Spark runs, which tests reconcile on
 clients: setup  ## other people's wallets and cryptosuites, from npm, which are tried against ours
 	@scripts/clients.sh || \
 		echo "setup: going on without foreign clients: the tests that need them will be skipped"
+
+peers: setup  ## datacompy and Splink, which hansa bench reconcile measures beside itself
+	@scripts/peers.sh
 
 cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go
 	@scripts/cometbft.sh $(COMETBFT_VERSION)

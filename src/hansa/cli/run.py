@@ -102,6 +102,14 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=f"public data that reconcile is measured on (default {DATASETS_VARIABLE}, else "
         "../shared/data), if they are there",
     )
+    bench.add_argument(
+        "--peers",
+        type=Path,
+        default=Path(".tools/peers"),
+        metavar="DIR",
+        help="environments of datacompy and Splink, which reconcile measures beside itself "
+        "(default .tools/peers: make peers)",
+    )
     bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
     bench.add_argument(
         "--no-variants", action="store_true", help="skip small blocks and a million wallets"
@@ -210,7 +218,9 @@ def _bench(options: argparse.Namespace) -> int:
         )
 
         found = run_reconcile_bench(
-            ReconcileSettings(options.rows or 15_000_000, datasets=options.datasets)
+            ReconcileSettings(
+                options.rows or 15_000_000, datasets=options.datasets, peers=options.peers
+            )
         )
     elif options.name == "identity":
         from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415

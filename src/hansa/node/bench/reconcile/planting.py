@@ -26,6 +26,7 @@ from typing import Any
 import duckdb
 
 from hansa.reconcile.batch.engines import MEMORY_MB, QUIET
+from hansa.reconcile.batch.job import Job, SideFiles, run_job
 
 PER_MILLION = {
     "near": 9_600,
@@ -190,6 +191,14 @@ def plant(count: int, seed: int, folder: Path, truth: Path) -> dict[str, int]:
         engine.execute(f"COPY known TO '{truth / TRUTH}' (FORMAT parquet)")
         found = engine.execute("SELECT kind, count(*) FROM payment GROUP BY kind").fetchall()
     return dict(sorted(found))
+
+
+def reconcile_planted(folder: Path) -> None:
+    """Reconcile both sides that are in a folder by `RULES`, into its folder `out`."""
+    rules = folder / "rules.toml"
+    rules.write_text(RULES)
+    left, right = (SideFiles((folder / each,)) for each in (LEFT, RIGHT))
+    run_job(Job(left, right, rules, with_report=False), folder / "out")
 
 
 def judge(result: Path, folder: Path, truth: Path) -> dict[str, Any]:

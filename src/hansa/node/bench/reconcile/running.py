@@ -3,8 +3,9 @@
     planting -> two Parquet files -> the whole job -> a result -> judged by the truth
                                      the bare net of the same files, by the same engine
     a public set   -> shuffled, truth put aside -> the whole job -> judged by the truth
+    a million of planted payments -> the whole job, datacompy and Splink -> judged by the truth
 
-The job and the net run in processes of their own, one after the other; nobody else should run.
+All of these run in processes of their own, one after the other; nobody else should run.
 
 Source: docs/performance.md.
 """
@@ -19,10 +20,17 @@ from typing import Any
 from hansa.node.bench.apart import measure_apart
 from hansa.node.bench.machine import describe_machine
 from hansa.node.bench.reconcile.camt import measure_camt, write_camt
-from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, judge, open_engine, plant
+from hansa.node.bench.reconcile.peers.measuring import ROWS_MAX, find_peers, measure_peers
+from hansa.node.bench.reconcile.planting import (
+    LEFT,
+    RIGHT,
+    judge,
+    open_engine,
+    plant,
+    reconcile_planted,
+)
 from hansa.node.bench.reconcile.public import score_public
 from hansa.reconcile.batch.engines import MEMORY_MB
-from hansa.reconcile.batch.job import Job, SideFiles, run_job
 
 _NET = """
 SELECT count(*) FROM (
@@ -45,6 +53,8 @@ class ReconcileSettings:
     seed: int = 1
     datasets: Path = Path("../shared/data")
     """Folder of public data sets; what is not there is not measured."""
+    peers: Path = Path(".tools/peers")
+    """Folder of the environments of other software; likewise."""
 
 
 def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
         truth.mkdir()
         measure_apart(plant, settings.rows, settings.seed, folder, truth)
         net = measure_apart(_net, folder)
-        job = measure_apart(_reconcile, folder)
+        job = measure_apart(reconcile_planted, folder)
         size = sum((folder / each).stat().st_size for each in (LEFT, RIGHT))
         found = judge(folder / "out", folder, truth)
         statement = folder / "statement.xml"
@@ -65,6 +75,8 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
         public = folder / "public"
         public.mkdir()
         scored = score_public(settings.datasets, settings.seed, public)
+    peers = find_peers(settings.peers)
+    peer_rows = min(settings.rows, ROWS_MAX)
     return {
         "name": "reconcile",
         "machine": describe_machine(),
@@ -75,6 +87,7 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
             "camt_bytes": settings.camt_bytes,
             "camt_entries": written.entries,
             "memory_mb": MEMORY_MB,
+            "peer_rows": peer_rows,
         },
         "seconds": round(job.seconds, 2),
         "net_seconds": round(net.seconds, 2),
@@ -89,16 +102,11 @@ def run_reconcile_bench(settings: ReconcileSettings) -> dict[str, Any]:
         "splink_precision": round(scored.precision, 4) if scored else None,
         "splink_recall": round(scored.recall, 4) if scored else None,
         "splink_seconds": round(scored.seconds, 2) if scored else None,
+        "peers": measure_peers(peers, peer_rows, settings.seed),
+        "peers_missing": peers.missing,
     }
 
 
 def _net(folder: Path) -> None:
     with open_engine(folder) as engine:
         engine.execute(_NET.format(left=folder / LEFT, right=folder / RIGHT)).fetchall()
-
-
-def _reconcile(folder: Path) -> None:
-    rules = folder / "rules.toml"
-    rules.write_text(RULES)
-    left, right = (SideFiles((folder / each,)) for each in (LEFT, RIGHT))
-    run_job(Job(left, right, rules, with_report=False), folder / "out")
