@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.ageing import Ageing
 from hansa.reconcile.batch.engines import MEMORY_MB, Engine, opened_duckdb, opened_spark
+from hansa.reconcile.batch.preparing import ROW
 from hansa.reconcile.batch.results import BREAKS, MATCHES, Input, Origin, write_results
 from hansa.reconcile.batch.running import reconcile
 from hansa.reconcile.batch.summary import (
@@ -136,20 +137,32 @@ def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) ->
 
 
 def _is_normalised(path: Path) -> bool:
-    """Whether a file is entries already: all columns of `NORMALISED`, with their types."""
+    """Whether a file is entries already: all columns of `NORMALISED`, rows numbered from 0."""
     try:
         with path.open("rb") as file:
             if not is_parquet(file.read(8)):
                 return False
-        schema = pq.read_schema(path)
+        metadata = pq.read_metadata(path)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None
     except pa.ArrowInvalid:
         return False
-    found = {each.name: each.type for each in schema}
-    return all(found.get(each.name) == each.type for each in NORMALISED)
+    found = {each.name: each.type for each in metadata.schema.to_arrow_schema()}
+    if any(found.get(each.name) != each.type for each in NORMALISED):
+        return False
+    return _find_first_row(metadata) >= 0
+
+
+def _find_first_row(metadata: pq.FileMetaData) -> int:
+    """Find the lowest number of a row, from what the file says of its parts; -1 if it does not."""
+    at = [metadata.schema.column(each).path for each in range(metadata.num_columns)].index(ROW)
+    parts = [metadata.row_group(each) for each in range(metadata.num_row_groups)]
+    told = [each.column(at).statistics for each in parts if each.num_rows]
+    if not all(each is not None and each.has_min_max for each in told):
+        return -1
+    return min((int(each.min) for each in told), default=0)
 
 
 def _run(

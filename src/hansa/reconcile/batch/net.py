@@ -25,11 +25,18 @@ LEFT, RIGHT = "left_row", "right_row"
 SURPLUS = "is_surplus"
 """Of what is left: a copy of what matched."""
 GROUP = "undecided_group"
-"""Of what is left: the group that could not be decided, numbered by a row of its own; else null."""
+"""Of what is left: the group that could not be decided, by the name of one in it; else null."""
 NUMBERING = frozenset({"bank_reference", "statement", "line"})
 """Fields by which a bank, or a file, tells copies apart that are otherwise the same."""
 _CONTENT = [name for name in SCHEMA.names if name not in NUMBERING]
-_SIDE, _NTH, _MATCHED = "is_left", "nth", "is_matched"
+_NAME, _SIDE, _NTH, _MATCHED = "name", "is_left", "nth", "is_matched"
+NAMED_MAX = 3
+"""Entries of a group that counting can name; a larger one is a crowd."""
+
+
+@ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
+def bit_xor(names: int) -> int:  # type: ignore[empty-body]
+    """Compute the exclusive or; both engines have it, and Ibis knows it of one only."""
 
 
 class Netted(NamedTuple):
@@ -45,64 +52,81 @@ class Netted(NamedTuple):
 def net(engine: Engine, left: Table, right: Table, keys: list[str]) -> Netted:
     """Match what is equal in `keys`, columns without nulls, of two prepared tables.
 
-    Each side is read whole once by its keys to count, and once with all its columns for what is
-    left; twice more by its keys if any are on a side more than once.
+    Each side is read once by its keys to count, and once with all its columns for what is left;
+    once more if there is a crowd.
     """
     groups = engine.keep(_count(left, right, keys))
-    counts = groups.left_count, groups.right_count
-    lone = groups.filter(counts[0] + counts[1] == 1)
-    several = groups.filter((counts[0] > 1) | (counts[1] > 1))
-    named = engine.keep(_name_several(left, right, several, keys))
-    left, right = (
-        engine.keep(_find_rest(side, lone[row], named, keys))
-        for side, row in ((left, LEFT), (right, RIGHT))
-    )
-    members = engine.keep(_judge(_gather(left, right, named, keys), keys))
-    one_each = groups.filter((counts[0] == 1) & (counts[1] == 1)).select(LEFT, RIGHT)
+    is_pair = (groups.entries == 2) & (groups.lowest < 0) & (groups.highest >= 0)  # noqa: PLR2004
+    pairs = groups.filter(is_pair).select(**{LEFT: -1 - groups.lowest, RIGHT: groups.highest})
+    named = engine.keep(_list_named(engine.keep(groups.filter(~is_pair))))
+    sides = [
+        engine.keep(_find_rest(left, named.filter(named[_NAME] < 0), -1 - named[_NAME])),
+        engine.keep(_find_rest(right, named.filter(named[_NAME] >= 0), named[_NAME])),
+    ]
+    crowds = (side.filter(side.is_crowd).select(keys) for side in sides)
+    crowd = engine.keep(next(crowds).union(next(crowds)).distinct())
+    if engine.fetch(crowd.count().as_table())[0][0].as_py():
+        sides = [
+            engine.keep(_complete(rest, side, crowd, keys))
+            for rest, side in zip(sides, (left, right), strict=True)
+        ]
+    members = engine.keep(_judge(_gather(sides), keys))
     return Netted(
-        one_each.union(_pair_copies(members, keys)),
+        pairs.union(_pair_copies(members, keys)),
         *(
-            _mark(side.anti_join(named, keys), members.filter(members[_SIDE] == is_left))
-            for side, is_left in ((left, True), (right, False))
+            _mark(side, members.filter(members[_SIDE] == is_left))
+            for side, is_left in zip(sides, (True, False), strict=True)
         ),
     )
 
 
 def _count(left: Table, right: Table, keys: list[str]) -> Table:
-    """Count the entries of each group, with a row of each side; the keys are left out again."""
-    none = ibis.null("int64")
-    both = left.select(*keys, **{LEFT: left[ROW], RIGHT: none}).union(
-        right.select(*keys, **{LEFT: none, RIGHT: right[ROW]})
+    """Count the entries of each group, with names of up to three; the keys are left out again.
+
+    An entry's name is its row on the right, and -1 - row on the left, so that of a pair the lowest
+    is the left one. The exclusive or of all names, the lowest and the highest is the third of
+    three. That is all that is kept of a group: each column more costs time, as groups are many.
+    """
+    both = left.select(*keys, **{_NAME: -1 - left[ROW]}).union(
+        right.select(*keys, **{_NAME: right[ROW]})
     )
-    grouped = both.group_by(keys).agg(
-        left_count=both[LEFT].count(),
-        right_count=both[RIGHT].count(),
-        **{LEFT: both[LEFT].min(), RIGHT: both[RIGHT].min()},
+    name = both[_NAME]
+    counted = both.group_by(keys).agg(
+        entries=both.count(), lowest=name.min(), highest=name.max(), mixed=bit_xor(name)
     )
-    return grouped.drop(*keys)
+    return counted.drop(*keys)
 
 
-def _name_several(left: Table, right: Table, several: Table, keys: list[str]) -> Table:
-    """Name groups with several by their keys."""
-    names = left.semi_join(several, left[ROW] == several[LEFT]).select(keys)
-    return names.union(
-        right.semi_join(several, right[ROW] == several[RIGHT]).select(keys)
-    ).distinct()
+def _list_named(groups: Table) -> Table:
+    """List the entries that counting named: all of a group, or two of a crowd."""
+    about = {"is_member": groups.entries > 1, "is_crowd": groups.entries > NAMED_MAX}
+    third = groups.mixed ^ groups.lowest ^ groups.highest
+    several, three = groups.entries > 1, groups.entries == NAMED_MAX
+    return groups.select(**{_NAME: groups.lowest}, **about).union(
+        groups.filter(several).select(**{_NAME: groups.highest}, **about),
+        groups.filter(three).select(**{_NAME: third}, **about),
+    )
 
 
-def _find_rest(side: Table, lone: Column, named: Table, keys: list[str]) -> Table:
-    """Find entries that are alone, and all of groups with several."""
-    rows = lone.name(ROW).as_table().union(side.semi_join(named, keys).select(ROW))
-    return side.semi_join(rows, ROW)
+def _find_rest(side: Table, named: Table, row: Column) -> Table:
+    """Find the entries that counting named, of one side."""
+    return side.join(named.select("is_member", "is_crowd", **{ROW: row}), ROW)
 
 
-def _gather(left: Table, right: Table, named: Table, keys: list[str]) -> Table:
+def _complete(rest: Table, side: Table, crowd: Table, keys: list[str]) -> Table:
+    """Complete what is left of a side by those of a crowd that counting did not name."""
+    others = side.semi_join(crowd, keys).anti_join(rest, ROW)
+    marked = others.mutate(is_member=ibis.literal(True), is_crowd=ibis.literal(True))  # noqa: FBT003
+    return rest.union(marked.select(rest.columns))
+
+
+def _gather(sides: list[Table]) -> Table:
     """Gather the entries of groups with several, of both sides."""
-    sides = (
-        side.semi_join(named, keys).mutate(**{_SIDE: ibis.literal(is_left)})
-        for side, is_left in ((left, True), (right, False))
+    left, right = (
+        side.filter(side.is_member).mutate(**{_SIDE: ibis.literal(is_left)})
+        for side, is_left in zip(sides, (True, False), strict=True)
     )
-    return next(sides).union(next(sides))
+    return left.union(right)
 
 
 def _judge(members: Table, keys: list[str]) -> Table:
@@ -122,7 +146,8 @@ def _judge(members: Table, keys: list[str]) -> Table:
         right_count=(~is_left).cast("int64").sum().over(group_by=keys),
         left_unlike=is_left.ifelse(ranked.likeness, 0).max().over(group_by=keys),
         right_unlike=is_left.ifelse(0, ranked.likeness).max().over(group_by=keys),
-        group=ranked[ROW].min().over(group_by=keys),
+        # Of both sides, rows would be the same.
+        group=is_left.ifelse(-1 - ranked[ROW], ranked[ROW]).min().over(group_by=keys),
     )
     counts = counted.left_count, counted.right_count
     is_decided = (
@@ -151,8 +176,9 @@ def _pair_copies(members: Table, keys: list[str]) -> Table:
     return left.join(right, [*keys, _NTH]).select(LEFT, RIGHT)
 
 
-def _mark(alone: Table, members: Table) -> Table:
+def _mark(side: Table, members: Table) -> Table:
     """Mark what is left of a side: entries that are alone, and members that do not match."""
+    alone = side.filter(~side.is_member).drop("is_member", "is_crowd")
     names = [*alone.columns, SURPLUS, GROUP]
     marked = alone.mutate(**{SURPLUS: ibis.literal(False), GROUP: ibis.null("int64")})  # noqa: FBT003
     return marked.select(names).union(members.filter(~members[_MATCHED]).select(names))

@@ -142,10 +142,9 @@ def _group_open(*sides: Iterable[tuple[int, int | None]]) -> list[OpenGroup]:
             if group is not None:
                 members[group][at].append(place)
     reason = "one side has fewer of them, and those of the other are not alike"
-    return [
-        OpenGroup(tuple(sorted(ours)), tuple(sorted(theirs)), reason)
-        for ours, theirs in members.values()
-    ]
+    # In an order of their own, as an engine gives them in any.
+    found = sorted((sorted(ours), sorted(theirs)) for ours, theirs in members.values())
+    return [OpenGroup(tuple(ours), tuple(theirs), reason) for ours, theirs in found]
 
 
 def _list_steps(

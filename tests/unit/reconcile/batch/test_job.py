@@ -4,6 +4,7 @@ import json
 import random
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests.reconciled import make_side
@@ -114,6 +115,19 @@ def test_a_side_that_is_normalised_is_read_where_it_lies(make_job, tmp_path):
     again = run_job(Job(*made, tmp_path / "rules.toml", threads=1), tmp_path / "again")
     assert again["result_sha256"] == whole["result_sha256"]
     assert not (tmp_path / "again" / "books").exists()
+
+
+def test_rows_below_0_are_no_normalised_side(make_job, tmp_path):
+    """A net pass tells both sides apart by the signs of their rows' names."""
+    run_job(make_job(), tmp_path / "whole")
+    entries = tmp_path / "whole" / "books" / ENTRIES
+    table = pq.read_table(entries)
+    lower = pc.subtract(table.column("row"), 1)
+    table = table.set_column(table.schema.get_field_index("row"), "row", lower)
+    pq.write_table(table, tmp_path / "lower.parquet")
+    sides = SideFiles((tmp_path / "lower.parquet",)), SideFiles((entries,))
+    with pytest.raises(Invalid):
+        run_job(Job(*sides, tmp_path / "rules.toml", threads=1), tmp_path / "out")
 
 
 def test_what_cannot_be_read_is_refused_or_put_into_quarantine(make_job, tmp_path):

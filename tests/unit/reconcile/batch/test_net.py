@@ -85,3 +85,25 @@ def test_unlike_copies_of_which_one_is_missing_are_not_chosen_from(engine):
     of_right = {each[ROW]: each[GROUP] for each in right_rest}
     assert {each[GROUP] for each in left_rest} == {of_right[0]}
     assert of_right[2] is None
+
+
+def test_groups_that_are_left_open_are_told_apart(engine):
+    """The first row of either is 0: of one on the left side, of the other on the right."""
+    left = [entry(5, reference="a"), entry(5, reference="b"), entry(7)]
+    right = [entry(-7, reference="a"), entry(-7, reference="b"), entry(-5)]
+    pairs, *rests = run(engine, left, right)
+    assert not pairs
+    of_left, of_right = ({each[ROW]: each[GROUP] for each in rest} for rest in rests)
+    assert of_left[0] == of_left[1] == of_right[2]
+    assert of_right[0] == of_right[1] == of_left[2]
+    assert of_left[0] != of_right[0]
+
+
+def test_a_group_of_many_is_found_whole(engine):
+    left = [entry(5, reference=str(place)) for place in range(4)]
+    right = [entry(-5), entry(-5), entry(-7)]
+    pairs, left_rest, right_rest = run(engine, left, right)
+    assert not pairs
+    assert {each[ROW] for each in left_rest} == {0, 1, 2, 3}
+    assert len({each[GROUP] for each in left_rest}) == 1
+    assert {each[ROW] for each in right_rest} == {0, 1, 2}
