@@ -37,6 +37,7 @@ from hansa.contracts.identity import (
     status,
     tiers,
 )
+from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation, windows
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
@@ -62,6 +63,10 @@ MODULES: tuple[ModuleType, ...] = (
     evidence,
     consent,
     tiers,
+    agreements,
+    cases,
+    reconciliation,
+    positions,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 
@@ -69,6 +74,7 @@ PARTS: Mapping[str, tuple[ModuleType, ...]] = {
     governance.NAME: (actions, activations, proposals),
     payments.NAME: (records,),
     did.NAME: (documents, resolution),
+    reconciliation.NAME: (windows,),
 }
 """Modules that belong to a contract beside its own; their source is hashed with it."""
 
