@@ -11,6 +11,7 @@ from tests.world import ASSET, World, key, make_genesis, pay
 from hansa.contracts import accounts, activations, governance, payments, records, wallets
 from hansa.contracts.actions import Action, ActivateContract
 from hansa.contracts.identity import accreditation, documents, evidence, status
+from hansa.contracts.reconciliation import windows
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
 from hansa.engine.chain import Chain
 from hansa.engine.embedded import EmbeddedEngine
@@ -210,6 +211,8 @@ def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():
         evidence.Note,
         records.Payment,
         status.StatusChunk,
+        windows.BucketCount,
+        windows.TagCount,
     )
     assert Registry(genesis, BOTH).written_once() == sorted(row.TABLE for row in rows)
     assert Registry(genesis, (wallets,)).written_once() == []

@@ -16,9 +16,11 @@ import msgspec
 from msgspec import Meta
 
 from hansa.contracts import members
+from hansa.contracts.reconciliation import windows
 from hansa.kernel.authority import Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
@@ -49,6 +51,7 @@ class Code(StrEnum):
     NOT_YOURS_TO_ACCEPT = "agreements.NOT_YOURS_TO_ACCEPT"
     WRONG_STATE = "agreements.WRONG_STATE"
     STILL_ON_RECORD = "agreements.STILL_ON_RECORD"
+    ROWS_REMAIN = "agreements.ROWS_REMAIN"
     AGREEMENT_EXISTS = "agreements.AGREEMENT_EXISTS"
 
 
@@ -127,7 +130,7 @@ class End(Command, frozen=True, array_like=True):
 
 
 class Sweep(Command, frozen=True, array_like=True):
-    """Remove an agreement that ended, after its time on record; anyone may."""
+    """Remove an agreement that ended, after its time and all that hangs on it; anyone may."""
 
     agreement: Hash
 
@@ -185,7 +188,7 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
         raise Refused(Code.SAME_PARTY, bank=bank)
     members.require_active(view, left)
     members.require_active(view, right)
-    agreement = compute_id(left, right, command.terms, context.digest)
+    agreement = compute_id(command, context.digest)
     if view.get(Agreement, agreement) is not None:
         raise Refused(Code.AGREEMENT_EXISTS, agreement=agreement)
     # CHANGE
@@ -258,7 +261,7 @@ def end(view: View, context: Context, command: End) -> list[Event]:
 
 
 def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
-    """Remove the row of an agreement, after which all that hangs on it can be swept, too.
+    """Remove the row of an agreement, once all that hung on it was swept.
 
     Raises:
       Refused: with a `Code`, the first that applies.
@@ -267,15 +270,23 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     agreement = get_known(view, command.agreement)
     if not is_over(agreement, context.time_ms):
         raise Refused(Code.STILL_ON_RECORD, agreement=command.agreement)
+    progress = windows.find_progress(view, command.agreement)
+    if progress is not None and progress.rows:
+        raise Refused(Code.ROWS_REMAIN, rows=progress.rows)
     # CHANGE
     view.delete(Agreement, agreement.agreement)
+    windows.remove_progress(view, agreement.agreement)
     # TELL
     return [Swept(NO_MONEY, agreement.agreement)]
 
 
-def compute_id(left: bytes, right: bytes, terms: bytes, digest: Digest) -> bytes:
-    """Compute the name of an agreement by the network's hash; it is known before it is sent."""
-    return digest(b"hansa\x00agreement\x00" + left + right + terms)
+def compute_id(said: Propose | Agreement, digest: Digest) -> bytes:
+    """Compute the name of an agreement by the network's hash; it is known before it is sent.
+
+    It is of all that the parties agree on, so that who accepts by name accepts nothing else.
+    """
+    days = (said.from_day, said.window_days, said.keep_days)
+    return digest(b"hansa\x00agreement\x00" + encode((said.left, said.right, said.terms, *days)))
 
 
 def find_agreement(rows: Rows, agreement: bytes) -> Agreement | None:
@@ -283,10 +294,8 @@ def find_agreement(rows: Rows, agreement: bytes) -> Agreement | None:
     return rows.get(Agreement, agreement)
 
 
-def is_over(agreement: Agreement | None, time_ms: int) -> bool:
+def is_over(agreement: Agreement, time_ms: int) -> bool:
     """Whether an agreement ended so long ago that nothing of it need stay on record."""
-    if agreement is None:
-        return True
     ends_ms = agreement.since_ms + agreement.keep_days * DAY_MS
     return agreement.state is State.ENDED and time_ms > ends_ms
 

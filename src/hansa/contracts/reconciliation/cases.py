@@ -2,8 +2,9 @@
 
 What the break is, and how it is to be resolved, are commitments: the parties exchange the details
 between themselves. Four eyes each: one officer of a party proposes or accepts and another one
-confirms, in the same transaction or a later one; officers are keys with the purpose OPERATE. A
-dispute needs nobody else's consent. A break that a later window matched is healed by both.
+confirms, in the same transaction or a later one; officers are keys with the purpose OPERATE, and
+none counts for both parties. A dispute needs nobody else's consent, and stands until the parties
+resolve it. A break that a later window matched is healed by both.
 
 Source: docs/concepts/reconciliation.md; four-eyes principle as of the Basel core principles.
 """
@@ -85,18 +86,21 @@ LIFE_CYCLE: dict[tuple[State, str], State] = {
     (State.OPEN, "propose"): State.PROPOSED,
     (State.DISPUTED, "propose"): State.PROPOSED,
     (State.PROPOSED, "withdraw"): State.OPEN,
+    (State.PROPOSED, "decline"): State.OPEN,
     (State.PROPOSED, "confirm"): State.OFFERED,
     (State.PROPOSED, "confirm_dispute"): State.DISPUTED,
     (State.OFFERED, "withdraw"): State.OPEN,
     (State.OFFERED, "decline"): State.OPEN,
     (State.OFFERED, "accept"): State.ACCEPTED,
+    (State.ACCEPTED, "withdraw"): State.OPEN,
     (State.ACCEPTED, "decline"): State.OPEN,
     (State.ACCEPTED, "confirm"): State.RESOLVED,
 } | {
     (state, "heal"): State.HEALED
     for state in (State.OPEN, State.PROPOSED, State.OFFERED, State.ACCEPTED, State.DISPUTED)
 }
-"""What may follow what; a pair that is not here is WRONG_STATE."""
+"""What may follow what; a pair that is not here is WRONG_STATE. What is disputed goes back to
+DISPUTED, not to OPEN. Neither party keeps the other from its turn: that declines, or withdraws."""
 
 
 class Case(Row, frozen=True, array_like=True):
@@ -124,6 +128,10 @@ class Case(Row, frozen=True, array_like=True):
     """The party that proposes it."""
     officers: Officers = ()
     """Keys that signed the step that is to be confirmed."""
+    offered_by: Officers = ()
+    """Keys that signed what the other party has yet to accept; they do not count for it."""
+    disputed: Hash = ZERO_HASH
+    """Commitment to why it is disputed; zero if it is not."""
 
 
 class Open(Command, frozen=True, array_like=True):
@@ -222,7 +230,7 @@ class Swept(Event, frozen=True, array_like=True):
 
 
 def open_case(view: View, context: Context, command: Open) -> list[Event]:
-    """Open a case; a window has at most as many as it has breaks.
+    """Open a case; each party opens at most as many as there are or were breaks in the window.
 
     Raises:
       Refused: with a `Code`, the first that applies.
@@ -232,8 +240,10 @@ def open_case(view: View, context: Context, command: Open) -> list[Event]:
         view, context, command.agreement, command.bank, Purpose.OPERATE
     )
     window = windows.require_closed(view, agreement.agreement, command.window)
-    if window.cases >= window.left.open + window.right.open:
-        raise Refused(Code.TOO_MANY_CASES, cases=window.cases)
+    is_left = command.bank == agreement.left
+    opened = (window.left if is_left else window.right).cases
+    if opened >= window.left.open + window.right.open + window.healed:
+        raise Refused(Code.TOO_MANY_CASES, cases=opened)
     if view.get(Case, agreement.agreement, command.case_id) is not None:
         raise Refused(Code.CASE_EXISTS, case_id=command.case_id)
     # CHANGE
@@ -248,7 +258,8 @@ def open_case(view: View, context: Context, command: Open) -> list[Event]:
             context.sponsor,
         )
     )
-    windows.count_case(view, window)
+    windows.count_case(view, window, is_left=is_left)
+    windows.count_row(view, agreement.agreement, 1)
     # TELL
     return [Opened(NO_MONEY, agreement.agreement, command.case_id, command.window, command.bank)]
 
@@ -261,23 +272,20 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
     """
     # CHECK
     case = _require_case(view, context, command)
-    _follow(case, "propose")
-    officers = _list_officers(view, context, command.bank)
+    state = _follow(case, "propose")
     proposed = msgspec.structs.replace(
         case,
         kind=command.kind,
         terms=command.terms,
         proposer=command.bank,
-        state=State.PROPOSED,
-        officers=officers,
+        state=state,
         since_ms=context.time_ms,
     )
-    if len(officers) >= EYES:
-        proposed = _confirm(proposed, context)
+    signed = _sign(view, context, proposed, command.bank)
     # CHANGE
-    view.put(proposed)
+    view.put(signed)
     # TELL
-    return [_tell(proposed, command.bank)]
+    return [_tell(signed, command.bank)]
 
 
 def accept(view: View, context: Context, command: Accept) -> list[Event]:
@@ -291,16 +299,12 @@ def accept(view: View, context: Context, command: Accept) -> list[Event]:
     _require_turn(case, is_proposer=False, bank=command.bank)
     state = _follow(case, "accept")
     _require_terms(case, command.terms)
-    officers = _list_officers(view, context, command.bank)
-    accepted = msgspec.structs.replace(
-        case, state=state, officers=officers, since_ms=context.time_ms
-    )
-    if len(officers) >= EYES:
-        accepted = _confirm(accepted, context)
+    accepted = msgspec.structs.replace(case, state=state, since_ms=context.time_ms)
+    signed = _sign(view, context, accepted, command.bank)
     # CHANGE
-    view.put(accepted)
+    view.put(signed)
     # TELL
-    return [_tell(accepted, command.bank)]
+    return [_tell(signed, command.bank)]
 
 
 def confirm(view: View, context: Context, command: Confirm) -> list[Event]:
@@ -312,10 +316,11 @@ def confirm(view: View, context: Context, command: Confirm) -> list[Event]:
     # CHECK
     case = _require_case(view, context, command)
     _require_turn(case, is_proposer=case.state is not State.ACCEPTED, bank=command.bank)
-    confirmed = _confirm(case, context)
+    _follow(case, "confirm")
     _require_terms(case, command.terms)
-    if not set(_list_officers(view, context, command.bank)) - set(case.officers):
-        raise Refused(Code.SAME_OFFICER, officer=case.officers[0])
+    confirmed = _sign(view, context, case, command.bank)
+    if confirmed.state is case.state:
+        raise Refused(Code.SAME_OFFICER, officers=len(confirmed.officers))
     # CHANGE
     view.put(confirmed)
     # TELL
@@ -335,11 +340,11 @@ def decline(view: View, context: Context, command: Decline) -> list[Event]:
     # CHANGE
     view.put(reopened)
     # TELL
-    return [_tell(msgspec.structs.replace(case, state=State.OPEN), command.bank)]
+    return [_tell(msgspec.structs.replace(case, state=reopened.state), command.bank)]
 
 
 def withdraw(view: View, context: Context, command: Withdraw) -> list[Event]:
-    """Take a proposal back; one officer is enough.
+    """Take a proposal back, until four eyes have accepted it; one officer is enough.
 
     Raises:
       Refused: with a `Code`, the first that applies.
@@ -351,7 +356,7 @@ def withdraw(view: View, context: Context, command: Withdraw) -> list[Event]:
     # CHANGE
     view.put(reopened)
     # TELL
-    return [_tell(msgspec.structs.replace(case, state=State.OPEN), command.bank)]
+    return [_tell(msgspec.structs.replace(case, state=reopened.state), command.bank)]
 
 
 def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
@@ -362,14 +367,15 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     """
     # CHECK
     case = _get_known(view, command.agreement, command.case_id)
-    agreement = agreements.find_agreement(view, command.agreement)
+    agreement = agreements.get_known(view, command.agreement)
     if not agreements.is_over(agreement, context.time_ms):
         is_closed = case.state in (State.RESOLVED, State.HEALED)
-        keep_ms = agreement.keep_days * DAY_MS if agreement else 0
+        keep_ms = agreement.keep_days * DAY_MS
         if not is_closed or context.time_ms <= case.since_ms + keep_ms:
             raise Refused(Code.STILL_ON_RECORD, state=case.state.name)
     # CHANGE
     view.delete(Case, command.agreement, command.case_id)
+    windows.count_row(view, command.agreement, -1)
     # TELL
     return [Swept(NO_MONEY, command.agreement, command.case_id)]
 
@@ -389,7 +395,7 @@ def heal(view: View, context: Context, agreement: bytes, ids: Sequence[bytes]) -
         case = view.get(Case, agreement, case_id)
         state = None if case is None else LIFE_CYCLE.get((case.state, "heal"))
         if case is not None and state is not None:
-            view.put(_clear(case, state, context.time_ms))
+            view.put(_clear(case, state, context.time_ms, ZERO_HASH))
             events.append(Healed(NO_MONEY, agreement, case_id))
     return events
 
@@ -429,31 +435,52 @@ def _require_terms(case: Case, terms: bytes) -> None:
         raise Refused(Code.OTHER_TERMS, terms=case.terms)
 
 
-def _confirm(case: Case, context: Context) -> Case:
-    """Compute a case once four eyes have seen a step."""
+def _sign(view: View, context: Context, case: Case, bank: bytes) -> Case:
+    """Compute a case that a party's officers sign, confirmed if four eyes have seen it by now.
+
+    Who has signed counts as long as the key is one of an officer; a new key in its place is
+    nobody else's eyes.
+
+    Raises:
+      Refused: `SAME_OFFICER` where only the other party's officers sign.
+    """
+    signed = {*context.signers, *case.officers} - set(case.offered_by)
+    officers = tuple(key for key in _list_officers(view, bank) if key in signed)
+    if not officers:
+        raise Refused(Code.SAME_OFFICER, officers=0)
+    if len(officers) < EYES:
+        return msgspec.structs.replace(case, officers=officers)
     is_dispute = case.state is State.PROPOSED and case.kind == Kind.DISPUTE
     state = _follow(case, "confirm_dispute" if is_dispute else "confirm")
-    return msgspec.structs.replace(case, state=state, officers=(), since_ms=context.time_ms)
-
-
-def _reopen(case: Case, context: Context, word: str) -> Case:
-    """Compute a case for which nothing is proposed any more."""
-    return _clear(case, _follow(case, word), context.time_ms)
-
-
-def _clear(case: Case, state: State, time_ms: int) -> Case:
-    return Case(
-        case.agreement, case.case_id, case.window, case.opener, state, time_ms, case.sponsor
+    return msgspec.structs.replace(
+        case,
+        state=state,
+        since_ms=context.time_ms,
+        officers=(),
+        offered_by=officers if state is State.OFFERED else (),
+        disputed=case.terms if is_dispute else case.disputed,
     )
 
 
-def _list_officers(view: View, context: Context, bank: bytes) -> tuple[bytes, ...]:
-    """List the keys with the purpose OPERATE of a party's account that signed, in their order."""
+def _reopen(case: Case, context: Context, word: str) -> Case:
+    """Compute a case for which nothing is proposed any more; a dispute stands as before."""
+    state = _follow(case, word)
+    if case.disputed != ZERO_HASH:
+        state = State.DISPUTED
+    return _clear(case, state, context.time_ms, case.disputed)
+
+
+def _clear(case: Case, state: State, time_ms: int, disputed: bytes) -> Case:
+    kept = (case.agreement, case.case_id, case.window, case.opener)
+    return Case(*kept, state, time_ms, case.sponsor, disputed=disputed)
+
+
+def _list_officers(view: View, bank: bytes) -> list[bytes]:
+    """List the keys with the purpose OPERATE of a party's account, in their order."""
     account = view.get(Account, bank)
     if account is None:
-        return (bank,)
-    keys = [key.address for key in account.keys if key.purposes & Purpose.OPERATE]
-    return tuple(key for key in keys if key in context.signers)[:OFFICERS_MAX]
+        return [bank]
+    return [key.address for key in account.keys if key.purposes & Purpose.OPERATE]
 
 
 def _tell(case: Case, bank: bytes) -> Moved:

@@ -156,6 +156,8 @@ def sign(view: View, context: Context, command: Sign) -> list[Event]:
         position, **{side: command.commitment, "since_ms": context.time_ms}
     )
     # CHANGE
+    if not position.since_ms:
+        windows.count_row(view, command.agreement, 1)
     view.put(signed)
     # TELL
     fields = (command.agreement, command.bank, *key[1:], command.commitment)
@@ -204,13 +206,14 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     # CHECK
     key = (command.agreement, command.window, command.asset)
     position = _get_known(view, key)
-    agreement = agreements.find_agreement(view, command.agreement)
+    agreement = agreements.get_known(view, command.agreement)
     if not agreements.is_over(agreement, context.time_ms):
-        keep_ms = agreement.keep_days * DAY_MS if agreement else 0
+        keep_ms = agreement.keep_days * DAY_MS
         if not position.is_settled or context.time_ms <= position.since_ms + keep_ms:
             raise Refused(Code.STILL_ON_RECORD, window=command.window)
     # CHANGE
     view.delete(Position, *key)
+    windows.count_row(view, command.agreement, -1)
     # TELL
     return [Swept(NO_MONEY, *key)]
 

@@ -29,6 +29,8 @@ from hansa.contracts.reconciliation.windows import Side as Side
 from hansa.contracts.reconciliation.windows import TagCount as TagCount
 from hansa.contracts.reconciliation.windows import Tally as Tally
 from hansa.contracts.reconciliation.windows import Window as Window
+from hansa.contracts.reconciliation.windows import compute_chain as compute_chain
+from hansa.contracts.reconciliation.windows import compute_statement as compute_statement
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
@@ -36,7 +38,6 @@ from hansa.kernel.errors import Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
 from hansa.kernel.rows import RowId
-from hansa.kernel.trees.merkle import Digest
 from hansa.kernel.values import Address, Hash, NonNegative
 
 NAME = "reconciliation"
@@ -190,32 +191,37 @@ def post(view: View, context: Context, command: Post) -> list[Event]:
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    agreement, own = _require_posting(view, context, command)
-    progress = _get_progress(view, agreement)
+    agreement, own = _require_party(view, context, command)
+    agreements.require_accepted(agreement)
+    members.require_active(view, command.bank)
+    progress = _get_progress(view, context, agreement)
     number = command.window
     if number >= _pick(progress, own)[0] + WINDOWS_AHEAD_MAX:
         raise Refused(Code.TOO_FAR_AHEAD, window=number, ahead_max=WINDOWS_AHEAD_MAX)
     if number < progress.agreed:
         raise Refused(Code.ALREADY_AGREED, window=number, following=progress.agreed)
-    # CHANGE
     before = _get_window(view, context, agreement, number)
+    is_closed = number < progress.closed
+    # CHANGE
+    _begin(view, progress, number)
     window = _count_entries(view, context, before, own, command.items)
-    view.put(window)
+    matched = window.matched - before.matched
+    healed = before.healed + matched * is_closed
+    view.put(msgspec.structs.replace(window, healed=healed))
     # TELL
     fields = (agreement.agreement, command.bank, number)
-    counts = (len(command.items), window.matched - before.matched)
-    return [Posted(NO_MONEY, *fields, *counts, number < progress.closed)]
+    return [Posted(NO_MONEY, *fields, len(command.items), matched, is_closed)]
 
 
 def advance(view: View, context: Context, command: Advance) -> list[Event]:
-    """Advance a party's watermark, which never goes back.
+    """Advance a party's watermark, which never goes back; after the end of an agreement, too.
 
     Raises:
       Refused: with a `Code`, the first that applies.
     """
     # CHECK
-    agreement, own = _require_posting(view, context, command)
-    progress = _get_progress(view, agreement)
+    agreement, own = _require_party(view, context, command)
+    progress = _get_progress(view, context, agreement)
     before, others = _pick(progress, own)
     if command.window <= before:
         raise Refused(Code.NOT_FORWARD, following=before)
@@ -266,7 +272,7 @@ def agree(view: View, context: Context, command: Agree) -> list[Event]:
     """
     # CHECK
     agreement, own = _require_party(view, context, command)
-    progress = _get_progress(view, agreement)
+    progress = _get_progress(view, context, agreement)
     number = command.window
     if number > progress.agreed:
         raise Refused(Code.OUT_OF_ORDER, window=number, following=progress.agreed)
@@ -278,15 +284,16 @@ def agree(view: View, context: Context, command: Agree) -> list[Event]:
     counts = (window.left.entries, window.right.entries)
     if (command.left_entries, command.right_entries) != counts:
         raise Refused(Code.OUT_OF_DATE, left_entries=counts[0], right_entries=counts[1])
-    statement = compute_statement(command.result, command.healed, context.digest)
+    statement = compute_statement(counts, command.result, command.healed, context.digest)
     ours, theirs = _pick(window, own)
     is_agreed = theirs.statement == statement
-    # CHANGE
     stated = _turn(window, own, msgspec.structs.replace(ours, statement=statement), theirs)
+    # CHANGE
+    _begin(view, progress, number)
     events: list[Event] = []
     if is_agreed:
         stated = msgspec.structs.replace(stated, agreed_ms=context.time_ms, result=command.result)
-        view.put(msgspec.structs.replace(progress, agreed=number + 1))
+        windows.count_agreed(view, agreement.agreement)
         events = [
             Agreed(NO_MONEY, agreement.agreement, number, command.result),
             *cases.heal(view, context, agreement.agreement, command.healed),
@@ -308,9 +315,9 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
     window = windows.find_window(view, command.agreement, command.window)
     if window is None:
         raise Refused(Code.UNKNOWN_WINDOW, window=command.window)
-    agreement = agreements.find_agreement(view, command.agreement)
+    agreement = agreements.get_known(view, command.agreement)
     if not agreements.is_over(agreement, context.time_ms):
-        keep_ms = agreement.keep_days * DAY_MS if agreement else 0
+        keep_ms = agreement.keep_days * DAY_MS
         if not window.agreed_ms or context.time_ms <= window.agreed_ms + keep_ms:
             raise Refused(Code.STILL_ON_RECORD, window=command.window)
     named: list[tuple[type[TagCount | BucketCount], bytes]]
@@ -328,18 +335,9 @@ def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
         view.put(msgspec.structs.replace(window, rows=rows))
     else:
         view.delete(Window, *key)
+        windows.count_row(view, command.agreement, -1)
     # TELL
     return [Swept(NO_MONEY, command.agreement, command.window, len(named))]
-
-
-def compute_chain(chain: bytes, commitment: bytes, digest: Digest) -> bytes:
-    """Compute the chain of a party's commitments under a tag, with one more at its end."""
-    return digest(b"hansa\x00commitments\x00" + chain + commitment)
-
-
-def compute_statement(result: bytes, healed: tuple[bytes, ...], digest: Digest) -> bytes:
-    """Compute what is compared of two parties' statements."""
-    return digest(b"hansa\x00statement\x00" + result + b"".join(healed))
 
 
 class _Place(IntEnum):
@@ -369,14 +367,6 @@ def _require_party(
     )
     agreements.require_accepted(agreement, may_be_ended=True)
     return _Party(agreement, _Place.LEFT if command.bank == agreement.left else _Place.RIGHT)
-
-
-def _require_posting(view: View, context: Context, command: Post | Advance) -> _Party:
-    """Get the same, for a party in good standing under an agreement in force."""
-    party = _require_party(view, context, command)
-    agreements.require_accepted(party.agreement)
-    members.require_active(view, command.bank)
-    return party
 
 
 def _require_open(view: View, command: Bracket, own: _Place) -> list[TagCount]:
@@ -411,8 +401,10 @@ def _count_entries(
         view.put(_turn(count, own, Tally(ours.entries + 1, chain, ours.is_bracketed), theirs))
     ours, theirs = _pick(window, own)
     entries = len(items)
-    ours = Side(ours.entries + entries, ours.open + entries - matched, ours.statement)
-    theirs = Side(theirs.entries, theirs.open - matched, theirs.statement)
+    ours = msgspec.structs.replace(
+        ours, entries=ours.entries + entries, open=ours.open + entries - matched
+    )
+    theirs = msgspec.structs.replace(theirs, open=theirs.open - matched)
     return msgspec.structs.replace(
         _turn(window, own, ours, theirs),
         matched=window.matched + matched,
@@ -452,9 +444,15 @@ def _turn(row: S, own: _Place, ours: object, theirs: object) -> S:
     return msgspec.structs.replace(row, left=left, right=right)
 
 
-def _get_progress(view: View, agreement: Agreement) -> Progress:
+def _get_progress(view: View, context: Context, agreement: Agreement) -> Progress:
     found = windows.find_progress(view, agreement.agreement)
-    return found or Progress(agreement.agreement)
+    return found or Progress(agreement.agreement, context.sponsor)
+
+
+def _begin(view: View, progress: Progress, number: int) -> None:
+    """Count a window among what hangs on its agreement, if it is new."""
+    if windows.find_window(view, progress.agreement, number) is None:
+        view.put(msgspec.structs.replace(progress, rows=progress.rows + 1))
 
 
 def _get_window(view: View, context: Context, agreement: Agreement, number: int) -> Window:

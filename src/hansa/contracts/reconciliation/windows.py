@@ -14,9 +14,11 @@ import msgspec
 from msgspec import Meta
 
 from hansa.kernel.crypto.hashing import ZERO_HASH
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
 from hansa.kernel.machine.state import View
 from hansa.kernel.rows import Row, Rows
+from hansa.kernel.trees.merkle import Digest
 from hansa.kernel.values import Address, Hash, NonNegative, TimeMs
 
 TAG_BYTES = 16
@@ -95,6 +97,8 @@ class Side(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Without a partner; breaks, once the window is closed."""
     statement: bytes = b""
     """Hash of the result that it states; empty if it has stated none."""
+    cases: NonNegative = 0
+    """Cases that it opened for the window's breaks."""
 
 
 class Window(Row, frozen=True, array_like=True):
@@ -111,10 +115,10 @@ class Window(Row, frozen=True, array_like=True):
     right: Side = Side()
     matched: NonNegative = 0
     """Pairs of entries with equal tags."""
+    healed: NonNegative = 0
+    """Those of them that came after the window was closed: so many breaks are none any more."""
     rows: NonNegative = 0
     """Rows of tags and buckets that are still on record."""
-    cases: NonNegative = 0
-    """Cases that were opened for its breaks."""
     agreed_ms: TimeMs = 0
     """When both had stated the same result; 0 until then."""
     result: bytes = b""
@@ -126,17 +130,40 @@ class Progress(Row, frozen=True, array_like=True):
 
     TABLE: ClassVar[bytes] = b"rp"
     KEY: ClassVar[tuple[str, ...]] = ("agreement",)
+    CHARGED_TO: ClassVar[str] = "sponsor"
 
     agreement: Hash
+    sponsor: Address
     left: WindowNumber = 0
     """The left party's watermark: of the windows below it has posted all it knows."""
     right: WindowNumber = 0
     agreed: WindowNumber = 0
+    rows: NonNegative = 0
+    """Rows of windows, cases and positions that hang on the agreement, and are swept before it."""
 
     @property
     def closed(self) -> int:
         """Windows below this number are closed: what is open in them are breaks."""
         return min(self.left, self.right)
+
+
+def compute_chain(chain: bytes, commitment: bytes, digest: Digest) -> bytes:
+    """Compute the chain of a party's commitments under a tag, with one more at its end."""
+    return digest(b"hansa\x00commitments\x00" + chain + commitment)
+
+
+def compute_statement(
+    counts: tuple[int, int], result: bytes, healed: tuple[bytes, ...], digest: Digest
+) -> bytes:
+    """Compute what is compared of two parties' statements: also of which entries they are.
+
+    Args:
+      counts: entries that the left party and the right one had posted.
+      result: the commitment to what came out.
+      healed: cases whose breaks are matched.
+      digest: the network's hash.
+    """
+    return digest(b"hansa\x00statement\x00" + encode((*counts, result, healed)))
 
 
 def find_progress(rows: Rows, agreement: bytes) -> Progress | None:
@@ -174,6 +201,29 @@ def require_closed(rows: Rows, agreement: bytes, window: int) -> Window:
     return found
 
 
-def count_case(view: View, window: Window) -> None:
-    """Count a case that is opened for a break of this window; for `cases`, which has checked it."""
-    view.put(msgspec.structs.replace(window, cases=window.cases + 1))
+def count_case(view: View, window: Window, *, is_left: bool) -> None:
+    """Count a case that a party opens for a break of this window; for `cases`, which checks it."""
+    side = window.left if is_left else window.right
+    side = msgspec.structs.replace(side, cases=side.cases + 1)
+    place = {"left" if is_left else "right": side}
+    view.put(msgspec.structs.replace(window, **place))
+
+
+def count_agreed(view: View, agreement: bytes) -> None:
+    """Count the first window that was not agreed as agreed."""
+    progress = find_progress(view, agreement)
+    assert progress is not None  # noqa: S101 - both watermarks have passed the window
+    view.put(msgspec.structs.replace(progress, agreed=progress.agreed + 1))
+
+
+def count_row(view: View, agreement: bytes, change: int) -> None:
+    """Count a row that is hung on an agreement (1), or removed (-1); for whom it belongs to."""
+    progress = find_progress(view, agreement)
+    assert progress is not None  # noqa: S101 - nothing hangs on an agreement before a window does
+    view.put(msgspec.structs.replace(progress, rows=progress.rows + change))
+
+
+def remove_progress(view: View, agreement: bytes) -> None:
+    """Remove how far the parties were; for `agreements`, once nothing hangs on it any more."""
+    if find_progress(view, agreement) is not None:
+        view.delete(Progress, agreement)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hansa.node.api.advice import Advice as Advice
 from hansa.node.api.identity_refusals import IDENTITY
+from hansa.node.api.reconciliation_refusals import RECONCILIATION
 
 REFUSALS: dict[str, Advice] = {
     "payments.SAME_WALLET": Advice("Payer and payee are the same wallet.", "Name another payee."),
@@ -309,6 +310,7 @@ REFUSALS: dict[str, Advice] = {
         "Wait until one is superseded.",
     ),
     **IDENTITY,
+    **RECONCILIATION,
     "kernel.NOT_AUTHORIZED": Advice(
         "The keys that signed may not do this for that account.",
         "Let the right keys sign, up to its threshold; the facts name account and purpose.",

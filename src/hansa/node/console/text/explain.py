@@ -23,6 +23,8 @@ from hansa.node.console.text import words
 from hansa.node.console.text.formatting import Money
 
 LONG_TEXT = 64
+HASHES = ("_hash", "agreement", "case_id", "terms", "result", "commitment")
+"""How names end of what is as long as an address, and nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ def _to_fragment(name: str, value: Any, asset: str) -> Fragment:  # noqa: ANN401
     if isinstance(value, Party | Money):
         return value
     if isinstance(value, bytes):
-        is_party = len(value) == ADDRESS_BYTES and not name.endswith("_hash")
+        is_party = len(value) == ADDRESS_BYTES and not name.endswith(HASHES)
         return Party(value) if is_party else Code(value.hex())
     if isinstance(value, Enum):
         return value.name if isinstance(value, int) else str(value.value)

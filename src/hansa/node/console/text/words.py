@@ -80,6 +80,33 @@ COMMANDS: dict[str, str] = {
     "accreditation.reinstate": "Reinstate the accreditation of {issuer} for the type "
     "{credential_type}",
     "accreditation.revoke": "Revoke the accreditation of {issuer} for the type {credential_type}",
+    "agreements.propose": "Propose, as {bank}, that {left} and {right} match their books by the "
+    "terms {terms}",
+    "agreements.accept": "Accept the agreement {agreement} as {bank}",
+    "agreements.decline": "Turn the agreement {agreement} down as {bank}",
+    "agreements.end": "End the agreement {agreement} as {bank}",
+    "agreements.sweep": "Remove the ended agreement {agreement}",
+    "cases.open": "Open the case {case_id} for a break of window {window}, as {bank}",
+    "cases.propose": "Propose as {bank} how the case {case_id} is resolved: {kind}",
+    "cases.accept": "Accept as {bank} how the case {case_id} is to be resolved",
+    "cases.confirm": "Confirm a step of {bank} in the case {case_id} as a second officer",
+    "cases.decline": "Turn down, as {bank}, what is proposed in the case {case_id}",
+    "cases.withdraw": "Take back what {bank} proposes in the case {case_id}",
+    "cases.sweep": "Remove the closed case {case_id}",
+    "reconciliation.post": "Post entries of {bank} in window {window} of the agreement {agreement}",
+    "reconciliation.advance": "Say that {bank} has posted all of the windows below {window} of "
+    "the agreement {agreement}",
+    "reconciliation.bracket": "Post buckets of breaks of {bank} in window {window} of the "
+    "agreement {agreement}",
+    "reconciliation.agree": "State the result of window {window} of the agreement {agreement} as "
+    "{bank}",
+    "reconciliation.sweep": "Remove the record of window {window} of the agreement {agreement}",
+    "positions.sign": "Sign the net position in {asset} of window {window} of the agreement "
+    "{agreement} as {bank}",
+    "positions.settle": "Settle {amount_minor} of {payer} for window {window} of the agreement "
+    "{agreement}",
+    "positions.sweep": "Remove the record of the position in {asset} of window {window} of the "
+    "agreement {agreement}",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -166,6 +193,27 @@ EVENTS: dict[str, str] = {
     "{credential_type} again.",
     "accreditation.Revoked": "The accreditation of {issuer} for the type {credential_type} "
     "is revoked.",
+    "agreements.Proposed": "{proposer} proposed that {left} and {right} match their books: "
+    "agreement {agreement}.",
+    "agreements.Accepted": "{left} and {right} match their books by the agreement {agreement}.",
+    "agreements.Declined": "{bank} turned the agreement {agreement} down.",
+    "agreements.Ended": "{bank} ended the agreement {agreement}.",
+    "agreements.Swept": "The record of the agreement {agreement} was removed.",
+    "cases.Opened": "{bank} opened the case {case_id} for a break of window {window}.",
+    "cases.Moved": "The case {case_id} went on by {bank}: {kind}, {state}.",
+    "cases.Healed": "A later entry matched: the case {case_id} is closed.",
+    "cases.Swept": "The record of the case {case_id} was removed.",
+    "reconciliation.Posted": "{bank} posted {entries} entries in window {window}, of which "
+    "{matched} match.",
+    "reconciliation.Advanced": "{bank} has posted all of the windows below {window}.",
+    "reconciliation.Near": "{bank} posted buckets of {tags} breaks in window {window}, of which "
+    "{near} are near one of the other party’s.",
+    "reconciliation.Stated": "{bank} stated what came out of window {window}.",
+    "reconciliation.Agreed": "Both parties came to the same result of window {window}.",
+    "reconciliation.Swept": "{rows} rows of window {window} were removed.",
+    "positions.Signed": "{bank} signed the net position in {asset} of window {window}.",
+    "positions.Settled": "{payer} paid {payee} {amount_minor} for window {window}.",
+    "positions.Swept": "The record of the position in {asset} of window {window} was removed.",
 }
 """What happened, by `<contract>.<event>`."""
 
