@@ -54,11 +54,14 @@ class _Left(NamedTuple):
 
     def take(self, places: tuple[Places, Places]) -> bool:
         """Take entries for a break, unless one of them is taken."""
-        both = list(zip(self, map(list, places), strict=True))
-        if not all(side[each].all() for side, each in both):
-            return False
-        for side, each in both:
-            side[each] = False
+        # One by one: of so few, that is quicker than by arrays.
+        for side, ours in zip(self, places, strict=True):
+            for place in ours:
+                if not side[place]:
+                    return False
+        for side, ours in zip(self, places, strict=True):
+            for place in ours:
+                side[place] = False
         return True
 
 
@@ -162,8 +165,8 @@ def _group(
     for group in find_by_key(left_columns, right_columns, _ANY).balanced:
         yield (
             group,
-            tuple(ours[list(group.left)].tolist()),
-            tuple(theirs[list(group.right)].tolist()),
+            tuple([int(ours[index]) for index in group.left]),
+            tuple([int(theirs[index]) for index in group.right]),
         )
 
 

@@ -7,6 +7,7 @@ in all of it the one with the smaller row stands first, and passes treat these a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ CONTENT = [name for name in SCHEMA.names if name not in NUMBERING]
 """Fields of which two entries must differ in one, to be told apart."""
 SharedField = Literal["root", "reference", "batch"]
 _SHARED = "shared"
+_CODES_MAX = 1 << 62
 NO_DAY = -(1 << 40)
 """Of an entry without any date: far from every day."""
 
@@ -57,12 +59,26 @@ class RestSide:
         """Read the currency of an entry."""
         return str(self.entries.column("currency")[place].as_py())
 
+    def read_currencies(self, places: Ints) -> list[str]:
+        """Read the currencies of entries."""
+        currencies: list[str] = self.entries.column("currency").take(places).to_pylist()
+        return currencies
+
     def read_shared(self, field: SharedField) -> pa.ChunkedArray:
         """Read by what several entries say that they belong together."""
-        if field != "root":
-            return self.entries.column(name_key(field))
-        texts = self.entries.column(CHOSEN).to_pylist()
-        return pa.chunked_array([list(map(self._form.write_root, texts))], pa.string())
+        return self._roots if field == "root" else self.entries.column(name_key(field))
+
+    @cached_property
+    def _roots(self) -> pa.ChunkedArray:
+        chosen = self.entries.column(CHOSEN).combine_chunks()
+        is_parted = pa.array(np.zeros(len(self), np.bool_))
+        for each in self._form.separators:
+            is_parted = pc.or_(is_parted, pc.match_substring(chosen, each))
+        # Of a reference without parts the root is itself, which the engine has written already.
+        roots = map(self._form.write_root, chosen.filter(is_parted).to_pylist())
+        whole = self.entries.column(name_key("reference")).combine_chunks()
+        found = pc.replace_with_mask(whole, is_parted, pa.array(list(roots), pa.string()))
+        return pa.chunked_array([found])
 
     @property
     def is_open(self) -> Bools:
@@ -112,16 +128,25 @@ class Rest(NamedTuple):
 def number(tables: Sequence[pa.Table], names: Sequence[str]) -> list[Ints]:
     """Number the rows of tables from 1: those equal in the named columns get the same number."""
     codes = np.zeros(sum(len(each) for each in tables), np.int64)
+    size = 1
     for name in names:
         chunks = [chunk for table in tables for chunk in table.column(name).chunks]
         column = pa.chunked_array(chunks, tables[0].schema.field(name).type).combine_chunks()
         encoded = column.dictionary_encode()
         # Null has no place among the values: it comes before them.
         indices = read_ints(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
-        both = codes * (len(encoded.dictionary) + 1) + indices
-        codes = np.unique(both, return_inverse=True)[1].astype(np.int64)
+        values = len(encoded.dictionary) + 1
+        if size * values > _CODES_MAX:
+            codes, size = _rank(codes), len(codes)
+        codes, size = codes * values + indices, size * values
+    codes = _rank(codes)
     ends = np.cumsum([len(each) for each in tables])[:-1]
     return list(np.split(codes + 1, ends))
+
+
+def _rank(codes: Ints) -> Ints:
+    """Number codes from 0, in their order; it takes a sort, so only once they become too large."""
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
 def read_ints(column: pa.ChunkedArray | pa.Array) -> Ints:

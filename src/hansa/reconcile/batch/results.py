@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +32,6 @@ from hansa.reconcile.batch.passes.found import Places
 from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
 from hansa.reconcile.batch.running import Reconciled
-from hansa.reconcile.matching.arrays import Ints
 
 PAIRS, MATCHES, BREAKS, MANIFEST = (
     "pairs.parquet",
@@ -150,12 +150,15 @@ def _tell(groups: Sequence[_Group], label: str) -> dict[str, pa.Array]:
 
 def _tell_ages(rest: Rest, breaks: Sequence[_Group], ageing: Ageing) -> dict[str, pa.Array]:
     """Tell age, class of age and priority of each break; no age of what has no date."""
+    left_days, right_days = rest.left.days.tolist(), rest.right.days.tolist()
+    left_amounts, right_amounts = rest.left.amounts.tolist(), rest.right.amounts.tolist()
+    tell_age = cache(ageing.tell_age)
     told = []
     for each in breaks:
-        days = [*_pick(rest.left.days, each.left), *_pick(rest.right.days, each.right)]
+        days = [*_pick(left_days, each.left), *_pick(right_days, each.right)]
         dated = [day for day in days if day != NO_DAY]
-        age = ageing.tell_age(min(dated)) if dated else None
-        amounts = [*_pick(rest.left.amounts, each.left), *_pick(rest.right.amounts, each.right)]
+        age = tell_age(min(dated)) if dated else None
+        amounts = [*_pick(left_amounts, each.left), *_pick(right_amounts, each.right)]
         priority = ageing.tell_priority(amounts, age.days if age else 0)
         told.append((age.days if age else None, age.label if age else None, priority))
     columns = zip(*told, strict=True) if told else ((), (), ())
@@ -166,8 +169,8 @@ def _tell_ages(rest: Rest, breaks: Sequence[_Group], ageing: Ageing) -> dict[str
     }
 
 
-def _pick(column: Ints, places: Places) -> list[int]:
-    return [int(column[place]) for place in places]
+def _pick(column: list[int], places: Places) -> list[int]:
+    return [column[place] for place in places]
 
 
 def _lay_out(
@@ -179,7 +182,7 @@ def _lay_out(
         places_of = [each[1 + at] for each in groups]
         of_group = np.repeat(np.arange(len(groups)), [len(each) for each in places_of])
         places = np.fromiter(chain.from_iterable(places_of), np.int64)
-        entries = side.entries.take(places)
+        entries = side.entries.select([ROW, *TOLD]).take(places)
         part = heads.take(of_group).append_column(
             "side", pa.array([name] * len(places), pa.string())
         )
@@ -199,8 +202,8 @@ def _hash(rest: Rest, pairs: int, groups: Iterable[_Group]) -> str:
         "\x1d".join(
             (
                 each.label,
-                "\x1e".join(sorted(left[place] for place in each.left)),
-                "\x1e".join(sorted(right[place] for place in each.right)),
+                "\x1e".join(sorted([left[place] for place in each.left])),
+                "\x1e".join(sorted([right[place] for place in each.right])),
             )
         )
         for each in groups

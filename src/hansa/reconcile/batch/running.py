@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from ibis.expr.types import Table
 
@@ -105,9 +107,8 @@ def reconcile(
         matches: list[Match] = []
         for step in _list_steps(engine, rest, each, measuring):
             found = step()
-            for match in found.matches:
-                rest.left.close(match.left)
-                rest.right.close(match.right)
+            rest.left.close(chain.from_iterable(match.left for match in found.matches))
+            rest.right.close(chain.from_iterable(match.right for match in found.matches))
             matches += found.matches
             open_groups.append(found.open_groups)
         results.append(PassResult(each.name, tuple(matches)))
@@ -130,8 +131,14 @@ def _fetch_rest(
             )
         sides.append(RestSide(engine.fetch(table), form))
     rest = Rest(*sides)
-    groups = (enumerate(each.entries.column(GROUP).to_pylist()) for each in sides)
-    return rest, _group_open(*groups)
+    return rest, _group_open(*map(_list_undecided, sides))
+
+
+def _list_undecided(side: RestSide) -> Iterable[tuple[int, int]]:
+    """List the places that a net pass put into groups; most it did not."""
+    group = side.entries.column(GROUP)
+    places = np.flatnonzero(group.is_valid().to_numpy())
+    return zip(places.tolist(), group.drop_null().to_pylist(), strict=True)
 
 
 def _group_open(*sides: Iterable[tuple[int, int | None]]) -> list[OpenGroup]:

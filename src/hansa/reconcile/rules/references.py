@@ -8,6 +8,7 @@ Source: docs/reference/reconciliation-rules.md, "References".
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -35,6 +36,11 @@ class ReferenceForm:
         self._references = references
         self._steps = list(self._list_steps())
         self._empty = [self._change(each) for each in references.empty]
+
+    @property
+    def separators(self) -> Sequence[str]:
+        """What may stand between a root and the part that follows it."""
+        return self._references.separators
 
     def _list_steps(self) -> list[Step]:
         asked = self._references

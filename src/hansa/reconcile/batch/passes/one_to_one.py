@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -85,10 +86,7 @@ def _pair(left: _Half, right: _Half, bounds: Within) -> Found:
         np.concatenate([each.score for each in found]),
         (left.side.classes[left.measured.places], right.side.classes[right.measured.places]),
     )
-    matches = [
-        _explain(left, right, *pair)
-        for pair in zip(assigned.left.tolist(), assigned.right.tolist(), strict=True)
-    ]
+    matches = _explain(left, right, assigned.left, assigned.right)
     groups = [_open(left, right, group) for group in assigned.groups]
     crowded = np.unique(np.concatenate([each.crowded for each in found]))
     return Found(matches, groups + [_crowd(left, right, int(each)) for each in crowded])
@@ -108,33 +106,44 @@ def _lay_out(half: _Half, amounts: Ints) -> Side:
     return Side(half.blocks[places], amounts, half.measured.days, half.references[places])
 
 
-def _explain(left: _Half, right: _Half, at: int, other: int) -> Match:
-    """Explain a pair, by how the right entry differs from the left one."""
-    place, other_place = int(left.measured.places[at]), int(right.measured.places[other])
-    return Match(
-        (place,),
-        (other_place,),
-        "; ".join(
-            [
-                _tell_amounts(left, right, at, other),
-                tell_days(int(left.measured.days[at]), int(right.measured.days[other])),
-                _tell_references(int(left.references[place]), int(right.references[other_place])),
-            ]
-        ),
-    )
-
-
-def _tell_amounts(left: _Half, right: _Half, at: int, other: int) -> str:
+def _explain(left: _Half, right: _Half, at: Ints, other: Ints) -> list[Match]:
+    """Explain pairs, by how the right entry differs from the left one."""
     ours, theirs = left.measured, right.measured
-    difference = int(theirs.amounts[other] - ours.amounts[at])
-    if not difference:
+    places, other_places = ours.places[at], theirs.places[other]
+    differences = theirs.amounts[other] - ours.amounts[at]
+    are_charges = (differences == theirs.amounts[other] - theirs.gross[other]) | (
+        differences == ours.gross[at] - ours.amounts[at]
+    )
+    currencies = left.side.read_currencies(places)
+    columns = (
+        differences,
+        are_charges,
+        ours.days[at],
+        theirs.days[other],
+        left.references[places],
+        right.references[other_places],
+    )
+    # Among many pairs there are few differences: each is told once.
+    tell_amounts, tell_other_days = cache(_tell_amounts), cache(tell_days)
+    matches = []
+    for place, other_place, currency, difference, is_charge, day, other_day, *references in zip(
+        places.tolist(),
+        other_places.tolist(),
+        currencies,
+        *(each.tolist() for each in columns),
+        strict=True,
+    ):
+        amounts = tell_amounts(difference, left.currency or currency, is_charge=is_charge)
+        days = tell_other_days(day, other_day)
+        reason = f"{amounts}; {days}; {_tell_references(*references)}"
+        matches.append(Match((place,), (other_place,), reason))
+    return matches
+
+
+def _tell_amounts(difference_minor: int, currency: str, *, is_charge: bool) -> str:
+    if not difference_minor:
         return "equal amounts"
-    currency = left.currency or left.side.read_currency(int(ours.places[at]))
-    told = write_amount(difference, currency)
-    is_charge = difference in {
-        int(theirs.amounts[other] - theirs.gross[other]),
-        int(ours.gross[at] - ours.amounts[at]),
-    }
+    told = write_amount(difference_minor, currency)
     return f"{told} apart, which is what was charged" if is_charge else f"{told} apart"
 
 
