@@ -67,6 +67,13 @@ TABLE = {
     f"/v1/identity/status-lists/{NORTH}/1/entries/1": (404,) * 7,
     f"/v1/identity/evidence/{NORTH}/{'00' * 32}": (404,) * 7,
     f"/v1/identity/consents/{'00' * 32}": (401, *[404] * 6),
+    "/v1/reconciliation/agreements": (401, *[200] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}": (401, *[404] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}/windows/1": (401, *[404] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}/windows/1/tags/{'00' * 16}": (401, *[404] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}/cases": (401, *[404] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}/cases/{'00' * 32}": (401, *[404] * 6),
+    f"/v1/reconciliation/agreements/{'00' * 32}/positions/1/MOP": (401, *[404] * 6),
     "/metrics": EVERYBODY,  # the tests ask from this machine
     "/healthz": EVERYBODY,
     "/readyz": EVERYBODY,
@@ -132,8 +139,9 @@ def test_answers_are_of_the_types_that_the_document_describes(town):
         left = {
             route.path
             for route in ROUTES
-            if route.method == "GET" and not route.path.startswith("/v1/identity/")
-        } - checked  # those of identity are checked in test_identity.py
+            if route.method == "GET"
+            and not route.path.startswith(("/v1/identity/", "/v1/reconciliation/"))
+        } - checked  # those are checked in test_identity.py and test_reconciliation.py
         messages = {"/v1/outbox", "/v1/outbox/{message_id}", "/v1/inbox", "/v1/inbox/{number}"}
         voted = {"/v1/blocks/{height}/votes", "/v1/consensus/{height}"}
         others = {"/v1/base", "/v1/events", "/v1/proposals/{number}"}

@@ -10,6 +10,7 @@ from hansa.node.api.handlers import (
     joining,
     ledger,
     messages,
+    reconciliation,
     streams,
     submission,
 )
@@ -34,6 +35,7 @@ ROUTES: tuple[Route, ...] = (
     *dids.ROUTES,
     *registries.ROUTES,
     *proving.ROUTES,
+    *reconciliation.ROUTES,
     *health.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )
