@@ -17,7 +17,7 @@ import ibis
 from ibis.expr.types import Column, Table
 
 from hansa.reconcile.batch.engines import Engine
-from hansa.reconcile.batch.preparing import ROW
+from hansa.reconcile.batch.preparing import ROW, name_key
 from hansa.reconcile.entries import SCHEMA
 
 LEFT, RIGHT = "left_row", "right_row"
@@ -30,6 +30,9 @@ NUMBERING = frozenset({"bank_reference", "statement", "line"})
 """Fields by which a bank, or a file, tells copies apart that are otherwise the same."""
 _CONTENT = [name for name in SCHEMA.names if name not in NUMBERING]
 _NAME, _SIDE, _NTH, _MATCHED = "name", "is_left", "nth", "is_matched"
+_ACCOUNT = name_key("account")
+ACCOUNTS_MAX = 1_000_000
+"""That are numbered; looking up more would take longer than comparing them."""
 NAMED_MAX = 3
 """Entries of a group that counting can name; a larger one is a crowd."""
 
@@ -52,10 +55,10 @@ class Netted(NamedTuple):
 def net(engine: Engine, left: Table, right: Table, keys: list[str]) -> Netted:
     """Match what is equal in `keys`, columns without nulls, of two prepared tables.
 
-    Each side is read once by its keys to count, and once with all its columns for what is left;
-    once more if there is a crowd.
+    Each side is read once by its accounts, once by its keys to count, and once with all its columns
+    for what is left; once more if there is a crowd.
     """
-    groups = engine.keep(_count(left, right, keys))
+    groups = engine.keep(_count(*_number_accounts(engine, left, right, keys)))
     is_pair = (groups.entries == 2) & (groups.lowest < 0) & (groups.highest >= 0)  # noqa: PLR2004
     pairs = groups.filter(is_pair).select(**{LEFT: -1 - groups.lowest, RIGHT: groups.highest})
     named = engine.keep(_list_named(engine.keep(groups.filter(~is_pair))))
@@ -78,6 +81,26 @@ def net(engine: Engine, left: Table, right: Table, keys: list[str]) -> Netted:
             for side, is_left in zip(sides, (True, False), strict=True)
         ),
     )
+
+
+def _number_accounts(
+    engine: Engine, left: Table, right: Table, keys: list[str]
+) -> tuple[Table, Table, list[str]]:
+    """Put numbers in place of accounts, where there are few; returns the keys to count by, too.
+
+    While it counts, an engine holds the keys of all entries, and accounts are their longest texts:
+    without them counting takes a sixth less of the processor's time.
+    """
+    if _ACCOUNT not in keys:
+        return left, right, keys
+    accounts = left.select(_ACCOUNT).union(right.select(_ACCOUNT)).distinct()
+    number = ibis.row_number().over(order_by=_ACCOUNT).cast("int32")
+    numbered = engine.keep(accounts.mutate(number=number))
+    if engine.fetch(numbered.count().as_table())[0][0].as_py() > ACCOUNTS_MAX:
+        return left, right, keys
+    others = [name for name in keys if name != _ACCOUNT]
+    sides = [side.join(numbered, _ACCOUNT).select("number", *others, ROW) for side in (left, right)]
+    return sides[0], sides[1], ["number", *others]
 
 
 def _count(left: Table, right: Table, keys: list[str]) -> Table:

@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -82,14 +83,17 @@ def write_results(
     """Write all files of a result into a folder; returns the manifest."""
     names = origin.left.name, origin.right.name
     matches, breaks = _list_matches(found), _list_breaks(found)
-    pairs = engine.write(found.pairs, folder / PAIRS)
-    numbers = pa.array(range(len(matches)), pa.int64())
-    heads = pa.table({"match": numbers, **_tell(matches, "pass")})
-    pq.write_table(_lay_out(found.rest, matches, heads, names), folder / MATCHES)
-    numbers = pa.array(range(len(breaks)), pa.int64())
-    ages = _tell_ages(found.rest, breaks, ageing)
-    heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
-    pq.write_table(_lay_out(found.rest, breaks, heads, names), folder / BREAKS)
+    with ThreadPoolExecutor(1) as pool:
+        # The engine needs this process for nothing meanwhile.
+        writing = pool.submit(engine.write, found.pairs, folder / PAIRS)
+        numbers = pa.array(range(len(matches)), pa.int64())
+        heads = pa.table({"match": numbers, **_tell(matches, "pass")})
+        pq.write_table(_lay_out(found.rest, matches, heads, names), folder / MATCHES)
+        numbers = pa.array(range(len(breaks)), pa.int64())
+        ages = _tell_ages(found.rest, breaks, ageing)
+        heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
+        pq.write_table(_lay_out(found.rest, breaks, heads, names), folder / BREAKS)
+        pairs = writing.result()
     manifest = {
         "version": VERSION,
         "as_of": origin.as_of,

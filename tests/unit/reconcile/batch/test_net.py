@@ -107,3 +107,12 @@ def test_a_group_of_many_is_found_whole(engine):
     assert {each[ROW] for each in left_rest} == {0, 1, 2, 3}
     assert len({each[GROUP] for each in left_rest}) == 1
     assert {each[ROW] for each in right_rest} == {0, 1, 2}
+
+
+def test_accounts_count_if_they_are_among_the_keys(engine):
+    left = [entry(5), entry(7)._replace(account="DE03"), entry(9)]
+    right = [entry(-5)._replace(account="DE03"), entry(-7)._replace(account="DE03"), entry(-9)]
+    pairs, *_ = run(engine, left, right)
+    assert {(each[LEFT], each[RIGHT]) for each in pairs} == {(1, 1), (2, 2)}
+    pairs, *_ = run(engine, left, right, [each for each in KEYS if each != name_key("account")])
+    assert {(each[LEFT], each[RIGHT]) for each in pairs} == {(0, 0), (1, 1), (2, 2)}
