@@ -123,6 +123,11 @@ def hash_window(found: Reconciled, pairs: int) -> str:
     return _hash(found.rest, pairs, [*_list_matches(found), *_list_breaks(found)])
 
 
+def hash_even(pairs: int) -> str:
+    """Hash a window of which the first pass matched all, as `hash_window` does."""
+    return _hash_lines(pairs, ())
+
+
 def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
     """Bind the hashes of all windows of a run, each with its number, into the run's own.
 
@@ -212,6 +217,10 @@ def _hash(rest: Rest, pairs: int, groups: Iterable[_Group]) -> str:
         )
         for each in groups
     )
+    return _hash_lines(pairs, lines)
+
+
+def _hash_lines(pairs: int, lines: Iterable[str]) -> str:
     digest = hashlib.sha256(f"{VERSION} {pairs}\n".encode())
     for line in lines:
         digest.update(hashlib.sha256(line.encode()).digest())

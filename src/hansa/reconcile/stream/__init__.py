@@ -1,0 +1,1 @@
+"""Streaming: two banks match as entries arrive, each by itself, with tags on the ledger between."""

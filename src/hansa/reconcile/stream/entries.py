@@ -1,0 +1,161 @@
+"""Entries as they travel between two banks, and their tags, buckets and commitments.
+
+An entry is taken by what it says, without its place in a file. Its tag is a keyed hash of what the
+first pass asks to be equal, made comparable as the rules say, and of its window; so both banks make
+the same tag of the same movement, and no two windows share one. A bucket tag is the same of what
+the first tolerance pass asks to be equal, and of a cell of amounts and days: cells overlap, so that
+what is within the tolerance shares one, and what is more than twice as far apart never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
+
+from hansa.contracts.reconciliation.windows import TAG_BYTES
+from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.values import Signed
+from hansa.reconcile.entries import Entry, Status
+from hansa.reconcile.rules.book import Side, Tolerance
+from hansa.reconcile.rules.references import ReferenceForm
+from hansa.reconcile.rules.windows import find_window
+from hansa.reconcile.stream.terms import Pair, Place, Use
+
+TEXT_MAX = 8_192
+DAY_FURTHEST = 2**24
+
+_Text = Annotated[str, Meta(max_length=TEXT_MAX)]
+_Day = Annotated[int, Meta(ge=-DAY_FURTHEST, le=DAY_FURTHEST)]
+
+
+class _EntryDocument(Document, frozen=True, array_like=True):
+    """An `Entry` on its way: all its fields but those of its place in a file."""
+
+    account: _Text
+    currency: _Text
+    amount_minor: Signed
+    booking_date: _Day | None
+    value_date: _Day | None
+    reference: _Text
+    bank_reference: _Text
+    transaction_id: _Text
+    counterparty: _Text
+    counterparty_account: _Text
+    text: _Text
+    code: _Text
+    batch: _Text
+    is_reversal: bool
+    status: Status
+    original_currency: _Text
+    original_minor: Signed | None
+    charges_minor: Signed | None
+
+
+_FIELDS = len(_EntryDocument.__struct_fields__)
+_decode = Decoder[_EntryDocument](_EntryDocument, "entry").decode
+
+
+class Tagged(NamedTuple):
+    """An entry as it is posted."""
+
+    window: int
+    tag: bytes
+    currency: str
+    amount_minor: int
+    """As the left party sees it."""
+    entry: bytes
+
+
+def write_entry(entry: Entry) -> bytes:
+    """Write an entry as it travels; raises `Invalid` for what is too long to travel."""
+    raw = encode(tuple(entry)[:_FIELDS])
+    _decode(raw)
+    return raw
+
+
+def read_entry(raw: bytes) -> Entry:
+    """Read an entry that came; raises `Invalid`."""
+    found = _decode(raw)
+    return Entry(*(getattr(found, name) for name in _EntryDocument.__struct_fields__))
+
+
+class Tagger:
+    """Makes tags of one party's entries."""
+
+    def __init__(self, pair: Pair, place: Place) -> None:
+        self._pair = pair
+        self._side: Side = pair.sides[place]
+        self._form = ReferenceForm(pair.book.references)
+        self._tolerance = next(
+            (each for each in pair.book.passes if isinstance(each, Tolerance)), None
+        )
+
+    def find_window(self, entry: Entry) -> int:
+        """Find the window of an entry's day."""
+        return find_window(self._pair.window, entry.booking_date, entry.value_date)
+
+    def tag(self, entry: Entry, window: int) -> Tagged | None:
+        """Tag an entry for a window; None if its status does not count.
+
+        Raises:
+          Invalid: a text of it is too long.
+        """
+        if entry.status not in self._side.statuses:
+            return None
+        values = [self._express(entry, name) for name in self._pair.first.on]
+        tag = self._pair.seal(Use.TAG, encode((window, *values)), TAG_BYTES)
+        amount_minor = self._side.sign * entry.amount_minor
+        return Tagged(window, tag, entry.currency, amount_minor, write_entry(entry))
+
+    def list_buckets(self, entry: Entry, window: int) -> list[bytes]:
+        """List the bucket tags of an entry; none if the rules have no tolerance pass."""
+        if self._tolerance is None:
+            return []
+        values = [self._express(entry, name) for name in self._tolerance.on]
+        day = entry.booking_date if entry.value_date is None else entry.value_date
+        cells = product(
+            _list_cells(self._side.sign * entry.amount_minor, self._tolerance.amount_minor),
+            [(0, 0)] if day is None else _list_cells(day, self._tolerance.days),
+        )
+        return [
+            self._pair.seal(Use.BUCKET, encode((window, *values, *amount, *days)), TAG_BYTES)
+            for amount, days in cells
+        ]
+
+    def _express(self, entry: Entry, name: str) -> str | int | None:
+        """Express a field of an entry as passes compare it, as `batch.preparing.prepare` does."""
+        if name == "amount_minor":
+            return self._side.sign * entry.amount_minor
+        if name != "reference":
+            value: str | int | None = getattr(entry, name)
+            return value
+        fields = self._pair.book.references.fields
+        return self._form.write(
+            next((text for each in fields if (text := getattr(entry, each))), "")
+        )
+
+
+def compute_commitment(pair: Pair, salt: bytes, entry: bytes) -> bytes:
+    """Compute the hiding commitment to an entry, by a salt of 32 unknown bytes."""
+    return pair.digest(b"hansa\x00entry\x00" + salt + entry)
+
+
+def _list_cells(value: int, tolerance: int) -> Iterator[tuple[int, int]]:
+    """List the cells of two grids that a value lies in; the second is half a cell further.
+
+    Ends of cells are `tolerance` + 1 apart, so at most one lies between two values that are within
+    the tolerance: in one of the grids both have the same cell.
+
+    Example:
+      >>> list(_list_cells(104, 5)), list(_list_cells(109, 5))
+      ([(0, 8), (1, 9)], [(0, 9), (1, 9)])
+    """
+    if tolerance == 0:
+        yield 0, value
+        return
+    width = 2 * (tolerance + 1)
+    for grid in range(2):
+        yield grid, (value + grid * (tolerance + 1)) // width

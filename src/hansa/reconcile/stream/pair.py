@@ -1,0 +1,473 @@
+"""A pair as one of its banks sees it: what is to be done next, by journal and ledger.
+
+    entries -> journal -> posts -> watermark --+
+                                               v
+    the other's entries -> ledger -> closed window -> disclosures -> outcome -> statement
+                                               ^                         |
+                                               +---- what is open <------+
+
+Nothing is remembered between two steps but in the journal: how far things are says the ledger. So
+it does not matter after which step the process is killed, or how often one is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol, TypeVar
+
+from hansa.contracts.currency import Asset
+from hansa.contracts.reconciliation import cases, positions
+from hansa.contracts.reconciliation.positions import Position, Settle, Sign
+from hansa.contracts.reconciliation.reconciliation import (
+    BRACKETED_MAX,
+    HEALED_MAX,
+    ITEMS_MAX,
+    Advance,
+    Agree,
+    Bracket,
+    Bracketed,
+    Item,
+    Post,
+    compute_statement,
+)
+from hansa.contracts.reconciliation.windows import (
+    WINDOWS_AHEAD_MAX,
+    Code,
+    Progress,
+    Side,
+    TagCount,
+    Window,
+)
+from hansa.kernel.contract import Command
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Invalid, InvalidCode, Refused, Unavailable
+from hansa.kernel.rows import KeyPart, Row
+from hansa.reconcile.entries import Entry
+from hansa.reconcile.stream.closing import (
+    Even,
+    NetAmount,
+    Outcome,
+    close_window,
+    decode_outcome,
+    list_healed,
+    seal_result,
+)
+from hansa.reconcile.stream.disclosure import (
+    Basis,
+    Disclosure,
+    Shown,
+    ShownTag,
+    Uneven,
+    build_disclosures,
+    check_disclosure,
+    decode_disclosure,
+    split_tallies,
+)
+from hansa.reconcile.stream.entries import Tagged, Tagger, compute_commitment, read_entry
+from hansa.reconcile.stream.journal import Journal, Posting
+from hansa.reconcile.stream.terms import Pair, Place, Use
+
+R = TypeVar("R", bound=Row)
+
+TAGS_AT_ONCE = 4_096
+"""Rows of tags that are asked for together."""
+_NOTHING = Side()
+_PASSED = {
+    Code.OUT_OF_DATE,
+    Code.ALREADY_AGREED,
+    Code.NOT_FORWARD,
+    Code.NOT_OPEN,
+    positions.Code.ALREADY_SIGNED_BY_BOTH,
+}
+"""Refusals that say that the ledger went on meanwhile: it is read anew."""
+
+
+class Ledger(Protocol):
+    """Reads rows, and brings commands to the ledger."""
+
+    async def find(self, row_type: type[R], keys: Sequence[tuple[KeyPart, ...]]) -> list[R | None]:
+        """Find rows by their keys, each or None, all as of one height.
+
+        Raises:
+          Unavailable: the node does not answer.
+        """
+
+    async def find_out(self) -> None:
+        """Find out what became of a command that was under way; asked before all else.
+
+        Raises:
+          Unavailable: it cannot be told yet.
+        """
+
+    async def submit(self, command: Command) -> None:
+        """Bring a command to the ledger, and return once it is confirmed.
+
+        Raises:
+          Refused: a rule says no.
+          Unavailable: it is not known whether it is confirmed.
+        """
+
+
+class Step(Enum):
+    """What a step did."""
+
+    DONE = "done"
+    """There may be more to do at once."""
+    WAITING = "waiting"
+    """For the other bank, or for time."""
+
+
+class Added(NamedTuple):
+    """What became of entries that were added."""
+
+    taken: int
+    left_out: int
+    """Whose status does not count."""
+
+
+class PairStream:
+    """Takes one bank's steps under one agreement; one step at a time.
+
+    Args:
+      pair: the agreement.
+      place: which party the bank is.
+      journal: of the bank, for this agreement.
+      ledger: as it acts for the bank.
+      send: hands a disclosure over to the other bank.
+      draw_salt: `draw_salt(window, number)` returns 32 bytes that nobody else knows, for the same
+        arguments the same.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        place: Place,
+        journal: Journal,
+        ledger: Ledger,
+        send: Callable[[Disclosure], Awaitable[object]],
+        draw_salt: Callable[[int, int], bytes],
+    ) -> None:
+        self._pair = pair
+        self._place = place
+        self._bank = pair.get_bank(place)
+        self._journal = journal
+        self._ledger = ledger
+        self._send = send
+        self._draw_salt = draw_salt
+        self._tagger = Tagger(pair, place)
+
+    @property
+    def pair(self) -> Pair:
+        """The agreement."""
+        return self._pair
+
+    async def add(self, entries: Iterable[Entry]) -> Added:
+        """Add entries of the bank; each goes into the window of its day, or the next still open.
+
+        Raises:
+          Invalid: a text of one is too long; then none is taken.
+        """
+        progress = await self._get_progress()
+        tagged, left_out = [], 0
+        for each in entries:
+            window = max(progress.agreed, self._tagger.find_window(each))
+            found = self._tagger.tag(each, window)
+            if found is None:
+                left_out += 1
+            else:
+                tagged.append(found)
+        self._journal.add(tagged)
+        return Added(len(tagged), left_out)
+
+    def complete(self, window: int) -> None:
+        """Say that all entries of the windows below a number are added."""
+        if window > self.completed:
+            self._journal.put("completed", window.to_bytes(8, "big"))
+
+    @property
+    def completed(self) -> int:
+        """Of the windows below this number all entries are added."""
+        return int.from_bytes(self._journal.get("completed") or b"", "big")
+
+    async def receive(self, disclosure: Disclosure) -> None:
+        """Take a part of what the other bank shows; the same again changes nothing.
+
+        Raises:
+          Invalid: it is in more parts than the other bank has entries there.
+          Unavailable: the window is not closed yet, as far as is known here.
+        """
+        window = disclosure.window
+        progress = await self._get_progress()
+        if window < progress.agreed:
+            return
+        [row] = await self._ledger.find(Window, [(self._pair.agreement, window)])
+        if row is None or window >= progress.closed:
+            raise Unavailable(f"window {window} is not closed here yet")
+        if disclosure.parts > 1 + (row.left, row.right)[self._place.other].entries:
+            raise Invalid(InvalidCode.ARGUMENTS, "it is in more parts than there are entries")
+        name = f"{_name_shown(window)}{disclosure.part:05}"
+        self._journal.put(name, encode(disclosure))
+
+    async def step(self) -> Step:
+        """Do what is to be done next.
+
+        Raises:
+          Invalid: what the other bank shows does not hold.
+          Refused: a rule says no to what the bank does.
+          Unavailable: the ledger cannot be reached.
+        """
+        await self._ledger.find_out()
+        progress = await self._get_progress()
+        try:
+            is_done = (
+                await self._finish(progress)
+                or await self._post(progress)
+                or await self._advance(progress)
+                or await self._sign(progress)
+                or await self._close(progress)
+            )
+        except Refused as error:
+            if error.code not in _PASSED:
+                raise
+            is_done = True
+        return Step.DONE if is_done else Step.WAITING
+
+    def find_outcome(self, window: int) -> Outcome | None:
+        """Find what came out of a window, agreed or not yet; None if it is not closed."""
+        raw = self._journal.get(_name_outcome(window))
+        return None if raw is None else decode_outcome(raw)
+
+    def open_position(self, net: NetAmount, window: int) -> Settle:
+        """Build what opens the commitment to a net position."""
+        # What comes in, by the left bank's books, the right one owes.
+        is_owed = net.net_minor > 0
+        payer = self._pair.get_bank(Place.RIGHT if is_owed else Place.LEFT)
+        key = (self._pair.agreement, window, net.currency)
+        salt = self._pair.seal(Use.POSITION, encode(key))
+        return Settle(*key, payer, abs(net.net_minor), salt)
+
+    async def _finish(self, progress: Progress) -> bool:
+        """Finish a window that both have agreed on: what is open goes into the next one."""
+        window = min(self._journal.list_windows(), default=progress.agreed)
+        if window >= progress.agreed:
+            return False
+        outcome = self.find_outcome(window)
+        open_entries = [] if outcome is None else outcome.list_open(self._place)
+        posted = (await self._find_own(window)).entries
+        while late := self._journal.list_postings(window, posted, ITEMS_MAX):
+            open_entries += [each.tagged.entry for each in late]
+            posted += len(late)
+        done_with = [_name_showed(window), *self._journal.list_names(_name_shown(window))]
+        carried = self._carry(open_entries, progress.agreed)
+        self._journal.finish(window, carried, done_with)
+        return True
+
+    def _carry(self, entries: Iterable[bytes], window: int) -> list[Tagged]:
+        tagged = (self._tagger.tag(read_entry(each), window) for each in entries)
+        return [each for each in tagged if each is not None]
+
+    async def _post(self, progress: Progress) -> bool:
+        """Post the next entries of the first window that has some."""
+        own = self._own_watermark(progress)
+        for window in self._journal.list_windows():
+            if window >= own + WINDOWS_AHEAD_MAX:
+                break
+            posted = (await self._find_own(window)).entries
+            entries = self._journal.list_postings(window, posted, ITEMS_MAX)
+            if entries:
+                items = tuple(self._commit(window, each) for each in entries)
+                await self._submit(Post(self._pair.agreement, self._bank, window, items))
+                return True
+        return False
+
+    def _commit(self, window: int, posting: Posting) -> Item:
+        salt = self._draw_salt(window, posting.number)
+        commitment = compute_commitment(self._pair, salt, posting.tagged.entry)
+        return Item(posting.tagged.tag, commitment)
+
+    async def _advance(self, progress: Progress) -> bool:
+        """Advance the watermark as far as all is added; it is posted, as `_post` was before."""
+        own = self._own_watermark(progress)
+        window = min(self.completed, own + WINDOWS_AHEAD_MAX)
+        if window <= own:
+            return False
+        await self._submit(Advance(self._pair.agreement, self._bank, window))
+        return True
+
+    async def _sign(self, progress: Progress) -> bool:
+        """Sign the net positions of windows that are agreed, one after the other."""
+        signed = int.from_bytes(self._journal.get("signed") or b"", "big")
+        for window in range(signed, progress.agreed):
+            outcome = self.find_outcome(window)
+            for net in outcome.nets if outcome else ():
+                if await self._sign_net(net, window):
+                    return True
+            self._journal.put("signed", (window + 1).to_bytes(8, "big"))
+        return False
+
+    async def _sign_net(self, net: NetAmount, window: int) -> bool:
+        """Sign a net position, if it is to be signed and is not yet."""
+        if net.currency not in self._pair.terms.assets:
+            return False
+        agreement = self._pair.agreement
+        [asset] = await self._ledger.find(Asset, [(net.currency,)])
+        [position] = await self._ledger.find(Position, [(agreement, window, net.currency)])
+        opening = self.open_position(net, window)
+        commitment = positions.compute_commitment(opening, self._pair.digest)
+        signed = (position.left, position.right) if position else (b"", b"")
+        if asset is None or signed[self._place] == commitment:
+            return False
+        await self._submit(Sign(agreement, self._bank, window, net.currency, commitment))
+        return True
+
+    async def _close(self, progress: Progress) -> bool:
+        """Bring the first window that is not agreed towards its end, once it is closed."""
+        window = progress.agreed
+        if window >= progress.closed:
+            return False
+        [found] = await self._ledger.find(Window, [(self._pair.agreement, window)])
+        row = found or Window(self._pair.agreement, window, b"")
+        basis = (row.left.entries, row.right.entries)
+        outcome = self.find_outcome(window)
+        if outcome is None or outcome.basis != basis:
+            counts: dict[bytes, TagCount] = {}
+            if row.left.open or row.right.open:
+                counts = await self._find_uneven(window)
+                if await self._bracket(window, counts) or await self._show(window, basis, counts):
+                    return True
+            outcome = await self._compute(row, basis, counts)
+        return outcome is not None and await self._state(outcome, self._own(row))
+
+    async def _find_uneven(self, window: int) -> dict[bytes, TagCount]:
+        """Find the rows of one's own tags of which both have not posted as many."""
+        found = await self._find_tags(window, self._journal.list_tags(window))
+        return {
+            tag: count for tag, count in found.items() if count.left.entries != count.right.entries
+        }
+
+    async def _find_tags(self, window: int, tags: Sequence[bytes]) -> dict[bytes, TagCount]:
+        found: dict[bytes, TagCount] = {}
+        for start in range(0, len(tags), TAGS_AT_ONCE):
+            part = tags[start : start + TAGS_AT_ONCE]
+            keys = [(self._pair.agreement, window, tag) for tag in part]
+            rows = await self._ledger.find(TagCount, keys)
+            found |= {row.tag: row for row in rows if row is not None}
+        return found
+
+    async def _bracket(self, window: int, counts: dict[bytes, TagCount]) -> bool:
+        """Post bucket tags of what is open on this side, of which none are posted yet."""
+        items = []
+        for each in self._list_uneven(counts):
+            if each.own.entries <= each.other.entries or each.own.is_bracketed:
+                continue
+            posting = next(self._journal.list_tagged(window, [each.tag]))
+            buckets = self._tagger.list_buckets(read_entry(posting.tagged.entry), window)
+            if not buckets:
+                return False
+            items.append(Bracketed(each.tag, tuple(buckets)))
+        if not items:
+            return False
+        agreement = self._pair.agreement
+        await self._submit(Bracket(agreement, self._bank, window, tuple(items[:BRACKETED_MAX])))
+        return True
+
+    async def _show(self, window: int, basis: Basis, counts: dict[bytes, TagCount]) -> bool:
+        """Show the other bank what does not match, once for all that is posted by now.
+
+        Also where that is nothing, since the other one waits for it.
+        """
+        name, marker = _name_showed(window), encode(basis)
+        if self._journal.get(name) == marker:
+            return False
+        entries: dict[bytes, list[Shown]] = {}
+        for number, tagged in self._journal.list_tagged(window, counts.keys()):
+            shown = Shown(self._draw_salt(window, number), tagged.entry)
+            entries.setdefault(tagged.tag, []).append(shown)
+        tags = [ShownTag(tag, tuple(entries[tag])) for tag in sorted(entries)]
+        for each in build_disclosures(self._pair, window, basis, tags):
+            await self._send(each)
+        self._journal.put(name, marker)
+        return True
+
+    async def _compute(
+        self, row: Window, basis: Basis, counts: dict[bytes, TagCount]
+    ) -> Outcome | None:
+        """Compute what comes out; None while the other bank has not shown all."""
+        window, theirs = row.window, list[bytes]()
+        if row.left.open or row.right.open:
+            shown = self._gather_shown(window, basis)
+            if shown is None:
+                return None
+            others = [each.tag for each in shown if each.tag not in counts]
+            found = counts | await self._find_tags(window, others)
+            theirs = check_disclosure(self._pair, self._place, row, shown, found)
+        ours = [each.tagged.entry for each in self._journal.list_tagged(window, counts.keys())]
+        if self._journal.count(window) != basis[self._place]:
+            return None  # some were added meanwhile: they are posted first
+        nets = self._journal.sum_up(window, counts.keys())
+        even = Even(sum(entries for entries, _ in nets.values()), nets)
+        sides = (ours, theirs) if self._place is Place.LEFT else (theirs, ours)
+        outcome = await asyncio.to_thread(close_window, self._pair, window, basis, even, sides)
+        self._journal.put(_name_outcome(window), encode(outcome))
+        return outcome
+
+    def _gather_shown(self, window: int, basis: Basis) -> list[ShownTag] | None:
+        """Gather what the other bank shows; None until all parts have come."""
+        names = self._journal.list_names(_name_shown(window))
+        raws = [raw for name in names if (raw := self._journal.get(name)) is not None]
+        parts = [each for raw in raws if (each := decode_disclosure(raw)).basis == basis]
+        if not parts or len(parts) < parts[0].parts:
+            return None
+        return [tag for part in parts for tag in part.tags]
+
+    async def _state(self, outcome: Outcome, own: Side) -> bool:
+        """State an outcome, unless that is done."""
+        result = seal_result(self._pair, outcome)
+        healed = await self._find_healed(outcome)
+        if own.statement == compute_statement(outcome.basis, result, healed, self._pair.digest):
+            return False
+        agreement, window = self._pair.agreement, outcome.window
+        await self._submit(Agree(agreement, self._bank, window, *outcome.basis, result, healed))
+        return True
+
+    async def _find_healed(self, outcome: Outcome) -> tuple[bytes, ...]:
+        """Find the cases of earlier breaks that are none any more."""
+        before = self.find_outcome(outcome.window - 1) if outcome.window else None
+        healed = list_healed(before.breaks if before else (), outcome.breaks)
+        keys = [(self._pair.agreement, each) for each in healed]
+        found = await self._ledger.find(cases.Case, keys)
+        return tuple(row.case_id for row in found if row is not None)[:HEALED_MAX]
+
+    def _list_uneven(self, counts: dict[bytes, TagCount]) -> list[Uneven]:
+        return [split_tallies(counts[tag], self._place) for tag in sorted(counts)]
+
+    async def _get_progress(self) -> Progress:
+        [found] = await self._ledger.find(Progress, [(self._pair.agreement,)])
+        return found or Progress(self._pair.agreement, b"")
+
+    async def _find_own(self, window: int) -> Side:
+        [row] = await self._ledger.find(Window, [(self._pair.agreement, window)])
+        return self._own(row)
+
+    def _own(self, row: Window | None) -> Side:
+        return _NOTHING if row is None else (row.left, row.right)[self._place]
+
+    def _own_watermark(self, progress: Progress) -> int:
+        return (progress.left, progress.right)[self._place]
+
+    async def _submit(self, command: Command) -> None:
+        await self._ledger.submit(command)
+
+
+def _name_outcome(window: int) -> str:
+    return f"outcome/{window:08}"
+
+
+def _name_showed(window: int) -> str:
+    return f"showed/{window:08}"
+
+
+def _name_shown(window: int) -> str:
+    return f"shown/{window:08}/"

@@ -1,0 +1,44 @@
+"""Two banks' nodes: terms, entries, windows and breaks, from the first message to the position."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.paired import Paired, running
+from tests.streamed import enter
+
+
+def test_banks_come_from_terms_to_a_position():
+    async def run():
+        async with running(Paired()) as paired:
+            agreement = await paired.agree()
+            north, south = paired.services
+            await paired.wait_for(south.list_pairs)
+            await north.add(agreement, [enter(100, "A"), enter(40, "B"), enter(7, "C")])
+            await south.add(agreement, [enter(-100, "A"), enter(-43, "B")])
+            for each in paired.services:
+                await each.complete(agreement, 1)
+            await paired.wait_for(
+                lambda: all(
+                    each.get_pair(agreement).progress.agreed == 1 for each in (north, south)
+                )
+            )
+            await paired.wait_for(
+                lambda: (
+                    (found := north.list_positions(agreement))
+                    and found[0][2]
+                    and found[0][2].is_agreed
+                )
+            )
+            views = [each.list_breaks(agreement) for each in (north, south)]
+            assert views[0] == views[1]
+            assert [each.group.label for each in views[0]] == ["missing_right"]
+            view = north.get_pair(agreement, windows=2)
+            assert view.trouble == ""
+            assert view.windows[1].row.matched == 1
+            assert [each.label for each in view.windows[1].outcome.matches] == ["near"]
+            await paired.wait_for(lambda: north.get_window(agreement, 1).row is not None)
+            [(window, net, _position)] = north.list_positions(agreement)
+            assert (window, net.net_minor) == (0, 140)
+
+    asyncio.run(run())

@@ -1,0 +1,142 @@
+"""A pair of banks: what matches as it arrives, what breaks, heals and is agreed on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conftest import IS_SOAK
+from tests.streamed import Banks, enter, reconcile_windows
+
+from hansa.contracts.reconciliation import cases, positions
+from hansa.contracts.reconciliation.cases import Case
+from hansa.contracts.reconciliation.positions import Position
+from hansa.reconcile.stream.terms import Place
+
+
+def play(banks, left, right, windows):
+    async def run():
+        await banks.streams[Place.LEFT].add(left)
+        await banks.streams[Place.RIGHT].add(right)
+        banks.complete(windows)
+        await banks.settle_down()
+
+    asyncio.run(run())
+
+
+def test_equal_entries_match_without_a_word_between_the_banks():
+    banks = Banks()
+    play(banks, [enter(100, "A"), enter(250, "B")], [enter(-250, "B"), enter(-100, "A")], 1)
+    row = banks.find_window(0)
+    assert (row.matched, row.left.open, row.right.open) == (2, 0, 0)
+    assert row.agreed_ms
+    assert not any(banks.inboxes)
+    outcome = banks.streams[0].find_outcome(0)
+    assert outcome == banks.streams[1].find_outcome(0)
+    assert [(each.entries, each.net_minor) for each in outcome.nets] == [(2, 350)]
+
+
+def test_what_does_not_match_is_shown_and_judged_by_both_alike():
+    banks = Banks()
+    left = [enter(100, "A"), enter(500, "B"), enter(70, "C"), enter(30, "X")]
+    right = [enter(-100, "A"), enter(-503, "B"), enter(-40, "C/1"), enter(-30, "C/2")]
+    play(banks, left, right, 1)
+    outcome = banks.streams[0].find_outcome(0)
+    assert outcome == banks.streams[1].find_outcome(0)
+    assert [(each.label, len(each.left), len(each.right)) for each in outcome.matches] == [
+        ("near", 1, 1),
+        ("parts", 1, 2),
+    ]
+    assert [each.label for each in outcome.breaks] == ["missing_right"]
+    [(expected, pairs, _)] = reconcile_windows(banks.pair, left, right, 1)
+    assert (outcome.result.hex(), outcome.pairs) == (expected, pairs)
+    assert [(each.entries, each.net_minor) for each in outcome.nets] == [(3, 670)]
+
+
+def test_a_break_goes_into_the_next_window_and_is_healed_there_with_its_case():
+    banks = Banks()
+    play(banks, [enter(100, "A")], [], 1)
+    [broken] = banks.streams[0].find_outcome(0).breaks
+    agreement, north = banks.pair.agreement, banks.pair.terms.left
+    opening = cases.Open(agreement, north, 0, broken.id)
+    banks.harness.do(cases.open_case, opening, "north")
+    play(banks, [], [enter(-100, "A", day=1)], 2)
+    outcome = banks.streams[1].find_outcome(1)
+    assert (outcome.pairs, outcome.breaks) == (1, ())
+    case = banks.harness.get(Case, agreement, broken.id)
+    assert case.state is cases.State.HEALED
+
+
+def test_a_late_entry_heals_a_break_that_is_not_agreed_yet():
+    banks = Banks()
+
+    async def run():
+        left, right = banks.streams
+        await left.add([enter(100, "A")])
+        banks.complete(1)
+        while (await left.step()).value == "done" or (await right.step()).value == "done":
+            pass
+        assert banks.find_window(0).left.open == 1
+        await right.add([enter(-100, "A")])
+        await banks.settle_down()
+
+    asyncio.run(run())
+    row = banks.find_window(0)
+    assert (row.matched, row.left.open) == (1, 0)
+    assert row.agreed_ms
+
+
+def test_both_sign_the_net_position_and_the_payer_settles_it():
+    banks = Banks()
+    play(banks, [enter(100, "A"), enter(-30, "B")], [enter(-100, "A"), enter(30, "B")], 1)
+    position = banks.harness.get(Position, banks.pair.agreement, 0, "MOP")
+    assert position.is_agreed
+    outcome = banks.streams[0].find_outcome(0)
+    opening = banks.streams[0].open_position(outcome.nets[0], 0)
+    assert (opening.payer, opening.amount_minor) == (banks.pair.terms.right, 70)
+    assert position.left == positions.compute_commitment(opening, banks.pair.digest)
+
+
+entries = st.tuples(
+    st.integers(-6, 6).map(lambda n: n * 5 + 1),
+    st.sampled_from(["", "A", "B", "A/1", "A/2"]),
+    st.integers(0, 2),
+    st.booleans(),
+)
+
+
+@settings(
+    max_examples=100 if IS_SOAK else 6, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(
+    st.lists(entries, max_size=9),
+    st.lists(entries, max_size=9),
+    st.randoms(use_true_random=False),
+)
+def test_both_modes_come_to_the_same_in_any_order_of_arrival(ours, theirs, rng):
+    left = [enter(*each[:3], is_reversal=each[3]) for each in ours]
+    right = [enter(-each[0], *each[1:3], is_reversal=each[3]) for each in theirs]
+    banks = Banks()
+    arrivals = [(Place.LEFT, each) for each in left] + [(Place.RIGHT, each) for each in right]
+    rng.shuffle(arrivals)
+
+    async def run():
+        for number, (place, entry) in enumerate(arrivals):
+            await banks.streams[place].add([entry])
+            if rng.random() < 0.3:
+                await banks.streams[rng.choice(list(Place))].step()
+            if number == len(arrivals) // 2:
+                banks.streams = tuple(map(banks.open, Place))
+        banks.complete(3)
+        await banks.settle_down()
+
+    asyncio.run(run())
+    shuffled = random.Random(1).sample(left, len(left)), random.Random(2).sample(right, len(right))
+    for number, (expected, pairs, kinds) in enumerate(reconcile_windows(banks.pair, *shuffled, 3)):
+        outcomes = [each.find_outcome(number) for each in banks.streams]
+        assert outcomes[0] == outcomes[1]
+        assert (outcomes[0].result.hex(), outcomes[0].pairs) == (expected, pairs)
+        assert sorted(each.label for each in outcomes[0].breaks) == kinds
+        assert banks.find_window(number).agreed_ms
