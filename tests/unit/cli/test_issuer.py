@@ -5,22 +5,28 @@ import secrets
 
 import pytest
 from tests.unit.node.identity.issuer.ledger.playing import HEAD, LEDGER
-from tests.unit.node.identity.issuer.playing import CHEAP
+from tests.unit.node.identity.issuer.playing import CHEAP, PASSPHRASE
 
 from hansa.cli.identity.issuer_ledger import bring_to_ledger
 from hansa.cli.main import main
 from hansa.node.identity.folders import serving_alone
-from hansa.node.identity.issuer.folder import open_issuer
+from hansa.node.identity.issuer.folder import create_folder, open_issuer
 from hansa.sdk.keys import KeyPair, save_key
 
 MEI = {"given_name": "Mei", "family_name": "Tan", "birthdate": "1990-01-01"}
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "an officer's own")
+def passphrase(monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+
+
+@pytest.fixture
+def folder(tmp_path, passphrase):
+    """As `new` makes it; its keys open quickly."""
     path = tmp_path / "issuer"
-    assert run("new", path, "--url", "https://issuer.example", "--name", "City") == 0
+    named = {"url": "https://issuer.example", "name": "City"}
+    create_folder(path, **named, passphrase=PASSPHRASE, draw=secrets.token_bytes, cost=CHEAP)
     (tmp_path / "mei.json").write_text(json.dumps(MEI))
     return path
 
@@ -31,6 +37,14 @@ def run(verb, folder, *words):
 
 def read(capsys):
     return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_a_new_issuer_can_offer(tmp_path, passphrase, capsys):
+    path = tmp_path / "issuer"
+    assert run("new", path, "--url", "https://issuer.example", "--name", "City") == 0
+    assert read(capsys)["did"].startswith("did:")
+    assert run("offer", path, "--credential", "resident", "--no-code") == 0
+    assert read(capsys)["code"] == ""
 
 
 def test_an_offer_is_a_link_a_code_and_a_picture(folder, capsys):
@@ -96,8 +110,8 @@ def on_ledger(folder):
     """An issuer whose node is away, and one credential that it has issued before."""
     settings = folder / "issuer.toml"
     settings.write_text(HEAD + settings.read_text() + LEDGER.replace(":8460", ":9"))
-    save_key(folder / "office.json", KeyPair.from_seed(b"office"), "an officer's own", cost=CHEAP)
-    service = open_issuer(folder, "an officer's own", secrets.token_bytes)
+    save_key(folder / "office.json", KeyPair.from_seed(b"office"), PASSPHRASE, cost=CHEAP)
+    service = open_issuer(folder, PASSPHRASE, secrets.token_bytes)
     service.wants.confirm_list(1, 7)
     with service.records.at_once():
         service.write(service.protocol.configurations[0], "d.0", MEI, None, 1_795_953_600_000)
@@ -117,7 +131,7 @@ def test_a_decision_is_kept_while_the_ledger_is_away(on_ledger, capsys):
 
 
 def test_a_decision_is_for_all_copies_and_each_is_brought_to_the_ledger(on_ledger, capsys):
-    service = open_issuer(on_ledger, "an officer's own", secrets.token_bytes)
+    service = open_issuer(on_ledger, PASSPHRASE, secrets.token_bytes)
     with service.records.at_once():
         for dataset in ("e.0", "d.0"):
             service.write(service.protocol.configurations[0], dataset, MEI, None, 1_795_953_600_000)
@@ -132,10 +146,10 @@ def test_a_decision_is_for_all_copies_and_each_is_brought_to_the_ledger(on_ledge
 
 
 def test_a_decision_is_left_to_the_service_that_runs(on_ledger, capsys):
-    service = open_issuer(on_ledger, "an officer's own", secrets.token_bytes)
+    service = open_issuer(on_ledger, PASSPHRASE, secrets.token_bytes)
     service.revoke(1, 1_795_953_600_000)
     with serving_alone(on_ledger):
-        (listed,) = bring_to_ledger(on_ledger, service, [1], "an officer's own", patience_s=0.1)
+        (listed,) = bring_to_ledger(on_ledger, service, [1], PASSPHRASE, patience_s=0.1)
     service.close()
     assert listed.progress.describe("revocation") == "revocation on its way"
     assert "the service repeats it" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 import pytest
 from tests.played import CHEAP, PASSPHRASE, make_folder
@@ -14,6 +15,7 @@ from hansa.contracts import wallets
 from hansa.contracts.wallets import Category
 from hansa.kernel.crypto.address import to_text
 from hansa.node.identity.folders import serving_alone
+from hansa.node.identity.operator.folder import NewOperator, create_operator
 from hansa.sdk.client import Client
 from hansa.sdk.keys import save_key
 
@@ -40,18 +42,35 @@ def node(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path, node, monkeypatch):
+    """As `new` makes it; its keys open quickly."""
     monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     key_file = tmp_path / "north.json"
     save_key(key_file, key("north"), PASSPHRASE, cost=CHEAP)
     path = tmp_path / "operator"
-    new = ["--url", "https://bank.example", "--name", "North", "--operator", NORTH]
-    genesis = node.home.load_network().genesis_hash.hex()
-    ledger = ["--node", node.url, "--genesis", genesis, "--key", key_file]
-    assert run("new", path, *new, *ledger) == 0
+    new = NewOperator(
+        url="https://bank.example",
+        name="North",
+        operator=NORTH,
+        node=node.url,
+        genesis=node.home.load_network().genesis_hash.hex(),
+        key=str(key_file),
+    )
+    create_operator(path, new, passphrase=PASSPHRASE, draw=secrets.token_bytes, cost=CHEAP)
     (path / "operator.key").write_text(node.token)
     rules = path / "tiers.toml"
     rules.write_text(rules.read_text().replace("# api_key_file", "api_key_file"))
     return path
+
+
+def test_a_new_folder_is_told_how_it_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    path = tmp_path / "operator"
+    new = ["--url", "https://bank.example", "--name", "North", "--operator", NORTH]
+    ledger = ["--node", "http://127.0.0.1:9", "--genesis", "ab" * 32, "--key", "north.json"]
+    assert run("new", path, *new, *ledger) == 0
+    assert read(capsys)["data"] == str(path)
+    assert run("list", path) == 0
+    assert read(capsys) == {"cases": []}
 
 
 def test_a_question_is_asked_of_a_wallet_that_can_be_lifted(folder, capsys):

@@ -1,19 +1,29 @@
 """Commands of a verifier, as they are typed at a counter."""
 
 import json
+import secrets
 
 import pytest
+from tests.played import CHEAP
 
 from hansa.cli.main import main
 from hansa.node.identity.folders import serving_alone
+from hansa.node.identity.verifier.folder import create_folder
+
+PASSPHRASE = "a shop's own"
+
+
+def make(path, name="shop"):
+    """Make a folder as `new` does, whose keys open quickly."""
+    named = {"url": f"https://{name}.example", "name": name.title()}
+    create_folder(path, **named, passphrase=PASSPHRASE, draw=secrets.token_bytes, cost=CHEAP)
+    return path
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "a shop's own")
-    path = tmp_path / "verifier"
-    assert run("new", path, "--url", "https://shop.example", "--name", "Shop") == 0
-    return path
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    return make(tmp_path / "verifier")
 
 
 def run(verb, folder, *words):
@@ -73,8 +83,7 @@ def test_settings_that_cannot_be_are_told(folder, capsys, text, word):
 
 
 def test_a_key_of_another_verifier_is_noticed(folder, capsys):
-    other = folder.parent / "other"
-    assert run("new", other, "--url", "https://other.example", "--name", "Other") == 0
+    other = make(folder.parent / "other", "other")
     (folder / "keys.json").write_bytes((other / "keys.json").read_bytes())
     assert run("ask", folder, "adult") == 2
     assert "put back the file that belongs to this folder" in capsys.readouterr().err
@@ -92,6 +101,7 @@ def test_a_new_verifier_says_where_it_will_listen(folder, capsys):
     words = ("--name", "Shop", "--data", str(folder.parent / "second"))
     assert main(["id", "verifier", "new", "--url", "http://127.0.0.1:9000", *words]) == 0
     assert "listen on 127.0.0.1:9000." in capsys.readouterr().out
+    assert run("ask", folder.parent / "second", "adult") == 0
     words = ("--name", "Shop", "--data", str(folder.parent / "third"))
     assert main(["id", "verifier", "new", "--url", "https://shop.example:9000", *words]) == 0
     assert "listen on 127.0.0.1:8471: let a proxy" in capsys.readouterr().out
