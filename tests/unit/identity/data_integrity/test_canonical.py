@@ -72,7 +72,7 @@ def test_names_and_order_do_not_matter(quads, others):
 def test_two_graphs_without_name_can_leave_a_choice_as_the_standard_has_it():
     """RDFC-1.0 looks at a statement's object and graph one by one, so it takes these for alike.
 
-    Oxigraph's canonical forms of this depend on its names, too. A proof over it may not verify
+    So their order decides, as in Oxigraph their names do. A proof over such may not verify
     elsewhere; none verifies that should not.
     """
     quads = [
@@ -80,11 +80,7 @@ def test_two_graphs_without_name_can_leave_a_choice_as_the_standard_has_it():
         Quad("_:b1", "<urn:p>", "_:b1", ""),
         Quad("_:b2", "<urn:q>", "_:b0", "_:b3"),
     ]
-    texts = set()
-    for others in permutations(["_:x", "_:y", "_:z", "_:w"]):
-        names = dict(zip(("_:b0", "_:b1", "_:b2", "_:b3"), others, strict=True))
-        renamed = [Quad(*(names.get(part, part) for part in quad)) for quad in quads]
-        texts.add(canonicalize_quads(renamed).text)
+    texts = {canonicalize_quads(list(each)).text for each in permutations(quads)}
     assert len(texts) == 2
 
 
