@@ -59,7 +59,6 @@ from hansa.reconcile.stream.disclosure import (
     Disclosure,
     Shown,
     ShownTag,
-    Uneven,
     build_disclosures,
     check_disclosure,
     decode_disclosure,
@@ -278,7 +277,7 @@ class PairStream:
             entries = self._journal.list_postings(window, posted, ITEMS_MAX)
             if entries:
                 items = tuple(self._commit(window, each) for each in entries)
-                await self._submit(Post(self._pair.agreement, self._bank, window, items))
+                await self._ledger.submit(Post(self._pair.agreement, self._bank, window, items))
                 return True
         return False
 
@@ -293,7 +292,7 @@ class PairStream:
         window = min(self.completed, own + WINDOWS_AHEAD_MAX)
         if window <= own:
             return False
-        await self._submit(Advance(self._pair.agreement, self._bank, window))
+        await self._ledger.submit(Advance(self._pair.agreement, self._bank, window))
         return True
 
     async def _sign(self, progress: Progress) -> bool:
@@ -319,7 +318,7 @@ class PairStream:
         signed = (position.left, position.right) if position else (b"", b"")
         if asset is None or signed[self._place] == commitment:
             return False
-        await self._submit(Sign(agreement, self._bank, window, net.currency, commitment))
+        await self._ledger.submit(Sign(agreement, self._bank, window, net.currency, commitment))
         return True
 
     async def _close(self, progress: Progress) -> bool:
@@ -358,10 +357,14 @@ class PairStream:
 
     async def _bracket(self, window: int, counts: dict[bytes, TagCount]) -> bool:
         """Post bucket tags of what is open on this side, of which none are posted yet."""
+        uneven = [split_tallies(counts[tag], self._place) for tag in sorted(counts)]
+        missing = [
+            each
+            for each in uneven
+            if each.own.entries > each.other.entries and not each.own.is_bracketed
+        ]
         items = []
-        for each in self._list_uneven(counts):
-            if each.own.entries <= each.other.entries or each.own.is_bracketed:
-                continue
+        for each in missing[:BRACKETED_MAX]:
             posting = next(self._journal.list_tagged(window, [each.tag]))
             buckets = self._tagger.list_buckets(read_entry(posting.tagged.entry), window)
             if not buckets:
@@ -370,7 +373,7 @@ class PairStream:
         if not items:
             return False
         agreement = self._pair.agreement
-        await self._submit(Bracket(agreement, self._bank, window, tuple(items[:BRACKETED_MAX])))
+        await self._ledger.submit(Bracket(agreement, self._bank, window, tuple(items)))
         return True
 
     async def _show(self, window: int, basis: Basis, counts: dict[bytes, TagCount]) -> bool:
@@ -429,7 +432,9 @@ class PairStream:
         if own.statement == compute_statement(outcome.basis, result, healed, self._pair.digest):
             return False
         agreement, window = self._pair.agreement, outcome.window
-        await self._submit(Agree(agreement, self._bank, window, *outcome.basis, result, healed))
+        await self._ledger.submit(
+            Agree(agreement, self._bank, window, *outcome.basis, result, healed)
+        )
         return True
 
     async def _find_healed(self, outcome: Outcome) -> tuple[bytes, ...]:
@@ -439,9 +444,6 @@ class PairStream:
         keys = [(self._pair.agreement, each) for each in healed]
         found = await self._ledger.find(cases.Case, keys)
         return tuple(row.case_id for row in found if row is not None)[:HEALED_MAX]
-
-    def _list_uneven(self, counts: dict[bytes, TagCount]) -> list[Uneven]:
-        return [split_tallies(counts[tag], self._place) for tag in sorted(counts)]
 
     async def _get_progress(self) -> Progress:
         [found] = await self._ledger.find(Progress, [(self._pair.agreement,)])
@@ -456,9 +458,6 @@ class PairStream:
 
     def _own_watermark(self, progress: Progress) -> int:
         return (progress.left, progress.right)[self._place]
-
-    async def _submit(self, command: Command) -> None:
-        await self._ledger.submit(command)
 
 
 def _name_outcome(window: int) -> str:
