@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
+from tests.ports import find_ports
 from tests.world import OPERATORS, START_MS, World, key
 
 from hansa.contracts.actions import Action
@@ -96,15 +96,6 @@ class VotedNode:
             peers=self.peers,
             keeper=keeper,
         )
-
-
-def find_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def make_voted_genesis(

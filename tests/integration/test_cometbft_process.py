@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.ports import find_ports
 
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.engine.cometbft.child.process import BoundedLog, CometProcess
@@ -30,19 +30,11 @@ TOLD = "p2p:debug,state:info,rpc-server:info,*:error"
 ANSWERS = "Starting RPC HTTP server"
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def make_homes(folder, count, application="kvstore", **changed):
     """Homes of validators that know one another."""
     homes = [CometHome(folder / f"n{n}") for n in range(count)]
     keys = [(CometKey.generate(), CometKey.generate()) for _ in homes]
-    ports = free_ports(count)
+    ports = find_ports(count)
     addresses = [
         f"{node.address.hex()}@127.0.0.1:{port}"
         for (node, _), port in zip(keys, ports, strict=True)

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import HANSA
 from tests.identified import ISSUER, do, play_identity
 from tests.played import CHEAP, PASSPHRASE, open_folder
-from tests.unit.node.identity.issuer.playing import find_port
+from tests.ports import find_ports
 from tests.world import MINUTE_MS, key
 
 from hansa.contracts.identity import did
@@ -58,9 +58,9 @@ class City:
 
     def __init__(self, path: Path):
         self.path = path
-        self.issuer = f"http://127.0.0.1:{find_port()}"
-        self.verifier = f"http://127.0.0.1:{find_port()}"
-        self.node = f"http://127.0.0.1:{find_port()}"
+        self.issuer = f"http://127.0.0.1:{find_ports()[0]}"
+        self.verifier = f"http://127.0.0.1:{find_ports()[0]}"
+        self.node = f"http://127.0.0.1:{find_ports()[0]}"
         made = create_folder(
             path / "issuer",
             url=self.issuer,

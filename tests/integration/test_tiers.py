@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 import pytest
 from tests.conftest import HANSA
 from tests.played import PASSPHRASE, make_folder
+from tests.ports import find_ports
 from tests.world import key
 
 from hansa.cli.main import main
@@ -44,12 +44,6 @@ MEI = {
 }
 
 
-def find_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @contextmanager
 def serving(*words):
     """Have a service at work."""
@@ -75,7 +69,7 @@ class City:
         self.issuer, self.operator, self.holder = (
             path / name for name in ("issuer", "operator", "holder")
         )
-        self.issuer_url, self.operator_url = (f"http://127.0.0.1:{find_port()}" for _ in range(2))
+        self.issuer_url, self.operator_url = (f"http://127.0.0.1:{port}" for port in find_ports(2))
 
     def hansa(self, *words, code=0):
         """Run a command beside the services, in this process; returns what it printed."""

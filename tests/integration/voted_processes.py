@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.conftest import HANSA
 from tests.integration.network_process import NAMES, PASSPHRASE, find_base, find_child, found
-from tests.voted import find_ports
+from tests.ports import find_ports
 
 from hansa.node.home import Home
 from hansa.sdk.async_client import AsyncClient

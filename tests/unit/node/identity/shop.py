@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from tests.unit.node.identity.issuer.playing import CHEAP, PASSPHRASE, find_port
+from tests.ports import find_ports
+from tests.unit.node.identity.issuer.playing import CHEAP, PASSPHRASE
 
 from hansa.node.identity.folders import SIGNING, read_keys
 from hansa.node.identity.verifier.app import create_app
@@ -39,7 +40,7 @@ class Shop:
 @asynccontextmanager
 async def opened(path, issuers, fetch=None, authority=None, clock_ms=wall_clock_ms):
     """Serve a shop; with an authority, it is known by a certificate instead of a DID."""
-    port = find_port()
+    (port,) = find_ports()
     create_folder(
         path,
         url=f"http://127.0.0.1:{port}",

@@ -7,12 +7,12 @@ import ssl
 from contextlib import ExitStack, asynccontextmanager
 
 from aiohttp import web
+from tests.ports import find_ports
 from tests.unit.identity.verifier.certifying import certify, certify_names, found_authority
 from tests.unit.node.identity.issuer.playing import (
     CHEAP,
     CLIENTS,
     PASSPHRASE,
-    find_port,
     make_folder,
 )
 from tests.unit.node.identity.issuer.playing import opened as opened_office
@@ -105,7 +105,7 @@ class Shop:
 @asynccontextmanager
 async def opened_shop(path, query, issuers, *, head="", prepare=lambda path: None):
     """Serve a verifier that asks one question, `q`, and believes these issuers."""
-    port = find_port()
+    (port,) = find_ports()
     create_folder(
         path,
         url=f"http://127.0.0.1:{port}",

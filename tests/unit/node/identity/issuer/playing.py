@@ -3,11 +3,11 @@
 import asyncio
 import re
 import secrets
-import socket
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from aiohttp import web
+from tests.ports import find_ports
 from tests.running import in_a_loop
 
 from hansa.node.identity.issuer.app import create_app
@@ -22,18 +22,12 @@ REDIRECT = "http://127.0.0.1:1/back"
 CLIENTS = f'\n[clients]\n"wallet" = ["{REDIRECT}"]\n'
 
 
-def find_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def make_folder(path, *, head="", more=CLIENTS, edit=str):
     """Make an issuer's folder, with settings around the template's and changed in it.
 
     Returns its address.
     """
-    port = find_port()
+    (port,) = find_ports()
     url = f"http://127.0.0.1:{port}"
     create_folder(
         path,
