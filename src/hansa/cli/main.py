@@ -44,6 +44,7 @@ MODULES = {
     "setup": ("init", "up"),
     "run": ("demo", "replay", "bench"),
     "reconcile": ("reconcile",),
+    "pair": ("pair",),
     "keys": ("key",),
     "wallet": ("pay", "wallet"),
     "tx": ("tx",),

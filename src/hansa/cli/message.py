@@ -9,12 +9,10 @@ from pathlib import Path
 import msgspec
 
 from hansa.cli.screen import print_found, print_json, say
-from hansa.cli.source import add_node, open_client, parse_count, parse_file
+from hansa.cli.source import add_node, find_member, open_client, parse_count, parse_file
 from hansa.kernel.calendar import format_iso
-from hansa.kernel.crypto.address import PREFIX, from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.messages import Topic
-from hansa.sdk.client import Client
 from hansa.sdk.files import read_file, write_file
 from hansa.sdk.messages import ID_BYTES, ReceivedMessage, SentMessage
 
@@ -80,7 +78,7 @@ def _send(options: argparse.Namespace) -> int:
         ) from None
     content = _read_content(options)
     with open_client(options) as client:
-        member = _find_member(client, options.member)
+        member = find_member(client, options.member)
         found = client.messages.send(member, options.topic, content, options.hours * HOUR_MS)
         if options.wait:
             found = client.messages.wait_for(bytes.fromhex(found.id), options.wait)
@@ -159,15 +157,6 @@ def _write_content(path: Path, content: bytes) -> None:
         raise Invalid(
             InvalidCode.MALFORMED, f"{path} is there already: name a new file", path=str(path)
         ) from None
-
-
-def _find_member(client: Client, text: str) -> bytes:
-    if text.lower().startswith(f"{PREFIX}1"):
-        return from_text(text)
-    named = {member.name: member.address for member in client.list_members()}
-    if text not in named:
-        raise NotFound(f"no member is called {text!r:.80}; there are {', '.join(named)}")
-    return from_text(named[text])
 
 
 def _parse_id(text: str) -> bytes:

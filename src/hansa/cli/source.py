@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hansa.kernel.crypto.address import from_text
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.crypto.address import PREFIX, from_text
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.home import Home
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import read_api_key_file
@@ -109,6 +109,16 @@ def open_home(options: argparse.Namespace) -> Home:
     if meant is not None and (found := home.load_network().genesis_hash) != meant:
         raise Invalid(InvalidCode.MALFORMED, f"{home.path} is of another network: {found.hex()}")
     return home
+
+
+def find_member(client: Client, text: str) -> bytes:
+    """Find the address of a member by its name on the ledger, or read it; raises `NotFound`."""
+    if text.lower().startswith(f"{PREFIX}1"):
+        return from_text(text)
+    named = {member.name: member.address for member in client.list_members()}
+    if text not in named:
+        raise NotFound(f"no member is called {text!r:.80}; there are {', '.join(named)}")
+    return from_text(named[text])
 
 
 def read_genesis_hash(options: argparse.Namespace) -> bytes | None:
