@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from random import Random
 
 from tests.simulation.disk import SimulatedDisk
@@ -12,52 +13,15 @@ from tests.world import key, make_genesis, open_world
 
 from hansa.contracts.reconciliation import agreements
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.messages import Received
+from hansa.node.channel.direct import DirectExchange
 from hansa.node.reconcile.ledger import Signer
+from hansa.node.reconcile.memory import MemoryStore
 from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node, wall_clock_ms
-from hansa.reconcile.stream.journal import MemoryJournal
 from hansa.reconcile.stream.terms import Terms, write_terms
 
 NAMES = ("north", "south")
 TIMEOUT_S = 60
-
-
-class MemoryStore:
-    """Journals that last as long as their process; a `node.reconcile.service.Store`."""
-
-    def __init__(self, name: str) -> None:
-        self.secret = name.encode().ljust(32, b"\0")
-        self._journals: dict[bytes, MemoryJournal] = {}
-
-    def list_agreements(self):
-        return sorted(self._journals)
-
-    def open_journal(self, agreement):
-        return self._journals.setdefault(agreement, MemoryJournal())
-
-    def drop_journal(self, agreement):
-        self._journals.pop(agreement, None)
-
-
-class DirectChannel:
-    """Carries messages within a process, each by a task of its own."""
-
-    def __init__(self, member: bytes, channels: dict[bytes, DirectChannel]) -> None:
-        self._member = member
-        self._channels = channels
-        self.handlers = {}
-        self.tasks: list[asyncio.Task[None]] = []
-        channels[member] = self
-
-    def subscribe(self, topic, handler):
-        self.handlers[topic] = handler
-
-    async def send(self, member, topic, content, valid_for_ms):
-        other = self._channels[member]
-        received = Received(bytes(16), self._member, topic, content)
-        self.tasks.append(asyncio.create_task(other.handlers[topic](received)))
-        return received.id
 
 
 class Paired:
@@ -69,9 +33,9 @@ class Paired:
             world.chain, InlineVerifier(world.network), key("north").address, key("north server")
         )
         self.world = world
-        channels: dict[bytes, DirectChannel] = {}
-        self.stores = [MemoryStore(name) for name in NAMES]
-        self.channels = [DirectChannel(key(name).address, channels) for name in NAMES]
+        exchange = DirectExchange()
+        self.stores = [MemoryStore(sha256(name.encode()).digest()) for name in NAMES]
+        self.channels = [exchange.open(key(name).address) for name in NAMES]
         self.services = [self.open(place) for place in range(2)]
         terms = Terms(
             1,
@@ -123,6 +87,6 @@ async def running(paired: Paired):
     try:
         yield paired
     finally:
-        for each in paired.services:
+        for each in (*paired.services, *paired.channels):
             await each.stop()
         await paired.node.stop()
