@@ -29,6 +29,7 @@ from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.node.reconcile.ledger import NodeLedger, Signer
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
+from hansa.reconcile.stream.adding import Origin
 from hansa.reconcile.stream.closing import Group, NetAmount, Outcome
 from hansa.reconcile.stream.disclosure import Disclosure, decode_disclosure
 from hansa.reconcile.stream.journal import Journal
@@ -188,18 +189,20 @@ class PairService:
         self._keep_terms(pair, raw)
         return pair
 
-    async def add(self, agreement: bytes, entries: Iterable[Entry]) -> Added:
-        """Add entries of the bank, all or none.
+    async def add(
+        self, agreement: bytes, entries: Iterable[Entry], origin: Origin | None = None
+    ) -> Added:
+        """Add entries of the bank, all or none; those of an origin once.
 
         Raises:
           NotFound: the bank has no such agreement.
           Refused: it is not in force.
-          Invalid: a text of an entry is too long.
+          Invalid: a text of an entry is too long, or some of its origin are missing before them.
         """
         found = self._get(agreement)
         self._require_in_force(agreement)
         async with self._stepping:
-            added = await found.stream.add(entries)
+            added = await found.stream.add(entries, origin)
         self._woken.set()
         return added
 

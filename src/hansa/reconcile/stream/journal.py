@@ -25,8 +25,8 @@ class Posting(NamedTuple):
 class Journal(Protocol):
     """Entries of one bank under one agreement, and records by name."""
 
-    def add(self, entries: Sequence[Tagged]) -> None:
-        """Add entries, each at the end of its window."""
+    def add(self, entries: Sequence[Tagged], record: tuple[str, bytes] | None = None) -> None:
+        """Add entries, each at the end of its window, and put a record by its name with them."""
 
     def list_windows(self) -> list[int]:
         """List the windows that have entries and are not finished, ascending."""
@@ -67,10 +67,12 @@ class MemoryJournal:
         self._finished: set[int] = set()
         self._records: dict[str, bytes] = {}
 
-    def add(self, entries: Sequence[Tagged]) -> None:
+    def add(self, entries: Sequence[Tagged], record: tuple[str, bytes] | None = None) -> None:
         """As `Journal.add`."""
         for each in entries:
             self._windows[each.window].append(each)
+        if record is not None:
+            self.put(*record)
 
     def list_windows(self) -> list[int]:
         """As `Journal.list_windows`."""

@@ -45,6 +45,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.rows import KeyPart, Row
 from hansa.reconcile.entries import Entry
+from hansa.reconcile.stream.adding import Origin, count_added, note_added
 from hansa.reconcile.stream.closing import (
     Even,
     NetAmount,
@@ -124,6 +125,8 @@ class Added(NamedTuple):
     taken: int
     left_out: int
     """Whose status does not count."""
+    repeated: int = 0
+    """That were taken or left out before, by their origin."""
 
 
 class PairStream:
@@ -162,23 +165,33 @@ class PairStream:
         """The agreement."""
         return self._pair
 
-    async def add(self, entries: Iterable[Entry]) -> Added:
+    async def add(self, entries: Iterable[Entry], origin: Origin | None = None) -> Added:
         """Add entries of the bank; each goes into the window of its day, or the next still open.
 
+        Entries with no origin are added as often as this is called: two that say the same may be
+        two movements.
+
         Raises:
-          Invalid: a text of one is too long; then none is taken.
+          Invalid: a text of one is too long, or some of its origin are missing before them; then
+            none is taken.
         """
         progress = await self._get_progress()
+        repeated = 0 if origin is None else count_added(self._journal, origin)
+        count = 0
         tagged, left_out = [], 0
-        for each in entries:
+        for count, each in enumerate(entries, 1):
+            if count <= repeated:
+                continue
             window = max(progress.agreed, self._tagger.find_window(each))
             found = self._tagger.tag(each, window)
             if found is None:
                 left_out += 1
             else:
                 tagged.append(found)
-        self._journal.add(tagged)
-        return Added(len(tagged), left_out)
+        if count > repeated:
+            record = None if origin is None else note_added(origin, count)
+            self._journal.add(tagged, record)
+        return Added(len(tagged), left_out, min(repeated, count))
 
     def complete(self, window: int) -> None:
         """Say that all entries of the windows below a number are added."""

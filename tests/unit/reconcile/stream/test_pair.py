@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import IS_SOAK
@@ -13,6 +14,9 @@ from tests.streamed import Banks, enter, reconcile_windows
 from hansa.contracts.reconciliation import cases, positions
 from hansa.contracts.reconciliation.cases import Case
 from hansa.contracts.reconciliation.positions import Position
+from hansa.kernel.errors import Invalid
+from hansa.reconcile.entries import Status
+from hansa.reconcile.stream.adding import Origin
 from hansa.reconcile.stream.terms import Place
 
 
@@ -67,6 +71,27 @@ def test_a_break_goes_into_the_next_window_and_is_healed_there_with_its_case():
     assert (outcome.pairs, outcome.breaks) == (1, ())
     case = banks.harness.get(Case, agreement, broken.id)
     assert case.state is cases.State.HEALED
+
+
+def test_entries_of_an_origin_are_added_once():
+    banks = Banks()
+    stream, journal = banks.streams[Place.LEFT], banks.journals[Place.LEFT]
+    entries = [enter(100, "A"), enter(100, "A"), enter(5, "B", status=Status.PENDING)]
+
+    async def run():
+        first, last = Origin(bytes(32), 0), Origin(bytes(32), 2)
+        with pytest.raises(Invalid, match="add those between them first"):
+            await stream.add(entries[2:], last)
+        assert await stream.add(entries[:2], first) == (2, 0, 0)
+        assert await stream.add(entries, first) == (0, 1, 2)
+        assert await stream.add(entries[2:], last) == (0, 0, 1)
+        assert await stream.add(entries[:1], first) == (0, 0, 1)
+        assert await stream.add([*entries, enter(7, "C")], first) == (1, 0, 3)
+        assert journal.count(0) == 3
+        assert await stream.add(entries[:1], Origin(bytes([1]) * 32, 0)) == (1, 0, 0)
+        assert await stream.add(entries[:1]) == (1, 0, 0)
+
+    asyncio.run(run())
 
 
 def test_a_late_entry_heals_a_break_that_is_not_agreed_yet():
