@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from tests.mixed_identity import MixedIdentity
+from tests.mixed_reconciliation import MixedReconciliation
 from tests.played import play
 from tests.unit.kernel.test_vectors import Replay, load, network_of
 from tests.world import ASSET, MINUTE_MS, World, key, make_genesis, open_world, pay
@@ -66,17 +67,28 @@ def govern(world: World) -> None:
     assert world.do(("ada", "k2"), pay("ada", "shop", 1, "by two keys")) == ""
 
 
-def identify(world: World) -> None:
-    """Commands of the contracts of identity, some of each refused."""
-    mixed = MixedIdentity(Random(5))
+def send_mixed(world: World, mixed: MixedIdentity | MixedReconciliation) -> set[str]:
+    """Send mixed commands; returns the contracts whose events came."""
     told = set()
     for _ in range(8):
         chosen = [mixed.choose(world.time_ms) for _ in range(50)]
         signed = [world.sign([key(name) for name in names], call) for names, call in chosen]
         told |= {event[0] for receipt in world.send(*signed) for event in receipt.events}
         world.time_ms += MINUTE_MS
+    return told
+
+
+def identify(world: World) -> None:
+    """Commands of the contracts of identity, some of each refused."""
+    told = send_mixed(world, MixedIdentity(Random(5)))
     identity = {"identity", "schemas", "accreditation", "status", "evidence", "consent", "tiers"}
     assert told == {*identity, "wallets"}
+
+
+def reconcile(world: World) -> None:
+    """Commands of the contracts of reconciliation, some of each refused."""
+    told = send_mixed(world, MixedReconciliation(Random(5)))
+    assert told == {"agreements", "reconciliation", "cases", "positions"}
 
 
 def play_world(folder: Path) -> None:
@@ -84,6 +96,7 @@ def play_world(folder: Path) -> None:
     play(world)
     govern(world)
     identify(world)
+    reconcile(world)
     for record in world.chain.iterate_records(0):
         write(record.header.hex(), *[raw.hex() for raw in record.receipts])
     for item, value in world.chain.iterate_rows(b""):
