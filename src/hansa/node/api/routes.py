@@ -22,6 +22,7 @@ from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.telemetry import Meters
 from hansa.node.channel.service import MessageChannel
 from hansa.node.limiter import Limiter, name_remote
+from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
@@ -67,6 +68,8 @@ class Api:
     tables: Tables
     channel: MessageChannel | None
     """None for a node without a channel key."""
+    pairs: PairService | None
+    """None for a node that does not reconcile."""
     document: bytes
     """The OpenAPI document: it costs too much to be built for each who asks."""
     streams: dict[asyncio.Task[Any], tuple[str, bool]] = field(default_factory=dict)

@@ -32,6 +32,7 @@ from hansa.node.console.guard import Gate
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
+from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
@@ -50,11 +51,12 @@ TIMELESS = SLOTLESS | {"/openapi.json"}
 NO_CONTENT = 204
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what a node is made of, by keyword beyond the first
     node: Node,
     settings: Settings | None = None,
     keys: KeyRing | None = None,
     channel: MessageChannel | None = None,
+    pairs: PairService | None = None,
     *,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
@@ -66,6 +68,7 @@ def create_app(
       settings: who may ask for what, and how much; the defaults where not given.
       keys: the API keys; None for a node without any.
       channel: its messages; None for a node without a channel key.
+      pairs: its reconciliation; None for a node that does none.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock; for the keys' expiry.
     """
@@ -76,7 +79,7 @@ def create_app(
     limiter = Limiter(settings.limits, clock_s)
     document = encode_json(build_document(ROUTES, settings.listen.url))
     tables = Tables(node.chain, clock_s)
-    api = Api(node, settings, access, limiter, meters, tables, channel, document)
+    api = Api(node, settings, access, limiter, meters, tables, channel, pairs, document)
     paths = frozenset(route.path for route in ROUTES)
     app = web.Application(
         client_max_size=settings.limits.body_bytes, middlewares=[_build_guard(api, paths)]

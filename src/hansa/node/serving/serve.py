@@ -12,6 +12,7 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.api.keys import KeyRing
 from hansa.node.channel.service import MessageChannel
 from hansa.node.connections import BoundedSite, Shares, bound_connections
+from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node
 from hansa.node.serving.app import create_app
 from hansa.node.serving.protocol import build_protocol
@@ -44,6 +45,7 @@ async def serve(
     settings: Settings,
     keys: KeyRing | None = None,
     channel: MessageChannel | None = None,
+    pairs: PairService | None = None,
     *,
     ports_tried: int = 1,
 ) -> Server:
@@ -54,6 +56,7 @@ async def serve(
       settings: where to listen, TLS, rights and limits.
       keys: the API keys, `KeyRing(home.api_keys_path)`; None for a node without any.
       channel: its messages; stop them after the server. None for a node without a channel key.
+      pairs: its reconciliation; stop it after the server. None for a node that does none.
       ports_tried: take the first free port of so many, from the settings' on.
 
     Raises:
@@ -61,7 +64,8 @@ async def serve(
       Unavailable: no port is free, or the address is not this machine's.
     """
     context = build_tls(settings)
-    runner = web.AppRunner(create_app(node, settings, keys, channel), shutdown_timeout=SHUTDOWN_S)
+    app = create_app(node, settings, keys, channel, pairs)
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     limits = settings.limits
     shares = Shares(bound_connections(limits.connections), limits.connections_each)
