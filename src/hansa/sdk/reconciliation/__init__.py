@@ -1,1 +1,1 @@
-"""What a node tells of reconciliation."""
+"""Reconciliation through a node: what it tells, and the pairs of its own member."""
