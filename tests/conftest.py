@@ -19,7 +19,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from hansa.compiled import hash_sources, read_manifest
+from hansa.compiled import SWITCH, hash_sources, read_manifest
 from hansa.engine.batch_verifier import BatchVerifier, find_library
 from hansa.engine.cometbft.child.binary import find_binary
 from hansa.kernel.errors import HansaError
@@ -30,6 +30,8 @@ HANSA = str(Path(sys.executable).parent / "hansa")
 
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 IS_SOAK = os.environ.get("HANSA_SOAK", "") == "1"
+FLIP_STEP = 7 if os.environ.get(SWITCH) == "0" else 1
+"""Every which byte is flipped: `make test` runs the kernel a second time, from source."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # What a shell starts in the background, as `make test` does, ignores Ctrl-C, and so would
@@ -100,6 +102,18 @@ def java() -> None:
 def soak() -> bool:
     """Whether to try many more examples and seeds (`make soak`)."""
     return IS_SOAK
+
+
+def pytest_collection():
+    """Collect no garbage while tests are collected: nearly all that is made stays."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """Look for garbage in what tests make, and no more in thousands of tests and their modules."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):

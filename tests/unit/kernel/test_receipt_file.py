@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.conftest import FLIP_STEP
 from tests.vectors import independent, independent_receipt
 from tests.vectors.voting import Council, make_voted
 
@@ -285,7 +286,7 @@ def test_a_checkpoint_of_elsewhere_is_refused():
 )
 def test_any_flipped_byte_fails(ledger, masks):
     raw = ledger.build(0)
-    for at in range(len(raw)):
+    for at in range(0, len(raw), FLIP_STEP):
         for mask in masks:
             bad = bytearray(raw)
             bad[at] ^= mask
