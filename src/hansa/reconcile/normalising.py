@@ -6,6 +6,8 @@ so that whoever is killed leaves nothing that looks like a result. In it:
 - `entries.parquet`: `SCHEMA`, `source`, the number of the file that each entry is from, and `row`,
   its own number on this side;
 - `statements.jsonl` and `findings.jsonl`: one JSON object each, with `file`, the same number;
+- `<format>-<number>.json`, of a source that is no file: what was read of it, in the place of the
+  file, whose hash and size it gives;
 - `quarantine.jsonl`: what could not be read, as findings with their raw text; only where that was
   allowed.
 
@@ -22,7 +24,7 @@ import shutil
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -33,6 +35,7 @@ import pyarrow.parquet
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.reconcile.checks import Located, Placed, check_statements, place_statements
 from hansa.reconcile.entries import NORMALISED, Fault, Finding, Part, Severity, Statement
+from hansa.reconcile.readers.feeds import Feed
 from hansa.reconcile.readers.opening import Opened, Reading
 
 ENTRIES, STATEMENTS, FINDINGS = "entries.parquet", "statements.jsonl", "findings.jsonl"
@@ -55,7 +58,7 @@ class OnError(StrEnum):
 
 
 class Source(NamedTuple):
-    """A file that was read."""
+    """A file that was read, or what tells of another source in its place."""
 
     name: str
     sha256: str
@@ -82,13 +85,15 @@ class Normalised(NamedTuple):
 
 
 def normalise(
-    paths: Sequence[Path],
+    paths: Sequence[Path | Feed],
     folder: Path,
     reading: Reading | None = None,
     *,
     on_error: OnError = OnError.REFUSE,
 ) -> Normalised:
     """Normalise the files of one side into a folder, which must not be there yet, or be empty.
+
+    In the place of a file may be a feed, of which is kept what it says of itself.
 
     Raises:
       NotFound: there is no such file.
@@ -103,7 +108,10 @@ def normalise(
             with ExitStack() as stack:
                 run = _Run(unfinished, stack, on_error)
                 for path in paths:
-                    run.read(path, reading)
+                    if isinstance(path, Path):
+                        run.read(path, reading)
+                    else:
+                        run.read_feed(path)
                 run.check()
             for each in unfinished.iterdir():
                 _sync(each)
@@ -117,6 +125,7 @@ class _Run:
     """The files of one side, as they are being read."""
 
     def __init__(self, folder: Path, stack: ExitStack, on_error: OnError) -> None:
+        self._folder = folder
         self._on_error = on_error
         self._entries = _EntriesFile(folder / ENTRIES, stack)
         self._statements = stack.enter_context((folder / STATEMENTS).open("wb"))
@@ -131,33 +140,37 @@ class _Run:
 
     def read(self, path: Path, reading: Reading | None) -> None:
         """Read a file."""
-        number = len(self._sources)
-        with Opened(path, reading) as opened:
+        with Opened(path, reading) as opened, closing(opened.iterate()) as parts:
             digest, size = hash_file(path)
-            statements: list[Statement] = []
-            lines = array("q")
-            entries = warnings = 0
-            for part in opened.iterate():
-                self._entries.add(part.entries, number)
-                entries += part.entries.num_rows
-                statements += part.statements
-                lines.extend(self._tell(part, number, path))
-                warnings += sum(each.severity is Severity.WARNING for each in part.findings)
+            counts = self._take(parts, str(path))
+        self._sources.append(Source(path.name, digest, size, opened.format.name, *counts))
+
+    def read_feed(self, feed: Feed) -> None:
+        """Read what is no file."""
+        name = f"{feed.format}-{len(self._sources)}.json"
+        with closing(feed.iterate()) as parts:
+            counts = self._take(parts, name)
+        told = feed.describe()
+        (self._folder / name).write_bytes(told)
+        digest = hashlib.sha256(told).hexdigest()
+        self._sources.append(Source(name, digest, len(told), feed.format, *counts))
+
+    def _take(self, parts: Iterator[Part], name: str) -> tuple[int, int, int, int]:
+        """Take the parts of a source; counts entries, statements, errors and warnings."""
+        number = len(self._sources)
+        statements: list[Statement] = []
+        lines = array("q")
+        entries = warnings = 0
+        for part in parts:
+            self._entries.add(part.entries, number)
+            entries += part.entries.num_rows
+            statements += part.statements
+            lines.extend(self._tell(part, number, name))
+            warnings += sum(each.severity is Severity.WARNING for each in part.findings)
         for statement in statements:
             _write(self._statements, number, statement)
         self._placed += place_statements(number, statements, lines)
-        self._sources.append(
-            Source(
-                path.name,
-                digest,
-                size,
-                opened.format.name,
-                entries,
-                len(statements),
-                len(lines),
-                warnings,
-            )
-        )
+        return entries, len(statements), len(lines), warnings
 
     def check(self) -> None:
         """Check the files and their statements against one another; refuse what must be."""
@@ -178,7 +191,7 @@ class _Run:
             sum(source.warnings for source in sources) + self._warnings,
         )
 
-    def _tell(self, part: Part, number: int, path: Path) -> Iterator[int]:
+    def _tell(self, part: Part, number: int, name: str) -> Iterator[int]:
         """Write the findings of a part; gives the lines of errors."""
         for finding in part.findings:
             _write(self._findings, number, finding)
@@ -189,7 +202,7 @@ class _Run:
                 _write(self._quarantine, number, finding)
                 continue
             field = f", {finding.field}" if finding.field else ""
-            self._refused.append(f"{path}, line {finding.line}{field}: {finding.text}")
+            self._refused.append(f"{name}, line {finding.line}{field}: {finding.text}")
             if len(self._refused) >= TOLD_MAX:
                 self._refuse()
 

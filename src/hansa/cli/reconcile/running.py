@@ -7,6 +7,13 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+from hansa.cli.reconcile.ledgers import (
+    LedgerFolder,
+    add_options,
+    open_sources,
+    parse_source,
+    require_used,
+)
 from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import parse_file
 
@@ -18,8 +25,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command = commands.add_parser(
         "reconcile", help="match the entries of two sides, and tell what does not match"
     )
-    command.add_argument("left", type=parse_file, help="file of the first side of the rules")
-    command.add_argument("right", type=parse_file, help="file of the second")
+    command.add_argument(
+        "left", type=parse_source, help="file of the first side of the rules, or ledger:DIR"
+    )
+    command.add_argument("right", type=parse_source, help="file of the second, or ledger:DIR")
     command.add_argument(
         "--rules", type=parse_file, required=True, help="TOML file of what counts as the same"
     )
@@ -27,6 +36,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--out", type=Path, required=True, metavar="DIR", help="folder for the result, a new one"
     )
     _add_side_options(command)
+    add_options(command, _parse_date)
     command.add_argument(
         "--as-of",
         type=_parse_date,
@@ -56,6 +66,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="duckdb",
         help="what all rows go through: DuckDB here, or Spark (default duckdb)",
     )
+    command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
     command.add_argument("--json", action="store_true", help="print the manifest")
     command.set_defaults(function=_reconcile)
 
@@ -64,7 +75,7 @@ def _add_side_options(command: argparse.ArgumentParser) -> None:
     for side in ("left", "right"):
         command.add_argument(
             f"--more-{side}",
-            type=parse_file,
+            type=parse_source,
             action="append",
             default=[],
             metavar="FILE",
@@ -86,13 +97,17 @@ def _reconcile(options: argparse.Namespace) -> int:
     from hansa.reconcile.report.page import PAGE  # noqa: PLC0415
     from hansa.reconcile.report.workbook import WORKBOOK  # noqa: PLC0415
 
+    def list_sources(name: str) -> tuple[Path | LedgerFolder, ...]:
+        return getattr(options, name), *getattr(options, f"more_{name}")
+
     def open_side(name: str) -> SideFiles:
-        paths = (getattr(options, name), *getattr(options, f"more_{name}"))
+        paths = open_sources(options, list_sources(name))
         mapped: Path | None = getattr(options, f"map_{name}")
         if mapped is None:
             return SideFiles(paths)
         return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
 
+    require_used(options, *map(list_sources, ("left", "right")))
     job = Job(
         open_side("left"),
         open_side("right"),

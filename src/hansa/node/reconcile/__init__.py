@@ -1,1 +1,1 @@
-"""Reconciliation as a bank's node does it: for each agreement, as entries arrive."""
+"""Reconciliation where it meets a node: as entries arrive, and over its chain as a side."""

@@ -40,6 +40,7 @@ from hansa.reconcile.normalising import (
     make_folder,
     normalise,
 )
+from hansa.reconcile.readers.feeds import Feed
 from hansa.reconcile.readers.opening import Reading
 from hansa.reconcile.readers.tables.parquet import is_parquet
 from hansa.reconcile.report.writing import write_report
@@ -55,9 +56,9 @@ _EPOCH = dt.date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class SideFiles:
-    """The files of one side, and how they are read where they do not say it."""
+    """The files, or feeds, of one side, and how they are read where they do not say it."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Path | Feed, ...]
     reading: Reading = field(default_factory=Reading)
 
 
@@ -126,7 +127,7 @@ class _Opened:
 
 def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> _Opened:
     first, *others = files.paths
-    if not others and _is_normalised(first):
+    if isinstance(first, Path) and not others and _is_normalised(first):
         digest, size = hash_file(first)
         count = pq.read_metadata(first).num_rows
         source = Source(first.name, digest, size, "entries", count, 0, 0, 0)

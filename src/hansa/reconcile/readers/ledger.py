@@ -22,12 +22,14 @@ from hansa.contracts import payments
 from hansa.kernel.block import BlockRecord, Receipt, Status, decode_header, decode_receipt
 from hansa.kernel.calendar import day_number
 from hansa.kernel.contract import Delta, Event, Ledger
-from hansa.kernel.crypto.address import to_text
+from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.values import INT64_MAX
 from hansa.reconcile.currencies import count_digits
 from hansa.reconcile.entries import Entry, Fault, Finding, Kind, Part, Severity, Statement
 from hansa.reconcile.readers.parts import ENTRIES_MAX, FINDINGS_MAX, build_batch
 
+VAULT = "vault:"
+"""Before the address of an operator whose vault is meant."""
 _PAYING: tuple[type[Event], ...] = (
     payments.Transferred,
     payments.Posted,
@@ -40,6 +42,14 @@ _IS_VAULT: dict[str, bool] = {Ledger.WALLET: False, Ledger.HELD: False, Ledger.V
 
 Key = tuple[bool, bytes, str]
 """Whether it is a vault, its owner, the asset."""
+
+
+class Owner(NamedTuple):
+    """Whose money, and of which kind."""
+
+    address: bytes
+    is_vault: bool = False
+    """An operator's vault; if not, a wallet."""
 
 
 class Confirmed(NamedTuple):
@@ -83,7 +93,7 @@ def decode_block(record: BlockRecord) -> Confirmed:
 
 def read_ledger(
     blocks: Iterable[Confirmed],
-    owners: Collection[bytes],
+    owners: Collection[Owner],
     *,
     offset_minutes: int = 0,
     exponents: Mapping[str, int] | None = None,
@@ -92,7 +102,7 @@ def read_ledger(
 
     Args:
       blocks: of one network, without a block missing between two.
-      owners: addresses whose accounts are read.
+      owners: whose accounts are read, of all assets.
       offset_minutes: of the ledger's zone, which tells days.
       exponents: decimals of assets that have not those of their currency.
     """
@@ -107,9 +117,10 @@ def read_ledger(
 
 class _Reader:
     def __init__(
-        self, owners: frozenset[bytes], offset_minutes: int, exponents: Mapping[str, int]
+        self, owners: frozenset[Owner], offset_minutes: int, exponents: Mapping[str, int]
     ) -> None:
-        self._owners, self._offset, self._exponents = owners, offset_minutes, exponents
+        self._owners = {(each.is_vault, each.address) for each in owners}
+        self._offset, self._exponents = offset_minutes, exponents
         self._accounts: dict[Key, _Account] = {}
         self._entries: list[Entry] = []
         self._findings: list[Finding] = []
@@ -123,7 +134,7 @@ class _Reader:
                 if delta.ledger in _IS_VAULT:
                     key = _IS_VAULT[delta.ledger], delta.owner, delta.asset
                     moved[key] = moved.get(key, 0) + delta.amount_minor
-                    if delta.owner in self._owners:
+                    if key[:2] in self._owners:
                         self._open(key).follow(delta, day)
             reference, text = _describe(contract, name, fields)
             template = Entry(
@@ -140,7 +151,7 @@ class _Reader:
                 text=text,
             )
             for key, amount in moved.items():
-                if amount and key[1] in self._owners:
+                if amount and key[:2] in self._owners:
                     self._add(key, amount, _find_other(moved, amount), template)
 
     def take(self) -> Iterator[Part]:
@@ -223,10 +234,24 @@ def _describe(contract: str, name: str, fields: list[Any]) -> tuple[str, str]:
     return (reference, "") if refund is None else (str(refund), reference)
 
 
+def name_owner(owner: Owner) -> str:
+    """Name an owner, as `parse_owner` reads it."""
+    return f"{VAULT if owner.is_vault else ''}{to_text(owner.address)}"
+
+
+def parse_owner(text: str) -> Owner:
+    """Parse an owner: an address, of a vault behind `vault:`.
+
+    Raises:
+      Invalid: it is none.
+    """
+    return Owner(from_text(text.removeprefix(VAULT)), text.startswith(VAULT))
+
+
 def _name(key: Key) -> str:
-    is_vault, owner, asset = key
+    is_vault, address, asset = key
     deposit = "" if asset == _get_currency(asset) else f"/{asset}"
-    return f"{'vault:' if is_vault else ''}{to_text(owner)}{deposit}"
+    return f"{name_owner(Owner(address, is_vault))}{deposit}"
 
 
 def _get_currency(asset: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -146,8 +146,8 @@ class Opened:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def iterate(self) -> Iterator[Part]:
-        """Iterate the parts of the file.
+    def iterate(self) -> Generator[Part]:
+        """Iterate the parts of the file; whoever does not go to the end closes it before the file.
 
         Raises:
           Invalid: it is not of its format after all, or unsafe.

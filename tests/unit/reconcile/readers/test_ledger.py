@@ -11,8 +11,16 @@ from hansa.contracts.currency import Regime
 from hansa.engine.storage import FileStorage
 from hansa.kernel.block import Receipt, Status
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Fault, Kind
-from hansa.reconcile.readers.ledger import Confirmed, decode_block, read_ledger
+from hansa.reconcile.readers.ledger import (
+    Confirmed,
+    Owner,
+    decode_block,
+    name_owner,
+    parse_owner,
+    read_ledger,
+)
 
 ANN, SHOP, NORTH = (key(name).address for name in ("ann", "shop", "north"))
 
@@ -27,7 +35,7 @@ def world(tmp_path):
 
 def read(world, *owners, from_height=1):
     blocks = map(decode_block, world.chain.iterate_records(from_height))
-    return gather(read_ledger(blocks, owners))
+    return gather(read_ledger(blocks, list(map(Owner, owners))))
 
 
 def test_a_transfer_is_an_entry_on_both_sides(world):
@@ -82,7 +90,9 @@ def test_a_refund_is_a_payment_with_the_first_in_its_text(world):
 
 
 def test_a_vault_is_an_account_of_its_operator(world):
-    entries, statements, _ = read(world, NORTH)
+    blocks = map(decode_block, world.chain.iterate_records(1))
+    entries, statements, _ = gather(read_ledger(blocks, [Owner(NORTH, is_vault=True)]))
+    assert read(world, NORTH) == ([], [], []), "it has no wallet"
     assert [each.amount_minor for each in entries] == [200_000, -100_000, -100_000]
     assert entries[0].account == f"vault:{to_text(NORTH)}"
     assert entries[1].counterparty_account == to_text(ANN)
@@ -121,7 +131,7 @@ def make_block(amount, asset, height=3):
     [(150, 2, 150), (15, 1, 150), (15_000, 4, 150), (15_001, 4, None), (2**62, 0, None)],
 )
 def test_amounts_are_minor_units_of_the_currency(amount, exponent, minor):
-    parts = read_ledger([make_block(amount, "MOP")], [ANN], exponents={"MOP": exponent})
+    parts = read_ledger([make_block(amount, "MOP")], [Owner(ANN)], exponents={"MOP": exponent})
     entries, _, findings = gather(parts)
     assert [entry.amount_minor for entry in entries] == ([] if minor is None else [minor])
     assert [(each.fault, each.line) for each in findings] == (
@@ -132,7 +142,7 @@ def test_amounts_are_minor_units_of_the_currency(amount, exponent, minor):
 def test_days_are_those_of_the_ledgers_zone():
     block = make_block(5, "MOP")._replace(time_ms=86_400_000 - 1)
     for offset, day in ((0, 0), (60, 1)):
-        ((entry,), _, _) = gather(read_ledger([block], [ANN], offset_minutes=offset))
+        ((entry,), _, _) = gather(read_ledger([block], [Owner(ANN)], offset_minutes=offset))
         assert entry.booking_date == day
 
 
@@ -145,7 +155,18 @@ def test_opening_and_entries_come_to_the_closing(changes):
         event = ("payments", "Transferred", [[delta], "e", b""])
         receipt = Receipt(b"t" * 32, Status.OK, "", 0, [event])
         blocks.append(Confirmed(height, 0, (receipt,)))
-    entries, statements, _ = gather(read_ledger(blocks, [ANN]))
+    entries, statements, _ = gather(read_ledger(blocks, [Owner(ANN)]))
     assert sum(entry.amount_minor for entry in entries) == sum(each for _, each in changes)
     for statement in statements:
         assert statement.opening_minor + statement.booked_minor == statement.closing_minor
+
+
+@pytest.mark.parametrize("owner", [Owner(ANN), Owner(NORTH, is_vault=True)])
+def test_an_owner_is_read_as_it_is_named(owner):
+    assert parse_owner(name_owner(owner)) == owner
+
+
+@pytest.mark.parametrize("text", ["", "vault:", "ann", f"vault:vault:{to_text(ANN)}"])
+def test_what_names_no_owner_is_refused(text):
+    with pytest.raises(Invalid):
+        parse_owner(text)
