@@ -46,6 +46,12 @@ def add_options(command: argparse.ArgumentParser, parse_date: Callable[[str], dt
     group.add_argument(
         "--to", dest="to_day", type=parse_date, metavar="DATE", help="last day (default: all)"
     )
+    group.add_argument(
+        "--checkpoint",
+        type=parse_file,
+        metavar="FILE",
+        help="checkpoint that you kept: validators are followed from there, not from genesis",
+    )
 
 
 def open_sources(
@@ -64,10 +70,12 @@ def open_sources(
 def require_used(options: argparse.Namespace, *sides: tuple[Path | LedgerFolder, ...]) -> None:
     """Refuse options of ledgers where no side is one; raises `Invalid`."""
     is_one = any(isinstance(each, LedgerFolder) for side in sides for each in side)
-    if not is_one and (options.owner or options.from_day or options.to_day):
+    said = (options.owner, options.from_day, options.to_day, options.checkpoint)
+    if not is_one and any(said):
         raise Invalid(
             InvalidCode.ARGUMENTS,
-            f"--owner, --from and --to are of sides that are a ledger: name one as {PREFIX}DIR",
+            "--owner, --from, --to and --checkpoint are of sides that are a ledger: name one as "
+            f"{PREFIX}DIR",
         )
 
 
@@ -83,5 +91,6 @@ def _open_ledger(options: argparse.Namespace, folder: LedgerFolder) -> Feed:
             "vault:ADDRESS for an operator's vault",
         )
     owners = tuple(dict.fromkeys(map(parse_owner, options.owner)))
-    question = Question(owners, options.from_day, options.to_day, read_genesis_hash(options))
+    days = options.from_day, options.to_day
+    question = Question(owners, *days, read_genesis_hash(options), options.checkpoint)
     return LedgerFeed(Home(folder.path), question)

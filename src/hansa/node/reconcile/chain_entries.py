@@ -1,8 +1,10 @@
 """A node's chain as a side of a reconciliation: what moved on some owners' money, day by day.
 
-The chain is read from the node's folder, be it running or stopped. Each block that is read is held
-against its header, and that against the next one, so that the hash of the last header stands for
-all that was read; whether the chain itself is right, `hansa verify` says.
+The chain is read from the node's folder, be it running or stopped, a block at a time. Each block is
+held against its header, and that against the next one, so that the hash of the last header stands
+for all that was read; and that one must be sealed by whom genesis names, or lead to a block that
+validators signed, as followed from genesis or a checkpoint. Whether the rules make of the
+transactions what the receipts say, `hansa verify` finds out.
 
 Source: docs/reference/statements.md, "The ledger".
 """
@@ -14,18 +16,23 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hansa.contracts.currency import Asset
 from hansa.contracts.policy import Policy
 from hansa.engine.chain import Chain
+from hansa.engine.cometbft.trail import read_votes
 from hansa.kernel.block import BlockRecord, Header, decode_header
 from hansa.kernel.calendar import day_number
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import Network
+from hansa.kernel.light.coverage import Coverage
 from hansa.kernel.rows import decode_row
 from hansa.kernel.trees.merkle import compute_root
 from hansa.node.home import Home, open_chain_read_only
+from hansa.node.joining.checkpoints import load_checkpoint
+from hansa.node.records import find_seal_fault
 from hansa.reconcile.entries import Fault, Finding, Part, Severity
 from hansa.reconcile.readers.ledger import Confirmed, Owner, decode_block, name_owner, read_ledger
 from hansa.reconcile.readers.parts import build_batch
@@ -48,6 +55,8 @@ class Question:
     """Last day; None for that of its newest block."""
     genesis_hash: bytes | None = None
     """Of the network that is meant, if that is told."""
+    checkpoint: Path | None = None
+    """From which validators are followed; None for genesis."""
 
 
 @dataclass(slots=True)
@@ -65,13 +74,15 @@ class LedgerFeed:
         Raises:
           NotFound: there is no chain, or it begins after the last day.
           Invalid: it is of another network, or blocks of these days are not kept.
-          Corrupt: a block does not go with its header, or that with the one before.
+          Corrupt: a block does not go with its header, or that with the one before; or nobody who
+            may has signed it.
         """
+        coverage = _cover(self.home, self.question)  # votes first: the chain goes on meanwhile
         with closing(open_chain_read_only(self.home)) as chain:
             period = _Period(chain, self.question)
             self._told = _tell(chain.network, period, self.question)
             parts = read_ledger(
-                _iterate_checked(chain, period),
+                _iterate_checked(chain, period, coverage),
                 self.question.owners,
                 offset_minutes=period.offset_minutes,
                 exponents=_read_exponents(chain),
@@ -80,7 +91,11 @@ class LedgerFeed:
             for part in parts:
                 moved |= {statement.account for statement in part.statements}
                 yield part
-            findings = (*period.list_findings(), *self._find_idle(moved))
+            findings = (
+                *period.list_findings(),
+                *_list_unvoted(coverage, period),
+                *self._find_idle(moved),
+            )
             if findings:
                 yield Part(build_batch([]), (), findings)
 
@@ -156,17 +171,54 @@ class _Period:
         return day_number(header.time_ms, self.offset_minutes)
 
 
-def _iterate_checked(chain: Chain, period: _Period) -> Iterator[Confirmed]:
-    """Iterate the blocks of a period, each held against its header."""
+def _cover(home: Home, question: Question) -> Coverage:
+    """Prepare to find what validators' votes cover; where a node seals, nothing."""
+    network = home.load_network()
+    path = question.checkpoint
+    start = None if path is None else load_checkpoint(path, network)
+    votes = read_votes(home.comet.path) if network.genesis.is_voted else None
+    return Coverage(network, votes, start)
+
+
+def _iterate_checked(chain: Chain, period: _Period, coverage: Coverage) -> Iterator[Confirmed]:
+    """Iterate the blocks of a period, each held against its header, and the last signed.
+
+    Where validators vote, one vote covers all blocks before it: it is looked for behind the period.
+    """
     network = chain.network
+    begins = min(period.first, period.last)  # of no block, the one whose hash is told
     previous = None
-    for record in chain.iterate_records(period.first):
+    for record in chain.iterate_records(begins):
         header = decode_header(record.header)
-        if header.height > period.last:
-            return
         _check(network, record, header, previous)
         previous = _hash(network, header)
-        yield decode_block(record)
+        coverage.look(record.header)
+        if period.first <= header.height <= period.last:
+            yield decode_block(record)
+        if header.height == period.last and (fault := find_seal_fault(network, record)):
+            raise Corrupt(f"block {header.height} {fault}", height=header.height)
+        if header.height >= period.last and (coverage.trail is None or coverage.voted_height):
+            break
+    if coverage.trail is not None and coverage.voted_height is None:
+        _look_before(chain, begins, coverage)
+    if faults := coverage.list_findings():
+        raise Corrupt(faults[0], height=period.last)
+
+
+def _look_before(chain: Chain, height: int, coverage: Coverage) -> None:
+    """Look for the block that validators signed before one: votes may be older than it."""
+    for at in range(height - 1, chain.log.height_min - 1, -1):
+        coverage.look(chain.get_record(at).header)
+        if coverage.voted_height is not None:
+            return
+
+
+def _list_unvoted(coverage: Coverage, period: _Period) -> Iterator[Finding]:
+    voted = coverage.voted_height
+    if coverage.network.genesis.is_voted and (voted is None or voted < period.last):
+        seen = "none are shown" if voted is None else f"those shown are on block {voted}"
+        text = f"no votes of validators cover block {period.last}, the last one read: {seen}"
+        yield Finding(Severity.WARNING, Fault.MISSING, period.last, "", text)
 
 
 def _check(network: Network, record: BlockRecord, header: Header, previous: bytes | None) -> None:

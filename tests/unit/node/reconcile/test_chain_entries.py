@@ -2,19 +2,24 @@
 
 import datetime as dt
 import json
+import shutil
+from contextlib import closing
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from tests.played import open_folder
+from tests.voted_world import make_voted_folder, save_votes, vote
 from tests.world import key, pay
 
 from hansa.engine.log import BlockLog
 from hansa.engine.storage import FileStorage
-from hansa.kernel.block import decode_header, decode_record
+from hansa.kernel.block import decode_header
 from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Invalid, NotFound
+from hansa.kernel.errors import Corrupt, Invalid, NotFound
 from hansa.node.home import Home
 from hansa.node.reconcile.chain_entries import LedgerFeed, Question
+from hansa.node.records import iterate_records, open_log
 from hansa.reconcile.entries import Fault
 from hansa.reconcile.normalising import normalise
 from hansa.reconcile.readers.ledger import Owner
@@ -48,21 +53,22 @@ def read(home, folder, *owners, from_day=None, to_day=None, **more):
     return entries, findings, json.loads((folder / source.name).read_text()), source
 
 
+def read_headers(home):
+    with closing(open_log(home.log_path)) as log:
+        return [record.header for record in iterate_records(log)]
+
+
 def test_all_that_moved_is_read_and_bound_to_the_newest_header(home, tmp_path):
     entries, findings, told, source = read(home, tmp_path / "out")
     assert [each["amount_minor"] for each in entries] == [100_000, -100, -200, -300]
     assert findings == []
     assert {each["account"] for each in entries} == {to_text(ANN)}
-    record = decode_record(list(open_log(home).iterate(0))[-1][1])
-    header, network = decode_header(record.header), home.load_network()
-    digest = network.digest(network.header_prefix + record.header)
+    raw, network = read_headers(home)[-1], home.load_network()
+    header = decode_header(raw)
+    digest = network.digest(network.header_prefix + raw)
     assert (told["height"], told["header_hash"]) == (header.height, digest.hex())
     assert told["genesis_hash"] == network.genesis_hash.hex()
     assert (source.format, source.entries, source.statements) == ("ledger", 4, 1)
-
-
-def open_log(home):
-    return BlockLog.open(FileStorage(home.log_path))
 
 
 @pytest.mark.parametrize(
@@ -118,3 +124,36 @@ def test_another_network_or_a_time_before_it_is_refused(home, tmp_path):
     with pytest.raises(NotFound):
         read(Home(tmp_path / "nothing"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == [], "nothing is left of what was refused"
+
+
+def test_where_validators_vote_one_vote_covers_what_stands_before_it(tmp_path):
+    home = make_voted_folder(tmp_path / "node")
+    network, headers = home.load_network(), read_headers(home)
+    last = len(headers) - 1
+    ada = Owner(key("ada").address)
+    assert read(home, tmp_path / "whole", ada)[1] == []
+    save_votes(home, vote(network, headers[2], 2))
+    for name, days in (("older", {}), ("none", {"from_day": 9})):
+        finding = read(home, tmp_path / name, ada, **days)[1][0]
+        assert (
+            f"cover block {last}, the last one read: those shown are on block 2" in finding["text"]
+        )
+    save_votes(home, vote(network, headers[2][:-1] + b"?", 2))
+    with pytest.raises(Corrupt, match="another history"):
+        read(home, tmp_path / "other", ada)
+
+
+def test_a_last_block_that_nobody_sealed_who_may_is_refused(home, tmp_path):
+    other = Home(shutil.copytree(home.path, tmp_path / "node"))
+    with closing(open_log(home.log_path)) as log:
+        *before, last = iterate_records(log)
+    shutil.rmtree(other.log_path)
+    network, stranger = home.load_network(), key("stranger")
+    seal = (1, stranger.public_key, stranger.sign(network.header_prefix + last.header))
+    with closing(BlockLog.open(FileStorage(other.log_path))) as written:
+        for height, record in enumerate([*before, replace(last, signatures=(seal,))]):
+            written.append(height, record.encoded())
+        written.sync()
+    with pytest.raises(Corrupt, match="not sealed by a key that genesis names"):
+        read(other, tmp_path / "out")
+    assert len(read(other, tmp_path / "before", to_day=2)[0]) == 3, "they are covered by another"
