@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -22,12 +22,14 @@ from hansa.node.api.rights import Principal, Right, Role
 from hansa.node.api.telemetry import Meters
 from hansa.node.channel.service import MessageChannel
 from hansa.node.limiter import Limiter, name_remote
-from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node
 from hansa.node.settings import Settings
 from hansa.node.tables import Tables
 from hansa.node.web.forms import read_body
 from hansa.sdk.answers import Answer
+
+if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+    from hansa.node.reconcile.service import PairService
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -32,11 +33,13 @@ from hansa.node.console.guard import Gate
 from hansa.node.console.pages import FILE_PATH
 from hansa.node.console.site import add_console
 from hansa.node.limiter import Limiter
-from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
 from hansa.node.web.hosts import is_foreign, is_own
+
+if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+    from hansa.node.reconcile.service import PairService
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -12,11 +13,13 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.api.keys import KeyRing
 from hansa.node.channel.service import MessageChannel
 from hansa.node.connections import BoundedSite, Shares, bound_connections
-from hansa.node.reconcile.service import PairService
 from hansa.node.service import Node
 from hansa.node.serving.app import create_app
 from hansa.node.serving.protocol import build_protocol
 from hansa.node.settings import Settings, build_tls
+
+if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+    from hansa.node.reconcile.service import PairService
 
 PORT_MAX = 65_535
 EVERYWHERE = "::"

@@ -110,6 +110,8 @@ class AddedEntries(Answer, frozen=True, kw_only=True):
     taken: Count
     left_out: Count
     """Whose status does not count by the rules."""
+    repeated: Count
+    """That were taken or left out before, by their origin."""
 
 
 class PairEntry(Answer, frozen=True, kw_only=True):

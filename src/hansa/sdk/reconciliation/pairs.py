@@ -90,22 +90,35 @@ class AsyncPairs:
         """Get an agreement with its terms and newest windows; raises `NotFound`."""
         return await self._get(PairDetails, _build(agreement, windows=windows))
 
-    async def add(self, agreement: bytes, entries: Iterable[bytes]) -> AddedEntries:
-        """Add entries of the member, all or none.
+    async def add(
+        self,
+        agreement: bytes,
+        entries: Iterable[bytes],
+        origin: bytes | None = None,
+        start: int = 0,
+    ) -> AddedEntries:
+        """Add entries of the member, all or none; those of an origin once, however often.
 
-        It is asked once: where there is no answer, whether they were taken is not known.
+        Two entries that say the same may be two movements, so without an origin it is asked once:
+        where there is no answer, whether they were taken is not known.
 
         Args:
           agreement: whose they are.
-          entries: each as `hansa.reconcile.stream.entries.write_entry` writes it.
+          entries: each as `hansa.reconcile.stream.entries.write_entry` writes it; at most 2,000.
+          origin: of what they are read from in a fixed order: the SHA-256 of a file.
+          start: how many stand in it before the first of these.
 
         Raises:
           NotFound: the member has no such agreement.
           Refused: the agreement is not in force.
-          Invalid: one is malformed, or they are too many at once.
+          Invalid: one is malformed, they are too many at once, or some of their origin are missing
+            before them.
         """
         raw = encode([msgspec.Raw(each) for each in entries])
-        return await self._post_bytes(AddedEntries, f"{_build(agreement)}/entries", raw)
+        if origin is None:
+            return await self._post_bytes(AddedEntries, _build(agreement, "entries"), raw)
+        path = _build(agreement, "entries", origin=origin.hex(), start=start)
+        return await self._repeat(lambda: self._post_bytes(AddedEntries, path, raw))
 
     async def complete(self, agreement: bytes, window: int) -> PairDetails:
         """Say that all entries of the windows below a number are added; raises `NotFound`."""
@@ -260,9 +273,15 @@ class PairsClient:
         """As `AsyncPairs.get`."""
         return self._run(self._pairs.get(agreement, windows))
 
-    def add(self, agreement: bytes, entries: Iterable[bytes]) -> AddedEntries:
+    def add(
+        self,
+        agreement: bytes,
+        entries: Iterable[bytes],
+        origin: bytes | None = None,
+        start: int = 0,
+    ) -> AddedEntries:
         """As `AsyncPairs.add`."""
-        return self._run(self._pairs.add(agreement, entries))
+        return self._run(self._pairs.add(agreement, entries, origin, start))
 
     def complete(self, agreement: bytes, window: int) -> PairDetails:
         """As `AsyncPairs.complete`."""

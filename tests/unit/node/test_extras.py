@@ -1,0 +1,17 @@
+"""What a node imports: nothing of an extra that it may not have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SOURCE = """
+import sys
+import hansa.node.running
+print(sorted({"duckdb", "ibis", "numpy", "pyarrow", "scipy"} & set(sys.modules)))
+"""
+
+
+def test_a_node_serves_without_the_engine_of_reconciliation():
+    found = subprocess.run([sys.executable, "-c", SOURCE], capture_output=True, check=True)
+    assert found.stdout.decode().strip() == "[]"
