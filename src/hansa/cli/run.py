@@ -220,7 +220,8 @@ def _bench(options: argparse.Namespace) -> int:
         found = run_reconcile_bench(
             ReconcileSettings(
                 options.rows or 15_000_000, datasets=options.datasets, peers=options.peers
-            )
+            ),
+            complain,
         )
     elif options.name == "identity":
         from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415
