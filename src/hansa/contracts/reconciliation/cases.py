@@ -133,6 +133,11 @@ class Case(Row, frozen=True, array_like=True):
     disputed: Hash = ZERO_HASH
     """Commitment to why it is disputed; zero if it is not."""
 
+    @property
+    def can_heal(self) -> bool:
+        """Whether it closes when a later entry matches."""
+        return (self.state, "heal") in LIFE_CYCLE
+
 
 class Open(Command, frozen=True, array_like=True):
     """Open a case for a break of a closed window."""

@@ -146,7 +146,7 @@ def seal_result(pair: Pair, outcome: Outcome) -> bytes:
 def list_healed(before: Sequence[Group], after: Sequence[Group]) -> list[bytes]:
     """List the names of breaks of which nothing is open any more, sorted."""
     still = {entry for each in after for entry in (*each.left, *each.right)}
-    return sorted(each.id for each in before if still.isdisjoint((*each.left, *each.right)))
+    return sorted({each.id for each in before if still.isdisjoint((*each.left, *each.right))})
 
 
 def _close_even(window: int, basis: Basis, even: Even) -> Outcome:

@@ -73,6 +73,9 @@ R = TypeVar("R", bound=Row)
 
 TAGS_AT_ONCE = 4_096
 """Rows of tags that are asked for together."""
+HEALING_WINDOWS = 16
+"""How many windows back a break may be whose case heals: one that became part of another, or that
+was one of too many for one statement."""
 _NOTHING = Side()
 _PASSED = {
     Code.OUT_OF_DATE,
@@ -451,12 +454,13 @@ class PairStream:
         return True
 
     async def _find_healed(self, outcome: Outcome) -> tuple[bytes, ...]:
-        """Find the cases of earlier breaks that are none any more."""
-        before = self.find_outcome(outcome.window - 1) if outcome.window else None
-        healed = list_healed(before.breaks if before else (), outcome.breaks)
+        """Find cases of earlier breaks that are none any more; what is too much is told later."""
+        windows = range(max(0, outcome.window - HEALING_WINDOWS), outcome.window)
+        before = [each for number in windows if (each := self.find_outcome(number))]
+        healed = list_healed([group for each in before for group in each.breaks], outcome.breaks)
         keys = [(self._pair.agreement, each) for each in healed]
         found = await self._ledger.find(cases.Case, keys)
-        return tuple(row.case_id for row in found if row is not None)[:HEALED_MAX]
+        return tuple(row.case_id for row in found if row and row.can_heal)[:HEALED_MAX]
 
     async def _get_progress(self) -> Progress:
         [found] = await self._ledger.find(Progress, [(self._pair.agreement,)])

@@ -14,6 +14,7 @@ from tests.streamed import Banks, enter, reconcile_windows
 from hansa.contracts.reconciliation import cases, positions
 from hansa.contracts.reconciliation.cases import Case
 from hansa.contracts.reconciliation.positions import Position
+from hansa.contracts.reconciliation.reconciliation import HEALED_MAX
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Status
 from hansa.reconcile.stream.adding import Origin
@@ -71,6 +72,25 @@ def test_a_break_goes_into_the_next_window_and_is_healed_there_with_its_case():
     assert (outcome.pairs, outcome.breaks) == (1, ())
     case = banks.harness.get(Case, agreement, broken.id)
     assert case.state is cases.State.HEALED
+
+
+def test_cases_that_are_too_many_for_one_statement_are_healed_by_the_next_one():
+    banks = Banks()
+    references = [f"R{number}" for number in range(HEALED_MAX + 1)]
+    play(banks, [enter(100, each) for each in references], [], 1)
+    agreement, north = banks.pair.agreement, banks.pair.terms.left
+    broken = [each.id for each in banks.streams[0].find_outcome(0).breaks]
+    for each in broken:
+        banks.harness.do(cases.open_case, cases.Open(agreement, north, 0, each), "north")
+
+    def count_healed():
+        rows = [banks.harness.get(Case, agreement, each) for each in broken]
+        return sum(row.state is cases.State.HEALED for row in rows)
+
+    play(banks, [], [enter(-100, each, day=1) for each in references], 2)
+    assert count_healed() == HEALED_MAX
+    play(banks, [], [], 3)
+    assert count_healed() == len(broken)
 
 
 def test_entries_of_an_origin_are_added_once():
