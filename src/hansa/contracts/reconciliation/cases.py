@@ -338,14 +338,7 @@ def decline(view: View, context: Context, command: Decline) -> list[Event]:
     Raises:
       Refused: with a `Code`, the first that applies.
     """
-    # CHECK
-    case = _require_case(view, context, command)
-    _require_turn(case, is_proposer=False, bank=command.bank)
-    reopened = _reopen(case, context, "decline")
-    # CHANGE
-    view.put(reopened)
-    # TELL
-    return [_tell(msgspec.structs.replace(case, state=reopened.state), command.bank)]
+    return _end_proposal(view, context, command, "decline")
 
 
 def withdraw(view: View, context: Context, command: Withdraw) -> list[Event]:
@@ -354,14 +347,7 @@ def withdraw(view: View, context: Context, command: Withdraw) -> list[Event]:
     Raises:
       Refused: with a `Code`, the first that applies.
     """
-    # CHECK
-    case = _require_case(view, context, command)
-    _require_turn(case, is_proposer=True, bank=command.bank)
-    reopened = _reopen(case, context, "withdraw")
-    # CHANGE
-    view.put(reopened)
-    # TELL
-    return [_tell(msgspec.structs.replace(case, state=reopened.state), command.bank)]
+    return _end_proposal(view, context, command, "withdraw")
 
 
 def sweep(view: View, context: Context, command: Sweep) -> list[Event]:
@@ -398,9 +384,8 @@ def heal(view: View, context: Context, agreement: bytes, ids: Sequence[bytes]) -
     events: list[Event] = []
     for case_id in ids:
         case = view.get(Case, agreement, case_id)
-        state = None if case is None else LIFE_CYCLE.get((case.state, "heal"))
-        if case is not None and state is not None:
-            view.put(_clear(case, state, context.time_ms, ZERO_HASH))
+        if case is not None and case.can_heal:
+            view.put(_clear(case, _follow(case, "heal"), context.time_ms, ZERO_HASH))
             events.append(Healed(NO_MONEY, agreement, case_id))
     return events
 
@@ -467,12 +452,19 @@ def _sign(view: View, context: Context, case: Case, bank: bytes) -> Case:
     )
 
 
-def _reopen(case: Case, context: Context, word: str) -> Case:
-    """Compute a case for which nothing is proposed any more; a dispute stands as before."""
+def _end_proposal(
+    view: View, context: Context, command: Decline | Withdraw, word: str
+) -> list[Event]:
+    """Have nothing proposed any more; a dispute stands as before."""
+    # CHECK
+    case = _require_case(view, context, command)
+    _require_turn(case, is_proposer=word == "withdraw", bank=command.bank)
     state = _follow(case, word)
-    if case.disputed != ZERO_HASH:
-        state = State.DISPUTED
-    return _clear(case, state, context.time_ms, case.disputed)
+    # CHANGE
+    state = state if case.disputed == ZERO_HASH else State.DISPUTED
+    view.put(_clear(case, state, context.time_ms, case.disputed))
+    # TELL
+    return [_tell(msgspec.structs.replace(case, state=state), command.bank)]
 
 
 def _clear(case: Case, state: State, time_ms: int, disputed: bytes) -> Case:
