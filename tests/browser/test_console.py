@@ -21,6 +21,7 @@ from hansa.kernel.receipt_file import verify_receipt_file
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.console.pages import CODE_PAGES
+from hansa.node.console.reconciliation.pages import ROOT as RECONCILIATION
 from hansa.node.console.routes import ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
@@ -44,10 +45,13 @@ NAVIGATION = [
     "Blocks",
     "Members",
     "Identity",
+    "Reconciliation",
     "Governance",
     "Policy",
     "Validators",
 ]
+VISITED = [route.path for route in ROUTES if not route.path.startswith(f"{RECONCILIATION}/")]
+"""The others are of a node that reconciles: `test_reconciliation.py` visits them."""
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
 
 
@@ -146,6 +150,7 @@ def list_pages(town: Town) -> dict[str, list[str]]:
             for name in ("civic", "licences", "academy")
         ],
         "/identity/type/{name}": [f"/identity/type/{name}" for name in CREDENTIAL_TYPES[:2]],
+        "/reconciliation": ["/reconciliation"],
         "/governance": ["/governance"],
         "/policy": ["/policy"],
         "/validators": ["/validators"],
@@ -159,10 +164,10 @@ def list_pages(town: Town) -> dict[str, list[str]]:
 
 
 def test_every_route_has_a_page_to_look_at(site):
-    assert set(list_pages(site.town)) == {route.path for route in ROUTES}
+    assert set(list_pages(site.town)) == set(VISITED)
 
 
-@pytest.mark.parametrize("route", [route.path for route in ROUTES])
+@pytest.mark.parametrize("route", VISITED)
 def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check_fits, route):
     """The fullest page of each route in every theme and width; the others in the hardest.
 
@@ -306,7 +311,7 @@ def test_every_control_is_reached_by_keyboard_and_shows_it(site, open_page):
     """In the order of the page; what has the focus is outlined."""
     page = open_page(site.url)
     seen = []
-    for _ in range(15):
+    for _ in range(16):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")

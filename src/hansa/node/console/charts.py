@@ -38,7 +38,7 @@ class Chart:
     bars: tuple[Bar, ...]
     width: float
     top: int
-    """Per second, or in major units."""
+    """Per second, in major units, or a count."""
 
 
 def round_up(value: float) -> int:
@@ -76,6 +76,15 @@ def build_supply_chart(slots: Sequence[SupplySlot], exponent: int) -> Chart:
         amounts = (supply.wallets_minor, supply.held_minor, supply.vaults_minor)
         bars += _stack(number, SUPPLY_SERIES, [each / unit * HEIGHT / top for each in amounts])
     return Chart(tuple(bars), max(1, len(slots)) * SLOT_WIDTH, top)
+
+
+def build_stacks(names: Sequence[str], rows: Sequence[Sequence[int]]) -> Chart:
+    """Stack the counts of each row, the first one below; names are those of its series."""
+    top = round_up(max(map(sum, rows), default=0))
+    bars: list[Bar] = []
+    for number, row in enumerate(rows):
+        bars += _stack(number, names, [count * HEIGHT / top for count in row])
+    return Chart(tuple(bars), max(1, len(rows)) * SLOT_WIDTH, top)
 
 
 def build_split(supply: Supply) -> tuple[Bar, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -39,6 +39,9 @@ from hansa.node.web.forms import read_form, require_token
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.node.web.sessions import Sessions, clear_cookie, name_cookie, set_cookie
 
+if TYPE_CHECKING:  # it needs an extra, which a node that does not reconcile may lack
+    from hansa.node.reconcile.service import PairService
+
 STATIC_PATH = "/console/static/"
 FILE_PATH = STATIC_PATH + "{name}"
 BLOCKS_PER_PAGE = 25
@@ -61,10 +64,18 @@ class Console:
       node: whose chain is shown.
       gate: who is let in to what.
       navigation: (path, label) of the pages that every page links to.
+      pairs: what its member reconciles; None if it does not.
     """
 
-    def __init__(self, node: Node, gate: Gate, navigation: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        gate: Gate,
+        navigation: list[tuple[str, str]],
+        pairs: PairService | None = None,
+    ) -> None:
         self.node = node
+        self.pairs = pairs
         self.gate = gate
         self.access = gate.access
         self.sessions = Sessions(gate.clock_s)

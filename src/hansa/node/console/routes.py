@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hansa.node.console.identity import pages as identity
 from hansa.node.console.pages import CODE_PAGES, FILE_PATH, Console
+from hansa.node.console.reconciliation.pages import ROOT, lead_to
 
 Page = Callable[[Console, web.Request], Awaitable[web.Response]]
 
@@ -36,6 +37,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/identity", identity.show_overview, "Identity"),
     Route("/identity/did/{did}", identity.show_subject),
     Route("/identity/type/{name}", identity.show_type),
+    Route(ROOT, lead_to("pairs"), "Reconciliation"),
+    Route(ROOT + "/{agreement}", lead_to("pair")),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
     Route("/validators", Console.show_validators, "Validators"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -19,6 +19,9 @@ from hansa.node.service import Node
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.node.web.hosts import find_fault
 
+if TYPE_CHECKING:  # it needs an extra, which a node that does not reconcile may lack
+    from hansa.node.reconcile.service import PairService
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PAGE_COST = 4
@@ -30,15 +33,18 @@ NAME_ADVICE = (
 )
 
 
-def add_console(app: web.Application, node: Node, gate: Gate) -> None:
+def add_console(
+    app: web.Application, node: Node, gate: Gate, pairs: PairService | None = None
+) -> None:
     """Serve the console from an application that has not started yet.
 
     Args:
       app: also of the API; what is under `/v1` or is no page is left alone.
       node: whose chain is shown.
       gate: who is let in to what.
+      pairs: what its member reconciles; None if it does not.
     """
-    console = Console(node, gate, NAVIGATION)
+    console = Console(node, gate, NAVIGATION, pairs)
     routes = (*ROUTES, *FILES)
     for route in routes:
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)

@@ -1,0 +1,1 @@
+"""The pages about reconciliation with other banks."""

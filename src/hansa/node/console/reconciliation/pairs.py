@@ -1,0 +1,120 @@
+"""One agreement in a line, and all that its own page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hansa.contracts.reconciliation.agreements import State
+from hansa.kernel.calendar import DAY_MS, MINUTE_MS
+from hansa.node.console.charts import Chart, build_stacks
+from hansa.node.console.reading import Pace
+from hansa.node.console.reconciliation.breaks import (
+    AgeLine,
+    build_ageing,
+    read_queue,
+    sum_ages,
+)
+from hansa.node.console.reconciliation.windows import WindowLine, read_window
+from hansa.node.console.reconciliation.words import CLOSED
+from hansa.node.reconcile.service import PairService, PairView
+
+WINDOWS_PER_PAGE = 12
+WINDOWS_OPEN_READ = 32
+"""Windows that are not agreed, of which waiting entries are counted."""
+SERIES = ("matched", "passes", "open")
+"""Of the chart, from the bottom upwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairLine:
+    """One agreement."""
+
+    view: PairView
+    other: bytes
+    """Address of the other bank."""
+    state: str
+    """A key of `words.PAIR_STATES`."""
+    waiting: int
+    """Entries of this bank that are not posted yet."""
+    breaks: int
+    cases: int
+    """Of the breaks, those with a case that is not closed."""
+
+    @property
+    def id(self) -> str:
+        """Name of the agreement, hexadecimal."""
+        return self.view.agreement.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class PairPage:
+    """One agreement with some of its windows."""
+
+    line: PairLine
+    windows: tuple[WindowLine, ...]
+    """The newest first."""
+    chart: Chart
+    newest: int
+    """Number of the newest window of all."""
+    ages: tuple[AgeLine, ...]
+
+
+def read_line(pairs: PairService, agreement: bytes) -> PairLine:
+    """Read an agreement in a line; raises `NotFound`."""
+    view = pairs.get_pair(agreement, windows=1)
+    newest = view.windows[0].number
+    first = max(view.progress.agreed, newest - WINDOWS_OPEN_READ)
+    waiting = sum(pairs.get_window(agreement, each).waiting for each in range(first, newest + 1))
+    breaks = pairs.list_breaks(agreement)
+    cases = [each.case for each in breaks if each.case and each.case.state not in CLOSED]
+    other = view.pair.get_bank(view.place.other)
+    return PairLine(view, other, _name_state(pairs, view), waiting, len(breaks), len(cases))
+
+
+async def read_pair(
+    pairs: PairService, agreement: bytes, first: int | None, today: int
+) -> PairPage:
+    """Read an agreement with a page of windows.
+
+    Args:
+      pairs: of this node's bank.
+      agreement: its name.
+      first: number of the newest window to show; None for the newest of all.
+      today: day as of which breaks are as old as they are, from 1970-01-01.
+
+    Raises:
+      NotFound: the bank has no such agreement.
+    """
+    line = read_line(pairs, agreement)
+    view, newest = line.view, line.view.windows[0].number
+    top = newest if first is None else min(first, newest)
+    pace = Pace()
+    windows = []
+    for number in range(top, max(-1, top - WINDOWS_PER_PAGE), -1):
+        found = pairs.get_window(agreement, number)
+        windows.append(read_window(view.pair, view.place, view.progress, found))
+        await pace.rest()
+    ageing = build_ageing(view.pair, today)
+    queue = await read_queue(view.pair, view.place, ageing, pairs.list_breaks(agreement))
+    return PairPage(line, tuple(windows), _draw(windows), newest, tuple(sum_ages(queue, ageing)))
+
+
+def compute_day(time_ms: int, offset_minutes: int) -> int:
+    """Compute the civil day of a ledger time, from 1970-01-01."""
+    return (time_ms + offset_minutes * MINUTE_MS) // DAY_MS
+
+
+def _draw(windows: Sequence[WindowLine]) -> Chart:
+    """Draw what matched and what is open, the oldest window first; few stand to the right."""
+    rows = [(each.by_tag, each.by_passes, each.open) for each in reversed(windows)]
+    return build_stacks(SERIES, [(0, 0, 0)] * (WINDOWS_PER_PAGE - len(rows)) + rows)
+
+
+def _name_state(pairs: PairService, view: PairView) -> str:
+    row = view.row
+    if row is None:
+        return "unknown"
+    if row.state is State.PROPOSED:
+        return "offered" if row.proposer == pairs.bank else "asked"
+    return "in_force" if row.state is State.IN_FORCE else "ended"

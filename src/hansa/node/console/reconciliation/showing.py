@@ -1,0 +1,116 @@
+"""The pages about reconciliation, filled from what the node's bank knows.
+
+Entries that a bank adds, and what the other one shows, come without a block: so no page here is
+said to be the same until the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.node.console.pages import Console, read_number
+from hansa.node.console.reading import Pace
+from hansa.node.console.reconciliation import words
+from hansa.node.console.reconciliation.pairs import (
+    WINDOWS_PER_PAGE,
+    compute_day,
+    read_line,
+    read_pair,
+)
+from hansa.node.reconcile.service import PairService
+from hansa.reconcile.report.texts import show, show_amount, show_day
+
+Page = Callable[[Console, web.Request, PairService], Awaitable[web.Response]]
+
+PAIRS_PER_PAGE = 25
+TEXT_LETTERS = 140
+"""Of a text that somebody else wrote."""
+_HASH_DIGITS = 64
+
+
+async def show_pairs(console: Console, request: web.Request, pairs: PairService) -> web.Response:
+    """Show the bank's agreements, each in a line."""
+    views = pairs.list_pairs()
+    first = min(read_number(request, "from", 0), len(views))
+    pace = Pace()
+    lines = []
+    for view in views[first : first + PAIRS_PER_PAGE]:
+        lines.append(read_line(pairs, view.agreement))
+        await pace.rest()
+    return await _respond(
+        console,
+        request,
+        "pairs.html",
+        bank=pairs.bank,
+        lines=lines,
+        first=first,
+        count=len(views),
+        per_page=PAIRS_PER_PAGE,
+    )
+
+
+async def show_pair(console: Console, request: web.Request, pairs: PairService) -> web.Response:
+    """Show one agreement: how far it is, its windows, and how old what is open is."""
+    agreement = _read_hash(request, "agreement")
+    first = read_number(request, "from", -1)
+    page = await read_pair(pairs, agreement, None if first < 0 else first, _find_today(console))
+    return await _respond(
+        console,
+        request,
+        "pair.html",
+        bank=pairs.bank,
+        page=page,
+        line=page.line,
+        per_page=WINDOWS_PER_PAGE,
+    )
+
+
+PAGES: Mapping[str, Page] = {
+    "pairs": show_pairs,
+    "pair": show_pair,
+}
+"""What each route of `hansa.node.console.routes` leads to."""
+
+
+async def _respond(
+    console: Console,
+    request: web.Request,
+    template: str,
+    **context: Any,  # noqa: ANN401 - what a template is filled with
+) -> web.Response:
+    return await console.respond(
+        request,
+        f"reconciliation/{template}",
+        is_current=False,
+        said=words,
+        text=_show_text,
+        amount=show_amount,
+        day=show_day,
+        **context,
+    )
+
+
+def _show_text(text: str) -> str:
+    """Show what somebody else wrote, so that it shows as what it is."""
+    return show(text, TEXT_LETTERS)
+
+
+def _find_today(console: Console) -> int:
+    return compute_day(console.reader.head.time_ms, console.reader.get_format().offset_minutes)
+
+
+def _read_hash(request: web.Request, name: str) -> bytes:
+    text = request.match_info[name]
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(text) != _HASH_DIGITS or len(found) != _HASH_DIGITS // 2:
+        raise Invalid(
+            InvalidCode.MALFORMED, "agreements and cases are named by 64 hexadecimal digits"
+        )
+    return found

@@ -1,0 +1,67 @@
+"""The pages about reconciliation in a real Chromium, on the node of a bank that reconciles."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+
+import pytest
+from aiohttp import web
+from tests.browser.reconciling import list_pages, make_reconciled, write_rules
+from tests.paired import Paired, running
+
+from hansa.node.console.reconciliation.pages import ROOT
+from hansa.node.console.routes import ROUTES
+from hansa.node.serving.app import create_app
+from hansa.node.settings import Access, Limits, LoopbackReads, Settings
+
+WIDTHS = (390, 1280)
+OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING), limits=Limits(known_per_s=0))
+OVERFLOWING = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => box.innerText)"""
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Serve the first bank's console from a thread with an event loop of its own."""
+    ready: Future[tuple[str, dict[str, str]]] = Future()
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+
+    async def serve():
+        async with running(Paired(write_rules("Nostro"))) as paired:
+            made = await make_reconciled(paired)
+            app = create_app(paired.node, OPEN, pairs=paired.services[0])
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            ready.set_result((url, list_pages(made)))
+            await stopping.wait()
+            await runner.cleanup()
+
+    def run():
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield ready.result(60)
+    loop.call_soon_threadsafe(stopping.set)
+    thread.join(20)
+
+
+def test_every_page_is_accessible_and_fits(site, open_page, check_accessible, check_fits):
+    """On a phone, tables are read without scrolling sideways."""
+    url, pages = site
+    assert set(pages) == {route.path for route in ROUTES if route.path.startswith(ROOT)}
+    page = open_page(url, width=WIDTHS[0], colour_scheme="dark")
+    for path in pages.values():
+        page.goto(url + path)
+        assert page.locator("h1").count() == 1
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.locator(".scroll").evaluate_all(OVERFLOWING) == [], (path, width)
+            assert check_accessible(page) == [], (path, width)
+            assert check_fits(page), (path, width)
