@@ -26,10 +26,6 @@ CREATE TABLE wanted (
 _WANTED_OPEN = "CREATE INDEX wanted_open ON wanted (kind, number) WHERE is_open;"
 _KINDS = "CREATE INDEX records_kind ON records (kind, expires_ms) WHERE kind IS NOT NULL;"
 SCHEMA = f"""
-CREATE TABLE lock (
-    n INTEGER NOT NULL, r INTEGER NOT NULL, p INTEGER NOT NULL,
-    salt BLOB NOT NULL, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL
-);
 CREATE TABLE records (
     name BLOB PRIMARY KEY, value BLOB NOT NULL, expires_ms INTEGER NOT NULL, kind BLOB
 ) WITHOUT ROWID;
