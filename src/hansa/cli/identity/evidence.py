@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import secrets
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hansa.cli.identity.finishing import find_pending, finish, require_same
 from hansa.cli.identity.notarising import (
@@ -112,67 +114,102 @@ def _add_notarise(words: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     again.set_defaults(function=_collect)
 
 
+class Request(NamedTuple):
+    """What is to be notarised, and for whom."""
+
+    documents: Sequence[Path]
+    notary: bytes
+    cosigners: tuple[bytes, ...] = ()
+    folder: Path | None = None
+    """Where evidence files go; beside the documents if None."""
+    is_batch: bool = False
+    """Whether they go on record by one root."""
+
+
+class Notarised(NamedTuple):
+    """What is on record, and whose evidence files are written."""
+
+    tx_id: bytes
+    height: int
+    time_ms: int
+    files: list[Path]
+
+
+Outcome = Notarised | TransactionResult | Transaction
+"""What was notarised, or the transaction that a rule refused."""
+
+
 def _notarise(options: argparse.Namespace) -> int:
     (key,) = load_keys([options.key])
     with open_client(options) as client:
         notary = read_party(client, options.notary) if options.notary else key.address
         cosigners = tuple(read_party(client, each) for each in options.cosigner)
-        begun = find_pending(options.documents, options.out)
-        if begun is not None:
-            terms = Terms(notary.hex(), tuple(each.hex() for each in cosigners), options.batch)
-            digest = client.get_network().digest
-            require_same(begun, options.documents, options.out, terms, digest)
-            complain(f"hansa: going on with what was begun before, in {begun[0]}")
-            answer = finish(client, options, *begun)
-            if answer is not None:
-                return _conclude(client, options, begun[0], answer)
-            begun[0].unlink(missing_ok=True)
-            complain("hansa: of that nothing is on record, nor ever will be: beginning anew")
-        return _begin(client, options, key, notary, cosigners)
+        request = Request(options.documents, notary, cosigners, options.out, options.batch)
+        return _tell(client, options, notarise(client, options, key, request))
 
 
-def _begin(
-    client: Client,
-    options: argparse.Namespace,
-    key: KeyPair,
-    notary: bytes,
-    cosigners: tuple[bytes, ...],
-) -> int:
+def notarise(
+    client: Client, options: argparse.Namespace, key: KeyPair, request: Request
+) -> Outcome:
+    """Put hashes of documents on record, or go on with what was begun, and write evidence files.
+
+    Args:
+      client: talks to the node.
+      options: of the command; those of signing are used.
+      key: of the notary.
+      request: what is notarised.
+
+    Raises:
+      Invalid: a document was notarised before, or another try is not finished.
+      Unavailable: nothing was sent.
+      Sent: what became of it is not known, or not all evidence files are written.
+    """
+    begun = find_pending(request.documents, request.folder)
+    if begun is not None:
+        cosigners = tuple(each.hex() for each in request.cosigners)
+        terms = Terms(request.notary.hex(), cosigners, request.is_batch)
+        digest = client.get_network().digest
+        require_same(begun, request.documents, request.folder, terms, digest)
+        complain(f"hansa: going on with what was begun before, in {begun[0]}")
+        answer = finish(client, options, *begun)
+        if answer is not None:
+            return _conclude(client, begun[0], answer)
+        begun[0].unlink(missing_ok=True)
+        complain("hansa: of that nothing is on record, nor ever will be: beginning anew")
+    return _begin(client, options, key, request)
+
+
+def _begin(client: Client, options: argparse.Namespace, key: KeyPair, request: Request) -> Outcome:
     """Hash, sign, keep all of it, and only then send."""
     await_well(client, is_json=options.json)
     pending, command = prepare(
-        options.documents,
-        notary,
-        cosigners,
+        request.documents,
+        request.notary,
+        request.cosigners,
         client.get_network().digest,
         secrets.token_bytes,
-        folder=options.out,
-        is_batch=options.batch,
+        folder=request.folder,
+        is_batch=request.is_batch,
     )
     signed = client.sign([key], [command])
     pending = add_signed(pending, signed, client.get_network())
-    path = save_pending(pending, options.documents[0], options.out)
+    path = save_pending(pending, request.documents[0], request.folder)
     try:
         answer = submit_signed(client, options, signed, pending=str(path))
     except HansaError as error:
         if not isinstance(error, Sent):  # nothing is on record, so no salt is needed
             path.unlink()
         raise
-    return _conclude(client, options, path, answer)
+    return _conclude(client, path, answer)
 
 
-def _conclude(
-    client: Client,
-    options: argparse.Namespace,
-    path: Path,
-    answer: TransactionResult | Transaction,
-) -> int:
-    """Write the evidence files, or say that there are none; what was kept goes."""
+def _conclude(client: Client, path: Path, answer: TransactionResult | Transaction) -> Outcome:
+    """Write the evidence files, if there are to be any; what was kept goes."""
     if answer.status != OK:
         path.unlink(missing_ok=True)
-        return tell_answer(client, answer, options)
+        return answer
     try:
-        return _write(client, options, path, bytes.fromhex(answer.tx_id))
+        return _write(client, path, bytes.fromhex(answer.tx_id))
     except HansaError as error:
         again = f"{name_program()} id evidence collect {shlex.quote(str(path))}"
         raise Sent(
@@ -187,10 +224,11 @@ def _collect(options: argparse.Namespace) -> int:
     path: Path = options.pending
     with open_client(options) as client:
         if options.id is not None:
-            return _write(client, options, path, parse_hash(options.id, "transaction id"))
+            found = _write(client, path, parse_hash(options.id, "transaction id"))
+            return _tell(client, options, found)
         answer = finish(client, options, path, load_pending(path))
         if answer is not None:
-            return _conclude(client, options, path, answer)
+            return _tell(client, options, _conclude(client, path, answer))
         path.unlink(missing_ok=True)
         raise NotFound(
             "nothing of this is on record, nor ever will be, so what was kept of it is removed: "
@@ -198,21 +236,31 @@ def _collect(options: argparse.Namespace) -> int:
         )
 
 
-def _write(client: Client, options: argparse.Namespace, pending: Path, tx_id: bytes) -> int:
+def _write(client: Client, pending: Path, tx_id: bytes) -> Notarised:
     """Write the evidence files of a confirmed transaction; the salts are then in them."""
     found = load_pending(pending)
     receipt = client.get_receipt(tx_id)
     files = collect(found, receipt.raw, client.get_network())
     pending.unlink(missing_ok=True)
-    time_ms = receipt.header.time_ms
-    told = {
-        "tx_id": tx_id.hex(),
-        "height": receipt.header.height,
-        **({"time_ms": time_ms} if options.json else {"time": write_moment(time_ms)}),
-        "files": [str(file) for file in files],
-    }
-    print_found(told, is_json=options.json)
+    return Notarised(tx_id, receipt.header.height, receipt.header.time_ms, files)
+
+
+def _tell(client: Client, options: argparse.Namespace, found: Outcome) -> int:
+    """Print what was notarised, or why it was not; returns the exit code."""
+    if not isinstance(found, Notarised):
+        return tell_answer(client, found, options)
+    print_found(describe_notarised(found, is_json=options.json), is_json=options.json)
     return 0
+
+
+def describe_notarised(found: Notarised, *, is_json: bool) -> dict[str, object]:
+    """Describe what was notarised, as the commands print it."""
+    return {
+        "tx_id": found.tx_id.hex(),
+        "height": found.height,
+        **({"time_ms": found.time_ms} if is_json else {"time": write_moment(found.time_ms)}),
+        "files": [str(file) for file in found.files],
+    }
 
 
 def _cosign(options: argparse.Namespace) -> int:
