@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.ageing import Ageing
 from hansa.reconcile.batch.engines import MEMORY_MB, Engine, opened_duckdb, opened_spark
+from hansa.reconcile.batch.manifest import write_manifest
 from hansa.reconcile.batch.preparing import ROW
 from hansa.reconcile.batch.results import BREAKS, MATCHES, Input, Origin, write_results
 from hansa.reconcile.batch.running import reconcile
@@ -108,8 +109,9 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
             ]
             opened = opened_spark if job.uses_spark else opened_duckdb
             with opened(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
-                manifest = _run(engine, job, (book, rates, raw), sides, unfinished)
+                told = _run(engine, job, (book, rates, raw), sides, unfinished)
             shutil.rmtree(work)
+            manifest = write_manifest(told, unfinished)
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error}") from None
     return manifest
@@ -191,16 +193,16 @@ def _run(
         as_of.isoformat(),
     )
     ageing = Ageing(book.breaks, BusinessDays(book.calendar), (as_of - _EPOCH).days)
-    manifest = write_results(engine, found, origin, ageing, folder)
+    told = write_results(engine, found, origin, ageing, folder)
     results = (
         pq.read_table(folder / MATCHES, columns=MATCH_COLUMNS),
         pq.read_table(folder / BREAKS, columns=BREAK_COLUMNS),
     )
-    summary = summarise(manifest, book, [each.facts for each in sides], ageing.labels, results)
+    summary = summarise(told, book, [each.facts for each in sides], ageing.labels, results)
     write_summary(summary, folder / SUMMARY)
     if job.with_report:
         write_report(summary, folder, folder / WORK)
-    return manifest
+    return told
 
 
 def _find_newest(engine: Engine, sides: list[_Opened]) -> dt.date:

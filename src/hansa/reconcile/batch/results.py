@@ -1,9 +1,11 @@
-"""Results as files: pairs, matches, breaks, and a manifest that binds them to what they are of.
+"""Results as files: pairs, matches, breaks, and what binds them to what they are of.
 
 - `pairs.parquet`: `left_row` and `right_row` of what the first pass matched;
 - `matches.parquet`: entries of all other matches, one row each, by the number of their match;
-- `breaks.parquet`: entries that do not match, likewise, with class, age and priority;
-- `manifest.json`: hashes of inputs and rules, counts, and the hash of the result.
+- `breaks.parquet`: entries that do not match, likewise, with class, age and priority.
+
+What is told of them, for the manifest: hashes of inputs and rules, counts, and the hash of the
+result.
 
 The hash of the result is that of its other matches and breaks by what their entries say, sorted,
 and of the number of pairs. It does not depend on the order of rows; the pairs follow from the
@@ -13,7 +15,6 @@ inputs, the rules and the rest.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,12 +35,7 @@ from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
 from hansa.reconcile.batch.running import Reconciled
 
-PAIRS, MATCHES, BREAKS, MANIFEST = (
-    "pairs.parquet",
-    "matches.parquet",
-    "breaks.parquet",
-    "manifest.json",
-)
+PAIRS, MATCHES, BREAKS = "pairs.parquet", "matches.parquet", "breaks.parquet"
 TOLD = [
     "account", "currency", "amount_minor", "booking_date", "value_date", "reference",
     "bank_reference", "counterparty", "text", SOURCE, "line",
@@ -80,7 +76,7 @@ class _Group(NamedTuple):
 def write_results(
     engine: Engine, found: Reconciled, origin: Origin, ageing: Ageing, folder: Path
 ) -> dict[str, Any]:
-    """Write all files of a result into a folder; returns the manifest."""
+    """Write all files of a result into a folder; returns what its manifest tells."""
     names = origin.left.name, origin.right.name
     matches, breaks = _list_matches(found), _list_breaks(found)
     with ThreadPoolExecutor(1) as pool:
@@ -94,7 +90,7 @@ def write_results(
         heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
         pq.write_table(_lay_out(found.rest, breaks, heads, names), folder / BREAKS)
         pairs = writing.result()
-    manifest = {
+    return {
         "version": VERSION,
         "as_of": origin.as_of,
         "rules_sha256": origin.rules_sha256,
@@ -106,8 +102,6 @@ def write_results(
         "unmatched": [int(side.is_unmatched.sum()) for side in found.rest],
         "result_sha256": _hash(found.rest, pairs, [*matches, *breaks]),
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-    return manifest
 
 
 def hash_window(found: Reconciled, pairs: int) -> str:

@@ -11,7 +11,8 @@ from tests.reconciled import make_side
 
 from hansa.kernel.errors import Invalid, NotFound
 from hansa.reconcile.batch.job import Job, SideFiles, run_job
-from hansa.reconcile.batch.results import BREAKS, MANIFEST, MATCHES, PAIRS
+from hansa.reconcile.batch.manifest import MANIFEST
+from hansa.reconcile.batch.results import BREAKS, MATCHES, PAIRS
 from hansa.reconcile.batch.summary import SUMMARY
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.normalising import ENTRIES, QUARANTINE, OnError

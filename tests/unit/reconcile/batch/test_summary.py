@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reconciled import RULES, run_sides
 
-from hansa.reconcile.batch.results import BREAKS, MANIFEST
+from hansa.reconcile.batch.manifest import MANIFEST
+from hansa.reconcile.batch.results import BREAKS
 from hansa.reconcile.batch.summary import SUMMARY, UNDATED, SideFacts, summarise
 from hansa.reconcile.entries import Entry, Status
 from hansa.reconcile.rules.loading import load_rules
