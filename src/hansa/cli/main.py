@@ -43,7 +43,7 @@ TRACEBACK_VARIABLE = "HANSA_TRACEBACK"
 MODULES = {
     "setup": ("init", "up"),
     "run": ("demo", "replay", "bench"),
-    "reconcile": ("reconcile",),
+    "reconcile": ("reconcile", "manifest"),
     "pair": ("pair",),
     "keys": ("key",),
     "wallet": ("pay", "wallet"),

@@ -14,6 +14,8 @@ from hansa.cli.reconcile.ledgers import (
     parse_source,
     require_used,
 )
+from hansa.cli.reconcile.notarising import add_options as add_notarising
+from hansa.cli.reconcile.notarising import load_notary, notarise_result
 from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import parse_file
 
@@ -66,8 +68,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="duckdb",
         help="what all rows go through: DuckDB here, or Spark (default duckdb)",
     )
-    command.add_argument("--genesis", metavar="HASH", help="genesis hash of the network you mean")
-    command.add_argument("--json", action="store_true", help="print the manifest")
+    add_notarising(command)
     command.set_defaults(function=_reconcile)
 
 
@@ -91,6 +92,7 @@ def _add_side_options(command: argparse.ArgumentParser) -> None:
 
 def _reconcile(options: argparse.Namespace) -> int:
     from hansa.reconcile.batch.job import Job, SideFiles, run_job  # noqa: PLC0415 - an extra
+    from hansa.reconcile.batch.manifest import MANIFEST  # noqa: PLC0415
     from hansa.reconcile.normalising import OnError  # noqa: PLC0415
     from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
     from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
@@ -108,6 +110,7 @@ def _reconcile(options: argparse.Namespace) -> int:
         return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
 
     require_used(options, *map(list_sources, ("left", "right")))
+    notary = load_notary(options)
     job = Job(
         open_side("left"),
         open_side("right"),
@@ -119,12 +122,19 @@ def _reconcile(options: argparse.Namespace) -> int:
         with_report=not options.no_report,
     )
     manifest = run_job(job, options.out)
-    if options.json:
-        print_json(manifest)
-    else:
+    if not options.json:
         _print_result(manifest, options.out)
         if job.with_report:
             say(f"Report: {options.out / PAGE}, and the same with all breaks as {WORKBOOK}")
+    try:
+        if notary is not None:
+            notarised = notarise_result(options, notary, options.out / MANIFEST)
+            manifest["notarised"] = notarised
+            if not options.json:
+                print_table(notarised)
+    finally:
+        if options.json:
+            print_json(manifest)
     return 0
 
 
