@@ -1,5 +1,7 @@
 """Commands that reconcile the books of two sides, and verify what came of it."""
 
+from __future__ import annotations
+
 import argparse
 
 from hansa.cli.reconcile import running, verifying
