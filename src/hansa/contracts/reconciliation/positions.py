@@ -141,7 +141,7 @@ def sign(view: View, context: Context, command: Sign) -> list[Event]:
     """
     # CHECK
     agreement = agreements.require_party(
-        view, context, command.agreement, command.bank, Purpose.OPERATE
+        view, context, command.agreement, command.bank, Purpose.ASSERT
     )
     currency.get_asset(view, command.asset)
     window = windows.find_window(view, command.agreement, command.window)

@@ -60,7 +60,7 @@ def harness() -> Harness:
 
 def sign(harness, opening=SETTLE):
     commitment = compute_commitment(opening, DIGEST)
-    for name, bank in (("left1", LEFT), ("right1", RIGHT)):
+    for name, bank in (("left", LEFT), ("right", RIGHT)):
         command = Sign(PAIR, bank, opening.window, ASSET, commitment)
         events = harness.do(positions.sign, command, name)
     return events
@@ -68,27 +68,27 @@ def sign(harness, opening=SETTLE):
 
 def test_both_sign_the_same_or_again(harness):
     wrong = changed(SIGN, commitment=OTHER)
-    signed = harness.do(positions.sign, wrong, "left1")
+    signed = harness.do(positions.sign, wrong, "left")
     assert signed == [Signed(NO_MONEY, PAIR, LEFT, 0, ASSET, OTHER, is_agreed=False)]
-    harness.do(positions.sign, changed(SIGN, bank=RIGHT), "right1")
+    harness.do(positions.sign, changed(SIGN, bank=RIGHT), "right")
     assert not harness.get(Position, PAIR, 0, ASSET).is_agreed
     assert harness.refuse(positions.settle, SETTLE, "left1") == Code.NOT_SIGNED_BY_BOTH
-    assert harness.do(positions.sign, SIGN, "left1")[0].is_agreed
-    assert harness.refuse(positions.sign, wrong, "left1") == Code.ALREADY_SIGNED_BY_BOTH
+    assert harness.do(positions.sign, SIGN, "left")[0].is_agreed
+    assert harness.refuse(positions.sign, wrong, "left") == Code.ALREADY_SIGNED_BY_BOTH
 
 
 def test_signing_is_refused_by_the_first_rule_that_applies(harness):
     wrong = Sign(OTHER, THIRD, 1, "EUR", COMMITMENT)
     refused = [agreements.Code.UNKNOWN_AGREEMENT, "kernel.NOT_AUTHORIZED"]
-    assert harness.refuse(positions.sign, wrong, "left1") == refused[0]
+    assert harness.refuse(positions.sign, wrong, "left") == refused[0]
     wrong = changed(wrong, agreement=PAIR)
-    assert harness.refuse(positions.sign, wrong, "left1") == refused[1]
-    assert harness.refuse(positions.sign, wrong, "third1") == agreements.Code.NOT_A_PARTY
+    assert harness.refuse(positions.sign, wrong, "left") == refused[1]
+    assert harness.refuse(positions.sign, wrong, "third") == agreements.Code.NOT_A_PARTY
     wrong = changed(wrong, bank=LEFT)
-    assert harness.refuse(positions.sign, wrong, "left1") == currency.Code.UNKNOWN_ASSET
+    assert harness.refuse(positions.sign, wrong, "left") == currency.Code.UNKNOWN_ASSET
     for window in (1, 9):
         wrong = changed(wrong, asset=ASSET, window=window)
-        assert harness.refuse(positions.sign, wrong, "left1") == Code.WINDOW_NOT_AGREED
+        assert harness.refuse(positions.sign, wrong, "left") == Code.WINDOW_NOT_AGREED
 
 
 def test_a_position_is_settled_with_the_money(harness):
@@ -139,7 +139,7 @@ def test_what_paid_for_one_position_does_not_pay_for_another(harness):
 
 def test_a_commitment_is_good_for_its_own_window_alone(harness):
     state(harness, 1)
-    for name, bank in (("left1", LEFT), ("right1", RIGHT)):
+    for name, bank in (("left", LEFT), ("right", RIGHT)):
         harness.do(positions.sign, changed(SIGN, bank=bank, window=1), name)
     command = changed(SETTLE, window=1)
     code = harness.refuse(positions.settle, command, "left1", earlier_events=[PAID])
@@ -155,7 +155,7 @@ def test_nothing_is_settled_by_nothing(harness):
 def test_a_position_is_swept_after_it_was_settled_or_its_agreement_is_over(harness):
     state(harness, 1)
     sign(harness)
-    harness.do(positions.sign, changed(SIGN, window=1), "left1")
+    harness.do(positions.sign, changed(SIGN, window=1), "left")
     pass_keep_time(harness)
     sweep, other = Sweep(PAIR, 0, ASSET), Sweep(PAIR, 1, ASSET)
     assert harness.refuse(positions.sweep, Sweep(PAIR, 9, ASSET), "eve") == Code.UNKNOWN_POSITION
