@@ -33,7 +33,7 @@ from hansa.reconcile.batch.engines import Engine
 from hansa.reconcile.batch.passes.found import Places
 from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
-from hansa.reconcile.batch.running import Reconciled
+from hansa.reconcile.batch.running import Passed, Reconciled
 
 PAIRS, MATCHES, BREAKS = "pairs.parquet", "matches.parquet", "breaks.parquet"
 TOLD = [
@@ -104,7 +104,7 @@ def write_results(
     }
 
 
-def hash_window(found: Reconciled, pairs: int) -> str:
+def hash_window(found: Reconciled | Passed, pairs: int) -> str:
     """Hash what was found in one window, or in a run that has but one.
 
     It is the same whoever computes it: neither numbers of rows count nor their order, and it makes
@@ -135,12 +135,12 @@ def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
     return digest.hexdigest()
 
 
-def _list_matches(found: Reconciled) -> list[_Group]:
+def _list_matches(found: Reconciled | Passed) -> list[_Group]:
     """List matches of all passes but the first."""
     return [_Group(each.name, *match) for each in found.passes for match in each.matches]
 
 
-def _list_breaks(found: Reconciled) -> list[_Group]:
+def _list_breaks(found: Reconciled | Passed) -> list[_Group]:
     return [_Group(each.kind.value, *each[1:]) for each in found.breaks]
 
 

@@ -53,6 +53,14 @@ class PassResult(NamedTuple):
     matches: tuple[Match, ...]
 
 
+class Passed(NamedTuple):
+    """What the passes after the first make of what that one left."""
+
+    rest: Rest
+    passes: tuple[PassResult, ...]
+    breaks: tuple[Break, ...]
+
+
 class Reconciled(NamedTuple):
     """Two sides reconciled; matches and breaks name entries by their places in `rest`."""
 
@@ -88,24 +96,51 @@ def reconcile(
     Raises:
       Invalid: the first pass is not `net`, or it leaves more than this process takes.
     """
-    first, *others = book.passes
-    if not isinstance(first, Net):
-        raise Invalid(
-            InvalidCode.ARGUMENTS, f"the first pass must be of kind net, not {first.name!r}"
-        )
+    first = require_first(book)
     prepared = [
         prepare(entries, side, book.references)
         for entries, side in zip((left, right), sides, strict=True)
     ]
     netted = net(engine, prepared[0], prepared[1], [name_key(each) for each in first.on])
-    rest, groups = _fetch_rest(engine, netted, ReferenceForm(book.references))
+    rest = _fetch_rest(engine, netted, ReferenceForm(book.references))
+    match_equal = partial(_match_equal, engine)
+    passed = run_passes(rest, group_undecided(rest), book, rates, match_equal)
+    return Reconciled(first.name, netted.pairs, *passed)
+
+
+def require_first(book: RuleBook) -> Net:
+    """Get the first pass; raises `Invalid` if it is not `net`."""
+    first = book.passes[0]
+    if not isinstance(first, Net):
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"the first pass must be of kind net, not {first.name!r}"
+        )
+    return first
+
+
+def run_passes(
+    rest: Rest,
+    groups: list[OpenGroup],
+    book: RuleBook,
+    rates: RateTable | None,
+    match_equal: Callable[[Rest, Net], Found],
+) -> Passed:
+    """Run all passes but the first, and put what is left into breaks.
+
+    Args:
+      rest: what the first pass left.
+      groups: that it could not decide.
+      book: the rules.
+      rates: where the rules convert.
+      match_equal: how a later net pass matches.
+    """
     measuring = Measuring(
         BusinessDays(book.calendar), rates, book.rates.currency if book.rates else ""
     )
     results, open_groups = [], [groups]
-    for each in others:
+    for each in book.passes[1:]:
         matches: list[Match] = []
-        for step in _list_steps(engine, rest, each, measuring):
+        for step in _list_steps(rest, each, measuring, match_equal):
             found = step()
             rest.left.close(chain.from_iterable(match.left for match in found.matches))
             rest.right.close(chain.from_iterable(match.right for match in found.matches))
@@ -113,13 +148,10 @@ def reconcile(
             open_groups.append(found.open_groups)
         results.append(PassResult(each.name, tuple(matches)))
     newest_first = [group for groups in reversed(open_groups) for group in groups]
-    breaks = diagnose(rest, newest_first, book)
-    return Reconciled(first.name, netted.pairs, rest, tuple(results), tuple(breaks))
+    return Passed(rest, tuple(results), tuple(diagnose(rest, newest_first, book)))
 
 
-def _fetch_rest(
-    engine: Engine, netted: Netted, form: ReferenceForm
-) -> tuple[Rest, list[OpenGroup]]:
+def _fetch_rest(engine: Engine, netted: Netted, form: ReferenceForm) -> Rest:
     sides = []
     for table in (netted.left, netted.right):
         count = engine.fetch(table.count().as_table())[0][0].as_py()
@@ -130,8 +162,12 @@ def _fetch_rest(
                 "two sides of the same account, and does it ask for what both tell alike?",
             )
         sides.append(RestSide(engine.fetch(table), form))
-    rest = Rest(*sides)
-    return rest, _group_open(*map(_list_undecided, sides))
+    return Rest(*sides)
+
+
+def group_undecided(rest: Rest) -> list[OpenGroup]:
+    """Group what the first pass could not decide."""
+    return _group_open(*map(_list_undecided, rest))
 
 
 def _list_undecided(side: RestSide) -> Iterable[tuple[int, int]]:
@@ -155,7 +191,7 @@ def _group_open(*sides: Iterable[tuple[int, int | None]]) -> list[OpenGroup]:
 
 
 def _list_steps(
-    engine: Engine, rest: Rest, asked: Pass, measuring: Measuring
+    rest: Rest, asked: Pass, measuring: Measuring, match_equal: Callable[[Rest, Net], Found]
 ) -> list[Callable[[], Found]]:
     """List the steps of a pass; what one matches is closed before the next."""
     if isinstance(asked, Tolerance):
@@ -171,29 +207,43 @@ def _list_steps(
         match = partial(match_reversals, rest, asked, measuring)
         return [partial(match, is_left=each) for each in (True, False)]
     if isinstance(asked, Net):
-        return [partial(_match_equal, engine, rest, asked)]
+        return [partial(match_equal, rest, asked)]
     return [partial(match_scored, rest, asked, measuring)]
 
 
 def _match_equal(engine: Engine, rest: Rest, asked: Net) -> Found:
     """Match by a later net pass, over what is left."""
-    tables = [
-        engine.add(side.entries.filter(pa.array(side.is_unmatched)).drop([SURPLUS, GROUP]))
-        for side in (rest.left, rest.right)
-    ]
+    tables = [engine.add(each) for each in list_open(rest)]
     netted = net(engine, tables[0], tables[1], [name_key(each) for each in asked.on])
     pairs = engine.fetch(netted.pairs.order_by(LEFT))
-    places = [
-        {row: place for place, row in enumerate(side.rows.tolist())}
-        for side in (rest.left, rest.right)
-    ]
-    reason = f"equal in {', '.join(asked.on)}"
     rows = zip(read_ints(pairs[LEFT]).tolist(), read_ints(pairs[RIGHT]).tolist(), strict=True)
-    matches = [Match((places[0][left],), (places[1][right],), reason) for left, right in rows]
+    left_over = [engine.fetch(table.select(ROW, GROUP)) for table in (netted.left, netted.right)]
+    return find_equal(rest, asked, rows, left_over)
+
+
+def list_open(rest: Rest) -> list[pa.Table]:
+    """List the prepared entries of both sides that no pass has matched."""
+    return [
+        side.entries.filter(pa.array(side.is_unmatched)).drop([SURPLUS, GROUP]) for side in rest
+    ]
+
+
+def find_equal(
+    rest: Rest, asked: Net, pairs: Iterable[tuple[int, int]], left_over: Iterable[pa.Table]
+) -> Found:
+    """Find what a later net pass matches, by places.
+
+    Args:
+      rest: over what is left of which it was run.
+      asked: the pass.
+      pairs: rows of what matches, in the order of the left ones.
+      left_over: row and group of what does not, of each side.
+    """
+    places = [{row: place for place, row in enumerate(side.rows.tolist())} for side in rest]
+    reason = f"equal in {', '.join(asked.on)}"
+    matches = [Match((places[0][left],), (places[1][right],), reason) for left, right in pairs]
     undecided = []
-    for of_side, table in zip(places, (netted.left, netted.right), strict=True):
-        left_over = engine.fetch(table.select(ROW, GROUP))
-        numbers = [of_side[row] for row in left_over[ROW].to_pylist()]
-        undecided.append(zip(numbers, left_over[GROUP].to_pylist(), strict=True))
-    groups = _group_open(*undecided)
-    return Found(matches, groups)
+    for of_side, table in zip(places, left_over, strict=True):
+        numbers = [of_side[row] for row in table[ROW].to_pylist()]
+        undecided.append(zip(numbers, table[GROUP].to_pylist(), strict=True))
+    return Found(matches, _group_open(*undecided))

@@ -7,10 +7,8 @@ first pass would have matched it, and no later one looks at it.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -18,19 +16,14 @@ import pyarrow as pa
 
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.values import Hash, NonNegative, Signed
-from hansa.reconcile.batch.engines import Engine, opened_duckdb
-from hansa.reconcile.batch.net import LEFT, RIGHT
 from hansa.reconcile.batch.preparing import ROW, SOURCE
+from hansa.reconcile.batch.rest import Rest
 from hansa.reconcile.batch.results import hash_even, hash_window
-from hansa.reconcile.batch.running import Reconciled, reconcile
 from hansa.reconcile.readers.parts import build_batch
 from hansa.reconcile.stream.disclosure import Basis
 from hansa.reconcile.stream.entries import read_entry
+from hansa.reconcile.stream.few import reconcile_few
 from hansa.reconcile.stream.terms import Pair, Place, Use
-
-MEMORY_MB = 512
-THREADS = 1
-"""Few rows: a second thread costs more than it gives."""
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -106,26 +99,23 @@ def close_window(
         return _close_even(window, basis, even)
     # Sorted, so that both banks give the same numbers to what is alike.
     left, right = (sorted(side) for side in shown)
-    with (
-        tempfile.TemporaryDirectory(prefix="hansa-window-") as folder,
-        opened_duckdb(Path(folder), threads=THREADS, memory_mb=MEMORY_MB) as engine,
-    ):
-        tables = [engine.add(_build_table(side)) for side in (left, right)]
-        found = reconcile(
-            engine, tables[0], tables[1], pair.book, sides=pair.sides, rates=pair.rates
-        )
-        rows = _fetch_pairs(engine, found)
-    matches = [Group(pair.first.name, "the same tag", (left[a],), (right[b],)) for a, b in rows]
-    for each in found.passes:
+    found = reconcile_few(
+        _build_table(left), _build_table(right), pair.book, sides=pair.sides, rates=pair.rates
+    )
+    passed = found.passed
+    matches = [
+        Group(pair.first.name, "the same tag", (left[a],), (right[b],)) for a, b in found.pairs
+    ]
+    for each in passed.passes:
         matches += (
-            _gather(found, (left, right), each.name, match.reason, (match.left, match.right))
+            _gather(passed.rest, (left, right), each.name, match.reason, (match.left, match.right))
             for match in each.matches
         )
     breaks = [
-        _gather(found, (left, right), each.kind.value, each.reason, (each.left, each.right))
-        for each in found.breaks
+        _gather(passed.rest, (left, right), each.kind.value, each.reason, (each.left, each.right))
+        for each in passed.breaks
     ]
-    pairs = even.pairs + len(rows)
+    pairs = even.pairs + len(found.pairs)
     return Outcome(
         window,
         *basis,
@@ -133,7 +123,7 @@ def close_window(
         tuple(sorted(matches, key=_order)),
         _name(pair, sorted(breaks, key=_order)),
         _add_up(even, matches),
-        bytes.fromhex(hash_window(found, pairs)),
+        bytes.fromhex(hash_window(passed, pairs)),
     )
 
 
@@ -162,13 +152,8 @@ def _build_table(entries: Sequence[bytes]) -> pa.Table:
     return table.append_column(SOURCE, source).append_column(ROW, numbers)
 
 
-def _fetch_pairs(engine: Engine, found: Reconciled) -> list[tuple[int, int]]:
-    rows = engine.fetch(found.pairs.order_by(LEFT))
-    return list(zip(rows[LEFT].to_pylist(), rows[RIGHT].to_pylist(), strict=True))
-
-
 def _gather(
-    found: Reconciled,
+    rest: Rest,
     sides: tuple[Sequence[bytes], Sequence[bytes]],
     label: str,
     reason: str,
@@ -176,8 +161,8 @@ def _gather(
 ) -> Group:
     """Gather the entries of a group that passes name by their places in the rest."""
     left, right = (
-        tuple(sorted(entries[rest.rows[place]] for place in each))
-        for entries, rest, each in zip(sides, found.rest, places, strict=True)
+        tuple(sorted(entries[side.rows[place]] for place in each))
+        for entries, side, each in zip(sides, rest, places, strict=True)
     )
     return Group(label, reason, left, right)
 
