@@ -19,7 +19,7 @@ from hansa.node.settings import Access, LoopbackReads, Settings
 COLUMNS = ("anyone", *CALLERS)
 EVERYBODY = (200,) * 7
 NO_CHANNEL = (401, 403, 409, 409, 409, 409, 409)
-"""This node has none; whose messages they are is tested in test_messages.py."""
+"""This node has none, and no pairs; whose they are is tested in test_messages and test_pairs."""
 WHOLE_LEDGER = (401, 403, 403, 403, 200, 200, 200)
 TABLE = {
     #                    anyone, customer, operator, other operator, member, central bank, regulator
@@ -74,6 +74,15 @@ TABLE = {
     f"/v1/reconciliation/agreements/{'00' * 32}/cases": (401, *[404] * 6),
     f"/v1/reconciliation/agreements/{'00' * 32}/cases/{'00' * 32}": (401, *[404] * 6),
     f"/v1/reconciliation/agreements/{'00' * 32}/positions/1/MOP": (401, *[404] * 6),
+    "/v1/pairs": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/windows/1": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/windows/1/matches": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/breaks": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/cases": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/cases/{'00' * 32}": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/positions": NO_CHANNEL,
+    f"/v1/pairs/{'00' * 32}/positions/1/MOP": NO_CHANNEL,
     "/metrics": EVERYBODY,  # the tests ask from this machine
     "/healthz": EVERYBODY,
     "/readyz": EVERYBODY,
@@ -140,8 +149,8 @@ def test_answers_are_of_the_types_that_the_document_describes(town):
             route.path
             for route in ROUTES
             if route.method == "GET"
-            and not route.path.startswith(("/v1/identity/", "/v1/reconciliation/"))
-        } - checked  # those are checked in test_identity.py and test_reconciliation.py
+            and not route.path.startswith(("/v1/identity/", "/v1/reconciliation/", "/v1/pairs"))
+        } - checked  # those are checked in test_identity, test_reconciliation and test_pairs
         messages = {"/v1/outbox", "/v1/outbox/{message_id}", "/v1/inbox", "/v1/inbox/{number}"}
         voted = {"/v1/blocks/{height}/votes", "/v1/consensus/{height}"}
         others = {"/v1/base", "/v1/events", "/v1/proposals/{number}"}

@@ -139,6 +139,17 @@ API: dict[str, Advice] = {
         "Send it valid for 30 days at most; set the clocks if they differ.",
     ),
     "channel.ID_USED": Advice("Another message has this id.", "Take a new id.", "the caller"),
+    "pairs.NOT_SET_UP": Advice(
+        "The node does not reconcile: its settings have no `[reconciliation]`.",
+        "Add it, and start the node again.",
+        "the node’s operator",
+    ),
+    "pairs.NOT_IN_FORCE": Advice(
+        "The agreement takes no entries: it is not on the ledger, one bank has yet to accept it, "
+        "or it was ended.",
+        "Have officers propose and accept it; once it is ended, agree anew.",
+        "the caller, or the other bank",
+    ),
     "FOREIGN_ORIGIN": Advice(
         "A page of another site asked.",
         "Ask from the node’s own pages, or not from a browser.",

@@ -17,6 +17,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Refu
 from hansa.node.api.access import AccessCode
 from hansa.node.channel.codes import ChannelCode
 from hansa.node.limiter import TooMany
+from hansa.node.reconcile.codes import PairCode
 from hansa.node.service import Unsponsored
 from hansa.sdk.answers import Problem, TransactionResult
 
@@ -42,6 +43,7 @@ OWN_CODES = frozenset(
     {
         *AccessCode,
         *ChannelCode,
+        *PairCode,
         "NOT_FOUND",
         "UNAVAILABLE",
         "TOO_MANY_REQUESTS",

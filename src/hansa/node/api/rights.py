@@ -50,16 +50,19 @@ class Right(StrEnum):
     """How the node itself is doing."""
     MESSAGES = "messages"
     """Write and read messages of the node's own institution; keys of that one alone."""
+    PAIRS = "pairs"
+    """Reconcile for the node's own institution with others; keys of that one alone."""
 
 
 _ANYONE = frozenset({Right.PUBLIC, Right.SUBMIT, Right.BY_ID})
-_WHOLE = _ANYONE | {Right.OWN_VAULTS, Right.LEDGER, Right.METRICS, Right.MESSAGES}
+_OWN = frozenset({Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES, Right.PAIRS})
+_WHOLE = _ANYONE | _OWN | {Right.LEDGER}
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
     {
         Role.ANYONE: _ANYONE,
         Role.CUSTOMER: _ANYONE | {Right.OWN_WALLETS},
-        Role.OPERATOR: _ANYONE | {Right.CUSTOMERS, Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES},
+        Role.OPERATOR: _ANYONE | _OWN | {Right.CUSTOMERS},
         Role.MEMBER: _WHOLE,
         Role.CENTRAL_BANK: _WHOLE,
         Role.REGULATOR: _WHOLE,

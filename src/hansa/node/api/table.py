@@ -10,6 +10,7 @@ from hansa.node.api.handlers import (
     joining,
     ledger,
     messages,
+    pairs,
     reconciliation,
     streams,
     submission,
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *registries.ROUTES,
     *proving.ROUTES,
     *reconciliation.ROUTES,
+    *pairs.ROUTES,
     *health.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )

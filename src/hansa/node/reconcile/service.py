@@ -26,6 +26,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.messages import Channel, Received
 from hansa.kernel.rows import KeyPart, Row, decode_row
+from hansa.node.reconcile.codes import PairCode, refuse
 from hansa.node.reconcile.ledger import NodeLedger, Signer
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
@@ -161,6 +162,10 @@ class PairService:
         """Address of the member."""
         return self._bank
 
+    def clock_ms(self) -> int:
+        """Read the wall clock."""
+        return self._signer.clock_ms()
+
     def start(self) -> None:
         """Begin to take steps."""
         self._node.engine.listen(lambda _: self._woken.set())
@@ -258,24 +263,38 @@ class PairService:
         waiting = max(0, found.journal.count(number) - posted)
         return WindowView(number, row, waiting, found.stream.find_outcome(number))
 
-    def list_breaks(self, agreement: bytes) -> list[BreakView]:
-        """List what is open as of the last window of which all is known; raises `NotFound`."""
+    def find_newest(self, agreement: bytes) -> Outcome | None:
+        """Find what came out of the last window of which all is known; raises `NotFound`."""
         found = self._get(agreement)
         progress = self._load(Progress, agreement) or Progress(agreement, b"")
         for window in (progress.agreed, progress.agreed - 1):
             outcome = found.stream.find_outcome(window) if window >= 0 else None
             if outcome is not None:
-                return [
-                    BreakView(window, group, self._load(Case, agreement, group.id))
-                    for group in outcome.breaks
-                ]
-        return []
+                return outcome
+        return None
+
+    def list_breaks(self, agreement: bytes) -> list[BreakView]:
+        """List what is open as of the last window of which all is known; raises `NotFound`."""
+        outcome = self.find_newest(agreement)
+        if outcome is None:
+            return []
+        return [
+            BreakView(outcome.window, group, self._load(Case, agreement, group.id))
+            for group in outcome.breaks
+        ]
 
     def list_cases(self, agreement: bytes) -> list[Case]:
-        """List the cases of an agreement, the newest first; raises `NotFound`."""
-        self._get(agreement)
+        """List the cases of an agreement, the newest first; raises `NotFound`.
+
+        A range of rows is as of the last checkpoint: one that was opened since is found by its
+        break, if that is still one.
+        """
+        outcome = self.find_newest(agreement)
         rows = self._node.chain.iterate_rows(Case.key(agreement))
-        cases = [decode_row(Case, raw) for _, raw in rows]
+        ids = {decode_row(Case, raw).case_id for _, raw in rows}
+        ids |= {group.id for group in (outcome.breaks if outcome else ())}
+        found = [self._load(Case, agreement, each) for each in ids]
+        cases = [case for case in found if case is not None]
         return sorted(cases, key=lambda case: (-case.since_ms, case.case_id))
 
     def find_break(self, agreement: bytes, case_id: bytes) -> BreakView | None:
@@ -431,9 +450,10 @@ class PairService:
         row = self._load(Agreement, agreement)
         if row is None or row.state is not State.IN_FORCE:
             state = "not on the ledger yet" if row is None else row.state.name.lower()
-            raise Invalid(
-                InvalidCode.ARGUMENTS,
-                f"the agreement is {state}: entries are taken once both banks have signed it",
+            raise refuse(
+                PairCode.NOT_IN_FORCE,
+                f"the agreement is {state}: entries are taken once both banks have signed it, and "
+                "until one ends it",
             )
 
     def _get(self, agreement: bytes) -> OpenPair:

@@ -25,6 +25,8 @@ from hansa.reconcile.rules.windows import find_window
 from hansa.reconcile.stream.terms import Pair, Place, Use
 
 TEXT_MAX = 8_192
+ENTRIES_MAX = 2_000
+"""Read at once."""
 DAY_FURTHEST = 2**24
 
 _Text = Annotated[str, Meta(max_length=TEXT_MAX)]
@@ -56,6 +58,8 @@ class _EntryDocument(Document, frozen=True, array_like=True):
 
 _FIELDS = len(_EntryDocument.__struct_fields__)
 _decode = Decoder[_EntryDocument](_EntryDocument, "entry").decode
+_Many = Annotated[tuple[_EntryDocument, ...], Meta(max_length=ENTRIES_MAX)]
+_decode_many = Decoder[tuple[_EntryDocument, ...]](_Many, "array of entries").decode
 
 
 class Tagged(NamedTuple):
@@ -78,7 +82,21 @@ def write_entry(entry: Entry) -> bytes:
 
 def read_entry(raw: bytes) -> Entry:
     """Read an entry that came; raises `Invalid`."""
-    found = _decode(raw)
+    return _build(_decode(raw))
+
+
+def read_entries(raw: bytes) -> list[Entry]:
+    """Read an array of at most `ENTRIES_MAX` entries; raises `Invalid`, which names what is wrong.
+
+    Example:
+      >>> entry = Entry("acc", "MOP", 100, 20_000, None)
+      >>> read_entries(encode([tuple(read_entry(write_entry(entry)))[:_FIELDS]])) == [entry]
+      True
+    """
+    return [_build(each) for each in _decode_many(raw)]
+
+
+def _build(found: _EntryDocument) -> Entry:
     return Entry(*(getattr(found, name) for name in _EntryDocument.__struct_fields__))
 
 

@@ -9,7 +9,8 @@ from msgspec import Meta
 from hansa.sdk.answers import AddressText, AmountText, Answer, Count, HashText
 from hansa.sdk.reconciliation import answers
 
-DateText = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+DateText = Annotated[str, Meta(pattern="^([0-9]{4}|[+-][0-9]{6})-[0-9]{2}-[0-9]{2}$")]
+"""ISO 8601; with six digits where the year is none of four, as an entry may say."""
 Place = Literal["left", "right"]
 """Which of both parties; the left one's books lead."""
 ProposalKind = Literal["correct", "write_off", "reverse", "dispute"]

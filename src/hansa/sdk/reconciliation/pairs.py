@@ -84,7 +84,7 @@ class AsyncPairs:
           Invalid: they are unsound, or the member is no party.
           Refused: the other bank is no member, or takes no messages.
         """
-        return await self._repeat(lambda: self._post_bytes(PairDetails, f"{ROOT}/terms", raw))
+        return await self._repeat(lambda: self._post_bytes(PairDetails, ROOT, raw))
 
     async def get(self, agreement: bytes, windows: int = 0) -> PairDetails:
         """Get an agreement with its terms and newest windows; raises `NotFound`."""

@@ -12,6 +12,7 @@ from hansa.kernel.crypto.address import to_text
 from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import NotFound
 from hansa.kernel.machine.state import Reader
+from hansa.kernel.rows import Rows
 from hansa.node.api.rights import Right, Role
 from hansa.node.api.routes import Api, AssetText, Call, Parameter, Route
 from hansa.sdk.reconciliation import answers
@@ -28,16 +29,17 @@ async def list_agreements(api: Api, call: Call) -> answers.Agreements:
     principal = call.principal
     if principal.role is Role.ANYONE:
         raise api.access.deny(principal, "these agreements")
-    rows = api.tables.load_all(Agreement)
-    api.add_cost(call, len(rows) // CASES_PER_COST)
+    known = api.tables.load_all(Agreement)
+    api.add_cost(call, len(known) // CASES_PER_COST)
     may_all = principal.may(Right.LEDGER)
-    own = [row for row in rows if may_all or principal.member in (row.left, row.right)]
-    return answers.Agreements(agreements=[_tell_agreement(api, row) for row in own])
+    own = [row for row in known if may_all or principal.member in (row.left, row.right)]
+    rows = _read(api)
+    return answers.Agreements(agreements=[tell_agreement(rows, row) for row in own])
 
 
 async def get_agreement(api: Api, call: Call, agreement: str) -> answers.Agreement:
     """Get an agreement, and how far its parties are."""
-    return _tell_agreement(api, _require_readable(api, call, agreement))
+    return tell_agreement(_read(api), _require_readable(api, call, agreement))
 
 
 async def get_window(api: Api, call: Call, agreement: str, window: int) -> answers.Window:
@@ -46,16 +48,7 @@ async def get_window(api: Api, call: Call, agreement: str, window: int) -> answe
     row = windows.find_window(_read(api), named, window)
     if row is None:
         _tell_missing(f"window {window}")
-    return answers.Window(
-        agreement=agreement,
-        window=window,
-        left=_tell_side(row.left),
-        right=_tell_side(row.right),
-        matched=row.matched,
-        healed=row.healed,
-        agreed_ms=row.agreed_ms or None,
-        result=row.result.hex(),
-    )
+    return tell_window(row)
 
 
 async def get_tag(api: Api, call: Call, agreement: str, window: int, tag: str) -> answers.TagCount:
@@ -72,7 +65,7 @@ async def list_cases(api: Api, call: Call, agreement: str) -> answers.Cases:
     named = _require_readable(api, call, agreement).agreement
     rows = api.tables.load_all(cases.Case)
     api.add_cost(call, len(rows) // CASES_PER_COST)
-    return answers.Cases(cases=[_tell_case(row) for row in rows if row.agreement == named])
+    return answers.Cases(cases=[tell_case(row) for row in rows if row.agreement == named])
 
 
 async def get_case(api: Api, call: Call, agreement: str, case_id: str) -> answers.Case:
@@ -81,7 +74,7 @@ async def get_case(api: Api, call: Call, agreement: str, case_id: str) -> answer
     row = cases.find_case(_read(api), named, bytes.fromhex(case_id))
     if row is None:
         _tell_missing(f"case {case_id}")
-    return _tell_case(row)
+    return tell_case(row)
 
 
 async def get_position(
@@ -92,16 +85,7 @@ async def get_position(
     row = positions.find_position(_read(api), named, window, asset)
     if row is None:
         _tell_missing(f"position in {asset} for window {window}")
-    return answers.Position(
-        agreement=agreement,
-        window=window,
-        asset=asset,
-        left=row.left.hex(),
-        right=row.right.hex(),
-        is_agreed=row.is_agreed,
-        since_ms=row.since_ms,
-        settled_minor=str(row.settled_minor) if row.is_settled else None,
-    )
+    return tell_position(row)
 
 
 def _read(api: Api) -> Reader:
@@ -131,8 +115,9 @@ def _tell_missing(what: str) -> NoReturn:
     raise NotFound(f"no {what} of this agreement is on record")
 
 
-def _tell_agreement(api: Api, row: Agreement) -> answers.Agreement:
-    progress = windows.find_progress(_read(api), row.agreement)
+def tell_agreement(rows: Rows, row: Agreement) -> answers.Agreement:
+    """Tell an agreement with how far its parties are."""
+    progress = windows.find_progress(rows, row.agreement)
     return answers.Agreement(
         id=row.agreement.hex(),
         left=to_text(row.left),
@@ -151,6 +136,20 @@ def _tell_agreement(api: Api, row: Agreement) -> answers.Agreement:
     )
 
 
+def tell_window(row: windows.Window) -> answers.Window:
+    """Tell a window in figures."""
+    return answers.Window(
+        agreement=row.agreement.hex(),
+        window=row.window,
+        left=_tell_side(row.left),
+        right=_tell_side(row.right),
+        matched=row.matched,
+        healed=row.healed,
+        agreed_ms=row.agreed_ms or None,
+        result=row.result.hex(),
+    )
+
+
 def _tell_side(side: windows.Side) -> answers.Side:
     return answers.Side(
         entries=side.entries, open=side.open, statement=side.statement.hex(), cases=side.cases
@@ -163,7 +162,8 @@ def _tell_tally(tally: windows.Tally) -> answers.Tally:
     )
 
 
-def _tell_case(row: cases.Case) -> answers.Case:
+def tell_case(row: cases.Case) -> answers.Case:
+    """Tell where a case stands."""
     return answers.Case(
         agreement=row.agreement.hex(),
         id=row.case_id.hex(),
@@ -176,6 +176,20 @@ def _tell_case(row: cases.Case) -> answers.Case:
         proposer=to_text(row.proposer) if row.proposer else None,
         officers=[to_text(each) for each in row.officers],
         disputed=None if row.disputed == ZERO_HASH else row.disputed.hex(),
+    )
+
+
+def tell_position(row: positions.Position) -> answers.Position:
+    """Tell a net position."""
+    return answers.Position(
+        agreement=row.agreement.hex(),
+        window=row.window,
+        asset=row.asset,
+        left=row.left.hex(),
+        right=row.right.hex(),
+        is_agreed=row.is_agreed,
+        since_ms=row.since_ms,
+        settled_minor=str(row.settled_minor) if row.is_settled else None,
     )
 
 
