@@ -3,8 +3,8 @@
     python program.py datacompy|splink LEFT RIGHT PAIRS
 
 It writes the rows of all pairs as Parquet, and prints what that took. Nothing of Hansa is imported,
-as nothing of it is installed there. Settings are such as whoever reconciles by these would choose;
-all fields that our rules use are given, amounts of the right side turned.
+as nothing of it is installed there. Settings are our choice: all fields that our rules use are
+given, amounts of the right side turned.
 
 **datacompy**: Polars, its faster half; joined on account, currency and reference, the one key that
 tells payments apart; tolerances of 5 minor units and 2 days, as in our rules (days are numbers, for
@@ -40,6 +40,7 @@ AMOUNT_MINOR, DAYS = 5, 2
 """Tolerances."""
 SEED = 1
 PAIRS_AT_RANDOM = 1e7
+"""Ten times what Splink takes by itself, with which the pairs it finds depend on the seed."""
 RECALL = 0.95
 """Of pairs, how many have the same reference and amount: Splink asks for a guess."""
 PROBABILITY_MIN = 0.5
