@@ -45,6 +45,8 @@ def list_pages(made: Reconciled) -> dict[str, str]:
     return {
         "/reconciliation": "/reconciliation",
         "/reconciliation/{agreement}": own,
+        "/reconciliation/{agreement}/breaks": f"{own}/breaks",
+        "/reconciliation/{agreement}/cases/{case_id}": f"{own}/cases/{made.case_id.hex()}",
     }
 
 

@@ -31,6 +31,7 @@ from hansa.node.console.identity.finding import find_page, find_type
 from hansa.node.console.identity.registry import Registry
 from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
+from hansa.node.console.reconciliation.steps import Steps
 from hansa.node.console.sessions import COOKIE, Viewer, is_own_path
 from hansa.node.console.supply import SupplyWatch
 from hansa.node.service import Node
@@ -76,6 +77,7 @@ class Console:
     ) -> None:
         self.node = node
         self.pairs = pairs
+        self.steps = None if pairs is None else Steps(node.chain, pairs.bank)
         self.gate = gate
         self.access = gate.access
         self.sessions = Sessions(gate.clock_s)
@@ -88,6 +90,8 @@ class Console:
         self._templates = build_environment(self._name_file, navigation)
         for note in (self.blocks.note, self.reader.note, self.supply.history.note):
             node.engine.listen(note)
+        if self.steps is not None:
+            node.engine.listen(self.steps.note)
 
     async def overview(self, request: web.Request) -> web.Response:
         """Show what the network does right now."""

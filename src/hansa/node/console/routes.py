@@ -39,6 +39,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/identity/type/{name}", identity.show_type),
     Route(ROOT, lead_to("pairs"), "Reconciliation"),
     Route(ROOT + "/{agreement}", lead_to("pair")),
+    Route(ROOT + "/{agreement}/breaks", lead_to("breaks")),
+    Route(ROOT + "/{agreement}/cases/{case_id}", lead_to("case")),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
     Route("/validators", Console.show_validators, "Validators"),

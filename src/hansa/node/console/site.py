@@ -56,6 +56,8 @@ def add_console(
     async def close(_: web.Application) -> AsyncIterator[None]:
         yield
         await console.supply.close()
+        if console.steps is not None:
+            await console.steps.close()
 
     app.cleanup_ctx.append(close)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hansa.contracts.reconciliation.cases import Case
 from hansa.node.console.reading import Pace
@@ -68,6 +69,44 @@ class AgeLine:
     """Breaks with a case that is not closed."""
     differences: Mapping[str, int]
     """By currency: the breaks' differences without their signs, added up, in minor units."""
+
+
+class Choice(NamedTuple):
+    """Which breaks are looked for; what is empty is not asked."""
+
+    kind: str = ""
+    currency: str = ""
+    age: str = ""
+    state: str = ""
+
+    def admits(self, line: BreakLine) -> bool:
+        """Whether a break is one of them."""
+        return (
+            self.kind in {"", line.kind}
+            and (not self.currency or self.currency in line.currencies)
+            and self.age in {"", line.age_label}
+            and self.state in {"", line.state}
+        )
+
+
+class Offered(NamedTuple):
+    """What can be chosen: each that occurs, and how many breaks have it."""
+
+    kinds: Mapping[str, int]
+    currencies: Mapping[str, int]
+    ages: Mapping[str, int]
+    states: Mapping[str, int]
+
+
+def list_offered(lines: Sequence[BreakLine], ageing: Ageing) -> Offered:
+    """List what can be chosen of some breaks."""
+    ages = Counter(line.age_label for line in lines)
+    return Offered(
+        dict(sorted(Counter(line.kind for line in lines).items())),
+        dict(sorted(Counter(each for line in lines for each in line.currencies).items())),
+        {label: ages[label] for label in (*ageing.labels, UNDATED) if ages[label]},
+        dict(sorted(Counter(line.state for line in lines).items())),
+    )
 
 
 def name_state(case: Case | None) -> str:

@@ -8,25 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
+from hansa.contracts.reconciliation.cases import EYES, Case
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.console.pages import Console, read_number
 from hansa.node.console.reading import Pace
 from hansa.node.console.reconciliation import words
+from hansa.node.console.reconciliation.breaks import (
+    Choice,
+    build_ageing,
+    list_offered,
+    read_queue,
+)
+from hansa.node.console.reconciliation.cases import Asked, read_case
 from hansa.node.console.reconciliation.pairs import (
     WINDOWS_PER_PAGE,
     compute_day,
     read_line,
     read_pair,
 )
+from hansa.node.console.reconciliation.sides import add_up, list_references
 from hansa.node.reconcile.service import PairService
 from hansa.reconcile.report.texts import show, show_amount, show_day
 
 Page = Callable[[Console, web.Request, PairService], Awaitable[web.Response]]
 
 PAIRS_PER_PAGE = 25
+BREAKS_PER_PAGE = 25
+CHOSEN_BY = ("class", "currency", "age", "case")
+"""Names of what breaks are chosen by, in the query; in the order of `Choice`."""
+QUERY_LETTERS_MAX = 32
 TEXT_LETTERS = 140
 """Of a text that somebody else wrote."""
 _HASH_DIGITS = 64
@@ -69,9 +83,66 @@ async def show_pair(console: Console, request: web.Request, pairs: PairService) 
     )
 
 
+async def show_breaks(console: Console, request: web.Request, pairs: PairService) -> web.Response:
+    """Show what is open, of the kinds that are asked for, the most urgent first."""
+    line = read_line(pairs, _read_hash(request, "agreement"))
+    view = line.view
+    ageing = build_ageing(view.pair, _find_today(console))
+    queue = await read_queue(view.pair, view.place, ageing, pairs.list_breaks(view.agreement))
+    query = {name: request.query.get(name, "")[:QUERY_LETTERS_MAX] for name in CHOSEN_BY}
+    choice = Choice(*query.values())
+    found = [each for each in queue if choice.admits(each)]
+    first = min(read_number(request, "from", 0), len(found))
+    return await _respond(
+        console,
+        request,
+        "breaks.html",
+        line=line,
+        breaks=found[first : first + BREAKS_PER_PAGE],
+        count=len(found),
+        total=len(queue),
+        first=first,
+        per_page=BREAKS_PER_PAGE,
+        offered=list_offered(queue, ageing),
+        query=query,
+        chosen=urlencode({name: value for name, value in query.items() if value}),
+        name_references=list_references,
+    )
+
+
+async def show_case(console: Console, request: web.Request, pairs: PairService) -> web.Response:
+    """Show a break with both sides, what is proposed, who has signed and what is missing."""
+    line = read_line(pairs, _read_hash(request, "agreement"))
+    case_id = _read_hash(request, "case_id")
+    assert console.steps is not None  # noqa: S101 - kept wherever there are pairs
+    await console.steps.read()
+    asked = Asked(
+        line.view,
+        case_id,
+        console.reader.load(Case, line.view.agreement, case_id),
+        console.steps.list_steps((line.view.agreement, case_id)),
+        _find_today(console),
+        console.node.chain.network.digest,
+    )
+    return await _respond(
+        console,
+        request,
+        "case.html",
+        bank=pairs.bank,
+        line=line,
+        page=read_case(pairs, asked),
+        steps_from=console.steps.from_height,
+        is_whole=console.steps.is_whole,
+        eyes=EYES,
+        node_url=f"{request.scheme}://{request.host}",
+    )
+
+
 PAGES: Mapping[str, Page] = {
     "pairs": show_pairs,
     "pair": show_pair,
+    "breaks": show_breaks,
+    "case": show_case,
 }
 """What each route of `hansa.node.console.routes` leads to."""
 
@@ -88,6 +159,8 @@ async def _respond(
         is_current=False,
         said=words,
         text=_show_text,
+        letters=show,
+        add_up=add_up,
         amount=show_amount,
         day=show_day,
         **context,

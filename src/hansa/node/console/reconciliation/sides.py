@@ -28,12 +28,11 @@ class Sides(NamedTuple):
     @property
     def differences(self) -> Mapping[str, int]:
         """By currency: minor units that the own books have more than the other bank's."""
-        found: dict[str, int] = defaultdict(int)
-        for entry in self.ours:
-            found[entry.currency] += entry.amount_minor
-        for entry in self.theirs:
-            found[entry.currency] -= entry.amount_minor
-        return dict(sorted(found.items()))
+        ours, theirs = add_up(self.ours), add_up(self.theirs)
+        return {
+            currency: ours.get(currency, 0) - theirs.get(currency, 0)
+            for currency in sorted(ours.keys() | theirs.keys())
+        }
 
     @property
     def day(self) -> int | None:
@@ -45,6 +44,14 @@ class Sides(NamedTuple):
     def first(self) -> Entry:
         """An entry that stands for all: one's own, if there is one."""
         return (*self.ours, *self.theirs)[0]
+
+
+def add_up(entries: Iterable[Entry]) -> dict[str, int]:
+    """Add entries up by currency, in minor units."""
+    found: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        found[entry.currency] += entry.amount_minor
+    return dict(sorted(found.items()))
 
 
 def read_sides(pair: Pair, place: Place, group: Group) -> Sides:

@@ -80,3 +80,67 @@ TONES = {
     "none": "refused",
 }
 """How states are coloured; those that are not here are on their way."""
+
+_PROPOSE = (
+    "An officer of either bank proposes how it is resolved, and a second one of it confirms.",
+    'propose {} --kind correct --words "WHAT IS DONE, BY WHOM, UNTIL WHEN" --key OFFICER.json',
+)
+_DECLINE = ("Or one officer of this bank turns it down.", "decline {} --key OFFICER.json")
+_WITHDRAW = ("Or one officer of this bank takes it back.", "withdraw {} --key OFFICER.json")
+
+ACTS: dict[tuple[State, bool], tuple[tuple[str, str], ...]] = {
+    (State.OPEN, False): (_PROPOSE,),
+    (State.DISPUTED, False): (_PROPOSE,),
+    (State.DISPUTED, True): (_PROPOSE,),
+    (State.PROPOSED, True): (
+        ("A second officer of this bank confirms it.", "confirm {} --key OFFICER.json"),
+        _WITHDRAW,
+    ),
+    (State.PROPOSED, False): (
+        ("A second officer of the other bank has yet to confirm it.", ""),
+        _DECLINE,
+    ),
+    (State.OFFERED, True): (
+        ("Two officers of the other bank have yet to accept it.", ""),
+        _WITHDRAW,
+    ),
+    (State.OFFERED, False): (
+        (
+            "An officer of this bank accepts it, and a second one confirms.",
+            "accept {} --key OFFICER.json",
+        ),
+        _DECLINE,
+    ),
+    (State.ACCEPTED, True): (
+        ("A second officer of the other bank has yet to confirm that it is accepted.", ""),
+        _WITHDRAW,
+    ),
+    (State.ACCEPTED, False): (
+        (
+            "A second officer of this bank confirms that it is accepted.",
+            "confirm {} --key OFFICER.json",
+        ),
+        _DECLINE,
+    ),
+}
+"""What may be done next, by the state of a case and whether this bank proposes: what it is, and
+the words of the command behind `hansa pair case`, where it is this bank’s turn."""
+
+MOVES = {
+    State.OPEN: "turned down, or took back, what was proposed",
+    State.PROPOSED: "proposed, with one officer’s signature, to {}",
+    State.OFFERED: "offered, with two officers’ signatures, to {}",
+    State.ACCEPTED: "accepted, with one officer’s signature, to {}",
+    State.RESOLVED: "accepted, with two officers’ signatures, to {}: resolved",
+    State.DISPUTED: "disputed it, or went back to the dispute",
+}
+"""What a bank did when a case came into a state; `{}` is the kind of resolution."""
+
+VERDICTS = {
+    "differs": "differs",
+    "alike": "equal by the rules",
+    "aside": "differs, not compared",
+    "same": "",
+    "alone": "",
+}
+"""How two sides of a field compare."""

@@ -114,18 +114,23 @@ def describe_event(contract: str, name: str, fields: Sequence[Any]) -> Sentence:
       name: of the event.
       fields: of the event.
     """
-    if (contract, name) not in EVENT_TYPES:
-        contract = _OWNERS.get(name) or contract
-    template = words.EVENTS.get(f"{contract}.{name}")
-    event_type = EVENT_TYPES.get((contract, name))
     changes = [Change(*delta) for delta in fields[0]]
-    if template is None or event_type is None:
-        return (f"{contract}: {name}.",)
-    try:
-        event = msgspec.convert(fields, event_type)
-    except msgspec.ValidationError:  # an older version of the contract had other fields
+    template = words.EVENTS.get(f"{_find_owner(contract, name)}.{name}")
+    event = read_event(contract, name, fields)
+    if template is None or event is None:
         return (f"{contract}: {name}.",)
     return _fill(template, {**_name_sides(changes), **_read_fields(event)}, _find_asset(changes))
+
+
+def read_event(contract: str, name: str, fields: Sequence[Any]) -> Event | None:
+    """Read an event as `describe_event` is given it; None if this program has no such one."""
+    event_type = EVENT_TYPES.get((_find_owner(contract, name), name))
+    if event_type is None:
+        return None
+    try:
+        return msgspec.convert(fields, event_type)
+    except msgspec.ValidationError:  # an older version of the contract had other fields
+        return None
 
 
 def describe_call(contract: str, command: str, arguments: bytes, asset: str = "") -> Sentence:
@@ -172,6 +177,11 @@ def find_moved(changes: Sequence[Change]) -> Money | None:
         return None
     largest = max(arrived, key=lambda change: change.amount_minor)
     return Money(largest.amount_minor, largest.asset)
+
+
+def _find_owner(contract: str, name: str) -> str:
+    """Find the contract that defines an event."""
+    return contract if (contract, name) in EVENT_TYPES else _OWNERS.get(name) or contract
 
 
 def _name_fact(name: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from html import unescape
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tests.browser.reconciling import list_pages, make_reconciled, write_rules
+from tests.browser.reconciling import MARKUP, WORDS, Reconciled, list_pages, make_reconciled
+from tests.browser.reconciling import write_rules as write
 from tests.paired import Paired, running
 from tests.world import key
 
@@ -24,102 +27,182 @@ OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING), limits=LIMITS)
 CLOSED = Settings(limits=LIMITS)
 
 
+@dataclass
+class Site:
+    """What the console of a bank answered."""
+
+    made: Reconciled
+    alone: str = ""
+    """Path of a break without a case."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """By path, as the first bank sees it; of the other one behind `other `."""
+    answers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """By who asks, and the path."""
+
+    @property
+    def own(self) -> str:
+        """Path of the agreement."""
+        return f"/reconciliation/{self.made.agreement.hex()}"
+
+    @property
+    def case(self) -> str:
+        """Path of the case."""
+        return f"{self.own}/cases/{self.made.case_id.hex()}"
+
+    def read(self, path: str) -> str:
+        """Read the words of a page."""
+        page = self.pages[path]
+        main = page[page.index("<main") : page.index("</main>")]
+        return re.sub(r"\s+", " ", unescape(re.sub("<[^>]+>", " ", main)))
+
+
+@asynccontextmanager
+async def asking(node, settings, pairs, keys=None):
+    """Ask a console: `get(path, token)` returns status and page."""
+    app = create_app(node, settings, keys, pairs=pairs)
+    async with TestClient(TestServer(app)) as client:
+
+        async def get(path, token=""):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            response = await client.get(path, headers=headers)
+            return response.status, await response.text()
+
+        yield get
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """All pages, in words and as they came, and what several callers are answered."""
     keys_path = tmp_path_factory.mktemp("keys") / "api-keys.json"
-    tokens = {
-        name: add_key(
-            keys_path,
-            name=name,
-            role=role,
-            now_ms=wall_clock_ms(),
-            member=to_text(key(member).address),
-        )[1]
-        for name, role, member in (
-            ("own", Role.OPERATOR, "north"),
-            ("other", Role.OPERATOR, "south"),
-            ("regulator", Role.REGULATOR, "regulator"),
-        )
-    }
-    pages, answers = {}, {}
+    tokens = {"anyone": ""}
+    for name, role, member in (
+        ("own", Role.OPERATOR, "north"),
+        ("other", Role.OPERATOR, "south"),
+        ("regulator", Role.REGULATOR, "regulator"),
+    ):
+        bound = {"now_ms": wall_clock_ms(), "member": to_text(key(member).address)}
+        _, tokens[name] = add_key(keys_path, name=name, role=role, **bound)
 
-    async def run():
-        async with running(Paired(write_rules("Nostro"))) as paired:
-            made = await make_reconciled(paired)
-            own = f"/reconciliation/{made.agreement.hex()}"
-            paths = {route.rpartition("/")[2]: path for route, path in list_pages(made).items()}
-            paths["asked"] = f"/reconciliation/{made.asked.hex()}"
-            for name, path in paths.items():
-                pages[name] = (await fetch(paired, OPEN, path))[1]
-            for path in (own, own[:-2], f"{own[:-2]}00", "/reconciliation/x"):
-                answers["anyone", path[-8:]] = await fetch(paired, CLOSED, path)
+    async def visit() -> Site:
+        async with running(Paired(write("Nostro"))) as paired:
+            found = Site(await make_reconciled(paired))
+            north, south = paired.services
+            breaks = north.list_breaks(found.made.agreement)
+            alone = next(each for each in breaks if b"ALONE" in b"".join(each.group.left))
+            found.alone = f"{found.own}/cases/{alone.group.id.hex()}"
+            breaks = f"{found.own}/breaks"
+            async with asking(paired.node, OPEN, north) as get:
+                for path in (
+                    *list_pages(found.made).values(),
+                    f"/reconciliation/{found.made.asked.hex()}",
+                    found.alone,
+                    f"{breaks}?class=amount&age=11-30",
+                    f"{breaks}?currency=%3Cb%3E",
+                ):
+                    status, found.pages[path] = await get(path)
+                    assert status == 200, path
+            async with asking(paired.node, OPEN, south) as get:
+                for path in (found.own, found.case):
+                    _, found.pages[f"other {path}"] = await get(path)
+            async with asking(paired.node, CLOSED, north, KeyRing(keys_path)) as get:
                 for name, token in tokens.items():
-                    answers[name, path[-8:]] = await fetch(
-                        paired, CLOSED, path, KeyRing(keys_path), token
-                    )
-            answers["absent"] = await fetch(paired, OPEN, "/reconciliation", is_absent=True)
-            return made
+                    for path in (found.own, f"{found.own[:-2]}00", f"{found.own[:-2]}", found.case):
+                        found.answers[name, path] = await get(path, token)
+            async with asking(paired.node, OPEN, None) as get:
+                found.answers["absent", ""] = await get("/reconciliation")
+            return found
 
-    return asyncio.run(run()), pages, answers
-
-
-async def fetch(paired, settings, path, keys=None, token="", *, is_absent=False):
-    """Get a page of the first bank's console."""
-    pairs = None if is_absent else paired.services[0]
-    app = create_app(paired.node, settings, keys, pairs=pairs)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with TestClient(TestServer(app)) as client:
-        response = await client.get(path, headers=headers)
-        return response.status, await response.text()
-
-
-def read(page: str) -> str:
-    """Read the words of a page."""
-    main = page[page.index("<main") : page.index("</main>")]
-    return re.sub(r"\s+", " ", unescape(re.sub("<[^>]+>", " ", main)))
+    return asyncio.run(visit())
 
 
 def test_pages_load_and_run_nothing_of_their_own(site):
-    for page in site[1].values():
+    for page in site.pages.values():
         assert " style=" not in page
         assert "<style" not in page
         assert page.count("<script") == 2
 
 
 def test_each_agreement_stands_in_a_line(site):
-    text = read(site[1]["reconciliation"])
+    text = site.read("/reconciliation")
     assert "south Nostro in force 2 2 0 5" in text
     assert "south Co-lending waits to be accepted here 0 0 0 0" in text
 
 
 def test_windows_tell_what_matched_and_who_stated_it(site):
-    text = read(site[1]["{agreement}"])
+    text = site.read(site.own)
     assert "Windows agreed 2 of 2 closed" in text
     assert re.search(r"1 \d{4}-\d\d-\d\d 25 23 87.5 % 6 agreed stated by both [0-9a-f]", text)
     assert re.search(r" 0 \d{4}-\d\d-\d\d 47 45 92.4 % explained in window 0 7 agreed ", text)
     assert "5 6 0 1 244.34 MOP" in text
+    assert re.search(r"1 \d{4}-\d\d-\d\d 23 25 87.5 % ", site.read(f"other {site.own}"))
 
 
 def test_what_the_other_bank_proposes_comes_with_the_command_that_accepts_it(site):
-    made, pages, _ = site
-    assert f"hansa pair accept {made.asked.hex()}" in read(pages["asked"])
+    asked = site.made.asked.hex()
+    assert f"hansa pair accept {asked}" in site.read(f"/reconciliation/{asked}")
+
+
+def test_breaks_are_chosen_by_what_they_are(site):
+    queue = site.read(f"{site.own}/breaks")
+    assert "Missing in own books STRANGE – 12.34 MOP" in queue
+    assert "Another amount FEE Camões & Filhos 880.00 MOP 910.00 MOP" in queue
+    chosen = site.read(f"{site.own}/breaks?class=amount&age=11-30")
+    assert "1 of them chosen" in chosen
+    assert "FEE" in chosen
+    assert "STRANGE" not in chosen
+    assert "No break is of this kind" in site.read(f"{site.own}/breaks?currency=%3Cb%3E")
+    assert "<b>" not in site.pages[f"{site.own}/breaks?currency=%3Cb%3E"]
+
+
+def test_a_case_shows_both_sides_and_who_must_act(site):
+    text = site.read(site.case)
+    assert "Own books have more by −30.00 MOP" in text
+    assert "Amount differs 880.00 MOP 910.00 MOP" in text
+    assert "Counterparty differs, not compared Camões & Filhos CAMOES FILHOS" in text
+    assert "Offered, signed by north , north, officer Signed so far south 1 of 2" in text
+    named = f"{site.made.agreement.hex()} {site.made.case_id.hex()}"
+    assert f"hansa pair case withdraw {named} --key" in text
+    other = site.read(f"other {site.case}")
+    assert "Amount differs −910.00 MOP −880.00 MOP" in other
+    assert f"hansa pair case confirm {named} --key" in other
+
+
+def test_a_case_tells_its_steps_from_the_ledger(site):
+    text = site.read(site.case)
+    steps = text[text.index("Steps of this case") :]
+    assert steps.index("south accepted, with one") < steps.index("north offered, with two")
+    assert steps.index("turned down") < steps.index("north opened the case")
+    assert site.pages[site.case].count('href="/transactions/') == 6
+
+
+def test_what_others_wrote_is_shown_as_what_it_is(site):
+    assert WORDS in site.read(site.case)
+    assert "<i>Agreed" not in site.pages[site.case]
+    assert MARKUP in site.read(site.alone)
+    assert "<b>Rent" not in site.pages[site.alone]
+
+
+def test_a_break_without_a_case_comes_with_the_command_that_proposes(site):
+    text = site.read(site.alone)
+    assert "No officer has opened a case" in text
+    assert f"hansa pair case propose {site.made.agreement.hex()} {site.alone[-64:]}" in text
 
 
 def test_none_but_the_banks_own_keys_see_what_it_reconciles(site):
-    made, _, answers = site
-    own = made.agreement.hex()[-8:]
-    statuses = {name: answers[name, own][0] for name in ("anyone", "own", "other", "regulator")}
-    assert statuses == {"anyone": 401, "own": 200, "other": 403, "regulator": 403}
-    assert not any("Nostro" in answers[name, own][1] for name in ("anyone", "other", "regulator"))
+    for path in (site.own, site.case):
+        statuses = {
+            name: site.answers[name, path][0] for name in ("anyone", "own", "other", "regulator")
+        }
+        assert statuses == {"anyone": 401, "own": 200, "other": 403, "regulator": 403}
+        for name in ("anyone", "other", "regulator"):
+            assert "Nostro" not in site.answers[name, path][1]
 
 
 def test_what_names_no_agreement_is_told(site):
-    statuses = [status for (name, *_), (status, _) in site[2].items() if name == "own"]
-    assert sorted(statuses) == [200, 400, 400, 404]
+    statuses = [status for (name, _), (status, _) in site.answers.items() if name == "own"]
+    assert sorted(statuses) == [200, 200, 400, 404]
 
 
 def test_a_node_that_does_not_reconcile_says_how_to_begin(site):
-    status, page = site[2]["absent"]
+    status, page = site.answers["absent", ""]
     assert status == 200
-    assert "[reconciliation]" in read(page)
+    assert "[reconciliation]" in page
