@@ -34,9 +34,19 @@ import pyarrow.parquet
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.reconcile.checks import Located, Placed, check_statements, place_statements
-from hansa.reconcile.entries import NORMALISED, Fault, Finding, Part, Severity, Statement
+from hansa.reconcile.entries import (
+    NORMALISED,
+    SCHEMA,
+    Entry,
+    Fault,
+    Finding,
+    Part,
+    Severity,
+    Statement,
+)
 from hansa.reconcile.readers.feeds import Feed
 from hansa.reconcile.readers.opening import Opened, Reading
+from hansa.reconcile.readers.parts import read_entries
 
 ENTRIES, STATEMENTS, FINDINGS = "entries.parquet", "statements.jsonl", "findings.jsonl"
 QUARANTINE = "quarantine.jsonl"
@@ -119,6 +129,13 @@ def normalise(
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error}") from None
     return run.summarise(folder)
+
+
+def iterate_entries(folder: Path, rows: int) -> Iterator[list[Entry]]:
+    """Iterate the entries that were written into a folder, so many at a time."""
+    with pyarrow.parquet.ParquetFile(folder / ENTRIES) as file:
+        for batch in file.iter_batches(rows, columns=SCHEMA.names):
+            yield read_entries(batch)
 
 
 class _Run:

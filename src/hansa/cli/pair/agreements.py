@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.pair.parties import (
-    add_agreement,
-    add_officers,
-    find_bank,
-    get_agreement,
-    list_parties,
-    parse_agreement,
-)
+from hansa.cli.pair.parties import add_agreement, add_officers, get_own, parse_agreement
 from hansa.cli.source import open_client
 from hansa.cli.tx import load_keys, send
 from hansa.contracts.reconciliation import agreements
-from hansa.kernel.crypto.address import from_text
 
 STEPS = {
     "accept": (agreements.Accept, "bring in force what the other bank proposed"),
@@ -34,13 +26,10 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _step(options: argparse.Namespace) -> int:
+    """Sign for the bank whose node it is, which has the terms: they are known by the id."""
     agreement = parse_agreement(options)
     keys = load_keys(options.keys)
     kind, _ = STEPS[options.word]
     with open_client(options) as client:
-        row = get_agreement(client, agreement)
-        parties = list_parties(row)
-        if options.word == "accept":  # which who proposed it cannot
-            parties = [each for each in parties if each != from_text(row.proposer)]
-        bank = find_bank(client, options, parties, keys)
-        return send(client, options, keys, [kind(agreement, bank)])
+        own = get_own(client.pairs.get(agreement))
+        return send(client, options, keys, [kind(agreement, own)])

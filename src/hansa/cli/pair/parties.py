@@ -1,17 +1,17 @@
-"""Who acts in words of `hansa pair`: officers by their key files, and for which bank."""
+"""What words of `hansa pair` share: the agreement that is meant, who signs, names of members."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from hansa.cli.source import add_signing, find_member, parse_file, parse_hash
-from hansa.kernel.crypto.address import from_text, to_text
-from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.sdk.answers import read
+from hansa.cli.source import add_signing, parse_file, parse_hash
+from hansa.kernel.crypto.address import from_text
 from hansa.sdk.client import Client
-from hansa.sdk.keys import KeyPair
-from hansa.sdk.reconciliation.answers import Agreement
+from hansa.sdk.reconciliation.pair_answers import PairDetails
+
+Names = Mapping[str, str]
+"""Names of members, by address."""
 
 
 def add_agreement(command: argparse.ArgumentParser) -> None:
@@ -30,10 +30,6 @@ def add_officers(command: argparse.ArgumentParser) -> None:
         metavar="KEYFILE",
         help="of an officer; repeat where several sign together",
     )
-    command.add_argument(
-        "--bank",
-        help="for which of the two they sign, by name or address, if it is not plain from the key",
-    )
     add_signing(command)
 
 
@@ -42,48 +38,16 @@ def parse_agreement(options: argparse.Namespace) -> bytes:
     return parse_hash(options.agreement, "id of an agreement")
 
 
-def get_agreement(client: Client, agreement: bytes) -> Agreement:
-    """Get an agreement as it stands on the ledger.
-
-    Raises:
-      NotFound: there is none of the caller's.
-      Invalid: the node does not know who asks.
-    """
-    path = f"/v1/reconciliation/agreements/{agreement.hex()}"
-    return read(Agreement, client.get(path), "the node")
+def get_own(pair: PairDetails) -> bytes:
+    """Get the party whose node was asked."""
+    return from_text(pair.terms.left if pair.place == "left" else pair.terms.right)
 
 
-def find_bank(
-    client: Client,
-    options: argparse.Namespace,
-    parties: Sequence[bytes],
-    keys: Sequence[KeyPair],
-) -> bytes:
-    """Find for which party officers sign: the one that is named, or whose address a key has.
-
-    Args:
-      client: of a node, which knows members by their names.
-      options: of the command.
-      parties: whose turn it can be; of one alone, nobody is asked.
-      keys: of who signs.
-
-    Raises:
-      NotFound: no member has that name.
-      Invalid: it is not plain which is meant.
-    """
-    if options.bank is not None:
-        return find_member(client, options.bank)
-    addresses = {key.address for key in keys}
-    found = [each for each in parties if each in addresses or len(parties) == 1]
-    if len(found) != 1:
-        raise Invalid(
-            InvalidCode.ARGUMENTS,
-            "no key has the address of just one of the parties, so say which one they sign for: "
-            + " or ".join(f"--bank {to_text(each)}" for each in parties),
-        )
-    return found[0]
+def list_names(client: Client) -> Names:
+    """List the members' names, by their addresses."""
+    return {each.address: each.name for each in client.list_members()}
 
 
-def list_parties(row: Agreement) -> list[bytes]:
-    """List both parties of an agreement, the left one first."""
-    return [from_text(row.left), from_text(row.right)]
+def name(names: Names, address: str) -> str:
+    """Name a member; whom the ledger does not know, by the address."""
+    return names.get(address, address)
