@@ -24,6 +24,7 @@ DEMO_SIZES = (
     ("people", 2_000, 3, 100_000, "residents"),
     ("merchants", 200, 2, 10_000, "shops"),
     ("payments", 10_000, 2, 1_000_000, "payments of the day"),
+    ("loans", 300, 0, 100_000, "loans of four banks that reconcile them"),
 )
 """What the demo's size is chosen by: option, default, minimum, maximum, meaning. Two residents'
 wallets are frozen, and another one's pays once the day is over. The town and its day are held in
@@ -129,6 +130,7 @@ def _demo(options: argparse.Namespace) -> int:
         options.people,
         options.merchants,
         options.payments,
+        options.loans,
         options.port,
         is_served=not options.no_serve,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from hansa.engine.ordering import Answer, Engine
 from hansa.kernel.block import decode_receipt
@@ -17,7 +17,7 @@ from hansa.kernel.genesis import Network
 from hansa.node.audit import audit
 from hansa.node.demo.council import Council
 from hansa.node.demo.offices import NO_METHODS, IdentityReport, Methods, Offices
-from hansa.node.demo.town import Act, Day, Town
+from hansa.node.demo.town import Act, Day, Stage, Town
 from hansa.node.demo.training import Training
 from hansa.sdk.build import sign_batch, sign_transaction
 
@@ -25,6 +25,60 @@ BATCH_ACTS = 400
 VALIDITY_MS = 600_000
 
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class LendingReport:
+    """What reconciling the loans of several banks came to; of none, if nobody lends."""
+
+    loans: int = 0
+    pairs: int = 0
+    """Of banks."""
+    entries: int = 0
+    matched: int = 0
+    """Pairs of entries, and entries with their parts."""
+    breaks: Counter[str] = field(default_factory=Counter)
+    """Found as planted, by class."""
+    planted: int = 0
+    found: int = 0
+    """In its class, with its entries, on its day."""
+    wrong: int = 0
+    """Breaks that are none, or of which something is wrong, each day."""
+    healed: int = 0
+    settled_minor: int = 0
+    case: str = ""
+    """How the case of one break ended."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all that was planted was found, and nothing else."""
+        return self.found == self.planted and not self.wrong
+
+    def to_json(self) -> dict[str, Any]:
+        """Build the object that `--json` prints."""
+        return {
+            "loans": self.loans,
+            "pairs": self.pairs,
+            "entries": self.entries,
+            "matched": self.matched,
+            "breaks": dict(sorted(self.breaks.items())),
+            "planted": self.planted,
+            "found": self.found,
+            "wrong": self.wrong,
+            "healed": self.healed,
+            "settled_minor": str(self.settled_minor),
+            "case": self.case,
+        }
+
+
+class Lending(Protocol):
+    """Banks that lend together, and reconcile: `hansa.node.demo.lending`, which loads slowly."""
+
+    def stages(self, day_ms: int) -> Iterator[Stage]:
+        """Yield the stages, all of the town's day."""
+
+    def report(self) -> LendingReport:
+        """Tell what came of it, once the stages are over."""
 
 
 @dataclass(slots=True)
@@ -41,6 +95,7 @@ class DemoReport:
     assets: dict[str, dict[str, int]] = field(default_factory=dict)
     example_tx: str = ""
     identity: IdentityReport = field(default_factory=IdentityReport)
+    lending: LendingReport = field(default_factory=LendingReport)
 
     def to_json(self) -> dict[str, Any]:
         """Build the object that `--json` prints."""
@@ -59,6 +114,7 @@ class DemoReport:
             },
             "example_tx": self.example_tx,
             "identity": self.identity.to_json(),
+            "reconciliation": self.lending.to_json(),
         }
 
 
@@ -78,10 +134,16 @@ class DemoRun:
     """Plays a day, and what led to it, through a running engine that goes by the same clock."""
 
     def __init__(
-        self, engine: Engine, town: Town, clock_ms: TownClock, methods: Methods = NO_METHODS
+        self,
+        engine: Engine,
+        town: Town,
+        clock_ms: TownClock,
+        methods: Methods = NO_METHODS,
+        lending: Lending | None = None,
     ) -> None:
         """`methods` are further keys in DID documents, by the places of their subjects."""
         self._methods = methods
+        self._lending = lending
         self._engine = engine
         self._network: Network = engine.chain.network
         self._town = town
@@ -102,7 +164,9 @@ class DemoRun:
             offices,
             Training(self._town, offices, self._network.digest, self._clock_ms),
         )
-        stages = (plan.stages() for plan in plans)
+        stages = [plan.stages() for plan in plans]
+        if self._lending is not None:
+            stages.append(self._lending.stages(day_ms))
         for stage in merge(*stages, key=attrgetter("before_ms"), reverse=True):
             self._clock_ms.before_ms = stage.before_ms
             acts = stage.acts if stage.prepare is None else await stage.prepare()
@@ -110,6 +174,8 @@ class DemoRun:
                 part = acts[start : start + BATCH_ACTS]
                 await self._submit(part)
                 progress(stage.name, start + len(part), len(acts))
+        if self._lending is not None:
+            self.report.lending = self._lending.report()
         self.report.seconds = time.monotonic() - begun
         self._check()
         return self.report

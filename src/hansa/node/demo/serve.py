@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import uvloop
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
 from hansa.node.demo.run import DemoRun, Progress, TownClock
 from hansa.node.demo.summary import summarise
-from hansa.node.demo.town import PASSPHRASE, VISITOR, make_genesis, make_town
+from hansa.node.demo.town import PASSPHRASE, VISITOR, Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
 from hansa.node.running import stopped_by_signals
 from hansa.node.service import Node, wall_clock_ms
@@ -37,6 +38,9 @@ from hansa.node.settings import (
     Sponsored,
 )
 from hansa.program import name_program
+
+if TYPE_CHECKING:
+    from hansa.node.demo.lending import CoLending
 
 PORTS_TRIED = 100
 
@@ -60,6 +64,8 @@ class DemoSettings:
     people: int
     merchants: int
     payments: int
+    loans: int
+    """0 leaves the banks that lend, and what they load, out of the day."""
     port: int | None
     is_served: bool
 
@@ -147,9 +153,11 @@ def _play(
         node.start()
         try:
             async with AsyncExitStack() as stack:
+                lending = _open_lending(stack, town, node, clock_ms, settings.loans)
                 address = await _serve(stack, node, settings.port) if settings.is_served else ""
                 desks = make_desks(address) if address else None
-                player = DemoRun(node.engine, town, clock_ms, desks.methods if desks else {})
+                methods = desks.methods if desks else {}
+                player = DemoRun(node.engine, town, clock_ms, methods, lending)
                 report = await player.play(settings.payments, progress)
                 is_over.set()
                 if desks is not None:
@@ -161,6 +169,12 @@ def _play(
                         await node.run_until(stopped)
         finally:
             await node.stop()
+        if not report.lending.is_right:
+            raise Corrupt(
+                f"of {report.lending.planted} faults in the banks' books {report.lending.found} "
+                f"were found, and {report.lending.wrong} others: that must not be",
+                height=report.height,
+            )
         if not (report.audit_ok and report.supply_ok):
             raise Corrupt(
                 f"the audit found what must not be: see {name_program()} audit",
@@ -189,6 +203,19 @@ class _Links:
         """Take the links that there are; those that come later are told."""
         first, self._first = self._first or [], None
         return first
+
+
+def _open_lending(
+    stack: AsyncExitStack, town: Town, node: Node, clock_ms: TownClock, loans: int
+) -> CoLending | None:
+    """Open the services of the banks that lend, if there are loans."""
+    if not loans:
+        return None
+    from hansa.node.demo.lending import CoLending  # noqa: PLC0415 - loads what reconciles
+
+    lending = CoLending(town, node, clock_ms, loans)
+    stack.push_async_callback(lending.stop)
+    return lending
 
 
 async def _serve(stack: AsyncExitStack, node: Node, port: int | None) -> str:

@@ -22,10 +22,12 @@ from hansa.sdk.keys import KeyPair
 
 ASSET = "MOP"
 OPERATOR_NAMES = ("Harbour Bank", "River Bank", "Island Bank")
-OTHER_NAMES = ("Financial Regulator", "Identity Office", "Training Centre")
-BANK, HARBOUR, RIVER, ISLAND, REGULATOR, OFFICE, CENTRE = range(7)
+OTHER_NAMES = ("Financial Regulator", "Identity Office", "Training Centre", "Meadow Bank")
+BANK, HARBOUR, RIVER, ISLAND, REGULATOR, OFFICE, CENTRE, MEADOW = range(8)
 """Places of the institutions in the town."""
 OPERATORS = (HARBOUR, RIVER, ISLAND)
+"""Who keep wallets; Meadow Bank may have a vault, and lends."""
+LENDERS = (*OPERATORS, MEADOW)
 OFFICERS_NEEDED = 2
 ISSUE_MINOR = (400_000_000, 350_000_000, 250_000_000)
 """10,000,000.00 to three operators."""
@@ -92,6 +94,8 @@ class Town:
     officers: tuple[KeyPair, ...]
     institutions: tuple[KeyPair, ...]
     """First officer of the central bank, then the others: their accounts, by their places."""
+    seconds: dict[int, KeyPair]
+    """Second officers of the banks that lend, by their places."""
     servers: tuple[KeyPair, ...]
     people: tuple[KeyPair, ...]
     merchants: tuple[KeyPair, ...]
@@ -120,6 +124,7 @@ def make_town(seed: int, people: int, merchants: int) -> Town:
     return Town(
         officers,
         (officers[0], *(key("institution", name) for name in names)),
+        {place: key("second officer", place) for place in LENDERS},
         tuple(key("server", name) for name in ("Central Bank", *names)),
         tuple(key("person", number) for number in range(people)),
         tuple(key("merchant", number) for number in range(merchants)),
@@ -135,16 +140,26 @@ def make_genesis(town: Town, time_ms: int) -> Genesis:
     bank = MemberSpec(
         "Central Bank", ("central_bank",), officers, town.servers[0].address, OFFICERS_NEEDED, 3
     )
-    kinds = (*(("operator", 2),) * 3, ("regulator", 2), ("department", 0), ("department", 0))
+    kinds = (
+        *(("operator", 2),) * 3,
+        ("regulator", 2),
+        ("department", 0),
+        ("department", 0),
+        ("operator", 0),
+    )
     names = (*OPERATOR_NAMES, *OTHER_NAMES)
     others = [
-        MemberSpec(
-            name, (role,), (town.institutions[at].address,), town.servers[at].address, 1, weight
-        )
+        MemberSpec(name, (role,), _list_officers(town, at), town.servers[at].address, 1, weight)
         for at, (name, (role, weight)) in enumerate(zip(names, kinds, strict=True), start=1)
     ]
     policy = {**DEFAULT_POLICY, "wallet.unproven_category": (wallets.Category.IV,)}
     return build_genesis("demo", time_ms, [bank, *others], sealer=town.sealer, policy=policy)
+
+
+def _list_officers(town: Town, place: int) -> tuple[bytes, ...]:
+    second = town.seconds.get(place)
+    first = town.institutions[place].address
+    return (first,) if second is None else (first, second.address)
 
 
 def place_operator(wallet: KeyPair) -> int:
