@@ -28,7 +28,8 @@ from hansa.node.demo.residents import draw_residents
 from hansa.node.demo.town import PASSPHRASE, make_town
 from hansa.node.home import Home, open_chain_read_only
 
-SMALL = ["--people", "60", "--merchants", "10", "--payments", "300"]
+SMALL = ["--people", "60", "--merchants", "10", "--payments", "300", "--loans", "0"]
+LENDING = ["--loans", "60"]
 
 
 def play(folder, *more):
@@ -46,17 +47,18 @@ def play(folder, *more):
 @pytest.fixture(scope="module")
 def day(tmp_path_factory):
     """What a day printed that tests only read."""
-    return play(tmp_path_factory.mktemp("demo") / "node", "--seed", "7")
+    return play(tmp_path_factory.mktemp("demo") / "node", "--seed", "7", *LENDING)
 
 
 def test_the_same_seed_ends_in_the_same_money(day, tmp_path):
     first = day
-    second, other = (play(tmp_path / seed, "--seed", seed) for seed in ("7", "8"))
+    second = play(tmp_path / "7", "--seed", "7", *LENDING)
+    other = play(tmp_path / "8", "--seed", "8")
     assert first["audit_ok"]
     assert second["data"] == str(tmp_path / "7")
     assert first["supply_ok"]
     assert first["confirmed"] > 300
-    same = ("confirmed", "refused", "assets")
+    same = ("confirmed", "refused", "assets", "reconciliation")
     assert [first[name] for name in same] == [second[name] for name in same]
     assert first["assets"] != other["assets"]
     assert all(
@@ -110,6 +112,24 @@ def test_an_employer_finds_out_which_certificate_counts(day):
     assert found["revoked"]["faults"] == ["certificate: the issuer has revoked it"]
     (fault,) = found["not accredited"]["faults"]
     assert "never accredited for training-certificate" in fault
+
+
+def test_banks_find_in_their_books_what_was_planted(day):
+    """All faults and nothing else; a position is ended by the transaction that pays it."""
+    found = day["reconciliation"]
+    assert (found["pairs"], found["planted"], found["found"], found["wrong"]) == (3, 8, 8, 0)
+    assert sum(found["breaks"].values()) == 8
+    assert (found["healed"], found["case"]) == (2, "resolved")
+    assert found["entries"] > 200
+    paid = []
+    chain = open_chain_read_only(Home(Path(day["data"])))
+    for record in chain.iterate_records(1):
+        for raw in record.receipts:
+            names = [name for _, name, _ in decode_receipt(raw).events]
+            paid += [names] if "Settled" in names else []
+    chain.close()
+    assert paid == [["VaultMoved", "Settled"]]
+    assert int(found["settled_minor"]) > 0
 
 
 def test_no_personal_data_is_in_the_nodes_folder(day):
@@ -194,6 +214,7 @@ def test_a_day_that_is_interrupted_leaves_nothing(tmp_path, name):
     (tmp_path / "mine").mkdir()
     ours, its = os.openpty()  # where it shows how far the day is
     words = [HANSA, "demo", "--data", str(tmp_path / name), "--port", "0", "--payments", "20000"]
+    words += ["--loans", "0"]
     with (
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=its) as demo,
         os.fdopen(ours, "rb", buffering=0) as screen,

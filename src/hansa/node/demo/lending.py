@@ -42,7 +42,7 @@ from hansa.node.demo.town import ASSET, HARBOUR, LENDERS, RIVER, Act, Stage, Tow
 from hansa.node.reconcile.ledger import Signer
 from hansa.node.reconcile.memory import MemoryStore
 from hansa.node.reconcile.service import BreakView, PairService
-from hansa.node.service import Node
+from hansa.node.service import Node, wall_clock_ms
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.closing import Outcome
 from hansa.reconcile.stream.entries import read_entry
@@ -63,14 +63,12 @@ class CoLending:
     Args:
       town: whose banks they are.
       node: that stands for theirs.
-      clock_ms: by which the node goes.
       loans: how many they give.
     """
 
-    def __init__(self, town: Town, node: Node, clock_ms: Callable[[], int], loans: int) -> None:
+    def __init__(self, town: Town, node: Node, loans: int) -> None:
         self._town = town
         self._node = node
-        self._clock_ms = clock_ms
         exchange = DirectExchange()
         self._channels = {
             place: exchange.open(town.institutions[place].address) for place in LENDERS
@@ -229,7 +227,7 @@ class CoLending:
         """Open the service of one bank."""
         key = self._town.institutions[place]
         store = MemoryStore(derive_seed(self._town.seed, "journals", place))
-        signer = Signer(key, self._clock_ms)
+        signer = Signer(key, wall_clock_ms)
         return PairService(self._node, key.address, signer, store, self._channels[place])
 
     def _write_terms(self, partner: int) -> bytes:

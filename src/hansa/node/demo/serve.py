@@ -20,7 +20,7 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
-from hansa.node.demo.run import DemoRun, Progress, TownClock
+from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.summary import summarise
 from hansa.node.demo.town import PASSPHRASE, VISITOR, Town, make_genesis, make_town
 from hansa.node.home import create_home, open_chain
@@ -39,7 +39,7 @@ from hansa.node.settings import (
 )
 from hansa.program import name_program
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # of an extra
     from hansa.node.demo.lending import CoLending
 
 PORTS_TRIED = 100
@@ -73,7 +73,7 @@ class DemoSettings:
 def run_demo(
     settings: DemoSettings, progress: Progress, tell: Tell, note: Note = lambda _: None
 ) -> int:
-    """Run the demo; returns the exit code: 0 if audit and supply are right.
+    """Run the demo; returns the exit code: 0 if audit, supply and banks' books are right.
 
     A day that was not played to its end, because the disk is full, no port is free or somebody
     pressed Ctrl-C, leaves nothing behind: a demo does not go on where another ended.
@@ -153,8 +153,10 @@ def _play(
         node.start()
         try:
             async with AsyncExitStack() as stack:
-                lending = _open_lending(stack, town, node, clock_ms, settings.loans)
-                address = await _serve(stack, node, settings.port) if settings.is_served else ""
+                lending = _open_lending(stack, settings.loans, note, town, node)
+                address = ""
+                if settings.is_served:
+                    address = await _serve(stack, node, settings.port, lending)
                 desks = make_desks(address) if address else None
                 methods = desks.methods if desks else {}
                 player = DemoRun(node.engine, town, clock_ms, methods, lending)
@@ -169,17 +171,7 @@ def _play(
                         await node.run_until(stopped)
         finally:
             await node.stop()
-        if not report.lending.is_right:
-            raise Corrupt(
-                f"of {report.lending.planted} faults in the banks' books {report.lending.found} "
-                f"were found, and {report.lending.wrong} others: that must not be",
-                height=report.height,
-            )
-        if not (report.audit_ok and report.supply_ok):
-            raise Corrupt(
-                f"the audit found what must not be: see {name_program()} audit",
-                height=report.height,
-            )
+        _require_right(report)
         return 0
 
     return uvloop.run(run())
@@ -205,22 +197,47 @@ class _Links:
         return first
 
 
+def _require_right(report: DemoReport) -> None:
+    """Raise `Corrupt` if something came out that must not be."""
+    lending = report.lending
+    if not lending.is_right:
+        raise Corrupt(
+            f"of {lending.planted} faults in the banks' books {lending.found} were found, and "
+            f"{lending.wrong} that are none",
+            height=report.height,
+        )
+    if not (report.audit_ok and report.supply_ok):
+        raise Corrupt(
+            f"the audit found what must not be: see {name_program()} audit", height=report.height
+        )
+
+
 def _open_lending(
-    stack: AsyncExitStack, town: Town, node: Node, clock_ms: TownClock, loans: int
+    stack: AsyncExitStack, loans: int, note: Note, town: Town, node: Node
 ) -> CoLending | None:
     """Open the services of the banks that lend, if there are loans."""
     if not loans:
         return None
-    from hansa.node.demo.lending import CoLending  # noqa: PLC0415 - loads what reconciles
-
-    lending = CoLending(town, node, clock_ms, loans)
+    try:
+        from hansa.node.demo.lending import CoLending  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        note(
+            f"Banks that reconcile are left out: {error.name} is not installed "
+            "(pip install 'hansa[reconcile]')."
+        )
+        return None
+    lending = CoLending(town, node, loans)
     stack.push_async_callback(lending.stop)
     return lending
 
 
-async def _serve(stack: AsyncExitStack, node: Node, port: int | None) -> str:
+async def _serve(
+    stack: AsyncExitStack, node: Node, port: int | None, lending: CoLending | None
+) -> str:
     """Serve on the first free port from the wanted one on; returns the address."""
     listen = Listen(port=DEFAULT_PORT if port is None else port)
-    server = await serve(node, replace(SETTINGS, listen=listen), ports_tried=PORTS_TRIED)
+    settings = replace(SETTINGS, listen=listen)
+    pairs = None if lending is None else lending.platform
+    server = await serve(node, settings, pairs=pairs, ports_tried=PORTS_TRIED)
     stack.push_async_callback(server.stop)
     return f"http://{DEFAULT_HOST}:{server.port}"

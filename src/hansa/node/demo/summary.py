@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hansa.node.demo.desks import DeskLink
 from hansa.node.demo.offices import IdentityReport
-from hansa.node.demo.run import DemoReport
+from hansa.node.demo.run import DemoReport, LendingReport
 from hansa.node.demo.town import PASSPHRASE, VISITOR, Town
 from hansa.program import name_program
 
@@ -45,6 +45,7 @@ def summarise(
             f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
         ),
         *_tell_identity(report.identity),
+        *_tell_lending(report.lending),
         "",
         "Next, in another terminal:" if address else "Next:",
         *_list_commands(report, town, folder, address),
@@ -72,6 +73,32 @@ def _tell_identity(report: IdentityReport) -> list[str]:
         found = "accepted" if each["is_accepted"] else f"refused: {'; '.join(each['faults'])}"
         lines.append(f"  {each['count']:>7,}  {each['kind']}: {found}")
     return lines
+
+
+def _tell_lending(report: LendingReport) -> list[str]:
+    if not report.loans:
+        return []
+    settled = (
+        f"River Bank's net position, {_format(report.settled_minor)}, was signed by both and paid"
+        if report.settled_minor
+        else "River Bank's net position was signed by both, and its vault held too little to pay it"
+    )
+    return [
+        (
+            f"{report.loans:,} loans of Harbour Bank and {report.pairs} partners, 20 to 80: "
+            f"{report.entries:,} entries in their books, {report.matched:,} of two days matched."
+        ),
+        (
+            f"Planted faults: {report.planted}; found by reconciling: {report.found}, "
+            f"and {report.wrong} that are none. By class:"
+        ),
+        *(f"  {count:>7,}  {name}" for name, count in sorted(report.breaks.items())),
+        (
+            f"Matched by a later entry: {report.healed}, of which four officers had agreed on one "
+            f"in a case ({report.case})."
+        ),
+        f"{settled}.",
+    ]
 
 
 def _tell_desks(town: Town, folder: Path, links: Sequence[DeskLink]) -> list[str]:
