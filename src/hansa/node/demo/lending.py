@@ -116,10 +116,10 @@ class CoLending:
         if RIVER in self._agreements:
             for _, _, position in self.platform.list_positions(self._agreements[RIVER]):
                 report.settled_minor += position.settled_minor if position else 0
-            report.case = "".join(
-                case.state.name.lower()
-                for case in self.platform.list_cases(self._agreements[RIVER])
-            )
+        if self._case is not None:
+            found = self.platform.find_break(self._case.agreement, self._case.case_id)
+            if found is not None and found.case is not None:
+                report.case = found.case.state.name.lower()
         return report
 
     # --- stages -----------------------------------------------------------------------------------
