@@ -8,6 +8,17 @@ from tests.world import key
 from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation
 from hansa.contracts.reconciliation.reconciliation import Advance, Item, Post
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, NotFound
+from hansa.kernel.machine.state import Reader
+from hansa.sdk.async_client import AsyncClient
+from hansa.sdk.identity.questions import DidQuestion
+from hansa.sdk.reconciliation.questions import (
+    AgreementQuestion,
+    CaseQuestion,
+    PositionQuestion,
+    TagQuestion,
+    WindowQuestion,
+)
 
 NORTH, SOUTH, BANK = (key(name).address for name in ("north", "south", "officer0"))
 TAG, HASH = bytes(16), bytes([5]) * 32
@@ -79,3 +90,39 @@ def check(told, pair):
     assert (case["state"], case["kind"], case["opener"]) == ("open", None, to_text(NORTH))
     assert (position["left"], position["is_agreed"]) == (HASH.hex(), False)
     assert position["settled_minor"] is None
+
+
+def test_a_client_reads_agreements_and_has_their_rows_proved(own_town, pair):
+    agreement = bytes.fromhex(pair)
+    questions = [
+        AgreementQuestion(agreement),
+        WindowQuestion(agreement, 0),
+        TagQuestion(agreement, 0, TAG),
+        CaseQuestion(agreement, HASH),
+        PositionQuestion(agreement, 0, "MOP"),
+        WindowQuestion(agreement, 1),
+    ]
+
+    async def use(server, node):
+        url, state = str(server.make_url("/")).rstrip("/"), Reader(node.chain.machine.state)
+        async with AsyncClient(url, api_key=own_town.tokens["operator"]) as client:
+            ledger = client.reconciliation
+            [listed] = await ledger.list_agreements()
+            assert listed == await ledger.get_agreement(agreement)
+            assert (await ledger.get_window(agreement, 0)).result == HASH.hex()
+            assert (await ledger.get_tag(agreement, 0, TAG)).left.entries == 1
+            assert await ledger.list_cases(agreement) == [await ledger.get_case(agreement, HASH)]
+            assert (await ledger.get_position(agreement, 0, "MOP")).left == HASH.hex()
+            for proven, question in zip(await ledger.ask_many(questions), questions, strict=True):
+                assert proven.answer == question.read(state)
+            assert proven.answer is None
+            with pytest.raises(NotFound):
+                await ledger.ask(AgreementQuestion(HASH))
+            with pytest.raises(Invalid, match="array of 1 to 256 questions"):
+                await ledger.ask_many([DidQuestion(NORTH)])
+        for caller, error in (("customer", NotFound), ("anyone", Invalid)):
+            async with AsyncClient(url, api_key=own_town.tokens.get(caller)) as client:
+                with pytest.raises(error):
+                    await client.reconciliation.ask(questions[1])
+
+    own_town.serve(use)

@@ -45,6 +45,7 @@ from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import AsyncMessages
 from hansa.sdk.problems import read_item_problem, tell_no_node
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
+from hansa.sdk.reconciliation.client import AsyncReconciliation
 from hansa.sdk.reconciliation.pairs import AsyncPairs
 from hansa.sdk.streams.events import iterate_events
 from hansa.sdk.streams.frames import iterate_base, iterate_frames
@@ -110,6 +111,9 @@ class AsyncClient:
         self._proven = NewestCheckpoint()
         self.messages = AsyncMessages(self._transport, self._check_network, self._repeat)
         self.identity = AsyncIdentity(self._transport, self.get_network, self._proven)
+        self.reconciliation = AsyncReconciliation(
+            self._transport, self.get_network, self._proven, self._check_network
+        )
         self.pairs = AsyncPairs(self._transport, self._check_network, self._repeat)
 
     async def __aenter__(self) -> Self:

@@ -28,6 +28,7 @@ from hansa.sdk.identity.client import Identity
 from hansa.sdk.keys import KeyPair
 from hansa.sdk.messages import Messages
 from hansa.sdk.proofs import ProvenRow
+from hansa.sdk.reconciliation.client import Reconciliation
 from hansa.sdk.reconciliation.pairs import PairsClient
 from hansa.sdk.transport import TlsFiles
 
@@ -85,6 +86,7 @@ class Client:
         self._loop = _Loop()
         self.messages = Messages(self._client.messages, self._loop.run)
         self.identity = Identity(self._client.identity, self._loop.run)
+        self.reconciliation = Reconciliation(self._client.reconciliation, self._loop.run)
         self.pairs = PairsClient(self._client.pairs, self._loop.run)
         self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 

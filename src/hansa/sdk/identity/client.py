@@ -1,4 +1,4 @@
-"""Asking a node about identity, and believing none of it before it is proved.
+"""Asking a node about identity and other things, and believing none of it before it is proved.
 
 found = await client.identity.ask(DidQuestion(address))
 found.answer.resolution, found.header.height
@@ -36,13 +36,14 @@ class Proven(Generic[T]):
     it, and of moments after its `time_ms` it knows nothing."""
 
 
-class AsyncIdentity:
-    """Questions to one node, whose answers are proved.
+class AsyncQuestions:
+    """Questions of one kind to one node, whose answers are proved.
 
     Args:
       transport: of the client.
       get_network: gets the network meant, by whose genesis proofs are verified.
       proven: the newest checkpoint that this node has proved.
+      path: under which the node answers them.
     """
 
     def __init__(
@@ -50,17 +51,20 @@ class AsyncIdentity:
         transport: Transport,
         get_network: Callable[[], Awaitable[Network]],
         proven: NewestCheckpoint,
+        path: str,
     ) -> None:
         self._transport = transport
         self._get_network = get_network
         self._proven = proven
+        self._path = path
 
     async def ask(self, question: Question[T]) -> Proven[T]:
-        """Ask one question of `hansa.sdk.identity.questions`.
+        """Ask one question.
 
         Raises:
           Invalid: the node's answer proves nothing; or it needs to know who asks.
-          NotFound: a consent or a wallet's address that is not shown to this caller.
+          NotFound: something that is not shown to this caller: a consent, a wallet's address, an
+            agreement.
           Unavailable: the node cannot be reached, or proves an older state than before.
         """
         rows = await self.prove([question])
@@ -94,27 +98,43 @@ class AsyncIdentity:
         """
         network = await self._get_network()
         newest, url = self._proven.height, self._transport.url
-        _, raw = await self._transport.post_bytes(PATH, encode(questions), ANSWER_BYTES_MAX)
+        _, raw = await self._transport.post_bytes(self._path, encode(questions), ANSWER_BYTES_MAX)
         rows = verify_rows(network, raw)
         self._proven.advance(url, newest, rows.header.height)
         return rows
 
 
-class Identity:
-    """As `AsyncIdentity`, without `await`."""
+class AsyncIdentity(AsyncQuestions):
+    """Asks the questions of `hansa.sdk.identity.questions`; the arguments are those above."""
 
-    def __init__(self, identity: AsyncIdentity, run: Run) -> None:
-        self._identity = identity
+    def __init__(
+        self,
+        transport: Transport,
+        get_network: Callable[[], Awaitable[Network]],
+        proven: NewestCheckpoint,
+    ) -> None:
+        super().__init__(transport, get_network, proven, PATH)
+
+
+class Questions:
+    """As `AsyncQuestions`, without `await`."""
+
+    def __init__(self, questions: AsyncQuestions, run: Run) -> None:
+        self._questions = questions
         self._run = run
 
     def ask(self, question: Question[T]) -> Proven[T]:
-        """As `AsyncIdentity.ask`."""
-        return self._run(self._identity.ask(question))
+        """As `AsyncQuestions.ask`."""
+        return self._run(self._questions.ask(question))
 
     def ask_many(self, questions: Sequence[Question[T]]) -> list[Proven[T]]:
-        """As `AsyncIdentity.ask_many`."""
-        return self._run(self._identity.ask_many(questions))
+        """As `AsyncQuestions.ask_many`."""
+        return self._run(self._questions.ask_many(questions))
 
     def prove(self, questions: Sequence[Question[T]]) -> ProvenRows:
-        """As `AsyncIdentity.prove`."""
-        return self._run(self._identity.prove(questions))
+        """As `AsyncQuestions.prove`."""
+        return self._run(self._questions.prove(questions))
+
+
+class Identity(Questions):
+    """As `AsyncIdentity`, without `await`."""

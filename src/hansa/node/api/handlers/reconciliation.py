@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, NoReturn
 
+import msgspec
+from aiohttp import web
 from msgspec import Meta
 
 from hansa.contracts.reconciliation import agreements, cases, positions, windows
@@ -13,11 +15,15 @@ from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import NotFound
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.rows import Rows
+from hansa.node.api.handlers.identity.proving import answer_proof
 from hansa.node.api.rights import Right, Role
-from hansa.node.api.routes import Api, AssetText, Call, Parameter, Route
+from hansa.node.api.routes import MSGPACK, Api, AssetText, Call, Parameter, Route
 from hansa.sdk.reconciliation import answers
+from hansa.sdk.reconciliation.questions import AnyQuestion, Questions
 
 CASES_PER_COST = 100
+
+_decode = msgspec.msgpack.Decoder(Questions).decode
 
 HashText = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 TagText = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
@@ -88,11 +94,25 @@ async def get_position(
     return tell_position(row)
 
 
+async def prove_reconciliation(api: Api, call: Call) -> web.Response:
+    """Prove the rows on which the answers to questions about reconciliation rest."""
+
+    def require(question: AnyQuestion, rows: Rows) -> None:
+        _find_readable(api, call, rows, question.agreement)
+
+    return await answer_proof(api, call, _decode, require)
+
+
 def _read(api: Api) -> Reader:
     return Reader(api.node.chain.machine.state)
 
 
 def _require_readable(api: Api, call: Call, agreement: str) -> Agreement:
+    """Get an agreement as of the newest block; raises as `_find_readable`."""
+    return _find_readable(api, call, _read(api), bytes.fromhex(agreement))
+
+
+def _find_readable(api: Api, call: Call, rows: Rows, agreement: bytes) -> Agreement:
     """Get an agreement for one of its parties, or who may read the whole ledger.
 
     Raises:
@@ -102,12 +122,12 @@ def _require_readable(api: Api, call: Call, agreement: str) -> Agreement:
     principal = call.principal
     if principal.role is Role.ANYONE:
         raise api.access.deny(principal, "this agreement")
-    row = agreements.find_agreement(_read(api), bytes.fromhex(agreement))
+    row = agreements.find_agreement(rows, agreement)
     is_shown = row is not None and (
         principal.may(Right.LEDGER) or principal.member in (row.left, row.right)
     )
     if row is None or not is_shown:
-        raise NotFound(f"there is no agreement {agreement} of yours on record")
+        raise NotFound(f"there is no agreement {agreement.hex()} of yours on record")
     return row
 
 
@@ -199,6 +219,7 @@ CASE = Parameter("case_id", HashText, "Id of the case.", "path")
 TAG = Parameter("tag", TagText, "The tag, hexadecimal.", "path")
 ASSET = Parameter("asset", AssetText, "Code of the asset.", "path")
 ONE = "/v1/reconciliation/agreements/{agreement}"
+PROOFS = "/v1/reconciliation/proofs"
 PUBLIC = Right.PUBLIC
 
 ROUTES = (
@@ -269,5 +290,16 @@ ROUTES = (
         answers.Position,
         parameters=(AGREEMENT, WINDOW, ASSET),
         errors=(404,),
+    ),
+    Route(
+        "POST",
+        PROOFS,
+        prove_reconciliation,
+        PUBLIC,
+        "Rows on which the answers to questions rest, proved together as of the last checkpoint; "
+        "to the parties, and the whole ledger's readers.",
+        MSGPACK,
+        bodies=((MSGPACK, bytes),),
+        errors=(404, 408, 413, 415),
     ),
 )

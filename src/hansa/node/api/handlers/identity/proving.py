@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from hansa.engine.chain import Chain, StoredNodes
 from hansa.kernel.block import decode_header
 from hansa.kernel.encoding import DECODE_ERRORS, encode, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.rows import KeyPart, Row, decode_row
+from hansa.kernel.rows import KeyPart, Row, Rows, decode_row
 from hansa.kernel.trees.commitment import compute_place
 from hansa.kernel.trees.multiproof import join_proofs
 from hansa.kernel.trees.state_tree import StateTree
@@ -20,9 +20,10 @@ from hansa.node.api.handlers.identity.rights import require_question
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import MSGPACK, Api, Call, Route, read_charged, require_media_type
 from hansa.sdk.identity.proofs import RowsProof
-from hansa.sdk.identity.questions import QUESTIONS_MAX, AnyQuestion, Questions
+from hansa.sdk.identity.questions import QUESTIONS_MAX, AnyQuestion, Question, Questions
 
 R = TypeVar("R", bound=Row)
+Q = TypeVar("Q", bound=Question[object])
 
 BYTES_PER_COST = 4_096
 ROWS_PER_COST = 16
@@ -76,11 +77,32 @@ def prove_questions(chain: Chain, questions: Sequence[AnyQuestion]) -> RowsProof
 
 
 async def prove_answers(api: Api, call: Call) -> web.Response:
-    """Prove the rows on which the answers to questions rest, as of the last checkpoint."""
+    """Prove the rows on which the answers to questions about identity rest."""
+
+    def require(question: AnyQuestion, rows: Rows) -> None:
+        require_question(api, call.principal, question, rows)
+
+    return await answer_proof(api, call, _decode, require)
+
+
+async def answer_proof(
+    api: Api,
+    call: Call,
+    decode: Callable[[bytes], Sequence[Q]],
+    require: Callable[[Q, Rows], object],
+) -> web.Response:
+    """Answer a request for the rows on which answers rest, proved as of the last checkpoint.
+
+    Args:
+      api: of the node.
+      call: whose body has the questions.
+      decode: decodes them; raises what msgspec raises.
+      require: lets through who may know the answer to one, or raises.
+    """
     require_media_type(call.request, MSGPACK)
     raw, _ = await read_charged(api, call, BYTES_PER_COST)
     try:
-        questions = _decode(raw)
+        questions = decode(raw)
     except DECODE_ERRORS as error:
         raise Invalid(
             InvalidCode.MALFORMED,
@@ -93,7 +115,7 @@ async def prove_answers(api: Api, call: Call) -> web.Response:
         await api.node.confirm(chain.head.checkpoint_height)
     rows = CheckpointRows(chain)
     for question in questions:
-        require_question(api, call.principal, question, rows)
+        require(question, rows)
         question.read(rows)
         if len(rows.encoded) > ROWS_MAX:
             api.add_cost(call, ROWS_MAX // ROWS_PER_COST)
