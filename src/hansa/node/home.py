@@ -225,6 +225,11 @@ class Home:
         """The file of messages between members, which may be missing."""
         return self.path / "messages.db"
 
+    @property
+    def journals_path(self) -> Path:
+        """The file of what the node reconciles, which may be missing."""
+        return self.path / "journals.db"
+
     def require_no_backup(self) -> None:
         """Refuse to write here if this is a backup or snapshot, or in one; raises `Invalid`."""
         require_no_backup(self.path)

@@ -6,10 +6,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import uvloop
 from msgspec.structs import replace
@@ -38,12 +38,17 @@ from hansa.node.network.asking import build_asker, choose_tls
 from hansa.node.network.folders import NodeFolder
 from hansa.node.network.peers import build_peer_rules
 from hansa.node.network.preparing import prepare_cometbft
+from hansa.node.reconcile.opening import build_pairs, load_signing_key, open_journals
 from hansa.node.records import open_log
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
 from hansa.sdk.files import require_private
 from hansa.sdk.keys import ChannelKey, KeyPair
+
+if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+    from hansa.node.reconcile.service import PairService
+    from hansa.node.reconcile.store import JournalFile
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -71,12 +76,36 @@ class Started:
         }
 
 
+class _Keys(NamedTuple):
+    """What the node signs and opens with, besides sealing."""
+
+    sponsor: KeyPair
+    channel: ChannelKey | None
+    reconciliation: KeyPair | None
+
+
 class _Own(NamedTuple):
     """What is the node's own member's."""
 
     sponsor: bytes
     key: KeyPair
     channel: MessageChannel | None
+    reconciliation: tuple[KeyPair, JournalFile] | None
+
+    def build_pairs(self, node: Node) -> PairService | None:
+        """Build what reconciles; None for a node that does not."""
+        if self.channel is None or self.reconciliation is None:
+            return None
+        return build_pairs(node, self.sponsor, *self.reconciliation, self.channel)
+
+    async def stop(self, pairs: PairService | None) -> None:
+        """Stop what reconciles, then messages, and close the files of both."""
+        if pairs is not None:
+            await pairs.stop()
+        if self.channel is not None:
+            await self.channel.stop()
+        if self.reconciliation is not None:
+            self.reconciliation[1].close()
 
 
 def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
@@ -121,26 +150,36 @@ def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
         prepare_cometbft(home, network, settings)
     passphrase = ask_passphrase()
     sealer = None if is_voted else home.load_key(NODE_KEY, passphrase)
-    sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
+    keys = _load_keys(home, settings, passphrase)
     segment_bytes = settings.history.choose_segment_bytes()
-    channel_key = load_own_key(home, passphrase)
     if is_voted and not _join_if_empty(home, network, settings, note):
         return
     chain = open_chain(home, sealer, rebuild=rebuild, segment_bytes=segment_bytes)
-    own = _identify(home, settings, chain, sponsor_key, channel_key)
+    own = _identify(home, settings, chain, keys, passphrase)
     uvloop.run(_run(home, settings, chain, own, tell))
 
 
-def _identify(
-    home: Home, settings: Settings, chain: Chain, key: KeyPair, channel_key: ChannelKey | None
-) -> _Own:
-    """Find whose node it is, and open its messages; closes the chain where that fails."""
-    try:
+def _identify(home: Home, settings: Settings, chain: Chain, keys: _Keys, passphrase: str) -> _Own:
+    """Find whose node it is, open its journals and messages; closes the chain where that fails."""
+    key = keys.sponsor
+    with ExitStack() as stack:
+        stack.callback(chain.close)
         sponsor = _choose_sponsor(chain, key.address, settings)
-        return _Own(sponsor, key, open_channel(home, settings, chain, (sponsor, key), channel_key))
-    except BaseException:
-        chain.close()
-        raise
+        reconciliation = None
+        if keys.reconciliation is not None:
+            signer = (sponsor, keys.reconciliation)
+            journals = open_journals(home, settings, chain, signer, passphrase)
+            stack.callback(journals.close)
+            reconciliation = (keys.reconciliation, journals)
+        channel = open_channel(home, settings, chain, (sponsor, key), keys.channel)
+        stack.pop_all()
+    return _Own(sponsor, key, channel, reconciliation)
+
+
+def _load_keys(home: Home, settings: Settings, passphrase: str) -> _Keys:
+    sponsor_key = home.load_key(SPONSOR_KEY, passphrase)
+    channel_key = load_own_key(home, passphrase)
+    return _Keys(sponsor_key, channel_key, load_signing_key(settings, channel_key, passphrase))
 
 
 def _join_if_empty(
@@ -271,11 +310,15 @@ async def _serve_until(
     node = Node(chain, verifier, own.sponsor, own.key, engine=engine, keeper=keeper)
     node.start()
     server: Server | None = None
+    pairs: PairService | None = None
     try:
-        server = await serve(node, settings, KeyRing(home.api_keys_path), own.channel)
+        pairs = own.build_pairs(node)
+        server = await serve(node, settings, KeyRing(home.api_keys_path), own.channel, pairs)
         await _await_ready(node, stopped)
         if own.channel is not None:
             await own.channel.start()
+        if pairs is not None:
+            pairs.start()
         genesis_hash = chain.network.genesis_hash.hex()
         network = chain.network.genesis.network
         height = chain.confirmed_height
@@ -284,8 +327,7 @@ async def _serve_until(
     finally:
         if server is not None:
             await server.stop()
-        if own.channel is not None:
-            await own.channel.stop()
+        await own.stop(pairs)
         await node.stop()
 
 

@@ -195,6 +195,13 @@ class Channel(_Section, frozen=True, kw_only=True):
     """Authorities (PEM) to believe about other members' nodes; the system's where empty."""
 
 
+class Reconciliation(_Section, frozen=True, kw_only=True):
+    """Reconciling with other members; a node without a key for it does not."""
+
+    key: str = ""
+    """Key file that states for the member what its node finds: purpose ASSERT; empty for none."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that `node.toml` can say."""
 
@@ -203,6 +210,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     access: Access = Access()
     limits: Limits = Limits()
     channel: Channel = Channel()
+    reconciliation: Reconciliation = Reconciliation()
     work: Work = Work()
     history: History = History()
     cometbft: Configuration = Configuration()

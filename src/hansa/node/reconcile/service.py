@@ -23,7 +23,7 @@ from hansa.contracts.reconciliation.positions import Position
 from hansa.contracts.reconciliation.windows import Progress, Window
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Refused, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound, Refused, Unavailable
 from hansa.kernel.messages import Channel, Received
 from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.node.reconcile.codes import PairCode, refuse
@@ -171,6 +171,7 @@ class PairService:
         self._node.engine.listen(lambda _: self._woken.set())
         self._woken.set()
         self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._report)
 
     async def stop(self) -> None:
         """Stop between two steps."""
@@ -371,6 +372,15 @@ class PairService:
             self._woken.clear()
             for agreement in list(self._pairs):
                 await self._bring_on(agreement)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        """Stop the node over damaged journals; tell any other fault of this program."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Corrupt):
+            self._node.engine.fail(error)
+        elif error is not None:
+            fault = {"message": "reconciling failed", "exception": error}
+            task.get_loop().call_exception_handler(fault)
 
     async def _bring_on(self, agreement: bytes) -> None:
         """Take a step under one agreement, and see to it that the next one follows."""
