@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
@@ -238,9 +239,9 @@ class PairDesk:
 
     def list_positions(self, agreement: bytes, after: int, limit: int) -> told.PairPositions:
         """List net positions by window, the newest first."""
-        found = self._service.list_positions(agreement)
-        page, following = _cut(found, after, limit)
         stream = self._service.get_stream(agreement)
+        found = list(islice(self._service.iterate_positions(agreement), after + limit + 1))
+        page, following = _cut(found, after, limit)
         return told.PairPositions(
             positions=[_tell_position(stream, *each) for each in page], next=following
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -322,15 +322,22 @@ class PairService:
 
     def list_positions(self, agreement: bytes) -> list[tuple[int, NetAmount, Position | None]]:
         """List net positions by window, the newest first; raises `NotFound`."""
+        return list(self.iterate_positions(agreement))
+
+    def iterate_positions(
+        self, agreement: bytes
+    ) -> Iterator[tuple[int, NetAmount, Position | None]]:
+        """Iterate the same: of years of windows a page reads only its own.
+
+        Raises:
+          NotFound: at the first, where the bank has no such agreement.
+        """
         found = self._get(agreement)
         progress = self._load(Progress, agreement) or Progress(agreement, b"")
-        listed = []
         for window in range(progress.agreed - 1, -1, -1):
             outcome = found.stream.find_outcome(window)
             for net in outcome.nets if outcome else ():
-                position = self._load(Position, agreement, window, net.currency)
-                listed.append((window, net, position))
-        return listed
+                yield window, net, self._load(Position, agreement, window, net.currency)
 
     def get_stream(self, agreement: bytes) -> PairStream:
         """Get what takes the steps under an agreement; raises `NotFound`."""
