@@ -47,6 +47,8 @@ def list_pages(made: Reconciled) -> dict[str, str]:
         "/reconciliation/{agreement}": own,
         "/reconciliation/{agreement}/breaks": f"{own}/breaks",
         "/reconciliation/{agreement}/cases/{case_id}": f"{own}/cases/{made.case_id.hex()}",
+        "/reconciliation/{agreement}/windows/{window}/matches": f"{own}/windows/0/matches",
+        "/reconciliation/{agreement}/positions": f"{own}/positions",
     }
 
 

@@ -41,6 +41,8 @@ ROUTES: tuple[Route, ...] = (
     Route(ROOT + "/{agreement}", lead_to("pair")),
     Route(ROOT + "/{agreement}/breaks", lead_to("breaks")),
     Route(ROOT + "/{agreement}/cases/{case_id}", lead_to("case")),
+    Route(ROOT + "/{agreement}/windows/{window}/matches", lead_to("matches")),
+    Route(ROOT + "/{agreement}/positions", lead_to("positions")),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
     Route("/validators", Console.show_validators, "Validators"),

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from hansa.contracts.reconciliation.cases import EYES, Case
-from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.node.console.pages import Console, read_number
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.console.pages import NUMBER_DIGITS_MAX, Console, read_number
 from hansa.node.console.reading import Pace
 from hansa.node.console.reconciliation import words
 from hansa.node.console.reconciliation.breaks import (
@@ -24,13 +24,16 @@ from hansa.node.console.reconciliation.breaks import (
     read_queue,
 )
 from hansa.node.console.reconciliation.cases import Asked, read_case
+from hansa.node.console.reconciliation.matches import list_passes, read_match
+from hansa.node.console.reconciliation.netting import list_positions
 from hansa.node.console.reconciliation.pairs import (
     WINDOWS_PER_PAGE,
     compute_day,
     read_line,
     read_pair,
 )
-from hansa.node.console.reconciliation.sides import add_up, list_references
+from hansa.node.console.reconciliation.sides import add_up, find_day, list_references
+from hansa.node.console.reconciliation.windows import read_window
 from hansa.node.reconcile.service import PairService
 from hansa.reconcile.report.texts import show, show_amount, show_day
 
@@ -38,6 +41,7 @@ Page = Callable[[Console, web.Request, PairService], Awaitable[web.Response]]
 
 PAIRS_PER_PAGE = 25
 BREAKS_PER_PAGE = 25
+MATCHES_PER_PAGE = 25
 CHOSEN_BY = ("class", "currency", "age", "case")
 """Names of what breaks are chosen by, in the query; in the order of `Choice`."""
 QUERY_LETTERS_MAX = 32
@@ -106,7 +110,6 @@ async def show_breaks(console: Console, request: web.Request, pairs: PairService
         offered=list_offered(queue, ageing),
         query=query,
         chosen=urlencode({name: value for name, value in query.items() if value}),
-        name_references=list_references,
     )
 
 
@@ -134,7 +137,55 @@ async def show_case(console: Console, request: web.Request, pairs: PairService) 
         steps_from=console.steps.from_height,
         is_whole=console.steps.is_whole,
         eyes=EYES,
-        node_url=f"{request.scheme}://{request.host}",
+    )
+
+
+async def show_matches(console: Console, request: web.Request, pairs: PairService) -> web.Response:
+    """Show the matches of a window, each with what made it one."""
+    line = read_line(pairs, _read_hash(request, "agreement"))
+    view = line.view
+    number = _read_window(request, view.windows[0].number)
+    found = pairs.get_window(view.agreement, number)
+    name = request.query.get("pass", "")[:QUERY_LETTERS_MAX]
+    outcome = found.outcome
+    groups = [each for each in outcome.matches if name in {"", each.label}] if outcome else []
+    first = min(read_number(request, "from", 0), len(groups))
+    shown = groups[first : first + MATCHES_PER_PAGE]
+    return await _respond(
+        console,
+        request,
+        "matches.html",
+        line=line,
+        window=read_window(view.pair, view.place, view.progress, found),
+        passes=list_passes(view.pair, outcome) if outcome else [],
+        first_pass=view.pair.first.name,
+        chosen=name,
+        matches=[read_match(view.pair, view.place, each) for each in shown],
+        first=first,
+        count=len(groups),
+        per_page=MATCHES_PER_PAGE,
+    )
+
+
+async def show_positions(
+    console: Console, request: web.Request, pairs: PairService
+) -> web.Response:
+    """Show net positions, the newest window first."""
+    line = read_line(pairs, _read_hash(request, "agreement"))
+    assert console.steps is not None  # noqa: S101 - kept wherever there are pairs
+    await console.steps.read()
+    newest = line.view.progress.agreed - 1
+    top = min(read_number(request, "from", newest), newest)
+    windows = range(top, max(-1, top - WINDOWS_PER_PAGE), -1)
+    return await _respond(
+        console,
+        request,
+        "positions.html",
+        bank=pairs.bank,
+        line=line,
+        positions=list_positions(pairs, line.view, console.reader, console.steps, windows),
+        windows=windows,
+        newest=newest,
     )
 
 
@@ -143,6 +194,8 @@ PAGES: Mapping[str, Page] = {
     "pair": show_pair,
     "breaks": show_breaks,
     "case": show_case,
+    "matches": show_matches,
+    "positions": show_positions,
 }
 """What each route of `hansa.node.console.routes` leads to."""
 
@@ -158,9 +211,12 @@ async def _respond(
         f"reconciliation/{template}",
         is_current=False,
         said=words,
+        node_url=f"{request.scheme}://{request.host}",
         text=_show_text,
         letters=show,
         add_up=add_up,
+        find_day=find_day,
+        name_references=list_references,
         amount=show_amount,
         day=show_day,
         **context,
@@ -187,3 +243,12 @@ def _read_hash(request: web.Request, name: str) -> bytes:
             InvalidCode.MALFORMED, "agreements and cases are named by 64 hexadecimal digits"
         )
     return found
+
+
+def _read_window(request: web.Request, newest: int) -> int:
+    """Read the number of a window; raises `NotFound` for one that is not there yet."""
+    text = request.match_info["window"]
+    is_number = text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
+    if not is_number or int(text) > newest:
+        raise NotFound("this agreement has no such window yet")
+    return int(text)

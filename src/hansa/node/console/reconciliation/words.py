@@ -70,10 +70,20 @@ KINDS = {
 CLOSED = (State.RESOLVED, State.HEALED)
 """States of cases that nobody need look into any more."""
 
+POSITION_STATES = {
+    "outside": "not signed here",
+    "unsigned": "to be signed",
+    "half": "signed by one",
+    "differs": "signed otherwise",
+    "signed": "signed by both",
+    "settled": "settled",
+}
+
 TONES = {
     "in_force": "ok",
     "agreed": "ok",
     "resolved": "ok",
+    "settled": "ok",
     "healed": "ok",
     "differs": "refused",
     "disputed": "refused",

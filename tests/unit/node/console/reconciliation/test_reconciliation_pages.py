@@ -10,11 +10,19 @@ from html import unescape
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tests.browser.reconciling import MARKUP, WORDS, Reconciled, list_pages, make_reconciled
-from tests.browser.reconciling import write_rules as write
+from tests.browser.reconciling import (
+    MARKUP,
+    WORDS,
+    Reconciled,
+    list_pages,
+    make_reconciled,
+    submit,
+    write_rules,
+)
 from tests.paired import Paired, running
 from tests.world import key
 
+from hansa.contracts.reconciliation import cases
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
@@ -48,6 +56,11 @@ class Site:
     def case(self) -> str:
         """Path of the case."""
         return f"{self.own}/cases/{self.made.case_id.hex()}"
+
+    @property
+    def withdraw(self) -> cases.Withdraw:
+        """What takes back what the first bank proposes."""
+        return cases.Withdraw(self.made.agreement, key("north").address, self.made.case_id)
 
     def read(self, path: str) -> str:
         """Read the words of a page."""
@@ -83,29 +96,39 @@ def site(tmp_path_factory):
         _, tokens[name] = add_key(keys_path, name=name, role=role, **bound)
 
     async def visit() -> Site:
-        async with running(Paired(write("Nostro"))) as paired:
+        async with running(Paired(write_rules("Nostro"))) as paired:
             found = Site(await make_reconciled(paired))
             north, south = paired.services
             breaks = north.list_breaks(found.made.agreement)
             alone = next(each for each in breaks if b"ALONE" in b"".join(each.group.left))
             found.alone = f"{found.own}/cases/{alone.group.id.hex()}"
             breaks = f"{found.own}/breaks"
+            ahead = f"{found.own}/windows/3/matches"
+            async with asking(paired.node, OPEN, south) as get:
+                for path in (found.own, found.case, f"{found.own}/positions"):
+                    _, found.pages[f"other {path}"] = await get(path)
             async with asking(paired.node, OPEN, north) as get:
                 for path in (
                     *list_pages(found.made).values(),
                     f"/reconciliation/{found.made.asked.hex()}",
                     found.alone,
+                    f"{found.own}/windows/0/matches?pass=parts",
                     f"{breaks}?class=amount&age=11-30",
                     f"{breaks}?currency=%3Cb%3E",
                 ):
                     status, found.pages[path] = await get(path)
                     assert status == 200, path
-            async with asking(paired.node, OPEN, south) as get:
-                for path in (found.own, found.case):
-                    _, found.pages[f"other {path}"] = await get(path)
+                await submit(paired, ("north",), found.withdraw)
+                _, found.pages[f"later {found.case}"] = await get(found.case)
             async with asking(paired.node, CLOSED, north, KeyRing(keys_path)) as get:
                 for name, token in tokens.items():
-                    for path in (found.own, f"{found.own[:-2]}00", f"{found.own[:-2]}", found.case):
+                    for path in (
+                        found.own,
+                        f"{found.own[:-2]}00",
+                        f"{found.own[:-2]}",
+                        found.case,
+                        ahead,
+                    ):
                         found.answers[name, path] = await get(path, token)
             async with asking(paired.node, OPEN, None) as get:
                 found.answers["absent", ""] = await get("/reconciliation")
@@ -174,6 +197,33 @@ def test_a_case_tells_its_steps_from_the_ledger(site):
     assert site.pages[site.case].count('href="/transactions/') == 6
 
 
+def test_a_step_that_is_taken_later_is_told_too(site):
+    text = site.read(f"later {site.case}")
+    assert "Steps of this case, newest first When Who What" in text
+    assert text.index("north turned down, or took back") < text.index("south accepted")
+    assert site.pages[f"later {site.case}"].count('href="/transactions/') == 7
+    assert text.count("not any more") == 2
+
+
+def test_matches_are_explained(site):
+    text = site.read(f"{site.own}/windows/0/matches")
+    assert "exact Entries that are equal, copy against copy: the same currency, amount and" in text
+    assert re.search(r"near 550.00 MOP \S+ NEAR 550.03 MOP \S+ NEAR −0.03 MOP 0.03 MOP apart", text)
+    chosen = site.read(f"{site.own}/windows/0/matches?pass=parts")
+    assert re.search(r"parts 300.00 MOP \S+ PARTS 200.00 MOP \S+ PARTS/1 100.00 MOP", chosen)
+    assert "NEAR" not in chosen
+
+
+def test_positions_tell_who_pays_and_what_settled_them(site):
+    text = site.read(f"{site.own}/positions")
+    assert "21 south 120.00 MOP north , south signed by both" in text
+    assert "42 south 4,857.80 MOP north , south settled" in text
+    assert f"/transactions/{site.made.settled.hex()}" in site.pages[f"{site.own}/positions"]
+    assert "hansa pair settle" not in text
+    other = site.read(f"other {site.own}/positions")
+    assert f"hansa pair settle {site.made.agreement.hex()} 1 MOP --key" in other
+
+
 def test_what_others_wrote_is_shown_as_what_it_is(site):
     assert WORDS in site.read(site.case)
     assert "<i>Agreed" not in site.pages[site.case]
@@ -199,7 +249,7 @@ def test_none_but_the_banks_own_keys_see_what_it_reconciles(site):
 
 def test_what_names_no_agreement_is_told(site):
     statuses = [status for (name, _), (status, _) in site.answers.items() if name == "own"]
-    assert sorted(statuses) == [200, 200, 400, 404]
+    assert sorted(statuses) == [200, 200, 400, 404, 404]
 
 
 def test_a_node_that_does_not_reconcile_says_how_to_begin(site):
