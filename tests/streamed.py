@@ -8,7 +8,8 @@ import tempfile
 from collections import deque
 from pathlib import Path
 
-import pyarrow as pa
+import pyarrow.parquet as pq
+from tests.reconciled import make_side
 from tests.unit.contracts.harness import Harness, make_address, make_genesis, make_key, make_member
 
 from hansa.contracts import currency, members
@@ -17,11 +18,10 @@ from hansa.kernel.crypto.hashing import crypto_profile
 from hansa.kernel.encoding import encode
 from hansa.kernel.genesis import GenesisAsset
 from hansa.reconcile.batch.engines import opened_duckdb
-from hansa.reconcile.batch.results import hash_window
-from hansa.reconcile.batch.running import reconcile
-from hansa.reconcile.entries import Entry
-from hansa.reconcile.readers.parts import build_batch
-from hansa.reconcile.rules.windows import find_window
+from hansa.reconcile.batch.results import hash_even, hash_window
+from hansa.reconcile.batch.windows import carrying as batch
+from hansa.reconcile.batch.windows.parting import part_side
+from hansa.reconcile.entries import NORMALISED, Entry
 from hansa.reconcile.stream.disclosure import decode_disclosure
 from hansa.reconcile.stream.journal import MemoryJournal
 from hansa.reconcile.stream.pair import PairStream, Step
@@ -86,9 +86,9 @@ def build_pair(rules: str = RULES, assets: tuple[str, ...] = ("MOP",)) -> Pair:
     return open_terms(build_terms(rules, assets), DIGEST)
 
 
-def enter(amount_minor: int, reference: str = "", day: int = 0, **fields) -> Entry:
+def enter(amount_minor: int, reference: str = "", day: int | None = 0, **fields) -> Entry:
     """Make an entry of a day, counted from the first of window 0."""
-    date = FIRST_DAY + day
+    date = None if day is None else FIRST_DAY + day
     return Entry("acc", "MOP", amount_minor, date, date, reference, **fields)
 
 
@@ -177,41 +177,30 @@ class Banks:
         return self.harness.get(reconciliation.Window, self.pair.agreement, number)
 
 
-def reconcile_windows(pair: Pair, left: list[Entry], right: list[Entry], windows: int):
-    """Reconcile in batch, window after window; yields the hash of each, and its breaks."""
-    carried: list[list[Entry]] = [[], []]
-    for number in range(windows):
-        sides = [
-            [
-                *carried[place],
-                *(
-                    each
-                    for each in entries
-                    if find_window(pair.window, each.booking_date, each.value_date) == number
-                ),
-            ]
-            for place, entries in enumerate((left, right))
-        ]
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            opened_duckdb(Path(folder), threads=1, memory_mb=256) as engine,
-        ):
-            tables = [engine.add(build_table(side)) for side in sides]
-            found = reconcile(engine, *tables, book=pair.book, sides=pair.sides)
-            pairs = engine.fetch(found.pairs.count().as_table())[0][0].as_py()
-        carried = [
-            [
-                side[rest.rows[place]]
-                for each in found.breaks
-                for place in (each.left if at == 0 else each.right)
-            ]
-            for at, (side, rest) in enumerate(zip(sides, found.rest, strict=True))
-        ]
-        kinds = sorted(each.kind.value for each in found.breaks)
-        yield hash_window(found, pairs), pairs, kinds
+def reconcile_windows(pair: Pair, left: list[Entry], right: list[Entry]):
+    """Reconcile in batch, up to the last window that has entries; yields what each came to.
 
-
-def build_table(entries: list[Entry]) -> pa.Table:
-    table = pa.Table.from_batches([build_batch(entries)])
-    table = table.append_column("source", pa.array([0] * len(entries), pa.int32()))
-    return table.append_column("row", pa.array(range(len(entries)), pa.int64()))
+    That is its hash, how many pairs its first pass matched, and the classes of its breaks.
+    """
+    assert pair.window is not None
+    none = NORMALISED.empty_table()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        opened_duckdb(Path(folder), threads=1, memory_mb=256) as engine,
+    ):
+        parted = []
+        for entries, side in zip((left, right), pair.sides, strict=True):
+            path = Path(folder) / f"{side.name}.parquet"
+            pq.write_table(make_side(entries), path)
+            parts = Path(folder) / side.name
+            parted.append(part_side(engine, engine.read(path), side, pair.window, parts))
+        number = 0
+        for each in batch.reconcile_windows(engine, tuple(parted), (none, none), pair.book):
+            while number < each.number:
+                yield hash_even(0), 0, []
+                number += 1
+            pairs = engine.fetch(each.found.pairs.count().as_table())[0][0].as_py()
+            kinds = sorted(one.kind.value for one in each.found.breaks)
+            while number <= each.through:
+                yield hash_window(each.found, pairs), pairs, kinds
+                number += 1

@@ -34,6 +34,13 @@ def test_a_report_that_nobody_wants_is_neither_written_nor_told(command, tmp_pat
     assert (tmp_path / "out" / "summary.json").exists()
 
 
+def test_a_run_carries_on_what_another_left(command, tmp_path, capsys):
+    assert main([*command, "--no-report"]) == 0
+    again = [*command[:-1], str(tmp_path / "next"), "--carry", str(tmp_path / "out")]
+    assert main(again) == 0
+    assert "books: 2 entries, 2 of them unmatched" in capsys.readouterr().out
+
+
 def test_as_json_there_is_nothing_but_the_manifest(command, capsys):
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["breaks"] == {"amount": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hansa.cli.reconcile.ledgers import (
     LedgerFolder,
@@ -18,6 +18,9 @@ from hansa.cli.reconcile.notarising import add_options as add_notarising
 from hansa.cli.reconcile.notarising import load_notary, notarise_result
 from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import parse_file
+
+if TYPE_CHECKING:
+    from hansa.reconcile.batch.job import SideFiles
 
 MEMORY_MB = 3_000
 
@@ -40,6 +43,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_side_options(command)
     add_options(command, _parse_date)
     command.add_argument(
+        "--carry",
+        type=Path,
+        metavar="DIR",
+        help="folder of an earlier result: what it left open is reconciled here, too",
+    )
+    command.add_argument(
         "--as-of",
         type=_parse_date,
         metavar="DATE",
@@ -51,23 +60,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="go on without entries that cannot be read, and put them into quarantine.jsonl",
     )
     command.add_argument(
-        "--memory",
-        type=_parse_megabytes,
-        default=MEMORY_MB,
-        metavar="MB",
-        help=f"of the engine, beyond which it uses the disk (default {MEMORY_MB})",
-    )
-    command.add_argument(
         "--no-report",
         action="store_true",
         help="leave out report.html and report.xlsx; summary.json has their figures",
     )
-    command.add_argument(
-        "--engine",
-        choices=("duckdb", "spark"),
-        default="duckdb",
-        help="what all rows go through: DuckDB here, or Spark (default duckdb)",
-    )
+    _add_engine_options(command)
     add_notarising(command)
     command.set_defaults(function=_reconcile)
 
@@ -90,35 +87,40 @@ def _add_side_options(command: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_engine_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--memory",
+        type=_parse_megabytes,
+        default=MEMORY_MB,
+        metavar="MB",
+        help=f"of the engine, beyond which it uses the disk (default {MEMORY_MB})",
+    )
+    command.add_argument(
+        "--engine",
+        choices=("duckdb", "spark"),
+        default="duckdb",
+        help="what all rows go through: DuckDB here, or Spark (default duckdb)",
+    )
+
+
 def _reconcile(options: argparse.Namespace) -> int:
-    from hansa.reconcile.batch.job import Job, SideFiles, run_job  # noqa: PLC0415 - an extra
+    from hansa.reconcile.batch.job import Job, run_job  # noqa: PLC0415 - an extra
     from hansa.reconcile.batch.manifest import MANIFEST  # noqa: PLC0415
     from hansa.reconcile.normalising import OnError  # noqa: PLC0415
-    from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
-    from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
     from hansa.reconcile.report.page import PAGE  # noqa: PLC0415
     from hansa.reconcile.report.workbook import WORKBOOK  # noqa: PLC0415
 
-    def list_sources(name: str) -> tuple[Path | LedgerFolder, ...]:
-        return getattr(options, name), *getattr(options, f"more_{name}")
-
-    def open_side(name: str) -> SideFiles:
-        paths = open_sources(options, list_sources(name))
-        mapped: Path | None = getattr(options, f"map_{name}")
-        if mapped is None:
-            return SideFiles(paths)
-        return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
-
-    require_used(options, *map(list_sources, ("left", "right")))
+    require_used(options, *(_list_sources(options, side) for side in ("left", "right")))
     notary = load_notary(options)
     job = Job(
-        open_side("left"),
-        open_side("right"),
+        _open_side(options, "left"),
+        _open_side(options, "right"),
         options.rules,
         options.as_of,
         OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
         options.engine == "spark",
         options.memory,
+        carry=options.carry,
         with_report=not options.no_report,
     )
     manifest = run_job(job, options.out)
@@ -136,6 +138,22 @@ def _reconcile(options: argparse.Namespace) -> int:
         if options.json:
             print_json(manifest)
     return 0
+
+
+def _list_sources(options: argparse.Namespace, side: str) -> tuple[Path | LedgerFolder, ...]:
+    return getattr(options, side), *getattr(options, f"more_{side}")
+
+
+def _open_side(options: argparse.Namespace, side: str) -> SideFiles:
+    from hansa.reconcile.batch.job import SideFiles  # noqa: PLC0415 - an extra
+    from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
+    from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
+
+    paths = open_sources(options, _list_sources(options, side))
+    mapped: Path | None = getattr(options, f"map_{side}")
+    if mapped is None:
+        return SideFiles(paths)
+    return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
 
 
 def _print_result(manifest: dict[str, Any], folder: Path) -> None:

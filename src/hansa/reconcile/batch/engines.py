@@ -10,6 +10,7 @@ Source: https://ibis-project.org/backends.
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,16 @@ class Engine(Protocol):
         """Add rows of this process as a table."""
 
     def keep(self, table: Table) -> Table:
-        """Compute a table once, and keep it until the engine is closed."""
+        """Compute a table once, and keep it until it is let go, or the engine is closed."""
+
+    def let_go(self) -> None:
+        """Let go of all that is kept or was added: these tables are no more."""
 
     def write(self, table: Table, path: Path) -> int:
         """Write a table as a Parquet file, or a folder of them; returns how many rows it has."""
+
+    def part(self, table: Table, column: str, folder: Path) -> None:
+        """Write a table as a folder of folders, `column=value` for each value of a column."""
 
     def fetch(self, table: Table) -> pa.Table:
         """Fetch rows into this process, which must have room for them."""
@@ -65,6 +72,7 @@ class DuckDb:
 
     def __init__(self, connection: DuckDbBackend) -> None:
         self._connection = connection
+        self._kept: list[str] = []
 
     def read(self, path: Path) -> Table:
         """Read a Parquet file, or a folder of them, as a table."""
@@ -77,13 +85,25 @@ class DuckDb:
         return self.keep(ibis.memtable(rows.cast(schema)))
 
     def keep(self, table: Table) -> Table:
-        """Compute a table once, and keep it until the engine is closed."""
-        return self._connection.create_table(ibis.util.gen_name("kept"), table, temp=True)
+        """Compute a table once, and keep it until it is let go, or the engine is closed."""
+        name = ibis.util.gen_name("kept")
+        self._kept.append(name)
+        return self._connection.create_table(name, table, temp=True)
+
+    def let_go(self) -> None:
+        """Let go of all that is kept or was added: these tables are no more."""
+        for name in self._kept:
+            self._connection.raw_sql(f"DROP TABLE {name}")
+        self._kept.clear()
 
     def write(self, table: Table, path: Path) -> int:
         """Write a table as a Parquet file; returns how many rows it has."""
         self._connection.to_parquet(table, path, compression="zstd")
         return int(pq.read_metadata(path).num_rows)
+
+    def part(self, table: Table, column: str, folder: Path) -> None:
+        """Write a table as a folder of folders, `column=value` for each value of a column."""
+        self._connection.to_parquet(table, folder, compression="zstd", partition_by=column)
 
     def fetch(self, table: Table) -> pa.Table:
         """Fetch rows into this process, which must have room for them."""
@@ -125,27 +145,45 @@ class Spark:
         """Use a folder, which all of the cluster's machines can reach, for what is kept."""
         self._connection = connection
         self._folder = folder
+        self._kept: list[Path] = []
 
     def read(self, path: Path) -> Table:
         """Read a Parquet file, or a folder of them, as a table."""
-        return self._connection.read_parquet(str(path))
+        # A folder may hold what was written here: folders in their turn.
+        return self._connection.read_parquet(str(path), recursiveFileLookup=True)
 
     def add(self, rows: pa.Table) -> Table:
         """Add rows of this process as a table."""
-        path = self._folder / f"{ibis.util.gen_name('rows')}.parquet"
-        pq.write_table(rows, path)
+        path = self._name("rows")
+        path.mkdir()
+        pq.write_table(rows, path / "rows.parquet")
         return self.read(path)
 
     def keep(self, table: Table) -> Table:
         """Compute a table once, and keep it in the folder."""
-        path = self._folder / ibis.util.gen_name("kept")
+        path = self._name("kept")
         self.write(table, path)
         return self.read(path)
+
+    def _name(self, kind: str) -> Path:
+        path: Path = self._folder / ibis.util.gen_name(kind)
+        self._kept.append(path)
+        return path
+
+    def let_go(self) -> None:
+        """Let go of all that is kept or was added: these tables are no more."""
+        for path in self._kept:
+            shutil.rmtree(path)
+        self._kept.clear()
 
     def write(self, table: Table, path: Path) -> int:
         """Write a table as a folder of Parquet files; returns how many rows it has."""
         self._connection.to_parquet(table, str(path))
         return sum(pq.read_metadata(each).num_rows for each in path.glob("*.parquet"))
+
+    def part(self, table: Table, column: str, folder: Path) -> None:
+        """Write a table as a folder of folders, `column=value` for each value of a column."""
+        self._connection.to_parquet(table, str(folder), partitionBy=column)
 
     def fetch(self, table: Table) -> pa.Table:
         """Fetch rows into this process, which must have room for them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.reconcile.batch.ageing import Ageing
 from hansa.reconcile.batch.engines import MEMORY_MB, Engine, opened_duckdb, opened_spark
 from hansa.reconcile.batch.manifest import write_manifest
-from hansa.reconcile.batch.preparing import ROW
-from hansa.reconcile.batch.results import BREAKS, MATCHES, Input, Origin, write_results
-from hansa.reconcile.batch.running import reconcile
-from hansa.reconcile.batch.summary import (
-    BREAK_COLUMNS,
-    MATCH_COLUMNS,
-    SUMMARY,
-    SideFacts,
-    summarise,
-    write_summary,
+from hansa.reconcile.batch.pairing import (
+    OpenedSide,
+    Pair,
+    Places,
+    Rules,
+    find_newest,
+    run_pair,
 )
+from hansa.reconcile.batch.preparing import ROW
+from hansa.reconcile.batch.summary import SideFacts
+from hansa.reconcile.batch.windows.earlier import Earlier, find_first, read_earlier
+from hansa.reconcile.batch.windows.parting import part_side
 from hansa.reconcile.entries import NORMALISED
 from hansa.reconcile.normalising import (
     ENTRIES,
@@ -44,15 +44,12 @@ from hansa.reconcile.normalising import (
 from hansa.reconcile.readers.feeds import Feed
 from hansa.reconcile.readers.opening import Reading
 from hansa.reconcile.readers.tables.parquet import is_parquet
-from hansa.reconcile.report.writing import write_report
 from hansa.reconcile.rules.book import RuleBook, Side
-from hansa.reconcile.rules.calendars import BusinessDays
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
 
 WORK = ".work"
 """Folder for what a run does not keep."""
-_EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +74,8 @@ class Job:
     """Instead of DuckDB: where one machine cannot hold the rows."""
     memory_mb: int = MEMORY_MB
     threads: int | None = None
+    carry: Path | None = None
+    """Folder of an earlier result: what it left open counts here, too."""
     with_report: bool = True
     """Whether the page and the workbook for people are written, too."""
 
@@ -96,20 +95,20 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
             InvalidCode.ARGUMENTS,
             f"{job.rules} has {len(book.sides)} sides, and there are files of two",
         )
-    if book.window is not None:
-        raise Invalid(InvalidCode.ARGUMENTS, f"{job.rules}: [window] is not run over files yet")
-    rates = _read_rates(job.rules, book)
+    rules = Rules(book, _read_rates(job.rules, book), hashlib.sha256(raw).hexdigest())
+    names = book.sides[0].name, book.sides[1].name
+    earlier = None if job.carry is None else read_earlier(job.carry, names)
     try:
         with make_folder(folder) as unfinished:
             work = unfinished / WORK
             work.mkdir()
-            sides = [
+            left, right = (
                 _open_side(files, side, unfinished, job.on_error)
                 for files, side in zip((job.left, job.right), book.sides, strict=True)
-            ]
+            )
             opened = opened_spark if job.uses_spark else opened_duckdb
             with opened(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
-                told = _run(engine, job, (book, rates, raw), sides, unfinished)
+                told = _run(engine, job, rules, Pair(left, right, earlier), unfinished)
             shutil.rmtree(work)
             manifest = write_manifest(told, unfinished)
     except OSError as error:
@@ -117,26 +116,16 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A side that is normalised."""
-
-    side: Side
-    entries: Path
-    count: int
-    facts: SideFacts
-
-
-def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> _Opened:
+def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
     first, *others = files.paths
     if isinstance(first, Path) and not others and _is_normalised(first):
         digest, size = hash_file(first)
         count = pq.read_metadata(first).num_rows
         source = Source(first.name, digest, size, "entries", count, 0, 0, 0)
-        return _Opened(side, first, count, SideFacts((source,)))
+        return OpenedSide(side, first, count, SideFacts((source,)))
     made = normalise(files.paths, folder / side.name, files.reading, on_error=on_error)
     facts = SideFacts(made.sources, made.errors, made.warnings, is_read=True)
-    return _Opened(side, made.folder / ENTRIES, made.entries, facts)
+    return OpenedSide(side, made.folder / ENTRIES, made.entries, facts)
 
 
 def _is_normalised(path: Path) -> bool:
@@ -168,51 +157,29 @@ def _find_first_row(metadata: pq.FileMetaData) -> int:
     return min((int(each.min) for each in told), default=0)
 
 
-def _run(
-    engine: Engine,
-    job: Job,
-    rules: tuple[RuleBook, RateTable | None, bytes],
-    sides: list[_Opened],
-    folder: Path,
-) -> dict[str, Any]:
-    book, rates, raw = rules
-    left, right = sides
-    tables = [engine.read(each.entries) for each in sides]
-    found = reconcile(
-        engine, tables[0], tables[1], book, sides=(left.side, right.side), rates=rates
+def _run(engine: Engine, job: Job, rules: Rules, pair: Pair, folder: Path) -> dict[str, Any]:
+    as_of = job.as_of or find_newest(engine, [pair])
+    left, right = (
+        _part(engine, each, rules.book, pair.earlier, folder / WORK) for each in pair[:2]
     )
-    as_of = job.as_of or _find_newest(engine, sides)
-    inputs = [
-        Input(each.side.name, tuple(file.sha256 for file in each.facts.files), each.count)
-        for each in sides
-    ]
-    origin = Origin(
-        inputs[0],
-        inputs[1],
-        hashlib.sha256(raw).hexdigest(),
-        as_of.isoformat(),
-    )
-    ageing = Ageing(book.breaks, BusinessDays(book.calendar), (as_of - _EPOCH).days)
-    told = write_results(engine, found, origin, ageing, folder)
-    results = (
-        pq.read_table(folder / MATCHES, columns=MATCH_COLUMNS),
-        pq.read_table(folder / BREAKS, columns=BREAK_COLUMNS),
-    )
-    summary = summarise(told, book, [each.facts for each in sides], ageing.labels, results)
-    write_summary(summary, folder / SUMMARY)
-    if job.with_report:
-        write_report(summary, folder, folder / WORK)
+    pair = pair._replace(left=left, right=right)
+    work = folder / WORK / "pair"
+    work.mkdir()
+    places = Places(folder, folder, work)
+    told, _ = run_pair(engine, pair, rules, as_of, places, with_report=job.with_report)
     return told
 
 
-def _find_newest(engine: Engine, sides: list[_Opened]) -> dt.date:
-    """Find the newest date of an entry; the first day of all where none has one."""
-    dates = []
-    for each in sides:
-        table = engine.read(each.entries)
-        newest = table.aggregate(value=table.value_date.max(), booking=table.booking_date.max())
-        dates += [date for date in engine.fetch(newest).to_pylist()[0].values() if date is not None]
-    return max(dates, default=_EPOCH)
+def _part(
+    engine: Engine, opened: OpenedSide, book: RuleBook, earlier: Earlier | None, work: Path
+) -> OpenedSide:
+    """Part a side, where rules cut time into windows."""
+    if book.window is None:
+        return opened
+    entries, folder = engine.read(opened.entries), work / f"parts-{opened.side.name}"
+    first = find_first(earlier, book.window)
+    parted = part_side(engine, entries, opened.side, book.window, folder, first=first)
+    return replace(opened, parted=parted)
 
 
 def _read_rates(rules: Path, book: RuleBook) -> RateTable | None:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from hansa.reconcile.batch.net import NUMBERING
 from hansa.reconcile.batch.preparing import CHOSEN, ROW, name_key
-from hansa.reconcile.entries import SCHEMA
+from hansa.reconcile.entries import NORMALISED, SCHEMA
 from hansa.reconcile.matching.arrays import AMOUNT_MAX, Bools, Ints
 from hansa.reconcile.rules.references import ReferenceForm
 
@@ -88,6 +88,11 @@ class RestSide:
     def find_open(self) -> Ints:
         """Find the places of entries that are open."""
         return np.flatnonzero(self.is_open)
+
+    def take_open(self) -> pa.Table:
+        """Take what nothing has matched, by `NORMALISED`, as it was before it was prepared."""
+        left = self.entries.filter(pa.array(self.is_unmatched))
+        return left.select(NORMALISED.names).cast(NORMALISED)
 
     def close(self, places: Iterable[int]) -> None:
         """Close entries that a pass has matched."""

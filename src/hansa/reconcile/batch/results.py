@@ -2,7 +2,8 @@
 
 - `pairs.parquet`: `left_row` and `right_row` of what the first pass matched;
 - `matches.parquet`: entries of all other matches, one row each, by the number of their match;
-- `breaks.parquet`: entries that do not match, likewise, with class, age and priority.
+- `breaks.parquet`: entries that do not match, likewise, with class, age and priority;
+- `open.parquet`: the same entries with all that they say, for the run that carries them on.
 
 What is told of them, for the manifest: hashes of inputs and rules, counts, and the hash of the
 result.
@@ -35,7 +36,14 @@ from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
 from hansa.reconcile.batch.running import Passed, Reconciled
 
-PAIRS, MATCHES, BREAKS = "pairs.parquet", "matches.parquet", "breaks.parquet"
+PAIRS, MATCHES, BREAKS, OPEN = (
+    "pairs.parquet",
+    "matches.parquet",
+    "breaks.parquet",
+    "open.parquet",
+)
+WINDOW, WINDOWS = "window", "windows"
+"""Column of results, and key of the manifest, of a run by windows."""
 TOLD = [
     "account", "currency", "amount_minor", "booking_date", "value_date", "reference",
     "bank_reference", "counterparty", "text", SOURCE, "line",
@@ -54,6 +62,15 @@ class Input(NamedTuple):
     """All that it has, those left out by their status too."""
 
 
+class CarriedFrom(NamedTuple):
+    """An earlier result, whose open entries a run took over."""
+
+    manifest_sha256: str
+    result_sha256: str
+    entries: tuple[int, int]
+    """How many, left and right; the sides count them in."""
+
+
 class Origin(NamedTuple):
     """What a result is of."""
 
@@ -62,6 +79,7 @@ class Origin(NamedTuple):
     rules_sha256: str
     as_of: str
     """Date as of which breaks are as old as they are."""
+    carried_from: CarriedFrom | None = None
 
 
 class _Group(NamedTuple):
@@ -73,34 +91,104 @@ class _Group(NamedTuple):
     reason: str
 
 
+class Groups(NamedTuple):
+    """What was found beyond the pairs of the first pass."""
+
+    matches: list[_Group]
+    breaks: list[_Group]
+
+
 def write_results(
     engine: Engine, found: Reconciled, origin: Origin, ageing: Ageing, folder: Path
 ) -> dict[str, Any]:
     """Write all files of a result into a folder; returns what its manifest tells."""
     names = origin.left.name, origin.right.name
-    matches, breaks = _list_matches(found), _list_breaks(found)
+    groups = list_groups(found)
     with ThreadPoolExecutor(1) as pool:
         # The engine needs this process for nothing meanwhile.
         writing = pool.submit(engine.write, found.pairs, folder / PAIRS)
-        numbers = pa.array(range(len(matches)), pa.int64())
-        heads = pa.table({"match": numbers, **_tell(matches, "pass")})
-        pq.write_table(_lay_out(found.rest, matches, heads, names), folder / MATCHES)
-        numbers = pa.array(range(len(breaks)), pa.int64())
-        ages = _tell_ages(found.rest, breaks, ageing)
-        heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
-        pq.write_table(_lay_out(found.rest, breaks, heads, names), folder / BREAKS)
+        pq.write_table(lay_out_matches(found.rest, groups, names), folder / MATCHES)
+        write_breaks(found.rest, groups, names, ageing, folder)
         pairs = writing.result()
-    return {
+    return tell_origin(origin) | tell_found(found, groups, pairs)
+
+
+def list_groups(found: Reconciled | Passed) -> Groups:
+    """List matches of all passes but the first, and breaks, as they are told."""
+    return Groups(
+        [_Group(each.name, *match) for each in found.passes for match in each.matches],
+        [_Group(each.kind.value, *each[1:]) for each in found.breaks],
+    )
+
+
+def lay_out_matches(
+    rest: Rest,
+    groups: Groups,
+    names: tuple[str, str],
+    *,
+    first: int = 0,
+    window: int | None = None,
+) -> pa.Table:
+    """Lay out the matches of all passes but the first, a row for each of their entries.
+
+    Args:
+      rest: what the first pass left, in one window or in the whole run.
+      groups: matches among it.
+      names: of the sides.
+      first: the number of the first match.
+      window: the number of the window, where there are several.
+    """
+    count = len(groups.matches)
+    heads = {"match": pa.array(range(first, first + count), pa.int64())}
+    if window is not None:
+        heads[WINDOW] = pa.array([window] * count, pa.int32())
+    return _lay_out(rest, groups.matches, pa.table(heads | _tell(groups.matches, "pass")), names)
+
+
+def write_breaks(
+    rest: Rest, groups: Groups, names: tuple[str, str], ageing: Ageing, folder: Path
+) -> None:
+    """Write what does not match: with what is told of it, and by itself with all its columns."""
+    breaks = groups.breaks
+    numbers = pa.array(range(len(breaks)), pa.int64())
+    ages = _tell_ages(rest, breaks, ageing)
+    heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
+    pq.write_table(_lay_out(rest, breaks, heads, names), folder / BREAKS)
+    write_by_side([side.take_open() for side in rest], names, folder / OPEN)
+
+
+def write_by_side(sides: Iterable[pa.Table], names: Iterable[str], path: Path) -> None:
+    """Write entries of both sides into one file, each with the name of its side."""
+    named = [
+        side.add_column(0, "side", pa.array([name] * len(side), pa.string()))
+        for side, name in zip(sides, names, strict=True)
+    ]
+    pq.write_table(pa.concat_tables(named), path)
+
+
+def tell_origin(origin: Origin) -> dict[str, Any]:
+    """Tell what a result is of, as the manifest does."""
+    told = {
         "version": VERSION,
         "as_of": origin.as_of,
         "rules_sha256": origin.rules_sha256,
         "sides": [
             each._asdict() | {"sha256": list(each.sha256)} for each in (origin.left, origin.right)
         ],
+    }
+    if origin.carried_from is not None:
+        carried = origin.carried_from
+        told["carried_from"] = carried._asdict() | {"entries": list(carried.entries)}
+    return told
+
+
+def tell_found(found: Reconciled, groups: Groups, pairs: int) -> dict[str, Any]:
+    """Tell what was found in one window, or in a run that has but one: counts, and their hash."""
+    return {
         "passes": {found.first: pairs, **{each.name: len(each.matches) for each in found.passes}},
-        "breaks": dict(sorted(Counter(each.label for each in breaks).items())),
+        "breaks": dict(sorted(Counter(each.label for each in groups.breaks).items())),
         "unmatched": [int(side.is_unmatched.sum()) for side in found.rest],
-        "result_sha256": _hash(found.rest, pairs, [*matches, *breaks]),
+        "result_sha256": _hash(found.rest, pairs, [*groups.matches, *groups.breaks]),
     }
 
 
@@ -114,7 +202,8 @@ def hash_window(found: Reconciled | Passed, pairs: int) -> str:
       found: with what the first pass left.
       pairs: all that the first pass matched.
     """
-    return _hash(found.rest, pairs, [*_list_matches(found), *_list_breaks(found)])
+    matches, breaks = list_groups(found)
+    return _hash(found.rest, pairs, [*matches, *breaks])
 
 
 def hash_even(pairs: int) -> str:
@@ -133,15 +222,6 @@ def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
     for number, each in hashes:
         digest.update(f"{number} {each}\n".encode())
     return digest.hexdigest()
-
-
-def _list_matches(found: Reconciled | Passed) -> list[_Group]:
-    """List matches of all passes but the first."""
-    return [_Group(each.name, *match) for each in found.passes for match in each.matches]
-
-
-def _list_breaks(found: Reconciled | Passed) -> list[_Group]:
-    return [_Group(each.kind.value, *each[1:]) for each in found.breaks]
 
 
 def _tell(groups: Sequence[_Group], label: str) -> dict[str, pa.Array]:

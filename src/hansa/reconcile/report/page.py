@@ -73,8 +73,14 @@ class SideFindings(NamedTuple):
     warnings: Sequence[Located]
 
 
-def write_page(summary: Summary, folder: Path) -> None:
-    """Write the page into the folder of a result, from the files that stand there already."""
+def write_page(summary: Summary, folder: Path, sides: Path) -> None:
+    """Write the page into the folder of a result, from files that stand already there.
+
+    Args:
+      summary: of the result.
+      folder: of the result.
+      sides: where what was read of each side lies, in a folder of its name.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -94,7 +100,7 @@ def write_page(summary: Summary, folder: Path) -> None:
         pass_bars=_build_bars((each.name, each.matches) for each in summary.passes),
         tables=_build_tables(summary),
         urgent=read_urgent(folder / BREAKS, URGENT_MAX, ENTRIES_MAX),
-        findings=[_read_findings(each, folder) for each in summary.sides],
+        findings=[_read_findings(each, sides) for each in summary.sides],
         files_max=FILES_MAX,
     )
     with (folder / PAGE).open("w", encoding="utf-8") as file:
@@ -106,8 +112,8 @@ def _name_class(summary: Summary, kind: str) -> str:
     return name_class(kind, left, right)
 
 
-def _read_findings(side: SideCount, folder: Path) -> SideFindings:
-    path = folder / side.name / FINDINGS
+def _read_findings(side: SideCount, sides: Path) -> SideFindings:
+    path = sides / side.name / FINDINGS
     if not side.is_read:
         return SideFindings(side, (), ())
     found = read_findings(path, FINDINGS_MAX)

@@ -9,13 +9,14 @@ from hansa.reconcile.report.page import write_page
 from hansa.reconcile.report.workbook import write_workbook
 
 
-def write_report(summary: Summary, folder: Path, scratch: Path) -> None:
+def write_report(summary: Summary, folder: Path, sides: Path, scratch: Path) -> None:
     """Write the page and the workbook of a result.
 
     Args:
       summary: of the result.
       folder: where its files stand.
+      sides: where what was read of each side lies, in a folder of its name.
       scratch: a folder for what is put together there.
     """
-    write_page(summary, folder)
+    write_page(summary, folder, sides)
     write_workbook(summary, folder, scratch)

@@ -12,7 +12,7 @@ from tests.reconciled import make_side
 from hansa.kernel.errors import Invalid, NotFound
 from hansa.reconcile.batch.job import Job, SideFiles, run_job
 from hansa.reconcile.batch.manifest import MANIFEST
-from hansa.reconcile.batch.results import BREAKS, MATCHES, PAIRS
+from hansa.reconcile.batch.results import BREAKS, MATCHES, OPEN, PAIRS
 from hansa.reconcile.batch.summary import SUMMARY
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.normalising import ENTRIES, QUARANTINE, OnError
@@ -98,7 +98,7 @@ def test_a_result_is_told_whole(make_job, tmp_path):
     told = {each["reference"]: (each["age_days"], each["age"], each["priority"]) for each in breaks}
     assert told == {"c": (7, "6+", 1), "d": (6, "6+", 2), "e": (0, "0-1", 5)}
     assert sorted(each.name for each in out.iterdir()) == sorted(
-        ["bank", "books", PAIRS, MATCHES, BREAKS, MANIFEST, SUMMARY, PAGE, WORKBOOK]
+        ["bank", "books", PAIRS, MATCHES, BREAKS, OPEN, MANIFEST, SUMMARY, PAGE, WORKBOOK]
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import IS_SOAK
 from tests.streamed import Banks, enter, reconcile_windows
@@ -55,7 +55,7 @@ def test_what_does_not_match_is_shown_and_judged_by_both_alike():
         ("parts", 1, 2),
     ]
     assert [each.label for each in outcome.breaks] == ["missing_right"]
-    [(expected, pairs, _)] = reconcile_windows(banks.pair, left, right, 1)
+    [(expected, pairs, _)] = reconcile_windows(banks.pair, left, right)
     assert (outcome.result.hex(), outcome.pairs) == (expected, pairs)
     assert [(each.entries, each.net_minor) for each in outcome.nets] == [(3, 670)]
 
@@ -144,17 +144,22 @@ def test_both_sign_the_net_position_and_the_payer_settles_it():
     assert position.left == positions.compute_commitment(opening, banks.pair.digest)
 
 
+AMBIGUOUS = [(100, "A", 0, False), (138, "", 0, False), (7, "", 2, False)]
+"""Its first entry could be either of two, of which a sum takes one: then another look matches it,
+though the next window has nothing new."""
+CANDIDATES = [(102, "A", 0, False), (98, "A", 0, False), (40, "", 0, False)]
 entries = st.tuples(
     st.integers(-6, 6).map(lambda n: n * 5 + 1),
     st.sampled_from(["", "A", "B", "A/1", "A/2"]),
-    st.integers(0, 2),
+    st.sampled_from([0, 0, 2, None]),
     st.booleans(),
 )
 
 
 @settings(
-    max_examples=100 if IS_SOAK else 6, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100 if IS_SOAK else 5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+@example(AMBIGUOUS, CANDIDATES, random.Random(1))
 @given(
     st.lists(entries, max_size=9),
     st.lists(entries, max_size=9),
@@ -179,7 +184,7 @@ def test_both_modes_come_to_the_same_in_any_order_of_arrival(ours, theirs, rng):
 
     asyncio.run(run())
     shuffled = random.Random(1).sample(left, len(left)), random.Random(2).sample(right, len(right))
-    for number, (expected, pairs, kinds) in enumerate(reconcile_windows(banks.pair, *shuffled, 3)):
+    for number, (expected, pairs, kinds) in enumerate(reconcile_windows(banks.pair, *shuffled)):
         outcomes = [each.find_outcome(number) for each in banks.streams]
         assert outcomes[0] == outcomes[1]
         assert (outcomes[0].result.hex(), outcomes[0].pairs) == (expected, pairs)
