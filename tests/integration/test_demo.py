@@ -305,9 +305,29 @@ def check_desks(lines, folder):
         assert answer.status == 200
 
 
+def check_books(lines, address):
+    """What is entered later is reconciled, too: by the lines to paste, and as the console shows."""
+    pasted = [line.strip() for line in lines if " pair " in line]
+    assert len(pasted) == 3
+    added, shown, closed = (
+        subprocess.run(
+            ["/bin/sh", "-c", f"{each} --json"], capture_output=True, check=False, timeout=90
+        )
+        for each in pasted
+    )
+    assert json.loads(added.stdout)["added"] == 1, added.stderr
+    pair = json.loads(shown.stdout)
+    assert pair["agreed"] == 2, pair
+    assert closed.returncode == 0, closed.stderr
+    assert json.loads(closed.stdout)["agreed"] == 3
+    with urllib.request.urlopen(f"{address}reconciliation", timeout=30) as answer:  # noqa: S310
+        page = answer.read().decode()
+    assert all(name in page for name in ("River Bank", "Island Bank", "Meadow Bank"))
+
+
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
-        [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL],
+        [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL, *LENDING],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -324,6 +344,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
         assert status["height"] > 0
         check_council(lines[-1].split()[2])
         check_desks(lines, tmp_path / "node")
+        check_books(lines, lines[-1].split()[2])
         pay = next(line.split() for line in lines if " pay " in line)
         before = wallet_of(pay)
         environment = {**os.environ, "HANSA_PASSPHRASE": "demo"}

@@ -23,8 +23,12 @@ from typing import Final, NamedTuple
 from hansa.contracts import currency
 from hansa.contracts.proposals import DAY_MS
 from hansa.contracts.reconciliation import agreements, cases, positions
+from hansa.engine.storage import make_folder
 from hansa.kernel.contract import Command
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Unavailable
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
 from hansa.node.channel.direct import DirectExchange
 from hansa.node.demo.books import (
     DAYS,
@@ -38,7 +42,9 @@ from hansa.node.demo.books import (
     write_books,
 )
 from hansa.node.demo.run import LendingReport
+from hansa.node.demo.summary import OpenBooks
 from hansa.node.demo.town import ASSET, HARBOUR, LENDERS, RIVER, Act, Stage, Town, derive_seed
+from hansa.node.home import Home
 from hansa.node.reconcile.ledger import Signer
 from hansa.node.reconcile.memory import MemoryStore
 from hansa.node.reconcile.service import BreakView, PairService
@@ -48,13 +54,15 @@ from hansa.reconcile.stream.closing import Outcome
 from hansa.reconcile.stream.entries import read_entry
 from hansa.reconcile.stream.proposals import Proposal
 from hansa.reconcile.stream.terms import Place, Terms, write_terms
+from hansa.sdk.files import write_file
 
 KEEP_DAYS: Final = 30
 LOOK_S: Final = 1.0
 """How often to see whether the node has failed, where no block comes."""
 PATIENCE_S: Final = 120.0
 """What closing a day's books may take on a slow machine."""
-_RULES: Final = Path(__file__).parent / "templates" / "lending.toml"
+_EPOCH: Final = dt.date(1970, 1, 1)
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 class CoLending:
@@ -87,6 +95,30 @@ class CoLending:
     def platform(self) -> PairService:
         """The service of the bank that lends with all others."""
         return self._services[HARBOUR]
+
+    def open_today(self, home: Home) -> OpenBooks | None:
+        """Leave to somebody what the platform has not entered today, with a key to do it.
+
+        Raises:
+          Unavailable: the disk refuses.
+        """
+        entry = self._books.withheld
+        if entry is None:
+            return None
+        folder = home.path / "lending"
+        make_folder(folder)
+        entries, columns = folder / "today.csv", folder / "columns.toml"
+        write_file(entries, _write_table(entry))
+        write_file(columns, (_TEMPLATES / columns.name).read_bytes())
+        _, token = add_key(
+            home.api_keys_path,
+            name="Harbour Bank's desk",
+            role=Role.OPERATOR,
+            now_ms=wall_clock_ms(),
+            member=to_text(self.platform.bank),
+        )
+        agreement = self._agreements[RIVER].hex()
+        return OpenBooks(agreement, entries, columns, self._write_day(DAYS), token)
 
     async def stop(self) -> None:
         """Stop all services."""
@@ -232,8 +264,8 @@ class CoLending:
 
     def _write_terms(self, partner: int) -> bytes:
         """Write what the platform and a partner agree on: one rule file for all."""
-        first_day = dt.date(1970, 1, 1) + dt.timedelta(self._first_day)
-        rules = Template(_RULES.read_text()).substitute(first_day=first_day.isoformat())
+        template = Template((_TEMPLATES / "lending.toml").read_text())
+        rules = template.substitute(first_day=self._write_day(0))
         terms = Terms(
             1,
             self.platform.bank,
@@ -245,6 +277,10 @@ class CoLending:
             derive_seed(self._town.seed, "pair", partner),
         )
         return write_terms(terms, self._node.chain.network.digest)
+
+    def _write_day(self, day: int) -> str:
+        """Write the date of a day, counted from the first."""
+        return (_EPOCH + dt.timedelta(self._first_day + day)).isoformat()
 
     async def _enter(self, day: int) -> None:
         """Have all banks enter what their books have of a day."""
@@ -328,3 +364,12 @@ class _Case(NamedTuple):
     """Commitment to what is proposed."""
     opener: int
     other: int
+
+
+def _write_table(entry: Entry) -> bytes:
+    """Write an entry as a table of one row, with the columns that `columns.toml` names."""
+    day = (_EPOCH + dt.timedelta(entry.booking_date or 0)).isoformat()
+    sign = "-" if entry.amount_minor < 0 else ""
+    major, minor = divmod(abs(entry.amount_minor), 100)
+    row = (entry.account, day, f"{sign}{major}.{minor:02}", entry.reference, entry.text)
+    return f"account,day,amount,reference,text\n{','.join(row)}\n".encode()

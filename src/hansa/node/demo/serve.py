@@ -18,12 +18,13 @@ from msgspec.structs import replace
 from hansa.contracts.proposals import HOUR_MS
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.node.api.keys import KeyRing
 from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.summary import summarise
 from hansa.node.demo.town import PASSPHRASE, VISITOR, Town, make_genesis, make_town
-from hansa.node.home import create_home, open_chain
+from hansa.node.home import Home, create_home, open_chain
 from hansa.node.running import stopped_by_signals
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import serve
@@ -156,16 +157,20 @@ def _play(
                 lending = _open_lending(stack, settings.loans, note, town, node)
                 address = ""
                 if settings.is_served:
-                    address = await _serve(stack, node, settings.port, lending)
+                    address = await _serve(stack, node, home, settings.port, lending)
                 desks = make_desks(address) if address else None
                 methods = desks.methods if desks else {}
                 player = DemoRun(node.engine, town, clock_ms, methods, lending)
                 report = await player.play(settings.payments, progress)
+                books = None
+                if lending is not None and address:
+                    books = lending.open_today(home)
                 is_over.set()
                 if desks is not None:
                     await stack.enter_async_context(served_desks(desks, town, links.add))
                 found = {**report.to_json(), "data": str(settings.folder)}
-                tell(found, summarise(report, town, settings.folder, address, links.take()))
+                told = summarise(report, town, settings.folder, address, links.take(), books)
+                tell(found, told)
                 if address:
                     with stopped_by_signals() as stopped:
                         await node.run_until(stopped)
@@ -232,12 +237,13 @@ def _open_lending(
 
 
 async def _serve(
-    stack: AsyncExitStack, node: Node, port: int | None, lending: CoLending | None
+    stack: AsyncExitStack, node: Node, home: Home, port: int | None, lending: CoLending | None
 ) -> str:
     """Serve on the first free port from the wanted one on; returns the address."""
     listen = Listen(port=DEFAULT_PORT if port is None else port)
     settings = replace(SETTINGS, listen=listen)
     pairs = None if lending is None else lending.platform
-    server = await serve(node, settings, pairs=pairs, ports_tried=PORTS_TRIED)
+    keys = KeyRing(home.api_keys_path)
+    server = await serve(node, settings, keys, pairs=pairs, ports_tried=PORTS_TRIED)
     stack.push_async_callback(server.stop)
     return f"http://{DEFAULT_HOST}:{server.port}"

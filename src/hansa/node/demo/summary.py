@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hansa.node.demo.desks import DeskLink
 from hansa.node.demo.offices import IdentityReport
@@ -13,8 +14,27 @@ from hansa.node.demo.town import PASSPHRASE, VISITOR, Town
 from hansa.program import name_program
 
 
+class OpenBooks(NamedTuple):
+    """Books of today that somebody may close."""
+
+    agreement: str
+    entries: Path
+    """A table of what is still to be entered."""
+    columns: Path
+    """Says what its columns mean."""
+    before: str
+    """The date of tomorrow."""
+    key: str
+    """An API key of the bank whose books they are."""
+
+
 def summarise(
-    report: DemoReport, town: Town, folder: Path, address: str, links: Sequence[DeskLink]
+    report: DemoReport,
+    town: Town,
+    folder: Path,
+    address: str,
+    links: Sequence[DeskLink],
+    books: OpenBooks | None = None,
 ) -> list[str]:
     """Say in lines what a day came to, and what can be tried next.
 
@@ -24,6 +44,7 @@ def summarise(
       folder: absolute: the commands work from anywhere.
       address: at which the node answers; empty if it does not.
       links: that open the desks.
+      books: of a bank that still has to enter something today; None if there are none.
     """
     money = [
         f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
@@ -50,6 +71,7 @@ def summarise(
         "Next, in another terminal:" if address else "Next:",
         *_list_commands(report, town, folder, address),
         "",
+        *_tell_books(books, address),
         *_tell_desks(town, folder, links),
         f"Data in {folder}; nobody removes it but you.",
     ]
@@ -98,6 +120,21 @@ def _tell_lending(report: LendingReport) -> list[str]:
             f"in a case ({report.case})."
         ),
         f"{settled}.",
+    ]
+
+
+def _tell_books(books: OpenBooks | None, address: str) -> list[str]:
+    if books is None:
+        return []
+    begun = f"  HANSA_API_KEY={books.key} {name_program()} pair"
+    entries, columns = shlex.quote(str(books.entries)), shlex.quote(str(books.columns))
+    return [
+        "Harbour Bank has still to enter one of today's loans of River Bank's. Enter it, see it",
+        f"match, and close the day; {address}/reconciliation shows all pairs, breaks and cases:",
+        f"{begun} add {books.agreement} {entries} --map {columns} --node {address}",
+        f"{begun} show {books.agreement} --windows 1 --node {address}",
+        f"{begun} complete {books.agreement} --before {books.before} --wait 30 --node {address}",
+        "",
     ]
 
 
