@@ -94,6 +94,11 @@ def test_an_agreement_is_accepted_ended_or_declined(run, agreed):
     assert run(0, "show", found["agreement"])[1]["place"] == "right"
     assert "has yet to accept" in run(0, "list", as_json=False)[1]
     assert run(1, "decline", found["agreement"], by=[""])[0] == 0
+    again = ("propose", "--shared", found["agreement"])
+    assert run(0, *again, by=[""])[1]["agreement"] == found["agreement"]
+    assert run(0, "decline", found["agreement"], by=[""])[0] == 0
+    code, _, complaint = run(0, *again, "--with", "south", by=[""])
+    assert (code, "go together" in complaint) == (2, True)
 
 
 def test_banks_come_from_files_to_a_settled_position(run, desks, agreed):
@@ -111,7 +116,9 @@ def test_banks_come_from_files_to_a_settled_position(run, desks, agreed):
     desks.wait_for(lambda: any(row and row.is_agreed for _, _, row in north.list_positions(name)))
     desks.wait_for(lambda: south.list_breaks(name))
 
-    code, found, _ = run(0, "breaks", agreed, "--class", "missing_right", "--currency", "MOP")
+    code, found, _ = run(
+        0, "breaks", agreed, "--class", "missing_right", "--currency", "MOP", "--age", "2"
+    )
     [broken] = found["breaks"]
     assert (code, broken["left"][0]["reference"]) == (0, "C")
     assert run(0, "breaks", agreed, "--class", "amount")[1]["breaks"] == []
@@ -128,7 +135,7 @@ def test_banks_come_from_files_to_a_settled_position(run, desks, agreed):
     assert (code, found["amount"]) == (0, "1.40 MOP")
     assert "settled" in run(0, "positions", agreed, as_json=False)[1]
     code, _, complaint = run(1, "settle", agreed, "0", "MOP", by=[" 2"])
-    assert (code, "positions.ALREADY_SETTLED" in complaint) == (3, True)
+    assert (code, "is settled already" in complaint) == (2, True)
 
 
 def resolve(run, desks, agreed, case):
@@ -163,6 +170,7 @@ def resolve(run, desks, agreed, case):
     assert run(1, *accepting, by=["", " 2"])[0] == 0
     _, found, _ = run(0, "case", "list", agreed, "--state", "resolved")
     assert [each["id"] for each in found["cases"]] == [case]
+    assert run(0, "breaks", agreed, "--case", "without")[1]["breaks"] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import msgspec
 
 from hansa.cli.pair.parties import add_agreement, list_names, name, parse_agreement
 from hansa.cli.screen import print_json, print_table, say
-from hansa.cli.source import add_node, open_client
+from hansa.cli.source import add_node, open_client, parse_count
 from hansa.reconcile.currencies import write_amount
 from hansa.sdk.client import Client
 from hansa.sdk.reconciliation.pair_answers import Break, PairEntry
@@ -27,6 +27,13 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--class", dest="kind", metavar="NAME", help="of this class alone, as missing_right"
     )
     breaks.add_argument("--currency", metavar="CODE", help="of this currency alone")
+    breaks.add_argument(
+        "--age",
+        type=parse_count,
+        metavar="DAYS",
+        help="of at least so many business days alone",
+    )
+    breaks.add_argument("--case", choices=("with", "without"), help="with, or without a case alone")
     add_node(breaks)
     breaks.set_defaults(function=_list)
 
@@ -34,7 +41,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _list(options: argparse.Namespace) -> int:
     agreement = parse_agreement(options)
     with open_client(options) as client:
-        window, breaks = _list_all(client, agreement, options.kind, options.currency)
+        window, breaks = _list_all(client, agreement, options)
         sides = ("", "") if options.json else name_sides(client, agreement)
     if options.json:
         print_json({"window": window, "breaks": msgspec.to_builtins(breaks)})
@@ -49,7 +56,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _list_all(
-    client: Client, agreement: bytes, kind: str | None, currency: str | None
+    client: Client, agreement: bytes, options: argparse.Namespace
 ) -> tuple[int | None, list[Break]]:
     """List all pages; the window is that of the last."""
     breaks: list[Break] = []
@@ -57,7 +64,13 @@ def _list_all(
     window = None
     while after is not None:
         page = client.pairs.list_breaks(
-            agreement, kind=kind, currency=currency, after=after, limit=PAGE
+            agreement,
+            kind=options.kind,
+            currency=options.currency,
+            age_days=options.age,
+            case=options.case,
+            after=after,
+            limit=PAGE,
         )
         window, after = page.window, page.next
         breaks += page.breaks

@@ -88,7 +88,14 @@ def _add(options: argparse.Namespace) -> int:
         bar = ProgressBar()
         added = left_out = repeated = done = 0
         for chunk in _iterate(statements.folder):
-            found = client.pairs.add(agreement, chunk, statements.sha256, done)
+            try:
+                found = client.pairs.add(agreement, chunk, statements.sha256, done)
+            except Unavailable as error:
+                raise Unavailable(
+                    f"{done} of {statements.total} entries are added, and the next may be: the "
+                    f"same command again goes on there. {error.message}",
+                    **error.facts,
+                ) from None
             added += found.taken
             left_out += found.left_out
             repeated += found.repeated

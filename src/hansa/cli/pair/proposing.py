@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hansa.cli.pair.parties import add_officers, get_own
+from hansa.cli.pair.parties import add_officers, get_own, parse_agreement
 from hansa.cli.source import find_member, open_client, parse_count, parse_file
 from hansa.cli.tx import load_keys, send
 from hansa.contracts.reconciliation.agreements import KEEP_DAYS_MAX, Propose
@@ -30,15 +30,20 @@ KEEP_DAYS = 90
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's words to the command `pair`."""
     propose = words.add_parser("propose", help="propose an agreement to another bank")
-    propose.add_argument(
+    which = propose.add_mutually_exclusive_group(required=True)
+    which.add_argument(
         "--rules",
         type=parse_file,
-        required=True,
         help="rule file with [window], as of hansa reconcile; rates beside it go with it",
+    )
+    which.add_argument(
+        "--shared",
+        dest="agreement",
+        metavar="AGREEMENT",
+        help="one whose terms are shared already, as list says, and not on the ledger",
     )
     propose.add_argument(
         "--with",
-        required=True,
         dest="other",
         metavar="BANK",
         help="the other one, by its name on the ledger or its address",
@@ -71,15 +76,25 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _propose(options: argparse.Namespace) -> int:
-    with needing_extra():
-        from hansa.reconcile.stream.terms import write_terms  # noqa: PLC0415
+    if (options.rules is None) is not (options.other is None):
+        raise Invalid(InvalidCode.ARGUMENTS, "--rules and --with go together")
     keys = load_keys(options.keys)
     with open_client(options) as client:
-        own, other = _find_own(client, options, keys), find_member(client, options.other)
-        _check_assets(client, options.settle)
-        raw = write_terms(_build_terms(options, own, other), client.get_network().digest)
-        pair = client.pairs.share_terms(raw)
+        if options.rules is None:
+            pair = client.pairs.get(parse_agreement(options))
+        else:
+            pair = _share(client, options, keys)
         return send(client, options, keys, [_build(pair)], agreement=pair.agreement)
+
+
+def _share(client: Client, options: argparse.Namespace, keys: Sequence[KeyPair]) -> PairDetails:
+    """Make terms, and have the node share them with the other bank; raises `Invalid`."""
+    with needing_extra():
+        from hansa.reconcile.stream.terms import write_terms  # noqa: PLC0415
+    own, other = _find_own(client, options, keys), find_member(client, options.other)
+    _check_assets(client, options.settle)
+    terms = _build_terms(options, own, other)
+    return client.pairs.share_terms(write_terms(terms, client.get_network().digest))
 
 
 def _build(pair: PairDetails) -> Propose:

@@ -29,6 +29,7 @@ from hansa.sdk.client import Client
 from hansa.sdk.reconciliation.pair_answers import PairPosition
 
 PAGE = 100
+SETTLED = "settled"
 
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -77,6 +78,8 @@ def _settle(options: argparse.Namespace) -> int:
         pair = client.pairs.get(agreement)
         found = client.pairs.get_position(agreement, options.window, options.asset)
         own, payer, payee = get_own(pair), from_text(found.payer), from_text(pair.other)
+        if _tell_state(found) == SETTLED:
+            raise Invalid(InvalidCode.ARGUMENTS, f"window {found.window} is settled already")
         if payer != own:
             raise Invalid(
                 InvalidCode.ARGUMENTS,
@@ -108,5 +111,5 @@ def _tell_state(item: PairPosition) -> str:
     if row is None:
         return "not signed"
     if row.settled_minor is not None:
-        return "settled"
+        return SETTLED
     return "signed by both" if row.is_agreed else "signed by one"
