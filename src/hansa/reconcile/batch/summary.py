@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from hansa.reconcile.batch.ageing import PRIORITY_LEAST
 from hansa.reconcile.batch.diagnosing import BreakClass
+from hansa.reconcile.batch.results import WINDOWS
 from hansa.reconcile.normalising import Source
 from hansa.reconcile.rules.book import RuleBook
 
@@ -88,6 +89,26 @@ class SideCount(NamedTuple):
     warnings: int
 
 
+class WindowCount(NamedTuple):
+    """One window of a run by windows, or several one after the other that found the same."""
+
+    number: int
+    through: int
+    """Number of the last of these windows."""
+    first_day: str
+    last_day: str
+    new: tuple[int, int]
+    """Entries that are dated in it, left and right."""
+    carried: tuple[int, int]
+    """Entries that were open before."""
+    matches: int
+    """Of all passes."""
+    breaks: int
+    unmatched: tuple[int, int]
+    """Entries in these breaks."""
+    result_sha256: str
+
+
 class Summary(NamedTuple):
     """A result in figures."""
 
@@ -108,6 +129,8 @@ class Summary(NamedTuple):
     """All classes, the youngest first; what has no date last, if there is any."""
     by_priority: tuple[BreakCount, ...]
     """From 1, the most urgent."""
+    windows: tuple[WindowCount, ...] = ()
+    """In their order; breaks are those of the last. Empty where time is not cut."""
 
 
 class SideFacts(NamedTuple):
@@ -158,6 +181,7 @@ def summarise(
         tuple(_split(cells, 0, classes)),
         tuple(_split(cells, 1, [*ages, *undated])),
         tuple(_split(cells, 2, priorities)),
+        tuple(_count_window(each) for each in manifest.get(WINDOWS, ())),
     )
 
 
@@ -190,6 +214,13 @@ def _count_side(
         facts.errors,
         facts.warnings,
     )
+
+
+def _count_window(told: Mapping[str, Any]) -> WindowCount:
+    counted = dict(told)
+    counted |= {name: tuple(told[name]) for name in ("new", "carried", "unmatched")}
+    counted |= {"matches": sum(told["passes"].values()), "breaks": sum(told["breaks"].values())}
+    return WindowCount(*(counted[name] for name in WindowCount._fields))
 
 
 def _count_passes(

@@ -27,6 +27,8 @@ URGENT_MAX, ENTRIES_MAX = 50, 6
 FINDINGS_MAX = 50
 """Of a side, of each severity."""
 FILES_MAX = 100
+WINDOWS_MAX = 100
+"""The last of a run; a year by days has 366."""
 CURRENCIES_MAX = 12
 """Of each class, age or priority."""
 LETTERS_MAX = 140
@@ -102,6 +104,7 @@ def write_page(summary: Summary, folder: Path, sides: Path) -> None:
         urgent=read_urgent(folder / BREAKS, URGENT_MAX, ENTRIES_MAX),
         findings=[_read_findings(each, sides) for each in summary.sides],
         files_max=FILES_MAX,
+        windows_max=WINDOWS_MAX,
     )
     with (folder / PAGE).open("w", encoding="utf-8") as file:
         file.writelines(parts)

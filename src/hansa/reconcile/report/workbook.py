@@ -22,7 +22,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from hansa.reconcile.batch.results import BREAKS, MATCHES
-from hansa.reconcile.batch.summary import UNDATED, BreakCount, SideCount, Summary
+from hansa.reconcile.batch.summary import UNDATED, BreakCount, SideCount, Summary, WindowCount
 from hansa.reconcile.currencies import count_digits
 from hansa.reconcile.report.excerpts import read_rows
 from hansa.reconcile.report.texts import name_class, name_file, show, show_amount, show_day
@@ -230,6 +230,8 @@ class _Figures:
         for each in summary.passes:
             self._add(each)
         self._add(["The sheet Matches has those after the first pass; pairs.parquet has its own."])
+        if summary.windows:
+            self._add_windows(summary.windows, left, right)
         classes = [
             each._replace(name=name_class(each.name, left, right)) for each in summary.by_class
         ]
@@ -255,6 +257,20 @@ class _Figures:
                         file.warnings, file.sha256,
                     ]
                 )  # fmt: skip
+
+    def _add_windows(self, windows: Sequence[WindowCount], left: str, right: str) -> None:
+        of_sides = [f"{what}, {side}" for what in ("New", "Carried") for side in (left, right)]
+        still = [f"Open, {side}" for side in (left, right)]
+        self._head(
+            ["First day", "Last day", *of_sides, "Matches", "Breaks", *still, "Result, SHA-256"]
+        )
+        for each in windows:
+            self._add(
+                [
+                    each.first_day, each.last_day, *each.new, *each.carried, each.matches,
+                    each.breaks, *each.unmatched, each.result_sha256,
+                ]
+            )  # fmt: skip
 
     def _add_breaks(self, column: str, counts: Sequence[BreakCount], left: str, right: str) -> None:
         self._head([column, "Breaks", f"Entries of {left}", f"Entries of {right}"])

@@ -101,7 +101,7 @@ def _read_manifest(folder: Path, raw: bytes) -> dict[str, Any]:
             "names": [str(each["name"]) for each in manifest["sides"]],
             "open_sha256": manifest["files"][OPEN],
             "result_sha256": str(manifest["result_sha256"]),
-            "last_day": dt.date.fromisoformat(windows[-1]["to"]) if windows else None,
+            "last_day": dt.date.fromisoformat(windows[-1]["last_day"]) if windows else None,
         }
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise _wrong(folder, f"{MANIFEST} is not that of one pair of sides") from None

@@ -90,8 +90,8 @@ def _tell_window(window: Window, each: WindowFound, counted: dict[str, Any]) -> 
     return {
         "number": each.number,
         "through": each.through,
-        "from": first.isoformat(),
-        "to": last.isoformat(),
+        "first_day": first.isoformat(),
+        "last_day": last.isoformat(),
         "new": list(each.new),
         "carried": list(each.carried),
         **counted,

@@ -1,5 +1,8 @@
 """Windows: what one leaves open the next may match; the order of rows, or of runs, is no matter."""
 
+import json
+import zipfile
+
 import pyarrow.parquet as pq
 import pytest
 from tests.reconciled import RULES, make_side
@@ -8,21 +11,15 @@ from hansa.kernel.errors import Invalid, NotFound
 from hansa.reconcile.batch.job import Job, SideFiles, run_job
 from hansa.reconcile.batch.manifest import MANIFEST
 from hansa.reconcile.batch.pairing import CARRIED
-from hansa.reconcile.batch.results import (
-    BREAKS,
-    MATCHES,
-    OPEN,
-    PAIRS,
-)
-from hansa.reconcile.entries import NORMALISED, Entry
-from hansa.reconcile.rules.loading import load_rules
+from hansa.reconcile.batch.results import BREAKS, MATCHES, OPEN, PAIRS
+from hansa.reconcile.batch.summary import SUMMARY
+from hansa.reconcile.entries import Entry
+from hansa.reconcile.report.page import PAGE
+from hansa.reconcile.report.workbook import WORKBOOK
 
 DAY = 20_514
 """2026-03-02, a Monday."""
 DAILY = RULES + "[window]\ndays = 1\nfrom = 2026-03-02\n"
-BOOK = load_rules(DAILY.encode(), "rules")
-WINDOW = BOOK.window
-NONE = NORMALISED.empty_table()
 
 
 def entry(minor, day, reference="", *, value_day=DAY, **more):
@@ -54,7 +51,8 @@ def test_a_break_heals_once_its_counterpart_is_there(run, tmp_path):
     first, second, quiet, third = manifest["windows"]
     numbers = [(each["number"], each["through"]) for each in manifest["windows"]]
     assert numbers == [(0, 0), (1, 1), (2, 4), (5, 5)]
-    assert (first["from"], quiet["from"], quiet["to"]) == ("2026-03-02", "2026-03-04", "2026-03-06")
+    assert (first["first_day"], first["last_day"]) == ("2026-03-02", "2026-03-02")
+    assert (quiet["first_day"], quiet["last_day"]) == ("2026-03-04", "2026-03-06")
     assert (quiet["new"], quiet["carried"], quiet["breaks"]) == ([0, 0], [1, 0], second["breaks"])
     assert (first["new"], first["carried"], first["unmatched"]) == ([3, 1], [0, 0], [2, 0])
     assert (second["new"], second["carried"], second["unmatched"]) == ([0, 1], [2, 0], [1, 0])
@@ -70,6 +68,22 @@ def test_a_break_heals_once_its_counterpart_is_there(run, tmp_path):
     matches = pq.read_table(tmp_path / "out" / MATCHES).to_pylist()
     told = [(each["match"], each["window"], each["side"], each["row"]) for each in matches]
     assert told == [(0, 5, "books", 1), (0, 5, "bank", 2)]
+
+
+def test_reports_have_a_row_for_each_window(run, tmp_path):
+    left = [entry(100, 0, "a"), entry(5, 0, "c")]
+    manifest = run("out", left, [entry(-101, 3, "a")], with_report=True)
+    told = json.loads((tmp_path / "out" / SUMMARY).read_text())["windows"]
+    assert [(each["new"], each["matches"], each["breaks"]) for each in told] == [
+        ([2, 0], 0, 2),
+        ([0, 0], 0, 2),
+        ([0, 1], 1, 1),
+    ]
+    page = (tmp_path / "out" / PAGE).read_text()
+    with zipfile.ZipFile(tmp_path / "out" / WORKBOOK) as archive:
+        figures = archive.read("xl/worksheets/sheet1.xml").decode()
+    for each in manifest["windows"]:
+        assert page.count(each["result_sha256"]) == figures.count(each["result_sha256"]) >= 1
 
 
 def test_what_matched_is_final_and_what_is_open_in_the_end_breaks(run, tmp_path):
@@ -133,8 +147,8 @@ def test_what_cannot_be_carried_on_is_told(run, tmp_path):
 
 
 def test_two_runs_find_what_one_over_both_does(run, tmp_path):
-    left = [entry(each * 100, each % 3 * 3, "a" * each) for each in range(1, 7)]
-    right = [entry(-each * 100 - each % 3, each % 2 * 3 + 3, "a" * each) for each in range(2, 9)]
+    left = [entry(each * 100, each % 2 * 2, "a" * each) for each in range(1, 7)]
+    right = [entry(-each * 100 - each % 3, each // 4 * 2, "a" * each) for each in range(2, 8)]
     whole = run("whole", left, right)
     parts = [
         [[each for each in side if (each.booking_date > DAY) == is_last] for side in (left, right)]
@@ -143,5 +157,5 @@ def test_two_runs_find_what_one_over_both_does(run, tmp_path):
     first = run("first", *parts[0])
     second = run("second", *parts[1], carry=tmp_path / "first")
     assert [*first["windows"], *second["windows"]] == whole["windows"]
-    assert [each["through"] for each in second["windows"]] == [2, 3, 5, 6]
+    assert [each["through"] for each in second["windows"]] == [1, 2]
     assert second["unmatched"] == whole["unmatched"]
