@@ -36,6 +36,7 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.program import name_program
+from hansa.sqlite_files import copy_database
 
 FORMAT = "hansa-backup"
 FORMAT_VERSION = 1
@@ -114,6 +115,7 @@ def backup(
     home: Path,
     target: Path,
     files: Sequence[str] = (),
+    databases: Sequence[str] = (),
     *,
     progress: Progress | None = None,
 ) -> BackupReport:
@@ -123,12 +125,13 @@ def backup(
       home: the data folder.
       target: the backup's folder; must not exist, nor lie in the data folder or in a backup.
       files: small ones to take along where they are there, by path within the folder.
+      databases: SQLite files that are treated so; each is as of a moment after the last block.
       progress: called with the heights copied and to be copied.
 
     Raises:
       NotFound: there is no node, or it has no block yet.
       Invalid: `target` exists or lies where it must not, or the genesis cannot be read.
-      Corrupt: the log is damaged; names the height.
+      Corrupt: the log is damaged; names the height. Or a database is.
       Unavailable: the disk refused.
     """
     require_no_backup(target.parent)
@@ -144,6 +147,9 @@ def backup(
                 shelf = open_shelf(home / SNAPSHOTS_NAME, first)
                 copy_base(shelf, folder / SNAPSHOTS_NAME, first)
             height, last = _copy_log(reader, folder / LOG_NAME, progress)
+        for name in databases:
+            if (home / name).is_file():
+                copy_database(home / name, folder / name)
         manifest = _describe(network, first, height, last, _list_files(folder))
         _write_manifest(storage, manifest)
     return BackupReport(target, manifest)

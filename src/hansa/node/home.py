@@ -355,7 +355,7 @@ def backup_home(
     """
     home.read_genesis()  # which says what is wrong with what was named
     files = home.list_small_files(with_keys=with_keys)
-    return backup(home.path, target, files, progress=progress)
+    return backup(home.path, target, files, [home.journals_path.name], progress=progress)
 
 
 def restore_home(archive: Path, target: Path) -> BackupReport:

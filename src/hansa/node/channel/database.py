@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.sqlite_files import left_untouched
 
 T = TypeVar("T")
 
@@ -132,19 +131,7 @@ def check_database(path: Path) -> None:
       Unavailable: it cannot be read.
       OSError: it cannot be read, or copied.
     """
-    log = path.with_name(f"{path.name}-wal")
-    if not log.exists():
-        _check_at(f"{path.resolve().as_uri()}?immutable=1", path)
-        return
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
-        shutil.copyfile(log, copy.with_name(log.name))
-        _check_at(copy.as_uri(), path)
-
-
-def _check_at(uri: str, path: Path) -> None:
-    with _telling_damage(path):
+    with left_untouched(path) as uri, _telling_damage(path):
         connection = sqlite3.connect(uri, uri=True)
         try:
             _require_whole(connection, path)

@@ -6,7 +6,7 @@ from hansa.reconcile.stream.journal import Journal, MemoryJournal
 
 
 class MemoryStore:
-    """A `hansa.node.reconcile.service.Store`.
+    """A `hansa.node.reconcile.opened.Store`.
 
     Args:
       secret: 32 bytes.

@@ -15,7 +15,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from hansa.contracts.reconciliation.agreements import Agreement, State
 from hansa.contracts.reconciliation.cases import Case
@@ -28,6 +29,7 @@ from hansa.kernel.messages import Channel, Received
 from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.node.reconcile.codes import PairCode, refuse
 from hansa.node.reconcile.ledger import NodeLedger, Signer
+from hansa.node.reconcile.opened import OpenPair, Store, require_kept
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.adding import Origin
@@ -53,39 +55,6 @@ AWAY_S = 5.0
 """How soon what failed is tried again, if nothing wakes it before."""
 TERMS = "terms"
 """Name of the record of a pair's terms."""
-
-
-class Store(Protocol):
-    """Keeps the journals of a bank's pairs."""
-
-    @property
-    def secret(self) -> bytes:
-        """32 bytes that nobody else knows, for as long as the store lasts."""
-
-    def list_agreements(self) -> list[bytes]:
-        """List the agreements that have a journal, in a fixed order."""
-
-    def open_journal(self, agreement: bytes) -> Journal:
-        """Open the journal of an agreement, which may be a new one."""
-
-    def drop_journal(self, agreement: bytes) -> None:
-        """Remove a journal with all that is in it."""
-
-
-@dataclass(slots=True)
-class OpenPair:
-    """An agreement that is worked on."""
-
-    stream: PairStream
-    journal: Journal
-    place: Place
-    trouble: str = ""
-    """Why the last step failed; empty if it did not."""
-
-    @property
-    def pair(self) -> Pair:
-        """The terms, opened."""
-        return self.stream.pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +120,7 @@ class PairService:
         self._stepping = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._pairs: dict[bytes, OpenPair] = {}
+        self._is_current = False
         for agreement in store.list_agreements():
             self._open(agreement, store.open_journal(agreement))
         channel.subscribe(TERMS_TOPIC, self._take_terms)
@@ -203,11 +173,15 @@ class PairService:
         Raises:
           NotFound: the bank has no such agreement.
           Refused: it is not in force.
-          Invalid: a text of an entry is too long, or some of its origin are missing before them.
+          Invalid: a text of an entry is too long, some of its origin are missing before them, or
+            the journal lacks what was posted before.
+          Unavailable: the node does not have yet what its network has.
         """
         found = self._get(agreement)
         self._require_in_force(agreement)
+        await self._require_current()
         async with self._stepping:
+            self._require_kept(agreement, found)
             added = await found.stream.add(entries, origin)
         self._woken.set()
         return added
@@ -377,8 +351,27 @@ class PairService:
                 async with asyncio.timeout(AWAY_S):
                     await self._woken.wait()
             self._woken.clear()
-            for agreement in list(self._pairs):
-                await self._bring_on(agreement)
+            if await self._is_brought_up_to_date():
+                for agreement in list(self._pairs):
+                    await self._bring_on(agreement)
+
+    async def _is_brought_up_to_date(self) -> bool:
+        """Whether the node has what its network has; if not, that is the trouble of each pair."""
+        try:
+            await self._require_current()
+        except Unavailable as error:
+            for found in self._pairs.values():
+                found.trouble = error.message
+        return self._is_current
+
+    async def _require_current(self) -> None:
+        """Raise `Unavailable` until the node has, after its start, what its network has.
+
+        Where its folder was put back from a copy it does not know before what it has posted.
+        """
+        if not self._is_current:
+            await self._node.watch.require_well()
+            self._is_current = True
 
     def _report(self, task: asyncio.Task[None]) -> None:
         """Stop the node over damaged journals; tell any other fault of this program."""
@@ -397,6 +390,7 @@ class PairService:
             return
         try:
             async with self._stepping:
+                self._require_kept(agreement, found)
                 if await found.stream.step() is Step.DONE:
                     self._woken.set()
             found.trouble = ""
@@ -404,6 +398,13 @@ class PairService:
             found.trouble = error.message
 
     # --- private ----------------------------------------------------------------------------------
+
+    def _require_kept(self, agreement: bytes, found: OpenPair) -> None:
+        if not found.is_kept:
+            progress = self._load(Progress, agreement) or Progress(agreement, b"")
+            find = partial(self._load, Window, agreement)
+            require_kept(found, progress, find)
+            found.is_kept = True
 
     def _read_terms(self, raw: bytes) -> tuple[Pair, Place]:
         pair = open_terms(raw, self._digest)

@@ -47,7 +47,7 @@ _FORM = Form(
     b"hansa-reconciliation-journals 1",
     1,
     SCHEMA,
-    "put the newest copy back, and add again what was added since, in the same order",
+    "put the newest copy back; what was agreed on without it stays on the ledger",
 )
 _LAST = "\U0010ffff"
 """Sorts behind whatever a name goes on with."""
@@ -78,7 +78,7 @@ class _Window:
 
 
 class JournalFile:
-    """One open file of journals; a `hansa.node.reconcile.service.Store`. For one thread."""
+    """One open file of journals; a `hansa.node.reconcile.opened.Store`. For one thread."""
 
     def __init__(self, file: EncryptedFile) -> None:
         self._file = file

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.paired import Paired, running
+import pytest
+from tests.paired import MemoryStore, Paired, running
 from tests.streamed import enter
+
+from hansa.kernel.errors import Invalid
+from hansa.node.reconcile.service import TERMS
 
 
 def test_banks_come_from_terms_to_a_position():
@@ -40,5 +44,30 @@ def test_banks_come_from_terms_to_a_position():
             await paired.wait_for(lambda: north.get_window(agreement, 1).row is not None)
             [(window, net, _position)] = north.list_positions(agreement)
             assert (window, net.net_minor) == (0, 140)
+
+    asyncio.run(run())
+
+
+def test_a_journal_put_back_from_a_copy_posts_and_takes_nothing():
+    async def run():
+        async with running(Paired()) as paired:
+            agreement = await paired.agree()
+            north = paired.services[0]
+            await north.add(agreement, [enter(100, "A"), enter(40, "B")])
+            await paired.wait_for(
+                lambda: (row := north.get_window(agreement, 0).row) and row.left.entries == 2
+            )
+            await north.stop()
+            [first] = paired.stores[0].open_journal(agreement).list_postings(0, 0, 1)
+            paired.stores[0] = MemoryStore("north")
+            older = paired.stores[0].open_journal(agreement)
+            older.add([first.tagged], (TERMS, paired.raw))
+            paired.services[0] = north = paired.open(0)
+            with pytest.raises(Invalid, match="older copy"):
+                await north.add(agreement, [enter(7, "C"), enter(8, "D")])
+            north.start()
+            await paired.wait_for(lambda: north.get_pair(agreement).trouble)
+            assert "lacks what the ledger has of window 0" in north.get_pair(agreement).trouble
+            assert (older.count(0), north.get_window(agreement, 0).row.left.entries) == (1, 2)
 
     asyncio.run(run())
