@@ -33,6 +33,7 @@ from hansa.contracts.reconciliation.reconciliation import (
     compute_statement,
 )
 from hansa.contracts.reconciliation.windows import (
+    WINDOW_LATEST,
     WINDOWS_AHEAD_MAX,
     Code,
     Progress,
@@ -238,10 +239,11 @@ class PairStream:
         try:
             is_done = (
                 await self._finish(progress)
-                or await self._post(progress)
+                or await self._post(progress, self.completed)
                 or await self._advance(progress)
                 or await self._sign(progress)
                 or await self._close(progress)
+                or await self._post(progress)  # last, so that no window that is over waits for it
             )
         except Refused as error:
             if error.code not in _PASSED:
@@ -283,11 +285,11 @@ class PairStream:
         tagged = (self._tagger.tag(read_entry(each), window) for each in entries)
         return [each for each in tagged if each is not None]
 
-    async def _post(self, progress: Progress) -> bool:
-        """Post the next entries of the first window that has some."""
-        own = self._own_watermark(progress)
+    async def _post(self, progress: Progress, end: int = WINDOW_LATEST) -> bool:
+        """Post the next entries of the first window that has some, of those below a number."""
+        end = min(end, self._own_watermark(progress) + WINDOWS_AHEAD_MAX)
         for window in self._journal.list_windows():
-            if window >= own + WINDOWS_AHEAD_MAX:
+            if window >= end:
                 break
             posted = (await self._find_own(window)).entries
             entries = self._journal.list_postings(window, posted, ITEMS_MAX)

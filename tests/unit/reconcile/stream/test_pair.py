@@ -114,6 +114,26 @@ def test_entries_of_an_origin_are_added_once():
     asyncio.run(run())
 
 
+def test_a_window_that_is_complete_does_not_wait_for_later_entries():
+    banks = Banks()
+    left, right = banks.streams
+
+    async def run():
+        for day in (1, 0):
+            await left.add([enter(100, "A", day=day)])
+        banks.complete(1)
+        while banks.find_window(0) is None or not banks.find_window(0).agreed_ms:
+            for place in Place:
+                await banks.deliver(place)
+                await banks.streams[place].step()
+            assert banks.find_window(1) is None
+        await banks.settle_down()
+
+    asyncio.run(run())
+    assert banks.find_window(1).left.entries == 2  # with what was open before
+    assert right.completed == 1
+
+
 def test_a_late_entry_heals_a_break_that_is_not_agreed_yet():
     banks = Banks()
 
