@@ -12,9 +12,10 @@ from hansa.kernel.errors import NotFound
 from hansa.kernel.trees.merkle import Digest
 from hansa.node.console.reconciliation.breaks import BreakLine, build_ageing, read_break
 from hansa.node.console.reconciliation.comparing import FieldLine, compare
+from hansa.node.console.reconciliation.pairs import PairLine
 from hansa.node.console.reconciliation.steps import Step
 from hansa.node.console.reconciliation.words import ACTS
-from hansa.node.reconcile.service import PairService, PairView
+from hansa.node.reconcile.service import PairService
 from hansa.reconcile.stream.proposals import Proposal
 
 
@@ -63,7 +64,8 @@ class CasePage:
 class Asked(NamedTuple):
     """What is asked about a case, and what is known of it already."""
 
-    view: PairView
+    line: PairLine
+    """The agreement."""
     case_id: bytes
     case: Case | None
     """As it stands on the ledger."""
@@ -81,7 +83,7 @@ def read_case(pairs: PairService, asked: Asked) -> CasePage:
     Raises:
       NotFound: there is neither.
     """
-    view, case_id, case = asked.view, asked.case_id, asked.case
+    view, case_id, case = asked.line.view, asked.case_id, asked.case
     found = pairs.find_break(view.agreement, case_id)
     if found is None and case is None:
         raise NotFound("this agreement has neither a break nor a case of this name")
@@ -90,7 +92,7 @@ def read_case(pairs: PairService, asked: Asked) -> CasePage:
         line = read_break(view.pair, view.place, build_ageing(view.pair, asked.today), found)
     listed = pairs.list_proposals(view.agreement, case_id)
     proposals = [_read_proposal(each, asked) for each in listed]
-    is_open = any(each.group.id == case_id for each in pairs.list_breaks(view.agreement))
+    is_open = any(each.group.id == case_id for each in asked.line.open)
     return CasePage(
         case_id,
         line,

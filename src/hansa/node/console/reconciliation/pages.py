@@ -36,5 +36,5 @@ def lead_to(word: str) -> Callable[[Console, web.Request], Awaitable[web.Respons
 
 def may_see(principal: Principal, bank: bytes) -> bool:
     """Whether a caller acts for a bank, or is this machine where that may read everything."""
-    is_own = principal.member == bank and principal.may(Right.MESSAGES)
+    is_own = principal.member == bank and principal.may(Right.PAIRS)
     return is_own or principal == THIS_MACHINE

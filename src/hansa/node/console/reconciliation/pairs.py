@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from hansa.node.console.reconciliation.breaks import (
 )
 from hansa.node.console.reconciliation.windows import WindowLine, read_window
 from hansa.node.console.reconciliation.words import CLOSED
-from hansa.node.reconcile.service import PairService, PairView
+from hansa.node.reconcile.service import BreakView, PairService, PairView, WindowView
 
 WINDOWS_PER_PAGE = 12
 WINDOWS_OPEN_READ = 32
@@ -37,9 +38,19 @@ class PairLine:
     """A key of `words.PAIR_STATES`."""
     waiting: int
     """Entries of this bank that are not posted yet."""
-    breaks: int
-    cases: int
-    """Of the breaks, those with a case that is not closed."""
+    open: tuple[BreakView, ...]
+    """Breaks as of the last window of which all is known."""
+
+    @property
+    def breaks(self) -> int:
+        """How many breaks are open."""
+        return len(self.open)
+
+    @property
+    def cases(self) -> int:
+        """How many of the breaks have a case that is not closed."""
+        found = [each.case for each in self.open if each.case is not None]
+        return len([case for case in found if case.state not in CLOSED])
 
     @property
     def id(self) -> str:
@@ -63,13 +74,18 @@ class PairPage:
 def read_line(pairs: PairService, agreement: bytes) -> PairLine:
     """Read an agreement in a line; raises `NotFound`."""
     view = pairs.get_pair(agreement, windows=1)
-    newest = view.windows[0].number
-    first = max(view.progress.agreed, newest - WINDOWS_OPEN_READ)
-    waiting = sum(pairs.get_window(agreement, each).waiting for each in range(first, newest + 1))
-    breaks = pairs.list_breaks(agreement)
-    cases = [each.case for each in breaks if each.case and each.case.state not in CLOSED]
+    waiting = sum(each.waiting for each in _list_unagreed(pairs, view))
     other = view.pair.get_bank(view.place.other)
-    return PairLine(view, other, _name_state(pairs, view), waiting, len(breaks), len(cases))
+    breaks = tuple(pairs.list_breaks(agreement))
+    return PairLine(view, other, _name_state(pairs, view), waiting, breaks)
+
+
+def name_state(pairs: PairService, agreement: bytes) -> str:
+    """Name what of an agreement changes without a block: entries, results, what is in the way."""
+    view = pairs.get_pair(agreement, windows=1)
+    windows = [(each.waiting, each.outcome is not None) for each in _list_unagreed(pairs, view)]
+    known = repr((agreement, view.completed, view.trouble, windows))
+    return hashlib.sha256(known.encode()).hexdigest()
 
 
 async def read_pair(
@@ -96,13 +112,20 @@ async def read_pair(
         windows.append(read_window(view.pair, view.place, view.progress, found))
         await pace.rest()
     ageing = build_ageing(view.pair, today)
-    queue = await read_queue(view.pair, view.place, ageing, pairs.list_breaks(agreement))
+    queue = await read_queue(view.pair, view.place, ageing, line.open)
     return PairPage(line, tuple(windows), _draw(windows), newest, tuple(sum_ages(queue, ageing)))
 
 
 def compute_day(time_ms: int, offset_minutes: int) -> int:
     """Compute the civil day of a ledger time, from 1970-01-01."""
     return (time_ms + offset_minutes * MINUTE_MS) // DAY_MS
+
+
+def _list_unagreed(pairs: PairService, view: PairView) -> list[WindowView]:
+    """List the windows that are not agreed; of very many the newest."""
+    newest = view.windows[0].number
+    first = max(view.progress.agreed, newest - WINDOWS_OPEN_READ)
+    return [pairs.get_window(view.agreement, each) for each in range(first, newest + 1)]
 
 
 def _draw(windows: Sequence[WindowLine]) -> Chart:

@@ -1,12 +1,13 @@
 """The pages about reconciliation, filled from what the node's bank knows.
 
-Entries that a bank adds, and what the other one shows, come without a block: so no page here is
-said to be the same until the next one.
+Entries that a bank adds, and what the other one shows, come without a block: so a page here is the
+same only if these are, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from aiohttp import web
 
 from hansa.contracts.reconciliation.cases import EYES, Case
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.node.console.pages import NUMBER_DIGITS_MAX, Console, read_number
+from hansa.node.console.pages import NUMBER_DIGITS_MAX, TAG, Console, read_number
 from hansa.node.console.reading import Pace
 from hansa.node.console.reconciliation import words
 from hansa.node.console.reconciliation.breaks import (
@@ -29,12 +30,14 @@ from hansa.node.console.reconciliation.netting import list_positions
 from hansa.node.console.reconciliation.pairs import (
     WINDOWS_PER_PAGE,
     compute_day,
+    name_state,
     read_line,
     read_pair,
 )
 from hansa.node.console.reconciliation.sides import add_up, find_day, list_references
 from hansa.node.console.reconciliation.windows import read_window
 from hansa.node.reconcile.service import PairService
+from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.reconcile.report.texts import show, show_amount, show_day
 
 Page = Callable[[Console, web.Request, PairService], Awaitable[web.Response]]
@@ -53,20 +56,25 @@ _HASH_DIGITS = 64
 async def show_pairs(console: Console, request: web.Request, pairs: PairService) -> web.Response:
     """Show the bank's agreements, each in a line."""
     views = pairs.list_pairs()
-    first = min(read_number(request, "from", 0), len(views))
+    count = len(views)
+    first = min(read_number(request, "from", 0), count)
+    views = views[first : first + PAIRS_PER_PAGE]
+    if _is_same(request, [name_state(pairs, each.agreement) for each in views]):
+        return _tell_same(request)
     pace = Pace()
     lines = []
-    for view in views[first : first + PAIRS_PER_PAGE]:
+    for view in views:
         lines.append(read_line(pairs, view.agreement))
         await pace.rest()
     return await _respond(
         console,
         request,
         "pairs.html",
+        is_current=True,
         bank=pairs.bank,
         lines=lines,
         first=first,
-        count=len(views),
+        count=count,
         per_page=PAIRS_PER_PAGE,
     )
 
@@ -74,12 +82,15 @@ async def show_pairs(console: Console, request: web.Request, pairs: PairService)
 async def show_pair(console: Console, request: web.Request, pairs: PairService) -> web.Response:
     """Show one agreement: how far it is, its windows, and how old what is open is."""
     agreement = _read_hash(request, "agreement")
+    if _is_same(request, [name_state(pairs, agreement)]):
+        return _tell_same(request)
     first = read_number(request, "from", -1)
     page = await read_pair(pairs, agreement, None if first < 0 else first, _find_today(console))
     return await _respond(
         console,
         request,
         "pair.html",
+        is_current=True,
         bank=pairs.bank,
         page=page,
         line=page.line,
@@ -92,7 +103,7 @@ async def show_breaks(console: Console, request: web.Request, pairs: PairService
     line = read_line(pairs, _read_hash(request, "agreement"))
     view = line.view
     ageing = build_ageing(view.pair, _find_today(console))
-    queue = await read_queue(view.pair, view.place, ageing, pairs.list_breaks(view.agreement))
+    queue = await read_queue(view.pair, view.place, ageing, line.open)
     query = {name: request.query.get(name, "")[:QUERY_LETTERS_MAX] for name in CHOSEN_BY}
     choice = Choice(*query.values())
     found = [each for each in queue if choice.admits(each)]
@@ -120,7 +131,7 @@ async def show_case(console: Console, request: web.Request, pairs: PairService) 
     assert console.steps is not None  # noqa: S101 - kept wherever there are pairs
     await console.steps.read()
     asked = Asked(
-        line.view,
+        line,
         case_id,
         console.reader.load(Case, line.view.agreement, case_id),
         console.steps.list_steps((line.view.agreement, case_id)),
@@ -204,12 +215,14 @@ async def _respond(
     console: Console,
     request: web.Request,
     template: str,
+    *,
+    is_current: bool = False,
     **context: Any,  # noqa: ANN401 - what a template is filled with
 ) -> web.Response:
     return await console.respond(
         request,
         f"reconciliation/{template}",
-        is_current=False,
+        is_current=is_current,
         said=words,
         node_url=f"{request.scheme}://{request.host}",
         text=_show_text,
@@ -221,6 +234,17 @@ async def _respond(
         day=show_day,
         **context,
     )
+
+
+def _is_same(request: web.Request, states: Sequence[str]) -> bool:
+    """Whether the browser has a page already; names in its tag what changes without a block."""
+    digest = hashlib.sha256(" ".join(states).encode()).hexdigest()[:12]
+    request[TAG] = tag = f'{request[TAG].removesuffix(chr(34))}-{digest}"'
+    return request.headers.get("If-None-Match") == tag
+
+
+def _tell_same(request: web.Request) -> web.Response:
+    return web.Response(status=304, headers={**OWN_FILES_HEADERS, "ETag": request[TAG]})
 
 
 def _show_text(text: str) -> str:

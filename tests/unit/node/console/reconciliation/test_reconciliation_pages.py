@@ -44,6 +44,7 @@ class Site:
     """Path of a break without a case."""
     pages: dict[str, str] = field(default_factory=dict)
     """By path, as the first bank sees it; of the other one behind `other `."""
+    updates: list[int] = field(default_factory=list)
     answers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """By who asks, and the path."""
 
@@ -71,16 +72,29 @@ class Site:
 
 @asynccontextmanager
 async def asking(node, settings, pairs, keys=None):
-    """Ask a console: `get(path, token)` returns status and page."""
+    """Ask a console: `get(path, token)` returns status and page; with a tag, the new one, too."""
     app = create_app(node, settings, keys, pairs=pairs)
     async with TestClient(TestServer(app)) as client:
 
-        async def get(path, token=""):
+        async def get(path, token="", tag=None):
             headers = {"Authorization": f"Bearer {token}"} if token else {}
-            response = await client.get(path, headers=headers)
-            return response.status, await response.text()
+            response = await client.get(path, headers=headers | {"If-None-Match": tag or ""})
+            answer = response.status, await response.text()
+            return answer if tag is None else (*answer, response.headers["ETag"])
 
         yield get
+
+
+async def update(paired, get, path) -> list[int]:
+    """Ask for a page again and again: at first, with nothing new, and with a window completed."""
+    statuses, tag = [], ""
+    for number in range(3):
+        if number == 2:
+            view = paired.services[0].get_pair(bytes.fromhex(path[-64:]))
+            await paired.services[0].complete(view.agreement, view.completed + 1)
+        status, _, tag = await get(path, tag=tag)
+        statuses.append(status)
+    return statuses
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +117,7 @@ def site(tmp_path_factory):
             alone = next(each for each in breaks if b"ALONE" in b"".join(each.group.left))
             found.alone = f"{found.own}/cases/{alone.group.id.hex()}"
             breaks = f"{found.own}/breaks"
-            ahead = f"{found.own}/windows/3/matches"
+            ahead = f"{found.own}/windows/99/matches"
             async with asking(paired.node, OPEN, south) as get:
                 for path in (found.own, found.case, f"{found.own}/positions"):
                     _, found.pages[f"other {path}"] = await get(path)
@@ -118,6 +132,7 @@ def site(tmp_path_factory):
                 ):
                     status, found.pages[path] = await get(path)
                     assert status == 200, path
+                found.updates = await update(paired, get, found.own)
                 await submit(paired, ("north",), found.withdraw)
                 _, found.pages[f"later {found.case}"] = await get(found.case)
             async with asking(paired.node, CLOSED, north, KeyRing(keys_path)) as get:
@@ -203,6 +218,10 @@ def test_a_step_that_is_taken_later_is_told_too(site):
     assert text.index("north turned down, or took back") < text.index("south accepted")
     assert site.pages[f"later {site.case}"].count('href="/transactions/') == 7
     assert text.count("not any more") == 2
+
+
+def test_a_page_is_sent_again_only_with_something_new(site):
+    assert site.updates == [200, 304, 200]
 
 
 def test_matches_are_explained(site):
