@@ -10,6 +10,7 @@ from tests.streamed import EPOCH, RULES
 from tests.world import ASSET, key
 
 from hansa.contracts import accounts, currency
+from hansa.contracts.identity import evidence
 from hansa.contracts.reconciliation import cases, positions
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.block import decode_receipt
@@ -20,6 +21,8 @@ from hansa.reconcile.stream.terms import Terms, write_terms
 
 FROM = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=20)
 """First day of window 0."""
+NOTARISED = bytes(range(32))
+"""A hash that the first bank has on record."""
 MARKUP = "<b>Rent</b> & more"
 """What somebody wrote who pays; a page shows it as what it is."""
 WORDS = "South books the fee of 30.00 by Friday. <i>Agreed by telephone.</i>"
@@ -44,6 +47,7 @@ def list_pages(made: Reconciled) -> dict[str, str]:
     own = f"/reconciliation/{made.agreement.hex()}"
     return {
         "/reconciliation": "/reconciliation",
+        "/reconciliation/manifests": "/reconciliation/manifests",
         "/reconciliation/{agreement}": own,
         "/reconciliation/{agreement}/breaks": f"{own}/breaks",
         "/reconciliation/{agreement}/cases/{case_id}": f"{own}/cases/{made.case_id.hex()}",
@@ -65,6 +69,9 @@ def enter(amount_minor: int, reference: str = "", day: int = 0, **fields) -> Ent
 
 async def make_reconciled(paired: Paired) -> Reconciled:
     """Reconcile three windows, resolve what breaks in part, and settle the first."""
+    # In the first block, which is a checkpoint: genesis is long ago.
+    notarise = evidence.Notarise(key("north").address, NOTARISED, 0, ())
+    await submit(paired, ("north",), notarise)
     agreement = await paired.agree()
     north, south = paired.services
     await paired.wait_for(south.list_pairs)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hansa.node.console.identity import pages as identity
 from hansa.node.console.pages import CODE_PAGES, FILE_PATH, Console
+from hansa.node.console.reconciliation.manifests import show_manifests
 from hansa.node.console.reconciliation.pages import ROOT, lead_to
 
 Page = Callable[[Console, web.Request], Awaitable[web.Response]]
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/identity/did/{did}", identity.show_subject),
     Route("/identity/type/{name}", identity.show_type),
     Route(ROOT, lead_to("pairs"), "Reconciliation"),
+    Route(ROOT + "/manifests", show_manifests),
     Route(ROOT + "/{agreement}", lead_to("pair")),
     Route(ROOT + "/{agreement}/breaks", lead_to("breaks")),
     Route(ROOT + "/{agreement}/cases/{case_id}", lead_to("case")),

@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from tests.browser.reconciling import (
     MARKUP,
+    NOTARISED,
     WORDS,
     Reconciled,
     list_pages,
@@ -33,6 +34,10 @@ from hansa.node.settings import Access, Limits, LoopbackReads, Settings
 LIMITS = Limits(known_per_s=0, anyone_per_s=0)
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING), limits=LIMITS)
 CLOSED = Settings(limits=LIMITS)
+
+
+MANIFESTS = "/reconciliation/manifests"
+ON_RECORD = f"{MANIFESTS}?notary={to_text(key('north').address)}&hash={NOTARISED.hex()}"
 
 
 @dataclass
@@ -136,14 +141,11 @@ def site(tmp_path_factory):
                 await submit(paired, ("north",), found.withdraw)
                 _, found.pages[f"later {found.case}"] = await get(found.case)
             async with asking(paired.node, CLOSED, north, KeyRing(keys_path)) as get:
+                for path in (MANIFESTS, ON_RECORD, ON_RECORD.replace("0001", "ffff")):
+                    found.answers["anyone", path] = await get(path)
+                strange = (f"{found.own[:-2]}00", found.own[:-2], ahead)
                 for name, token in tokens.items():
-                    for path in (
-                        found.own,
-                        f"{found.own[:-2]}00",
-                        f"{found.own[:-2]}",
-                        found.case,
-                        ahead,
-                    ):
+                    for path in (found.own, found.case, *strange):
                         found.answers[name, path] = await get(path, token)
             async with asking(paired.node, OPEN, None) as get:
                 found.answers["absent", ""] = await get("/reconciliation")
@@ -269,6 +271,24 @@ def test_none_but_the_banks_own_keys_see_what_it_reconciles(site):
 def test_what_names_no_agreement_is_told(site):
     statuses = [status for (name, _), (status, _) in site.answers.items() if name == "own"]
     assert sorted(statuses) == [200, 200, 400, 404, 404]
+
+
+def test_a_notarised_result_is_found_by_its_hash(site):
+    link = f'href="{ON_RECORD.replace("&", "&amp;")}"'
+    assert link in site.pages[MANIFESTS]
+    status, page = site.answers["anyone", ON_RECORD]
+    assert status == 200
+    assert NOTARISED.hex() in page
+    assert '<span class="outcome ok">stands</span>' in page
+
+
+def test_what_a_notary_has_on_record_is_listed_to_whoever_may_see_it(site):
+    status, page = site.answers["anyone", MANIFESTS]
+    assert status == 200
+    assert NOTARISED.hex() not in page
+    status, page = site.answers["anyone", ON_RECORD.replace("0001", "ffff")]
+    assert status == 404
+    assert "has nothing on record under this hash" in page
 
 
 def test_a_node_that_does_not_reconcile_says_how_to_begin(site):
