@@ -17,17 +17,17 @@ import ibis
 from ibis.expr.types import Column, Table
 
 from hansa.reconcile.batch.engines import Engine
-from hansa.reconcile.batch.preparing import ROW, name_key
+from hansa.reconcile.batch.preparing import (
+    GROUP,
+    LEFT,
+    NUMBERING,
+    RIGHT,
+    ROW,
+    SURPLUS,
+    name_key,
+)
 from hansa.reconcile.entries import SCHEMA
 
-LEFT, RIGHT = "left_row", "right_row"
-"""Columns of pairs: what matched, by its rows."""
-SURPLUS = "is_surplus"
-"""Of what is left: a copy of what matched."""
-GROUP = "undecided_group"
-"""Of what is left: the group that could not be decided, by the name of one in it; else null."""
-NUMBERING = frozenset({"bank_reference", "statement", "line"})
-"""Fields by which a bank, or a file, tells copies apart that are otherwise the same."""
 _CONTENT = [name for name in SCHEMA.names if name not in NUMBERING]
 _NAME, _SIDE, _NTH, _MATCHED = "name", "is_left", "nth", "is_matched"
 _ACCOUNT = name_key("account")

@@ -7,13 +7,14 @@ name its comparable form, `key_` before its name.
 from __future__ import annotations
 
 import datetime as dt
-from typing import get_args
-
-from ibis.expr.types import StringValue, Table
+from typing import TYPE_CHECKING, get_args
 
 from hansa.reconcile.entries import NORMALISED
 from hansa.reconcile.rules.book import Field, References, Side
 from hansa.reconcile.rules.references import ReferenceForm
+
+if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
+    from ibis.expr.types import StringValue, Table
 
 ROW = "row"
 SOURCE = "source"
@@ -21,6 +22,14 @@ SOURCE = "source"
 PREFIX = "key_"
 CHOSEN = "chosen_reference"
 """Column of the reference that counts, before it is made comparable."""
+LEFT, RIGHT = "left_row", "right_row"
+"""Columns of pairs: what a net pass matches, by its rows."""
+SURPLUS = "is_surplus"
+"""Of what it leaves: a copy of what matched."""
+GROUP = "undecided_group"
+"""Of what it leaves: the group that could not be decided, by the name of one in it; else null."""
+NUMBERING = frozenset({"bank_reference", "statement", "line"})
+"""Fields by which a bank, or a file, tells copies apart that are otherwise the same."""
 NO_DATE = dt.date(1, 1, 1)
 """Stands for none in keys, where none equals none."""
 

@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hansa.reconcile.batch.net import NUMBERING
-from hansa.reconcile.batch.preparing import CHOSEN, ROW, name_key
+from hansa.reconcile.batch.preparing import CHOSEN, NUMBERING, ROW, name_key
 from hansa.reconcile.entries import NORMALISED, SCHEMA
 from hansa.reconcile.matching.arrays import AMOUNT_MAX, Bools, Ints
 from hansa.reconcile.rules.references import ReferenceForm

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,11 +30,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hansa.reconcile.batch.ageing import Ageing
-from hansa.reconcile.batch.engines import Engine
 from hansa.reconcile.batch.passes.found import Places
 from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
 from hansa.reconcile.batch.running import Passed, Reconciled
+
+if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
+    from hansa.reconcile.batch.engines import Engine
 
 PAIRS, MATCHES, BREAKS, OPEN = (
     "pairs.parquet",

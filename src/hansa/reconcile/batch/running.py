@@ -10,22 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from ibis.expr.types import Table
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.batch.diagnosing import Break, diagnose
-from hansa.reconcile.batch.engines import Engine
-from hansa.reconcile.batch.net import GROUP, LEFT, RIGHT, SURPLUS, Netted, net
 from hansa.reconcile.batch.passes.bounds import Measuring
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup
 from hansa.reconcile.batch.passes.one_to_one import match_reversals, match_within
 from hansa.reconcile.batch.passes.scored import match_scored
 from hansa.reconcile.batch.passes.several import match_net_zero, match_parts, match_sum
-from hansa.reconcile.batch.preparing import ROW, name_key, prepare
+from hansa.reconcile.batch.preparing import GROUP, LEFT, RIGHT, ROW, SURPLUS, name_key, prepare
 from hansa.reconcile.batch.rest import Rest, RestSide, read_ints
 from hansa.reconcile.rules.book import (
     Net,
@@ -41,6 +38,12 @@ from hansa.reconcile.rules.book import (
 from hansa.reconcile.rules.calendars import BusinessDays
 from hansa.reconcile.rules.rates import RateTable
 from hansa.reconcile.rules.references import ReferenceForm
+
+if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
+    from ibis.expr.types import Table
+
+    from hansa.reconcile.batch.engines import Engine
+    from hansa.reconcile.batch.net import Netted
 
 REST_MAX = 5_000_000
 """Entries of a side that the first pass may leave to this process."""
@@ -101,7 +104,7 @@ def reconcile(
         prepare(entries, side, book.references)
         for entries, side in zip((left, right), sides, strict=True)
     ]
-    netted = net(engine, prepared[0], prepared[1], [name_key(each) for each in first.on])
+    netted = _net(engine, prepared[0], prepared[1], first)
     rest = _fetch_rest(engine, netted, ReferenceForm(book.references))
     match_equal = partial(_match_equal, engine)
     passed = run_passes(rest, group_undecided(rest), book, rates, match_equal)
@@ -149,6 +152,13 @@ def run_passes(
         results.append(PassResult(each.name, tuple(matches)))
     newest_first = [group for groups in reversed(open_groups) for group in groups]
     return Passed(rest, tuple(results), tuple(diagnose(rest, newest_first, book)))
+
+
+def _net(engine: Engine, left: Table, right: Table, asked: Net) -> Netted:
+    """Match what is equal in the fields of a pass, in the engine."""
+    from hansa.reconcile.batch.net import net  # noqa: PLC0415 - loads the engines' expressions
+
+    return net(engine, left, right, [name_key(each) for each in asked.on])
 
 
 def _fetch_rest(engine: Engine, netted: Netted, form: ReferenceForm) -> Rest:
@@ -214,7 +224,7 @@ def _list_steps(
 def _match_equal(engine: Engine, rest: Rest, asked: Net) -> Found:
     """Match by a later net pass, over what is left."""
     tables = [engine.add(each) for each in list_open(rest)]
-    netted = net(engine, tables[0], tables[1], [name_key(each) for each in asked.on])
+    netted = _net(engine, tables[0], tables[1], asked)
     pairs = engine.fetch(netted.pairs.order_by(LEFT))
     rows = zip(read_ints(pairs[LEFT]).tolist(), read_ints(pairs[RIGHT]).tolist(), strict=True)
     left_over = [engine.fetch(table.select(ROW, GROUP)) for table in (netted.left, netted.right)]

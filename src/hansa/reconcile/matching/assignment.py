@@ -29,7 +29,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
@@ -316,6 +315,8 @@ def _pair(row: Ints, column: Ints, score: Ints, shape: tuple[int, int]) -> tuple
     """Pair rows with columns, each at most once, for the highest sum of scores."""
     rows, columns = shape
     if rows * columns <= DENSE_MAX:
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - loads slowly
+
         matrix = np.zeros(shape)
         matrix[row, column] = score
         at_row, at_column = linear_sum_assignment(matrix, maximize=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import reduce
-from typing import NamedTuple
-
-from ibis.expr.types import StringValue
+from typing import TYPE_CHECKING, NamedTuple
 
 from hansa.reconcile.rules.book import References
+
+if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
+    from ibis.expr.types import StringValue
 
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
 _UPPER = _LOWER.upper()

@@ -12,15 +12,17 @@ Source: docs/reference/reconciliation-rules.md, "Window".
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from ibis.expr.types import DateValue, IntegerValue, Table
 
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.rules.book import Window
+
+if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
+    from ibis.expr.types import DateValue, IntegerValue, Table
 
 _EPOCH = dt.date(1970, 1, 1)
 _DATE_MAX = dt.date.max
@@ -52,6 +54,8 @@ def find_windows(window: Window, entries: pa.Table) -> Ints:
 
 def express_window(window: Window, entries: Table) -> IntegerValue:
     """Express the window of each entry of a table."""
+    import ibis  # noqa: PLC0415 - only where there is an engine
+
     dates: DateValue = entries.booking_date.coalesce(entries.value_date).fill_null(window.start)
     days = ibis.least(dates, ibis.literal(_DATE_MAX)).delta(window.start, unit="day")
     return ibis.greatest(days, 0) // window.days

@@ -14,9 +14,8 @@ from typing import NamedTuple, get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hansa.reconcile.batch.net import GROUP, SURPLUS
 from hansa.reconcile.batch.passes.found import Found
-from hansa.reconcile.batch.preparing import CHOSEN, NO_DATE, ROW, name_key
+from hansa.reconcile.batch.preparing import CHOSEN, GROUP, NO_DATE, ROW, SURPLUS, name_key
 from hansa.reconcile.batch.rest import CONTENT, Rest, RestSide, number, read_ints
 from hansa.reconcile.batch.running import (
     Passed,
