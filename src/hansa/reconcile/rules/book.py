@@ -29,6 +29,8 @@ PPM_MAX = 500_000
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,31}\Z")]
 Days = Annotated[int, Meta(ge=0, le=DAYS_MAX)]
 Minor = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Bound = Annotated[int, Meta(ge=0, le=1 << 53)]
+"""Minor units that amounts may be apart: as much as amounts that are added up may be."""
 Signed = Annotated[int, Meta(ge=-INT64_MAX, le=INT64_MAX)]
 PartsPerMillion = Annotated[int, Meta(ge=0, le=PPM_MAX)]
 CurrencyCode = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
@@ -162,7 +164,7 @@ class Measured(Section, frozen=True, kw_only=True):
 class Near(Measured, frozen=True, kw_only=True):
     """How far two amounts, and two days, may be apart."""
 
-    amount_minor: Minor = 0
+    amount_minor: Bound = 0
     days: Days = 0
     """Between value dates, or booking dates where one has none."""
 
@@ -234,7 +236,7 @@ class Block(Section, frozen=True, kw_only=True):
     """Which entries are looked at as possible pairs, beyond what `on` asks."""
 
     share: Annotated[tuple[Beginning, ...], Meta(max_length=4)] = ()
-    amount_minor: Minor = 0
+    amount_minor: Bound = 0
     amount_ppm: PartsPerMillion = 0
     """Of the larger amount; the wider of both bounds counts."""
     teaches: Annotated[tuple[ComparedField, ...], Meta(min_length=1)]

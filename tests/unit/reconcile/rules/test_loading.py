@@ -83,6 +83,7 @@ FAULTS = [
     (change('kind = "sum"', 'kind = "magic"'), "magic"),
     (change("days = 2", "days = -2"), "passes"),
     (change("days = 2", "dais = 2"), "dais"),
+    (change("days = 2", f"amount_minor = {2**53 + 1}"), "amount_minor"),
     (change("days = 2", "converted = true"), "passes[1] (sums).on"),
     (change('["account", "currency"]', '["account"]'), "must name currency"),
     (change('["account", "currency"]', '["currency", "currency"]'), "names a field twice"),

@@ -21,7 +21,7 @@ class Measured(NamedTuple):
     amounts: Ints
     days: Ints
     gross: Ints
-    """Amounts before the charges that were taken off."""
+    """Amounts before the charges that were taken off; of charges too large to add, as they are."""
 
     def select(self, which: Bools) -> Measured:
         """Select some of them."""
@@ -50,7 +50,9 @@ class Measuring(NamedTuple):
         days = side.days[places]
         if bounds.business_days:
             days = self._count_business_days(days)
-        return Measured(places, amounts, days, amounts + charges)
+        room = AMOUNT_MAX - np.abs(amounts)
+        is_usable = (charges <= room) & (charges >= -room)
+        return Measured(places, amounts, days, amounts + np.where(is_usable, charges, 0))
 
     def tell_in(self, bounds: Asked) -> str:
         """Tell in which currency amounts are; empty if each is in its own."""
