@@ -16,6 +16,9 @@ from hansa.reconcile.stream.journal import Journal
 from hansa.reconcile.stream.pair import PairStream
 from hansa.reconcile.stream.terms import Pair, Place
 
+RECEIVED = "received"
+"""Name of the record that a pair's terms came from the other bank."""
+
 
 class Store(Protocol):
     """Keeps the journals of a bank's pairs."""
@@ -50,6 +53,18 @@ class OpenPair:
     def pair(self) -> Pair:
         """The terms, opened."""
         return self.stream.pair
+
+    @property
+    def other(self) -> bytes:
+        """Address of the other bank."""
+        return self.pair.get_bank(self.place.other)
+
+    @property
+    def may_go(self) -> bool:
+        """Whether the other bank sent the terms, and nothing was ever added under them."""
+        journal = self.journal
+        is_used = journal.list_windows() or journal.list_names("outcome/")
+        return journal.get(RECEIVED) is not None and not is_used
 
 
 def require_kept(

@@ -29,7 +29,7 @@ from hansa.kernel.messages import Channel, Received
 from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.node.reconcile.codes import PairCode, refuse
 from hansa.node.reconcile.ledger import NodeLedger, Signer
-from hansa.node.reconcile.opened import OpenPair, Store, require_kept
+from hansa.node.reconcile.opened import RECEIVED, OpenPair, Store, require_kept
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.adding import Origin
@@ -203,8 +203,7 @@ class PairService:
         found = self._get(agreement)
         if proposal.agreement != agreement:
             raise Invalid(InvalidCode.ARGUMENTS, "the proposal is of another agreement")
-        other = found.pair.get_bank(found.place.other)
-        await self._channel.send(other, PROPOSAL_TOPIC, encode(proposal), VALID_FOR_MS)
+        await self._channel.send(found.other, PROPOSAL_TOPIC, encode(proposal), VALID_FOR_MS)
         return self._keep_proposal(found, proposal)
 
     # --- how things stand -------------------------------------------------------------------------
@@ -323,15 +322,17 @@ class PairService:
         """Keep terms that another bank proposes; what is unsound is dropped."""
         with suppress(Invalid):
             pair, place = self._read_terms(message.content)
-            if pair.get_bank(place.other) == message.sender and self._has_room(message.sender):
+            is_theirs = pair.get_bank(place.other) == message.sender
+            if is_theirs and pair.agreement not in self._pairs and self._make_room(message.sender):
                 self._keep_terms(pair, message.content)
+                self._pairs[pair.agreement].journal.put(RECEIVED, b"\1")
 
     async def _take_disclosure(self, message: Received) -> None:
         """Take what another bank shows; what it may not say is dropped."""
         with suppress(Invalid, NotFound):
             disclosure = decode_disclosure(message.content)
             found = self._get(disclosure.agreement)
-            if found.pair.get_bank(found.place.other) == message.sender:
+            if found.other == message.sender:
                 async with self._stepping:
                     await found.stream.receive(disclosure)
                 self._woken.set()
@@ -340,7 +341,7 @@ class PairService:
         with suppress(Invalid, NotFound):
             proposal = decode_proposal(message.content)
             found = self._get(proposal.agreement)
-            if found.pair.get_bank(found.place.other) == message.sender:
+            if found.other == message.sender:
                 self._keep_proposal(found, proposal)
 
     # --- steps ------------------------------------------------------------------------------------
@@ -384,9 +385,9 @@ class PairService:
 
     async def _bring_on(self, agreement: bytes) -> None:
         """Take a step under one agreement, and see to it that the next one follows."""
-        found = self._pairs[agreement]
+        found = self._pairs.get(agreement)
         row = self._load(Agreement, agreement)
-        if row is None or row.state is State.PROPOSED:
+        if found is None or row is None or row.state is State.PROPOSED:
             return
         try:
             async with self._stepping:
@@ -422,15 +423,25 @@ class PairService:
             self._open(pair.agreement, journal)
         self._woken.set()
 
-    def _has_room(self, sender: bytes) -> bool:
-        """Whether another one of a bank's proposals is kept."""
-        waiting = [
-            found
+    def _make_room(self, sender: bytes) -> bool:
+        """Make room for another one of a bank's proposals; whether there is some.
+
+        For that goes what is not on the ledger: it was declined, or never came there.
+        """
+        waiting = {
+            agreement: row
             for agreement, found in self._pairs.items()
-            if found.pair.get_bank(found.place.other) == sender
+            if found.other == sender
             and ((row := self._load(Agreement, agreement)) is None or row.state is State.PROPOSED)
-        ]
-        return len(waiting) < UNACCEPTED_MAX and len(self._pairs) < PAIRS_MAX
+        }
+        if len(waiting) < UNACCEPTED_MAX and len(self._pairs) < PAIRS_MAX:
+            return True
+        for agreement, row in waiting.items():
+            if row is None and self._is_current and self._pairs[agreement].may_go:
+                del self._pairs[agreement]
+                self._store.drop_journal(agreement)
+                return True
+        return False
 
     def _open(self, agreement: bytes, journal: Journal) -> None:
         raw = journal.get(TERMS)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from tests.paired import MemoryStore, Paired, running
 from tests.streamed import enter
 
+from hansa.kernel.encoding import Decoder, encode
 from hansa.kernel.errors import Invalid
-from hansa.node.reconcile.service import TERMS
+from hansa.node.reconcile.service import TERMS, UNACCEPTED_MAX
+from hansa.reconcile.stream.terms import Terms
 
 
 def test_banks_come_from_terms_to_a_position():
@@ -71,3 +74,25 @@ def test_a_journal_put_back_from_a_copy_posts_and_takes_nothing():
             assert (older.count(0), north.get_window(agreement, 0).row.left.entries) == (1, 2)
 
     asyncio.run(run())
+
+
+def test_terms_that_came_to_nothing_make_room_for_newer_ones():
+    async def run():
+        async with running(Paired()) as paired:
+            north, south = paired.services
+            agreement = await paired.agree()
+            await paired.wait_for(lambda: south.get_pair(agreement).row)
+            terms = Decoder[Terms](Terms, "terms").decode(paired.raw)
+            for number in range(UNACCEPTED_MAX + 1):
+                other = replace(terms, secret=bytes([number + 1]) * 32)
+                pair = await north.share_terms(encode(other))
+                await paired.wait_for(lambda: pair.agreement in list_names(south))  # noqa: B023
+            assert agreement in list_names(south)
+            assert len(list_names(south)) == UNACCEPTED_MAX + 1
+            assert len(list_names(north)) == UNACCEPTED_MAX + 2
+
+    asyncio.run(run())
+
+
+def list_names(service):
+    return {each.agreement for each in service.list_pairs()}
