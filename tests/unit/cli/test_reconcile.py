@@ -41,6 +41,23 @@ def test_a_run_carries_on_what_another_left(command, tmp_path, capsys):
     assert "books: 2 entries, 2 of them unmatched" in capsys.readouterr().out
 
 
+def test_sides_may_be_said_by_their_names(command, tmp_path, capsys):
+    left, right, *more = command[1:]
+    named = ["reconcile", "--side", f"books={left}", "--side", f"bank={right}", *more]
+    assert main([*named, "--no-report"]) == 0
+    told = capsys.readouterr().out
+    assert "books and bank: 0 matches, 1 breaks of 1 and 1 entries, in " in told
+    assert (tmp_path / "out" / "books-bank" / "manifest.json").exists()
+    for wrong, what in (
+        ([*named, left], "not both"),
+        ([*named, "--map", f"till={left}"], "there is no --side till=FILE"),
+        (["reconcile", left, *more], "or say --side for each"),
+        ([*command, "--map", f"books={left}"], "of LEFT it is --map-left"),
+    ):
+        assert main(wrong) == 2
+        assert what in capsys.readouterr().err
+
+
 def test_as_json_there_is_nothing_but_the_manifest(command, capsys):
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["breaks"] == {"amount": 1}

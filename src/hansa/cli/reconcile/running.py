@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hansa.cli.reconcile.ledgers import (
-    LedgerFolder,
-    add_options,
-    open_sources,
-    parse_source,
-    require_used,
-)
+from hansa.cli.reconcile.ledgers import add_options
 from hansa.cli.reconcile.notarising import add_options as add_notarising
 from hansa.cli.reconcile.notarising import load_notary, notarise_result
+from hansa.cli.reconcile.sides import LEFT, RIGHT, SaidSide, list_sides, open_sides
+from hansa.cli.reconcile.sides import add_options as add_sides
 from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import parse_file
-
-if TYPE_CHECKING:
-    from hansa.reconcile.batch.job import SideFiles
 
 MEMORY_MB = 3_000
 
@@ -31,16 +25,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "reconcile", help="match the entries of two sides, and tell what does not match"
     )
     command.add_argument(
-        "left", type=parse_source, help="file of the first side of the rules, or ledger:DIR"
-    )
-    command.add_argument("right", type=parse_source, help="file of the second, or ledger:DIR")
-    command.add_argument(
         "--rules", type=parse_file, required=True, help="TOML file of what counts as the same"
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the result, a new one"
     )
-    _add_side_options(command)
+    add_sides(command)
     add_options(command, _parse_date)
     command.add_argument(
         "--carry",
@@ -69,24 +59,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     command.set_defaults(function=_reconcile)
 
 
-def _add_side_options(command: argparse.ArgumentParser) -> None:
-    for side in ("left", "right"):
-        command.add_argument(
-            f"--more-{side}",
-            type=parse_source,
-            action="append",
-            default=[],
-            metavar="FILE",
-            help=f"another file of the {side} side; may be said again",
-        )
-        command.add_argument(
-            f"--map-{side}",
-            type=parse_file,
-            metavar="FILE",
-            help=f"TOML file that says what the columns of the {side} side's tables mean",
-        )
-
-
 def _add_engine_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--memory",
@@ -104,30 +76,11 @@ def _add_engine_options(command: argparse.ArgumentParser) -> None:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    from hansa.reconcile.batch.job import Job, run_job  # noqa: PLC0415 - an extra
-    from hansa.reconcile.batch.manifest import MANIFEST  # noqa: PLC0415
-    from hansa.reconcile.normalising import OnError  # noqa: PLC0415
-    from hansa.reconcile.report.page import PAGE  # noqa: PLC0415
-    from hansa.reconcile.report.workbook import WORKBOOK  # noqa: PLC0415
+    from hansa.reconcile.batch.manifest import MANIFEST  # noqa: PLC0415 - an extra
 
-    require_used(options, *(_list_sources(options, side) for side in ("left", "right")))
+    sides = list_sides(options)
     notary = load_notary(options)
-    job = Job(
-        _open_side(options, "left"),
-        _open_side(options, "right"),
-        options.rules,
-        options.as_of,
-        OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
-        options.engine == "spark",
-        options.memory,
-        carry=options.carry,
-        with_report=not options.no_report,
-    )
-    manifest = run_job(job, options.out)
-    if not options.json:
-        _print_result(manifest, options.out)
-        if job.with_report:
-            say(f"Report: {options.out / PAGE}, and the same with all breaks as {WORKBOOK}")
+    manifest = _run(options, sides)
     try:
         if notary is not None:
             notarised = notarise_result(options, notary, options.out / MANIFEST)
@@ -140,20 +93,53 @@ def _reconcile(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list_sources(options: argparse.Namespace, side: str) -> tuple[Path | LedgerFolder, ...]:
-    return getattr(options, side), *getattr(options, f"more_{side}")
+def _run(options: argparse.Namespace, said: Mapping[str, SaidSide]) -> dict[str, Any]:
+    from hansa.reconcile.batch.job import Job, run_job  # noqa: PLC0415 - an extra
+    from hansa.reconcile.batch.sides import SidesJob, run_sides  # noqa: PLC0415
+    from hansa.reconcile.normalising import OnError  # noqa: PLC0415
+
+    sides = dict(open_sides(options, said))
+    settings: dict[str, Any] = {
+        "as_of": options.as_of,
+        "on_error": OnError.QUARANTINE if options.quarantine else OnError.REFUSE,
+        "uses_spark": options.engine == "spark",
+        "memory_mb": options.memory,
+        "carry": options.carry,
+        "with_report": not options.no_report,
+    }
+    if options.side:
+        manifest = run_sides(SidesJob(sides, options.rules, **settings), options.out)
+    else:
+        job = Job(sides[LEFT], sides[RIGHT], options.rules, **settings)
+        manifest = run_job(job, options.out)
+    if not options.json:
+        (_print_pairs if options.side else _print_result)(manifest, options.out)
+        if not options.no_report:
+            _print_report(options)
+    return manifest
 
 
-def _open_side(options: argparse.Namespace, side: str) -> SideFiles:
-    from hansa.reconcile.batch.job import SideFiles  # noqa: PLC0415 - an extra
-    from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
-    from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
+def _print_report(options: argparse.Namespace) -> None:
+    from hansa.reconcile.report.page import PAGE  # noqa: PLC0415 - an extra
+    from hansa.reconcile.report.workbook import WORKBOOK  # noqa: PLC0415
 
-    paths = open_sources(options, _list_sources(options, side))
-    mapped: Path | None = getattr(options, f"map_{side}")
-    if mapped is None:
-        return SideFiles(paths)
-    return SideFiles(paths, Reading(parse_mapping(mapped.read_bytes(), str(mapped))))
+    more = (
+        f"which leads to those of the pairs and their {WORKBOOK}"
+        if options.side
+        else f"and the same with all breaks as {WORKBOOK}"
+    )
+    say(f"Report: {options.out / PAGE}, {more}")
+
+
+def _print_pairs(manifest: dict[str, Any], folder: Path) -> None:
+    for side in manifest["sides"]:
+        say(f"{side['name']}: {side['entries']} entries")
+    for pair in manifest["pairs"]:
+        left, right = pair["unmatched"]
+        matches, breaks = sum(pair["passes"].values()), sum(pair["breaks"].values())
+        told = f"{matches} matches, {breaks} breaks of {left} and {right} entries"
+        say(f"{' and '.join(pair['sides'])}: {told}, in {folder / pair['folder']}")
+    say(f"As of {manifest['as_of']}; hash of the whole: {manifest['result_sha256']}")
 
 
 def _print_result(manifest: dict[str, Any], folder: Path) -> None:

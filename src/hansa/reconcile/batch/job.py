@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from hansa.reconcile.batch.pairing import (
     run_pair,
 )
 from hansa.reconcile.batch.preparing import ROW
-from hansa.reconcile.batch.summary import SideFacts
+from hansa.reconcile.batch.summary import SideFacts, Summary
 from hansa.reconcile.batch.windows.earlier import Earlier, find_first, read_earlier
 from hansa.reconcile.batch.windows.parting import part_side
 from hansa.reconcile.entries import NORMALISED
@@ -60,13 +62,10 @@ class SideFiles:
     reading: Reading = field(default_factory=Reading)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is reconciled, and how."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How sides are reconciled."""
 
-    left: SideFiles
-    right: SideFiles
-    rules: Path
     as_of: dt.date | None = None
     """As of which breaks have an age; if left out, the newest date of an entry."""
     on_error: OnError = OnError.REFUSE
@@ -80,6 +79,15 @@ class Job:
     """Whether the page and the workbook for people are written, too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Job(Settings):
+    """What is reconciled, and how."""
+
+    left: SideFiles
+    right: SideFiles
+    rules: Path
+
+
 def run_job(job: Job, folder: Path) -> dict[str, Any]:
     """Run a job into a folder, which must not be there yet, or be empty; returns its manifest.
 
@@ -88,35 +96,71 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
       Invalid: rules, rates or a file of a side are wrong; lists the first faults.
       Unavailable: a file cannot be read, or the folder not be written.
     """
-    raw = _read(job.rules, RULES_BYTES_MAX)
-    book = load_rules(raw, str(job.rules))
+    rules = read_rules(job.rules)
+    book = rules.book
     if len(book.sides) != 2:  # noqa: PLR2004 - left and right
         raise Invalid(
             InvalidCode.ARGUMENTS,
-            f"{job.rules} has {len(book.sides)} sides, and there are files of two",
+            f"{job.rules} has {len(book.sides)} sides, and there are files of two: name the file "
+            "of each, as --side NAME=FILE",
         )
-    rules = Rules(book, _read_rates(job.rules, book), hashlib.sha256(raw).hexdigest())
     names = book.sides[0].name, book.sides[1].name
     earlier = None if job.carry is None else read_earlier(job.carry, names)
+    with made_result(folder) as unfinished:
+        left, right = (
+            open_side(files, side, unfinished, job.on_error)
+            for files, side in zip((job.left, job.right), book.sides, strict=True)
+        )
+        pair = Pair(left, right, earlier)
+        with opened_engine(job, unfinished) as engine:
+            as_of = job.as_of or find_newest(engine, [pair])
+            work = unfinished / WORK / "pair"
+            places = Places(unfinished, unfinished, work)
+            told, _ = run_in_windows(engine, pair, rules, as_of, places, job)
+        return write_manifest(told, unfinished)
+
+
+def read_rules(path: Path) -> Rules:
+    """Read a rule file, and the rates that it names; raises as `run_job` does."""
+    raw = _read(path, RULES_BYTES_MAX)
+    book = load_rules(raw, str(path))
+    return Rules(book, _read_rates(path, book), hashlib.sha256(raw).hexdigest())
+
+
+@contextmanager
+def made_result(folder: Path) -> Iterator[Path]:
+    """Make the folder of a result, whole or not at all; gives where to write meanwhile.
+
+    Raises:
+      Invalid: the folder is there, and not empty.
+      Unavailable: it cannot be written.
+    """
     try:
         with make_folder(folder) as unfinished:
-            work = unfinished / WORK
-            work.mkdir()
-            left, right = (
-                _open_side(files, side, unfinished, job.on_error)
-                for files, side in zip((job.left, job.right), book.sides, strict=True)
-            )
-            opened = opened_spark if job.uses_spark else opened_duckdb
-            with opened(work, threads=job.threads, memory_mb=job.memory_mb) as engine:
-                told = _run(engine, job, rules, Pair(left, right, earlier), unfinished)
-            shutil.rmtree(work)
-            manifest = write_manifest(told, unfinished)
+            yield unfinished
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error}") from None
-    return manifest
 
 
-def _open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
+@contextmanager
+def opened_engine(settings: Settings, folder: Path) -> Iterator[Engine]:
+    """Open the engine of a run, with `WORK` in a folder, which goes when it is closed."""
+    work = folder / WORK
+    work.mkdir()
+    opened = opened_spark if settings.uses_spark else opened_duckdb
+    with opened(work, threads=settings.threads, memory_mb=settings.memory_mb) as engine:
+        yield engine
+    shutil.rmtree(work)
+
+
+def open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
+    """Open a side: normalise it into a folder of its name, unless that is done already.
+
+    Raises:
+      NotFound: there is no such file.
+      Invalid: it cannot be read.
+      Unavailable: likewise, for the moment.
+    """
     first, *others = files.paths
     if isinstance(first, Path) and not others and _is_normalised(first):
         digest, size = hash_file(first)
@@ -157,26 +201,25 @@ def _find_first_row(metadata: pq.FileMetaData) -> int:
     return min((int(each.min) for each in told), default=0)
 
 
-def _run(engine: Engine, job: Job, rules: Rules, pair: Pair, folder: Path) -> dict[str, Any]:
-    as_of = job.as_of or find_newest(engine, [pair])
-    left, right = (
-        _part(engine, each, rules.book, pair.earlier, folder / WORK) for each in pair[:2]
-    )
+def run_in_windows(
+    engine: Engine, pair: Pair, rules: Rules, as_of: dt.date, places: Places, settings: Settings
+) -> tuple[dict[str, Any], Summary]:
+    """Run a pair as `run_pair` does, by windows where the rules have some."""
+    places.work.mkdir()
+    parts = places.work.with_name(f"{places.work.name}-parts")
+    left, right = (_part(engine, each, rules.book, pair.earlier, parts) for each in pair[:2])
     pair = pair._replace(left=left, right=right)
-    work = folder / WORK / "pair"
-    work.mkdir()
-    places = Places(folder, folder, work)
-    told, _ = run_pair(engine, pair, rules, as_of, places, with_report=job.with_report)
-    return told
+    return run_pair(engine, pair, rules, as_of, places, with_report=settings.with_report)
 
 
 def _part(
-    engine: Engine, opened: OpenedSide, book: RuleBook, earlier: Earlier | None, work: Path
+    engine: Engine, opened: OpenedSide, book: RuleBook, earlier: Earlier | None, parts: Path
 ) -> OpenedSide:
     """Part a side, where rules cut time into windows."""
     if book.window is None:
         return opened
-    entries, folder = engine.read(opened.entries), work / f"parts-{opened.side.name}"
+    entries, folder = engine.read(opened.entries), parts / opened.side.name
+    parts.mkdir(exist_ok=True)
     first = find_first(earlier, book.window)
     parted = part_side(engine, entries, opened.side, book.window, folder, first=first)
     return replace(opened, parted=parted)

@@ -133,6 +133,33 @@ class Summary(NamedTuple):
     """In their order; breaks are those of the last. Empty where time is not cut."""
 
 
+class PairCount(NamedTuple):
+    """One pair of a result of several sides; figures of two are of the left and the right one."""
+
+    folder: str
+    """Of its own result."""
+    sides: tuple[str, ...]
+    entries: tuple[int, ...]
+    matched: tuple[int, ...]
+    unmatched: tuple[int, ...]
+    matches: int
+    """Of all passes."""
+    breaks: int
+    urgent: int
+    """Breaks of priority 1."""
+    result_sha256: str
+
+
+class Overview(NamedTuple):
+    """A result of several sides in figures; each pair has a summary of its own."""
+
+    title: str
+    as_of: str
+    rules_sha256: str
+    result_sha256: str
+    pairs: tuple[PairCount, ...]
+
+
 class SideFacts(NamedTuple):
     """What reading one side told; its fields are those of `SideCount`."""
 
@@ -185,7 +212,7 @@ def summarise(
     )
 
 
-def write_summary(summary: Summary, path: Path) -> None:
+def write_summary(summary: Summary | Overview, path: Path) -> None:
     """Write a summary as JSON; amounts are texts of digits, as browsers lose large numbers."""
     path.write_text(json.dumps({"version": VERSION, **_tell(summary)}, indent=2) + "\n")
 

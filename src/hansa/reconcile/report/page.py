@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -83,6 +83,32 @@ def write_page(summary: Summary, folder: Path, sides: Path) -> None:
       folder: of the result.
       sides: where what was read of each side lies, in a folder of its name.
     """
+    show_texts = {"name_class": partial(_name_class, summary)}
+    write_template(
+        "report.html",
+        folder / PAGE,
+        show_texts,
+        s=summary,
+        pass_bars=_build_bars((each.name, each.matches) for each in summary.passes),
+        tables=_build_tables(summary),
+        urgent=read_urgent(folder / BREAKS, URGENT_MAX, ENTRIES_MAX),
+        findings=[_read_findings(each, sides) for each in summary.sides],
+        files_max=FILES_MAX,
+        windows_max=WINDOWS_MAX,
+    )
+
+
+def write_template(
+    name: str, path: Path, filters: Mapping[str, Callable[[str], str]], **values: object
+) -> None:
+    """Write a page from a template.
+
+    Args:
+      name: of the template.
+      path: where the page goes.
+      filters: that it uses beside `show`.
+      values: that it tells.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -91,22 +117,12 @@ def write_page(summary: Summary, folder: Path, sides: Path) -> None:
         lstrip_blocks=True,
     )
     environment.filters["show"] = partial(show, letters_max=LETTERS_MAX)
-    environment.filters["name_class"] = partial(_name_class, summary)
+    environment.filters.update(filters)
     environment.globals.update(amount=show_amount, day=show_day, file_of=name_file)
     style = (_FOLDER / "report.css").read_text()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    parts = environment.get_template("report.html").generate(
-        s=summary,
-        style=style,
-        style_hash=digest,
-        pass_bars=_build_bars((each.name, each.matches) for each in summary.passes),
-        tables=_build_tables(summary),
-        urgent=read_urgent(folder / BREAKS, URGENT_MAX, ENTRIES_MAX),
-        findings=[_read_findings(each, sides) for each in summary.sides],
-        files_max=FILES_MAX,
-        windows_max=WINDOWS_MAX,
-    )
-    with (folder / PAGE).open("w", encoding="utf-8") as file:
+    parts = environment.get_template(name).generate(style=style, style_hash=digest, **values)
+    with path.open("w", encoding="utf-8") as file:
         file.writelines(parts)
 
 

@@ -17,6 +17,8 @@ from msgspec import Meta
 from hansa.kernel.values import INT64_MAX
 
 SIDES_MAX = 16
+PAIRS_MAX = 120
+"""As many as 16 sides have."""
 PASSES_MAX = 32
 DAYS_MAX = 366
 PARTS_MAX = 12
@@ -89,6 +91,15 @@ class Side(Section, frozen=True, kw_only=True):
         tuple[Literal["booked", "pending", "information"], ...], Meta(min_length=1)
     ] = ("booked",)
     """Which entries count."""
+
+
+class SidePair(Section, frozen=True, kw_only=True):
+    """Two sides that are reconciled with each other."""
+
+    left: Name
+    right: Name
+    passes: tuple[Name, ...] = ()
+    """Names of the passes that are taken, in the order of the file; all if left out."""
 
 
 class Calendar(Section, frozen=True, kw_only=True):
@@ -290,7 +301,8 @@ class RuleBook(Section, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=120)]
     sides: Annotated[tuple[Side, ...], Meta(min_length=2, max_length=SIDES_MAX)]
-    """The others are each matched with the first."""
+    pairs: Annotated[tuple[SidePair, ...], Meta(max_length=PAIRS_MAX)] = ()
+    """Without any, the other sides are each matched with the first."""
     passes: Annotated[tuple[Pass, ...], Meta(min_length=1, max_length=PASSES_MAX)]
     calendar: Calendar = Calendar()
     window: Window | None = None

@@ -12,6 +12,7 @@ from hansa.reconcile.rules.book import (
     RuleBook,
     Score,
 )
+from hansa.reconcile.rules.pairs import find_pair_faults
 from hansa.reconcile.rules.scores import find_score_faults
 from hansa.shapes import Unread, read_toml
 
@@ -45,6 +46,7 @@ def _find_faults(book: RuleBook) -> Iterator[str]:
         twice = sorted({each for each in names if names.count(each) > 1})
         if twice:
             yield f"{what}: the name {twice[0]!r} stands there twice"
+    yield from find_pair_faults(book)
     if book.sides[0].sign != 1:
         yield "sides[0].sign: the first side is what the others are held against; it must be 1"
     if len(set(book.calendar.weekend)) == 7:  # noqa: PLR2004 - the days of a week

@@ -9,6 +9,7 @@ import pytest
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.rules.book import Net, Side, Sum, Window
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
+from hansa.reconcile.rules.pairs import list_pairs
 from hansa.reconcile.rules.scores import get_levels, get_measure
 
 ROOT = Path(__file__).parents[4]
@@ -75,6 +76,8 @@ def test_a_file_is_read_whole():
     assert [each.priority for each in book.breaks.priorities] == [1, 3]
 
 
+PAIR = '[[pairs]]\nleft = "theirs"\nright = "ours"\n'
+THIRD = '[[sides]]\nname = "third"\n[[pairs]]\nleft = "ours"\nright = "theirs"\n'
 FAULTS = [
     (change('name = "theirs"', 'name = "ours"'), "sides: the name 'ours' stands there twice"),
     (change('name = "sums"', 'name = "exact"'), "passes: the name 'exact' stands there twice"),
@@ -101,6 +104,18 @@ FAULTS = [
         ),
         "calendar.weekend",
     ),
+    (change("[calendar]", PAIR + "[calendar]"), "pairs: two sides are a pair already"),
+    (change("[calendar]", THIRD + "[calendar]"), "pairs: the side 'third' is in none"),
+    (change("[calendar]", THIRD + PAIR + "[calendar]"), "pairs[1]: theirs and ours are a pair"),
+    (
+        change("[calendar]", THIRD + PAIR.replace('"ours"', '"yours"') + "[calendar]"),
+        "pairs[1]: there is no side 'yours'",
+    ),
+    (
+        change("[calendar]", THIRD + PAIR.replace('"ours"', '"theirs"') + "[calendar]"),
+        "pairs[1]: a side is not reconciled with itself",
+    ),
+    (change("[calendar]", THIRD + 'passes = ["x"]\n[calendar]'), "pairs[0].passes: there is no"),
     (b"\xff", "not TOML"),
     (b"#" * (RULES_BYTES_MAX + 1), "bytes"),
 ]
@@ -195,9 +210,14 @@ blocks = [
 
 def test_the_examples_of_the_reference_are_rules():
     text = (ROOT / "docs" / "reference" / "reconciliation-rules.md").read_text()
-    whole, window, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole, pairs, window, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert [each.name for each in load_rules(whole.encode(), "r").passes][-1] == "evidence"
     head = 'name = "t"\nsides = [{name = "a"}, {name = "b"}]\n'
     book = load_rules(f"{head}{window}{score}".encode(), "r")
     assert book.window.days == 1
     assert len(book.passes[0].blocks) == 2
+    passes = whole[whole.index("[[passes]]") :]
+    lent, shared = list_pairs(load_rules(f'name = "t"\n{pairs}{passes}'.encode(), "r"))
+    assert [(each.name, each.sign) for each in lent.sides] == [("platform", 1), ("lender", -1)]
+    assert [(each.name, each.sign) for each in shared.sides] == [("lender", 1), ("partner", 1)]
+    assert [len(each.passes) for each in (lent, shared)] == [3, 1]
