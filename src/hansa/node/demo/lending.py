@@ -229,7 +229,7 @@ class CoLending:
         return [Act((keys[place],), (command,), place)]
 
     async def _close_second(self) -> list[Act]:
-        """Close the second day, enter today's, and pay what River Bank owes of the first."""
+        """Close the second day, enter today's, and pay the first net position with River Bank."""
         for correction in self._books.corrections:
             await self._add(correction.partner, correction.place, [correction.entry])
         for day in range(1, DAYS):
@@ -239,8 +239,8 @@ class CoLending:
             await self._services[partner].complete(agreement, DAYS)
         await self._wait(lambda: self._have_agreed(TODAY) and self._have_signed())
         agreement = self._agreements[RIVER]
-        for window, net, _ in self.platform.list_positions(agreement):
-            if window == 0 and net.net_minor:
+        for window, net, _ in reversed(self.platform.list_positions(agreement)):
+            if net.net_minor:
                 settle = self.platform.get_stream(agreement).open_position(net, window)
                 return [self._settle(settle)]
         return []

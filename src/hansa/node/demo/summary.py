@@ -101,9 +101,9 @@ def _tell_lending(report: LendingReport) -> list[str]:
     if not report.loans:
         return []
     settled = (
-        f"River Bank's net position, {_format(report.settled_minor)}, was signed by both and paid"
+        f"signed by both, and ended by the transaction that paid {_format(report.settled_minor)}"
         if report.settled_minor
-        else "River Bank's net position was signed by both, and its vault held too little to pay it"
+        else "signed by both, but the vault of who owes it held too little to pay it"
     )
     return [
         (
@@ -119,7 +119,7 @@ def _tell_lending(report: LendingReport) -> list[str]:
             f"Matched by a later entry: {report.healed}, of which four officers had agreed on one "
             f"in a case ({report.case})."
         ),
-        f"{settled}.",
+        f"A net position with River Bank was {settled}.",
     ]
 
 
