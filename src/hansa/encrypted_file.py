@@ -30,6 +30,7 @@ from hansa.passphrases import (
     lock,
     unlock,
 )
+from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
 WAIT_S = 10.0
@@ -56,6 +57,8 @@ class Form(NamedTuple):
     """Of all tables but that of the lock."""
     mend: str
     """What to do about a file that is damaged."""
+    application: int = 0
+    """Tells it, in its head, from other files of SQLite; 0 for none."""
 
 
 class EncryptedFile:
@@ -67,6 +70,7 @@ class EncryptedFile:
         self.connection = connection
         self._path = path
         self._form = form
+        self._secret = secret
         self._cipher = AESGCM(secret[:KEY_BYTES])
         self._name_key = secret[KEY_BYTES:]
         self._draw = draw
@@ -114,6 +118,20 @@ class EncryptedFile:
         except BaseException:
             connection.close()
             raise
+
+    def relock(self, passphrase: str, cost: ScryptCost = DEFAULT_COST) -> None:
+        """Have the file open with another passphrase from now on.
+
+        Raises:
+          Invalid: the passphrase is empty or no text.
+          Unavailable: the disk refuses.
+        """
+        locked = lock(
+            self._secret, passphrase, cost, lambda salt: self._form.header + salt, self._draw
+        )
+        with self.at_once() as connection:
+            connection.execute("DELETE FROM lock")
+            _write_lock(connection, locked)
 
     def close(self) -> None:
         """Close the file."""
@@ -167,21 +185,50 @@ class EncryptedFile:
             raise _damaged(self._path, self._form, "a value was changed") from None
 
 
+def check_file(path: Path, form: Form, passphrase: str | None = None) -> None:
+    """Look whether a file that no process has open is whole; nothing is written.
+
+    Args:
+      path: of the file.
+      form: of its kind.
+      passphrase: is tried, if one is given.
+
+    Raises:
+      Invalid: `UNAUTHENTICATED` for a wrong passphrase; a later program wrote it.
+      Corrupt: it is damaged, or something else.
+      Unavailable: it cannot be read.
+      OSError: it cannot be read, or copied.
+    """
+    with left_untouched(path) as uri, _telling(path, form):
+        connection = sqlite3.connect(uri, uri=True)
+        try:
+            locked = _read_lock(connection, path, form)
+        finally:
+            connection.close()
+    if passphrase is not None:
+        unlock(locked, passphrase, form.header + locked.salt)
+
+
 def _fill(path: Path, form: Form, locked: Locked) -> None:
     """Fill an empty file, and close it."""
     connection = _connect(path, form)
     try:
         with _telling(path, form):
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_LOCK} {form.schema} PRAGMA user_version = {form.version};"
+                f"BEGIN IMMEDIATE; {_LOCK} {form.schema} PRAGMA user_version = {form.version}; "
+                f"PRAGMA application_id = {form.application};"
             )
-            connection.execute(
-                "INSERT INTO lock VALUES (?, ?, ?, ?, ?, ?)",
-                (*locked.cost, locked.salt, locked.nonce, locked.ciphertext),
-            )
+            _write_lock(connection, locked)
             connection.execute("COMMIT")
     finally:
         connection.close()
+
+
+def _write_lock(connection: sqlite3.Connection, locked: Locked) -> None:
+    connection.execute(
+        "INSERT INTO lock VALUES (?, ?, ?, ?, ?, ?)",
+        (*locked.cost, locked.salt, locked.nonce, locked.ciphertext),
+    )
 
 
 def _sync(folder: Path) -> None:
@@ -203,9 +250,13 @@ def _connect(path: Path, form: Form) -> sqlite3.Connection:
     return connection
 
 
-def _unlock(connection: sqlite3.Connection, path: Path, form: Form, passphrase: str) -> bytes:
+def _read_lock(connection: sqlite3.Connection, path: Path, form: Form) -> Locked:
+    """Read a file through, and its lock; raises `Invalid` or `Corrupt`."""
     with _telling(path, form):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        if application != form.application:
+            raise _damaged(path, form, "it is none")
         if version > form.version:
             raise Invalid(
                 InvalidCode.MALFORMED,
@@ -229,7 +280,12 @@ def _unlock(connection: sqlite3.Connection, path: Path, form: Form, passphrase: 
         raise _damaged(path, form, error.message) from None
     if not locked.is_sound(2 * KEY_BYTES):
         raise _damaged(path, form, "its lock was changed")
-    return unlock(locked, passphrase, form.header + salt)
+    return locked
+
+
+def _unlock(connection: sqlite3.Connection, path: Path, form: Form, passphrase: str) -> bytes:
+    locked = _read_lock(connection, path, form)
+    return unlock(locked, passphrase, form.header + locked.salt)
 
 
 @contextmanager

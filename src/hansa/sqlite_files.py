@@ -1,4 +1,4 @@
-"""SQLite files that another process may have open: how to copy one, and how to look at one.
+"""SQLite files that another process may have open: how to know, copy and look at one.
 
 Source: SQLite's documentation of the online backup API, and of WAL mode.
 """
@@ -14,6 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hansa.kernel.errors import Corrupt, Unavailable
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is one of SQLite's; False also for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def copy_database(source: Path, target: Path) -> None:

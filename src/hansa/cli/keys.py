@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from hansa.cli import api_key
 from hansa.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_new_passphrase, ask_passphrase
 from hansa.cli.screen import print_found
 from hansa.cli.source import parse_file
+from hansa.encrypted_file import EncryptedFile
+from hansa.node.reconcile.format import FORM
 from hansa.sdk.keys import (
     SUITE_NAMES,
     SUITES,
@@ -20,6 +23,7 @@ from hansa.sdk.keys import (
     save_channel_key,
     save_key,
 )
+from hansa.sqlite_files import is_database
 
 CHANNEL_SUITE = "x25519"
 
@@ -66,6 +70,17 @@ def describe_key(file: Path, key: KeyPair | ChannelKey) -> dict[str, object]:
     }
 
 
+def _change_journals(options: argparse.Namespace) -> int:
+    """Change the passphrase of a node's journals, which is to be that of its keys."""
+    file = EncryptedFile.open(options.file, ask_passphrase(options.file), FORM, os.urandom)
+    try:
+        file.relock(ask_new_passphrase(NEW_PASSPHRASE_VARIABLE))
+    finally:
+        file.close()
+    print_found({"file": str(options.file)}, is_json=options.json)
+    return 0
+
+
 def _load(file: Path) -> KeyPair | ChannelKey:
     """Load a key file of either kind, once its passphrase was asked for."""
     if is_channel_key_file(file):
@@ -97,6 +112,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _change(options: argparse.Namespace) -> int:
+    if is_database(options.file):
+        return _change_journals(options)
     key = _load(options.file)
     _save(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
     print_found(describe_key(options.file, key), is_json=options.json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import signal
 import socket
@@ -14,8 +15,10 @@ from tests.voted_world import make_voted_folder
 
 from hansa.cli.main import build_parser, main
 from hansa.cli.setup import describe_network
-from hansa.kernel.errors import Invalid
+from hansa.encrypted_file import EncryptedFile
+from hansa.kernel.errors import Corrupt, Invalid
 from hansa.node.home import Home
+from hansa.node.reconcile.format import FORM
 from hansa.sdk.keys import ChannelKey, load_channel_key, load_key, save_channel_key
 
 SPEC = """
@@ -152,6 +155,17 @@ def test_a_channel_key_takes_another_passphrase_too(tmp_path, capsys, monkeypatc
     assert load_channel_key(file, "another") == key
     with pytest.raises(Invalid):
         load_channel_key(file, PASSPHRASE)
+
+
+def test_the_journals_of_a_node_take_another_passphrase_too(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "journals.db"
+    EncryptedFile.create(file, PASSPHRASE, FORM, secrets.token_bytes, CHEAP).close()
+    monkeypatch.setenv("HANSA_NEW_PASSPHRASE", "another")
+    assert run(capsys, "key", "change-passphrase", file) == {"file": str(file)}
+    EncryptedFile.open(file, "another", FORM, secrets.token_bytes).close()
+    other = FORM._replace(application=0)
+    with pytest.raises(Corrupt, match="it is none"):
+        EncryptedFile.open(file, "another", other, secrets.token_bytes)
 
 
 def test_backup_and_restore(played, tmp_path, capsys):

@@ -24,6 +24,7 @@ from tests.world import START_MS, key, make_genesis
 from hansa.cli.main import main
 from hansa.compiled import is_in_use
 from hansa.contracts import accounts
+from hansa.encrypted_file import EncryptedFile
 from hansa.engine.storage import FileStorage
 from hansa.engine.store import StateStore
 from hansa.engine.table_file import TableWriter, build_options
@@ -34,6 +35,7 @@ from hansa.node.doctor.checks import Status, ThisMachine
 from hansa.node.doctor.examination import check_home, is_well
 from hansa.node.home import Home
 from hansa.node.network.logs import End, EndFile
+from hansa.node.reconcile.format import FORM
 from hansa.sdk.keys import ChannelKey, save_channel_key, save_key
 
 NOON_MS = START_MS + DAY_MS
@@ -241,6 +243,23 @@ def test_messages_are_looked_at_with_what_a_killed_node_left(home):
     killed.messages_path.write_bytes(b"no database" * 1_000)
     assert look(killed)["messages"].status is Status.FAIL
     assert list_files(killed).keys() == before.keys()
+
+
+def test_what_a_node_needs_that_is_set_to_reconcile(home):
+    home.settings_path.write_text('[reconciliation]\nkey = "keys/stating.json"\n')
+    assert "there is no key file" in look(home)["reconciliation"].found
+    save_key(home.key_path("stating"), key("north"), PASSPHRASE, cost=CHEAP)
+    assert "there is no channel key" in look(home)["reconciliation"].found
+    make_messages(home)
+    assert "reconciliation" not in look(home), "the journals are made at its start"
+    EncryptedFile.create(home.journals_path, PASSPHRASE, FORM, os.urandom, CHEAP).close()
+    before = list_files(home)
+    assert "reconciliation" not in look(home, passphrase=PASSPHRASE)
+    assert "wrong passphrase" in look(home, passphrase="another")["reconciliation"].found
+    assert list_files(home) == before, "nothing is written"
+    home.journals_path.write_bytes(b"no database" * 1_000)
+    check = look(home)["reconciliation"]
+    assert (check.status, "newest copy" in check.mend) == (Status.FAIL, True)
 
 
 @pytest.mark.parametrize("again_ms", [None, NOON_MS])

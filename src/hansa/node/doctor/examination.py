@@ -24,6 +24,7 @@ from hansa.node.doctor.machine import (
     check_port,
 )
 from hansa.node.doctor.published import check_published
+from hansa.node.doctor.reconciling import check_reconciliation
 from hansa.node.doctor.starting import check_end, check_messages
 from hansa.node.doctor.voting import check_voting
 from hansa.node.home import Home
@@ -89,6 +90,7 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("process", check_lock),
     ("last end", check_end),
     ("messages", check_messages),
+    ("reconciliation", check_reconciliation),
     ("log", check_log),
     ("store", check_store),
     ("contracts", check_contracts),

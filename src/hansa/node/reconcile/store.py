@@ -15,40 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hansa.encrypted_file import Draw, EncryptedFile, Form
+from hansa.encrypted_file import Draw, EncryptedFile
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.reconcile.format import FORM
 from hansa.passphrases import DEFAULT_COST, ScryptCost
+from hansa.program import name_program
 from hansa.reconcile.stream.entries import Tagged
 from hansa.reconcile.stream.journal import Posting
 
-SCHEMA = """
-CREATE TABLE journals (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, agreement BLOB NOT NULL UNIQUE
-);
-CREATE TABLE windows (
-    journal INTEGER NOT NULL, window INTEGER NOT NULL,
-    entries INTEGER NOT NULL, is_finished INTEGER NOT NULL, sums BLOB NOT NULL,
-    PRIMARY KEY (journal, window)
-) WITHOUT ROWID;
-CREATE INDEX windows_open ON windows (journal, window) WHERE NOT is_finished;
-CREATE TABLE entries (
-    journal INTEGER NOT NULL, window INTEGER NOT NULL, number INTEGER NOT NULL,
-    tag BLOB NOT NULL, value BLOB NOT NULL,
-    PRIMARY KEY (journal, window, number)
-) WITHOUT ROWID;
-CREATE INDEX entries_tag ON entries (journal, window, tag);
-CREATE TABLE records (
-    journal INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, UNIQUE (journal, name)
-);
-"""
-_FORM = Form(
-    "journals",
-    b"hansa-reconciliation-journals 1",
-    1,
-    SCHEMA,
-    "put the newest copy back; what was agreed on without it stays on the ledger",
-)
 _LAST = "\U0010ffff"
 """Sorts behind whatever a name goes on with."""
 
@@ -95,16 +70,16 @@ class JournalFile:
           Unavailable: the disk refuses.
         """
         try:
-            return cls(EncryptedFile.open(path, passphrase, _FORM, draw))
+            return cls(EncryptedFile.open(path, passphrase, FORM, draw))
         except NotFound:
-            return cls(EncryptedFile.create(path, passphrase, _FORM, draw, cost))
+            return cls(EncryptedFile.create(path, passphrase, FORM, draw, cost))
         except Invalid as error:
             if error.code is not InvalidCode.UNAUTHENTICATED:
                 raise
             raise Invalid(
                 error.code,
-                f"{path}: {error.message}; the file was made under the passphrase that the node "
-                "was started with then",
+                f"{path}: {error.message}: the file keeps the one under which it was made, until "
+                f"{name_program()} key change-passphrase is told of it, too",
                 path=str(path),
             ) from None
 

@@ -1,0 +1,46 @@
+"""Looks at what a node that is set to reconcile opens at its start: keys, and its journals."""
+
+from __future__ import annotations
+
+from hansa.encrypted_file import check_file
+from hansa.kernel.errors import Corrupt, HansaError
+from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.home import CHANNEL_KEY
+from hansa.node.reconcile.format import FORM
+
+NAME = "reconciliation"
+
+
+def check_reconciliation(patient: Patient) -> list[Check]:
+    """Look at the keys and the file of journals of a node whose settings name a key for them."""
+    settings, home = patient.settings, patient.home
+    if settings is None or not settings.reconciliation.key:
+        return []
+    path = settings.find_path(settings.reconciliation.key)
+    if not path.is_file():
+        found = "there is no key file, which reconciliation.key of node.toml names"
+        mend = "copy it from where it is kept, or take [reconciliation] out"
+        return [Check(NAME, Status.FAIL, found, str(path), mend)]
+    if not home.key_path(CHANNEL_KEY).is_file():
+        found = "there is no channel key, without which banks cannot write to each other"
+        mend = "make and publish one (docs/how-to/write-to-another-member.md)"
+        return [Check(NAME, Status.FAIL, found, str(home.key_path(CHANNEL_KEY)), mend)]
+    return [_check_journals(patient)]
+
+
+def _check_journals(patient: Patient) -> Check:
+    path = patient.home.journals_path
+    where = str(path)
+    if not path.exists():
+        return Check(NAME, Status.OK, "no journals yet: the node makes them at its start", where)
+    if patient.pid is not None:
+        return Check(NAME, Status.OK, "the node that runs has the journals open", where)
+    try:
+        check_file(path, FORM, patient.passphrase)
+    except Corrupt as error:
+        found, _, mend = error.message.partition(": ")
+        return Check(NAME, Status.FAIL, found, where, mend)
+    except HansaError as error:
+        mend = "find the passphrase under which the file was made; let the node's user read it"
+        return Check(NAME, Status.FAIL, error.message, where, mend)
+    return Check(NAME, Status.OK, "the journals are whole", where)
