@@ -38,6 +38,8 @@ class Reconciled:
     """An agreement that the other bank proposes."""
     case_id: bytes
     """Of a break for which something is proposed."""
+    healed: bytes
+    """Of a break that a later entry matched."""
     settled: bytes
     """Id of the transaction that settled window 0."""
 
@@ -77,6 +79,11 @@ async def make_reconciled(paired: Paired) -> Reconciled:
     await paired.wait_for(south.list_pairs)
     await north.add(agreement, _list_ours())
     await south.add(agreement, _list_theirs())
+    await _reach(paired, agreement, 1)
+    late = next(
+        each for each in north.list_breaks(agreement) if b"LATE" in b"".join(each.group.left)
+    )
+    await paired.submit("north", cases.Open(agreement, key("north").address, 0, late.group.id))
     await _reach(paired, agreement, 2)
     case_id = await _dispute(paired, agreement)
     settled = await _settle(paired, agreement)
@@ -85,7 +92,7 @@ async def make_reconciled(paired: Paired) -> Reconciled:
     await paired.wait_for(
         lambda: not any(each.get_window(agreement, 2).waiting for each in (north, south))
     )
-    return Reconciled(paired, agreement, asked, case_id, settled)
+    return Reconciled(paired, agreement, asked, case_id, late.group.id, settled)
 
 
 def _list_ours() -> list[Entry]:

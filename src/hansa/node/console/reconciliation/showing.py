@@ -29,6 +29,7 @@ from hansa.node.console.reconciliation.matches import list_passes, read_match
 from hansa.node.console.reconciliation.netting import list_positions
 from hansa.node.console.reconciliation.pairs import (
     WINDOWS_PER_PAGE,
+    PairLine,
     compute_day,
     name_state,
     read_line,
@@ -45,6 +46,8 @@ Page = Callable[[Console, web.Request, PairService], Awaitable[web.Response]]
 PAIRS_PER_PAGE = 25
 BREAKS_PER_PAGE = 25
 MATCHES_PER_PAGE = 25
+CASES_SHOWN = 25
+"""Of breaks that are none any more."""
 CHOSEN_BY = ("class", "currency", "age", "case")
 """Names of what breaks are chosen by, in the query; in the order of `Choice`."""
 QUERY_LETTERS_MAX = 32
@@ -108,10 +111,13 @@ async def show_breaks(console: Console, request: web.Request, pairs: PairService
     choice = Choice(*query.values())
     found = [each for each in queue if choice.admits(each)]
     first = min(read_number(request, "from", 0), len(found))
+    cases = await _list_closed(console, pairs, line)
     return await _respond(
         console,
         request,
         "breaks.html",
+        cases=cases[:CASES_SHOWN],
+        cases_count=len(cases),
         line=line,
         breaks=found[first : first + BREAKS_PER_PAGE],
         count=len(found),
@@ -245,6 +251,22 @@ def _is_same(request: web.Request, states: Sequence[str]) -> bool:
 
 def _tell_same(request: web.Request) -> web.Response:
     return web.Response(status=304, headers={**OWN_FILES_HEADERS, "ETag": request[TAG]})
+
+
+async def _list_closed(console: Console, pairs: PairService, line: PairLine) -> list[Case]:
+    """List the cases of what is no break any more, the newest first.
+
+    Those of the last checkpoint, and those since then of which steps are known.
+    """
+    assert console.steps is not None  # noqa: S101 - kept wherever there are pairs
+    await console.steps.read()
+    agreement = line.view.agreement
+    ids = {each.case_id for each in pairs.list_cases(agreement)}
+    ids |= console.steps.list_cases(agreement)
+    ids -= {each.group.id for each in line.open}
+    rows = [console.reader.load(Case, agreement, each) for each in ids]
+    found = [row for row in rows if row is not None]
+    return sorted(found, key=lambda row: (-row.since_ms, row.case_id))
 
 
 def _show_text(text: str) -> str:

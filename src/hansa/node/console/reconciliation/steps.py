@@ -111,6 +111,11 @@ class Steps:
         """List the steps of a case or a position, the newest first."""
         return [*reversed(self._later.get(key, [])), *self._earlier.get(key, [])]
 
+    def list_cases(self, agreement: bytes) -> set[bytes]:
+        """List the cases of an agreement of which steps are known, in any order."""
+        keys = (*self._later, *self._earlier)
+        return {what for which, what in keys if which == agreement and isinstance(what, bytes)}
+
     def _stop(self) -> None:
         if self._reading is not None:
             self._reading.cancel()

@@ -131,6 +131,7 @@ def site(tmp_path_factory):
                     *list_pages(found.made).values(),
                     f"/reconciliation/{found.made.asked.hex()}",
                     found.alone,
+                    f"{found.own}/cases/{found.made.healed.hex()}",
                     f"{found.own}/windows/0/matches?pass=parts",
                     f"{breaks}?class=amount&age=11-30",
                     f"{breaks}?currency=%3Cb%3E",
@@ -170,7 +171,10 @@ def test_each_agreement_stands_in_a_line(site):
 def test_windows_tell_what_matched_and_who_stated_it(site):
     text = site.read(site.own)
     assert "Windows agreed 2 of 2 closed" in text
-    assert re.search(r"1 \d{4}-\d\d-\d\d 25 23 87.5 % 6 agreed stated by both [0-9a-f]", text)
+    assert re.search(
+        r"1 \d{4}-\d\d-\d\d 25 23 87.5 % explained in window 1 6 agreed stated by both [0-9a-f]",
+        text,
+    )
     assert re.search(r" 0 \d{4}-\d\d-\d\d 47 45 92.4 % explained in window 0 7 agreed ", text)
     assert "5 6 0 1 244.34 MOP" in text
     assert re.search(r"1 \d{4}-\d\d-\d\d 23 25 87.5 % ", site.read(f"other {site.own}"))
@@ -212,6 +216,16 @@ def test_a_case_tells_its_steps_from_the_ledger(site):
     assert steps.index("south accepted, with one") < steps.index("north offered, with two")
     assert steps.index("turned down") < steps.index("north opened the case")
     assert site.pages[site.case].count('href="/transactions/') == 6
+
+
+def test_a_case_of_what_matched_later_is_still_found(site):
+    healed = site.made.healed.hex()
+    queue = site.pages[f"{site.own}/breaks"]
+    assert f'href="{site.own}/cases/{healed}"' in queue[queue.index("Cases of what is no break") :]
+    text = site.read(f"{site.own}/cases/{healed}")
+    assert "no break any more" in text
+    assert "both banks matched it in a later window" in text
+    assert "hansa pair case" not in text
 
 
 def test_a_step_that_is_taken_later_is_told_too(site):
