@@ -51,7 +51,7 @@ class Signer(NamedTuple):
 
 
 class NodeLedger:
-    """A `hansa.reconcile.stream.pair.Ledger` over the node that one is part of."""
+    """A `hansa.reconcile.stream.ledger.Ledger` over the node that one is part of."""
 
     def __init__(self, node: Node, signer: Signer, journal: Journal) -> None:
         self._node = node

@@ -8,7 +8,7 @@ first pass would have matched it, and no later one looks at it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -66,9 +66,9 @@ class Outcome(Document, frozen=True, array_like=True):
         """Of how many entries it is the outcome."""
         return self.left_entries, self.right_entries
 
-    def list_open(self, place: Place) -> list[bytes]:
-        """List the entries of one party that are in breaks, which go into the next window."""
-        sides = ((each.left, each.right)[place] for each in self.breaks)
+    def list_open(self, place: Place, done_with: Collection[bytes] = ()) -> list[bytes]:
+        """List one party's entries in breaks, but for some; they go into the next window."""
+        sides = [(each.left, each.right)[place] for each in self.breaks if each.id not in done_with]
         return [entry for side in sides for entry in side]
 
 

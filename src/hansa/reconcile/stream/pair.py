@@ -15,14 +15,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from hansa.contracts.currency import Asset
-from hansa.contracts.reconciliation import cases, positions
+from hansa.contracts.reconciliation import positions
 from hansa.contracts.reconciliation.positions import Position, Settle, Sign
 from hansa.contracts.reconciliation.reconciliation import (
     BRACKETED_MAX,
-    HEALED_MAX,
     ITEMS_MAX,
     Advance,
     Agree,
@@ -41,10 +40,9 @@ from hansa.contracts.reconciliation.windows import (
     TagCount,
     Window,
 )
-from hansa.kernel.contract import Command
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused, Unavailable
-from hansa.kernel.rows import KeyPart, Row
+from hansa.kernel.rows import Row
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.adding import Origin, count_added, note_added
 from hansa.reconcile.stream.closing import (
@@ -53,7 +51,6 @@ from hansa.reconcile.stream.closing import (
     Outcome,
     close_window,
     decode_outcome,
-    list_healed,
     seal_result,
 )
 from hansa.reconcile.stream.disclosure import (
@@ -68,15 +65,13 @@ from hansa.reconcile.stream.disclosure import (
 )
 from hansa.reconcile.stream.entries import Tagged, Tagger, compute_commitment, read_entry
 from hansa.reconcile.stream.journal import Journal, Posting
+from hansa.reconcile.stream.ledger import HEALING_WINDOWS, Ledger, find_healed, find_written_off
 from hansa.reconcile.stream.terms import Pair, Place, Use
 
 R = TypeVar("R", bound=Row)
 
 TAGS_AT_ONCE = 4_096
 """Rows of tags that are asked for together."""
-HEALING_WINDOWS = 16
-"""How many windows back a break may be whose case heals: one that became part of another, or that
-was one of too many for one statement."""
 _NOTHING = Side()
 _PASSED = {
     Code.OUT_OF_DATE,
@@ -86,32 +81,6 @@ _PASSED = {
     positions.Code.ALREADY_SIGNED_BY_BOTH,
 }
 """Refusals that say that the ledger went on meanwhile: it is read anew."""
-
-
-class Ledger(Protocol):
-    """Reads rows, and brings commands to the ledger."""
-
-    async def find(self, row_type: type[R], keys: Sequence[tuple[KeyPart, ...]]) -> list[R | None]:
-        """Find rows by their keys, each or None, all as of one height.
-
-        Raises:
-          Unavailable: the node does not answer.
-        """
-
-    async def find_out(self) -> None:
-        """Find out what became of a command that was under way; asked before all else.
-
-        Raises:
-          Unavailable: it cannot be told yet.
-        """
-
-    async def submit(self, command: Command) -> None:
-        """Bring a command to the ledger, and return once it is confirmed.
-
-        Raises:
-          Refused: a rule says no.
-          Unavailable: it is not known whether it is confirmed.
-        """
 
 
 class Step(Enum):
@@ -266,19 +235,25 @@ class PairStream:
         return Settle(*key, payer, abs(net.net_minor), salt)
 
     async def _finish(self, progress: Progress) -> bool:
-        """Finish a window that both have agreed on: what is open goes into the next one."""
+        """Finish a window that both have agreed on: what is open goes into the next one.
+
+        But for what both wrote off before they agreed, as the ledger's times say, alike to both.
+        """
         window = min(self._journal.list_windows(), default=progress.agreed)
         if window >= progress.agreed:
             return False
         outcome = self.find_outcome(window)
-        open_entries = [] if outcome is None else outcome.list_open(self._place)
+        open_entries = []
+        if outcome is not None:
+            done_with = await find_written_off(self._pair, self._ledger, outcome)
+            open_entries = outcome.list_open(self._place, done_with)
         posted = (await self._find_own(window)).entries
         while late := self._journal.list_postings(window, posted, ITEMS_MAX):
             open_entries += [each.tagged.entry for each in late]
             posted += len(late)
-        done_with = [_name_showed(window), *self._journal.list_names(_name_shown(window))]
+        names = [_name_showed(window), *self._journal.list_names(_name_shown(window))]
         carried = self._carry(open_entries, progress.agreed)
-        self._journal.finish(window, carried, done_with)
+        self._journal.finish(window, carried, names)
         return True
 
     def _carry(self, entries: Iterable[bytes], window: int) -> list[Tagged]:
@@ -446,7 +421,9 @@ class PairStream:
     async def _state(self, outcome: Outcome, own: Side) -> bool:
         """State an outcome, unless that is done."""
         result = seal_result(self._pair, outcome)
-        healed = await self._find_healed(outcome)
+        windows = range(max(0, outcome.window - HEALING_WINDOWS), outcome.window)
+        before = [each for number in windows if (each := self.find_outcome(number))]
+        healed = await find_healed(self._pair, self._ledger, before, outcome)
         if own.statement == compute_statement(outcome.basis, result, healed, self._pair.digest):
             return False
         agreement, window = self._pair.agreement, outcome.window
@@ -454,15 +431,6 @@ class PairStream:
             Agree(agreement, self._bank, window, *outcome.basis, result, healed)
         )
         return True
-
-    async def _find_healed(self, outcome: Outcome) -> tuple[bytes, ...]:
-        """Find cases of earlier breaks that are none any more; what is too much is told later."""
-        windows = range(max(0, outcome.window - HEALING_WINDOWS), outcome.window)
-        before = [each for number in windows if (each := self.find_outcome(number))]
-        healed = list_healed([group for each in before for group in each.breaks], outcome.breaks)
-        keys = [(self._pair.agreement, each) for each in healed]
-        found = await self._ledger.find(cases.Case, keys)
-        return tuple(row.case_id for row in found if row and row.can_heal)[:HEALED_MAX]
 
     async def _get_progress(self) -> Progress:
         [found] = await self._ledger.find(Progress, [(self._pair.agreement,)])

@@ -93,6 +93,29 @@ def test_cases_that_are_too_many_for_one_statement_are_healed_by_the_next_one():
     assert count_healed() == len(broken)
 
 
+def test_what_both_wrote_off_is_no_break_any_more_and_what_they_correct_stays_one():
+    banks = Banks()
+    play(banks, [enter(100, "A"), enter(7, "B")], [], 1)
+    agreement, bank = banks.pair.agreement, banks.pair.terms.left
+    kinds = cases.Kind.WRITE_OFF, cases.Kind.CORRECT
+    broken = banks.streams[0].find_outcome(0).breaks
+    for kind, each in zip(kinds, broken, strict=True):
+        named = agreement, bank, each.id
+        other = agreement, banks.pair.terms.right, each.id
+        banks.harness.do(cases.open_case, cases.Open(agreement, bank, 0, each.id), "north")
+        proposal = cases.Propose(*named, kind, bytes(32))
+        banks.harness.do(cases.propose, proposal, "north", "north 2")
+        banks.harness.do(cases.accept, cases.Accept(*other, bytes(32)), "south", "south 2")
+        assert banks.harness.get(Case, agreement, each.id).state is cases.State.RESOLVED
+    play(banks, [], [], 2)  # they had agreed on window 0 before
+    assert [each.id for each in banks.streams[1].find_outcome(1).breaks] == [
+        each.id for each in broken
+    ]
+    play(banks, [], [], 3)
+    assert [each.id for each in banks.streams[0].find_outcome(2).breaks] == [broken[1].id]
+    assert banks.find_window(2).agreed_ms
+
+
 def test_entries_of_an_origin_are_added_once():
     banks = Banks()
     stream, journal = banks.streams[Place.LEFT], banks.journals[Place.LEFT]
