@@ -6,8 +6,8 @@
                                                ^                         |
                                                +---- what is open <------+
 
-Nothing is remembered between two steps but in the journal: how far things are says the ledger. So
-it does not matter after which step the process is killed, or how often one is taken.
+Nothing that counts is remembered between two steps but in the journal: how far things are says the
+ledger. So it does not matter after which step the process is killed, or how often one is taken.
 """
 
 from __future__ import annotations
@@ -132,6 +132,8 @@ class PairStream:
         self._send = send
         self._draw_salt = draw_salt
         self._tagger = Tagger(pair, place)
+        self._uneven: tuple[int, Basis, list[bytes]] = (-1, (0, 0), [])
+        """Tags found last, and of what: looking at all of a window takes most of closing it."""
 
     @property
     def pair(self) -> Pair:
@@ -326,18 +328,19 @@ class PairStream:
         if outcome is None or outcome.basis != basis:
             counts: dict[bytes, TagCount] = {}
             if row.left.open or row.right.open:
-                counts = await self._find_uneven(window)
+                counts = await self._find_uneven(window, basis)
                 if await self._bracket(window, counts) or await self._show(window, basis, counts):
                     return True
             outcome = await self._compute(row, basis, counts)
         return outcome is not None and await self._state(outcome, self._own(row))
 
-    async def _find_uneven(self, window: int) -> dict[bytes, TagCount]:
+    async def _find_uneven(self, window: int, basis: Basis) -> dict[bytes, TagCount]:
         """Find the rows of one's own tags of which both have not posted as many."""
-        found = await self._find_tags(window, self._journal.list_tags(window))
-        return {
-            tag: count for tag, count in found.items() if count.left.entries != count.right.entries
-        }
+        if self._uneven[:2] != (window, basis):
+            found = await self._find_tags(window, self._journal.list_tags(window))
+            tags = [tag for tag, row in found.items() if row.left.entries != row.right.entries]
+            self._uneven = (window, basis, tags)
+        return await self._find_tags(window, self._uneven[2])
 
     async def _find_tags(self, window: int, tags: Sequence[bytes]) -> dict[bytes, TagCount]:
         found: dict[bytes, TagCount] = {}
@@ -356,13 +359,16 @@ class PairStream:
             for each in uneven
             if each.own.entries > each.other.entries and not each.own.is_bracketed
         ]
+        tags = [each.tag for each in missing[:BRACKETED_MAX]]
+        first: dict[bytes, bytes] = {}
+        for _, tagged in self._journal.list_tagged(window, tags):
+            first.setdefault(tagged.tag, tagged.entry)
         items = []
-        for each in missing[:BRACKETED_MAX]:
-            posting = next(self._journal.list_tagged(window, [each.tag]))
-            buckets = self._tagger.list_buckets(read_entry(posting.tagged.entry), window)
+        for tag in tags:
+            buckets = self._tagger.list_buckets(read_entry(first[tag]), window)
             if not buckets:
                 return False
-            items.append(Bracketed(each.tag, tuple(buckets)))
+            items.append(Bracketed(tag, tuple(buckets)))
         if not items:
             return False
         agreement = self._pair.agreement
