@@ -459,11 +459,12 @@ class PairService:
 
     def _build_salts(self, agreement: bytes) -> Callable[[int, int], bytes]:
         """Build what draws salts: keyed hashes, so that they need not be kept."""
+        secret = self._store.secret
 
         def draw(window: int, number: int) -> bytes:
             content = encode((agreement, window, number))
             return hashlib.blake2b(
-                content, digest_size=32, key=self._store.secret, person=b"hansa-salt"
+                content, digest_size=32, key=secret, person=b"hansa-salt"
             ).digest()
 
         return draw

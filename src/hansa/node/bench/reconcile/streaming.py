@@ -1,7 +1,8 @@
 """Reconciling as entries arrive: how many entries a second, and how soon breaks are seen.
 
-Two banks' services share one node, whose engine orders blocks alone and makes each durable; what
-the banks show each other passes in memory.
+Two banks' services share one node, whose engine orders blocks alone and makes each durable. Each
+has a file of journals of its own, every step of which is durable, too; what the banks show each
+other passes in memory.
 
     rush:  all entries of some windows as fast as both banks take them, until all are agreed
     paced: entries at a fixed rate, a window each second; when its time is over, both banks say that
@@ -30,14 +31,15 @@ from hansa.engine.verification import InlineVerifier, PoolVerifier
 from hansa.kernel.block import Status, read_status
 from hansa.kernel.contract import Command
 from hansa.kernel.errors import Unavailable
-from hansa.node.bench.load import derive_key
+from hansa.node.bench.load import PASSPHRASE, derive_key
 from hansa.node.bench.reconcile.arriving import CURRENCY, RULES, Arrivals, plant_arrivals
 from hansa.node.channel.direct import DirectExchange
 from hansa.node.home import MemberSpec, build_genesis, create_home, open_chain
 from hansa.node.reconcile.ledger import Signer
-from hansa.node.reconcile.memory import MemoryStore
 from hansa.node.reconcile.service import PairService
+from hansa.node.reconcile.store import JournalFile
 from hansa.node.service import Node, wall_clock_ms
+from hansa.passphrases import ScryptCost
 from hansa.reconcile.stream.entries import read_entry
 from hansa.reconcile.stream.terms import Terms, write_terms
 from hansa.sdk.build import sign_transaction
@@ -45,6 +47,8 @@ from hansa.sdk.keys import KeyPair
 
 BANKS = ("left bank", "right bank")
 NODE, CENTRAL = "node", "officer"
+COST = ScryptCost(n=2, r=1, p=1)
+"""Of what no measure is taken: opening the journals."""
 KEEP_DAYS = 30
 VALIDITY_MS = 60_000
 ADDED_AT_ONCE = 500
@@ -179,15 +183,19 @@ class Banks:
         self._node = Node(chain, verifier, keys[0].address, servers[0])
         self._exchange = DirectExchange()
         self._channels = [self._exchange.open(key.address) for key in keys]
+        self._stores = [
+            JournalFile.open(folder / f"{place}.journals", PASSPHRASE, cost=COST)
+            for place in range(2)
+        ]
         self._services = [
             PairService(
                 self._node,
                 key.address,
                 Signer(key, wall_clock_ms),
-                MemoryStore(hashlib.sha256(name.encode()).digest()),
+                store,
                 channel,
             )
-            for name, key, channel in zip(BANKS, keys, self._channels, strict=True)
+            for key, store, channel in zip(keys, self._stores, self._channels, strict=True)
         ]
 
     async def start(self) -> None:
@@ -203,6 +211,8 @@ class Banks:
         for channel in self._channels:
             await channel.stop()
         await self._node.stop()
+        for store in self._stores:
+            store.close()
 
     async def rush(self, arrivals: Sequence[Arrivals]) -> Rush:
         """Add all that arrives as fast as it is taken; ends once both have agreed on all of it."""
