@@ -1,7 +1,8 @@
 """The ledger of a node, as a pair's stream needs it: rows of the state, and one command at a time.
 
 A transaction is noted before it is sent, and what became of it is found out before the next one:
-so whatever is posted is posted once, after whichever step the process is killed.
+so whatever is posted is posted once, after whichever step the process is killed. A process takes
+no note off that knows what became of it: that would be one more write that the disk must confirm.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ R = TypeVar("R", bound=Row)
 
 VALIDITY_MS = 60_000
 SENDING = "sending"
-"""Name of the record of what is under way."""
+"""Name of the record of the transaction that was sent last."""
 
 
 class _Sending(Document, frozen=True, array_like=True):
-    """A transaction that is sent, and not known to be confirmed."""
+    """A transaction that is sent."""
 
     envelope: bytes
     tx_id: Hash
@@ -57,6 +58,8 @@ class NodeLedger:
         self._node = node
         self._signer = signer
         self._journal = journal
+        self._is_known = False
+        """What became of the transaction that is noted."""
 
     async def find(self, row_type: type[R], keys: Sequence[tuple[KeyPart, ...]]) -> list[R | None]:
         """Find rows by their keys, as of the newest block."""
@@ -77,9 +80,10 @@ class NodeLedger:
             network, [self._signer.key], [command], until_ms, self._signer.entropy
         )
         sending = _Sending(signed.envelope, signed.tx_id, until_ms)
+        self._is_known = False
         self._journal.put(SENDING, encode(sending))
         answer = await self._node.desk.submit(signed.envelope)
-        self._journal.put(SENDING, None)
+        self._is_known = True
         _take(answer)
 
     async def find_out(self) -> None:
@@ -88,14 +92,13 @@ class NodeLedger:
         Raises:
           Unavailable: it cannot be told yet.
         """
-        raw = self._journal.get(SENDING)
-        if raw is None:
-            return
-        sending = _decode(raw)
-        answer = await self._node.desk.submit(sending.envelope)
-        if answer.error is not None and not self._is_settled(sending):
-            raise Unavailable("what became of the last transaction is not known yet")
-        self._journal.put(SENDING, None)
+        raw = None if self._is_known else self._journal.get(SENDING)
+        if raw is not None:
+            sending = _decode(raw)
+            answer = await self._node.desk.submit(sending.envelope)
+            if answer.error is not None and not self._is_settled(sending):
+                raise Unavailable("what became of the last transaction is not known yet")
+        self._is_known = True
 
     def _is_settled(self, sending: _Sending) -> bool:
         """Whether a transaction is in a block, or can be in none any more."""

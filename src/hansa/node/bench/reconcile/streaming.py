@@ -262,7 +262,7 @@ class Banks:
         pair = await self._services[0].share_terms(raw)
         await self._submit(left, pair.propose(left.address))
         await self._submit(right, Accept(pair.agreement, right.address))
-        while not self._services[1].list_pairs()[number - 1 :]:
+        while pair.agreement not in {each.agreement for each in self._services[1].list_pairs()}:
             await self._wait()
         return pair.agreement
 
@@ -281,6 +281,7 @@ class Banks:
             entries = each.sides[place]
             for start in range(0, len(entries), ADDED_AT_ONCE):
                 await service.add(agreement, entries[start : start + ADDED_AT_ONCE])
+                await asyncio.sleep(0)  # it waits for nothing by itself, and others have work
             await service.complete(agreement, each.window + 1)
 
     async def _add_paced(

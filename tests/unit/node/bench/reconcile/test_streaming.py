@@ -19,10 +19,10 @@ def test_rate_and_delay_are_measured_and_all_breaks_seen(tmp_path):
 
 
 def test_what_is_missing_comes_late_and_what_is_double_stays():
-    *_, last = islice(plant_arrivals(3_000, 1), 6)
+    *_, last = islice(plant_arrivals(2_000, 1), 10)
     assert last.breaks < last.still
     counts = [{}, {}]
-    for arrivals in islice(plant_arrivals(3_000, 1), 6):
+    for arrivals in islice(plant_arrivals(2_000, 1), 10):
         for of_side, side in zip(counts, arrivals.sides, strict=True):
             for entry in side:
                 root = entry.reference.partition("/")[0]
