@@ -39,9 +39,9 @@ days = 3
 """What comes in on the first side goes out on the second."""
 
 
-def run_sides(folder, left, right, **more):
+def run_sides(folder, left, right, *, rules=RULES, **more):
     """Run a job over entries of two sides; gives the folder with its result."""
-    (folder / "rules.toml").write_text(RULES)
+    (folder / "rules.toml").write_text(rules)
     sides = []
     for name, entries in (("left", left), ("right", right)):
         pq.write_table(make_side(entries), folder / f"{name}.parquet")

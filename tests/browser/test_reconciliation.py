@@ -6,38 +6,48 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
+import msgspec
 import pytest
 from aiohttp import web
 from tests.browser.reconciling import list_pages, make_reconciled, write_rules
+from tests.notarised import make_result, put_on_record
 from tests.paired import Paired, running
 
 from hansa.node.console.reconciliation.pages import ROOT
 from hansa.node.console.routes import ROUTES
 from hansa.node.serving.app import create_app
-from hansa.node.settings import Access, Limits, LoopbackReads, Settings
+from hansa.node.settings import Access, Limits, LoopbackReads, Reconciliation, Settings
 
 WIDTHS = (390, 1280)
+RESULTS = {f"{ROOT}/runs": f"{ROOT}/runs", f"{ROOT}/runs/{{name}}": f"{ROOT}/runs/books"}
+"""Pages of results by their routes."""
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING), limits=Limits(known_per_s=0))
 OVERFLOWING = """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
     .map(box => box.innerText)"""
 
 
 @pytest.fixture(scope="module")
-def site():
+def site(tmp_path_factory):
     """Serve the first bank's console from a thread with an event loop of its own."""
     ready: Future[tuple[str, dict[str, str]]] = Future()
     loop = asyncio.new_event_loop()
     stopping = asyncio.Event()
+    results = tmp_path_factory.mktemp("results")
+    (results / "empty").mkdir()
+    shown = Reconciliation(results=str(results))
+    settings = msgspec.structs.replace(OPEN, reconciliation=shown)
 
     async def serve():
-        async with running(Paired(write_rules("Nostro"))) as paired:
+        paired = Paired(write_rules("Nostro"))
+        put_on_record(paired.world, make_result(results, "books", tmp_path_factory.mktemp("work")))
+        async with running(paired):
             made = await make_reconciled(paired)
-            app = create_app(paired.node, OPEN, pairs=paired.services[0])
+            app = create_app(paired.node, settings, pairs=paired.services[0])
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            ready.set_result((url, list_pages(made)))
+            ready.set_result((url, {**list_pages(made), **RESULTS}))
             await stopping.wait()
             await runner.cleanup()
 

@@ -284,6 +284,7 @@ class Node:
           keeper: makes snapshots and prunes; none if not given.
         """
         self.chain = chain
+        self.member = sponsor
         self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
         self.watch = Watch(chain, self.engine, clock_ms, member=sponsor)
         self.desk = SponsorDesk(self.engine, sponsor, key)

@@ -200,6 +200,8 @@ class Reconciliation(_Section, frozen=True, kw_only=True):
 
     key: str = ""
     """Key file that states for the member what its node finds: purpose ASSERT; empty for none."""
+    results: str = ""
+    """Folder with results of `hansa reconcile`, which the console shows; empty for none."""
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -223,6 +225,12 @@ class Settings(_Section, frozen=True, kw_only=True):
         """Names under which the node answers, besides plain network addresses."""
         named = {name.lower() for name in self.listen.public_names}
         return LOOPBACK_NAMES | named | {self.listen.host.lower()}
+
+    @property
+    def results_folder(self) -> Path | None:
+        """Where results of `hansa reconcile` lie; None if they are not shown."""
+        named = self.reconciliation.results
+        return self.find_path(named) if named else None
 
     def find_path(self, text: str) -> Path:
         """Find a file that the settings name."""

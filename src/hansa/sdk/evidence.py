@@ -35,6 +35,8 @@ from hansa.kernel.trees.merkle import Digest, MerkleTree, compute_root_from_path
 from hansa.shapes import tell_unread
 
 FILE_BYTES_MAX = 6 << 20
+EVIDENCE_SUFFIX = ".evidence.json"
+"""Of the name of the file that lies beside a document, after the document's own."""
 SALT_BYTES = 16
 PATH_LENGTH_MAX = 32
 

@@ -24,6 +24,7 @@ from hansa.kernel.transaction import decode_envelope
 from hansa.kernel.trees.merkle import Digest
 from hansa.sdk.build import SignedTransaction
 from hansa.sdk.evidence import (
+    EVIDENCE_SUFFIX,
     FILE_BYTES_MAX,
     SALT_BYTES,
     EvidenceBatch,
@@ -36,7 +37,6 @@ from hansa.shapes import tell_unread
 
 DOCUMENT_BYTES_MAX = 1 << 30
 PENDING_BYTES_MAX = 1 << 28
-EVIDENCE_SUFFIX = ".evidence.json"
 PENDING_SUFFIX = ".pending.json"
 PRIVATE = 0o600
 

@@ -38,9 +38,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from hansa.cli.identity.notarising import EVIDENCE_SUFFIX, place_evidence  # noqa: PLC0415
+    from hansa.cli.identity.notarising import place_evidence  # noqa: PLC0415
     from hansa.cli.identity.reading import read_content, write_moment  # noqa: PLC0415
     from hansa.reconcile.batch.manifest import BYTES_MAX, MANIFEST, check_folder  # noqa: PLC0415
+    from hansa.sdk.evidence import EVIDENCE_SUFFIX  # noqa: PLC0415
 
     folder: Path = options.folder
     raw = read_content(folder / MANIFEST, BYTES_MAX)

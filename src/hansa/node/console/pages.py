@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -31,6 +32,7 @@ from hansa.node.console.identity.finding import find_page, find_type
 from hansa.node.console.identity.registry import Registry
 from hansa.node.console.money import read_assets, read_wallet
 from hansa.node.console.reading import RECEIPTS_PER_PAGE, Pace, Reader
+from hansa.node.console.reconciliation.runs.reading import Runs
 from hansa.node.console.reconciliation.steps import Steps
 from hansa.node.console.sessions import COOKIE, Viewer, is_own_path
 from hansa.node.console.supply import SupplyWatch
@@ -66,6 +68,7 @@ class Console:
       gate: who is let in to what.
       navigation: (path, label) of the pages that every page links to.
       pairs: what its member reconciles; None if it does not.
+      results: folder with what it reconciled of files; None if that is not shown.
     """
 
     def __init__(
@@ -74,10 +77,13 @@ class Console:
         gate: Gate,
         navigation: list[tuple[str, str]],
         pairs: PairService | None = None,
+        results: Path | None = None,
     ) -> None:
         self.node = node
         self.pairs = pairs
         self.steps = None if pairs is None else Steps(node.chain, pairs.bank)
+        genesis_hash = node.chain.network.genesis_hash
+        self.runs = None if results is None else Runs(results, genesis_hash)
         self.gate = gate
         self.access = gate.access
         self.sessions = Sessions(gate.clock_s)

@@ -11,6 +11,7 @@ from hansa.node.console.identity import pages as identity
 from hansa.node.console.pages import CODE_PAGES, FILE_PATH, Console
 from hansa.node.console.reconciliation.manifests import show_manifests
 from hansa.node.console.reconciliation.pages import ROOT, lead_to
+from hansa.node.console.reconciliation.runs import pages as runs
 
 Page = Callable[[Console, web.Request], Awaitable[web.Response]]
 
@@ -40,6 +41,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/identity/type/{name}", identity.show_type),
     Route(ROOT, lead_to("pairs"), "Reconciliation"),
     Route(ROOT + "/manifests", show_manifests),
+    Route(ROOT + "/runs", runs.show_runs),
+    Route(ROOT + "/runs/{name}", runs.show_run),
     Route(ROOT + "/{agreement}", lead_to("pair")),
     Route(ROOT + "/{agreement}/breaks", lead_to("breaks")),
     Route(ROOT + "/{agreement}/cases/{case_id}", lead_to("case")),
@@ -58,6 +61,7 @@ FILES: tuple[Route, ...] = (
     Route("/sign-in", Console.sign_in, method="POST"),
     Route("/sign-out", Console.sign_out, method="POST"),
     Route("/transactions/{tx_id}/receipt", Console.send_receipt),
+    Route(ROOT + "/runs/{name}/report", runs.send_report),
     Route(FILE_PATH, Console.send_file),
 )
 """What is served beside the pages: files, and what forms are sent to."""

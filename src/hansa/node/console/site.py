@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -34,7 +35,11 @@ NAME_ADVICE = (
 
 
 def add_console(
-    app: web.Application, node: Node, gate: Gate, pairs: PairService | None = None
+    app: web.Application,
+    node: Node,
+    gate: Gate,
+    pairs: PairService | None = None,
+    results: Path | None = None,
 ) -> None:
     """Serve the console from an application that has not started yet.
 
@@ -43,8 +48,9 @@ def add_console(
       node: whose chain is shown.
       gate: who is let in to what.
       pairs: what its member reconciles; None if it does not.
+      results: folder with what it reconciled of files; None if that is not shown.
     """
-    console = Console(node, gate, NAVIGATION, pairs)
+    console = Console(node, gate, NAVIGATION, pairs, results)
     routes = (*ROUTES, *FILES)
     for route in routes:
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from typing import TYPE_CHECKING
 
-from hansa.reconcile.batch.diagnosing import BreakClass
-from hansa.reconcile.batch.summary import SideCount
 from hansa.reconcile.currencies import count_digits
+
+if TYPE_CHECKING:  # of an extra, which whoever only shows texts need not have
+    from hansa.reconcile.batch.summary import SideCount
 
 _DAY_MIN, _DAY_MAX = -719_162, 2_932_896
 """Of years 1 and 9999, the ends of what dates are written in."""
@@ -73,6 +75,8 @@ def name_class(kind: str, left: str, right: str) -> str:
     >>> name_class("missing_left", "books", "bank")
     'Missing in books'
     """
+    from hansa.reconcile.batch.diagnosing import BreakClass  # noqa: PLC0415 - an extra
+
     words = {
         BreakClass.AMBIGUOUS: "Ambiguous",
         BreakClass.DUPLICATE: "Duplicate",
