@@ -24,7 +24,8 @@ from hansa.reconcile.stream.terms import Pair, Place
 
 PART_BYTES = 700_000
 """Of one message, about."""
-PARTS_MAX = 10_000
+PARTS_MAX = 1_000
+"""All are held at once when they are checked."""
 
 Basis = tuple[int, int]
 """How many entries left and right had posted, of which something is said."""
@@ -38,7 +39,10 @@ class Shown(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ShownTag(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """All entries of a bank under a tag, as they were posted one after another."""
+    """Entries of a bank under a tag, as they were posted one after another.
+
+    All of them; at the end of a part, it may go on in the next one.
+    """
 
     tag: Tag
     entries: tuple[Shown, ...]
@@ -85,15 +89,34 @@ def build_disclosures(
     """Build the parts in which a bank shows these tags; one at least, which may be empty."""
     parts: list[list[ShownTag]] = [[]]
     size = 0
-    for each in tags:
-        length = sum(len(shown.entry) + 64 for shown in each.entries) + 64
-        if size + length > PART_BYTES and parts[-1]:
-            parts.append([])
-            size = 0
-        parts[-1].append(each)
-        size += length
+    for shown in tags:
+        held: list[Shown] = []
+        for each in shown.entries:
+            length = len(each.entry) + 64 + (0 if held else 64)
+            if size and size + length > PART_BYTES:
+                parts[-1] += [ShownTag(shown.tag, tuple(held))] if held else []
+                parts.append([])
+                held, size = [], 0
+            held.append(each)
+            size += length
+        parts[-1].append(ShownTag(shown.tag, tuple(held)))
     for number, part in enumerate(parts):
         yield Disclosure(1, pair.agreement, window, *basis, number, len(parts), tuple(part))
+
+
+def join_parts(parts: Sequence[Disclosure]) -> list[ShownTag] | None:
+    """Join the parts of one disclosure in their order; None while some are missing."""
+    if not parts or [each.part for each in parts] != list(range(parts[0].parts)):
+        return None
+    tags: list[ShownTag] = []
+    for each in parts:
+        shown = each.tags
+        if tags and shown and tags[-1].tag == shown[0].tag:
+            begun = tags.pop()
+            whole = ShownTag(begun.tag, (*begun.entries, *shown[0].entries))
+            shown = (whole, *shown[1:])
+        tags += shown
+    return tags
 
 
 def check_disclosure(

@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 
 from hansa.contracts.currency import Asset
 from hansa.contracts.reconciliation import positions
+from hansa.contracts.reconciliation.agreements import Agreement, State
 from hansa.contracts.reconciliation.positions import Position, Settle, Sign
 from hansa.contracts.reconciliation.reconciliation import (
     BRACKETED_MAX,
@@ -46,7 +47,6 @@ from hansa.kernel.rows import Row
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.adding import Origin, count_added, note_added
 from hansa.reconcile.stream.closing import (
-    Even,
     NetAmount,
     Outcome,
     close_window,
@@ -61,11 +61,13 @@ from hansa.reconcile.stream.disclosure import (
     build_disclosures,
     check_disclosure,
     decode_disclosure,
+    join_parts,
     split_tallies,
 )
 from hansa.reconcile.stream.entries import Tagged, Tagger, compute_commitment, read_entry
 from hansa.reconcile.stream.journal import Journal, Posting
 from hansa.reconcile.stream.ledger import HEALING_WINDOWS, Ledger, find_healed, find_written_off
+from hansa.reconcile.stream.posted import list_late, list_posted, sum_even
 from hansa.reconcile.stream.terms import Pair, Place, Use
 
 R = TypeVar("R", bound=Row)
@@ -246,13 +248,12 @@ class PairStream:
             return False
         outcome = self.find_outcome(window)
         open_entries = []
+        # By what was agreed on: the ledger may have swept the window meanwhile.
+        posted = 0 if outcome is None else outcome.basis[self._place]
         if outcome is not None:
             done_with = await find_written_off(self._pair, self._ledger, outcome)
             open_entries = outcome.list_open(self._place, done_with)
-        posted = (await self._find_own(window)).entries
-        while late := self._journal.list_postings(window, posted, ITEMS_MAX):
-            open_entries += [each.tagged.entry for each in late]
-            posted += len(late)
+        open_entries += [each.tagged.entry for each in list_late(self._journal, window, posted)]
         names = [_name_showed(window), *self._journal.list_names(_name_shown(window))]
         carried = self._carry(open_entries, progress.agreed)
         self._journal.finish(window, carried, names)
@@ -263,7 +264,13 @@ class PairStream:
         return [each for each in tagged if each is not None]
 
     async def _post(self, progress: Progress, end: int = WINDOW_LATEST) -> bool:
-        """Post the next entries of the first window that has some, of those below a number."""
+        """Post the next entries of the first window that has some, of those below a number.
+
+        None once the agreement has ended: what is posted by then is brought to its end.
+        """
+        [agreement] = await self._ledger.find(Agreement, [(self._pair.agreement,)])
+        if agreement is None or agreement.state is not State.IN_FORCE:
+            return False
         end = min(end, self._own_watermark(progress) + WINDOWS_AHEAD_MAX)
         for window in self._journal.list_windows():
             if window >= end:
@@ -302,16 +309,17 @@ class PairStream:
         return False
 
     async def _sign_net(self, net: NetAmount, window: int) -> bool:
-        """Sign a net position, if it is to be signed and is not yet."""
+        """Sign a net position, if it is to be signed, still can be, and is not yet."""
         if net.currency not in self._pair.terms.assets:
             return False
         agreement = self._pair.agreement
         [asset] = await self._ledger.find(Asset, [(net.currency,)])
         [position] = await self._ledger.find(Position, [(agreement, window, net.currency)])
+        [row] = await self._ledger.find(Window, [(agreement, window)])
         opening = self.open_position(net, window)
         commitment = positions.compute_commitment(opening, self._pair.digest)
         signed = (position.left, position.right) if position else (b"", b"")
-        if asset is None or signed[self._place] == commitment:
+        if asset is None or row is None or signed[self._place] == commitment:
             return False
         await self._ledger.submit(Sign(agreement, self._bank, window, net.currency, commitment))
         return True
@@ -384,7 +392,8 @@ class PairStream:
         if self._journal.get(name) == marker:
             return False
         entries: dict[bytes, list[Shown]] = {}
-        for number, tagged in self._journal.list_tagged(window, counts.keys()):
+        listed = list_posted(self._journal, window, basis[self._place], counts)
+        for number, tagged in listed:
             shown = Shown(self._draw_salt(window, number), tagged.entry)
             entries.setdefault(tagged.tag, []).append(shown)
         tags = [ShownTag(tag, tuple(entries[tag])) for tag in sorted(entries)]
@@ -405,11 +414,10 @@ class PairStream:
             others = [each.tag for each in shown if each.tag not in counts]
             found = counts | await self._find_tags(window, others)
             theirs = check_disclosure(self._pair, self._place, row, shown, found)
-        ours = [each.tagged.entry for each in self._journal.list_tagged(window, counts.keys())]
-        if self._journal.count(window) != basis[self._place]:
-            return None  # some were added meanwhile: they are posted first
-        nets = self._journal.sum_up(window, counts.keys())
-        even = Even(sum(entries for entries, _ in nets.values()), nets)
+        posted = basis[self._place]
+        listed = list_posted(self._journal, window, posted, counts)
+        ours = [each.tagged.entry for each in listed]
+        even = sum_even(self._journal, window, posted, counts)
         sides = (ours, theirs) if self._place is Place.LEFT else (theirs, ours)
         outcome = await asyncio.to_thread(close_window, self._pair, window, basis, even, sides)
         self._journal.put(_name_outcome(window), encode(outcome))
@@ -420,9 +428,7 @@ class PairStream:
         names = self._journal.list_names(_name_shown(window))
         raws = [raw for name in names if (raw := self._journal.get(name)) is not None]
         parts = [each for raw in raws if (each := decode_disclosure(raw)).basis == basis]
-        if not parts or len(parts) < parts[0].parts:
-            return None
-        return [tag for part in parts for tag in part.tags]
+        return join_parts([each for each in parts if each.parts == parts[0].parts])
 
     async def _state(self, outcome: Outcome, own: Side) -> bool:
         """State an outcome, unless that is done."""

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import IS_SOAK
-from tests.streamed import Banks, enter, reconcile_windows
+from tests.streamed import RULES, Banks, enter, reconcile_windows
+from tests.unit.contracts.harness import DAY_MS
 
-from hansa.contracts.reconciliation import cases, positions
+from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation
 from hansa.contracts.reconciliation.cases import Case
 from hansa.contracts.reconciliation.positions import Position
 from hansa.contracts.reconciliation.reconciliation import HEALED_MAX
@@ -191,6 +192,58 @@ AMBIGUOUS = [(100, "A", 0, False), (138, "", 0, False), (7, "", 2, False)]
 """Its first entry could be either of two, of which a sum takes one: then another look matches it,
 though the next window has nothing new."""
 CANDIDATES = [(102, "A", 0, False), (98, "A", 0, False), (40, "", 0, False)]
+
+
+def test_what_was_posted_is_brought_to_its_end_after_an_agreement_has_ended():
+    banks = Banks()
+    north = banks.pair.terms.left
+
+    async def run():
+        left, right = banks.streams
+        await left.add([enter(100, "A"), enter(100, "A"), enter(70, "B")])
+        await right.add([enter(-100, "A"), enter(-50, "C", day=1)])
+        await banks.settle_down()
+        # Never posted: another copy of what is open, of what is even, and one more.
+        await left.add([enter(100, "A"), enter(5, "D")])
+        await right.add([enter(-100, "A"), enter(-100, "A")])
+        banks.harness.do(agreements.end, agreements.End(banks.pair.agreement, north), "north")
+        banks.complete(2)
+        await banks.settle_down()
+
+    asyncio.run(run())
+    rows = [banks.find_window(number) for number in range(2)]
+    assert [(row.left.entries, row.right.entries) for row in rows] == [(3, 1), (0, 1)]
+    assert all(row.agreed_ms for row in rows)
+    outcomes = [[each.find_outcome(number) for number in range(2)] for each in banks.streams]
+    assert outcomes[0] == outcomes[1]
+    assert [net.net_minor for each in outcomes[0] for net in each.nets] == [100]
+    assert banks.harness.get(Position, banks.pair.agreement, 0, "MOP").is_agreed
+
+
+def test_a_window_that_was_swept_before_a_bank_looked_is_not_posted_again():
+    banks = Banks(RULES[: RULES.index('[[passes]]\nname = "near"')])
+
+    async def run():
+        left, right = banks.streams
+        await left.add([enter(100, "A"), enter(7, "B")])
+        await right.add([enter(-100, "A")])
+        banks.complete(1)
+        while not (row := banks.find_window(0)) or not row.agreed_ms:
+            for place in Place:
+                await banks.deliver(place)
+            if not row or not row.right.statement:
+                await right.step()
+            await left.step()
+        banks.harness.pass_time(31 * DAY_MS)
+        tags = tuple(banks.journals[0].list_tags(0))
+        sweep = reconciliation.Sweep(banks.pair.agreement, 0, tags, ())
+        banks.harness.do(reconciliation.sweep, sweep, "north")
+        await banks.settle_down()
+
+    asyncio.run(run())
+    assert [each.count(1) for each in banks.journals] == [1, 0]
+
+
 entries = st.tuples(
     st.integers(-6, 6).map(lambda n: n * 5 + 1),
     st.sampled_from(["", "A", "B", "A/1", "A/2"]),
