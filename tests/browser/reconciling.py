@@ -92,6 +92,7 @@ async def make_reconciled(paired: Paired) -> Reconciled:
     await paired.wait_for(
         lambda: not any(each.get_window(agreement, 2).waiting for each in (north, south))
     )
+    await north.add(agreement, [enter(1, "TYPO", 30_000)])
     return Reconciled(paired, agreement, asked, case_id, late.group.id, settled)
 
 

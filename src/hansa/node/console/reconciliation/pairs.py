@@ -19,10 +19,13 @@ from hansa.node.console.reconciliation.breaks import (
 from hansa.node.console.reconciliation.windows import WindowLine, read_window
 from hansa.node.console.reconciliation.words import CLOSED
 from hansa.node.reconcile.service import BreakView, PairService, PairView, WindowView
+from hansa.reconcile.rules.windows import find_window
 
 WINDOWS_PER_PAGE = 12
 WINDOWS_OPEN_READ = 32
 """Windows that are not agreed, of which waiting entries are counted."""
+EMPTY_PASSED_MAX = 400
+"""Windows without anything that are passed over for one to begin with."""
 SERIES = ("matched", "passes", "open")
 """Of the chart, from the bottom upwards."""
 
@@ -96,7 +99,8 @@ async def read_pair(
     Args:
       pairs: of this node's bank.
       agreement: its name.
-      first: number of the newest window to show; None for the newest of all.
+      first: number of the newest window to show; None for the newest up to today in which there is
+        something.
       today: day as of which breaks are as old as they are, from 1970-01-01.
 
     Raises:
@@ -104,7 +108,7 @@ async def read_pair(
     """
     line = read_line(pairs, agreement)
     view, newest = line.view, line.view.windows[0].number
-    top = newest if first is None else min(first, newest)
+    top = _find_top(pairs, view, today) if first is None else min(first, newest)
     pace = Pace()
     windows = []
     for number in range(top, max(-1, top - WINDOWS_PER_PAGE), -1):
@@ -121,11 +125,27 @@ def compute_day(time_ms: int, offset_minutes: int) -> int:
     return (time_ms + offset_minutes * MINUTE_MS) // DAY_MS
 
 
+def _find_top(pairs: PairService, view: PairView, today: int) -> int:
+    """Find the newest window up to today in which there is something.
+
+    One entry with a mistaken year lies far beyond all others.
+    """
+    floor = max(view.progress.closed, view.completed)
+    top = min(view.windows[0].number, max(floor, find_window(view.pair.window, today, None)))
+    for _ in range(EMPTY_PASSED_MAX):
+        found = pairs.get_window(view.agreement, top)
+        if top <= floor or found.row is not None or found.waiting:
+            break
+        top -= 1
+    return top
+
+
 def _list_unagreed(pairs: PairService, view: PairView) -> list[WindowView]:
-    """List the windows that are not agreed; of very many the newest."""
+    """List the windows that are not agreed; of very many the first ones and the last."""
     newest = view.windows[0].number
-    first = max(view.progress.agreed, newest - WINDOWS_OPEN_READ)
-    return [pairs.get_window(view.agreement, each) for each in range(first, newest + 1)]
+    first = view.progress.agreed
+    numbers = {*range(first, min(first + WINDOWS_OPEN_READ, newest + 1)), newest}
+    return [pairs.get_window(view.agreement, each) for each in sorted(numbers)]
 
 
 def _draw(windows: Sequence[WindowLine]) -> Chart:

@@ -122,7 +122,7 @@ def site(tmp_path_factory):
             alone = next(each for each in breaks if b"ALONE" in b"".join(each.group.left))
             found.alone = f"{found.own}/cases/{alone.group.id.hex()}"
             breaks = f"{found.own}/breaks"
-            ahead = f"{found.own}/windows/99/matches"
+            ahead = f"{found.own}/windows/99999/matches"
             async with asking(paired.node, OPEN, south) as get:
                 for path in (found.own, found.case, f"{found.own}/positions"):
                     _, found.pages[f"other {path}"] = await get(path)
@@ -164,7 +164,7 @@ def test_pages_load_and_run_nothing_of_their_own(site):
 
 def test_each_agreement_stands_in_a_line(site):
     text = site.read("/reconciliation")
-    assert "south Nostro in force 2 2 0 5" in text
+    assert "south Nostro in force 2 2 1 5" in text
     assert "south Co-lending waits to be accepted here 0 0 0 0" in text
 
 
@@ -177,6 +177,8 @@ def test_windows_tell_what_matched_and_who_stated_it(site):
     )
     assert re.search(r" 0 \d{4}-\d\d-\d\d 47 45 92.4 % explained in window 0 7 agreed ", text)
     assert "5 6 0 1 244.34 MOP" in text
+    assert "Waiting entries 1" in text
+    assert "Newer windows" in text  # one entry lies decades ahead, and does not lead
     assert re.search(r"1 \d{4}-\d\d-\d\d 23 25 87.5 % ", site.read(f"other {site.own}"))
 
 
