@@ -25,7 +25,8 @@ from hansa.node.api.handlers.reconciliation import (
     tell_position,
     tell_window,
 )
-from hansa.node.reconcile.service import PROPOSALS_MAX, BreakView, PairService, PairView, WindowView
+from hansa.node.reconcile.proposing import PROPOSALS_MAX
+from hansa.node.reconcile.service import BreakView, PairService, PairView, WindowView
 from hansa.node.service import Node
 from hansa.reconcile.batch.ageing import Age, Ageing
 from hansa.reconcile.entries import Entry

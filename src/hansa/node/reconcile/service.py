@@ -30,6 +30,7 @@ from hansa.kernel.rows import KeyPart, Row, decode_row
 from hansa.node.reconcile.codes import PairCode, refuse
 from hansa.node.reconcile.ledger import NodeLedger, Signer
 from hansa.node.reconcile.opened import RECEIVED, OpenPair, Store, require_kept
+from hansa.node.reconcile.proposing import keep_own, keep_received, list_kept
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.stream.adding import Origin
@@ -49,8 +50,6 @@ VALID_FOR_MS = 7 * DAY_MS
 PAIRS_MAX = 1_024
 UNACCEPTED_MAX = 16
 """Terms of one other bank that wait to be accepted."""
-PROPOSALS_MAX = 64
-"""Kept of one case."""
 AWAY_S = 5.0
 """How soon what failed is tried again, if nothing wakes it before."""
 TERMS = "terms"
@@ -204,7 +203,9 @@ class PairService:
         if proposal.agreement != agreement:
             raise Invalid(InvalidCode.ARGUMENTS, "the proposal is of another agreement")
         await self._channel.send(found.other, PROPOSAL_TOPIC, encode(proposal), VALID_FOR_MS)
-        return self._keep_proposal(found, proposal)
+        terms = proposal.compute_terms(self._digest)
+        keep_own(found.journal, terms, proposal)
+        return terms
 
     # --- how things stand -------------------------------------------------------------------------
 
@@ -288,10 +289,7 @@ class PairService:
 
     def list_proposals(self, agreement: bytes, case_id: bytes) -> list[Proposal]:
         """List all that was proposed for a case, by either bank; raises `NotFound`."""
-        found = self._get(agreement)
-        names = found.journal.list_names(_name_proposals(case_id))
-        raws = (found.journal.get(name) for name in names)
-        return [decode_proposal(raw) for raw in raws if raw is not None]
+        return list_kept(self._get(agreement).journal, case_id)
 
     def list_positions(self, agreement: bytes) -> list[tuple[int, NetAmount, Position | None]]:
         """List net positions by window, the newest first; raises `NotFound`."""
@@ -342,7 +340,9 @@ class PairService:
             proposal = decode_proposal(message.content)
             found = self._get(proposal.agreement)
             if found.other == message.sender:
-                self._keep_proposal(found, proposal)
+                has_case = self._load(Case, proposal.agreement, proposal.case_id) is not None
+                terms = proposal.compute_terms(self._digest)
+                keep_received(found.journal, terms, proposal, has_case=has_case)
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -469,13 +469,6 @@ class PairService:
 
         return draw
 
-    def _keep_proposal(self, found: OpenPair, proposal: Proposal) -> bytes:
-        terms = proposal.compute_terms(self._digest)
-        prefix = _name_proposals(proposal.case_id)
-        if len(found.journal.list_names(prefix)) < PROPOSALS_MAX:
-            found.journal.put(prefix + terms.hex(), encode(proposal))
-        return terms
-
     def _require_in_force(self, agreement: bytes) -> None:
         row = self._load(Agreement, agreement)
         if row is None or row.state is not State.IN_FORCE:
@@ -494,7 +487,3 @@ class PairService:
 
     def _load(self, row_type: type[R], *key: KeyPart) -> R | None:
         return self._node.chain.machine.state.load(row_type, row_type.key(*key))
-
-
-def _name_proposals(case_id: bytes) -> str:
-    return f"proposal/{case_id.hex()}/"
