@@ -195,7 +195,9 @@ def reconcile_windows(pair: Pair, left: list[Entry], right: list[Entry]):
             parts = Path(folder) / side.name
             parted.append(part_side(engine, engine.read(path), side, pair.window, parts))
         number = 0
-        for each in batch.reconcile_windows(engine, tuple(parted), (none, none), pair.book):
+        for each in batch.reconcile_windows(
+            engine, tuple(parted), (none, none), (pair.book, None), few_max=0
+        ):
             while number < each.number:
                 yield hash_even(0), 0, []
                 number += 1

@@ -161,7 +161,7 @@ def _write(
         return write_results(engine, found, origin, ageing, places.result)
     both = parted[0], parted[1]
     first = find_first(pair.earlier, book.window)
-    windows = reconcile_windows(engine, both, carried, book, first=first, rates=rules.rates)
+    windows = reconcile_windows(engine, both, carried, (book, rules.rates), first=first)
     cut = book.window, ageing
     return write_windows(engine, windows, cut, origin, places.result, places.work)
 

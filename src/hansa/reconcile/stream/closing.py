@@ -19,10 +19,10 @@ from hansa.kernel.values import Hash, NonNegative, Signed
 from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import Rest
 from hansa.reconcile.batch.results import hash_even, hash_window
+from hansa.reconcile.batch.windows.few import reconcile_few
 from hansa.reconcile.readers.parts import build_batch
 from hansa.reconcile.stream.disclosure import Basis
 from hansa.reconcile.stream.entries import read_entry
-from hansa.reconcile.stream.few import reconcile_few
 from hansa.reconcile.stream.terms import Pair, Place, Use
 
 

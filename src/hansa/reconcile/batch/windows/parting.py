@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.expr.types import Table
 
 from hansa.reconcile.batch.engines import Engine
@@ -33,6 +35,17 @@ class PartedSide(NamedTuple):
         if len(self.counts) == 1:
             return self.whole
         return engine.read(self.folder / f"{WINDOW}={number}").select(NORMALISED.names)
+
+    def fetch(self, engine: Engine, number: int) -> pa.Table:
+        """Fetch the entries of a window, which must be few, by `NORMALISED`."""
+        if number not in self.counts:
+            return NORMALISED.empty_table()
+        if len(self.counts) == 1:
+            return engine.fetch(self.whole).cast(NORMALISED)
+        part = self.folder / f"{WINDOW}={number}"
+        names = NORMALISED.names
+        tables = [pq.read_table(each, columns=names) for each in sorted(part.glob("*.parquet"))]
+        return pa.concat_tables(each.cast(NORMALISED) for each in tables)
 
 
 def part_side(

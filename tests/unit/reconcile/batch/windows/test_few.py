@@ -8,9 +8,9 @@ from hansa.reconcile.batch.diagnosing import BreakClass
 from hansa.reconcile.batch.engines import opened_duckdb
 from hansa.reconcile.batch.results import hash_window
 from hansa.reconcile.batch.running import reconcile
+from hansa.reconcile.batch.windows.few import reconcile_few
 from hansa.reconcile.entries import Entry, Status
 from hansa.reconcile.rules.loading import load_rules
-from hansa.reconcile.stream.few import reconcile_few
 
 BOOK = load_rules(
     b"""

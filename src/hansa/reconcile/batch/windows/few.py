@@ -1,8 +1,9 @@
 """The first pass over few rows, in this process: what `batch.net` does, without an engine.
 
 An engine takes half a second to put its expressions into words, whatever it is given. Of a window
-that closes it would be given some hundred entries, by both banks. So the same rule stands here once
-more, for rows that are held anyway; tests hold one against the other.
+that closes it would be given some hundred entries, by both banks, and a run over files may have a
+window for each day of years. So the same rule stands here once more, for rows that are held anyway;
+tests hold one against the other.
 """
 
 from __future__ import annotations
