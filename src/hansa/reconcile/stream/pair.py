@@ -134,8 +134,13 @@ class PairStream:
         self._send = send
         self._draw_salt = draw_salt
         self._tagger = Tagger(pair, place)
-        self._uneven: tuple[int, Basis, list[bytes]] = (-1, (0, 0), [])
-        """Tags found last, and of what: looking at all of a window takes most of closing it."""
+        self._looked_at: tuple[int, Basis] = (-1, (0, 0))
+        """Of what the next two are: looking at all tags of a window takes most of closing it."""
+        self._uneven: list[bytes] = []
+        self._unbracketed: list[bytes] = []
+        """Of these, what is open on this side, and may have no bucket tags yet."""
+        self._unsound: tuple[int, Basis, str] = (-1, (0, 0), "")
+        """What does not hold of all that the other bank has shown, so that it is checked once."""
 
     @property
     def pair(self) -> Pair:
@@ -196,6 +201,7 @@ class PairStream:
             raise Unavailable(f"window {window} is not closed here yet")
         if disclosure.parts > 1 + (row.left, row.right)[self._place.other].entries:
             raise Invalid(InvalidCode.ARGUMENTS, "it is in more parts than there are entries")
+        self._unsound = (-1, (0, 0), "")
         name = f"{_name_shown(window)}{disclosure.part:05}"
         self._journal.put(name, encode(disclosure))
 
@@ -334,21 +340,26 @@ class PairStream:
         basis = (row.left.entries, row.right.entries)
         outcome = self.find_outcome(window)
         if outcome is None or outcome.basis != basis:
-            counts: dict[bytes, TagCount] = {}
             if row.left.open or row.right.open:
-                counts = await self._find_uneven(window, basis)
-                if await self._bracket(window, counts) or await self._show(window, basis, counts):
+                await self._look(window, basis)
+                if await self._bracket(window) or await self._show(window, basis):
                     return True
-            outcome = await self._compute(row, basis, counts)
+            outcome = await self._compute(row, basis)
         return outcome is not None and await self._state(outcome, self._own(row))
 
-    async def _find_uneven(self, window: int, basis: Basis) -> dict[bytes, TagCount]:
-        """Find the rows of one's own tags of which both have not posted as many."""
-        if self._uneven[:2] != (window, basis):
-            found = await self._find_tags(window, self._journal.list_tags(window))
-            tags = [tag for tag, row in found.items() if row.left.entries != row.right.entries]
-            self._uneven = (window, basis, tags)
-        return await self._find_tags(window, self._uneven[2])
+    async def _look(self, window: int, basis: Basis) -> None:
+        """Look at all tags of a window, once for all that is posted by now."""
+        if self._looked_at == (window, basis):
+            return
+        found = await self._find_tags(window, self._journal.list_tags(window))
+        uneven = {tag: row for tag, row in found.items() if row.left.entries != row.right.entries}
+        self._uneven = sorted(uneven)
+        self._unbracketed = [tag for tag in self._uneven if self._is_unbracketed(uneven[tag])]
+        self._looked_at = (window, basis)
+
+    def _is_unbracketed(self, count: TagCount) -> bool:
+        _, own, other = split_tallies(count, self._place)
+        return own.entries > other.entries and not own.is_bracketed
 
     async def _find_tags(self, window: int, tags: Sequence[bytes]) -> dict[bytes, TagCount]:
         found: dict[bytes, TagCount] = {}
@@ -359,31 +370,28 @@ class PairStream:
             found |= {row.tag: row for row in rows if row is not None}
         return found
 
-    async def _bracket(self, window: int, counts: dict[bytes, TagCount]) -> bool:
+    async def _bracket(self, window: int) -> bool:
         """Post bucket tags of what is open on this side, of which none are posted yet."""
-        uneven = [split_tallies(counts[tag], self._place) for tag in sorted(counts)]
-        missing = [
-            each
-            for each in uneven
-            if each.own.entries > each.other.entries and not each.own.is_bracketed
-        ]
-        tags = [each.tag for each in missing[:BRACKETED_MAX]]
+        while tags := self._unbracketed[:BRACKETED_MAX]:
+            found = await self._find_tags(window, tags)
+            items = self._bucket(window, [tag for tag in tags if self._is_unbracketed(found[tag])])
+            if items:
+                agreement = self._pair.agreement
+                await self._ledger.submit(Bracket(agreement, self._bank, window, tuple(items)))
+            del self._unbracketed[:BRACKETED_MAX]
+            if items:
+                return True
+        return False
+
+    def _bucket(self, window: int, tags: Sequence[bytes]) -> list[Bracketed]:
+        """Make the bucket tags of some tags; none if the rules have no tolerance pass."""
         first: dict[bytes, bytes] = {}
         for _, tagged in self._journal.list_tagged(window, tags):
             first.setdefault(tagged.tag, tagged.entry)
-        items = []
-        for tag in tags:
-            buckets = self._tagger.list_buckets(read_entry(first[tag]), window)
-            if not buckets:
-                return False
-            items.append(Bracketed(tag, tuple(buckets)))
-        if not items:
-            return False
-        agreement = self._pair.agreement
-        await self._ledger.submit(Bracket(agreement, self._bank, window, tuple(items)))
-        return True
+        buckets = {tag: self._tagger.list_buckets(read_entry(first[tag]), window) for tag in tags}
+        return [Bracketed(tag, tuple(buckets[tag])) for tag in tags if buckets[tag]]
 
-    async def _show(self, window: int, basis: Basis, counts: dict[bytes, TagCount]) -> bool:
+    async def _show(self, window: int, basis: Basis) -> bool:
         """Show the other bank what does not match, once for all that is posted by now.
 
         Also where that is nothing, since the other one waits for it.
@@ -392,7 +400,7 @@ class PairStream:
         if self._journal.get(name) == marker:
             return False
         entries: dict[bytes, list[Shown]] = {}
-        listed = list_posted(self._journal, window, basis[self._place], counts)
+        listed = list_posted(self._journal, window, basis[self._place], self._uneven)
         for number, tagged in listed:
             shown = Shown(self._draw_salt(window, number), tagged.entry)
             entries.setdefault(tagged.tag, []).append(shown)
@@ -402,18 +410,16 @@ class PairStream:
         self._journal.put(name, marker)
         return True
 
-    async def _compute(
-        self, row: Window, basis: Basis, counts: dict[bytes, TagCount]
-    ) -> Outcome | None:
+    async def _compute(self, row: Window, basis: Basis) -> Outcome | None:
         """Compute what comes out; None while the other bank has not shown all."""
         window, theirs = row.window, list[bytes]()
+        counts: dict[bytes, TagCount] = {}
         if row.left.open or row.right.open:
             shown = self._gather_shown(window, basis)
             if shown is None:
                 return None
-            others = [each.tag for each in shown if each.tag not in counts]
-            found = counts | await self._find_tags(window, others)
-            theirs = check_disclosure(self._pair, self._place, row, shown, found)
+            counts = await self._find_tags(window, self._uneven)
+            theirs = await self._check(row, basis, shown, counts)
         posted = basis[self._place]
         listed = list_posted(self._journal, window, posted, counts)
         ours = [each.tagged.entry for each in listed]
@@ -423,12 +429,31 @@ class PairStream:
         self._journal.put(_name_outcome(window), encode(outcome))
         return outcome
 
+    async def _check(
+        self, row: Window, basis: Basis, shown: Sequence[ShownTag], counts: dict[bytes, TagCount]
+    ) -> list[bytes]:
+        """Check what the other bank shows; returns its entries."""
+        others = [each.tag for each in shown if each.tag not in counts]
+        found = counts | await self._find_tags(row.window, others)
+        try:
+            return check_disclosure(self._pair, self._place, row, shown, found)
+        except Invalid as error:
+            self._unsound = (row.window, basis, error.message)
+            raise
+
     def _gather_shown(self, window: int, basis: Basis) -> list[ShownTag] | None:
         """Gather what the other bank shows; None until all parts have come."""
+        *of, fault = self._unsound
+        if of == [window, basis]:
+            raise Invalid(InvalidCode.ARGUMENTS, fault)
         names = self._journal.list_names(_name_shown(window))
-        raws = [raw for name in names if (raw := self._journal.get(name)) is not None]
-        parts = [each for raw in raws if (each := decode_disclosure(raw)).basis == basis]
+        if not names or len(names) < self._read_part(names[0]).parts:
+            return None
+        parts = [each for name in names if (each := self._read_part(name)).basis == basis]
         return join_parts([each for each in parts if each.parts == parts[0].parts])
+
+    def _read_part(self, name: str) -> Disclosure:
+        return decode_disclosure(self._journal.get(name) or b"")
 
     async def _state(self, outcome: Outcome, own: Side) -> bool:
         """State an outcome, unless that is done."""

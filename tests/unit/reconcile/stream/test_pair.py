@@ -8,17 +8,20 @@ import random
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.conftest import IS_SOAK
-from tests.streamed import RULES, Banks, enter, reconcile_windows
+from tests.streamed import RULES, Banks, HarnessLedger, enter, reconcile_windows
 from tests.unit.contracts.harness import DAY_MS
 
 from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation
 from hansa.contracts.reconciliation.cases import Case
 from hansa.contracts.reconciliation.positions import Position
-from hansa.contracts.reconciliation.reconciliation import HEALED_MAX
+from hansa.contracts.reconciliation.reconciliation import BRACKETED_MAX, HEALED_MAX, TagCount
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Status
 from hansa.reconcile.stream.adding import Origin
+from hansa.reconcile.stream.disclosure import decode_disclosure
+from hansa.reconcile.stream.pair import Step
 from hansa.reconcile.stream.terms import Place
 
 
@@ -242,6 +245,61 @@ def test_a_window_that_was_swept_before_a_bank_looked_is_not_posted_again():
 
     asyncio.run(run())
     assert [each.count(1) for each in banks.journals] == [1, 0]
+
+
+def test_closing_asks_for_each_open_tag_a_few_times_however_many_there_are():
+    banks = Banks()
+    asked = []
+
+    class Counting(HarnessLedger):
+        async def find(self, row_type, keys):
+            asked.extend(keys if row_type is TagCount else ())
+            return await super().find(row_type, keys)
+
+    banks.ledgers = tuple(Counting(banks.harness, each) for each in ("north", "south"))
+    banks.streams = tuple(map(banks.open, Place))
+    open_entries = [enter(100, f"R{number}") for number in range(4 * BRACKETED_MAX)]
+    play(banks, open_entries, [], 1)
+    row = banks.find_window(0)
+    assert (row.left.open, bool(row.agreed_ms)) == (len(open_entries), True)
+    assert len(asked) <= 5 * len(open_entries)
+
+
+def test_what_does_not_hold_is_refused_until_the_other_bank_shows_what_it_posted():
+    banks = Banks()
+
+    async def run():
+        left, right = banks.streams
+        await left.add([enter(100, "A"), enter(7, "B")])
+        banks.complete(1)
+        await right.step()
+        for each in banks.streams:
+            while await each.step() is Step.DONE:
+                pass
+        [shown] = map(decode_disclosure, banks.inboxes[Place.RIGHT])
+        first, second = shown.tags
+        entry = first.entries[0]
+        lies = {
+            "to which the bank did not commit": [
+                replace(first, entries=(replace(entry, salt=bytes(32)),)),
+                second,
+            ],
+            "is shown twice": [first, second, first],
+            "another number of entries": [replace(first, entries=(entry, entry)), second],
+            "are not shown|leaves some out": [first],
+            "is not the tag of what is shown": [replace(first, entries=second.entries), second],
+            "entry": [replace(first, entries=(replace(entry, entry=b"\xc1"),)), second],
+        }
+        for told, tags in lies.items():
+            await right.receive(replace(shown, tags=tuple(tags)))
+            for _ in range(2):
+                with pytest.raises(Invalid, match=told):
+                    await right.step()
+        await right.receive(replace(shown, part=1, parts=2))
+        await banks.settle_down()
+
+    asyncio.run(run())
+    assert banks.find_window(0).agreed_ms
 
 
 entries = st.tuples(
