@@ -95,6 +95,7 @@ def write_page(summary: Summary, folder: Path, sides: Path) -> None:
         findings=[_read_findings(each, sides) for each in summary.sides],
         files_max=FILES_MAX,
         windows_max=WINDOWS_MAX,
+        sides_at="" if sides == folder else "../",
     )
 
 
