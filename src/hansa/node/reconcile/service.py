@@ -33,11 +33,11 @@ from hansa.node.reconcile.opened import RECEIVED, OpenPair, Store, require_kept
 from hansa.node.reconcile.proposing import keep_own, keep_received, list_kept
 from hansa.node.service import Node
 from hansa.reconcile.entries import Entry
-from hansa.reconcile.stream.adding import Origin
+from hansa.reconcile.stream.adding import Added, Origin
 from hansa.reconcile.stream.closing import Group, NetAmount, Outcome
 from hansa.reconcile.stream.disclosure import Disclosure, decode_disclosure
 from hansa.reconcile.stream.journal import Journal
-from hansa.reconcile.stream.pair import Added, PairStream, Step
+from hansa.reconcile.stream.pair import PairStream, Step
 from hansa.reconcile.stream.proposals import Proposal, decode_proposal
 from hansa.reconcile.stream.terms import Pair, Place, open_terms
 

@@ -21,6 +21,16 @@ class Origin(NamedTuple):
     """How many stand in it before the first of these."""
 
 
+class Added(NamedTuple):
+    """What became of entries that were added."""
+
+    taken: int
+    left_out: int
+    """Whose status does not count."""
+    repeated: int = 0
+    """That were taken or left out before, by their origin."""
+
+
 def count_added(journal: Journal, origin: Origin) -> int:
     """Count the entries from `origin.start` on that were added before.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hansa.contracts.currency import Asset
 from hansa.contracts.reconciliation import positions
@@ -45,7 +45,7 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode, Refused, Unavailable
 from hansa.kernel.rows import Row
 from hansa.reconcile.entries import Entry
-from hansa.reconcile.stream.adding import Origin, count_added, note_added
+from hansa.reconcile.stream.adding import Added, Origin, count_added, note_added
 from hansa.reconcile.stream.closing import (
     NetAmount,
     Outcome,
@@ -94,16 +94,6 @@ class Step(Enum):
     """For the other bank, or for time."""
 
 
-class Added(NamedTuple):
-    """What became of entries that were added."""
-
-    taken: int
-    left_out: int
-    """Whose status does not count."""
-    repeated: int = 0
-    """That were taken or left out before, by their origin."""
-
-
 class PairStream:
     """Takes one bank's steps under one agreement; one step at a time.
 
@@ -139,6 +129,8 @@ class PairStream:
         self._uneven: list[bytes] = []
         self._unbracketed: list[bytes] = []
         """Of these, what is open on this side, and may have no bucket tags yet."""
+        self._computed: tuple[int, Basis] = (-1, (0, 0))
+        """Of what an outcome was computed last, by this process."""
         self._unsound: tuple[int, Basis, str] = (-1, (0, 0), "")
         """What does not hold of all that the other bank has shown, so that it is checked once."""
 
@@ -339,7 +331,10 @@ class PairStream:
         row = found or Window(self._pair.agreement, window, b"")
         basis = (row.left.entries, row.right.entries)
         outcome = self.find_outcome(window)
-        if outcome is None or outcome.basis != basis:
+        # Where results differ, an earlier version of this program may have computed this one.
+        differs = bool(row.left.statement and row.right.statement)
+        is_old = differs and self._computed != (window, basis)
+        if outcome is None or outcome.basis != basis or is_old:
             if row.left.open or row.right.open:
                 await self._look(window, basis)
                 if await self._bracket(window) or await self._show(window, basis):
@@ -427,6 +422,7 @@ class PairStream:
         sides = (ours, theirs) if self._place is Place.LEFT else (theirs, ours)
         outcome = await asyncio.to_thread(close_window, self._pair, window, basis, even, sides)
         self._journal.put(_name_outcome(window), encode(outcome))
+        self._computed = (window, basis)
         return outcome
 
     async def _check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import cycle
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,6 +18,7 @@ from hansa.contracts.reconciliation import agreements, cases, positions, reconci
 from hansa.contracts.reconciliation.cases import Case
 from hansa.contracts.reconciliation.positions import Position
 from hansa.contracts.reconciliation.reconciliation import BRACKETED_MAX, HEALED_MAX, TagCount
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Status
 from hansa.reconcile.stream.adding import Origin
@@ -296,6 +298,32 @@ def test_what_does_not_hold_is_refused_until_the_other_bank_shows_what_it_posted
                 with pytest.raises(Invalid, match=told):
                     await right.step()
         await right.receive(replace(shown, part=1, parts=2))
+        await banks.settle_down()
+
+    asyncio.run(run())
+    assert banks.find_window(0).agreed_ms
+
+
+def test_results_that_differ_are_computed_again_once_a_node_is_started_anew():
+    banks = Banks()
+
+    async def run():
+        await banks.streams[Place.LEFT].add([enter(100, "A")])
+        banks.complete(1)
+        for place in cycle(Place):
+            await banks.deliver(place)
+            await banks.streams[place].step()
+            if outcome := banks.streams[place].find_outcome(0):
+                break
+        # As a program would have computed it that does something else.
+        record = encode(replace(outcome, result=bytes(32)))
+        banks.journals[place].put("outcome/00000000", record)
+        await banks.streams[place].step()
+        await banks.settle_down()
+        row = banks.find_window(0)
+        assert row.left.statement != row.right.statement
+        assert not row.agreed_ms
+        banks.streams = tuple(map(banks.open, Place))
         await banks.settle_down()
 
     asyncio.run(run())
