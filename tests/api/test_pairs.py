@@ -93,6 +93,9 @@ def test_operators_reconcile_and_resolve_through_their_own_nodes(tmp_path):
             )
             assert shared.terms.assets == ["MOP"]
             assert "[window]" in shared.terms.rules
+            far = enter(2)._replace(booking_date=38_900)
+            with pytest.raises(Invalid, match="entry 2 is dated 2076-"):
+                await north.add(agreement, write(enter(1), far))
             with pytest.raises(Refused) as refused:
                 await north.add(agreement, write(enter(1)))
             assert str(refused.value.code) == "pairs.NOT_IN_FORCE"

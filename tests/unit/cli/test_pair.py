@@ -202,3 +202,13 @@ def test_terms_that_cannot_be_are_not_shared(run, words, told):
     proposing = ("propose", "--rules", "rules.toml", "--with", "south", *words)
     code, _, complaint = run(0, *proposing, by=[""])
     assert (code, told in complaint) == (2, True), complaint
+
+
+def test_a_date_with_a_mistaken_year_is_not_added(run, folder, agreed):
+    """It could not be taken back, and would wait for a window that nobody lives to see."""
+    lines = (folder / "north.csv").read_text().splitlines()
+    far = lines[1].replace("2026", "9999")
+    (folder / "far.csv").write_text("\n".join([*lines, far]))
+    code, _, complaint = run(0, "add", agreed, "far.csv", "--map", "map.toml")
+    assert (code, "far.csv, line 5 is dated 9999-03-02" in complaint) == (2, True), complaint
+    assert [each["waiting"] for each in run(0, "show", agreed)[1]["windows"]] == [0]

@@ -85,6 +85,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _add(options: argparse.Namespace) -> int:
     agreement = parse_agreement(options)
     with _reading(options) as statements, open_client(options) as client:
+        _require_near(statements.folder, options.file)
         bar = ProgressBar()
         added = left_out = repeated = done = 0
         for chunk in _iterate(statements.folder):
@@ -149,6 +150,16 @@ def _keep_quarantine(path: Path, target: Path) -> None:
         raise Invalid(
             InvalidCode.ARGUMENTS, f"{target} is there already: name a new file"
         ) from None
+
+
+def _require_near(folder: Path, file: Path) -> None:
+    """Refuse a file with an entry far ahead, before a chunk of it is added; raises `Invalid`."""
+    from hansa.reconcile.normalising import iterate_entries  # noqa: PLC0415 - an extra
+    from hansa.reconcile.stream.entries import require_near  # noqa: PLC0415
+
+    today = (dt.datetime.now(tz=dt.UTC).date() - _EPOCH).days
+    for entries in iterate_entries(folder, CHUNK):
+        require_near(entries, today, f"{file}, ")
 
 
 def _iterate(folder: Path) -> Iterator[list[bytes]]:

@@ -34,7 +34,7 @@ from hansa.reconcile.rules.calendars import BusinessDays
 from hansa.reconcile.rules.windows import find_window
 from hansa.reconcile.stream.adding import Origin
 from hansa.reconcile.stream.closing import Group, NetAmount, Outcome
-from hansa.reconcile.stream.entries import read_entries, read_entry
+from hansa.reconcile.stream.entries import read_entries, read_entry, require_near
 from hansa.reconcile.stream.pair import PairStream
 from hansa.reconcile.stream.proposals import Proposal
 from hansa.reconcile.stream.terms import Pair
@@ -98,10 +98,15 @@ class PairDesk:
           agreement: whose they are.
           raw: an array of entries.
           origin: the fields of an `Origin`, if they are to be added once.
+
+        Raises:
+          Invalid: one of them is dated more than `DAYS_AHEAD_MAX` days ahead.
         """
-        self._service.get_stream(agreement)
+        pair = self._service.get_stream(agreement).pair
         named = None if origin is None else Origin(*origin)
-        added = await self._service.add(agreement, read_entries(raw), named)
+        entries = read_entries(raw)
+        require_near(entries, self._find_today(pair))
+        added = await self._service.add(agreement, entries, named)
         return told.AddedEntries(
             taken=added.taken, left_out=added.left_out, repeated=added.repeated
         )

@@ -9,14 +9,16 @@ what is within the tolerance shares one, and what is more than twice as far apar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
 from hansa.contracts.reconciliation.windows import TAG_BYTES
+from hansa.kernel.calendar import civil_from_days
 from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import Signed
 from hansa.reconcile.entries import Entry, Status
 from hansa.reconcile.rules.book import Side, Tolerance
@@ -28,6 +30,8 @@ TEXT_MAX = 8_192
 ENTRIES_MAX = 2_000
 """Read at once."""
 DAY_FURTHEST = 2**24
+DAYS_AHEAD_MAX = 366
+"""A bank adds nothing dated later: it would be a slip of the pen that cannot be taken back."""
 
 _Text = Annotated[str, Meta(max_length=TEXT_MAX)]
 _Day = Annotated[int, Meta(ge=-DAY_FURTHEST, le=DAY_FURTHEST)]
@@ -94,6 +98,30 @@ def read_entries(raw: bytes) -> list[Entry]:
       True
     """
     return [_build(each) for each in _decode_many(raw)]
+
+
+def require_near(entries: Iterable[Entry], today: int, where: str = "") -> None:
+    """Refuse entries whose day is more than `DAYS_AHEAD_MAX` after today.
+
+    Args:
+      entries: that a bank is about to add.
+      today: days since 1970-01-01.
+      where: what they are from.
+
+    Raises:
+      Invalid: the first of them, by its line, or its place among these.
+    """
+    for number, each in enumerate(entries, 1):
+        day = each.value_date if each.booking_date is None else each.booking_date
+        if day is not None and day > today + DAYS_AHEAD_MAX:
+            year, month, of_month = civil_from_days(day)
+            place = f"line {each.line}" if each.line else f"entry {number}"
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"{where}{place} is dated {year:04}-{month:02}-{of_month:02}, more than "
+                f"{DAYS_AHEAD_MAX} days ahead, and what is added cannot be taken back: correct its "
+                "date, or leave it out; nothing was added",
+            )
 
 
 def _build(found: _EntryDocument) -> Entry:
