@@ -152,11 +152,12 @@ class PairStream:
         progress = await self._get_progress()
         repeated = 0 if origin is None else count_added(self._journal, origin)
         count = 0
+        first = progress.agreed + self._is_closing(progress.agreed)
         tagged, left_out = [], 0
         for count, each in enumerate(entries, 1):
             if count <= repeated:
                 continue
-            window = max(progress.agreed, self._tagger.find_window(each))
+            window = max(first, self._tagger.find_window(each))
             found = self._tagger.tag(each, window)
             if found is None:
                 left_out += 1
@@ -166,6 +167,12 @@ class PairStream:
             record = None if origin is None else note_added(origin, count)
             self._journal.add(tagged, record)
         return Added(len(tagged), left_out, min(repeated, count))
+
+    def _is_closing(self, window: int) -> bool:
+        """Whether both banks have shown what is open: with another entry they would begin anew."""
+        get = self._journal.get
+        is_shown = get(_name_showed(window)) and self._journal.list_names(_name_shown(window))
+        return bool(is_shown or get(_name_outcome(window)))
 
     def complete(self, window: int) -> None:
         """Say that all entries of the windows below a number are added."""

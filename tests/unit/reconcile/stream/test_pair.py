@@ -163,6 +163,23 @@ def test_a_window_that_is_complete_does_not_wait_for_later_entries():
     assert right.completed == 1
 
 
+def test_windows_come_to_an_end_though_late_entries_keep_coming():
+    banks = Banks()
+
+    async def run():
+        await banks.streams[0].add([enter(100, "A")])
+        banks.complete(1)
+        for number in range(30):
+            for place, stream in zip(Place, banks.streams, strict=True):
+                await banks.deliver(place)
+                await stream.step()
+                if number % 3 == 0:
+                    await stream.add([enter(number + 1, f"{place} {number}")])
+
+    asyncio.run(run())
+    assert banks.find_window(0).agreed_ms
+
+
 def test_a_late_entry_heals_a_break_that_is_not_agreed_yet():
     banks = Banks()
 
