@@ -9,6 +9,17 @@ from tests.reconciled import RULES, make_side
 from hansa.cli.main import main
 from hansa.reconcile.entries import Entry
 
+MAP = """
+[columns]
+account = "account"
+currency = "currency"
+amount = "amount"
+booking_date = "date"
+
+[amounts]
+decimal = "."
+"""
+
 
 @pytest.fixture
 def command(tmp_path):
@@ -56,6 +67,28 @@ def test_sides_may_be_said_by_their_names(command, tmp_path, capsys):
     ):
         assert main(wrong) == 2
         assert what in capsys.readouterr().err
+
+
+def test_what_is_left_out_or_doubtful_is_told_beside_the_figures(command, tmp_path, capsys):
+    """`0 breaks` would hide that entries are in no result."""
+    (tmp_path / "map.toml").write_text(MAP)
+    rows = ["account,currency,amount,date", "1,EUR,5.00,2026-03-02", "1,EUR,5.00,2026-02-30"]
+    (tmp_path / "books.csv").write_text("\n".join(rows))
+    (tmp_path / "wide.csv").write_bytes("\n".join(rows).encode("utf-16"))
+    books = str(tmp_path / "books.csv")
+    of = ["--more-left", books, "--map-left", str(tmp_path / "map.toml"), "--quarantine"]
+    assert main([command[0], books, *command[2:], *of, "--no-report"]) == 0
+    told, folder = capsys.readouterr().out, tmp_path / "out" / "books"
+    assert f"books: left out as it cannot be read: 2, in {folder / 'quarantine.jsonl'}" in told
+    assert f"books: warnings: 1, in {folder / 'findings.jsonl'}" in told
+    for wrong, code, what in (
+        (str(tmp_path), 2, "is not a file but a folder: name a file"),
+        (str(tmp_path / "wide.csv"), 2, 'encoding = "utf-16"'),
+    ):
+        assert main([command[0], wrong, *command[2:-1], str(tmp_path / "2"), *of[2:]]) == code
+        assert what in capsys.readouterr().err
+    assert main([*command[:-1], ""]) == 2
+    assert "it is empty" in capsys.readouterr().err
 
 
 def test_as_json_there_is_nothing_but_the_manifest(command, capsys):

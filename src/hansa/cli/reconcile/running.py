@@ -28,13 +28,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--rules", type=parse_file, required=True, help="TOML file of what counts as the same"
     )
     command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for the result, a new one"
+        "--out",
+        type=parse_file,
+        required=True,
+        metavar="DIR",
+        help="folder for the result, a new one",
     )
     add_sides(command)
     add_options(command, _parse_date)
     command.add_argument(
         "--carry",
-        type=Path,
+        type=parse_file,
         metavar="DIR",
         help="folder of an earlier result: what it left open is reconciled here, too",
     )
@@ -114,6 +118,7 @@ def _run(options: argparse.Namespace, said: Mapping[str, SaidSide]) -> dict[str,
         manifest = run_job(job, options.out)
     if not options.json:
         (_print_pairs if options.side else _print_result)(manifest, options.out)
+        _print_findings(manifest, options.out)
         if not options.no_report:
             _print_report(options)
     return manifest
@@ -129,6 +134,30 @@ def _print_report(options: argparse.Namespace) -> None:
         else f"and the same with all breaks as {WORKBOOK}"
     )
     say(f"Report: {options.out / PAGE}, {more}")
+
+
+def _print_findings(manifest: dict[str, Any], folder: Path) -> None:
+    """Say what is not in the result, and what is doubtful: no figure above shows it."""
+    from hansa.reconcile.normalising import FINDINGS, QUARANTINE  # noqa: PLC0415 - an extra
+
+    for side in manifest["sides"]:
+        errors, found = (
+            _count_lines(folder / side["name"] / name) for name in (QUARANTINE, FINDINGS)
+        )
+        if errors:
+            where = folder / side["name"] / QUARANTINE
+            say(f"{side['name']}: left out as it cannot be read: {errors}, in {where}")
+        if found > errors:
+            where = folder / side["name"] / FINDINGS
+            say(f"{side['name']}: warnings: {found - errors}, in {where}")
+
+
+def _count_lines(path: Path) -> int:
+    """Count the lines of a file; none where there is none, as of a side that was read before."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _print_pairs(manifest: dict[str, Any], folder: Path) -> None:

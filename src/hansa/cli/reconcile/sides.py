@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from hansa.cli.reconcile.ledgers import LedgerFolder, open_sources, parse_source, require_used
 from hansa.cli.source import parse_file
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.sdk.files import read_file
 
 if TYPE_CHECKING:
     from hansa.reconcile.batch.job import SideFiles
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Sources = tuple[Path | LedgerFolder, ...]
 LEFT, RIGHT = "left", "right"
+MAPPING_BYTES_MAX = 1 << 18
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,31})=(.+)", re.DOTALL)
 
 
@@ -112,7 +114,7 @@ def open_sides(
         if mapped is None:
             yield name, SideFiles(paths)
         else:
-            mapping = parse_mapping(mapped.read_bytes(), str(mapped))
+            mapping = parse_mapping(read_file(mapped, MAPPING_BYTES_MAX), str(mapped))
             yield name, SideFiles(paths, Reading(mapping))
 
 

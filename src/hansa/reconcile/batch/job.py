@@ -181,6 +181,10 @@ def _is_normalised(path: Path) -> bool:
         metadata = pq.read_metadata(path)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
+    except IsADirectoryError:
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"{path} is not a file but a folder: name a file"
+        ) from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None
     except pa.ArrowInvalid:
@@ -238,5 +242,9 @@ def _read(path: Path, bytes_max: int) -> bytes:
             return file.read(bytes_max + 1)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
+    except IsADirectoryError:
+        raise Invalid(
+            InvalidCode.ARGUMENTS, f"{path} is not a file but a folder: name a file"
+        ) from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None

@@ -99,9 +99,11 @@ def _require_files(job: SidesJob, book: RuleBook) -> None:
     missing = [name for name in names if name not in job.sides]
     others = [name for name in job.sides if name not in names]
     if missing or others:
-        what = f"no files of {', '.join(missing)}" if missing else f"no side {', '.join(others)}"
+        wrong = [f"there is no side {each}" for each in others]
+        wrong += [f"no file is given for {each}" for each in missing]
         raise Invalid(
-            InvalidCode.ARGUMENTS, f"{job.rules} has the sides {', '.join(names)}: there is {what}"
+            InvalidCode.ARGUMENTS,
+            f"{job.rules} has the sides {', '.join(names)}: {'; '.join(wrong)}",
         )
 
 

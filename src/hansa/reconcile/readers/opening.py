@@ -172,6 +172,10 @@ class Opened:
             is_gzip = file.peek(2).startswith(GZIP_MAGIC)
         except FileNotFoundError:
             raise NotFound(f"there is no file {self._path}") from None
+        except IsADirectoryError:
+            raise Invalid(
+                InvalidCode.ARGUMENTS, f"{self._path} is not a file but a folder: name a file"
+            ) from None
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be read: {error}") from None
         if not is_gzip:

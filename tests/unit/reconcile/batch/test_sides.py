@@ -100,7 +100,7 @@ def test_each_pair_carries_on_its_own(make_job, tmp_path):
 
 
 def test_every_side_needs_files_and_no_other_has_some(make_job, tmp_path):
-    with pytest.raises(Invalid, match="there is no files of lender, partner"):
+    with pytest.raises(Invalid, match="no file is given for lender; no file is given for partner"):
         run_sides(make_job(["platform"]), tmp_path / "out")
     job = make_job()
     others = {"till": job.sides["lender"], **job.sides}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.camts import ENTRY, READ, make_document
 from tests.tabled import HEADER, PLAIN, gather, mapping_of
 
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.reconcile.checks import check_statements, place_statements
 from hansa.reconcile.entries import Fault, Severity
 from hansa.reconcile.readers.opening import FREE_BYTES, Opened, Reading, open_statements
@@ -119,7 +119,7 @@ def test_what_is_no_statement_is_refused(tmp_path, raw, told):
 def test_files_that_are_not_there_or_are_none_are_told(tmp_path):
     with pytest.raises(NotFound):
         read(tmp_path / "nowhere")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Invalid, match="not a file but a folder"):
         read(tmp_path)
 
 

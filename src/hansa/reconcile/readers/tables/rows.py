@@ -123,6 +123,11 @@ def find_places(mapping: Mapping, names: Sequence[str], width: int) -> dict[Colu
             places[column] = column - 1
             continue
         found = [place for place, name in enumerate(names) if name == column]
+        if not found and any("\x00" in name for name in names):
+            raise _malformed(
+                'its letters have zeros between them, as in UTF-16: give encoding = "utf-16" '
+                "under [rows] of the mapping"
+            )
         if not found:
             told = ", ".join(repr(name[:NAMES_TOLD_MAX]) for name in names[:NAMES_TOLD_MAX])
             raise _malformed(
