@@ -108,7 +108,8 @@ def _tell_lending(report: LendingReport) -> list[str]:
     return [
         (
             f"{report.loans:,} loans of Harbour Bank and {report.pairs} partners, 20 to 80: "
-            f"{report.entries:,} entries in their books, {report.matched:,} of two days matched."
+            f"{report.entries:,} entries in their books of three days. "
+            f"The two that are over came to {report.matched:,} matches."
         ),
         (
             f"Planted faults: {report.planted}; found by reconciling: {report.found}, "
