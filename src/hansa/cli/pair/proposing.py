@@ -34,7 +34,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     which.add_argument(
         "--rules",
         type=parse_file,
-        help="rule file with [window], as of hansa reconcile; rates beside it go with it",
+        help="rule file with [window], as for reconciling files; rates beside it go with it",
     )
     which.add_argument(
         "--shared",

@@ -33,6 +33,7 @@ from hansa.kernel.trees.merkle import compute_root
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.joining.checkpoints import load_checkpoint
 from hansa.node.records import find_seal_fault
+from hansa.program import name_program
 from hansa.reconcile.entries import Fault, Finding, Part, Severity
 from hansa.reconcile.readers.ledger import Confirmed, Owner, decode_block, name_owner, read_ledger
 from hansa.reconcile.readers.parts import build_batch
@@ -227,7 +228,7 @@ def _check(network: Network, record: BlockRecord, header: Header, previous: byte
         return
     raise Corrupt(
         f"block {header.height} does not go with its header, or that with the block before: "
-        "hansa verify says more",
+        f"{name_program()} verify says more",
         height=header.height,
     )
 

@@ -40,7 +40,7 @@ class Act:
 
     text: str
     command: str
-    """To be pasted by an officer of this bank; empty if it is not this bank's turn."""
+    """What an officer of this bank writes behind `hansa pair case`; empty if it is not its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,6 @@ def _list_acts(case: Case | None, bank: bytes, agreement: bytes, case_id: bytes)
     is_proposer = case is not None and case.proposer == bank
     named = f"{agreement.hex()} {case_id.hex()}"
     return [
-        Act(text, f"hansa pair case {word.format(named)}" if word else "")
+        Act(text, word.format(named) if word else "")
         for text, word in ACTS.get((state, is_proposer), ())
     ]
