@@ -19,6 +19,8 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 
 T = TypeVar("T")
 
+DOTS_MAX = 100
+"""On one line of TOML: reading a name of very many parts takes the square of their number."""
 LETTERS_TOLD = 80
 """Of what somebody else wrote."""
 _KINDS = {
@@ -104,6 +106,9 @@ def read_toml(
     """
     if len(raw) > bytes_max:
         raise Unread(f"it has more than {bytes_max} bytes")
+    for number, line in enumerate(raw.splitlines(), 1):
+        if line.count(b".") > DOTS_MAX:
+            raise Unread(f"line {number} has more than {DOTS_MAX} dots: break it")
     try:
         value = msgspec.toml.decode(raw, type=kind)
     except msgspec.ValidationError as error:

@@ -21,6 +21,7 @@ from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import Signed
 from hansa.reconcile.entries import Entry, Status
+from hansa.reconcile.matching.arrays import AMOUNT_MAX
 from hansa.reconcile.rules.book import Side, Tolerance
 from hansa.reconcile.rules.references import ReferenceForm
 from hansa.reconcile.rules.windows import find_window
@@ -147,8 +148,12 @@ class Tagger:
         """Tag an entry for a window; None if its status does not count.
 
         Raises:
-          Invalid: a text of it is too long.
+          Invalid: a text of it is too long, or its amount too large for sums of it to be exact.
         """
+        if abs(entry.amount_minor) > AMOUNT_MAX:
+            raise Invalid(
+                InvalidCode.AMOUNT, f"the amount {entry.amount_minor} is beyond 2^53 minor units"
+            )
         if entry.status not in self._side.statuses:
             return None
         values = [self._express(entry, name) for name in self._pair.first.on]

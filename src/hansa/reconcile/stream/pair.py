@@ -146,8 +146,8 @@ class PairStream:
         two movements.
 
         Raises:
-          Invalid: a text of one is too long, or some of its origin are missing before them; then
-            none is taken.
+          Invalid: a text or an amount of one is too large, or some of its origin are missing before
+            them; then none is taken.
         """
         progress = await self._get_progress()
         repeated = 0 if origin is None else count_added(self._journal, origin)

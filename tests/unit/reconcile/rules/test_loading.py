@@ -117,6 +117,7 @@ FAULTS = [
     ),
     (change("[calendar]", THIRD + 'passes = ["x"]\n[calendar]'), "pairs[0].passes: there is no"),
     (b"\xff", "not TOML"),
+    (b"\n" + b"a." * 100_000 + b"b = 1", "line 2 has more than 100 dots"),
     (b"#" * (RULES_BYTES_MAX + 1), "bytes"),
 ]
 

@@ -131,6 +131,8 @@ def test_entries_of_an_origin_are_added_once():
         first, last = Origin(bytes(32), 0), Origin(bytes(32), 2)
         with pytest.raises(Invalid, match="add those between them first"):
             await stream.add(entries[2:], last)
+        with pytest.raises(Invalid, match="beyond 2"):
+            await stream.add([enter(1, "A"), enter(2**53 + 1, "A")])
         assert await stream.add(entries[:2], first) == (2, 0, 0)
         assert await stream.add(entries, first) == (0, 1, 2)
         assert await stream.add(entries[2:], last) == (0, 0, 1)
