@@ -259,10 +259,12 @@ class PairStream:
             done_with = await find_written_off(self._pair, self._ledger, outcome)
             open_entries = outcome.list_open(self._place, done_with)
         open_entries += [each.tagged.entry for each in list_late(self._journal, window, posted)]
-        names = [_name_showed(window), *self._journal.list_names(_name_shown(window))]
         carried = self._carry(open_entries, progress.agreed)
-        self._journal.finish(window, carried, names)
+        self._journal.finish(window, carried, self._list_done_with(window))
         return True
+
+    def _list_done_with(self, window: int) -> list[str]:
+        return [_name_showed(window), *self._journal.list_names(_name_shown(window))]
 
     def _carry(self, entries: Iterable[bytes], window: int) -> list[Tagged]:
         tagged = (self._tagger.tag(read_entry(each), window) for each in entries)
@@ -310,6 +312,8 @@ class PairStream:
             for net in outcome.nets if outcome else ():
                 if await self._sign_net(net, window):
                     return True
+            for name in self._list_done_with(window):  # of one without entries of this bank, too
+                self._journal.put(name, None)
             self._journal.put("signed", (window + 1).to_bytes(8, "big"))
         return False
 
@@ -339,8 +343,7 @@ class PairStream:
         basis = (row.left.entries, row.right.entries)
         outcome = self.find_outcome(window)
         # Where results differ, an earlier version of this program may have computed this one.
-        differs = bool(row.left.statement and row.right.statement)
-        is_old = differs and self._computed != (window, basis)
+        is_old = self._computed != (window, basis) and row.left.statement and row.right.statement
         if outcome is None or outcome.basis != basis or is_old:
             if row.left.open or row.right.open:
                 await self._look(window, basis)
@@ -466,10 +469,8 @@ class PairStream:
         healed = await find_healed(self._pair, self._ledger, before, outcome)
         if own.statement == compute_statement(outcome.basis, result, healed, self._pair.digest):
             return False
-        agreement, window = self._pair.agreement, outcome.window
-        await self._ledger.submit(
-            Agree(agreement, self._bank, window, *outcome.basis, result, healed)
-        )
+        said = (outcome.window, *outcome.basis, result, healed)
+        await self._ledger.submit(Agree(self._pair.agreement, self._bank, *said))
         return True
 
     async def _get_progress(self) -> Progress:

@@ -70,6 +70,7 @@ def test_a_break_goes_into_the_next_window_and_is_healed_there_with_its_case():
     banks = Banks()
     play(banks, [enter(100, "A")], [], 1)
     [broken] = banks.streams[0].find_outcome(0).breaks
+    assert not any(each.list_names("show") for each in banks.journals)
     agreement, north = banks.pair.agreement, banks.pair.terms.left
     opening = cases.Open(agreement, north, 0, broken.id)
     banks.harness.do(cases.open_case, opening, "north")
