@@ -125,13 +125,13 @@ entries = st.builds(
 )
 
 
-@settings(max_examples=settings.default.max_examples // 10)
+@settings(max_examples=settings.default.max_examples // 20)
 @given(st.lists(entries, max_size=14), st.lists(entries, max_size=14), st.randoms())
 def test_results_do_not_depend_on_the_order_of_rows(engine, left, right, chance):
     check_order(engine, left, right, chance, BOOK)
 
 
-@settings(max_examples=settings.default.max_examples // 10)
+@settings(max_examples=settings.default.max_examples // 20)
 @given(
     st.lists(st.builds(entry, st.integers(90, 110), st.integers(0, 2), texts), max_size=10),
     st.lists(st.builds(entry, st.integers(-110, -90), st.integers(0, 2), texts), max_size=10),
