@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import get_args
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -21,8 +22,10 @@ from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Limits, Settings
+from hansa.reconcile.batch.diagnosing import BreakClass
 from hansa.reconcile.stream.entries import ENTRIES_MAX, write_entry
 from hansa.sdk.async_client import AsyncClient
+from hansa.sdk.reconciliation.pair_answers import BreakKind
 
 FILE, UNKNOWN = bytes([7]) * 32, bytes(32)
 WORDS = "South books the fee by Friday."
@@ -245,3 +248,7 @@ async def check_entries(client, agreement):
             await client.pairs.add(agreement, entries)
     with pytest.raises(Invalid, match="add those between them first"):
         await client.pairs.add(agreement, [good], FILE, start=5)
+
+
+def test_the_classes_of_breaks_are_those_that_there_are():
+    assert list(get_args(BreakKind)) == [each.value for each in BreakClass]

@@ -127,7 +127,10 @@ def normalise(
                 _sync(each)
         _sync(folder.parent)
     except OSError as error:
-        raise Unavailable(f"{folder} cannot be written: {error}") from None
+        raise Unavailable(
+            f"{folder} cannot be written: {error}; nothing of it is kept: make room, or name "
+            "another folder"
+        ) from None
     return run.summarise(folder)
 
 
@@ -229,7 +232,7 @@ class _Run:
         raise Invalid(
             InvalidCode.MALFORMED,
             f"{'1 fault' if count == 1 else many}; correct the files, or let what cannot be read "
-            "be put into quarantine: "
+            "be put into quarantine (--quarantine): "
             + " ".join(f"({number}) {text};" for number, text in enumerate(self._refused, 1))[:-1],
             findings=count,
         )

@@ -183,6 +183,7 @@ def resolve(run, desks, agreed, case):
         (("add", "12" * 32, "north.csv"), 2, "mapping"),
         (("add", "12" * 32, "north.csv", "--map", "map.toml"), 4, "no agreement"),
         (("case", "show", "12" * 32, "1"), 2, "no id of a case"),
+        (("breaks", "12" * 32, "--class", "amuont"), 2, "choose from 'ambiguous', 'duplicate'"),
     ],
 )
 def test_mistakes_say_what_to_do(run, words, code, told):
@@ -212,3 +213,13 @@ def test_a_date_with_a_mistaken_year_is_not_added(run, folder, agreed):
     code, _, complaint = run(0, "add", agreed, "far.csv", "--map", "map.toml")
     assert (code, "far.csv, line 5 is dated 9999-03-02" in complaint) == (2, True), complaint
     assert [each["waiting"] for each in run(0, "show", agreed)[1]["windows"]] == [0]
+
+
+def test_terms_that_are_shared_before_a_key_is_refused_are_told(run):
+    """The other bank has them: that nothing was changed is true of the ledger alone."""
+    proposing = ("propose", "--rules", "rules.toml", *PROPOSED, "--bank", "north")
+    code, _, complaint = run(0, *proposing, "--key", "south.json", as_json=False)
+    pairs = run(0, "list")[1]["pairs"]
+    shared = [each["agreement"] for each in pairs if each["on_ledger"] is None]
+    assert code == 3
+    assert any(f"propose --shared {each} --key" in complaint for each in shared), complaint

@@ -78,7 +78,7 @@ def test_errors_refuse_all_of_it_and_are_listed(tmp_path):
     with pytest.raises(Invalid) as caught:
         run([path], tmp_path / "out")
     assert caught.value.facts["findings"] == 2
-    assert f"quarantine: (1) {path}, line 3, date: " in caught.value.message
+    assert f"(--quarantine): (1) {path}, line 3, date: " in caught.value.message
     assert f"; (2) {path}, line 4, date: " in caught.value.message
     assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 import msgspec
 
@@ -11,7 +12,7 @@ from hansa.cli.screen import print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_count
 from hansa.reconcile.currencies import write_amount
 from hansa.sdk.client import Client
-from hansa.sdk.reconciliation.pair_answers import Break, PairEntry
+from hansa.sdk.reconciliation.pair_answers import Break, BreakKind, PairEntry
 
 PAGE = 100
 
@@ -24,7 +25,11 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     breaks = words.add_parser("breaks", help="what is open as of the last window that is known")
     add_agreement(breaks)
     breaks.add_argument(
-        "--class", dest="kind", metavar="NAME", help="of this class alone, as missing_right"
+        "--class",
+        dest="kind",
+        choices=get_args(BreakKind),
+        metavar="NAME",
+        help="of this class alone: " + ", ".join(get_args(BreakKind)),
     )
     breaks.add_argument("--currency", metavar="CODE", help="of this currency alone")
     breaks.add_argument(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hansa.cli.pair.parties import add_officers, get_own, parse_agreement
+from hansa.cli.screen import complain
 from hansa.cli.source import find_member, open_client, parse_count, parse_file
 from hansa.cli.tx import load_keys, send
 from hansa.contracts.reconciliation.agreements import KEEP_DAYS_MAX, Propose
@@ -84,7 +85,14 @@ def _propose(options: argparse.Namespace) -> int:
             pair = client.pairs.get(parse_agreement(options))
         else:
             pair = _share(client, options, keys)
-        return send(client, options, keys, [_build(pair)], agreement=pair.agreement)
+        code = send(client, options, keys, [_build(pair)], agreement=pair.agreement)
+    if code and options.rules is not None and not options.json:
+        complain(
+            f"The terms are shared with {options.other} all the same, and nothing is agreed. "
+            "Keys that may propose them do it with: "
+            f"hansa pair propose --shared {pair.agreement} --key KEYFILE"
+        )
+    return code
 
 
 def _share(client: Client, options: argparse.Namespace, keys: Sequence[KeyPair]) -> PairDetails:

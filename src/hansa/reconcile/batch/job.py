@@ -139,7 +139,10 @@ def made_result(folder: Path) -> Iterator[Path]:
         with make_folder(folder) as unfinished:
             yield unfinished
     except OSError as error:
-        raise Unavailable(f"{folder} cannot be written: {error}") from None
+        raise Unavailable(
+            f"{folder} cannot be written: {error}; nothing of it is kept: make room, or name "
+            "another folder"
+        ) from None
 
 
 @contextmanager

@@ -14,6 +14,17 @@ DateText = Annotated[str, Meta(pattern="^([0-9]{4}|[+-][0-9]{6})-[0-9]{2}-[0-9]{
 Place = Literal["left", "right"]
 """Which of both parties; the left one's books lead."""
 ProposalKind = Literal["correct", "write_off", "reverse", "dispute"]
+BreakKind = Literal[
+    "ambiguous",
+    "duplicate",
+    "reversal",
+    "split",
+    "amount",
+    "date",
+    "missing_left",
+    "missing_right",
+]
+"""Classes of breaks, as `hansa.reconcile` gives them, which a client may lack."""
 
 
 class Pair(Answer, frozen=True, kw_only=True):

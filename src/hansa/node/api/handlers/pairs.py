@@ -44,7 +44,6 @@ WORDS_MAX = 2_000
 
 Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
-BreakText = Annotated[str, Meta(min_length=1, max_length=32)]
 CurrencyText = Annotated[str, Meta(min_length=1, max_length=3)]
 CaseState = Literal["open", "proposed", "offered", "accepted", "resolved", "disputed", "healed"]
 
@@ -314,7 +313,7 @@ ROUTES = (
         answers.Breaks,
         parameters=(
             AGREEMENT,
-            Parameter("kind", BreakText, "Class of the breaks; all if not given."),
+            Parameter("kind", answers.BreakKind, "Class of the breaks; all if not given."),
             Parameter("currency", CurrencyText, "Of one of a break's entries."),
             Parameter(
                 "age_days",
