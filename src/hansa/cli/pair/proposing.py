@@ -16,6 +16,7 @@ from hansa.cli.tx import load_keys, send
 from hansa.contracts.reconciliation.agreements import KEEP_DAYS_MAX, Propose
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.program import name_program
 from hansa.sdk.client import Client
 from hansa.sdk.files import read_file
 from hansa.sdk.keys import KeyPair
@@ -90,7 +91,7 @@ def _propose(options: argparse.Namespace) -> int:
         complain(
             f"The terms are shared with {options.other} all the same, and nothing is agreed. "
             "Keys that may propose them do it with: "
-            f"hansa pair propose --shared {pair.agreement} --key KEYFILE"
+            f"{name_program()} pair propose --shared {pair.agreement} --key KEYFILE"
         )
     return code
 
