@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hansa.cli.pair.parties import add_agreement, parse_agreement
 from hansa.cli.pair.proposing import needing_extra
+from hansa.cli.pair.reading import EPOCH
 from hansa.cli.screen import ProgressBar, print_found
 from hansa.cli.source import add_node, open_client, parse_count, parse_file
 from hansa.contracts.reconciliation.windows import WINDOW_LATEST
@@ -27,7 +28,6 @@ PAUSE_FIRST_S = 0.05
 PAUSE_LAST_S = 2.0
 MAPPING_BYTES_MAX = 1 << 18
 QUARANTINE_BYTES_MAX = 1 << 30
-_EPOCH = dt.date(1970, 1, 1)
 
 
 class Statements(NamedTuple):
@@ -157,7 +157,7 @@ def _require_near(folder: Path, file: Path) -> None:
     from hansa.reconcile.normalising import iterate_entries  # noqa: PLC0415 - an extra
     from hansa.reconcile.stream.entries import require_near  # noqa: PLC0415
 
-    today = (dt.datetime.now(tz=dt.UTC).date() - _EPOCH).days
+    today = (dt.datetime.now(tz=dt.UTC).date() - EPOCH).days
     for entries in iterate_entries(folder, CHUNK):
         require_near(entries, today, f"{file}, ")
 
@@ -181,13 +181,13 @@ def _complete(options: argparse.Namespace) -> int:
         if below is not None:
             below += 1
         else:
-            below = ((options.before - _EPOCH).days - terms.from_day) // terms.window_days
+            below = ((options.before - EPOCH).days - terms.from_day) // terms.window_days
         if not 0 < below <= WINDOW_LATEST:
             raise Invalid(InvalidCode.ARGUMENTS, "no window is over by then: nothing was done")
         pair = client.pairs.complete(agreement, below)
         if options.wait:
             pair = _wait_for(client, agreement, below, options.wait)
-    last = _EPOCH + dt.timedelta(days=terms.from_day + below * terms.window_days - 1)
+    last = EPOCH + dt.timedelta(days=terms.from_day + below * terms.window_days - 1)
     told = {
         "agreement": options.agreement,
         "complete_through_window": below - 1,

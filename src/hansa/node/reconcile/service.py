@@ -216,7 +216,7 @@ class PairService:
     def get_pair(self, agreement: bytes, windows: int = 0) -> PairView:
         """Get an agreement with its newest windows; raises `NotFound`."""
         found = self._get(agreement)
-        progress = self._load(Progress, agreement) or Progress(agreement, b"")
+        progress = self._get_progress(agreement)
         last = max([*found.journal.list_windows(), found.stream.completed, progress.closed, 0])
         numbers = range(last, max(-1, last - windows), -1)
         return PairView(
@@ -241,7 +241,7 @@ class PairService:
     def find_newest(self, agreement: bytes) -> Outcome | None:
         """Find what came out of the last window of which all is known; raises `NotFound`."""
         found = self._get(agreement)
-        progress = self._load(Progress, agreement) or Progress(agreement, b"")
+        progress = self._get_progress(agreement)
         for window in (progress.agreed, progress.agreed - 1):
             outcome = found.stream.find_outcome(window) if window >= 0 else None
             if outcome is not None:
@@ -304,7 +304,7 @@ class PairService:
           NotFound: at the first, where the bank has no such agreement.
         """
         found = self._get(agreement)
-        progress = self._load(Progress, agreement) or Progress(agreement, b"")
+        progress = self._get_progress(agreement)
         for window in range(progress.agreed - 1, -1, -1):
             outcome = found.stream.find_outcome(window)
             for net in outcome.nets if outcome else ():
@@ -402,7 +402,7 @@ class PairService:
 
     def _require_kept(self, agreement: bytes, found: OpenPair) -> None:
         if not found.is_kept:
-            progress = self._load(Progress, agreement) or Progress(agreement, b"")
+            progress = self._get_progress(agreement)
             find = partial(self._load, Window, agreement)
             require_kept(found, progress, find)
             found.is_kept = True
@@ -484,6 +484,9 @@ class PairService:
         if found is None:
             raise NotFound(f"this bank has no agreement {agreement.hex()}")
         return found
+
+    def _get_progress(self, agreement: bytes) -> Progress:
+        return self._load(Progress, agreement) or Progress(agreement, b"")
 
     def _load(self, row_type: type[R], *key: KeyPart) -> R | None:
         return self._node.chain.machine.state.load(row_type, row_type.key(*key))
