@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import HANSA
 
 from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, plant
+from hansa.reconcile.batch.manifest import MANIFEST, check_folder
 
 TIMEOUT_S = 240
 
@@ -65,6 +66,11 @@ def test_a_killed_run_leaves_nothing_that_looks_like_a_result(planted, tmp_path,
     except subprocess.TimeoutExpired:
         process.kill()
     is_done = process.wait() == 0
-    assert out.exists() == is_done
-    if not is_done:
+    if out.exists():
+        # Done, or killed after the folder got its name: then it is the whole of it.
+        checked = check_folder(out, (out / MANIFEST).read_bytes())
+        assert checked.files > 1
+        assert (checked.findings, checked.others) == ([], [])
+    else:
+        assert not is_done
         assert run(planted, out)["breaks"]
