@@ -42,9 +42,14 @@ def lay_out(rules: Sequence[ReadRule]) -> Rules:
 
 
 @compiled
-def _holds(condition: npt.NDArray[np.int64], row: npt.NDArray[np.int64]) -> bool:
-    value, comparison = int(row[condition[0]]), int(condition[1])
-    place, factor, bound = int(condition[2]), int(condition[3]), int(condition[4])
+def _holds(conditions: npt.NDArray[np.int64], each: int, row: npt.NDArray[np.int64]) -> bool:
+    # By its number, since a part of an array taken by itself would be counted as an owner of it.
+    value, comparison = int(row[conditions[each, 0]]), int(conditions[each, 1])
+    place, factor, bound = (
+        int(conditions[each, 2]),
+        int(conditions[each, 3]),
+        int(conditions[each, 4]),
+    )
     if place < 0 and bound == MISSING:
         return (value == MISSING) == (comparison == _EQUAL)
     rest = 0
@@ -87,13 +92,13 @@ def fire(rules: Rules, row: npt.NDArray[np.int64], fired: npt.NDArray[np.bool_])
         of_any, end = bounds[rule, 1], bounds[rule + 1, 0]
         is_firing = True
         for each in range(bounds[rule, 0], of_any):
-            if not _holds(conditions[each], row):
+            if not _holds(conditions, each, row):
                 is_firing = False
                 break
         if is_firing and of_any < end:
             is_firing = False
             for each in range(of_any, end):
-                if _holds(conditions[each], row):
+                if _holds(conditions, each, row):
                     is_firing = True
                     break
         fired[rule] = is_firing
