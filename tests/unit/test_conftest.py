@@ -25,9 +25,11 @@ class Parsing:
 
 @pytest.fixture
 def collecting():
+    """Collect garbage as the test has it, and leave none that parses amid what others parse."""
     was_enabled = gc.isenabled()
     gc.enable()
     yield
+    gc.collect()
     (gc.enable if was_enabled else gc.disable)()
 
 

@@ -145,21 +145,23 @@ def test_what_nobody_answers_is_told_with_its_id(ada, capsys):
     assert "What is not there after 20" in found["message"]
 
 
-def serve_voted(state, text=""):
-    """Routes of a node of a voted network: what it says of the network is given."""
+def serve_voted(*states, text=""):
+    """Routes of a node of a voted network: what it says of the network, answer by answer."""
     keys = [(CometKey.generate(), CometKey.generate()) for _ in range(4)]
     genesis = make_voted_genesis(keys).encoded()
     counts = {"height": 0, "power": 40, "present_power": 10, "own_power": 10}
     absent = dict.fromkeys(("consensus_height", "round", "step", "block_ms", "heartbeat_ms"))
     absent["started_ms"] = None
     rules = {"in_force": 1, "known": {}, "scheduled": [], "text": ""}
-    seen = {"state": state, "text": text, "validators": [], "peers": [], "rules": rules}
+    seen = {"text": text, "validators": [], "peers": [], "rules": rules}
+    coming = list(states)
 
     async def found(_):
         return web.Response(body=genesis)
 
     async def consensus(_):
-        return answer_json(200, {**counts, **absent, **seen})
+        state = coming.pop(0) if len(coming) > 1 else coming[0]
+        return answer_json(200, {**counts, **absent, **seen, "state": state})
 
     return web.get("/v1/genesis", found), web.get("/v1/consensus", consensus), BASE[1]
 
@@ -179,12 +181,18 @@ def test_where_validators_vote_only_a_node_that_is_far_enough_proves_that_it_is_
 
 def test_nothing_is_sent_to_a_node_that_could_not_confirm_it(capsys):
     text = "No block for 41 s: 3 of 4 validators are not connected to this node."
-    with run_fake(*serve_voted("stalled", text)) as url, Client(url) as client:
-        with pytest.raises(Unavailable, match=f"nothing was sent.*: {text}"):
-            await_well(client, is_json=False, patience_s=0.1)
-        assert capsys.readouterr().err == f"Nothing is sent yet, for up to 0.1 s: {text}\n"
+    with (
+        run_fake(*serve_voted("stalled", text=text)) as url,
+        Client(url) as client,
+        pytest.raises(Unavailable, match=f"nothing was sent.*: {text}"),
+    ):
+        await_well(client, is_json=False, patience_s=0)
+    with run_fake(*serve_voted("stalled", "voting", text=text)) as url, Client(url) as client:
+        await_well(client, is_json=False)
+        assert capsys.readouterr().err == f"Nothing is sent yet, for up to 30 s: {text}\n"
     with run_fake(*serve_voted("voting")) as url, Client(url) as client:
         await_well(client, is_json=False, patience_s=0)
+    assert capsys.readouterr().err == ""
 
 
 def test_whoever_stops_the_wait_is_told_what_was_sent(ada, capsys):
