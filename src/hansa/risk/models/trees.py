@@ -23,7 +23,7 @@ from hansa.risk.compiled import compiled
 
 SCALE_BITS = 32
 """A value or score is a whole multiple of 2**-32 of the log-odds."""
-_NEVER = np.iinfo(np.int64).max
+NEVER = np.iinfo(np.int64).max
 """A leaf's threshold, which nothing exceeds."""
 
 
@@ -59,7 +59,7 @@ def flatten(dumped: Sequence[Mapping[str, Any]]) -> Trees:
     def add(node: Mapping[str, Any]) -> None:
         is_leaf = "split_feature" not in node
         feature.append(0 if is_leaf else node["split_feature"])
-        threshold.append(_NEVER if is_leaf else _read_threshold(node))
+        threshold.append(NEVER if is_leaf else _read_threshold(node))
         left.append(len(left))
         value.append(round(node["leaf_value" if is_leaf else "internal_value"] * 2**SCALE_BITS))
 
@@ -90,7 +90,7 @@ def _read_threshold(node: Mapping[str, Any]) -> int:
             f"a tree splits by {node['decision_type']!r}: only <= is known, on whole numbers",
         )
     threshold: float = node["threshold"]
-    return min(max(floor(threshold), -_NEVER), _NEVER)
+    return min(max(floor(threshold), -NEVER), NEVER)
 
 
 @compiled
