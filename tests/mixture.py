@@ -8,6 +8,7 @@ from tests.faulted import PEOPLE
 from tests.integration.test_cometbft_engine import flip
 from tests.mixed_identity import MixedIdentity
 from tests.mixed_reconciliation import MixedReconciliation
+from tests.mixed_risk import MixedRisk
 from tests.voted import open_signer, wall_clock_ms
 from tests.world import ASSET, MINUTE_MS, key, pay
 
@@ -28,6 +29,7 @@ class Mixture:
         self._random = Random(seed)
         self._identity = MixedIdentity(self._random)
         self._reconciliation = MixedReconciliation(self._random)
+        self._risk = MixedRisk(self._random)
         self._count = 0
 
     def sign_batch(self):
@@ -39,8 +41,8 @@ class Mixture:
     def _sign(self):
         self._count += 1
         kinds = [self._pay, self._pay_much, self._hold, self._end, self._open, self._govern]
-        others = (self._identify, self._reconcile)
-        sign = self._random.choices((*kinds, *others), (60, 5, 10, 10, 10, 14, 25, 16))[0]
+        others = (self._identify, self._reconcile, self._control)
+        sign = self._random.choices((*kinds, *others), (60, 5, 10, 10, 10, 14, 25, 16, 8))[0]
         names, command = sign(f"m-{self._count}")
         signers = [names] if isinstance(names, str) else names
         envelope = self._world.sign([key(name) for name in signers], command)
@@ -81,6 +83,9 @@ class Mixture:
 
     def _reconcile(self, _):
         return self._reconciliation.choose(self._world.time_ms)
+
+    def _control(self, _):
+        return self._risk.choose(self._world.time_ms)
 
     def _govern(self, _):
         """Propose, vote for or carry out one of a few proposals, so that some pass."""

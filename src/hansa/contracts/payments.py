@@ -16,6 +16,7 @@ from hansa.contracts.records import LIFE_CYCLE as LIFE_CYCLE
 from hansa.contracts.records import Code as Code
 from hansa.contracts.records import Payment as Payment
 from hansa.contracts.records import Status as Status
+from hansa.contracts.risk.in_force import require_attested
 from hansa.kernel.authority import Account, Purpose
 from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function, ListReads
@@ -274,7 +275,7 @@ def refund(view: View, context: Context, command: Refund) -> list[Event]:
     payee = wallets.get_usable(view, payment.payee)
     payer = wallets.get_usable(view, payment.payer)
     asset, amount_minor = payment.asset, command.amount_minor
-    _require_attestation(view, context, payee.operator, amount_minor)
+    require_attested(view, context, payee.operator, asset, amount_minor)
     debit = balances.check_return(view, context, payee, asset, amount_minor)
     credit = balances.check_credit(view, context, payer, asset, amount_minor, is_refund=True)
     # CHANGE
@@ -333,7 +334,7 @@ def cash_out(view: View, context: Context, command: CashOut) -> list[Event]:
     asset, amount_minor = command.asset, command.amount_minor
     wallet = wallets.get_usable(view, command.wallet)
     members.require_role(view, wallet.operator, members.Role.OPERATOR)
-    _require_attestation(view, context, wallet.operator, amount_minor)
+    require_attested(view, context, wallet.operator, asset, amount_minor)
     debit = balances.check_debit(view, context, wallet, asset, amount_minor)
     vault = currency.check_vault(view, context, wallet.operator, asset, amount_minor)
     # CHANGE
@@ -382,17 +383,8 @@ def _check_parties(
     records.require_new_id(view, context, command.payer, command.end_to_end_id)
     payer = wallets.get_usable(view, command.payer)
     payee = wallets.get_usable(view, command.payee)
-    _require_attestation(view, context, payer.operator, command.amount_minor)
+    require_attested(view, context, payer.operator, command.asset, command.amount_minor)
     return payer, payee
-
-
-def _require_attestation(view: View, context: Context, operator: bytes, amount_minor: int) -> None:
-    """Refuse a payment whose operator's attested risk decision policy asks for and lacks."""
-    values = policy.get_in_force(view, context, "payments.attestation_from_minor")
-    if not values or not values[0] or amount_minor < values[0]:
-        return
-    if context.attestation is None or context.sponsor != operator:
-        raise Refused(Code.ATTESTATION_REQUIRED, from_minor=values[0], operator=operator)
 
 
 def _record(

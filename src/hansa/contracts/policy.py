@@ -10,6 +10,8 @@ recorded counts, so a correction is a new entry. The past is never changed.
 | wallet.unproven_category       | the best category without a credential, 1 to 4; 1 by default |
 | tiers.days_max                 | days for which a credential lifts a wallet; 366 by default   |
 | payments.attestation_from_minor| smallest amount that needs an attestation; 0 for never       |
+| payments.model_from_minor      | smallest that needs one by an operator with a model in force |
+| <either of the two>.<asset>    | the same for one asset                                       |
 | payments.refund_days           | days                                                         |
 | payments.hold_days_max         | days                                                         |
 | sponsor.quota                  | bytes, envelopes and refusals a day, rows stored; `QUOTA_MIN`|
@@ -47,6 +49,8 @@ PRUNE_AFTER_MS = VALIDITY_MAX_MS
 """An entry that was in force this recently is never dropped."""
 DURATION_MAX_MS = 366 * 24 * 3_600_000
 GOVERNANCE_PREFIX = "governance."
+ATTESTATION_FROM = "payments.attestation_from_minor"
+MODEL_FROM = "payments.model_from_minor"
 DENOMINATOR_MAX = 1_000_000
 CATEGORIES = 4
 """Of wallets; `wallets.Category` names them."""
@@ -55,6 +59,8 @@ QUOTA_MIN = (65_536, 4, 4, 8)
 
 PolicyKey = Annotated[str, Meta(min_length=1, max_length=96)]
 """As in the table above; the longest names a sponsor."""
+ASSET_CODE_MAX = 24
+"""Characters of an asset's code, as `values.AssetCode` has it."""
 
 
 class Code(StrEnum):
@@ -208,7 +214,8 @@ _KEYS: dict[str, Check] = {
     "wallet.limits.4": _amounts(4),
     "wallet.unproven_category": lambda values: len(values) == 1 and 1 <= values[0] <= CATEGORIES,
     "tiers.days_max": lambda values: _is_days(values) and values[0] > 0,
-    "payments.attestation_from_minor": _amounts(1),
+    ATTESTATION_FROM: _amounts(1),
+    MODEL_FROM: _amounts(1),
     "payments.refund_days": lambda values: _is_days(values) and values[0] > 0,
     "payments.hold_days_max": _is_days,
     "sponsor.quota": _is_quota,
@@ -221,9 +228,13 @@ _KEYS: dict[str, Check] = {
 }
 
 _SPONSOR_PREFIX = "sponsor.quota."
+_ASSET_PREFIXES = (f"{ATTESTATION_FROM}.", f"{MODEL_FROM}.")
 
 
 def _find_family(key: str) -> Check | None:
+    for prefix in _ASSET_PREFIXES:
+        if key.startswith(prefix):
+            return _amounts(1) if 1 <= len(key) - len(prefix) <= ASSET_CODE_MAX else None
     if not key.startswith(_SPONSOR_PREFIX):
         return None
     digits = key[len(_SPONSOR_PREFIX) :]

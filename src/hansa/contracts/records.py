@@ -32,7 +32,6 @@ class Code(StrEnum):
     OVER_HOLD = "payments.OVER_HOLD"
     OVER_REFUND = "payments.OVER_REFUND"
     ID_USED = "payments.ID_USED"
-    ATTESTATION_REQUIRED = "payments.ATTESTATION_REQUIRED"
     WRONG_EXPIRY = "payments.WRONG_EXPIRY"
 
 

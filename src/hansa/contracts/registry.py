@@ -38,6 +38,7 @@ from hansa.contracts.identity import (
     tiers,
 )
 from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation, windows
+from hansa.contracts.risk import in_force, risk
 from hansa.kernel.contract import Contract
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.genesis import Genesis, GenesisContract
@@ -67,6 +68,7 @@ MODULES: tuple[ModuleType, ...] = (
     cases,
     reconciliation,
     positions,
+    risk,
 )
 """In the order in which genesis installs them; a contract's older versions stay listed."""
 
@@ -75,6 +77,7 @@ PARTS: Mapping[str, tuple[ModuleType, ...]] = {
     payments.NAME: (records,),
     did.NAME: (documents, resolution),
     reconciliation.NAME: (windows,),
+    risk.NAME: (in_force,),
 }
 """Modules that belong to a contract beside its own; their source is hashed with it."""
 

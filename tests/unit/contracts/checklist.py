@@ -27,7 +27,7 @@ WRITES = {"put", "delete", "put_vault", "post", "count_asset", "replace_keys"} |
     *("begin", "supersede", "publish", "set_lift"),
 }
 """Calls that write; a name of one's own may be among them without harm."""
-PARTS = ("records.", "documents.", "windows.")
+PARTS = ("records.", "documents.", "windows.", "in_force.")
 """How a contract calls functions of its own parts."""
 TABLE_BYTES = 2
 

@@ -161,7 +161,7 @@ def test_a_payment_that_policy_wants_attested_is_refused_without(tmp_path):
     world = open_world(FileStorage(tmp_path), make_genesis(policy))
     world.fund("ann", "shop")
     assert world.do("ann", pay("ann", "shop", 99, "a")) == ""
-    assert world.do("ann", pay("ann", "shop", 100, "b")) == "payments.ATTESTATION_REQUIRED"
+    assert world.do("ann", pay("ann", "shop", 100, "b")) == "risk.ATTESTATION_REQUIRED"
     world.chain.close()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.mixed_risk import add_officer
 from tests.world import ASSET, MINUTE_MS, START_MS, key, make_genesis, open_world, pay
 
 from hansa.contracts import accounts, currency, payments, wallets
+from hansa.contracts.risk import risk
+from hansa.contracts.risk.in_force import Basis
 from hansa.engine.storage import FileStorage
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.block import decode_receipt
@@ -134,7 +137,7 @@ def test_every_debit_of_a_wallet_binds_its_operators_decision(attested):
     for signer, command in debits:
         for given, sponsor in ((None, "north"), (mark, "south")):
             receipt = send(world, signer, command, given, sponsor)
-            assert receipt.code == "payments.ATTESTATION_REQUIRED"
+            assert receipt.code == "risk.ATTESTATION_REQUIRED"
         receipt = send(world, signer, command, mark)
         assert (receipt.code, receipt.events[0][2][-1]) == ("", mark)
     world.time_ms += 2_000
@@ -145,6 +148,28 @@ def test_every_debit_of_a_wallet_binds_its_operators_decision(attested):
 
 def test_what_stays_below_the_threshold_needs_no_decision(attested):
     assert send(attested, "ann", payments.CashOut(ANN, ASSET, 99, "o"), None).code == ""
+
+
+def test_a_model_that_is_suspended_within_a_block_lets_no_later_payment_pass(tmp_path):
+    world = open_world(FileStorage(tmp_path), make_genesis({"payments.model_from_minor": (100,)}))
+    world.fund("ann", "shop", amount_minor=10_000)
+    north, model, mark = key("north").address, bytes(32), bytes([7]) * 32
+    assert send(world, "ann", pay("ann", "shop", 99, "a"), None).code == ""
+    assert send(world, "ann", pay("ann", "shop", 100, "b"), mark).code == "risk.NO_MODEL_IN_FORCE"
+    assert world.do("north", add_officer("north")) == ""
+    assert world.do("north", risk.Propose(north, model)) == ""
+    assert world.do("north officer", risk.Approve(north, model)) == ""
+    assert world.do("north", risk.Declare(north, (Basis(model, mark),))) == ""
+    calls = [
+        ("ann", pay("ann", "shop", 100, "b")),
+        ("north officer", risk.Suspend(north, model)),
+        ("ann", pay("ann", "shop", 100, "c")),
+    ]
+    items = [(world.sign([key(name)], call), mark) for name, call in calls]
+    result = world.apply(sign_batch(world.network, north, key("north server"), items))
+    codes = [decode_receipt(raw).code for raw in result.receipts]
+    assert codes == ["", "", "risk.NO_MODEL_IN_FORCE"]
+    world.chain.close()
 
 
 def test_a_hold_ends_within_what_policy_allows(world):

@@ -13,6 +13,7 @@ from hansa.contracts.actions import Action, ActivateContract
 from hansa.contracts.identity import accreditation, documents, evidence, status
 from hansa.contracts.reconciliation import windows
 from hansa.contracts.registry import MODULES, Registry, hash_source, list_genesis_contracts
+from hansa.contracts.risk import in_force
 from hansa.engine.chain import Chain
 from hansa.engine.embedded import EmbeddedEngine
 from hansa.engine.log import BlockLog
@@ -209,6 +210,7 @@ def test_rows_written_once_are_those_of_its_own_modules_and_their_parts():
         accreditation.PastGrant,
         evidence.Evidence,
         evidence.Note,
+        in_force.PastInForce,
         records.Payment,
         status.StatusChunk,
         windows.BucketCount,

@@ -12,6 +12,7 @@ from random import Random
 
 from tests.mixed_identity import MixedIdentity
 from tests.mixed_reconciliation import MixedReconciliation
+from tests.mixed_risk import MixedRisk
 from tests.played import play
 from tests.unit.kernel.test_vectors import Replay, load, network_of
 from tests.world import ASSET, MINUTE_MS, World, key, make_genesis, open_world, pay
@@ -67,7 +68,7 @@ def govern(world: World) -> None:
     assert world.do(("ada", "k2"), pay("ada", "shop", 1, "by two keys")) == ""
 
 
-def send_mixed(world: World, mixed: MixedIdentity | MixedReconciliation) -> set[str]:
+def send_mixed(world: World, mixed: MixedIdentity | MixedReconciliation | MixedRisk) -> set[str]:
     """Send mixed commands; returns the contracts whose events came."""
     told = set()
     for _ in range(8):
@@ -91,12 +92,18 @@ def reconcile(world: World) -> None:
     assert told == {"agreements", "reconciliation", "cases", "positions"}
 
 
+def control(world: World) -> None:
+    """Commands of the contract of risk, some of each refused."""
+    assert send_mixed(world, MixedRisk(Random(5))) == {"accounts", "risk"}
+
+
 def play_world(folder: Path) -> None:
     world = open_world(FileStorage(folder), make_genesis())
     play(world)
     govern(world)
     identify(world)
     reconcile(world)
+    control(world)
     for record in world.chain.iterate_records(0):
         write(record.header.hex(), *[raw.hex() for raw in record.receipts])
     for item, value in world.chain.iterate_rows(b""):

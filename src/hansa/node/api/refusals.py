@@ -38,10 +38,6 @@ REFUSALS: dict[str, Advice] = {
         "The payer has used this reference for another payment already.",
         "If this is a repetition, it was paid: look it up. Else use a new reference.",
     ),
-    "payments.ATTESTATION_REQUIRED": Advice(
-        "A payment of this size needs its operator’s attested risk decision, and came without one.",
-        "Submit it through the payer’s operator.",
-    ),
     "payments.WRONG_EXPIRY": Advice(
         "The hold would end in the past, or later than policy allows.",
         "Choose an end in the future, within `payments.hold_days_max`.",
@@ -311,6 +307,36 @@ REFUSALS: dict[str, Advice] = {
     ),
     **IDENTITY,
     **RECONCILIATION,
+    "risk.UNKNOWN_MODEL": Advice(
+        "The operator never registered such a model.",
+        "Check the hash of its manifest, or propose it.",
+    ),
+    "risk.WRONG_STATE": Advice(
+        "The model does not stand where this can follow: only what is approved is put in force, "
+        "only what is suspended or new is proposed, and what is retired is given up for good.",
+        "Look at the model; the fact `state` says where it stands.",
+    ),
+    "risk.STILL_IN_FORCE": Advice(
+        "The model still decides for its operator.",
+        "Declare what is in force without it, then retire it; to stop it at once, suspend it.",
+    ),
+    "risk.SAME_OFFICER": Advice(
+        "Four eyes have not seen the model: the same key proposed it, or the one that did is none "
+        "of an officer of this operator any more.",
+        "Let another officer of this operator sign.",
+        "the sender, with other keys",
+    ),
+    "risk.ATTESTATION_REQUIRED": Advice(
+        "A payment of this size needs an attested risk decision by the operator of the wallet that "
+        "pays, and came without one, or through somebody else.",
+        "Submit it through that operator.",
+    ),
+    "risk.NO_MODEL_IN_FORCE": Advice(
+        "A payment of this size needs a risk decision by a registered model, and its operator has "
+        "none in force: it suspended the last one, or never declared any.",
+        "Pay less for now, or try again once the operator has put a model in force.",
+        "the operator of the wallet that pays",
+    ),
     "kernel.NOT_AUTHORIZED": Advice(
         "The keys that signed may not do this for that account.",
         "Let the right keys sign, up to its threshold; the facts name account and purpose.",

@@ -37,6 +37,8 @@ from hansa.node.console.text.formatting import (
 PROPOSALS_SHOWN = 50
 _SPONSOR_PREFIX = "sponsor.quota."
 _LIMITS_PREFIX = "wallet.limits."
+_RISK_KEYS = (policy.ATTESTATION_FROM, policy.MODEL_FROM)
+"""Alone of all assets, or with a dot and an asset behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,9 @@ def _name_policy(name: str) -> str:
     if name.startswith(_SPONSOR_PREFIX):
         member = to_text(bytes.fromhex(name.removeprefix(_SPONSOR_PREFIX)))
         return f"What {shorten(member)} may bring into blocks"
+    for key in _RISK_KEYS:
+        if name.startswith(f"{key}."):
+            return f"{words.POLICIES[key]}, of {name.removeprefix(f'{key}.')}"
     return words.POLICIES.get(name, name)
 
 
@@ -244,7 +249,7 @@ def describe_values(
             (f"{label}: ", _amount(value, exponent) if value else "no limit")
             for label, value in zip(labels, values, strict=True)
         )
-    if name == "payments.attestation_from_minor":
+    if name.startswith(_RISK_KEYS):
         return (("from ", _amount(values[0], exponent)),) if values[0] else (("never needed",),)
     if name.endswith(("_days", "_days_max")):
         return ((format_duration(values[0] * DAY_MS),),)

@@ -23,7 +23,7 @@ from hansa.node.console.text import words
 from hansa.node.console.text.formatting import Money
 
 LONG_TEXT = 64
-HASHES = ("_hash", "agreement", "case_id", "terms", "result", "commitment")
+HASHES = ("_hash", "agreement", "case_id", "terms", "result", "commitment", "model")
 """How names end of what is as long as an address, and nobody's."""
 
 

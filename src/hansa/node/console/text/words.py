@@ -107,6 +107,11 @@ COMMANDS: dict[str, str] = {
     "{agreement}",
     "positions.sweep": "Remove the record of the position in {asset} of window {window} of the "
     "agreement {agreement}",
+    "risk.propose": "Propose the model {model} to decide on payments for {operator}",
+    "risk.approve": "Approve, as a second officer of {operator}, its model {model}",
+    "risk.declare": "Say what decides on payments for {operator} from now on",
+    "risk.suspend": "Stop the model {model} of {operator} at once",
+    "risk.retire": "Give up the model {model} of {operator} for good",
 }
 """What was asked for, by `<contract>.<command>`."""
 
@@ -214,6 +219,11 @@ EVENTS: dict[str, str] = {
     "positions.Signed": "{bank} signed the net position in {asset} of window {window}.",
     "positions.Settled": "{payer} paid {payee} {amount_minor} for window {window}.",
     "positions.Swept": "The record of the position in {asset} of window {window} was removed.",
+    "risk.Proposed": "An officer of {operator} proposed the model {model}.",
+    "risk.Approved": "Two officers of {operator} have signed for the model {model}.",
+    "risk.Declared": "What decides on payments for {operator} changed: version {version}.",
+    "risk.Suspended": "The model {model} of {operator} is stopped.",
+    "risk.Retired": "{operator} has given up the model {model}.",
 }
 """What happened, by `<contract>.<event>`."""
 
@@ -276,6 +286,7 @@ POLICIES: dict[str, str] = {
     "wallet.unproven_category": "Best category of a wallet without a credential",
     "tiers.days_max": "How long a credential lifts a wallet at most",
     "payments.attestation_from_minor": "Smallest payment that needs an attested risk decision",
+    "payments.model_from_minor": "Smallest payment that a registered model must have decided on",
     "payments.refund_days": "How long a payment stays on record",
     "payments.hold_days_max": "How long money may be held",
     "sponsor.quota": "What a member may bring into blocks",
