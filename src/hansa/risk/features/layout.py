@@ -1,0 +1,132 @@
+"""What is remembered of payments, laid out in arrays: who paid whom, when, and what became of it.
+
+A log keeps each payment for `kept_ms`; beside it stands a table of sums for each kind of party and
+one for relations, of a payer with a payee, a device or a merchant. All is whole numbers of 64 bits.
+Arrays grow by doubling and never shrink. Parties stay for ever; a relation goes with its last
+payment from the log, and so memory is bounded by the parties and the payments of `kept_ms`.
+
+Bounds: a party's number is below 2**30, an amount at most 2**53, a time below 2**53. In sums an
+amount counts as at most 2**36 minor units, and the log holds at most 2**26 payments, so that no sum
+reaches 2**63 and no ratio does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Whole = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+WINDOWS_MS = (HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS)
+"""A window holds what is younger than this, to the millisecond: at exactly this age it is out."""
+WINDOW_NAMES = ("1h", "1d", "7d", "30d")
+WINDOWS = len(WINDOWS_MS)
+KEPT_MS = 45 * DAY_MS
+"""How long a payment may wait for its label, and a relation for its next payment: what is paid
+every month is not new every month."""
+
+PARTY_MAX = 2**30 - 1
+AMOUNT_MAX = 2**53
+TIME_MAX_MS = 2**53
+SUMMED_MAX = 2**36
+LOG_MAX = 2**26
+VERSION = 1
+
+# An event, as one row of a block: a payment, a label, or word that time has passed.
+PAYMENT, LABEL, TICK = 0, 1, 2
+KIND, NUMBER, TIME, PAYER, PAYEE, AMOUNT, DEVICE, MERCHANT = range(8)
+IS_FRAUD = PAYER
+"""Where a label says it."""
+EVENT_COLUMNS = 8
+
+# The columns of `clock`.
+NOW, NEXT, FIRST_KEPT, STARTS = 0, 1, 2, 3
+LABELS, LABEL_STARTS = STARTS + WINDOWS, STARTS + WINDOWS + 1
+RELATIONS, FREE, LATE, KEPT = (LABEL_STARTS + WINDOWS + place for place in range(4))
+CLOCK_COLUMNS = KEPT + 1
+
+# The columns of a party: of each window in turn, then of all time, then of labels.
+COUNT, SUM, OTHERS, IN_WINDOW = 0, 1, 2, 3
+"""`OTHERS` counts the payees of a payer, and the payers of all others."""
+FIRST, LAST = IN_WINDOW * WINDOWS, IN_WINDOW * WINDOWS + 1
+LABELLED, FRAUDS, IN_LABELS = LAST + 1, LAST + 2, 2
+RUN = LABELLED + IN_LABELS * WINDOWS
+RUN_BEGAN, FRAUD_LAST, GENUINE_LAST = RUN + 1, RUN + 2, RUN + 3
+PARTY_COLUMNS = GENUINE_LAST + 1
+# A payer has in each window its devices and its largest payment, and its newest payment.
+DEVICES, TOP = PARTY_COLUMNS, PARTY_COLUMNS + WINDOWS
+NEWEST = TOP + WINDOWS
+PAYER_COLUMNS = NEWEST + 1
+
+# The columns of a relation: its key, payments in each window, then of all time.
+KEY, COUNTS, SINCE, UNTIL, RELATION_COLUMNS = 0, 1, 1 + WINDOWS, 2 + WINDOWS, 3 + WINDOWS
+WITH_PAYEE, WITH_DEVICE, WITH_MERCHANT = 0, 1, 2
+
+# The columns of `parties`: the four, their relations, then as said.
+LOG_PAYER, LOG_PAYEE, LOG_DEVICE, LOG_MERCHANT, LOG_RELATIONS = range(5)
+BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 4
+"""How many payments it is back to the payer's next larger, and ahead to the next smaller; or 0."""
+VERDICT = AHEAD + 1
+"""0 is none yet, 1 genuine, 2 fraud."""
+LOG_COLUMNS = VERDICT + 1
+# And of `labels`.
+LABEL_TIME, LABEL_PAYER, LABEL_PAYEE, LABEL_MERCHANT, LABEL_FRAUD, LABEL_COLUMNS = range(6)
+
+
+class State(NamedTuple):
+    """All that is remembered; a place in the log or in `labels` is a number, modulo its length."""
+
+    clock: Whole
+    """Shape (`CLOCK_COLUMNS`,)."""
+    log: Whole
+    """When, and how much; shape (2**k, 2)."""
+    parties: Small
+    """Of a payment in the log; shape (2**k, `LOG_COLUMNS`)."""
+    labels: Whole
+    """Shape (2**k, `LABEL_COLUMNS`)."""
+    payers: Whole
+    """Shape (n, `PAYER_COLUMNS`)."""
+    payees: Whole
+    """Shape (n, `PARTY_COLUMNS`), as the next two are."""
+    devices: Whole
+    merchants: Whole
+    relations: Whole
+    """Shape (n, `RELATION_COLUMNS`)."""
+    slots: Small
+    """Where a relation stands, by its key: at most half of them are taken, -1 is free."""
+
+
+def make_state(kept_ms: int = KEPT_MS) -> State:
+    """Remember nothing yet.
+
+    Args:
+      kept_ms: how long a payment stays in the log, 30 days or more.
+    """
+    clock = np.zeros(CLOCK_COLUMNS, np.int64)
+    clock[FREE] = -1
+    clock[KEPT] = max(kept_ms, WINDOWS_MS[-1])
+    return State(
+        clock,
+        np.zeros((64, 2), np.int64),
+        np.zeros((64, LOG_COLUMNS), np.int32),
+        np.zeros((64, LABEL_COLUMNS), np.int64),
+        make_parties(16, PAYER_COLUMNS),
+        make_parties(16, PARTY_COLUMNS),
+        make_parties(16, PARTY_COLUMNS),
+        make_parties(16, PARTY_COLUMNS),
+        np.zeros((64, RELATION_COLUMNS), np.int64),
+        np.full(256, -1, np.int32),
+    )
+
+
+def make_parties(rows: int, columns: int) -> Whole:
+    """Make a table of parties of whom nothing is known."""
+    made = np.zeros((rows, columns), np.int64)
+    made[:, [FIRST, LAST, RUN_BEGAN, FRAUD_LAST, GENUINE_LAST]] = -1
+    made[:, PARTY_COLUMNS + WINDOWS :] = -1  # a payer's TOP and NEWEST
+    return made

@@ -1,0 +1,133 @@
+"""The loop over events: one online, or many in replay, to the bit alike."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from hansa.risk.compiled import compiled, compiled_inside
+from hansa.risk.features.layout import (
+    AMOUNT,
+    AMOUNT_MAX,
+    DEVICE,
+    FIRST_KEPT,
+    IS_FRAUD,
+    KIND,
+    LABEL,
+    LABEL_STARTS,
+    LABELS,
+    MERCHANT,
+    NEXT,
+    NOW,
+    NUMBER,
+    PARTY_MAX,
+    PAYEE,
+    PAYER,
+    PAYMENT,
+    RELATIONS,
+    SUMMED_MAX,
+    TICK,
+    TIME,
+    TIME_MAX_MS,
+    WINDOWS,
+    State,
+    Whole,
+)
+from hansa.risk.features.rows import write_row
+from hansa.risk.features.windows import enter, learn, settle
+
+
+class Finding(IntEnum):
+    """What stands against a block of events: the first that does."""
+
+    NOTHING = 0
+    NO_ROOM = 1
+    CLOCK_WENT_BACK = 2
+    PAYMENT_AGAIN = 3
+    PAYMENT_MISSING = 4
+    LABEL_BEFORE_PAYMENT = 5
+    OUT_OF_RANGE = 6
+
+
+_NOTHING, _NO_ROOM, _BACK, _AGAIN, _MISSING, _EARLY, _RANGE = (int(found) for found in Finding)
+
+
+@compiled
+def run(state: State, events: Whole, zone_offset_ms: int, rows: Whole) -> tuple[int, int]:
+    """Describe and remember events in their order, or none of them.
+
+    Args:
+      state: is changed, unless something stands against the events.
+      events: shape (n, `EVENT_COLUMNS`).
+      zone_offset_ms: what local time is ahead of UTC.
+      rows: shape (n_payments, n_features); filled, each before its payment is remembered.
+
+    Returns:
+      What stands against them, as in `Finding`, and the place of that event.
+    """
+    finding, place = _check(state, events)
+    if finding != _NOTHING:
+        return finding, place
+    described = 0
+    for place in range(events.shape[0]):
+        event = events[place]
+        settle(state, event[TIME])
+        if event[KIND] == LABEL:
+            learn(state, event[NUMBER], event[IS_FRAUD])
+        elif event[KIND] == PAYMENT:
+            write_row(state, event, zone_offset_ms, rows[described])
+            described += 1
+            who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
+            enter(state, event[TIME], who, min(event[AMOUNT], SUMMED_MAX))
+    return _NOTHING, 0
+
+
+@compiled_inside
+def _check(state: State, events: Whole) -> tuple[int, int]:
+    now_ms, number = state.clock[NOW], state.clock[NEXT]
+    has_room = True
+    for place in range(events.shape[0]):
+        event = events[place]
+        finding = _check_event(event, now_ms, number)
+        if finding != _NOTHING:
+            return finding, place
+        now_ms = event[TIME]
+        if event[KIND] == PAYMENT:
+            number += 1
+            has_room = has_room and (
+                event[PAYER] < state.payers.shape[0]
+                and event[PAYEE] < state.payees.shape[0]
+                and event[DEVICE] < state.devices.shape[0]
+                and event[MERCHANT] < state.merchants.shape[0]
+            )
+    clock = state.clock
+    payments = number - clock[NEXT]
+    has_room = has_room and (
+        number - clock[FIRST_KEPT] <= state.log.shape[0]
+        and clock[RELATIONS] + 3 * payments <= state.relations.shape[0]
+        and clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1] + events.shape[0] - payments
+        <= state.labels.shape[0]
+    )
+    return (_NOTHING if has_room else _NO_ROOM), 0
+
+
+@compiled_inside
+def _check_event(event: Whole, now_ms: int, number: int) -> int:
+    kind = event[KIND]
+    if event[TIME] < now_ms:
+        return _BACK
+    if event[TIME] > TIME_MAX_MS or kind < PAYMENT or kind > TICK:
+        return _RANGE
+    if kind == LABEL:
+        if event[NUMBER] >= number:
+            return _EARLY
+        is_verdict = event[IS_FRAUD] == 0 or event[IS_FRAUD] == 1
+        return _NOTHING if is_verdict and event[NUMBER] >= 0 else _RANGE
+    if kind == TICK:
+        return _NOTHING
+    if event[NUMBER] != number:
+        return _AGAIN if event[NUMBER] < number else _MISSING
+    is_known = event[PAYER] >= 0 and event[PAYEE] >= 0 and event[DEVICE] >= -1
+    is_known = is_known and event[MERCHANT] >= -1 and 0 <= event[AMOUNT] <= AMOUNT_MAX
+    for party in (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT]):
+        is_known = is_known and party <= PARTY_MAX
+    return _NOTHING if is_known else _RANGE

@@ -1,0 +1,235 @@
+"""Features kept by an operator: events in, rows out, and bytes to start from again."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.risk.events import Label, Payment
+from hansa.risk.features.catalogue import CATALOGUE_ID, NAMES
+from hansa.risk.features.layout import (
+    AMOUNT_MAX,
+    DAY_MS,
+    DEVICE,
+    EVENT_COLUMNS,
+    FIRST_KEPT,
+    IS_FRAUD,
+    KEPT,
+    KEPT_MS,
+    KIND,
+    LABEL,
+    LABEL_STARTS,
+    LABELS,
+    LATE,
+    LOG_MAX,
+    MERCHANT,
+    NEXT,
+    NOW,
+    NUMBER,
+    PARTY_MAX,
+    PAYEE,
+    PAYER,
+    PAYMENT,
+    RELATION_COLUMNS,
+    RELATIONS,
+    TICK,
+    TIME,
+    VERSION,
+    WINDOWS,
+    State,
+    Whole,
+    make_parties,
+    make_state,
+)
+from hansa.risk.features.loop import Finding, run
+from hansa.risk.features.relations import place_relations
+
+N = TypeVar("N", np.int32, np.int64)
+
+_AGAINST = {
+    Finding.CLOCK_WENT_BACK: "is older than the event before it: the clock went back",
+    Finding.PAYMENT_AGAIN: "is a payment that was taken in before",
+    Finding.PAYMENT_MISSING: "is a payment whose number is not the next",
+    Finding.LABEL_BEFORE_PAYMENT: "is a label of a payment that was not yet taken in",
+    Finding.OUT_OF_RANGE: (
+        f"holds a number out of range: parties up to {PARTY_MAX}, amounts up to {AMOUNT_MAX}"
+    ),
+}
+
+
+class Features:
+    """What a node remembers of payments, and the one loop that describes them.
+
+    A payment is described before it is remembered, as of its own time: windows hold what is
+    younger than they are long, to the millisecond, and labels what was told before it in the order
+    of events. Of labels a window holds those that were *told* in it, whenever their payment was.
+    """
+
+    def __init__(self, *, zone_offset_ms: int = 0, kept_ms: int = KEPT_MS) -> None:
+        """Remember nothing yet.
+
+        Args:
+          zone_offset_ms: what local time is ahead of UTC: for hour, weekday and night.
+          kept_ms: how long a payment may wait for its label, 30 days or more.
+        """
+        self.zone_offset_ms = zone_offset_ms
+        self.state = make_state(kept_ms)
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next payment has to have."""
+        return int(self.state.clock[NEXT])
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the last event."""
+        return int(self.state.clock[NOW])
+
+    @property
+    def labels_too_late(self) -> int:
+        """How many labels came after their payment was forgotten, and so changed nothing."""
+        return int(self.state.clock[LATE])
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory is taken."""
+        return sum(array.nbytes for array in self.state)
+
+    def take(self, events: Whole) -> Whole:
+        """Describe and remember events in their recorded order: all of them, or none.
+
+        Args:
+          events: shape (n, `EVENT_COLUMNS`), as `write_events` and `write_payments` lay them out.
+
+        Returns:
+          Of each payment its row, shape (n_payments, n_features), in the order of the catalogue.
+
+        Raises:
+          Invalid: an event is older than the one before it, there twice, not the next, or a label
+            before its payment; nothing was remembered.
+          Unavailable: more payments than a node can remember.
+        """
+        rows = np.empty((int((events[:, KIND] == PAYMENT).sum()), len(NAMES)), np.int64)
+        finding, place = run(self.state, events, self.zone_offset_ms, rows)
+        if finding == Finding.NO_ROOM:
+            self.state = grow(self.state, events)
+            finding, place = run(self.state, events, self.zone_offset_ms, rows)
+        if finding != Finding.NOTHING:
+            event = events[place]
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"event {place}, of payment {event[NUMBER]} at {event[TIME]} ms,"
+                f" {_AGAINST[Finding(finding)]}",
+                finding=Finding(finding).name,
+                place=place,
+            )
+        return rows
+
+    def save(self) -> bytes:
+        """Write what is remembered as bytes: an archive of arrays as numpy has it, no pickle."""
+        kept = io.BytesIO()
+        zone = np.int64(self.zone_offset_ms)
+        stamp = np.array([f"{VERSION} {CATALOGUE_ID}"])
+        np.savez(kept, stamp=stamp, zone_offset_ms=zone, **self.state._asdict())
+        return kept.getvalue()
+
+
+def load(kept: bytes) -> Features:
+    """Read back what `Features.save` wrote: it goes on as if it had never stopped.
+
+    Raises:
+      Corrupt: these are not its bytes, or those of another version.
+    """
+    try:
+        with np.load(io.BytesIO(kept), allow_pickle=False) as archive:
+            stamp = str(archive["stamp"][0])
+            features = Features(zone_offset_ms=int(archive["zone_offset_ms"]))
+            features.state = State(*(archive[name] for name in State._fields))
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise Corrupt("these bytes are not what was remembered of payments") from error
+    if stamp != f"{VERSION} {CATALOGUE_ID}":
+        raise Corrupt("what was remembered of payments is of another version: replay them")
+    return features
+
+
+def write_events(events: Sequence[Payment | Label | int]) -> Whole:
+    """Lay events out as rows, in their order; a number stands for time that passed, in ms."""
+    rows = np.full((len(events), EVENT_COLUMNS), -1, np.int64)
+    for row, event in zip(rows, events, strict=True):
+        if isinstance(event, Payment):
+            row[KIND], row[NUMBER:] = PAYMENT, event
+        elif isinstance(event, Label):
+            row[KIND], row[NUMBER], row[TIME] = LABEL, event.number, event.time_ms
+            row[IS_FRAUD] = event.is_fraud
+        else:
+            row[KIND], row[TIME] = TICK, event
+    return rows
+
+
+def grow(state: State, events: Whole) -> State:
+    """Make room for events, by doubling what is too small.
+
+    Args:
+      state: is not changed, and shares with the result what did not grow.
+      events: shape (n, `EVENT_COLUMNS`).
+
+    Raises:
+      Unavailable: the log would hold more than 2**26 payments.
+    """
+    clock = state.clock
+    payments = events[events[:, KIND] == PAYMENT]
+    log = int(clock[NEXT] - clock[FIRST_KEPT]) + len(payments)
+    if log > LOG_MAX:
+        raise Unavailable(
+            f"features remember at most {LOG_MAX} payments of the last"
+            f" {clock[KEPT] // DAY_MS} days: divide the wallets among several operators' nodes"
+        )
+    labels = int(clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1]) + len(events) - len(payments)
+    relations = int(clock[RELATIONS]) + 3 * len(payments)
+    grown = state._replace(
+        log=_grow_ring(state.log, log, clock[NEXT]),
+        parties=_grow_ring(state.parties, log, clock[NEXT]),
+        labels=_grow_ring(state.labels, labels, clock[LABELS]),
+        payers=_grow_parties(state.payers, payments[:, PAYER]),
+        payees=_grow_parties(state.payees, payments[:, PAYEE]),
+        devices=_grow_parties(state.devices, payments[:, DEVICE]),
+        merchants=_grow_parties(state.merchants, payments[:, MERCHANT]),
+    )
+    if relations > len(state.relations):
+        rows = _double(len(state.relations), relations)
+        more = np.zeros((rows, RELATION_COLUMNS), np.int64)
+        more[: len(state.relations)] = state.relations
+        slots = np.full(4 * rows, -1, np.int32)
+        place_relations(more, int(clock[RELATIONS]), slots)
+        grown = grown._replace(relations=more, slots=slots)
+    return grown
+
+
+def _double(length: int, needed: int) -> int:
+    while length < needed:
+        length *= 2
+    return length
+
+
+def _grow_ring(ring: npt.NDArray[N], needed: int, end: int) -> npt.NDArray[N]:
+    if needed <= len(ring):
+        return ring
+    grown = np.zeros((_double(len(ring), needed), ring.shape[1]), ring.dtype)
+    numbers = np.arange(max(0, end - len(ring)), end)
+    grown[numbers % len(grown)] = ring[numbers % len(ring)]
+    return grown
+
+
+def _grow_parties(table: Whole, numbers: Whole) -> Whole:
+    needed = int(numbers.max(initial=-1)) + 1
+    if needed <= len(table):
+        return table
+    grown = make_parties(_double(len(table), needed), table.shape[1])
+    grown[: len(table)] = table
+    return grown

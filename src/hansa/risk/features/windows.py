@@ -1,0 +1,307 @@
+"""How payments and labels enter what is remembered, and leave their windows.
+
+Windows are kept for all parties at once: a payment leaves each of them at the moment in which it
+grows too old, whether or not its parties pay again. So what a table says is exact at any time.
+
+A function that takes the whole state takes apart what it needs and loops inside: the compiled
+program counts references to each array that is handed on, which costs more than the work.
+"""
+
+from __future__ import annotations
+
+from hansa.risk.compiled import compiled_inside
+from hansa.risk.features.layout import (
+    AHEAD,
+    BACK,
+    COUNT,
+    COUNTS,
+    DEVICES,
+    FIRST,
+    FIRST_KEPT,
+    FRAUD_LAST,
+    FRAUDS,
+    GENUINE_LAST,
+    IN_LABELS,
+    IN_WINDOW,
+    KEPT,
+    LABEL_FRAUD,
+    LABEL_MERCHANT,
+    LABEL_PAYEE,
+    LABEL_PAYER,
+    LABEL_STARTS,
+    LABEL_TIME,
+    LABELLED,
+    LABELS,
+    LAST,
+    LATE,
+    LOG_DEVICE,
+    LOG_MERCHANT,
+    LOG_PAYEE,
+    LOG_PAYER,
+    LOG_RELATIONS,
+    NEWEST,
+    NEXT,
+    NOW,
+    OTHERS,
+    RUN,
+    RUN_BEGAN,
+    STARTS,
+    SUM,
+    TOP,
+    UNTIL,
+    VERDICT,
+    WINDOWS,
+    WINDOWS_MS,
+    WITH_DEVICE,
+    WITH_MERCHANT,
+    WITH_PAYEE,
+    Small,
+    State,
+    Whole,
+)
+from hansa.risk.features.relations import find_or_relate, forget_relation
+
+
+@compiled_inside
+def settle(state: State, now_ms: int) -> None:
+    """Let time pass: what has grown too old leaves its windows, and in the end the log."""
+    clock, log, parties, relations = state.clock, state.log, state.parties, state.relations
+    payers, payees = state.payers, state.payees
+    devices, merchants = state.devices, state.merchants
+    in_log = log.shape[0] - 1
+    clock[NOW] = now_ms
+    for window in range(WINDOWS):
+        horizon = now_ms - WINDOWS_MS[window]
+        others = window * IN_WINDOW + OTHERS
+        number = clock[STARTS + window]
+        while number < clock[NEXT] and log[number & in_log, 0] <= horizon:
+            place = number & in_log
+            amount = log[place, 1]
+            payer = parties[place, LOG_PAYER]
+            _count(payers, payer, window, -1, -amount)
+            if payers[payer, TOP + window] == number:
+                ahead = parties[place, AHEAD]
+                payers[payer, TOP + window] = number + ahead if ahead > 0 else -1
+            payee = parties[place, LOG_PAYEE]
+            _count(payees, payee, window, -1, -amount)
+            is_last = _count_relation(relations, parties[place, LOG_RELATIONS], window)
+            payees[payee, others] -= is_last
+            payers[payer, others] -= is_last
+            device = parties[place, LOG_DEVICE]
+            if device >= 0:
+                _count(devices, device, window, -1, -amount)
+                is_last = _count_relation(relations, parties[place, LOG_RELATIONS + 1], window)
+                devices[device, others] -= is_last
+                payers[payer, DEVICES + window] -= is_last
+            merchant = parties[place, LOG_MERCHANT]
+            if merchant >= 0:
+                _count(merchants, merchant, window, -1, -amount)
+                is_last = _count_relation(relations, parties[place, LOG_RELATIONS + 2], window)
+                merchants[merchant, others] -= is_last
+            number += 1
+        clock[STARTS + window] = number
+    _settle_labels(state, now_ms)
+    if clock[FIRST_KEPT] < clock[NEXT]:
+        _forget(clock, log, parties, relations, state.slots)
+
+
+@compiled_inside
+def _count(table: Whole, party: int, window: int, step: int, amount: int) -> None:
+    table[party, window * IN_WINDOW + COUNT] += step
+    table[party, window * IN_WINDOW + SUM] += amount
+
+
+@compiled_inside
+def _count_relation(relations: Whole, row: int, window: int) -> int:
+    """Take one payment out of a relation, and say 1 where it was the window's last."""
+    relations[row, COUNTS + window] -= 1
+    return int(relations[row, COUNTS + window] == 0)
+
+
+@compiled_inside
+def _settle_labels(state: State, now_ms: int) -> None:
+    clock, labels = state.clock, state.labels
+    payers, payees, merchants = state.payers, state.payees, state.merchants
+    last = labels.shape[0] - 1
+    for window in range(WINDOWS):
+        horizon = now_ms - WINDOWS_MS[window]
+        number = clock[LABEL_STARTS + window]
+        while number < clock[LABELS] and labels[number & last, LABEL_TIME] <= horizon:
+            place = number & last
+            is_fraud = labels[place, LABEL_FRAUD]
+            _count_label(payers, labels[place, LABEL_PAYER], window, -1, -is_fraud)
+            _count_label(payees, labels[place, LABEL_PAYEE], window, -1, -is_fraud)
+            _count_label(merchants, labels[place, LABEL_MERCHANT], window, -1, -is_fraud)
+            number += 1
+        clock[LABEL_STARTS + window] = number
+
+
+@compiled_inside
+def _count_label(table: Whole, party: int, window: int, step: int, frauds: int) -> None:
+    if party >= 0:
+        table[party, window * IN_LABELS + LABELLED] += step
+        table[party, window * IN_LABELS + FRAUDS] += frauds
+
+
+@compiled_inside
+def _forget(clock: Whole, log: Whole, parties: Small, relations: Whole, slots: Small) -> None:
+    horizon = clock[NOW] - clock[KEPT]
+    last = log.shape[0] - 1
+    number = clock[FIRST_KEPT]
+    while number < clock[NEXT] and log[number & last, 0] <= horizon:
+        for kind in range(3):
+            row = parties[number & last, LOG_RELATIONS + kind]
+            if row >= 0 and relations[row, UNTIL] == number:
+                forget_relation(clock, relations, slots, row)
+        number += 1
+    clock[FIRST_KEPT] = number
+
+
+@compiled_inside
+def enter(state: State, now_ms: int, who: tuple[int, int, int, int], amount: int) -> None:
+    """Remember a payment, of which time has come: all windows are as of now.
+
+    Args:
+      state: in which there is room.
+      now_ms: of the payment.
+      who: payer, payee, device and merchant; -1 is nobody, of the last two.
+      amount: as it counts in sums.
+    """
+    clock, log, parties, relations = state.clock, state.log, state.parties, state.relations
+    payers, slots = state.payers, state.slots
+    payer, payee, device, merchant = who
+    number = clock[NEXT]
+    place = number & (log.shape[0] - 1)
+    log[place, 0] = now_ms
+    log[place, 1] = amount
+    parties[place, LOG_PAYER] = payer
+    parties[place, LOG_PAYEE] = payee
+    parties[place, LOG_DEVICE] = device
+    parties[place, LOG_MERCHANT] = merchant
+    parties[place, LOG_RELATIONS + 1] = -1
+    parties[place, LOG_RELATIONS + 2] = -1
+    parties[place, VERDICT] = 0
+    _meet(payers, payer, now_ms, amount)
+    _meet(state.payees, payee, now_ms, amount)
+    row = find_or_relate(clock, relations, slots, (WITH_PAYEE, payer, payee))
+    parties[place, LOG_RELATIONS] = row
+    _count_others(state.payees, payee, relations, row, number)
+    _count_own(payers, payer, relations, row, OTHERS, IN_WINDOW)
+    if device >= 0:
+        _meet(state.devices, device, now_ms, amount)
+        row = find_or_relate(clock, relations, slots, (WITH_DEVICE, payer, device))
+        parties[place, LOG_RELATIONS + 1] = row
+        _count_others(state.devices, device, relations, row, number)
+        _count_own(payers, payer, relations, row, DEVICES, 1)
+    if merchant >= 0:
+        _meet(state.merchants, merchant, now_ms, amount)
+        row = find_or_relate(clock, relations, slots, (WITH_MERCHANT, payer, merchant))
+        parties[place, LOG_RELATIONS + 2] = row
+        _count_others(state.merchants, merchant, relations, row, number)
+    _rank(clock, log, parties, payers)
+    clock[NEXT] = number + 1
+
+
+@compiled_inside
+def _meet(table: Whole, party: int, now_ms: int, amount: int) -> None:
+    for window in range(WINDOWS):
+        _count(table, party, window, 1, amount)
+    if table[party, FIRST] < 0:
+        table[party, FIRST] = now_ms
+    table[party, LAST] = now_ms
+
+
+@compiled_inside
+def _count_others(table: Whole, party: int, relations: Whole, row: int, number: int) -> None:
+    """Count a payment in its relation, and the payer where it is the window's first."""
+    for window in range(WINDOWS):
+        relations[row, COUNTS + window] += 1
+        table[party, window * IN_WINDOW + OTHERS] += relations[row, COUNTS + window] == 1
+    relations[row, UNTIL] = number
+
+
+@compiled_inside
+def _count_own(
+    payers: Whole, payer: int, relations: Whole, row: int, column: int, step: int
+) -> None:
+    """Count a payee or device of the payer, after its relation counted the payment."""
+    for window in range(WINDOWS):
+        payers[payer, column + window * step] += relations[row, COUNTS + window] == 1
+
+
+@compiled_inside
+def _rank(clock: Whole, log: Whole, parties: Small, payers: Whole) -> None:
+    """Keep a payer's payments that no later one of the window exceeds, from large to small.
+
+    Each is linked with the next larger before it and the next smaller after it; whichever is first
+    of a window is its largest. Each is taken out once, so that a payment costs two steps at most on
+    the average.
+    """
+    last = log.shape[0] - 1
+    number, oldest = clock[NEXT], clock[STARTS + WINDOWS - 1]
+    place = number & last
+    payer, amount = parties[place, LOG_PAYER], log[place, 1]
+    before = payers[payer, NEWEST]
+    while before >= oldest and log[before & last, 1] <= amount:
+        back = parties[before & last, BACK]
+        before = before - back if back > 0 else -1
+    parties[place, BACK] = 0
+    parties[place, AHEAD] = 0
+    if before >= oldest:
+        parties[place, BACK] = number - before
+        parties[before & last, AHEAD] = number - before
+    payers[payer, NEWEST] = number
+    for window in range(WINDOWS):
+        top = payers[payer, TOP + window]
+        if top < 0 or log[top & last, 1] <= amount:
+            payers[payer, TOP + window] = number
+
+
+@compiled_inside
+def learn(state: State, number: int, is_fraud: int) -> None:
+    """Remember what became of a payment before `NEXT`, as of now.
+
+    What is known already changes nothing. Another verdict than before counts beside the first.
+    """
+    clock, labels, parties = state.clock, state.labels, state.parties
+    payers, payees, merchants = state.payers, state.payees, state.merchants
+    if number < clock[FIRST_KEPT]:
+        clock[LATE] += 1
+        return
+    at = number & (parties.shape[0] - 1)
+    if parties[at, VERDICT] == 1 + is_fraud:
+        return
+    parties[at, VERDICT] = 1 + is_fraud
+    payer, payee = parties[at, LOG_PAYER], parties[at, LOG_PAYEE]
+    merchant = parties[at, LOG_MERCHANT]
+    place = clock[LABELS] & (labels.shape[0] - 1)
+    labels[place, LABEL_TIME] = clock[NOW]
+    labels[place, LABEL_PAYER] = payer
+    labels[place, LABEL_PAYEE] = payee
+    labels[place, LABEL_MERCHANT] = merchant
+    labels[place, LABEL_FRAUD] = is_fraud
+    clock[LABELS] += 1
+    for window in range(WINDOWS):
+        _count_label(payers, payer, window, 1, is_fraud)
+        _count_label(payees, payee, window, 1, is_fraud)
+        _count_label(merchants, merchant, window, 1, is_fraud)
+    paid_ms = state.log[at, 0]
+    _note(payers, payer, paid_ms, is_fraud)
+    _note(payees, payee, paid_ms, is_fraud)
+    if merchant >= 0:
+        _note(merchants, merchant, paid_ms, is_fraud)
+
+
+@compiled_inside
+def _note(table: Whole, party: int, paid_ms: int, is_fraud: int) -> None:
+    """Note the newest payments of which it is known, and the run of frauds that lasts."""
+    if is_fraud:
+        if table[party, RUN] == 0:
+            table[party, RUN_BEGAN] = paid_ms
+        table[party, RUN] += 1
+        table[party, FRAUD_LAST] = max(table[party, FRAUD_LAST], paid_ms)
+    else:
+        table[party, GENUINE_LAST] = max(table[party, GENUINE_LAST], paid_ms)
+        if paid_ms >= table[party, FRAUD_LAST]:
+            table[party, RUN] = 0
+            table[party, RUN_BEGAN] = -1

@@ -1,0 +1,245 @@
+"""Rows of features against their definitions, computed the slow way from lists of all that was."""
+
+import io
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import IS_SOAK, ROOT
+
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.events import Label, Payment
+from hansa.risk.features.catalogue import NAMES, RATIO_BITS, RATIO_MAX, write_table
+from hansa.risk.features.layout import DAY_MS, HOUR_MS, SUMMED_MAX, WINDOW_NAMES, WINDOWS_MS
+from hansa.risk.features.loop import Finding
+from hansa.risk.features.memory import Features, load, write_events
+
+START_MS = 1_700_000_000_000
+ZONE_MS = 2 * HOUR_MS
+KEPT_MS = 31 * DAY_MS
+
+
+class Slow:
+    """Every feature as the catalogue words it, from all events so far."""
+
+    def __init__(self):
+        self.payments = []
+        self.labels = []
+
+    def take(self, event):
+        if isinstance(event, Payment):
+            row = self.describe(event)
+            self.payments.append(event)
+            return row
+        if isinstance(event, Label):
+            paid = self.payments[event.number]
+            known = [told.is_fraud for told, _ in self.labels if told.number == event.number]
+            is_kept = paid.time_ms > event.time_ms - KEPT_MS
+            if is_kept and known[-1:] != [event.is_fraud]:
+                self.labels.append((event, paid))
+        return None
+
+    def describe(self, now):
+        local_ms = now.time_ms + ZONE_MS
+        row = {
+            "amount_minor": now.amount_minor,
+            "hour": local_ms // HOUR_MS % 24,
+            "weekday": (local_ms // DAY_MS + 3) % 7,
+            "is_night": int(local_ms // HOUR_MS % 24 < 7),
+        }
+        for name, span_ms in zip(WINDOW_NAMES, WINDOWS_MS, strict=True):
+            for key, value in self.describe_window(now, now.time_ms - span_ms).items():
+                row[f"{key}_{name}"] = value
+        row["payer_mean_30d"] = row.pop("payer_mean_30d")
+        row["amount_to_payer_max_30d"] = divide(now, row["payer_max_30d"])
+        for party in ("payer", "payee", "device", "merchant"):
+            row |= self.describe_party(now, party)
+        kept = [paid for paid in self.payments if paid.time_ms > now.time_ms - KEPT_MS]
+        times = [p.time_ms for p in kept if (p.payer, p.payee) == (now.payer, now.payee)]
+        row["pair_age"] = self.begin_of_pair(now)
+        row["pair_idle"] = now.time_ms - times[-1] if times else -1
+        row["is_first_of_pair"] = int(not times)
+        used = [p for p in kept if (p.payer, p.device) == (now.payer, now.device)]
+        row["is_first_of_device"] = int(not used) if now.device >= 0 else -1
+        return [int(row[name]) for name in NAMES]
+
+    def begin_of_pair(self, now):
+        """A relation that rested for as long as payments are kept begins anew."""
+        times = [p.time_ms for p in self.payments if (p.payer, p.payee) == (now.payer, now.payee)]
+        times.append(now.time_ms)
+        begins = [later for sooner, later in pairwise(times) if later - sooner >= KEPT_MS]
+        begin = begins[-1] if begins else times[0]
+        return -1 if len(times) == 1 or begins[-1:] == [now.time_ms] else now.time_ms - begin
+
+    def describe_window(self, now, horizon_ms):
+        recent = [paid for paid in self.payments if paid.time_ms > horizon_ms]
+        told = [(v, paid) for v, paid in self.labels if v.time_ms > horizon_ms]
+        row = {}
+        for party in ("payer", "payee", "device", "merchant"):
+            who = getattr(now, party)
+            own = [paid for paid in recent if getattr(paid, party) == who]
+            amounts = [min(paid.amount_minor, SUMMED_MAX) for paid in own]
+            mean = sum(amounts) // len(own) if own else -1
+            verdicts = [v.is_fraud for v, paid in told if getattr(paid, party) == who]
+            row |= {
+                f"{party}_count": len(own),
+                f"{party}_sum": sum(amounts),
+                f"{party}_max": max(amounts, default=-1),
+                f"{party}_mean": mean,
+                f"{party}_payees": len({paid.payee for paid in own}),
+                f"{party}_payers": len({paid.payer for paid in own}),
+                f"{party}_devices": len({paid.device for paid in own} - {-1}),
+                f"amount_to_{party}_mean": divide(now, mean),
+                f"{party}_labelled": len(verdicts),
+                f"{party}_frauds": sum(verdicts),
+            }
+            if who < 0:
+                row |= {key: -1 for key in row if key.startswith(party)}
+        row["pair_count"] = sum((p.payer, p.payee) == (now.payer, now.payee) for p in recent)
+        return row
+
+    def describe_party(self, now, party):
+        who = getattr(now, party)
+        times = [paid.time_ms for paid in self.payments if getattr(paid, party) == who]
+        verdicts = [
+            (paid.time_ms, told.is_fraud)
+            for told, paid in self.labels
+            if getattr(paid, party) == who
+        ]
+        run, began_ms = 0, -1
+        for place, (paid_ms, is_fraud) in enumerate(verdicts):
+            frauds = [at for at, was_fraud in verdicts[:place] if was_fraud]
+            if is_fraud:
+                run, began_ms = run + 1, began_ms if run else paid_ms
+            elif paid_ms >= max(frauds, default=-1):
+                run, began_ms = 0, -1
+        since = {
+            "age": times[0] if times and who >= 0 else -1,
+            "idle": times[-1] if times and who >= 0 else -1,
+            "fraud_run_age": began_ms,
+            "fraud_age": max((at for at, is_fraud in verdicts if is_fraud), default=-1),
+            "genuine_age": max((at for at, is_fraud in verdicts if not is_fraud), default=-1),
+        }
+        ages = {f"{party}_{k}": now.time_ms - at if at >= 0 else -1 for k, at in since.items()}
+        return ages | {f"{party}_fraud_run": run}
+
+
+def divide(now, by):
+    amount = min(now.amount_minor, SUMMED_MAX)
+    return -1 if by < 0 else min((amount << RATIO_BITS) // max(by, 1), RATIO_MAX)
+
+
+def play(steps):
+    """Turn (wait, what, numbers) into events whose clock does not go back."""
+    now_ms, events, payments = START_MS, [], 0
+    for wait_ms, what, (payer, payee, amount, device, merchant) in steps:
+        now_ms += wait_ms
+        if what == "pay":
+            paid = Payment(payments, now_ms, payer, payee, amount, device, merchant)
+            events.append(paid)
+            payments += 1
+        elif what == "wait":
+            events.append(now_ms)
+        elif payments:
+            number = max(0, payments - 1 - amount % 8)
+            events.append(Label(number, now_ms, is_fraud=what == "fraud"))
+    return events
+
+
+# Waits meet each window at its edge, and go on until relations are forgotten.
+WAITS = st.sampled_from([0, 1, HOUR_MS - 1, HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS, KEPT_MS])
+AMOUNTS = st.one_of(st.integers(0, 20), st.sampled_from([2**36, 2**53]))
+PARTIES = st.tuples(
+    st.integers(0, 2), st.integers(0, 2), AMOUNTS, st.integers(-1, 1), st.integers(-1, 1)
+)
+WHATS = st.sampled_from(["pay", "pay", "pay", "fraud", "genuine", "wait"])
+STEPS = st.tuples(WAITS, WHATS, PARTIES)
+
+
+def check(events):
+    """One at a time, all at once, and stopped in the middle: all as the slow way has it."""
+    slow = Slow()
+    expected = [row for row in map(slow.take, events) if row is not None]
+    rows = write_events(events)
+    at_once = Features(zone_offset_ms=ZONE_MS, kept_ms=KEPT_MS).take(rows)
+    assert [dict(zip(NAMES, row, strict=True)) for row in at_once.tolist()] == [
+        dict(zip(NAMES, row, strict=True)) for row in expected
+    ]
+    alone = Features(zone_offset_ms=ZONE_MS, kept_ms=KEPT_MS)
+    half = len(rows) // 2
+    singly = [alone.take(rows[place : place + 1]) for place in range(half)]
+    again = load(alone.save())
+    assert np.concatenate([*singly, again.take(rows[half:])]).tobytes() == at_once.tobytes()
+
+
+@settings(max_examples=2_000 if IS_SOAK else 30)
+@given(st.lists(STEPS, min_size=1, max_size=30))
+def test_a_row_is_what_the_catalogue_says_online_and_in_replay(steps):
+    check(play(steps))
+
+
+def test_tables_grow_and_relations_are_forgotten_in_a_long_replay():
+    chance = np.random.default_rng(5)
+    steps = [
+        (
+            int(chance.exponential(DAY_MS / 3)),
+            str(chance.choice(["pay"] * 8 + ["fraud", "genuine"])),
+            tuple(map(int, (*chance.integers(0, 40, 2), *chance.integers(0, 99, 1), 3, who % 2))),
+        )
+        for who in range(400)
+    ]
+    check(play(steps))
+
+
+def test_a_label_that_comes_too_late_is_counted_and_changes_nothing():
+    features = Features(kept_ms=KEPT_MS)
+    features.take(write_events([Payment(0, 5, 0, 1, 10), Label(0, 5 + KEPT_MS, is_fraud=True)]))
+    assert features.labels_too_late == 1
+    row = features.take(write_events([Payment(1, 5 + KEPT_MS, 0, 1, 10)]))[0]
+    assert row[NAMES.index("payee_frauds_30d")] == 0
+
+
+PAID = Payment(0, 1_000, 0, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("event", "finding"),
+    [
+        (Payment(1, 999, 0, 1, 10), Finding.CLOCK_WENT_BACK),
+        (Label(0, 999, is_fraud=True), Finding.CLOCK_WENT_BACK),
+        (PAID, Finding.PAYMENT_AGAIN),
+        (Payment(2, 1_000, 0, 1, 10), Finding.PAYMENT_MISSING),
+        (Label(1, 1_000, is_fraud=True), Finding.LABEL_BEFORE_PAYMENT),
+        (Label(-1, 1_000, is_fraud=True), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, -1, 1, 10), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, 0, 2**30, 10), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, 0, 1, 2**53 + 1), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, 0, 1, -1), Finding.OUT_OF_RANGE),
+    ],
+)
+def test_what_stands_against_an_event_is_said_and_nothing_remembered(event, finding):
+    features = Features()
+    features.take(write_events([PAID]))
+    before = features.save()
+    with pytest.raises(Invalid) as refused:
+        features.take(write_events([event]))
+    assert refused.value.facts == {"finding": finding.name, "place": 0}
+    assert features.save() == before
+
+
+def test_other_bytes_are_not_taken_for_what_was_remembered():
+    kept = Features().save()
+    with np.load(io.BytesIO(kept)) as arrays:
+        of_another_version = io.BytesIO()
+        np.savez(of_another_version, **{**arrays, "stamp": np.array(["2 other features"])})
+    for wrong in (b"", kept[:-40], b"x" + kept[1:], of_another_version.getvalue()):
+        with pytest.raises(Corrupt):
+            load(wrong)
+
+
+def test_the_reference_has_the_catalogue_as_it_is():
+    page = (ROOT / "docs" / "reference" / "risk-features.md").read_text()
+    assert page[page.index("| feature |") :].strip() == write_table()
+    assert len(set(NAMES)) == len(NAMES)
