@@ -137,21 +137,23 @@ def score_rows(trees: Trees, rows: npt.NDArray[np.int64], scores: npt.NDArray[np
     """
     feature, threshold, left, value, roots = trees
     at = np.zeros(8, np.uint32)
-    for first in range(0, rows.shape[0], 8):
-        width = min(8, rows.shape[0] - first)
-        scores[first : first + width] = 0
+    in_eights = rows.shape[0] // 8 * 8
+    for first in range(0, in_eights, 8):
+        scores[first : first + 8] = 0
         for root in roots:
             at[:] = root
             is_moving = True
             while is_moving:
                 is_moving = False
-                for lane in range(width):
+                for lane in range(8):
                     node = at[lane]
                     step = np.uint32(rows[first + lane, feature[node]] > threshold[node])
                     at[lane] = left[node] + step
                     is_moving |= at[lane] != node
-            for lane in range(width):
+            for lane in range(8):
                 scores[first + lane] += value[at[lane]]
+    for row in range(in_eights, rows.shape[0]):
+        scores[row] = score_row(trees, rows[row])
 
 
 @compiled
