@@ -146,6 +146,19 @@ def test_tiers(case):
     }
 
 
+@pytest.mark.parametrize("case", cases("risk_commitment/vectors.json"))
+def test_commitments_of_risk_decisions(case):
+    """From docs/reference/risk-decisions.md; one that was forged is another."""
+    if case.get("code", "").isupper() or case["input"]["attestation"] is None:
+        return
+    given, network = case["input"], network_of(case)
+    raw, salt = bytes.fromhex(given["decision"]), bytes.fromhex(given["salt"])
+    tx_id = independent.unpack(raw)[2]
+    hidden = b"\x93\xc4\x20" + tx_id + b"\xc4\x20" + salt + b"\x91\xc5" + len(raw).to_bytes(2) + raw
+    found = network.digest(network.prefix("attestation") + hidden).hex()
+    assert (found == given["attestation"]) is (case.get("code") != "commitment")
+
+
 def letters(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
