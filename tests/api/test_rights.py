@@ -74,6 +74,7 @@ TABLE = {
     f"/v1/reconciliation/agreements/{'00' * 32}/cases": (401, *[404] * 6),
     f"/v1/reconciliation/agreements/{'00' * 32}/cases/{'00' * 32}": (401, *[404] * 6),
     f"/v1/reconciliation/agreements/{'00' * 32}/positions/1/MOP": (401, *[404] * 6),
+    f"/v1/risk/operators/{NORTH}": EVERYBODY,
     "/v1/pairs": NO_CHANNEL,
     f"/v1/pairs/{'00' * 32}": NO_CHANNEL,
     f"/v1/pairs/{'00' * 32}/windows/1": NO_CHANNEL,

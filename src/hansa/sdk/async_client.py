@@ -47,6 +47,7 @@ from hansa.sdk.problems import read_item_problem, tell_no_node
 from hansa.sdk.proofs import ProvenRow, build_path, find_table, verify_row_proof
 from hansa.sdk.reconciliation.client import AsyncReconciliation
 from hansa.sdk.reconciliation.pairs import AsyncPairs
+from hansa.sdk.risk.client import AsyncRisk
 from hansa.sdk.streams.events import iterate_events
 from hansa.sdk.streams.frames import iterate_base, iterate_frames
 from hansa.sdk.streams.parts import Parts
@@ -114,6 +115,7 @@ class AsyncClient:
         self.reconciliation = AsyncReconciliation(
             self._transport, self.get_network, self._proven, self._check_network
         )
+        self.risk = AsyncRisk(self._transport, self.get_network, self._proven, self._check_network)
         self.pairs = AsyncPairs(self._transport, self._check_network, self._repeat)
 
     async def __aenter__(self) -> Self:

@@ -30,6 +30,7 @@ from hansa.sdk.messages import Messages
 from hansa.sdk.proofs import ProvenRow
 from hansa.sdk.reconciliation.client import Reconciliation
 from hansa.sdk.reconciliation.pairs import PairsClient
+from hansa.sdk.risk.client import Risk
 from hansa.sdk.transport import TlsFiles
 
 T = TypeVar("T")
@@ -87,6 +88,7 @@ class Client:
         self.messages = Messages(self._client.messages, self._loop.run)
         self.identity = Identity(self._client.identity, self._loop.run)
         self.reconciliation = Reconciliation(self._client.reconciliation, self._loop.run)
+        self.risk = Risk(self._client.risk, self._loop.run)
         self.pairs = PairsClient(self._client.pairs, self._loop.run)
         self._finalizer = weakref.finalize(self, _stop, self._loop, self._client)
 

@@ -12,6 +12,7 @@ from hansa.node.api.handlers import (
     messages,
     pairs,
     reconciliation,
+    risk,
     streams,
     submission,
 )
@@ -38,6 +39,7 @@ ROUTES: tuple[Route, ...] = (
     *proving.ROUTES,
     *reconciliation.ROUTES,
     *pairs.ROUTES,
+    *risk.ROUTES,
     *health.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )
