@@ -20,7 +20,7 @@ MODELS = 4
 
 
 def make_model(number):
-    """Make the hash of a manifest."""
+    """Make the hash of a manifest; of the first one, what stands for none."""
     return number.to_bytes(32, "big")
 
 

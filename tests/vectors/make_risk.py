@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from tests.vectors.parts import MINUTE_MS, NETWORKS, START_MS, key
 
-from hansa.contracts.risk.in_force import Basis, InForce, PastInForce
+from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce, PastInForce
 from hansa.contracts.risk.risk import Model, State
 from hansa.kernel.encoding import encode
 from hansa.kernel.rows import Row
@@ -16,7 +16,7 @@ from hansa.risk.decisions.commitment import (
     DECISION_LIFE_MAX_MS,
     DECISION_VERSION,
     Claim,
-    Decision,
+    DecisionRecord,
     compute_commitment,
 )
 from hansa.risk.verdicts import Verdict
@@ -39,20 +39,21 @@ def make_rows() -> list[list[str]]:
 
 def _build_rows() -> list[Row]:
     first, second = Basis(CHAMPION, RULES), Basis(LATER, STRICTER)
+    alone = Basis(NO_MODEL, STRICTER)
     approved = (State.APPROVED, START_MS, OFFICERS)
     return [
         Model(NORTH, CHAMPION, State.SUSPENDED, STOPPED_MS, OFFICERS, STOPPED_MS),
         Model(NORTH, LATER, *approved),
         Model(NORTH, TRIED, *approved),
         PastInForce(NORTH, 1, (first,), BEGUN, SWAPPING, START_MS + 5_000),
-        PastInForce(NORTH, 2, (first, second), SWAPPING, STOPPED, START_MS + 10_000),
-        InForce(NORTH, (second,), 3, STOPPED, STOPPED_MS),
+        PastInForce(NORTH, 2, (alone, first, second), SWAPPING, STOPPED, START_MS + 10_000),
+        InForce(NORTH, (alone, second), 3, STOPPED, STOPPED_MS),
     ]
 
 
-def make_decision(network: str = "vectors", **changes: Any) -> Decision:
+def make_decision(network: str = "vectors", **changes: Any) -> DecisionRecord:
     decided_ms = START_MS + 10_500
-    good = Decision(
+    good = DecisionRecord(
         DECISION_VERSION,
         NETWORKS[network].genesis_hash,
         TX,
@@ -76,6 +77,7 @@ def make_risk() -> list[dict]:
     ahead_ms = START_MS + 11_000 + CLOCK_AHEAD_MAX_MS
     ahead = {"decided_ms": ahead_ms, "expires_ms": ahead_ms + 1}
     later = {"model": LATER, "policy": STRICTER}
+    alone = {"model": NO_MODEL, "policy": STRICTER}
     north: dict[str, Any] = {}
     cases = [
         _make("a decision", None, north),
@@ -83,6 +85,7 @@ def make_risk() -> list[dict]:
         _make("without reasons", None, {"reasons": ()}),
         _make("by the model that came in beside it", None, later),
         _make("by that one, once the other is stopped", None, later, height=20, index=1),
+        _make("by a policy alone", None, alone),
         _make("executed in its last moment", None, north, time_ms=late),
         _make("that counts as long as any may", None, ages),
         _make("by a clock that is ahead", None, ahead),
@@ -99,6 +102,8 @@ def make_risk() -> list[dict]:
         _make("that ends before it begins", Claim.TERM, {"decided_ms": late + 1}),
         _make("decided later", Claim.TERM, ahead | {"decided_ms": ahead_ms + 1}),
         _make("expired at execution", Claim.EXPIRY, north, time_ms=late + 1),
+        _make("that took a model", Claim.SCORED, alone, is_model_needed=True),
+        _make("by another policy alone", Claim.POLICY_IN_FORCE, alone | {"policy": RULES}),
         _make("by a model that nobody registered", Claim.MODEL_KNOWN, {"model": UNKNOWN}),
         _make("by a suspended model", Claim.MODEL_NOT_SUSPENDED, north, height=20, index=0),
         _make("before its model came in", Claim.MODEL_IN_FORCE, later, height=9, index=2**20 - 1),
@@ -121,6 +126,7 @@ def _make(
     height: int = 10,
     index: int = 0,
     time_ms: int = 0,
+    is_model_needed: bool = False,
 ) -> dict:
     """Make a case: a decision that was committed to, and what is shown of it."""
     decision = make_decision(network, **changes)
@@ -135,6 +141,7 @@ def _make(
             "sponsor": NORTH.hex(),
             "attestation": commitment.hex() if attested else None,
             "position": (height << 20) + index,
+            "is_model_needed": is_model_needed,
             "time_ms": time_ms or START_MS + height * 1_000 + 1_000,
         },
     }
@@ -152,7 +159,7 @@ def _make_malformed() -> list[dict]:
         "another version": ("MALFORMED", encode([2, *fields[1:]])),
         "a verdict that there is not": ("MALFORMED", encode([*fields[:7], 4, *fields[8:]])),
         "a longer encoding of its version": ("NOT_CANONICAL", raw[:1] + b"\xcc\x01" + raw[2:]),
-        "17 reasons": ("MALFORMED", encode([*fields[:8], ["x"] * 17, *fields[9:]])),
+        "65 reasons": ("MALFORMED", encode([*fields[:8], ["x"] * 65, *fields[9:]])),
     }
     cases = [
         {

@@ -37,7 +37,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, Refused
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Genesis
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
-from hansa.kernel.rows import Row
+from hansa.kernel.rows import Row, Rows
 from hansa.kernel.values import INT64_MAX, Signed, TimeMs
 
 NAME = "policy"
@@ -97,9 +97,9 @@ class PolicyScheduled(Event, frozen=True, array_like=True):
     values: tuple[Signed, ...]
 
 
-def get_policy(view: View, key: str, time_ms: int) -> tuple[int, ...] | None:
+def get_policy(rows: Rows, key: str, time_ms: int) -> tuple[int, ...] | None:
     """Get the values in force at `time_ms`, or None if none are."""
-    policy = view.get(Policy, key)
+    policy = rows.get(Policy, key)
     return None if policy is None else _find_in_force(policy, time_ms)
 
 

@@ -153,7 +153,7 @@ def test_what_stays_below_the_threshold_needs_no_decision(attested):
 def test_a_model_that_is_suspended_within_a_block_lets_no_later_payment_pass(tmp_path):
     world = open_world(FileStorage(tmp_path), make_genesis({"payments.model_from_minor": (100,)}))
     world.fund("ann", "shop", amount_minor=10_000)
-    north, model, mark = key("north").address, bytes(32), bytes([7]) * 32
+    north, model, mark = key("north").address, bytes([1]) * 32, bytes([7]) * 32
     assert send(world, "ann", pay("ann", "shop", 99, "a"), None).code == ""
     assert send(world, "ann", pay("ann", "shop", 100, "b"), mark).code == "risk.NO_MODEL_IN_FORCE"
     assert world.do("north", add_officer("north")) == ""

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from hansa.contracts import policy
+from hansa.kernel.crypto.hashing import ZERO_HASH
 from hansa.kernel.errors import Corrupt, Refused
 from hansa.kernel.machine.context import Context
 from hansa.kernel.machine.state import View
@@ -26,6 +27,9 @@ from hansa.kernel.values import INT64_MAX, Address, Hash, NonNegative, Positive,
 
 BASES_MAX = 8
 """So many may an operator have in force at once: its champion, one that it leaves, a few trials."""
+
+NO_MODEL = ZERO_HASH
+"""In the place of a model: what a policy decides by itself, as while no model can be asked."""
 
 _NEVER = INT64_MAX + 1
 _MEMO = "risk.thresholds "
@@ -46,13 +50,13 @@ class Basis(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What decisions rest on."""
 
     model: Hash
-    """Hash of the model's manifest."""
+    """Hash of the model's manifest, or `NO_MODEL`."""
     policy: Hash
     """Hash of the operator's own policy: its rules, lists and thresholds."""
 
 
 Bases = Annotated[tuple[Basis, ...], Meta(max_length=BASES_MAX)]
-"""Sorted, each once; none where the operator decides nothing for now."""
+"""Sorted, each once, so that those without a model come first; none where nothing decides."""
 
 
 class InForce(Row, frozen=True, array_like=True):
@@ -106,7 +110,7 @@ def require_attested(
     if amount_minor < model_from:
         return
     found = view.get(InForce, operator)
-    if found is None or not found.bases:
+    if found is None or not found.bases or found.bases[-1].model == NO_MODEL:
         raise Refused(Code.NO_MODEL_IN_FORCE, from_minor=model_from, operator=operator)
 
 
@@ -123,6 +127,15 @@ def find_in_force(rows: Rows, operator: bytes, position: int) -> tuple[Basis, ..
     )
     found = current if version == current.version else _get_past(rows, operator, version)
     return found.bases if position >= found.from_position else ()
+
+
+def is_model_needed(rows: Rows, asset: str, amount_minor: int, time_ms: int) -> bool:
+    """Whether a payment of that amount took a model at that time; for who opens its decision."""
+    for key in (f"{policy.MODEL_FROM}.{asset}", policy.MODEL_FROM):
+        values = policy.get_policy(rows, key, time_ms)
+        if values is not None:
+            return 0 < values[0] <= amount_minor
+    return False
 
 
 def replace(view: View, context: Context, operator: bytes, bases: tuple[Basis, ...]) -> InForce:

@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from hansa.contracts import members
 from hansa.contracts.risk import in_force
-from hansa.contracts.risk.in_force import Bases, Basis, InForce
+from hansa.contracts.risk.in_force import NO_MODEL, Bases, Basis, InForce
 from hansa.contracts.risk.in_force import Code as Code
 from hansa.kernel.authority import Account, AuthorityCode, Purpose
 from hansa.kernel.contract import NO_MONEY, Command, Event, Function
@@ -161,6 +161,8 @@ def propose(view: View, context: Context, command: Propose) -> list[Event]:
     """
     # CHECK
     _require_operator(view, context, command.operator)
+    if command.model == NO_MODEL:
+        raise Refused(Code.UNKNOWN_MODEL, model=command.model)
     before = view.get(Model, command.operator, command.model)
     state = State.PROPOSED if before is None else _follow(before, "propose")
     suspended_ms = 0 if before is None else before.suspended_ms
@@ -201,6 +203,7 @@ def approve(view: View, context: Context, command: Approve) -> list[Event]:
 def declare(view: View, context: Context, command: Declare) -> list[Event]:
     """Put approved models in force, each under a policy, in the place of what was.
 
+    A policy may also stand alone, for payments that are decided while no model can be asked.
     Decisions that were made by what goes out of force count as long as it is listed, so who
     changes models leaves the old one in force until its last decision has expired.
 
@@ -209,7 +212,8 @@ def declare(view: View, context: Context, command: Declare) -> list[Event]:
     """
     # CHECK
     _require_operator(view, context, command.operator)
-    models = [_get_known(view, command.operator, basis.model) for basis in command.bases]
+    named = [basis.model for basis in command.bases if basis.model != NO_MODEL]
+    models = [_get_known(view, command.operator, model) for model in named]
     for model in models:
         _follow(model, "declare")
     # CHANGE

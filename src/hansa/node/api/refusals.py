@@ -308,7 +308,7 @@ REFUSALS: dict[str, Advice] = {
     **IDENTITY,
     **RECONCILIATION,
     "risk.UNKNOWN_MODEL": Advice(
-        "The operator never registered such a model.",
+        "The operator never registered such a model; 32 zero bytes are none.",
         "Check the hash of its manifest, or propose it.",
     ),
     "risk.WRONG_STATE": Advice(

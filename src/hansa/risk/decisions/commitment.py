@@ -26,7 +26,8 @@ from hansa.risk.verdicts import Verdict
 
 DECISION_VERSION = 1
 SALT_BYTES = 32
-REASONS_MAX = 16
+REASONS_MAX = 64
+"""The weightiest ones; a decision that has more leaves the others out."""
 DECISION_LIFE_MAX_MS = VALIDITY_MAX_MS
 """No decision counts longer than the transaction that it is about can wait."""
 CLOCK_AHEAD_MAX_MS = 60_000
@@ -35,7 +36,7 @@ CLOCK_AHEAD_MAX_MS = 60_000
 Reason = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class Decision(Document, frozen=True, array_like=True):
+class DecisionRecord(Document, frozen=True, array_like=True):
     """What an operator decided on one transaction, by what, and until when."""
 
     version: Literal[1]
@@ -44,11 +45,11 @@ class Decision(Document, frozen=True, array_like=True):
     operator: Address
     """Who decided, and sponsors it."""
     model: Hash
-    """Hash of the model's manifest."""
+    """Hash of the model's manifest; `in_force.NO_MODEL` where none was asked."""
     features: Hash
     """Hash of the feature set: which features a row has, in which order and scale."""
     policy: Hash
-    """Hash of the operator's own policy: rules, lists and thresholds."""
+    """Hash of the operator's own policy: rules, lists and thresholds, as it is in force."""
     verdict: Verdict
     reasons: Annotated[tuple[Reason, ...], Meta(max_length=REASONS_MAX)]
     """Reason codes, the weightiest first."""
@@ -80,12 +81,14 @@ class Claim(StrEnum):
     """It was made before, and for no longer than a decision counts."""
     EXPIRY = "expiry"
     """It had not expired at execution."""
+    SCORED = "scored"
+    """A model was asked, if policy demanded one of the amount."""
     MODEL_KNOWN = "model_known"
     """Its operator had registered the model."""
     MODEL_NOT_SUSPENDED = "model_not_suspended"
     MODEL_IN_FORCE = "model_in_force"
     POLICY_IN_FORCE = "policy_in_force"
-    """The model was in force under this policy."""
+    """The model was in force under this policy, or the policy alone if none was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Executed:
     """height × 2**20 + index in the block."""
     time_ms: int
     """Of its block."""
+    is_model_needed: bool = False
+    """Whether policy demanded a model: `in_force.is_model_needed` of its payments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Fault:
 class Opening:
     """An opened decision, with all that is wrong about it."""
 
-    decision: Decision
+    record: DecisionRecord
     faults: tuple[Fault, ...]
 
     @property
@@ -122,20 +127,20 @@ class Opening:
         return not self.faults
 
 
-_DECODER: Decoder[Decision] = Decoder(Decision, "decision")
+_DECODER: Decoder[DecisionRecord] = Decoder(DecisionRecord, "decision")
 
 
-def decode_decision(raw: bytes) -> Decision:
+def decode_record(raw: bytes) -> DecisionRecord:
     """Decode a decision; raises `Invalid`."""
     return _DECODER.decode(raw)
 
 
-def compute_commitment(network: Network, decision: Decision, salt: bytes) -> bytes:
-    """Compute the attestation by which a sponsor commits to a decision.
+def compute_commitment(network: Network, record: DecisionRecord, salt: bytes) -> bytes:
+    """Compute the attestation by which a sponsor commits to a record.
 
     Args:
       network: whose hash, domain and genesis it is bound to.
-      decision: its only fact is the document's canonical bytes.
+      record: its only fact is the document's canonical bytes.
       salt: 32 bytes from a source of chance; a second decision never gets the same.
 
     Raises:
@@ -143,7 +148,7 @@ def compute_commitment(network: Network, decision: Decision, salt: bytes) -> byt
     """
     if len(salt) != SALT_BYTES:
         raise Invalid(InvalidCode.MALFORMED, f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
-    return compute_attestation(network, decision.tx_id, salt, encode(decision))
+    return compute_attestation(network, record.tx_id, salt, encode(record))
 
 
 def open_commitment(
@@ -161,26 +166,26 @@ def open_commitment(
     Raises:
       Invalid: the document is malformed or not canonical, or the salt is none.
     """
-    decision = decode_decision(raw)
-    commitment = compute_commitment(network, decision, salt)
-    stranger = _find_stranger(network, executed, decision, commitment)
+    record = decode_record(raw)
+    commitment = compute_commitment(network, record, salt)
+    stranger = _find_stranger(network, executed, record, commitment)
     if stranger is not None:
-        return Opening(decision, (stranger,))
+        return Opening(record, (stranger,))
     found = (
-        *_check_binding(executed, decision),
-        *_check_times(executed, decision),
-        *_check_basis(rows, executed, decision),
+        *_check_binding(executed, record),
+        *_check_times(executed, record),
+        *_check_basis(rows, executed, record),
     )
-    return Opening(decision, found)
+    return Opening(record, found)
 
 
 def _find_stranger(
-    network: Network, executed: Executed, decision: Decision, commitment: bytes
+    network: Network, executed: Executed, record: DecisionRecord, commitment: bytes
 ) -> Fault | None:
     """Find whether a decision is not the one that the attestation hides."""
     if executed.attestation is None:
         return Fault(Claim.ATTESTED, "the ledger has no attestation of this transaction")
-    if decision.genesis_hash != network.genesis_hash:
+    if record.genesis_hash != network.genesis_hash:
         return Fault(Claim.NETWORK, "it was decided for another network")
     if commitment != executed.attestation:
         words = "this decision with this salt is not what was committed to: one was changed, or"
@@ -188,46 +193,48 @@ def _find_stranger(
     return None
 
 
-def _check_binding(executed: Executed, decision: Decision) -> list[Fault]:
+def _check_binding(executed: Executed, record: DecisionRecord) -> list[Fault]:
     """Find what shows that it was meant for something else, or lets nothing through."""
     found = []
-    if decision.tx_id != executed.tx_id:
-        words = f"it is about another transaction, {decision.tx_id.hex()}"
+    if record.tx_id != executed.tx_id:
+        words = f"it is about another transaction, {record.tx_id.hex()}"
         found.append(Fault(Claim.TRANSACTION, words))
-    if decision.operator != executed.sponsor:
-        words = f"it was decided by {decision.operator.hex()}, and sponsored by another"
+    if record.operator != executed.sponsor:
+        words = f"it was decided by {record.operator.hex()}, and sponsored by another"
         found.append(Fault(Claim.OPERATOR, words))
-    if decision.verdict is not Verdict.ALLOW:
-        words = f"its verdict was {decision.verdict.name.lower()}, and it executed all the same"
+    if record.verdict is not Verdict.ALLOW:
+        words = f"its verdict was {record.verdict.name.lower()}, and it executed all the same"
         found.append(Fault(Claim.VERDICT, words))
     return found
 
 
-def _check_times(executed: Executed, decision: Decision) -> list[Fault]:
+def _check_times(executed: Executed, record: DecisionRecord) -> list[Fault]:
     found = []
-    life_ms = decision.expires_ms - decision.decided_ms
-    ahead_ms = decision.decided_ms - executed.time_ms
+    life_ms = record.expires_ms - record.decided_ms
+    ahead_ms = record.decided_ms - executed.time_ms
     if not 0 <= life_ms <= DECISION_LIFE_MAX_MS:
         words = f"it was to count for {life_ms} ms; a decision counts for 0 to"
         found.append(Fault(Claim.TERM, f"{words} {DECISION_LIFE_MAX_MS}"))
     elif ahead_ms > CLOCK_AHEAD_MAX_MS:
         words = f"it says to be decided {ahead_ms} ms after the transaction executed"
         found.append(Fault(Claim.TERM, words))
-    if executed.time_ms > decision.expires_ms:
-        late_ms = executed.time_ms - decision.expires_ms
+    if executed.time_ms > record.expires_ms:
+        late_ms = executed.time_ms - record.expires_ms
         found.append(Fault(Claim.EXPIRY, f"it had expired {late_ms} ms before execution"))
     return found
 
 
-def _check_basis(rows: Rows, executed: Executed, decision: Decision) -> list[Fault]:
+def _check_basis(rows: Rows, executed: Executed, record: DecisionRecord) -> list[Fault]:
     """Find what speaks against the model and the policy; the first that applies."""
-    model = risk.find_model(rows, executed.sponsor, decision.model)
+    bases = in_force.find_in_force(rows, executed.sponsor, executed.position)
+    if record.model == in_force.NO_MODEL:
+        return _check_unscored(bases, executed, record)
+    model = risk.find_model(rows, executed.sponsor, record.model)
     if model is None:
         words = "its operator never registered this model"
         return [Fault(Claim.MODEL_KNOWN, words)]
-    bases = in_force.find_in_force(rows, executed.sponsor, executed.position)
-    if any(basis.model == decision.model for basis in bases):
-        if any((basis.model, basis.policy) == (decision.model, decision.policy) for basis in bases):
+    if any(basis.model == record.model for basis in bases):
+        if in_force.Basis(record.model, record.policy) in bases:
             return []
         words = "the model was in force at execution, though not under this policy"
         return [Fault(Claim.POLICY_IN_FORCE, words)]
@@ -235,3 +242,15 @@ def _check_basis(rows: Rows, executed: Executed, decision: Decision) -> list[Fau
         words = f"the model had been suspended at {model.suspended_ms} ms of ledger time"
         return [Fault(Claim.MODEL_NOT_SUSPENDED, words)]
     return [Fault(Claim.MODEL_IN_FORCE, "the model was not in force at execution")]
+
+
+def _check_unscored(
+    bases: tuple[in_force.Basis, ...], executed: Executed, record: DecisionRecord
+) -> list[Fault]:
+    """Find what speaks against a decision in which no model had a part."""
+    if executed.is_model_needed:
+        return [Fault(Claim.SCORED, "policy demanded a model of this amount, and none was asked")]
+    if in_force.Basis(record.model, record.policy) in bases:
+        return []
+    words = "no model was asked, and this policy alone was not in force at execution"
+    return [Fault(Claim.POLICY_IN_FORCE, words)]

@@ -15,7 +15,7 @@ from tests.unit.contracts.harness import (
 
 from hansa.contracts import members, policy
 from hansa.contracts.risk import in_force, risk
-from hansa.contracts.risk.in_force import Basis, InForce
+from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
 from hansa.contracts.risk.risk import (
     Approve,
     Approved,
@@ -84,6 +84,8 @@ def test_a_model_is_proposed_by_one_officer_and_approved_by_another(harness):
     proposal = Propose(NORTH, CHAMPION)
     assert harness.refuse(risk.propose, proposal, "south") == NOT_AUTHORIZED
     assert harness.refuse(risk.propose, proposal, "north server") == NOT_AUTHORIZED
+    none = Propose(NORTH, NO_MODEL)
+    assert harness.refuse(risk.propose, none, "north1") == Code.UNKNOWN_MODEL
     assert harness.do(risk.propose, proposal, "north1") == [Proposed(NO_MONEY, NORTH, CHAMPION)]
     assert harness.refuse(risk.propose, proposal, "north2") == Code.WRONG_STATE
     unknown = Approve(NORTH, OTHER)
@@ -124,9 +126,9 @@ def test_an_operator_of_one_key_approves_nothing(harness):
 
 def test_what_is_approved_is_put_in_force_and_swapped_and_rolled_back(harness):
     approve(harness, CHAMPION, OTHER)
-    wanted = Declare(NORTH, (Basis(CHAMPION, RULES), Basis(bytes(32), RULES)))
+    wanted = Declare(NORTH, (Basis(CHAMPION, RULES), Basis(bytes([3]) * 32, RULES)))
     assert harness.refuse(risk.declare, wanted, "north1") == Code.UNKNOWN_MODEL
-    harness.do(risk.propose, Propose(NORTH, bytes(32)), "north1")
+    harness.do(risk.propose, Propose(NORTH, bytes([3]) * 32), "north1")
     assert harness.refuse(risk.declare, wanted, "north1") == Code.WRONG_STATE
     both = (Basis(CHAMPION, RULES), Basis(OTHER, RULES))
     wanted = Declare(NORTH, (both[1], both[0], both[1]))
@@ -232,6 +234,9 @@ def test_payments_are_held_against_policy_and_what_is_in_force(harness):
     assert ask(harness, 1_000) is None
     harness.do(risk.suspend, Suspend(NORTH, CHAMPION), "north3")
     assert harness.get(InForce, NORTH).bases == ()
+    alone = (Basis(NO_MODEL, RULES),)
+    harness.do(risk.declare, Declare(NORTH, alone), "north1")
+    assert harness.get(InForce, NORTH).bases == alone
     assert ask(harness, 1_000) == (no_model, 1_000)
     assert ask(harness, 999) is None
 
@@ -244,6 +249,12 @@ def test_an_asset_has_amounts_of_its_own(harness):
     assert ask(harness, 50, "EUR") == (no_model, 50)
     assert ask(harness, 2**63 - 1, "USD") is None
     assert ask(harness, 100, "USD", attested=False) == (required, 100)
+    needed = [
+        in_force.is_model_needed(harness.view, asset, amount_minor, harness.time_ms)
+        for asset in (ASSET, "EUR", "USD")
+        for amount_minor in (49, 50, 999, 1_000)
+    ]
+    assert needed == [*[False] * 3, True, False, *[True] * 3, *[False] * 4]
     code = policy.Code.UNKNOWN_KEY
     assert policy.find_fault("payments.model_from_minor.", (1,)) is code
     assert policy.find_fault("payments.model_from_minor." + 25 * "x", (1,)) is code

@@ -24,7 +24,7 @@ from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.risk.decisions.commitment import (
     DECISION_VERSION,
     Claim,
-    Decision,
+    DecisionRecord,
     Executed,
     compute_commitment,
     open_commitment,
@@ -58,6 +58,7 @@ def test_openings(case):
         attestation,
         given["position"],
         given["time_ms"],
+        given["is_model_needed"],
     )
     network, rows = NETWORKS[case["pre"]["network"]], HeldRows()
     shown = bytes.fromhex(given["decision"]), bytes.fromhex(given["salt"])
@@ -102,7 +103,7 @@ def test_a_payment_on_a_ledger_is_opened_from_its_block(tmp_path):
     envelope = world.sign([key("ann")], pay("ann", "shop", 100, "a"))
     network, salt = world.network, bytes(range(32))
     tx_id = compute_tx_id(network, decode_envelope(envelope)[0].body)
-    decision = Decision(
+    decision = DecisionRecord(
         DECISION_VERSION,
         *(network.genesis_hash, tx_id, north, model, bytes(32), rules, Verdict.ALLOW, ()),
         bytes(32),
