@@ -1,0 +1,1 @@
+"""Quality measured by protocols that others have published, on data that others can have."""
