@@ -11,18 +11,18 @@ PAGE = (
 
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
-def test_a_sound_page_has_no_findings(open_page, check_accessible, check_fits, colour_scheme):
-    page = open_page(PAGE.format("<p>Text</p>"), width=390, colour_scheme=colour_scheme)
+def test_a_sound_page_has_no_findings(turn_to, check_accessible, check_fits, colour_scheme):
+    page = turn_to(PAGE.format("<p>Text</p>"), width=390, colour_scheme=colour_scheme)
     assert page.title() == "A page"
     assert check_accessible(page) == []
     assert check_fits(page)
 
 
-def test_axe_finds_what_is_planted(open_page, check_accessible):
-    page = open_page(PAGE.format("<img src='data:,'><button></button>"))
+def test_axe_finds_what_is_planted(turn_to, check_accessible):
+    page = turn_to(PAGE.format("<img src='data:,'><button></button>"))
     found = {line.split(" ", 1)[0] for line in check_accessible(page)}
     assert {"button-name", "image-alt"} <= found
 
 
-def test_a_page_too_wide_is_noticed(open_page, check_fits):
-    assert not check_fits(open_page(PAGE.format("<pre style='width:900px'>x</pre>"), width=390))
+def test_a_page_too_wide_is_noticed(turn_to, check_fits):
+    assert not check_fits(turn_to(PAGE.format("<pre style='width:900px'>x</pre>"), width=390))

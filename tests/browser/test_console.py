@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
+from tests.browser.conftest import LOOKS
 from tests.browser.population import Town, make_town
 from tests.browser.registries import CREDENTIAL_TYPES
 from tests.world import ASSET, MINUTE_MS, key
@@ -30,7 +31,6 @@ from hansa.node.web.sessions import UPDATE_HEADER
 from hansa.sdk.build import sign_transaction
 
 WIDTHS = (390, 1280)
-SCHEMES = ("light", "dark")
 ZOOMED_WIDTHS = (640, 320)
 """What 1,280 pixels are at a zoom of 200 and 400 percent."""
 
@@ -155,7 +155,7 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         "/policy": ["/policy"],
         "/validators": ["/validators"],
         **{
-            path: [path, f"{path}#{next(iter(groups.values()))[0]}"]
+            path: [f"{path}#{next(iter(groups.values()))[0]}"]
             for path, groups in CODE_PAGES.items()
         },
         "/search": ["/search", f"/search?q={person}"],
@@ -168,37 +168,30 @@ def test_every_route_has_a_page_to_look_at(site):
 
 
 @pytest.mark.parametrize("route", VISITED)
-def test_a_route_is_accessible_and_fits(site, open_page, check_accessible, check_fits, route):
-    """The fullest page of each route in every theme and width; the others in the hardest.
+def test_a_route_is_accessible_and_fits(site, turn_to, check_accessible, check_fits, route):
+    """The fullest page of each route in both looks; the others in the hardest.
 
-    What is not of colours is asked in one theme: another changes nothing else. On a phone, tables
-    are read without scrolling sideways.
+    On a phone, tables are read without scrolling sideways.
     """
     for number, path in enumerate(list_pages(site.town)[route]):
-        page = open_page(site.url + path, width=WIDTHS[0])
+        page = turn_to(site.url + path, width=WIDTHS[0])
         assert page.locator("h1").count() == 1
         assert page.locator(".scroll").evaluate_all(OVERFLOWING) == [], path
-        for width in WIDTHS:
-            for colour_scheme in SCHEMES:
-                is_hardest = width == WIDTHS[0] and colour_scheme == SCHEMES[1]
-                if number and not is_hardest:
-                    continue
-                page.emulate_media(color_scheme=colour_scheme)
-                page.set_viewport_size({"width": width, "height": 900})
-                found = check_accessible(page, only_colours=colour_scheme != SCHEMES[1])
-                assert found == [], (path, width, colour_scheme)
-                assert check_fits(page), (path, width, colour_scheme)
+        for width, colour_scheme in LOOKS[: 1 if number else None]:
+            page.emulate_media(color_scheme=colour_scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            assert check_accessible(page) == [], (path, width, colour_scheme)
+            assert check_fits(page), (path, width, colour_scheme)
         for width in ZOOMED_WIDTHS:
             page.set_viewport_size({"width": width, "height": 600})
             assert check_fits(page), (path, width)
-        page.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_history_shows_each_balance(site, open_page, width):
+def test_a_history_shows_each_balance(site, turn_to, width):
     """As a statement does, and one goes into the next by the change beside it."""
     wallet = to_text(key("person1").address)
-    page = open_page(f"{site.url}/wallets/{wallet}", width=width)
+    page = turn_to(f"{site.url}/wallets/{wallet}", width=width)
     columns = [page.locator(f"table.lines tbody td:nth-child({number})") for number in (3, 4)]
     assert all(cell.is_visible() for column in columns for cell in column.all())
     changes, balances = (
@@ -307,9 +300,9 @@ def test_what_did_not_change_stays_as_it_is(site, open_page):
     )
 
 
-def test_every_control_is_reached_by_keyboard_and_shows_it(site, open_page):
+def test_every_control_is_reached_by_keyboard_and_shows_it(site, turn_to):
     """In the order of the page; what has the focus is outlined."""
-    page = open_page(site.url)
+    page = turn_to(site.url)
     seen = []
     for _ in range(16):
         page.keyboard.press("Tab")
@@ -384,17 +377,17 @@ def test_pages_work_without_script(site, chromium):
     context.close()
 
 
-def test_the_keyboard_reaches_the_content_first(site, open_page):
-    page = open_page(site.url)
+def test_the_keyboard_reaches_the_content_first(site, turn_to):
+    page = turn_to(site.url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_an_address_is_copied_whole(site, open_page):
+def test_an_address_is_copied_whole(site, turn_to):
     text = to_text(key("person0").address)
-    page = open_page(f"{site.url}/wallets/{text}")
+    page = turn_to(f"{site.url}/wallets/{text}")
     copied = page.evaluate(
         "() => { getSelection().selectAllChildren(document.querySelector('h1 .id'));"
         " return getSelection().toString(); }"
@@ -402,9 +395,9 @@ def test_an_address_is_copied_whole(site, open_page):
     assert copied == text
 
 
-def test_a_did_is_looked_up_and_shown_as_it_was(site, open_page):
+def test_a_did_is_looked_up_and_shown_as_it_was(site, turn_to):
     """By its DID, then by the link beside a change of its past."""
-    page = open_page(f"{site.url}/identity", width=WIDTHS[0])
+    page = turn_to(f"{site.url}/identity", width=WIDTHS[0])
     civic = to_text(key("civic").address)
     page.get_by_label("DID, address, or name of a type").fill(f"did:hansa:harbour-town:{civic}")
     page.get_by_role("button", name="Look up").click()
@@ -421,8 +414,8 @@ def test_a_did_is_looked_up_and_shown_as_it_was(site, open_page):
     assert page.url == f"{site.url}/identity/did/{civic}"
 
 
-def test_a_refusal_is_explained(site, open_page):
-    page = open_page(f"{site.url}/transactions/{site.town.refused.hex()}")
+def test_a_refusal_is_explained(site, turn_to):
+    page = turn_to(f"{site.url}/transactions/{site.town.refused.hex()}")
     answer = page.locator(".answer").inner_text()
     assert "Refused" in answer
     assert "what a wallet of this category may pay at once" in answer
@@ -431,8 +424,8 @@ def test_a_refusal_is_explained(site, open_page):
     assert "balances.SINGLE_LIMIT" in answer
 
 
-def test_a_receipt_file_verifies_offline(site, open_page):
-    page = open_page(f"{site.url}/transactions/{site.town.posted.hex()}")
+def test_a_receipt_file_verifies_offline(site, turn_to):
+    page = turn_to(f"{site.url}/transactions/{site.town.posted.hex()}")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the receipt file").click()
     raw = download.value.path().read_bytes()

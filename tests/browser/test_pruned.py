@@ -31,14 +31,15 @@ def find_lowest(running):
         reader.close()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
 def test_pages_on_what_is_not_kept_fit_and_can_be_read(
-    pruned, open_page, check_fits, check_accessible, width
+    pruned, turn_to, check_fits, check_accessible
 ):
     lowest = find_lowest(pruned)
     places = ("/", "/supply", "/blocks", f"/blocks/{lowest}", f"/wallets/{ANN}")
     for place in places:
-        page = open_page(pruned.url + place, width=width)
+        page = turn_to(pruned.url + place, width=390)
         assert page.locator("h1").count() == 1
         assert check_fits(page), place
         assert check_accessible(page) == [], place
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert check_fits(page), place

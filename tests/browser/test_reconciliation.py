@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import msgspec
 import pytest
 from aiohttp import web
+from tests.browser.conftest import LOOKS
 from tests.browser.reconciling import list_pages, make_reconciled, write_rules
 from tests.notarised import make_result, put_on_record
 from tests.paired import Paired, running
@@ -18,7 +19,6 @@ from hansa.node.console.routes import ROUTES
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Access, Limits, LoopbackReads, Reconciliation, Settings
 
-LOOKS = ((390, "dark"), (1280, "light"))
 ZOOMED_WIDTH = 320
 """What 1,280 pixels are at a zoom of 400 percent."""
 RESULTS = {f"{ROOT}/runs": f"{ROOT}/runs", f"{ROOT}/runs/{{name}}": f"{ROOT}/runs/books"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.browser.conftest import COLOUR_SCHEMES, WIDTHS
+from tests.browser.conftest import LOOKS
 from tests.reconciled import run_sides
 
 from hansa.reconcile.entries import Entry
@@ -47,10 +47,9 @@ def report(tmp_path_factory):
     return (run_sides(folder, left, right) / PAGE).as_uri()
 
 
-@pytest.mark.parametrize("scheme", COLOUR_SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_it_is_accessible_and_fits(report, open_page, check_accessible, check_fits, width, scheme):
-    page = open_page(report, width=width, colour_scheme=scheme)
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_it_is_accessible_and_fits(report, turn_to, check_accessible, check_fits, width, scheme):
+    page = turn_to(report, width=width, colour_scheme=scheme)
     assert check_accessible(page) == []
     assert check_fits(page)
     assert page.evaluate(SHORTENED) == []
@@ -91,8 +90,8 @@ def test_the_page_lets_nothing_load_even_if_markup_got_in(report, chromium):
     page.close()
 
 
-def test_charts_are_told_to_screen_readers(report, open_page):
-    page = open_page(report)
+def test_charts_are_told_to_screen_readers(report, turn_to):
+    page = turn_to(report)
     chart = page.get_by_role("img", name="Breaks by priority")
     assert chart.count() == 1
     assert "Priority" in page.get_by_role("region", name="Breaks by priority").first.inner_text()

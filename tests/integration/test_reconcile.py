@@ -1,6 +1,7 @@
 """The command that reconciles, as a process: on Spark as here, and killed at any moment."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -10,6 +11,8 @@ from hansa.node.bench.reconcile.planting import LEFT, RIGHT, RULES, plant
 from hansa.reconcile.batch.manifest import MANIFEST, check_folder
 
 TIMEOUT_S = 240
+SOON = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""Java compiles once, and not again what runs long: here nothing does."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,7 @@ def run(planted, out, *more, rules="rules.toml"):
         text=True,
         timeout=TIMEOUT_S,
         check=False,
+        env=os.environ | SOON,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
