@@ -54,6 +54,9 @@ class Engine(Protocol):
     def keep(self, table: Table) -> Table:
         """Compute a table once, and keep it until it is let go, or the engine is closed."""
 
+    def keep_within(self, table: Table, rows_max: int) -> Table | None:
+        """Compute a table once and keep it, unless it has more rows than that."""
+
     def let_go(self) -> None:
         """Let go of all that is kept or was added: these tables are no more."""
 
@@ -90,11 +93,22 @@ class DuckDb:
         self._kept.append(name)
         return self._connection.create_table(name, table, temp=True)
 
+    def keep_within(self, table: Table, rows_max: int) -> Table | None:
+        """Compute a table once and keep it, unless it has more rows than that."""
+        kept = self.keep(table.limit(rows_max + 1))
+        if self.fetch(kept.count().as_table())[0][0].as_py() <= rows_max:
+            return kept
+        self._drop(self._kept.pop())
+        return None
+
     def let_go(self) -> None:
         """Let go of all that is kept or was added: these tables are no more."""
         for name in self._kept:
-            self._connection.raw_sql(f"DROP TABLE {name}")
+            self._drop(name)
         self._kept.clear()
+
+    def _drop(self, name: str) -> None:
+        self._connection.raw_sql(f"DROP TABLE {name}")
 
     def write(self, table: Table, path: Path) -> int:
         """Write a table as a Parquet file; returns how many rows it has."""
@@ -164,6 +178,12 @@ class Spark:
         path = self._name("kept")
         self.write(table, path)
         return self.read(path)
+
+    def keep_within(self, table: Table, rows_max: int) -> Table | None:
+        """Compute a table once and keep it, unless it has more rows than that."""
+        # Computed twice: what a limit lets through would be written by one of all machines.
+        count = self.fetch(table.limit(rows_max + 1).count().as_table())[0][0].as_py()
+        return self.keep(table) if count <= rows_max else None
 
     def _name(self, kind: str) -> Path:
         path: Path = self._folder / ibis.util.gen_name(kind)

@@ -99,14 +99,16 @@ def test_groups_that_are_left_open_are_told_apart(engine):
     assert of_left[0] != of_right[0]
 
 
-def test_a_group_of_many_is_found_whole(engine):
-    left = [entry(5, reference=str(place)) for place in range(4)]
-    right = [entry(-5), entry(-5), entry(-7)]
+@pytest.mark.parametrize(("ours", "theirs"), [(4, 2), (20, 10)])
+def test_a_group_of_many_is_found_whole(engine, ours, theirs):
+    """Of the larger one more rows would be joined than may be: it is found before."""
+    left = [entry(5, reference=str(place)) for place in range(ours)]
+    right = [*[entry(-5)] * theirs, entry(-7)]
     pairs, left_rest, right_rest = run(engine, left, right)
     assert not pairs
-    assert {each[ROW] for each in left_rest} == {0, 1, 2, 3}
+    assert {each[ROW] for each in left_rest} == set(range(ours))
     assert len({each[GROUP] for each in left_rest}) == 1
-    assert {each[ROW] for each in right_rest} == {0, 1, 2}
+    assert {each[ROW] for each in right_rest} == set(range(theirs + 1))
 
 
 def test_accounts_count_if_they_are_among_the_keys(engine):
