@@ -1,0 +1,126 @@
+"""Money that passes through: which receipts a payment is paid from, how soon, and how long a chain.
+
+A payment draws on what its payer received and has not paid since, newest first, until it is
+covered. If receipts cover half of it, and the one that covers most came within the short window,
+the payment goes on the chain of that receipt; else a chain begins.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hansa.risk.compiled import compiled_inside
+from hansa.risk.graph.catalogue import COLUMNS, UNKNOWN
+from hansa.risk.graph.neighbours import FAN_LONG, PAYEE_IN, PAYEE_OUT, PAYER_IN, PAYER_OUT, SUM
+from hansa.risk.graph.rings import (
+    AMOUNT,
+    CHAIN,
+    IN,
+    LEFT,
+    ORIGIN,
+    SQUARES,
+    START_AMOUNT,
+    START_MS,
+    TIME_MS,
+    Array,
+    count_held,
+    find_slot,
+    find_trail,
+    get_run,
+)
+from hansa.risk.graph.searching import Edge, compute_likeness, compute_share
+
+COVERED_SHARE = COLUMNS["covered_share"]
+COVERED_RECEIPTS = COLUMNS["covered_receipts"]
+HOLD = COLUMNS["hold"]
+DRAWN_SHARE = COLUMNS["drawn_share"]
+UNSPENT_SHARE = COLUMNS["unspent_share"]
+ALIKE_SHARE = COLUMNS["alike_share"]
+ALIKE_HOLD = COLUMNS["alike_hold"]
+PAYER_PASSED = COLUMNS["payer_passed"]
+PAYEE_PASSED = COLUMNS["payee_passed"]
+GATHERED = COLUMNS["gathered"]
+CHAINED = COLUMNS["chain"]
+CHAIN_SPAN = COLUMNS["chain_span"]
+CHAIN_SHARE = COLUMNS["chain_share"]
+CHAIN_RETURNS = COLUMNS["chain_returns"]
+STACKED_SQUARES = COLUMNS["stacked_squares"]
+PAIR = COLUMNS["pair"]
+
+
+class Trail(NamedTuple):
+    """The chain that a payment goes on."""
+
+    start_ms: int
+    start_amount: int
+    origin: int
+    chain: int
+
+
+@compiled_inside
+def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
+    """Cover the payment from its payer's receipts, fill the columns, and say on which chain it is.
+
+    What is drawn is taken off the receipts.
+
+    Args:
+      heads: of all wallets.
+      words: of all runs.
+      edge: the payment.
+      row: filled.
+    """
+    run = get_run(heads, IN, edge.payer)
+    need, unspent, total = edge.amount, 0, 0
+    most, source = 0, 0
+    row[ALIKE_SHARE] = row[ALIKE_HOLD] = row[HOLD] = row[DRAWN_SHARE] = UNKNOWN
+    for back in range(1, count_held(run) + 1):
+        slot, trail = find_slot(run, back), find_trail(run, back)
+        time_ms, amount = words[slot + TIME_MS], words[slot + AMOUNT]
+        if time_ms < edge.start_ms:
+            break
+        drawn = min(need, words[trail + LEFT])
+        if drawn > 0:
+            need -= drawn
+            words[trail + LEFT] -= drawn
+            row[COVERED_RECEIPTS] += 1
+        if drawn > most:
+            most, source = drawn, back
+        unspent += words[trail + LEFT]
+        total += amount
+        likeness = compute_likeness(amount, edge.amount)
+        if likeness > row[ALIKE_SHARE]:
+            row[ALIKE_SHARE] = likeness
+            row[ALIKE_HOLD] = edge.time_ms - time_ms
+    row[COVERED_SHARE] = compute_share(edge.amount - need, edge.amount)
+    row[UNSPENT_SHARE] = compute_share(unspent, total) if total > 0 else UNKNOWN
+    begun = Trail(edge.time_ms, edge.amount, edge.payer, 1)
+    if source == 0:
+        return begun
+    slot, trail = find_slot(run, source), find_trail(run, source)
+    row[HOLD] = edge.time_ms - words[slot + TIME_MS]
+    row[DRAWN_SHARE] = compute_share(most, words[slot + AMOUNT])
+    if 2 * need > edge.amount or words[slot + TIME_MS] < edge.short_ms:
+        return begun
+    row[STACKED_SQUARES] = words[trail + SQUARES]
+    return Trail(
+        words[trail + START_MS],
+        words[trail + START_AMOUNT],
+        words[trail + ORIGIN],
+        words[trail + CHAIN] + 1,
+    )
+
+
+@compiled_inside
+def tell_flow(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
+    """Fill all columns of this module, once those of the rings are filled; see `draw`."""
+    trail = draw(heads, words, edge, row)
+    row[CHAINED] = trail.chain
+    row[CHAIN_SPAN] = edge.time_ms - trail.start_ms
+    row[CHAIN_SHARE] = compute_share(edge.amount, trail.start_amount)
+    row[CHAIN_RETURNS] = int(trail.origin == edge.payee)
+    paid, received = row[PAYER_OUT + SUM] + edge.amount, row[PAYER_IN + SUM]
+    row[PAYER_PASSED] = compute_share(paid, received) if received > 0 else UNKNOWN
+    row[PAYEE_PASSED] = compute_share(row[PAYEE_OUT + SUM], row[PAYEE_IN + SUM] + edge.amount)
+    fan_out = row[PAYER_OUT + FAN_LONG] + int(row[PAIR] == 0)
+    row[GATHERED] = min(row[PAYER_IN + FAN_LONG], fan_out)
+    return trail

@@ -1,0 +1,172 @@
+"""The graph as the rest of risk control uses it: payments in, rows of features out, kept as bytes.
+
+Source: Blanuša et al., Graph Feature Preprocessor: real-time subgraph-based feature extraction for
+financial crime detection (2024), for which patterns tell laundering apart.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.risk.graph.catalogue import AMOUNT_MAX, WIDTH
+from hansa.risk.graph.kernel import (
+    AMOUNT_MINOR,
+    AT_MS,
+    EDGE_WIDTH,
+    PAYEE,
+    PAYER,
+    Graph,
+    advance,
+)
+from hansa.risk.graph.rings import (
+    EDGES,
+    LAST_MS,
+    RING_MAX,
+    USED,
+    Array,
+    make_facts,
+    make_heads,
+)
+from hansa.risk.graph.searching import RINGS_MAX, Reach, make_memory
+
+FORMAT = 1
+WALLETS_MAX = 1 << 31
+TIME_MAX_MS = 1 << 50
+"""Some 35,000 years."""
+FACTOR_MAX = 1 << 9
+"""Times the largest amount, that still is a number of 63 bits."""
+WALLETS_MIN = 1_024
+WORDS_MIN = 1 << 15
+
+
+class PaymentGraph:
+    """Payments of the long window between wallets, and what they say about the next one.
+
+    Its memory grows by doubling, with the wallets and with the payments of the long window.
+    """
+
+    def __init__(self, reach: Reach | None = None) -> None:
+        """Begin without payments.
+
+        Raises:
+          Invalid: a bound is none.
+        """
+        self.reach = Reach() if reach is None else reach
+        _check_reach(self.reach)
+        heads, words = make_heads(WALLETS_MIN), np.zeros(WORDS_MIN, np.int64)
+        self._graph = Graph(heads, words, make_facts(), make_memory())
+
+    def __len__(self) -> int:
+        """Count the payments that were taken in, those forgotten since included."""
+        return int(self._graph.facts[EDGES])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self._graph)
+
+    def take(self, edges: Array, rows: Array | None = None) -> Array:
+        """Take payments in, in their order, and tell the features of each.
+
+        Args:
+          edges: shape (n, 4): payer and payee by their numbers, amount in minor units, time in
+            milliseconds; one row after the other in memory.
+          rows: filled and returned, shape (n, WIDTH); made if there is none.
+
+        Raises:
+          Invalid: a payment is none, or earlier than the one before it. None was taken in then.
+        """
+        self._check(edges)
+        if rows is None:
+            rows = np.empty((len(edges), WIDTH), np.int64)
+        if len(edges) == 0:
+            return rows
+        self._make_room(int(edges[:, : PAYEE + 1].max()) + 1)
+        done = 0
+        while (done := advance(self._graph, self.reach, edges, done, rows)) < len(edges):
+            self._grow_words()
+        return rows
+
+    def _check(self, edges: Array) -> None:
+        if edges.ndim != 2 or edges.shape[1] != EDGE_WIDTH or edges.dtype != np.int64:  # noqa: PLR2004
+            raise Invalid(InvalidCode.MALFORMED, "edges are rows of four whole numbers")
+        if len(edges) == 0:
+            return
+        least, greatest = edges.min(axis=0), edges.max(axis=0)
+        if min(least[PAYER], least[PAYEE]) < 0 or max(greatest[: PAYEE + 1]) >= WALLETS_MAX:
+            raise Invalid(InvalidCode.MALFORMED, "a wallet's number is not from 0 to 2**31 - 1")
+        if least[AMOUNT_MINOR] < 1 or greatest[AMOUNT_MINOR] > AMOUNT_MAX:
+            raise Invalid(InvalidCode.MALFORMED, "an amount is not from 1 to 2**53")
+        if (edges[:, PAYER] == edges[:, PAYEE]).any():
+            raise Invalid(InvalidCode.MALFORMED, "a wallet pays itself")
+        times = edges[:, AT_MS]
+        if times[0] < max(self._graph.facts[LAST_MS], 0) or times[-1] > TIME_MAX_MS:
+            raise Invalid(InvalidCode.MALFORMED, "a payment is earlier than the one before it")
+        if (times[1:] < times[:-1]).any():
+            raise Invalid(InvalidCode.MALFORMED, "a payment is earlier than the one before it")
+
+    def _make_room(self, wallets: int) -> None:
+        held = len(self._graph.heads)
+        if wallets <= held:
+            return
+        while held < wallets:
+            held *= 2
+        heads = make_heads(held)
+        heads[: len(self._graph.heads)] = self._graph.heads
+        self._graph = self._graph._replace(heads=heads)
+
+    def _grow_words(self) -> None:
+        words = np.zeros(2 * len(self._graph.words), np.int64)
+        words[: len(self._graph.words)] = self._graph.words
+        self._graph = self._graph._replace(words=words)
+
+    def save(self) -> bytes:
+        """Write everything that features of later payments depend on."""
+        written = io.BytesIO()
+        heads, words, facts, _ = self._graph
+        np.savez(
+            written,
+            format=np.array([FORMAT, WIDTH]),
+            reach=np.array(self.reach),
+            heads=heads,
+            words=words[: facts[USED]],
+            facts=facts,
+        )
+        return written.getvalue()
+
+    @classmethod
+    def load(cls, saved: bytes) -> PaymentGraph:
+        """Read what `save` wrote; features of later payments are the same as if it had gone on.
+
+        Raises:
+          Corrupt: the bytes are damaged, or of another format.
+        """
+        try:
+            with np.load(io.BytesIO(saved), allow_pickle=False) as read:
+                if read["format"].tolist() != [FORMAT, WIDTH]:
+                    raise Corrupt("the saved graph is of another format: replay the payments")
+                graph = cls(Reach(*(int(bound) for bound in read["reach"])))
+                heads, kept, facts = read["heads"], read["words"], read["facts"]
+        except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise Corrupt(f"the saved graph cannot be read: {error}") from error
+        size = WORDS_MIN
+        while size < len(kept):
+            size *= 2
+        words = np.zeros(size, np.int64)
+        words[: len(kept)] = kept
+        graph._graph = Graph(heads, words, facts, make_memory())
+        return graph
+
+
+def _check_reach(reach: Reach) -> None:
+    is_power = reach.ring_max & (reach.ring_max - 1) == 0
+    if not (2 <= reach.ring_max <= RING_MAX and is_power):  # noqa: PLR2004
+        raise Invalid(InvalidCode.MALFORMED, "ring_max is a power of two from 2 to 64")
+    if not 0 < reach.short_ms <= reach.long_ms <= TIME_MAX_MS:
+        raise Invalid(InvalidCode.MALFORMED, "windows are positive, the short one no longer")
+    if not (0 <= reach.rings_max <= RINGS_MAX and 1 <= reach.factor <= FACTOR_MAX):
+        raise Invalid(InvalidCode.MALFORMED, "rings_max is 0 to 32, factor 1 to 512")

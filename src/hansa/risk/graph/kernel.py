@@ -1,0 +1,146 @@
+"""The one loop: for each payment in its order a row of features, and then its edge.
+
+A row tells of the graph before its payment, but where the catalogue says that this payment is
+included. One payment online and a block of them in replay are the same call, with other lengths.
+
+Bounds on the work for one payment, with rings of 32 edges of which 16 are opened in one step: seven
+readings of the rings of payer and payee; then four steps, for ways into the payer and out of the
+payee, for sources and for other payers, each with 256 edges at most; 512 pairs of ways, and as many
+more as one wallet has; a run of 32 edges moved on either side. What is beyond is not looked at, and
+`capped` says so.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hansa.risk.compiled import compiled, compiled_inside
+from hansa.risk.graph.catalogue import AMOUNT_MAX
+from hansa.risk.graph.crossings import SQUARES_CLOSED, count_squares, find_middlemen
+from hansa.risk.graph.cycles import find_cycles
+from hansa.risk.graph.flow import Trail, tell_flow
+from hansa.risk.graph.neighbours import count_neighbours
+from hansa.risk.graph.rings import (
+    AMOUNT,
+    CHAIN,
+    EDGES,
+    IN,
+    LAST_MS,
+    LEFT,
+    ORIGIN,
+    OTHER,
+    OUT,
+    ROOM_WORDS,
+    SQUARES,
+    START_AMOUNT,
+    START_MS,
+    TIME_MS,
+    USED,
+    WALLETS,
+    Array,
+    Run,
+    add_edge,
+    find_slot,
+    find_trail,
+    get_run,
+    is_full,
+    sweep,
+    widen,
+)
+from hansa.risk.graph.searching import Edge, Reach
+
+# Columns of `edges`.
+PAYER = 0
+PAYEE = 1
+AMOUNT_MINOR = 2
+AT_MS = 3
+EDGE_WIDTH = 4
+
+
+class Graph(NamedTuple):
+    """The graph as arrays."""
+
+    heads: Array
+    """Shape (n_wallets, 8): where the runs of each wallet are."""
+    words: Array
+    """All runs."""
+    facts: Array
+    """Few numbers on the whole."""
+    memory: Array
+    """Of searches; nobody keeps it."""
+
+
+@compiled_inside
+def put(graph: Graph, side: int, edge: Edge, ring_max: int) -> Run:
+    """Put an edge into the ring of payer or payee; returns the run, whose newest it is."""
+    heads, words, facts, _ = graph
+    wallet, other = edge.payer, edge.payee
+    if side == IN:
+        wallet, other = other, wallet
+    run = get_run(heads, side, wallet)
+    if run.capacity < ring_max and is_full(words, run, edge.start_ms):
+        widen(heads, words, facts, side, wallet)
+    run = add_edge(heads, words, side, wallet, edge.start_ms)
+    slot = find_slot(run, 1)
+    words[slot + OTHER] = other
+    words[slot + TIME_MS] = edge.time_ms
+    words[slot + AMOUNT] = edge.amount
+    return run
+
+
+@compiled_inside
+def insert(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -> None:
+    """Put an edge into the rings of payer and payee."""
+    _, words, facts, _ = graph
+    put(graph, OUT, edge, ring_max)
+    place = find_trail(put(graph, IN, edge, ring_max), 1)
+    words[place + LEFT] = edge.amount
+    words[place + START_MS] = trail.start_ms
+    words[place + START_AMOUNT] = trail.start_amount
+    words[place + ORIGIN] = trail.origin
+    words[place + CHAIN] = trail.chain
+    words[place + SQUARES] = squares
+    facts[LAST_MS] = edge.time_ms
+    facts[WALLETS] = max(facts[WALLETS], edge.payer + 1, edge.payee + 1)
+    facts[EDGES] += 1
+
+
+@compiled
+def advance(graph: Graph, reach: Reach, edges: Array, first: int, rows: Array) -> int:
+    """Fill a row for each payment from `first` on, and put its edge into the graph.
+
+    Args:
+      graph: has heads for all wallets of these payments.
+      reach: the windows and bounds.
+      edges: shape (n, 4): payer, payee, amount in minor units, time in milliseconds.
+      first: where to begin.
+      rows: shape (n, WIDTH).
+
+    Returns:
+      The first payment that was left because words ran out: n if none was.
+    """
+    heads, words, facts, memory = graph
+    for number in range(first, edges.shape[0]):
+        if words.shape[0] - facts[USED] < ROOM_WORDS:
+            return number
+        amount, time_ms = edges[number, AMOUNT_MINOR], edges[number, AT_MS]
+        edge = Edge(
+            edges[number, PAYER],
+            edges[number, PAYEE],
+            amount,
+            time_ms,
+            time_ms - reach.short_ms,
+            time_ms - reach.long_ms,
+            (amount + reach.factor - 1) // reach.factor,
+            min(amount * reach.factor, AMOUNT_MAX),
+        )
+        row = rows[number]
+        row[:] = 0
+        count_neighbours(heads, words, memory, edge, row)
+        find_cycles(heads, words, memory, edge, reach.rings_max, row)
+        find_middlemen(heads, words, memory, edge, reach.rings_max, row)
+        count_squares(heads, words, memory, edge, reach.rings_max, row)
+        trail = tell_flow(heads, words, edge, row)
+        insert(graph, edge, reach.ring_max, trail, row[SQUARES_CLOSED])
+        sweep(heads, words, facts, edge.start_ms)
+    return int(edges.shape[0])
