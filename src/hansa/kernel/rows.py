@@ -6,27 +6,14 @@ Rows are immutable; a change puts a new row under the same key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
-from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import msgspec
 
-from hansa.kernel.errors import Refused
-
-KEY_TEXT_BYTES_MAX = 255
-
-
-class StateCode(StrEnum):
-    """Refusals of the view itself: genesis bounds what one transaction may touch."""
-
-    TOO_MANY_READS = "kernel.TOO_MANY_READS"
-    TOO_MANY_WRITES = "kernel.TOO_MANY_WRITES"
-    KEY_TOO_LONG = "kernel.KEY_TOO_LONG"
-
-
-KeyPart = bytes | str | int
-_LENGTHS = [bytes((length,)) for length in range(KEY_TEXT_BYTES_MAX + 1)]
+from hansa.kernel.machine.naming import KeyPart as KeyPart
+from hansa.kernel.machine.naming import RowId as RowId
+from hansa.kernel.machine.naming import StateCode as StateCode
+from hansa.kernel.machine.naming import identify, pack_key
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -51,18 +38,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
         Raises:
           Refused: `kernel.KEY_TOO_LONG` for text of more than 255 bytes.
         """
-        packed = cls.TABLE
-        for part in parts:
-            if type(part) is bytes:
-                packed += part
-            elif type(part) is str:
-                raw = part.encode()
-                if len(raw) > KEY_TEXT_BYTES_MAX:
-                    raise Refused(StateCode.KEY_TOO_LONG, length=len(raw))
-                packed += _LENGTHS[len(raw)] + raw
-            else:
-                packed += int(part).to_bytes(8, "big")
-        return packed
+        return pack_key(cls.TABLE, parts)
 
     def row_key(self) -> bytes:
         """Pack this row's key."""
@@ -71,13 +47,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 R = TypeVar("R", bound=Row)
 
-RowId = tuple[Any, ...]
-"""What names a row in memory: its class, then its key fields. Packing costs more than a look-up,
-so keys are packed only when rows leave for the store or come from it; a flat tuple is found three
-times as fast as a nested one."""
-
 _DECODERS: dict[type[Row], Callable[[bytes], Any]] = {}
-_IDENTIFIERS: dict[type[Row], Callable[[Any], RowId]] = {}
 
 
 class Rows(Protocol):
@@ -113,16 +83,3 @@ def decode_row(row_type: type[R], raw: bytes) -> R:
     if decoder is None:
         decoder = _DECODERS[row_type] = msgspec.msgpack.Decoder(row_type).decode
     return cast("R", decoder(raw))
-
-
-def identify(row: Row) -> RowId:
-    """Name a row by its class and key fields."""
-    return (_IDENTIFIERS.get(type(row)) or _build_identifier(type(row)))(row)
-
-
-def _build_identifier(row_type: type[Row]) -> Callable[[Any], RowId]:
-    """Build the function that names this class's rows, and remember it."""
-    # attrgetter answers with a tuple only for two names or more.
-    found = attrgetter("__class__", *row_type.KEY) if row_type.KEY else lambda row: (type(row),)
-    _IDENTIFIERS[row_type] = found
-    return found

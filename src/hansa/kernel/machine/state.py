@@ -6,14 +6,17 @@ the transaction's writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
-from hansa.kernel.rows import KeyPart, R, Row, RowId, StateCode, decode_row, identify
+from hansa.kernel.machine.naming import KeyPart, RowId, StateCode, identify, pack_key
+from hansa.kernel.rows import R, Row, decode_row
 
 ROW_CACHE_MAX = 1_000_000
+_get_key = itemgetter(0)
 
 
 class CommittedRows(Protocol):
@@ -63,8 +66,8 @@ class State:
         self._leaving: list[RowId] = []
         """Their names, and of some that were asked for since; the oldest stand last."""
         self._committed = committed
-        self._written: set[RowId] = set()
-        """What transactions of this block have written."""
+        self._written: dict[RowId, Row | None] = {}
+        """What transactions of this block have written, as the last of them has left it."""
         self._dirty: dict[bytes, bytes | None] = {}
         self._handed: dict[bytes, bytes | None] = {}
         self._transient: list[RowId] = []
@@ -75,7 +78,7 @@ class State:
         if row_id in self._aged:
             row = self.rows[row_id] = self._aged.pop(row_id)
             return row
-        return self._keep(row_id, self._read(row_id[0].key(*row_id[1:])))
+        return self._keep(row_id, self._read(pack_key(row_id[0].TABLE, row_id[1:])))
 
     def _keep(self, row_id: RowId, raw: bytes | None) -> Row | None:
         row_type = row_id[0]
@@ -93,7 +96,7 @@ class State:
             wanted = [row_id for row_id in wanted if row_id not in aged]
         if not wanted:
             return
-        packed = [row_type.key(*key) for row_type, *key in wanted]
+        packed = [pack_key(row_id[0].TABLE, row_id[1:]) for row_id in wanted]
         absent = [key for key in packed if key not in self._dirty and key not in self._handed]
         found = dict(zip(absent, self._committed.get_many(absent), strict=True))
         for row_id, key in zip(wanted, packed, strict=True):
@@ -110,18 +113,17 @@ class State:
         # What was handed over may not be committed yet when somebody reads in between.
         return self._handed[packed] if packed in self._handed else self._committed.get(packed)
 
-    def take(self, row_ids: Iterable[RowId]) -> None:
+    def take(self, rows: Mapping[RowId, Row | None]) -> None:
         """Count rows in `rows`, as a successful transaction has left them, among the writes."""
-        self._written.update(row_ids)
+        self._written.update(rows)
 
     def list_writes(self) -> list[tuple[bytes, bytes | None]]:
         """List the block's writes as (packed key, encoded row or None), sorted."""
-        rows = self.rows
-        writes = []
-        for row_id in self._written:
-            row = rows[row_id]
-            writes.append((row_id[0].key(*row_id[1:]), None if row is None else encode(row)))
-        writes.sort()
+        writes = [
+            (pack_key(row_id[0].TABLE, row_id[1:]), None if row is None else encode(row))
+            for row_id, row in self._written.items()
+        ]
+        writes.sort(key=_get_key)
         return writes
 
     def list_changes(
@@ -286,5 +288,5 @@ class View:
 
     def commit(self) -> None:
         """Make this transaction's writes count, so that the next one cannot put them back."""
-        self._state.take(self._before)
+        self._state.take(self.writes)
         self._before = {}
