@@ -439,8 +439,8 @@ class Chain:
     def _settle(self, result: BlockResult) -> None:
         """Take a block into the index, and at a checkpoint into the store."""
         height = result.header.height
-        for index, tx_id in enumerate(result.tx_ids):
-            self._index[INDEX_SPACE + tx_id] = compute_position(height, index).to_bytes(8, "big")
+        for position, tx_id in enumerate(result.tx_ids, compute_position(height, 0)):
+            self._index[INDEX_SPACE + tx_id] = position.to_bytes(8, "big")
         self._since_flush += len(result.tx_ids)
         self.store.advance(self._keys_flushed_with_each * len(result.tx_ids))
         if result.committed is None:

@@ -76,7 +76,8 @@ class Verdicts:
     def hurry(self, key: bytes, raw: bytes) -> None:
         """Do as `begin`, and before all that no block waits for."""
         self.begin(key, raw)  # it waits for its turn from the loop's next step on
-        asyncio.get_running_loop().call_soon(self._verifier.hurry, raw)
+        if not self._known[key].found.done():
+            asyncio.get_running_loop().call_soon(self._verifier.hurry, raw)
 
     def find(self, key: bytes) -> Verdict | None:
         """Find a verdict that is there already."""

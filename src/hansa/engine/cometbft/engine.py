@@ -156,34 +156,40 @@ class CometEngine(Engine):
             return known
         self._check_room(1, len(raw))
         self._admit_frame(key, raw)  # before anything that costs
-        return await self.submit_checked(raw, await self._verdicts.get(key, raw))
+        return await self._order(key, raw, await self._verdicts.get(key, raw))
 
     async def submit_checked(self, raw: bytes, verdict: Verdict) -> list[Answer]:
         """Have a batch ordered that was verified before; otherwise as `submit`."""
-        key = compute_key(raw)
+        return await self._order(compute_key(raw), raw, verdict)
+
+    async def _order(self, key: bytes, raw: bytes, verdict: Verdict) -> list[Answer]:
+        """Hand a verified batch to CometBFT; returns once it is confirmed, or over."""
         known = await self._answer_known(key, raw)
         if known is not None:
             return known
-        batch = build_checked(raw, verdict, self.chain.network)
+        if verdict.rejected is not None:
+            raise verdict.rejected
         if not self._admit_frame(key, raw):
-            return await self._answer_over(batch)
-        self._check_room(len(batch.items), len(raw))
+            return await self._answer_over(self._build_checked(raw, verdict))
+        count = len(verdict.codes)
+        self._check_room(count, len(raw))
         self._verdicts.remember(key, raw, verdict)
         done = self._await_answers()
         self._waiting.setdefault(key, set()).add(done)
-        self._queued += len(batch.items)
+        self._queued += count
         self._queued_bytes += len(raw)
         try:
             async with asyncio.timeout(self.order_s):
-                answers = await done if await self._broadcast(key, batch) else []
+                answers = await done if await self._broadcast(key, raw) else []
                 if answers:
                     return answers
-            if not self._is_over(key, batch):
+            if not self._is_over(key, raw):
                 raise Unavailable(
                     "a block held the transactions in which they may not stand, so they were not "
                     "executed, and another may hold them yet: send the same again"
                 )
-            return await self._answer_known(key, raw) or await self._answer_over(batch)
+            known = await self._answer_known(key, raw)
+            return known or await self._answer_over(self._build_checked(raw, verdict))
         except TimeoutError:
             raise Unavailable(
                 "the network has stalled, and the transactions may still be in its next block, "
@@ -191,9 +197,12 @@ class CometEngine(Engine):
                 "their ids up"
             ) from None
         finally:
-            self._queued -= len(batch.items)
+            self._queued -= count
             self._queued_bytes -= len(raw)
             self._leave(key, done)
+
+    def _build_checked(self, raw: bytes, verdict: Verdict) -> CheckedBatch:
+        return build_checked(raw, verdict, self.chain.network)
 
     def _admit_frame(self, key: bytes, raw: bytes) -> bool:
         frame = self.application.frames.read(key, raw)
@@ -279,7 +288,7 @@ class CometEngine(Engine):
                 queued=self._queued,
             )
 
-    async def _broadcast(self, key: bytes, batch: CheckedBatch) -> bool:
+    async def _broadcast(self, key: bytes, raw: bytes) -> bool:
         """Hand a batch to CometBFT; returns False if it was in a block before, and comes no more.
 
         Raises:
@@ -287,14 +296,14 @@ class CometEngine(Engine):
           Unavailable: the mempool or the sponsor's half of it is full, or CometBFT does not answer.
         """
         try:
-            answer = await self.rpc.broadcast(batch.raw)
+            answer = await self.rpc.broadcast(raw)
         except RpcError as error:
             if _KNOWN_ALREADY in error.data:  # sent twice, or another node passed it on first
-                return not self._is_over(key, batch)
+                return not self._is_over(key, raw)
             raise Unavailable(
                 f"the network takes no more for the moment ({error.data}): send again in a moment"
             ) from None
-        if answer["code"] and self._is_over(key, batch):  # while it was handed in
+        if answer["code"] and self._is_over(key, raw):  # while it was handed in
             return False
         if answer["code"] == CODE_BUSY:
             raise Unavailable(answer["log"])
@@ -303,8 +312,8 @@ class CometEngine(Engine):
             raise Invalid(code, answer["log"])
         return True
 
-    def _is_over(self, key: bytes, batch: CheckedBatch) -> bool:
-        frame = self.application.frames.read(key, batch.raw)
+    def _is_over(self, key: bytes, raw: bytes) -> bool:
+        frame = self.application.frames.read(key, raw)
         return key in self.application.ordered or frame.last_end_ms < self.passed_ms
 
     def _leave(self, key: bytes, done: asyncio.Future[list[Answer]]) -> None:
