@@ -103,7 +103,7 @@ _decode_plain_body: Decoder[_PlainBody] = Decoder(
 )
 
 
-class CheckedEnvelope(NamedTuple):
+class CheckedEnvelope(msgspec.Struct, frozen=True, gc=False):
     """An envelope that passed all stateless checks."""
 
     body: Body
@@ -329,9 +329,9 @@ class _Draft:
         """Put down what was found."""
         if self._rejected is not None:
             return Verdict(b"", b"", self._rejected)
-        ids = b"".join(item for item in self._items if isinstance(item, bytes))
-        codes = (0 if isinstance(item, bytes) else _NUMBERS[item] for item in self._items)
-        return Verdict(ids, bytes(codes), None)
+        ids = [item for item in self._items if isinstance(item, bytes)]
+        codes = [0 if isinstance(item, bytes) else _NUMBERS[item] for item in self._items]
+        return Verdict(b"".join(ids), bytes(codes), None)
 
 
 def build_checked(raw: bytes, verdict: Verdict, network: Network) -> CheckedBatch:

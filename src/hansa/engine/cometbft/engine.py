@@ -428,7 +428,8 @@ class CometEngine(Engine):
             return
         ordered = zip(executed.keys, executed.batches, result.outcomes, strict=True)
         for key, batch, outcomes in ordered:
-            self._answer_all(self._waiting.get(key, ()), batch, outcomes, result)
+            if (waiting := self._waiting.get(key)) is not None:
+                self._answer_all(waiting, batch, outcomes, result)
         self._tell(result)
 
     def _drop(self, key: bytes, error: HansaError) -> None:

@@ -130,7 +130,9 @@ class State:
         self, writes: Iterable[tuple[bytes, bytes | None]]
     ) -> dict[bytes, bytes | None]:
         """List what changed since the last checkpoint, with the `writes` of this block."""
-        return {**self._dirty, **dict(writes)}
+        changes = self._dirty.copy()
+        changes.update(writes)
+        return changes
 
     def end_block(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Close the block, whose `list_writes` these are: from now on readers see it."""

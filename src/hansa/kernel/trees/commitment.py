@@ -10,7 +10,7 @@ Source: docs/reference/trees.md, "State tree".
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -80,24 +80,22 @@ class Commitment:
             self._early.update(writes[bisect_left(writes, start) : bisect_left(writes, end)])
         if len(self._early) >= self.early_rows:
             early, self._early = self._early, {}
-            yield from self._update(early)
+            yield from self._update(early.items())
             self._taken.update(early)
 
     def close(self, committed: Mapping[bytes, bytes | None]) -> Iterator[None]:
         """Bring tree and root up to a checkpoint, given all rows written since the last one."""
         taken = self._taken
         yield from self._update(
-            {key: row for key, row in committed.items() if taken.get(key, _UNTAKEN) is not row}
-            if taken
-            else committed
+            [item for item in committed.items() if taken.get(item[0], _UNTAKEN) is not item[1]]
         )
         self._taken, self._early = {}, {}
         self.root = self.tree.root()
 
-    def _update(self, rows: Mapping[bytes, bytes | None]) -> Iterator[None]:
+    def _update(self, rows: Iterable[Write]) -> Iterator[None]:
         digest = self._digest
         changes: dict[bytes, bytes | None] = {}
-        rest, step = iter(rows.items()), self.step_rows
+        rest, step = iter(rows), self.step_rows
         while part := [
             (compute_place(key, digest), None if row is None else digest(row))
             for key, row in islice(rest, step)
