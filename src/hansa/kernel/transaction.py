@@ -215,19 +215,21 @@ def check_envelope(raw: bytes, network: Network) -> tuple[bytes, list[SignatureC
 
 def _check_counts(body: _PlainBody, network: Network) -> None:
     limits = network.genesis.limits
-    counts = (
-        ("signers", len(body.signers), limits.signers),
-        ("calls", len(body.calls), limits.calls),
-    )
-    for what, count, count_max in counts:
-        if not 1 <= count <= count_max:
-            raise Invalid(
-                InvalidCode.TOO_MANY,
-                f"transaction has {count} {what}: between 1 and {count_max} are accepted",
-                count=count,
-            )
-    if len(set(body.signers)) != len(body.signers):
+    signers, calls = len(body.signers), len(body.calls)
+    if not 1 <= signers <= limits.signers:
+        raise _build_too_many("signers", signers, limits.signers)
+    if not 1 <= calls <= limits.calls:
+        raise _build_too_many("calls", calls, limits.calls)
+    if signers > 1 and len(set(body.signers)) != signers:
         raise Invalid(InvalidCode.SIGNERS, "transaction names a signer twice: name each once")
+
+
+def _build_too_many(what: str, count: int, count_max: int) -> Invalid:
+    return Invalid(
+        InvalidCode.TOO_MANY,
+        f"transaction has {count} {what}: between 1 and {count_max} are accepted",
+        count=count,
+    )
 
 
 def _check_signers(
@@ -280,9 +282,9 @@ def check_batches(
     checks: list[SignatureCheck] = []
     owners: list[tuple[_Draft, int]] = []
     for draft, raw in zip(drafts, raws, strict=True):
-        for index, check in draft.check(raw, network):
-            owners.append((draft, index))
-            checks.append(check)
+        indices, needed = draft.check(raw, network)
+        owners += [(draft, index) for index in indices]
+        checks += needed
     for (draft, index), is_good in zip(owners, verify_many(checks), strict=True):
         if not is_good:
             draft.refuse_signature(index)
@@ -298,16 +300,18 @@ class _Draft:
         self._items: list[bytes | InvalidCode] = []
         self._rejected: Invalid | None = None
 
-    def check(self, raw: bytes, network: Network) -> list[tuple[int, SignatureCheck]]:
-        """Check all of a batch but signatures; those are listed with the index of their item."""
-        needed: list[tuple[int, SignatureCheck]] = []
+    def check(self, raw: bytes, network: Network) -> tuple[list[int], list[SignatureCheck]]:
+        """Check all of a batch but signatures; returns those, behind the indices of their items."""
+        indices: list[int] = []
+        needed: list[SignatureCheck] = []
         try:
             batch = open_batch(raw, network)
-            needed.append((_OF_SPONSOR, batch.build_check(network)))
+            needed.append(batch.build_check(network))
+            indices.append(_OF_SPONSOR)
             body = open_batch_body(batch, network)
         except Invalid as error:  # of the body: told if the sponsor signed it
             self._rejected = error
-            return needed
+            return indices, needed
         for index, item in enumerate(body.items):
             try:
                 ids, checks = check_envelope(item.envelope, network)
@@ -315,8 +319,9 @@ class _Draft:
                 self._items.append(error.code)
                 continue
             self._items.append(ids)
-            needed += [(index, check) for check in checks]
-        return needed
+            indices += [index] * len(checks)
+            needed += checks
+        return indices, needed
 
     def refuse_signature(self, index: int) -> None:
         """Refuse the item, or the batch, whose signature does not verify."""
