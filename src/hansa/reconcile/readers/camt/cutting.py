@@ -83,9 +83,20 @@ class Cutter:
             self._read_on()
 
     def _read_on(self) -> None:
-        block = next(self._blocks, None)
-        self._is_last = block is None
-        self._buffer = self._buffer[self._place :] + (block or b"")
+        """Read about as much again as is left, and a block at least.
+
+        What has no end is then looked through a few times until it is too large, not once a block.
+        """
+        parts = [self._buffer[self._place :]]
+        left = size = len(parts[0])
+        while not self._is_last:
+            block = next(self._blocks, None)
+            self._is_last = block is None
+            parts.append(block or b"")
+            size += len(parts[-1])
+            if size >= 2 * left or size + 2 * len(parts[-1]) > ENTRY_BYTES_MAX:
+                break
+        self._buffer = b"".join(parts)
         self._place = 0
         if len(self._buffer) > ENTRY_BYTES_MAX:
             raise refuse(f"an entry is larger than {ENTRY_BYTES_MAX} bytes", self.line)
