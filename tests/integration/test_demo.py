@@ -325,7 +325,7 @@ def check_books(lines, address):
 
 def test_it_serves_until_it_is_stopped(tmp_path):
     process = subprocess.Popen(
-        [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "18460", *SMALL, *LENDING],
+        [HANSA, "demo", "--data", str(tmp_path / "node"), "--port", "0", *SMALL, *LENDING],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -215,7 +215,7 @@ def test_a_node_killed_at_any_moment_loses_nothing(soak, tmp_path):
 
 def test_a_killed_demo_has_all_that_its_client_was_told(tmp_path):
     home = Home(tmp_path / "node")
-    small = ["--people", "20", "--merchants", "4", "--payments", "40", "--port", "18560"]
+    small = ["--people", "20", "--merchants", "4", "--payments", "40", "--port", "0"]
     process = subprocess.Popen(
         [HANSA, "demo", "--data", str(home.path), *small],
         stdout=subprocess.PIPE,

@@ -1,24 +1,41 @@
 """Issuer and verifier as processes: they answer until they are told to stop."""
 
 import json
+import secrets
 import signal
 import subprocess
 import sys
 import urllib.request
 
 import pytest
+from tests.played import CHEAP
+
+from hansa.node.identity.issuer import folder as issuer
+from hansa.node.identity.verifier import folder as verifier
+
+PASSPHRASE = "an operator's own"
+MAKERS = {"issuer": issuer.create_folder, "verifier": verifier.create_folder}
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Make a folder as `new` does; its keys open quickly."""
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+
+    def call(kind):
+        named = {"url": "http://127.0.0.1:8470", "name": "City", "passphrase": PASSPHRASE}
+        MAKERS[kind](tmp_path / kind, **named, draw=secrets.token_bytes, cost=CHEAP)
+        return tmp_path / kind, [sys.executable, "-m", "hansa", "id", kind]
+
+    return call
 
 
 @pytest.mark.parametrize(
     ("kind", "path", "status"),
     [("issuer", "/.well-known/openid-credential-issuer", 200), ("verifier", "/requests/x", 404)],
 )
-def test_a_service_answers_until_it_is_stopped(tmp_path, monkeypatch, kind, path, status):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "an operator's own")
-    folder = tmp_path / kind
-    hansa = [sys.executable, "-m", "hansa", "id", kind]
-    new = [*hansa, "new", "--url", "http://127.0.0.1:8470", "--name", "City", "--data", folder]
-    subprocess.run(new, check=True, capture_output=True, timeout=60)
+def test_a_service_answers_until_it_is_stopped(make, kind, path, status):
+    folder, hansa = make(kind)
     up = [*hansa, "up", "--port", "0", "--data", folder, "--json"]
     with subprocess.Popen(up, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
@@ -39,12 +56,8 @@ def test_a_service_answers_until_it_is_stopped(tmp_path, monkeypatch, kind, path
 @pytest.mark.parametrize(
     ("kind", "words"), [("issuer", ("up", "--desk", "--port", "0")), ("verifier", ("desk",))]
 )
-def test_a_desk_is_opened_by_the_printed_link_once(tmp_path, monkeypatch, kind, words):
-    monkeypatch.setenv("HANSA_PASSPHRASE", "an operator's own")
-    folder = tmp_path / kind
-    hansa = [sys.executable, "-m", "hansa", "id", kind]
-    new = [*hansa, "new", "--url", "http://127.0.0.1:8470", "--name", "City", "--data", folder]
-    subprocess.run(new, check=True, capture_output=True, timeout=60)
+def test_a_desk_is_opened_by_the_printed_link_once(make, kind, words):
+    folder, hansa = make(kind)
     desk = [*hansa, *words, "--data", folder, "--json"]
     with subprocess.Popen(desk, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:

@@ -24,6 +24,7 @@ from tests.integration.network_process import (
 )
 
 from hansa.cli.main import main
+from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import Home, open_chain_read_only
 
 
@@ -125,22 +126,16 @@ def network_in_background(capsys, folder):
     assert "central-bank: started as process" in Path(told["log"]).read_text()
 
 
-SPEC = """
-[[members]]
-name = "Central Bank"
-roles = ["central_bank"]
-weight = 100
-
-[[members]]
-name = "Regulator"
-roles = ["regulator"]
-"""
+MEMBERS = (
+    MemberDescription("Central Bank", ("central_bank",), weight=100),
+    MemberDescription("Regulator", ("regulator",)),
+)
+"""The second is an observer."""
 
 
 def test_a_member_without_a_vote_follows_and_takes_transactions(cometbft, tmp_path, capsys):
-    base, folder, spec = find_base(), tmp_path / "net", tmp_path / "spec.toml"
-    spec.write_text(SPEC)
-    run(capsys, "network", "init", "--dir", folder, "--port", base, "--spec", spec)
+    base, folder = find_base(), tmp_path / "net"
+    found(folder, base, NetworkDescription(members=MEMBERS))
     names = ("central-bank", "regulator")
     with network_up(folder, names):
         wait_for_powers(capsys, folder, [100, 0])
