@@ -6,17 +6,18 @@ import json
 import shutil
 
 import pytest
+from tests.integration.network_process import find_base, found
 
 from hansa.cli.main import main
 from hansa.engine.cometbft.child.binary import VARIABLE, VERSION
+from hansa.node.description import NetworkDescription
+from hansa.node.network.founding import describe_institutions
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HANSA_PASSPHRASE", "right")
-        folder = tmp_path_factory.mktemp("network") / "net"
-        assert main(["network", "init", "--dir", str(folder), "--validators", "2"]) == 0
+    folder = tmp_path_factory.mktemp("network") / "net"
+    found(folder, find_base(2), NetworkDescription(members=describe_institutions(2)))
     return folder
 
 
