@@ -24,6 +24,7 @@ from tests.integration.network_process import (
 )
 
 from hansa.cli.main import main
+from hansa.contracts.members import Role
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.home import Home, open_chain_read_only
 
@@ -127,8 +128,8 @@ def network_in_background(capsys, folder):
 
 
 MEMBERS = (
-    MemberDescription("Central Bank", ("central_bank",), weight=100),
-    MemberDescription("Regulator", ("regulator",)),
+    MemberDescription("Central Bank", (Role.CENTRAL_BANK,), weight=100),
+    MemberDescription("Regulator", (Role.REGULATOR,)),
 )
 """The second is an observer."""
 
