@@ -30,12 +30,12 @@ from hansa.node.bench.identity.samples import (
     DOCUMENT,
     METHOD,
     NOW,
-    ROUNDS,
     SHOWN,
     TERMS,
     TYPE,
     VALID_S,
     Measure,
+    count_rounds,
 )
 
 Rates = dict[str, int]
@@ -134,7 +134,7 @@ def _measure_node(seconds: float, clients: Path) -> dict[str, Rates]:
         "now": NOW,
         "until": NOW + VALID_S,
         "seconds": seconds,
-        "rounds": ROUNDS,
+        "rounds": count_rounds(seconds),
     }
     # Node finds packages from the folder of a program, and that of one in its command line is
     # where it runs.

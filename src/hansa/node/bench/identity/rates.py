@@ -66,12 +66,12 @@ from hansa.node.bench.identity.samples import (
     METHOD,
     NOW,
     NOW_MS,
-    ROUNDS,
     SHOWN,
     TERMS,
     TYPE,
     VALID_S,
     Measure,
+    count_rounds,
 )
 from hansa.node.bench.load import create_bench_home
 from hansa.node.bench.machine import describe_machine
@@ -124,9 +124,10 @@ def _measure(seconds: float, step: Callable[[], object]) -> int:
     begun = time.process_time()
     step()
     once = max(time.process_time() - begun, 1e-6)
-    steps = max(1, int(seconds / ROUNDS / once))
+    rounds = count_rounds(seconds)
+    steps = max(1, int(seconds / rounds / once))
     best = 0.0
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.process_time()
         for _ in itertools.repeat(None, steps):
             step()
