@@ -87,6 +87,27 @@ FEATURES = (
     Feature("payer_fraud_age", _MS, "Since the newest payment by the payer known as fraud."),
     *_over("merchant_labelled", _NUMBER, "Verdicts on the merchant, told in {}.", "30d"),
     *_over("merchant_frauds", _NUMBER, "Frauds to the merchant, told in {}.", "30d"),
+    Feature(
+        "amount_to_payer_genuine_30d",
+        _RATIO,
+        "Amount to the mean of the payer's payments told to be genuine in the last 30 days.",
+    ),
+    Feature(
+        "payer_max_1d_to_genuine_30d",
+        _RATIO,
+        "The payer's largest payment of the last day to that mean.",
+    ),
+    Feature(
+        "payee_fraud_run_surprise",
+        _RATIO,
+        "Of that run of frauds the smallest amount to its payer's habit: the mean of what was known"
+        " to be genuine then, or else of 30 days; at most 2<sup>31</sup> - 1.",
+    ),
+    Feature(
+        "payer_fraud_surprise",
+        _RATIO,
+        "The same of the payer's fraud that was told last.",
+    ),
 )
 NAMES = tuple(feature.name for feature in FEATURES)
 CATALOGUE_ID = hashlib.sha256(repr(FEATURES).encode()).hexdigest()

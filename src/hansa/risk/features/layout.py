@@ -35,7 +35,7 @@ AMOUNT_MAX = 2**53
 TIME_MAX_MS = 2**53
 SUMMED_MAX = 2**36
 LOG_MAX = 2**26
-VERSION = 1
+VERSION = 2
 
 # An event, as one row of a block: a payment, a label, or word that time has passed.
 PAYMENT, LABEL, TICK = 0, 1, 2
@@ -54,10 +54,12 @@ CLOCK_COLUMNS = KEPT + 1
 COUNT, SUM, OTHERS, IN_WINDOW = 0, 1, 2, 3
 """`OTHERS` counts the payees of a payer, and the payers of all others."""
 FIRST, LAST = IN_WINDOW * WINDOWS, IN_WINDOW * WINDOWS + 1
-LABELLED, FRAUDS, IN_LABELS = LAST + 1, LAST + 2, 2
+LABELLED, FRAUDS, GENUINE_SUM, IN_LABELS = LAST + 1, LAST + 2, LAST + 3, 3
 RUN = LABELLED + IN_LABELS * WINDOWS
 RUN_BEGAN, FRAUD_LAST, GENUINE_LAST = RUN + 1, RUN + 2, RUN + 3
-PARTY_COLUMNS = GENUINE_LAST + 1
+RUN_LEAST, FRAUD_SURPRISE = GENUINE_LAST + 1, GENUINE_LAST + 2
+"""The least surprising fraud of a run, and that of the fraud told last."""
+PARTY_COLUMNS = FRAUD_SURPRISE + 1
 # A payer has in each window its devices and its largest payment, and its newest payment.
 DEVICES, TOP = PARTY_COLUMNS, PARTY_COLUMNS + WINDOWS
 NEWEST = TOP + WINDOWS
@@ -73,9 +75,12 @@ BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 4
 """How many payments it is back to the payer's next larger, and ahead to the next smaller; or 0."""
 VERDICT = AHEAD + 1
 """0 is none yet, 1 genuine, 2 fraud."""
-LOG_COLUMNS = VERDICT + 1
+SURPRISE, SURPRISE_MAX = VERDICT + 1, 2**31 - 1
+"""How large it was for its payer's habit, as a ratio; -1 where there was none."""
+LOG_COLUMNS = SURPRISE + 1
 # And of `labels`.
-LABEL_TIME, LABEL_PAYER, LABEL_PAYEE, LABEL_MERCHANT, LABEL_FRAUD, LABEL_COLUMNS = range(6)
+LABEL_TIME, LABEL_PAYER, LABEL_PAYEE, LABEL_MERCHANT = range(4)
+LABEL_FRAUD, LABEL_GENUINE_SUM, LABEL_COLUMNS = 4, 5, 6
 
 
 class State(NamedTuple):
@@ -127,6 +132,7 @@ def make_state(kept_ms: int = KEPT_MS) -> State:
 def make_parties(rows: int, columns: int) -> Whole:
     """Make a table of parties of whom nothing is known."""
     made = np.zeros((rows, columns), np.int64)
-    made[:, [FIRST, LAST, RUN_BEGAN, FRAUD_LAST, GENUINE_LAST]] = -1
+    made[:, [FIRST, LAST]] = -1
+    made[:, RUN_BEGAN:PARTY_COLUMNS] = -1
     made[:, PARTY_COLUMNS + WINDOWS :] = -1  # a payer's TOP and NEWEST
     return made

@@ -74,10 +74,10 @@ def run(state: State, events: Whole, zone_offset_ms: int, rows: Whole) -> tuple[
         if event[KIND] == LABEL:
             learn(state, event[NUMBER], event[IS_FRAUD])
         elif event[KIND] == PAYMENT:
-            write_row(state, event, zone_offset_ms, rows[described])
+            surprise = write_row(state, event, zone_offset_ms, rows[described])
             described += 1
             who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
-            enter(state, event[TIME], who, min(event[AMOUNT], SUMMED_MAX))
+            enter(state, event[TIME], who, (min(event[AMOUNT], SUMMED_MAX), surprise))
     return _NOTHING, 0
 
 

@@ -13,8 +13,10 @@ from hansa.risk.features.layout import (
     DEVICES,
     FIRST,
     FRAUD_LAST,
+    FRAUD_SURPRISE,
     FRAUDS,
     GENUINE_LAST,
+    GENUINE_SUM,
     HOUR_MS,
     IN_LABELS,
     IN_WINDOW,
@@ -26,6 +28,7 @@ from hansa.risk.features.layout import (
     PAYER,
     RUN,
     RUN_BEGAN,
+    RUN_LEAST,
     SINCE,
     SUM,
     SUMMED_MAX,
@@ -46,7 +49,7 @@ _THURSDAY = 3  # 1 January 1970
 
 
 @compiled_inside
-def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> None:
+def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> int:
     """Fill a payment's row, in the order of the catalogue.
 
     Args:
@@ -54,6 +57,10 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> No
       event: the payment, shape (`EVENT_COLUMNS`,).
       zone_offset_ms: what local time is ahead of UTC.
       row: shape (n_features,).
+
+    Returns:
+      How large the payment is for the payer's habit: to the mean of what is known to be genuine, or
+      else of all; -1 where there is none.
     """
     log, payers, payees, relations = state.log, state.payers, state.payees, state.relations
     now_ms, payer, payee = event[TIME], event[PAYER], event[PAYEE]
@@ -82,6 +89,19 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> No
     _write_verdicts(event, payers, payees, row)
     _write_device(state, event, row)
     _write_merchant(state.merchants, event, row)
+    genuine = _compute_genuine_mean(payers, payer)
+    row[65] = _divide(amount, genuine)
+    row[66] = -1 if row[12] < 0 else _divide(row[12], genuine)
+    row[67] = payees[payee, RUN_LEAST]
+    row[68] = payers[payer, FRAUD_SURPRISE]
+    return int(row[46] if row[65] < 0 else row[65])
+
+
+@compiled_inside
+def _compute_genuine_mean(payers: Whole, payer: int) -> int:
+    at = _MONTH * IN_LABELS
+    count = payers[payer, LABELLED + at] - payers[payer, FRAUDS + at]
+    return -1 if count == 0 else int(payers[payer, GENUINE_SUM + at] // count)
 
 
 @compiled_inside

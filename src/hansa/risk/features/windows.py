@@ -19,12 +19,15 @@ from hansa.risk.features.layout import (
     FIRST,
     FIRST_KEPT,
     FRAUD_LAST,
+    FRAUD_SURPRISE,
     FRAUDS,
     GENUINE_LAST,
+    GENUINE_SUM,
     IN_LABELS,
     IN_WINDOW,
     KEPT,
     LABEL_FRAUD,
+    LABEL_GENUINE_SUM,
     LABEL_MERCHANT,
     LABEL_PAYEE,
     LABEL_PAYER,
@@ -45,8 +48,11 @@ from hansa.risk.features.layout import (
     OTHERS,
     RUN,
     RUN_BEGAN,
+    RUN_LEAST,
     STARTS,
     SUM,
+    SURPRISE,
+    SURPRISE_MAX,
     TOP,
     UNTIL,
     VERDICT,
@@ -128,19 +134,21 @@ def _settle_labels(state: State, now_ms: int) -> None:
         number = clock[LABEL_STARTS + window]
         while number < clock[LABELS] and labels[number & last, LABEL_TIME] <= horizon:
             place = number & last
-            is_fraud = labels[place, LABEL_FRAUD]
-            _count_label(payers, labels[place, LABEL_PAYER], window, -1, -is_fraud)
-            _count_label(payees, labels[place, LABEL_PAYEE], window, -1, -is_fraud)
-            _count_label(merchants, labels[place, LABEL_MERCHANT], window, -1, -is_fraud)
+            counted = (-1, -labels[place, LABEL_FRAUD], -labels[place, LABEL_GENUINE_SUM])
+            _count_label(payers, labels[place, LABEL_PAYER], window, counted)
+            _count_label(payees, labels[place, LABEL_PAYEE], window, counted)
+            _count_label(merchants, labels[place, LABEL_MERCHANT], window, counted)
             number += 1
         clock[LABEL_STARTS + window] = number
 
 
 @compiled_inside
-def _count_label(table: Whole, party: int, window: int, step: int, frauds: int) -> None:
+def _count_label(table: Whole, party: int, window: int, counted: tuple[int, int, int]) -> None:
     if party >= 0:
-        table[party, window * IN_LABELS + LABELLED] += step
+        labelled, frauds, genuine_sum = counted
+        table[party, window * IN_LABELS + LABELLED] += labelled
         table[party, window * IN_LABELS + FRAUDS] += frauds
+        table[party, window * IN_LABELS + GENUINE_SUM] += genuine_sum
 
 
 @compiled_inside
@@ -158,18 +166,19 @@ def _forget(clock: Whole, log: Whole, parties: Small, relations: Whole, slots: S
 
 
 @compiled_inside
-def enter(state: State, now_ms: int, who: tuple[int, int, int, int], amount: int) -> None:
+def enter(state: State, now_ms: int, who: tuple[int, int, int, int], what: tuple[int, int]) -> None:
     """Remember a payment, of which time has come: all windows are as of now.
 
     Args:
       state: in which there is room.
       now_ms: of the payment.
       who: payer, payee, device and merchant; -1 is nobody, of the last two.
-      amount: as it counts in sums.
+      what: the amount as it counts in sums, and how large it is for the payer's habit.
     """
     clock, log, parties, relations = state.clock, state.log, state.parties, state.relations
     payers, slots = state.payers, state.slots
     payer, payee, device, merchant = who
+    amount, surprise = what
     number = clock[NEXT]
     place = number & (log.shape[0] - 1)
     log[place, 0] = now_ms
@@ -181,6 +190,7 @@ def enter(state: State, now_ms: int, who: tuple[int, int, int, int], amount: int
     parties[place, LOG_RELATIONS + 1] = -1
     parties[place, LOG_RELATIONS + 2] = -1
     parties[place, VERDICT] = 0
+    parties[place, SURPRISE] = min(surprise, SURPRISE_MAX)
     _meet(payers, payer, now_ms, amount)
     _meet(state.payees, payee, now_ms, amount)
     row = find_or_relate(clock, relations, slots, (WITH_PAYEE, payer, payee))
@@ -280,28 +290,34 @@ def learn(state: State, number: int, is_fraud: int) -> None:
     labels[place, LABEL_PAYEE] = payee
     labels[place, LABEL_MERCHANT] = merchant
     labels[place, LABEL_FRAUD] = is_fraud
+    labels[place, LABEL_GENUINE_SUM] = 0 if is_fraud else state.log[at, 1]
+    counted = (1, is_fraud, labels[place, LABEL_GENUINE_SUM])
     clock[LABELS] += 1
     for window in range(WINDOWS):
-        _count_label(payers, payer, window, 1, is_fraud)
-        _count_label(payees, payee, window, 1, is_fraud)
-        _count_label(merchants, merchant, window, 1, is_fraud)
-    paid_ms = state.log[at, 0]
-    _note(payers, payer, paid_ms, is_fraud)
-    _note(payees, payee, paid_ms, is_fraud)
+        _count_label(payers, payer, window, counted)
+        _count_label(payees, payee, window, counted)
+        _count_label(merchants, merchant, window, counted)
+    paid_ms, surprise = state.log[at, 0], int(parties[at, SURPRISE])
+    _note(payers, payer, paid_ms, surprise, is_fraud)
+    _note(payees, payee, paid_ms, surprise, is_fraud)
     if merchant >= 0:
-        _note(merchants, merchant, paid_ms, is_fraud)
+        _note(merchants, merchant, paid_ms, surprise, is_fraud)
 
 
 @compiled_inside
-def _note(table: Whole, party: int, paid_ms: int, is_fraud: int) -> None:
+def _note(table: Whole, party: int, paid_ms: int, surprise: int, is_fraud: int) -> None:
     """Note the newest payments of which it is known, and the run of frauds that lasts."""
     if is_fraud:
         if table[party, RUN] == 0:
             table[party, RUN_BEGAN] = paid_ms
+            table[party, RUN_LEAST] = surprise
         table[party, RUN] += 1
+        table[party, RUN_LEAST] = min(table[party, RUN_LEAST], surprise)
+        table[party, FRAUD_SURPRISE] = surprise
         table[party, FRAUD_LAST] = max(table[party, FRAUD_LAST], paid_ms)
     else:
         table[party, GENUINE_LAST] = max(table[party, GENUINE_LAST], paid_ms)
         if paid_ms >= table[party, FRAUD_LAST]:
             table[party, RUN] = 0
             table[party, RUN_BEGAN] = -1
+            table[party, RUN_LEAST] = -1

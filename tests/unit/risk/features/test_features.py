@@ -27,10 +27,14 @@ class Slow:
     def __init__(self):
         self.payments = []
         self.labels = []
+        self.surprises = []
 
     def take(self, event):
         if isinstance(event, Payment):
             row = self.describe(event)
+            by_name = dict(zip(NAMES, row, strict=True))
+            habit = by_name["amount_to_payer_genuine_30d"], by_name["amount_to_payer_mean_30d"]
+            self.surprises.append(min(habit[0] if habit[0] >= 0 else habit[1], 2**31 - 1))
             self.payments.append(event)
             return row
         if isinstance(event, Label):
@@ -52,8 +56,11 @@ class Slow:
         for name, span_ms in zip(WINDOW_NAMES, WINDOWS_MS, strict=True):
             for key, value in self.describe_window(now, now.time_ms - span_ms).items():
                 row[f"{key}_{name}"] = value
-        row["payer_mean_30d"] = row.pop("payer_mean_30d")
         row["amount_to_payer_max_30d"] = divide(now, row["payer_max_30d"])
+        row["payer_max_1d_to_genuine_30d"] = -1
+        if row["payer_max_1d"] >= 0:
+            largest = now._replace(amount_minor=row["payer_max_1d"])
+            row["payer_max_1d_to_genuine_30d"] = divide(largest, row["payer_genuine_30d"])
         for party in ("payer", "payee", "device", "merchant"):
             row |= self.describe_party(now, party)
         kept = [paid for paid in self.payments if paid.time_ms > now.time_ms - KEPT_MS]
@@ -83,6 +90,12 @@ class Slow:
             amounts = [min(paid.amount_minor, SUMMED_MAX) for paid in own]
             mean = sum(amounts) // len(own) if own else -1
             verdicts = [v.is_fraud for v, paid in told if getattr(paid, party) == who]
+            known = [
+                min(paid.amount_minor, SUMMED_MAX)
+                for v, paid in told
+                if getattr(paid, party) == who and not v.is_fraud
+            ]
+            genuine = sum(known) // len(known) if known else -1
             row |= {
                 f"{party}_count": len(own),
                 f"{party}_sum": sum(amounts),
@@ -94,6 +107,8 @@ class Slow:
                 f"amount_to_{party}_mean": divide(now, mean),
                 f"{party}_labelled": len(verdicts),
                 f"{party}_frauds": sum(verdicts),
+                f"amount_to_{party}_genuine": divide(now, genuine),
+                f"{party}_genuine": genuine,
             }
             if who < 0:
                 row |= {key: -1 for key in row if key.startswith(party)}
@@ -104,26 +119,32 @@ class Slow:
         who = getattr(now, party)
         times = [paid.time_ms for paid in self.payments if getattr(paid, party) == who]
         verdicts = [
-            (paid.time_ms, told.is_fraud)
+            (paid.time_ms, told.is_fraud, self.surprises[paid.number])
             for told, paid in self.labels
             if getattr(paid, party) == who
         ]
-        run, began_ms = 0, -1
-        for place, (paid_ms, is_fraud) in enumerate(verdicts):
-            frauds = [at for at, was_fraud in verdicts[:place] if was_fraud]
+        run, began_ms = [], -1
+        for place, (paid_ms, is_fraud, surprise) in enumerate(verdicts):
+            frauds = [at for at, was_fraud, _ in verdicts[:place] if was_fraud]
             if is_fraud:
-                run, began_ms = run + 1, began_ms if run else paid_ms
+                began_ms = began_ms if run else paid_ms
+                run.append(surprise)
             elif paid_ms >= max(frauds, default=-1):
-                run, began_ms = 0, -1
+                run, began_ms = [], -1
         since = {
             "age": times[0] if times and who >= 0 else -1,
             "idle": times[-1] if times and who >= 0 else -1,
             "fraud_run_age": began_ms,
-            "fraud_age": max((at for at, is_fraud in verdicts if is_fraud), default=-1),
-            "genuine_age": max((at for at, is_fraud in verdicts if not is_fraud), default=-1),
+            "fraud_age": max((at for at, is_fraud, _ in verdicts if is_fraud), default=-1),
+            "genuine_age": max((at for at, is_fraud, _ in verdicts if not is_fraud), default=-1),
         }
         ages = {f"{party}_{k}": now.time_ms - at if at >= 0 else -1 for k, at in since.items()}
-        return ages | {f"{party}_fraud_run": run}
+        surprises = [surprise for _, is_fraud, surprise in verdicts if is_fraud]
+        return ages | {
+            f"{party}_fraud_run": len(run),
+            f"{party}_fraud_run_surprise": min(run, default=-1),
+            f"{party}_fraud_surprise": surprises[-1] if surprises else -1,
+        }
 
 
 def divide(now, by):
