@@ -101,6 +101,8 @@ BANKS = 5
 TRANSFER_MEDIAN = find_logarithm(60_00)
 SELLER_MEDIAN = find_logarithm(90_00)
 STRANGER_MEDIAN = find_logarithm(180_00)
+FAMILY_MEDIAN = find_logarithm(850_00)
+"""Of what is lent, given for a month, or paid for a used car or work in a home."""
 RENT_MEDIAN = find_logarithm(1_300_00)
 SUPPLY_MEDIAN = find_logarithm(1_600_00)
 COLLECTION_MEDIAN = find_logarithm(45_00)

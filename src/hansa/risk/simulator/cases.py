@@ -20,9 +20,9 @@ from hansa.risk.simulator.chance import UNIT, Chance, find_logarithm
 from hansa.risk.simulator.columns import Pattern, Rows, Stage
 from hansa.risk.simulator.population import Ring, World, business_device
 
-LIMIT_MINOR = 5_000_00
+LIMIT_MINOR = 2_500_00
 """Above which a payment is asked about, so that some split what exceeds it."""
-_SUM_MEDIAN = find_logarithm(6_000_00)
+_SUM_MEDIAN = find_logarithm(3_500_00)
 _PACES_MS = (25 * MINUTE_MS, 5 * HOUR_MS, 26 * HOUR_MS)
 """How long money usually rests in a wallet: one of these for each case."""
 _DAWN_HOUR = 7
@@ -62,22 +62,24 @@ class Case:
     def draw_sum(self, parts: int = 1) -> int:
         """Draw how much money there is, the more the more share it; in minor units."""
         more = find_logarithm(parts) * 3 // 4
-        return min(self.chance.amount(_SUM_MEDIAN + more, UNIT * 5 // 4), 10**9) + 100 * parts
+        total = min(self.chance.amount(_SUM_MEDIAN + more, UNIT * 5 // 4), 10**9)
+        return self._round(total) + 100_00 * parts
 
     def split(self, total: int, parts: int) -> list[int]:
-        """Split a sum into positive parts, of which none is a quarter of another or less."""
+        """Split a sum into positive parts, of which none is much more than four times another."""
         weights = [UNIT + self.chance.one(3 * UNIT - 1) for _ in range(parts)]
-        shares = [total * weight // sum(weights) for weight in weights]
+        shares = [self._round(total * weight // sum(weights)) for weight in weights]
         shares[0] += total - sum(shares)
         return shares
 
     def keep_fee(self, amount_minor: int) -> int:
         """Draw what goes on when a wallet's owner keeps a fee of 1 to 6 %."""
         kept = max(1, amount_minor * self.chance.one_of(10, 60) // 1000)
-        left = amount_minor - kept
-        if self._is_round and left > _ROUNDED_MIN_MINOR:
-            left -= left % 10_00
-        return left
+        return self._round(amount_minor - kept)
+
+    def _round(self, amount_minor: int) -> int:
+        is_round = self._is_round and amount_minor > _ROUNDED_MIN_MINOR
+        return amount_minor - amount_minor % 10_00 if is_round else amount_minor
 
     def wait(self, time_ms: int) -> int:
         """Draw when the next payment follows, by the pace and the hours of the case."""

@@ -16,6 +16,7 @@ from hansa.risk.events import NOBODY
 from hansa.risk.simulator.calibration import (
     COLLECTION_MEDIAN,
     DAY_MS,
+    FAMILY_MEDIAN,
     FORWARD_MEDIAN,
     HOUR_MS,
     HOUR_TABLE,
@@ -49,8 +50,11 @@ from hansa.risk.simulator.population import (
 
 _FAVOURITE = cumulate(np.array([8, 6, 5, 4, 3, 2, 2, 1]))
 _CONTACT = cumulate(np.array([5, 4, 3, 2, 1, 1]))
-_WHOM = cumulate(np.array([66, 20, 14]))
-_WHOM_MEDIANS = np.array([TRANSFER_MEDIAN, SELLER_MEDIAN, STRANGER_MEDIAN])
+_WHOM = cumulate(np.array([52, 16, 10, 14, 8]))
+"""A friend, a seller, a stranger; for more money a friend, a stranger."""
+_WHOM_MEDIANS = np.array(
+    [TRANSFER_MEDIAN, SELLER_MEDIAN, STRANGER_MEDIAN, FAMILY_MEDIAN, FAMILY_MEDIAN]
+)
 _OPENS = np.array([TRADES[kind].opens for kind in Kind])
 _CLOSES = np.array([TRADES[kind].closes for kind in Kind])
 _MEDIANS = np.array([TRADES[kind].median for kind in Kind])
@@ -175,7 +179,8 @@ def _transfer(day: Day) -> Rows:
     friends = people.contacts[payer, day.chance.pick(_CONTACT, count) % CONTACTS]
     sellers = day.world.sellers[day.chance.pick(compute_seller_weights(day.world), count)]
     whom = day.chance.pick(_WHOM, count)
-    payee = np.choose(whom, [friends, sellers, _people(day, count)])
+    strangers = _people(day, count)
+    payee = np.choose(whom, [friends, sellers, strangers, friends, strangers])
     median = _WHOM_MEDIANS[whom]
     amounts = day.chance.amounts(median + people.level[payer], SPREAD_TRANSFER, count)
     return make_licit(
@@ -340,7 +345,7 @@ def _collect(day: Day) -> Rows:
     """Collect from friends, and pay a shop or person with it within a day."""
     host, place, member = _groups(day, 4)
     people, count = day.world.people, len(host)
-    larger = 4 * UNIT * day.chance.is_true(UNIT // 6, count)
+    larger = 4 * UNIT * day.chance.is_true(UNIT // 4, count)
     median = COLLECTION_MEDIAN + people.level[host] + larger
     share = _round(day, day.chance.amounts(median, UNIT, count), 70, 5_00)
     begins = _times(day, _hours(day, TRANSFER_TABLE, host))
@@ -359,7 +364,7 @@ def _collect(day: Day) -> Rows:
 def _give(day: Day) -> Rows:
     """Give to many of one's circle within an hour: presents, shares of a bill, wages in a home."""
     host, place, member = _groups(day, 2)
-    larger = 4 * UNIT * day.chance.is_true(UNIT // 6, len(host))
+    larger = 4 * UNIT * day.chance.is_true(UNIT // 4, len(host))
     median = COLLECTION_MEDIAN + day.world.people.level[host] + larger
     each = _round(day, day.chance.amounts(median, UNIT, len(host)), 70, 5_00)
     begins = _times(day, _hours(day, TRANSFER_TABLE, host))
@@ -375,7 +380,7 @@ def _forward(day: Day) -> Rows:
     times = _times(day, _hours(day, TRANSFER_TABLE, person))
     median = FORWARD_MEDIAN + people.level[person]
     amounts = day.chance.amounts(median, SPREAD_TRANSFER, len(person))
-    amounts = _round(day, amounts, 60, 10_00)
+    amounts = _round(day, amounts, 40, 10_00)
     parts = []
     for comes_back in (0, 0, UNIT // 4):
         count = len(person)

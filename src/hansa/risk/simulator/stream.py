@@ -1,8 +1,8 @@
 """The simulation itself: days of payments in order of time, with their truth and their labels.
 
 A day needs nothing but the city, the day's own chance and what earlier days left for later; so a
-longer run begins as a shorter one does, and memory is that of the city (some 400 bytes a person),
-of one day and of what waits for later days.
+longer run begins as a shorter one does, and memory is that of the city (some 350 bytes a person),
+of one day (some 400 a payment while it is put in order) and of what waits for later days.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from hansa.risk.simulator.stream import Settings, simulate
 
 SETTINGS = Settings(seed=4, days=16, persons=1_000, illicit_per_million=60_000)
 SMALL = Settings(seed=3, days=3, persons=500, illicit_per_million=5_000)
-SMALL_HASH = "1a89a2590ea5f87c502d3aa39e06189e1ebc1c08694b239719ecaa009dc78ad7"
+SMALL_HASH = "c2b34edc1100192feeb508b230fc28df945397917e6fdd40b8c416e9e2c55c0f"
 DAY_MS = 86_400_000
 
 
