@@ -9,10 +9,15 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.rules.book import Breaks
 from hansa.reconcile.rules.calendars import BusinessDays
 
 PRIORITY_LEAST = 5
+Magnitudes = npt.NDArray[np.uint64]
 
 
 class Age(NamedTuple):
@@ -53,3 +58,10 @@ class Ageing:
             if largest >= each.over_minor and days >= each.over_days:
                 return each.priority
         return PRIORITY_LEAST
+
+    def tell_priorities(self, largest_minor: Magnitudes, days: Ints) -> Ints:
+        """Tell likewise of many breaks, each by the largest magnitude of its amounts."""
+        told = np.full(days.shape, PRIORITY_LEAST)
+        for each in reversed(self._breaks.priorities):
+            told[(largest_minor >= each.over_minor) & (days >= each.over_days)] = each.priority
+        return told

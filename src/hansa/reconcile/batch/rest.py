@@ -6,7 +6,7 @@ in all of it the one with the smaller row stands first, and passes treat these a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -22,7 +22,6 @@ from hansa.reconcile.rules.references import ReferenceForm
 CONTENT = [name for name in SCHEMA.names if name not in NUMBERING]
 """Fields of which two entries must differ in one, to be told apart."""
 SharedField = Literal["root", "reference", "batch"]
-_SHARED = "shared"
 _CODES_MAX = 1 << 62
 NO_DAY = -(1 << 40)
 """Of an entry without any date: far from every day."""
@@ -34,13 +33,15 @@ class RestSide:
     def __init__(self, entries: pa.Table, form: ReferenceForm) -> None:
         """Put prepared entries, with what a net pass says of them, into the fixed order."""
         self._form = form
-        order = [(name, "ascending") for name in [*CONTENT, ROW]]
-        self.entries = entries.sort_by(order).combine_chunks()
+        # Of one chunk each column is taken much more quickly than of several.
+        whole = entries.combine_chunks()
+        order = pc.sort_indices(whole, [(name, "ascending") for name in [*CONTENT, ROW]])
+        self.entries = whole.take(order)
         self.rows = self._read(ROW)
         self.amounts = self._read(name_key("amount_minor"))
         self.charges = self._read("charges_minor", 0)
         self.days = read_days(self.entries)
-        self.classes = number([self.entries], CONTENT)[0]
+        self.classes = _number_runs(self.entries, CONTENT)
         """Of interchangeable entries, the same number."""
         self.is_unmatched: Bools = np.ones(len(self), np.bool_)
         self._is_usable: Bools = np.abs(self.amounts) <= AMOUNT_MAX
@@ -63,21 +64,13 @@ class RestSide:
         currencies: list[str] = self.entries.column("currency").take(places).to_pylist()
         return currencies
 
-    def read_shared(self, field: SharedField) -> pa.ChunkedArray:
-        """Read by what several entries say that they belong together."""
+    def read_keys(self, field: str) -> pa.ChunkedArray:
+        """Read the comparable form of a field, or the `root` of references."""
         return self._roots if field == "root" else self.entries.column(name_key(field))
 
     @cached_property
     def _roots(self) -> pa.ChunkedArray:
-        chosen = self.entries.column(CHOSEN).combine_chunks()
-        is_parted = pa.array(np.zeros(len(self), np.bool_))
-        for each in self._form.separators:
-            is_parted = pc.or_(is_parted, pc.match_substring(chosen, each))
-        # Of a reference without parts the root is itself, which the engine has written already.
-        roots = map(self._form.write_root, chosen.filter(is_parted).to_pylist())
-        whole = self.entries.column(name_key("reference")).combine_chunks()
-        found = pc.replace_with_mask(whole, is_parted, pa.array(list(roots), pa.string()))
-        return pa.chunked_array([found])
+        return self._form.write_roots(self.entries.column(CHOSEN))
 
     @property
     def is_open(self) -> Bools:
@@ -98,16 +91,20 @@ class RestSide:
         self.is_unmatched[list(places)] = False
 
 
-class Rest(NamedTuple):
+class Rest:
     """Both sides."""
 
-    left: RestSide
-    right: RestSide
+    def __init__(self, left: RestSide, right: RestSide) -> None:
+        self.left = left
+        self.right = right
+        self._codes: dict[tuple[str, str], _Codes] = {}
+
+    def __iter__(self) -> Iterator[RestSide]:
+        return iter((self.left, self.right))
 
     def number(self, names: Sequence[str]) -> list[Ints]:
         """Number entries of both sides from 1 by the comparable forms of these fields."""
-        keys = [name_key(each) for each in names]
-        return number([self.left.entries, self.right.entries], keys)
+        return self._number([self._encode(each, each) for each in names])
 
     def number_shared(
         self, names: Sequence[str], left: SharedField, right: SharedField
@@ -116,36 +113,72 @@ class Rest(NamedTuple):
 
         The number is 0 where that field is empty.
         """
-        keys = [name_key(each) for each in names]
-        texts = self.left.read_shared(left), self.right.read_shared(right)
-        tables = [
-            side.entries.select(keys).append_column(_SHARED, text)
-            for side, text in zip((self.left, self.right), texts, strict=True)
-        ]
-        numbers = number(tables, [*keys, _SHARED])
+        codes = [self._encode(each, each) for each in names]
+        texts = self.left.read_keys(left), self.right.read_keys(right)
+        codes.append(self._encode(left, right))
+        numbers = self._number(codes)
         return [
             np.where(pc.equal(text, "").to_numpy(), 0, each)
             for text, each in zip(texts, numbers, strict=True)
         ]
 
+    def _encode(self, left: str, right: str) -> _Codes:
+        """Encode a column of each side, once."""
+        if (left, right) not in self._codes:
+            columns = self.left.read_keys(left), self.right.read_keys(right)
+            self._codes[left, right] = _encode(columns)
+        return self._codes[left, right]
+
+    def _number(self, codes: Iterable[_Codes]) -> list[Ints]:
+        return list(np.split(_combine(codes, len(self.left) + len(self.right)), [len(self.left)]))
+
+
+class _Codes(NamedTuple):
+    """A column as numbers: from 0, less than `size`; equal ones of equal values."""
+
+    codes: Ints
+    size: int
+
 
 def number(tables: Sequence[pa.Table], names: Sequence[str]) -> list[Ints]:
     """Number the rows of tables from 1: those equal in the named columns get the same number."""
-    codes = np.zeros(sum(len(each) for each in tables), np.int64)
-    size = 1
+    codes = (_encode([table.column(name) for table in tables]) for name in names)
+    ends = np.cumsum([len(each) for each in tables])
+    return list(np.split(_combine(codes, int(ends[-1])), ends[:-1]))
+
+
+def _encode(columns: Sequence[pa.ChunkedArray]) -> _Codes:
+    """Encode the values of columns, one after the other."""
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    encoded = pa.chunked_array(chunks, columns[0].type).combine_chunks().dictionary_encode()
+    # Null has no place among the values: it comes before them.
+    indices = read_ints(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
+    return _Codes(indices, len(encoded.dictionary) + 1)
+
+
+def _combine(columns: Iterable[_Codes], count: int) -> Ints:
+    """Number rows from 1 by several columns."""
+    codes, size = np.zeros(count, np.int64), 1
+    for each in columns:
+        if size * each.size > _CODES_MAX:
+            codes, size = _rank(codes), count
+        codes, size = codes * each.size + each.codes, size * each.size
+    return _rank(codes) + 1
+
+
+def _number_runs(table: pa.Table, names: Sequence[str]) -> Ints:
+    """Number the rows of a table of one chunk from 1: a row like the one before has its number."""
+    is_new = np.zeros(len(table), np.bool_)
     for name in names:
-        chunks = [chunk for table in tables for chunk in table.column(name).chunks]
-        column = pa.chunked_array(chunks, tables[0].schema.field(name).type).combine_chunks()
-        encoded = column.dictionary_encode()
-        # Null has no place among the values: it comes before them.
-        indices = read_ints(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
-        values = len(encoded.dictionary) + 1
-        if size * values > _CODES_MAX:
-            codes, size = _rank(codes), len(codes)
-        codes, size = codes * values + indices, size * values
-    codes = _rank(codes)
-    ends = np.cumsum([len(each) for each in tables])[:-1]
-    return list(np.split(codes + 1, ends))
+        column = table.column(name).combine_chunks()
+        before, this = column.slice(0, max(len(column) - 1, 0)), column.slice(1)
+        differs = pc.not_equal(before, this)
+        if column.null_count:
+            # What is compared with null is null, and yet only null is like it.
+            is_one_null = pc.xor(before.is_null(), this.is_null())
+            differs = pc.if_else(is_one_null, is_one_null, pc.fill_null(differs, fill_value=False))
+        is_new[1:] |= differs.to_numpy(zero_copy_only=False)
+    return np.cumsum(is_new) + 1
 
 
 def _rank(codes: Ints) -> Ints:

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +33,7 @@ from hansa.reconcile.batch.passes.found import Places
 from hansa.reconcile.batch.preparing import ROW, SOURCE
 from hansa.reconcile.batch.rest import CONTENT, NO_DAY, Rest, RestSide
 from hansa.reconcile.batch.running import Passed, Reconciled
+from hansa.reconcile.matching.arrays import Ints, find_starts
 
 if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
     from hansa.reconcile.batch.engines import Engine
@@ -52,6 +52,9 @@ TOLD = [
 ]  # fmt: skip
 """Columns of an entry that results repeat, so that they can be read by themselves."""
 VERSION = 1
+_AGES = {"age_days": pa.int32(), "age": pa.string(), "priority": pa.int8()}
+_NEVER = 1 << 62
+"""Later than every day."""
 
 
 class Input(NamedTuple):
@@ -84,20 +87,29 @@ class Origin(NamedTuple):
     carried_from: CarriedFrom | None = None
 
 
-class _Group(NamedTuple):
-    """A match or a break, as it is told."""
+class _Listed(NamedTuple):
+    """Matches or breaks, as they are told; columns are equally long."""
 
-    label: str
-    left: Places
-    right: Places
-    reason: str
+    labels: list[str]
+    left: list[Places]
+    right: list[Places]
+    reasons: list[str]
 
 
 class Groups(NamedTuple):
     """What was found beyond the pairs of the first pass."""
 
-    matches: list[_Group]
-    breaks: list[_Group]
+    matches: _Listed
+    breaks: _Listed
+
+
+class _Spread(NamedTuple):
+    """Groups with a row for each of their entries: left, then right."""
+
+    group: Ints
+    """Number of the group, from 0; ascends."""
+    at: Ints
+    """Place of the entry, where those of the right side stand behind all of the left one."""
 
 
 def write_results(
@@ -107,20 +119,35 @@ def write_results(
     names = origin.left.name, origin.right.name
     groups = list_groups(found)
     with ThreadPoolExecutor(1) as pool:
-        # The engine needs this process for nothing meanwhile.
-        writing = pool.submit(engine.write, found.pairs, folder / PAIRS)
-        pq.write_table(lay_out_matches(found.rest, groups, names), folder / MATCHES)
-        write_breaks(found.rest, groups, names, ageing, folder)
-        pairs = writing.result()
-    return tell_origin(origin) | tell_found(found, groups, pairs)
+        # Neither the engine nor writing needs this process's interpreter meanwhile.
+        pairs = pool.submit(engine.write, found.pairs, folder / PAIRS)
+        matches = lay_out_matches(found.rest, groups, names)
+        writing = [pool.submit(pq.write_table, matches, folder / MATCHES)]
+        breaks = _lay_out_breaks(found.rest, groups.breaks, names, ageing)
+        writing.append(pool.submit(pq.write_table, breaks, folder / BREAKS))
+        still = [side.take_open() for side in found.rest]
+        writing.append(pool.submit(write_by_side, still, names, folder / OPEN))
+        count = pairs.result()
+        told = tell_origin(origin) | tell_found(found, groups, count)
+        for each in writing:
+            each.result()
+    return told
 
 
 def list_groups(found: Reconciled | Passed) -> Groups:
     """List matches of all passes but the first, and breaks, as they are told."""
-    return Groups(
-        [_Group(each.name, *match) for each in found.passes for match in each.matches],
-        [_Group(each.kind.value, *each[1:]) for each in found.breaks],
-    )
+    matches = _Listed([], [], [], [])
+    for each in found.passes:
+        if each.matches:
+            left, right, reasons = zip(*each.matches, strict=True)
+            matches.labels.extend([each.name] * len(left))
+            matches.left.extend(left)
+            matches.right.extend(right)
+            matches.reasons.extend(reasons)
+    if not found.breaks:
+        return Groups(matches, _Listed([], [], [], []))
+    kinds, left, right, reasons = zip(*found.breaks, strict=True)
+    return Groups(matches, _Listed([*map(str, kinds)], [*left], [*right], [*reasons]))
 
 
 def lay_out_matches(
@@ -140,23 +167,30 @@ def lay_out_matches(
       first: the number of the first match.
       window: the number of the window, where there are several.
     """
-    count = len(groups.matches)
+    count = len(groups.matches.labels)
     heads = {"match": pa.array(range(first, first + count), pa.int64())}
     if window is not None:
         heads[WINDOW] = pa.array([window] * count, pa.int32())
-    return _lay_out(rest, groups.matches, pa.table(heads | _tell(groups.matches, "pass")), names)
+    heads |= _tell(groups.matches, "pass")
+    return _lay_out(rest, _spread(rest, groups.matches), pa.table(heads), names)
 
 
 def write_breaks(
     rest: Rest, groups: Groups, names: tuple[str, str], ageing: Ageing, folder: Path
 ) -> None:
     """Write what does not match: with what is told of it, and by itself with all its columns."""
-    breaks = groups.breaks
-    numbers = pa.array(range(len(breaks)), pa.int64())
-    ages = _tell_ages(rest, breaks, ageing)
-    heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
-    pq.write_table(_lay_out(rest, breaks, heads, names), folder / BREAKS)
+    pq.write_table(_lay_out_breaks(rest, groups.breaks, names, ageing), folder / BREAKS)
     write_by_side([side.take_open() for side in rest], names, folder / OPEN)
+
+
+def _lay_out_breaks(
+    rest: Rest, breaks: _Listed, names: tuple[str, str], ageing: Ageing
+) -> pa.Table:
+    spread = _spread(rest, breaks)
+    numbers = pa.array(range(len(breaks.labels)), pa.int64())
+    ages = _tell_ages(rest, spread, ageing)
+    heads = pa.table({"break": numbers, **_tell(breaks, "class"), **ages})
+    return _lay_out(rest, spread, heads, names)
 
 
 def write_by_side(sides: Iterable[pa.Table], names: Iterable[str], path: Path) -> None:
@@ -188,9 +222,9 @@ def tell_found(found: Reconciled, groups: Groups, pairs: int) -> dict[str, Any]:
     """Tell what was found in one window, or in a run that has but one: counts, and their hash."""
     return {
         "passes": {found.first: pairs, **{each.name: len(each.matches) for each in found.passes}},
-        "breaks": dict(sorted(Counter(each.label for each in groups.breaks).items())),
+        "breaks": dict(sorted(Counter(groups.breaks.labels).items())),
         "unmatched": [int(side.is_unmatched.sum()) for side in found.rest],
-        "result_sha256": _hash(found.rest, pairs, [*groups.matches, *groups.breaks]),
+        "result_sha256": _hash(found.rest, pairs, groups),
     }
 
 
@@ -204,8 +238,7 @@ def hash_window(found: Reconciled | Passed, pairs: int) -> str:
       found: with what the first pass left.
       pairs: all that the first pass matched.
     """
-    matches, breaks = list_groups(found)
-    return _hash(found.rest, pairs, [*matches, *breaks])
+    return _hash(found.rest, pairs, list_groups(found))
 
 
 def hash_even(pairs: int) -> str:
@@ -226,80 +259,83 @@ def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
     return digest.hexdigest()
 
 
-def _tell(groups: Sequence[_Group], label: str) -> dict[str, pa.Array]:
+def _tell(groups: _Listed, label: str) -> dict[str, pa.Array]:
     return {
-        label: pa.array([each.label for each in groups], pa.string()),
-        "reason": pa.array([each.reason for each in groups], pa.string()),
+        label: pa.array(groups.labels, pa.string()),
+        "reason": pa.array(groups.reasons, pa.string()),
     }
 
 
-def _tell_ages(rest: Rest, breaks: Sequence[_Group], ageing: Ageing) -> dict[str, pa.Array]:
-    """Tell age, class of age and priority of each break; no age of what has no date."""
-    left_days, right_days = rest.left.days.tolist(), rest.right.days.tolist()
-    left_amounts, right_amounts = rest.left.amounts.tolist(), rest.right.amounts.tolist()
-    tell_age = cache(ageing.tell_age)
-    told = []
-    for each in breaks:
-        days = [*_pick(left_days, each.left), *_pick(right_days, each.right)]
-        dated = [day for day in days if day != NO_DAY]
-        age = tell_age(min(dated)) if dated else None
-        amounts = [*_pick(left_amounts, each.left), *_pick(right_amounts, each.right)]
-        priority = ageing.tell_priority(amounts, age.days if age else 0)
-        told.append((age.days if age else None, age.label if age else None, priority))
-    columns = zip(*told, strict=True) if told else ((), (), ())
-    kinds = {"age_days": pa.int32(), "age": pa.string(), "priority": pa.int8()}
-    return {
-        name: pa.array(column, kind)
-        for (name, kind), column in zip(kinds.items(), columns, strict=True)
-    }
-
-
-def _pick(column: list[int], places: Places) -> list[int]:
-    return [column[place] for place in places]
-
-
-def _lay_out(
-    rest: Rest, groups: Sequence[_Group], heads: pa.Table, names: tuple[str, str]
-) -> pa.Table:
-    """Lay out groups with a row for each of their entries: left, then right."""
-    parts = []
-    for at, (side, name) in enumerate(zip(rest, names, strict=True)):
-        places_of = [each[1 + at] for each in groups]
-        of_group = np.repeat(np.arange(len(groups)), [len(each) for each in places_of])
-        places = np.fromiter(chain.from_iterable(places_of), np.int64)
-        entries = side.entries.select([ROW, *TOLD]).take(places)
-        part = heads.take(of_group).append_column(
-            "side", pa.array([name] * len(places), pa.string())
-        )
-        for column in (ROW, *TOLD):
-            part = part.append_column(column, entries.column(column))
-        parts.append(part)
-    both = pa.concat_tables(parts)
+def _spread(rest: Rest, groups: _Listed) -> _Spread:
+    """Spread groups into a row for each of their entries."""
+    of_group, places = [], []
+    for side, first in ((groups.left, 0), (groups.right, len(rest.left))):
+        sizes = np.fromiter(map(len, side), np.int64, len(side))
+        of_group.append(np.repeat(np.arange(len(side)), sizes))
+        places.append(np.fromiter(chain.from_iterable(side), np.int64, sizes.sum()) + first)
+    group = np.concatenate(of_group)
     # A stable order: the left entries of each group stand before the right ones.
-    order = np.argsort(both.column(0).to_numpy(), kind="stable")
-    return both.take(order)
+    order = np.argsort(group, kind="stable")
+    return _Spread(group[order], np.concatenate(places)[order])
 
 
-def _hash(rest: Rest, pairs: int, groups: Iterable[_Group]) -> str:
+def _tell_ages(rest: Rest, spread: _Spread, ageing: Ageing) -> dict[str, pa.Array]:
+    """Tell age, class of age and priority of each break; no age of what has no date."""
+    starts = find_starts(spread.group)
+    if not starts.size:
+        return {name: pa.array([], kind) for name, kind in _AGES.items()}
+    days = np.concatenate([side.days for side in rest])[spread.at]
+    oldest = np.minimum.reduceat(np.where(days == NO_DAY, _NEVER, days), starts)
+    different, of_break = np.unique(oldest, return_inverse=True)
+    told = [None if day == _NEVER else ageing.tell_age(day) for day in different.tolist()]
+    age_days = np.array([each.days if each else 0 for each in told])[of_break]
+    amounts = np.concatenate([side.amounts for side in rest])[spread.at]
+    # Without a sign the lowest number has room for its magnitude.
+    largest = np.maximum.reduceat(np.abs(amounts).astype(np.uint64), starts)
+    is_undated = pa.array(oldest == _NEVER)
+    labels = pa.array([each.label if each else None for each in told], pa.string())
+    columns = (
+        pc.if_else(is_undated, None, pa.array(age_days, pa.int32())),
+        labels.take(pa.array(of_break)),
+        pa.array(ageing.tell_priorities(largest, age_days), pa.int8()),
+    )
+    return dict(zip(_AGES, columns, strict=True))
+
+
+def _lay_out(rest: Rest, spread: _Spread, heads: pa.Table, names: tuple[str, str]) -> pa.Table:
+    """Lay out groups with a row for each of their entries: what heads tell of it, and itself."""
+    both = pa.concat_tables([side.entries.select([ROW, *TOLD]) for side in rest])
+    # Of one chunk each column is taken much more quickly than of two.
+    entries = both.combine_chunks().take(pa.array(spread.at))
+    laid_out = heads.take(pa.array(spread.group))
+    is_right = pa.array((spread.at >= len(rest.left)).astype(np.int64))
+    laid_out = laid_out.append_column("side", pa.array(names, pa.string()).take(is_right))
+    for column in (ROW, *TOLD):
+        laid_out = laid_out.append_column(column, entries.column(column))
+    return laid_out
+
+
+def _hash(rest: Rest, pairs: int, groups: Groups) -> str:
     """Hash what was found, by what entries say, whatever order they came in."""
     left, right = (_write_lines(side) for side in rest)
-    lines = sorted(
-        "\x1d".join(
-            (
-                each.label,
-                "\x1e".join(sorted([left[place] for place in each.left])),
-                "\x1e".join(sorted([right[place] for place in each.right])),
-            )
-        )
-        for each in groups
-    )
-    return _hash_lines(pairs, lines)
+    lines = [
+        f"{label}\x1d{_join(left, ours)}\x1d{_join(right, theirs)}"
+        for listed in groups
+        for label, ours, theirs in zip(*listed[:3], strict=True)
+    ]
+    return _hash_lines(pairs, sorted(lines))
+
+
+def _join(lines: list[str], places: Places) -> str:
+    if len(places) == 1:
+        return lines[places[0]]
+    return "\x1e".join(sorted([lines[place] for place in places]))
 
 
 def _hash_lines(pairs: int, lines: Iterable[str]) -> str:
     digest = hashlib.sha256(f"{VERSION} {pairs}\n".encode())
-    for line in lines:
-        digest.update(hashlib.sha256(line.encode()).digest())
+    sha256 = hashlib.sha256
+    digest.update(b"".join([sha256(line.encode()).digest() for line in lines]))
     return digest.hexdigest()
 
 

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from hansa.reconcile.rules.book import References
 
 if TYPE_CHECKING:  # loads slowly, and whoever has few rows needs no engine
@@ -76,6 +79,21 @@ class ReferenceForm:
           '42'
         """
         return self.write(self._cut(text))
+
+    def write_roots(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Write `write_root` of each text of a column."""
+        separators = re.escape(self._references.separators)
+        if separators:
+            last = f"(?s)^(.+)[{separators}][^{separators}]*$"
+            column = pc.replace_substring_regex(column, last, r"\1")
+        if self._references.ignore_case:
+            column = pc.ascii_upper(column)
+        for step in self._steps:
+            column = pc.replace_substring_regex(column, step.pattern, "")
+        if self._empty:
+            is_empty = pc.is_in(column, pa.array(self._empty, pa.string()))
+            column = pc.if_else(is_empty, "", column)
+        return column
 
     def _change(self, text: str) -> str:
         if self._references.ignore_case:

@@ -10,7 +10,7 @@ from hansa.reconcile.batch.engines import opened_duckdb
 from hansa.reconcile.rules.book import References
 from hansa.reconcile.rules.references import ReferenceForm
 
-letters = st.sampled_from("aBzZ019 +/-.é吳ßı\t")
+letters = st.sampled_from("aBzZ019 +/-.]^é吳ßı\t\n")
 texts = st.text(letters, max_size=12) | st.sampled_from(["NONREF", "nonref", "EREF+7", "0", "00"])
 forms = st.builds(
     References,
@@ -19,6 +19,7 @@ forms = st.builds(
     no_leading_zeros=st.booleans(),
     prefixes=st.sampled_from([(), ("EREF+",), ("a", "aB"), ("(", "[.*")]),
     empty=st.sampled_from([(), ("NONREF",), ("NotProvided", "NONREF")]),
+    separators=st.sampled_from(["/", "-. ", "", "]^é\t"]),
 )
 
 
@@ -35,6 +36,8 @@ def test_a_column_is_written_like_its_texts(engine, references, given_texts):
     table = ibis.memtable(pa.table({"row": range(len(given_texts)), "text": given_texts}))
     found = engine.fetch(table.select("row", text=form.express(table.text)).order_by("row"))
     assert found.column("text").to_pylist() == [form.write(each) for each in given_texts]
+    roots = form.write_roots(pa.chunked_array([given_texts]))
+    assert roots.to_pylist() == [form.write_root(each) for each in given_texts]
 
 
 @pytest.mark.parametrize(

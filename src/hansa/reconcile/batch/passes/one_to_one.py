@@ -114,30 +114,30 @@ def _explain(left: _Half, right: _Half, at: Ints, other: Ints) -> list[Match]:
     are_charges = (differences == theirs.amounts[other] - theirs.gross[other]) | (
         differences == ours.gross[at] - ours.amounts[at]
     )
-    currencies = left.side.read_currencies(places)
+    told_in = [left.currency] * len(places)
+    references, other_references = left.references[places], right.references[other_places]
     columns = (
         differences,
         are_charges,
         ours.days[at],
         theirs.days[other],
-        left.references[places],
-        right.references[other_places],
+        np.minimum(references, other_references) > 0,
+        references == other_references,
     )
-    # Among many pairs there are few differences: each is told once.
-    tell_amounts, tell_other_days = cache(_tell_amounts), cache(tell_days)
-    matches = []
-    for place, other_place, currency, difference, is_charge, day, other_day, *references in zip(
-        places.tolist(),
-        other_places.tolist(),
-        currencies,
+    differing = zip(
+        told_in if left.currency else left.side.read_currencies(places),
         *(each.tolist() for each in columns),
         strict=True,
-    ):
-        amounts = tell_amounts(difference, left.currency or currency, is_charge=is_charge)
-        days = tell_other_days(day, other_day)
-        reason = f"{amounts}; {days}; {_tell_references(*references)}"
-        matches.append(Match((place,), (other_place,), reason))
-    return matches
+    )
+    both = zip(places.tolist(), strict=True), zip(other_places.tolist(), strict=True)
+    # Among many pairs there are few differences: each is told once.
+    return [*map(Match, *both, map(cache(_tell_differing), differing))]
+
+
+def _tell_differing(differing: tuple[str, int, bool, int, int, bool, bool]) -> str:
+    currency, difference_minor, is_charge, day, other_day, *references = differing
+    amounts = _tell_amounts(difference_minor, currency, is_charge=is_charge)
+    return f"{amounts}; {tell_days(day, other_day)}; {_tell_references(*references)}"
 
 
 def _tell_amounts(difference_minor: int, currency: str, *, is_charge: bool) -> str:
@@ -147,10 +147,10 @@ def _tell_amounts(difference_minor: int, currency: str, *, is_charge: bool) -> s
     return f"{told} apart, which is what was charged" if is_charge else f"{told} apart"
 
 
-def _tell_references(reference: int, other: int) -> str:
-    if not (reference and other):
+def _tell_references(are_there: bool, are_same: bool) -> str:  # noqa: FBT001 - as one reads them
+    if not are_there:
         return "no reference to compare"
-    return "the same reference" if reference == other else "another reference"
+    return "the same reference" if are_same else "another reference"
 
 
 def _open(left: _Half, right: _Half, group: Group) -> OpenGroup:
