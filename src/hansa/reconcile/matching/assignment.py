@@ -13,12 +13,10 @@ paired with how many of another.
 1. A pair whose score is above the best other score of its left plus that of its right entry is in
    every best pairing: whoever has neither gains by taking it. These go first, in rounds.
 2. What is left of each component is solved exactly: by Jonker and Volgenant's shortest augmenting
-   paths, on a dense matrix if it is small, on a sparse one if not; sums of scores stay below 2^53,
-   where floating point is exact.
+   paths, on a sparse matrix; sums of scores stay below 2^53, where floating point is exact.
 3. `choices` then asks of every pair whether another best pairing does without it.
 
-Source: D. F. Crouse, "On implementing 2D rectangular assignment algorithms", IEEE TAES 52 (2016);
-R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
+Source: R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
 assignment problems", Computing 38 (1987).
 """
 
@@ -47,9 +45,6 @@ SCORE_MAX = 1 << 32
 """Of one pair; a component of a million pairs still adds up exactly."""
 ROUNDS_MAX = 64
 """Of step 1; what they leave is solved in step 2."""
-DENSE_MAX = 1 << 14
-"""Cells up to which a dense matrix is quicker than a sparse one."""
-
 BUNDLE = 256
 """Candidates that are solved at once, where components are smaller."""
 
@@ -314,14 +309,6 @@ def _match(edges: _Edges, sizes: tuple[Ints, Ints]) -> Ints:
 def _pair(row: Ints, column: Ints, score: Ints, shape: tuple[int, int]) -> tuple[Ints, Ints]:
     """Pair rows with columns, each at most once, for the highest sum of scores."""
     rows, columns = shape
-    if rows * columns <= DENSE_MAX:
-        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - loads slowly
-
-        matrix = np.zeros(shape)
-        matrix[row, column] = score
-        at_row, at_column = linear_sum_assignment(matrix, maximize=True)
-        is_pair = matrix[at_row, at_column] > 0
-        return at_row[is_pair], at_column[is_pair]
     if rows > columns:
         at_column, at_row = _pair(column, row, score, (columns, rows))
         return at_row, at_column

@@ -122,9 +122,9 @@ def test_where_the_search_for_other_pairings_is_cut_off_nothing_is_picked():
     assert pairs_of(cut_off) == []
 
 
-def test_large_components_are_solved_as_well_as_small_ones():
+def test_large_components_are_solved_as_well_as_by_another_solver():
     rng = np.random.default_rng(6)
-    size = 300  # more cells than a dense matrix may have
+    size = 300
     matrix = np.zeros((size, size), np.int64)
     edges = rng.integers(0, size, (2, size * 4))
     matrix[edges[0], edges[1]] = rng.integers(1, 1_000_000, size * 4)
