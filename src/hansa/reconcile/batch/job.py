@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.engines import MEMORY_MB, Engine, opened_duckdb, opened_spark
-from hansa.reconcile.batch.manifest import write_manifest
+from hansa.reconcile.batch.manifest import READERS, write_manifest
 from hansa.reconcile.batch.pairing import (
     OpenedSide,
     Pair,
@@ -107,10 +108,8 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
     names = book.sides[0].name, book.sides[1].name
     earlier = None if job.carry is None else read_earlier(job.carry, names)
     with made_result(folder) as unfinished:
-        left, right = (
-            open_side(files, side, unfinished, job.on_error)
-            for files, side in zip((job.left, job.right), book.sides, strict=True)
-        )
+        both = zip(book.sides, (job.left, job.right), strict=True)
+        left, right = open_sides(both, unfinished, job.on_error)
         pair = Pair(left, right, earlier)
         with opened_engine(job, unfinished) as engine:
             as_of = job.as_of or find_newest(engine, [pair])
@@ -156,23 +155,44 @@ def opened_engine(settings: Settings, folder: Path) -> Iterator[Engine]:
     shutil.rmtree(work)
 
 
-def open_side(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
-    """Open a side: normalise it into a folder of its name, unless that is done already.
+def open_sides(
+    sides: Iterable[tuple[Side, SideFiles]], folder: Path, on_error: OnError
+) -> list[OpenedSide]:
+    """Open sides: normalise each into a folder of its name, unless that is done already.
 
     Raises:
       NotFound: there is no such file.
       Invalid: it cannot be read.
       Unavailable: likewise, for the moment.
     """
-    first, *others = files.paths
-    if isinstance(first, Path) and not others and _is_normalised(first):
-        digest, size = hash_file(first)
-        count = pq.read_metadata(first).num_rows
-        source = Source(first.name, digest, size, "entries", count, 0, 0, 0)
-        return OpenedSide(side, first, count, SideFacts((source,)))
+    asked = [(side, files, _find_normalised(files)) for side, files in sides]
+    with ThreadPoolExecutor(READERS) as pool:
+        # These are the large ones, and hashing leaves the interpreter to others.
+        hashed = {path: pool.submit(hash_file, path) for _, _, path in asked if path is not None}
+        return [
+            _normalise(files, side, folder, on_error)
+            if path is None
+            else _open_normalised(path, side, *hashed[path].result())
+            for side, files, path in asked
+        ]
+
+
+def _normalise(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
     made = normalise(files.paths, folder / side.name, files.reading, on_error=on_error)
     facts = SideFacts(made.sources, made.errors, made.warnings, is_read=True)
     return OpenedSide(side, made.folder / ENTRIES, made.entries, facts)
+
+
+def _open_normalised(path: Path, side: Side, digest: str, size: int) -> OpenedSide:
+    count = pq.read_metadata(path).num_rows
+    source = Source(path.name, digest, size, "entries", count, 0, 0, 0)
+    return OpenedSide(side, path, count, SideFacts((source,)))
+
+
+def _find_normalised(files: SideFiles) -> Path | None:
+    """Find the one file of a side, if it is entries already."""
+    first, *others = files.paths
+    return first if isinstance(first, Path) and not others and _is_normalised(first) else None
 
 
 def _is_normalised(path: Path) -> bool:

@@ -19,7 +19,7 @@ from hansa.reconcile.batch.job import (
     Settings,
     SideFiles,
     made_result,
-    open_side,
+    open_sides,
     opened_engine,
     read_rules,
     run_in_windows,
@@ -67,10 +67,8 @@ def run_sides(job: SidesJob, folder: Path) -> dict[str, Any]:
     books = list_pairs(rules.book)
     carried = [_read_carried(job, each) for each in books]
     with made_result(folder) as unfinished:
-        sides = {
-            each.name: open_side(job.sides[each.name], each, unfinished, job.on_error)
-            for each in rules.book.sides
-        }
+        asked = [(each, job.sides[each.name]) for each in rules.book.sides]
+        sides = {each.side.name: each for each in open_sides(asked, unfinished, job.on_error)}
         pairs = [
             _Named(name_pair(book), Pair(*_turn(sides, book), earlier), book)
             for book, earlier in zip(books, carried, strict=True)
