@@ -133,26 +133,28 @@ def describe(payments: Payments, *, delay_days: int = WEEK) -> Whole:
       Shape (n, n_features).
     """
     told_ms = payments.time_ms + delay_days * DAY_MS
-    events = merge_labels(payments, np.arange(len(told_ms)), told_ms)
-    return take_in_blocks(Features(), events)
+    everything = np.arange(len(told_ms))
+    return take_in_blocks(Features(), lay_out(payments, everything, everything, told_ms))
 
 
-def merge_labels(payments: Payments, numbers: Whole, told_ms: Whole) -> Whole:
+def lay_out(payments: Payments, places: Whole, numbers: Whole, told_ms: Whole) -> Whole:
     """Lay payments and labels out as events; of one moment, labels come before payments.
 
     Args:
-      payments: all, numbered from 0.
-      numbers: which of them are labelled, shape (m,).
-      told_ms: when that becomes known, shape (m,).
+      payments: all, numbered by their places.
+      places: which of them come in, shape (n,).
+      numbers: of which of them it becomes known whether they are fraud, shape (m,).
+      told_ms: when, shape (m,).
     """
-    n = len(payments.time_ms)
+    n = len(places)
+    coming = payments.take(places)
     events = np.full((n + len(numbers), EVENT_COLUMNS), -1, np.int64)
     events[:n, KIND], events[n:, KIND] = PAYMENT, LABEL
-    events[:n, NUMBER], events[n:, NUMBER] = np.arange(n), numbers
-    events[:n, TIME], events[n:, TIME] = payments.time_ms, told_ms
-    events[:n, PAYER] = payments.cards
-    events[:n, PAYEE] = payments.terminals
-    events[:n, AMOUNT] = payments.amount_minor
+    events[:n, NUMBER], events[n:, NUMBER] = places, numbers
+    events[:n, TIME], events[n:, TIME] = coming.time_ms, told_ms
+    events[:n, PAYER] = coming.cards
+    events[:n, PAYEE] = coming.terminals
+    events[:n, AMOUNT] = coming.amount_minor
     events[n:, IS_FRAUD] = payments.is_fraud[numbers]
     return events[np.lexsort((events[:, KIND] == PAYMENT, events[:, TIME]))]
 

@@ -26,6 +26,9 @@ class Shape(NamedTuple):
     feature_share: float = 1.0
     """Of the features, drawn anew for each tree."""
     l2: float = 0.0
+    bins: int = 255
+    """Between how many values of a feature a split may choose, at most: few are fast."""
+    rows_in_bin_min: int = 3
 
 
 def train(
@@ -55,6 +58,8 @@ def train(
         "bagging_freq": int(shape.row_share < 1),
         "feature_fraction": shape.feature_share,
         "lambda_l2": shape.l2,
+        "max_bin": shape.bins,
+        "min_data_in_bin": shape.rows_in_bin_min,
         "seed": seed,
         "num_threads": threads,
         "deterministic": True,
@@ -62,6 +67,6 @@ def train(
         "use_missing": False,
         "verbose": -1,
     }
-    data = lightgbm.Dataset(rows.astype(np.float64), is_fraud.astype(np.float64))
+    data = lightgbm.Dataset(rows.astype(np.float64), is_fraud.astype(np.float64), params=parameters)
     booster = lightgbm.train(parameters, data, shape.trees)
     return flatten(booster.dump_model()["tree_info"])

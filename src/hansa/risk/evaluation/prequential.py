@@ -1,0 +1,234 @@
+"""Models of our own on the Handbook's folds: a week each, with or without an investigator.
+
+The shape of the trees was chosen on the folds of validation, 14 days before those of test.
+
+Source: Fraud Detection Handbook, chapter 5, prequential validation; its protocol is called B here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from hansa.risk.evaluation.handbook import (
+    WEEK,
+    Payments,
+    Quality,
+    describe,
+    join,
+    lay_out,
+    list_folds,
+    measure,
+    split,
+    take_in_blocks,
+)
+from hansa.risk.evaluation.metrics import Bools, Whole, find_top_cards
+from hansa.risk.features.catalogue import NAMES
+from hansa.risk.features.layout import DAY_MS
+from hansa.risk.features.memory import Features
+from hansa.risk.models.training import Shape, train
+from hansa.risk.models.trees import Trees, score_rows
+
+SHAPE = Shape(
+    trees=250,
+    leaves=8,
+    learning_rate=0.03,
+    rows_in_leaf_min=10,
+    row_share=0.7,
+    feature_share=0.3,
+    l2=5.0,
+    bins=8191,
+    rows_in_bin_min=1,
+)
+FEATURES = tuple(
+    name
+    for name in NAMES
+    if name.startswith(
+        (
+            "amount",
+            "payee_labelled",
+            "payee_fraud",
+            "payee_genuine",
+            "payer_labelled",
+            "payer_fraud",
+            "payer_max",
+            "payer_mean",
+        )
+    )
+)
+"""What the models here are told, chosen with their shape: habits of the payer, and verdicts."""
+_CHOSEN = [NAMES.index(name) for name in FEATURES]
+EPOCH = date(1970, 1, 1)
+
+
+class Plan(NamedTuple):
+    """How a model is made for each fold."""
+
+    shape: Shape = SHAPE
+    train_days: int = WEEK
+    """How many days train, up to seven before the test; more than there are is all of them."""
+    seed: int = 1
+
+
+def fit(rows: Whole, is_fraud: Bools, plan: Plan) -> Trees:
+    """Train a model on `FEATURES` of rows, shape (n, n_features)."""
+    return train(rows[:, _CHOSEN], is_fraud, plan.shape, seed=plan.seed)
+
+
+def score(trees: Trees, rows: Whole) -> Whole:
+    """Score rows, shape (n, n_features), one by one as they would be in a payment's path."""
+    scores = np.zeros(len(rows), np.int64)
+    score_rows(trees, np.ascontiguousarray(rows[:, _CHOSEN]), scores)
+    return scores
+
+
+def run_protocol_b(
+    payments: Payments, rows: Whole, plan: Plan, *, validation: bool = False
+) -> list[Quality]:
+    """Measure models on the four weekly folds, the latest first.
+
+    Args:
+      payments: of all days that train or test.
+      rows: `describe` of them, shape (n, n_features).
+      plan: how the models are made.
+      validation: on the folds by which a plan is chosen.
+    """
+    return _run_folds(payments, rows, list_folds(validation=validation), plan)
+
+
+def evaluate(trained: Payments, tested: Payments, plan: Plan) -> list[Quality]:
+    """Measure models on every whole week of later payments, the earliest first.
+
+    A week is tested by a model of the days that end a week before it, as in protocol B; later weeks
+    train on days of the test, whose verdicts are known by then.
+
+    Args:
+      trained: of five weeks or more, so that windows are full.
+      tested: begin where those end.
+      plan: how the models are made.
+
+    Raises:
+      Invalid: the test begins before the end of what trains.
+    """
+    payments = join(trained, tested)
+    begin = EPOCH + timedelta(int(tested.days[0]))
+    weeks = int(tested.days[-1] + 1 - tested.days[0]) // WEEK
+    folds = [begin + timedelta(WEEK * (week - 2)) for week in range(weeks)]
+    return _run_folds(payments, describe(payments), folds, plan)
+
+
+def average(qualities: Sequence[Quality]) -> Quality:
+    """Average over folds."""
+    return Quality(*(float(mean) for mean in np.mean(qualities, 0)))
+
+
+def _run_folds(payments: Payments, rows: Whole, folds: Sequence[date], plan: Plan) -> list[Quality]:
+    found = []
+    for first_day in folds:
+        fold = split(payments, first_day, train_days=plan.train_days)
+        is_fraud = payments.is_fraud[fold.train]
+        trees = fit(rows[fold.train], is_fraud, plan)
+        found.append(measure(score(trees, rows[fold.test]), payments.take(fold.test)))
+    return found
+
+
+def run_with_feedback(
+    payments: Payments, folds: Sequence[date], plan: Plan, *, cards_a_day: int = 100
+) -> list[Quality]:
+    """Measure models where an investigator looks at the most suspicious cards of each day.
+
+    What the card paid in the last seven days is known the next morning; of all others it is known
+    after seven days, as before. A card of which a fraud of the last three weeks is known is not
+    looked at. Each week a model is trained anew on 14 days, as far as they are known. The tests are
+    those without an investigator, to the payment.
+
+    Args:
+      payments: of 14 days before the first fold, and of all that test; the investigator begins with
+        the first week that trains.
+      folds: as `list_folds` has them.
+      plan: how the models are made; its `train_days` do not count.
+      cards_a_day: how many cards the investigator looks at.
+    """
+    begin = (min(folds) - EPOCH).days
+    end = (max(folds) - EPOCH).days + 3 * WEEK
+    office = _Office(payments, plan, cards_a_day)
+    office.wait_until(begin - 2 * WEEK)
+    for day in range(begin - 2 * WEEK, end):
+        office.work(day, is_open=day >= begin, trains=(end - day) % WEEK == 0)
+    found = []
+    for first_day in folds:
+        test = split(payments, first_day).test
+        found.append(measure(office.scores[test], payments.take(test)))
+    return found
+
+
+class _Office:
+    """Where an investigator works day by day, with all that is known by then."""
+
+    def __init__(self, payments: Payments, plan: Plan, cards_a_day: int) -> None:
+        self.payments = payments
+        self.plan = plan
+        self.cards_a_day = cards_a_day
+        self.features = Features()
+        self.scores: Whole = np.zeros(len(payments.time_ms), np.int64)
+        self._told = np.zeros(len(payments.time_ms), np.bool_)
+        """By the investigator, or after seven days."""
+        self._rows: dict[int, Whole] = {}
+        self._trees: Trees | None = None
+        self._telling: Whole = np.zeros(0, np.int64)
+        """What the investigator tells the next morning."""
+
+    def wait_until(self, day: int) -> None:
+        """Take in all days before, with verdicts after seven days."""
+        self._take(int(self.payments.days[0]), day)
+
+    def work(self, day: int, *, is_open: bool, trains: bool) -> None:
+        """Take in a day, score it, and choose whom to look at."""
+        self._rows[day] = self._take(day, day + 1)
+        self._rows.pop(day - 2 * WEEK - 1, None)
+        if is_open and (trains or self._trees is None):
+            self._train(day)
+        if self._trees is None:
+            return
+        today = self._find(day, day + 1)
+        self.scores[today] = score(self._trees, self._rows[day])
+        self._investigate(day, today)
+
+    def _find(self, begin: int, end: int) -> Whole:
+        low, high = np.searchsorted(self.payments.time_ms, [begin * DAY_MS, end * DAY_MS])
+        return np.arange(low, high)
+
+    def _take(self, begin: int, end: int) -> Whole:
+        ripe = self._find(begin - WEEK, end - WEEK)
+        numbers = np.concatenate([self._telling, ripe])
+        told_ms = np.concatenate(
+            [
+                np.full(len(self._telling), begin * DAY_MS),
+                self.payments.time_ms[ripe] + WEEK * DAY_MS,
+            ]
+        )
+        self._told[self._telling] = True
+        self._telling = self._telling[:0]
+        events = lay_out(self.payments, self._find(begin, end), numbers, told_ms)
+        return take_in_blocks(self.features, events)
+
+    def _train(self, day: int) -> None:
+        days = range(day - 2 * WEEK, day)
+        places = self._find(days[0], day)
+        known = self._told[places] | (self.payments.days[places] < day - WEEK)
+        rows = np.concatenate([self._rows[each] for each in days])[known]
+        is_fraud = self.payments.is_fraud[places][known]
+        self._trees = fit(rows, is_fraud, self.plan)
+
+    def _investigate(self, day: int, today: Whole) -> None:
+        cards = self.payments.cards
+        lately = self._find(day - 3 * WEEK, day + 1)
+        known = self._told[lately] | (self.payments.days[lately] < day - WEEK)
+        found = cards[lately[known & self.payments.is_fraud[lately]]]
+        open_today = today[~np.isin(cards[today], found)]
+        chosen = find_top_cards(self.scores[open_today], cards[open_today], self.cards_a_day)
+        recent = self._find(day + 1 - WEEK, day + 1)
+        self._telling = recent[np.isin(cards[recent], chosen) & ~self._told[recent]]
