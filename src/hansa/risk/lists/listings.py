@@ -1,0 +1,112 @@
+"""Who is on a list, until when and why, asked by name or by the number that intake gave.
+
+What is listed counts in this order: a hit on a sanctions list, a block, an allowance. So nobody
+allows what is sanctioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from hansa.kernel.errors import Invalid, InvalidCode
+
+FOREVER_MS = 2**63 - 1
+"""Until when what has no end counts."""
+
+
+class Subject(StrEnum):
+    """What is listed."""
+
+    WALLET = "wallet"
+    DEVICE = "device"
+    MERCHANT = "merchant"
+
+
+class Effect(StrEnum):
+    """What a listing does to a payment."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+class Standing(StrEnum):
+    """How a payment stands by all lists, in order of precedence."""
+
+    SANCTIONED = "sanctioned"
+    BLOCKED = "blocked"
+    ALLOWED = "allowed"
+    UNLISTED = "unlisted"
+
+
+class Listing(NamedTuple):
+    """Somebody or something on a list."""
+
+    subject: Subject
+    name: str
+    """An address, or what the operator calls a device or merchant."""
+    effect: Effect
+    until_ms: int
+    """The first millisecond since 1970 at which it counts no more."""
+    why: str
+    line: int
+    """Of the file; 0 where that is not known."""
+
+
+class Lists:
+    """Listings by name; by number, too, as soon as intake has told it."""
+
+    def __init__(self, listings: Iterable[Listing] = ()) -> None:
+        """Take listings.
+
+        Raises:
+          Invalid: something is listed twice.
+        """
+        self._by_name: dict[tuple[Subject, str], Listing] = {}
+        self._by_number: dict[tuple[Subject, int], Listing] = {}
+        for listing in listings:
+            other = self._by_name.setdefault((listing.subject, listing.name), listing)
+            if other is not listing:
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"{listing.subject} {listing.name} is listed twice, to {other.effect} "
+                    f"(line {other.line}) and to {listing.effect} (line {listing.line})",
+                    line=listing.line,
+                )
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def number(self, subject: Subject, name: str, number: int) -> None:
+        """Note the number that intake gave; a replay gives the same one again."""
+        listing = self._by_name.get((subject, name))
+        if listing is not None:
+            self._by_number[subject, number] = listing
+
+    def find(self, subject: Subject, name: str, time_ms: int) -> Listing | None:
+        """Find the listing of a name that counts at that time."""
+        return _in_force(self._by_name.get((subject, name)), time_ms)
+
+    def find_number(self, subject: Subject, number: int, time_ms: int) -> Listing | None:
+        """Find the listing of a number that counts at that time; of one never told, none does."""
+        return _in_force(self._by_number.get((subject, number)), time_ms)
+
+
+def _in_force(listing: Listing | None, time_ms: int) -> Listing | None:
+    return listing if listing is not None and time_ms < listing.until_ms else None
+
+
+def judge(listings: Iterable[Listing | None], *, is_sanctioned: bool) -> Standing:
+    """Judge how a payment stands.
+
+    Args:
+      listings: in force, of its payer, payee, device and merchant.
+      is_sanctioned: a name of its parties is a hit on a sanctions list.
+    """
+    effects = {listing.effect for listing in listings if listing is not None}
+    if is_sanctioned:
+        return Standing.SANCTIONED
+    if Effect.BLOCK in effects:
+        return Standing.BLOCKED
+    return Standing.ALLOWED if Effect.ALLOW in effects else Standing.UNLISTED

@@ -1,0 +1,154 @@
+"""Reads an operator's lists from one file, TOML or CSV; what is wrong in it is told with its line.
+
+A list of blocks that is read in part lets through what it should stop, so a file with a fault is
+refused whole, with all of its faults.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.risk.lists.listings import FOREVER_MS, Effect, Listing, Lists, Subject
+
+NAME_MAX = 200
+"""Characters of a name."""
+WHY_MAX = 500
+"""Characters of a reason."""
+FAULTS_MAX = 20
+"""Faults that are told of one file."""
+COLUMNS = ("subject", "name", "list", "until", "why")
+"""Of a CSV file, in its first line, in any order."""
+M = TypeVar("M", Subject, Effect)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_lists(path: Path, check_address: Callable[[str], object]) -> Lists:
+    """Read a file.
+
+    Args:
+      path: ends with `.toml` or `.csv`.
+      check_address: raises `Invalid` for what is not a wallet's address.
+
+    Raises:
+      Invalid: the file cannot be read, or something is wrong in it: the message names all faults.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refuse(path, f"cannot be read: {error}") from None
+    rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text)
+    listings: list[Listing] = []
+    faults: list[str] = []
+    for line, row in rows:
+        try:
+            listings.append(_read_row(line, row, check_address))
+        except Invalid as error:
+            faults.append(f"{path.name}:{line}: {error.message}")
+    if faults:
+        more = f"; and {len(faults) - FAULTS_MAX} more" if len(faults) > FAULTS_MAX else ""
+        raise _refuse(path, "; ".join(faults[:FAULTS_MAX]) + more)
+    try:
+        return Lists(listings)
+    except Invalid as error:
+        raise _refuse(path, error.message) from None
+
+
+def _refuse(path: Path, why: str) -> Invalid:
+    return Invalid(InvalidCode.MALFORMED, f"{path}: {why}", file=str(path))
+
+
+def _read_toml(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Read tables `[[listings]]`, each with the line of its heading."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refuse(path, str(error)) from None
+    tables = content.pop("listings", [])
+    if content or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        unknown = ", ".join(sorted(content)) or "listings"
+        raise _refuse(path, f"only tables [[listings]] stand in it, not {unknown}")
+    lines = [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if "".join(line.partition("#")[0].split()) == "[[listings]]"
+    ]
+    # Tables written in another way, as an array, have no heading: they are numbered instead.
+    yield from zip(
+        lines if len(lines) == len(tables) else range(1, len(tables) + 1), tables, strict=True
+    )
+
+
+def _read_csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if sorted(reader.fieldnames or ()) != sorted(COLUMNS):
+            raise _refuse(path, f"the first line must name the columns {', '.join(COLUMNS)}")
+        for row in reader:
+            yield reader.line_num, {key: value for key, value in row.items() if value != ""}
+    except csv.Error as error:
+        raise _refuse(path, f"line {reader.line_num}: {error}") from None
+
+
+def _read_row(line: int, row: Mapping[str, Any], check_address: Callable[[str], object]) -> Listing:
+    unknown = sorted(str(key) for key in row if key not in COLUMNS)
+    missing = [key for key in ("subject", "name", "list", "why") if not row.get(key)]
+    if unknown or missing:
+        why = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} is unknown"
+        raise Invalid(InvalidCode.MALFORMED, why)
+    subject = _read_member(Subject, "subject", row["subject"])
+    name = _read_text("name", row["name"], NAME_MAX)
+    if subject is Subject.WALLET:
+        check_address(name)
+    return Listing(
+        subject,
+        name,
+        _read_member(Effect, "list", row["list"]),
+        _read_until(row.get("until")),
+        _read_text("why", row["why"], WHY_MAX),
+        line,
+    )
+
+
+def _read_member(kind: type[M], key: str, value: object) -> M:
+    for member in kind:
+        if member == value:
+            return member
+    known = ", ".join(member.value for member in kind)
+    raise Invalid(InvalidCode.MALFORMED, f"{key} is {value!r}, not one of {known}")
+
+
+def _read_text(key: str, value: object, length_max: int) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > length_max:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{key} must be a text of 1 to {length_max} characters"
+        )
+    return value.strip()
+
+
+def _read_until(value: object) -> int:
+    """Read until when: a day counts whole, by UTC; a time needs its offset from UTC."""
+    if value is None:
+        return FOREVER_MS
+    try:
+        until = value if isinstance(value, date) else _parse(str(value))
+    except ValueError:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"until is {value!r}, neither a date nor a time"
+        ) from None
+    if not isinstance(until, datetime):
+        until = datetime(until.year, until.month, until.day, tzinfo=UTC) + timedelta(days=1)
+    if until.tzinfo is None:
+        raise Invalid(InvalidCode.MALFORMED, f"until is {value!s}, without its offset from UTC")
+    return (until - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _parse(text: str) -> date:
+    is_day = len(text) <= len("2027-01-31")
+    return date.fromisoformat(text) if is_day else datetime.fromisoformat(text)
