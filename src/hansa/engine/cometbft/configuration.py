@@ -250,7 +250,7 @@ def _write_rpc(home: CometHome, batch_bytes: int) -> Section:
         "grpc_laddr": ("", "nor another"),
         "pprof_laddr": ("", "nor another"),
         "unsafe": (True, "hansa has it call peers again"),
-        "max_body_bytes": (2 * batch_bytes + RPC_OVERHEAD_BYTES, "one batch in base64"),
+        "max_body_bytes": (2 * batch_bytes + RPC_OVERHEAD_BYTES, "one batch in hexadecimal"),
     }
 
 

@@ -37,8 +37,10 @@ ANSWERS = {{"health": {{"result": {{}}}}, "broadcast_tx_sync": TOLD}}
 async def answer(reader, writer):
     head = (await reader.readuntil(b"\\r\\n\\r\\n")).lower()
     size = int(head.partition(b"content-length:")[2].split()[0])
-    asked = json.loads(await reader.readexactly(size))
-    raw = json.dumps(ANSWERS.get(asked["method"], {{"error": {{"data": "no"}}}})).encode()
+    asked = await reader.readexactly(size)
+    path = head.split()[1].decode().strip("/")
+    method = path or json.loads(asked)["method"]
+    raw = json.dumps(ANSWERS.get(method, {{"error": {{"data": "no"}}}})).encode()
     head = f"HTTP/1.1 200 OK\\r\\nContent-Length: {{len(raw)}}\\r\\nConnection: close\\r\\n\\r\\n"
     writer.write(head.encode() + raw)
     await writer.drain()

@@ -1,6 +1,8 @@
 """Asking CometBFT: JSON-RPC on the unix socket in the node's folder; no port is open for it.
 
-Source: CometBFT v0.38, rpc/openapi/openapi.yaml; rpc/jsonrpc.
+Batches go as a form, which CometBFT reads once; it would read JSON of their size several times.
+
+Source: CometBFT v0.38, rpc/openapi/openapi.yaml; rpc/jsonrpc, http_uri_handler.go for forms.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from hansa.engine.cometbft.rpc.answers import UNREADABLE, unreadable
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Unavailable
 
+FORM_BYTES_MAX = 10 << 20
+"""Of a longer form Go's library reads nothing, and CometBFT takes what it holds for empty."""
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 CALL_S = 15
 """Above the 10 s that `/broadcast_tx_sync` may take."""
 
@@ -30,6 +35,8 @@ class RpcError(Unavailable):
 
 class CometRpc:
     """A client of one CometBFT; made within a running event loop."""
+
+    form_bytes_max = FORM_BYTES_MAX
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,16 +55,32 @@ class CometRpc:
         """
         self._number += 1
         asked = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": parameters}
-        raw = msgspec.json.encode(asked)
+        return await self._ask(method, "", msgspec.json.encode(asked), _JSON)
+
+    async def broadcast(self, raw: bytes) -> dict[str, Any]:
+        """Hand a transaction in; returns CheckTx's answer: `code`, `log`, `hash`.
+
+        Raises:
+          RpcError: it is known already, or the mempool is full.
+          Unavailable: CometBFT does not answer.
+        """
+        method = "broadcast_tx_sync"
+        form = f"tx=0x{raw.hex()}".encode()
+        if len(form) > self.form_bytes_max:
+            return await self.call(method, tx=base64.b64encode(raw).decode())
+        return await self._ask(method, method, form, _FORM)
+
+    async def _ask(self, method: str, path: str, raw: bytes, kind: str) -> dict[str, Any]:
+        """Post a question; returns the result that is in the answer."""
         try:
             try:
-                found = await self._post(raw)
+                found = await self._post(path, raw, kind)
             except aiohttp.ClientConnectorError:
                 raise
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 # CometBFT closed a connection that was idle for 10 s, just when it was used again.
                 # Whatever is asked may be asked twice: what it knows already it says so.
-                found = await self._post(raw)
+                found = await self._post(path, raw, kind)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(
                 f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
@@ -79,21 +102,12 @@ class CometRpc:
             raise unreadable(method, repr(answer))
         return result
 
-    async def _post(self, raw: bytes) -> bytes:
+    async def _post(self, path: str, raw: bytes, kind: str) -> bytes:
         if self._session.closed:  # meanwhile, as the node stops or has CometBFT start again
             raise aiohttp.ClientConnectionError("closed here")
-        headers = {"Content-Type": "application/json"}
-        async with self._session.post("http://cometbft/", data=raw, headers=headers) as response:
+        url, headers = f"http://cometbft/{path}", {"Content-Type": kind}
+        async with self._session.post(url, data=raw, headers=headers) as response:
             return await response.read()
-
-    async def broadcast(self, raw: bytes) -> dict[str, Any]:
-        """Hand a transaction in; returns CheckTx's answer: `code`, `log`, `hash`.
-
-        Raises:
-          RpcError: it is known already, or the mempool is full.
-          Unavailable: CometBFT does not answer.
-        """
-        return await self.call("broadcast_tx_sync", tx=base64.b64encode(raw).decode())
 
     async def read_height(self) -> int:
         """Read the height of the newest block that was committed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 
 import pytest
 from aiohttp import web
@@ -12,15 +14,17 @@ from hansa.engine.cometbft.rpc.light import fetch_headers
 from hansa.kernel.errors import Unavailable
 
 
-def ask(folder, raw, use):
-    """Use a client of a CometBFT that gives this answer, whatever it is asked."""
+def ask(folder, raw, use, told=None):
+    """Use a client of a CometBFT that gives this answer, whatever it is asked, and `told` it."""
 
-    async def answer(_):
+    async def answer(request):
+        if told is not None:
+            told.append((request.path, await request.read()))
         return web.Response(body=raw, content_type="application/json")
 
     async def run():
         app = web.Application()
-        app.router.add_post("/", answer)
+        app.router.add_post("/{method:.*}", answer)
         runner = web.AppRunner(app)
         await runner.setup()
         path = folder / "rpc.sock"
@@ -40,6 +44,21 @@ def test_answers_are_passed_on_and_errors_told(tmp_path):
     assert found == {"a": "1"}
     with pytest.raises(RpcError, match="too high"):
         ask(tmp_path, b'{"error":{"data":"too high"}}', lambda rpc: rpc.call("commit"))
+
+
+def test_a_batch_goes_as_a_form_and_as_json_where_that_would_be_too_long(tmp_path):
+    told = []
+
+    async def use(rpc):
+        rpc.form_bytes_max = len("tx=0x61206261746368")
+        return [await rpc.broadcast(raw) for raw in (b"a batch", b"a batch more")]
+
+    assert ask(tmp_path, b'{"result":{"code":0}}', use, told) == [{"code": 0}] * 2
+    (path, form), (plain, document) = told
+    assert (path, form) == ("/broadcast_tx_sync", b"tx=0x61206261746368")
+    asked = json.loads(document)
+    assert (plain, asked["method"]) == ("/", "broadcast_tx_sync")
+    assert base64.b64decode(asked["params"]["tx"]) == b"a batch more"
 
 
 @pytest.mark.parametrize(
