@@ -1,0 +1,1 @@
+"""Intake: payments in the order in which an operator takes them in, as rows of features."""
