@@ -1,0 +1,86 @@
+"""A payment's whole row: what is remembered of its parties, and what the graph around it tells.
+
+Both are asked of the same payments in the same order, and take all of a block in or none of it.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import numpy.typing as npt
+
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.risk.features import catalogue as parties
+from hansa.risk.features.layout import AMOUNT, KIND, PAYEE, PAYER, PAYMENT, TIME
+from hansa.risk.features.memory import Features
+from hansa.risk.features.memory import load as load_features
+from hansa.risk.graph import catalogue as graph
+from hansa.risk.graph.graph import PaymentGraph
+
+FEATURES = (*parties.NAMES, *(f"graph_{each.name}" for each in graph.FEATURES))
+"""Names of what a row holds, in its order; the first is the amount."""
+_EDGE = (PAYER, PAYEE, AMOUNT, TIME)
+
+Whole = npt.NDArray[np.int64]
+
+
+class Describer:
+    """What an operator remembers of payments, and the rows that it gives of those that come."""
+
+    def __init__(self, features: Features, payments: PaymentGraph) -> None:
+        """Go on from what is remembered.
+
+        Args:
+          features: of payers, payees, pairs, devices and merchants.
+          payments: the graph of the same payments.
+        """
+        self.features = features
+        self.graph = payments
+
+    def take(self, events: Whole) -> Whole:
+        """Describe and remember events in their recorded order: all of them, or none.
+
+        Args:
+          events: shape (n, `EVENT_COLUMNS`), as `hansa.risk.features.memory.write_events` lays
+            them out.
+
+        Returns:
+          Of each payment its row, shape (n_payments, n_features).
+
+        Raises:
+          Invalid: a payment is to its payer or of nothing, or the events cannot follow those
+            before them; nothing was remembered.
+          Unavailable: more payments than a node can remember.
+        """
+        edges = np.ascontiguousarray(events[events[:, KIND] == PAYMENT][:, _EDGE])
+        if (edges[:, 0] == edges[:, 1]).any() or (edges[:, 2] < 1).any():
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                "a payment goes to its own payer, or is of nothing: neither can be described",
+            )
+        of_parties = self.features.take(events)
+        return np.concatenate((of_parties, self.graph.take(edges)), axis=1)
+
+    def save(self) -> bytes:
+        """Write all that rows of later payments depend on."""
+        kept = io.BytesIO()
+        with zipfile.ZipFile(kept, "w") as archive:
+            archive.writestr("parties", self.features.save())
+            archive.writestr("graph", self.graph.save())
+        return kept.getvalue()
+
+
+def load_describer(kept: bytes) -> Describer:
+    """Read back what `Describer.save` wrote: it goes on as if it had never stopped.
+
+    Raises:
+      Corrupt: these are not its bytes, or those of another version.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(kept)) as archive:
+            of_parties, of_graph = archive.read("parties"), archive.read("graph")
+    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise Corrupt("these bytes are not what was remembered of payments") from error
+    return Describer(load_features(of_parties), PaymentGraph.load(of_graph))
