@@ -105,7 +105,7 @@ class Features:
         """Describe and remember events in their recorded order: all of them, or none.
 
         Args:
-          events: shape (n, `EVENT_COLUMNS`), as `write_events` and `write_payments` lay them out.
+          events: shape (n, `EVENT_COLUMNS`), as `write_events` lays them out.
 
         Returns:
           Of each payment its row, shape (n_payments, n_features), in the order of the catalogue.

@@ -1,0 +1,65 @@
+"""Rows of whole payments: the same in blocks as one by one, and after a restart."""
+
+import numpy as np
+import pytest
+
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.features.memory import Features, write_events
+from hansa.risk.graph.graph import PaymentGraph
+from hansa.risk.intake.describing import FEATURES, Describer, load_describer
+from hansa.risk.simulator.stream import Settings, simulate
+
+BEGINNING = 900
+
+
+def make_describer():
+    return Describer(Features(), PaymentGraph())
+
+
+@pytest.fixture(scope="module")
+def events():
+    """The first payments of a simulated city, and some labels among them."""
+    simulation = simulate(Settings(seed=3, days=2, persons=500, illicit_per_million=50_000))
+    payments = [simulation.payments.get(number) for number in range(1_500)]
+    return write_events(payments)
+
+
+def test_a_restart_between_any_two_blocks_changes_no_row(events):
+    whole = make_describer().take(events)
+    assert whole.shape == (len(events), len(FEATURES))
+    assert len(set(FEATURES)) == len(FEATURES)
+    first = make_describer()
+    rows = [first.take(events[:BEGINNING])]
+    again = load_describer(first.save())
+    rows += [again.take(events[at : at + 1]) for at in range(BEGINNING, BEGINNING + 50)]
+    rows.append(again.take(events[BEGINNING + 50 :]))
+    assert np.array_equal(np.concatenate(rows), whole)
+    # Both halves tell something of these payments.
+    assert (whole != whole[0]).any(axis=0).sum() > 80
+    # Whole numbers that a floating-point number of 64 bits holds, as trees are grown on them.
+    assert np.abs(whole).max() <= 2**53
+    assert whole.min() >= -1
+
+
+@pytest.mark.parametrize("column", [3, 5])
+def test_what_one_half_refuses_the_other_has_not_taken(events, column):
+    describer = make_describer()
+    describer.take(events[:BEGINNING])
+    bad = events[BEGINNING:].copy()
+    bad[7, column] = bad[7, 4] if column == 3 else 0  # to its own payer; of nothing
+    early = events[BEGINNING:].copy()
+    early[9, 2] = 0  # in 1970
+    for block in (bad, early):
+        with pytest.raises(Invalid):
+            describer.take(block)
+    expected = make_describer().take(events)[BEGINNING:]
+    assert np.array_equal(describer.take(events[BEGINNING:]), expected)
+
+
+def test_bytes_that_are_not_what_was_remembered_are_told(events):
+    describer = make_describer()
+    describer.take(events[:10])
+    kept = describer.save()
+    for raw in (b"", kept[:-30], kept[: len(kept) // 2]):
+        with pytest.raises(Corrupt):
+            load_describer(raw)
