@@ -75,10 +75,10 @@ class Slow:
     def begin_of_pair(self, now):
         """A relation that rested for as long as payments are kept begins anew."""
         times = [p.time_ms for p in self.payments if (p.payer, p.payee) == (now.payer, now.payee)]
-        times.append(now.time_ms)
+        if not times or now.time_ms - times[-1] >= KEPT_MS:
+            return -1
         begins = [later for sooner, later in pairwise(times) if later - sooner >= KEPT_MS]
-        begin = begins[-1] if begins else times[0]
-        return -1 if len(times) == 1 or begins[-1:] == [now.time_ms] else now.time_ms - begin
+        return now.time_ms - (begins[-1] if begins else times[0])
 
     def describe_window(self, now, horizon_ms):
         recent = [paid for paid in self.payments if paid.time_ms > horizon_ms]
