@@ -70,6 +70,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("covered_receipts", COUNT, "Receipts that this payment is covered by, newest first."),
     Feature("hold", MS, "How long the payer held the receipt that covers the most of it."),
     Feature("drawn_share", SHARE, "How much of that receipt this payment draws."),
+    Feature("since", COUNT, "Payments that the payer made since that receipt, this one included."),
+    Feature("since_share", SHARE, "The sum of these by that receipt's amount."),
     Feature("unspent_share", SHARE, "Of all that the payer received, what is unspent after this."),
     Feature("alike_share", SHARE, "The receipt nearest in amount: the smaller by the larger."),
     Feature("alike_hold", MS, "How long the payer held that receipt."),
@@ -81,6 +83,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("chain_span", MS, "Time since the first of them."),
     Feature("chain_share", SHARE, "This amount by the amount of the first of them."),
     Feature("chain_returns", COUNT, "1 if the payee is the wallet where they began, else 0."),
+    Feature("payer_chained", COUNT, "Receipts of the payer, in the long window, on a chain."),
+    Feature("payee_chained", COUNT, "Receipts of the payee, in the long window, on a chain."),
+    Feature("payee_chained_amount", MINOR, "The sum of these."),
     # --- cycles
     Feature("cycles_2", COUNT, "Cycles of two payments that this one closes."),
     Feature("cycles_3", COUNT, "Cycles of three payments that this one closes."),

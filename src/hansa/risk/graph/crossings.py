@@ -153,7 +153,7 @@ def find_middlemen(
         return
     lined, is_capped = line_up_alike(words, memory, came, edge.payee, edge, rings_max)
     is_capped |= max(came.dropped_ms, into.dropped_ms) >= edge.start_ms
-    is_capped |= open_rings(heads, words, memory, OUT, lined, edge.start_ms)
+    is_capped |= open_rings(heads, words, memory, OUT, lined, edge)
     for number in range(lined):
         tell_source(words, memory, LINE + number * LINE_WIDTH, edge, row)
     if is_capped:
@@ -186,7 +186,7 @@ def count_squares(
         return
     lined, is_capped = line_up_alike(words, memory, into, edge.payer, edge, rings_max)
     is_capped |= max(into.dropped_ms, went.dropped_ms) >= edge.start_ms
-    is_capped |= open_rings(heads, words, memory, OUT, lined, edge.start_ms)
+    is_capped |= open_rings(heads, words, memory, OUT, lined, edge)
     for number in range(lined):
         shared = count_shared(words, memory, LINE + number * LINE_WIDTH, edge)
         row[SQUARES_CLOSED] += shared

@@ -149,7 +149,7 @@ def list_ways_back(
     run = get_run(heads, IN, edge.payer)
     added, lined = list_direct_ways(words, memory, run, edge, rings_max)
     is_capped = run.dropped_ms >= edge.start_ms or lined < added
-    is_capped |= open_rings(heads, words, memory, IN, lined, edge.start_ms)
+    is_capped |= open_rings(heads, words, memory, IN, lined, edge)
     for number in range(lined):
         added = list_longer_ways(words, memory, LINE + number * LINE_WIDTH, edge, added)
     return added, is_capped
@@ -266,7 +266,7 @@ def find_cycles(
     ways, lined, looked = take_first_steps(words, memory, run, edge, rings_max, row)
     is_capped |= run.dropped_ms >= edge.start_ms or lined < ways
     if ways_back > 0:
-        is_capped |= open_rings(heads, words, memory, OUT, lined, edge.start_ms)
+        is_capped |= open_rings(heads, words, memory, OUT, lined, edge)
         for number in range(lined):
             looked = follow(words, memory, LINE + number * LINE_WIDTH, edge, row, looked)
     if is_capped or looked > PAIRS_MAX:

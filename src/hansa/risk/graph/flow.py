@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hansa.risk.compiled import compiled_inside
-from hansa.risk.graph.catalogue import COLUMNS, UNKNOWN
+from hansa.risk.graph.catalogue import AMOUNT_MAX, COLUMNS, UNKNOWN
 from hansa.risk.graph.neighbours import FAN_LONG, PAYEE_IN, PAYEE_OUT, PAYER_IN, PAYER_OUT, SUM
 from hansa.risk.graph.rings import (
     AMOUNT,
@@ -18,11 +18,13 @@ from hansa.risk.graph.rings import (
     IN,
     LEFT,
     ORIGIN,
+    OUT,
     SQUARES,
     START_AMOUNT,
     START_MS,
     TIME_MS,
     Array,
+    Run,
     count_held,
     find_slot,
     find_trail,
@@ -34,6 +36,11 @@ COVERED_SHARE = COLUMNS["covered_share"]
 COVERED_RECEIPTS = COLUMNS["covered_receipts"]
 HOLD = COLUMNS["hold"]
 DRAWN_SHARE = COLUMNS["drawn_share"]
+SINCE = COLUMNS["since"]
+SINCE_SHARE = COLUMNS["since_share"]
+PAYER_CHAINED = COLUMNS["payer_chained"]
+PAYEE_CHAINED = COLUMNS["payee_chained"]
+PAYEE_CHAINED_AMOUNT = COLUMNS["payee_chained_amount"]
 UNSPENT_SHARE = COLUMNS["unspent_share"]
 ALIKE_SHARE = COLUMNS["alike_share"]
 ALIKE_HOLD = COLUMNS["alike_hold"]
@@ -58,21 +65,52 @@ class Trail(NamedTuple):
 
 
 @compiled_inside
+def tell_since(words: Array, paid: Run, edge: Edge, receipt: int, row: Array) -> None:
+    """Count what the payer made of a receipt: its payments since, and their sum.
+
+    Args:
+      words: of all runs.
+      paid: the payer's payments.
+      edge: the payment.
+      receipt: where the words of the receipt are.
+      row: filled.
+    """
+    total, count = edge.amount, 1
+    for back in range(1, count_held(paid) + 1):
+        slot = find_slot(paid, back)
+        if words[slot + TIME_MS] < words[receipt + TIME_MS]:
+            break
+        total += words[slot + AMOUNT]
+        count += 1
+    row[SINCE] = count
+    row[SINCE_SHARE] = compute_share(total, words[receipt + AMOUNT])
+
+
+@compiled_inside
+def sum_chained(words: Array, run: Run, edge: Edge) -> tuple[int, int]:
+    """Count the receipts of a wallet that go on a chain, and sum them up."""
+    count, total = 0, 0
+    for back in range(1, count_held(run) + 1):
+        slot = find_slot(run, back)
+        if words[slot + TIME_MS] < edge.start_ms:
+            break
+        if words[find_trail(run, back) + CHAIN] > 1:
+            count += 1
+            total += words[slot + AMOUNT]
+    return count, min(total, AMOUNT_MAX)
+
+
+@compiled_inside
 def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     """Cover the payment from its payer's receipts, fill the columns, and say on which chain it is.
 
     What is drawn is taken off the receipts.
-
-    Args:
-      heads: of all wallets.
-      words: of all runs.
-      edge: the payment.
-      row: filled.
     """
     run = get_run(heads, IN, edge.payer)
     need, unspent, total = edge.amount, 0, 0
     most, source = 0, 0
-    row[ALIKE_SHARE] = row[ALIKE_HOLD] = row[HOLD] = row[DRAWN_SHARE] = UNKNOWN
+    row[ALIKE_SHARE] = row[ALIKE_HOLD] = row[HOLD] = UNKNOWN
+    row[DRAWN_SHARE] = row[SINCE_SHARE] = UNKNOWN
     for back in range(1, count_held(run) + 1):
         slot, trail = find_slot(run, back), find_trail(run, back)
         time_ms, amount = words[slot + TIME_MS], words[slot + AMOUNT]
@@ -99,6 +137,7 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     slot, trail = find_slot(run, source), find_trail(run, source)
     row[HOLD] = edge.time_ms - words[slot + TIME_MS]
     row[DRAWN_SHARE] = compute_share(most, words[slot + AMOUNT])
+    tell_since(words, get_run(heads, OUT, edge.payer), edge, slot, row)
     if 2 * need > edge.amount or words[slot + TIME_MS] < edge.short_ms:
         return begun
     row[STACKED_SQUARES] = words[trail + SQUARES]
@@ -123,4 +162,7 @@ def tell_flow(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     row[PAYEE_PASSED] = compute_share(row[PAYEE_OUT + SUM], row[PAYEE_IN + SUM] + edge.amount)
     fan_out = row[PAYER_OUT + FAN_LONG] + int(row[PAIR] == 0)
     row[GATHERED] = min(row[PAYER_IN + FAN_LONG], fan_out)
+    row[PAYER_CHAINED], _ = sum_chained(words, get_run(heads, IN, edge.payer), edge)
+    count, total = sum_chained(words, get_run(heads, IN, edge.payee), edge)
+    row[PAYEE_CHAINED], row[PAYEE_CHAINED_AMOUNT] = count, total
     return trail

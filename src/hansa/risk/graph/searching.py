@@ -14,7 +14,6 @@ import numpy as np
 from hansa.risk.compiled import compiled_inside
 from hansa.risk.graph.catalogue import RATIO_BITS, RATIO_MAX
 from hansa.risk.graph.rings import (
-    NEVER_MS,
     TIME_MS,
     Array,
     Run,
@@ -177,34 +176,36 @@ def line_up(memory: Array, number: int, wallet: int) -> int:
 
 @compiled_inside
 def open_rings(
-    heads: Array, words: Array, memory: Array, side: int, lined: int, start_ms: int
+    heads: Array, words: Array, memory: Array, side: int, lined: int, edge: Edge
 ) -> bool:
     """Read the heads of all wallets in the line, and the newest edge of each.
 
-    A ring with more edges than are left of `LOOKS_MAX` counts as empty then.
+    Counts as empty then: a hub's ring, which reaches back for less than the short window, so that
+    hardly anything it still knows is about this payment; and one with more edges than are left of
+    `LOOKS_MAX`.
 
     Returns:
-      Whether a ring was left out for that, or had dropped an edge inside the window.
+      Whether a ring was left out, or had dropped an edge inside the window.
     """
     is_capped = False
     for number in range(lined):
         place = LINE + number * LINE_WIDTH
         run = get_run(heads, side, memory[place + WALLET])
+        is_capped |= run.dropped_ms >= edge.start_ms
         for word in range(4):
             memory[place + RUN + word] = run[word]
-    looks, newest_ms = LOOKS_MAX, NEVER_MS
+        if run.dropped_ms >= edge.short_ms:
+            memory[place + RUN + 1] = 0
+    looks = LOOKS_MAX
     for number in range(lined):
         place = LINE + number * LINE_WIDTH
         run = get_lined(memory, place)
         held = count_held(run)
-        if held == 0:
-            continue
-        newest_ms = words[find_slot(run, 1) + TIME_MS]
-        if newest_ms < start_ms:
+        if held > 0 and words[find_slot(run, 1) + TIME_MS] < edge.start_ms:
             held = 0
-        is_capped |= run.dropped_ms >= start_ms or held > looks
         if held == 0 or held > looks:
             memory[place + RUN + 1] = 0
+            is_capped |= held > 0
         else:
             looks -= held
     return is_capped

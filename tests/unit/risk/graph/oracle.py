@@ -36,7 +36,7 @@ class Oracle:
         told = self._tell_rings(payment, past) | self._tell_pair(payment, past)
         told |= self._tell_cycles(payment, past) | self._tell_middlemen(payment, past)
         told |= self._tell_squares(payment, past)
-        flow, chain = self._draw(payment)
+        flow, chain = self._draw(payment, past)
         told |= flow
         paid = told["payer_out_amount"] + amount
         received = told["payer_in_amount"]
@@ -80,7 +80,7 @@ class Oracle:
             "back_share": likeness(back[-1][2], amount) if back else -1,
         }
 
-    def _draw(self, payment):
+    def _draw(self, payment, past):
         payer, payee, amount, time_ms = payment
         receipts = [
             one
@@ -93,11 +93,13 @@ class Oracle:
             receipt.left -= drawn
             need -= drawn
             draws.append(drawn)
-        told = dict.fromkeys(("hold", "drawn_share", "alike_share", "alike_hold"), -1)
+        told = dict.fromkeys(
+            ("hold", "drawn_share", "since_share", "alike_share", "alike_hold"), -1
+        )
         told["covered_share"] = share(amount - need, amount)
         told["covered_receipts"] = sum(drawn > 0 for drawn in draws)
         told["unspent_share"] = -1
-        told["stacked_squares"] = 0
+        told["stacked_squares"] = told["since"] = 0
         chain = (time_ms, amount, payer, 1)
         if receipts:
             left = sum(one.left for one in receipts)
@@ -112,6 +114,9 @@ class Oracle:
             main = receipts[draws.index(max(draws))]
             told["hold"] = time_ms - main.time_ms
             told["drawn_share"] = share(max(draws), main.amount)
+            since = [one[2] for one in past if one[0] == payer and one[3] >= main.time_ms]
+            told["since"] = len(since) + 1
+            told["since_share"] = share(sum(since) + amount, main.amount)
             if 2 * (amount - need) >= amount and told["hold"] <= self.reach.short_ms:
                 chain = (*main.chain[:3], main.chain[3] + 1)
                 told["stacked_squares"] = main.squares
@@ -119,6 +124,14 @@ class Oracle:
         told["chain_span"] = time_ms - chain[0]
         told["chain_share"] = share(amount, chain[1])
         told["chain_returns"] = int(chain[2] == payee)
+        told["payer_chained"] = sum(one.chain[3] > 1 for one in receipts)
+        others = [
+            one.amount
+            for one in self.receipts.get(payee, [])
+            if one.chain[3] > 1 and one.time_ms >= time_ms - self.reach.long_ms
+        ]
+        told["payee_chained"] = len(others)
+        told["payee_chained_amount"] = min(sum(others), AMOUNT_MAX)
         return told, chain
 
     def _is_alike(self, one, amount):
