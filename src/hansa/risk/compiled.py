@@ -1,19 +1,48 @@
 """Loops over arrays as machine code: the one way in which this package asks numba for it.
 
-Functions are compiled at their first call, once per machine: what came of it is kept beside the
-source, or in the user's cache folder where that cannot be written. They release the interpreter's
-lock. Numbers in them are integers of 64 bits wherever a result leaves them, so that all machines
-agree; nothing checks an index but who calls.
+Functions are compiled at their first call, and what came of it is kept: beside the source, or in
+the user's cache folder where that cannot be written. A function holds what it calls, also of other
+modules, and the constants of all of them; so what is kept is named by the sources of this whole
+package, and none is taken for another's. Functions release the interpreter's lock. Numbers in them
+are integers of 64 bits wherever a result leaves them, so that all machines agree; nothing checks an
+index but who calls.
 
 Source: https://numba.readthedocs.io/en/stable/reference/jit-compilation.html.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar, cast
 
+import numba
 from numba import njit
+
+_SOURCES = Path(__file__).parent
+
+
+def find_cache(sources: Path, elsewhere: Path) -> Path:
+    """Find where the machine code of these very sources is kept.
+
+    Args:
+      sources: a package.
+      elsewhere: a folder for it where nothing may be written beside the sources.
+    """
+    hashed = hashlib.sha256()
+    for path in sorted(sources.rglob("*.py")):
+        hashed.update(path.relative_to(sources).as_posix().encode() + b"\0" + path.read_bytes())
+    beside = sources / "__pycache__"
+    is_open = os.access(beside if beside.exists() else sources, os.W_OK)
+    return (beside if is_open else elsewhere) / f"machine-code-{hashed.hexdigest()[:16]}"
+
+
+if not numba.config.CACHE_DIR:  # type: ignore[attr-defined] # else NUMBA_CACHE_DIR is set
+    _USERS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    _CACHE = find_cache(_SOURCES, _USERS / "hansa")
+    numba.config.CACHE_DIR = str(_CACHE)  # type: ignore[attr-defined] # made from its environment
 
 F = TypeVar("F", bound=Callable[..., object])
 
