@@ -62,7 +62,11 @@ soak: setup strace try-cometbft  ## properties, simulations, faults and fuzz wit
 		tests/unit/identity/data_integrity/test_terms.py \
 		tests/unit/identity/issuer/test_floods.py tests/unit/kernel/test_calendar.py \
 		tests/unit/reconcile/stream/test_pair.py \
-		tests/unit/node/reconcile/test_store.py); failed=$$?; \
+		tests/unit/node/reconcile/test_store.py \
+		tests/unit/risk/evaluation/test_handbook.py \
+		tests/unit/risk/evaluation/test_prequential.py \
+		tests/unit/risk/features/test_features.py \
+		tests/unit/risk/screening/test_screener.py); failed=$$?; \
 	HANSA_SOAK=1 $(BIN)/pytest -m hypothesis tests/unit/identity tests/unit/contracts/identity \
 		tests/unit/test_shapes.py --ignore-glob='*/bbs*' --ignore-glob='*/test_quads.py' \
 		--ignore-glob='*/test_terms.py' || failed=1; \
