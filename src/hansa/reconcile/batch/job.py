@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -196,7 +197,11 @@ def _find_normalised(files: SideFiles) -> Path | None:
 
 
 def _is_normalised(path: Path) -> bool:
-    """Whether a file is entries already: all columns of `NORMALISED`, rows numbered from 0."""
+    """Whether a file is entries already: all columns of `NORMALISED`, each row with its number.
+
+    Passes join by columns that are never null and know an entry by its row, so that of a file with
+    nulls there, or a number twice, entries would be lost or counted twice.
+    """
     try:
         with path.open("rb") as file:
             if not is_parquet(file.read(8)):
@@ -215,7 +220,30 @@ def _is_normalised(path: Path) -> bool:
     found = {each.name: each.type for each in metadata.schema.to_arrow_schema()}
     if any(found.get(each.name) != each.type for each in NORMALISED):
         return False
-    return _find_first_row(metadata) >= 0
+    needed = [each.name for each in NORMALISED if not each.nullable]
+    return (
+        _find_first_row(metadata) >= 0
+        and all(_is_without_nulls(metadata, name) for name in needed)
+        and _is_each_once(pq.read_table(path, columns=[ROW])[ROW])
+    )
+
+
+def _is_without_nulls(metadata: pq.FileMetaData, name: str) -> bool:
+    """Whether a file says of all its parts that no value of a column is missing."""
+    at = [metadata.schema.column(each).path for each in range(metadata.num_columns)].index(name)
+    parts = [metadata.row_group(each) for each in range(metadata.num_row_groups)]
+    told = [each.column(at).statistics for each in parts if each.num_rows]
+    return all(each is not None and each.has_null_count and not each.null_count for each in told)
+
+
+def _is_each_once(rows: pa.ChunkedArray) -> bool:
+    """Whether no number of a row, none of which is below 0, is there twice."""
+    numbers = rows.to_numpy()
+    if not len(numbers) or numbers.max() >= 8 * len(numbers):
+        return len(np.unique(numbers)) == len(numbers)
+    seen = np.zeros(int(numbers.max()) + 1, np.bool_)
+    seen[numbers] = True
+    return int(seen.sum()) == len(numbers)
 
 
 def _find_first_row(metadata: pq.FileMetaData) -> int:

@@ -4,7 +4,6 @@ import json
 import random
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from tests.reconciled import make_side
@@ -118,15 +117,26 @@ def test_a_side_that_is_normalised_is_read_where_it_lies(make_job, tmp_path):
     assert not (tmp_path / "again" / "books").exists()
 
 
-def test_rows_below_0_are_no_normalised_side(make_job, tmp_path):
-    """A net pass tells both sides apart by the signs of their rows' names."""
+def spoil(table, name, spoiled):
+    """Change one value of a column, which then may be null."""
+    values = [spoiled, *table.column(name).to_pylist()[1:]]
+    place = table.schema.get_field_index(name)
+    field = table.schema.field(place).with_nullable(True)
+    return table.set_column(place, field, pa.array(values, field.type))
+
+
+@pytest.mark.parametrize(
+    ("name", "spoiled"),
+    [("row", -1), ("row", 1), ("row", None), ("account", None), ("reference", None)],
+)
+def test_what_would_lose_entries_or_count_them_twice_is_no_normalised_side(
+    make_job, tmp_path, name, spoiled
+):
+    """Passes join by columns that are never null, and know an entry by its row."""
     run_job(make_job(), tmp_path / "whole")
     entries = tmp_path / "whole" / "books" / ENTRIES
-    table = pq.read_table(entries)
-    lower = pc.subtract(table.column("row"), 1)
-    table = table.set_column(table.schema.get_field_index("row"), "row", lower)
-    pq.write_table(table, tmp_path / "lower.parquet")
-    sides = SideFiles((tmp_path / "lower.parquet",)), SideFiles((entries,))
+    pq.write_table(spoil(pq.read_table(entries), name, spoiled), tmp_path / "odd.parquet")
+    sides = SideFiles((tmp_path / "odd.parquet",)), SideFiles((entries,))
     with pytest.raises(Invalid):
         run_job(Job(*sides, tmp_path / "rules.toml", threads=1), tmp_path / "out")
 
