@@ -230,9 +230,7 @@ def _is_normalised(path: Path) -> bool:
 
 def _is_without_nulls(metadata: pq.FileMetaData, name: str) -> bool:
     """Whether a file says of all its parts that no value of a column is missing."""
-    at = [metadata.schema.column(each).path for each in range(metadata.num_columns)].index(name)
-    parts = [metadata.row_group(each) for each in range(metadata.num_row_groups)]
-    told = [each.column(at).statistics for each in parts if each.num_rows]
+    told = _list_statistics(metadata, name)
     return all(each is not None and each.has_null_count and not each.null_count for each in told)
 
 
@@ -246,11 +244,16 @@ def _is_each_once(rows: pa.ChunkedArray) -> bool:
     return int(seen.sum()) == len(numbers)
 
 
+def _list_statistics(metadata: pq.FileMetaData, name: str) -> list[Any]:
+    """List what a file says of a column in each of its parts that has rows; None if nothing."""
+    at = [metadata.schema.column(each).path for each in range(metadata.num_columns)].index(name)
+    parts = [metadata.row_group(each) for each in range(metadata.num_row_groups)]
+    return [each.column(at).statistics for each in parts if each.num_rows]
+
+
 def _find_first_row(metadata: pq.FileMetaData) -> int:
     """Find the lowest number of a row, from what the file says of its parts; -1 if it does not."""
-    at = [metadata.schema.column(each).path for each in range(metadata.num_columns)].index(ROW)
-    parts = [metadata.row_group(each) for each in range(metadata.num_row_groups)]
-    told = [each.column(at).statistics for each in parts if each.num_rows]
+    told = _list_statistics(metadata, ROW)
     if not all(each is not None and each.has_min_max for each in told):
         return -1
     return min((int(each.min) for each in told), default=0)
