@@ -180,7 +180,7 @@ def select_handbook_features(rows: Whole) -> Floats:
     columns = [amount / 100, by_name["weekday"] >= 5, by_name["is_night"]]  # noqa: PLR2004 - Saturday
     for window in ("1d", "7d", "30d"):
         count = by_name[f"payer_count_{window}"] + 1
-        columns += [count, (by_name[f"payer_sum_{window}"] + amount) / 100 / count]
+        columns += [count, (by_name[f"payer_sum_{window}_minor"] + amount) / 100 / count]
     for window in ("1d", "7d", "30d"):
         count = by_name[f"payee_labelled_{window}"]
         columns += [count, by_name[f"payee_frauds_{window}"] / np.maximum(count, 1)]

@@ -6,115 +6,99 @@ that it is not asked about others.
 
 from __future__ import annotations
 
-import hashlib
-from typing import NamedTuple
+from hansa.risk.catalogue import COUNT, MINOR, MS, RATIO, Feature, find_columns, hash_features
 
-RATIO_BITS = 16
-"""A ratio is a whole multiple of 2**-16."""
 RATIO_MAX = 2**36
 """A larger ratio counts as this."""
 
-
-class Feature(NamedTuple):
-    """One number of a row; -1 stands for what is not known."""
-
-    name: str
-    unit: str
-    says: str
-
-
-_MS, _MINOR, _NUMBER, _RATIO = "ms", "minor units", "count", "2**-16"
 _LONG = ("1d", "7d", "30d")
 _SPANS = {"1h": "hour", "1d": "day", "7d": "7 days", "30d": "30 days"}
 
 
 def _over(name: str, unit: str, says: str, *windows: str) -> list[Feature]:
+    """List one for each window, from the shortest on."""
+    ends = "_minor" if unit == MINOR else ""
     return [
-        Feature(f"{name}_{window}", unit, says.format(f"the last {_SPANS[window]}"))
+        Feature(f"{name}_{window}{ends}", unit, says.format(f"the last {_SPANS[window]}"))
         for window in windows or _SPANS
     ]
 
 
 FEATURES = (
-    Feature("amount_minor", _MINOR, "How much is paid."),
+    Feature("amount_minor", MINOR, "How much is paid."),
     Feature("hour", "0-23", "The hour of the day in the zone given."),
     Feature("weekday", "0-6", "The day of the week in the zone given, Monday being 0."),
     Feature("is_night", "0 or 1", "Whether it is before 7 o'clock in the zone given."),
-    *_over("payer_count", _NUMBER, "Payments by the payer in {}."),
-    *_over("payer_sum", _MINOR, "What the payer paid in {}."),
-    *_over("payer_max", _MINOR, "The payer's largest payment in {}.", "1d", "30d"),
-    *_over("payer_payees", _NUMBER, "Different payees of the payer in {}.", "1d", "30d"),
-    *_over("payer_devices", _NUMBER, "Different devices of the payer in {}.", "30d"),
-    Feature("payer_mean_30d", _MINOR, "The payer's mean payment in the last 30 days."),
-    *_over("payee_count", _NUMBER, "Payments to the payee in {}."),
-    *_over("payee_sum", _MINOR, "What the payee was paid in {}.", "1d", "30d"),
-    *_over("payee_payers", _NUMBER, "Different payers of the payee in {}.", "1d", "30d"),
-    *_over("pair_count", _NUMBER, "Payments by this payer to this payee in {}.", "1d", "30d"),
-    *_over("device_count", _NUMBER, "Payments from the device in {}.", "1d", "30d"),
-    *_over("device_payers", _NUMBER, "Different payers with the device in {}.", "1d", "30d"),
-    *_over("merchant_count", _NUMBER, "Payments to the merchant in {}.", "1h", "1d"),
-    *_over("merchant_payers", _NUMBER, "Different payers of the merchant in {}.", "1d"),
-    Feature("payer_age", _MS, "Since the payer first paid."),
-    Feature("payer_idle", _MS, "Since the payer last paid."),
-    Feature("payee_age", _MS, "Since the payee was first paid."),
-    Feature("payee_idle", _MS, "Since the payee was last paid."),
-    Feature("pair_age", _MS, "Since this payer first paid this payee, while it is remembered."),
-    Feature("pair_idle", _MS, "Since this payer last paid this payee."),
-    Feature("device_age", _MS, "Since the first payment from the device."),
-    Feature("merchant_age", _MS, "Since the merchant was first paid."),
+    *_over("payer_count", COUNT, "Payments by the payer in {}."),
+    *_over("payer_sum", MINOR, "What the payer paid in {}."),
+    *_over("payer_max", MINOR, "The payer's largest payment in {}.", "1d", "30d"),
+    *_over("payer_payees", COUNT, "Different payees of the payer in {}.", "1d", "30d"),
+    *_over("payer_devices", COUNT, "Different devices of the payer in {}.", "30d"),
+    Feature("payer_mean_30d_minor", MINOR, "The payer's mean payment in the last 30 days."),
+    *_over("payee_count", COUNT, "Payments to the payee in {}."),
+    *_over("payee_sum", MINOR, "What the payee was paid in {}.", "1d", "30d"),
+    *_over("payee_payers", COUNT, "Different payers of the payee in {}.", "1d", "30d"),
+    *_over("pair_count", COUNT, "Payments by this payer to this payee in {}.", "1d", "30d"),
+    *_over("device_count", COUNT, "Payments from the device in {}.", "1d", "30d"),
+    *_over("device_payers", COUNT, "Different payers with the device in {}.", "1d", "30d"),
+    *_over("merchant_count", COUNT, "Payments to the merchant in {}.", "1h", "1d"),
+    *_over("merchant_payers", COUNT, "Different payers of the merchant in {}.", "1d"),
+    Feature("payer_age_ms", MS, "Since the payer first paid."),
+    Feature("payer_idle_ms", MS, "Since the payer last paid."),
+    Feature("payee_age_ms", MS, "Since the payee was first paid."),
+    Feature("payee_idle_ms", MS, "Since the payee was last paid."),
+    Feature("pair_age_ms", MS, "Since this payer first paid this payee, while it is remembered."),
+    Feature("pair_idle_ms", MS, "Since this payer last paid this payee."),
+    Feature("device_age_ms", MS, "Since the first payment from the device."),
+    Feature("merchant_age_ms", MS, "Since the merchant was first paid."),
     Feature("is_first_of_pair", "0 or 1", "Whether no earlier payment of this pair is remembered."),
     Feature(
         "is_first_of_device",
         "0 or 1",
         "Whether no earlier payment by this payer from this device is remembered.",
     ),
-    Feature("amount_to_payer_mean_7d", _RATIO, "Amount to the payer's mean of the last 7 days."),
-    Feature("amount_to_payer_mean_30d", _RATIO, "Amount to the payer's mean of the last 30 days."),
-    Feature("amount_to_payer_max_30d", _RATIO, "Amount to the payer's largest of 30 days."),
-    Feature("amount_to_payee_mean_30d", _RATIO, "Amount to the payee's mean of the last 30 days."),
-    *_over("payee_labelled", _NUMBER, "Verdicts on the payee, told in {}.", *_LONG),
-    *_over("payee_frauds", _NUMBER, "Frauds to the payee, told in {}.", *_LONG),
+    Feature("amount_to_payer_mean_7d", RATIO, "Amount to the payer's mean of the last 7 days."),
+    Feature("amount_to_payer_mean_30d", RATIO, "Amount to the payer's mean of the last 30 days."),
+    Feature("amount_to_payer_max_30d", RATIO, "Amount to the payer's largest of 30 days."),
+    Feature("amount_to_payee_mean_30d", RATIO, "Amount to the payee's mean of the last 30 days."),
+    *_over("payee_labelled", COUNT, "Verdicts on the payee, told in {}.", *_LONG),
+    *_over("payee_frauds", COUNT, "Frauds to the payee, told in {}.", *_LONG),
     Feature(
         "payee_fraud_run",
-        _NUMBER,
+        COUNT,
         "Frauds to the payee told since one newer than all known frauds was told to be genuine.",
     ),
-    Feature("payee_fraud_run_age", _MS, "Since the payment that began that run of frauds."),
-    Feature("payee_fraud_age", _MS, "Since the newest payment to the payee known as fraud."),
-    Feature("payee_genuine_age", _MS, "Since the newest payment to the payee known as genuine."),
-    *_over("payer_labelled", _NUMBER, "Verdicts on the payer, told in {}.", "30d"),
-    *_over("payer_frauds", _NUMBER, "Frauds by the payer, told in {}.", "7d", "30d"),
-    Feature("payer_fraud_age", _MS, "Since the newest payment by the payer known as fraud."),
-    *_over("merchant_labelled", _NUMBER, "Verdicts on the merchant, told in {}.", "30d"),
-    *_over("merchant_frauds", _NUMBER, "Frauds to the merchant, told in {}.", "30d"),
+    Feature("payee_fraud_run_age_ms", MS, "Since the payment that began that run of frauds."),
+    Feature("payee_fraud_age_ms", MS, "Since the newest payment to the payee known as fraud."),
+    Feature("payee_genuine_age_ms", MS, "Since the newest payment to the payee known as genuine."),
+    *_over("payer_labelled", COUNT, "Verdicts on the payer, told in {}.", "30d"),
+    *_over("payer_frauds", COUNT, "Frauds by the payer, told in {}.", "7d", "30d"),
+    Feature("payer_fraud_age_ms", MS, "Since the newest payment by the payer known as fraud."),
+    *_over("merchant_labelled", COUNT, "Verdicts on the merchant, told in {}.", "30d"),
+    *_over("merchant_frauds", COUNT, "Frauds to the merchant, told in {}.", "30d"),
     Feature(
         "amount_to_payer_genuine_30d",
-        _RATIO,
+        RATIO,
         "Amount to the mean of the payer's payments told to be genuine in the last 30 days.",
     ),
     Feature(
         "payer_max_1d_to_genuine_30d",
-        _RATIO,
+        RATIO,
         "The payer's largest payment of the last day to that mean.",
     ),
     Feature(
         "payee_fraud_run_surprise",
-        _RATIO,
+        RATIO,
         "Of that run of frauds the smallest amount to its payer's habit: the mean of what was known"
         " to be genuine then, or else of 30 days; at most 2<sup>31</sup> - 1.",
     ),
     Feature(
         "payer_fraud_surprise",
-        _RATIO,
+        RATIO,
         "The same of the payer's fraud that was told last.",
     ),
 )
-NAMES = tuple(feature.name for feature in FEATURES)
-CATALOGUE_ID = hashlib.sha256(repr(FEATURES).encode()).hexdigest()
+COLUMNS = find_columns(FEATURES)
+NAMES = tuple(COLUMNS)
+CATALOGUE_ID = hash_features(FEATURES).hex()
 """What names these features, in this order and with these units."""
-
-
-def write_table() -> str:
-    """Write the features as a table in Markdown, for the reference."""
-    rows = [f"| `{name}` | {unit} | {says} |" for name, unit, says in FEATURES]
-    return "\n".join(["| feature | unit | what it says |", "|---|---|---|", *rows])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hansa.risk.catalogue import RATIO_BITS
 from hansa.risk.compiled import compiled_inside
-from hansa.risk.features.catalogue import RATIO_BITS, RATIO_MAX
+from hansa.risk.features.catalogue import COLUMNS, RATIO_MAX
 from hansa.risk.features.layout import (
     AMOUNT,
     COUNT,
@@ -43,7 +44,73 @@ from hansa.risk.features.layout import (
 )
 from hansa.risk.features.relations import find_relation
 
-_HOUR, _DAY, _WEEK, _MONTH = range(WINDOWS)
+# Columns of the row. Of what is told of several windows in turn, the loops below take the first.
+AMOUNT_MINOR = COLUMNS["amount_minor"]
+HOUR = COLUMNS["hour"]
+WEEKDAY = COLUMNS["weekday"]
+IS_NIGHT = COLUMNS["is_night"]
+PAYER_COUNT_1H = COLUMNS["payer_count_1h"]
+PAYER_COUNT_30D = COLUMNS["payer_count_30d"]
+PAYER_SUM_1H_MINOR = COLUMNS["payer_sum_1h_minor"]
+PAYER_SUM_30D_MINOR = COLUMNS["payer_sum_30d_minor"]
+PAYER_MAX_1D_MINOR = COLUMNS["payer_max_1d_minor"]
+PAYER_MAX_30D_MINOR = COLUMNS["payer_max_30d_minor"]
+PAYER_PAYEES_1D = COLUMNS["payer_payees_1d"]
+PAYER_PAYEES_30D = COLUMNS["payer_payees_30d"]
+PAYER_DEVICES_30D = COLUMNS["payer_devices_30d"]
+PAYER_MEAN_30D_MINOR = COLUMNS["payer_mean_30d_minor"]
+PAYEE_COUNT_1H = COLUMNS["payee_count_1h"]
+PAYEE_SUM_1D_MINOR = COLUMNS["payee_sum_1d_minor"]
+PAYEE_SUM_30D_MINOR = COLUMNS["payee_sum_30d_minor"]
+PAYEE_PAYERS_1D = COLUMNS["payee_payers_1d"]
+PAYEE_PAYERS_30D = COLUMNS["payee_payers_30d"]
+PAIR_COUNT_1D = COLUMNS["pair_count_1d"]
+PAIR_COUNT_30D = COLUMNS["pair_count_30d"]
+DEVICE_COUNT_1D = COLUMNS["device_count_1d"]
+DEVICE_COUNT_30D = COLUMNS["device_count_30d"]
+DEVICE_PAYERS_1D = COLUMNS["device_payers_1d"]
+DEVICE_PAYERS_30D = COLUMNS["device_payers_30d"]
+MERCHANT_COUNT_1H = COLUMNS["merchant_count_1h"]
+MERCHANT_COUNT_1D = COLUMNS["merchant_count_1d"]
+MERCHANT_PAYERS_1D = COLUMNS["merchant_payers_1d"]
+PAYER_AGE_MS = COLUMNS["payer_age_ms"]
+PAYER_IDLE_MS = COLUMNS["payer_idle_ms"]
+PAYEE_AGE_MS = COLUMNS["payee_age_ms"]
+PAYEE_IDLE_MS = COLUMNS["payee_idle_ms"]
+PAIR_AGE_MS = COLUMNS["pair_age_ms"]
+PAIR_IDLE_MS = COLUMNS["pair_idle_ms"]
+DEVICE_AGE_MS = COLUMNS["device_age_ms"]
+MERCHANT_AGE_MS = COLUMNS["merchant_age_ms"]
+IS_FIRST_OF_PAIR = COLUMNS["is_first_of_pair"]
+IS_FIRST_OF_DEVICE = COLUMNS["is_first_of_device"]
+AMOUNT_TO_PAYER_MEAN_7D = COLUMNS["amount_to_payer_mean_7d"]
+AMOUNT_TO_PAYER_MEAN_30D = COLUMNS["amount_to_payer_mean_30d"]
+AMOUNT_TO_PAYER_MAX_30D = COLUMNS["amount_to_payer_max_30d"]
+AMOUNT_TO_PAYEE_MEAN_30D = COLUMNS["amount_to_payee_mean_30d"]
+PAYEE_LABELLED_1D = COLUMNS["payee_labelled_1d"]
+PAYEE_FRAUDS_1D = COLUMNS["payee_frauds_1d"]
+PAYEE_FRAUD_RUN = COLUMNS["payee_fraud_run"]
+PAYEE_FRAUD_RUN_AGE_MS = COLUMNS["payee_fraud_run_age_ms"]
+PAYEE_FRAUD_AGE_MS = COLUMNS["payee_fraud_age_ms"]
+PAYEE_GENUINE_AGE_MS = COLUMNS["payee_genuine_age_ms"]
+PAYER_LABELLED_30D = COLUMNS["payer_labelled_30d"]
+PAYER_FRAUDS_7D = COLUMNS["payer_frauds_7d"]
+PAYER_FRAUDS_30D = COLUMNS["payer_frauds_30d"]
+PAYER_FRAUD_AGE_MS = COLUMNS["payer_fraud_age_ms"]
+MERCHANT_LABELLED_30D = COLUMNS["merchant_labelled_30d"]
+MERCHANT_FRAUDS_30D = COLUMNS["merchant_frauds_30d"]
+AMOUNT_TO_PAYER_GENUINE_30D = COLUMNS["amount_to_payer_genuine_30d"]
+PAYER_MAX_1D_TO_GENUINE_30D = COLUMNS["payer_max_1d_to_genuine_30d"]
+PAYEE_FRAUD_RUN_SURPRISE = COLUMNS["payee_fraud_run_surprise"]
+PAYER_FRAUD_SURPRISE = COLUMNS["payer_fraud_surprise"]
+_OF_DEVICE = (
+    *(column for name, column in COLUMNS.items() if name.startswith("device_")),
+    IS_FIRST_OF_DEVICE,
+)
+_OF_MERCHANT = tuple(column for name, column in COLUMNS.items() if name.startswith("merchant_"))
+"""What is not known of a payment without a device, or without a merchant."""
+# Windows.
+_1H, _1D, _7D, _30D = range(WINDOWS)
 _NIGHT_ENDS = 7
 _THURSDAY = 3  # 1 January 1970
 
@@ -65,41 +132,41 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> in
     log, payers, payees, relations = state.log, state.payers, state.payees, state.relations
     now_ms, payer, payee = event[TIME], event[PAYER], event[PAYEE]
     local_ms = now_ms + zone_offset_ms
-    row[0] = event[AMOUNT]
-    row[1] = local_ms // HOUR_MS % 24
-    row[2] = (local_ms // DAY_MS + _THURSDAY) % 7
-    row[3] = row[1] < _NIGHT_ENDS
+    row[AMOUNT_MINOR] = event[AMOUNT]
+    row[HOUR] = local_ms // HOUR_MS % 24
+    row[WEEKDAY] = (local_ms // DAY_MS + _THURSDAY) % 7
+    row[IS_NIGHT] = row[HOUR] < _NIGHT_ENDS
     _write_payer(payers, payer, log, row)
     _write_payee(payees, payee, row)
     pair = find_relation(relations, state.slots, (WITH_PAYEE, payer, payee))
-    row[26] = 0 if pair < 0 else relations[pair, COUNTS + _DAY]
-    row[27] = 0 if pair < 0 else relations[pair, COUNTS + _MONTH]
-    row[35] = _compute_age(now_ms, payers[payer, FIRST])
-    row[36] = _compute_age(now_ms, payers[payer, LAST])
-    row[37] = _compute_age(now_ms, payees[payee, FIRST])
-    row[38] = _compute_age(now_ms, payees[payee, LAST])
-    row[39] = -1 if pair < 0 else now_ms - relations[pair, SINCE]
-    row[40] = -1 if pair < 0 else now_ms - log[relations[pair, UNTIL] & (log.shape[0] - 1), 0]
-    row[43] = pair < 0
+    row[PAIR_COUNT_1D] = 0 if pair < 0 else relations[pair, COUNTS + _1D]
+    row[PAIR_COUNT_30D] = 0 if pair < 0 else relations[pair, COUNTS + _30D]
+    row[PAYER_AGE_MS] = _compute_age(now_ms, payers[payer, FIRST])
+    row[PAYER_IDLE_MS] = _compute_age(now_ms, payers[payer, LAST])
+    row[PAYEE_AGE_MS] = _compute_age(now_ms, payees[payee, FIRST])
+    row[PAYEE_IDLE_MS] = _compute_age(now_ms, payees[payee, LAST])
+    row[PAIR_AGE_MS] = -1 if pair < 0 else now_ms - relations[pair, SINCE]
+    row[PAIR_IDLE_MS] = -1 if pair < 0 else now_ms - _get_time(log, relations[pair, UNTIL])
+    row[IS_FIRST_OF_PAIR] = pair < 0
     amount = min(event[AMOUNT], SUMMED_MAX)
-    row[45] = _compute_ratio(amount, payers, payer, _WEEK)
-    row[46] = _compute_ratio(amount, payers, payer, _MONTH)
-    row[47] = _divide(amount, row[13])
-    row[48] = _compute_ratio(amount, payees, payee, _MONTH)
+    row[AMOUNT_TO_PAYER_MEAN_7D] = _compute_ratio(amount, payers, payer, _7D)
+    row[AMOUNT_TO_PAYER_MEAN_30D] = _compute_ratio(amount, payers, payer, _30D)
+    row[AMOUNT_TO_PAYER_MAX_30D] = _divide(amount, row[PAYER_MAX_30D_MINOR])
+    row[AMOUNT_TO_PAYEE_MEAN_30D] = _compute_ratio(amount, payees, payee, _30D)
     _write_verdicts(event, payers, payees, row)
     _write_device(state, event, row)
     _write_merchant(state.merchants, event, row)
-    genuine = _compute_genuine_mean(payers, payer)
-    row[65] = _divide(amount, genuine)
-    row[66] = -1 if row[12] < 0 else _divide(row[12], genuine)
-    row[67] = payees[payee, RUN_LEAST]
-    row[68] = payers[payer, FRAUD_SURPRISE]
-    return int(row[46] if row[65] < 0 else row[65])
+    genuine, largest = _compute_genuine_mean(payers, payer), row[PAYER_MAX_1D_MINOR]
+    row[AMOUNT_TO_PAYER_GENUINE_30D] = to_genuine = _divide(amount, genuine)
+    row[PAYER_MAX_1D_TO_GENUINE_30D] = -1 if largest < 0 else _divide(largest, genuine)
+    row[PAYEE_FRAUD_RUN_SURPRISE] = payees[payee, RUN_LEAST]
+    row[PAYER_FRAUD_SURPRISE] = payers[payer, FRAUD_SURPRISE]
+    return int(row[AMOUNT_TO_PAYER_MEAN_30D] if to_genuine < 0 else to_genuine)
 
 
 @compiled_inside
 def _compute_genuine_mean(payers: Whole, payer: int) -> int:
-    at = _MONTH * IN_LABELS
+    at = _30D * IN_LABELS
     count = payers[payer, LABELLED + at] - payers[payer, FRAUDS + at]
     return -1 if count == 0 else int(payers[payer, GENUINE_SUM + at] // count)
 
@@ -107,14 +174,16 @@ def _compute_genuine_mean(payers: Whole, payer: int) -> int:
 @compiled_inside
 def _write_payer(payers: Whole, payer: int, log: Whole, row: Whole) -> None:
     for window in range(WINDOWS):
-        row[4 + window] = payers[payer, window * IN_WINDOW + COUNT]
-        row[8 + window] = payers[payer, window * IN_WINDOW + SUM]
-    row[12] = _get_amount(log, payers[payer, TOP + _DAY])
-    row[13] = _get_amount(log, payers[payer, TOP + _MONTH])
-    row[14] = payers[payer, _DAY * IN_WINDOW + OTHERS]
-    row[15] = payers[payer, _MONTH * IN_WINDOW + OTHERS]
-    row[16] = payers[payer, DEVICES + _MONTH]
-    row[17] = -1 if row[7] == 0 else row[11] // row[7]
+        row[PAYER_COUNT_1H + window] = payers[payer, window * IN_WINDOW + COUNT]
+        row[PAYER_SUM_1H_MINOR + window] = payers[payer, window * IN_WINDOW + SUM]
+    row[PAYER_MAX_1D_MINOR] = _get_amount(log, payers[payer, TOP + _1D])
+    row[PAYER_MAX_30D_MINOR] = _get_amount(log, payers[payer, TOP + _30D])
+    row[PAYER_PAYEES_1D] = payers[payer, _1D * IN_WINDOW + OTHERS]
+    row[PAYER_PAYEES_30D] = payers[payer, _30D * IN_WINDOW + OTHERS]
+    row[PAYER_DEVICES_30D] = payers[payer, DEVICES + _30D]
+    row[PAYER_MEAN_30D_MINOR] = (
+        -1 if row[PAYER_COUNT_30D] == 0 else row[PAYER_SUM_30D_MINOR] // row[PAYER_COUNT_30D]
+    )
 
 
 @compiled_inside
@@ -123,47 +192,50 @@ def _get_amount(log: Whole, number: int) -> int:
 
 
 @compiled_inside
+def _get_time(log: Whole, number: int) -> int:
+    return int(log[number & (log.shape[0] - 1), 0])
+
+
+@compiled_inside
 def _write_payee(payees: Whole, payee: int, row: Whole) -> None:
     for window in range(WINDOWS):
-        row[18 + window] = payees[payee, window * IN_WINDOW + COUNT]
-    row[22] = payees[payee, _DAY * IN_WINDOW + SUM]
-    row[23] = payees[payee, _MONTH * IN_WINDOW + SUM]
-    row[24] = payees[payee, _DAY * IN_WINDOW + OTHERS]
-    row[25] = payees[payee, _MONTH * IN_WINDOW + OTHERS]
+        row[PAYEE_COUNT_1H + window] = payees[payee, window * IN_WINDOW + COUNT]
+    row[PAYEE_SUM_1D_MINOR] = payees[payee, _1D * IN_WINDOW + SUM]
+    row[PAYEE_SUM_30D_MINOR] = payees[payee, _30D * IN_WINDOW + SUM]
+    row[PAYEE_PAYERS_1D] = payees[payee, _1D * IN_WINDOW + OTHERS]
+    row[PAYEE_PAYERS_30D] = payees[payee, _30D * IN_WINDOW + OTHERS]
 
 
 @compiled_inside
 def _write_device(state: State, event: Whole, row: Whole) -> None:
     device = event[DEVICE]
     if device < 0:
-        row[28:32] = -1
-        row[41] = -1
-        row[44] = -1
+        for column in _OF_DEVICE:
+            row[column] = -1
         return
     devices = state.devices
-    row[28] = devices[device, _DAY * IN_WINDOW + COUNT]
-    row[29] = devices[device, _MONTH * IN_WINDOW + COUNT]
-    row[30] = devices[device, _DAY * IN_WINDOW + OTHERS]
-    row[31] = devices[device, _MONTH * IN_WINDOW + OTHERS]
-    row[41] = _compute_age(event[TIME], devices[device, FIRST])
+    row[DEVICE_COUNT_1D] = devices[device, _1D * IN_WINDOW + COUNT]
+    row[DEVICE_COUNT_30D] = devices[device, _30D * IN_WINDOW + COUNT]
+    row[DEVICE_PAYERS_1D] = devices[device, _1D * IN_WINDOW + OTHERS]
+    row[DEVICE_PAYERS_30D] = devices[device, _30D * IN_WINDOW + OTHERS]
+    row[DEVICE_AGE_MS] = _compute_age(event[TIME], devices[device, FIRST])
     between = (WITH_DEVICE, event[PAYER], device)
-    row[44] = find_relation(state.relations, state.slots, between) < 0
+    row[IS_FIRST_OF_DEVICE] = find_relation(state.relations, state.slots, between) < 0
 
 
 @compiled_inside
 def _write_merchant(merchants: Whole, event: Whole, row: Whole) -> None:
     merchant = event[MERCHANT]
     if merchant < 0:
-        row[32:35] = -1
-        row[42] = -1
-        row[63:65] = -1
+        for column in _OF_MERCHANT:
+            row[column] = -1
         return
-    row[32] = merchants[merchant, _HOUR * IN_WINDOW + COUNT]
-    row[33] = merchants[merchant, _DAY * IN_WINDOW + COUNT]
-    row[34] = merchants[merchant, _DAY * IN_WINDOW + OTHERS]
-    row[42] = _compute_age(event[TIME], merchants[merchant, FIRST])
-    row[63] = merchants[merchant, LABELLED + _MONTH * IN_LABELS]
-    row[64] = merchants[merchant, FRAUDS + _MONTH * IN_LABELS]
+    row[MERCHANT_COUNT_1H] = merchants[merchant, _1H * IN_WINDOW + COUNT]
+    row[MERCHANT_COUNT_1D] = merchants[merchant, _1D * IN_WINDOW + COUNT]
+    row[MERCHANT_PAYERS_1D] = merchants[merchant, _1D * IN_WINDOW + OTHERS]
+    row[MERCHANT_AGE_MS] = _compute_age(event[TIME], merchants[merchant, FIRST])
+    row[MERCHANT_LABELLED_30D] = merchants[merchant, LABELLED + _30D * IN_LABELS]
+    row[MERCHANT_FRAUDS_30D] = merchants[merchant, FRAUDS + _30D * IN_LABELS]
 
 
 @compiled_inside
@@ -187,13 +259,13 @@ def _divide(amount: int, by: int) -> int:
 def _write_verdicts(event: Whole, payers: Whole, payees: Whole, row: Whole) -> None:
     now_ms, payer, payee = event[TIME], event[PAYER], event[PAYEE]
     for place in range(3):
-        row[49 + place] = payees[payee, LABELLED + (_DAY + place) * IN_LABELS]
-        row[52 + place] = payees[payee, FRAUDS + (_DAY + place) * IN_LABELS]
-    row[55] = payees[payee, RUN]
-    row[56] = _compute_age(now_ms, payees[payee, RUN_BEGAN])
-    row[57] = _compute_age(now_ms, payees[payee, FRAUD_LAST])
-    row[58] = _compute_age(now_ms, payees[payee, GENUINE_LAST])
-    row[59] = payers[payer, LABELLED + _MONTH * IN_LABELS]
-    row[60] = payers[payer, FRAUDS + _WEEK * IN_LABELS]
-    row[61] = payers[payer, FRAUDS + _MONTH * IN_LABELS]
-    row[62] = _compute_age(now_ms, payers[payer, FRAUD_LAST])
+        row[PAYEE_LABELLED_1D + place] = payees[payee, LABELLED + (_1D + place) * IN_LABELS]
+        row[PAYEE_FRAUDS_1D + place] = payees[payee, FRAUDS + (_1D + place) * IN_LABELS]
+    row[PAYEE_FRAUD_RUN] = payees[payee, RUN]
+    row[PAYEE_FRAUD_RUN_AGE_MS] = _compute_age(now_ms, payees[payee, RUN_BEGAN])
+    row[PAYEE_FRAUD_AGE_MS] = _compute_age(now_ms, payees[payee, FRAUD_LAST])
+    row[PAYEE_GENUINE_AGE_MS] = _compute_age(now_ms, payees[payee, GENUINE_LAST])
+    row[PAYER_LABELLED_30D] = payers[payer, LABELLED + _30D * IN_LABELS]
+    row[PAYER_FRAUDS_7D] = payers[payer, FRAUDS + _7D * IN_LABELS]
+    row[PAYER_FRAUDS_30D] = payers[payer, FRAUDS + _30D * IN_LABELS]
+    row[PAYER_FRAUD_AGE_MS] = _compute_age(now_ms, payers[payer, FRAUD_LAST])

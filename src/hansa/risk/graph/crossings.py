@@ -50,8 +50,8 @@ from hansa.risk.graph.searching import (
 )
 
 MIDDLEMEN = COLUMNS["middlemen"]
-MIDDLEMEN_AMOUNT = COLUMNS["middlemen_amount"]
-MIDDLEMEN_SPAN = COLUMNS["middlemen_span"]
+MIDDLEMEN_MINOR = COLUMNS["middlemen_minor"]
+MIDDLEMEN_SPAN_MS = COLUMNS["middlemen_span_ms"]
 CO_PAYERS = COLUMNS["co_payers"]
 SQUARES_CLOSED = COLUMNS["squares"]
 
@@ -133,13 +133,13 @@ def tell_source(words: Array, memory: Array, place: int, edge: Edge, row: Array)
     through = min(through, AMOUNT_MAX)
     better = middlemen - row[MIDDLEMEN]
     if better == 0:
-        better = through - row[MIDDLEMEN_AMOUNT]
+        better = through - row[MIDDLEMEN_MINOR]
     if better == 0:
-        better = row[MIDDLEMEN_SPAN] - span_ms
+        better = row[MIDDLEMEN_SPAN_MS] - span_ms
     if better > 0:
         row[MIDDLEMEN] = middlemen
-        row[MIDDLEMEN_AMOUNT] = through
-        row[MIDDLEMEN_SPAN] = span_ms
+        row[MIDDLEMEN_MINOR] = through
+        row[MIDDLEMEN_SPAN_MS] = span_ms
 
 
 @compiled_inside
@@ -147,7 +147,7 @@ def find_middlemen(
     heads: Array, words: Array, memory: Array, edge: Edge, rings_max: int, row: Array
 ) -> None:
     """Fill the columns of middlemen, who are others than the payer."""
-    row[MIDDLEMEN_SPAN] = UNKNOWN
+    row[MIDDLEMEN_SPAN_MS] = UNKNOWN
     came, into = get_run(heads, IN, edge.payer), get_run(heads, IN, edge.payee)
     if came.added == 0 or list_others(words, memory, into, edge.payer, edge) == 0:
         return

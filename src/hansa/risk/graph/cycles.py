@@ -52,8 +52,8 @@ from hansa.risk.graph.searching import (
 CYCLES_2 = COLUMNS["cycles_2"]
 CYCLE_SHARE = COLUMNS["cycle_share"]
 CYCLE_LENGTH = COLUMNS["cycle_length"]
-CYCLE_SPAN = COLUMNS["cycle_span"]
-CYCLE_AMOUNT = COLUMNS["cycle_amount"]
+CYCLE_SPAN_MS = COLUMNS["cycle_span_ms"]
+CYCLE_MINOR = COLUMNS["cycle_minor"]
 _DIRECT = -1
 """In place of the wallet between: there is none."""
 
@@ -67,14 +67,14 @@ def note_cycle(row: Array, length: int, span_ms: int, least: int, greatest: int)
     if better == 0:
         better = row[CYCLE_LENGTH] - length
     if better == 0:
-        better = row[CYCLE_SPAN] - span_ms
+        better = row[CYCLE_SPAN_MS] - span_ms
     if better == 0:
-        better = least - row[CYCLE_AMOUNT]
+        better = least - row[CYCLE_MINOR]
     if better > 0:
         row[CYCLE_SHARE] = share
         row[CYCLE_LENGTH] = length
-        row[CYCLE_SPAN] = span_ms
-        row[CYCLE_AMOUNT] = least
+        row[CYCLE_SPAN_MS] = span_ms
+        row[CYCLE_MINOR] = least
 
 
 @compiled_inside
@@ -258,7 +258,7 @@ def find_cycles(
       rings_max: rings that are opened in one step.
       row: filled.
     """
-    row[CYCLE_SPAN] = row[CYCLE_SHARE] = UNKNOWN
+    row[CYCLE_SPAN_MS] = row[CYCLE_SHARE] = UNKNOWN
     run = get_run(heads, OUT, edge.payee)
     if run.added == 0 or get_run(heads, IN, edge.payer).added == 0:
         return

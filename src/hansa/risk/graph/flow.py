@@ -34,21 +34,21 @@ from hansa.risk.graph.searching import Edge, compute_likeness, compute_share
 
 COVERED_SHARE = COLUMNS["covered_share"]
 COVERED_RECEIPTS = COLUMNS["covered_receipts"]
-HOLD = COLUMNS["hold"]
+HELD_MS = COLUMNS["held_ms"]
 DRAWN_SHARE = COLUMNS["drawn_share"]
 SINCE = COLUMNS["since"]
 SINCE_SHARE = COLUMNS["since_share"]
 PAYER_CHAINED = COLUMNS["payer_chained"]
 PAYEE_CHAINED = COLUMNS["payee_chained"]
-PAYEE_CHAINED_AMOUNT = COLUMNS["payee_chained_amount"]
+PAYEE_CHAINED_MINOR = COLUMNS["payee_chained_minor"]
 UNSPENT_SHARE = COLUMNS["unspent_share"]
 ALIKE_SHARE = COLUMNS["alike_share"]
-ALIKE_HOLD = COLUMNS["alike_hold"]
-PAYER_PASSED = COLUMNS["payer_passed"]
-PAYEE_PASSED = COLUMNS["payee_passed"]
+ALIKE_HELD_MS = COLUMNS["alike_held_ms"]
+PAYER_PASSED_SHARE = COLUMNS["payer_passed_share"]
+PAYEE_PASSED_SHARE = COLUMNS["payee_passed_share"]
 GATHERED = COLUMNS["gathered"]
 CHAINED = COLUMNS["chain"]
-CHAIN_SPAN = COLUMNS["chain_span"]
+CHAIN_SPAN_MS = COLUMNS["chain_span_ms"]
 CHAIN_SHARE = COLUMNS["chain_share"]
 CHAIN_RETURNS = COLUMNS["chain_returns"]
 STACKED_SQUARES = COLUMNS["stacked_squares"]
@@ -109,7 +109,7 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     run = get_run(heads, IN, edge.payer)
     need, unspent, total = edge.amount, 0, 0
     most, source = 0, 0
-    row[ALIKE_SHARE] = row[ALIKE_HOLD] = row[HOLD] = UNKNOWN
+    row[ALIKE_SHARE] = row[ALIKE_HELD_MS] = row[HELD_MS] = UNKNOWN
     row[DRAWN_SHARE] = row[SINCE_SHARE] = UNKNOWN
     for back in range(1, count_held(run) + 1):
         slot, trail = find_slot(run, back), find_trail(run, back)
@@ -128,14 +128,14 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
         likeness = compute_likeness(amount, edge.amount)
         if likeness > row[ALIKE_SHARE]:
             row[ALIKE_SHARE] = likeness
-            row[ALIKE_HOLD] = edge.time_ms - time_ms
+            row[ALIKE_HELD_MS] = edge.time_ms - time_ms
     row[COVERED_SHARE] = compute_share(edge.amount - need, edge.amount)
     row[UNSPENT_SHARE] = compute_share(unspent, total) if total > 0 else UNKNOWN
     begun = Trail(edge.time_ms, edge.amount, edge.payer, 1)
     if source == 0:
         return begun
     slot, trail = find_slot(run, source), find_trail(run, source)
-    row[HOLD] = edge.time_ms - words[slot + TIME_MS]
+    row[HELD_MS] = edge.time_ms - words[slot + TIME_MS]
     row[DRAWN_SHARE] = compute_share(most, words[slot + AMOUNT])
     tell_since(words, get_run(heads, OUT, edge.payer), edge, slot, row)
     if 2 * need > edge.amount or words[slot + TIME_MS] < edge.short_ms:
@@ -154,15 +154,15 @@ def tell_flow(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     """Fill all columns of this module, once those of the rings are filled; see `draw`."""
     trail = draw(heads, words, edge, row)
     row[CHAINED] = trail.chain
-    row[CHAIN_SPAN] = edge.time_ms - trail.start_ms
+    row[CHAIN_SPAN_MS] = edge.time_ms - trail.start_ms
     row[CHAIN_SHARE] = compute_share(edge.amount, trail.start_amount)
     row[CHAIN_RETURNS] = int(trail.origin == edge.payee)
     paid, received = row[PAYER_OUT + SUM] + edge.amount, row[PAYER_IN + SUM]
-    row[PAYER_PASSED] = compute_share(paid, received) if received > 0 else UNKNOWN
-    row[PAYEE_PASSED] = compute_share(row[PAYEE_OUT + SUM], row[PAYEE_IN + SUM] + edge.amount)
+    row[PAYER_PASSED_SHARE] = compute_share(paid, received) if received > 0 else UNKNOWN
+    row[PAYEE_PASSED_SHARE] = compute_share(row[PAYEE_OUT + SUM], row[PAYEE_IN + SUM] + edge.amount)
     fan_out = row[PAYER_OUT + FAN_LONG] + int(row[PAIR] == 0)
     row[GATHERED] = min(row[PAYER_IN + FAN_LONG], fan_out)
     row[PAYER_CHAINED], _ = sum_chained(words, get_run(heads, IN, edge.payer), edge)
     count, total = sum_chained(words, get_run(heads, IN, edge.payee), edge)
-    row[PAYEE_CHAINED], row[PAYEE_CHAINED_AMOUNT] = count, total
+    row[PAYEE_CHAINED], row[PAYEE_CHAINED_MINOR] = count, total
     return trail

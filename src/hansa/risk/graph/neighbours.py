@@ -28,12 +28,15 @@ PAYER_OUT = COLUMNS["payer_out_short"]
 PAYER_IN = COLUMNS["payer_in_short"]
 PAYEE_IN = COLUMNS["payee_in_short"]
 PAYEE_OUT = COLUMNS["payee_out_short"]
-SHORT, LONG, FAN_SHORT, FAN_LONG, SUM, ALIKE = range(6)
+SHORT, LONG, FAN_SHORT, FAN_LONG, SUM, ALIKE = (
+    COLUMNS[f"payer_out_{name}"] - PAYER_OUT
+    for name in ("short", "long", "fan_short", "fan_long", "minor", "alike")
+)
 """Places among the six columns of a ring."""
 PAIR = COLUMNS["pair"]
-PAIR_AGE = COLUMNS["pair_age"]
+PAIR_AGE_MS = COLUMNS["pair_age_ms"]
 BACK = COLUMNS["back"]
-BACK_AGE = COLUMNS["back_age"]
+BACK_AGE_MS = COLUMNS["back_age_ms"]
 BACK_SHARE = COLUMNS["back_share"]
 CAPPED = COLUMNS["capped"]
 
@@ -73,13 +76,14 @@ def count_ring(
 
 
 @compiled_inside
-def count_pair(words: Array, run: Run, edge: Edge, row: Array, first: int) -> int:
+def count_pair(words: Array, run: Run, edge: Edge, row: Array, columns: tuple[int, int]) -> int:
     """Count payments between the two in a ring of the payer's: how many, and the age of the last.
 
     Returns:
       The amount of the last, or 0.
     """
-    row[first + 1] = UNKNOWN
+    count, age_ms = columns
+    row[age_ms] = UNKNOWN
     last = 0
     for back in range(1, count_held(run) + 1):
         slot = find_slot(run, back)
@@ -89,8 +93,8 @@ def count_pair(words: Array, run: Run, edge: Edge, row: Array, first: int) -> in
         if words[slot + OTHER] == edge.payee:
             if last == 0:
                 last = words[slot + AMOUNT]
-                row[first + 1] = edge.time_ms - time_ms
-            row[first] += 1
+                row[age_ms] = edge.time_ms - time_ms
+            row[count] += 1
     return last
 
 
@@ -111,8 +115,8 @@ def count_neighbours(heads: Array, words: Array, memory: Array, edge: Edge, row:
     count_ring(words, memory, payer_in, edge, row, PAYER_IN)
     count_ring(words, memory, payee_in, edge, row, PAYEE_IN)
     count_ring(words, memory, payee_out, edge, row, PAYEE_OUT)
-    count_pair(words, payer_out, edge, row, PAIR)
-    last = count_pair(words, payer_in, edge, row, BACK)
+    count_pair(words, payer_out, edge, row, (PAIR, PAIR_AGE_MS))
+    last = count_pair(words, payer_in, edge, row, (BACK, BACK_AGE_MS))
     row[BACK_SHARE] = compute_likeness(last, edge.amount) if last > 0 else UNKNOWN
     if max(payer_out.dropped_ms, payer_in.dropped_ms) >= edge.start_ms:
         row[CAPPED] |= CAPPED_PAYER

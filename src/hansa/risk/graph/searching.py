@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hansa.risk.catalogue import RATIO_BITS
 from hansa.risk.compiled import compiled_inside
-from hansa.risk.graph.catalogue import RATIO_BITS, RATIO_MAX
+from hansa.risk.graph.catalogue import RATIO_MAX
 from hansa.risk.graph.rings import (
     TIME_MS,
     Array,

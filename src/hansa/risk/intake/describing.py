@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.risk.catalogue import find_columns, hash_features
 from hansa.risk.features import catalogue as parties
 from hansa.risk.features.layout import AMOUNT, KIND, PAYEE, PAYER, PAYMENT, TIME
 from hansa.risk.features.memory import Features
@@ -19,8 +20,15 @@ from hansa.risk.features.memory import load as load_features
 from hansa.risk.graph import catalogue as graph
 from hansa.risk.graph.graph import PaymentGraph
 
-FEATURES = (*parties.NAMES, *(f"graph_{each.name}" for each in graph.FEATURES))
-"""Names of what a row holds, in its order; the first is the amount."""
+CATALOGUE = (
+    *parties.FEATURES,
+    *(each._replace(name=f"graph_{each.name}") for each in graph.FEATURES),
+)
+"""What a row holds, in its order; the first is the amount."""
+FEATURES = tuple(find_columns(CATALOGUE))
+"""The names of these."""
+FEATURES_HASH = hash_features(CATALOGUE)
+"""What a record of a decision names this set of features by."""
 _EDGE = (PAYER, PAYEE, AMOUNT, TIME)
 
 Whole = npt.NDArray[np.int64]

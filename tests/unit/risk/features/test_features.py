@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.conftest import IS_SOAK, ROOT
 
 from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.catalogue import RATIO_BITS, write_table
 from hansa.risk.events import Label, Payment
-from hansa.risk.features.catalogue import NAMES, RATIO_BITS, RATIO_MAX, write_table
+from hansa.risk.features.catalogue import FEATURES, NAMES, RATIO_MAX
 from hansa.risk.features.layout import DAY_MS, HOUR_MS, SUMMED_MAX, WINDOW_NAMES, WINDOWS_MS
 from hansa.risk.features.loop import Finding
 from hansa.risk.features.memory import Features, load, write_events
@@ -54,19 +55,18 @@ class Slow:
             "is_night": int(local_ms // HOUR_MS % 24 < 7),
         }
         for name, span_ms in zip(WINDOW_NAMES, WINDOWS_MS, strict=True):
-            for key, value in self.describe_window(now, now.time_ms - span_ms).items():
-                row[f"{key}_{name}"] = value
-        row["amount_to_payer_max_30d"] = divide(now, row["payer_max_30d"])
+            row |= self.describe_window(now, name, now.time_ms - span_ms)
+        row["amount_to_payer_max_30d"] = divide(now, row["payer_max_30d_minor"])
         row["payer_max_1d_to_genuine_30d"] = -1
-        if row["payer_max_1d"] >= 0:
-            largest = now._replace(amount_minor=row["payer_max_1d"])
+        if row["payer_max_1d_minor"] >= 0:
+            largest = now._replace(amount_minor=row["payer_max_1d_minor"])
             row["payer_max_1d_to_genuine_30d"] = divide(largest, row["payer_genuine_30d"])
         for party in ("payer", "payee", "device", "merchant"):
             row |= self.describe_party(now, party)
         kept = [paid for paid in self.payments if paid.time_ms > now.time_ms - KEPT_MS]
         times = [p.time_ms for p in kept if (p.payer, p.payee) == (now.payer, now.payee)]
-        row["pair_age"] = self.begin_of_pair(now)
-        row["pair_idle"] = now.time_ms - times[-1] if times else -1
+        row["pair_age_ms"] = self.begin_of_pair(now)
+        row["pair_idle_ms"] = now.time_ms - times[-1] if times else -1
         row["is_first_of_pair"] = int(not times)
         used = [p for p in kept if (p.payer, p.device) == (now.payer, now.device)]
         row["is_first_of_device"] = int(not used) if now.device >= 0 else -1
@@ -80,7 +80,7 @@ class Slow:
         begins = [later for sooner, later in pairwise(times) if later - sooner >= KEPT_MS]
         return now.time_ms - (begins[-1] if begins else times[0])
 
-    def describe_window(self, now, horizon_ms):
+    def describe_window(self, now, name, horizon_ms):
         recent = [paid for paid in self.payments if paid.time_ms > horizon_ms]
         told = [(v, paid) for v, paid in self.labels if v.time_ms > horizon_ms]
         row = {}
@@ -97,23 +97,23 @@ class Slow:
             ]
             genuine = sum(known) // len(known) if known else -1
             row |= {
-                f"{party}_count": len(own),
-                f"{party}_sum": sum(amounts),
-                f"{party}_max": max(amounts, default=-1),
-                f"{party}_mean": mean,
-                f"{party}_payees": len({paid.payee for paid in own}),
-                f"{party}_payers": len({paid.payer for paid in own}),
-                f"{party}_devices": len({paid.device for paid in own} - {-1}),
-                f"amount_to_{party}_mean": divide(now, mean),
-                f"{party}_labelled": len(verdicts),
-                f"{party}_frauds": sum(verdicts),
-                f"amount_to_{party}_genuine": divide(now, genuine),
-                f"{party}_genuine": genuine,
+                f"{party}_count_{name}": len(own),
+                f"{party}_sum_{name}_minor": sum(amounts),
+                f"{party}_max_{name}_minor": max(amounts, default=-1),
+                f"{party}_mean_{name}_minor": mean,
+                f"{party}_payees_{name}": len({paid.payee for paid in own}),
+                f"{party}_payers_{name}": len({paid.payer for paid in own}),
+                f"{party}_devices_{name}": len({paid.device for paid in own} - {-1}),
+                f"amount_to_{party}_mean_{name}": divide(now, mean),
+                f"{party}_labelled_{name}": len(verdicts),
+                f"{party}_frauds_{name}": sum(verdicts),
+                f"amount_to_{party}_genuine_{name}": divide(now, genuine),
+                f"{party}_genuine_{name}": genuine,
             }
             if who < 0:
                 row |= {key: -1 for key in row if key.startswith(party)}
-        row["pair_count"] = sum((p.payer, p.payee) == (now.payer, now.payee) for p in recent)
-        return row
+        pair = (now.payer, now.payee)
+        return row | {f"pair_count_{name}": sum((p.payer, p.payee) == pair for p in recent)}
 
     def describe_party(self, now, party):
         who = getattr(now, party)
@@ -138,7 +138,7 @@ class Slow:
             "fraud_age": max((at for at, is_fraud, _ in verdicts if is_fraud), default=-1),
             "genuine_age": max((at for at, is_fraud, _ in verdicts if not is_fraud), default=-1),
         }
-        ages = {f"{party}_{k}": now.time_ms - at if at >= 0 else -1 for k, at in since.items()}
+        ages = {f"{party}_{k}_ms": now.time_ms - at if at >= 0 else -1 for k, at in since.items()}
         surprises = [surprise for _, is_fraud, surprise in verdicts if is_fraud]
         return ages | {
             f"{party}_fraud_run": len(run),
@@ -262,5 +262,5 @@ def test_other_bytes_are_not_taken_for_what_was_remembered():
 
 def test_the_reference_has_the_catalogue_as_it_is():
     page = (ROOT / "docs" / "reference" / "risk-features.md").read_text()
-    assert page[page.index("| feature |") :].strip() == write_table()
+    assert page[page.index("| feature |") :].strip() == write_table(FEATURES)
     assert len(set(NAMES)) == len(NAMES)

@@ -38,10 +38,10 @@ class Oracle:
         told |= self._tell_squares(payment, past)
         flow, chain = self._draw(payment, past)
         told |= flow
-        paid = told["payer_out_amount"] + amount
-        received = told["payer_in_amount"]
-        told["payer_passed"] = share(paid, received) if received else -1
-        told["payee_passed"] = share(told["payee_out_amount"], told["payee_in_amount"] + amount)
+        paid = told["payer_out_minor"] + amount
+        received = told["payer_in_minor"]
+        told["payer_passed_share"] = share(paid, received) if received else -1
+        told["payee_passed_share"] = share(told["payee_out_minor"], told["payee_in_minor"] + amount)
         fan_out = len({one[1] for one in past if one[0] == payer} | {payee})
         told["gathered"] = min(told["payer_in_fan_long"], fan_out)
         told["capped"] = 0
@@ -64,7 +64,7 @@ class Oracle:
             told[f"{name}_long"] = len(ring)
             told[f"{name}_fan_short"] = len({one[other] for one in short})
             told[f"{name}_fan_long"] = len({one[other] for one in ring})
-            told[f"{name}_amount"] = min(sum(one[2] for one in ring), AMOUNT_MAX)
+            told[f"{name}_minor"] = min(sum(one[2] for one in ring), AMOUNT_MAX)
             told[f"{name}_alike"] = sum(abs(one[2] - amount) <= amount / 8 for one in ring)
         return told
 
@@ -74,9 +74,9 @@ class Oracle:
         back = [one for one in past if one[:2] == (payee, payer)]
         return {
             "pair": len(forth),
-            "pair_age": time_ms - forth[-1][3] if forth else -1,
+            "pair_age_ms": time_ms - forth[-1][3] if forth else -1,
             "back": len(back),
-            "back_age": time_ms - back[-1][3] if back else -1,
+            "back_age_ms": time_ms - back[-1][3] if back else -1,
             "back_share": likeness(back[-1][2], amount) if back else -1,
         }
 
@@ -94,7 +94,7 @@ class Oracle:
             need -= drawn
             draws.append(drawn)
         told = dict.fromkeys(
-            ("hold", "drawn_share", "since_share", "alike_share", "alike_hold"), -1
+            ("held_ms", "drawn_share", "since_share", "alike_share", "alike_held_ms"), -1
         )
         told["covered_share"] = share(amount - need, amount)
         told["covered_receipts"] = sum(drawn > 0 for drawn in draws)
@@ -105,23 +105,23 @@ class Oracle:
             left = sum(one.left for one in receipts)
             told["unspent_share"] = share(left, sum(one.amount for one in receipts))
             told["alike_share"] = max(likeness(one.amount, amount) for one in receipts)
-            told["alike_hold"] = next(
+            told["alike_held_ms"] = next(
                 time_ms - one.time_ms
                 for one in receipts
                 if likeness(one.amount, amount) == told["alike_share"]
             )
         if any(draws):
             main = receipts[draws.index(max(draws))]
-            told["hold"] = time_ms - main.time_ms
+            told["held_ms"] = time_ms - main.time_ms
             told["drawn_share"] = share(max(draws), main.amount)
             since = [one[2] for one in past if one[0] == payer and one[3] >= main.time_ms]
             told["since"] = len(since) + 1
             told["since_share"] = share(sum(since) + amount, main.amount)
-            if 2 * (amount - need) >= amount and told["hold"] <= self.reach.short_ms:
+            if 2 * (amount - need) >= amount and told["held_ms"] <= self.reach.short_ms:
                 chain = (*main.chain[:3], main.chain[3] + 1)
                 told["stacked_squares"] = main.squares
         told["chain"] = chain[3]
-        told["chain_span"] = time_ms - chain[0]
+        told["chain_span_ms"] = time_ms - chain[0]
         told["chain_share"] = share(amount, chain[1])
         told["chain_returns"] = int(chain[2] == payee)
         told["payer_chained"] = sum(one.chain[3] > 1 for one in receipts)
@@ -131,7 +131,7 @@ class Oracle:
             if one.chain[3] > 1 and one.time_ms >= time_ms - self.reach.long_ms
         ]
         told["payee_chained"] = len(others)
-        told["payee_chained_amount"] = min(sum(others), AMOUNT_MAX)
+        told["payee_chained_minor"] = min(sum(others), AMOUNT_MAX)
         return told, chain
 
     def _is_alike(self, one, amount):
@@ -160,7 +160,7 @@ class Oracle:
             kept = share(min(amounts), max(amounts))
             best = max(best, (kept, -len(way) - 1, way[0][3] - time_ms, min(amounts)))
         told["cycle_share"], told["cycle_length"] = best[0], -best[1]
-        told["cycle_span"], told["cycle_amount"] = -best[2], best[3]
+        told["cycle_span_ms"], told["cycle_minor"] = -best[2], best[3]
         return told
 
     def _tell_middlemen(self, payment, past):
@@ -178,8 +178,8 @@ class Oracle:
             best = max(best, (len(first), min(through, AMOUNT_MAX), since - time_ms))
         return {
             "middlemen": best[0],
-            "middlemen_amount": best[1],
-            "middlemen_span": -best[2],
+            "middlemen_minor": best[1],
+            "middlemen_span_ms": -best[2],
         }
 
     def _tell_squares(self, payment, past):

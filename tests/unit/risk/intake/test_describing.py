@@ -1,12 +1,23 @@
 """Rows of whole payments: the same in blocks as one by one, and after a restart."""
 
+import hashlib
+
+import msgspec
 import numpy as np
 import pytest
+from tests.conftest import ROOT
 
 from hansa.kernel.errors import Corrupt, Invalid
 from hansa.risk.features.memory import Features, write_events
 from hansa.risk.graph.graph import PaymentGraph
-from hansa.risk.intake.describing import FEATURES, Describer, load_describer
+from hansa.risk.intake.describing import (
+    CATALOGUE,
+    FEATURES,
+    FEATURES_HASH,
+    Describer,
+    load_describer,
+)
+from hansa.risk.rules.book import load_rules
 from hansa.risk.simulator.stream import Settings, simulate
 
 BEGINNING = 900
@@ -63,3 +74,29 @@ def test_bytes_that_are_not_what_was_remembered_are_told(events):
     for raw in (b"", kept[:-30], kept[: len(kept) // 2]):
         with pytest.raises(Corrupt):
             load_describer(raw)
+
+
+def test_a_name_says_its_unit():
+    ends = {"_ms": "ms", "_minor": "minor units", "_share": "2**-16", "_surprise": "2**-16"}
+    for name, unit, _ in CATALOGUE:
+        said = {of for end, of in ends.items() if name.endswith(end)}
+        said |= {"2**-16"} if "_to_" in name else set()
+        assert said == {unit} & set(ends.values()), name
+
+
+def test_rules_compare_any_time_with_a_duration():
+    asked = ", ".join(f'"{name} < 2h"' for name, unit, _ in CATALOGUE if unit == "ms")
+    book = f'name = "r"\n[[rules]]\nname = "young"\nverdict = "review"\nall = [{asked}]\n'
+    (rule,) = load_rules(book.encode(), "rules.toml", FEATURES)
+    assert {condition.constant for condition in rule.all} == {7_200_000}
+
+
+def test_the_rules_of_the_reference_ask_for_features_that_there_are():
+    page = (ROOT / "docs" / "reference" / "risk-rules.md").read_text()
+    book = page.split("```toml\n")[1].split("```")[0]
+    assert len(load_rules(book.encode(), "risk-rules.md", FEATURES)) == 2
+
+
+def test_the_hash_of_the_features_is_that_of_their_names_units_and_sentences():
+    plain = [[str(part) for part in feature] for feature in CATALOGUE]
+    assert hashlib.sha256(msgspec.msgpack.encode(plain)).digest() == FEATURES_HASH
