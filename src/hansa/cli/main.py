@@ -54,6 +54,7 @@ MODULES = {
     "care": ("doctor", "backup", "restore"),
     "snapshot": ("snapshot",),
     "identity": ("id",),
+    "risk": ("risk",),
 }
 """Modules of this package in the order of their commands, and the commands that each adds."""
 

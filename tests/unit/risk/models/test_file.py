@@ -1,56 +1,23 @@
 """A model file opens as what it was, and as nothing else."""
 
-import hashlib
-
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.modelled import CALIBRATION, KEY, TREES, write_small
 
-from hansa.kernel.crypto.signatures import Suite, public_key_of, sign
+from hansa.kernel.crypto.signatures import Suite, public_key_of
 from hansa.kernel.errors import Invalid
 from hansa.risk.models.calibration import Calibration
-from hansa.risk.models.file import (
-    Card,
-    Manifest,
-    Metric,
-    Signed,
-    Source,
-    build_message,
-    encode_arrays,
-    read_model,
-    write_model,
-)
-from hansa.risk.models.trees import NEVER, Trees, score_row
+from hansa.risk.models.file import read_model
+from hansa.risk.models.trees import NEVER, score_row
 
-KEY = bytes(31) + b"\x07"
 FEATURES = ("amount_minor", "age_ms")
-TREES = Trees(
-    feature=np.array([1, 0, 0], np.uint32),
-    threshold=np.array([500, NEVER, NEVER]),
-    left=np.array([1, 1, 2], np.uint32),
-    value=np.array([0, -(2**32), 2**32]),
-    roots=np.array([0], np.uint32),
-)
-CALIBRATION = Calibration(np.array([-(2**32), 2**32]), np.array([10, 900_000]))
 
 
-def write(trees=TREES, calibration=CALIBRATION, features=FEATURES, version=1):
-    arrays = encode_arrays(trees, calibration)
-    manifest = Manifest(
-        version,
-        "retail",
-        1_700_000_000_000,
-        features,
-        (Source("days.parquet", bytes(32), 1_000, 9, 0, 10, "training"),),
-        (Metric("average_precision", 740_000),),
-        Card("To find fraud in retail payments.", "Tried on one month.", "River Bank"),
-        hashlib.sha256(arrays).digest(),
-    )
-    signature = sign(Suite.ED25519, KEY, build_message(manifest))
-    signed = Signed(Suite.ED25519, public_key_of(Suite.ED25519, KEY), signature)
-    return write_model(manifest, signed, arrays)
+def write(**changes):
+    return write_small(FEATURES, **changes)
 
 
 def test_what_was_written_is_read():
@@ -107,7 +74,7 @@ def test_trees_that_would_lead_astray_do_not_open_whoever_signed_them(change):
     ((name, values),) = change.items()
     array = np.array(values, getattr(TREES, name).dtype)
     with pytest.raises(Invalid, match=r"its (trees are none|arrays have different lengths)"):
-        read_model(write(TREES._replace(**{name: array})), "m.model", FEATURES)
+        read_model(write(trees=TREES._replace(**{name: array})), "m.model", FEATURES)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""`hansa risk`: what it prints and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.modelled import write_small
+
+from hansa.cli.main import main
+from hansa.risk.intake.describing import FEATURES
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """As much of a node's data folder as these commands look at."""
+    (tmp_path / "genesis.bin").touch()
+    return tmp_path
+
+
+def run(capsys, *words, code=0):
+    """Run a command; returns its JSON, or that of its error."""
+    assert main(["risk", *map(str, words), "--json"]) == code, capsys.readouterr().err
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
+
+
+def test_a_model_is_added_promoted_stopped_and_gone_back_to(folder, capsys):
+    ids = []
+    for name in ("first", "second"):
+        (folder / name).write_bytes(write_small(FEATURES, name=name))
+        ids.append(run(capsys, "model", "add", "--data", folder, folder / name)["model"])
+    for each in ids:
+        run(capsys, "model", "promote", "--data", folder, each)
+    back = run(capsys, "model", "rollback", "--data", folder)
+    assert (back["champion"], back["earlier"]) == (ids[0], [])
+    run(capsys, "model", "challenge", "--data", folder, ids[1])
+    stopped = run(capsys, "model", "stop", "--data", folder)
+    assert stopped == {
+        "champion": ids[0],
+        "earlier": [],
+        "challenger": ids[1],
+        "is_stopped": True,
+    }
+    listed = run(capsys, "model", "list", "--data", folder)
+    roles = {each["model"]: each["role"] for each in listed["models"]}
+    assert roles == {ids[0]: "champion, stopped", ids[1]: "challenger"}
+    shown = run(capsys, "model", "show", "--data", folder)
+    assert (shown["name"], shown["metrics"]) == ("first", {"average_precision": 0.74})
+
+
+def test_people_are_told_that_nobody_decides_and_why(folder, capsys):
+    (folder / "m").write_bytes(write_small(FEATURES))
+    added = run(capsys, "model", "add", "--data", folder, folder / "m")["model"]
+    assert main(["risk", "model", "list", "--data", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("no model decides\n")
+    run(capsys, "model", "promote", "--data", folder, added)
+    (folder / "risk" / "models" / f"{added}.model").write_bytes(b"")
+    assert main(["risk", "model", "list", "--data", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert added in err
+    assert err.startswith("fault: ")
+    assert out.endswith("no model decides\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("promote", "ab" * 32), 4, "there is no model"),
+        (("promote", "ab"), 2, "no hash of a model"),
+        (("show",), 4, "no model was promoted"),
+        (("rollback",), 4, "no model decided before"),
+        (("add", "nowhere"), 4, "there is no file"),
+    ],
+)
+def test_what_cannot_be_done_says_why(folder, capsys, words, code, told):
+    assert told in run(capsys, "model", *words, "--data", folder, code=code)["message"]
+
+
+def test_a_folder_without_a_node_is_refused(tmp_path, capsys):
+    told = run(capsys, "model", "stop", "--data", tmp_path, code=4)
+    assert "there is no node" in told["message"]
+    assert list(tmp_path.iterdir()) == []
