@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
+from hansa.risk.arrays import double, lengthen, read_arrays, write_arrays
 from hansa.risk.events import Label, Payment
 from hansa.risk.features.catalogue import CATALOGUE_ID, NAMES
 from hansa.risk.features.layout import (
@@ -51,6 +50,8 @@ from hansa.risk.features.loop import Finding, run
 from hansa.risk.features.relations import place_relations
 
 N = TypeVar("N", np.int32, np.int64)
+
+_STAMP = f"parties {VERSION} {CATALOGUE_ID}"
 
 _AGAINST = {
     Finding.CLOCK_WENT_BACK: "is older than the event before it: the clock went back",
@@ -132,12 +133,8 @@ class Features:
         return rows
 
     def save(self) -> bytes:
-        """Write what is remembered as bytes: an archive of arrays as numpy has it, no pickle."""
-        kept = io.BytesIO()
-        zone = np.int64(self.zone_offset_ms)
-        stamp = np.array([f"{VERSION} {CATALOGUE_ID}"])
-        np.savez(kept, stamp=stamp, zone_offset_ms=zone, **self.state._asdict())
-        return kept.getvalue()
+        """Write what is remembered as bytes."""
+        return write_arrays(_STAMP, zone_offset_ms=self.zone_offset_ms, **self.state._asdict())
 
 
 def load(kept: bytes) -> Features:
@@ -146,15 +143,9 @@ def load(kept: bytes) -> Features:
     Raises:
       Corrupt: these are not its bytes, or those of another version.
     """
-    try:
-        with np.load(io.BytesIO(kept), allow_pickle=False) as archive:
-            stamp = str(archive["stamp"][0])
-            features = Features(zone_offset_ms=int(archive["zone_offset_ms"]))
-            features.state = State(*(archive[name] for name in State._fields))
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise Corrupt("these bytes are not what was remembered of payments") from error
-    if stamp != f"{VERSION} {CATALOGUE_ID}":
-        raise Corrupt("what was remembered of payments is of another version: replay them")
+    arrays = read_arrays(kept, _STAMP, "the parties of payments")
+    features = Features(zone_offset_ms=int(arrays.pop("zone_offset_ms")))
+    features.state = State(**arrays)
     return features
 
 
@@ -202,25 +193,19 @@ def grow(state: State, events: Whole) -> State:
         merchants=_grow_parties(state.merchants, payments[:, MERCHANT]),
     )
     if relations > len(state.relations):
-        rows = _double(len(state.relations), relations)
-        more = np.zeros((rows, RELATION_COLUMNS), np.int64)
-        more[: len(state.relations)] = state.relations
-        slots = np.full(4 * rows, -1, np.int32)
+        more = lengthen(
+            state.relations, relations, lambda rows: np.zeros((rows, RELATION_COLUMNS), np.int64)
+        )
+        slots = np.full(4 * len(more), -1, np.int32)
         place_relations(more, int(clock[RELATIONS]), slots)
         grown = grown._replace(relations=more, slots=slots)
     return grown
 
 
-def _double(length: int, needed: int) -> int:
-    while length < needed:
-        length *= 2
-    return length
-
-
 def _grow_ring(ring: npt.NDArray[N], needed: int, end: int) -> npt.NDArray[N]:
     if needed <= len(ring):
         return ring
-    grown = np.zeros((_double(len(ring), needed), ring.shape[1]), ring.dtype)
+    grown = np.zeros((double(len(ring), needed), ring.shape[1]), ring.dtype)
     numbers = np.arange(max(0, end - len(ring)), end)
     grown[numbers % len(grown)] = ring[numbers % len(ring)]
     return grown
@@ -228,8 +213,4 @@ def _grow_ring(ring: npt.NDArray[N], needed: int, end: int) -> npt.NDArray[N]:
 
 def _grow_parties(table: Whole, numbers: Whole) -> Whole:
     needed = int(numbers.max(initial=-1)) + 1
-    if needed <= len(table):
-        return table
-    grown = make_parties(_double(len(table), needed), table.shape[1])
-    grown[: len(table)] = table
-    return grown
+    return lengthen(table, needed, lambda rows: make_parties(rows, table.shape[1]))

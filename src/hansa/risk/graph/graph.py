@@ -6,12 +6,10 @@ financial crime detection (2024), for which patterns tell laundering apart.
 
 from __future__ import annotations
 
-import io
-import zipfile
-
 import numpy as np
 
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.risk.arrays import double, lengthen, read_arrays, write_arrays
 from hansa.risk.graph.catalogue import AMOUNT_MAX, WIDTH
 from hansa.risk.graph.kernel import (
     AMOUNT_MINOR,
@@ -41,6 +39,7 @@ FACTOR_MAX = 1 << 9
 """Times the largest amount, that still is a number of 63 bits."""
 WALLETS_MIN = 1_024
 WORDS_MIN = 1 << 15
+_STAMP = f"graph {FORMAT} {WIDTH}"
 
 
 class PaymentGraph:
@@ -110,33 +109,20 @@ class PaymentGraph:
             raise Invalid(InvalidCode.MALFORMED, "a payment is earlier than the one before it")
 
     def _make_room(self, wallets: int) -> None:
-        held = len(self._graph.heads)
-        if wallets <= held:
-            return
-        while held < wallets:
-            held *= 2
-        heads = make_heads(held)
-        heads[: len(self._graph.heads)] = self._graph.heads
+        heads = lengthen(self._graph.heads, wallets, make_heads)
         self._graph = self._graph._replace(heads=heads)
 
     def _grow_words(self) -> None:
-        words = np.zeros(2 * len(self._graph.words), np.int64)
-        words[: len(self._graph.words)] = self._graph.words
+        words = self._graph.words
+        words = lengthen(words, len(words) + 1, lambda length: np.zeros(length, np.int64))
         self._graph = self._graph._replace(words=words)
 
     def save(self) -> bytes:
         """Write everything that features of later payments depend on."""
-        written = io.BytesIO()
         heads, words, facts, _ = self._graph
-        np.savez(
-            written,
-            format=np.array([FORMAT, WIDTH]),
-            reach=np.array(self.reach),
-            heads=heads,
-            words=words[: facts[USED]],
-            facts=facts,
+        return write_arrays(
+            _STAMP, reach=self.reach, heads=heads, words=words[: facts[USED]], facts=facts
         )
-        return written.getvalue()
 
     @classmethod
     def load(cls, saved: bytes) -> PaymentGraph:
@@ -145,20 +131,12 @@ class PaymentGraph:
         Raises:
           Corrupt: the bytes are damaged, or of another format.
         """
-        try:
-            with np.load(io.BytesIO(saved), allow_pickle=False) as read:
-                if read["format"].tolist() != [FORMAT, WIDTH]:
-                    raise Corrupt("the saved graph is of another format: replay the payments")
-                graph = cls(Reach(*(int(bound) for bound in read["reach"])))
-                heads, kept, facts = read["heads"], read["words"], read["facts"]
-        except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise Corrupt(f"the saved graph cannot be read: {error}") from error
-        size = WORDS_MIN
-        while size < len(kept):
-            size *= 2
-        words = np.zeros(size, np.int64)
+        read = read_arrays(saved, _STAMP, "payments between wallets")
+        graph = cls(Reach(*read["reach"].tolist()))
+        kept = read["words"]
+        words = np.zeros(double(WORDS_MIN, len(kept)), np.int64)
         words[: len(kept)] = kept
-        graph._graph = Graph(heads, words, facts, make_memory())
+        graph._graph = Graph(read["heads"], words, read["facts"], make_memory())
         return graph
 
 

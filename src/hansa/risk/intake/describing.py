@@ -5,13 +5,11 @@ Both are asked of the same payments in the same order, and take all of a block i
 
 from __future__ import annotations
 
-import io
-import zipfile
-
 import numpy as np
 import numpy.typing as npt
 
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.risk.arrays import read_arrays, write_arrays
 from hansa.risk.catalogue import find_columns, hash_features
 from hansa.risk.features import catalogue as parties
 from hansa.risk.features.layout import AMOUNT, KIND, PAYEE, PAYER, PAYMENT, TIME
@@ -29,6 +27,7 @@ FEATURES = tuple(find_columns(CATALOGUE))
 """The names of these."""
 FEATURES_HASH = hash_features(CATALOGUE)
 """What a record of a decision names this set of features by."""
+_STAMP = "describer 1"
 _EDGE = (PAYER, PAYEE, AMOUNT, TIME)
 
 Whole = npt.NDArray[np.int64]
@@ -73,11 +72,11 @@ class Describer:
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""
-        kept = io.BytesIO()
-        with zipfile.ZipFile(kept, "w") as archive:
-            archive.writestr("parties", self.features.save())
-            archive.writestr("graph", self.graph.save())
-        return kept.getvalue()
+        return write_arrays(
+            _STAMP,
+            parties=np.frombuffer(self.features.save(), np.uint8),
+            graph=np.frombuffer(self.graph.save(), np.uint8),
+        )
 
 
 def load_describer(kept: bytes) -> Describer:
@@ -86,9 +85,6 @@ def load_describer(kept: bytes) -> Describer:
     Raises:
       Corrupt: these are not its bytes, or those of another version.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(kept)) as archive:
-            of_parties, of_graph = archive.read("parties"), archive.read("graph")
-    except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise Corrupt("these bytes are not what was remembered of payments") from error
-    return Describer(load_features(of_parties), PaymentGraph.load(of_graph))
+    read = read_arrays(kept, _STAMP, "payments")
+    features, payments = read["parties"].tobytes(), read["graph"].tobytes()
+    return Describer(load_features(features), PaymentGraph.load(payments))

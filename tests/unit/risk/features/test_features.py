@@ -1,6 +1,5 @@
 """Rows of features against their definitions, computed the slow way from lists of all that was."""
 
-import io
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import IS_SOAK, ROOT
 
 from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.arrays import write_arrays
 from hansa.risk.catalogue import RATIO_BITS, write_table
 from hansa.risk.events import Label, Payment
 from hansa.risk.features.catalogue import FEATURES, NAMES, RATIO_MAX
@@ -252,10 +252,8 @@ def test_what_stands_against_an_event_is_said_and_nothing_remembered(event, find
 
 def test_other_bytes_are_not_taken_for_what_was_remembered():
     kept = Features().save()
-    with np.load(io.BytesIO(kept)) as arrays:
-        of_another_version = io.BytesIO()
-        np.savez(of_another_version, **{**arrays, "stamp": np.array(["2 other features"])})
-    for wrong in (b"", kept[:-40], b"x" + kept[1:], of_another_version.getvalue()):
+    of_another_version = write_arrays("parties of other features", clock=np.zeros(1))
+    for wrong in (b"", kept[:-40], b"x" + kept[1:], of_another_version):
         with pytest.raises(Corrupt):
             load(wrong)
 
