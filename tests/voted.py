@@ -34,7 +34,7 @@ from hansa.kernel.calendar import DAY_MS
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis, GenesisNode, Network
 from hansa.kernel.light.trail import compute_chain_id
-from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.network.peers import build_peer_rules
 
 WEIGHT = 10

@@ -24,7 +24,8 @@ from hansa.kernel.genesis import Genesis, Network
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.rows import Row, decode_row
 from hansa.kernel.transaction import build_checked, check_batch
-from hansa.node.home import DEFAULT_POLICY, KeySealer, MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
+from hansa.node.home import KeySealer
 from hansa.sdk.build import NamedCall, name_call, sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair
 

@@ -18,7 +18,7 @@ from hansa.contracts.members import Role
 from hansa.engine.storage import Storage
 from hansa.kernel.block import Status, decode_receipt
 from hansa.kernel.genesis import Genesis
-from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import sign_batch
 

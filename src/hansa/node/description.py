@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -17,11 +17,12 @@ from msgspec import Meta
 from hansa.contracts.members import Role
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import AssetCode, Name, NonNegative, Positive
-from hansa.node.home import DEFAULT_ASSETS
 from hansa.sdk.files import read_file
 
 SPEC_BYTES_MAX = 1 << 20
 OFFICERS_MAX = 16
+DEFAULT_ASSETS: Final = (("MOP", "MOP", 2),)
+"""(asset, currency, exponent) of M0 assets that the central bank issues."""
 
 
 class MemberDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

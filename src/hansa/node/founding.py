@@ -12,27 +12,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from hansa.contracts.members import Role
+from hansa.contracts.registry import list_genesis_contracts
 from hansa.engine.backup import GENESIS_NAME
 from hansa.engine.storage import FileStorage
 from hansa.engine.whole_folder import making, require_free
-from hansa.kernel.authority import Account, Purpose
+from hansa.kernel.authority import ALL_PURPOSES, Account, AccountKey, Purpose
 from hansa.kernel.crypto.address import from_text, to_text
+from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.kernel.genesis import Genesis, GenesisNode, Network
+from hansa.kernel.genesis import (
+    GENESIS_VERSION,
+    Genesis,
+    GenesisAsset,
+    GenesisMember,
+    GenesisNode,
+    GenesisPolicy,
+    Limits,
+    Network,
+    Sealer,
+)
 from hansa.kernel.machine.context import may_act
-from hansa.node.description import MemberDescription, NetworkDescription
+from hansa.node.description import DEFAULT_ASSETS, MemberDescription, NetworkDescription
 from hansa.node.home import (
     CHANNEL_KEY,
-    DEFAULT_POLICY,
     GENESIS_BYTES_MAX,
     NODE_KEY,
     SPONSOR_KEY,
     Home,
-    MemberSpec,
-    build_genesis,
     create_home,
     open_chain,
     parse_genesis,
@@ -49,6 +59,108 @@ from hansa.sdk.keys import (
     load_key,
     save_channel_key,
 )
+
+DEFAULT_POLICY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "zone.offset_minutes": (480,),
+        "wallet.limits.1": (0, 0, 0, 0),
+        "wallet.limits.2": (50_000_000, 5_000_000, 10_000_000, 0),
+        "wallet.limits.3": (2_000_000, 500_000, 1_000_000, 0),
+        "wallet.limits.4": (1_000_000, 200_000, 500_000, 5_000_000),
+        "payments.attestation_from_minor": (0,),
+        "payments.refund_days": (365,),
+        "payments.hold_days_max": (30,),
+        "sponsor.quota": (2**40, 2**32, 1_000_000, 2**32),
+    }
+)
+"""Policy of a new network unless it says otherwise; amounts in minor units of two digits.
+
+Source: the e-CNY's wallet categories (PBoC white paper 2021, section 3.2): balance, single, day.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSpec:
+    """An institution of a new network; its address is that of its first officer's key."""
+
+    name: str
+    roles: tuple[str, ...]
+    officers: tuple[bytes, ...]
+    """Addresses of the officers' keys: all purposes but sponsoring."""
+    server: bytes | None = None
+    """Address of the key on its server, which signs batches and nothing else."""
+    threshold: int = 1
+    """How many officers must sign together."""
+    weight: int = 0
+    """Voting power; above 0 it is a validator, too."""
+
+
+def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by keyword
+    network: str,
+    time_ms: int,
+    members: Sequence[MemberSpec],
+    *,
+    sealer: KeyPair | None = None,
+    nodes: Sequence[GenesisNode] = (),
+    policy: Mapping[str, tuple[int, ...]] = DEFAULT_POLICY,
+    assets: Sequence[tuple[str, str, int]] = DEFAULT_ASSETS,
+    hash_name: str = "sha256",
+    limits: Limits | None = None,
+) -> Genesis:
+    """Build the genesis of a network whose headers one node seals, or on which nodes vote.
+
+    Args:
+      network: its name.
+      time_ms: ledger time of block 0.
+      members: exactly one central bank, and at least one member with a weight.
+      sealer: the one node's key; only its public half goes in. None where nodes vote.
+      nodes: of the members, with the keys that vote.
+      policy: values in force from the start; see `contracts.policy`.
+      assets: (asset, currency, exponent) each, M0, issued by the central bank.
+      hash_name: of the crypto profile, `sha256` or `sm3`.
+      limits: bounds of blocks and transactions.
+
+    Raises:
+      Invalid: there is not exactly one central bank.
+    """
+    banks = [member for member in members if "central_bank" in member.roles]
+    if len(banks) != 1:
+        text = f"a network has one central bank, this one {len(banks)}"
+        raise Invalid(InvalidCode.MALFORMED, text)
+    issuer = banks[0].officers[0]
+    return Genesis(
+        version=GENESIS_VERSION,
+        network=network,
+        time_ms=time_ms,
+        hash=hash_name,
+        suites=tuple(int(suite) for suite in Suite),
+        limits=limits or Limits(),
+        sealers=(Sealer(int(sealer.suite), sealer.public_key),) if sealer else (),
+        members=tuple(_found_member(member) for member in members),
+        assets=tuple(
+            GenesisAsset(asset, currency, issuer, "m0", exponent)
+            for asset, currency, exponent in assets
+        ),
+        policy=tuple(GenesisPolicy(key, tuple(policy[key])) for key in sorted(policy)),
+        contracts=list_genesis_contracts(),
+        nodes=tuple(nodes),
+    )
+
+
+def _found_member(spec: MemberSpec) -> GenesisMember:
+    officer = int(ALL_PURPOSES & ~Purpose.SPONSOR) if spec.server else int(ALL_PURPOSES)
+    keys = [AccountKey(address, officer) for address in spec.officers]
+    if spec.server is not None:
+        keys.append(AccountKey(spec.server, int(Purpose.SPONSOR), spec.threshold))
+    roles = set(spec.roles) | ({"validator"} if spec.weight else set())
+    return GenesisMember(
+        spec.officers[0],
+        spec.name,
+        tuple(sorted(roles)),
+        spec.weight,
+        tuple(keys),
+        spec.threshold,
+    )
 
 
 class NodeKeys(NamedTuple):

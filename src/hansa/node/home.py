@@ -7,18 +7,18 @@ DIR/store/          the state store, which the log can make anew
 DIR/snapshots/      snapshots, of a node that makes them, joined from one, or prunes its log
 DIR/cometbft/       CometBFT's folder, where nodes vote (`hansa.engine.cometbft.home`)
 DIR/node.toml       settings (`hansa.node.settings`)
+DIR/risk/           what decides on payments, and what was decided (`hansa.node.risk`)
 DIR/api-keys.json   hashed API keys (`hansa.node.api.keys`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, cast
+from typing import cast
 
-from hansa.contracts.registry import Registry, list_genesis_contracts
+from hansa.contracts.registry import Registry
 from hansa.engine.backup import (
     GENESIS_NAME,
     KEYS_NAME,
@@ -44,19 +44,10 @@ from hansa.engine.snapshots.shelf import Shelf
 from hansa.engine.storage import FileStorage, make_folder
 from hansa.engine.store import MemoryStore, StateStore, Store
 from hansa.engine.whole_folder import require_folder
-from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
-from hansa.kernel.crypto.signatures import Suite
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.genesis import (
-    GENESIS_VERSION,
     Genesis,
-    GenesisAsset,
-    GenesisMember,
-    GenesisNode,
-    GenesisPolicy,
-    Limits,
     Network,
-    Sealer,
     decode_genesis,
 )
 from hansa.program import name_program
@@ -67,111 +58,6 @@ GENESIS_BYTES_MAX = 16 << 20
 NODE_KEY = "node"
 SPONSOR_KEY = "sponsor"
 CHANNEL_KEY = "channel"
-
-DEFAULT_POLICY: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
-    {
-        "zone.offset_minutes": (480,),
-        "wallet.limits.1": (0, 0, 0, 0),
-        "wallet.limits.2": (50_000_000, 5_000_000, 10_000_000, 0),
-        "wallet.limits.3": (2_000_000, 500_000, 1_000_000, 0),
-        "wallet.limits.4": (1_000_000, 200_000, 500_000, 5_000_000),
-        "payments.attestation_from_minor": (0,),
-        "payments.refund_days": (365,),
-        "payments.hold_days_max": (30,),
-        "sponsor.quota": (2**40, 2**32, 1_000_000, 2**32),
-    }
-)
-"""Policy of a new network unless it says otherwise; amounts in minor units of two digits.
-
-Source: the e-CNY's wallet categories (PBoC white paper 2021, section 3.2): balance, single, day.
-"""
-
-DEFAULT_ASSETS: Final = (("MOP", "MOP", 2),)
-"""(asset, currency, exponent) of M0 assets that the central bank issues."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemberSpec:
-    """An institution of a new network; its address is that of its first officer's key."""
-
-    name: str
-    roles: tuple[str, ...]
-    officers: tuple[bytes, ...]
-    """Addresses of the officers' keys: all purposes but sponsoring."""
-    server: bytes | None = None
-    """Address of the key on its server, which signs batches and nothing else."""
-    threshold: int = 1
-    """How many officers must sign together."""
-    weight: int = 0
-    """Voting power; above 0 it is a validator, too."""
-
-
-def build_genesis(  # noqa: PLR0913 - everything a network is, stated once, by keyword
-    network: str,
-    time_ms: int,
-    members: Sequence[MemberSpec],
-    *,
-    sealer: KeyPair | None = None,
-    nodes: Sequence[GenesisNode] = (),
-    policy: Mapping[str, tuple[int, ...]] = DEFAULT_POLICY,
-    assets: Sequence[tuple[str, str, int]] = DEFAULT_ASSETS,
-    hash_name: str = "sha256",
-    limits: Limits | None = None,
-) -> Genesis:
-    """Build the genesis of a network whose headers one node seals, or on which nodes vote.
-
-    Args:
-      network: its name.
-      time_ms: ledger time of block 0.
-      members: exactly one central bank, and at least one member with a weight.
-      sealer: the one node's key; only its public half goes in. None where nodes vote.
-      nodes: of the members, with the keys that vote.
-      policy: values in force from the start; see `contracts.policy`.
-      assets: (asset, currency, exponent) each, M0, issued by the central bank.
-      hash_name: of the crypto profile, `sha256` or `sm3`.
-      limits: bounds of blocks and transactions.
-
-    Raises:
-      Invalid: there is not exactly one central bank.
-    """
-    banks = [member for member in members if "central_bank" in member.roles]
-    if len(banks) != 1:
-        text = f"a network has one central bank, this one {len(banks)}"
-        raise Invalid(InvalidCode.MALFORMED, text)
-    issuer = banks[0].officers[0]
-    return Genesis(
-        version=GENESIS_VERSION,
-        network=network,
-        time_ms=time_ms,
-        hash=hash_name,
-        suites=tuple(int(suite) for suite in Suite),
-        limits=limits or Limits(),
-        sealers=(Sealer(int(sealer.suite), sealer.public_key),) if sealer else (),
-        members=tuple(_found_member(member) for member in members),
-        assets=tuple(
-            GenesisAsset(asset, currency, issuer, "m0", exponent)
-            for asset, currency, exponent in assets
-        ),
-        policy=tuple(GenesisPolicy(key, tuple(policy[key])) for key in sorted(policy)),
-        contracts=list_genesis_contracts(),
-        nodes=tuple(nodes),
-    )
-
-
-def _found_member(spec: MemberSpec) -> GenesisMember:
-    officer = int(ALL_PURPOSES & ~Purpose.SPONSOR) if spec.server else int(ALL_PURPOSES)
-    keys = [AccountKey(address, officer) for address in spec.officers]
-    if spec.server is not None:
-        keys.append(AccountKey(spec.server, int(Purpose.SPONSOR), spec.threshold))
-    roles = set(spec.roles) | ({"validator"} if spec.weight else set())
-    return GenesisMember(
-        spec.officers[0],
-        spec.name,
-        tuple(sorted(roles)),
-        spec.weight,
-        tuple(keys),
-        spec.threshold,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +115,11 @@ class Home:
     def journals_path(self) -> Path:
         """The file of what the node reconciles, which may be missing."""
         return self.path / "journals.db"
+
+    @property
+    def risk_path(self) -> Path:
+        """The folder of what decides on payments, which may be missing."""
+        return self.path / "risk"
 
     def require_no_backup(self) -> None:
         """Refuse to write here if this is a backup or snapshot, or in one; raises `Invalid`."""

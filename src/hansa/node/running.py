@@ -40,6 +40,7 @@ from hansa.node.network.peers import build_peer_rules
 from hansa.node.network.preparing import prepare_cometbft
 from hansa.node.reconcile.opening import build_pairs, load_signing_key, open_journals
 from hansa.node.records import open_log
+from hansa.node.risk.opening import open_risk
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.serve import Server, serve
 from hansa.node.settings import Settings, build_tls, load_settings
@@ -49,6 +50,7 @@ from hansa.sdk.keys import ChannelKey, KeyPair
 if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
     from hansa.node.reconcile.service import PairService
     from hansa.node.reconcile.store import JournalFile
+    from hansa.node.risk.desk import RiskDesk
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -91,6 +93,7 @@ class _Own(NamedTuple):
     key: KeyPair
     channel: MessageChannel | None
     reconciliation: tuple[KeyPair, JournalFile] | None
+    risk: RiskDesk | None
 
     def build_pairs(self, node: Node) -> PairService | None:
         """Build what reconciles; None for a node that does not."""
@@ -99,13 +102,15 @@ class _Own(NamedTuple):
         return build_pairs(node, self.sponsor, *self.reconciliation, self.channel)
 
     async def stop(self, pairs: PairService | None) -> None:
-        """Stop what reconciles, then messages, and close the files of both."""
+        """Stop what reconciles, then messages, then what decides, and close their files."""
         if pairs is not None:
             await pairs.stop()
         if self.channel is not None:
             await self.channel.stop()
         if self.reconciliation is not None:
             self.reconciliation[1].close()
+        if self.risk is not None:
+            await self.risk.stop()
 
 
 def run_node(  # noqa: PLR0913 - the options of `hansa up`, by keyword
@@ -171,9 +176,12 @@ def _identify(home: Home, settings: Settings, chain: Chain, keys: _Keys, passphr
             journals = open_journals(home, settings, chain, signer, passphrase)
             stack.callback(journals.close)
             reconciliation = (keys.reconciliation, journals)
+        risk = open_risk(home, settings, chain, sponsor, passphrase)
+        if risk is not None:
+            stack.callback(risk.close)
         channel = open_channel(home, settings, chain, (sponsor, key), keys.channel)
         stack.pop_all()
-    return _Own(sponsor, key, channel, reconciliation)
+    return _Own(sponsor, key, channel, reconciliation, risk)
 
 
 def _load_keys(home: Home, settings: Settings, passphrase: str) -> _Keys:
@@ -307,11 +315,13 @@ async def _serve_until(
     verifier = PoolVerifier(chain.network, settings.work.verifiers or os.cpu_count() or 1)
     keeper = build_keeper(home, settings, chain)
     engine = _build_voted_engine(home, settings, chain, verifier, keeper, own.sponsor)
-    node = Node(chain, verifier, own.sponsor, own.key, engine=engine, keeper=keeper)
+    node = Node(chain, verifier, own.sponsor, own.key, engine=engine, keeper=keeper, risk=own.risk)
     node.start()
     server: Server | None = None
     pairs: PairService | None = None
     try:
+        if own.risk is not None:
+            await own.risk.start(node.desk.submit)
         pairs = own.build_pairs(node)
         server = await serve(node, settings, KeyRing(home.api_keys_path), own.channel, pairs)
         await _await_ready(node, stopped)

@@ -9,8 +9,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from hansa.engine.chain import Chain
 from hansa.engine.collector import tune_collector
@@ -59,10 +59,45 @@ class Unsponsored(Unavailable):
     """This node's key may sign no batches any more: its operator must act, not who sends."""
 
 
+class Ruling(NamedTuple):
+    """What risk control says of an envelope."""
+
+    attestation: bytes | None = None
+    """The commitment to its decision; None where it needs none."""
+    is_held: bool = False
+    """It is not brought in now, and answered later."""
+    error: HansaError | None = None
+    """It could not be decided on."""
+
+
+class Asked(NamedTuple):
+    """A sound envelope on which risk control is to decide."""
+
+    envelope: bytes
+    tx_id: bytes
+    device: str
+    done: asyncio.Future[Answer]
+    """Where to answer, if it is held."""
+
+
+class RiskControl(Protocol):
+    """Decides on the payments of the node's customers: `hansa.node.risk.desk`, of an extra."""
+
+    async def start(self, bring: Callable[[bytes], Awaitable[Answer]]) -> None:
+        """Begin; `bring` takes an envelope that was let through to the desk once more."""
+
+    async def decide(self, asked: Sequence[Asked]) -> list[Ruling]:
+        """Decide on each; the same envelope gets the same decision again."""
+
+    async def stop(self) -> None:
+        """End, and close what is kept."""
+
+
 class _Asked(NamedTuple):
     envelope: bytes
     attestation: bytes | None
     is_strangers: bool
+    device: str
     done: asyncio.Future[Answer]
 
     def answer(self, answer: Answer) -> None:
@@ -78,8 +113,11 @@ class SponsorDesk:
     rubbish costs the sponsor no quota. Envelopes keep their order of arrival.
     """
 
-    def __init__(self, engine: Engine, sponsor: bytes, key: KeyPair) -> None:
+    def __init__(
+        self, engine: Engine, sponsor: bytes, key: KeyPair, risk: RiskControl | None = None
+    ) -> None:
         self._engine = engine
+        self._risk = risk
         self._customers = Customers(engine.chain, sponsor, time.monotonic)
         self._sponsor = sponsor
         self._sponsor_text = to_text(sponsor)
@@ -98,14 +136,21 @@ class SponsorDesk:
         return await self.enqueue(envelope, attestation)
 
     def enqueue(
-        self, envelope: bytes, attestation: bytes | None = None, *, is_strangers: bool = False
+        self,
+        envelope: bytes,
+        attestation: bytes | None = None,
+        *,
+        is_strangers: bool = False,
+        device: str = "",
     ) -> asyncio.Future[Answer]:
         """Put one envelope in the line, behind those that came before; done when confirmed.
 
         Args:
           envelope: a signed transaction.
-          attestation: the sponsor's commitment to its risk decision, 32 bytes.
+          attestation: the sponsor's commitment to its risk decision, 32 bytes; where this node has
+            risk control itself, its own stands in the place of it.
           is_strangers: whoever sent it is not known, so a customer or a member must have signed.
+          device: that it was signed on, as whoever sends it names it; empty where unknown.
 
         Raises:
           Unavailable: too much is waiting, or the engine has stopped; it is not in the line.
@@ -115,7 +160,7 @@ class SponsorDesk:
         if len(self._asked) >= ASKED_MAX:
             raise Unavailable("too many transactions are waiting: send again in a moment")
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(envelope, attestation, is_strangers, done))
+        self._asked.append(_Asked(envelope, attestation, is_strangers, device, done))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         return done
@@ -182,12 +227,33 @@ class SponsorDesk:
                 ids.append(verdict)
             else:  # a repetition costs no block, and never expires
                 item.answer(answer)
+        if self._risk is not None and good:
+            good, ids = await self._rule(self._risk, good, ids)
         if not good:
             return
         items = [(item.envelope, item.attestation) for item in good]
         raw = sign_batch(self._engine.chain.network, self._sponsor, self._key, items)
         waiting = asyncio.create_task(self._order(raw, ids))
         waiting.add_done_callback(lambda task: _settle(good, task))
+
+    async def _rule(
+        self, risk: RiskControl, good: list[_Asked], ids: list[bytes]
+    ) -> tuple[list[_Asked], list[bytes]]:
+        """Have risk control decide; returns what goes on, with attestations, and their ids."""
+        asked = [
+            Asked(item.envelope, each[:HASH_BYTES], item.device, item.done)
+            for item, each in zip(good, ids, strict=True)
+        ]
+        allowed: list[_Asked] = []
+        allowed_ids: list[bytes] = []
+        for item, each, ruling in zip(good, ids, await risk.decide(asked), strict=True):
+            if ruling.error is not None:
+                _fail([item], ruling.error)
+            elif not ruling.is_held:
+                attestation = ruling.attestation or item.attestation
+                allowed.append(item._replace(attestation=attestation))
+                allowed_ids.append(each)
+        return allowed, allowed_ids
 
     async def _order(self, raw: bytes, ids: list[bytes]) -> list[Answer | Unsponsored]:
         try:
@@ -271,6 +337,7 @@ class Node:
         clock_ms: Callable[[], int] = wall_clock_ms,
         engine: Engine | None = None,
         keeper: Keeper | None = None,
+        risk: RiskControl | None = None,
     ) -> None:
         """Put a node together.
 
@@ -282,12 +349,13 @@ class Node:
           clock_ms: what the time is.
           engine: over this chain and verifier; one that orders alone if not given.
           keeper: makes snapshots and prunes; none if not given.
+          risk: decides on payments of its customers; none if not given.
         """
         self.chain = chain
         self.member = sponsor
         self.engine: Engine = engine or EmbeddedEngine(chain, verifier, clock_ms)
         self.watch = Watch(chain, self.engine, clock_ms, member=sponsor)
-        self.desk = SponsorDesk(self.engine, sponsor, key)
+        self.desk = SponsorDesk(self.engine, sponsor, key, risk)
         self._recent: deque[Header] = deque(maxlen=RATE_BLOCKS)
         self._records = RecentRecords(chain, RECORDS_KEPT)
         self._changed = asyncio.Condition()

@@ -204,6 +204,13 @@ class Reconciliation(_Section, frozen=True, kw_only=True):
     """Folder with results of `hansa reconcile`, which the console shows; empty for none."""
 
 
+class Risk(_Section, frozen=True, kw_only=True):
+    """Risk control of what the node's customers pay."""
+
+    decides: bool = False
+    """Whether the node decides on it, by what is in the folder `risk` of its data folder."""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that `node.toml` can say."""
 
@@ -213,6 +220,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     channel: Channel = Channel()
     reconciliation: Reconciliation = Reconciliation()
+    risk: Risk = Risk()
     work: Work = Work()
     history: History = History()
     cometbft: Configuration = Configuration()

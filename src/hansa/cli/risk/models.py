@@ -63,12 +63,12 @@ def open_registry(options: argparse.Namespace) -> Registry:
       Unavailable: the extra is not installed.
     """
     with needing_extra():
-        from hansa.node.risk.registry import WITHIN_DATA, Registry  # noqa: PLC0415 - loads numba
+        from hansa.node.risk.registry import MODELS, Registry  # noqa: PLC0415 - loads numba
         from hansa.risk.intake.describing import FEATURES  # noqa: PLC0415
     home = Home(options.data)
     if not home.exists():
         raise NotFound(f"there is no node in {home.path}", path=str(home.path))
-    return Registry(home.path / WITHIN_DATA, FEATURES)
+    return Registry(home.risk_path / MODELS, FEATURES)
 
 
 def _add_file(options: argparse.Namespace) -> int:

@@ -18,7 +18,8 @@ from hansa.contracts import currency, payments, wallets
 from hansa.engine.workers import start_workers
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis, Network, decode_genesis
-from hansa.node.home import Home, MemberSpec, build_genesis, create_home
+from hansa.node.founding import MemberSpec, build_genesis
+from hansa.node.home import Home, create_home
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import sign_batch, sign_transaction
 from hansa.sdk.keys import KeyPair

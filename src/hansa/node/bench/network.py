@@ -48,7 +48,8 @@ from hansa.node.bench.usage import (
     measure_disk_bytes,
     read_name,
 )
-from hansa.node.home import SPONSOR_KEY, Home, MemberSpec, build_genesis, create_home
+from hansa.node.founding import MemberSpec, build_genesis
+from hansa.node.home import SPONSOR_KEY, Home, create_home
 from hansa.node.network.folders import list_nodes
 from hansa.node.network.places import PORTS_EACH, THIS_MACHINE, Place, choose_places
 from hansa.node.network.supervision import Event, Happening, Supervisor

@@ -17,7 +17,7 @@ from hansa.contracts import currency, payments, wallets
 from hansa.contracts.proposals import DAY_MS, HOUR_MS
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis
-from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.sdk.keys import KeyPair
 
 ASSET = "MOP"

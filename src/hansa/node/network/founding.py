@@ -29,19 +29,14 @@ from hansa.node.api import rights
 from hansa.node.api.keys import add_key
 from hansa.node.description import MemberDescription, NetworkDescription
 from hansa.node.founding import (
+    DEFAULT_POLICY,
+    MemberSpec,
+    build_genesis,
     check_description,
     describe_member,
     name_members,
 )
-from hansa.node.home import (
-    CHANNEL_KEY,
-    DEFAULT_POLICY,
-    SPONSOR_KEY,
-    Home,
-    MemberSpec,
-    build_genesis,
-    create_home,
-)
+from hansa.node.home import CHANNEL_KEY, SPONSOR_KEY, Home, create_home
 from hansa.node.network.places import Place
 from hansa.node.network.voting import write_first_block
 from hansa.sdk.keys import (

@@ -19,7 +19,7 @@ from hansa.contracts.wallets import Category
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.genesis import Genesis
 from hansa.kernel.values import INT64_MAX
-from hansa.node.home import DEFAULT_POLICY, MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.replay.source import ColumnMap, Payments, count_days
 from hansa.sdk.keys import KeyPair
 

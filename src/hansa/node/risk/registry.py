@@ -28,8 +28,8 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
 from hansa.risk.models.file import FILE_BYTES_MAX, Model, read_model
 from hansa.sdk.files import read_file, write_file
 
-WITHIN_DATA = Path("risk") / "models"
-"""Where the folder lies in a node's data folder."""
+MODELS = "models"
+"""The folder's name, within a node's own for risk control."""
 ROLES_NAME = "roles.json"
 ROLES_BYTES_MAX = 1 << 16
 SUFFIX = ".model"

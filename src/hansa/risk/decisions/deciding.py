@@ -1,7 +1,7 @@
 """One payment's decision: lists over rules over the model, in one call of compiled code.
 
-What a list says counts above all. Of the rules that fire, the highest verdict counts; one that
-allows keeps the model from stopping the payment. The model's verdict is that of its probability.
+Of what lists, rules and the model say, the highest verdict counts. The model's is that of its
+probability; a list or a rule that allows keeps it from stopping the payment.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Decider:
         listed: Listed | None,
     ) -> Decision:
         by_rules, by_model, score, ppm = told
-        if by_rules == Verdict.ALLOW:
+        if Verdict.ALLOW in (by_rules, None if listed is None else listed.verdict):
             by_model = Verdict.ALLOW
         verdict = max(by_rules, by_model, Verdict.ALLOW if listed is None else listed.verdict)
         reasons = [] if listed is None else [f"list.{listed.reason}"]

@@ -5,14 +5,12 @@ Source: docs/reference/risk-policy.md.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.models.calibration import MILLION
 from hansa.shapes import Unread, read_toml
@@ -56,11 +54,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: Waiting = Waiting()
     reasons_max: Annotated[int, Meta(ge=0, le=10)] = 3
     """Features that a decision names at most."""
-
-    @property
-    def policy_id(self) -> bytes:
-        """The hash that names this policy in a decision, 32 bytes."""
-        return hashlib.sha256(encode(msgspec.structs.astuple(self))).digest()
 
 
 def load_policy(raw: bytes, name: str) -> Policy:

@@ -19,7 +19,7 @@ _EMPTY = -1
 
 
 class Numbering:
-    """Numbers of keys of 32 bytes, from 0 on; none is ever given twice, or taken back."""
+    """Numbers of keys of 32 bytes, from 0 on; none is ever given twice."""
 
     def __init__(self) -> None:
         """Know no key."""
@@ -70,6 +70,12 @@ class Numbering:
         if not 0 <= number < len(self):
             raise IndexError(number)
         return bytes(self._keys[number * KEY_BYTES : (number + 1) * KEY_BYTES])
+
+    def forget(self, count: int) -> None:
+        """Take back all numbers but the first `count`, of what was not taken in after all."""
+        if count < len(self):
+            del self._keys[count * KEY_BYTES :]
+            self._spread(len(self._slots))
 
     def save(self) -> bytes:
         """Write all keys as bytes, in the order of their numbers."""

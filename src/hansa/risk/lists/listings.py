@@ -84,6 +84,10 @@ class Lists:
         if listing is not None:
             self._by_number[subject, number] = listing
 
+    def list_names(self, subject: Subject) -> list[str]:
+        """List all of a kind that are listed, whether it counts at present or not."""
+        return [name for kind, name in self._by_name if kind is subject]
+
     def find(self, subject: Subject, name: str, time_ms: int) -> Listing | None:
         """Find the listing of a name that counts at that time."""
         return _in_force(self._by_name.get((subject, name)), time_ms)

@@ -40,8 +40,21 @@ def read_lists(path: Path, check_address: Callable[[str], object]) -> Lists:
       Invalid: the file cannot be read, or something is wrong in it: the message names all faults.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _refuse(path, f"cannot be read: {error}") from None
+    return parse_lists(raw, path, check_address)
+
+
+def parse_lists(raw: bytes, path: Path, check_address: Callable[[str], object]) -> Lists:
+    """Read what stands, or stood, in a file; `path` names it and says its kind.
+
+    Raises:
+      Invalid: something is wrong in it: the message names all faults.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
         raise _refuse(path, f"cannot be read: {error}") from None
     rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text)
     listings: list[Listing] = []

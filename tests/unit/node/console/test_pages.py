@@ -32,7 +32,7 @@ from hansa.node.console.guard import Gate
 from hansa.node.console.routes import ROUTES
 from hansa.node.console.site import add_console
 from hansa.node.console.supply import SupplyWatch
-from hansa.node.home import MemberSpec, build_genesis
+from hansa.node.founding import MemberSpec, build_genesis
 from hansa.node.limiter import Limiter
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app

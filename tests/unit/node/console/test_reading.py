@@ -14,7 +14,7 @@ from hansa.engine.storage import FileStorage
 from hansa.node.console.blocks import Blocks
 from hansa.node.console.money import read_wallet
 from hansa.node.console.reading import Reader
-from hansa.node.home import DEFAULT_POLICY
+from hansa.node.founding import DEFAULT_POLICY
 
 DAY_MS = 86_400_000
 OFFICERS = ("officer0", "officer1")

@@ -97,6 +97,14 @@ def test_no_rule_that_allows_stands_over_a_list(decider):
     assert decision.reasons == ("list.sanctions", "rule.known_shop")
 
 
+def test_a_list_that_allows_keeps_the_model_and_no_rule_from_stopping_it(decider):
+    allowed = Listed(Verdict.ALLOW, "allowed")
+    decision = decider.decide(np.array([10_001, 5, 0], np.int64), allowed)
+    assert (decision.verdict, decision.reasons) == (Verdict.ALLOW, ("list.allowed",))
+    decision = decider.decide(np.array([10**6, 70_000, 0], np.int64), allowed)
+    assert decision.verdict is Verdict.REVIEW
+
+
 def test_many_are_decided_as_each_alone(decider):
     chance = np.random.default_rng(5)
     rows = np.stack(
@@ -134,13 +142,6 @@ def test_without_a_model_small_payments_pass_and_large_ones_wait(decider):
 def test_a_policy_that_cannot_be_is_refused(raw, told):
     with pytest.raises(Invalid, match=told):
         load_policy(raw, "policy.toml")
-
-
-def test_two_policies_have_two_names():
-    one, other = (
-        load_policy(b"version = 1\n[thresholds]\nblock_ppm = %d" % ppm, "p") for ppm in (5, 6)
-    )
-    assert one.policy_id != other.policy_id
 
 
 def test_the_threshold_is_where_most_is_saved_within_capacity():

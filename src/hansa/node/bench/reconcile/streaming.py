@@ -34,7 +34,8 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.bench.load import PASSPHRASE, derive_key
 from hansa.node.bench.reconcile.arriving import CURRENCY, RULES, Arrivals, plant_arrivals
 from hansa.node.channel.direct import DirectExchange
-from hansa.node.home import MemberSpec, build_genesis, create_home, open_chain
+from hansa.node.founding import MemberSpec, build_genesis
+from hansa.node.home import create_home, open_chain
 from hansa.node.reconcile.ledger import Signer
 from hansa.node.reconcile.service import PairService
 from hansa.node.reconcile.store import JournalFile

@@ -1,0 +1,408 @@
+"""Decisions on transactions: what is taken in of each, what is decided, and what is committed to.
+
+A transaction may make several payments: each is described and decided on in the order of the calls,
+and the highest verdict is the transaction's. All of a block of transactions is taken in and kept
+together, in one write, before anybody is told: no attestation leaves that could not be opened.
+
+For one thread at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from hansa.contracts.risk.in_force import NO_MODEL
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.kernel.frame import read_end
+from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
+from hansa.node.risk.format import KeptDecision, KeptHeld, KeptPayment
+from hansa.node.risk.journal import Event, Held, Journal
+from hansa.node.risk.judging import UNKNOWN_PPM, Described, Whole, ask, combine, find_highest
+from hansa.node.risk.loading import Loaded
+from hansa.node.risk.reading import Intended
+from hansa.risk.decisions.commitment import (
+    DECISION_LIFE_MAX_MS,
+    REASONS_MAX,
+    SALT_BYTES,
+    DecisionRecord,
+    compute_commitment,
+    decode_record,
+)
+from hansa.risk.decisions.deciding import Decider, Decision
+from hansa.risk.features.layout import AMOUNT_MAX
+from hansa.risk.intake.describing import FEATURES_HASH
+from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake, load_intake
+from hansa.risk.verdicts import Verdict
+
+REMEMBERED_EVENTS: Final = 200_000
+"""After so many it is kept what is remembered: taking them in anew takes some seconds."""
+_MINUTE_MS = 60_000
+
+
+class Undecided(NamedTuple):
+    """A transaction to be decided on; its signatures are checked."""
+
+    tx_id: bytes
+    envelope: bytes
+    until_ms: int
+    """The end of its validity."""
+    device: str
+    """Of its payer, as the operator's own systems know it; empty where they do not say."""
+    payments: tuple[Intended, ...]
+    """At least one."""
+
+
+class Decided(NamedTuple):
+    """What was decided on a transaction."""
+
+    attestation: bytes | None
+    """None where it is held."""
+    held: Held | None
+
+
+class Moment(NamedTuple):
+    """When, and by what, a block of transactions is decided."""
+
+    now_ms: int
+    """The operator's clock, and never before the newest block that it has seen."""
+    loaded: Loaded
+    is_scored: bool
+    """Whether what the champion decides is in force on the ledger."""
+
+    @property
+    def decider(self) -> Decider:
+        """Who decides now."""
+        return self.loaded.scoring if self.is_scored else self.loaded.unscored
+
+    @property
+    def model_id(self) -> bytes:
+        """The hash of the model that decides now; all zero if none does."""
+        return self.loaded.model_id if self.is_scored else NO_MODEL
+
+
+class Deciding:
+    """Takes transactions in, decides, commits, and keeps all of it in the journal."""
+
+    def __init__(
+        self,
+        network: Network,
+        operator: bytes,
+        journal: Journal,
+        draw: Callable[[int], bytes],
+        started_ms: int,
+        *,
+        zone_offset_ms: int = 0,
+    ) -> None:
+        """Go on from a journal.
+
+        Args:
+          network: whose transactions.
+          operator: who decides.
+          journal: open, and nobody else's.
+          draw: source of chance for salts.
+          started_ms: now.
+          zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
+        """
+        self._network = network
+        self._operator = operator
+        self._journal = journal
+        self._draw = draw
+        self._zone_offset_ms = zone_offset_ms
+        self._begun_ms = started_ms
+        self._intake: Intake | None = None
+        self._remembered = 0
+        self._recent: dict[bytes, Decided] = {}
+        self._ends: deque[tuple[int, bytes]] = deque()
+
+    def open_intake(self) -> Intake:
+        """Open what is remembered: as it was kept, and what was taken in since, taken in anew."""
+        if self._intake is None:
+            self._intake, self._remembered = restore(
+                self._journal, zone_offset_ms=self._zone_offset_ms
+            )
+        return self._intake
+
+    def decide(self, asked: Sequence[Undecided], moment: Moment) -> list[Decided]:
+        """Decide on transactions, in this order; on one that was decided before, as before.
+
+        Raises:
+          Unavailable: the journal cannot be written; nothing was taken in.
+          Corrupt: it is damaged.
+        """
+        self._forget(moment.now_ms)
+        new: dict[bytes, Undecided] = {}
+        for each in asked:
+            if each.tx_id not in new and self._find_known(each) is None:
+                new[each.tx_id] = each
+        if new:
+            self._decide_new(list(new.values()), moment)
+        return [self._recent[each.tx_id] for each in asked]
+
+    def tell(self, numbers: Sequence[int], now_ms: int, *, is_fraud: bool) -> None:
+        """Take in what payments turned out to be, by their numbers.
+
+        Raises:
+          Unavailable: the journal cannot be written; nothing was taken in.
+        """
+        intake = self.open_intake()
+        time_ms = max(now_ms, intake.now_ms)
+        told = [Told(number, time_ms, is_fraud) for number in numbers]
+        intake.take(told)
+        self._write(told)
+
+    def let_through(
+        self, held: Held, reason: str, moment: Moment
+    ) -> tuple[DecisionRecord, bytes, Decided]:
+        """Decide anew on what waited, as its customer or an officer answered for it.
+
+        Returns:
+          The decision, its salt, and the attestation; none of it is kept yet.
+        """
+        kept = self._journal.find_decision(held.tx_id)
+        if kept is None:
+            raise Corrupt(f"the decision on {held.tx_id.hex()}, which waits, is not there")
+        before = decode_record(kept.record)
+        reasons = (reason, *before.reasons)[:REASONS_MAX]
+        row = _hash_rows(kept.payments)
+        until_ms = read_end(held.envelope) or moment.now_ms
+        record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
+        salt = self._draw(SALT_BYTES)
+        return record, salt, Decided(compute_commitment(self._network, record, salt), None)
+
+    def note(self, tx_id: bytes, decided: Decided, until_ms: int) -> None:
+        """Note what was decided, for whoever sends the same transaction again."""
+        self._recent[tx_id] = decided
+        self._ends.append((until_ms, tx_id))
+
+    def save(self) -> None:
+        """Keep what is remembered, so that a start takes nothing in anew."""
+        if self._intake is not None and self._remembered < self._journal.event_count:
+            self._journal.save_remembered(self._intake.save())
+            self._remembered = self._journal.event_count
+
+    def _forget(self, now_ms: int) -> None:
+        while self._ends and self._ends[0][0] < now_ms - VALIDITY_MAX_MS:
+            self._recent.pop(self._ends.popleft()[1], None)
+
+    def _find_known(self, asked: Undecided) -> Decided | None:
+        """Find what was decided on a transaction before.
+
+        The file is asked only of those that can have been signed before this process began.
+        """
+        known = self._recent.get(asked.tx_id)
+        if known is not None or asked.until_ms > self._begun_ms + VALIDITY_MAX_MS:
+            return known
+        kept = self._journal.find_decision(asked.tx_id)
+        if kept is None:
+            return None
+        answer = self._journal.find_answer(asked.tx_id)
+        raw, salt = kept.record, kept.salt
+        if answer is not None and answer.record:
+            raw, salt = answer.record, answer.salt
+        record = decode_record(raw)
+        if record.verdict is Verdict.ALLOW:
+            known = Decided(compute_commitment(self._network, record, salt), None)
+        else:
+            known = Decided(None, self._journal.find_held(asked.tx_id))
+        self.note(asked.tx_id, known, asked.until_ms)
+        return known
+
+    def _decide_new(self, asked: Sequence[Undecided], moment: Moment) -> None:
+        intake = self.open_intake()
+        described, events = self._describe(asked, moment, intake)
+        decisions = ask(moment.decider, described)
+        trial = moment.loaded.trying
+        tried = None if trial is None else ask(trial, described)
+        kept: list[tuple[bytes, KeptDecision]] = []
+        held: list[tuple[KeptHeld, int]] = []
+        found: list[tuple[Undecided, Decided]] = []
+        begin = 0
+        for each in asked:
+            part = slice(begin, begin + len(each.payments))
+            begin = part.stop
+            record, decision = self._keep(
+                each, described[part], decisions[part], tried and tried[part], moment
+            )
+            kept.append((each.tx_id, decision))
+            if record.verdict is Verdict.ALLOW:
+                attestation = compute_commitment(self._network, record, decision.salt)
+                found.append((each, Decided(attestation, None)))
+                continue
+            until_ms = _end_waiting(each, record.verdict, moment)
+            held.append((KeptHeld(each.tx_id, each.envelope, moment.now_ms), until_ms))
+            waiting = Held(
+                0,
+                until_ms,
+                is_open=True,
+                tx_id=each.tx_id,
+                envelope=each.envelope,
+                taken_ms=moment.now_ms,
+            )
+            found.append((each, Decided(None, waiting)))
+        self._write(events, kept, held)
+        for each, decided in found:
+            self.note(each.tx_id, decided, each.until_ms)
+        if self._journal.event_count - self._remembered >= REMEMBERED_EVENTS:
+            self.save()
+
+    def _write(
+        self,
+        events: Sequence[Event],
+        kept: Sequence[tuple[bytes, KeptDecision]] = (),
+        held: Sequence[tuple[KeptHeld, int]] = (),
+    ) -> None:
+        """Keep what was taken in; where that fails, forget that it was."""
+        try:
+            self._journal.write(events, kept, held)
+        except BaseException:
+            self._intake = None
+            raise
+
+    def _describe(
+        self, asked: Sequence[Undecided], moment: Moment, intake: Intake
+    ) -> tuple[list[Described], list[Event]]:
+        """Take in what can be described; returns all payments, and the events that were taken."""
+        loaded, time_ms = moment.loaded, max(moment.now_ms, intake.now_ms)
+        events: list[Event] = []
+        places: list[tuple[Undecided, Intended, int | None]] = []
+        for each in asked:
+            device = _hash("device", each.device.encode()) if each.device else None
+            for intended in each.payments:
+                place = None
+                if intended.payer != intended.payee and 0 < intended.amount_minor <= AMOUNT_MAX:
+                    place = len(events)
+                    merchant = loaded.merchants.get(intended.payee)
+                    events.append(
+                        Taken(
+                            time_ms,
+                            _hash_wallet(intended.payer, intended.asset),
+                            _hash_wallet(intended.payee, intended.asset),
+                            intended.amount_minor,
+                            device,
+                            None if merchant is None else _hash("merchant", merchant.encode()),
+                        )
+                    )
+                places.append((each, intended, place))
+        first = intake.next_number
+        rows: Whole | None = None
+        try:
+            rows = intake.take(events)
+        except (Unavailable, Invalid):  # scoring is down: amounts decide
+            events = []
+        return [
+            Described(
+                intended,
+                -1 if rows is None or place is None else first + place,
+                None if rows is None or place is None else rows[place],
+                loaded.find_listed(intended.payer, intended.payee, each.device, time_ms),
+            )
+            for each, intended, place in places
+        ], events
+
+    def _keep(
+        self,
+        asked: Undecided,
+        described: Sequence[Described],
+        decisions: Sequence[Decision],
+        tried: Sequence[Decision] | None,
+        moment: Moment,
+    ) -> tuple[DecisionRecord, KeptDecision]:
+        """Put together what is kept of one transaction."""
+        payments = tuple(
+            KeptPayment(
+                *each.intended,
+                each.number,
+                () if each.row is None else tuple(each.row.tolist()),
+                None if each.listed is None else (int(each.listed.verdict), each.listed.reason),
+            )
+            for each in described
+        )
+        verdict, reasons, trials = combine(decisions)
+        row = _hash_rows(payments)
+        record = self._record((asked.tx_id, asked.until_ms), verdict, reasons, row, moment)
+        challenger = moment.loaded.models.challenger
+        decision = KeptDecision(
+            encode(record),
+            self._draw(SALT_BYTES),
+            payments,
+            find_highest(decisions),
+            trials,
+            NO_MODEL if challenger is None else challenger.manifest.model_id,
+            UNKNOWN_PPM if tried is None else find_highest(tried),
+        )
+        return record, decision
+
+    def _record(
+        self,
+        transaction: tuple[bytes, int],
+        verdict: Verdict,
+        reasons: tuple[str, ...],
+        row: bytes,
+        moment: Moment,
+    ) -> DecisionRecord:
+        tx_id, until_ms = transaction
+        return DecisionRecord(
+            1,
+            self._network.genesis_hash,
+            tx_id,
+            self._operator,
+            moment.model_id,
+            FEATURES_HASH,
+            moment.loaded.policy_hash,
+            verdict,
+            reasons,
+            row,
+            moment.now_ms,
+            min(until_ms, moment.now_ms + DECISION_LIFE_MAX_MS),
+        )
+
+
+def restore(journal: Journal, *, zone_offset_ms: int = 0) -> tuple[Intake, int]:
+    """Take in again what a journal holds, beginning with what is remembered of it.
+
+    Returns:
+      What goes on from there, and of how many events there was something remembered.
+
+    Raises:
+      Corrupt: the journal is damaged.
+      Unavailable: it cannot be read.
+    """
+    intake, start = begin_intake(zone_offset_ms=zone_offset_ms), 0
+    remembered = journal.load_remembered()
+    if remembered is not None:
+        with suppress(Corrupt):  # of another version of the program: all is taken in anew
+            intake, start = load_intake(remembered[0]), remembered[1]
+    for block in journal.iterate_events(start):
+        intake.take(block)
+    return intake, start
+
+
+def _end_waiting(asked: Undecided, verdict: Verdict, moment: Moment) -> int:
+    """Compute until when something may be answered; what is blocked, by nobody."""
+    waiting = moment.loaded.policy.waiting
+    minutes = {
+        Verdict.STEP_UP: waiting.step_up_minutes,
+        Verdict.REVIEW: waiting.review_minutes,
+    }.get(verdict)
+    if minutes is None:
+        return asked.until_ms
+    return min(asked.until_ms, moment.now_ms + minutes * _MINUTE_MS)
+
+
+def _hash_rows(payments: Sequence[KeptPayment]) -> bytes:
+    """Hash the rows from which a decision is replayed, in the order of its payments."""
+    return hashlib.sha256(encode([each.row for each in payments])).digest()
+
+
+def _hash(kind: str, name: bytes) -> bytes:
+    return hashlib.sha256(kind.encode() + b"\0" + name).digest()
+
+
+def _hash_wallet(address: bytes, asset: str) -> bytes:
+    """Name a wallet's money of one asset: habits in one are none in another."""
+    return hashlib.sha256(b"wallet\0" + asset.encode() + b"\0" + address).digest()

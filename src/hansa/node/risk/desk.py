@@ -1,0 +1,375 @@
+"""The risk desk of a node: decides on what its customers send, and keeps what is not allowed.
+
+sponsor desk -> decide (in a thread of its own) -> attested: into a batch
+                                                -> held: waits for its customer or an officer
+
+Whoever sent what is held is told what anybody is told whose transaction is not confirmed yet; when
+its validity is over, that it expired. Nothing tells whether it waited for a person or never had a
+chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from functools import partial
+from heapq import heappop, heappush
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
+from hansa.engine.chain import Chain
+from hansa.engine.ordering import Answer
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.frame import read_end
+from hansa.kernel.machine.admission import find_stale
+from hansa.kernel.machine.state import Reader
+from hansa.kernel.transaction import decode_envelope
+from hansa.node.risk.deciding import Deciding, Moment, Undecided
+from hansa.node.risk.format import KeptAnswer, KeptDecision
+from hansa.node.risk.journal import Held, Journal
+from hansa.node.risk.loading import Loaded, RiskFolder
+from hansa.node.risk.reading import find_payments
+from hansa.node.service import Asked, Ruling
+from hansa.risk.decisions.commitment import decode_record
+from hansa.risk.verdicts import Verdict
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+LOOK_MS = 1_000
+"""How often it is looked at least whether something has expired: clocks may be put."""
+
+_LOG = logging.getLogger("hansa.risk")
+_NEEDS_NONE = Ruling()
+_HELD = Ruling(is_held=True)
+
+
+class Answering(StrEnum):
+    """What is answered for a transaction that waits."""
+
+    CONFIRMED = "confirmed"
+    """Its customer confirmed it by another way."""
+    RELEASED = "released"
+    """An officer lets it through."""
+    REFUSED = "refused"
+    """An officer, or its customer, does not."""
+
+
+_MAY_ANSWER = {
+    Verdict.STEP_UP: frozenset(Answering),
+    Verdict.REVIEW: frozenset({Answering.RELEASED, Answering.REFUSED}),
+}
+
+
+class Standing(NamedTuple):
+    """How decisions are made at present."""
+
+    loaded: Loaded
+    is_scored: bool
+    in_force: tuple[Basis, ...]
+    """What the ledger has in force for this operator."""
+    waiting: int
+    events: int
+    """Payments and labels that were taken in."""
+
+
+class RiskDesk:
+    """Decides on transactions; a `hansa.node.service.RiskControl`."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        operator: bytes,
+        journal: Journal,
+        deciding: Deciding,
+        folder: RiskFolder,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """Put a desk together; it decides at once.
+
+        Args:
+          chain: whose wallets, and what is in force.
+          operator: whose customers' payments are decided on.
+          journal: open; closed with the desk.
+          deciding: over the same journal.
+          folder: what decides, as it is loaded.
+          clock_ms: what the time is.
+        """
+        self._rows = Reader(chain.machine.state)
+        self._chain = chain
+        self._operator = operator
+        self._journal = journal
+        self._deciding = deciding
+        self._folder = folder
+        self._clock_ms = clock_ms
+        self._worker = ThreadPoolExecutor(1, "risk")
+        self._senders: dict[bytes, list[asyncio.Future[Answer]]] = {}
+        self._ends: list[tuple[int, bytes]] = []
+        self._ending: asyncio.Task[None] | None = None
+        self._open: dict[bytes, Held] = {}
+        self._bring: Callable[[bytes], Awaitable[Answer]] | None = None
+        self._is_told_unscored = False
+        self._brought: set[asyncio.Task[None]] = set()
+
+    async def start(self, bring: Callable[[bytes], Awaitable[Answer]]) -> None:
+        """Begin: take up what waits.
+
+        Args:
+          bring: takes an envelope to the sponsor desk, which asks here again.
+
+        Raises:
+          Corrupt: the journal is damaged.
+        """
+        self._bring = bring
+        await self._run(self._deciding.open_intake)
+        await self._run(self._keep_basis)
+        for held in await self._run(self._journal.list_open):
+            self._wait_for(held, read_end(held.envelope) or 0)
+
+    async def stop(self) -> None:
+        """Keep what is remembered, and close the journal; nobody may ask any more."""
+        if self._ending is not None:
+            self._ending.cancel()
+            await asyncio.gather(self._ending, return_exceptions=True)
+        for futures in self._senders.values():
+            for future in futures:
+                future.cancel()
+        await asyncio.gather(*self._brought, return_exceptions=True)
+        try:
+            await self._run(self._deciding.save)
+        except Unavailable as error:  # then the next start takes in anew what came since
+            _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
+        finally:
+            self._worker.shutdown()
+            self._journal.close()
+
+    def close(self) -> None:
+        """Close what was never started."""
+        self._worker.shutdown()
+        self._journal.close()
+
+    async def decide(self, asked: Sequence[Asked]) -> list[Ruling]:
+        """Decide on transactions in their order; those that cannot be decided on have an error."""
+        undecided: list[Undecided] = []
+        places: list[int] = []
+        for place, each in enumerate(asked):
+            _, body = decode_envelope(each.envelope)
+            found = find_payments(body, self._rows, self._operator)
+            if found:
+                places.append(place)
+                end_ms = body.valid_until_ms
+                undecided.append(
+                    Undecided(each.tx_id, each.envelope, end_ms, each.device, tuple(found))
+                )
+        rulings = [_NEEDS_NONE] * len(asked)
+        if not undecided:
+            return rulings
+        try:
+            await self._run(self._folder.refresh)
+            decided = await self._run(self._deciding.decide, undecided, self._read_moment())
+        except HansaError as error:
+            _LOG.exception("payments could not be decided on")
+            told = Unavailable("the node cannot decide on payments now: send again in a moment")
+            told.__cause__ = error
+            return [Ruling(error=told) if at in places else _NEEDS_NONE for at in range(len(asked))]
+        for place, given, one in zip(places, undecided, decided, strict=True):
+            if one.held is None:
+                rulings[place] = Ruling(one.attestation)
+            else:
+                rulings[place] = _HELD
+                self._hold(one.held, given.until_ms, asked[place].done)
+        return rulings
+
+    async def answer(self, tx_id: bytes, answering: Answering, by: str) -> KeptAnswer:
+        """Answer for a transaction that waits; it is brought in if it is let through.
+
+        Args:
+          tx_id: of the transaction.
+          answering: what.
+          by: who, as the node knows them.
+
+        Raises:
+          NotFound: no such transaction waits.
+          Invalid: it waits for somebody else, or no more.
+          Unavailable: the journal cannot be written.
+        """
+        held = self._open.get(tx_id)
+        if held is None:
+            raise NotFound("no such transaction waits: it never did, or it was answered")
+        now_ms = self._clock_ms()
+        kept = await self.get_decision(tx_id)
+        verdict = decode_record(kept.record).verdict
+        if answering not in _MAY_ANSWER.get(verdict, ()):
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"the decision was {verdict.name.lower()}: it cannot be {answering.value}",
+            )
+        if now_ms > held.until_ms:
+            raise Invalid(InvalidCode.EXPIRED, "its time is over: have the customer send it anew")
+        answer = await self._run(self._answer, held, answering, by, self._read_moment())
+        self._open.pop(tx_id, None)
+        if answer.record:
+            task = asyncio.create_task(self._let_through(held))
+            self._brought.add(task)
+            task.add_done_callback(self._brought.discard)
+        return answer
+
+    async def tell(self, tx_id: bytes, *, is_fraud: bool) -> int:
+        """Tell what a transaction turned out to be; returns how many payments that labels.
+
+        Raises:
+          NotFound: it was not decided on here, or no payment of it was described.
+          Unavailable: the journal cannot be written.
+        """
+        kept = await self.get_decision(tx_id)
+        numbers = [each.number for each in kept.payments if each.number >= 0]
+        if not numbers:
+            raise NotFound("no payment of this transaction was described: there is none to label")
+        now_ms = self._clock_ms()
+        await self._run(self._deciding.tell, numbers, now_ms, is_fraud=is_fraud)
+        return len(numbers)
+
+    async def get_decision(self, tx_id: bytes) -> KeptDecision:
+        """Get what was decided on a transaction; raises `NotFound`."""
+        kept = await self._run(self._journal.find_decision, tx_id)
+        if kept is None:
+            raise NotFound("this node decided on no such transaction")
+        return kept
+
+    async def find_answer(self, tx_id: bytes) -> KeptAnswer | None:
+        """Find what became of one that waited."""
+        return await self._run(self._journal.find_answer, tx_id)
+
+    async def find_basis(self, policy_hash: bytes) -> bytes | None:
+        """Find the policy that decisions rested on, by its hash."""
+        return await self._run(self._journal.find_basis, policy_hash)
+
+    async def list_held(self, before: int, limit: int) -> list[Held]:
+        """List what waits or waited, the newest first, from before a place on."""
+        return await self._run(self._journal.list_held, before, limit)
+
+    def list_open(self) -> list[Held]:
+        """List what waits and may still be answered, in the order in which it was held."""
+        now_ms = self._clock_ms()
+        return [held for held in self._open.values() if held.until_ms >= now_ms]
+
+    async def reload(self) -> Standing:
+        """Read policy, rules, lists and merchants anew, and decide by them from here on.
+
+        Models need not be told of: whoever has a role now decides from the next payment on.
+
+        Raises:
+          HansaError: as `RiskFolder.reload`; what decided before decides on.
+        """
+        await asyncio.to_thread(self._folder.reload)
+        await self._run(self._keep_basis)
+        return self.tell_standing()
+
+    def tell_standing(self) -> Standing:
+        """Tell how decisions are made at present."""
+        moment = self._read_moment()
+        return Standing(
+            moment.loaded,
+            moment.is_scored,
+            self._list_in_force(),
+            len(self._open),
+            self._journal.event_count,
+        )
+
+    def _read_moment(self) -> Moment:
+        """Read the time, and whether the champion may decide: only as the ledger has it."""
+        loaded = self._folder.loaded
+        now_ms = max(self._clock_ms(), self._chain.head.time_ms)
+        basis = Basis(loaded.model_id, loaded.policy_hash)
+        is_scored = loaded.model_id != NO_MODEL and basis in self._list_in_force()
+        if not is_scored and not self._is_told_unscored:
+            _LOG.warning(
+                "payments are decided without a model: %s",
+                "no champion is set"
+                if loaded.model_id == NO_MODEL
+                else f"model {loaded.model_id.hex()} under policy {loaded.policy_hash.hex()} is "
+                "not in force on the ledger (risk.declare)",
+            )
+        self._is_told_unscored = not is_scored
+        return Moment(now_ms, loaded, is_scored)
+
+    def _keep_basis(self) -> None:
+        """Keep what decisions rest on, for as long as they are kept."""
+        loaded = self._folder.loaded
+        self._journal.put_basis(loaded.policy_hash, encode(loaded.files))
+
+    def _list_in_force(self) -> tuple[Basis, ...]:
+        found = self._rows.get(InForce, self._operator)
+        return () if found is None else found.bases
+
+    def _answer(self, held: Held, answering: Answering, by: str, moment: Moment) -> KeptAnswer:
+        raw, salt, decided = b"", b"", None
+        if answering is not Answering.REFUSED:
+            reason = f"answer.{answering.value}"
+            record, salt, decided = self._deciding.let_through(held, reason, moment)
+            raw = encode(record)
+        answer = KeptAnswer(answering.value, by, moment.now_ms, raw, salt)
+        self._journal.close_held(held.tx_id, answer)
+        if decided is not None:
+            self._deciding.note(held.tx_id, decided, read_end(held.envelope) or 0)
+        return answer
+
+    async def _let_through(self, held: Held) -> None:
+        """Have it brought in, and give its senders the answer."""
+        assert self._bring is not None  # noqa: S101 - the desk was started
+        answer, failure = None, None
+        try:
+            answer = await self._bring(held.envelope)
+        except HansaError as error:
+            failure = error
+        for future in self._senders.pop(held.tx_id, ()):
+            if future.done():
+                continue
+            if answer is not None:
+                future.set_result(answer)
+            elif failure is not None:
+                future.set_exception(failure)
+
+    def _hold(self, held: Held, end_ms: int, done: asyncio.Future[Answer]) -> None:
+        """Let a sender wait until it is answered, or its validity is over."""
+        self._senders.setdefault(held.tx_id, []).append(done)
+        self._wait_for(held, end_ms)
+
+    def _wait_for(self, held: Held, end_ms: int) -> None:
+        if held.is_open:
+            self._open.setdefault(held.tx_id, held)
+        heappush(self._ends, (end_ms, held.tx_id))
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+
+    async def _end(self) -> None:
+        """Answer those whose validity is over, in the words of any that expired."""
+        while self._ends:
+            end_ms, tx_id = self._ends[0]
+            now_ms = max(self._clock_ms(), self._chain.head.time_ms)
+            stale = find_stale(end_ms, now_ms, now_ms)
+            if stale is None:
+                await asyncio.sleep(min(end_ms + 1 - now_ms, LOOK_MS) / 1_000)
+                continue
+            heappop(self._ends)
+            for future in self._senders.pop(tx_id, ()):
+                if not future.done():
+                    future.set_result(Answer(b"", 0, 0, stale))
+            if self._open.pop(tx_id, None) is not None:
+                await self._close(tx_id)
+        self._ending = None
+
+    async def _close(self, tx_id: bytes) -> None:
+        try:
+            await self._run(self._journal.close_held, tx_id, None)
+        except HansaError as error:  # it is closed at the next start
+            _LOG.warning("that a payment expired could not be kept: %s", error.message)
+
+    async def _run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Run in the one thread that uses journal and memory."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, partial(work, *arguments, **named))

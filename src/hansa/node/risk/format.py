@@ -1,0 +1,109 @@
+"""The format of the file in which an operator keeps what it took in and decided.
+
+Values are encrypted, and names hashed under a key of the file: what stands in it as it is are
+counts, and until when something waits.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from hansa.encrypted_file import Form
+from hansa.kernel.encoding import Document
+from hansa.kernel.values import Address, Hash, TimeMs
+
+SCHEMA = """
+CREATE TABLE events (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE decisions (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE held (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE,
+    until_ms INTEGER NOT NULL, is_open INTEGER NOT NULL, value BLOB NOT NULL
+);
+CREATE INDEX held_open ON held (id) WHERE is_open;
+CREATE TABLE answers (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE bases (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE remembered (place INTEGER PRIMARY KEY, value BLOB NOT NULL);
+"""
+FORM = Form(
+    "risk decisions",
+    b"hansa-risk-decisions 1",
+    1,
+    SCHEMA,
+    "put the newest copy back; decisions that it lacks cannot be opened",
+    int.from_bytes(b"HnsR", "big"),
+)
+
+Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]
+
+
+class PaymentEvent(Document, frozen=True, array_like=True, tag=0):
+    """A payment that was taken in."""
+
+    time_ms: TimeMs
+    payer: bytes
+    payee: bytes
+    amount_minor: int
+    device: bytes
+    """Empty where it is not known."""
+    merchant: bytes
+
+
+class LabelEvent(Document, frozen=True, array_like=True, tag=1):
+    """What became known of one."""
+
+    number: int
+    time_ms: TimeMs
+    is_fraud: bool
+
+
+class KeptPayment(Document, frozen=True, array_like=True):
+    """A payment of the transaction that was decided on, and what was known of it."""
+
+    payer: Address
+    payee: Address
+    asset: str
+    amount_minor: int
+    number: int
+    """Its place in the order of intake; -1 if it could not be described."""
+    row: tuple[int, ...]
+    """Its features; none if it could not be described."""
+    listed: tuple[int, str] | None
+    """Verdict and reason of lists, if it was on one."""
+
+
+class KeptDecision(Document, frozen=True, array_like=True):
+    """A decision as its owner keeps it: what was committed to, and what it rests on."""
+
+    record: bytes
+    """The document, of `hansa.risk.decisions.commitment.DecisionRecord`."""
+    salt: bytes
+    payments: tuple[KeptPayment, ...]
+    ppm: Millionths
+    """The highest probability of fraud among them; -1 if no model was asked."""
+    trials: tuple[str, ...]
+    """Rules on trial that fired."""
+    challenger: Hash
+    """The model that was tried beside, all zero if none was."""
+    challenger_ppm: Millionths
+
+
+class KeptHeld(Document, frozen=True, array_like=True):
+    """A transaction that was not allowed, or not yet."""
+
+    tx_id: Hash
+    envelope: bytes
+    taken_ms: TimeMs
+
+
+class KeptAnswer(Document, frozen=True, array_like=True):
+    """What became of one that waited, by whom."""
+
+    answer: str
+    """`confirmed` by its customer, `released` or `refused` by an officer."""
+    by: str
+    time_ms: TimeMs
+    record: bytes
+    """The decision that lets it through; empty if it was refused."""
+    salt: bytes

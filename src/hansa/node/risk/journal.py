@@ -1,0 +1,264 @@
+"""The file in which an operator keeps what it took in and decided: SQLite, values encrypted.
+
+Events stand in it in the order of intake, so that whoever has the file can take them in anew and
+gets every row again, bit for bit. What is remembered of them is kept beside, now and then, so that
+a start need not. Each value is bound to its place; how: `hansa.encrypted_file`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hansa.encrypted_file import Draw, EncryptedFile
+from hansa.kernel.encoding import Decoder, encode
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
+from hansa.node.risk.format import (
+    FORM,
+    KeptAnswer,
+    KeptDecision,
+    KeptHeld,
+    LabelEvent,
+    PaymentEvent,
+)
+from hansa.passphrases import DEFAULT_COST, ScryptCost
+from hansa.program import name_program
+from hansa.risk.intake.intake import Taken, Told
+
+BLOCK_EVENTS = 4_096
+"""Read at a time."""
+CHUNK_BYTES = 1 << 24
+"""Of what is remembered: a value of SQLite has at most 2**30."""
+
+Event = Taken | Told
+
+_decode_event = Decoder[PaymentEvent | LabelEvent](
+    PaymentEvent | LabelEvent, "event"
+).decode_trusted
+_decode_decision = Decoder[KeptDecision](KeptDecision, "decision").decode_trusted
+_decode_held = Decoder[KeptHeld](KeptHeld, "held transaction").decode_trusted
+_decode_part = Decoder[tuple[int, int, bytes]](
+    tuple[int, int, bytes], "what is remembered"
+).decode_trusted
+_HELD = "SELECT id, name, until_ms, is_open, value FROM held"
+_decode_answer = Decoder[KeptAnswer](KeptAnswer, "answer").decode_trusted
+
+
+class Held(NamedTuple):
+    """A transaction that waits, or waited."""
+
+    place: int
+    """In the order in which they were held."""
+    until_ms: int
+    is_open: bool
+    tx_id: bytes
+    envelope: bytes
+    taken_ms: int
+
+
+class Journal:
+    """One open file. For one thread at a time."""
+
+    def __init__(self, file: EncryptedFile) -> None:
+        self._file = file
+        self.event_count = self._count_events()
+
+    @classmethod
+    def open(
+        cls, path: Path, passphrase: str, draw: Draw = os.urandom, cost: ScryptCost = DEFAULT_COST
+    ) -> Journal:
+        """Open the file, or make it, mode 0600.
+
+        Raises:
+          Invalid: `UNAUTHENTICATED` for a wrong passphrase; a later program wrote it.
+          Corrupt: it is damaged, or something else.
+          Unavailable: the disk refuses.
+        """
+        try:
+            return cls(EncryptedFile.open(path, passphrase, FORM, draw))
+        except NotFound:
+            return cls(EncryptedFile.create(path, passphrase, FORM, draw, cost))
+        except Invalid as error:
+            if error.code is not InvalidCode.UNAUTHENTICATED:
+                raise
+            raise Invalid(
+                error.code,
+                f"{path}: {error.message}: the file keeps the one under which it was made, until "
+                f"{name_program()} key change-passphrase is told of it, too",
+                path=str(path),
+            ) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def write(
+        self,
+        events: Sequence[Event],
+        decisions: Sequence[tuple[bytes, KeptDecision]] = (),
+        held: Sequence[tuple[KeptHeld, int]] = (),
+    ) -> None:
+        """Keep what was taken in and decided together, durably, all or nothing.
+
+        Args:
+          events: in the order of intake.
+          decisions: by the id of their transaction.
+          held: of these decisions, with the moment until which each waits.
+
+        Raises:
+          Unavailable: the disk refuses.
+        """
+        file, first = self._file, self.event_count
+        with file.at_once() as connection:
+            connection.executemany(
+                "INSERT INTO events VALUES (?, ?)",
+                [
+                    (number, file.encrypt(_encode_event(event), _name_event(number)))
+                    for number, event in enumerate(events, first)
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO decisions VALUES (?, ?)",
+                [
+                    (file.hash_name(tx_id), file.encrypt(encode(kept), _name("decision", tx_id)))
+                    for tx_id, kept in decisions
+                ],
+            )
+            for kept_held, until_ms in held:
+                name = file.hash_name(kept_held.tx_id)
+                value = file.encrypt(encode(kept_held), _name("held", name))
+                connection.execute(
+                    "INSERT INTO held (name, until_ms, is_open, value) VALUES (?, ?, 1, ?)",
+                    (name, until_ms, value),
+                )
+        self.event_count = first + len(events)
+
+    def find_decision(self, tx_id: bytes) -> KeptDecision | None:
+        """Find what was decided on a transaction."""
+        raw = self._find("decisions", "decision", tx_id)
+        return None if raw is None else _decode_decision(raw)
+
+    def find_answer(self, tx_id: bytes) -> KeptAnswer | None:
+        """Find what became of a transaction that waited, if it was answered."""
+        raw = self._find("answers", "answer", tx_id)
+        return None if raw is None else _decode_answer(raw)
+
+    def close_held(self, tx_id: bytes, answer: KeptAnswer | None) -> None:
+        """Keep that a transaction waits no more: it was answered, or its time is over."""
+        name = self._file.hash_name(tx_id)
+        with self._file.at_once() as connection:
+            connection.execute("UPDATE held SET is_open = 0 WHERE name = ?", (name,))
+            if answer is not None:
+                value = self._file.encrypt(encode(answer), _name("answer", tx_id))
+                connection.execute("INSERT INTO answers VALUES (?, ?)", (name, value))
+
+    def find_held(self, tx_id: bytes) -> Held | None:
+        """Find a transaction that waits or waited."""
+        rows = self._fetch(f"{_HELD} WHERE name = ?", self._file.hash_name(tx_id))
+        return self._read_held(*rows[0]) if rows else None
+
+    def list_open(self) -> list[Held]:
+        """List what waits, in the order in which it was held."""
+        return [self._read_held(*row) for row in self._fetch(f"{_HELD} WHERE is_open ORDER BY id")]
+
+    def list_held(self, before: int, limit: int) -> list[Held]:
+        """List what waits or waited, the newest first, from before a place on."""
+        rows = self._fetch(f"{_HELD} WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
+        return [self._read_held(*row) for row in rows]
+
+    def iterate_events(self, start: int = 0) -> Iterator[list[Event]]:
+        """Iterate events in the order of intake, in blocks."""
+        query = "SELECT number, value FROM events WHERE number >= ? ORDER BY number LIMIT ?"
+        while rows := self._fetch(query, start, BLOCK_EVENTS):
+            yield [self._read_event(number, value) for number, value in rows]
+            start = rows[-1][0] + 1
+
+    def put_basis(self, basis: bytes, raw: bytes) -> None:
+        """Keep what decisions rest on, under its hash; once."""
+        value = self._file.encrypt(raw, _name("basis", basis))
+        with self._file.at_once() as connection:
+            connection.execute("INSERT OR IGNORE INTO bases VALUES (?, ?)", (basis, value))
+
+    def find_basis(self, basis: bytes) -> bytes | None:
+        """Find what decisions rested on, by its hash."""
+        rows = self._fetch("SELECT value FROM bases WHERE name = ?", basis)
+        return self._file.decrypt(rows[0][0], _name("basis", basis)) if rows else None
+
+    def save_remembered(self, kept: bytes) -> None:
+        """Keep what is remembered of all events so far, in the place of what was."""
+        file, parts = self._file, range(0, len(kept), CHUNK_BYTES)
+        with file.at_once() as connection:
+            connection.execute("DELETE FROM remembered")
+            for place, begin in enumerate(parts):
+                part = encode((self.event_count, len(parts), kept[begin : begin + CHUNK_BYTES]))
+                value = file.encrypt(part, _name("remembered", place))
+                connection.execute("INSERT INTO remembered VALUES (?, ?)", (place, value))
+
+    def load_remembered(self) -> tuple[bytes, int] | None:
+        """Load what was remembered, and of how many events; None if nothing was kept.
+
+        Raises:
+          Corrupt: a part of it is missing.
+        """
+        rows = self._fetch("SELECT place, value FROM remembered ORDER BY place")
+        parts = [
+            _decode_part(self._file.decrypt(value, _name("remembered", place)))
+            for place, value in rows
+        ]
+        if not parts:
+            return None
+        heads = {part[:2] for part in parts}
+        through, count = parts[0][:2]
+        if heads != {(through, len(parts))} or through > self.event_count:
+            raise Corrupt(f"what is remembered of payments has {len(parts)} parts of {count}")
+        return b"".join(part[2] for part in parts), through
+
+    def _count_events(self) -> int:
+        ((last,),) = self._fetch("SELECT MAX(number) FROM events")
+        return 0 if last is None else last + 1
+
+    def _find(self, table: str, kind: str, tx_id: bytes) -> bytes | None:
+        query = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608 - of our own tables
+        rows = self._fetch(query, self._file.hash_name(tx_id))
+        return self._file.decrypt(rows[0][0], _name(kind, tx_id)) if rows else None
+
+    def _read_event(self, number: int, value: bytes) -> Event:
+        event = _decode_event(self._file.decrypt(value, _name_event(number)))
+        if isinstance(event, LabelEvent):
+            return Told(event.number, event.time_ms, event.is_fraud)
+        return Taken(
+            event.time_ms,
+            event.payer,
+            event.payee,
+            event.amount_minor,
+            event.device or None,
+            event.merchant or None,
+        )
+
+    def _read_held(
+        self, place: int, name: bytes, until_ms: int, is_open: int, value: bytes
+    ) -> Held:
+        kept = _decode_held(self._file.decrypt(value, _name("held", name)))
+        return Held(place, until_ms, bool(is_open), kept.tx_id, kept.envelope, kept.taken_ms)
+
+    def _fetch(self, query: str, *values: object) -> list[Any]:
+        with self._file.telling():
+            return self._file.connection.execute(query, values).fetchall()
+
+
+def _encode_event(event: Event) -> bytes:
+    if isinstance(event, Told):
+        return encode(LabelEvent(*event))
+    time_ms, payer, payee, amount_minor, device, merchant = event
+    return encode(PaymentEvent(time_ms, payer, payee, amount_minor, device or b"", merchant or b""))
+
+
+def _name(*parts: object) -> bytes:
+    """Name the place of a value."""
+    return encode(parts)
+
+
+def _name_event(number: int) -> bytes:
+    return encode(("event", number))

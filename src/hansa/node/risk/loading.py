@@ -1,0 +1,243 @@
+"""What an operator decides by, read from its folder: policy, rules, lists, merchants, models.
+
+FOLDER/policy.toml     thresholds, and what holds while no model can be asked
+FOLDER/rules.toml      rules; may be missing
+FOLDER/lists.csv       whom to block or to let through (or lists.toml); may be missing
+FOLDER/merchants.csv   which wallet is which merchant's: `wallet,merchant`; may be missing
+FOLDER/models/         the registry of models
+
+The first three are the policy whose hash the ledger has: one hash over all of their bytes.
+
+Source: docs/reference/risk-policy.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from hansa.contracts.risk.in_force import NO_MODEL
+from hansa.kernel.crypto.address import from_text
+from hansa.kernel.encoding import Decoder, Document, encode
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.risk.registry import MODELS, Registry
+from hansa.risk.decisions.deciding import Decider, Listed
+from hansa.risk.decisions.policy import POLICY_BYTES_MAX, Policy, load_policy
+from hansa.risk.intake.describing import FEATURES
+from hansa.risk.lists.listings import Effect, Lists, Subject
+from hansa.risk.lists.reading import parse_lists
+from hansa.risk.models.file import Model
+from hansa.risk.rules.book import RULES_BYTES_MAX, ReadRule, load_rules
+from hansa.risk.verdicts import Verdict
+
+LISTS_BYTES_MAX = 64 << 20
+NO_RULES = b'name = "none"\n'
+_VERDICTS = {Effect.ALLOW: (Verdict.ALLOW, "allowed"), Effect.BLOCK: (Verdict.BLOCK, "blocked")}
+
+
+class BasisFiles(Document, frozen=True, array_like=True):
+    """The files of an operator's own policy, as they were; kept as long as its decisions are."""
+
+    version: Literal[1]
+    policy: bytes
+    rules: bytes
+    lists: bytes
+    lists_name: str
+    """`lists.csv` or `lists.toml`."""
+
+    @property
+    def policy_hash(self) -> bytes:
+        """The hash that the ledger has of it, 32 bytes."""
+        return hashlib.sha256(encode(self)).digest()
+
+
+decode_basis = Decoder[BasisFiles](BasisFiles, "policy of decisions").decode_trusted
+
+
+class Models(NamedTuple):
+    """Who decides, and who is tried beside."""
+
+    champion: Model | None
+    challenger: Model | None = None
+
+
+class Loaded(NamedTuple):
+    """What decides, ready to be asked."""
+
+    files: BasisFiles
+    policy_hash: bytes
+    policy: Policy
+    rules: tuple[ReadRule, ...]
+    lists: Lists
+    wallets: Mapping[bytes, str]
+    """Names on the lists, by address."""
+    merchants: Mapping[bytes, str]
+    models: Models
+    scoring: Decider
+    """With the champion, if there is one."""
+    unscored: Decider
+    """Without a model."""
+    trying: Decider | None
+    """With the challenger."""
+
+    @property
+    def model_id(self) -> bytes:
+        """The champion's hash; all zero if there is none."""
+        champion = self.models.champion
+        return NO_MODEL if champion is None else champion.manifest.model_id
+
+    def find_listed(self, payer: bytes, payee: bytes, device: str, time_ms: int) -> Listed | None:
+        """Find what lists say of a payment: a block counts above an allowance."""
+        names = [
+            (Subject.WALLET, self.wallets.get(payer)),
+            (Subject.WALLET, self.wallets.get(payee)),
+            (Subject.DEVICE, device or None),
+            (Subject.MERCHANT, self.merchants.get(payee)),
+        ]
+        found = [self.lists.find(kind, name, time_ms) for kind, name in names if name is not None]
+        effects = {each.effect for each in found if each is not None}
+        if not effects:
+            return None
+        return Listed(*_VERDICTS[Effect.BLOCK if Effect.BLOCK in effects else Effect.ALLOW])
+
+
+class RiskFolder:
+    """An operator's folder, and what is loaded of it."""
+
+    def __init__(self, path: Path) -> None:
+        """Load what is in a folder.
+
+        Raises:
+          NotFound: there is no policy file.
+          Invalid: a file is wrong; names it and the place.
+          Unavailable: a file cannot be read.
+        """
+        self._path = path
+        self.registry = Registry(path / MODELS, FEATURES)
+        self.loaded = self._load()
+
+    def reload(self) -> None:
+        """Load all of it anew; where that fails, what is loaded stays. Raises as the beginning."""
+        self.registry.refresh()
+        self.loaded = self._load()
+
+    def refresh(self) -> None:
+        """Look whether other models have roles now; costs a look at one file's date."""
+        if self.registry.refresh() and self._get_models() != self.loaded.models:
+            loaded = self.loaded
+            self.loaded = load(loaded.files, self._get_models(), loaded.merchants, str(self._path))
+
+    def _load(self) -> Loaded:
+        files, merchants = read_files(self._path), read_merchants(self._path)
+        return load(files, self._get_models(), merchants, str(self._path))
+
+    def _get_models(self) -> Models:
+        return Models(self.registry.champion, self.registry.challenger)
+
+
+def read_files(folder: Path) -> BasisFiles:
+    """Read an operator's own policy; nothing in it is checked yet.
+
+    Raises:
+      NotFound: there is no policy file.
+      Invalid: a file is too large, or there are two of lists.
+      Unavailable: a file cannot be read.
+    """
+    policy = _read(folder / "policy.toml", POLICY_BYTES_MAX)
+    if policy is None:
+        raise NotFound(
+            f"there is no {folder / 'policy.toml'}: risk control needs one "
+            "(docs/reference/risk-policy.md)",
+            path=str(folder / "policy.toml"),
+        )
+    rules = _read(folder / "rules.toml", RULES_BYTES_MAX)
+    names = ("lists.csv", "lists.toml")
+    lists = {name: _read(folder / name, LISTS_BYTES_MAX) for name in names}
+    there = [name for name, raw in lists.items() if raw is not None]
+    if len(there) > 1:
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{folder} has both {' and '.join(there)}: keep one of them"
+        )
+    name = there[0] if there else names[0]
+    return BasisFiles(1, policy, NO_RULES if rules is None else rules, lists[name] or b"", name)
+
+
+def read_merchants(folder: Path) -> dict[bytes, str]:
+    """Read which wallet is which merchant's; none where there is no file.
+
+    Raises:
+      Invalid: a line of it is wrong.
+      Unavailable: it cannot be read.
+    """
+    path = folder / "merchants.csv"
+    raw = _read(path, LISTS_BYTES_MAX)
+    if raw is None:
+        return {}
+    found: dict[bytes, str] = {}
+    try:
+        reader = csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)
+        if next(reader, None) != ["wallet", "merchant"]:
+            raise Invalid(InvalidCode.MALFORMED, "its first line must be wallet,merchant")
+        for wallet, merchant in reader:
+            if not merchant or found.setdefault(from_text(wallet), merchant) != merchant:
+                raise Invalid(
+                    InvalidCode.MALFORMED,
+                    f"line {reader.line_num}: no merchant, or another one than before",
+                )
+    except (UnicodeDecodeError, ValueError, csv.Error, Invalid) as error:
+        told = error.message if isinstance(error, Invalid) else str(error)
+        raise Invalid(InvalidCode.MALFORMED, f"{path}: {told}", path=str(path)) from None
+    return found
+
+
+def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name: str) -> Loaded:
+    """Check an operator's own policy, and prepare to decide by it.
+
+    Args:
+      files: of the policy.
+      models: made for `FEATURES`.
+      merchants: by the address of a wallet.
+      name: of the folder, for errors.
+
+    Raises:
+      Invalid: something is wrong in a file; names it and the place.
+    """
+    policy = load_policy(files.policy, f"{name}/policy.toml")
+    rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
+    path = Path(name) / files.lists_name
+    lists = parse_lists(files.lists, path, from_text) if files.lists else Lists()
+    champion, challenger = models
+    unscored = Decider(policy, rules, None, FEATURES)
+    return Loaded(
+        files,
+        files.policy_hash,
+        policy,
+        rules,
+        lists,
+        {from_text(each): each for each in lists.list_names(Subject.WALLET)},
+        merchants,
+        models,
+        unscored if champion is None else Decider(policy, rules, champion, FEATURES),
+        unscored,
+        None if challenger is None else Decider(policy, rules, challenger, FEATURES),
+    )
+
+
+def _read(path: Path, bytes_max: int) -> bytes | None:
+    """Read a file; None if there is none."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(bytes_max + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
+    if len(raw) > bytes_max:
+        raise Invalid(
+            InvalidCode.TOO_LARGE, f"{path} has more than {bytes_max} bytes", path=str(path)
+        )
+    return raw

@@ -1,0 +1,75 @@
+"""What a transaction would pay: the payments in it for which the node's member must answer.
+
+Only form is asked here; whether a payment can be made, the contract decides. What this cannot read
+no attestation is given for, so the contract refuses it where policy demands one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hansa.contracts import payments
+from hansa.contracts.payments import CashOut, Hold, Refund, Transfer
+from hansa.contracts.records import Payment
+from hansa.contracts.wallets import Wallet
+from hansa.kernel.encoding import DECODE_ERRORS
+from hansa.kernel.rows import Rows
+from hansa.kernel.transaction import Body, Call
+
+
+class Intended(NamedTuple):
+    """A payment that a transaction would make."""
+
+    payer: bytes
+    payee: bytes
+    asset: str
+    amount_minor: int
+
+
+_DECODERS: Final[Mapping[str, Callable[[bytes], Transfer | Hold | Refund | CashOut]]] = {
+    "transfer": msgspec.msgpack.Decoder(Transfer).decode,
+    "hold": msgspec.msgpack.Decoder(Hold).decode,
+    "refund": msgspec.msgpack.Decoder(Refund).decode,
+    "cash_out": msgspec.msgpack.Decoder(CashOut).decode,
+}
+"""Commands that take money out of a wallet, as `payments` checks them by `require_attested`."""
+
+
+def find_payments(body: Body, rows: Rows, operator: bytes) -> list[Intended]:
+    """Find the payments that come out of an operator's wallets, in the order of the calls.
+
+    A second refund within one transaction of what its first call pays is not found: no payment is
+    on record yet whose payer it could be read from.
+    """
+    found = [_read(call, rows) for call in body.calls if call.contract == payments.NAME]
+    return [each for each in found if each is not None and _is_kept(rows, each, operator)]
+
+
+def _read(call: Call, rows: Rows) -> Intended | None:
+    decode = _DECODERS.get(call.command)
+    if decode is None:
+        return None
+    try:
+        command = decode(call.arguments)
+    except DECODE_ERRORS:
+        return None
+    match command:
+        case Transfer() | Hold():
+            return Intended(command.payer, command.payee, command.asset, command.amount_minor)
+        case CashOut():
+            wallet = rows.get(Wallet, command.wallet)
+            operator = b"" if wallet is None else wallet.operator
+            return Intended(command.wallet, operator, command.asset, command.amount_minor)
+        case Refund():
+            paid = rows.get(Payment, command.payer, command.end_to_end_id)
+            if paid is None:
+                return None
+            return Intended(paid.payee, paid.payer, paid.asset, command.amount_minor)
+
+
+def _is_kept(rows: Rows, intended: Intended, operator: bytes) -> bool:
+    wallet = rows.get(Wallet, intended.payer)
+    return wallet is not None and wallet.operator == operator

@@ -1,0 +1,284 @@
+"""The risk desk in a running node: what is attested, what waits, and what is told to whom."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.deciding_desk import NORTH, Bank
+from tests.world import key, pay
+
+from hansa.contracts import wallets
+from hansa.contracts.risk.risk import Suspend
+from hansa.engine.record_items import find_envelope
+from hansa.kernel.block import decode_receipt
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.machine.state import Reader
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.risk.deciding import restore
+from hansa.node.risk.desk import Answering
+from hansa.node.risk.judging import replay
+from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
+from hansa.risk.verdicts import Verdict
+
+
+@pytest.fixture
+def bank(tmp_path):
+    bank = Bank(tmp_path)
+    bank.fund("ann", "shop")
+    return bank
+
+
+def find_id(bank, envelope):
+    return compute_tx_id(bank.world.network, decode_envelope(envelope)[0].body)
+
+
+def read(answer):
+    """What became of a transaction: the code of its receipt, empty if it was paid."""
+    assert answer.error is None
+    return decode_receipt(answer.receipt).code
+
+
+async def wait_until_held(bank, desk, envelope, sent):
+    """Wait until a transaction is held, as whoever sent it waits."""
+    tx_id = find_id(bank, envelope)
+    async with asyncio.timeout(60):
+        while tx_id not in desk._senders:  # noqa: SLF001 - nobody else is told
+            assert not sent.done()
+            await asyncio.sleep(0.005)
+    assert not sent.done()
+    return tx_id
+
+
+def find_executed(bank, tx_id, answer):
+    """What the ledger has of a transaction."""
+    record = bank.world.chain.get_record(answer.height)
+    _, sponsor, attestation = find_envelope(record, answer.place)
+    header = bank.world.chain.get_header(answer.height)
+    position = (answer.height << 20) + answer.place
+    return Executed(tx_id, sponsor, attestation, position, header.time_ms)
+
+
+def open_decision(bank, tx_id, answer, record, salt):
+    rows = Reader(bank.world.chain.machine.state)
+    return open_commitment(
+        bank.world.network, rows, find_executed(bank, tx_id, answer), record, salt
+    )
+
+
+def test_what_is_allowed_is_attested_and_opens_and_replays(bank):
+    envelope = bank.sign("ann", pay("ann", "shop", 300, "bread"), pay("ann", "shop", 50, "milk"))
+    tx_id = find_id(bank, envelope)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            answer = await node.desk.submit(envelope)
+            again = await node.desk.submit(envelope)
+            assert again == answer
+            return answer, await desk.get_decision(tx_id), desk.tell_standing()
+
+    answer, kept, standing = asyncio.run(play())
+    assert read(answer) == ""
+    assert standing.is_scored
+    assert standing.events == 2  # the repetition was not taken in again
+    opening = open_decision(bank, tx_id, answer, kept.record, kept.salt)
+    assert opening.faults == ()
+    assert opening.record.model == bank.models["champion"]
+    assert replay(kept, standing.loaded, is_scored=True) == (Verdict.ALLOW, [])
+    assert [each.number for each in kept.payments] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "verdict", "answering", "reason"),
+    [
+        (450, Verdict.STEP_UP, Answering.CONFIRMED, "answer.confirmed"),
+        (700, Verdict.REVIEW, Answering.RELEASED, "answer.released"),
+    ],
+)
+def test_what_waits_is_paid_once_somebody_answers_for_it(
+    bank, amount_minor, verdict, answering, reason
+):
+    envelope = bank.sign("ann", pay("ann", "shop", amount_minor, "chair"))
+    tx_id = find_id(bank, envelope)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            sent, again = node.desk.enqueue(envelope), node.desk.enqueue(envelope)
+            await wait_until_held(bank, desk, envelope, sent)
+            (held,) = desk.list_open()
+            assert held.tx_id == tx_id
+            kept = await desk.get_decision(tx_id)
+            assert decode_record(kept.record).verdict is verdict
+            if verdict is Verdict.REVIEW:
+                with pytest.raises(Invalid, match="it cannot be confirmed"):
+                    await desk.answer(tx_id, Answering.CONFIRMED, "ann's app")
+            given = await desk.answer(tx_id, answering, "officer 7")
+            answer = await sent
+            assert await again == answer
+            assert desk.list_open() == []
+            with pytest.raises(NotFound, match="no such transaction waits"):
+                await desk.answer(tx_id, answering, "officer 7")
+            return answer, given, await desk.find_answer(tx_id)
+
+    answer, given, found = asyncio.run(play())
+    assert read(answer) == ""
+    assert found == given
+    assert (given.by, given.answer) == ("officer 7", answering.value)
+    opening = open_decision(bank, tx_id, answer, given.record, given.salt)
+    assert opening.faults == ()
+    assert opening.record.reasons[0] == reason
+
+
+def test_what_is_refused_or_blocked_tells_no_more_than_what_is_late(bank):
+    bank.fund("listed")
+    end_ms = bank.now_ms() + 60_000
+    waiting = bank.sign("ann", pay("ann", "shop", 700, "waits"), until_ms=end_ms)
+    refused = bank.sign("ann", pay("ann", "shop", 701, "refused"), until_ms=end_ms)
+    blocked = bank.sign("ann", pay("ann", "shop", 5_000, "blocked"), until_ms=end_ms)
+    listed = bank.sign("ann", pay("ann", "listed", 5, "listed"), until_ms=end_ms)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            envelopes = [waiting, refused, blocked, listed]
+            sent = [node.desk.enqueue(each) for each in envelopes]
+            ordinary = bank.sign("ann", pay("ann", "shop", 5, "others are paid"))
+            assert read(await node.desk.submit(ordinary)) == ""
+            for each, future in zip(envelopes, sent, strict=True):
+                await wait_until_held(bank, desk, each, future)
+            await desk.answer(find_id(bank, refused), Answering.REFUSED, "officer 7")
+            with pytest.raises(Invalid, match="the decision was block"):
+                await desk.answer(find_id(bank, blocked), Answering.RELEASED, "officer 7")
+            late = node.desk.enqueue(refused)
+            await asyncio.sleep(0.05)
+            assert not late.done()
+            bank.world.time_ms = end_ms + 1
+            answers = await asyncio.gather(*sent, late)
+            held = await desk.list_held(2**53, 10)
+            return answers, held, desk.list_open()
+
+    answers, held, still_open = asyncio.run(play())
+    assert len({(each.error.code, each.error.message) for each in answers}) == 1
+    assert answers[0].error.code is InvalidCode.EXPIRED
+    assert "risk" not in answers[0].error.message
+    assert len(held) == 4
+    assert not any(each.is_open for each in held)
+    assert still_open == []
+    assert bank.world.balance("ann") == (100_000 - 5, 0)
+
+
+def test_what_waits_survives_the_node_and_is_decided_by_what_is_remembered(bank):
+    small = [bank.sign("ann", pay("ann", "shop", 10 + each, f"s{each}")) for each in range(3)]
+    envelope = bank.sign("ann", pay("ann", "shop", 700, "chair"))
+    tx_id = find_id(bank, envelope)
+
+    async def begin():
+        async with bank.running() as (node, desk):
+            await asyncio.gather(*map(node.desk.submit, small))
+            waiting = node.desk.enqueue(envelope)
+            await wait_until_held(bank, desk, envelope, waiting)
+        assert waiting.cancelled()
+
+    async def go_on():
+        async with bank.running() as (node, desk):
+            assert [held.tx_id for held in desk.list_open()] == [tx_id]
+            again = node.desk.enqueue(envelope)
+            await wait_until_held(bank, desk, envelope, again)
+            assert desk.tell_standing().events == 4
+            await desk.answer(tx_id, Answering.RELEASED, "officer 7")
+            assert read(await again) == ""
+            await node.desk.submit(bank.sign("ann", pay("ann", "shop", 9, "later")))
+            return await desk.tell(tx_id, is_fraud=True), desk.tell_standing().events
+
+    asyncio.run(begin())
+    assert asyncio.run(go_on()) == (1, 6)
+    desk = bank.open_desk()
+    remembered, _ = restore(desk._journal)  # noqa: SLF001 - what the desk keeps
+    desk._journal._file.connection.execute("DELETE FROM remembered")  # noqa: SLF001
+    anew, start = restore(desk._journal)  # noqa: SLF001
+    assert start == 0
+    assert anew.save() == remembered.save()
+    desk.close()
+
+
+def test_without_a_model_in_force_amounts_decide_and_others_are_paid(tmp_path):
+    bank = Bank(tmp_path, attested_from_minor=200)
+    bank.fund("ann", "shop")
+    assert bank.world.do("north", Suspend(NORTH, bank.models["champion"])) == ""
+    small = bank.sign("ann", pay("ann", "shop", 350, "small"))
+    large = bank.sign("ann", pay("ann", "shop", 1_000, "large"))
+    tx_id = find_id(bank, small)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            answer = await node.desk.submit(small)
+            waiting = node.desk.enqueue(large)
+            await wait_until_held(bank, desk, large, waiting)
+            return answer, await desk.get_decision(tx_id), desk.tell_standing()
+
+    answer, kept, standing = asyncio.run(play())
+    assert read(answer) == ""
+    assert not standing.is_scored
+    opening = open_decision(bank, tx_id, answer, kept.record, kept.salt)
+    assert opening.faults == ()
+    assert opening.record.reasons == ("not_scored",)
+
+
+def test_a_command_beside_the_node_swaps_its_model_and_stops_it(tmp_path):
+    bank = Bank(tmp_path, models=("champion", "next"))
+    bank.fund("ann", "shop")
+
+    async def play():
+        decided_by = []
+        async with bank.running() as (node, desk):
+            for number, change in enumerate(
+                (
+                    lambda: None,
+                    lambda: bank.registry.promote(bank.models["next"].hex()),
+                    bank.registry.rollback,
+                    bank.registry.stop,
+                )
+            ):
+                change()
+                envelope = bank.sign("ann", pay("ann", "shop", 5, f"p{number}"))
+                assert read(await node.desk.submit(envelope)) == ""
+                kept = await desk.get_decision(find_id(bank, envelope))
+                decided_by.append(decode_record(kept.record).model)
+        return decided_by
+
+    champion, following = bank.models.values()
+    assert asyncio.run(play()) == [champion, following, champion, bytes(32)]
+
+
+def test_a_journal_that_cannot_be_written_keeps_payments_back_and_nothing_of_them_is_remembered(
+    bank,
+):
+    ann = [bank.sign("ann", pay("ann", "shop", 5 + each, f"p{each}")) for each in range(2)]
+
+    async def play():
+        async with bank.running() as (node, desk):
+            journal = desk._journal._file.connection  # noqa: SLF001 - it cannot be written
+            journal.execute("PRAGMA query_only = 1")
+            with pytest.raises(Exception, match="cannot decide on payments now"):
+                await node.desk.submit(ann[0])
+            journal.execute("PRAGMA query_only = 0")
+            answers = [await node.desk.submit(each) for each in ann]
+            kept = await desk.get_decision(find_id(bank, ann[0]))
+            return [read(each) for each in answers], kept.payments[0].number, desk.tell_standing()
+
+    codes, number, standing = asyncio.run(play())
+    assert codes == ["", ""]
+    assert (number, standing.events) == (0, 2)
+
+
+def test_only_money_that_leaves_its_own_wallets_is_decided_on(bank):
+    wallet = key("new").address
+    envelope = bank.sign("north", wallets.Open(wallet, NORTH, wallets.Category.I))
+
+    async def play():
+        async with bank.running() as (node, desk):
+            answer = await node.desk.submit(envelope)
+            with pytest.raises(NotFound, match="decided on no such"):
+                await desk.get_decision(find_id(bank, envelope))
+            return answer
+
+    assert read(asyncio.run(play())) == ""

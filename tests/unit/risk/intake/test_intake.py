@@ -1,0 +1,63 @@
+"""Intake: the same events in the same order give the same rows, whatever happened between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.intake.intake import Taken, Told, begin_intake, load_intake
+
+
+def name(number):
+    return number.to_bytes(32, "big")
+
+
+@pytest.fixture(scope="module")
+def events():
+    chance = np.random.default_rng(11)
+    events, now_ms, payments = [], 1_700_000_000_000, 0
+    for _ in range(400):
+        now_ms += int(chance.integers(0, 9_000_000))
+        if payments and chance.random() < 0.2:
+            told = Told(int(chance.integers(payments)), now_ms, bool(chance.random() < 0.5))
+            events.append(told)
+            continue
+        payer, payee = chance.choice(30, 2, replace=False).tolist()
+        device = name(100 + payer) if chance.random() < 0.8 else None
+        merchant = name(200 + payee % 3) if payee < 9 else None
+        amount = int(chance.integers(1, 90_000))
+        events.append(Taken(now_ms, name(payer), name(payee), amount, device, merchant))
+        payments += 1
+    return events
+
+
+def test_a_restart_and_what_was_refused_between_change_no_row(events):
+    whole = begin_intake().take(events)
+    first = begin_intake()
+    rows = [first.take(events[:150])]
+    last = next(each for each in reversed(events[:150]) if isinstance(each, Taken))
+    last = last._replace(time_ms=first.now_ms)
+    bad = [
+        last._replace(payer=name(999)),
+        last._replace(payer=name(998), payee=name(998)),
+    ]
+    with pytest.raises(Invalid, match="to its own payer"):
+        first.take(bad)  # numbers somebody new, and must take the number back
+    with pytest.raises(Invalid, match="not yet taken in"):
+        first.take([last._replace(payer=name(999)), Told(10_000, last.time_ms, True)])
+    again = load_intake(first.save())
+    rows += [again.take([each]) for each in events[150:170]]
+    rows.append(again.take(events[170:]))
+    assert np.array_equal(np.concatenate(rows), whole)
+    assert again.next_number == len(whole)
+    assert again.wallet_count == 30
+
+
+def test_bytes_that_are_none_are_told(events):
+    intake = begin_intake()
+    intake.take(events[:20])
+    kept = intake.save()
+    for raw in (b"", kept[:-30], kept[: len(kept) // 2]):
+        with pytest.raises(Corrupt):
+            load_intake(raw)
