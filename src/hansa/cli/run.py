@@ -9,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hansa.cli.screen import ProgressBar, complain, flush, print_json, print_table, say
 from hansa.cli.source import parse_count, parse_file, parse_folder, parse_port
@@ -17,7 +18,13 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.settings import DEFAULT_PORT
 from hansa.program import name_program
 
-BENCHES = ("ledger", "node", "network", "snapshot", "identity", "reconcile")
+BENCHES = ("ledger", "node", "network", "snapshot", "identity", "reconcile", "risk")
+BENCH_FLAGS = (
+    ("--quality", "of risk: how well it tells fraud, not how fast"),
+    ("--no-check", "skip audit and verify"),
+    ("--no-variants", "skip small blocks and a million wallets"),
+    ("--json", "print one JSON object"),
+)
 DATASETS_VARIABLE = "HANSA_DATASETS"
 REPLAY_FOLDER = "hansa-data/replay"
 DEMO_SIZES = (
@@ -100,8 +107,8 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=Path,
         default=Path(os.environ.get(DATASETS_VARIABLE) or "../shared/data"),
         metavar="DIR",
-        help=f"public data that reconcile is measured on (default {DATASETS_VARIABLE}, else "
-        "../shared/data), if they are there",
+        help="public data that reconcile and risk are measured on, if they are there "
+        f"(default {DATASETS_VARIABLE}, else ../shared/data)",
     )
     bench.add_argument(
         "--peers",
@@ -111,11 +118,8 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="environments of datacompy and Splink, which reconcile measures beside itself "
         "(default .tools/peers: make peers)",
     )
-    bench.add_argument("--no-check", action="store_true", help="skip audit and verify")
-    bench.add_argument(
-        "--no-variants", action="store_true", help="skip small blocks and a million wallets"
-    )
-    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    for flag, what in BENCH_FLAGS:
+        bench.add_argument(flag, action="store_true", help=what)
     bench.set_defaults(function=_bench)
 
 
@@ -225,6 +229,8 @@ def _bench(options: argparse.Namespace) -> int:
             ),
             complain,
         )
+    elif options.name == "risk":
+        found = _bench_risk(options)
     elif options.name == "identity":
         from hansa.node.bench.identity.rates import IdentitySettings, run_identity_bench  # noqa: PLC0415
 
@@ -244,6 +250,19 @@ def _bench(options: argparse.Namespace) -> int:
     else:
         print_table(found)
     return 0
+
+
+def _bench_risk(options: argparse.Namespace) -> dict[str, Any]:
+    if options.quality:
+        from hansa.node.bench.risk.quality import (  # noqa: PLC0415 - an extra
+            QualitySettings,
+            run_quality_bench,
+        )
+
+        return run_quality_bench(QualitySettings(options.datasets), complain)
+    from hansa.node.bench.risk.graph import measure_graphs  # noqa: PLC0415 - an extra
+
+    return measure_graphs()
 
 
 def _at_least_one(text: str) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from tests.modelled import write_small
 
 from hansa.cli.main import main
@@ -81,3 +84,42 @@ def test_a_folder_without_a_node_is_refused(tmp_path, capsys):
     told = run(capsys, "model", "stop", "--data", tmp_path, code=4)
     assert "there is no node" in told["message"]
     assert list(tmp_path.iterdir()) == []
+
+
+def write_city(path, first_day, days):
+    """Write payments of a city where one terminal of ten is compromised."""
+    chance = np.random.default_rng(first_day)
+    times = np.sort(chance.integers(first_day * 86_400, (first_day + days) * 86_400, days * 60))
+    terminals = chance.integers(0, 10, len(times))
+    columns = {
+        "TX_DATETIME": times.astype("datetime64[s]"),
+        "CUSTOMER_ID": chance.integers(0, 50, len(times)),
+        "TERMINAL_ID": terminals,
+        "TX_AMOUNT": chance.integers(100, 9_999, len(times)) / 100,
+        "TX_FRAUD": (terminals == 0) & (chance.random(len(times)) < 0.8),
+    }
+    parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def test_models_are_measured_on_months_of_ones_own(tmp_path, capsys):
+    train = write_city(tmp_path / "train.parquet", 17_000, 35)
+    test = write_city(tmp_path / "test.parquet", 17_035, 8)
+    assert main(["risk", "evaluate", "--train", str(train), "--test", str(test), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("weeks") == [found]
+    assert set(found) == {"auc", "average_precision", "card_precision_100"}
+    assert found["auc"] > 0.9
+
+
+def test_months_that_cannot_be_measured_are_refused(tmp_path, capsys):
+    train = write_city(tmp_path / "train.parquet", 17_000, 35)
+    test = write_city(tmp_path / "test.parquet", 17_035, 5)
+    for left, right, says in (
+        (train, test, "less than a week"),
+        (train, train, "begin before those to train end"),
+        (test, train, "begin before those to train end"),
+        (train, tmp_path / "none.parquet", "needs the columns TX_DATETIME"),
+    ):
+        assert main(["risk", "evaluate", "--train", str(left), "--test", str(right)]) == 2
+        assert says in capsys.readouterr().err

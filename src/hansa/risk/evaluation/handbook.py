@@ -11,15 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import parquet
 
-from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.evaluation.metrics import (
     Bools,
     Floats,
@@ -29,6 +24,7 @@ from hansa.risk.evaluation.metrics import (
     compute_average_precision,
     compute_card_precision,
 )
+from hansa.risk.evaluation.payments import Payments
 from hansa.risk.features.catalogue import NAMES
 from hansa.risk.features.layout import (
     AMOUNT,
@@ -49,30 +45,7 @@ WEEK = 7
 """Days of training, of waiting for verdicts, and of test."""
 FIRST_TRAINING_DAY = date(2018, 7, 25)
 FOLDS = 4
-_COLUMNS = ("TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD")
 _BLOCK = 8_192
-
-
-class Payments(NamedTuple):
-    """Payments by cards at terminals, in the order of their times; all of shape (n,)."""
-
-    time_ms: Whole
-    cards: Whole
-    terminals: Whole
-    amount_minor: Whole
-    is_fraud: Bools
-
-    @property
-    def days(self) -> Whole:
-        """Since 1970."""
-        return self.time_ms // DAY_MS
-
-    def take(self, places: npt.NDArray[np.int64] | Bools) -> Payments:
-        """Take some of them, in their order."""
-        times, cards, terminals, amounts, frauds = self
-        return Payments(
-            times[places], cards[places], terminals[places], amounts[places], frauds[places]
-        )
 
 
 class Quality(NamedTuple):
@@ -81,45 +54,6 @@ class Quality(NamedTuple):
     auc: float
     average_precision: float
     card_precision_100: float
-
-
-def read_payments(path: Path) -> Payments:
-    """Read payments as the Handbook has them, from a Parquet file; amounts to whole cents.
-
-    Raises:
-      Invalid: a column is missing, or the payments are not in the order of their times.
-    """
-    try:
-        table = parquet.read_table(path, columns=list(_COLUMNS))
-        columns = [table.column(name).to_numpy() for name in _COLUMNS]
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise Invalid(
-            InvalidCode.MALFORMED,
-            f"{path} is no table of payments: it needs the columns {', '.join(_COLUMNS)}",
-        ) from error
-    times, cards, terminals, amounts, frauds = columns
-    time_ms = times.astype("datetime64[ms]").astype(np.int64)
-    if (np.diff(time_ms) < 0).any():
-        raise Invalid(InvalidCode.MALFORMED, f"payments in {path} are not in order of their times")
-    cents = np.rint(amounts * 100).astype(np.int64)
-    return Payments(
-        time_ms,
-        cards.astype(np.int64),
-        terminals.astype(np.int64),
-        cents,
-        frauds.astype(np.bool_),
-    )
-
-
-def join(sooner: Payments, later: Payments) -> Payments:
-    """Put payments after others.
-
-    Raises:
-      Invalid: they begin before the others end.
-    """
-    if len(sooner.time_ms) and len(later.time_ms) and later.time_ms[0] < sooner.time_ms[-1]:
-        raise Invalid(InvalidCode.ARGUMENTS, "payments to test begin before those to train end")
-    return Payments._make(np.concatenate(both) for both in zip(sooner, later, strict=True))
 
 
 def describe(payments: Payments, *, delay_days: int = WEEK) -> Whole:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hansa.risk.models.curves import fit_log_odds
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
@@ -97,16 +99,8 @@ def compute_calibration_slope(chances: Floats, is_fraud: Bools) -> float:
     Source: Cox, Two further applications of a model for binary regression (1958).
     """
     odds = np.log(chances / (1 - chances))
-    columns = np.stack([np.ones_like(odds), odds], 1)
-    weights = np.zeros(2)
-    for _ in range(50):  # Newton's steps: each doubles the digits that are right
-        expected = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
-        curvature = (columns.T * (expected * (1 - expected))) @ columns
-        step = np.linalg.solve(curvature, columns.T @ (is_fraud - expected))
-        weights += step
-        if np.abs(step).max() < 1e-10:  # noqa: PLR2004 - far below what is reported
-            break
-    return float(weights[1])
+    _, slope = fit_log_odds(np.stack([np.ones_like(odds), odds], 1), is_fraud)
+    return float(slope)
 
 
 def compute_top_calibration_error(

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.evaluation.handbook import (
     WEEK,
-    Payments,
+    Fold,
     Quality,
     describe,
-    join,
     lay_out,
     list_folds,
     measure,
@@ -26,6 +26,7 @@ from hansa.risk.evaluation.handbook import (
     take_in_blocks,
 )
 from hansa.risk.evaluation.metrics import Bools, Whole, find_top_cards
+from hansa.risk.evaluation.payments import Payments, join
 from hansa.risk.features.catalogue import NAMES
 from hansa.risk.features.layout import DAY_MS
 from hansa.risk.features.memory import Features
@@ -61,7 +62,10 @@ FEATURES = tuple(
 )
 """What the models here are told, chosen with their shape: habits of the payer, and verdicts."""
 _CHOSEN = [NAMES.index(name) for name in FEATURES]
+TRAINED_WEEKS_MIN = 5
 EPOCH = date(1970, 1, 1)
+ALL_DAYS = 10_000
+"""More days to train than there are."""
 
 
 class Plan(NamedTuple):
@@ -111,13 +115,31 @@ def evaluate(trained: Payments, tested: Payments, plan: Plan) -> list[Quality]:
       plan: how the models are made.
 
     Raises:
-      Invalid: the test begins before the end of what trains.
+      Invalid: the test begins before the end of what trains; as `list_weeks` and `check_fold`.
     """
     payments = join(trained, tested)
-    begin = EPOCH + timedelta(int(tested.days[0]))
-    weeks = int(tested.days[-1] + 1 - tested.days[0]) // WEEK
-    folds = [begin + timedelta(WEEK * (week - 2)) for week in range(weeks)]
+    folds = list_weeks(trained, tested)
     return _run_folds(payments, describe(payments), folds, plan)
+
+
+def list_weeks(trained: Payments, tested: Payments) -> list[date]:
+    """List the first days of training for every whole week of later payments, the earliest first.
+
+    Raises:
+      Invalid: there is no whole week to test, or there are less than five that train.
+    """
+    weeks = int(tested.days[-1] + 1 - tested.days[0]) // WEEK
+    if not weeks:
+        raise Invalid(InvalidCode.ARGUMENTS, "payments to test are of less than a week")
+    days = int(tested.days[0] - trained.days[0])
+    if days < TRAINED_WEEKS_MIN * WEEK:
+        raise Invalid(
+            InvalidCode.ARGUMENTS,
+            f"payments to train begin {days} days before those to test: windows of 30 days are "
+            f"full after {TRAINED_WEEKS_MIN} weeks",
+        )
+    begin = EPOCH + timedelta(int(tested.days[0]))
+    return [begin + timedelta(WEEK * (week - 2)) for week in range(weeks)]
 
 
 def average(qualities: Sequence[Quality]) -> Quality:
@@ -126,13 +148,53 @@ def average(qualities: Sequence[Quality]) -> Quality:
 
 
 def _run_folds(payments: Payments, rows: Whole, folds: Sequence[date], plan: Plan) -> list[Quality]:
-    found = []
-    for first_day in folds:
-        fold = split(payments, first_day, train_days=plan.train_days)
-        is_fraud = payments.is_fraud[fold.train]
-        trees = fit(rows[fold.train], is_fraud, plan)
-        found.append(measure(score(trees, rows[fold.test]), payments.take(fold.test)))
-    return found
+    scored = (score_fold(payments, rows, first_day, plan) for first_day in folds)
+    return [measure(scores, payments.take(test)) for test, scores in scored]
+
+
+class Scored(NamedTuple):
+    """A week of test, scored."""
+
+    test: Whole
+    """Its payments, by their places."""
+    scores: Whole
+
+
+def score_fold(payments: Payments, rows: Whole, first_day: date, plan: Plan) -> Scored:
+    """Train a model for a fold, and score its test.
+
+    Args:
+      payments: of all days that train or test.
+      rows: `describe` of them, shape (n, n_features).
+      first_day: as of `split`.
+      plan: how the model is made.
+
+    Raises:
+      Invalid: as `check_fold`.
+    """
+    fold = split(payments, first_day, train_days=plan.train_days)
+    check_fold(payments, fold, first_day)
+    trees = fit(rows[fold.train], payments.is_fraud[fold.train], plan)
+    return Scored(fold.test, score(trees, rows[fold.test]))
+
+
+def check_fold(payments: Payments, fold: Fold, first_day: date) -> None:
+    """Check that a fold has what training and measures take.
+
+    Raises:
+      Invalid: there are no frauds, or nothing else, among those that train or among those tested.
+    """
+    for places, day, what in (
+        (fold.train, first_day, "train"),
+        (fold.test, first_day + timedelta(2 * WEEK), "are tested"),
+    ):
+        frauds = int(payments.is_fraud[places].sum())
+        if not 0 < frauds < len(places):
+            raise Invalid(
+                InvalidCode.ARGUMENTS,
+                f"of the {len(places)} payments that {what} in the week from {day} on, {frauds} "
+                "are fraud: it takes some of both kinds",
+            )
 
 
 def run_with_feedback(

@@ -10,13 +10,8 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from hansa.kernel.errors import Invalid
-from hansa.risk.evaluation.handbook import (
-    describe,
-    read_payments,
-    run_protocol_a,
-    select_handbook_features,
-    split,
-)
+from hansa.risk.evaluation.handbook import describe, run_protocol_a, select_handbook_features, split
+from hansa.risk.evaluation.payments import read_payments
 
 DAY = (date(2018, 6, 18) - date(1970, 1, 1)).days
 XGBOOST = XGBClassifier(random_state=0, tree_method="exact", base_score=0.5, n_jobs=1)

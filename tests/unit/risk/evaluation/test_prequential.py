@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hansa.kernel.errors import Invalid
-from hansa.risk.evaluation.handbook import Payments, describe, list_folds, read_payments
+from hansa.risk.evaluation.handbook import describe, list_folds
+from hansa.risk.evaluation.payments import Payments, read_payments
 from hansa.risk.evaluation.prequential import (
     SHAPE,
     Plan,

@@ -5,6 +5,7 @@ import pytest
 
 from hansa.kernel.errors import Invalid
 from hansa.risk.models.calibration import MILLION, calibrate, calibrate_rows, fit_calibration
+from hansa.risk.models.curves import fit_curve
 from hansa.risk.models.trees import SCALE_BITS
 
 
@@ -56,7 +57,20 @@ def test_the_order_of_rows_does_not_matter(fitted):
     assert np.array_equal(again.ppm, fitted.ppm)
 
 
+def test_a_curve_needs_few_frauds_to_be_right():
+    curve = fit_curve(*draw(1, 20_000))
+    scores, is_fraud = draw(2, 400_000)
+    ppm = np.zeros(len(scores), np.int64)
+    calibrate_rows(curve, scores, ppm)
+    top = np.argsort(-ppm, kind="stable")[: len(ppm) // 100]
+    for bin_of_top in np.array_split(top, 5):
+        assert abs(ppm[bin_of_top].mean() / MILLION - is_fraud[bin_of_top].mean()) < 0.06
+    assert (np.diff(curve.score) > 0).all()
+    assert (np.diff(curve.ppm) >= 0).all()
+
+
+@pytest.mark.parametrize("fit", [fit_calibration, fit_curve])
 @pytest.mark.parametrize("is_fraud", [True, False])
-def test_one_kind_alone_cannot_be_fitted(is_fraud):
+def test_one_kind_alone_cannot_be_fitted(fit, is_fraud):
     with pytest.raises(Invalid, match="takes some of both"):
-        fit_calibration(np.arange(5), np.full(5, is_fraud))
+        fit(np.arange(5), np.full(5, is_fraud))

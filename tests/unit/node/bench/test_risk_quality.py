@@ -1,0 +1,27 @@
+"""The benchmark of quality says of each figure what it is, or why there is none."""
+
+from hansa.node.bench.risk.quality import QualitySettings, run_quality_bench
+
+KEYS = {
+    "protocol_a",
+    "handbook_auc",
+    "handbook_ap",
+    "handbook_cp100",
+    "full_history_ap",
+    "feedback_cp100",
+    "sffsd_auc",
+    "sffsd_ap",
+    "sffsd_ordered_auc",
+    "amlsim_f1",
+    "screening_recall",
+    "screening_flagged",
+    "calibration_slope",
+    "top_calibration_error",
+}
+
+
+def test_without_data_every_figure_is_null_and_says_which_file_is_missing(tmp_path):
+    found = run_quality_bench(QualitySettings(tmp_path))
+    assert {key: found[key] for key in KEYS} == dict.fromkeys(KEYS)
+    assert set(found["missing"]) == KEYS
+    assert "S-FFSD.csv" in found["missing"]["sffsd_ap"]
