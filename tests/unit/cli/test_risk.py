@@ -9,9 +9,17 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from tests.modelled import write_small
+from tests.played import CHEAP, PASSPHRASE
+from tests.world import key
 
 from hansa.cli.main import main
+from hansa.risk.decisions.policy import load_policy
 from hansa.risk.intake.describing import FEATURES
+from hansa.sdk.keys import save_key
+
+SMALL = ("--cities", 1, "--days", 3, "--persons", 500, "--trees", 8)
+SMALL += ("--illicit-per-million", 60_000)
+"""A plan that takes a second."""
 
 
 @pytest.fixture
@@ -123,3 +131,25 @@ def test_months_that_cannot_be_measured_are_refused(tmp_path, capsys):
     ):
         assert main(["risk", "evaluate", "--train", str(left), "--test", str(right)]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_model_is_trained_signed_and_can_be_added(folder, capsys, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    save_key(folder / "maker", key("maker"), PASSPHRASE, cost=CHEAP)
+    out, policy = folder / "new.model", folder / "policy.toml"
+    words = ("train", "--out", out, "--key", folder / "maker", "--policy", policy, *SMALL)
+    made = run(capsys, *words)
+    assert 0.8 < made["metrics"]["auc"] < 1
+    assert run(capsys, "model", "add", "--data", folder, out)["model"] == made["model"]
+    shown = run(capsys, "model", "show", "--data", folder, made["model"])
+    assert shown["signed_by"] == key("maker").public_key.hex()
+    assert (shown["made_by"], shown["trees"]) == (key("maker").address_text, 8)
+    assert load_policy(policy.read_bytes(), "policy").version == 1
+    assert "nothing is overwritten" in run(capsys, *words, code=2)["message"]
+
+
+def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    save_key(folder / "maker", key("maker"), PASSPHRASE, cost=CHEAP)
+    words = ("train", "--out", folder / "m", "--key", folder / "maker", *SMALL, "--trees", "0")
+    assert "a model has one at least" in run(capsys, *words, code=2)["message"]

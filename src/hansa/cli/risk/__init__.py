@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hansa.cli.risk import evaluating, models
+from hansa.cli.risk import evaluating, models, training
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,3 +13,4 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = risk.add_subparsers(dest="word", required=True, metavar="WORD")
     models.add_words(words)
     evaluating.add_words(words)
+    training.add_words(words)
