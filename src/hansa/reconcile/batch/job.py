@@ -52,6 +52,7 @@ from hansa.reconcile.rules.book import RuleBook, Side
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
 
+ROWS_AT_ONCE = 1 << 20
 WORK = ".work"
 """Folder for what a run does not keep."""
 
@@ -166,15 +167,16 @@ def open_sides(
       Invalid: it cannot be read.
       Unavailable: likewise, for the moment.
     """
-    asked = [(side, files, _find_normalised(files)) for side, files in sides]
+    asked = list(sides)
     with ThreadPoolExecutor(READERS) as pool:
-        # These are the large ones, and hashing leaves the interpreter to others.
-        hashed = {path: pool.submit(hash_file, path) for _, _, path in asked if path is not None}
+        # These are the large ones; reading and hashing them leaves the interpreter to others.
+        paths = list(pool.map(_find_normalised, [files for _, files in asked]))
+        hashed = {path: pool.submit(hash_file, path) for path in paths if path is not None}
         return [
             _normalise(files, side, folder, on_error)
             if path is None
             else _open_normalised(path, side, *hashed[path].result())
-            for side, files, path in asked
+            for (side, files), path in zip(asked, paths, strict=True)
         ]
 
 
@@ -224,7 +226,7 @@ def _is_normalised(path: Path) -> bool:
     return (
         _find_first_row(metadata) >= 0
         and all(_is_without_nulls(metadata, name) for name in needed)
-        and _is_each_once(pq.read_table(path, columns=[ROW])[ROW])
+        and _is_each_once(path, metadata)
     )
 
 
@@ -234,14 +236,21 @@ def _is_without_nulls(metadata: pq.FileMetaData, name: str) -> bool:
     return all(each is not None and each.has_null_count and not each.null_count for each in told)
 
 
-def _is_each_once(rows: pa.ChunkedArray) -> bool:
+def _is_each_once(path: Path, metadata: pq.FileMetaData) -> bool:
     """Whether no number of a row, none of which is below 0, is there twice."""
-    numbers = rows.to_numpy()
-    if not len(numbers) or numbers.max() >= 8 * len(numbers):
+    highest = max((int(each.max) for each in _list_statistics(metadata, ROW)), default=0)
+    if highest >= 8 * metadata.num_rows:
+        numbers = pq.read_table(path, columns=[ROW])[ROW].to_numpy()
         return len(np.unique(numbers)) == len(numbers)
-    seen = np.zeros(int(numbers.max()) + 1, np.bool_)
-    seen[numbers] = True
-    return int(seen.sum()) == len(numbers)
+    seen = np.zeros(highest + 1, np.bool_)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=[ROW]):
+            part = batch.column(0).to_numpy()
+            if len(part) and not 0 <= part.min() <= part.max() <= highest:  # it says otherwise
+                return False
+            seen[part] = True
+    count: int = metadata.num_rows
+    return int(np.count_nonzero(seen)) == count
 
 
 def _list_statistics(metadata: pq.FileMetaData, name: str) -> list[Any]:
