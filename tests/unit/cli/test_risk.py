@@ -88,6 +88,14 @@ def test_what_cannot_be_done_says_why(folder, capsys, words, code, told):
     assert told in run(capsys, "model", *words, "--data", folder, code=code)["message"]
 
 
+def test_a_node_begins_with_what_ships(folder, capsys):
+    begun = run(capsys, "begin", "--data", folder)
+    assert run(capsys, "model", "show", "--data", folder)["model"] == begun["model"]
+    assert set(begun) == {"model", "policy"}
+    assert main(["risk", "begin", "--data", str(folder)]) == 0
+    assert "once it is in force on the ledger" in capsys.readouterr().out
+
+
 def test_a_folder_without_a_node_is_refused(tmp_path, capsys):
     told = run(capsys, "model", "stop", "--data", tmp_path, code=4)
     assert "there is no node" in told["message"]

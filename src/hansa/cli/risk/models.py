@@ -1,9 +1,10 @@
-"""Words about an operator's models: model add, list, show, promote, rollback, stop, challenge."""
+"""Words about an operator's models: begin, and model add, list, show, promote and so on."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hansa.cli.risk.extra import needing_extra
@@ -23,6 +24,7 @@ Function = Callable[[argparse.Namespace], int]
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's words to the command `risk`."""
+    _add(words, "begin", _begin, "decide by the model, policy and rules that ship with Hansa")
     word = words.add_parser("model", help="an operator's models, and which of them decides")
     steps = word.add_subparsers(dest="step", required=True, metavar="STEP")
     adding = _add(steps, "add", _add_file, "check a model file, and keep it; it has no role yet")
@@ -65,10 +67,29 @@ def open_registry(options: argparse.Namespace) -> Registry:
     with needing_extra():
         from hansa.node.risk.registry import MODELS, Registry  # noqa: PLC0415 - loads numba
         from hansa.risk.intake.describing import FEATURES  # noqa: PLC0415
+    return Registry(_find_folder(options) / MODELS, FEATURES)
+
+
+def _find_folder(options: argparse.Namespace) -> Path:
     home = Home(options.data)
     if not home.exists():
         raise NotFound(f"there is no node in {home.path}", path=str(home.path))
-    return Registry(home.risk_path / MODELS, FEATURES)
+    return home.risk_path
+
+
+def _begin(options: argparse.Namespace) -> int:
+    with needing_extra():
+        from hansa.node.risk.beginning import begin  # noqa: PLC0415 - loads numba
+    begun = begin(_find_folder(options))
+    found = {"model": begun.model_id.hex(), "policy": begun.policy_hash.hex()}
+    print_found(found, is_json=options.json)
+    if not options.json:
+        say(
+            "A node with [risk] decides = true in its settings decides by these, and asks the "
+            "model once it is in force on the ledger: proposed, approved by a second officer, and "
+            "declared together with this policy."
+        )
+    return 0
 
 
 def _add_file(options: argparse.Namespace) -> int:
