@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
@@ -25,6 +27,7 @@ from hansa.node.risk.journal import Event, Held, Journal
 from hansa.node.risk.judging import UNKNOWN_PPM, Described, Whole, ask, combine, find_highest
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
+from hansa.node.risk.tallying import Tallied
 from hansa.risk.decisions.commitment import (
     DECISION_LIFE_MAX_MS,
     REASONS_MAX,
@@ -221,6 +224,7 @@ class Deciding:
         kept: list[tuple[bytes, KeptDecision]] = []
         held: list[tuple[KeptHeld, int]] = []
         found: list[tuple[Undecided, Decided]] = []
+        came_out: list[tuple[Verdict, tuple[str, ...]]] = []
         begin = 0
         for each in asked:
             part = slice(begin, begin + len(each.payments))
@@ -229,22 +233,17 @@ class Deciding:
                 each, described[part], decisions[part], tried and tried[part], moment
             )
             kept.append((each.tx_id, decision))
+            came_out.append((record.verdict, record.reasons))
             if record.verdict is Verdict.ALLOW:
                 attestation = compute_commitment(self._network, record, decision.salt)
                 found.append((each, Decided(attestation, None)))
                 continue
             until_ms = _end_waiting(each, record.verdict, moment)
-            held.append((KeptHeld(each.tx_id, each.envelope, moment.now_ms), until_ms))
-            waiting = Held(
-                0,
-                until_ms,
-                is_open=True,
-                tx_id=each.tx_id,
-                envelope=each.envelope,
-                taken_ms=moment.now_ms,
-            )
+            kept_held = _keep_held(each, record.verdict, moment)
+            held.append((kept_held, until_ms))
+            waiting = Held(0, until_ms, True, *msgspec.structs.astuple(kept_held))  # noqa: FBT003
             found.append((each, Decided(None, waiting)))
-        self._write(events, kept, held)
+        self._write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
         if self._journal.event_count - self._remembered >= REMEMBERED_EVENTS:
@@ -255,10 +254,11 @@ class Deciding:
         events: Sequence[Event],
         kept: Sequence[tuple[bytes, KeptDecision]] = (),
         held: Sequence[tuple[KeptHeld, int]] = (),
+        tallied: Tallied | None = None,
     ) -> None:
         """Keep what was taken in; where that fails, forget that it was."""
         try:
-            self._journal.write(events, kept, held)
+            self._journal.write(events, kept, held, tallied)
         except BaseException:
             self._intake = None
             raise
@@ -392,6 +392,19 @@ def _end_waiting(asked: Undecided, verdict: Verdict, moment: Moment) -> int:
     if minutes is None:
         return asked.until_ms
     return min(asked.until_ms, moment.now_ms + minutes * _MINUTE_MS)
+
+
+def _keep_held(asked: Undecided, verdict: Verdict, moment: Moment) -> KeptHeld:
+    """Put together what is kept of one that is held."""
+    largest = max(asked.payments, key=lambda each: each.amount_minor)
+    return KeptHeld(
+        asked.tx_id,
+        asked.envelope,
+        moment.now_ms,
+        int(verdict),
+        largest.asset,
+        largest.amount_minor,
+    )
 
 
 def _hash_rows(payments: Sequence[KeptPayment]) -> bytes:

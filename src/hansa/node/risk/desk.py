@@ -29,8 +29,8 @@ from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.risk.deciding import Deciding, Moment, Undecided
-from hansa.node.risk.format import KeptAnswer, KeptDecision
-from hansa.node.risk.journal import Held, Journal
+from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptTally
+from hansa.node.risk.journal import Held, Journal, Placed
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.service import Asked, Ruling
@@ -255,7 +255,35 @@ class RiskDesk:
     def list_open(self) -> list[Held]:
         """List what waits and may still be answered, in the order in which it was held."""
         now_ms = self._clock_ms()
-        return [held for held in self._open.values() if held.until_ms >= now_ms]
+        return [
+            held
+            for held in self._open.values()
+            if held.until_ms >= now_ms and held.verdict in _MAY_ANSWER
+        ]
+
+    async def find_decisions(self, tx_ids: Sequence[bytes]) -> list[KeptDecision | None]:
+        """Find what was decided on transactions, each at its place."""
+        return await self._run(lambda: [self._journal.find_decision(each) for each in tx_ids])
+
+    async def find_answers(self, tx_ids: Sequence[bytes]) -> list[KeptAnswer | None]:
+        """Find what was answered for transactions, each at its place."""
+        return await self._run(lambda: [self._journal.find_answer(each) for each in tx_ids])
+
+    async def list_decisions(self, before: int, limit: int) -> list[Placed]:
+        """List decisions, the newest first, from before a place on."""
+        return await self._run(self._journal.list_decisions, before, limit)
+
+    async def list_tallies(self, first_ms: int, end_ms: int) -> dict[int, KeptTally]:
+        """List how decisions came out, by the beginning of each hour of a span that had any."""
+        return await self._run(self._journal.list_tallies, first_ms, end_ms)
+
+    async def list_labels(self, first: int, end: int) -> dict[int, bool]:
+        """List which payments of a range turned out to be fraud or not, by their numbers."""
+        return await self._run(self._journal.list_labels, first, end)
+
+    async def find_held(self, tx_id: bytes) -> Held | None:
+        """Find a transaction that waits, or waited."""
+        return await self._run(self._journal.find_held, tx_id)
 
     async def reload(self) -> Standing:
         """Read policy, rules, lists and merchants anew, and decide by them from here on.

@@ -16,7 +16,9 @@ from hansa.kernel.values import Address, Hash, TimeMs
 
 SCHEMA = """
 CREATE TABLE events (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE decisions (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE decisions (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+CREATE TABLE labels (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE tallies (hour INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE held (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE,
     until_ms INTEGER NOT NULL, is_open INTEGER NOT NULL, value BLOB NOT NULL
@@ -95,6 +97,20 @@ class KeptHeld(Document, frozen=True, array_like=True):
     tx_id: Hash
     envelope: bytes
     taken_ms: TimeMs
+    verdict: int
+    asset: str
+    """Of its largest payment."""
+    amount_minor: int
+    """Of that."""
+
+
+class KeptTally(Document, frozen=True, array_like=True):
+    """How decisions of one hour came out."""
+
+    verdicts: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Transactions, from the mildest verdict on."""
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Codes of those that were not allowed, each once a transaction; the most frequent ones."""
 
 
 class KeptAnswer(Document, frozen=True, array_like=True):

@@ -8,9 +8,12 @@ a start need not. Each value is bound to its place; how: `hansa.encrypted_file`.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hansa.encrypted_file import Draw, EncryptedFile
 from hansa.kernel.encoding import Decoder, encode
@@ -20,9 +23,11 @@ from hansa.node.risk.format import (
     KeptAnswer,
     KeptDecision,
     KeptHeld,
+    KeptTally,
     LabelEvent,
     PaymentEvent,
 )
+from hansa.node.risk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.program import name_program
 from hansa.risk.intake.intake import Taken, Told
@@ -42,6 +47,8 @@ _decode_held = Decoder[KeptHeld](KeptHeld, "held transaction").decode_trusted
 _decode_part = Decoder[tuple[int, int, bytes]](
     tuple[int, int, bytes], "what is remembered"
 ).decode_trusted
+_decode_label = Decoder[bool](bool, "label").decode_trusted
+_decode_tally = Decoder[KeptTally](KeptTally, "tally").decode_trusted
 _HELD = "SELECT id, name, until_ms, is_open, value FROM held"
 _decode_answer = Decoder[KeptAnswer](KeptAnswer, "answer").decode_trusted
 
@@ -56,6 +63,18 @@ class Held(NamedTuple):
     tx_id: bytes
     envelope: bytes
     taken_ms: int
+    verdict: int
+    asset: str
+    """Of its largest payment."""
+    amount_minor: int
+    """Of that."""
+
+
+class Placed(NamedTuple):
+    """A decision, and its place in the order in which they were made."""
+
+    place: int
+    kept: KeptDecision
 
 
 class Journal:
@@ -64,6 +83,8 @@ class Journal:
     def __init__(self, file: EncryptedFile) -> None:
         self._file = file
         self.event_count = self._count_events()
+        self._tally: tuple[int, KeptTally] | None = None
+        """The last hour that was written, and how it stands there."""
 
     @classmethod
     def open(
@@ -99,6 +120,7 @@ class Journal:
         events: Sequence[Event],
         decisions: Sequence[tuple[bytes, KeptDecision]] = (),
         held: Sequence[tuple[KeptHeld, int]] = (),
+        tallied: Tallied | None = None,
     ) -> None:
         """Keep what was taken in and decided together, durably, all or nothing.
 
@@ -106,11 +128,12 @@ class Journal:
           events: in the order of intake.
           decisions: by the id of their transaction.
           held: of these decisions, with the moment until which each waits.
+          tallied: how these decisions came out.
 
         Raises:
           Unavailable: the disk refuses.
         """
-        file, first = self._file, self.event_count
+        file, first, tally = self._file, self.event_count, self._tally
         with file.at_once() as connection:
             connection.executemany(
                 "INSERT INTO events VALUES (?, ?)",
@@ -120,25 +143,47 @@ class Journal:
                 ],
             )
             connection.executemany(
-                "INSERT INTO decisions VALUES (?, ?)",
+                "INSERT OR REPLACE INTO labels VALUES (?, ?)",
                 [
-                    (file.hash_name(tx_id), file.encrypt(encode(kept), _name("decision", tx_id)))
-                    for tx_id, kept in decisions
+                    (each.number, file.encrypt(encode(each.is_fraud), _name("label", each.number)))
+                    for each in events
+                    if isinstance(each, Told)
                 ],
             )
-            for kept_held, until_ms in held:
-                name = file.hash_name(kept_held.tx_id)
-                value = file.encrypt(encode(kept_held), _name("held", name))
-                connection.execute(
-                    "INSERT INTO held (name, until_ms, is_open, value) VALUES (?, ?, 1, ?)",
-                    (name, until_ms, value),
-                )
-        self.event_count = first + len(events)
+            self._put_decisions(connection, decisions, held)
+            if tallied is not None:
+                tally = self._put_tally(tallied)
+        self.event_count, self._tally = first + len(events), tally
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""
-        raw = self._find("decisions", "decision", tx_id)
-        return None if raw is None else _decode_decision(raw)
+        name = self._file.hash_name(tx_id)
+        rows = self._fetch("SELECT id, name, value FROM decisions WHERE name = ?", name)
+        return self._read_decision(*rows[0]).kept if rows else None
+
+    def list_decisions(self, before: int, limit: int) -> list[Placed]:
+        """List decisions, the newest first, from before a place on."""
+        query = "SELECT id, name, value FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"
+        return [self._read_decision(*row) for row in self._fetch(query, before, limit)]
+
+    def count_decisions(self) -> int:
+        """Count the transactions that were decided on."""
+        ((last,),) = self._fetch("SELECT MAX(id) FROM decisions")
+        return last or 0
+
+    def list_tallies(self, first_ms: int, end_ms: int) -> dict[int, KeptTally]:
+        """List how decisions came out, by the beginning of each hour of a span that had any."""
+        query = "SELECT hour, value FROM tallies WHERE hour >= ? AND hour < ? ORDER BY hour"
+        rows = self._fetch(query, first_ms // HOUR_MS, -(-end_ms // HOUR_MS))
+        return {hour * HOUR_MS: self._read_tally(hour, value) for hour, value in rows}
+
+    def list_labels(self, first: int, end: int) -> dict[int, bool]:
+        """List which payments of a range turned out to be fraud or not, by their numbers."""
+        query = "SELECT number, value FROM labels WHERE number >= ? AND number < ?"
+        return {
+            number: _decode_label(self._file.decrypt(value, _name("label", number)))
+            for number, value in self._fetch(query, first, end)
+        }
 
     def find_answer(self, tx_id: bytes) -> KeptAnswer | None:
         """Find what became of a transaction that waited, if it was answered."""
@@ -219,6 +264,45 @@ class Journal:
         ((last,),) = self._fetch("SELECT MAX(number) FROM events")
         return 0 if last is None else last + 1
 
+    def _put_decisions(
+        self,
+        connection: sqlite3.Connection,
+        decisions: Sequence[tuple[bytes, KeptDecision]],
+        held: Sequence[tuple[KeptHeld, int]],
+    ) -> None:
+        """Keep decisions, and what of them is held, within the transaction of what is kept."""
+        file = self._file
+        for tx_id, kept in decisions:
+            name = file.hash_name(tx_id)
+            value = file.encrypt(encode(kept), _name("decision", name))
+            connection.execute("INSERT INTO decisions (name, value) VALUES (?, ?)", (name, value))
+        for kept_held, until_ms in held:
+            name = file.hash_name(kept_held.tx_id)
+            value = file.encrypt(encode(kept_held), _name("held", name))
+            connection.execute(
+                "INSERT INTO held (name, until_ms, is_open, value) VALUES (?, ?, 1, ?)",
+                (name, until_ms, value),
+            )
+
+    def _put_tally(self, tallied: Tallied) -> tuple[int, KeptTally]:
+        """Count decisions to their hour, within the transaction that keeps them."""
+        hour = tallied.time_ms // HOUR_MS
+        if self._tally is not None and self._tally[0] == hour:
+            before = self._tally[1]
+        else:
+            rows = self._fetch("SELECT value FROM tallies WHERE hour = ?", hour)
+            before = self._read_tally(hour, rows[0][0]) if rows else KeptTally()
+        tally = add_up(before, tallied)
+        value = self._file.encrypt(encode(tally), _name("tally", hour))
+        self._file.connection.execute("INSERT OR REPLACE INTO tallies VALUES (?, ?)", (hour, value))
+        return hour, tally
+
+    def _read_tally(self, hour: int, value: bytes) -> KeptTally:
+        return _decode_tally(self._file.decrypt(value, _name("tally", hour)))
+
+    def _read_decision(self, place: int, name: bytes, value: bytes) -> Placed:
+        return Placed(place, _decode_decision(self._file.decrypt(value, _name("decision", name))))
+
     def _find(self, table: str, kind: str, tx_id: bytes) -> bytes | None:
         query = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608 - of our own tables
         rows = self._fetch(query, self._file.hash_name(tx_id))
@@ -241,7 +325,7 @@ class Journal:
         self, place: int, name: bytes, until_ms: int, is_open: int, value: bytes
     ) -> Held:
         kept = _decode_held(self._file.decrypt(value, _name("held", name)))
-        return Held(place, until_ms, bool(is_open), kept.tx_id, kept.envelope, kept.taken_ms)
+        return Held(place, until_ms, bool(is_open), *msgspec.structs.astuple(kept))
 
     def _fetch(self, query: str, *values: object) -> list[Any]:
         with self._file.telling():
