@@ -323,7 +323,8 @@ async def _serve_until(
         if own.risk is not None:
             await own.risk.start(node.desk.submit)
         pairs = own.build_pairs(node)
-        server = await serve(node, settings, KeyRing(home.api_keys_path), own.channel, pairs)
+        keys = KeyRing(home.api_keys_path)
+        server = await serve(node, settings, keys, own.channel, pairs, own.risk)
         await _await_ready(node, stopped)
         if own.channel is not None:
             await own.channel.start()

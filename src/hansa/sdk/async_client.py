@@ -115,7 +115,9 @@ class AsyncClient:
         self.reconciliation = AsyncReconciliation(
             self._transport, self.get_network, self._proven, self._check_network
         )
-        self.risk = AsyncRisk(self._transport, self.get_network, self._proven, self._check_network)
+        self.risk = AsyncRisk(
+            self._transport, self.get_network, self._proven, self._check_network, self._repeat
+        )
         self.pairs = AsyncPairs(self._transport, self._check_network, self._repeat)
 
     async def __aenter__(self) -> Self:
@@ -242,11 +244,14 @@ class AsyncClient:
         """
         return await self.submit((await self.sign(keys, commands, validity_ms)).envelope)
 
-    async def submit(self, envelope: bytes, attestation: bytes | None = None) -> TransactionResult:
+    async def submit(
+        self, envelope: bytes, attestation: bytes | None = None, device: str = ""
+    ) -> TransactionResult:
         """Send an envelope; returns once it is confirmed, or was refused by a rule.
 
         While the node is unavailable the same bytes are sent again: they count once, and are
-        answered with their first receipt. It ends soon after the transaction's validity.
+        answered with their first receipt. It ends soon after the transaction's validity. `device`
+        names, to the operator's risk control, what it was signed on; 200 characters at most.
 
         Raises:
           Invalid: the node says of the first attempt that the transaction itself is wrong.
@@ -258,7 +263,8 @@ class AsyncClient:
         rest_ms = decode_envelope(envelope)[1].valid_until_ms - self._estimate_clock_ms()
         try:
             async with asyncio.timeout(max(rest_ms, 0) / 1000 + self.grace_s):
-                return await self._repeat(lambda: self._submit_once(envelope, attestation))
+                item = build_item(envelope, attestation, device)
+                return await self._repeat(lambda: self._submit_once(envelope, item))
         except TimeoutError:
             reason = None
         except HansaError as error:
@@ -462,10 +468,9 @@ class AsyncClient:
 
         return await self._repeat(post), tries > 1
 
-    async def _submit_once(self, envelope: bytes, attestation: bytes | None) -> TransactionResult:
+    async def _submit_once(self, envelope: bytes, item: dict[str, str]) -> TransactionResult:
         tx_id = compute_envelope_id(await self.get_network(), envelope)
-        found = await self._post(build_item(envelope, attestation))
-        return await self._await_pending(tx_id, found)
+        return await self._await_pending(tx_id, await self._post(item))
 
     async def _take_result(
         self, network: Network, envelope: bytes, result: object

@@ -137,9 +137,13 @@ def sign_batch(
     return build_batch(body, signature)
 
 
-def build_item(envelope: bytes, attestation: bytes | None = None) -> dict[str, str]:
+def build_item(
+    envelope: bytes, attestation: bytes | None = None, device: str = ""
+) -> dict[str, str]:
     """Build the JSON object in which an envelope is sent to a node."""
     item = {"envelope": base64.b64encode(envelope).decode()}
     if attestation is not None:
         item["attestation"] = attestation.hex()
+    if device:
+        item["device"] = device
     return item

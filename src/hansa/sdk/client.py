@@ -171,9 +171,11 @@ class Client:
         """As `AsyncClient.send`."""
         return self._loop.run(self._client.send(keys, commands, validity_ms))
 
-    def submit(self, envelope: bytes, attestation: bytes | None = None) -> TransactionResult:
+    def submit(
+        self, envelope: bytes, attestation: bytes | None = None, device: str = ""
+    ) -> TransactionResult:
         """As `AsyncClient.submit`."""
-        return self._loop.run(self._client.submit(envelope, attestation))
+        return self._loop.run(self._client.submit(envelope, attestation, device))
 
     def submit_many(self, envelopes: Sequence[bytes]) -> list[TransactionResult | HansaError]:
         """As `AsyncClient.submit_many`."""

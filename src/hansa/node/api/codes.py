@@ -150,6 +150,11 @@ API: dict[str, Advice] = {
         "Have officers propose and accept it; once it is ended, agree anew.",
         "the caller, or the other bank",
     ),
+    "risk.NOT_SET_UP": Advice(
+        "The node does not decide on payments: its settings have no `risk.decides`.",
+        "Add it, and start the node again.",
+        "the node’s operator",
+    ),
     "FOREIGN_ORIGIN": Advice(
         "A page of another site asked.",
         "Ask from the node’s own pages, or not from a browser.",

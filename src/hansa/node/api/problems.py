@@ -18,6 +18,7 @@ from hansa.node.api.access import AccessCode
 from hansa.node.channel.codes import ChannelCode
 from hansa.node.limiter import TooMany
 from hansa.node.reconcile.codes import PairCode
+from hansa.node.risk.codes import RiskCode
 from hansa.node.service import Unsponsored
 from hansa.sdk.answers import Problem, TransactionResult
 
@@ -44,6 +45,7 @@ OWN_CODES = frozenset(
         *AccessCode,
         *ChannelCode,
         *PairCode,
+        *RiskCode,
         "NOT_FOUND",
         "UNAVAILABLE",
         "TOO_MANY_REQUESTS",

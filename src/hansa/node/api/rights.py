@@ -52,10 +52,12 @@ class Right(StrEnum):
     """Write and read messages of the node's own institution; keys of that one alone."""
     PAIRS = "pairs"
     """Reconcile for the node's own institution with others; keys of that one alone."""
+    RISK = "risk"
+    """What the node decided on its customers' payments, and answers; keys of that one alone."""
 
 
 _ANYONE = frozenset({Right.PUBLIC, Right.SUBMIT, Right.BY_ID})
-_OWN = frozenset({Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES, Right.PAIRS})
+_OWN = frozenset({Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES, Right.PAIRS, Right.RISK})
 _WHOLE = _ANYONE | _OWN | {Right.LEDGER}
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(

@@ -28,8 +28,9 @@ from hansa.node.tables import Tables
 from hansa.node.web.forms import read_body
 from hansa.sdk.answers import Answer
 
-if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+if TYPE_CHECKING:  # of extras, which a node that does neither need not have
     from hansa.node.reconcile.service import PairService
+    from hansa.node.risk.desk import RiskDesk
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
@@ -72,6 +73,8 @@ class Api:
     """None for a node without a channel key."""
     pairs: PairService | None
     """None for a node that does not reconcile."""
+    risk: RiskDesk | None
+    """None for a node that does not decide on payments."""
     document: bytes
     """The OpenAPI document: it costs too much to be built for each who asks."""
     streams: dict[asyncio.Task[Any], tuple[str, bool]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hansa.node.api.handlers import (
     accounts,
+    deciding,
     health,
     joining,
     ledger,
@@ -40,6 +41,7 @@ ROUTES: tuple[Route, ...] = (
     *reconciliation.ROUTES,
     *pairs.ROUTES,
     *risk.ROUTES,
+    *deciding.ROUTES,
     *health.ROUTES,
     Route("GET", "/openapi.json", get_openapi, Right.PUBLIC, "This document.", JSON),
 )

@@ -23,7 +23,7 @@ from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.state import Reader
@@ -69,6 +69,8 @@ class Standing(NamedTuple):
     """How decisions are made at present."""
 
     loaded: Loaded
+    faults: tuple[str, ...]
+    """Why a model that was given a role has none."""
     is_scored: bool
     in_force: tuple[Basis, ...]
     """What the ledger has in force for this operator."""
@@ -101,7 +103,7 @@ class RiskDesk:
         """
         self._rows = Reader(chain.machine.state)
         self._chain = chain
-        self._operator = operator
+        self.operator = operator
         self._journal = journal
         self._deciding = deciding
         self._folder = folder
@@ -158,7 +160,7 @@ class RiskDesk:
         places: list[int] = []
         for place, each in enumerate(asked):
             _, body = decode_envelope(each.envelope)
-            found = find_payments(body, self._rows, self._operator)
+            found = find_payments(body, self._rows, self.operator)
             if found:
                 places.append(place)
                 end_ms = body.valid_until_ms
@@ -240,6 +242,10 @@ class RiskDesk:
             raise NotFound("this node decided on no such transaction")
         return kept
 
+    def read_now_ms(self) -> int:
+        """Read the clock by which it decides."""
+        return self._clock_ms()
+
     async def find_answer(self, tx_id: bytes) -> KeptAnswer | None:
         """Find what became of one that waited."""
         return await self._run(self._journal.find_answer, tx_id)
@@ -248,9 +254,23 @@ class RiskDesk:
         """Find the policy that decisions rested on, by its hash."""
         return await self._run(self._journal.find_basis, policy_hash)
 
+    async def get_model_file(self, model: bytes) -> bytes:
+        """Get a model that is kept, as its file; raises `NotFound`."""
+        return await asyncio.to_thread(self._folder.registry.read_file, model.hex())
+
     async def list_held(self, before: int, limit: int) -> list[Held]:
         """List what waits or waited, the newest first, from before a place on."""
         return await self._run(self._journal.list_held, before, limit)
+
+    async def list_waiting(self, after: int, limit: int) -> list[Held]:
+        """List what waits and whose time is not over, the oldest first, from behind a place on."""
+        return await self._run(self._journal.list_waiting, after, limit, self._clock_ms())
+
+    async def read_held(
+        self, held: Sequence[Held]
+    ) -> list[tuple[Held, KeptDecision, KeptAnswer | None]]:
+        """Read the decisions on what was held, and what became of each."""
+        return await self._run(self._read_held, held)
 
     def list_open(self) -> list[Held]:
         """List what waits and may still be answered, in the order in which it was held."""
@@ -302,9 +322,10 @@ class RiskDesk:
         moment = self._read_moment()
         return Standing(
             moment.loaded,
+            self._folder.registry.faults,
             moment.is_scored,
             self._list_in_force(),
-            len(self._open),
+            len(self.list_open()),
             self._journal.event_count,
         )
 
@@ -330,8 +351,19 @@ class RiskDesk:
         loaded = self._folder.loaded
         self._journal.put_basis(loaded.policy_hash, encode(loaded.files))
 
+    def _read_held(
+        self, held: Sequence[Held]
+    ) -> list[tuple[Held, KeptDecision, KeptAnswer | None]]:
+        found = []
+        for each in held:
+            kept = self._journal.find_decision(each.tx_id)
+            if kept is None:
+                raise Corrupt(f"the decision on {each.tx_id.hex()}, which was held, is not there")
+            found.append((each, kept, self._journal.find_answer(each.tx_id)))
+        return found
+
     def _list_in_force(self) -> tuple[Basis, ...]:
-        found = self._rows.get(InForce, self._operator)
+        found = self._rows.get(InForce, self.operator)
         return () if found is None else found.bases
 
     def _answer(self, held: Held, answering: Answering, by: str, moment: Moment) -> KeptAnswer:

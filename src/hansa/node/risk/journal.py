@@ -208,6 +208,11 @@ class Journal:
         """List what waits, in the order in which it was held."""
         return [self._read_held(*row) for row in self._fetch(f"{_HELD} WHERE is_open ORDER BY id")]
 
+    def list_waiting(self, after: int, limit: int, now_ms: int) -> list[Held]:
+        """List what waits and whose time is not over, the oldest first, from behind a place on."""
+        query = f"{_HELD} WHERE is_open AND id > ? AND until_ms >= ? ORDER BY id LIMIT ?"
+        return [self._read_held(*row) for row in self._fetch(query, after, now_ms, limit)]
+
     def list_held(self, before: int, limit: int) -> list[Held]:
         """List what waits or waited, the newest first, from before a place on."""
         rows = self._fetch(f"{_HELD} WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)

@@ -110,9 +110,7 @@ class Registry:
           Unavailable: it cannot be read.
         """
         path = self._locate(model_id)
-        if not path.exists():
-            raise NotFound(f"there is no model {model_id} in {self.folder}", model=model_id)
-        model = read_model(read_file(path, FILE_BYTES_MAX), str(path), self._features)
+        model = read_model(self.read_file(model_id), str(path), self._features)
         found = model.manifest.model_id.hex()
         if found != model_id:
             raise Invalid(
@@ -120,6 +118,18 @@ class Registry:
                 f"{path} holds the model {found}: it was renamed, so add it anew",
             )
         return model
+
+    def read_file(self, model_id: str) -> bytes:
+        """Read a model's file as it is; nothing in it is checked.
+
+        Raises:
+          NotFound: there is none of this name.
+          Unavailable: it cannot be read.
+        """
+        path = self._locate(model_id)
+        if not path.exists():
+            raise NotFound(f"there is no model {model_id} in {self.folder}", model=model_id)
+        return read_file(path, FILE_BYTES_MAX)
 
     def list_models(self) -> list[Listed]:
         """List all model files by their names; one that does not open is there with its fault."""

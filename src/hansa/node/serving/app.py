@@ -38,8 +38,9 @@ from hansa.node.settings import LoopbackReads, Settings
 from hansa.node.tables import Tables
 from hansa.node.web.hosts import is_foreign, is_own
 
-if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+if TYPE_CHECKING:  # of extras, which a node that does neither need not have
     from hansa.node.reconcile.service import PairService
+    from hansa.node.risk.desk import RiskDesk
 
 API_KEY = web.AppKey("api", Api)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -60,6 +61,7 @@ def create_app(  # noqa: PLR0913 - what a node is made of, by keyword beyond the
     keys: KeyRing | None = None,
     channel: MessageChannel | None = None,
     pairs: PairService | None = None,
+    risk: RiskDesk | None = None,
     *,
     clock_s: Callable[[], float] = time.monotonic,
     clock_ms: Callable[[], int] = wall_clock_ms,
@@ -72,6 +74,7 @@ def create_app(  # noqa: PLR0913 - what a node is made of, by keyword beyond the
       keys: the API keys; None for a node without any.
       channel: its messages; None for a node without a channel key.
       pairs: its reconciliation; None for a node that does none.
+      risk: its risk desk; None for a node that does not decide.
       clock_s: never goes back; for rate limits.
       clock_ms: the wall clock; for the keys' expiry.
     """
@@ -82,7 +85,7 @@ def create_app(  # noqa: PLR0913 - what a node is made of, by keyword beyond the
     limiter = Limiter(settings.limits, clock_s)
     document = encode_json(build_document(ROUTES, settings.listen.url))
     tables = Tables(node.chain, clock_s)
-    api = Api(node, settings, access, limiter, meters, tables, channel, pairs, document)
+    api = Api(node, settings, access, limiter, meters, tables, channel, pairs, risk, document)
     paths = frozenset(route.path for route in ROUTES)
     app = web.Application(
         client_max_size=settings.limits.body_bytes, middlewares=[_build_guard(api, paths)]

@@ -18,8 +18,9 @@ from hansa.node.serving.app import create_app
 from hansa.node.serving.protocol import build_protocol
 from hansa.node.settings import Settings, build_tls
 
-if TYPE_CHECKING:  # of an extra, which a node that does not reconcile need not have
+if TYPE_CHECKING:  # of extras, which a node that does neither need not have
     from hansa.node.reconcile.service import PairService
+    from hansa.node.risk.desk import RiskDesk
 
 PORT_MAX = 65_535
 EVERYWHERE = "::"
@@ -43,12 +44,13 @@ class Server:
         await self.runner.cleanup()
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 - what a node is made of, by keyword beyond the first
     node: Node,
     settings: Settings,
     keys: KeyRing | None = None,
     channel: MessageChannel | None = None,
     pairs: PairService | None = None,
+    risk: RiskDesk | None = None,
     *,
     ports_tried: int = 1,
 ) -> Server:
@@ -60,6 +62,7 @@ async def serve(
       keys: the API keys, `KeyRing(home.api_keys_path)`; None for a node without any.
       channel: its messages; stop them after the server. None for a node without a channel key.
       pairs: its reconciliation; stop it after the server. None for a node that does none.
+      risk: its risk desk; stop it after the server. None for a node that does not decide.
       ports_tried: take the first free port of so many, from the settings' on.
 
     Raises:
@@ -67,7 +70,7 @@ async def serve(
       Unavailable: no port is free, or the address is not this machine's.
     """
     context = build_tls(settings)
-    app = create_app(node, settings, keys, channel, pairs)
+    app = create_app(node, settings, keys, channel, pairs, risk)
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     limits = settings.limits

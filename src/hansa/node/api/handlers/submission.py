@@ -50,6 +50,7 @@ STATUS_NAMES = {status: status.name for status in Status}
 
 WaitMs = Annotated[int, Meta(ge=0, le=600_000)]
 Commitment = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+DeviceText = Annotated[str, Meta(max_length=200)]
 
 
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +59,8 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     envelope: bytes
     attestation: Commitment | None = None
     """The sponsor's commitment to its risk decision, 32 bytes in hexadecimal."""
+    device: DeviceText | None = None
+    """On which it was signed, as the operator's own systems name it; goes to risk control alone."""
 
 
 class Submissions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +72,7 @@ class Submissions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Either(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     envelope: bytes | UnsetType = UNSET
     attestation: Commitment | None = None
+    device: DeviceText | None = None
     transactions: list[Submission] | UnsetType = UNSET
 
 
@@ -113,7 +117,10 @@ async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.R
     assert envelope is not UNSET  # noqa: S101 - the caller has looked
     newest = api.node.chain.head.height
     done = api.node.desk.enqueue(
-        envelope, _read_commitment(item.attestation), is_strangers=_is_strangers(api, call)
+        envelope,
+        _read_commitment(item.attestation),
+        is_strangers=_is_strangers(api, call),
+        device=item.device or "",
     )
     await asyncio.wait([done], timeout=wait_s)
     if not done.done():
@@ -205,7 +212,9 @@ def _enqueue(api: Api, item: Submission, *, is_strangers: bool) -> asyncio.Futur
     """Put one of many in the line; where that is full, what is returned has failed."""
     try:
         commitment = _read_commitment(item.attestation)
-        return api.node.desk.enqueue(item.envelope, commitment, is_strangers=is_strangers)
+        return api.node.desk.enqueue(
+            item.envelope, commitment, is_strangers=is_strangers, device=item.device or ""
+        )
     except Unavailable as error:
         failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         failed.set_exception(error)

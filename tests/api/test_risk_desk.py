@@ -1,0 +1,222 @@
+"""A node's risk desk over HTTP: what its officers read and answer, and who may not."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from tests.api.served import UNLIMITED
+from tests.deciding_desk import RULES, Bank
+from tests.world import key, pay
+
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Invalid, NotFound, Refused
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.api.keys import KeyRing, add_key
+from hansa.node.api.rights import Role
+from hansa.node.risk.loading import decode_basis
+from hansa.node.serving.app import create_app
+from hansa.node.settings import Settings
+from hansa.risk.decisions.commitment import decode_record
+from hansa.risk.intake.describing import FEATURES
+from hansa.risk.models.file import read_model
+from hansa.sdk.async_client import AsyncClient
+
+UNKNOWN = bytes(31) + b"\x01"
+
+
+@pytest.fixture
+def bank(tmp_path):
+    bank = Bank(tmp_path)
+    bank.fund("ann", "shop")
+    return bank
+
+
+@asynccontextmanager
+async def served(bank):
+    """Serve north's node; gives plain HTTP, and clients of north's and south's keys."""
+    path = bank.path / "api-keys.json"
+    tokens = [
+        add_key(
+            path,
+            name=f"{name}'s cases",
+            role=Role.OPERATOR,
+            member=to_text(key(name).address),
+            now_ms=1,
+        )[1]
+        for name in ("north", "south")
+    ]
+    async with bank.running() as (node, desk):
+        app = create_app(
+            node, Settings(limits=UNLIMITED), KeyRing(path), risk=desk, clock_ms=bank.now_ms
+        )
+        async with TestClient(TestServer(app)) as plain:
+            url = str(plain.make_url("/")).rstrip("/")
+            async with (
+                AsyncClient(url, api_key=tokens[0], attempts=1) as north,
+                AsyncClient(url, api_key=tokens[1], attempts=1) as south,
+            ):
+                yield plain, north, south
+
+
+def find_id(bank, envelope):
+    return compute_tx_id(bank.world.network, decode_envelope(envelope)[0].body)
+
+
+async def post(plain, wait_ms, *items):
+    """Send one, or many; the status, and what is told of each."""
+    sent = [{**item, "envelope": base64.b64encode(item["envelope"]).decode()} for item in items]
+    body = sent[0] if len(sent) == 1 else {"transactions": sent}
+    async with plain.post(f"/v1/transactions?wait_ms={wait_ms}", json=body) as response:
+        found = await response.json()
+        return response.status, found.get("results", [found])
+
+
+async def wait_until_listed(client, count):
+    """Wait until so many wait for somebody."""
+    async with asyncio.timeout(60):
+        while True:
+            page = await client.risk.list_waiting()
+            if len(page.transactions) == count:
+                return page.transactions
+            await asyncio.sleep(0.01)
+
+
+async def read_missing(plain, tx_id):
+    async with plain.get(f"/v1/transactions/{tx_id.hex()}") as response:
+        assert response.status == 404
+        return (await response.text()).replace(tx_id.hex(), "")
+
+
+@asynccontextmanager
+async def holding(bank):
+    """Send one that steps up, one to be reviewed and one that is blocked; gives their ids, too."""
+    paid = [pay("ann", "shop", 450, "chair"), pay("ann", "shop", 700, "table")]
+    envelopes = [bank.sign("ann", each) for each in (*paid, pay("ann", "shop", 5_000, "house"))]
+    stepped, *others = envelopes
+    ids = [find_id(bank, each) for each in envelopes]
+    async with served(bank) as (plain, north, _):
+        status, [told] = await post(plain, 20, {"envelope": stepped, "device": "ann's phone"})
+        assert (status, told["tx_id"], told["status"]) == (202, ids[0].hex(), "PENDING")
+        _, many = await post(plain, 20, *({"envelope": each} for each in others))
+        assert {each["status"] for each in many} == {"PENDING"}
+        yield plain, north, envelopes, ids
+
+
+def test_officers_read_what_waits_and_nobody_else_can_tell_that_it_does(bank):
+    async def run():
+        async with holding(bank) as (plain, north, _, (stepped, reviewed, blocked)):
+            first, second = await wait_until_listed(north, 2)
+            assert [first.tx_id, second.tx_id] == [stepped.hex(), reviewed.hex()]
+            assert (first.verdict, first.reasons) == ("step_up", ["rule.notable"])
+            assert (second.verdict, second.ppm, second.state) == ("review", 900_000, "waiting")
+            assert [each.amount_minor for each in second.payments] == ["700"]
+            page = await north.risk.list_waiting(limit=1)
+            assert [each.tx_id for each in page.transactions] == [first.tx_id]
+            page = await north.risk.list_waiting(after=page.next, limit=1)
+            assert [each.tx_id for each in page.transactions] == [second.tx_id]
+            assert (await north.risk.list_waiting(after=page.next)).transactions == []
+            missing = {await read_missing(plain, each) for each in (stepped, blocked, UNKNOWN)}
+            assert len(missing) == 1
+
+    asyncio.run(run())
+
+
+def test_officers_answer_for_what_waits_and_read_what_was_decided(bank):
+    async def run():
+        async with holding(bank) as (plain, north, envelopes, (stepped, reviewed, _)):
+            await wait_until_listed(north, 2)
+            with pytest.raises(Invalid, match="it cannot be confirmed"):
+                await north.risk.answer(reviewed, "confirmed")
+            given = await north.risk.answer(stepped, "confirmed", "ann's app")
+            assert given.by == "north's cases: ann's app"
+            assert await north.risk.answer(stepped, "confirmed", "ann's app") == given
+            for tx_id in (stepped, UNKNOWN):
+                with pytest.raises(NotFound):
+                    await north.risk.answer(tx_id, "refused")
+            await north.risk.answer(reviewed, "released")
+            for envelope in envelopes[:2]:
+                status, [told] = await post(plain, 60_000, {"envelope": envelope})
+                assert (status, told["status"]) == (200, "OK")
+            page = await north.risk.list_held(limit=2)
+            assert [(each.state, each.by) for each in page.transactions] == [
+                ("blocked", None),
+                ("released", "north's cases"),
+            ]
+            [last] = (await north.risk.list_held(before=page.next)).transactions
+            assert (last.state, last.tx_id) == ("confirmed", stepped.hex())
+            await check_decision(north, stepped, given)
+            assert (await north.risk.get_standing()).events == 3
+            assert (await north.risk.label(reviewed, is_fraud=True)).payments == 1
+            assert (await north.risk.get_standing()).events == 4
+
+    asyncio.run(run())
+
+
+async def check_decision(north, tx_id, given):
+    decision = await north.risk.get_decision(tx_id)
+    assert decision.answer == given
+    assert decode_record(bytes.fromhex(decision.document)).tx_id == tx_id
+    assert decision.features == list(FEATURES)
+    [payment] = decision.payments
+    row = dict(zip(decision.features, payment.row, strict=True))
+    assert (row["amount_minor"], row["is_first_of_device"], payment.number) == (450, 1, 0)
+
+
+def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
+    async def run():
+        async with served(bank) as (_, north, _):
+            before = await north.risk.get_standing()
+            assert before.is_scored
+            assert (before.rules, before.listed, before.faults) == (2, 1, [])
+            assert before.model == bank.models["champion"].hex()
+            files = decode_basis(await north.risk.fetch_policy(bytes.fromhex(before.policy)))
+            assert files.rules == RULES
+            raw = await north.risk.fetch_model(bank.models["champion"])
+            assert read_model(raw, "fetched", FEATURES).manifest.name == "champion"
+            for each in (north.risk.fetch_policy, north.risk.fetch_model):
+                with pytest.raises(NotFound):
+                    await each(UNKNOWN)
+            rules = bank.path / "rules.toml"
+            rules.write_text("name = 1")
+            with pytest.raises(Invalid, match=r"rules\.toml"):
+                await north.risk.reload()
+            assert await north.risk.get_standing() == before
+            rules.write_text('name = "none"\n')
+            after = await north.risk.reload()
+            assert (after.rules, after.is_scored) == (0, False)
+            assert after.policy != before.policy
+
+    asyncio.run(run())
+
+
+def test_only_keys_of_the_nodes_own_institution_ask_and_answer(bank):
+    async def run():
+        async with served(bank) as (plain, _, south):
+            for asking in (
+                south.risk.get_standing(),
+                south.risk.list_waiting(),
+                south.risk.list_held(),
+                south.risk.get_decision(UNKNOWN),
+                south.risk.answer(UNKNOWN, "released"),
+                south.risk.label(UNKNOWN, is_fraud=True),
+                south.risk.reload(),
+                south.risk.fetch_policy(UNKNOWN),
+                south.risk.fetch_model(UNKNOWN),
+            ):
+                with pytest.raises(Refused) as refused:
+                    await asking
+                assert str(refused.value.code) == "api.FORBIDDEN"
+            async with plain.get("/v1/risk/waiting") as response:
+                assert response.status in (401, 403)
+            body = json.dumps({"envelope": "", "device": "x" * 201})
+            headers = {"Content-Type": "application/json"}
+            async with plain.post("/v1/transactions", data=body, headers=headers) as response:
+                assert response.status == 400
+                assert "device" in (await response.json())["detail"]
+
+    asyncio.run(run())
