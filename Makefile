@@ -93,7 +93,7 @@ clients: setup  ## other people's wallets and cryptosuites, from npm, which are 
 	@scripts/clients.sh || \
 		echo "setup: going on without foreign clients: the tests that need them will be skipped"
 
-peers: setup  ## datacompy and Splink, which hansa bench reconcile measures beside itself
+peers: setup  ## others' software, which hansa bench reconcile and risk measure beside themselves
 	@scripts/peers.sh
 
 cometbft: setup  ## CometBFT, the engine of a network of several institutions, built with Go

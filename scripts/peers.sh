@@ -1,6 +1,6 @@
 #!/bin/sh
-# Put datacompy and Splink into .tools/peers, which hansa bench reconcile measures beside itself.
-# Takes no time where they are there.
+# Put into .tools/peers what hansa bench reconcile and hansa bench risk measure beside themselves:
+# datacompy and Splink; XGBoost, onnxruntime, river and snapml. Takes no time where they are there.
 #
 # Each has an environment of its own, as it brings other versions than ours. uv takes exactly what
 # scripts/peers/*.txt name, by their hashes, and as wheels: no program of a package is run.

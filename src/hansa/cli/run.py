@@ -115,7 +115,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         type=Path,
         default=Path(".tools/peers"),
         metavar="DIR",
-        help="environments of datacompy and Splink, which reconcile measures beside itself "
+        help="environments of other software, which reconcile and risk measure beside themselves "
         "(default .tools/peers: make peers)",
     )
     for flag, what in BENCH_FLAGS:
@@ -260,9 +260,9 @@ def _bench_risk(options: argparse.Namespace) -> dict[str, Any]:
         )
 
         return run_quality_bench(QualitySettings(options.datasets), complain)
-    from hansa.node.bench.risk.graph import measure_graphs  # noqa: PLC0415 - an extra
+    from hansa.node.bench.risk.speed import SpeedSettings, run_speed_bench  # noqa: PLC0415
 
-    return measure_graphs()
+    return run_speed_bench(SpeedSettings(options.datasets, options.peers), complain)
 
 
 def _at_least_one(text: str) -> int:

@@ -16,7 +16,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 
 from hansa.engine.collector import tune_collector
 from hansa.engine.embedded import BLOCK_TRANSACTIONS, EmbeddedEngine
+from hansa.engine.ordering import Answer
 from hansa.engine.store import StateStore
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.block import Status, read_status
@@ -116,7 +117,7 @@ async def _measure(home: Home, settings: LedgerSettings) -> dict[str, Any]:
     engine.start()
     try:
         with Signer(chain.network.genesis, settings.wallets) as signer:
-            await _set_up(engine, signer)
+            await set_up(engine, signer.sign_setup())
             chain.flush()  # or the run would write to disk what a million wallets left
             count = int(settings.seconds * settings.rate_estimate)
             load = await asyncio.to_thread(signer.sign_batches, count, PER_BATCH)
@@ -137,20 +138,24 @@ async def _measure(home: Home, settings: LedgerSettings) -> dict[str, Any]:
     return found
 
 
-async def _set_up(engine: EmbeddedEngine, signer: Signer) -> None:
-    """Open and fund the wallets, some batches under way at a time."""
-    batches = signer.sign_setup()
+async def set_up(engine: EmbeddedEngine, batches: Iterator[bytes]) -> None:
+    """Bring in what a benchmark begins from, some batches under way at a time.
+
+    Raises:
+      Unavailable: not all of it was confirmed.
+    """
     while part := await asyncio.to_thread(_take, batches, SETUP_IN_FLIGHT):
         for answers in await asyncio.gather(*map(engine.submit, part)):
-            if _count_good(answers) != len(answers):
+            if count_good(answers) != len(answers):
                 raise Unavailable("the benchmark's wallets could not be set up")
 
 
-def _take(batches: Any, count: int) -> list[bytes]:  # noqa: ANN401 - an iterator that is shared
+def _take(batches: Iterator[bytes], count: int) -> list[bytes]:
     return [raw for _, raw in zip(range(count), batches, strict=False)]
 
 
-def _count_good(answers: Sequence[Any]) -> int:
+def count_good(answers: Sequence[Answer]) -> int:
+    """Count the transactions that were confirmed, and did what they were to do."""
     return sum(
         1 for answer in answers if answer.receipt and read_status(answer.receipt) is Status.OK
     )
@@ -169,7 +174,7 @@ async def _answer_client(
 
     async def serve(number: int, raw: bytes) -> None:
         nonlocal confirmed
-        good = _count_good(await engine.submit(raw))
+        good = count_good(await engine.submit(raw))
         confirmed += good
         pipe.send((number, good))
 

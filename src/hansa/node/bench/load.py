@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from hansa.contracts import currency, payments, wallets
+from hansa.contracts.policy import ATTESTATION_FROM
 from hansa.engine.workers import start_workers
 from hansa.kernel.contract import Command
 from hansa.kernel.genesis import Genesis, Network, decode_genesis
-from hansa.node.founding import MemberSpec, build_genesis
+from hansa.node.founding import DEFAULT_POLICY, MemberSpec, build_genesis
 from hansa.node.home import Home, create_home
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.build import sign_batch, sign_transaction
@@ -40,22 +41,32 @@ def derive_key(name: str) -> KeyPair:
     return KeyPair.from_seed(hashlib.sha256(b"bench\x00" + name.encode()).digest())
 
 
-OPERATOR, SERVER = "operator", "server"
-"""The operator's officer, whose address is the operator's, and the key that signs its batches."""
+OPERATOR, OPERATOR_2, SERVER = "operator", "operator2", "server"
+"""The operator's officers, of whom the first one's address is its own, and the key that signs its
+batches."""
 
 
-def create_bench_home(folder: Path) -> Home:
-    """Set up a node of a network with a central bank and one operator."""
+def create_bench_home(folder: Path, *, attested_from_minor: int = 0) -> Home:
+    """Set up a node of a network with a central bank and one operator.
+
+    Args:
+      folder: of the node.
+      attested_from_minor: from which amount on payments need an attestation; 0 for none.
+    """
     officers = [derive_key(f"officer{number}") for number in range(2)]
     addresses = tuple(key.address for key in officers)
     bank = MemberSpec(
         "Central Bank", ("central_bank",), addresses, derive_key("bank server").address, 2, 1
     )
     operator = MemberSpec(
-        "Bench Bank", ("operator",), (derive_key(OPERATOR).address,), derive_key(SERVER).address
+        "Bench Bank",
+        ("operator",),
+        (derive_key(OPERATOR).address, derive_key(OPERATOR_2).address),
+        derive_key(SERVER).address,
     )
     node = derive_key("node")
-    genesis = build_genesis("bench", wall_clock_ms(), [bank, operator], sealer=node)
+    policy = {**DEFAULT_POLICY, ATTESTATION_FROM: (attested_from_minor,)}
+    genesis = build_genesis("bench", wall_clock_ms(), [bank, operator], sealer=node, policy=policy)
     keys = {"node": node, "sponsor": derive_key(SERVER)}
     return create_home(folder, genesis, keys, PASSPHRASE)
 

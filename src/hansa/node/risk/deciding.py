@@ -280,8 +280,8 @@ class Deciding:
                     events.append(
                         Taken(
                             time_ms,
-                            _hash_wallet(intended.payer, intended.asset),
-                            _hash_wallet(intended.payee, intended.asset),
+                            hash_wallet(intended.payer, intended.asset),
+                            hash_wallet(intended.payee, intended.asset),
                             intended.amount_minor,
                             device,
                             None if merchant is None else _hash("merchant", merchant.encode()),
@@ -416,6 +416,6 @@ def _hash(kind: str, name: bytes) -> bytes:
     return hashlib.sha256(kind.encode() + b"\0" + name).digest()
 
 
-def _hash_wallet(address: bytes, asset: str) -> bytes:
+def hash_wallet(address: bytes, asset: str) -> bytes:
     """Name a wallet's money of one asset: habits in one are none in another."""
     return hashlib.sha256(b"wallet\0" + asset.encode() + b"\0" + address).digest()
