@@ -46,22 +46,34 @@ all = ["amount_minor >= 5000"]
 CHEAP = ScryptCost(2, 8, 1)
 
 
+def make_founded(attested_from_minor=1):
+    """Make a network in which north has two officers."""
+    officers = tuple(
+        AccountKey(key(name).address, int(ALL_PURPOSES & ~Purpose.SPONSOR), 1) for name in OFFICERS
+    )
+    server = AccountKey(key("north server").address, int(Purpose.SPONSOR), 1)
+    genesis = make_genesis({"payments.attestation_from_minor": (attested_from_minor,)})
+    members = tuple(
+        replace(each, keys=(*officers, server)) if each.address == NORTH else each
+        for each in genesis.members
+    )
+    return replace(genesis, members=members)
+
+
 class Bank:
     """North's node, with a clock that is put by hand."""
 
-    def __init__(self, folder, *, attested_from_minor=1, models=("champion",), is_declared=True):
-        officers = tuple(
-            AccountKey(key(name).address, int(ALL_PURPOSES & ~Purpose.SPONSOR), 1)
-            for name in OFFICERS
-        )
-        server = AccountKey(key("north server").address, int(Purpose.SPONSOR), 1)
-        genesis = make_genesis({"payments.attestation_from_minor": (attested_from_minor,)})
-        members = tuple(
-            replace(each, keys=(*officers, server)) if each.address == NORTH else each
-            for each in genesis.members
-        )
+    def __init__(
+        self,
+        folder,
+        *,
+        attested_from_minor=1,
+        models=("champion",),
+        is_declared=True,
+        world=None,
+    ):
         self.path = folder
-        self.world = open_world(SimulatedDisk(1), replace(genesis, members=members))
+        self.world = world or open_world(SimulatedDisk(1), make_founded(attested_from_minor))
         (folder / "policy.toml").write_bytes(POLICY)
         (folder / "rules.toml").write_bytes(RULES)
         listed = to_text(key("listed").address)

@@ -13,7 +13,7 @@ import hmac
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,6 +118,29 @@ class EncryptedFile:
         except BaseException:
             connection.close()
             raise
+
+    @classmethod
+    @contextmanager
+    def reading(cls, path: Path, passphrase: str, form: Form) -> Iterator[EncryptedFile]:
+        """Open a file that no process has open, for reading; nothing is written beside it.
+
+        Raises:
+          NotFound, Invalid, Corrupt, Unavailable: as `open`.
+        """
+        if not path.is_file():
+            raise NotFound(f"there is no file of {form.what} {path}", path=str(path))
+        with ExitStack() as stack:
+            try:
+                uri = stack.enter_context(left_untouched(path))
+            except OSError as error:
+                raise Unavailable(f"cannot read {path}: {error.strerror}", path=str(path)) from None
+            stack.enter_context(_telling(path, form))
+            connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False
+            )
+            stack.callback(connection.close)
+            secret = _unlock(connection, path, form, passphrase)
+            yield cls(connection, path, form, secret, os.urandom)
 
     def relock(self, passphrase: str, cost: ScryptCost = DEFAULT_COST) -> None:
         """Have the file open with another passphrase from now on.

@@ -202,6 +202,25 @@ class FileStorage:
         return status.f_bavail * status.f_frsize
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process has a folder of `FileStorage` locked; nothing is written.
+
+    Raises:
+      OSError: its lock cannot be opened.
+    """
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _flock(descriptor: int) -> None:
     """Take a lock; whoever only looks whether it is taken has it for a moment."""
     for _ in range(LOCK_TRIES - 1):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ from hansa.risk.intake.intake import Taken, Told
 
 BLOCK_EVENTS = 4_096
 """Read at a time."""
+BLOCK_DECISIONS = 512
+"""The same: each has its rows."""
 CHUNK_BYTES = 1 << 24
 """Of what is remembered: a value of SQLite has at most 2**30."""
 
@@ -111,6 +114,17 @@ class Journal:
                 path=str(path),
             ) from None
 
+    @classmethod
+    @contextmanager
+    def reading(cls, path: Path, passphrase: str) -> Iterator[Journal]:
+        """Open the file of a node that does not run, for reading; nothing is written beside it.
+
+        Raises:
+          HansaError: as `open`; `NotFound` if there is none.
+        """
+        with EncryptedFile.reading(path, passphrase, FORM) as file:
+            yield cls(file)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -165,6 +179,14 @@ class Journal:
         """List decisions, the newest first, from before a place on."""
         query = "SELECT id, name, value FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"
         return [self._read_decision(*row) for row in self._fetch(query, before, limit)]
+
+    def iterate_decisions(self) -> Iterator[Placed]:
+        """Iterate all decisions in the order in which they were made."""
+        query = "SELECT id, name, value FROM decisions WHERE id > ? ORDER BY id LIMIT ?"
+        start = 0
+        while rows := self._fetch(query, start, BLOCK_DECISIONS):
+            yield from (self._read_decision(*row) for row in rows)
+            start = rows[-1][0]
 
     def count_decisions(self) -> int:
         """Count the transactions that were decided on."""

@@ -63,13 +63,18 @@ def open_risk(
         ) from None
     folder = RiskFolder(home.risk_path)
     journal = Journal.open(home.risk_path / DECISIONS, passphrase)
-    zone = get_policy(Reader(chain.machine.state), ZONE, chain.head.time_ms)
     deciding = Deciding(
         chain.network,
         member,
         journal,
         os.urandom,
         clock_ms(),
-        zone_offset_ms=zone[0] * _MINUTE_MS if zone else 0,
+        zone_offset_ms=read_zone_ms(chain),
     )
     return RiskDesk(chain, member, journal, deciding, folder, clock_ms)
+
+
+def read_zone_ms(chain: Chain) -> int:
+    """Read what local time is ahead of UTC, as policy has it now."""
+    zone = get_policy(Reader(chain.machine.state), ZONE, chain.head.time_ms)
+    return zone[0] * _MINUTE_MS if zone else 0

@@ -72,6 +72,11 @@ class Intake:
         return self._describer.features.now_ms
 
     @property
+    def zone_offset_ms(self) -> int:
+        """What local time is ahead of UTC."""
+        return self._describer.features.zone_offset_ms
+
+    @property
     def wallet_count(self) -> int:
         """How many wallets have ever paid or been paid."""
         return len(self._numbered[0])

@@ -1,0 +1,184 @@
+"""Open a decision: hold its commitment against the ledger, and decide again from its features.
+
+Claims about the ledger are those of `open_commitment`; what follows them only the owner can show:
+that the row that was committed to, under the policy and model that it names, gives this verdict
+for these reasons.
+
+Source: docs/reference/risk-decisions.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+from hansa.contracts.risk.in_force import NO_MODEL
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import HansaError
+from hansa.kernel.genesis import Network
+from hansa.kernel.rows import Rows
+from hansa.node.risk.format import KeptAnswer, KeptDecision
+from hansa.node.risk.judging import replay
+from hansa.node.risk.loading import Loaded, Models, decode_basis, load
+from hansa.risk.decisions.commitment import (
+    REASONS_MAX,
+    Claim,
+    DecisionRecord,
+    Executed,
+    Fault,
+    decode_record,
+    open_commitment,
+)
+from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.models.file import Model, read_model
+
+_DECIDE_ALL: Final = frozenset({Claim.ATTESTED, Claim.NETWORK, Claim.COMMITMENT})
+"""Where one of these fails, no other is told."""
+_OF_MODELS: Final = (Claim.MODEL_KNOWN, Claim.MODEL_NOT_SUSPENDED, Claim.MODEL_IN_FORCE)
+_OF_BASIS: Final = (Claim.SCORED, *_OF_MODELS, Claim.POLICY_IN_FORCE)
+
+
+class Case(NamedTuple):
+    """What its owner keeps of a decision, and what it rested on."""
+
+    kept: KeptDecision
+    answer: KeptAnswer | None
+    """What was answered, if it waited."""
+    policy: bytes | None
+    """The files of the policy, as `hansa.node.risk.loading` encodes them; None if they are lost."""
+    model: bytes | None
+    """The model's file; None if it is lost, or no model was asked."""
+
+
+class Ledger(NamedTuple):
+    """What the ledger has."""
+
+    network: Network
+    rows: Rows
+    executed: Executed | None
+    """None if it has no such transaction."""
+
+
+class Told(NamedTuple):
+    """A claim, and whether it holds."""
+
+    claim: str
+    holds: bool | None
+    """None where it cannot be told, or does not apply."""
+    words: str
+
+
+class Examination(NamedTuple):
+    """What came of opening a decision."""
+
+    decided: DecisionRecord
+    """How it was decided when the transaction came in."""
+    attested: DecisionRecord
+    """The decision that was attested to: that which let it through, if it waited."""
+    claims: tuple[Told, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing fails."""
+        return all(each.holds is not False for each in self.claims)
+
+
+def examine(case: Case, ledger: Ledger) -> Examination:
+    """Open a decision, and decide again.
+
+    Raises:
+      Invalid: what was kept is no decision.
+    """
+    decided = decode_record(case.kept.record)
+    answer = case.answer
+    raw, salt = case.kept.record, case.kept.salt
+    if answer is not None and answer.record:
+        raw, salt = answer.record, answer.salt
+    attested = decode_record(raw)
+    claims = [*_open(ledger, raw, salt)]
+    if answer is not None and answer.record:
+        claims.append(_check_answer(decided, attested, answer))
+    claims += _replay(case, decided)
+    return Examination(decided, attested, tuple(claims))
+
+
+def _open(ledger: Ledger, raw: bytes, salt: bytes) -> list[Told]:
+    """Tell of each claim about the ledger whether it holds."""
+    if ledger.executed is None:
+        words = "the ledger has no such transaction: it was never brought in, or expired"
+        return [Told(Claim.ATTESTED, None, words)]
+    opening = open_commitment(ledger.network, ledger.rows, ledger.executed, raw, salt)
+    return [_tell(claim, opening.record, opening.faults) for claim in Claim]
+
+
+def _tell(claim: Claim, record: DecisionRecord, faults: tuple[Fault, ...]) -> Told:
+    found = {fault.claim: fault.words for fault in faults}
+    if claim in found:
+        return Told(claim, False, found[claim])  # noqa: FBT003 - a field
+    order = list(Claim)
+    stranger = next((each for each in order if each in _DECIDE_ALL and each in found), None)
+    if stranger is not None and order.index(claim) > order.index(stranger):
+        return Told(claim, None, "not told, as the one before fails")
+    if claim in _OF_MODELS and record.model == NO_MODEL:
+        return Told(claim, None, "no model was asked")
+    if claim in _OF_BASIS and any(each in found for each in _OF_BASIS):
+        return Told(claim, None, "not told beside the one that fails")
+    return Told(claim, True, "")  # noqa: FBT003 - a field
+
+
+def _check_answer(decided: DecisionRecord, attested: DecisionRecord, answer: KeptAnswer) -> Told:
+    """Check that what let it through goes on from what was decided first."""
+    reasons = (f"answer.{answer.answer}", *decided.reasons)[:REASONS_MAX]
+    same = (decided.tx_id, decided.row, decided.operator, reasons)
+    holds = same == (attested.tx_id, attested.row, attested.operator, attested.reasons)
+    words = "" if holds else "what let it through does not rest on what was decided first"
+    return Told("answer", holds, words)
+
+
+def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
+    """Decide again by what the decision names, each part checked by its hash."""
+    rows = [each.row for each in case.kept.payments]
+    is_row = hashlib.sha256(encode(rows)).digest() == decided.row
+    claims = [Told("row", is_row, "" if is_row else "the features are not those committed to")]
+    if decided.features != FEATURES_HASH:
+        words = f"it was described by another set of features, {decided.features.hex()}: decide "
+        words += "again with the version of this program that had it"
+        return [*claims, Told("features", None, words), _not_replayed()]
+    claims.append(Told("features", True, ""))  # noqa: FBT003 - a field
+    try:
+        loaded = _load(case, decided)
+    except HansaError as error:
+        return [*claims, Told("basis", False, error.message)]  # noqa: FBT003 - a field
+    if loaded is None:
+        words = "policy or model that decided are not kept here any more"
+        return [*claims, Told("basis", None, words), _not_replayed()]
+    claims.append(Told("basis", *_check_basis(loaded, decided)))
+    verdict, reasons = replay(case.kept, loaded, is_scored=decided.model != NO_MODEL)
+    holds = (verdict, tuple(reasons)) == (decided.verdict, decided.reasons)
+    words = "" if holds else f"decided again: {verdict.name.lower()}, {', '.join(reasons) or '-'}"
+    return [*claims, Told("replay", holds, words)]
+
+
+def _not_replayed() -> Told:
+    return Told("replay", None, "not decided again")
+
+
+def _load(case: Case, decided: DecisionRecord) -> Loaded | None:
+    """Load what decided; None if a part of it is lost."""
+    model: Model | None = None
+    if case.policy is None:
+        return None
+    if decided.model != NO_MODEL:
+        if case.model is None:
+            return None
+        model = read_model(case.model, f"model {decided.model.hex()}", FEATURES)
+    return load(decode_basis(case.policy), Models(model), {}, decided.policy.hex())
+
+
+def _check_basis(loaded: Loaded, decided: DecisionRecord) -> tuple[bool, str]:
+    """Check that policy and model are those that the decision names."""
+    if loaded.policy_hash != decided.policy:
+        return False, f"the policy has the hash {loaded.policy_hash.hex()}"
+    if loaded.model_id != decided.model:
+        return False, f"the model has the hash {loaded.model_id.hex()}"
+    return True, ""

@@ -1,0 +1,99 @@
+"""Take all events of a journal in anew, and compare every row that was kept, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from hansa.node.risk.deciding import restore
+from hansa.node.risk.journal import Journal
+from hansa.risk.decisions.commitment import decode_record
+from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.intake.intake import Taken, begin_intake
+
+
+class Difference(NamedTuple):
+    """A kept row that came out otherwise."""
+
+    tx_id: bytes
+    number: int
+    features: tuple[str, ...]
+    """Those that differ."""
+
+
+class Repeated(NamedTuple):
+    """What came of taking everything in anew."""
+
+    events: int
+    payments: int
+    """That were taken in."""
+    compared: int
+    """Rows that were kept, and came out again."""
+    other_sets: int
+    """Rows of another set of features, which cannot be compared."""
+    differing: int
+    first: Difference | None
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether every kept row came out again as it is."""
+        return not self.differing and self.compared + self.other_sets == self.payments
+
+
+class _Kept(NamedTuple):
+    number: int
+    tx_id: bytes
+    row: tuple[int, ...]
+    """Empty if it is of another set of features."""
+
+
+def repeat(journal: Journal, *, zone_offset_ms: int = 0) -> Repeated:
+    """Take all events in anew, from the first on.
+
+    Args:
+      journal: open.
+      zone_offset_ms: what local time was ahead of UTC when the journal began, for one in which
+        nothing is remembered; what is remembered knows it.
+
+    Raises:
+      Corrupt: the journal is damaged.
+      Unavailable: it cannot be read.
+    """
+    remembered, start = restore(journal, zone_offset_ms=zone_offset_ms)
+    if start:
+        zone_offset_ms = remembered.zone_offset_ms
+    del remembered
+    intake = begin_intake(zone_offset_ms=zone_offset_ms)
+    kept = _iterate_kept(journal)
+    due = next(kept, None)
+    events = payments = compared = other_sets = differing = 0
+    first: Difference | None = None
+    for block in journal.iterate_events():
+        begin = intake.next_number
+        rows = intake.take(block)
+        events += len(block)
+        payments += sum(isinstance(each, Taken) for each in block)
+        while due is not None and due.number < intake.next_number:
+            if not due.row:
+                other_sets += 1
+            else:
+                compared += 1
+                other = np.flatnonzero(rows[due.number - begin] != np.array(due.row, np.int64))
+                if len(other):
+                    differing += 1
+                    names = tuple(FEATURES[place] for place in other)
+                    first = first or Difference(due.tx_id, due.number, names)
+            due = next(kept, None)
+    return Repeated(events, payments, compared, other_sets, differing, first)
+
+
+def _iterate_kept(journal: Journal) -> Iterator[_Kept]:
+    """Iterate the rows that were kept, in the order of intake."""
+    for placed in journal.iterate_decisions():
+        record = decode_record(placed.kept.record)
+        is_known = record.features == FEATURES_HASH
+        for each in placed.kept.payments:
+            if each.number >= 0:
+                yield _Kept(each.number, record.tx_id, each.row if is_known else ())

@@ -1,0 +1,168 @@
+"""A node that decides, as a process: killed between decisions, which are opened afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from tests.conftest import HANSA
+from tests.deciding_desk import NORTH, Bank, make_founded
+from tests.played import CHEAP, PASSPHRASE, open_folder
+from tests.world import key, pay
+
+from hansa.cli.main import main
+from hansa.kernel.crypto.address import to_text
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
+from hansa.node.home import Home
+from hansa.node.risk.journal import Journal
+from hansa.node.service import wall_clock_ms
+from hansa.sdk.client import Client
+
+ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
+AMOUNTS = {"allowed": 300, "stepped": 450, "reviewed": 700, "blocked": 5_000}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder whose node decides: a model that two officers approved and declared in force."""
+    home = Home(tmp_path / "node")
+    with open_folder(home.path, make_founded()) as world:
+        home.risk_path.mkdir(mode=0o700)
+        Bank(home.risk_path, world=world).fund("ann", "shop")
+    home.settings_path.write_text("[risk]\ndecides = true\n")
+    Journal.open(home.risk_path / "decisions.db", PASSPHRASE, cost=CHEAP).close()
+    fields = {"role": Role.OPERATOR, "member": to_text(NORTH), "now_ms": wall_clock_ms()}
+    _, token = add_key(home.api_keys_path, name="cases", **fields)
+    path = tmp_path / "token"
+    path.write_text(token)
+    path.chmod(0o600)
+    return home
+
+
+class Node:
+    """A running node, and the commands beside it."""
+
+    def __init__(self, home, capsys):
+        self.home, self.capsys = home, capsys
+        self.process = subprocess.Popen(
+            [HANSA, "up", "--data", str(home.path), "--port", "0", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        line = self.process.stdout.readline()
+        assert line, "it ended before it answered"
+        self.url = json.loads(line)["url"]
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.process.stdout.close()
+        self.process.wait(timeout=60)
+
+    def post(self, envelope):
+        """Send without waiting for what becomes of it."""
+        body = {"envelope": base64.b64encode(envelope).decode(), "device": "ann's phone"}
+        request = urllib.request.Request(  # noqa: S310 - a node's own address
+            f"{self.url}/v1/transactions?wait_ms=0",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return json.load(response)["status"]
+
+    def ask(self, *words, code=0):
+        """Run a command of the desk."""
+        token = self.home.path.parent / "token"
+        return run(self.capsys, *words, "--node", self.url, "--api-key-file", token, code=code)
+
+
+def run(capsys, *words, code=0):
+    capsys.readouterr()
+    assert main(["risk", *map(str, words), "--json"]) == code, capsys.readouterr()
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
+
+
+def wait_until_waiting(node, count):
+    while len(found := node.ask("waiting")["transactions"]) < count:
+        assert node.process.poll() is None
+    return found
+
+
+def wait_for_checkpoint(client, height):
+    """Wait until what a block did is proved to who asks."""
+    for block in client.stream_blocks():
+        if block.checkpoint_height >= height:
+            return
+
+
+@pytest.mark.integration
+def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys, monkeypatch):
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    node = Node(home, capsys)
+    with Client(node.url) as client:
+        signed = {
+            name: client.sign([key("ann")], [pay("ann", "shop", amount_minor, name)])
+            for name, amount_minor in AMOUNTS.items()
+        }
+        assert client.submit(signed["allowed"].envelope, device="ann's phone").is_ok
+        for name in ("stepped", "reviewed", "blocked"):
+            assert node.post(signed[name].envelope) == "PENDING"
+    waiting = wait_until_waiting(node, 2)
+    assert [each["verdict"] for each in waiting] == ["step_up", "review"]
+    ids = {name: each.tx_id.hex() for name, each in signed.items()}
+    before = {name: node.ask("decision", tx_id) for name, tx_id in ids.items()}
+    node.end(signal.SIGKILL)
+
+    node = Node(home, capsys)
+    assert {name: node.ask("decision", tx_id) for name, tx_id in ids.items()} == before
+    assert node.post(signed["stepped"].envelope) == "PENDING"
+    assert [each["tx_id"] for each in wait_until_waiting(node, 2)] == [
+        ids["stepped"],
+        ids["reviewed"],
+    ]
+    node.ask("answer", ids["stepped"], "confirmed", "--by", "ann's app")
+    node.ask("answer", ids["reviewed"], "released", "--by", "Ms Lei")
+    with Client(node.url) as client:
+        heights = [client.wait_for(signed[name].tx_id).height for name in ("stepped", "reviewed")]
+        wait_for_checkpoint(client, max(heights))
+    states = {each["tx_id"]: each["state"] for each in node.ask("held")["transactions"]}
+    assert [states.get(tx_id) for tx_id in ids.values()] == [
+        None,
+        "confirmed",
+        "released",
+        "blocked",
+    ]
+    opened = {name: node.ask("open", tx_id) for name, tx_id in ids.items()}
+    check_openings(opened)
+    assert node.ask("label", ids["reviewed"], "fraud")["payments"] == 1
+    assert node.ask("reload")["is_scored"]
+    assert node.ask("standing")["events"] == 5
+    node.end()
+
+    for name, tx_id in ids.items():
+        assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
+    again = run(capsys, "replay", "--data", home.path)
+    assert (again["events"], again["rows_compared"], again["identical"]) == (5, 4, True)
+    tried = run(capsys, "backtest", home.risk_path / "rules.toml", "--data", home.path)
+    assert (tried["payments"], tried["alerts"], tried["frauds"], tried["caught"]) == (4, 3, 1, 1)
+    (home.risk_path / "models" / f"{opened['allowed']['model']}.model").write_bytes(b"other")
+    broken = run(capsys, "open", ids["allowed"], "--data", home.path, code=1)
+    assert [each["claim"] for each in broken["claims"] if each["holds"] is False] == ["basis"]
+
+
+def check_openings(opened):
+    """All is sound, and was decided again; what was blocked never came to the ledger."""
+    assert all(each["is_sound"] and each["is_replayed"] for each in opened.values())
+    told = {each["claim"]: each["holds"] for each in opened["reviewed"]["claims"]}
+    assert set(told.values()) == {True}
+    assert {"attested", "commitment", "policy_in_force", "answer", "row", "replay"} <= set(told)
+    assert [each["verdict"] for each in opened.values()] == ["allow", "step_up", "review", "block"]
+    assert opened["reviewed"]["answer"]["by"] == "cases: Ms Lei"
+    assert opened["blocked"]["executed"] is None

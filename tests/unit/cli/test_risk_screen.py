@@ -1,0 +1,54 @@
+"""`hansa risk screen`: what it finds on lists, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hansa.cli.main import main
+
+SDN = (
+    '36,"AEROCARIBBEAN AIRLINES",-0- ,"CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'
+    '173,"ANGLO-CARIBBEAN CO., LTD.",-0- ,"CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'
+    '306,"GARCIA LOPEZ, Ramiro","individual","CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,'
+    '"DOB 14 Jun 1975; nationality Cuba."\n'
+)
+
+
+@pytest.fixture
+def sdn(tmp_path):
+    (tmp_path / "sdn.csv").write_text(SDN)
+    return tmp_path / "sdn.csv"
+
+
+def run(capsys, *words, code):
+    assert main(["risk", "screen", *map(str, words), "--json"]) == code
+    out, err = capsys.readouterr()
+    return json.loads(out or err)
+
+
+def test_a_name_is_found_with_its_reasons(sdn, capsys):
+    found = run(capsys, "Ramiro Garcia Lopes", "--sdn", sdn, "--born", "1975", code=1)
+    [hit] = found["hits"]
+    assert (found["hit_count"], found["entries"], hit["entry"]) == (1, 3, "OFAC-SDN 306")
+    assert (hit["born"], hit["country"]) == ("agrees", "unknown")
+    assert "lopes ~ lopez" in hit["pairs"]
+    assert main(["risk", "screen", "Ramiro Garcia Lopez", "--sdn", str(sdn)]) == 1
+    assert "1 of 3 entries are hits." in capsys.readouterr().out
+
+
+def test_who_is_not_listed_is_not_found(sdn, capsys):
+    assert run(capsys, "Wong Ka Lei", "--sdn", sdn, code=0)["hits"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "name a list"),
+        (("--aliases", "alt.csv"), "go with --sdn"),
+        (("--born", "June"), "is no date"),
+    ],
+)
+def test_what_is_asked_wrongly_says_why(capsys, words, told):
+    assert told in run(capsys, "Wong", *words, code=2)["message"]
