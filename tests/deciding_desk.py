@@ -71,11 +71,12 @@ class Bank:
         models=("champion",),
         is_declared=True,
         world=None,
+        rules=RULES,
     ):
         self.path = folder
         self.world = world or open_world(SimulatedDisk(1), make_founded(attested_from_minor))
         (folder / "policy.toml").write_bytes(POLICY)
-        (folder / "rules.toml").write_bytes(RULES)
+        (folder / "rules.toml").write_bytes(rules)
         listed = to_text(key("listed").address)
         (folder / "lists.csv").write_text(
             f"subject,name,list,until,why\nwallet,{listed},block,,a court order\n"

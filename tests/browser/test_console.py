@@ -23,6 +23,7 @@ from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
 from hansa.node.console.pages import CODE_PAGES
 from hansa.node.console.reconciliation.pages import ROOT as RECONCILIATION
+from hansa.node.console.risk.pages import ROOT as RISK
 from hansa.node.console.routes import ROUTES
 from hansa.node.service import Node, wall_clock_ms
 from hansa.node.serving.app import create_app
@@ -50,8 +51,9 @@ NAVIGATION = [
     "Policy",
     "Validators",
 ]
-VISITED = [route.path for route in ROUTES if not route.path.startswith(f"{RECONCILIATION}/")]
-"""The others are of a node that reconciles: `test_reconciliation.py` visits them."""
+ROOMS = (f"{RECONCILIATION}/", f"{RISK}/")
+VISITED = [route.path for route in ROUTES if not route.path.startswith(ROOMS)]
+"""The others are of a node that reconciles, or decides: tests of their own visit them."""
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING))
 
 
@@ -151,6 +153,7 @@ def list_pages(town: Town) -> dict[str, list[str]]:
         ],
         "/identity/type/{name}": [f"/identity/type/{name}" for name in CREDENTIAL_TYPES[:2]],
         "/reconciliation": ["/reconciliation"],
+        "/risk": ["/risk"],
         "/governance": ["/governance"],
         "/policy": ["/policy"],
         "/validators": ["/validators"],

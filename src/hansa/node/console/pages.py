@@ -42,8 +42,10 @@ from hansa.node.web.forms import read_form, require_token
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.node.web.sessions import Sessions, clear_cookie, name_cookie, set_cookie
 
-if TYPE_CHECKING:  # it needs an extra, which a node that does not reconcile may lack
+if TYPE_CHECKING:  # of extras, which a node that does neither need not have
     from hansa.node.reconcile.service import PairService
+    from hansa.node.risk.desk import RiskDesk
+    from hansa.node.risk.trying import Trier
 
 STATIC_PATH = "/console/static/"
 FILE_PATH = STATIC_PATH + "{name}"
@@ -69,6 +71,7 @@ class Console:
       navigation: (path, label) of the pages that every page links to.
       pairs: what its member reconciles; None if it does not.
       results: folder with what it reconciled of files; None if that is not shown.
+      risk: what decides on its customers' payments; None if nothing does.
     """
 
     def __init__(
@@ -78,9 +81,13 @@ class Console:
         navigation: list[tuple[str, str]],
         pairs: PairService | None = None,
         results: Path | None = None,
+        risk: RiskDesk | None = None,
     ) -> None:
         self.node = node
         self.pairs = pairs
+        self.risk = risk
+        self.trier: Trier | None = None
+        """Of its rules; made with the first page that shows them."""
         self.steps = None if pairs is None else Steps(node.chain, pairs.bank)
         genesis_hash = node.chain.network.genesis_hash
         self.runs = None if results is None else Runs(results, genesis_hash)

@@ -12,6 +12,8 @@ from hansa.node.console.pages import CODE_PAGES, FILE_PATH, Console
 from hansa.node.console.reconciliation.manifests import show_manifests
 from hansa.node.console.reconciliation.pages import ROOT, lead_to
 from hansa.node.console.reconciliation.runs import pages as runs
+from hansa.node.console.risk.pages import ROOT as RISK
+from hansa.node.console.risk.pages import lead_to as lead_to_risk
 
 Page = Callable[[Console, web.Request], Awaitable[web.Response]]
 
@@ -48,6 +50,12 @@ ROUTES: tuple[Route, ...] = (
     Route(ROOT + "/{agreement}/cases/{case_id}", lead_to("case")),
     Route(ROOT + "/{agreement}/windows/{window}/matches", lead_to("matches")),
     Route(ROOT + "/{agreement}/positions", lead_to("positions")),
+    Route(RISK, lead_to_risk("overview"), "Risk"),
+    Route(RISK + "/waiting", lead_to_risk("waiting")),
+    Route(RISK + "/held", lead_to_risk("held")),
+    Route(RISK + "/decisions/{tx_id}", lead_to_risk("decision")),
+    Route(RISK + "/rules", lead_to_risk("rules")),
+    Route(RISK + "/models", lead_to_risk("models")),
     Route("/governance", Console.show_governance, "Governance"),
     Route("/policy", Console.show_policy, "Policy"),
     Route("/validators", Console.show_validators, "Validators"),

@@ -20,8 +20,9 @@ from hansa.node.service import Node
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.node.web.hosts import find_fault
 
-if TYPE_CHECKING:  # it needs an extra, which a node that does not reconcile may lack
+if TYPE_CHECKING:  # of extras, which a node that does neither need not have
     from hansa.node.reconcile.service import PairService
+    from hansa.node.risk.desk import RiskDesk
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,6 +41,7 @@ def add_console(
     gate: Gate,
     pairs: PairService | None = None,
     results: Path | None = None,
+    risk: RiskDesk | None = None,
 ) -> None:
     """Serve the console from an application that has not started yet.
 
@@ -49,8 +51,9 @@ def add_console(
       gate: who is let in to what.
       pairs: what its member reconciles; None if it does not.
       results: folder with what it reconciled of files; None if that is not shown.
+      risk: what decides on its customers' payments; None if nothing does.
     """
-    console = Console(node, gate, NAVIGATION, pairs, results)
+    console = Console(node, gate, NAVIGATION, pairs, results, risk)
     routes = (*ROUTES, *FILES)
     for route in routes:
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)

@@ -33,6 +33,7 @@ from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptTally
 from hansa.node.risk.journal import Held, Journal, Placed
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
+from hansa.node.risk.registry import Registry
 from hansa.node.service import Asked, Ruling
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.verdicts import Verdict
@@ -242,6 +243,11 @@ class RiskDesk:
             raise NotFound("this node decided on no such transaction")
         return kept
 
+    @property
+    def registry(self) -> Registry:
+        """The models of this node; only to be read."""
+        return self._folder.registry
+
     def read_now_ms(self) -> int:
         """Read the clock by which it decides."""
         return self._clock_ms()
@@ -280,14 +286,6 @@ class RiskDesk:
             for held in self._open.values()
             if held.until_ms >= now_ms and held.verdict in _MAY_ANSWER
         ]
-
-    async def find_decisions(self, tx_ids: Sequence[bytes]) -> list[KeptDecision | None]:
-        """Find what was decided on transactions, each at its place."""
-        return await self._run(lambda: [self._journal.find_decision(each) for each in tx_ids])
-
-    async def find_answers(self, tx_ids: Sequence[bytes]) -> list[KeptAnswer | None]:
-        """Find what was answered for transactions, each at its place."""
-        return await self._run(lambda: [self._journal.find_answer(each) for each in tx_ids])
 
     async def list_decisions(self, before: int, limit: int) -> list[Placed]:
         """List decisions, the newest first, from before a place on."""

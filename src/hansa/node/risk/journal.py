@@ -40,6 +40,9 @@ BLOCK_DECISIONS = 512
 CHUNK_BYTES = 1 << 24
 """Of what is remembered: a value of SQLite has at most 2**30."""
 
+NEWEST = 2**62
+"""A place behind all others, to begin with the newest."""
+
 Event = Taken | Told
 
 _decode_event = Decoder[PaymentEvent | LabelEvent](

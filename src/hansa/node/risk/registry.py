@@ -131,14 +131,22 @@ class Registry:
             raise NotFound(f"there is no model {model_id} in {self.folder}", model=model_id)
         return read_file(path, FILE_BYTES_MAX)
 
-    def list_models(self) -> list[Listed]:
-        """List all model files by their names; one that does not open is there with its fault."""
+    def list_names(self) -> list[str]:
+        """List the names of all model files, without opening one."""
+        return sorted(path.stem for path in self.folder.glob(f"*{SUFFIX}"))
+
+    def list_models(self, names: Sequence[str] | None = None) -> list[Listed]:
+        """List model files; one that does not open is there with its fault.
+
+        Args:
+          names: which of them; all, by their names, if not given.
+        """
         listed = []
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        for name in self.list_names() if names is None else names:
             try:
-                listed.append(Listed(path.stem, self.get(path.stem), None))
+                listed.append(Listed(name, self.get(name), None))
             except HansaError as error:
-                listed.append(Listed(path.stem, None, error.message))
+                listed.append(Listed(name, None, error.message))
         return listed
 
     def add(self, raw: bytes, name: str) -> Model:

@@ -93,7 +93,7 @@ def create_app(  # noqa: PLR0913 - what a node is made of, by keyword beyond the
     app[API_KEY] = api
     _add_routes(app, api)
     gate = Gate(access, settings.host_names, limiter, settings.limits.body_s, clock_s)
-    add_console(app, node, gate, pairs, settings.results_folder)
+    add_console(app, node, gate, pairs, settings.results_folder, risk)
 
     async def end_streams(_: web.Application) -> None:
         await streams.end_streams(api)

@@ -1,0 +1,152 @@
+"""A payment and what lies around it as shapes: where each wallet stands, and how money flowed.
+
+Those who paid stand above the payer and the payee, those who were paid below. A template draws the
+shapes as SVG; its letters are told beside it in a table, which has every figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import hypot, log10
+
+from hansa.node.console.risk.surroundings import Flow, Surroundings
+
+WIDTH = 360.0
+"""As many units as a phone has pixels, so that letters are as large as those around them."""
+ROW_HEIGHT = 92.0
+TOP = 26.0
+RADIUS = 15.0
+PARTY_RADIUS = 30.0
+PARTIES_X = (95.0, 265.0)
+APART = 5.0
+"""What two flows in opposite directions keep from each other."""
+HEAD_LENGTH = 7.0
+HEAD_WIDTH = 3.5
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A wallet."""
+
+    address: bytes
+    label: str
+    kind: str
+    """`party` for payer and payee, else `other`."""
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A flow, or the payment itself, as a line with a head."""
+
+    kind: str
+    """`own` for the payment itself, else `flow`."""
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    width: float
+    head: str
+    """Points of its head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The whole picture."""
+
+    width: float
+    height: float
+    nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
+    """The payment itself is the last one, so that it lies on top."""
+
+    def name(self, address: bytes) -> str:
+        """Name a wallet by its letter or role."""
+        return next(each.label for each in self.nodes if each.address == address)
+
+
+def draw(around: Surroundings) -> Picture:
+    """Draw a payment and what lies around it."""
+    sources, targets = _part(around)
+    labels = dict(zip([*sources, *targets], LETTERS, strict=False))
+    y = TOP
+    nodes: list[Node] = []
+    if sources:
+        nodes += _line_up(sources, labels, y)
+        y += ROW_HEIGHT
+    parties = (around.payer, around.payee)
+    y = max(y, PARTY_RADIUS + 4)
+    nodes += [
+        Node(address, label, "party", x, y, PARTY_RADIUS)
+        for address, label, x in zip(parties, ("Payer", "Payee"), PARTIES_X, strict=True)
+    ]
+    if targets:
+        y += ROW_HEIGHT
+        nodes += _line_up(targets, labels, y)
+    by_address = {node.address: node for node in nodes}
+    largest = max((flow.amount_minor for flow in around.flows), default=1)
+    arrows = [_point(by_address, flow, around.flows, largest) for flow in around.flows]
+    own = Flow(around.payer, around.payee, 1, around.amount_minor, 0)
+    arrows.append(_build_arrow("own", by_address[own.source], by_address[own.target], 3.5, 0))
+    height = y + max(node.radius for node in nodes if node.y == y) + 4
+    return Picture(WIDTH, height, tuple(nodes), tuple(arrows))
+
+
+def _part(around: Surroundings) -> tuple[list[bytes], list[bytes]]:
+    """Part the others into who rather paid the two, and who rather was paid by them."""
+    balance = dict.fromkeys(around.others, 0)
+    for flow in around.flows:
+        if flow.source in balance:
+            balance[flow.source] += flow.amount_minor
+        if flow.target in balance:
+            balance[flow.target] -= flow.amount_minor
+    sources = [each for each in around.others if balance[each] > 0]
+    return sources, [each for each in around.others if balance[each] <= 0]
+
+
+def _line_up(addresses: Sequence[bytes], labels: dict[bytes, str], y: float) -> list[Node]:
+    """Line wallets up at one height, those of the larger sums in the middle."""
+    ordered = [*reversed(addresses[1::2]), *addresses[::2]]
+    step = WIDTH / len(ordered)
+    radius = min(RADIUS, step / 2 - 1)
+    return [
+        Node(address, labels[address], "other", round(step * (at + 0.5), 1), y, round(radius, 1))
+        for at, address in enumerate(ordered)
+    ]
+
+
+def _point(nodes: dict[bytes, Node], flow: Flow, flows: Sequence[Flow], largest: int) -> Arrow:
+    """Draw a flow, beside the one that goes back, if there is one."""
+    is_both = any((each.target, each.source) == flow[:2] for each in flows)
+    is_beside = is_both or nodes[flow.source].kind == nodes[flow.target].kind == "party"
+    share = log10(1 + 9 * flow.amount_minor / largest)
+    width = round(0.8 + 1.7 * share, 2)
+    apart = 0.0
+    if is_beside:
+        # Between the two the payment itself takes the middle.
+        is_party = nodes[flow.source].kind == nodes[flow.target].kind == "party"
+        apart = 2.6 * APART if is_party else APART
+    return _build_arrow("flow", nodes[flow.source], nodes[flow.target], width, apart)
+
+
+def _build_arrow(kind: str, source: Node, target: Node, width: float, apart: float) -> Arrow:
+    """Draw a line between the rims of two wallets, moved to its left by `apart`."""
+    dx, dy = target.x - source.x, target.y - source.y
+    length = hypot(dx, dy) or 1.0
+    ux, uy = dx / length, dy / length
+    # Half a chord: where a line that is moved aside meets the rims.
+    begin = max(0.0, source.radius**2 - apart**2) ** 0.5 + 1.5
+    end = length - max(0.0, target.radius**2 - apart**2) ** 0.5 - 2.5
+    ox, oy = uy * apart, -ux * apart
+    x1, y1 = source.x + ux * begin + ox, source.y + uy * begin + oy
+    x2, y2 = source.x + ux * end + ox, source.y + uy * end + oy
+    scale = 1.5 if kind == "own" else 1.0
+    bx, by = x2 - ux * HEAD_LENGTH * scale, y2 - uy * HEAD_LENGTH * scale
+    wx, wy = -uy * HEAD_WIDTH * scale, ux * HEAD_WIDTH * scale
+    corners = ((x2, y2), (bx + wx, by + wy), (bx - wx, by - wy))
+    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return Arrow(kind, round(x1, 1), round(y1, 1), round(bx, 1), round(by, 1), width, head)
