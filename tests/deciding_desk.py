@@ -117,7 +117,7 @@ class Bank:
 
         journal = Journal.open(self.path / "decisions.db", "secret", cost=CHEAP)
         deciding = Deciding(chain.network, NORTH, journal, draw, self.now_ms())
-        return RiskDesk(chain, NORTH, journal, deciding, RiskFolder(self.path), self.now_ms)
+        return RiskDesk(chain, NORTH, deciding, RiskFolder(self.path), self.now_ms)
 
     @asynccontextmanager
     async def running(self):

@@ -21,14 +21,25 @@ from tests.integration.small_disk import mount
 
 from hansa.cli.run import DEMO_SIZES
 from hansa.contracts import payments
-from hansa.engine.record_items import list_envelopes
+from hansa.engine.record_items import find_envelope, list_envelopes
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.demo.residents import draw_residents
 from hansa.node.demo.town import PASSPHRASE, make_town
 from hansa.node.home import Home, open_chain_read_only
 
-SMALL = ["--people", "60", "--merchants", "10", "--payments", "300", "--loans", "0"]
+SMALL = [
+    "--people",
+    "60",
+    "--merchants",
+    "10",
+    "--payments",
+    "300",
+    "--loans",
+    "0",
+    "--crimes",
+    "0",
+]
 LENDING = ["--loans", "60"]
 
 
@@ -48,6 +59,12 @@ def play(folder, *more):
 def day(tmp_path_factory):
     """What a day printed that tests only read."""
     return play(tmp_path_factory.mktemp("demo") / "node", "--seed", "7", *LENDING)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """What a day printed on which operators decide."""
+    return play(tmp_path_factory.mktemp("guarded") / "node", "--seed", "7", "--crimes", "8")
 
 
 def test_the_same_seed_ends_in_the_same_money(day, tmp_path):
@@ -112,6 +129,33 @@ def test_an_employer_finds_out_which_certificate_counts(day):
     assert found["revoked"]["faults"] == ["certificate: the issuer has revoked it"]
     (fault,) = found["not accredited"]["faults"]
     assert "never accredited for training-certificate" in fault
+
+
+def test_operators_stop_what_they_find_and_hide_what_they_found(guarded):
+    """Same seed, same decisions; on the ledger nothing but commitments of one length."""
+    found = guarded["risk"]
+    assert found["decided"] > 300
+    assert set(found["planted"]) == {
+        "deceived",
+        "passed on",
+        "sent around",
+        "taken over",
+        "to a listed wallet",
+    }
+    assert found["stopped"]["to a listed wallet"] == found["planted"]["to a listed wallet"]
+    assert all(found["stopped"].get(crime, 0) <= count for crime, count in found["planted"].items())
+    assert found["verdicts"]["allow"] > 0.9 * found["decided"]
+    chain = open_chain_read_only(Home(Path(guarded["data"])))
+    attested = Counter()
+    for record in chain.iterate_records(1):
+        for index in range(len(record.receipts)):
+            _, sponsor, attestation = find_envelope(record, index)
+            if attestation is not None:
+                attested[sponsor] += 1
+    chain.close()
+    held = sum(found["verdicts"].values()) - found["verdicts"]["allow"]
+    assert sum(attested.values()) >= found["decided"] - held
+    assert len(attested) == 3
 
 
 def test_banks_find_in_their_books_what_was_planted(day):
@@ -214,7 +258,7 @@ def test_a_day_that_is_interrupted_leaves_nothing(tmp_path, name):
     (tmp_path / "mine").mkdir()
     ours, its = os.openpty()  # where it shows how far the day is
     words = [HANSA, "demo", "--data", str(tmp_path / name), "--port", "0", "--payments", "20000"]
-    words += ["--loans", "0"]
+    words += ["--loans", "0", "--crimes", "0"]
     with (
         subprocess.Popen(words, stdout=subprocess.PIPE, stderr=its) as demo,
         os.fdopen(ours, "rb", buffering=0) as screen,

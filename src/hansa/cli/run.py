@@ -32,6 +32,7 @@ DEMO_SIZES = (
     ("merchants", 200, 2, 10_000, "shops"),
     ("payments", 10_000, 2, 1_000_000, "payments of the day"),
     ("loans", 300, 0, 100_000, "loans of four banks that reconcile them"),
+    ("crimes", 12, 0, 200, "crimes that operators are to find among the payments"),
 )
 """What the demo's size is chosen by: option, default, minimum, maximum, meaning. Two residents'
 wallets are frozen, and another one's pays once the day is over. The town and its day are held in
@@ -135,6 +136,7 @@ def _demo(options: argparse.Namespace) -> int:
         options.merchants,
         options.payments,
         options.loans,
+        options.crimes,
         options.port,
         is_served=not options.no_serve,
     )

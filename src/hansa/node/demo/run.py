@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
@@ -19,9 +19,11 @@ from hansa.node.demo.council import Council
 from hansa.node.demo.offices import NO_METHODS, IdentityReport, Methods, Offices
 from hansa.node.demo.town import Act, Day, Stage, Town
 from hansa.node.demo.training import Training
-from hansa.sdk.build import sign_batch, sign_transaction
+from hansa.sdk.build import SignedTransaction, sign_batch, sign_transaction
 
 BATCH_ACTS = 400
+GUARDED_ACTS = 80
+"""Where operators decide: all of a part happens at one time of the town's day, for features."""
 VALIDITY_MS = 600_000
 
 Progress = Callable[[str, int, int], None]
@@ -71,6 +73,66 @@ class LendingReport:
         }
 
 
+@dataclass(slots=True)
+class RiskReport:
+    """What risk control came to; of nothing, if no operator decides."""
+
+    verdicts: dict[str, int] = field(default_factory=dict)
+    """Transactions by what was decided on them."""
+    planted: dict[str, int] = field(default_factory=dict)
+    """Payments that are part of a crime, by its kind."""
+    stopped: dict[str, int] = field(default_factory=dict)
+    """Of these, those that were not paid."""
+    sound_asked: int = 0
+    """Sound payments of which a customer or an officer was asked, and that were paid then."""
+    sound_stopped: int = 0
+    """Sound payments that were not paid."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Weightiest reasons for which crimes were held, the most frequent ones."""
+    example_tx: str = ""
+    """One that was stopped."""
+    example_reasons: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Build the object that `--json` prints."""
+        return {
+            "decided": sum(self.verdicts.values()),
+            "verdicts": dict(sorted(self.verdicts.items())),
+            "planted": dict(sorted(self.planted.items())),
+            "stopped": dict(sorted(self.stopped.items())),
+            "sound_asked": self.sound_asked,
+            "sound_stopped": self.sound_stopped,
+            "reasons": self.reasons,
+            "example_tx": self.example_tx,
+            "example_reasons": self.example_reasons,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What somebody of the town sends."""
+
+    act: Act
+    signed: SignedTransaction
+
+
+Item = tuple[bytes, bytes | None]
+"""An envelope and its attestation, as a batch takes them."""
+
+
+class Guarding(Protocol):
+    """Operators that decide on payments: `hansa.node.demo.guarding`, which loads slowly."""
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the stages by which they begin."""
+
+    async def attest(self, sponsor: int, sent: Sequence[Sent]) -> list[Item]:
+        """Have an operator decide; returns what it brings in."""
+
+    async def finish(self) -> RiskReport:
+        """Tell what came of it, once the stages are over."""
+
+
 class Lending(Protocol):
     """Banks that lend together, and reconcile: `hansa.node.demo.lending`, which loads slowly."""
 
@@ -96,6 +158,7 @@ class DemoReport:
     example_tx: str = ""
     identity: IdentityReport = field(default_factory=IdentityReport)
     lending: LendingReport = field(default_factory=LendingReport)
+    risk: RiskReport = field(default_factory=RiskReport)
 
     def to_json(self) -> dict[str, Any]:
         """Build the object that `--json` prints."""
@@ -115,6 +178,7 @@ class DemoReport:
             "example_tx": self.example_tx,
             "identity": self.identity.to_json(),
             "reconciliation": self.lending.to_json(),
+            "risk": self.risk.to_json(),
         }
 
 
@@ -140,10 +204,12 @@ class DemoRun:
         clock_ms: TownClock,
         methods: Methods = NO_METHODS,
         lending: Lending | None = None,
+        guard: Guarding | None = None,
     ) -> None:
         """`methods` are further keys in DID documents, by the places of their subjects."""
         self._methods = methods
         self._lending = lending
+        self._guard = guard
         self._engine = engine
         self._network: Network = engine.chain.network
         self._town = town
@@ -151,7 +217,9 @@ class DemoRun:
         self._nonces = 0
         self.report = DemoReport()
 
-    async def play(self, payment_count: int, progress: Progress) -> DemoReport:
+    async def play(
+        self, payment_count: int, progress: Progress, crimes: Sequence[Act] = ()
+    ) -> DemoReport:
         """Play all stages, then audit; each stage is confirmed before the next begins."""
         self._clock_ms.before_ms = 0
         day_ms = self._clock_ms()
@@ -160,22 +228,27 @@ class DemoRun:
         self.report.identity = offices.report
         plans = (
             Council(self._town, day_ms),
-            Day(self._town, payment_count, day_ms),
+            Day(self._town, payment_count, day_ms, crimes),
             offices,
             Training(self._town, offices, self._network.digest, self._clock_ms),
         )
         stages = [plan.stages() for plan in plans]
         if self._lending is not None:
             stages.append(self._lending.stages(day_ms))
+        if self._guard is not None:
+            stages.append(self._guard.stages())
         for stage in merge(*stages, key=attrgetter("before_ms"), reverse=True):
             self._clock_ms.before_ms = stage.before_ms
             acts = stage.acts if stage.prepare is None else await stage.prepare()
-            for start in range(0, len(acts), BATCH_ACTS):
-                part = acts[start : start + BATCH_ACTS]
+            size = BATCH_ACTS if self._guard is None else GUARDED_ACTS
+            for start in range(0, len(acts), size):
+                part = acts[start : start + size]
                 await self._submit(part)
                 progress(stage.name, start + len(part), len(acts))
         if self._lending is not None:
             self.report.lending = self._lending.report()
+        if self._guard is not None:
+            self.report.risk = await self._guard.finish()
         self.report.seconds = time.monotonic() - begun
         self._check()
         return self.report
@@ -183,19 +256,19 @@ class DemoRun:
     async def _submit(self, acts: list[Act]) -> None:
         """Submit acts, one batch per sponsor, in order of the sponsors."""
         until = self._clock_ms() + VALIDITY_MS
-        groups: dict[int, list[tuple[bytes, None]]] = {}
+        groups: dict[int, list[Sent]] = {}
         for act in acts:
             signed = sign_transaction(self._network, act.keys, act.commands, until)
-            groups.setdefault(act.sponsor, []).append((signed.envelope, None))
-        raws = [
-            sign_batch(
-                self._network,
-                self._town.institutions[sponsor].address,
-                self._town.servers[sponsor],
-                items,
-            )
-            for sponsor, items in sorted(groups.items())
-        ]
+            groups.setdefault(act.sponsor, []).append(Sent(act, signed))
+        raws = []
+        for sponsor, sent in sorted(groups.items()):
+            items: list[Item] = [(each.signed.envelope, None) for each in sent]
+            if self._guard is not None:
+                items = await self._guard.attest(sponsor, sent)
+            if items:
+                institution = self._town.institutions[sponsor].address
+                server = self._town.servers[sponsor]
+                raws.append(sign_batch(self._network, institution, server, items))
         # Verified side by side, ordered as listed: the same seed ends in the same balances.
         verdicts = await asyncio.gather(*map(self._engine.verifier.check_batch, raws))
         waiting = map(self._engine.submit_checked, raws, verdicts)

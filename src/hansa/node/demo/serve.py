@@ -16,10 +16,12 @@ import uvloop
 from msgspec.structs import replace
 
 from hansa.contracts.proposals import HOUR_MS
+from hansa.engine.chain import Chain
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.node.api.keys import KeyRing
 from hansa.node.demo.council import FIRST_MEETING_MS
+from hansa.node.demo.crimes import Crimes
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
 from hansa.node.demo.summary import summarise
@@ -41,6 +43,7 @@ from hansa.node.settings import (
 from hansa.program import name_program
 
 if TYPE_CHECKING:  # of an extra
+    from hansa.node.demo.guarding import Guard
     from hansa.node.demo.lending import CoLending
 
 PORTS_TRIED = 100
@@ -50,6 +53,12 @@ SETTINGS = Settings(
     limits=Limits(known_per_s=0, anyone_per_s=0),
 )
 """The demo runs on one's own machine, for whoever sits there."""
+
+ATTESTED = {
+    "payments.attestation_from_minor": (50_000,),
+    "payments.model_from_minor": (100_000,),
+}
+"""Policy where operators decide: from 500.00 on they attest, from 1,000.00 on by a model."""
 
 Tell = Callable[[dict[str, object], list[str]], None]
 Note = Callable[[str], None]
@@ -67,6 +76,8 @@ class DemoSettings:
     payments: int
     loans: int
     """0 leaves the banks that lend, and what they load, out of the day."""
+    crimes: int
+    """0 leaves risk control, and what it loads, out of it."""
     port: int | None
     is_served: bool
 
@@ -140,7 +151,8 @@ def _play(
 ) -> int:
     town = make_town(settings.seed, settings.people, settings.merchants)
     clock_ms = TownClock(wall_clock_ms, FIRST_MEETING_MS + HOUR_MS)
-    genesis = make_genesis(town, clock_ms())
+    is_guarded = settings.crimes > 0 and _may_guard(note)
+    genesis = make_genesis(town, clock_ms(), ATTESTED if is_guarded else {})
     keys = {"node": town.sealer, "sponsor": town.servers[1], "resident": town.people[VISITOR]}
     home = create_home(settings.folder, genesis, keys, PASSPHRASE)
     chain = open_chain(home, town.sealer)
@@ -150,18 +162,24 @@ def _play(
     make_desks = partial(make_folders, settings.folder, town, chain.network)
 
     async def run() -> int:
-        node = Node(chain, verifier, *sponsor, clock_ms=clock_ms)
+        guard = _open_guard(town, chain, home, clock_ms) if is_guarded else None
+        risk = None if guard is None else guard.served
+        node = Node(chain, verifier, *sponsor, clock_ms=clock_ms, risk=risk)
         node.start()
         try:
             async with AsyncExitStack() as stack:
+                if guard is not None:
+                    stack.push_async_callback(guard.stop)
+                    await guard.start(node.desk.submit)
                 lending = _open_lending(stack, settings.loans, note, town, node)
                 address = ""
                 if settings.is_served:
                     address = await _serve(stack, node, home, settings.port, lending)
                 desks = make_desks(address) if address else None
                 methods = desks.methods if desks else {}
-                player = DemoRun(node.engine, town, clock_ms, methods, lending)
-                report = await player.play(settings.payments, progress)
+                player = DemoRun(node.engine, town, clock_ms, methods, lending, guard)
+                crimes = Crimes(town).draw(settings.crimes) if guard is not None else ()
+                report = await player.play(settings.payments, progress, crimes)
                 books = None
                 if lending is not None and address:
                     books = lending.open_today(home)
@@ -215,6 +233,25 @@ def _require_right(report: DemoReport) -> None:
         raise Corrupt(
             f"the audit found what must not be: see {name_program()} audit", height=report.height
         )
+
+
+def _may_guard(note: Note) -> bool:
+    """Whether operators can decide on payments here."""
+    try:
+        import hansa.node.demo.guarding  # noqa: F401, PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        note(
+            f"Risk control is left out: {error.name} is not installed (pip install 'hansa[risk]')."
+        )
+        return False
+    return True
+
+
+def _open_guard(town: Town, chain: Chain, home: Home, clock_ms: TownClock) -> Guard:
+    from hansa.node.demo.guarding import Guard, name_folders  # noqa: PLC0415 - an extra
+
+    folders = name_folders(home.path, home.risk_path)
+    return Guard(town, chain, folders, clock_ms, wall_clock_ms)
 
 
 def _open_lending(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hansa.node.demo.desks import DeskLink
 from hansa.node.demo.offices import IdentityReport
-from hansa.node.demo.run import DemoReport, LendingReport
+from hansa.node.demo.run import DemoReport, LendingReport, RiskReport
 from hansa.node.demo.town import PASSPHRASE, VISITOR, Town
 from hansa.program import name_program
 
@@ -67,6 +67,7 @@ def summarise(
         ),
         *_tell_identity(report.identity),
         *_tell_lending(report.lending),
+        *_tell_risk(report.risk),
         "",
         "Next, in another terminal:" if address else "Next:",
         *_list_commands(report, town, folder, address),
@@ -122,6 +123,29 @@ def _tell_lending(report: LendingReport) -> list[str]:
         ),
         f"A net position with River Bank was {settled}.",
     ]
+
+
+def _tell_risk(report: RiskReport) -> list[str]:
+    if not report.verdicts:
+        return []
+    asked = sum(report.verdicts.get(name, 0) for name in ("step_up", "review"))
+    lines = [
+        (
+            f"Three operators decided on {sum(report.verdicts.values()):,} payments by the model, "
+            f"rules and lists that ship: {asked} were asked about, {report.sound_asked} of them "
+            f"sound and then paid; {report.verdicts.get('block', 0)} were blocked, and "
+            f"{report.sound_stopped} that were sound not paid."
+        ),
+        "Payments of crimes, and how many of them were not paid:",
+        *(
+            f"  {count:>7,}  {crime}: {report.stopped.get(crime, 0)} stopped"
+            for crime, count in sorted(report.planted.items())
+        ),
+    ]
+    if report.example_tx:
+        reasons = ", ".join(report.example_reasons)
+        lines.append(f"One of them, {report.example_tx[:16]}…, for {reasons}.")
+    return lines
 
 
 def _tell_books(books: OpenBooks | None, address: str) -> list[str]:

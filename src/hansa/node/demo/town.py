@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
+from heapq import merge
+from operator import attrgetter
 
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.proposals import DAY_MS, HOUR_MS
@@ -40,6 +42,9 @@ PASSPHRASE = "demo"  # noqa: S105 - the demo's keys come from a public seed
 
 ISSUED_MS = 2 * DAY_MS
 """How long before the town's day its money is issued."""
+OPENING_MS = 7 * HOUR_MS
+CLOSING_MS = 23 * HOUR_MS
+"""Between these times of its day the town pays."""
 OPENED_MS = 20 * HOUR_MS
 """How long before that day wallets are opened, and get money."""
 
@@ -52,6 +57,12 @@ class Act:
     commands: tuple[Command, ...]
     sponsor: int
     """Index of the sponsoring institution: 0 is the central bank, then the operators."""
+    at_ms: int = 0
+    """Time of the town's day, in ms since its midnight; 0 where it does not matter."""
+    device: str = ""
+    """That it was signed on."""
+    crime: str = ""
+    """What crime it is part of; nobody in the town knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +145,19 @@ def make_town(seed: int, people: int, merchants: int) -> Town:
     )
 
 
-def make_genesis(town: Town, time_ms: int) -> Genesis:
-    """Build the town's network: a central bank, operators, a regulator, and who issues papers."""
+def name_phone(owner: KeyPair) -> str:
+    """Name somebody's phone, as an operator's own systems would know it."""
+    return f"phone of {owner.address_text[-12:]}"
+
+
+def make_genesis(town: Town, time_ms: int, policy: Mapping[str, tuple[int, ...]]) -> Genesis:
+    """Build the town's network: a central bank, operators, a regulator, and who issues papers.
+
+    Args:
+      town: whose.
+      time_ms: of the ledger's beginning.
+      policy: beside that of every new network.
+    """
     officers = tuple(key.address for key in town.officers)
     bank = MemberSpec(
         "Central Bank", ("central_bank",), officers, town.servers[0].address, OFFICERS_NEEDED, 3
@@ -152,7 +174,8 @@ def make_genesis(town: Town, time_ms: int) -> Genesis:
         MemberSpec(name, (role,), _list_officers(town, at), town.servers[at].address, 1, weight)
         for at, (name, (role, weight)) in enumerate(zip(names, kinds, strict=True), start=1)
     ]
-    policy = {**DEFAULT_POLICY, "wallet.unproven_category": (wallets.Category.IV,)}
+    unproven = {"wallet.unproven_category": (wallets.Category.IV,)}
+    policy = {**DEFAULT_POLICY, **unproven, **policy}
     return build_genesis("demo", time_ms, [bank, *others], sealer=town.sealer, policy=policy)
 
 
@@ -170,8 +193,12 @@ def place_operator(wallet: KeyPair) -> int:
 class Day:
     """What happens on the town's day, and with its money before, stage by stage."""
 
-    def __init__(self, town: Town, payment_count: int, day_ms: int) -> None:
+    def __init__(
+        self, town: Town, payment_count: int, day_ms: int, crimes: Sequence[Act] = ()
+    ) -> None:
+        """`crimes` happen among the day's payments, in the order of their time."""
         self._town = town
+        self._crimes = crimes
         self._random = random.Random(town.seed)  # noqa: S311 - a demo's population, not a secret
         self._payment_count = payment_count
         self._people = list(enumerate(town.people))
@@ -234,8 +261,10 @@ class Day:
             command = payments.Transfer(
                 payer.address, payee.address, ASSET, amount_minor, f"day-{number}"
             )
-            acts.append(Act((payer,), (command,), place_operator(payer)))
-        return acts
+            at_ms = OPENING_MS + number * (CLOSING_MS - OPENING_MS) // self._payment_count
+            phone = name_phone(payer)
+            acts.append(Act((payer,), (command,), place_operator(payer), at_ms, phone))
+        return list(merge(acts, self._crimes, key=attrgetter("at_ms")))
 
     def _choose_stays(self) -> list[Stay]:
         guests = self._people[:: max(1, len(self._people) // 40)]

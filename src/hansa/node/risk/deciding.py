@@ -76,6 +76,8 @@ class Moment(NamedTuple):
     loaded: Loaded
     is_scored: bool
     """Whether what the champion decides is in force on the ledger."""
+    taken_ms: int
+    """When transactions are taken in, by the clock that features go by."""
 
     @property
     def decider(self) -> Decider:
@@ -113,7 +115,7 @@ class Deciding:
         """
         self._network = network
         self._operator = operator
-        self._journal = journal
+        self.journal = journal
         self._draw = draw
         self._zone_offset_ms = zone_offset_ms
         self._begun_ms = started_ms
@@ -126,7 +128,7 @@ class Deciding:
         """Open what is remembered: as it was kept, and what was taken in since, taken in anew."""
         if self._intake is None:
             self._intake, self._remembered = restore(
-                self._journal, zone_offset_ms=self._zone_offset_ms
+                self.journal, zone_offset_ms=self._zone_offset_ms
             )
         return self._intake
 
@@ -166,7 +168,7 @@ class Deciding:
         Returns:
           The decision, its salt, and the attestation; none of it is kept yet.
         """
-        kept = self._journal.find_decision(held.tx_id)
+        kept = self.journal.find_decision(held.tx_id)
         if kept is None:
             raise Corrupt(f"the decision on {held.tx_id.hex()}, which waits, is not there")
         before = decode_record(kept.record)
@@ -184,9 +186,9 @@ class Deciding:
 
     def save(self) -> None:
         """Keep what is remembered, so that a start takes nothing in anew."""
-        if self._intake is not None and self._remembered < self._journal.event_count:
-            self._journal.save_remembered(self._intake.save())
-            self._remembered = self._journal.event_count
+        if self._intake is not None and self._remembered < self.journal.event_count:
+            self.journal.save_remembered(self._intake.save())
+            self._remembered = self.journal.event_count
 
     def _forget(self, now_ms: int) -> None:
         while self._ends and self._ends[0][0] < now_ms - VALIDITY_MAX_MS:
@@ -200,10 +202,10 @@ class Deciding:
         known = self._recent.get(asked.tx_id)
         if known is not None or asked.until_ms > self._begun_ms + VALIDITY_MAX_MS:
             return known
-        kept = self._journal.find_decision(asked.tx_id)
+        kept = self.journal.find_decision(asked.tx_id)
         if kept is None:
             return None
-        answer = self._journal.find_answer(asked.tx_id)
+        answer = self.journal.find_answer(asked.tx_id)
         raw, salt = kept.record, kept.salt
         if answer is not None and answer.record:
             raw, salt = answer.record, answer.salt
@@ -211,7 +213,7 @@ class Deciding:
         if record.verdict is Verdict.ALLOW:
             known = Decided(compute_commitment(self._network, record, salt), None)
         else:
-            known = Decided(None, self._journal.find_held(asked.tx_id))
+            known = Decided(None, self.journal.find_held(asked.tx_id))
         self.note(asked.tx_id, known, asked.until_ms)
         return known
 
@@ -246,7 +248,7 @@ class Deciding:
         self._write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
-        if self._journal.event_count - self._remembered >= REMEMBERED_EVENTS:
+        if self.journal.event_count - self._remembered >= REMEMBERED_EVENTS:
             self.save()
 
     def _write(
@@ -258,7 +260,7 @@ class Deciding:
     ) -> None:
         """Keep what was taken in; where that fails, forget that it was."""
         try:
-            self._journal.write(events, kept, held, tallied)
+            self.journal.write(events, kept, held, tallied)
         except BaseException:
             self._intake = None
             raise
@@ -267,7 +269,7 @@ class Deciding:
         self, asked: Sequence[Undecided], moment: Moment, intake: Intake
     ) -> tuple[list[Described], list[Event]]:
         """Take in what can be described; returns all payments, and the events that were taken."""
-        loaded, time_ms = moment.loaded, max(moment.now_ms, intake.now_ms)
+        loaded, time_ms = moment.loaded, max(moment.taken_ms, intake.now_ms)
         events: list[Event] = []
         places: list[tuple[Undecided, Intended, int | None]] = []
         for each in asked:
@@ -299,7 +301,7 @@ class Deciding:
                 intended,
                 -1 if rows is None or place is None else first + place,
                 None if rows is None or place is None else rows[place],
-                loaded.find_listed(intended.payer, intended.payee, each.device, time_ms),
+                loaded.find_listed(intended.payer, intended.payee, each.device, moment.now_ms),
             )
             for each, intended, place in places
         ], events

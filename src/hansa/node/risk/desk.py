@@ -30,7 +30,7 @@ from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.risk.deciding import Deciding, Moment, Undecided
 from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptTally
-from hansa.node.risk.journal import Held, Journal, Placed
+from hansa.node.risk.journal import Held, Placed
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.risk.registry import Registry
@@ -87,25 +87,26 @@ class RiskDesk:
         self,
         chain: Chain,
         operator: bytes,
-        journal: Journal,
         deciding: Deciding,
         folder: RiskFolder,
         clock_ms: Callable[[], int],
+        taken_ms: Callable[[], int] | None = None,
     ) -> None:
         """Put a desk together; it decides at once.
 
         Args:
           chain: whose wallets, and what is in force.
           operator: whose customers' payments are decided on.
-          journal: open; closed with the desk.
-          deciding: over the same journal.
+          deciding: over a journal that is open; closed with the desk.
           folder: what decides, as it is loaded.
           clock_ms: what the time is.
+          taken_ms: what it is for features, where that differs, as where a day takes seconds.
         """
+        self._taken_ms = clock_ms if taken_ms is None else taken_ms
         self._rows = Reader(chain.machine.state)
         self._chain = chain
         self.operator = operator
-        self._journal = journal
+        self._journal = deciding.journal
         self._deciding = deciding
         self._folder = folder
         self._clock_ms = clock_ms
@@ -232,8 +233,7 @@ class RiskDesk:
         numbers = [each.number for each in kept.payments if each.number >= 0]
         if not numbers:
             raise NotFound("no payment of this transaction was described: there is none to label")
-        now_ms = self._clock_ms()
-        await self._run(self._deciding.tell, numbers, now_ms, is_fraud=is_fraud)
+        await self._run(self._deciding.tell, numbers, self._taken_ms(), is_fraud=is_fraud)
         return len(numbers)
 
     async def get_decision(self, tx_id: bytes) -> KeptDecision:
@@ -342,7 +342,7 @@ class RiskDesk:
                 "not in force on the ledger (risk.declare)",
             )
         self._is_told_unscored = not is_scored
-        return Moment(now_ms, loaded, is_scored)
+        return Moment(now_ms, loaded, is_scored, self._taken_ms())
 
     def _keep_basis(self) -> None:
         """Keep what decisions rest on, for as long as they are kept."""

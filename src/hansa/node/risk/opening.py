@@ -71,7 +71,7 @@ def open_risk(
         clock_ms(),
         zone_offset_ms=read_zone_ms(chain),
     )
-    return RiskDesk(chain, member, journal, deciding, folder, clock_ms)
+    return RiskDesk(chain, member, deciding, folder, clock_ms)
 
 
 def read_zone_ms(chain: Chain) -> int:
