@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from hansa.contracts.risk.in_force import NO_MODEL, Basis
@@ -76,6 +77,7 @@ class Guard:
         town: Town,
         chain: Chain,
         folders: Sequence[Path],
+        crimes: Sequence[Act],
         clock_ms: Callable[[], int],
         wall_ms: Callable[[], int],
     ) -> None:
@@ -85,10 +87,12 @@ class Guard:
           town: whose operators.
           chain: of the town.
           folders: one for each operator, in the order of `OPERATORS`.
+          crimes: that happen among the payments of the day.
           clock_ms: by which the ledger goes.
           wall_ms: the wall clock.
         """
         self._town = town
+        self.crimes = crimes
         self._hour = TownHour(wall_ms)
         self._desks: dict[int, RiskDesk] = {}
         self._bases: dict[int, tuple[Basis, ...]] = {}
@@ -121,10 +125,13 @@ class Guard:
         """The desk of the operator whose node is served."""
         return self._desks[OPERATORS[0]]
 
-    async def start(self, bring: Callable[[bytes], Awaitable[Answer]]) -> None:
+    async def start(
+        self, stack: AsyncExitStack, bring: Callable[[bytes], Awaitable[Answer]]
+    ) -> None:
         """Have the desks decide; what they let through on that day the demo brings in itself.
 
         Args:
+          stack: stops them at its end.
           bring: brings in what the served node's desk lets through once the day is over.
         """
 
@@ -134,12 +141,8 @@ class Guard:
             return await bring(envelope)
 
         for desk in self._desks.values():
+            stack.push_async_callback(desk.stop)
             await desk.start(bring_later)
-
-    async def stop(self) -> None:
-        """Close all desks."""
-        for desk in self._desks.values():
-            await desk.stop()
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stage in which officers put the model in force."""

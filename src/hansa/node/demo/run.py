@@ -123,6 +123,10 @@ Item = tuple[bytes, bytes | None]
 class Guarding(Protocol):
     """Operators that decide on payments: `hansa.node.demo.guarding`, which loads slowly."""
 
+    @property
+    def crimes(self) -> Sequence[Act]:
+        """What they are to find among the payments of the day."""
+
     def stages(self) -> Iterator[Stage]:
         """Yield the stages by which they begin."""
 
@@ -217,13 +221,12 @@ class DemoRun:
         self._nonces = 0
         self.report = DemoReport()
 
-    async def play(
-        self, payment_count: int, progress: Progress, crimes: Sequence[Act] = ()
-    ) -> DemoReport:
+    async def play(self, payment_count: int, progress: Progress) -> DemoReport:
         """Play all stages, then audit; each stage is confirmed before the next begins."""
         self._clock_ms.before_ms = 0
         day_ms = self._clock_ms()
         begun = time.monotonic()
+        crimes = () if self._guard is None else self._guard.crimes
         offices = Offices(self._town, self._engine.chain, self._clock_ms, self._methods)
         self.report.identity = offices.report
         plans = (

@@ -45,6 +45,7 @@ from hansa.program import name_program
 if TYPE_CHECKING:  # of an extra
     from hansa.node.demo.guarding import Guard
     from hansa.node.demo.lending import CoLending
+    from hansa.node.risk.desk import RiskDesk
 
 PORTS_TRIED = 100
 
@@ -162,24 +163,22 @@ def _play(
     make_desks = partial(make_folders, settings.folder, town, chain.network)
 
     async def run() -> int:
-        guard = _open_guard(town, chain, home, clock_ms) if is_guarded else None
+        guard = _open_guard(settings, town, chain, clock_ms) if is_guarded else None
         risk = None if guard is None else guard.served
         node = Node(chain, verifier, *sponsor, clock_ms=clock_ms, risk=risk)
         node.start()
         try:
             async with AsyncExitStack() as stack:
                 if guard is not None:
-                    stack.push_async_callback(guard.stop)
-                    await guard.start(node.desk.submit)
+                    await guard.start(stack, node.desk.submit)
                 lending = _open_lending(stack, settings.loans, note, town, node)
                 address = ""
                 if settings.is_served:
-                    address = await _serve(stack, node, home, settings.port, lending)
+                    address = await _serve(stack, node, home, settings.port, (lending, risk))
                 desks = make_desks(address) if address else None
                 methods = desks.methods if desks else {}
                 player = DemoRun(node.engine, town, clock_ms, methods, lending, guard)
-                crimes = Crimes(town).draw(settings.crimes) if guard is not None else ()
-                report = await player.play(settings.payments, progress, crimes)
+                report = await player.play(settings.payments, progress)
                 books = None
                 if lending is not None and address:
                     books = lending.open_today(home)
@@ -247,11 +246,12 @@ def _may_guard(note: Note) -> bool:
     return True
 
 
-def _open_guard(town: Town, chain: Chain, home: Home, clock_ms: TownClock) -> Guard:
+def _open_guard(settings: DemoSettings, town: Town, chain: Chain, clock_ms: TownClock) -> Guard:
     from hansa.node.demo.guarding import Guard, name_folders  # noqa: PLC0415 - an extra
 
-    folders = name_folders(home.path, home.risk_path)
-    return Guard(town, chain, folders, clock_ms, wall_clock_ms)
+    folders = name_folders(settings.folder, Home(settings.folder).risk_path)
+    crimes = Crimes(town).draw(settings.crimes)
+    return Guard(town, chain, folders, crimes, clock_ms, wall_clock_ms)
 
 
 def _open_lending(
@@ -274,13 +274,18 @@ def _open_lending(
 
 
 async def _serve(
-    stack: AsyncExitStack, node: Node, home: Home, port: int | None, lending: CoLending | None
+    stack: AsyncExitStack,
+    node: Node,
+    home: Home,
+    port: int | None,
+    parts: tuple[CoLending | None, RiskDesk | None],
 ) -> str:
     """Serve on the first free port from the wanted one on; returns the address."""
+    lending, risk = parts
     listen = Listen(port=DEFAULT_PORT if port is None else port)
     settings = replace(SETTINGS, listen=listen)
     pairs = None if lending is None else lending.platform
     keys = KeyRing(home.api_keys_path)
-    server = await serve(node, settings, keys, pairs=pairs, ports_tried=PORTS_TRIED)
+    server = await serve(node, settings, keys, pairs=pairs, risk=risk, ports_tried=PORTS_TRIED)
     stack.push_async_callback(server.stop)
     return f"http://{DEFAULT_HOST}:{server.port}"

@@ -66,8 +66,7 @@ def summarise(
             f"Supply: {'proved' if report.supply_ok else 'WRONG'}."
         ),
         *_tell_identity(report.identity),
-        *_tell_lending(report.lending),
-        *_tell_risk(report.risk),
+        *(_tell_lending(report.lending) + _tell_risk(report.risk)),
         "",
         "Next, in another terminal:" if address else "Next:",
         *_list_commands(report, town, folder, address),
