@@ -102,4 +102,4 @@ def open_desk(chain: Chain, folder: Path, clock_ms: Callable[[], int]) -> tuple[
     operator = derive_key(OPERATOR).address
     journal = Journal.open(folder / "decisions.db", PASSPHRASE)
     deciding = Deciding(chain.network, operator, journal, os.urandom, clock_ms())
-    return RiskDesk(chain, operator, journal, deciding, RiskFolder(folder), clock_ms), journal
+    return RiskDesk(chain, operator, deciding, RiskFolder(folder), clock_ms), journal
