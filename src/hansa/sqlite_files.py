@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 from hansa.kernel.errors import Corrupt, Unavailable
 
 _MAGIC = b"SQLite format 3\0"
+_APPLICATION_AT = 68
+"""Source: SQLite's documentation of its file format, section 1.3."""
 
 
 def is_database(path: Path) -> bool:
@@ -25,6 +27,17 @@ def is_database(path: Path) -> bool:
             return file.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
+
+
+def read_application(path: Path) -> int:
+    """Read the number by which an application tells its files from others; 0 for none.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(_APPLICATION_AT)
+        return int.from_bytes(file.read(4), "big")
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import add_key
 from hansa.node.api.rights import Role
-from hansa.node.home import Home
+from hansa.node.home import Home, backup_home, restore_home
 from hansa.node.risk.journal import Journal
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.client import Client
@@ -144,8 +144,15 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     assert node.ask("label", ids["reviewed"], "fraud")["payments"] == 1
     assert node.ask("reload")["is_scored"]
     assert node.ask("standing")["events"] == 5
+    restored = Home(home.path.parent / "restored")
+    backup_home(home, home.path.parent / "backup", with_keys=True)  # while it runs
+    restore_home(home.path.parent / "backup", restored.path)
     node.end()
 
+    files = {each.relative_to(home.risk_path) for each in home.risk_path.rglob("*.*")}
+    kept = {each.relative_to(restored.risk_path) for each in restored.risk_path.rglob("*.*")}
+    assert kept == files
+    assert run(capsys, "open", ids["reviewed"], "--data", restored.path) == opened["reviewed"]
     for name, tx_id in ids.items():
         assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
     again = run(capsys, "replay", "--data", home.path)

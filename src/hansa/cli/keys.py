@@ -11,7 +11,8 @@ from hansa.cli.passphrase import NEW_PASSPHRASE_VARIABLE, ask_new_passphrase, as
 from hansa.cli.screen import print_found
 from hansa.cli.source import parse_file
 from hansa.encrypted_file import EncryptedFile
-from hansa.node.reconcile.format import FORM
+from hansa.node.reconcile import format as journals
+from hansa.node.risk import format as decisions
 from hansa.sdk.keys import (
     SUITE_NAMES,
     SUITES,
@@ -23,7 +24,7 @@ from hansa.sdk.keys import (
     save_channel_key,
     save_key,
 )
-from hansa.sqlite_files import is_database
+from hansa.sqlite_files import is_database, read_application
 
 CHANNEL_SUITE = "x25519"
 
@@ -70,9 +71,11 @@ def describe_key(file: Path, key: KeyPair | ChannelKey) -> dict[str, object]:
     }
 
 
-def _change_journals(options: argparse.Namespace) -> int:
-    """Change the passphrase of a node's journals, which is to be that of its keys."""
-    file = EncryptedFile.open(options.file, ask_passphrase(options.file), FORM, os.urandom)
+def _change_database(options: argparse.Namespace) -> int:
+    """Change the passphrase of a node's journals or decisions, which is to be that of its keys."""
+    found = read_application(options.file)
+    form = decisions.FORM if found == decisions.FORM.application else journals.FORM
+    file = EncryptedFile.open(options.file, ask_passphrase(options.file), form, os.urandom)
     try:
         file.relock(ask_new_passphrase(NEW_PASSPHRASE_VARIABLE))
     finally:
@@ -113,7 +116,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _change(options: argparse.Namespace) -> int:
     if is_database(options.file):
-        return _change_journals(options)
+        return _change_database(options)
     key = _load(options.file)
     _save(options.file, key, ask_new_passphrase(NEW_PASSPHRASE_VARIABLE), replace=True)
     print_found(describe_key(options.file, key), is_json=options.json)

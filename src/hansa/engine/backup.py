@@ -124,7 +124,7 @@ def backup(
     Args:
       home: the data folder.
       target: the backup's folder; must not exist, nor lie in the data folder or in a backup.
-      files: small ones to take along where they are there, by path within the folder.
+      files: to take along where they are there, by path within the folder.
       databases: SQLite files that are treated so; each is as of a moment after the last block.
       progress: called with the heights copied and to be copied.
 
@@ -140,7 +140,8 @@ def backup(
         network = Network.of(decode_genesis(_read(home / GENESIS_NAME)))
         storage = FileStorage(folder)
         for name in (GENESIS_NAME, *files):
-            _copy_small(home / name, folder / name)
+            if (home / name).is_file():
+                _copy_file(home / name, folder / name)
         with _open_log(home / LOG_NAME) as reader:
             first = reader.height_min
             if first > 0:
@@ -149,6 +150,7 @@ def backup(
             height, last = _copy_log(reader, folder / LOG_NAME, progress)
         for name in databases:
             if (home / name).is_file():
+                make_folder((folder / name).parent)
                 copy_database(home / name, folder / name)
         manifest = _describe(network, first, height, last, _list_files(folder))
         _write_manifest(storage, manifest)
@@ -382,13 +384,6 @@ def _read_head(record: bytes, height: int, network: Network) -> tuple[Header, st
 
 
 # --- files --------------------------------------------------------------------------------------
-
-
-def _copy_small(source: Path, target: Path) -> None:
-    """Copy a small file, if it is there, into a folder for its owner alone."""
-    if source.is_file():
-        make_folder(target.parent)
-        FileStorage(target.parent).replace(target.name, _read(source))
 
 
 def _read(path: Path) -> bytes:

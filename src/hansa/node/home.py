@@ -58,6 +58,10 @@ GENESIS_BYTES_MAX = 16 << 20
 NODE_KEY = "node"
 SPONSOR_KEY = "sponsor"
 CHANNEL_KEY = "channel"
+DECISIONS = "decisions.db"
+"""The file of what was decided on payments, in the folder of risk control."""
+_DECIDING = ("*.toml", "*.csv", "models/roles.json", "models/*.model")
+"""What decides on payments, as `hansa.node.risk` reads it from its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +125,26 @@ class Home:
         """The folder of what decides on payments, which may be missing."""
         return self.path / "risk"
 
+    @property
+    def decisions_path(self) -> Path:
+        """The file of what the node decided on payments, which may be missing."""
+        return self.risk_path / DECISIONS
+
     def require_no_backup(self) -> None:
         """Refuse to write here if this is a backup or snapshot, or in one; raises `Invalid`."""
         require_no_backup(self.path)
 
     def list_small_files(self, *, with_keys: bool) -> list[str]:
         """List what a backup takes along beside genesis and log, by path within the folder."""
-        keys = self.keys_path
+        keys, risk = self.keys_path, self.risk_path
         names = sorted(path.name for path in keys.glob("*.json")) if with_keys else []
+        deciding = sorted(path for pattern in _DECIDING for path in risk.glob(pattern))
         return [
             self.settings_path.name,
             self.api_keys_path.name,
             *(f"{self.comet.path.name}/{name}" for name in (VOTES_NAME, HAND_OVERS_NAME)),
             *(f"{keys.name}/{name}" for name in names),
+            *(path.relative_to(self.path).as_posix() for path in deciding),
         ]
 
     def exists(self) -> bool:
@@ -246,7 +257,9 @@ def backup_home(
     """
     home.read_genesis()  # which says what is wrong with what was named
     files = home.list_small_files(with_keys=with_keys)
-    return backup(home.path, target, files, [home.journals_path.name], progress=progress)
+    paths = (home.journals_path, home.decisions_path)
+    databases = [path.relative_to(home.path).as_posix() for path in paths]
+    return backup(home.path, target, files, databases, progress=progress)
 
 
 def restore_home(archive: Path, target: Path) -> BackupReport:

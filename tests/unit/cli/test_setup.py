@@ -18,7 +18,8 @@ from hansa.cli.setup import describe_network
 from hansa.encrypted_file import EncryptedFile
 from hansa.kernel.errors import Corrupt, Invalid
 from hansa.node.home import Home
-from hansa.node.reconcile.format import FORM
+from hansa.node.reconcile import format as journals
+from hansa.node.risk import format as decisions
 from hansa.sdk.keys import ChannelKey, load_channel_key, load_key, save_channel_key
 
 SPEC = """
@@ -163,13 +164,16 @@ def test_a_channel_key_is_made_shown_and_given_another_passphrase_too(
         load_channel_key(file, PASSPHRASE)
 
 
-def test_the_journals_of_a_node_take_another_passphrase_too(tmp_path, capsys, monkeypatch):
-    file = tmp_path / "journals.db"
-    EncryptedFile.create(file, PASSPHRASE, FORM, secrets.token_bytes, CHEAP).close()
+@pytest.mark.parametrize("form", [journals.FORM, decisions.FORM])
+def test_what_a_node_keeps_encrypted_takes_another_passphrase_too(
+    tmp_path, capsys, monkeypatch, form
+):
+    file = tmp_path / "kept.db"
+    EncryptedFile.create(file, PASSPHRASE, form, secrets.token_bytes, CHEAP).close()
     monkeypatch.setenv("HANSA_NEW_PASSPHRASE", "another")
     assert run(capsys, "key", "change-passphrase", file) == {"file": str(file)}
-    EncryptedFile.open(file, "another", FORM, secrets.token_bytes).close()
-    other = FORM._replace(application=0)
+    EncryptedFile.open(file, "another", form, secrets.token_bytes).close()
+    other = form._replace(application=0)
     with pytest.raises(Corrupt, match="it is none"):
         EncryptedFile.open(file, "another", other, secrets.token_bytes)
 

@@ -81,9 +81,8 @@ def open_journal(home: Home) -> Iterator[Journal]:
     """
     with needing_extra():
         from hansa.node.risk.journal import Journal  # noqa: PLC0415 - an extra
-        from hansa.node.risk.opening import DECISIONS  # noqa: PLC0415
     home.load_network()  # which says what is wrong with what was named
-    path = home.risk_path / DECISIONS
+    path = home.decisions_path
     if not path.is_file():
         raise NotFound(f"there is no {path}: this node never decided", path=str(path))
     if is_locked(home.log_path):

@@ -25,12 +25,12 @@ from hansa.kernel.errors import Unavailable
 from hansa.node.demo.crimes import LISTED, LISTED_PAYEE
 from hansa.node.demo.run import Item, RiskReport, Sent
 from hansa.node.demo.town import OPENED_MS, OPERATOR_NAMES, OPERATORS, PASSPHRASE, Act, Stage, Town
+from hansa.node.home import DECISIONS
 from hansa.node.risk.beginning import begin
 from hansa.node.risk.deciding import Deciding
 from hansa.node.risk.desk import Answering, RiskDesk
 from hansa.node.risk.journal import Journal
 from hansa.node.risk.loading import RiskFolder
-from hansa.node.risk.opening import DECISIONS
 from hansa.node.service import Asked
 from hansa.passphrases import ScryptCost
 from hansa.risk.decisions.commitment import decode_record

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hansa.node.doctor.checks import Check, Patient, Status, Surroundings, ThisMachine
+from hansa.node.doctor.deciding import check_risk
 from hansa.node.doctor.folder import (
     check_api_keys,
     check_folder,
@@ -91,6 +92,7 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("last end", check_end),
     ("messages", check_messages),
     ("reconciliation", check_reconciliation),
+    ("risk", check_risk),
     ("log", check_log),
     ("store", check_store),
     ("contracts", check_contracts),

@@ -20,7 +20,6 @@ from hansa.node.settings import Settings
 if TYPE_CHECKING:  # of an extra, which a node that does not decide need not have
     from hansa.node.risk.desk import RiskDesk
 
-DECISIONS = "decisions.db"
 ZONE = "zone.offset_minutes"
 _MINUTE_MS = 60_000
 
@@ -62,7 +61,7 @@ def open_risk(
             f"{error.name}, which is not installed: pip install 'hansa[risk]'"
         ) from None
     folder = RiskFolder(home.risk_path)
-    journal = Journal.open(home.risk_path / DECISIONS, passphrase)
+    journal = Journal.open(home.decisions_path, passphrase)
     deciding = Deciding(
         chain.network,
         member,

@@ -1,0 +1,66 @@
+"""What `hansa doctor` says of the risk folder of a node that decides."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.modelled import write_small
+from tests.played import CHEAP, PASSPHRASE
+
+from hansa.encrypted_file import EncryptedFile
+from hansa.node.doctor.checks import Patient, Status, ThisMachine
+from hansa.node.doctor.deciding import check_risk
+from hansa.node.home import Home
+from hansa.node.risk.format import FORM
+from hansa.node.risk.registry import MODELS, Registry
+from hansa.node.settings import Risk, Settings
+from hansa.risk.intake.describing import FEATURES
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path)
+    home.risk_path.mkdir()
+    return home
+
+
+def look(home, passphrase=None, *, decides=True, pid=None):
+    """Return what is not well."""
+    patient = Patient(home, ThisMachine(), passphrase, None, None)
+    patient.settings, patient.pid = Settings(risk=Risk(decides=decides)), pid
+    sick = [each for each in check_risk(patient) if each.status is not Status.OK]
+    assert all(each.mend for each in sick), "it says what to do"
+    return sick
+
+
+def test_what_a_node_needs_that_is_set_to_decide(home):
+    assert look(home, decides=False) == []
+    (check,) = look(home)
+    assert (check.status, "policy.toml" in check.found) == (Status.FAIL, True)
+    (home.risk_path / "policy.toml").write_text("version = 1\n")
+    (check,) = look(home)
+    assert (check.status, "no model decides" in check.found) == (Status.WARN, True)
+    registry = Registry(home.risk_path / MODELS, FEATURES)
+    model = registry.add(write_small(FEATURES), "small").manifest.model_id.hex()
+    registry.promote(model)
+    assert look(home) == [], "the file of decisions is made at its start"
+    (home.risk_path / MODELS / f"{model}.model").write_bytes(b"none")
+    (check,) = look(home)
+    assert (check.status, model in check.found) == (Status.WARN, True)
+    (home.risk_path / "rules.toml").write_text("name = 1")
+    (check,) = look(home)
+    assert (check.status, "rules.toml" in check.found) == (Status.FAIL, True)
+
+
+def test_the_file_of_decisions_is_looked_at_and_left_as_it_is(home):
+    (home.risk_path / "policy.toml").write_text("version = 1\n")
+    EncryptedFile.create(home.decisions_path, PASSPHRASE, FORM, os.urandom, CHEAP).close()
+    before = home.decisions_path.read_bytes()
+    assert [each.status for each in look(home, PASSPHRASE)] == [Status.WARN]
+    assert "wrong passphrase" in look(home, "another")[-1].found
+    assert home.decisions_path.read_bytes() == before
+    assert [path.name for path in home.risk_path.iterdir()].count("decisions.db-wal") == 0
+    home.decisions_path.write_bytes(b"no database" * 1_000)
+    assert "put the newest copy back" in look(home)[-1].mend
+    assert [each.status for each in look(home, pid=1)] == [Status.WARN], "the node has it open"
