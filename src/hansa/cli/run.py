@@ -261,7 +261,8 @@ def _bench_risk(options: argparse.Namespace) -> dict[str, Any]:
             run_quality_bench,
         )
 
-        return run_quality_bench(QualitySettings(options.datasets), complain)
+        settings = QualitySettings(options.datasets, options.peers)
+        return run_quality_bench(settings, complain)
     from hansa.node.bench.risk.speed import SpeedSettings, run_speed_bench  # noqa: PLC0415
 
     return run_speed_bench(SpeedSettings(options.datasets, options.peers), complain)

@@ -43,6 +43,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _evaluate(options: argparse.Namespace) -> int:
     with needing_extra():
+        from hansa.risk.evaluation.investigating import run_with_feedback  # noqa: PLC0415
         from hansa.risk.evaluation.payments import join, read_files  # noqa: PLC0415 - an extra
         from hansa.risk.evaluation.prequential import (  # noqa: PLC0415
             ALL_DAYS,
@@ -50,7 +51,6 @@ def _evaluate(options: argparse.Namespace) -> int:
             average,
             evaluate,
             list_weeks,
-            run_with_feedback,
         )
     trained, tested = read_files(options.train), read_files(options.test)
     complain(f"{len(trained.time_ms)} payments to train, {len(tested.time_ms)} to test...")

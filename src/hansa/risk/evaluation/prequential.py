@@ -19,17 +19,13 @@ from hansa.risk.evaluation.handbook import (
     Fold,
     Quality,
     describe,
-    lay_out,
     list_folds,
     measure,
     split,
-    take_in_blocks,
 )
-from hansa.risk.evaluation.metrics import Bools, Whole, find_top_cards
+from hansa.risk.evaluation.metrics import Bools, Whole
 from hansa.risk.evaluation.payments import Payments, join
 from hansa.risk.features.catalogue import NAMES
-from hansa.risk.features.layout import DAY_MS
-from hansa.risk.features.memory import Features
 from hansa.risk.models.training import Shape, train
 from hansa.risk.models.trees import Trees, score_rows
 
@@ -195,102 +191,3 @@ def check_fold(payments: Payments, fold: Fold, first_day: date) -> None:
                 f"of the {len(places)} payments that {what} in the week from {day} on, {frauds} "
                 "are fraud: it takes some of both kinds",
             )
-
-
-def run_with_feedback(
-    payments: Payments, folds: Sequence[date], plan: Plan, *, cards_a_day: int = 100
-) -> list[Quality]:
-    """Measure models where an investigator looks at the most suspicious cards of each day.
-
-    What the card paid in the last seven days is known the next morning; of all others it is known
-    after seven days, as before. A card of which a fraud of the last three weeks is known is not
-    looked at. Each week a model is trained anew on 14 days, as far as they are known. The tests are
-    those without an investigator, to the payment.
-
-    Args:
-      payments: of 14 days before the first fold, and of all that test; the investigator begins with
-        the first week that trains.
-      folds: as `list_folds` has them.
-      plan: how the models are made; its `train_days` do not count.
-      cards_a_day: how many cards the investigator looks at.
-    """
-    begin = (min(folds) - EPOCH).days
-    end = (max(folds) - EPOCH).days + 3 * WEEK
-    office = _Office(payments, plan, cards_a_day)
-    office.wait_until(begin - 2 * WEEK)
-    for day in range(begin - 2 * WEEK, end):
-        office.work(day, is_open=day >= begin, trains=(end - day) % WEEK == 0)
-    found = []
-    for first_day in folds:
-        test = split(payments, first_day).test
-        found.append(measure(office.scores[test], payments.take(test)))
-    return found
-
-
-class _Office:
-    """Where an investigator works day by day, with all that is known by then."""
-
-    def __init__(self, payments: Payments, plan: Plan, cards_a_day: int) -> None:
-        self.payments = payments
-        self.plan = plan
-        self.cards_a_day = cards_a_day
-        self.features = Features()
-        self.scores: Whole = np.zeros(len(payments.time_ms), np.int64)
-        self._told = np.zeros(len(payments.time_ms), np.bool_)
-        """By the investigator, or after seven days."""
-        self._rows: dict[int, Whole] = {}
-        self._trees: Trees | None = None
-        self._telling: Whole = np.zeros(0, np.int64)
-        """What the investigator tells the next morning."""
-
-    def wait_until(self, day: int) -> None:
-        """Take in all days before, with verdicts after seven days."""
-        self._take(int(self.payments.days[0]), day)
-
-    def work(self, day: int, *, is_open: bool, trains: bool) -> None:
-        """Take in a day, score it, and choose whom to look at."""
-        self._rows[day] = self._take(day, day + 1)
-        self._rows.pop(day - 2 * WEEK - 1, None)
-        if is_open and (trains or self._trees is None):
-            self._train(day)
-        if self._trees is None:
-            return
-        today = self._find(day, day + 1)
-        self.scores[today] = score(self._trees, self._rows[day])
-        self._investigate(day, today)
-
-    def _find(self, begin: int, end: int) -> Whole:
-        low, high = np.searchsorted(self.payments.time_ms, [begin * DAY_MS, end * DAY_MS])
-        return np.arange(low, high)
-
-    def _take(self, begin: int, end: int) -> Whole:
-        ripe = self._find(begin - WEEK, end - WEEK)
-        numbers = np.concatenate([self._telling, ripe])
-        told_ms = np.concatenate(
-            [
-                np.full(len(self._telling), begin * DAY_MS),
-                self.payments.time_ms[ripe] + WEEK * DAY_MS,
-            ]
-        )
-        self._told[self._telling] = True
-        self._telling = self._telling[:0]
-        events = lay_out(self.payments, self._find(begin, end), numbers, told_ms)
-        return take_in_blocks(self.features, events)
-
-    def _train(self, day: int) -> None:
-        days = range(day - 2 * WEEK, day)
-        places = self._find(days[0], day)
-        known = self._told[places] | (self.payments.days[places] < day - WEEK)
-        rows = np.concatenate([self._rows[each] for each in days])[known]
-        is_fraud = self.payments.is_fraud[places][known]
-        self._trees = fit(rows, is_fraud, self.plan)
-
-    def _investigate(self, day: int, today: Whole) -> None:
-        cards = self.payments.cards
-        lately = self._find(day - 3 * WEEK, day + 1)
-        known = self._told[lately] | (self.payments.days[lately] < day - WEEK)
-        found = cards[lately[known & self.payments.is_fraud[lately]]]
-        open_today = today[~np.isin(cards[today], found)]
-        chosen = find_top_cards(self.scores[open_today], cards[open_today], self.cards_a_day)
-        recent = self._find(day + 1 - WEEK, day + 1)
-        self._telling = recent[np.isin(cards[recent], chosen) & ~self._told[recent]]

@@ -13,6 +13,7 @@ KEYS = {
     "sffsd_ap",
     "sffsd_ordered_auc",
     "amlsim_f1",
+    "own_f1_ratio",
     "screening_recall",
     "screening_flagged",
     "calibration_slope",
@@ -21,7 +22,8 @@ KEYS = {
 
 
 def test_without_data_every_figure_is_null_and_says_which_file_is_missing(tmp_path):
-    found = run_quality_bench(QualitySettings(tmp_path))
+    found = run_quality_bench(QualitySettings(tmp_path, tmp_path, persons=0))
     assert {key: found[key] for key in KEYS} == dict.fromkeys(KEYS)
     assert set(found["missing"]) == KEYS
+    assert "make peers" in found["missing"]["own_f1_ratio"]
     assert "S-FFSD.csv" in found["missing"]["sffsd_ap"]

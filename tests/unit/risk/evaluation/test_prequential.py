@@ -7,6 +7,7 @@ import pytest
 
 from hansa.kernel.errors import Invalid
 from hansa.risk.evaluation.handbook import describe, list_folds
+from hansa.risk.evaluation.investigating import run_with_feedback
 from hansa.risk.evaluation.payments import Payments, read_payments
 from hansa.risk.evaluation.prequential import (
     SHAPE,
@@ -14,7 +15,6 @@ from hansa.risk.evaluation.prequential import (
     average,
     evaluate,
     run_protocol_b,
-    run_with_feedback,
 )
 from hansa.risk.features.layout import DAY_MS
 

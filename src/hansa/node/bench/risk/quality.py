@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from hansa.node.bench.machine import describe_machine
+from hansa.node.bench.risk.own import PERSONS, measure_own
 from hansa.node.bench.risk.published import measure_published
 from hansa.risk.evaluation.amlsim import evaluate_amlsim
 from hansa.risk.evaluation.chances import measure_chances
 from hansa.risk.evaluation.handbook import describe, list_folds, measure
+from hansa.risk.evaluation.investigating import run_with_feedback
 from hansa.risk.evaluation.payments import read_payments
 from hansa.risk.evaluation.prequential import (
     ALL_DAYS,
     Plan,
     average,
     run_protocol_b,
-    run_with_feedback,
     score_fold,
 )
 from hansa.risk.evaluation.sffsd import evaluate_sffsd
@@ -35,6 +36,7 @@ SFFSD = Path("risk", "s-ffsd", "S-FFSD.csv")
 AMLSIM = Path("risk", "amlsim-20k")
 LISTS = Path("risk", "sanctions-ofac-un")
 FIXTURES = Path("risk", "yente-screening-fixtures")
+SNAPML = Path("snapml", "bin", "python")
 DIGITS = 4
 
 
@@ -44,6 +46,10 @@ class QualitySettings:
 
     datasets: Path = Path("../shared/data")
     """Folder of public data sets; what is not there is not measured."""
+    peers: Path = Path(".tools/peers")
+    """Folder of the environments of other software; likewise."""
+    persons: int = PERSONS
+    """In the simulated city; 0 leaves it out."""
 
 
 def run_quality_bench(
@@ -69,6 +75,15 @@ def run_quality_bench(
             missing |= dict.fromkeys(keys, f"not there: {', '.join(absent)}")
         else:
             found |= part(settings.datasets, tell)
+    if settings.persons:
+        python = settings.peers / SNAPML
+        found |= measure_own(python if python.exists() else None, tell, persons=settings.persons)
+    else:
+        found["own_f1_ratio"] = None
+    if found["own_f1_ratio"] is None:
+        missing["own_f1_ratio"] = (
+            f"snapml, or what it says, is not there: `make peers` puts it into {settings.peers}"
+        )
     if found["protocol_a"] is None and "protocol_a" not in missing:
         missing["protocol_a"] = "scikit-learn and XGBoost are not installed"
     return {
