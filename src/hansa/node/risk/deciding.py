@@ -132,6 +132,17 @@ class Deciding:
             )
         return self._intake
 
+    def prepare(self, deciders: Sequence[Decider]) -> None:
+        """Take up what is remembered, and have all machine code ready.
+
+        Where none is kept yet, as at a program's first start on a machine, it takes a minute to
+        make; no payment is to wait for it.
+        """
+        self.open_intake()
+        begin_intake().take([Taken(0, _hash("wallet", b"a"), _hash("wallet", b"b"), 1)])
+        for decider in deciders:
+            decider.prepare()
+
     def decide(self, asked: Sequence[Undecided], moment: Moment) -> list[Decided]:
         """Decide on transactions, in this order; on one that was decided before, as before.
 

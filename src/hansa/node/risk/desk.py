@@ -129,7 +129,7 @@ class RiskDesk:
           Corrupt: the journal is damaged.
         """
         self._bring = bring
-        await self._run(self._deciding.open_intake)
+        await self._run(self._deciding.prepare, self._folder.loaded.deciders)
         await self._run(self._keep_basis)
         for held in await self._run(self._journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)

@@ -85,6 +85,11 @@ class Loaded(NamedTuple):
     """With the challenger."""
 
     @property
+    def deciders(self) -> list[Decider]:
+        """All that may be asked."""
+        return [self.scoring, self.unscored, *(() if self.trying is None else (self.trying,))]
+
+    @property
     def model_id(self) -> bytes:
         """The champion's hash; all zero if there is none."""
         champion = self.models.champion

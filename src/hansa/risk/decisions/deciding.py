@@ -106,6 +106,13 @@ class Decider:
         self._thresholds = np.array(msgspec.structs.astuple(policy.thresholds), np.int64)
         self._contributions = np.zeros(len(features), np.int64)
 
+    def prepare(self) -> None:
+        """Have its machine code ready: else the first payment waits until it is loaded, or made."""
+        row = np.zeros(len(self._features), np.int64)
+        self.decide(row)
+        if self.model is not None:
+            self._explain(self.model, row)
+
     def decide(self, row: npt.NDArray[np.int64], listed: Listed | None = None) -> Decision:
         """Decide on one payment.
 
