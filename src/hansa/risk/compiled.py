@@ -5,7 +5,7 @@ the user's cache folder where that cannot be written. A function holds what it c
 modules, and the constants of all of them; so what is kept is named by the sources of this whole
 package, and none is taken for another's. Functions release the interpreter's lock. Numbers in them
 are integers of 64 bits wherever a result leaves them, so that all machines agree; nothing checks an
-index but who calls.
+index but who calls. None makes an array: they fill what they are given.
 
 Source: https://numba.readthedocs.io/en/stable/reference/jit-compilation.html.
 """
@@ -16,10 +16,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
-from numba import njit
 
 _SOURCES = Path(__file__).parent
 
@@ -46,10 +45,12 @@ if not numba.config.CACHE_DIR:  # type: ignore[attr-defined] # else NUMBA_CACHE_
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_compile = njit(cache=True, nogil=True, error_model="numpy")
-_compile_inside = njit(  # type: ignore[call-overload] # its types leave the last two out
-    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+# No function here makes an array, so nobody has to count who holds one: counting takes a locked
+# instruction each way at most calls and branches, which was most of the time of small loops.
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_njit: Any = numba.njit  # whose types know only some of these
+_compile = _njit(**_OPTIONS)
+_compile_inside = _njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def compiled(function: F) -> F:

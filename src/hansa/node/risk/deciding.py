@@ -33,6 +33,7 @@ from hansa.risk.decisions.commitment import (
     REASONS_MAX,
     SALT_BYTES,
     DecisionRecord,
+    commit_to,
     compute_commitment,
     decode_record,
 )
@@ -130,9 +131,6 @@ class Deciding:
             self._intake, self._remembered = restore(
                 self.journal, zone_offset_ms=self._zone_offset_ms
             )
-            if not self.journal.event_count:
-                # Policy may move local time later: a replay goes by that of the beginning.
-                self.journal.save_remembered(self._intake.save())
         return self._intake
 
     def prepare(self, deciders: Sequence[Decider]) -> None:
@@ -251,7 +249,7 @@ class Deciding:
             kept.append((each.tx_id, decision))
             came_out.append((record.verdict, record.reasons))
             if record.verdict is Verdict.ALLOW:
-                attestation = compute_commitment(self._network, record, decision.salt)
+                attestation = commit_to(self._network, each.tx_id, decision.record, decision.salt)
                 found.append((each, Decided(attestation, None)))
                 continue
             until_ms = _end_waiting(each, record.verdict, moment)
@@ -341,14 +339,13 @@ class Deciding:
         verdict, reasons, trials = combine(decisions)
         row = _hash_rows(payments)
         record = self._record((asked.tx_id, asked.until_ms), verdict, reasons, row, moment)
-        challenger = moment.loaded.models.challenger
         decision = KeptDecision(
             encode(record),
             self._draw(SALT_BYTES),
             payments,
             find_highest(decisions),
             trials,
-            NO_MODEL if challenger is None else challenger.manifest.model_id,
+            moment.loaded.challenger_id,
             UNKNOWN_PPM if tried is None else find_highest(tried),
         )
         return record, decision

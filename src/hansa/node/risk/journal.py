@@ -302,10 +302,11 @@ class Journal:
     ) -> None:
         """Keep decisions, and what of them is held, within the transaction of what is kept."""
         file = self._file
-        for tx_id, kept in decisions:
-            name = file.hash_name(tx_id)
-            value = file.encrypt(encode(kept), _name("decision", name))
-            connection.execute("INSERT INTO decisions (name, value) VALUES (?, ?)", (name, value))
+        named = [(file.hash_name(tx_id), kept) for tx_id, kept in decisions]
+        connection.executemany(
+            "INSERT INTO decisions (name, value) VALUES (?, ?)",
+            [(name, file.encrypt(encode(kept), _name("decision", name))) for name, kept in named],
+        )
         for kept_held, until_ms in held:
             name = file.hash_name(kept_held.tx_id)
             value = file.encrypt(encode(kept_held), _name("held", name))

@@ -65,6 +65,9 @@ def combine(decisions: Sequence[Decision]) -> tuple[Verdict, tuple[str, ...], tu
     Returns:
       The highest verdict; reasons, those of the highest verdicts first, each once; rules on trial.
     """
+    if len(decisions) == 1:
+        only = decisions[0]
+        return only.verdict, only.reasons[:REASONS_MAX], only.trials
     ordered = sorted(decisions, key=lambda each: -each.verdict)
     reasons = dict.fromkeys(reason for each in ordered for reason in each.reasons)
     trials = dict.fromkeys(trial for each in ordered for trial in each.trials)

@@ -83,17 +83,16 @@ class Loaded(NamedTuple):
     """Without a model."""
     trying: Decider | None
     """With the challenger."""
+    model_id: bytes = NO_MODEL
+    """The champion's hash, which takes as long to compute as a decision; all zero if there is none.
+    """
+    challenger_id: bytes = NO_MODEL
+    """Likewise."""
 
     @property
     def deciders(self) -> list[Decider]:
         """All that may be asked."""
         return [self.scoring, self.unscored, *(() if self.trying is None else (self.trying,))]
-
-    @property
-    def model_id(self) -> bytes:
-        """The champion's hash; all zero if there is none."""
-        champion = self.models.champion
-        return NO_MODEL if champion is None else champion.manifest.model_id
 
     def find_listed(self, payer: bytes, payee: bytes, device: str, time_ms: int) -> Listed | None:
         """Find what lists say of a payment: a block counts above an allowance."""
@@ -133,8 +132,7 @@ class RiskFolder:
     def refresh(self) -> None:
         """Look whether other models have roles now; costs a look at one file's date."""
         if self.registry.refresh() and self._get_models() != self.loaded.models:
-            loaded = self.loaded
-            self.loaded = load(loaded.files, self._get_models(), loaded.merchants, str(self._path))
+            self.loaded = _put_models(self.loaded, self._get_models())
 
     def _load(self) -> Loaded:
         files, merchants = read_files(self._path), read_merchants(self._path)
@@ -215,9 +213,8 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
     rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
     path = Path(name) / files.lists_name
     lists = parse_lists(files.lists, path, from_text) if files.lists else Lists()
-    champion, challenger = models
     unscored = Decider(policy, rules, None, FEATURES)
-    return Loaded(
+    loaded = Loaded(
         files,
         files.policy_hash,
         policy,
@@ -225,10 +222,27 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
         lists,
         {from_text(each): each for each in lists.list_names(Subject.WALLET)},
         merchants,
-        models,
-        unscored if champion is None else Decider(policy, rules, champion, FEATURES),
+        Models(None),
         unscored,
-        None if challenger is None else Decider(policy, rules, challenger, FEATURES),
+        unscored,
+        None,
+    )
+    return _put_models(loaded, models)
+
+
+def _put_models(loaded: Loaded, models: Models) -> Loaded:
+    """Put other models in the place of those that decide; all else was checked before."""
+    scoring, trying = (
+        None if model is None else Decider(loaded.policy, loaded.rules, model, FEATURES)
+        for model in models
+    )
+    ids = [NO_MODEL if model is None else model.manifest.model_id for model in models]
+    return loaded._replace(
+        models=models,
+        scoring=scoring or loaded.unscored,
+        trying=trying,
+        model_id=ids[0],
+        challenger_id=ids[1],
     )
 
 

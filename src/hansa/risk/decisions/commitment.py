@@ -146,9 +146,14 @@ def compute_commitment(network: Network, record: DecisionRecord, salt: bytes) ->
     Raises:
       Invalid: `MALFORMED`: the salt is none.
     """
+    return commit_to(network, record.tx_id, encode(record), salt)
+
+
+def commit_to(network: Network, tx_id: bytes, raw: bytes, salt: bytes) -> bytes:
+    """Compute the same of a record that is encoded already; raises as `compute_commitment`."""
     if len(salt) != SALT_BYTES:
         raise Invalid(InvalidCode.MALFORMED, f"a salt has {SALT_BYTES} bytes, not {len(salt)}")
-    return compute_attestation(network, record.tx_id, salt, encode(record))
+    return compute_attestation(network, tx_id, salt, raw)
 
 
 def open_commitment(

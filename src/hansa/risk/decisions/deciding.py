@@ -140,10 +140,15 @@ class Decider:
         else:
             scoring = (self.model.trees, self.model.calibration)
             weigh(scoring, self._laid, self._thresholds, rows, fired, weighed)
-        return [
-            self._put_together(rows[at], fired[at], told, listed.get(at))
-            for at, told in enumerate(weighed.tolist())
-        ]
+        fires: list[bool] = np.logical_or.reduce(fired, axis=1).tolist()
+        decisions: list[Decision] = []
+        for at, (by_rules, by_model, score, ppm) in enumerate(weighed.tolist()):
+            if by_model or fires[at] or at in listed or self.model is None:
+                told = (by_rules, by_model, score, ppm)
+                decisions.append(self._put_together(rows[at], fired[at], told, listed.get(at)))
+            else:  # most of them: nothing fires, and the model allows it
+                decisions.append(Decision(Verdict.ALLOW, (), score, ppm))
+        return decisions
 
     def _put_together(
         self,

@@ -18,7 +18,6 @@ from hansa.risk.features.layout import (
     DEVICE,
     EVENT_COLUMNS,
     FIRST_KEPT,
-    IS_FRAUD,
     KEPT,
     KEPT_MS,
     KIND,
@@ -116,7 +115,8 @@ class Features:
             before its payment; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        rows = np.empty((int((events[:, KIND] == PAYMENT).sum()), len(NAMES)), np.int64)
+        payments = np.count_nonzero(events[:, KIND] == PAYMENT)
+        rows = np.empty((payments, len(NAMES)), np.int64)
         finding, place = run(self.state, events, self.zone_offset_ms, rows)
         if finding == Finding.NO_ROOM:
             self.state = grow(self.state, events)
@@ -151,16 +151,16 @@ def load(kept: bytes) -> Features:
 
 def write_events(events: Sequence[Payment | Label | int]) -> Whole:
     """Lay events out as rows, in their order; a number stands for time that passed, in ms."""
-    rows = np.full((len(events), EVENT_COLUMNS), -1, np.int64)
-    for row, event in zip(rows, events, strict=True):
-        if isinstance(event, Payment):
-            row[KIND], row[NUMBER:] = PAYMENT, event
-        elif isinstance(event, Label):
-            row[KIND], row[NUMBER], row[TIME] = LABEL, event.number, event.time_ms
-            row[IS_FRAUD] = event.is_fraud
-        else:
-            row[KIND], row[TIME] = TICK, event
-    return rows
+    rows = [_lay_out(event) for event in events]
+    return np.array(rows, np.int64).reshape(-1, EVENT_COLUMNS)
+
+
+def _lay_out(event: Payment | Label | int) -> tuple[int, ...]:
+    if isinstance(event, Payment):
+        return PAYMENT, *event
+    if isinstance(event, Label):
+        return LABEL, event.number, event.time_ms, event.is_fraud, -1, -1, -1, -1
+    return TICK, -1, event, -1, -1, -1, -1, -1
 
 
 def grow(state: State, events: Whole) -> State:

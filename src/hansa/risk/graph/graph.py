@@ -10,15 +10,14 @@ import numpy as np
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.arrays import double, lengthen, read_arrays, write_arrays
-from hansa.risk.graph.catalogue import AMOUNT_MAX, WIDTH
+from hansa.risk.graph.catalogue import WIDTH
 from hansa.risk.graph.kernel import (
-    AMOUNT_MINOR,
-    AT_MS,
     EDGE_WIDTH,
     PAYEE,
-    PAYER,
+    TIME_MAX_MS,
     Graph,
     advance,
+    find_fault,
 )
 from hansa.risk.graph.rings import (
     EDGES,
@@ -32,14 +31,18 @@ from hansa.risk.graph.rings import (
 from hansa.risk.graph.searching import RINGS_MAX, Reach, make_memory
 
 FORMAT = 1
-WALLETS_MAX = 1 << 31
-TIME_MAX_MS = 1 << 50
-"""Some 35,000 years."""
 FACTOR_MAX = 1 << 9
 """Times the largest amount, that still is a number of 63 bits."""
 WALLETS_MIN = 1_024
 WORDS_MIN = 1 << 15
 _STAMP = f"graph {FORMAT} {WIDTH}"
+_FAULTS = (
+    "a wallet's number is not from 0 to 2**31 - 1",
+    "an amount is not from 1 to 2**53",
+    "a wallet pays itself",
+    "a payment is earlier than the one before it",
+)
+"""In the order of `find_fault`."""
 
 
 class PaymentGraph:
@@ -93,20 +96,9 @@ class PaymentGraph:
     def _check(self, edges: Array) -> None:
         if edges.ndim != 2 or edges.shape[1] != EDGE_WIDTH or edges.dtype != np.int64:  # noqa: PLR2004
             raise Invalid(InvalidCode.MALFORMED, "edges are rows of four whole numbers")
-        if len(edges) == 0:
-            return
-        least, greatest = edges.min(axis=0), edges.max(axis=0)
-        if min(least[PAYER], least[PAYEE]) < 0 or max(greatest[: PAYEE + 1]) >= WALLETS_MAX:
-            raise Invalid(InvalidCode.MALFORMED, "a wallet's number is not from 0 to 2**31 - 1")
-        if least[AMOUNT_MINOR] < 1 or greatest[AMOUNT_MINOR] > AMOUNT_MAX:
-            raise Invalid(InvalidCode.MALFORMED, "an amount is not from 1 to 2**53")
-        if (edges[:, PAYER] == edges[:, PAYEE]).any():
-            raise Invalid(InvalidCode.MALFORMED, "a wallet pays itself")
-        times = edges[:, AT_MS]
-        if times[0] < max(self._graph.facts[LAST_MS], 0) or times[-1] > TIME_MAX_MS:
-            raise Invalid(InvalidCode.MALFORMED, "a payment is earlier than the one before it")
-        if (times[1:] < times[:-1]).any():
-            raise Invalid(InvalidCode.MALFORMED, "a payment is earlier than the one before it")
+        found = find_fault(edges, max(int(self._graph.facts[LAST_MS]), 0))
+        if found >= 0:
+            raise Invalid(InvalidCode.MALFORMED, _FAULTS[found])
 
     def _make_room(self, wallets: int) -> None:
         heads = lengthen(self._graph.heads, wallets, make_heads)

@@ -55,6 +55,9 @@ PAYEE = 1
 AMOUNT_MINOR = 2
 AT_MS = 3
 EDGE_WIDTH = 4
+WALLETS_MAX = 1 << 31
+TIME_MAX_MS = 1 << 50
+"""Some 35,000 years."""
 
 
 class Graph(NamedTuple):
@@ -103,6 +106,33 @@ def insert(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) 
     facts[LAST_MS] = edge.time_ms
     facts[WALLETS] = max(facts[WALLETS], edge.payer + 1, edge.payee + 1)
     facts[EDGES] += 1
+
+
+@compiled
+def find_fault(edges: Array, last_ms: int) -> int:
+    """Find what stands against payments, of all of them the first in the order below.
+
+    Args:
+      edges: as `advance` takes them.
+      last_ms: the time of the payment before.
+
+    Returns:
+      0 a wallet that is none, 1 an amount, 2 a payment to its payer, 3 a time; -1 for nothing.
+    """
+    found = 4
+    for number in range(edges.shape[0]):
+        payer, payee = edges[number, PAYER], edges[number, PAYEE]
+        amount, time_ms = edges[number, AMOUNT_MINOR], edges[number, AT_MS]
+        if payer < 0 or payee < 0 or payer >= WALLETS_MAX or payee >= WALLETS_MAX:
+            return 0
+        if amount < 1 or amount > AMOUNT_MAX:
+            found = min(found, 1)
+        if payer == payee:
+            found = min(found, 2)
+        if time_ms < last_ms or time_ms > TIME_MAX_MS:
+            found = min(found, 3)
+        last_ms = time_ms
+    return -1 if found == 4 else found  # noqa: PLR2004 - none of these
 
 
 @compiled

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.arrays import read_arrays, write_arrays
 from hansa.risk.catalogue import find_columns, hash_features
+from hansa.risk.compiled import compiled
 from hansa.risk.features import catalogue as parties
 from hansa.risk.features.layout import AMOUNT, KIND, PAYEE, PAYER, PAYMENT, TIME
 from hansa.risk.features.memory import Features
@@ -31,6 +32,28 @@ _STAMP = "describer 1"
 _EDGE = (PAYER, PAYEE, AMOUNT, TIME)
 
 Whole = npt.NDArray[np.int64]
+
+
+@compiled
+def draw_edges(events: Whole, edges: Whole) -> int:
+    """Draw the payments among events as edges of the graph.
+
+    Args:
+      events: as `Describer.take` takes them.
+      edges: shape (n, 4); filled as `PaymentGraph.take` takes them.
+
+    Returns:
+      How many there are; -1 if one is to its payer or of nothing.
+    """
+    count = 0
+    for place in range(events.shape[0]):
+        if events[place, KIND] == PAYMENT:
+            if events[place, PAYER] == events[place, PAYEE] or events[place, AMOUNT] < 1:
+                return -1
+            for column in range(len(_EDGE)):
+                edges[count, column] = events[place, _EDGE[column]]
+            count += 1
+    return count
 
 
 class Describer:
@@ -61,14 +84,15 @@ class Describer:
             before them; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        edges = np.ascontiguousarray(events[events[:, KIND] == PAYMENT][:, _EDGE])
-        if (edges[:, 0] == edges[:, 1]).any() or (edges[:, 2] < 1).any():
+        edges = np.empty((len(events), len(_EDGE)), np.int64)
+        count = draw_edges(events, edges)
+        if count < 0:
             raise Invalid(
                 InvalidCode.ARGUMENTS,
                 "a payment goes to its own payer, or is of nothing: neither can be described",
             )
         of_parties = self.features.take(events)
-        return np.concatenate((of_parties, self.graph.take(edges)), axis=1)
+        return np.concatenate((of_parties, self.graph.take(edges[:count])), axis=1)
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""

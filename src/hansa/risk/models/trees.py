@@ -136,22 +136,34 @@ def score_rows(trees: Trees, rows: npt.NDArray[np.int64], scores: npt.NDArray[np
       scores: shape (n,); filled.
     """
     feature, threshold, left, value, roots = trees
-    at = np.zeros(8, np.uint32)
     in_eights = rows.shape[0] // 8 * 8
     for first in range(0, in_eights, 8):
         scores[first : first + 8] = 0
         for root in roots:
-            at[:] = root
-            is_moving = True
-            while is_moving:
-                is_moving = False
-                for lane in range(8):
-                    node = at[lane]
-                    step = np.uint32(rows[first + lane, feature[node]] > threshold[node])
-                    at[lane] = left[node] + step
-                    is_moving |= at[lane] != node
-            for lane in range(8):
-                scores[first + lane] += value[at[lane]]
+            a = b = c = d = e = f = g = h = root
+            while True:
+                next_a = left[a] + np.uint32(rows[first, feature[a]] > threshold[a])
+                next_b = left[b] + np.uint32(rows[first + 1, feature[b]] > threshold[b])
+                next_c = left[c] + np.uint32(rows[first + 2, feature[c]] > threshold[c])
+                next_d = left[d] + np.uint32(rows[first + 3, feature[d]] > threshold[d])
+                next_e = left[e] + np.uint32(rows[first + 4, feature[e]] > threshold[e])
+                next_f = left[f] + np.uint32(rows[first + 5, feature[f]] > threshold[f])
+                next_g = left[g] + np.uint32(rows[first + 6, feature[g]] > threshold[g])
+                next_h = left[h] + np.uint32(rows[first + 7, feature[h]] > threshold[h])
+                is_over = next_a == a and next_b == b and next_c == c and next_d == d
+                is_over = is_over and next_e == e and next_f == f and next_g == g and next_h == h
+                if is_over:
+                    break
+                a, b, c, d = next_a, next_b, next_c, next_d
+                e, f, g, h = next_e, next_f, next_g, next_h
+            scores[first] += value[a]
+            scores[first + 1] += value[b]
+            scores[first + 2] += value[c]
+            scores[first + 3] += value[d]
+            scores[first + 4] += value[e]
+            scores[first + 5] += value[f]
+            scores[first + 6] += value[g]
+            scores[first + 7] += value[h]
     for row in range(in_eights, rows.shape[0]):
         scores[row] = score_row(trees, rows[row])
 

@@ -297,7 +297,10 @@ def _align(  # noqa: PLR0913 - a loop takes what it reads
     n_asked, n_listed = query.lengths.shape[0], index.tokens_start[name + 1] - first
     most = _tabulate(index, query, weighing, name, scratch)
     # What an initial is paired with counts as neither left nor lost.
-    left = 0 if index.initials[name] or query.lengths.min() == 1 else total - most
+    has_initial = index.initials[name]
+    for length in query.lengths:
+        has_initial |= length == 1
+    left = 0 if has_initial else total - most
     if _score(most, 0, left, 0, weighing) < floor:
         return 0
     table, used = scratch.table, scratch.used
