@@ -72,11 +72,12 @@ class Picture:
 def draw(around: Surroundings) -> Picture:
     """Draw a payment and what lies around it."""
     sources, targets = _part(around)
-    labels = dict(zip([*sources, *targets], LETTERS, strict=False))
+    labels = dict(zip(around.others, LETTERS, strict=False))
+    pulls = _find_pulls(around)
     y = TOP
     nodes: list[Node] = []
     if sources:
-        nodes += _line_up(sources, labels, y)
+        nodes += _line_up(sources, labels, pulls, y)
         y += ROW_HEIGHT
     parties = (around.payer, around.payee)
     y = max(y, PARTY_RADIUS + 4)
@@ -86,7 +87,7 @@ def draw(around: Surroundings) -> Picture:
     ]
     if targets:
         y += ROW_HEIGHT
-        nodes += _line_up(targets, labels, y)
+        nodes += _line_up(targets, labels, pulls, y)
     by_address = {node.address: node for node in nodes}
     largest = max((flow.amount_minor for flow in around.flows), default=1)
     arrows = [_point(by_address, flow, around.flows, largest) for flow in around.flows]
@@ -98,19 +99,32 @@ def draw(around: Surroundings) -> Picture:
 
 def _part(around: Surroundings) -> tuple[list[bytes], list[bytes]]:
     """Part the others into who rather paid the two, and who rather was paid by them."""
+    parties = {around.payer, around.payee}
     balance = dict.fromkeys(around.others, 0)
     for flow in around.flows:
-        if flow.source in balance:
+        if flow.source in balance and flow.target in parties:
             balance[flow.source] += flow.amount_minor
-        if flow.target in balance:
+        if flow.target in balance and flow.source in parties:
             balance[flow.target] -= flow.amount_minor
     sources = [each for each in around.others if balance[each] > 0]
     return sources, [each for each in around.others if balance[each] <= 0]
 
 
-def _line_up(addresses: Sequence[bytes], labels: dict[bytes, str], y: float) -> list[Node]:
-    """Line wallets up at one height, those of the larger sums in the middle."""
-    ordered = [*reversed(addresses[1::2]), *addresses[::2]]
+def _find_pulls(around: Surroundings) -> dict[bytes, float]:
+    """Find where each of the others is drawn to: 0 to the payer alone, 1 to the payee alone."""
+    sums = {address: [0, 0] for address in around.others}
+    for flow in around.flows:
+        for other, party in ((flow.source, flow.target), (flow.target, flow.source)):
+            if other in sums and party in {around.payer, around.payee}:
+                sums[other][party == around.payee] += flow.amount_minor
+    return {address: payee / ((payer + payee) or 1) for address, (payer, payee) in sums.items()}
+
+
+def _line_up(
+    addresses: Sequence[bytes], labels: dict[bytes, str], pulls: dict[bytes, float], y: float
+) -> list[Node]:
+    """Line wallets up at one height, each near the one that it was paid by or paid."""
+    ordered = sorted(addresses, key=lambda address: (pulls[address], address))
     step = WIDTH / len(ordered)
     radius = min(RADIUS, step / 2 - 1)
     return [

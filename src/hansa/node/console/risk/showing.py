@@ -50,7 +50,7 @@ async def show_overview(console: Console, request: web.Request, desk: RiskDesk) 
         return go_to(f"{ROOT}/decisions/{_parse_id(tx_text).hex()}")
     if _is_same(request, desk):
         return _tell_same(request)
-    page = await read_overview(console.reader, desk, _read_book(desk), desk.read_now_ms())
+    page = await read_overview(console.reader, desk, _read_book(desk), _read_now_ms(console, desk))
     return await _respond(console, request, "overview.html", desk, is_current=True, page=page)
 
 
@@ -186,6 +186,11 @@ async def _respond(
         Verdict=Verdict,
         **context,
     )
+
+
+def _read_now_ms(console: Console, desk: RiskDesk) -> int:
+    """Read the time as decisions do: the desk's clock, and never before the newest block."""
+    return max(desk.read_now_ms(), console.reader.head.time_ms)
 
 
 def _read_book(desk: RiskDesk) -> Mapping[str, Rule]:

@@ -62,7 +62,7 @@ def write_value(feature: Feature, value: int, asset: str, formats: Format) -> st
         case unit if unit == MINOR:
             return formats.money(Money(value, asset))
         case unit if unit == MS:
-            return format_duration(value)
+            return format_duration(value) if value else "0 seconds"
         case unit if unit == RATIO and feature.name.endswith("_share"):
             return format_share(value, ONE)
         case unit if unit == RATIO:

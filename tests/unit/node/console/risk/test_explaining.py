@@ -29,6 +29,7 @@ BY_NAME = {feature.name: feature for feature in CATALOGUE}
         ("is_night", 1, "yes"),
         ("graph_capped", 5, "the search of the payer, for cycles"),
         ("pair_age_ms", -1, "not known"),
+        ("pair_age_ms", 0, "0 seconds"),
     ],
 )
 def test_a_value_is_written_in_its_unit(name, value, text):
