@@ -65,6 +65,7 @@ async def decide_on_several(bank, node, desk) -> Decided:
 
     ways = [("ben", "ann", 120), ("carl", "ann", 80), ("ann", "dora", 95), ("shop", "ben", 60)]
     ways += [("ann", "shop", 31), ("dora", "shop", 77), ("shop", "ann", 12), ("ann", "carl", 8)]
+    ways += [("ben", "carl", 15)]
     for number, (payer, payee, amount_minor) in enumerate(ways):
         await send(payer, pay(payer, payee, amount_minor, f"way-{number}"))
     found = Decided()

@@ -47,6 +47,7 @@ NAVIGATION = [
     "Members",
     "Identity",
     "Reconciliation",
+    "Risk",
     "Governance",
     "Policy",
     "Validators",
@@ -307,7 +308,7 @@ def test_every_control_is_reached_by_keyboard_and_shows_it(site, turn_to):
     """In the order of the page; what has the focus is outlined."""
     page = turn_to(site.url)
     seen = []
-    for _ in range(16):
+    for _ in range(len(NAVIGATION) + 7):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")

@@ -161,3 +161,19 @@ def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
     save_key(folder / "maker", key("maker"), PASSPHRASE, cost=CHEAP)
     words = ("train", "--out", folder / "m", "--key", folder / "maker", *SMALL, "--trees", "0")
     assert "a model has one at least" in run(capsys, *words, code=2)["message"]
+
+
+def test_the_files_of_a_folder_are_checked_before_officers_declare_them(folder, capsys):
+    (folder / "risk").mkdir()
+    assert "there is no" in run(capsys, "check", "--data", folder, code=4)["message"]
+    (folder / "risk" / "policy.toml").write_text("version = 3\n")
+    first = run(capsys, "check", "--data", folder)
+    assert (first["version"], first["rules"], first["model"]) == (3, 0, None)
+    (folder / "risk" / "lists.csv").write_text(
+        "subject,name,list,until,why\ndevice,d-7,block,,stolen\n"
+    )
+    changed = run(capsys, "check", "--data", folder)
+    assert changed["listed"] == 1
+    assert changed["policy"] != first["policy"]
+    (folder / "risk" / "rules.toml").write_text("name = 1\n")
+    assert "rules.toml" in run(capsys, "check", "--data", folder, code=2)["message"]

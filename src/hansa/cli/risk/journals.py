@@ -42,13 +42,14 @@ def _add(
 
 def _replay(options: argparse.Namespace) -> int:
     with needing_extra():
-        from hansa.node.risk.audit.repeating import repeat  # noqa: PLC0415 - an extra
+        from hansa.node.risk.audit.repeating import repeat, warm_up  # noqa: PLC0415 - an extra
         from hansa.node.risk.opening import read_zone_ms  # noqa: PLC0415
     home = Home(options.data)
     with open_journal(home) as journal:
         with closing(open_chain_read_only(home)) as chain:
             zone_offset_ms = read_zone_ms(chain)
         complain(f"{journal.event_count} events are taken in anew...")
+        warm_up()
         begun_s = time.perf_counter()
         found = repeat(journal, zone_offset_ms=zone_offset_ms)
         taken_s = time.perf_counter() - begun_s
@@ -60,6 +61,7 @@ def _replay(options: argparse.Namespace) -> int:
         "differing": found.differing,
         "seconds": round(taken_s, 3),
         "events_per_second": round(found.events / taken_s) if taken_s else 0,
+        "remembered_alike": found.is_remembered_same,
         "identical": found.is_identical,
     }
     if found.first is not None:

@@ -25,6 +25,7 @@ Function = Callable[[argparse.Namespace], int]
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add this module's words to the command `risk`."""
     _add(words, "begin", _begin, "decide by the model, policy and rules that ship with Hansa")
+    _add(words, "check", _check, "check policy, rules and lists, and print the hash to declare")
     word = words.add_parser("model", help="an operator's models, and which of them decides")
     steps = word.add_subparsers(dest="step", required=True, metavar="STEP")
     adding = _add(steps, "add", _add_file, "check a model file, and keep it; it has no role yet")
@@ -89,6 +90,24 @@ def _begin(options: argparse.Namespace) -> int:
             "model once it is in force on the ledger: proposed, approved by a second officer, and "
             "declared together with this policy."
         )
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    with needing_extra():
+        from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
+    folder = RiskFolder(_find_folder(options))
+    loaded = folder.loaded
+    found = {
+        "policy": loaded.policy_hash.hex(),
+        "version": loaded.policy.version,
+        "rules": len(loaded.rules),
+        "listed": len(loaded.lists),
+        "merchants": len(loaded.merchants),
+        "model": None if folder.registry.champion is None else loaded.model_id.hex(),
+        "faults": list(folder.registry.faults),
+    }
+    print_found(found, is_json=options.json)
     return 0
 
 

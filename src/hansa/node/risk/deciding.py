@@ -131,6 +131,9 @@ class Deciding:
             self._intake, self._remembered = restore(
                 self.journal, zone_offset_ms=self._zone_offset_ms
             )
+            if not self.journal.event_count:
+                # Policy may move local time later: a replay goes by that of the beginning.
+                self.journal.save_remembered(self._intake.save())
         return self._intake
 
     def prepare(self, deciders: Sequence[Decider]) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.format import KeptPayment
-from hansa.node.risk.journal import NEWEST
+from hansa.node.risk.journal import NEWEST, Placed
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.rules.backtest import Backtest, Known, backtest
@@ -35,11 +35,26 @@ class Tried(NamedTuple):
     """Of all payments; empty where they are of several."""
 
 
+class _Read(NamedTuple):
+    """Decisions that were read together, the newest first."""
+
+    newest: int
+    """Place of the first of them."""
+    decisions: int
+    from_ms: int
+    assets: frozenset[str]
+    numbers: tuple[int, ...]
+    """Of the payments that could be described."""
+    rows: npt.NDArray[np.int64]
+
+
 class Trier:
-    """Tries the rules in use; what it found is kept until there is something new."""
+    """Tries the rules in use; what was read is kept, so that later only what is new is read."""
 
     def __init__(self, desk: RiskDesk) -> None:
         self._desk = desk
+        self._read: list[_Read] = []
+        """The newest first."""
         self._seen: tuple[bytes, int] | None = None
         self._tried: Tried | None = None
         self._trying = asyncio.Lock()
@@ -54,33 +69,45 @@ class Trier:
             standing = self._desk.tell_standing()
             seen = (standing.loaded.policy_hash, standing.events)
             if self._tried is None or seen != self._seen:
+                await self._read_new()
                 self._tried = await self._try_rules(seen[0], standing.loaded.rules)
                 self._seen = seen
             return self._tried
 
-    async def _try_rules(self, policy_hash: bytes, rules: Sequence[ReadRule]) -> Tried:
-        parts = [_stack(())]
-        numbers: list[int] = []
-        assets: set[str] = set()
-        read, from_ms, place = 0, 0, NEWEST
-        while read < DECISIONS_TRIED:
+    async def _read_new(self) -> None:
+        """Read what was decided since, and let go of what is too old."""
+        last = self._read[0].newest if self._read else 0
+        new: list[_Read] = []
+        place, count = NEWEST, 0
+        while count < DECISIONS_TRIED:
             some = await self._desk.list_decisions(place, SLICE)
-            described: list[KeptPayment] = []
-            for each in some:
-                record = decode_record(each.kept.record)
-                place, from_ms = each.place, record.decided_ms
-                if record.features == FEATURES_HASH:
-                    described += [one for one in each.kept.payments if one.row]
-            parts.append(_stack(described))
-            numbers += [one.number for one in described]
-            assets |= {one.asset for one in described}
-            read += len(some)
-            if len(some) < SLICE:
+            found = [each for each in some if each.place > last]
+            if found:
+                new.append(_read(found))
+                count, place = count + len(found), found[-1].place
+            if len(found) < SLICE:
                 break
-        rows = np.concatenate(parts)
+        kept: list[_Read] = []
+        count = 0
+        for each in (*new, *self._read):
+            if count < DECISIONS_TRIED:
+                kept.append(each)
+                count += each.decisions
+        self._read = kept
+
+    async def _try_rules(self, policy_hash: bytes, rules: Sequence[ReadRule]) -> Tried:
+        rows = np.concatenate([_stack(()), *(each.rows for each in self._read)])
+        numbers = [number for each in self._read for number in each.numbers]
         known = await self._read_known(numbers, rows)
         outcome = await asyncio.to_thread(backtest, rules, rows, known)
-        return Tried(policy_hash, outcome, read, from_ms, assets.pop() if len(assets) == 1 else "")
+        assets = {asset for each in self._read for asset in each.assets}
+        return Tried(
+            policy_hash,
+            outcome,
+            sum(each.decisions for each in self._read),
+            self._read[-1].from_ms if self._read else 0,
+            assets.pop() if len(assets) == 1 else "",
+        )
 
     async def _read_known(self, numbers: Sequence[int], rows: npt.NDArray[np.int64]) -> Known:
         labels: dict[int, bool] = {}
@@ -89,6 +116,26 @@ class Trier:
         is_known = np.array([each in labels for each in numbers], np.bool_)
         is_fraud = np.array([labels.get(each, False) for each in numbers], np.bool_)
         return Known(is_fraud, is_known, rows[:, 0])
+
+
+def _read(found: Sequence[Placed]) -> _Read:
+    """Read the payments of decisions; of another set of features, none."""
+    records = [decode_record(each.kept.record) for each in found]
+    described = [
+        payment
+        for each, record in zip(found, records, strict=True)
+        if record.features == FEATURES_HASH
+        for payment in each.kept.payments
+        if payment.row
+    ]
+    return _Read(
+        found[0].place,
+        len(found),
+        records[-1].decided_ms,
+        frozenset(each.asset for each in described),
+        tuple(each.number for each in described),
+        _stack(described),
+    )
 
 
 def _stack(payments: Sequence[KeptPayment]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hansa.contracts.balances import Balance
 from hansa.kernel.block import compute_position, decode_header, decode_receipt, split_position
@@ -21,10 +21,13 @@ WINDOW_MS: Final = 30 * 86_400_000
 """How far back is looked, before the decision."""
 CHANGES_READ: Final = 60
 """Balance changes that are read of each of the two."""
+OTHERS_READ: Final = 6
+"""And of each of the others, for what they paid each other."""
 OTHERS_SHOWN: Final = 12
 """Wallets beside the two: those with which the most was paid."""
 
-_MONEY = frozenset({"wallet", "held", "vault"})
+_WALLET = frozenset({"wallet", "held"})
+_MONEY = _WALLET | {"vault"}
 
 
 class Flow(NamedTuple):
@@ -62,8 +65,8 @@ class _Paid(NamedTuple):
     target: bytes
     amount_minor: int
     time_ms: int
-    place: tuple[int, int]
-    """Of its transaction."""
+    place: tuple[int, int, int]
+    """Height, index of its transaction, and number of the event."""
 
 
 async def read_surroundings(
@@ -87,13 +90,17 @@ async def read_surroundings(
     paid: set[_Paid] = set()
     is_cut = False
     readable = [each for each in (payer, payee) if may_read(each)]
+    follow = _Follower(reader, asset, decided_ms, own)
     for wallet in readable:
-        some, is_more = await _follow(reader, wallet, asset, decided_ms, own)
+        some, is_more = await follow.follow(wallet, CHANGES_READ)
         paid |= some
         is_cut = is_cut or is_more
-    flows = _sum_flows(paid)
-    ranked = _rank(flows, {payer, payee})
+    ranked = _rank(_sum_flows(paid), {payer, payee})
     shown = {payer, payee, *ranked[:OTHERS_SHOWN]}
+    for wallet in filter(may_read, ranked[:OTHERS_SHOWN]):
+        some, _ = await follow.follow(wallet, OTHERS_READ)
+        paid |= {each for each in some if {each.source, each.target} <= shown}
+    flows = _sum_flows(paid)
     return Surroundings(
         payer,
         payee,
@@ -107,48 +114,78 @@ async def read_surroundings(
     )
 
 
-async def _follow(
-    reader: Reader, wallet: bytes, asset: str, decided_ms: int, own: tuple[int, int] | None
-) -> tuple[set[_Paid], bool]:
-    """Follow a wallet's changes backwards, from the payment's own on if it has been made."""
-    balance = reader.load(Balance, wallet, asset)
-    position = 0 if balance is None else balance.previous
-    if own is not None:
-        position = compute_position(*own)
-    pace = Pace()
-    paid: set[_Paid] = set()
-    read = 0
-    while position and read < CHANGES_READ and reader.is_kept(position):
-        place = split_position(position)
-        record = reader.get_logged(place[0])
-        time_ms = decode_header(record.header).time_ms
-        if time_ms < decided_ms - WINDOW_MS:
-            return paid, False
-        changes = list_changes(decode_receipt(record.receipts[place[1]]).events)
-        mine = [
-            each
+class _Follower:
+    """Follows balances of one asset backwards, from one moment on."""
+
+    def __init__(
+        self, reader: Reader, asset: str, decided_ms: int, own: tuple[int, int] | None
+    ) -> None:
+        self._reader = reader
+        self._asset = asset
+        self._decided_ms = decided_ms
+        self._own = own
+        self._pace = Pace()
+
+    async def follow(self, wallet: bytes, reads_max: int) -> tuple[set[_Paid], bool]:
+        """Follow a wallet's changes: from the payment's own on, if it made one, else from the last.
+
+        Returns:
+          What was paid out of it and into it, and whether there is more in the time.
+        """
+        reader, paid = self._reader, set[_Paid]()
+        position, read = self._find_start(wallet), 0
+        while position and read < reads_max and reader.is_kept(position):
+            height, index = split_position(position)
+            record = reader.get_logged(height)
+            time_ms = decode_header(record.header).time_ms
+            if time_ms < self._decided_ms - WINDOW_MS:
+                return paid, False
+            events = decode_receipt(record.receipts[index]).events
+            is_before = height <= reader.chain.confirmed_height and time_ms <= self._decided_ms
+            if is_before and (height, index) != self._own:
+                paid |= self._list_paid((height, index), events, wallet, time_ms)
+            position = self._find_earlier(list_changes(events), wallet, position)
+            read += 1
+            await self._pace.rest()
+        return paid, bool(position)
+
+    def _find_start(self, wallet: bytes) -> int:
+        balance = self._reader.load(Balance, wallet, self._asset)
+        newest = 0 if balance is None else balance.previous
+        if self._own is None:
+            return newest
+        own = compute_position(*self._own)
+        record = self._reader.get_logged(self._own[0])
+        changes = list_changes(decode_receipt(record.receipts[self._own[1]]).events)
+        is_of_it = any(each.owner == wallet and each.asset == self._asset for each in changes)
+        return own if is_of_it else newest
+
+    def _find_earlier(self, changes: Sequence[Change], wallet: bytes, position: int) -> int:
+        """Find the change before those of a transaction; 0 if there is none."""
+        earlier = [
+            each.previous
             for each in changes
-            if each.owner == wallet and each.asset == asset and each.ledger in {"wallet", "held"}
+            if each.owner == wallet
+            and each.asset == self._asset
+            and each.ledger in _WALLET
+            and each.previous < position
         ]
-        if place != own and place[0] <= reader.chain.confirmed_height:
-            paid |= _list_paid(reader, place, wallet, asset, time_ms)
-        position = min((each.previous for each in mine if each.previous < position), default=0)
-        read += 1
-        await pace.rest()
-    return paid, bool(position)
+        return min(earlier, default=0)
 
-
-def _list_paid(
-    reader: Reader, place: tuple[int, int], wallet: bytes, asset: str, time_ms: int
-) -> set[_Paid]:
-    """List what a transaction paid out of a wallet, or into it."""
-    receipt = decode_receipt(reader.get_logged(place[0]).receipts[place[1]])
-    found = set()
-    for event in receipt.events:
-        moved = _read_moved(list_changes([event]), asset)
-        if moved is not None and wallet in moved[:2]:
-            found.add(_Paid(*moved, time_ms, place))
-    return found
+    def _list_paid(
+        self,
+        place: tuple[int, int],
+        events: Sequence[tuple[str, str, Sequence[Any]]],
+        wallet: bytes,
+        time_ms: int,
+    ) -> set[_Paid]:
+        """List what a transaction paid out of a wallet, or into it."""
+        found = set()
+        for number, event in enumerate(events):
+            moved = _read_moved(list_changes([event]), self._asset)
+            if moved is not None and wallet in moved[:2]:
+                found.add(_Paid(*moved, time_ms, (*place, number)))
+        return found
 
 
 def _read_moved(changes: Sequence[Change], asset: str) -> tuple[bytes, bytes, int] | None:

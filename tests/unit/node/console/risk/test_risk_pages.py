@@ -139,8 +139,8 @@ def test_the_overview_tells_what_decides_and_how_that_came_out(site):
     text = site.read("/risk")
     assert "The model decides champion is asked of every payment" in text
     assert "second is tried beside it" in text
-    assert "Waiting now 2 Allowed, 24 h 9 60 % Customer confirms, 24 h 1 6.7 %" in text
-    assert "Officer looks, 24 h 3 20 % Blocked, 24 h 2 13.3 %" in text
+    assert "Waiting now 2 Allowed, 24 h 10 62.5 % Customer confirms, 24 h 1 6.2 %" in text
+    assert "Officer looks, 24 h 3 18.8 % Blocked, 24 h 2 12.5 %" in text
     assert "5 More than most people pay at once." in text
     assert "4 By the model: how much is paid feature.amount_minor" in text
     assert site.bank.policy_hash.hex() in text
@@ -214,13 +214,14 @@ def test_the_picture_has_the_payment_and_what_the_two_paid_before(site):
     # Of the first payment there was less before, and nothing of what came later is shown.
     earlier = site.pages[name_page(site.made.allowed)]
     assert earlier.count('<line class="flow"') <= flows
+    assert "0.15 MOP in 1 payment" in site.explain("waits")  # between two of the others
     assert "in 3 payments" in site.explain("waits")
     assert "in 3 payments" not in site.explain("allowed")
 
 
 def test_rules_come_with_what_they_would_have_done(site):
     text = site.read("/risk/rules")
-    assert "Payments tried 16 At which a rule fires 7" in text
+    assert "Payments tried 17 At which a rule fires 7" in text
     assert "Known frauds 2 Of these, at which a rule fires 1" in text
     assert re.search(r"notable customer confirms More .* Fires at 5 Frauds 1 Sound 0 ", text)
     assert re.search(r"new_payee officer looks on trial <b>Tried</b> only\.", text)

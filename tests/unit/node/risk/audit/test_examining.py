@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from msgspec.structs import replace
-from tests.deciding_desk import RULES, Bank
+from tests.deciding_desk import CHEAP, NORTH, RULES, Bank
 from tests.world import pay
 
 from hansa.contracts.risk.in_force import NO_MODEL
@@ -18,7 +18,9 @@ from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.examining import Case, Ledger, examine
 from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.audit.trying import try_rules
+from hansa.node.risk.deciding import Deciding
 from hansa.node.risk.desk import Answering
+from hansa.node.risk.journal import Journal
 from hansa.node.risk.loading import BasisFiles
 from hansa.risk.decisions.commitment import Executed, decode_record
 from hansa.risk.intake.describing import FEATURES
@@ -151,7 +153,7 @@ def test_every_kept_row_comes_out_again_and_a_changed_one_is_found(played):
         journal = desk._journal  # noqa: SLF001 - what the desk keeps
         found = repeat(journal)
         assert (found.events, found.payments, found.compared) == (3, 2, 2)
-        assert found.is_identical
+        assert (found.is_identical, found.is_remembered_same) == (True, True)
         rules = load_rules(RULES, "rules.toml", FEATURES)
         tried = try_rules(journal, rules)
         assert (tried.payments, tried.frauds, tried.caught, tried.alerts) == (2, 1, 1, 1)
@@ -165,3 +167,10 @@ def test_every_kept_row_comes_out_again_and_a_changed_one_is_found(played):
 
 def find_id(kept):
     return decode_record(kept.record).tx_id
+
+
+def test_a_journal_keeps_the_local_time_with_which_it_began(tmp_path):
+    with closing(Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)) as journal:
+        for zone_offset_ms in (28_800_000, 0):
+            deciding = Deciding(None, NORTH, journal, bytes, 1, zone_offset_ms=zone_offset_ms)
+            assert deciding.open_intake().zone_offset_ms == 28_800_000
