@@ -178,7 +178,19 @@ class Console:
             explanation=CODES.get(code),
             position=compute_position(page.line.height, page.line.index),
             file_name=_name_receipt(tx_id),
+            is_decided=await self._is_decided(request, tx_id),
         )
+
+    async def _is_decided(self, request: web.Request, tx_id: bytes) -> bool:
+        """Find whether this node decided on a transaction, for who may know that."""
+        desk = self.risk
+        if desk is None or not get_viewer(request).acts_for(desk.operator, Right.RISK):
+            return False
+        try:
+            await desk.get_decision(tx_id)
+        except NotFound:
+            return False
+        return True
 
     async def send_receipt(self, request: web.Request) -> web.Response:
         """Send a transaction's receipt file."""

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from hansa.kernel.errors import Invalid
 from hansa.node.api.access import Access
-from hansa.node.api.rights import Principal, Right, Role
+from hansa.node.api.rights import THIS_MACHINE, Principal, Right, Role
 from hansa.node.console.reading import TransactionLine
 from hansa.node.console.text.explain import Party
 from hansa.node.web.sessions import Session, Sessions, is_visit, name_cookie
@@ -48,6 +48,14 @@ class Viewer:
     def sees_vault(self, member: bytes) -> bool:
         """Whether an institution's vaults may be shown."""
         return self.access.may_read_vault(self.principal, member)
+
+    def acts_for(self, member: bytes, right: Right) -> bool:
+        """Whether what only an institution itself knows may be shown, as to its own keys.
+
+        The node's own machine counts as its institution, where that may read everything.
+        """
+        is_own = self.principal.member == member and self.principal.may(right)
+        return is_own or self.principal == THIS_MACHINE
 
     def sees_line(self, line: TransactionLine) -> bool:
         """Whether a transaction may be listed: one of its wallets may be read."""

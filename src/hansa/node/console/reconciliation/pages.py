@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from hansa.kernel.crypto.address import to_text
-from hansa.node.api.rights import THIS_MACHINE, Principal, Right
+from hansa.node.api.rights import Right
 from hansa.node.console.pages import Console, get_viewer
 
 ROOT = "/reconciliation"
@@ -23,18 +23,12 @@ def lead_to(word: str) -> Callable[[Console, web.Request], Awaitable[web.Respons
     async def show(console: Console, request: web.Request) -> web.Response:
         if console.pairs is None:
             return await console.respond(request, "reconciliation/absent.html")
-        principal = get_viewer(request).principal
-        if not may_see(principal, console.pairs.bank):
+        viewer = get_viewer(request)
+        if not viewer.acts_for(console.pairs.bank, Right.PAIRS):
             whose = to_text(console.pairs.bank)
-            raise console.access.deny(principal, f"what {whose} reconciles: its own keys do")
+            raise console.access.deny(viewer.principal, f"what {whose} reconciles: its own keys do")
         from hansa.node.console.reconciliation.showing import PAGES  # noqa: PLC0415 - an extra
 
         return await PAGES[word](console, request, console.pairs)
 
     return show
-
-
-def may_see(principal: Principal, bank: bytes) -> bool:
-    """Whether a caller acts for a bank, or is this machine where that may read everything."""
-    is_own = principal.member == bank and principal.may(Right.PAIRS)
-    return is_own or principal == THIS_MACHINE

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from hansa.contracts.risk.in_force import NO_MODEL
+import msgspec
+
+from hansa.contracts.risk.in_force import BASES_MAX, NO_MODEL, Basis
 from hansa.contracts.risk.risk import Model as Registered
 from hansa.contracts.risk.risk import State
+from hansa.kernel.crypto.address import to_text
 from hansa.node.console.charts import Chart, build_stacks
 from hansa.node.console.reading import Reader
 from hansa.node.console.risk.queue import Line, read_line
@@ -16,7 +20,6 @@ from hansa.node.console.risk.reasons import tell_reason
 from hansa.node.console.risk.words import SERIES, STATES
 from hansa.node.risk.desk import RiskDesk, Standing
 from hansa.node.risk.format import KeptTally
-from hansa.node.risk.registry import Roles
 from hansa.node.risk.tallying import HOUR_MS, sum_reasons
 from hansa.risk.rules.book import Rule
 
@@ -47,14 +50,21 @@ class FrequentReason:
     count: int
 
 
+class Obstacle(NamedTuple):
+    """Why no model decides."""
+
+    words: str
+    command: str = ""
+    """What an officer types about it; empty where the node’s own commands are meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """The page."""
 
     standing: Standing
-    roles: Roles
-    obstacle: str
-    """Why no model decides, in words; empty if one does."""
+    obstacle: Obstacle | None
+    """Why no model decides; None if one does."""
     hours: tuple[HourLine, ...]
     """The oldest first."""
     chart: Chart
@@ -76,7 +86,6 @@ async def read_overview(
 ) -> Overview:
     """Read how a node decides, and how that came out up to now."""
     standing = desk.tell_standing()
-    roles = desk.registry.roles
     last = now_ms // HOUR_MS
     begins = [(last - HOURS + 1 + at) * HOUR_MS for at in range(HOURS)]
     tallies = await desk.list_tallies(begins[0], begins[-1] + HOUR_MS)
@@ -86,8 +95,7 @@ async def read_overview(
     reasons = sum_reasons(tallies.values())[:REASONS_SHOWN]
     return Overview(
         standing,
-        roles,
-        "" if standing.is_scored else find_obstacle(reader, desk, standing, roles),
+        None if standing.is_scored else find_obstacle(reader, desk, standing),
         tuple(hours),
         _draw(hours),
         tuple(FrequentReason(code, tell_reason(code, rules), count) for code, count in reasons),
@@ -96,32 +104,50 @@ async def read_overview(
     )
 
 
-def find_obstacle(reader: Reader, desk: RiskDesk, standing: Standing, roles: Roles) -> str:
-    """Find why no model decides, in words."""
+def find_obstacle(reader: Reader, desk: RiskDesk, standing: Standing) -> Obstacle:
+    """Find why no model decides, and what is typed about it."""
+    roles, model_id = desk.registry.roles, standing.loaded.model_id
     if roles.is_stopped:
-        return "Models were stopped at this node; promoting one, or going back, lets it decide."
+        return Obstacle("Models were stopped here: promoting one, or going back, lets it decide.")
     if roles.champion is None:
-        return "No model was promoted at this node."
-    model_id = standing.loaded.model_id
+        return Obstacle("No model was promoted at this node.")
     if model_id == NO_MODEL:
-        return "The model that was promoted cannot be read: " + "; ".join(desk.registry.faults)
+        faults = "; ".join(desk.registry.faults)
+        return Obstacle(f"The model that was promoted cannot be read: {faults}")
     row = reader.load(Registered, desk.operator, model_id)
-    if row is None:
-        return (
-            "The model that was promoted is not registered on the ledger: an officer proposes it."
-        )
+    named = {"operator": to_text(desk.operator), "model": model_id.hex()}
+    if row is None or row.state is State.SUSPENDED:
+        stands = "not registered" if row is None else STATES[row.state]
+        words = f"The model that was promoted is {stands} on the ledger: an officer proposes it."
+        return Obstacle(words, _write_call("propose", named))
     if row.state is State.PROPOSED:
-        return (
-            "The model that was promoted is proposed on the ledger: a second officer approves it."
-        )
-    if row.state is not State.APPROVED:
-        return f"The model that was promoted is {STATES[row.state]} on the ledger."
+        words = "The model that was promoted is proposed on the ledger: a second officer approves."
+        return Obstacle(words, _write_call("approve", named))
+    if row.state is State.RETIRED:
+        return Obstacle("The model that was promoted is retired on the ledger: promote another.")
     if any(each.model == model_id for each in standing.in_force):
-        return (
-            "The model is in force on the ledger under another policy than the one that is loaded: "
-            "policy, rules or lists were changed, and an officer has yet to declare that."
+        words = (
+            "The model is in force on the ledger, and not under the policy that is loaded: policy, "
+            "rules or lists were changed, and an officer has yet to declare that."
         )
-    return "The model is approved on the ledger and not in force: an officer has yet to declare it."
+    else:
+        words = "The model is approved on the ledger, and an officer has yet to declare it."
+    return Obstacle(words, _write_declare(desk.operator, standing))
+
+
+def _write_declare(operator: bytes, standing: Standing) -> str:
+    """Write the command that declares what is loaded, beside what is in force."""
+    loaded = standing.loaded
+    added = (Basis(loaded.model_id, loaded.policy_hash), Basis(NO_MODEL, loaded.policy_hash))
+    bases = dict.fromkeys((*added, *standing.in_force))
+    listed = [{"model": each.model.hex(), "policy": each.policy.hex()} for each in bases]
+    given = {"operator": to_text(operator), "bases": listed[:BASES_MAX]}
+    return _write_call("declare", given)
+
+
+def _write_call(command: str, arguments: Mapping[str, object]) -> str:
+    written = msgspec.json.encode(arguments).decode()
+    return f"hansa tx send OFFICER.json --call risk.{command} --args {shlex.quote(written)}"
 
 
 def _draw(hours: Sequence[HourLine]) -> Chart:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from hansa.kernel.crypto.address import to_text
-from hansa.node.api.rights import THIS_MACHINE, Principal, Right
+from hansa.node.api.rights import Right
 from hansa.node.console.pages import Console, get_viewer
 
 ROOT = "/risk"
@@ -23,20 +23,15 @@ def lead_to(word: str) -> Callable[[Console, web.Request], Awaitable[web.Respons
     async def show(console: Console, request: web.Request) -> web.Response:
         if console.risk is None:
             return await console.respond(request, "risk/absent.html")
-        principal = get_viewer(request).principal
-        if not may_see(principal, console.risk.operator):
+        viewer = get_viewer(request)
+        if not viewer.acts_for(console.risk.operator, Right.RISK):
             whose = to_text(console.risk.operator)
             raise console.access.deny(
-                principal, f"what {whose} decides on its customers' payments: its own keys do"
+                viewer.principal,
+                f"what {whose} decides on its customers' payments: its own keys do",
             )
         from hansa.node.console.risk.showing import PAGES  # noqa: PLC0415 - an extra
 
         return await PAGES[word](console, request, console.risk)
 
     return show
-
-
-def may_see(principal: Principal, operator: bytes) -> bool:
-    """Whether a caller acts for an operator, or is this machine where that may read everything."""
-    is_own = principal.member == operator and principal.may(Right.RISK)
-    return is_own or principal == THIS_MACHINE

@@ -20,7 +20,13 @@ RADIUS = 15.0
 PARTY_RADIUS = 30.0
 PARTIES_X = (95.0, 265.0)
 APART = 5.0
-"""What two flows in opposite directions keep from each other."""
+"""What each of two flows in opposite directions keeps from the middle."""
+PARTIES_APART = 13.0
+"""And earlier flows between payer and payee, where the payment itself has the middle."""
+CLEAR = 2.0
+"""What arrows keep from the rims of wallets."""
+BEND = 34.0
+"""How far arcs between two of one row lead from it, towards the payer and the payee."""
 HEAD_LENGTH = 7.0
 HEAD_WIDTH = 3.5
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -45,10 +51,8 @@ class Arrow:
 
     kind: str
     """`own` for the payment itself, else `flow`."""
-    x1: float
-    y1: float
-    x2: float
-    y2: float
+    path: str
+    """What SVG draws: a line, or an arc between two of one row."""
     width: float
     head: str
     """Points of its head."""
@@ -135,16 +139,15 @@ def _line_up(
 
 def _point(nodes: dict[bytes, Node], flow: Flow, flows: Sequence[Flow], largest: int) -> Arrow:
     """Draw a flow, beside the one that goes back, if there is one."""
-    is_both = any((each.target, each.source) == flow[:2] for each in flows)
-    is_beside = is_both or nodes[flow.source].kind == nodes[flow.target].kind == "party"
+    source, target = nodes[flow.source], nodes[flow.target]
     share = log10(1 + 9 * flow.amount_minor / largest)
     width = round(0.8 + 1.7 * share, 2)
-    apart = 0.0
-    if is_beside:
-        # Between the two the payment itself takes the middle.
-        is_party = nodes[flow.source].kind == nodes[flow.target].kind == "party"
-        apart = 2.6 * APART if is_party else APART
-    return _build_arrow("flow", nodes[flow.source], nodes[flow.target], width, apart)
+    if source.kind == target.kind == "other" and source.y == target.y:
+        return _bend_arrow(source, target, width, BEND if source.y == TOP else -BEND)
+    if source.kind == target.kind == "party":
+        return _build_arrow("flow", source, target, width, PARTIES_APART)
+    is_both = any((each.target, each.source) == flow[:2] for each in flows)
+    return _build_arrow("flow", source, target, width, APART if is_both else 0)
 
 
 def _build_arrow(kind: str, source: Node, target: Node, width: float, apart: float) -> Arrow:
@@ -152,15 +155,38 @@ def _build_arrow(kind: str, source: Node, target: Node, width: float, apart: flo
     dx, dy = target.x - source.x, target.y - source.y
     length = hypot(dx, dy) or 1.0
     ux, uy = dx / length, dy / length
-    # Half a chord: where a line that is moved aside meets the rims.
-    begin = max(0.0, source.radius**2 - apart**2) ** 0.5 + 1.5
-    end = length - max(0.0, target.radius**2 - apart**2) ** 0.5 - 2.5
-    ox, oy = uy * apart, -ux * apart
-    x1, y1 = source.x + ux * begin + ox, source.y + uy * begin + oy
-    x2, y2 = source.x + ux * end + ox, source.y + uy * end + oy
+    # Where a line that is moved aside meets the rims.
+    begin = max(0.0, source.radius**2 - apart**2) ** 0.5 + CLEAR
+    end = length - max(0.0, target.radius**2 - apart**2) ** 0.5 - CLEAR
+    ox, oy = source.x + uy * apart, source.y - ux * apart
     scale = 1.5 if kind == "own" else 1.0
-    bx, by = x2 - ux * HEAD_LENGTH * scale, y2 - uy * HEAD_LENGTH * scale
+    tip = (ox + ux * end, oy + uy * end)
+    (bx, by), head = _draw_head(tip, (ux, uy), scale)
+    path = f"M{ox + ux * begin:.1f} {oy + uy * begin:.1f}L{bx:.1f} {by:.1f}"
+    return Arrow(kind, path, width, head)
+
+
+def _bend_arrow(source: Node, target: Node, width: float, bend: float) -> Arrow:
+    """Draw an arc, so that it does not lead through those who stand between."""
+    cx, cy = (source.x + target.x) / 2, source.y + bend
+    length = hypot(cx - source.x, bend)
+    ux, uy = (cx - source.x) / length, bend / length
+    vx, vy = (target.x - cx) / length, -bend / length
+    begin, end = source.radius + CLEAR, target.radius + CLEAR
+    (bx, by), head = _draw_head((target.x - vx * end, target.y - vy * end), (vx, vy), 1.0)
+    path = (
+        f"M{source.x + ux * begin:.1f} {source.y + uy * begin:.1f}"
+        f"Q{cx:.1f} {cy:.1f} {bx:.1f} {by:.1f}"
+    )
+    return Arrow("flow", path, width, head)
+
+
+def _draw_head(
+    tip: tuple[float, float], direction: tuple[float, float], scale: float
+) -> tuple[tuple[float, float], str]:
+    """Draw the head of an arrow; returns the middle of its base, and its points."""
+    (x, y), (ux, uy) = tip, direction
+    bx, by = x - ux * HEAD_LENGTH * scale, y - uy * HEAD_LENGTH * scale
     wx, wy = -uy * HEAD_WIDTH * scale, ux * HEAD_WIDTH * scale
-    corners = ((x2, y2), (bx + wx, by + wy), (bx - wx, by - wy))
-    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-    return Arrow(kind, round(x1, 1), round(y1, 1), round(bx, 1), round(by, 1), width, head)
+    corners = ((x, y), (bx + wx, by + wy), (bx - wx, by - wy))
+    return (bx, by), " ".join(f"{each:.1f},{other:.1f}" for each, other in corners)

@@ -136,9 +136,9 @@ async def show_models(console: Console, request: web.Request, desk: RiskDesk) ->
     """Show the models of the node's folder, with their standing on the ledger."""
     standing = desk.tell_standing()
     page = await read_models(console.reader, desk, standing, read_number(request, "from", 0))
-    obstacle = ""
+    obstacle = None
     if not standing.is_scored:
-        obstacle = find_obstacle(console.reader, desk, standing, page.roles)
+        obstacle = find_obstacle(console.reader, desk, standing)
     return await _respond(
         console,
         request,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from hansa.contracts.balances import Balance
+from hansa.contracts.wallets import Wallet
 from hansa.kernel.block import compute_position, decode_header, decode_receipt, split_position
 from hansa.kernel.errors import NotFound
 from hansa.node.console.reading import Pace, Reader
@@ -97,9 +98,11 @@ async def read_surroundings(
         is_cut = is_cut or is_more
     ranked = _rank(_sum_flows(paid), {payer, payee})
     shown = {payer, payee, *ranked[:OTHERS_SHOWN]}
+    # What an operator converts for the others tells nothing of this payment.
+    wallets = {each for each in shown if reader.load(Wallet, each) is not None}
     for wallet in filter(may_read, ranked[:OTHERS_SHOWN]):
         some, _ = await follow.follow(wallet, OTHERS_READ)
-        paid |= {each for each in some if {each.source, each.target} <= shown}
+        paid |= {each for each in some if {each.source, each.target} <= wallets}
     flows = _sum_flows(paid)
     return Surroundings(
         payer,

@@ -59,7 +59,7 @@ ANSWERS = {
     "refused": "It was refused",
 }
 
-ANSWER = "hansa risk answer {} {} --by OFFICER --node {}"
+ANSWER = "hansa risk answer {} {} --by OFFICER --api-key-file CASES.key --node {}"
 """The command that answers for a transaction: which, what, and at which node."""
 
 ANSWER_MEANINGS = {

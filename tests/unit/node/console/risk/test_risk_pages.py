@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import shlex
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -14,7 +16,9 @@ from tests.decided import CUSTOMERS, RULES, Decided, decide_on_several
 from tests.deciding_desk import NORTH, Bank
 from tests.world import key
 
-from hansa.contracts.risk.risk import Suspend
+from hansa.cli.main import build_parser
+from hansa.contracts.risk.in_force import NO_MODEL, Basis
+from hansa.contracts.risk.risk import Declare, Suspend
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
@@ -106,6 +110,13 @@ def site(tmp_path_factory):
                 bank.world.do("north", Suspend(NORTH, bank.models["champion"]))
                 for path in ("/risk", "/risk/models"):
                     _, found.pages[f"suspended {path}"], _ = await get(path)
+                declare = Declare(NORTH, (Basis(NO_MODEL, bytes(32)),))
+                assert bank.world.do("north", declare) == ""
+                bank.registry.promote(bank.models["second"].hex())
+                await desk.reload()
+                _, found.pages["undeclared /risk"], _ = await get("/risk")
+                paid = f"/transactions/{found.made.allowed.hex()}"
+                _, found.pages[paid], _ = await get(paid)
             async with asking(node, desk, CLOSED, KeyRing(keys_path)) as get:
                 for name, token in tokens.items():
                     for path in (*PATHS, own[0], own[0][:-2], f"{own[0][:-2]}00"):
@@ -152,8 +163,23 @@ def test_the_overview_tells_what_decides_and_how_that_came_out(site):
 
 def test_it_is_told_why_no_model_decides(site):
     text = site.read("suspended /risk")
-    assert "No model decides The model that was promoted is suspended on the ledger." in text
+    assert "No model decides The model that was promoted is suspended on the ledger: an" in text
+    assert f'risk.propose --args \'{{"operator":"{to_text(NORTH)}","model":' in text
     assert "suspended since" in site.read("suspended /risk/models")
+    text = site.read("undeclared /risk")
+    assert "is approved on the ledger, and an officer has yet to declare it" in text
+    command = text[text.index("hansa tx send") : text.index(" --node http")]
+    words = shlex.split(command)[1:]
+    call = build_parser().parse_args(words)
+    assert call.call == ["risk.declare"]
+    bases = json.loads(words[-1])["bases"]
+    assert {each["model"] for each in bases} == {bytes(32).hex(), site.bank.models["second"].hex()}
+    assert len(bases) == 3  # what was in force stays
+
+
+def test_a_transaction_leads_to_why_it_was_decided_so(site):
+    decision = name_page(site.made.allowed)
+    assert f'<a href="{decision}">why' in site.pages[f"/transactions/{decision[-64:]}"]
 
 
 def test_queues_are_chosen_by_verdict_and_amount(site):
@@ -175,7 +201,7 @@ def test_queues_are_chosen_by_verdict_and_amount(site):
 def test_what_waits_comes_with_the_commands_that_answer_for_it(site):
     text = site.explain("waits")
     assert "It was to wait for an officer. It waits until" in text
-    assert f"hansa risk answer {site.made.waits.hex()} released --by OFFICER --node" in text
+    assert f"hansa risk answer {site.made.waits.hex()} released --by OFFICER --api-key-file" in text
     assert "confirmed --by" not in text
     assert "confirmed --by" in site.explain("confirming")
     assert "hansa risk answer" not in site.explain("blocked")
@@ -207,13 +233,13 @@ def test_it_is_held_against_the_ledger(site):
 def test_the_picture_has_the_payment_and_what_the_two_paid_before(site):
     page = site.pages[name_page(site.made.waits)]
     assert page.count('<circle class="party"') == 2
-    assert page.count('<line class="own"') == 1
+    assert page.count('<path class="own"') == 1
     assert page.count('<circle class="other"') == 4  # who paid in, and three customers
-    flows = page.count('<line class="flow"')
+    flows = page.count('<path class="flow"')
     assert page.count("<li><span><strong>") + page.count("<li><span>the pay") == flows
     # Of the first payment there was less before, and nothing of what came later is shown.
     earlier = site.pages[name_page(site.made.allowed)]
-    assert earlier.count('<line class="flow"') <= flows
+    assert earlier.count('<path class="flow"') <= flows
     assert "0.15 MOP in 1 payment" in site.explain("waits")  # between two of the others
     assert "in 3 payments" in site.explain("waits")
     assert "in 3 payments" not in site.explain("allowed")

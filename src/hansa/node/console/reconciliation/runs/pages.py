@@ -15,9 +15,9 @@ from aiohttp import web
 
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
+from hansa.node.api.rights import Right
 from hansa.node.console.pages import Console, get_viewer, read_number
 from hansa.node.console.reconciliation import words
-from hansa.node.console.reconciliation.pages import may_see
 from hansa.node.console.reconciliation.runs.checking import SHOWN_MAX, find_record
 from hansa.node.console.reconciliation.runs.reading import Runs
 from hansa.node.console.reconciliation.runs.shapes import MANIFEST, REPORT
@@ -119,9 +119,11 @@ def _require_runs(console: Console, request: web.Request) -> Runs | None:
     """
     if console.runs is None:
         return None
-    principal, bank = get_viewer(request).principal, console.node.member
-    if not may_see(principal, bank):
-        raise console.access.deny(principal, f"what {to_text(bank)} reconciles: its own keys do")
+    viewer, bank = get_viewer(request), console.node.member
+    if not viewer.acts_for(bank, Right.PAIRS):
+        raise console.access.deny(
+            viewer.principal, f"what {to_text(bank)} reconciles: its own keys do"
+        )
     return console.runs
 
 
