@@ -40,10 +40,10 @@ TRAINED, CHOSEN = 0.5, 0.65
 """Up to which share of the payments they train, and up to which one chooses by them."""
 GENUINE_EVERY = 5
 """Of genuine payments that train, one in so many does."""
-SHAPES = tuple(
-    Shape(trees, leaves, rate, row_share=0.8, feature_share=0.7)
-    for trees, rate in ((100, 0.1), (200, 0.05))
-    for leaves in (15, 31)
+SHAPES = (
+    Shape(200, 15, 0.05, row_share=0.8, feature_share=0.7),
+    Shape(300, 15, 0.03, rows_in_leaf_min=50, row_share=0.8, feature_share=0.4, l2=5.0),
+    Shape(300, 8, 0.05, rows_in_leaf_min=50, row_share=0.8, feature_share=0.3, l2=10.0),
 )
 SEEDS = (1, 2, 3)
 TIMEOUT_S = 600
