@@ -77,7 +77,7 @@ async def _measure(folder: Path, count: int) -> dict[str, Any]:
             await desk.start(_bring)
             live = await _run(desk, clock, paid[:count])
             swapped = await _swap(desk, clock, paid[count:], folder / "risk" / MODELS, models)
-            replayed = await _replay(desk, journal, paid[:count])
+            replayed = _replay(desk, journal, paid[:count])
         finally:
             await desk.stop()
     finally:
@@ -169,8 +169,8 @@ async def _swap(
     }
 
 
-async def _replay(desk: RiskDesk, journal: Journal, paid: Sequence[Paid]) -> dict[str, Any]:
-    kept = [await desk.get_decision(each.tx_id) for each in paid]
+def _replay(desk: RiskDesk, journal: Journal, paid: Sequence[Paid]) -> dict[str, Any]:
+    kept = [_find_kept(journal, each) for each in paid]
     events = [event for block in journal.iterate_events() for event in block][: len(paid)]
     loaded = desk.tell_standing().loaded
     listed = [
@@ -181,6 +181,13 @@ async def _replay(desk: RiskDesk, journal: Journal, paid: Sequence[Paid]) -> dic
     ]
     seconds, is_identical = _take_anew(events, kept, listed, loaded)
     return {"replay_per_s": round(len(events) / seconds), "replay_identical": is_identical}
+
+
+def _find_kept(journal: Journal, paid: Paid) -> KeptDecision:
+    kept = journal.find_decision(paid.tx_id)
+    if kept is None:
+        raise Corrupt("a decision that was made is not in the journal")
+    return kept
 
 
 def _take_anew(
