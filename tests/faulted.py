@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,8 +27,8 @@ FUNDS_MINOR = 1_000_000
 class FaultedNetwork:
     """Four nodes, each beside a real CometBFT, and what their clients know."""
 
-    def __init__(self, folder: Path) -> None:
-        self.nodes = make_network(folder)
+    def __init__(self, folder: Path, policy: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self.nodes = make_network(folder, policy=policy)
         self.engines: dict[int, CometEngine] = {}
         """Of the nodes that run."""
         self.told: dict[bytes, tuple[int, int]] = {}

@@ -15,6 +15,7 @@ from tests.world import ASSET, MINUTE_MS, key, pay
 from hansa.contracts import governance, payments, wallets
 from hansa.contracts.actions import Action, SetPolicy
 from hansa.kernel.calendar import DAY_MS
+from hansa.sdk.build import sign_batch
 
 BATCH_ITEMS = 200
 MEMBERS = ("officer0", "north", "south", "department0")
@@ -35,14 +36,20 @@ class Mixture:
     def sign_batch(self):
         """Sign a batch by one of its sponsors."""
         self._world.time_ms = wall_clock_ms()
-        items = [self._sign() for _ in range(BATCH_ITEMS)]
-        return self._world.batch(*items, sponsor=self._random.choice(("north", "south")))
+        items = [(self._sign(), self._draw_attestation()) for _ in range(BATCH_ITEMS)]
+        sponsor = self._random.choice(("north", "south"))
+        signer = key(f"{sponsor} server")
+        return sign_batch(self._world.network, key(sponsor).address, signer, items)
+
+    def _draw_attestation(self):
+        """Attest to some: what nobody opens may be anything."""
+        return self._random.randbytes(32) if self._random.random() < 0.3 else None
 
     def _sign(self):
         self._count += 1
         kinds = [self._pay, self._pay_much, self._hold, self._end, self._open, self._govern]
-        others = (self._identify, self._reconcile, self._control)
-        sign = self._random.choices((*kinds, *others), (60, 5, 10, 10, 10, 14, 25, 16, 8))[0]
+        others = (self._identify, self._reconcile, self._control, self._take_back, self._keep)
+        sign = self._random.choices((*kinds, *others), (60, 10, 10, 10, 20, 14, 25, 16, 8, 6, 6))[0]
         names, command = sign(f"m-{self._count}")
         signers = [names] if isinstance(names, str) else names
         envelope = self._world.sign([key(name) for name in signers], command)
@@ -57,8 +64,12 @@ class Mixture:
         return payer, pay(payer, payee, self._random.randrange(1, 100), reference)
 
     def _pay_much(self, reference):
+        """Pay what nobody has: more than there is, or out of a wallet that is new, or never was."""
         payer, payee = self._choose_two()
-        return payer, pay(payer, payee, 10**9, reference)
+        if self._random.random() < 0.5:
+            return payer, pay(payer, payee, 10**9, reference)
+        payer = f"new-m-{self._random.randrange(1, self._count + 1)}"
+        return payer, pay(payer, payee, 5, reference)
 
     def _hold(self, _):
         payer, payee = self._choose_two()
@@ -77,6 +88,25 @@ class Mixture:
     def _open(self, reference):
         wallet = key(f"new-{reference}").address
         return "north", wallets.Open(wallet, key("north").address, wallets.Category(1))
+
+    def _take_back(self, reference):
+        """Refund something, or turn money of a wallet back into a deposit."""
+        payer, payee = self._choose_two()
+        if self._random.random() < 0.5:
+            return payer, payments.CashOut(key(payer).address, ASSET, 1, reference)
+        name = f"hold-{self._random.randrange(50)}"
+        return payee, payments.Refund(key(payer).address, name, 1, reference)
+
+    def _keep(self, _):
+        """Have an operator or the owner do something with a wallet that was opened, or never."""
+        owner = f"new-m-{self._random.randrange(1, self._count + 1)}"
+        wallet = key(owner).address
+        kind = self._random.randrange(4)
+        if kind == 0:
+            category = wallets.Category(self._random.randrange(1, 5))
+            return "north", wallets.SetCategory(wallet, category)
+        kinds = (wallets.SelfFreeze, wallets.SelfUnfreeze, wallets.Close)
+        return ("north" if kind == 3 else owner), kinds[kind - 1](wallet)
 
     def _identify(self, _):
         return self._identity.choose(self._world.time_ms)

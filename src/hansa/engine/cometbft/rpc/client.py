@@ -82,8 +82,9 @@ class CometRpc:
                 # Whatever is asked may be asked twice: what it knows already it says so.
                 found = await self._post(path, raw, kind)
         except (aiohttp.ClientError, TimeoutError) as error:
+            why = "in time" if isinstance(error, TimeoutError) else f"({error})"
             raise Unavailable(
-                f"CometBFT does not answer {method} on {self._path} ({error!r}): is it starting?",
+                f"CometBFT does not answer {method} on {self._path} {why}: is it starting?",
                 method=method,
             ) from None
         try:
