@@ -24,8 +24,9 @@ from hansa.engine.cometbft.configuration import Configuration
 from hansa.engine.log import PRUNED_SEGMENT_BYTES, SEGMENT_BYTES
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.regular_files import open_regular
 from hansa.sdk.arguments import is_unicode
-from hansa.sdk.files import open_regular, read_file
+from hansa.sdk.files import read_file
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8460

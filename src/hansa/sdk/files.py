@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from pathlib import Path
 from secrets import token_hex
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.regular_files import open_regular
 from hansa.system_errors import ADVICE
 
 API_KEY_BYTES_MAX = 4_096
 OTHERS = 0o077
 """Of a file's mode, what everybody but its owner may do."""
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
-
-
-def open_regular(path: Path) -> int:
-    """Open a regular file for reading; returns its descriptor. A pipe does not make us wait.
-
-    Raises:
-      Invalid: it is a folder, a pipe, a device.
-      OSError: it cannot be opened.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket, or a device that is not there
-            raise _no_file(path, path.stat().st_mode) from None
-        raise
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        raise _no_file(path, mode)
-    return descriptor
-
-
-def _no_file(path: Path, mode: int) -> Invalid:
-    kind = next((name for is_one, name in _KINDS if is_one(mode)), "something else")
-    message = f"{path} is not a file but {kind}: name a file"
-    return Invalid(InvalidCode.MALFORMED, message, path=str(path))
 
 
 def read_file(path: Path, bytes_max: int) -> bytes:

@@ -1,6 +1,7 @@
 """`hansa reconcile`: it says where the report is, unless nobody wants one."""
 
 import json
+import os
 
 import pyarrow.parquet as pq
 import pytest
@@ -81,7 +82,9 @@ def test_what_is_left_out_or_doubtful_is_told_beside_the_figures(command, tmp_pa
     told, folder = capsys.readouterr().out, tmp_path / "out" / "books"
     assert f"books: left out as it cannot be read: 2, in {folder / 'quarantine.jsonl'}" in told
     assert f"books: warnings: 1, in {folder / 'findings.jsonl'}" in told
+    os.mkfifo(tmp_path / "pipe")
     for wrong, code, what in (
+        (str(tmp_path / "pipe"), 2, "is not a file but a pipe: name a file"),
         (str(tmp_path), 2, "is not a file but a folder: name a file"),
         (str(tmp_path / "wide.csv"), 2, 'encoding = "utf-16"'),
     ):

@@ -30,7 +30,8 @@ from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.node.api.rights import MEMBER_ROLES, Role
 from hansa.program import name_program
-from hansa.sdk.files import OTHERS, open_regular, read_file
+from hansa.regular_files import open_regular
+from hansa.sdk.files import OTHERS, read_file
 
 FILE_VERSION = 1
 SECRET_BYTES = 32

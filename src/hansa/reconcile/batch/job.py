@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,7 @@ from hansa.reconcile.readers.tables.parquet import is_parquet
 from hansa.reconcile.rules.book import RuleBook, Side
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
+from hansa.regular_files import open_regular
 
 ROWS_AT_ONCE = 1 << 20
 WORK = ".work"
@@ -205,16 +207,12 @@ def _is_normalised(path: Path) -> bool:
     nulls there, or a number twice, entries would be lost or counted twice.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             if not is_parquet(file.read(8)):
                 return False
         metadata = pq.read_metadata(path)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
-    except IsADirectoryError:
-        raise Invalid(
-            InvalidCode.ARGUMENTS, f"{path} is not a file but a folder: name a file"
-        ) from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None
     except pa.ArrowInvalid:
@@ -301,13 +299,9 @@ def _read_rates(rules: Path, book: RuleBook) -> RateTable | None:
 
 def _read(path: Path, bytes_max: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             return file.read(bytes_max + 1)
     except FileNotFoundError:
         raise NotFound(f"{path} is not there") from None
-    except IsADirectoryError:
-        raise Invalid(
-            InvalidCode.ARGUMENTS, f"{path} is not a file but a folder: name a file"
-        ) from None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error}") from None

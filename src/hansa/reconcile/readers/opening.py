@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from hansa.reconcile.readers.tables.delimited import read_csv
 from hansa.reconcile.readers.tables.mapping import Mapping
 from hansa.reconcile.readers.tables.parquet import is_parquet, read_parquet
 from hansa.reconcile.readers.tables.workbook import is_xlsx, read_xlsx
+from hansa.regular_files import open_regular
 
 HEAD_BYTES = 4_096
 """By which a format is told."""
@@ -127,7 +129,7 @@ class Opened:
     Raises:
       NotFound: there is no such file.
       Unavailable: it cannot be read.
-      Invalid: it is empty, or of no format that is known.
+      Invalid: it is no regular file, is empty, or of no format that is known.
     """
 
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
@@ -168,14 +170,10 @@ class Opened:
 
     def _open(self, undo: ExitStack) -> BinaryIO:
         try:
-            file = undo.enter_context(self._path.open("rb"))
+            file = undo.enter_context(os.fdopen(open_regular(self._path), "rb"))
             is_gzip = file.peek(2).startswith(GZIP_MAGIC)
         except FileNotFoundError:
             raise NotFound(f"there is no file {self._path}") from None
-        except IsADirectoryError:
-            raise Invalid(
-                InvalidCode.ARGUMENTS, f"{self._path} is not a file but a folder: name a file"
-            ) from None
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be read: {error}") from None
         if not is_gzip:

@@ -20,7 +20,8 @@ from hansa import passphrases
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.passphrases import Locked, ScryptCost
-from hansa.sdk.files import OTHERS, open_regular, write_file
+from hansa.regular_files import open_regular
+from hansa.sdk.files import OTHERS, write_file
 
 SECRET_BYTES = 32
 FILE_BYTES_MAX = 16_384

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -40,6 +42,13 @@ def test_a_table_is_read_with_its_mapping_only(tmp_path):
     with pytest.raises(Invalid, match="give a mapping") as caught:
         list(open_statements(path))
     assert str(path) in caught.value.message
+
+
+def test_what_is_no_regular_file_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(Invalid, match=f"{path} is not a file but {what}: name a file"):
+            list(open_statements(path))
 
 
 def test_parquet_is_told_by_its_head(tmp_path):

@@ -28,6 +28,7 @@ from hansa.reconcile.readers.bai2.details import (
     parse_detail,
     parse_minor,
     parse_summaries,
+    require_whole,
 )
 from hansa.reconcile.readers.bai2.records import ACCOUNT, ACCOUNT_TRAILER, DETAIL, Record
 from hansa.reconcile.readers.fields import FieldError
@@ -161,6 +162,7 @@ class Account:
             return None
         if not detail.amount:
             raise FieldError(Fault.MISSING, "a transaction without an amount")
+        require_whole(detail.amount, detail.funds)
         amount = self._parse(record.line, detail.amount)
         self.control.total += amount
         if direction is Direction.NONE:

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hansa.kernel.values import INT64_MAX
+from hansa.reconcile.currencies import count_digits
 from hansa.reconcile.entries import Fault
 from hansa.reconcile.readers.bai2.codes import DIRECTIONS, Funds
 from hansa.reconcile.readers.fields import FieldError, count_days, parse_amount
 
 _FUNDS = frozenset(Funds)
 _WHOLE = re.compile("[+-]?[0-9]{1,40}")
+_BEHIND_COMMA = re.compile(r"[0-9]{2,3}(\.[0-9]*)?")
+"""What a comma within an amount leaves behind where the next field is due: `00`, `000.00`."""
 _DATE = re.compile("([0-9]{2}|[0-9]{4})([0-9]{2})([0-9]{2})")
 _CENTURY_TURN = 70
 """Years of two digits from here on are of the twentieth century."""
@@ -50,9 +53,16 @@ def parse_minor(text: str, currency: str) -> int:
     """Parse an amount, which is in minor units and has no point; one with a point is in major ones.
 
     Raises:
-      FieldError: it is none, or too large.
+      FieldError: it is none, or too large, or has more behind the point than the currency has
+        decimals, be it zeros: `1.000` may be a thousand.
     """
     if "." in text:
+        if len(text.partition(".")[2]) > count_digits(currency):
+            raise FieldError(
+                Fault.FIELD,
+                f"{text[:40]!r} has a point before more digits than {currency or 'money'} has "
+                "decimals; amounts of BAI2 are digits alone, in the minor unit",
+            )
         return parse_amount(text, currency)
     if _WHOLE.fullmatch(text) is None:
         raise FieldError(
@@ -62,6 +72,23 @@ def parse_minor(text: str, currency: str) -> int:
     if abs(minor) > INT64_MAX:
         raise FieldError(Fault.FIELD, f"{text!r} is more than {INT64_MAX} minor units")
     return minor
+
+
+def require_whole(amount: str, following: str) -> None:
+    """Refuse an amount that a comma within it has cut off, by the field that follows it.
+
+    Raises:
+      FieldError: what follows is the rest of a number, not a field.
+
+    Example:
+      >>> require_whole("1000", "V")
+    """
+    if _BEHIND_COMMA.fullmatch(following) is not None:
+        raise FieldError(
+            Fault.FIELD,
+            f"'{amount[:40]},{following}' is no amount: a comma ends the field, so that its rest "
+            "would be lost; amounts of BAI2 are digits alone, in the minor unit",
+        )
 
 
 def parse_date(text: str) -> int:
@@ -173,7 +200,8 @@ def parse_summaries(fields: list[str]) -> Iterator[Summary]:
     many before a continuation, and a summary may be defaulted whole.
 
     Raises:
-      FieldError: something else stands where a type code is due, or a funds type.
+      FieldError: something else stands where a type code is due, or a number of items, or a funds
+        type.
     """
     rest = _Fields([",".join(fields)])
     while not rest.is_at_end:
@@ -185,6 +213,8 @@ def parse_summaries(fields: list[str]) -> Iterator[Summary]:
                 Fault.FIELD, f"{type_code[:40]!r} is no type code of a summary, as 010"
             )
         amount, items = rest.take(), rest.take()
+        if "." in items or ("." in amount and items.startswith("0")):
+            require_whole(amount, items)
         if rest.peek() not in DIRECTIONS:  # a bank that leaves out the funds type altogether
             _skip_distribution(rest, _check_funds(rest.take()))
         yield Summary(type_code, amount, items)

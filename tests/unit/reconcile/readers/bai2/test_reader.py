@@ -136,6 +136,28 @@ def test_what_is_no_amount_is_an_error(amount, fault):
     assert [error.fault for error in read_details(f"16,165,{amount},/").errors] == [fault]
 
 
+@pytest.mark.parametrize(
+    ("number", "currency"),
+    [("1.000,00", "EUR"), ("1,000.00", "EUR"), ("1,234,567.00", "EUR"), ("1.000,000", "KWD")],
+)
+def test_a_number_with_both_separators_is_an_error_and_no_small_amount(number, currency):
+    """A comma ends the field: of a thousand, one would be left."""
+    detail = f"16,195,{number},Z,B,C,hello/"
+    result = read_details(detail, account=f"03,4711,{currency}/")
+    assert result.entries == []
+    (error,) = result.errors
+    assert (error.fault, error.line, error.field) == (Fault.FIELD, 4, "16")
+    assert error.raw.startswith(detail[:10])
+    balance = read_details(account=f"03,4711,{currency},015,{number},,/")
+    assert [(each.line, each.field) for each in balance.errors] == [(3, "03")]
+
+
+@pytest.mark.parametrize("amount", ["1.000", "1.500", "100,00"])
+def test_an_amount_whose_rest_would_be_lost_is_an_error(amount):
+    result = read_details(f"16,165,{amount},Z,B,C,/")
+    assert (result.entries, len(result.errors)) == ([], 1)
+
+
 def test_amounts_are_in_the_minor_unit_of_their_currency():
     (entry,) = read_details("16,165,1500,/", account="03,4711,JPY/").entries
     assert (entry.amount_minor, entry.currency) == (1500, "JPY")
