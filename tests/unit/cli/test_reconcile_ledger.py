@@ -24,7 +24,7 @@ sides = [{name = "ledger"}, {name = "books"}]
 [[passes]]
 name = "exact"
 kind = "net"
-on = ["amount_minor", "value_date", "reference"]
+on = ["currency", "amount_minor", "value_date", "reference"]
 """
 
 

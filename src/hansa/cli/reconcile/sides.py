@@ -105,8 +105,7 @@ def open_sides(
 ) -> Iterator[tuple[str, SideFiles]]:
     """Open sides: ledgers, and what maps their columns; raises `Invalid`."""
     from hansa.reconcile.batch.job import SideFiles  # noqa: PLC0415 - an extra
-    from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
-    from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
+    from hansa.reconcile.readers.opening import map_tables  # noqa: PLC0415
 
     require_used(options, *(each.sources for each in sides.values()))
     for name, (sources, mapped) in sides.items():
@@ -114,8 +113,8 @@ def open_sides(
         if mapped is None:
             yield name, SideFiles(paths)
         else:
-            mapping = parse_mapping(read_file(mapped, MAPPING_BYTES_MAX), str(mapped))
-            yield name, SideFiles(paths, Reading(mapping))
+            raw = read_file(mapped, MAPPING_BYTES_MAX)
+            yield name, SideFiles(paths, map_tables(raw, str(mapped)))
 
 
 def _list_named(options: argparse.Namespace) -> dict[str, SaidSide]:

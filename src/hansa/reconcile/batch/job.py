@@ -34,6 +34,7 @@ from hansa.reconcile.batch.pairing import (
     run_pair,
 )
 from hansa.reconcile.batch.preparing import ROW
+from hansa.reconcile.batch.results import RatesFile
 from hansa.reconcile.batch.summary import SideFacts, Summary
 from hansa.reconcile.batch.windows.earlier import Earlier, find_first, read_earlier
 from hansa.reconcile.batch.windows.parting import part_side
@@ -49,7 +50,7 @@ from hansa.reconcile.normalising import (
 from hansa.reconcile.readers.feeds import Feed
 from hansa.reconcile.readers.opening import Reading
 from hansa.reconcile.readers.tables.parquet import is_parquet
-from hansa.reconcile.rules.book import RuleBook, Side
+from hansa.reconcile.rules.book import Rates, RuleBook, Side
 from hansa.reconcile.rules.loading import RULES_BYTES_MAX, load_rules
 from hansa.reconcile.rules.rates import RATES_BYTES_MAX, RateTable, load_rates
 from hansa.regular_files import open_regular
@@ -127,7 +128,8 @@ def read_rules(path: Path) -> Rules:
     """Read a rule file, and the rates that it names; raises as `run_job` does."""
     raw = _read(path, RULES_BYTES_MAX)
     book = load_rules(raw, str(path))
-    return Rules(book, _read_rates(path, book), hashlib.sha256(raw).hexdigest())
+    rates, file = (None, None) if book.rates is None else _read_rates(path, book.rates)
+    return Rules(book, rates, hashlib.sha256(raw).hexdigest(), file)
 
 
 @contextmanager
@@ -185,7 +187,8 @@ def open_sides(
 def _normalise(files: SideFiles, side: Side, folder: Path, on_error: OnError) -> OpenedSide:
     made = normalise(files.paths, folder / side.name, files.reading, on_error=on_error)
     facts = SideFacts(made.sources, made.errors, made.warnings, is_read=True)
-    return OpenedSide(side, made.folder / ENTRIES, made.entries, facts)
+    reading = files.reading.tell() | {"on_error": str(on_error)}
+    return OpenedSide(side, made.folder / ENTRIES, made.entries, facts, reading)
 
 
 def _open_normalised(path: Path, side: Side, digest: str, size: int) -> OpenedSide:
@@ -290,11 +293,11 @@ def _part(
     return replace(opened, parted=parted)
 
 
-def _read_rates(rules: Path, book: RuleBook) -> RateTable | None:
-    if book.rates is None:
-        return None
-    path = rules.parent / book.rates.file
-    return load_rates(_read(path, RATES_BYTES_MAX), str(path), book.rates.days)
+def _read_rates(rules: Path, asked: Rates) -> tuple[RateTable, RatesFile]:
+    path = rules.parent / asked.file
+    raw = _read(path, RATES_BYTES_MAX)
+    table = load_rates(raw, str(path), asked.days)
+    return table, RatesFile(asked.file, hashlib.sha256(raw).hexdigest())
 
 
 def _read(path: Path, bytes_max: int) -> bytes:

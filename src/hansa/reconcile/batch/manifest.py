@@ -1,5 +1,8 @@
 """The manifest of a result: what it is of, what was found, and the hash of each file beside it.
 
+What it is of are the files of both sides, how they were read, the rules, and the rates that these
+name: whatever decides what matches.
+
 Whoever trusts the manifest, as by its hash on a ledger, need trust nothing else in the folder. The
 files are named as they lie: another run over the same inputs may write pairs in another order, and
 has the same `result_sha256`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from hansa.reconcile.batch.results import (
     MATCHES,
     Input,
     Origin,
+    RatesFile,
     write_by_side,
     write_results,
 )
@@ -55,8 +57,15 @@ class OpenedSide:
     entries: Path
     count: int
     facts: SideFacts
+    reading: Mapping[str, str] = field(default_factory=dict)
+    """How its files were read, as the manifest tells it."""
     parted: PartedSide | None = None
     """By windows, where rules cut time into such."""
+
+    def tell(self) -> Input:
+        """Tell what was read, for the manifest."""
+        digests = tuple(file.sha256 for file in self.facts.files)
+        return Input(self.side.name, digests, self.count, self.reading)
 
 
 class Rules(NamedTuple):
@@ -65,6 +74,7 @@ class Rules(NamedTuple):
     book: RuleBook
     rates: RateTable | None
     sha256: str
+    rates_file: RatesFile | None
 
 
 class Pair(NamedTuple):
@@ -167,12 +177,9 @@ def _write(
 
 
 def _tell_origin(pair: Pair, rules: Rules, as_of: dt.date) -> Origin:
-    left, right = (
-        Input(each.side.name, tuple(file.sha256 for file in each.facts.files), each.count)
-        for each in pair[:2]
-    )
+    left, right = pair.left.tell(), pair.right.tell()
     carried_from = None if pair.earlier is None else pair.earlier.origin
-    return Origin(left, right, rules.sha256, as_of.isoformat(), carried_from)
+    return Origin(left, right, rules.sha256, rules.rates_file, as_of.isoformat(), carried_from)
 
 
 def _report(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -51,7 +51,10 @@ TOLD = [
     "bank_reference", "counterparty", "text", SOURCE, "line",
 ]  # fmt: skip
 """Columns of an entry that results repeat, so that they can be read by themselves."""
-VERSION = 1
+VERSION = 2
+"""Of manifests; the first told neither rates nor how files were read."""
+HASH_VERSION = 1
+"""Of how a result is hashed."""
 _AGES = {"age_days": pa.int32(), "age": pa.string(), "priority": pa.int8()}
 _NEVER = 1 << 62
 """Later than every day."""
@@ -65,6 +68,20 @@ class Input(NamedTuple):
     """Of its files, in their order."""
     entries: int
     """All that it has, those left out by their status too."""
+    reading: Mapping[str, str]
+    """How its files were read, beyond what they say themselves; empty of entries read before."""
+
+    def tell(self) -> dict[str, Any]:
+        """Tell it, as the manifest does."""
+        return self._asdict() | {"sha256": list(self.sha256), "reading": dict(self.reading)}
+
+
+class RatesFile(NamedTuple):
+    """The file of rates that rules name."""
+
+    name: str
+    """As the rules have it."""
+    sha256: str
 
 
 class CarriedFrom(NamedTuple):
@@ -82,6 +99,7 @@ class Origin(NamedTuple):
     left: Input
     right: Input
     rules_sha256: str
+    rates: RatesFile | None
     as_of: str
     """Date as of which breaks are as old as they are."""
     carried_from: CarriedFrom | None = None
@@ -207,15 +225,18 @@ def tell_origin(origin: Origin) -> dict[str, Any]:
     told = {
         "version": VERSION,
         "as_of": origin.as_of,
-        "rules_sha256": origin.rules_sha256,
-        "sides": [
-            each._asdict() | {"sha256": list(each.sha256)} for each in (origin.left, origin.right)
-        ],
+        **tell_rules(origin.rules_sha256, origin.rates),
+        "sides": [each.tell() for each in (origin.left, origin.right)],
     }
     if origin.carried_from is not None:
         carried = origin.carried_from
         told["carried_from"] = carried._asdict() | {"entries": list(carried.entries)}
     return told
+
+
+def tell_rules(rules_sha256: str, rates: RatesFile | None) -> dict[str, Any]:
+    """Tell by what sides were reconciled, as the manifest does."""
+    return {"rules_sha256": rules_sha256, "rates": None if rates is None else rates._asdict()}
 
 
 def tell_found(found: Reconciled, groups: Groups, pairs: int) -> dict[str, Any]:
@@ -253,7 +274,7 @@ def bind_windows(hashes: Iterable[tuple[int, str]]) -> str:
       >>> bind_windows([(0, "ab"), (3, "cd")])[:12]
       '673cda97b05b'
     """
-    digest = hashlib.sha256(f"{VERSION} windows\n".encode())
+    digest = hashlib.sha256(f"{HASH_VERSION} windows\n".encode())
     for number, each in hashes:
         digest.update(f"{number} {each}\n".encode())
     return digest.hexdigest()
@@ -333,7 +354,7 @@ def _join(lines: list[str], places: Places) -> str:
 
 
 def _hash_lines(pairs: int, lines: Iterable[str]) -> str:
-    digest = hashlib.sha256(f"{VERSION} {pairs}\n".encode())
+    digest = hashlib.sha256(f"{HASH_VERSION} {pairs}\n".encode())
     sha256 = hashlib.sha256
     digest.update(b"".join([sha256(line.encode()).digest() for line in lines]))
     return digest.hexdigest()

@@ -26,7 +26,7 @@ from hansa.reconcile.batch.job import (
 )
 from hansa.reconcile.batch.manifest import write_manifest
 from hansa.reconcile.batch.pairing import OpenedSide, Pair, Places, Rules, find_newest
-from hansa.reconcile.batch.results import VERSION, Input
+from hansa.reconcile.batch.results import HASH_VERSION, VERSION, tell_rules
 from hansa.reconcile.batch.summary import SUMMARY, Overview, PairCount, Summary, write_summary
 from hansa.reconcile.batch.windows.earlier import Earlier, read_earlier
 from hansa.reconcile.report.overview import write_overview
@@ -127,10 +127,6 @@ def _tell(
     with_report: bool,
 ) -> dict[str, Any]:
     """Tell what all pairs came to, in files of the whole."""
-    inputs = [
-        Input(each.side.name, tuple(file.sha256 for file in each.facts.files), each.count)
-        for each in sides
-    ]
     pairs = [_tell_pair(told) for told, _ in found]
     result = _bind(pairs)
     overview = Overview(
@@ -149,8 +145,8 @@ def _tell(
     told = {
         "version": VERSION,
         "as_of": overview.as_of,
-        "rules_sha256": rules.sha256,
-        "sides": [each._asdict() | {"sha256": list(each.sha256)} for each in inputs],
+        **tell_rules(rules.sha256, rules.rates_file),
+        "sides": [each.tell().tell() for each in sides],
         PAIRS: pairs,
         "result_sha256": result,
     }
@@ -165,7 +161,7 @@ def _tell_pair(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bind(pairs: Iterable[Mapping[str, Any]]) -> str:
     """Bind the hashes of all pairs into one, in the order of the rules."""
-    digest = hashlib.sha256(f"{VERSION} pairs\n".encode())
+    digest = hashlib.sha256(f"{HASH_VERSION} pairs\n".encode())
     for each in pairs:
         digest.update(f"{each['folder']} {each['result_sha256']}\n".encode())
     return digest.hexdigest()

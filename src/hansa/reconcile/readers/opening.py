@@ -7,6 +7,7 @@ every other archive.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import zlib
@@ -14,6 +15,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
+
+import msgspec
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.entries import Fault, Finding, Part, Severity
@@ -23,7 +26,7 @@ from hansa.reconcile.readers.mt import is_mt, read_mt
 from hansa.reconcile.readers.ofx import is_ofx, read_ofx
 from hansa.reconcile.readers.tables.building import NO_ENTRIES
 from hansa.reconcile.readers.tables.delimited import read_csv
-from hansa.reconcile.readers.tables.mapping import Mapping
+from hansa.reconcile.readers.tables.mapping import Mapping, parse_mapping
 from hansa.reconcile.readers.tables.parquet import is_parquet, read_parquet
 from hansa.reconcile.readers.tables.workbook import is_xlsx, read_xlsx
 from hansa.regular_files import open_regular
@@ -50,6 +53,30 @@ class Reading(NamedTuple):
     """Of MT940 and MT942; None to find it out. A table's is in its mapping."""
     currency: str = ""
     """Of accounts whose file does not tell it."""
+    mapping_sha256: str = ""
+    """Of the file that the mapping is from, if it is from one."""
+
+    def tell(self) -> dict[str, str]:
+        """Tell what of it is given; a mapping by the hash of its file, or else of what it says."""
+        told = {"encoding": self.encoding or "", "currency": self.currency}
+        if self.mapping is not None:
+            said = msgspec.json.encode(self.mapping)
+            told["mapping_sha256"] = self.mapping_sha256 or hashlib.sha256(said).hexdigest()
+        return {name: value for name, value in told.items() if value}
+
+
+def map_tables(raw: bytes, name: str) -> Reading:
+    """Read tables by a mapping file.
+
+    Args:
+      raw: its content.
+      name: what it is called in errors.
+
+    Raises:
+      Invalid: it is no mapping.
+    """
+    digest = hashlib.sha256(raw).hexdigest()
+    return Reading(parse_mapping(raw, name), mapping_sha256=digest)
 
 
 class Format(NamedTuple):

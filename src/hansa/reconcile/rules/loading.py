@@ -59,12 +59,23 @@ def _find_faults(book: RuleBook) -> Iterator[str]:
         if len(set(each.on)) < len(each.on):
             yield f"{at}.on: names a field twice"
         if isinstance(each, Net):
+            yield from _find_net_faults(each, at)
             continue
         if "amount_minor" in each.on and not isinstance(each, Score):
             yield f"{at}.on: amounts are compared within the pass's own bounds, leave them out"
         yield from _find_currency_faults(book, each, at)
         if isinstance(each, Score):
             yield from find_score_faults(each, at)
+
+
+def _find_net_faults(asked: Net, at: str) -> Iterator[str]:
+    """Find what a net pass must compare and does not: it has no bounds of its own."""
+    missing = [each for each in ("currency", "amount_minor") if each not in asked.on]
+    if missing:
+        yield (
+            f"{at}.on: must name {' and '.join(missing)}, or entries would match whatever they "
+            "amount to; what is alike in other fields is for a pass with bounds, as net_zero"
+        )
 
 
 def _find_currency_faults(book: RuleBook, bounds: Measured, at: str) -> Iterator[str]:

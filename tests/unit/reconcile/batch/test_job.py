@@ -1,8 +1,10 @@
 """Jobs: files in, a folder out, the same whatever the order of rows; or nothing, and why."""
 
+import hashlib
 import json
 import random
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +17,7 @@ from hansa.reconcile.batch.results import BREAKS, MATCHES, OPEN, PAIRS
 from hansa.reconcile.batch.summary import SUMMARY
 from hansa.reconcile.entries import Entry
 from hansa.reconcile.normalising import ENTRIES, QUARANTINE, OnError
-from hansa.reconcile.readers.opening import Reading
+from hansa.reconcile.readers.opening import Reading, map_tables
 from hansa.reconcile.readers.tables.mapping import parse_mapping
 from hansa.reconcile.report.page import PAGE
 from hansa.reconcile.report.workbook import WORKBOOK
@@ -198,6 +200,37 @@ converted = true
     assert manifest["passes"] == {"exact": 0, "converted": 1}
     reason = pq.read_table(tmp_path / "out" / MATCHES).column("reason")[0].as_py()
     assert reason == "0.06 EUR apart; the same day; the same reference"
+
+
+def test_a_manifest_binds_whatever_decides_what_matches(tmp_path, make_job):
+    """Two runs that differ in rates or mapping alone must not look as of the same inputs."""
+    rules = f'{RULES}\n[rates]\nfile = "rates.csv"\ncurrency = "EUR"\n'
+    mapping = b'amounts = {decimal = "."}\n[columns]\nvalue_date = "date"\namount = "amount"\n'
+    mapping += b'reference = "ref"\n[constants]\naccount = "1"\ncurrency = "EUR"\n'
+    inputs = []
+    for number, (rate, comment) in enumerate(((b".92", b""), (b".9201", b""), (b".92", b"# 2"))):
+        rates = b"date,from,to,rate\n2026-03-02,USD,EUR,0" + rate + b"\n"
+        (tmp_path / "rates.csv").write_bytes(rates)
+        job = make_job(rules=rules)
+        said = map_tables(mapping + comment, "map.toml")
+        left = SideFiles(job.left.paths, said._replace(currency="EUR"))
+        job = Job(left, job.right, job.rules, threads=1, with_report=False)
+        told = run_job(job, tmp_path / str(number))
+        assert told["version"] == 2
+        assert told["rates"] == {"name": "rates.csv", "sha256": hashlib.sha256(rates).hexdigest()}
+        assert told["sides"][0]["reading"] == {
+            "mapping_sha256": hashlib.sha256(mapping + comment).hexdigest(),
+            "currency": "EUR",
+            "on_error": "refuse",
+        }
+        unnamed = told["sides"][1]["reading"]["mapping_sha256"]
+        assert unnamed == hashlib.sha256(msgspec.json.encode(MAPPING)).hexdigest()
+        inputs.append((told["rates"], told["sides"]))
+    assert inputs[0] != inputs[1]
+    assert inputs[0] != inputs[2]
+    entries = [SideFiles((tmp_path / "0" / side / ENTRIES,)) for side in ("books", "bank")]
+    again = run_job(Job(*entries, job.rules, threads=1, with_report=False), tmp_path / "again")
+    assert [each["reading"] for each in again["sides"]] == [{}, {}]
 
 
 def test_sides_without_entries_give_an_empty_result(make_job, tmp_path):

@@ -85,6 +85,8 @@ FAULTS = [
     (change("[1, 5]", "[5, 1]"), "breaks.ageing_days: must rise"),
     (change('kind = "sum"', 'kind = "magic"'), "magic"),
     (change("days = 2", "days = -2"), "passes"),
+    (change(', "currency", "amount_minor"', ""), "(exact).on: must name currency and amount_minor"),
+    (change('"amount_minor", ', ""), "passes[0] (exact).on: must name amount_minor, or"),
     (change("days = 2", "dais = 2"), "dais"),
     (change("days = 2", f"amount_minor = {2**53 + 1}"), "amount_minor"),
     (change("days = 2", "converted = true"), "passes[1] (sums).on"),

@@ -91,9 +91,10 @@ def spoil(results, made):
 
     (copy("changed") / "report.html").write_text("<script>")
     manifest = copy("other") / "manifest.json"
-    manifest.write_text(
-        manifest.read_text().replace('"as_of": "2026-02-19"', '"as_of": "2026-02-20"')
-    )
+    told = json.loads(manifest.read_text())
+    told["sides"][0]["reading"] = {"mapping_sha256": "b" * 64}
+    named = {"name": "<rates>.csv", "sha256": "c" * 64}
+    manifest.write_text(json.dumps(told | {"as_of": "2026-02-20", "rates": named}))
     (copy("unread") / EVIDENCE).write_text("{}")
     (copy("broken") / "summary.json").write_text('{"version": 1, "title": []}')
     with (copy("huge") / "summary.json").open("wb") as file:
@@ -111,7 +112,7 @@ def spoil(results, made):
     os.mkfifo(outside / "pipe")
     for name, text in (
         ("deep", '{"x":' + "[" * 100_000),
-        ("later", json.dumps(told | {"version": 2})),
+        ("later", json.dumps(told | {"version": 3})),
     ):
         (results / name).mkdir()
         (results / name / "manifest.json").write_text(text)
@@ -221,7 +222,7 @@ def test_what_is_no_result_is_told_and_leads_nowhere(site):
     assert re.search(r" link 30 \S+ \S+, \S+ It is a link, which is not followed\. ", text)
     assert re.search(r" empty 30 \S+ \S+, \S+ manifest.json is not there\. ", text)
     assert "no\\udcfftext" in text
-    assert "manifest.json is of version 2: this node reads version 1." in text
+    assert "manifest.json is of version 3: this node reads version 1 and 2." in text
     assert ".hidden" not in page
     assert "a file" not in page
     assert f'href="{ROOT}/{quote(ODD, safe="")}"' in page
@@ -242,6 +243,10 @@ def test_a_result_shows_figures_and_inputs(site):
     page = site.pages["good"][1]
     assert manifest["sides"][0]["sha256"][0][:10] in page
     assert r"Nostro <b>& vostro</b> \u202e" in text
+    assert "Rates" not in text
+    other = site.read("other")
+    assert f"Rates {'c' * 64} SHA-256 of <rates>.csv" in other
+    assert f"Mapping {'b' * 64} SHA-256, by which tables of books were read" in other
     assert " style=" not in page
 
 

@@ -151,7 +151,7 @@ def test_amounts_of_other_currencies_are_converted_first(engine):
 [[passes]]
 name = "never"
 kind = "net"
-on = ["batch", "account"]
+on = ["account", "currency", "amount_minor"]
 
 [rates]
 file = "rates.csv"

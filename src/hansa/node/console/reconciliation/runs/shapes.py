@@ -15,7 +15,8 @@ from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.shapes import Unread, tell_unread
 
 MANIFEST, SUMMARY, REPORT = "manifest.json", "summary.json", "report.html"
-VERSION = 1
+MANIFEST_VERSIONS, SUMMARY_VERSIONS = (1, 2), (1,)
+"""That are read; the first manifests told neither rates nor how files were read."""
 LIST_MAX = 100_000
 TEXT_LETTERS_MAX = 4_096
 
@@ -38,6 +39,15 @@ class Input(msgspec.Struct, frozen=True):
     name: Text
     sha256: Hashes
     entries: Count
+    reading: Annotated[dict[Text, Text], Meta(max_length=LIST_MAX)] = {}
+    """How its files were read, beyond what they say themselves."""
+
+
+class RatesFile(msgspec.Struct, frozen=True):
+    """The file of rates that the rules name."""
+
+    name: Text
+    sha256: HexHash
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -77,6 +87,7 @@ class Manifest(msgspec.Struct, frozen=True):
     files: Annotated[dict[str, HexHash], Meta(max_length=LIST_MAX)]
     windows: Annotated[tuple[Window, ...], Meta(max_length=LIST_MAX)] = ()
     carried_from: CarriedFrom | None = None
+    rates: RatesFile | None = None
 
 
 class File(msgspec.Struct, frozen=True):
@@ -168,14 +179,14 @@ _decode_summary = msgspec.json.Decoder(Summary)
 def decode_manifest(raw: bytes) -> Manifest:
     """Decode a manifest; raises `Unread`."""
     found = _decode(_decode_manifest, raw)
-    _require_version(found.version)
+    _require_version(found.version, MANIFEST_VERSIONS)
     return found
 
 
 def decode_summary(raw: bytes) -> Summary:
     """Decode a summary; raises `Unread`."""
     found = _decode(_decode_summary, raw)
-    _require_version(found.version)
+    _require_version(found.version, SUMMARY_VERSIONS)
     return found
 
 
@@ -186,6 +197,7 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise Unread(f"cannot be read: {tell_unread(error)}") from None
 
 
-def _require_version(version: int) -> None:
-    if version != VERSION:
-        raise Unread(f"is of version {version}: this node reads version {VERSION}")
+def _require_version(version: int, known: tuple[int, ...]) -> None:
+    if version not in known:
+        told = " and ".join(map(str, known))
+        raise Unread(f"is of version {version}: this node reads version {told}")
