@@ -124,6 +124,10 @@ class Cutter:
     def _find_run_end(self) -> int | None:
         """Find the end of the last entry that is there whole, before its statement ends."""
         prefix = _ENTRY.match(self._masked, self._place)
+        if self._frame.statement is None:  # it is none, so that what it holds is frame
+            return self._masked.find(b">", self._place) + 1 or (
+                len(self._buffer) if self._is_last else None
+            )
         name = (prefix[1] if prefix else b"") + b"Ntry"
         statement = self._frame.statement_name.encode()
         closing = re.compile(b"</" + re.escape(statement) + b"[ \t\n]*>").search(

@@ -39,6 +39,9 @@ Source: EPC115-06, SEPA credit transfer, AT-41; the second is how some banks pri
 """
 _IBAN = re.compile("[A-Z]{2}[0-9]{2}[A-Za-z0-9]{11,30}")
 _BLANK = re.compile("[ \\t\\n]+")
+_DATES = {"Ntry/BookgDt", "Ntry/ValDt"}
+_DATE_LETTERS = 10
+"""Of a moment the day counts alone."""
 _OF_TRANSACTIONS = (
     "reference",
     "bank_reference",
@@ -128,6 +131,8 @@ class EntryReader:
         Raises:
           EntryFieldError: a field without which there is no entry.
         """
+        if layout.again:
+            _refuse_contradictions(layout, texts)
         sign = _SIGNS.get(texts[layout.sign]) or _judge_sign(texts[layout.sign])
         currency = layout.currency or self.scope.currency
         minor = _parse_booked(texts[layout.amount], currency, layout)
@@ -376,6 +381,23 @@ def clean_account(text: str) -> str:
     text = _clean(text)
     whole = text.replace(" ", "") if " " in text else text
     return whole if _IBAN.fullmatch(whole) else text
+
+
+def _refuse_contradictions(layout: Layout, texts: Sequence[str]) -> None:
+    """Refuse what may stand once, and stands there again with other content."""
+    for again in layout.again:
+        told = [texts[index].strip(BLANKS) for index in again.texts]
+        if again.name in _DATES:
+            told = [text[:_DATE_LETTERS] for text in told]
+        pairs = [
+            f"{each[:40]} {ccy}".strip() for each, ccy in zip(told, again.currencies, strict=True)
+        ]
+        other = next((pair for pair in pairs if pair != pairs[0]), None)
+        if other is not None:
+            text = (
+                f"it may stand once, and says {pairs[0]!r} and {other!r}: ask the bank which it is"
+            )
+            raise EntryFieldError(Fault.FIELD, again.name, text)
 
 
 def _judge_sign(text: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hansa.reconcile.currencies import DIGITS_USUAL, count_digits, is_currency
 from hansa.reconcile.readers.camt.markup import NONE, Tag
@@ -31,7 +32,35 @@ _ORDERED = ("AmtDtls/InstdAmt/Amt", "Amt", "AmtDtls/TxAmt/Amt")
 """Amounts that may be in another currency than the account's, in order of precedence."""
 _BOOKED = ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/CntrValAmt/Amt", "AmtDtls/InstdAmt/Amt")
 """Amounts of a transaction that are what was booked if they are in the account's currency."""
+_ROLES = tuple(f"RltdPties/{role}{side}" for role in ("", "Ultmt") for side in ("Dbtr", "Cdtr"))
 _CODES = ("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd")
+_ONCE_IN_BOTH = {
+    **{path: path for path in ("Amt", "CdtDbtInd", *_ORDERED, *_CODES, "BkTxCd/Prtry/Cd")},
+}
+_ONCE_IN_ENTRY = {
+    **_ONCE_IN_BOTH,
+    "RvslInd": "RvslInd",
+    **dict.fromkeys(("Sts", "Sts/Cd", "Sts/Prtry"), "Sts"),
+    **dict.fromkeys(("BookgDt/Dt", "BookgDt/DtTm"), "BookgDt"),
+    **dict.fromkeys(("ValDt/Dt", "ValDt/DtTm"), "ValDt"),
+    **{path: path for path in ("AcctSvcrRef", "NtryRef", "AddtlNtryInf")},
+}
+"""What is read of an entry and may stand in it once, by path: as which field it is told."""
+_ONCE_IN_TRANSACTION = {
+    **_ONCE_IN_BOTH,
+    **{
+        f"Refs/{name}": f"Refs/{name}"
+        for name in ("EndToEndId", "InstrId", "AcctSvcrRef", "UETR", "TxId", "ClrSysRef")
+    },
+    **{path: path for path in (*_BOOKED, "AddtlTxInf")},
+    **{path: path for path in (f"{role}/{name}" for role in _ROLES for name in _NAMES)},
+    **{
+        path: path
+        for path in (
+            f"RltdPties/{side}Acct/{name}" for side in ("Dbtr", "Cdtr") for name in _ACCOUNTS
+        )
+    },
+}
 
 
 @dataclass(slots=True)
@@ -41,6 +70,14 @@ class Charge:
     amount: int
     currency: str
     sign: int = NONE
+
+
+class Again(NamedTuple):
+    """Texts of an element that may stand once, and stands there again."""
+
+    name: str
+    texts: tuple[int, ...]
+    currencies: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -91,12 +128,17 @@ class Layout:
     """Of an entry with one transaction, of that, too; of one with several, of none of them."""
     parts: tuple[Row, ...] = ()
     """Of an entry with several transactions."""
+    again: tuple[Again, ...] = ()
+    """What stands more than once in it, and may not: mostly nothing."""
 
 
 class _Leaves:
     """Texts of an entry, or of a transaction in it, by path, in the order of the document."""
 
-    def __init__(self) -> None:
+    def __init__(self, once: dict[str, str], root: str) -> None:
+        self._once = once
+        self._root = root
+        self._several: dict[str, list[Charge]] = {}
         self.first: dict[str, Charge] = {}
         self.texts: list[int] = []
         self.charges: list[Charge] = []
@@ -112,6 +154,21 @@ class _Leaves:
         elif path in {"Chrgs/CdtDbtInd", "Chrgs/Rcrd/CdtDbtInd"} and self.charges:
             self.charges[-1].sign = index
         self.first.setdefault(path, Charge(index, currency))
+        name = self._once.get(path)
+        if name is not None:
+            self._several.setdefault(name, []).append(Charge(index, currency))
+
+    def find_again(self) -> list[Again]:
+        """Find what may stand once, and stands here again."""
+        return [
+            Again(
+                f"{self._root}/{name}",
+                tuple(each.amount for each in several),
+                tuple(each.currency for each in several),
+            )
+            for name, several in self._several.items()
+            if len(several) > 1
+        ]
 
     def find(self, *paths: str) -> int:
         """Find the first of these paths that is there."""
@@ -136,7 +193,7 @@ def find_layout(tags: Sequence[Tag]) -> Layout:
     currency = amount.currency if amount else ""
     batch = ("NtryDtls/Btch/PmtInfId", "Btch/PmtInfId", "NtryDtls/Btch/MsgId", "Btch/MsgId")
     naming = ("AcctSvcrRef", *batch, "NtryRef")
-    only = transactions[0] if len(transactions) == 1 else _Leaves()
+    only = transactions[0] if len(transactions) == 1 else _begin_transaction()
     whole = _find_row(only, entry, currency)
     whole.batch_reference = entry.find(*batch)
     if not whole.texts:
@@ -157,7 +214,12 @@ def find_layout(tags: Sequence[Tag]) -> Layout:
         parts=tuple(_find_row(each, entry, currency) for each in transactions)
         if len(transactions) > 1
         else (),
+        again=tuple(again for leaves in (entry, *transactions) for again in leaves.find_again()),
     )
+
+
+def _begin_transaction() -> _Leaves:
+    return _Leaves(_ONCE_IN_TRANSACTION, "Ntry/NtryDtls/TxDtls")
 
 
 def _find_row(own: _Leaves, entry: _Leaves, currency: str) -> Row:
@@ -210,7 +272,7 @@ def _find_party(own: _Leaves, side: str) -> int:
 
 
 def _gather(tags: Sequence[Tag]) -> tuple[_Leaves, list[_Leaves]]:
-    entry = _Leaves()
+    entry = _Leaves(_ONCE_IN_ENTRY, "Ntry")
     transactions: list[_Leaves] = []
     for path, tag in _walk(tags):
         within = next((root for root in _TRANSACTIONS if path.startswith(root)), None)
@@ -218,7 +280,7 @@ def _gather(tags: Sequence[Tag]) -> tuple[_Leaves, list[_Leaves]]:
             if tag is not None:
                 entry.add(path, tag.text, tag.currency)
         elif path == within:
-            transactions.append(_Leaves())
+            transactions.append(_begin_transaction())
         elif tag is not None:
             transactions[-1].add(path[len(within) + 1 :], tag.text, tag.currency)
     return entry, transactions

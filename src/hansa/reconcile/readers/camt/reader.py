@@ -18,10 +18,22 @@ from hansa.reconcile.readers.camt.encoding import (
     read_blocks,
 )
 from hansa.reconcile.readers.camt.entry import Scope, Tally
-from hansa.reconcile.readers.camt.frame import MESSAGE, NAMESPACE, Fields, Frame, FrameError
+from hansa.reconcile.readers.camt.frame import (
+    MESSAGE,
+    NAMESPACE,
+    Fields,
+    Frame,
+    FrameError,
+    Message,
+)
 from hansa.reconcile.readers.camt.markup import mask
 from hansa.reconcile.readers.camt.run import Reading, Run
-from hansa.reconcile.readers.camt.statement import StatementReader, find_account, find_currency
+from hansa.reconcile.readers.camt.statement import (
+    StatementReader,
+    find_account,
+    find_currency,
+    tell_contradictions,
+)
 from hansa.reconcile.readers.camt.workers import Workers
 from hansa.reconcile.readers.heads import read_head
 from hansa.reconcile.readers.parts import FINDINGS_MAX, build_batch
@@ -146,17 +158,22 @@ class _Reader:
         return True
 
     def _feed(self, piece: bytes, *, is_last: bool = False) -> None:
-        knew_version = self._frame.version is not None
         self._frame.feed(piece, is_last=is_last)
-        if not knew_version and self._frame.version is not None:
-            self._warn_of_version(self._frame.version)
         self._bytes += len(piece)
         self._take_ended()
 
     def _take_ended(self) -> None:
-        self._steps += self._frame.ended
-        self._statements += len(self._frame.ended)
-        self._frame.ended.clear()
+        frame = self._frame
+        self._steps += frame.ended
+        self._statements += len(frame.ended)
+        frame.ended.clear()
+        for line in frame.documents:
+            text = "another document follows in the same file: it is read, too"
+            self._steps.append(Finding(Severity.WARNING, Fault.STRUCTURE, line, "Document", text))
+        frame.documents.clear()
+        for message in frame.over:
+            self._judge_message(message)
+        frame.over.clear()
 
     def _end_statement(self) -> None:
         """End a statement that the document does not."""
@@ -164,15 +181,16 @@ class _Reader:
             self._steps.append(self._frame.statement)
             self._statements += 1
 
-    def _warn_of_version(self, version: str) -> None:
-        if version and int(version) <= VERSION_MAX:
+    def _judge_version(self, message: Message) -> None:
+        version = message.version
+        if version is None or (version and int(version) <= VERSION_MAX):
             return
         told = f"version {version} is newer than any known" if version else "no version is named"
         self._steps.append(
             Finding(
                 Severity.WARNING,
                 Fault.IGNORED,
-                self._frame.message_line,
+                message.line,
                 "Document",
                 f"{told}: read as version {VERSION_MAX}, untested",
             )
@@ -186,7 +204,7 @@ class _Reader:
         try:
             self._feed(piece)
         except FrameError as error:
-            if self._frame.version is None:
+            if not self._frame.has_begun:
                 raise
             self._take_ended()
             self._end_statement()
@@ -207,20 +225,26 @@ class _Reader:
         return piece[max(error.place - RAW_MAX // 2, 0) :][:RAW_MAX].decode("utf-8", "replace")
 
     def _judge_whole(self) -> None:
-        """Tell what is wrong with the document as a whole."""
-        frame = self._frame
-        if frame.version is None:
-            text = "it has no message with statements, reports or notifications"
-            self._report(Fault.MISSING, 1, text, name="Document")
-        elif not self._statements:
-            text = "there is no statement, report or notification in it, and must be one"
-            self._report(Fault.MISSING, frame.message_line, text, name="Stmt")
-        for line in frame.header.strangers:
-            text = "an entry outside of any statement was not read"
-            self._report(Fault.STRUCTURE, line, text, name="Ntry")
-        if frame.has_wrong_bytes:
+        """Tell what is wrong with the last message, and with the file as a whole."""
+        self._take_ended()
+        self._judge_message(self._frame.message)
+        if self._frame.has_wrong_bytes:
             text = "bytes of headers are not in the encoding that the file says: U+FFFD instead"
             self._steps.append(Finding(Severity.WARNING, Fault.ENCODING, 1, "", text))
+
+    def _judge_message(self, message: Message) -> None:
+        """Tell what is wrong with a message as a whole."""
+        self._judge_version(message)
+        if message.version is None:
+            text = "it has no message with statements, reports or notifications"
+            self._report(Fault.MISSING, message.line, text, name="Document")
+        elif not message.statements:
+            text = "there is no statement, report or notification in it, and must be one"
+            self._report(Fault.MISSING, message.line, text, name="Stmt")
+        for line in message.header.strangers:
+            text = "an entry outside of any statement was not read"
+            self._report(Fault.STRUCTURE, line, text, name="Ntry")
+        self._steps += tell_contradictions(message.header)
 
     def _hand_over(self) -> Iterator[Part]:
         """Give the task to a worker, and tell of an earlier one if none was free."""
@@ -243,7 +267,7 @@ class _Reader:
             if isinstance(step, Finding):
                 findings.append(step)
             elif isinstance(step, Fields):
-                reader = StatementReader(step, self._frame.header, self._tally)
+                reader = StatementReader(step, self._tally)
                 statements.append(reader.read())
                 findings += reader.findings
                 self._tally = Tally()

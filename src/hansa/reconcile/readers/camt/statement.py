@@ -47,12 +47,27 @@ def find_currency(fields: Fields) -> str:
     return ""
 
 
+def tell_contradictions(fields: Fields) -> list[Finding]:
+    """Tell of what may stand once and stands there twice, with other content."""
+    return [
+        Finding(
+            Severity.ERROR,
+            Fault.FIELD,
+            each.line,
+            each.path,
+            f"it may stand once, and says {each.text!r} and {each.other!r}: neither is taken; ask "
+            "the bank which it is",
+            f"{each.text} {each.other}",
+        )
+        for each in fields.contradictions
+    ]
+
+
 class StatementReader:
     """Makes one statement, and the findings about its frame."""
 
-    def __init__(self, fields: Fields, header: Fields, tally: Tally) -> None:
+    def __init__(self, fields: Fields, tally: Tally) -> None:
         self.fields = fields
-        self.header = header
         self.tally = tally
         self.findings: list[Finding] = []
         self.currency = find_currency(fields)
@@ -61,7 +76,7 @@ class StatementReader:
         """Read the statement; what is wrong is in `findings` then."""
         fields, tally = self.fields, self.tally
         account = find_account(fields)
-        if not account:
+        if not account and not fields.is_of_several_accounts:
             self._warn(Fault.MISSING, fields.line, "Acct/Id", "it does not say of which account")
         if not self.currency:
             self.currency = next(iter(tally.currencies), "")
@@ -71,6 +86,7 @@ class StatementReader:
                 self._warn(Fault.CURRENCY, fields.line, "Acct/Ccy", text)
         closing = _CLOSING_REPORT if fields.kind is Kind.REPORT else _CLOSING
         self._check_totals()
+        self.findings += tell_contradictions(fields)
         for line in fields.strangers:
             text = "an entry in an unusual place, or with a prefix of its own, was not read"
             self.findings.append(Finding(Severity.ERROR, Fault.STRUCTURE, line, "Ntry", text))
@@ -107,7 +123,10 @@ class StatementReader:
 
     def _read_page(self) -> int | None:
         """Read which page it is; that of the message counts if the statement has none."""
-        for fields, name in [*((self.fields, page) for page in _PAGES), (self.header, "MsgPgntn")]:
+        places = [(self.fields, page) for page in _PAGES]
+        if self.fields.header:
+            places.append((self.fields.header, "MsgPgntn"))
+        for fields, name in places:
             page = fields.first.get(f"{name}/PgNb")
             if page is not None:
                 is_last = fields.get(f"{name}/LastPgInd") in {"true", "1"}
