@@ -74,6 +74,12 @@ name = "sums"
 kind = "sum"
 on = ["currency"]
 parts_max = 3
+
+[[passes]]
+name = "cancelled"
+kind = "net_zero"
+on = ["currency"]
+by = "amount"
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import chain, combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +39,8 @@ def test_groups_are_the_smallest_that_overlap_with_no_other(left, right, toleran
     told = [{*group.left, *(len(left) + place for place in group.right)} for group in found.groups]
     assert sorted(map(sorted, told)) == sorted(map(sorted, sure))
     unsure = {place for each in smallest if each not in sure for place in each}
-    assert {*found.open_left, *(len(left) + place for place in found.open_right)} == unsure
+    opened = [(*each.left, *(len(left) + at for at in each.right)) for each in found.open_nets]
+    assert sorted(chain.from_iterable(opened)) == sorted(unsure)
     assert found.found == len(smallest)
     assert (found.outcome is Outcome.NONE) == (not smallest)
     assert (found.outcome is Outcome.AMBIGUOUS) == bool(unsure)
@@ -56,11 +57,11 @@ def test_the_order_of_entries_changes_only_the_indexes(left, right, random):
             (sorted(left[i] for i in group.left), sorted(right[j] for j in group.right))
             for group in found.groups
         ]
-        opened = (
-            sorted(left[i] for i in found.open_left),
-            sorted(right[j] for j in found.open_right),
-        )
-        return found.outcome, sorted(groups), opened, found.found
+        opened = [
+            (sorted(left[i] for i in each.left), sorted(right[j] for j in each.right))
+            for each in found.open_nets
+        ]
+        return found.outcome, sorted(groups), sorted(opened), found.found
 
     assert told(random.sample(left, len(left)), random.sample(right, len(right))) == told(
         left, right

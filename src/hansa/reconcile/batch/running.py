@@ -18,6 +18,7 @@ import pyarrow as pa
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.reconcile.batch.diagnosing import Break, diagnose
 from hansa.reconcile.batch.passes.bounds import Measuring
+from hansa.reconcile.batch.passes.cancelling import match_cancelling
 from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup
 from hansa.reconcile.batch.passes.one_to_one import match_reversals, match_within
 from hansa.reconcile.batch.passes.scored import match_scored
@@ -209,7 +210,9 @@ def _list_steps(
     if isinstance(asked, Sum):
         return [partial(match_sum, rest, asked, measuring)]
     if isinstance(asked, NetZero):
-        return [partial(match_net_zero, rest, asked, measuring)]
+        if asked.by == "amount":
+            return [partial(match_cancelling, rest, asked, measuring)]
+        return [partial(match_net_zero, rest, asked, asked.by, measuring)]
     if isinstance(asked, Parts):
         match = partial(match_parts, rest, asked, measuring)
         return [partial(match, left_is_whole=each) for each in (True, False)]

@@ -6,7 +6,8 @@ group is reconciled if it sums to zero, within the tolerance.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -87,22 +88,50 @@ class NetGroup(NamedTuple):
     difference_minor: int
 
 
+class OpenNet(NamedTuple):
+    """Entries of groups that overlap, or of what was not searched; indexes ascend."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    alternatives: tuple[NetGroup, ...]
+    """Smallest groups that were found among them."""
+    is_undecided: bool
+    """Whether there may be more."""
+
+
 class NetGroups(NamedTuple):
-    """What cancels out in a window."""
+    """What cancels out in some windows."""
 
     outcome: Outcome
-    """`UNIQUE` if every group found is sure, `AMBIGUOUS` if any overlap."""
+    """`UNDECIDED` if any window is, else `AMBIGUOUS` if any groups overlap."""
     groups: tuple[NetGroup, ...] = ()
     """Sure ones: nothing else that cancels out has any of their entries; by left indexes."""
-    open_left: tuple[int, ...] = ()
-    """Entries of groups that overlap, or, if undecided, all."""
-    open_right: tuple[int, ...] = ()
+    open_nets: tuple[OpenNet, ...] = ()
+    """No two have an entry in common."""
     found: int = 0
     """Smallest groups that were found, the open ones among them."""
 
 
+class NetWindow(NamedTuple):
+    """Entries that may be of one group, by their indexes."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+
 FOUND_MAX: Final = 256
 """Sets that cancel out, unions of smaller ones included; where there are more, none is taken."""
+
+_Kind = tuple[int, int]
+"""What an entry is: its amount, and the number of its class."""
+
+
+class _Claim(NamedTuple):
+    """What a window wants its entries for: a group, or, if undecided, nothing in particular."""
+
+    content: tuple[_Kind, ...]
+    """Sorted; a kind stands there as often as the group has it."""
+    group: tuple[int, ...] | None
 
 
 def find_net_groups(
@@ -110,12 +139,14 @@ def find_net_groups(
     right_minor: npt.ArrayLike,
     search: Search = Search(),  # noqa: B008 - a value, never changed
     classes: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    windows: Iterable[NetWindow] | None = None,
 ) -> NetGroups:
-    """Find the smallest groups of a window, up to `search.size_max` entries, that cancel out.
+    """Find the smallest groups, up to `search.size_max` entries, that cancel out in a window.
 
     "Smallest" is a group with no smaller one in it. Entries of one side that cancel each other,
     as a booking and its reversal, are a group, too. A window in which more than 256 sets
-    cancel out is undecided: so many are chance. Cost as `find_sums`.
+    cancel out is undecided: so many are chance. Windows may overlap, and what is undecided in one
+    is sure in no other. Cost as `find_sums` of each; without any, all entries are of one.
 
     Raises:
       Invalid: as `find_sums`.
@@ -126,38 +157,92 @@ def find_net_groups(
     # A left and a right entry are never interchangeable.
     numbers = np.concatenate([class_left * 2, class_right * 2 + 1])
     amounts = np.concatenate([lefts, -rights])
-    sums = find_sums(0, amounts, search._replace(told_max=FOUND_MAX), numbers)
-    if sums.outcome is Outcome.NONE:
-        return NetGroups(Outcome.NONE)
-    if sums.outcome is Outcome.UNDECIDED or sums.found > FOUND_MAX:
-        return NetGroups(Outcome.UNDECIDED, (), *_part(sums.members, lefts.size))
-    return _tell(sums, amounts, numbers, lefts.size)
-
-
-def _tell(sums: Sums, amounts: Ints, numbers: Ints, size_left: int) -> NetGroups:
-    """Tell sure groups from those that overlap, seen as what their entries are."""
     kinds = list(zip(amounts.tolist(), numbers.tolist(), strict=True))
-    contents = [Counter(kinds[place] for place in solution) for solution in sums.solutions]
-    smallest = [
-        place
-        for place, content in enumerate(contents)
-        if not any(other < content for other in contents)
-    ]
-    groups = []
-    open_entries: set[int] = set()
-    for place in smallest:
-        solution, content = sums.solutions[place], contents[place]
-        if any(content.keys() & contents[other].keys() for other in smallest if other != place):
-            open_entries |= {entry for entry in sums.members if kinds[entry] in content}
+    if windows is None:
+        windows = [NetWindow(tuple(range(lefts.size)), tuple(range(rights.size)))]
+    claims: dict[tuple[bool, tuple[_Kind, ...]], _Claim] = {}
+    for window in windows:
+        places = np.array([*window.left, *(lefts.size + at for at in window.right)], np.int64)
+        sums = find_sums(0, amounts[places], search._replace(told_max=FOUND_MAX), numbers[places])
+        for each in _claim(sums, places.tolist(), kinds):
+            claims.setdefault((each.group is None, each.content), each)
+    return _tell(list(claims.values()), kinds, lefts.size)
+
+
+def _claim(sums: Sums, places: list[int], kinds: list[_Kind]) -> Iterator[_Claim]:
+    """Claim the entries of each smallest group of a window, or all if it is undecided."""
+    if sums.outcome is Outcome.UNDECIDED or sums.found > FOUND_MAX:
+        yield _Claim(tuple(sorted({kinds[places[at]] for at in sums.members})), None)
+        return
+    groups = [tuple(places[at] for at in solution) for solution in sums.solutions]
+    contents = [Counter(kinds[place] for place in group) for group in groups]
+    for group, content in zip(groups, contents, strict=True):
+        if not any(other < content for other in contents):
+            yield _Claim(tuple(sorted(content.elements())), tuple(sorted(group)))
+
+
+def _tell(claims: list[_Claim], kinds: list[_Kind], size_left: int) -> NetGroups:
+    """Tell sure groups from those that overlap, seen as what their entries are."""
+    copies: dict[_Kind, list[int]] = defaultdict(list)
+    for place, kind in enumerate(kinds):
+        copies[kind].append(place)
+    groups, open_nets = [], []
+    for joined in _join(claims):
+        if len(joined) == 1 and joined[0].group is not None:
+            groups += [_net(each, kinds, size_left) for each in _repeat(joined[0], copies)]
             continue
-        left, right = _part(solution, size_left)
-        groups.append(NetGroup(left, right, int(amounts[list(solution)].sum())))
-    outcome = Outcome.AMBIGUOUS if open_entries else Outcome.UNIQUE
-    opened = _part(tuple(sorted(open_entries)), size_left)
-    return NetGroups(outcome, tuple(sorted(groups)), *opened, found=len(smallest))
+        entries = sorted({at for each in joined for kind in each.content for at in copies[kind]})
+        found = [_net(each.group, kinds, size_left) for each in joined if each.group is not None]
+        is_undecided = len(found) < len(joined)
+        sides = _part(entries, size_left)
+        open_nets.append(OpenNet(*sides, tuple(sorted(found)), is_undecided))
+    outcome = Outcome.UNIQUE if groups else Outcome.NONE
+    if open_nets:
+        is_undecided = any(each.is_undecided for each in open_nets)
+        outcome = Outcome.UNDECIDED if is_undecided else Outcome.AMBIGUOUS
+    count = sum(each.group is not None for each in claims)
+    return NetGroups(outcome, tuple(sorted(groups)), tuple(sorted(open_nets)), count)
 
 
-def _part(entries: tuple[int, ...], size_left: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _join(claims: list[_Claim]) -> list[list[_Claim]]:
+    """Join the claims that have a kind in common, directly or by way of others."""
+    parents: dict[_Kind, _Kind] = {}
+
+    def find(kind: _Kind) -> _Kind:
+        while parents.setdefault(kind, kind) != kind:
+            parents[kind] = kind = parents[parents[kind]]
+        return kind
+
+    for each in claims:
+        for kind in each.content[1:]:
+            parents[find(kind)] = find(each.content[0])
+    joined: dict[_Kind, list[_Claim]] = defaultdict(list)
+    for each in claims:
+        joined[find(each.content[0])].append(each)
+    return list(joined.values())
+
+
+def _repeat(claim: _Claim, copies: dict[_Kind, list[int]]) -> list[tuple[int, ...]]:
+    """List the groups that a sure one makes, if there are copies of all that is in it."""
+    wanted = Counter(claim.content)
+    times = min(len(copies[kind]) // count for kind, count in wanted.items())
+    return [
+        tuple(
+            sorted(
+                place
+                for kind, count in wanted.items()
+                for place in copies[kind][at * count : (at + 1) * count]
+            )
+        )
+        for at in range(times)
+    ]
+
+
+def _net(group: tuple[int, ...], kinds: list[_Kind], size_left: int) -> NetGroup:
+    return NetGroup(*_part(group, size_left), sum(kinds[place][0] for place in group))
+
+
+def _part(entries: Sequence[int], size_left: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Part the entries of one list into those of the left and of the right side."""
     return (
         tuple(entry for entry in entries if entry < size_left),

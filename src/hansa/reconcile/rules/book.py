@@ -219,10 +219,13 @@ class Reversal(Within, frozen=True, kw_only=True, tag_field="kind", tag="reversa
 
 
 class NetZero(Within, frozen=True, kw_only=True, tag_field="kind", tag="net_zero"):
-    """Any number of entries of both sides that share something and whose sums are equal."""
+    """Several entries of both sides whose sums are equal: those that share something, or a few."""
 
     name: Name
-    by: Literal["root", "reference", "batch"] = "reference"
+    by: Literal["root", "reference", "batch", "amount"] = "reference"
+    """`amount` shares nothing: the smallest sets that cancel out, if no other has their entries."""
+    entries_max: Annotated[int, Meta(ge=2, le=PARTS_MAX)] | None = None
+    """Of both sides together, that such a set may have; 4 if left out."""
 
 
 class Comparison(Section, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from hansa.reconcile.rules.book import (
     FORMS,
     Measured,
     Net,
+    NetZero,
     RuleBook,
     Score,
 )
@@ -64,6 +65,8 @@ def _find_faults(book: RuleBook) -> Iterator[str]:
         if "amount_minor" in each.on and not isinstance(each, Score):
             yield f"{at}.on: amounts are compared within the pass's own bounds, leave them out"
         yield from _find_currency_faults(book, each, at)
+        if isinstance(each, NetZero):
+            yield from _find_net_zero_faults(each, at)
         if isinstance(each, Score):
             yield from find_score_faults(each, at)
 
@@ -76,6 +79,18 @@ def _find_net_faults(asked: Net, at: str) -> Iterator[str]:
             f"{at}.on: must name {' and '.join(missing)}, or entries would match whatever they "
             "amount to; what is alike in other fields is for a pass with bounds, as net_zero"
         )
+
+
+def _find_net_zero_faults(asked: NetZero, at: str) -> Iterator[str]:
+    if asked.by != "amount":
+        if asked.entries_max is not None:
+            yield f"{at}.entries_max: bounds the sets that are searched by amount, not by a key"
+        return
+    # What a set may differ by must be known before there is one.
+    if asked.amount_ppm:
+        yield f"{at}.amount_ppm: sets are searched within amount_minor alone"
+    if asked.charges:
+        yield f"{at}.charges: sets are searched within amount_minor alone"
 
 
 def _find_currency_faults(book: RuleBook, bounds: Measured, at: str) -> Iterator[str]:

@@ -59,6 +59,13 @@ by = "batch"
 days = 9
 
 [[passes]]
+name = "cancelled"
+kind = "net_zero"
+on = ["account", "currency"]
+by = "amount"
+days = 1
+
+[[passes]]
 name = "by_amount"
 kind = "net"
 on = ["account", "currency", "amount_minor"]
@@ -178,6 +185,7 @@ CASES = {
         [entry(50, 1, batch="x"), entry(11, 1, batch="x")],
         [entry(-30, 1, batch="x"), entry(-31, 4, batch="x")],
     ),
+    "cancelled": ([entry(70, 1), entry(30, 2)], [entry(-45, 1), entry(-55, 2)]),
     BreakClass.MISSING_LEFT: ([], [entry(50)]),
     BreakClass.MISSING_RIGHT: ([entry(50)], []),
     BreakClass.AMOUNT: ([entry(50, 1, "r")], [entry(-60, 1, "r")]),
@@ -208,6 +216,28 @@ def test_sums_in_two_ways_are_not_chosen_from(engine):
     assert [(each[0], len(each[1]), len(each[2])) for each in found] == [
         (BreakClass.AMBIGUOUS, 1, 4)
     ]
+
+
+def test_sets_that_share_entries_are_told_and_not_chosen_from(engine):
+    left = [entry(70, 1, "A"), entry(30, 1)]
+    right = [entry(-45, 1, "B"), entry(-55, 1), entry(-44, 2), entry(-56, 2)]
+    tables = [engine.add(make_side(side)) for side in (left, right)]
+    [each] = reconcile(engine, *tables, BOOK, sides=BOOK.sides).breaks
+    assert (each.kind, len(each.left), len(each.right)) == (BreakClass.AMBIGUOUS, 2, 4)
+    assert each.reason == (
+        "sets that cancel out share entries, 2 of them: "
+        "0.30 EUR + 0.70 EUR (A) against 0.56 EUR + 0.44 EUR; or "
+        "0.30 EUR + 0.70 EUR (A) against 0.55 EUR + 0.45 EUR (B)"
+    )
+
+
+def test_sets_are_within_days_and_none_is_of_one_side(engine):
+    left = [entry(70, 1), entry(30, 3), entry(20, 1), entry(-20, 1)]
+    right = [entry(-45, 1), entry(-55, 2)]
+    assert {each[0] for each in run(engine, left, right)} == {
+        BreakClass.MISSING_LEFT,
+        BreakClass.MISSING_RIGHT,
+    }
 
 
 def test_the_first_pass_must_be_a_net(engine):

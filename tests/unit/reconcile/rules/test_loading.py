@@ -76,6 +76,7 @@ def test_a_file_is_read_whole():
     assert [each.priority for each in book.breaks.priorities] == [1, 3]
 
 
+NET = 'kind = "net_zero"\nby = "amount"'
 PAIR = '[[pairs]]\nleft = "theirs"\nright = "ours"\n'
 THIRD = '[[sides]]\nname = "third"\n[[pairs]]\nleft = "ours"\nright = "theirs"\n'
 FAULTS = [
@@ -118,6 +119,10 @@ FAULTS = [
         "pairs[1]: a side is not reconciled with itself",
     ),
     (change("[calendar]", THIRD + 'passes = ["x"]\n[calendar]'), "pairs[0].passes: there is no"),
+    (change('kind = "sum"', 'kind = "net_zero"\nentries_max = 3'), "passes[1] (sums).entries_max"),
+    (change('kind = "sum"', f"{NET}\nentries_max = 13"), "entries_max"),
+    (change('kind = "sum"', f"{NET}\namount_ppm = 3"), "passes[1] (sums).amount_ppm"),
+    (change('kind = "sum"', f"{NET}\ncharges = true"), "passes[1] (sums).charges"),
     (b"\xff", "not TOML"),
     (b"\n" + b"a." * 100_000 + b"b = 1", "line 2 has more than 100 dots"),
     (b"#" * (RULES_BYTES_MAX + 1), "bytes"),
@@ -213,12 +218,13 @@ blocks = [
 
 def test_the_examples_of_the_reference_are_rules():
     text = (ROOT / "docs" / "reference" / "reconciliation-rules.md").read_text()
-    whole, pairs, window, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole, pairs, window, net_zero, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert [each.name for each in load_rules(whole.encode(), "r").passes][-1] == "evidence"
     head = 'name = "t"\nsides = [{name = "a"}, {name = "b"}]\n'
-    book = load_rules(f"{head}{window}{score}".encode(), "r")
+    book = load_rules(f"{head}{window}{net_zero}{score}".encode(), "r")
     assert book.window.days == 1
-    assert len(book.passes[0].blocks) == 2
+    assert book.passes[0].entries_max == 5
+    assert len(book.passes[1].blocks) == 2
     passes = whole[whole.index("[[passes]]") :]
     lent, shared = list_pairs(load_rules(f'name = "t"\n{pairs}{passes}'.encode(), "r"))
     assert [(each.name, each.sign) for each in lent.sides] == [("platform", 1), ("lender", -1)]

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from hansa.reconcile.batch.passes.bounds import Measured, Measuring
-from hansa.reconcile.batch.passes.found import Found, Match, OpenGroup, Places
-from hansa.reconcile.batch.rest import Rest, RestSide, SharedField
-from hansa.reconcile.currencies import write_amount
+from hansa.reconcile.batch.passes.bounds import Measuring
+from hansa.reconcile.batch.passes.found import Found, OpenGroup
+from hansa.reconcile.batch.passes.halves import Half, describe, explain, halve, pick
+from hansa.reconcile.batch.rest import Rest, SharedField
 from hansa.reconcile.matching.arrays import Ints
 from hansa.reconcile.matching.net_zero import KeyGroup, find_by_key
 from hansa.reconcile.matching.subset_sum import Outcome, Search, Sums, Window, match_sums
-from hansa.reconcile.rules.book import MILLION, Near, NetZero, Parts, Sum, Within
+from hansa.reconcile.rules.book import MILLION, NetZero, Parts, Sum, Within
 
 _ANY = 1 << 62
 """Of sums that are looked at before bounds are asked."""
-
-
-class _Half(NamedTuple):
-    """One side: entries as they are measured, and what they share."""
-
-    side: RestSide
-    measured: Measured
-    keys: Ints
-    """By place among the measured; 0 of what shares nothing."""
-    currency: str
-
-    def find(self, indexes: Places) -> Places:
-        """Find the places of measured entries."""
-        return tuple(sorted(_pick(self.measured.places, indexes)))
 
 
 def match_parts(rest: Rest, asked: Parts, measuring: Measuring, *, left_is_whole: bool) -> Found:
@@ -41,21 +26,21 @@ def match_parts(rest: Rest, asked: Parts, measuring: Measuring, *, left_is_whole
     """
     left: SharedField = "reference" if left_is_whole else asked.by
     right: SharedField = asked.by if left_is_whole else "reference"
-    halves = _halve(rest, rest.number_shared(asked.on, left, right), asked, measuring)
+    halves = halve(rest, rest.number_shared(asked.on, left, right), asked, measuring)
     found = []
     for group in _group(halves):
         wholes, parts = (group.left, group.right) if left_is_whole else (group.right, group.left)
         if len(wholes) == 1 and len(parts) > 1 and _is_within(halves, group, asked):
-            found.append(_explain(halves, group, f"{len(parts)} parts of one payment"))
+            found.append(explain(halves, group, f"{len(parts)} parts of one payment"))
     return Found(found, [])
 
 
-def match_net_zero(rest: Rest, asked: NetZero, measuring: Measuring) -> Found:
+def match_net_zero(rest: Rest, asked: NetZero, by: SharedField, measuring: Measuring) -> Found:
     """Match all entries that share a key and have the same sum on both sides."""
-    keys = rest.number_shared(asked.on, asked.by, asked.by)
-    halves = _halve(rest, keys, asked, measuring)
+    keys = rest.number_shared(asked.on, by, by)
+    halves = halve(rest, keys, asked, measuring)
     found = [
-        _explain(halves, each, f"{len(each.left)} and {len(each.right)} entries of one sum")
+        explain(halves, each, f"{len(each.left)} and {len(each.right)} entries of one sum")
         for each in _group(halves)
         if _is_within(halves, each, asked)
     ]
@@ -68,7 +53,7 @@ def match_sum(rest: Rest, asked: Sum, measuring: Measuring) -> Found:
     Both directions are looked at together: what an entry of either side claims is not given to one
     of them.
     """
-    halves = _halve(rest, rest.number(asked.on), asked, measuring)
+    halves = halve(rest, rest.number(asked.on), asked, measuring)
     left, right = halves
     answers = [
         (left_is_whole, at, sums)
@@ -79,6 +64,7 @@ def match_sum(rest: Rest, asked: Sum, measuring: Measuring) -> Found:
     found = Found([], [])
     for left_is_whole, at, sums in answers:
         ours, theirs = ((at,), sums.members) if left_is_whole else (sums.members, (at,))
+        wholes, parts = halves if left_is_whole else halves[::-1]
         is_sure = (
             sums.outcome is Outcome.UNIQUE
             and (claimed[0][list(ours)] == 1).all()
@@ -87,59 +73,45 @@ def match_sum(rest: Rest, asked: Sum, measuring: Measuring) -> Found:
         if is_sure:
             group = KeyGroup(0, ours, theirs, -sums.difference_minor)
             found.matches.append(
-                _explain(halves, group, f"the sum of {len(sums.members)}, and of no others")
+                explain(halves, group, f"the sum of {len(sums.members)}, and of no others")
             )
         else:
             found.open_groups.append(
-                OpenGroup(left.find(ours), right.find(theirs), _tell_open(sums))
+                OpenGroup(left.find(ours), right.find(theirs), _tell_open(wholes, at, parts, sums))
             )
     return found
 
 
-def _halve(rest: Rest, keys: list[Ints], asked: Near, measuring: Measuring) -> tuple[_Half, _Half]:
-    told = measuring.tell_in(asked)
-    halves = []
-    for side, numbers in zip((rest.left, rest.right), keys, strict=True):
-        measured = measuring.measure(side, asked)
-        halves.append(_Half(side, measured, numbers[measured.places], told))
-    return halves[0], halves[1]
-
-
-def _group(halves: tuple[_Half, _Half]) -> tuple[KeyGroup, ...]:
+def _group(halves: tuple[Half, Half]) -> tuple[KeyGroup, ...]:
     """Group what shares a key on both sides, whatever the sums are."""
     left, right = ((each.keys, each.measured.amounts) for each in halves)
     return find_by_key(left, right, _ANY).balanced
 
 
-def _is_within(halves: tuple[_Half, _Half], group: KeyGroup, bounds: Within) -> bool:
+def _is_within(halves: tuple[Half, Half], group: KeyGroup, bounds: Within) -> bool:
     """Whether sums and days of a group are within bounds."""
     left, right = halves
     ours, theirs = group.left, group.right
     sums = [
-        sum(_pick(half.measured.amounts, indexes))
+        sum(pick(half.measured.amounts, indexes))
         for half, indexes in ((left, ours), (right, theirs))
     ]
     allowed = max(bounds.amount_minor, max(map(abs, sums)) * bounds.amount_ppm // MILLION)
     differences = {group.difference_minor}
     if bounds.charges:
         ours_off, theirs_off = (
-            sum(_pick(half.measured.gross, indexes)) - sum(_pick(half.measured.amounts, indexes))
+            sum(pick(half.measured.gross, indexes)) - sum(pick(half.measured.amounts, indexes))
             for half, indexes in ((left, ours), (right, theirs))
         )
         difference = group.difference_minor
         differences |= {difference + ours_off, difference - theirs_off}
         differences.add(difference + ours_off - theirs_off)
-    days = [*_pick(left.measured.days, ours), *_pick(right.measured.days, theirs)]
+    days = [*pick(left.measured.days, ours), *pick(right.measured.days, theirs)]
     is_near = max(days) - min(days) <= bounds.days
     return is_near and min(map(abs, differences)) <= allowed
 
 
-def _pick(column: Ints, indexes: Places) -> list[int]:
-    """Pick some of a column: of few entries, as most groups have, quicker than an array."""
-    return [int(column[index]) for index in indexes]
-
-
-def _search(wholes: _Half, parts: _Half, asked: Sum) -> Iterator[tuple[int, Sums]]:
+def _search(wholes: Half, parts: Half, asked: Sum) -> Iterator[tuple[int, Sums]]:
     """Search sums for each whole; those that have none are left out."""
     order = np.lexsort((parts.measured.days, parts.keys))
     keys, days = parts.keys[order], parts.measured.days[order]
@@ -164,7 +136,7 @@ def _search(wholes: _Half, parts: _Half, asked: Sum) -> Iterator[tuple[int, Sums
 
 
 def _count_claims(
-    answers: list[tuple[bool, int, Sums]], halves: tuple[_Half, _Half]
+    answers: list[tuple[bool, int, Sums]], halves: tuple[Half, Half]
 ) -> tuple[Ints, Ints]:
     """Count how many answers each entry is in, left and right."""
     counts = tuple(np.zeros(len(each.keys), np.int64) for each in halves)
@@ -175,17 +147,12 @@ def _count_claims(
     return counts[0], counts[1]
 
 
-def _tell_open(sums: Sums) -> str:
+def _tell_open(wholes: Half, at: int, parts: Half, sums: Sums) -> str:
     if sums.outcome is Outcome.UNDECIDED:
         return "there are too many entries near it to find all sums"
+    [whole] = describe(wholes, (at,))
+    listed = "; or ".join(" + ".join(describe(parts, each)) for each in sums.solutions)
     if sums.found > 1:
-        return f"it is the sum of several in {sums.found} ways"
-    return "entries of its sum could be parts of another, too"
-
-
-def _explain(halves: tuple[_Half, _Half], group: KeyGroup, what: str) -> Match:
-    left, right = halves
-    currency = left.currency or left.side.read_currency(int(left.measured.places[group.left[0]]))
-    difference = -group.difference_minor
-    apart = f", {write_amount(difference, currency)} apart" if difference else ""
-    return Match(left.find(group.left), right.find(group.right), f"{what}{apart}")
+        more = "; and others" if sums.found > len(sums.solutions) else ""
+        return f"{whole} is the sum of several in {sums.found} ways: {listed}{more}"
+    return f"{whole} is a sum of which others could have a part, too: {listed}"
