@@ -21,3 +21,13 @@ def test_amounts_and_charges_beyond_all_measure_keep_no_window_from_its_end():
     outcome = close_window(pair, 0, (3, 2), Even(0, {}), sides)
     assert [each.label for each in outcome.matches] == ["near"]
     assert sum(len(each.left) for each in outcome.breaks) == 2
+
+
+def test_sets_that_cancel_out_match_as_they_do_in_files():
+    sides = [enter(70), enter(30)], [enter(-45), enter(-55)]
+    written = tuple([write_entry(each) for each in side] for side in sides)
+    outcome = close_window(build_pair(), 0, (2, 2), Even(0, {}), written)
+    assert [(each.label, len(each.left), len(each.right)) for each in outcome.matches] == [
+        ("cancelled", 2, 2)
+    ]
+    assert not outcome.breaks

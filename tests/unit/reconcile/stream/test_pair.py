@@ -362,6 +362,11 @@ entries = st.tuples(
     max_examples=100 if IS_SOAK else 5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @example(AMBIGUOUS, CANDIDATES, random.Random(1))
+@example(
+    [(each, "", 0, False) for each in (70, 30)],
+    [(each, "", 0, False) for each in (45, 55, 44, 56)],
+    random.Random(1),
+)
 @given(
     st.lists(entries, max_size=9),
     st.lists(entries, max_size=9),
