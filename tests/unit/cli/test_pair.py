@@ -26,6 +26,7 @@ decimal = "."
 """
 NORTH = [("1.00", "A"), ("0.40", "B"), ("0.07", "C")]
 SOUTH = [("-1.00", "A"), ("-0.43", "B")]
+FRAGMENT = ("--currency", "MOP", "--encoding", "cp850", "--quarantine", "left-out.jsonl")
 PROPOSED = ("--with", "south", "--settle", "MOP", "--keep-days", "30")
 
 
@@ -43,6 +44,7 @@ def folder(tmp_path_factory):
         save_key(path / f"{name}.json", key(name), PASSPHRASE, cost=CHEAP)
     (path / "rules.toml").write_text(RULES)
     (path / "map.toml").write_text(MAP)
+    (path / "fragment.sta").write_text(":20:1\n:25:1\n:28C:1\n:61:260302C1,00NTRFA\n:62F:")
     for name, rows in (("north", NORTH), ("south", SOUTH)):
         lines = [f"1,MOP,{amount},2026-03-02,{reference}" for amount, reference in rows]
         text = "\n".join(["account,currency,amount,date,reference", *lines])
@@ -182,6 +184,8 @@ def resolve(run, desks, agreed, case):
         (("complete", "12" * 32), 2, "window"),
         (("add", "12" * 32, "north.csv"), 2, "mapping"),
         (("add", "12" * 32, "north.csv", "--map", "map.toml"), 4, "no agreement"),
+        (("add", "12" * 32, "fragment.sta"), 2, "no field before it tells the currency"),
+        (("add", "12" * 32, "fragment.sta", *FRAGMENT), 4, "no agreement"),
         (("case", "show", "12" * 32, "1"), 2, "no id of a case"),
         (("breaks", "12" * 32, "--class", "amuont"), 2, "choose from 'ambiguous', 'duplicate'"),
     ],

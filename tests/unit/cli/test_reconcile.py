@@ -94,6 +94,50 @@ def test_what_is_left_out_or_doubtful_is_told_beside_the_figures(command, tmp_pa
     assert "it is empty" in capsys.readouterr().err
 
 
+FRAGMENT = b""":20:1
+:25:4711
+:28C:1
+:61:2603020302C5,NTRFK\xa2-1
+"""
+"""MT940 without a balance, and so without a currency; in code page 850."""
+
+
+def test_what_a_file_does_not_tell_is_said_of_its_side(command, tmp_path, capsys):
+    (tmp_path / "bank.sta").write_bytes(FRAGMENT)
+    bai2 = ["01,B,C,260302,0715,7,,,2/", "02,C,B,1,260302,,,2/", "03,4711/", "16,165,500,,,K-1,/"]
+    (tmp_path / "bank.bai").write_text("\n".join([*bai2, "49,,/", "98,,,/", "99,,,/"]))
+    files = [str(tmp_path / "bank.sta"), str(tmp_path / "bank.bai")]
+    rules, more = command[3:-1], ["--quarantine", "--no-report"]
+    said = ["--encoding-left", "cp850", "--currency-left", "EUR", "--currency-right", "CHF"]
+    named = ["--side", f"books={files[0]}", "--side", f"bank={files[1]}"]
+    named += ["--encoding", "books=cp850", "--currency", "books=EUR", "--currency", "bank=CHF"]
+    for number, of in enumerate(([*files, *said], named)):
+        out = tmp_path / f"out {number}"
+        assert main(["reconcile", *of, *rules, str(out), *more]) == 0
+        sides = json.loads((out / "manifest.json").read_bytes())["sides"]
+        assert [each["reading"].get("currency") for each in sides] == ["EUR", "CHF"]
+        assert sides[0]["reading"]["encoding"] == "cp850"
+        entries = [pq.read_table(out / side / "entries.parquet") for side in ("books", "bank")]
+        told = [each.select(["currency", "reference"]).to_pylist() for each in entries]
+        assert told == [
+            [{"currency": "EUR", "reference": "K\xf3-1"}],
+            [{"currency": "CHF", "reference": "K-1"}],
+        ]
+    capsys.readouterr()
+    for wrong, what in (
+        (["--currency-left", "eur"], "is no code of a currency"),
+        (["--encoding-left", "klingon"], "is no encoding that is known"),
+        (["--encoding-left", "utf-16"], "no encoding that extends ASCII"),
+        (["--currency", "books=EUR"], "of LEFT it is --currency-left"),
+    ):
+        try:
+            code = main(["reconcile", *files, *rules, str(tmp_path / "no"), *wrong])
+        except SystemExit as error:
+            code = error.code
+        assert code == 2
+        assert what in capsys.readouterr().err
+
+
 def test_as_json_there_is_nothing_but_the_manifest(command, capsys):
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["breaks"] == {"amount": 1}

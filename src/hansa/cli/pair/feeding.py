@@ -14,6 +14,12 @@ from typing import NamedTuple
 from hansa.cli.pair.parties import add_agreement, parse_agreement
 from hansa.cli.pair.proposing import needing_extra
 from hansa.cli.pair.reading import EPOCH
+from hansa.cli.reconcile.readings import (
+    SaidReading,
+    open_reading,
+    parse_currency,
+    parse_encoding,
+)
 from hansa.cli.screen import ProgressBar, print_found
 from hansa.cli.source import add_node, open_client, parse_count, parse_file
 from hansa.contracts.reconciliation.windows import WINDOW_LATEST
@@ -26,7 +32,6 @@ CHUNK = 1_000
 WAIT_S_MAX = 3_600
 PAUSE_FIRST_S = 0.05
 PAUSE_LAST_S = 2.0
-MAPPING_BYTES_MAX = 1 << 18
 QUARANTINE_BYTES_MAX = 1 << 30
 
 
@@ -53,6 +58,18 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=parse_file,
         metavar="FILE",
         help="TOML file that says what the columns of a table mean",
+    )
+    add.add_argument(
+        "--encoding",
+        type=parse_encoding,
+        metavar="NAME",
+        help="of MT940 and MT942, if neither UTF-8 nor Windows-1252",
+    )
+    add.add_argument(
+        "--currency",
+        type=parse_currency,
+        metavar="CODE",
+        help="of accounts whose file tells none, in MT940, MT942 and BAI2",
     )
     add.add_argument(
         "--quarantine",
@@ -126,12 +143,8 @@ def _reading(options: argparse.Namespace) -> Iterator[Statements]:
     """
     with needing_extra():
         from hansa.reconcile import normalising  # noqa: PLC0415
-        from hansa.reconcile.readers.opening import Reading  # noqa: PLC0415
-        from hansa.reconcile.readers.tables.mapping import parse_mapping  # noqa: PLC0415
-    reading = None
-    if options.map is not None:
-        raw = read_file(options.map, MAPPING_BYTES_MAX)
-        reading = Reading(parse_mapping(raw, str(options.map)))
+
+        reading = open_reading(SaidReading(options.map, options.encoding, options.currency or ""))
     on_error = normalising.OnError.QUARANTINE if options.quarantine else normalising.OnError.REFUSE
     with tempfile.TemporaryDirectory(prefix="hansa-add-") as name:
         folder = Path(name)

@@ -6,12 +6,12 @@ import argparse
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hansa.cli.reconcile.ledgers import LedgerFolder, open_sources, parse_source, require_used
+from hansa.cli.reconcile.readings import SaidReading, open_reading, parse_currency, parse_encoding
 from hansa.cli.source import parse_file
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.sdk.files import read_file
 
 if TYPE_CHECKING:
     from hansa.reconcile.batch.job import SideFiles
@@ -19,16 +19,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Sources = tuple[Path | LedgerFolder, ...]
 LEFT, RIGHT = "left", "right"
-MAPPING_BYTES_MAX = 1 << 18
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,31})=(.+)", re.DOTALL)
+
+
+_READINGS: dict[str, tuple[Callable[[str], object], str, str]] = {
+    "map": (parse_file, "FILE", "TOML file that says what the columns of the {}'s tables mean"),
+    "encoding": (
+        parse_encoding,
+        "NAME",
+        "of the {}'s MT940 and MT942, if neither UTF-8 nor Windows-1252",
+    ),
+    "currency": (
+        parse_currency,
+        "CODE",
+        "of accounts whose file tells none, in the {}'s MT940, MT942 and BAI2",
+    ),
+}
+"""Options of a side that tell how its files are read: of what type, and what for."""
 
 
 class SaidSide(NamedTuple):
     """A side as it was said."""
 
     sources: Sources
-    mapping: Path | None
-    """What its tables' columns mean, where they do not say it."""
+    reading: SaidReading
+    """How its files are read, where they do not say it."""
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -51,12 +66,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help=f"another file of the {side} side; may be said again",
         )
-        command.add_argument(
-            f"--map-{side}",
-            type=parse_file,
-            metavar="FILE",
-            help=f"TOML file that says what the columns of the {side} side's tables mean",
-        )
+        for name, (parse, metavar, meaning) in _READINGS.items():
+            command.add_argument(
+                f"--{name}-{side}",
+                type=parse,
+                metavar=metavar,
+                help=meaning.format(f"{side} side"),
+            )
     command.add_argument(
         "--side",
         type=_parse_named(parse_source),
@@ -65,14 +81,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="instead of LEFT and RIGHT: a file of the side of this name, or ledger:DIR; repeat",
     )
-    command.add_argument(
-        "--map",
-        type=_parse_named(parse_file),
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="with --side: what the columns of this side's tables mean; repeat",
-    )
+    for name, (parse, metavar, meaning) in _READINGS.items():
+        command.add_argument(
+            f"--{name}",
+            type=_parse_named(parse),
+            action="append",
+            default=[],
+            metavar=f"NAME={metavar}",
+            help=f"with --side: {meaning.format('side')}; repeat",
+        )
 
 
 def list_sides(options: argparse.Namespace) -> dict[str, SaidSide]:
@@ -81,20 +98,21 @@ def list_sides(options: argparse.Namespace) -> dict[str, SaidSide]:
     Raises:
       Invalid: there are none, or both kinds.
     """
-    in_row = [options.left, options.right, options.map_left, options.map_right]
-    in_row += [*options.more_left, *options.more_right]
+    in_row = [options.left, options.right, *options.more_left, *options.more_right]
+    in_row += [getattr(options, f"{name}_{side}") for name in _READINGS for side in (LEFT, RIGHT)]
     if options.side:
         if any(each is not None for each in in_row):
             raise _wrong("say LEFT and RIGHT, or --side for each: not both")
         return _list_named(options)
-    if options.map:
-        raise _wrong("--map is of sides that --side names; of LEFT it is --map-left")
+    for name in _READINGS:
+        if getattr(options, name):
+            raise _wrong(f"--{name} is of sides that --side names; of LEFT it is --{name}-left")
     if options.right is None:
         raise _wrong("name the files of two sides, LEFT and RIGHT, or say --side for each")
     return {
         side: SaidSide(
             (getattr(options, side), *getattr(options, f"more_{side}")),
-            getattr(options, f"map_{side}"),
+            _make_reading({name: getattr(options, f"{name}_{side}") for name in _READINGS}),
         )
         for side in (LEFT, RIGHT)
     }
@@ -103,30 +121,32 @@ def list_sides(options: argparse.Namespace) -> dict[str, SaidSide]:
 def open_sides(
     options: argparse.Namespace, sides: Mapping[str, SaidSide]
 ) -> Iterator[tuple[str, SideFiles]]:
-    """Open sides: ledgers, and what maps their columns; raises `Invalid`."""
+    """Open sides: ledgers, and what says how files are read; raises as `open_reading` does."""
     from hansa.reconcile.batch.job import SideFiles  # noqa: PLC0415 - an extra
-    from hansa.reconcile.readers.opening import map_tables  # noqa: PLC0415
 
     require_used(options, *(each.sources for each in sides.values()))
-    for name, (sources, mapped) in sides.items():
-        paths = open_sources(options, sources)
-        if mapped is None:
-            yield name, SideFiles(paths)
-        else:
-            raw = read_file(mapped, MAPPING_BYTES_MAX)
-            yield name, SideFiles(paths, map_tables(raw, str(mapped)))
+    for name, (sources, reading) in sides.items():
+        yield name, SideFiles(open_sources(options, sources), open_reading(reading))
 
 
 def _list_named(options: argparse.Namespace) -> dict[str, SaidSide]:
     sources: dict[str, Sources] = {}
     for name, source in options.side:
         sources[name] = (*sources.get(name, ()), source)
-    mapped = dict(options.map)
-    if len(mapped) < len(options.map):
-        raise _wrong("--map: a side is named twice")
-    for name in mapped.keys() - sources.keys():
-        raise _wrong(f"--map: there is no --side {name}=FILE")
-    return {name: SaidSide(each, mapped.get(name)) for name, each in sources.items()}
+    readings: dict[str, dict[str, object]] = {name: {} for name in sources}
+    for option in _READINGS:
+        for name, value in getattr(options, option):
+            if name not in sources:
+                raise _wrong(f"--{option}: there is no --side {name}=FILE")
+            if option in readings[name]:
+                raise _wrong(f"--{option}: a side is named twice")
+            readings[name][option] = value
+    return {name: SaidSide(each, _make_reading(readings[name])) for name, each in sources.items()}
+
+
+def _make_reading(said: Mapping[str, Any]) -> SaidReading:
+    """Make of options by their names what they say; what is left out may be None, or not there."""
+    return SaidReading(said.get("map"), said.get("encoding"), said.get("currency") or "")
 
 
 def _parse_named(parse: Callable[[str], T]) -> Callable[[str], tuple[str, T]]:
