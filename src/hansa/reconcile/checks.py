@@ -161,24 +161,27 @@ def _get_content(statement: Statement) -> Statement | None:
     has_balances = None not in (statement.opening_minor, statement.closing_minor)
     if statement.number is not None or (has_balances and statement.to_date is not None):
         return statement._replace(id="", line=0)  # each time it is fetched it may get another id
+    has_period = None not in (statement.from_date, statement.to_date)
+    if has_period and statement.entries and statement.closing_minor is not None:
+        return statement._replace(id="", line=0)
     return statement._replace(line=0) if statement.id else None
 
 
 def _tell_double(each: Placed, before: Placed) -> Located:
-    return _tell(
+    return tell(
         Fault.DUPLICATE,
         each,
-        f"{_name(each)} was there already, {_point(before, each)}: its entries stand twice, leave "
-        "one of them out",
+        f"{name_statement(each)} was there already, {point_to(before, each)}: its entries stand "
+        "twice, leave one of them out",
     )
 
 
 def _tell_clash(each: Placed, before: Placed) -> Located:
-    return _tell(
+    return tell(
         Fault.CLASH,
         each,
-        f"{_name(each)} has the number of another, {_point(before, each)}, and other content: "
-        "find out which of them holds, and leave the other out",
+        f"{name_statement(each)} has the number of another, {point_to(before, each)}, and other "
+        "content: find out which of them holds, and leave the other out",
     )
 
 
@@ -229,10 +232,10 @@ def _check_pages(run: _Run) -> Iterator[Located]:
     missing = _find_missing_pages(run)
     if missing:
         what = ", ".join(map(str, missing))
-        yield _tell(
+        yield tell(
             Fault.GAP,
             run.first,
-            f"{_name(run.first)} is without its pages {what}: fetch them from the bank",
+            f"{name_statement(run.first)} is without its pages {what}: fetch them from the bank",
         )
 
 
@@ -244,11 +247,11 @@ def _check_sum(run: _Run) -> Iterator[Located]:
     booked = sum(each.statement.booked_minor for each in run.pages)
     if opening + booked != closing:
         currency = run.first.statement.currency
-        yield _tell(
+        yield tell(
             Fault.BALANCE,
             run.first,
-            f"{_name(run.first)} opens with {write_amount(opening, currency)}, its entries come to "
-            f"{write_amount(booked, currency)}, and it closes with "
+            f"{name_statement(run.first)} opens with {write_amount(opening, currency)}, its "
+            f"entries come to {write_amount(booked, currency)}, and it closes with "
             f"{write_amount(closing, currency)}: it lacks "
             f"{write_amount(closing - opening - booked, currency)}; ask the bank for it anew",
         )
@@ -283,8 +286,8 @@ def _find_gap(last: _Run, following: _Run) -> Located | None:
         what = f"follows number {before}: number {before + 1} is missing"
     else:
         what = f"follows number {before}: numbers {before + 1} to {after - 1} are missing"
-    name = _name(following.first)
-    return _tell(Fault.GAP, following.first, f"{name} {what}; fetch them from the bank")
+    name = name_statement(following.first)
+    return tell(Fault.GAP, following.first, f"{name} {what}; fetch them from the bank")
 
 
 def _is_neighbour(last: _Run, following: _Run, *, has_numbers: bool) -> bool:
@@ -301,11 +304,12 @@ def _check_following(last: _Run, following: _Run) -> Iterator[Located]:
     closing, opening = last.closing_minor, following.opening_minor
     if closing is not None and opening is not None and closing != opening:
         currency = following.first.statement.currency
-        yield _tell(
+        yield tell(
             Fault.BALANCE,
             following.first,
-            f"{_name(following.first)} opens with {write_amount(opening, currency)}, but "
-            f"{_name(last.first)} before it closes with {write_amount(closing, currency)}: "
+            f"{name_statement(following.first)} opens with {write_amount(opening, currency)}, but "
+            f"{name_statement(last.first)} before it closes with "
+            f"{write_amount(closing, currency)}: "
             "one between them is missing, or one of them is wrong",
         )
 
@@ -327,7 +331,7 @@ def _get_date(day: int | None) -> dt.date | None:
 # --- words --------------------------------------------------------------------------------------
 
 
-def _name(placed: Placed) -> str:
+def name_statement(placed: Placed) -> str:
     """Name a statement by what people know it by."""
     statement = placed.statement
     number = "" if statement.number is None else f" {statement.number}"
@@ -338,11 +342,13 @@ def _name(placed: Placed) -> str:
     return f"{name}{page} of {statement.account or 'an account without a name'}{end}"
 
 
-def _point(placed: Placed, seen_from: Placed) -> str:
+def point_to(placed: Placed, seen_from: Placed) -> str:
+    """Say where a statement stands, seen from another."""
     line = f"line {placed.statement.line}"
     return line if placed.file == seen_from.file else f"{line} of file {placed.file + 1}"
 
 
-def _tell(fault: Fault, placed: Placed, text: str) -> Located:
+def tell(fault: Fault, placed: Placed, text: str) -> Located:
+    """Make a warning of a statement."""
     line = placed.statement.line
     return Located(placed.file, Finding(Severity.WARNING, fault, line, "", text))

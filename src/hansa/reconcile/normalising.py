@@ -196,10 +196,11 @@ class _Run:
         """Check the files and their statements against one another; refuse what must be."""
         if self._refused:
             self._refuse()
-        for located in (*self._find_same_files(), *check_statements(self._placed)):
+        self._entries.close()
+        checked = check_statements(self._placed)
+        for located in (*self._find_same_files(), *checked, *self._find_repeats(checked)):
             _write(self._findings, located.file, located.finding)
             self._warnings += 1
-        self._entries.flush()
 
     def summarise(self, folder: Path) -> Normalised:
         sources = self._sources
@@ -236,6 +237,20 @@ class _Run:
             + " ".join(f"({number}) {text};" for number, text in enumerate(self._refused, 1))[:-1],
             findings=count,
         )
+
+    def _find_repeats(self, told: Sequence[Located]) -> Iterator[Located]:
+        """Find what stands in two statements that were not told as the same."""
+        placed = [each for each in self._placed if self._sources[each.file].format == "ofx"]
+        if len(placed) < 2:  # noqa: PLR2004 - one, and another
+            return
+        from hansa.reconcile.repeats import find_repeats  # noqa: PLC0415 - loads the engine
+
+        known = {
+            (each.file, each.finding.line) for each in told if each.finding.fault is Fault.DUPLICATE
+        }
+        for located in find_repeats(self._folder / ENTRIES, placed):
+            if (located.file, located.finding.line) not in known:
+                yield located
 
     def _find_same_files(self) -> Iterator[Located]:
         first: dict[str, int] = {}
@@ -279,6 +294,11 @@ class _EntriesFile:
         if self._batches:
             self._writer.write_table(pa.Table.from_batches(self._batches), ROWS_PER_GROUP)
         self._batches, self._rows = [], 0
+
+    def close(self) -> None:
+        """Write what is left, and end the file, so that it can be read."""
+        self.flush()
+        self._writer.close()
 
 
 def _write(file: BinaryIO, number: int, value: Statement | Finding) -> None:

@@ -73,6 +73,53 @@ def test_the_same_file_twice_is_found(tmp_path):
     assert (finding["file"], finding["fault"]) == (1, "duplicate")
 
 
+def write_ofx(folder, name, *statements):
+    """Write statements, each a period and the days of its transactions, whose FITIDs they are."""
+    written = "".join(
+        f"<STMTRS><CURDEF>EUR<BANKACCTFROM><ACCTID>{account}</BANKACCTFROM>\n<BANKTRANLIST>"
+        f"<DTSTART>202604{first}<DTEND>202604{last}\n"
+        + "".join(
+            f"<STMTTRN><DTPOSTED>202604{each[:2]}<TRNAMT>7<FITID>{each}</STMTTRN>" for each in days
+        )
+        + f"</BANKTRANLIST>\n<LEDGERBAL><BALAMT>{balance}</LEDGERBAL></STMTRS>\n"
+        for account, first, last, days, balance in statements
+    )
+    path = folder / name
+    path.write_text(f"OFXHEADER:100\n\n<OFX>\n{written}</OFX>\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([("A", "01", "10", ["02", "03"], 9)], ["was there already, line 4"]),  # the very same
+        ([("A", "01", "20", ["02", "12", "13"], 8)], ["1 of its 3 transactions"]),
+        ([("A", "01", "10", ["02", "03"], "")], ["2 of its 2 transactions"]),
+        ([("B", "01", "20", ["02", "12"], 8)], []),  # another account
+        ([("A", "11", "20", ["02", "03"], 8)], []),  # numbered anew by each download
+        ([("A", "01", "20", ["02", "02", "13"], 8)], []),  # no name at all
+    ],
+)
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_what_overlapping_statements_of_ofx_have_in_common_is_found(
+    tmp_path, others, told, is_one_file
+):
+    first = ("A", "01", "10", ["02", "03"], 9)
+    files = [[first, *others]] if is_one_file else [[first], others]
+    paths = [write_ofx(tmp_path, f"{at}.ofx", *each) for at, each in enumerate(files)]
+    if told and not is_one_file:
+        paths[1].write_text(paths[1].read_text() + "\n")  # not the same to the byte
+    made = normalise(paths, tmp_path / "out", on_error=OnError.QUARANTINE)
+    assert made.errors == 0
+    findings = read_lines(tmp_path / "out" / FINDINGS)
+    findings = [each for each in findings if each["fault"] == "duplicate"]
+    assert [each["file"] for each in findings] == [len(paths) - 1] * len(told)
+    for finding, words in zip(findings, told, strict=True):
+        assert words in finding["text"]
+    names = [ENTRIES, STATEMENTS, FINDINGS, QUARANTINE]
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == sorted(names)
+
+
 def test_errors_refuse_all_of_it_and_are_listed(tmp_path):
     path = write(tmp_path, "a.csv", GOOD + BAD * 2)
     with pytest.raises(Invalid) as caught:
