@@ -22,6 +22,7 @@ from hansa.reconcile.batch.results import hash_even, hash_window
 from hansa.reconcile.batch.windows import carrying as batch
 from hansa.reconcile.batch.windows.parting import part_side
 from hansa.reconcile.entries import NORMALISED, Entry
+from hansa.reconcile.rules.cut_offs import CutOff
 from hansa.reconcile.stream.disclosure import decode_disclosure
 from hansa.reconcile.stream.journal import MemoryJournal
 from hansa.reconcile.stream.pair import PairStream, Step
@@ -199,7 +200,8 @@ def reconcile_windows(pair: Pair, left: list[Entry], right: list[Entry]):
             path = Path(folder) / f"{side.name}.parquet"
             pq.write_table(make_side(entries), path)
             parts = Path(folder) / side.name
-            parted.append(part_side(engine, engine.read(path), side, pair.window, parts))
+            placed = CutOff(pair.book.calendar).express(engine.read(path))
+            parted.append(part_side(engine, placed, side, pair.window, parts))
         number = 0
         for each in batch.reconcile_windows(
             engine, tuple(parted), (none, none), (pair.book, None), few_max=0

@@ -61,6 +61,11 @@ class Entry(NamedTuple):
     """Which of its file's statements, from 0."""
     line: int = 0
     """Line of the file where it begins, from 1; the row, of a table."""
+    booked_at_s: int | None = None
+    """When it was booked: seconds since 1970-01-01 00:00 by the clock of whoever wrote the file;
+    None where a file tells the day alone."""
+    booked_offset_minutes: int | None = None
+    """How far that clock is east of UTC; None where a file does not say."""
 
 
 class Kind(StrEnum):
@@ -165,6 +170,8 @@ class Part(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
+TIMES = (pa.field("booked_at_s", pa.int64()), pa.field("booked_offset_minutes", pa.int64()))
+"""Of the time of booking; entries that were normalised without them have none."""
 SCHEMA = pa.schema(
     [
         pa.field("account", pa.string(), nullable=False),
@@ -187,6 +194,7 @@ SCHEMA = pa.schema(
         pa.field("charges_minor", pa.int64()),
         pa.field("statement", pa.int32(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
+        *TIMES,
     ]
 )
 """One field of `Entry` each, in its order."""

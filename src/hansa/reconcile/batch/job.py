@@ -38,7 +38,7 @@ from hansa.reconcile.batch.results import RatesFile
 from hansa.reconcile.batch.summary import SideFacts, Summary
 from hansa.reconcile.batch.windows.earlier import Earlier, find_first, read_earlier
 from hansa.reconcile.batch.windows.parting import part_side
-from hansa.reconcile.entries import NORMALISED
+from hansa.reconcile.entries import NORMALISED, TIMES
 from hansa.reconcile.normalising import (
     ENTRIES,
     OnError,
@@ -117,7 +117,7 @@ def run_job(job: Job, folder: Path) -> dict[str, Any]:
         left, right = open_sides(both, unfinished, job.on_error)
         pair = Pair(left, right, earlier)
         with opened_engine(job, unfinished) as engine:
-            as_of = job.as_of or find_newest(engine, [pair])
+            as_of = job.as_of or find_newest(engine, [pair], book.calendar)
             work = unfinished / WORK / "pair"
             places = Places(unfinished, unfinished, work)
             told, _ = run_in_windows(engine, pair, rules, as_of, places, job)
@@ -206,8 +206,9 @@ def _find_normalised(files: SideFiles) -> Path | None:
 def _is_normalised(path: Path) -> bool:
     """Whether a file is entries already: all columns of `NORMALISED`, each row with its number.
 
-    Passes join by columns that are never null and know an entry by its row, so that of a file with
-    nulls there, or a number twice, entries would be lost or counted twice.
+    Those of times may be missing: earlier versions wrote none. Passes join by columns that are
+    never null and know an entry by its row, so that of a file with nulls there, or a number twice,
+    entries would be lost or counted twice.
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
@@ -221,7 +222,8 @@ def _is_normalised(path: Path) -> bool:
     except pa.ArrowInvalid:
         return False
     found = {each.name: each.type for each in metadata.schema.to_arrow_schema()}
-    if any(found.get(each.name) != each.type for each in NORMALISED):
+    wanted = [each for each in NORMALISED if each.name in found or each not in TIMES]
+    if any(found.get(each.name) != each.type for each in wanted):
         return False
     needed = [each.name for each in NORMALISED if not each.nullable]
     return (
@@ -286,7 +288,7 @@ def _part(
     """Part a side, where rules cut time into windows."""
     if book.window is None:
         return opened
-    entries, folder = engine.read(opened.entries), parts / opened.side.name
+    entries, folder = opened.read(engine, book.calendar), parts / opened.side.name
     parts.mkdir(exist_ok=True)
     first = find_first(earlier, book.window)
     parted = part_side(engine, entries, opened.side, book.window, folder, first=first)

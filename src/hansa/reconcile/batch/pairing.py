@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from ibis.expr.types import Table
 
 from hansa.reconcile.batch.ageing import Ageing
 from hansa.reconcile.batch.engines import Engine
@@ -40,8 +41,9 @@ from hansa.reconcile.batch.windows.parting import PartedSide
 from hansa.reconcile.batch.windows.writing import write_windows
 from hansa.reconcile.entries import NORMALISED
 from hansa.reconcile.report.writing import write_report
-from hansa.reconcile.rules.book import RuleBook, Side
+from hansa.reconcile.rules.book import Calendar, RuleBook, Side
 from hansa.reconcile.rules.calendars import BusinessDays
+from hansa.reconcile.rules.cut_offs import CutOff
 from hansa.reconcile.rules.rates import RateTable
 
 CARRIED = "carried.parquet"
@@ -66,6 +68,10 @@ class OpenedSide:
         """Tell what was read, for the manifest."""
         digests = tuple(file.sha256 for file in self.facts.files)
         return Input(self.side.name, digests, self.count, self.reading)
+
+    def read(self, engine: Engine, calendar: Calendar) -> Table:
+        """Read the entries, by `NORMALISED`, each on the day that it counts for."""
+        return CutOff(calendar).express(engine.read(self.entries))
 
 
 class Rules(NamedTuple):
@@ -163,7 +169,7 @@ def _write(
     parted = pair.left.parted, pair.right.parted
     if book.window is None or parted[0] is None or parted[1] is None:
         tables = [
-            join(engine, engine.read(each.entries), rows)
+            join(engine, each.read(engine, book.calendar), rows)
             for each, rows in zip(pair[:2], carried, strict=True)
         ]
         sides = pair.left.side, pair.right.side
@@ -204,11 +210,11 @@ def _report(
     return summary
 
 
-def find_newest(engine: Engine, pairs: list[Pair]) -> dt.date:
+def find_newest(engine: Engine, pairs: list[Pair], calendar: Calendar) -> dt.date:
     """Find the newest date of an entry; the first day of all where none has one."""
     dates = []
-    for path in dict.fromkeys(each.entries for pair in pairs for each in pair[:2]):
-        table = engine.read(path)
+    for each in {side.entries: side for pair in pairs for side in pair[:2]}.values():
+        table = each.read(engine, calendar)
         newest = table.aggregate(value=table.value_date.max(), booking=table.booking_date.max())
         dates += engine.fetch(newest).to_pylist()[0].values()
     carried = [rows for pair in pairs if pair.earlier is not None for rows in pair.earlier[1:3]]

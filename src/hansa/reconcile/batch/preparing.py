@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, get_args
 
-from hansa.reconcile.entries import NORMALISED
+from hansa.reconcile.entries import NORMALISED, TIMES
 from hansa.reconcile.rules.book import Field, References, Side
 from hansa.reconcile.rules.references import ReferenceForm
 
@@ -28,7 +28,7 @@ SURPLUS = "is_surplus"
 """Of what it leaves: a copy of what matched."""
 GROUP = "undecided_group"
 """Of what it leaves: the group that could not be decided, by the name of one in it; else null."""
-NUMBERING = frozenset({"bank_reference", "statement", "line"})
+NUMBERING = frozenset({"bank_reference", "statement", "line", *(each.name for each in TIMES)})
 """Fields by which a bank, or a file, tells copies apart that are otherwise the same."""
 NO_DATE = dt.date(1, 1, 1)
 """Stands for none in keys, where none equals none."""

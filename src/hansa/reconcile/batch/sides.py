@@ -74,7 +74,8 @@ def run_sides(job: SidesJob, folder: Path) -> dict[str, Any]:
             for book, earlier in zip(books, carried, strict=True)
         ]
         with opened_engine(job, unfinished) as engine:
-            as_of = job.as_of or find_newest(engine, [each.pair for each in pairs])
+            asked_of = [each.pair for each in pairs]
+            as_of = job.as_of or find_newest(engine, asked_of, rules.book.calendar)
             found = []
             for name, pair, book in pairs:
                 result = unfinished / name

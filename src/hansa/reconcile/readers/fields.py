@@ -13,6 +13,11 @@ AMOUNT_LETTERS_MAX = 40
 _AMOUNT = re.compile(r"([+-]?)([0-9]*)(?:[.,]([0-9]*))?")
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _ISO_DATE = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_ISO_TIME = re.compile(
+    r"T([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?(?:[.,][0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?\Z"
+)
+_OFFSET = re.compile("([+-])([0-9]{1,2}):?([0-9]{2})?")
+DAY_S = 86_400
 
 
 class FieldError(Exception):
@@ -74,6 +79,59 @@ def parse_iso_date(text: str) -> int:
     if found is None or (rest and rest[0] not in "TZ+-"):
         raise FieldError(Fault.FIELD, f"{text[:40]!r} is no date, as 2026-11-30")
     return count_days(int(found[1]), int(found[2]), int(found[3]))
+
+
+def parse_time(
+    time: re.Match[str] | None, day: int | None, offset_minutes: int | None
+) -> tuple[int | None, int | None]:
+    """Make of a day and a time of it when something was booked, and by which clock.
+
+    Midnight to the second tells no time: it is what programs write that know the day alone.
+
+    Args:
+      time: hour, minute and second, the last of which may be missing, as its first three groups.
+      day: since 1970-01-01, or None.
+      offset_minutes: of the clock, east of UTC, if it is told.
+
+    Returns:
+      `Entry.booked_at_s` and `Entry.booked_offset_minutes`; None twice where there is no such time.
+    """
+    if time is None or day is None:
+        return None, None
+    hour, minute, second = (int(each or 0) for each in time.groups()[:3])
+    time_s = (hour * 60 + minute) * 60 + second
+    if not time_s or hour >= 24 or minute >= 60 or second > 60:  # noqa: PLR2004 - of a clock
+        return None, None
+    return day * DAY_S + time_s, offset_minutes
+
+
+def parse_offset(text: str) -> int | None:
+    """Parse how far a clock is east of UTC, in minutes: `Z`, `+02:00`; None if it does not say.
+
+    Example:
+      >>> parse_offset("Z"), parse_offset("-05:30"), parse_offset("")
+      (0, -330, None)
+    """
+    if text == "Z":
+        return 0
+    found = _OFFSET.fullmatch(text)
+    if found is None:
+        return None
+    minutes = int(found[2]) * 60 + int(found[3] or 0)
+    return -minutes if found[1] == "-" else minutes
+
+
+def parse_iso_time(text: str) -> tuple[int | None, int | None]:
+    """Parse when a moment of ISO 8601 is, as `parse_time` tells it; of a date, None twice.
+
+    Example:
+      >>> parse_iso_time("1970-01-02T00:00:05+01:00"), parse_iso_time("1970-01-02")
+      ((86405, 60), (None, None))
+    """
+    found = _ISO_TIME.match(text, 10)
+    if found is None:
+        return None, None
+    return parse_time(found, parse_iso_date(text), parse_offset(found[4] or ""))
 
 
 def count_days(year: int, month: int, day: int) -> int:

@@ -147,6 +147,8 @@ class _Reader:
                 transaction_id=receipt.tx_id.hex(),
                 code=f"{contract}.{name}",
                 line=block.height,
+                booked_at_s=block.time_ms // 1_000 + self._offset * 60,
+                booked_offset_minutes=self._offset,
                 reference=reference,
                 text=text,
             )

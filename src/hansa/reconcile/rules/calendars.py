@@ -59,6 +59,10 @@ class BusinessDays:
         cut_off = self._calendar.cut_off
         if cut_off is not None and rest_ms >= _count_ms(cut_off):
             day += 1
+        return self.find_next(day)
+
+    def find_next(self, day: int) -> int:
+        """Find the first business day from a day on, itself counted in."""
         while not self.is_business_day(day):
             day += 1
         return day

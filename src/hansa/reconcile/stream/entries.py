@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Annotated, NamedTuple
 
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from hansa.contracts.reconciliation.windows import TAG_BYTES
 from hansa.kernel.calendar import civil_from_days
@@ -22,7 +22,8 @@ from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.kernel.values import Signed
 from hansa.reconcile.entries import Entry, Status
 from hansa.reconcile.matching.arrays import AMOUNT_MAX
-from hansa.reconcile.rules.book import Side, Tolerance
+from hansa.reconcile.rules.book import OffsetMinutes, Side, Tolerance
+from hansa.reconcile.rules.cut_offs import CutOff
 from hansa.reconcile.rules.references import ReferenceForm
 from hansa.reconcile.rules.windows import find_window
 from hansa.reconcile.stream.terms import Pair, Place, Use
@@ -31,6 +32,7 @@ TEXT_MAX = 8_192
 ENTRIES_MAX = 2_000
 """Read at once."""
 DAY_FURTHEST = 2**24
+TIME_FURTHEST_S = DAY_FURTHEST * 86_400
 DAYS_AHEAD_MAX = 366
 """A bank adds nothing dated later: it would be a slip of the pen that cannot be taken back."""
 
@@ -61,10 +63,23 @@ class _EntryDocument(Document, frozen=True, array_like=True):
     charges_minor: Signed | None
 
 
+class _TimedDocument(_EntryDocument, frozen=True, array_like=True):
+    """An entry as it is added, with the time of its booking; the other bank is told its day."""
+
+    booked_at_s: Annotated[int, Meta(ge=-TIME_FURTHEST_S, le=TIME_FURTHEST_S)]
+    booked_offset_minutes: OffsetMinutes | None
+
+
 _FIELDS = len(_EntryDocument.__struct_fields__)
 _decode = Decoder[_EntryDocument](_EntryDocument, "entry").decode
-_Many = Annotated[tuple[_EntryDocument, ...], Meta(max_length=ENTRIES_MAX)]
+_decode_timed = Decoder[_TimedDocument](_TimedDocument, "entry").decode
+_TIMED = encode((None,) * len(_TimedDocument.__struct_fields__))[:3]
+"""How an array begins that has the time, too."""
+_Limits = Meta(max_length=ENTRIES_MAX)
+_Many = Annotated[tuple[_EntryDocument, ...], _Limits]
 _decode_many = Decoder[tuple[_EntryDocument, ...]](_Many, "array of entries").decode
+_Mixed = Annotated[tuple[Raw, ...], _Limits]
+_decode_mixed = Decoder[tuple[Raw, ...]](_Mixed, "array of entries").decode
 
 
 class Tagged(NamedTuple):
@@ -79,14 +94,21 @@ class Tagged(NamedTuple):
 
 
 def write_entry(entry: Entry) -> bytes:
-    """Write an entry as it travels; raises `Invalid` for what is too long to travel."""
-    raw = encode(tuple(entry)[:_FIELDS])
-    _decode(raw)
+    """Write an entry as it travels to its own bank's node, with the time if that is known.
+
+    Raises:
+      Invalid: it is too long to travel.
+    """
+    fields = tuple(entry)[:_FIELDS]
+    if entry.booked_at_s is not None:
+        fields += (entry.booked_at_s, entry.booked_offset_minutes)
+    raw = encode(fields)
+    _read(raw)
     return raw
 
 
 def read_entry(raw: bytes) -> Entry:
-    """Read an entry that came; raises `Invalid`."""
+    """Read an entry as it is posted, without a time; raises `Invalid`."""
     return _build(_decode(raw))
 
 
@@ -98,7 +120,10 @@ def read_entries(raw: bytes) -> list[Entry]:
       >>> read_entries(encode([tuple(read_entry(write_entry(entry)))[:_FIELDS]])) == [entry]
       True
     """
-    return [_build(each) for each in _decode_many(raw)]
+    mixed = [bytes(each) for each in _decode_mixed(raw)]
+    if not any(each.startswith(_TIMED) for each in mixed):
+        return [_build(each) for each in _decode_many(raw)]
+    return [_read(each) for each in mixed]
 
 
 def require_near(entries: Iterable[Entry], today: int, where: str = "") -> None:
@@ -125,8 +150,12 @@ def require_near(entries: Iterable[Entry], today: int, where: str = "") -> None:
             )
 
 
+def _read(raw: bytes) -> Entry:
+    return _build((_decode_timed if raw.startswith(_TIMED) else _decode)(raw))
+
+
 def _build(found: _EntryDocument) -> Entry:
-    return Entry(*(getattr(found, name) for name in _EntryDocument.__struct_fields__))
+    return Entry(**{name: getattr(found, name) for name in found.__struct_fields__})
 
 
 class Tagger:
@@ -136,9 +165,14 @@ class Tagger:
         self._pair = pair
         self._side: Side = pair.sides[place]
         self._form = ReferenceForm(pair.book.references)
+        self._cut_off = CutOff(pair.book.calendar)
         self._tolerance = next(
             (each for each in pair.book.passes if isinstance(each, Tolerance)), None
         )
+
+    def place(self, entry: Entry) -> Entry:
+        """Place an entry on the day that it counts for; of its time nothing else is told."""
+        return self._cut_off.place(entry)._replace(booked_at_s=None, booked_offset_minutes=None)
 
     def find_window(self, entry: Entry) -> int:
         """Find the window of an entry's day."""

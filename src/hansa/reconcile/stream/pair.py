@@ -154,7 +154,7 @@ class PairStream:
         count = 0
         first = progress.agreed + self._is_closing(progress.agreed)
         tagged, left_out = [], 0
-        for count, each in enumerate(entries, 1):
+        for count, each in enumerate(map(self._tagger.place, entries), 1):
             if count <= repeated:
                 continue
             window = max(first, self._tagger.find_window(each))

@@ -144,6 +144,8 @@ def test_days_are_those_of_the_ledgers_zone():
     for offset, day in ((0, 0), (60, 1)):
         ((entry,), _, _) = gather(read_ledger([block], [Owner(ANN)], offset_minutes=offset))
         assert entry.booking_date == day
+        assert entry.booked_at_s == 86_399 + offset * 60
+        assert entry.booked_offset_minutes == offset
 
 
 @given(st.lists(st.tuples(st.sampled_from(["wallet", "held"]), st.integers(-50, 50)), max_size=12))

@@ -39,6 +39,8 @@ entries = st.builds(
     charges_minor=st.none() | amounts,
     statement=st.integers(0, 2**31 - 1),
     line=st.integers(0, 2**40),
+    booked_at_s=dates,
+    booked_offset_minutes=dates,
 )
 
 

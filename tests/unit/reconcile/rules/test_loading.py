@@ -218,11 +218,12 @@ blocks = [
 
 def test_the_examples_of_the_reference_are_rules():
     text = (ROOT / "docs" / "reference" / "reconciliation-rules.md").read_text()
-    whole, pairs, window, net_zero, score = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole, pairs, calendar, window, net_zero, score = examples
     assert [each.name for each in load_rules(whole.encode(), "r").passes][-1] == "evidence"
     head = 'name = "t"\nsides = [{name = "a"}, {name = "b"}]\n'
-    book = load_rules(f"{head}{window}{net_zero}{score}".encode(), "r")
-    assert book.window.days == 1
+    book = load_rules(f"{head}{calendar}{window}{net_zero}{score}".encode(), "r")
+    assert (book.calendar.offset_minutes, book.window.days) == (60, 1)
     assert book.passes[0].entries_max == 5
     assert len(book.passes[1].blocks) == 2
     passes = whole[whole.index("[[passes]]") :]

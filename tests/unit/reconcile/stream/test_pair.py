@@ -9,9 +9,10 @@ from itertools import cycle
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 from msgspec.structs import replace
 from tests.conftest import IS_SOAK
-from tests.streamed import RULES, Banks, HarnessLedger, enter, reconcile_windows
+from tests.streamed import FIRST_DAY, RULES, Banks, HarnessLedger, enter, reconcile_windows
 from tests.unit.contracts.harness import DAY_MS
 
 from hansa.contracts.reconciliation import agreements, cases, positions, reconciliation
@@ -23,6 +24,7 @@ from hansa.kernel.errors import Invalid
 from hansa.reconcile.entries import Status
 from hansa.reconcile.stream.adding import Origin
 from hansa.reconcile.stream.disclosure import decode_disclosure
+from hansa.reconcile.stream.entries import read_entries, read_entry, write_entry
 from hansa.reconcile.stream.pair import Step
 from hansa.reconcile.stream.terms import Place
 
@@ -213,10 +215,10 @@ def test_both_sign_the_net_position_and_the_payer_settles_it():
     assert position.left == positions.compute_commitment(opening, banks.pair.digest)
 
 
-AMBIGUOUS = [(100, "A", 0, False), (138, "", 0, False), (7, "", 2, False)]
+AMBIGUOUS = [(100, "A", 0, False, 0), (138, "", 0, False, 0), (7, "", 2, False, 0)]
 """Its first entry could be either of two, of which a sum takes one: then another look matches it,
 though the next window has nothing new."""
-CANDIDATES = [(102, "A", 0, False), (98, "A", 0, False), (40, "", 0, False)]
+CANDIDATES = [(102, "A", 0, False, 0), (98, "A", 0, False, 0), (40, "", 0, False, 0)]
 
 
 def test_what_was_posted_is_brought_to_its_end_after_an_agreement_has_ended():
@@ -350,11 +352,33 @@ def test_results_that_differ_are_computed_again_once_a_node_is_started_anew():
     assert banks.find_window(0).agreed_ms
 
 
+def test_what_is_booked_after_the_cut_off_meets_the_next_day_and_tells_no_time():
+    banks = Banks("calendar = {cut_off = 17:00:00, holidays = [2026-03-03]}\n" + RULES)
+    left, right = book(100, "A", 0, hour=18), book(-100, "A", 2, hour=9)
+    assert read_entries(encode([Raw(write_entry(left))])) == [left]
+    play(banks, [left], [right], 3)
+    assert not banks.journals[0].list_postings(0, 0, 9)
+    row = banks.find_window(2)
+    assert (row.matched, row.left.open, row.right.open) == (1, 0, 0)
+    [posting] = banks.journals[0].list_postings(2, 0, 9)
+    date = FIRST_DAY + 2
+    assert read_entry(posting.tagged.entry) == enter(100, "A")._replace(booking_date=date)
+
+
+def book(amount_minor, reference, day, is_reversal=False, hour=0):
+    """Make an entry that may tell the hour of its booking."""
+    entry = enter(amount_minor, reference, day, is_reversal=is_reversal)
+    if day is None or not hour:
+        return entry
+    return entry._replace(booked_at_s=((FIRST_DAY + day) * 24 + hour) * 3_600)
+
+
 entries = st.tuples(
     st.integers(-6, 6).map(lambda n: n * 5 + 1),
     st.sampled_from(["", "A", "B", "A/1", "A/2"]),
     st.sampled_from([0, 0, 2, None]),
     st.booleans(),
+    st.sampled_from([0, 0, 16, 18]),
 )
 
 
@@ -373,9 +397,9 @@ entries = st.tuples(
     st.randoms(use_true_random=False),
 )
 def test_both_modes_come_to_the_same_in_any_order_of_arrival(ours, theirs, rng):
-    left = [enter(*each[:3], is_reversal=each[3]) for each in ours]
-    right = [enter(-each[0], *each[1:3], is_reversal=each[3]) for each in theirs]
-    banks = Banks()
+    left = [book(*each) for each in ours]
+    right = [book(-each[0], *each[1:]) for each in theirs]
+    banks = Banks("calendar = {cut_off = 17:00:00}\n" + RULES)
     arrivals = [(Place.LEFT, each) for each in left] + [(Place.RIGHT, each) for each in right]
     rng.shuffle(arrivals)
 
@@ -386,7 +410,7 @@ def test_both_modes_come_to_the_same_in_any_order_of_arrival(ours, theirs, rng):
                 await banks.streams[rng.choice(list(Place))].step()
             if number == len(arrivals) // 2:
                 banks.streams = tuple(map(banks.open, Place))
-        banks.complete(3)
+        banks.complete(4)
         await banks.settle_down()
 
     asyncio.run(run())

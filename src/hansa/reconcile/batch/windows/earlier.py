@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.reconcile.batch.manifest import MANIFEST
 from hansa.reconcile.batch.results import OPEN, WINDOWS, CarriedFrom
-from hansa.reconcile.entries import NORMALISED
+from hansa.reconcile.entries import NORMALISED, TIMES
 from hansa.reconcile.normalising import Source, hash_file
 from hansa.reconcile.rules.book import Window
 from hansa.reconcile.rules.windows import find_window
@@ -61,7 +61,7 @@ def read_earlier(folder: Path, names: tuple[str, str]) -> Earlier:
         if manifest["open_sha256"] != digest:
             raise _wrong(folder, f"{OPEN} was changed")
         schema = NORMALISED.insert(0, pa.field("side", pa.string()))
-        table = pq.read_table(folder / OPEN, columns=schema.names).select(schema.names).cast(schema)
+        table = _read_open(folder / OPEN, schema)
     except FileNotFoundError as error:
         missing = Path(str(error.filename or folder / OPEN)).name
         raise NotFound(f"{folder} holds no result to carry on: {missing} is not there") from None
@@ -84,6 +84,15 @@ def read_earlier(folder: Path, names: tuple[str, str]) -> Earlier:
     hashes = hashlib.sha256(raw).hexdigest(), manifest["result_sha256"]
     origin = CarriedFrom(*hashes, (len(left), len(right)))
     return Earlier(origin, left, right, sources, manifest["last_day"])
+
+
+def _read_open(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read open entries; earlier versions told no times."""
+    table = pq.read_table(path)
+    for each in TIMES:
+        if each.name not in table.column_names:
+            table = table.append_column(each, pa.nulls(len(table), each.type))
+    return table.select(schema.names).cast(schema)
 
 
 def find_first(earlier: Earlier | None, window: Window) -> int:

@@ -19,7 +19,7 @@ from hansa.reconcile.currencies import is_currency, write_amount
 from hansa.reconcile.entries import Entry, Fault, Finding, Kind, Severity, Status
 from hansa.reconcile.readers.camt.layout import Layout, Row
 from hansa.reconcile.readers.camt.markup import NONE, Names
-from hansa.reconcile.readers.fields import FieldError, parse_amount, parse_iso_date
+from hansa.reconcile.readers.fields import FieldError, parse_amount, parse_iso_date, parse_iso_time
 
 BLANKS = " \t\n"
 _CENTS = re.compile(r"([0-9]{1,16})\.([0-9]{2})")
@@ -106,6 +106,8 @@ class Booking(NamedTuple):
     is_reversal: bool
     status: Status
     line: int
+    booked_at_s: int | None
+    booked_offset_minutes: int | None
 
 
 class EntryFieldError(FieldError):
@@ -145,6 +147,7 @@ class EntryReader:
             layout.reversal != NONE and _parse_reversal(texts[layout.reversal]),
             _STATUSES.get(texts[layout.status]) or self._judge_status(layout, texts, line),
             line,
+            *_parse_time(texts[layout.booking]),
         )
         self._warn_of(booking, layout, texts)
         if layout.parts:
@@ -283,6 +286,8 @@ class EntryReader:
             charges,
             self.scope.statement,
             booking.line,
+            booking.booked_at_s,
+            booking.booked_offset_minutes,
         )
 
     def _find_other_reference(self, row: Row, texts: Sequence[str], booking: Booking) -> str:
@@ -455,6 +460,11 @@ def _parse_date(text: str, name: str) -> int | None:
 @lru_cache(maxsize=4_096)
 def _count_days(text: str) -> int:
     return parse_iso_date(text.strip(BLANKS))
+
+
+@lru_cache(maxsize=4_096)
+def _parse_time(text: str) -> tuple[int | None, int | None]:
+    return parse_iso_time(text.strip(BLANKS))
 
 
 def _parse_reversal(text: str) -> bool:

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 
 from hansa.reconcile.currencies import is_currency
 from hansa.reconcile.entries import Entry, Fault, Status
-from hansa.reconcile.readers.fields import FieldError, count_days, parse_amount
+from hansa.reconcile.readers.fields import (
+    FieldError,
+    count_days,
+    parse_amount,
+    parse_offset,
+    parse_time,
+)
 
 BANK, PENDING = "STMTTRN", "STMTTRNP"
 _SECURITIES = ("DEBT", "MF", "OPT", "OTHER", "STOCK")
@@ -33,6 +39,10 @@ _OUTSIDE = "OTHER"
 _CHARGES = ("COMMISSION", "FEES", "LOAD", "TAXES")
 _DATE = re.compile(
     r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[ T]?[0-9:.]*)(?:\[[^\]]*\]?|Z|[+-][0-9:]*)?"
+)
+_TIME = re.compile(
+    r"[0-9-]{8,10}?[ T]?([0-9]{2}):?([0-9]{2}):?([0-9]{2})(?:\.[0-9]*)?"
+    r"(?:\[([+-]?[0-9]+(?:\.[0-9]+)?)(?::[^\]]*)?\]?|(Z|[+-][0-9:]+))?"
 )
 
 
@@ -75,6 +85,20 @@ def parse_date(text: str) -> int:
     return count_days(int(found[1]), int(found[2]), int(found[3]))
 
 
+def parse_moment(text: str) -> tuple[int | None, int | None]:
+    """Parse when a moment is, as `parse_time` tells it; without a zone it is by UTC.
+
+    Example:
+      >>> parse_moment("19700102000005.000[-5:EST]"), parse_moment("19700102")
+      ((86405, -300), (None, None))
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None, None
+    offset = round(float(found[4]) * 60) if found[4] else parse_offset(found[5] or "Z")
+    return parse_time(found, parse_date(text), offset)
+
+
 def find_currency(transaction: Transaction, usual: str) -> str:
     """Find in which currency the amount of a transaction is.
 
@@ -110,11 +134,14 @@ def make_entry(transaction: Transaction, account: str, currency: str, warn: Warn
     is_deleted = fields.get("CORRECTACTION", "").upper() == "DELETE"
     is_pending = transaction.name == PENDING
     original = fields.get("ORIGCURRENCY/CURSYM", "").upper()
+    booked = "DTTRAN" if is_pending else "DTPOSTED"
+    booking_date = _read_date(fields, booked)
+    booked_at_s, offset_minutes = parse_moment(fields[booked])
     return Entry(
         account=account,
         currency=currency,
         amount_minor=_read_amount(fields, "TRNAMT", currency),
-        booking_date=_read_date(fields, "DTTRAN" if is_pending else "DTPOSTED"),
+        booking_date=booking_date,
         value_date=_read_value_date(fields, ("DTAVAIL", "VALUEDATE"), warn),
         reference=check or number,
         bank_reference=fields.get("FITID", ""),
@@ -126,6 +153,8 @@ def make_entry(transaction: Transaction, account: str, currency: str, warn: Warn
         status=_find_status(is_pending=is_pending, is_deleted=is_deleted),
         original_currency=original if is_currency(original) and original != currency else "",
         line=transaction.line,
+        booked_at_s=booked_at_s,
+        booked_offset_minutes=offset_minutes,
     )
 
 
@@ -136,11 +165,13 @@ def _make_investment_entry(
     subject = " ".join(filter(None, (fields.get("MEMO"), fields.get("UNIQUEID"))))
     kind = fields.get("INCOMETYPE", "").upper()
     is_outside = fields.get("SUBACCTFUND", "").upper() == _OUTSIDE
+    booking_date = _read_date(fields, "DTTRADE")
+    booked_at_s, offset_minutes = parse_moment(fields["DTTRADE"])
     return Entry(
         account=account,
         currency=currency,
         amount_minor=_read_amount(fields, "TOTAL", currency),
-        booking_date=_read_date(fields, "DTTRADE"),
+        booking_date=booking_date,
         value_date=_read_value_date(fields, ("DTSETTLE",), warn),
         bank_reference=fields.get("FITID", ""),
         transaction_id=fields.get("SRVRTID", ""),
@@ -150,6 +181,8 @@ def _make_investment_entry(
         status=Status.INFORMATION if is_outside else Status.BOOKED,
         charges_minor=_sum_charges(fields, currency, warn),
         line=transaction.line,
+        booked_at_s=booked_at_s,
+        booked_offset_minutes=offset_minutes,
     )
 
 

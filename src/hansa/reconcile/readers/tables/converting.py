@@ -14,9 +14,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hansa.reconcile.entries import SCHEMA, Fault, Status
+from hansa.reconcile.entries import SCHEMA, TIMES, Fault, Status
 from hansa.reconcile.readers.tables.amounts import count_places, explain_amount, parse_amounts
-from hansa.reconcile.readers.tables.dates import parse_dates
+from hansa.reconcile.readers.tables.dates import parse_dates, parse_times
 from hansa.reconcile.readers.tables.kinds import is_text, write_cell
 from hansa.reconcile.readers.tables.mapping import TEXTS, Column, Mapping
 
@@ -106,6 +106,7 @@ class _Rows:
         places = count_places(fields["currency"])
         fields["amount_minor"], fields["is_reversal"] = self._read_amount(places)
         fields["booking_date"], fields["value_date"] = self._read_dates()
+        fields |= self._read_times(fields["booking_date"])
         fields["original_currency"] = self._read_original_currency()
         fields["original_minor"] = self._read_optional(
             "original_amount", count_places(fields["original_currency"])
@@ -258,6 +259,16 @@ class _Rows:
         text = "no date: fill it in, or leave the row out"
         self._check(is_missing, " ".join(roles), Fault.MISSING, text)
         return booking, value
+
+    def _read_times(self, days: pa.Array) -> dict[str, pa.Array]:
+        """Read when entries were booked, where the column of the booking date tells it."""
+        times = None
+        if "booking_date" in self._mapping.columns:
+            dates = self._mapping.dates
+            times = parse_times(self._get("booking_date"), days, dates.format, dates.zone)
+        if times is None:
+            return {each.name: pa.nulls(self._count, each.type) for each in TIMES}
+        return {each.name: time for each, time in zip(TIMES, times, strict=True)}
 
     def _read_date(self, role: str) -> pa.Array:
         if role not in self._mapping.columns:

@@ -1,7 +1,7 @@
 """Columns of dates: to days, by a format that is given, whole columns at a time.
 
-Years of two digits are those of POSIX: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068. Of a
-moment only its day counts, as it is written there.
+Years of two digits are those of POSIX: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068. The
+day of a moment is that which is written there.
 
 Source: POSIX strptime; Howard Hinnant, chrono-Compatible Low-Level Date Algorithms
 (days_from_civil).
@@ -14,6 +14,9 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hansa.reconcile.readers.fields import DAY_S
+from hansa.reconcile.readers.tables.kinds import is_text
+
 ISO = "%Y-%m-%d"
 DAY_MIN, DAY_MAX = -719_162, 2_932_896
 """The years 1 to 9999."""
@@ -25,13 +28,15 @@ _PARTS = {
     "%b": "(?P<name>[A-Za-z]{3})",
     "%Y": "(?P<year>[0-9]{4})",
     "%y": "(?P<short>[0-9]{2})",
-    "%H": "[0-9]{2}",
-    "%M": "[0-9]{2}",
-    "%S": "[0-9]{2}",
+    "%H": "(?P<hour>[0-9]{2})",
+    "%M": "(?P<minute>[0-9]{2})",
+    "%S": "(?P<second>[0-9]{2})",
     "%f": "[0-9]{1,9}",
 }
 _DIRECTIVE = re.compile("(%.)", re.DOTALL)
 _PIVOT = 69
+_SIZES = {"hour": (3_600, 23), "minute": (60, 59), "second": (1, 60)}
+"""Seconds of a part of a time, and the most that it can be."""
 
 
 def check_format(text: str) -> str:
@@ -75,22 +80,76 @@ def parse_dates(column: pa.Array, form: str, zone: str) -> pa.Array:
     elif pa.types.is_date(kind):
         days = column.cast(pa.date32())
     else:
-        days = _parse_text(pc.utf8_trim_whitespace(column), form)
+        days = _parse_text(column, form)
     numbers = days.cast(pa.int32())
     is_good = _lies_between(numbers, DAY_MIN, DAY_MAX)
     return pc.if_else(is_good, days, pa.scalar(None, pa.date32()))
 
 
-def _parse_text(column: pa.Array, form: str) -> pa.Array:
-    if form == ISO:
-        try:
-            return column.cast(pa.date32())
-        except pa.ArrowInvalid:
-            pass  # one of them is none: which, comes out below
+def parse_times(
+    column: pa.Array, days: pa.Array, form: str, zone: str
+) -> tuple[pa.Array, pa.Array] | None:
+    """Parse the times of the moments of a column whose days are known.
+
+    Midnight to the second tells no time: it is what programs write that know the day alone.
+
+    Returns:
+      `booked_at_s` and `booked_offset_minutes` of entries, null where there is no time; None if a
+      column of this kind, or this format, tells none.
+    """
+    kind = column.type
+    offset = pa.nulls(len(column), pa.int64())
+    if pa.types.is_timestamp(kind):
+        moment = column
+        if kind.tz is not None:
+            moment = pc.local_timestamp(column.cast(pa.timestamp(kind.unit, zone or kind.tz)))
+            offset = pc.divide(pc.subtract(_count_s(moment), _count_s(column)), 60)
+        time = pc.subtract(_count_s(moment), pc.multiply(_count_days_of(moment), DAY_S))
+    elif is_text(kind) and "%H" in form:
+        parts = _extract(column, form)
+        names = {field.name for field in parts.type}
+        time = pa.repeat(pa.scalar(0, pa.int64()), len(column))
+        for name, (size_s, most) in _SIZES.items():
+            if name in names:
+                number = pc.struct_field(parts, name).cast(pa.int64())
+                number = pc.if_else(pc.less_equal(number, most), number, None)
+                time = pc.add(time, pc.multiply(number, size_s))
+    else:
+        return None
+    at = pc.add(pc.multiply(days.cast(pa.int32()).cast(pa.int64()), DAY_S), time)
+    is_told = pc.fill_null(pc.and_(pc.greater(time, 0), at.is_valid()), False)  # noqa: FBT003
+    return (
+        pc.if_else(is_told, at, pa.scalar(None, pa.int64())),
+        pc.if_else(is_told, offset, pa.scalar(None, pa.int64())),
+    )
+
+
+def _count_s(moment: pa.Array) -> pa.Array:
+    """Count seconds since 1970-01-01, rounded down."""
+    whole = pc.floor_temporal(moment, unit="second")
+    return whole.cast(pa.timestamp("s", moment.type.tz)).cast(pa.int64())
+
+
+def _count_days_of(moment: pa.Array) -> pa.Array:
+    day = pc.floor_temporal(moment, unit="day").cast(pa.date32())
+    return day.cast(pa.int32()).cast(pa.int64())
+
+
+def _extract(column: pa.Array, form: str) -> pa.Array:
+    """Extract the parts of a format; all are null of what does not fit."""
     pattern = "".join(
         _PARTS[part] if part in _PARTS else re.escape(part) for part in _DIRECTIVE.split(form)
     )
-    parts = pc.extract_regex(column, f"^{pattern}$")
+    return pc.extract_regex(pc.utf8_trim_whitespace(column), f"^{pattern}$")
+
+
+def _parse_text(column: pa.Array, form: str) -> pa.Array:
+    if form == ISO:
+        try:
+            return pc.utf8_trim_whitespace(column).cast(pa.date32())
+        except pa.ArrowInvalid:
+            pass  # one of them is none: which, comes out below
+    parts = _extract(column, form)
     names = [field.name for field in parts.type]
     year = _read_year(parts, names)
     if "month" in names:

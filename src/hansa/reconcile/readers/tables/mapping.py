@@ -94,7 +94,7 @@ class Dates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How dates are written."""
 
     format: str = "%Y-%m-%d"
-    """As of strptime: %d %m %Y %y %b, then %H %M %S %f, which are read over."""
+    """As of strptime: %d %m %Y %y %b, then %H %M %S %f, the time of booking."""
     zone: str = ""
     """In which moments with a zone become days; without one, the zone of their column."""
 

@@ -33,18 +33,18 @@ class Number(str):
 
 
 class Day(str):
-    """A cell that is a day, in ISO 8601."""
+    """A cell that is a day, or a moment of it, in ISO 8601."""
 
     __slots__ = ()
 
     @staticmethod
-    def of(day: dt.date) -> Day:
-        """Make the cell of a day."""
-        return Day(day.isoformat())
+    def of(day: dt.datetime) -> Day:
+        """Make the cell of a day, or of a moment that is not its midnight."""
+        return Day(day.isoformat() if day.time() != dt.time() else day.date().isoformat())
 
     def write(self, form: str) -> str:
         """Write it in another format."""
-        return dt.date.fromisoformat(self).strftime(form)
+        return dt.datetime.fromisoformat(self).strftime(form)
 
 
 class Row(NamedTuple):

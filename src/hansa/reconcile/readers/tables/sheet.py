@@ -205,22 +205,27 @@ class Sheet:
 
 
 def read_serial(number: Decimal, *, is_1904: bool) -> tuple[str, str]:
-    """Read a serial number as a day: the cell, and what is wrong with it."""
+    """Read a serial number as a day and a time: the cell, and what is wrong with it."""
     serial = int(number)
     is_false = not is_1904 and serial in (0, _FALSE_LEAP_DAY)
     if not 0 <= number <= _SERIAL_MAX or is_false:
         return "", f"{number} is shown as a date, but is no day"
     if is_1904:
-        start = dt.date(1904, 1, 1)
+        start = dt.datetime(1904, 1, 1)  # noqa: DTZ001 - a workbook knows no zones
     else:
-        start = dt.date(1899, 12, 31 if serial < _FALSE_LEAP_DAY else 30)
-    return Day.of(start + dt.timedelta(days=serial)), ""
+        start = dt.datetime(1899, 12, 31 if serial < _FALSE_LEAP_DAY else 30)  # noqa: DTZ001
+    time_s = min(round((number - serial) * 86_400), 86_399)
+    return Day.of(start + dt.timedelta(days=serial, seconds=time_s)), ""
 
 
 def read_iso(text: str) -> tuple[str, str]:
     """Read a cell that holds a date in ISO 8601: the cell, and what is wrong with it."""
     try:
-        return Day.of(dt.date.fromisoformat(text[:10])), ""
+        return Day.of(dt.datetime.fromisoformat(text).replace(tzinfo=None)), ""
+    except ValueError:
+        pass  # the time is none; perhaps the day is one
+    try:
+        return Day.of(dt.datetime.fromisoformat(text[:10])), ""
     except ValueError:
         return "", f"{text[:20]!r} is no date"
 

@@ -136,7 +136,10 @@ def test_an_amount_without_currency_is_in_the_accounts():
 
 def test_dates_are_those_that_are_written():
     entry = make_entry().replace("<Dt>1970-01-02</Dt>", "<DtTm>1970-01-05T23:59:00-11:00</DtTm>")
-    assert read_one(entry).booking_date == 4
+    read = read_one(entry)
+    assert (read.booking_date, read.booked_at_s) == (4, 5 * 86_400 - 60)
+    assert read.booked_offset_minutes == -660
+    assert read_one(entry.replace("23:59:00-11:00", "00:00:00")).booked_at_s is None
 
 
 def test_an_entry_without_any_date_is_told():

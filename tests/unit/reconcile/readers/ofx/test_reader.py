@@ -167,10 +167,21 @@ def test_values(written, name):
     [
         ({"TRNAMT": "+12,5"}, {"amount_minor": 1250}),
         ({"TRNAMT": "-00012.5000"}, {"amount_minor": -1250}),
-        ({"DTPOSTED": "20261128235959.999[-5:EST]"}, {"booking_date": day("2026-11-28")}),
+        (
+            {"DTPOSTED": "20261128235959.999[-5:EST]"},
+            {
+                "booking_date": day("2026-11-28"),
+                "booked_at_s": day("2026-11-29") * 86_400 - 1,
+                "booked_offset_minutes": -300,
+            },
+        ),
         ({"DTPOSTED": "20261128[+0]"}, {"booking_date": day("2026-11-28")}),
-        ({"DTPOSTED": "2026-11-28T10:00:00Z"}, {"booking_date": day("2026-11-28")}),
+        (
+            {"DTPOSTED": "2026-11-28T10:00:00Z"},
+            {"booked_at_s": day("2026-11-28") * 86_400 + 36_000, "booked_offset_minutes": 0},
+        ),
         ({"DTPOSTED": "202611281200"}, {"booking_date": day("2026-11-28")}),
+        ({"DTPOSTED": "20261128000000[-5:EST]"}, {"booked_at_s": None}),
         ({"DTAVAIL": "20261130"}, {"value_date": day("2026-11-30")}),
         ({"DTUSER": "20261101"}, {"value_date": None}),
         ({"CHECKNUM": "319"}, {"reference": "319", "transaction_id": ""}),

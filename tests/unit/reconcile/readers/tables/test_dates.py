@@ -7,9 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hansa.reconcile.readers.tables.dates import ISO, check_format, is_zone, parse_dates
+from hansa.reconcile.readers.tables.dates import (
+    ISO,
+    check_format,
+    is_zone,
+    parse_dates,
+    parse_times,
+)
 
 DAY = dt.date(2026, 4, 3)
+IN_UTC = pa.timestamp("us", "UTC")
+
+
+def at(text, kind=None):
+    """Make a column of one moment."""
+    return pa.array([dt.datetime.fromisoformat(text)], kind or pa.timestamp("us"))
 
 
 @pytest.mark.parametrize(
@@ -95,3 +107,31 @@ def test_formats_that_say_too_little_or_too_much_are_told(form):
 def test_zones_are_known_or_not():
     assert is_zone("Europe/Berlin")
     assert not any(map(is_zone, ("Mars/Olympus", "../etc/passwd", "é")))
+
+
+@pytest.mark.parametrize(
+    ("column", "form", "zone", "time", "offset"),
+    [
+        (pa.array(["2026-04-03 18:30"]), "%Y-%m-%d %H:%M", "", (18, 30, 0), None),
+        (pa.array(["03.04.26 06.07.08"]), "%d.%m.%y %H.%M.%S", "", (6, 7, 8), None),
+        (pa.array(["2026-04-03 24:30"]), "%Y-%m-%d %H:%M", "", None, None),
+        (pa.array(["2026-04-03 00:00"]), "%Y-%m-%d %H:%M", "", None, None),
+        (at("2026-04-03T18:30"), ISO, "", (18, 30, 0), None),
+        (at("2026-04-03T16:30", IN_UTC), ISO, "", (16, 30, 0), 0),
+        (at("2026-04-03T01:00", IN_UTC), ISO, "Asia/Tokyo", (10, 0, 0), 540),
+        (at("2026-04-04T03:00", IN_UTC), ISO, "America/New_York", (23, 0, 0), -240),
+        (at("2026-04-03"), ISO, "", None, None),
+    ],
+)
+def test_times_are_those_that_are_written(column, form, zone, time, offset):
+    days = parse_dates(column, form, zone)
+    assert days.to_pylist() == [DAY]
+    at, offsets = parse_times(column, days, form, zone)
+    midnight = (DAY - dt.date(1970, 1, 1)).days * 86_400
+    expected = time and midnight + (time[0] * 60 + time[1]) * 60 + time[2]
+    assert (at.to_pylist(), offsets.to_pylist()) == ([expected], [offset])
+
+
+def test_dates_tell_no_time():
+    assert parse_times(pa.array(["2026-04-03"]), pa.array([DAY]), ISO, "") is None
+    assert parse_times(pa.array([DAY]), pa.array([DAY]), ISO, "") is None

@@ -38,6 +38,18 @@ def test_rows_become_entries():
     assert (statement.entries, statement.booked_minor) == (2, 950)
 
 
+def test_a_day_tells_its_time_where_the_format_asks_for_it():
+    timed = BARE + '[dates]\nformat = "%Y-%m-%d %H:%M:%S"\n'
+    days = (f"<c s='1'><v>{DAY}.75</v></c>", "<c t='d'><v>2026-04-03T18:00:00</v></c>")
+    raw = pack(make_parts(HEAD + "".join(row(n, day=each) for n, each in enumerate(days, 2))))
+    for mapping, expected in ((BARE, None), (timed, 20_546 * 86_400 + 18 * 3_600)):
+        entries, _, findings = read_workbook(raw, mapping)
+        assert findings == []
+        assert [(each.booking_date, each.booked_at_s) for each in entries] == [
+            (20_546, expected)
+        ] * 2
+
+
 @pytest.mark.parametrize(
     ("cell", "minor"),
     [
