@@ -8,6 +8,7 @@ from hansa.encrypted_file import check_file
 from hansa.kernel.errors import Corrupt, HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.risk.format import FORM
+from hansa.program import name_program
 
 if TYPE_CHECKING:  # of an extra
     from hansa.node.risk.loading import RiskFolder
@@ -37,12 +38,14 @@ def check_risk(patient: Patient) -> list[Check]:
 def _check_models(folder: RiskFolder, where: str) -> Check:
     """Look whether a model decides; a node starts and runs without one."""
     if folder.registry.faults:
-        mend = "add the model's file anew, or promote another one (hansa risk model)"
+        mend = f"add the model's file anew, or promote another one ({name_program()} risk model)"
         return Check(NAME, Status.WARN, "; ".join(folder.registry.faults), where, mend)
     policy = folder.loaded.policy_hash.hex()
     if folder.registry.champion is None:
         found = f"no model decides: payments go by [unscored] of the policy {policy}"
-        mend = "promote one (hansa risk model promote), once officers approved and declared it"
+        mend = (
+            f"promote one ({name_program()} risk model promote), once it is approved and declared"
+        )
         return Check(NAME, Status.WARN, found, where, mend)
     model = folder.loaded.model_id.hex()
     return Check(NAME, Status.OK, f"model {model} decides under policy {policy}", where)

@@ -17,7 +17,7 @@ from hansa.node.console.charts import Chart, build_stacks
 from hansa.node.console.reading import Reader
 from hansa.node.console.risk.queue import Line, read_line
 from hansa.node.console.risk.reasons import tell_reason
-from hansa.node.console.risk.words import SERIES, STATES
+from hansa.node.console.risk.words import SEND, SERIES, STATES
 from hansa.node.risk.desk import RiskDesk, Standing
 from hansa.node.risk.format import KeptTally
 from hansa.node.risk.tallying import HOUR_MS, sum_reasons
@@ -147,7 +147,7 @@ def _write_declare(operator: bytes, standing: Standing) -> str:
 
 def _write_call(command: str, arguments: Mapping[str, object]) -> str:
     written = msgspec.json.encode(arguments).decode()
-    return f"hansa tx send OFFICER.json --call risk.{command} --args {shlex.quote(written)}"
+    return SEND.format(command, shlex.quote(written))
 
 
 def _draw(hours: Sequence[HourLine]) -> Chart:
