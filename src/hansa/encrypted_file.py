@@ -30,6 +30,7 @@ from hansa.passphrases import (
     lock,
     unlock,
 )
+from hansa.program import name_program
 from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
@@ -141,6 +142,32 @@ class EncryptedFile:
             stack.callback(connection.close)
             secret = _unlock(connection, path, form, passphrase)
             yield cls(connection, path, form, secret, os.urandom)
+
+    @classmethod
+    def open_or_create(
+        cls, path: Path, passphrase: str, form: Form, draw: Draw, cost: ScryptCost = DEFAULT_COST
+    ) -> EncryptedFile:
+        """Open a file of a node's folder, or make it where there is none.
+
+        Raises:
+          Invalid: `UNAUTHENTICATED` for a wrong passphrase, which says how the file gets another;
+            a later program wrote it.
+          Corrupt: it is damaged, or something else.
+          Unavailable: the disk refuses.
+        """
+        try:
+            return cls.open(path, passphrase, form, draw)
+        except NotFound:
+            return cls.create(path, passphrase, form, draw, cost)
+        except Invalid as error:
+            if error.code is not InvalidCode.UNAUTHENTICATED:
+                raise
+            raise Invalid(
+                error.code,
+                f"{path}: {error.message}: the file keeps the one under which it was made, until "
+                f"{name_program()} key change-passphrase is told of it, too",
+                path=str(path),
+            ) from None
 
     def relock(self, passphrase: str, cost: ScryptCost = DEFAULT_COST) -> None:
         """Have the file open with another passphrase from now on.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hansa.encrypted_file import check_file
-from hansa.kernel.errors import Corrupt, HansaError
+from hansa.kernel.errors import HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.doctor.encrypted import check_encrypted
 from hansa.node.risk.format import FORM
 from hansa.program import name_program
 
@@ -52,18 +52,9 @@ def _check_models(folder: RiskFolder, where: str) -> Check:
 
 
 def _check_decisions(patient: Patient) -> Check:
-    path = patient.home.decisions_path
-    where = str(path)
-    if not path.exists():
-        return Check(NAME, Status.OK, "no decisions yet: the node makes the file", where)
-    if patient.pid is not None:
-        return Check(NAME, Status.OK, "the node that runs has its decisions open", where)
-    try:
-        check_file(path, FORM, patient.passphrase)
-    except Corrupt as error:
-        found, _, mend = error.message.partition(": ")
-        return Check(NAME, Status.FAIL, found, where, mend)
-    except HansaError as error:
-        mend = "find the passphrase under which the file was made; let the node's user read it"
-        return Check(NAME, Status.FAIL, error.message, where, mend)
-    return Check(NAME, Status.OK, "the decisions are whole", where)
+    found = (
+        "no decisions yet: the node makes the file",
+        "the node that runs has its decisions open",
+        "the decisions are whole",
+    )
+    return check_encrypted(patient, NAME, patient.home.decisions_path, FORM, found=found)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from hansa.encrypted_file import check_file
-from hansa.kernel.errors import Corrupt, HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
+from hansa.node.doctor.encrypted import check_encrypted
 from hansa.node.home import CHANNEL_KEY
 from hansa.node.reconcile.format import FORM
 
@@ -29,18 +28,9 @@ def check_reconciliation(patient: Patient) -> list[Check]:
 
 
 def _check_journals(patient: Patient) -> Check:
-    path = patient.home.journals_path
-    where = str(path)
-    if not path.exists():
-        return Check(NAME, Status.OK, "no journals yet: the node makes them at its start", where)
-    if patient.pid is not None:
-        return Check(NAME, Status.OK, "the node that runs has the journals open", where)
-    try:
-        check_file(path, FORM, patient.passphrase)
-    except Corrupt as error:
-        found, _, mend = error.message.partition(": ")
-        return Check(NAME, Status.FAIL, found, where, mend)
-    except HansaError as error:
-        mend = "find the passphrase under which the file was made; let the node's user read it"
-        return Check(NAME, Status.FAIL, error.message, where, mend)
-    return Check(NAME, Status.OK, "the journals are whole", where)
+    found = (
+        "no journals yet: the node makes them at its start",
+        "the node that runs has the journals open",
+        "the journals are whole",
+    )
+    return check_encrypted(patient, NAME, patient.home.journals_path, FORM, found=found)

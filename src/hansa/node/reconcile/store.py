@@ -17,10 +17,8 @@ from typing import Any
 
 from hansa.encrypted_file import Draw, EncryptedFile
 from hansa.kernel.encoding import Decoder, Document, encode
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.reconcile.format import FORM
 from hansa.passphrases import DEFAULT_COST, ScryptCost
-from hansa.program import name_program
 from hansa.reconcile.stream.entries import Tagged
 from hansa.reconcile.stream.journal import Posting
 
@@ -69,19 +67,7 @@ class JournalFile:
           Corrupt: it is damaged, or something else.
           Unavailable: the disk refuses.
         """
-        try:
-            return cls(EncryptedFile.open(path, passphrase, FORM, draw))
-        except NotFound:
-            return cls(EncryptedFile.create(path, passphrase, FORM, draw, cost))
-        except Invalid as error:
-            if error.code is not InvalidCode.UNAUTHENTICATED:
-                raise
-            raise Invalid(
-                error.code,
-                f"{path}: {error.message}: the file keeps the one under which it was made, until "
-                f"{name_program()} key change-passphrase is told of it, too",
-                path=str(path),
-            ) from None
+        return cls(EncryptedFile.open_or_create(path, passphrase, FORM, draw, cost))
 
     def close(self) -> None:
         """Close the file."""

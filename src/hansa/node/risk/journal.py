@@ -18,7 +18,7 @@ import msgspec
 
 from hansa.encrypted_file import Draw, EncryptedFile
 from hansa.kernel.encoding import Decoder, encode
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Corrupt
 from hansa.node.risk.format import (
     FORM,
     KeptAnswer,
@@ -30,7 +30,6 @@ from hansa.node.risk.format import (
 )
 from hansa.node.risk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
-from hansa.program import name_program
 from hansa.risk.intake.intake import Taken, Told
 
 BLOCK_EVENTS = 4_096
@@ -103,19 +102,7 @@ class Journal:
           Corrupt: it is damaged, or something else.
           Unavailable: the disk refuses.
         """
-        try:
-            return cls(EncryptedFile.open(path, passphrase, FORM, draw))
-        except NotFound:
-            return cls(EncryptedFile.create(path, passphrase, FORM, draw, cost))
-        except Invalid as error:
-            if error.code is not InvalidCode.UNAUTHENTICATED:
-                raise
-            raise Invalid(
-                error.code,
-                f"{path}: {error.message}: the file keeps the one under which it was made, until "
-                f"{name_program()} key change-passphrase is told of it, too",
-                path=str(path),
-            ) from None
+        return cls(EncryptedFile.open_or_create(path, passphrase, FORM, draw, cost))
 
     @classmethod
     @contextmanager
