@@ -130,9 +130,15 @@ class RiskFolder:
         self.loaded = self._load()
 
     def refresh(self) -> None:
-        """Look whether other models have roles now; costs a look at one file's date."""
-        if self.registry.refresh() and self._get_models() != self.loaded.models:
-            self.loaded = _put_models(self.loaded, self._get_models())
+        """Look whether other models have roles now; costs a look at one file's date.
+
+        What is loaded is held against the registry each time, whoever had that look on before: a
+        model that was stopped while another file was at fault decides no more.
+        """
+        self.registry.refresh()
+        models = self._get_models()
+        if any(one is not other for one, other in zip(models, self.loaded.models, strict=True)):
+            self.loaded = _put_models(self.loaded, models)
 
     def _load(self) -> Loaded:
         files, merchants = read_files(self._path), read_merchants(self._path)
@@ -213,6 +219,7 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
     rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
     path = Path(name) / files.lists_name
     lists = parse_lists(files.lists, path, from_text) if files.lists else Lists()
+    wallets = _find_wallets(lists, path)
     unscored = Decider(policy, rules, None, FEATURES)
     loaded = Loaded(
         files,
@@ -220,7 +227,7 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
         policy,
         rules,
         lists,
-        {from_text(each): each for each in lists.list_names(Subject.WALLET)},
+        wallets,
         merchants,
         Models(None),
         unscored,
@@ -228,6 +235,23 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
         None,
     )
     return _put_models(loaded, models)
+
+
+def _find_wallets(lists: Lists, path: Path) -> dict[bytes, str]:
+    """Find the names of wallets on the lists by address, which has one in capitals, too.
+
+    Raises:
+      Invalid: a wallet is listed by both.
+    """
+    found: dict[bytes, str] = {}
+    for name in lists.list_names(Subject.WALLET):
+        if found.setdefault(from_text(name), name) != name:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{path}: wallet {name.lower()} is listed twice, once in capitals",
+                path=str(path),
+            )
+    return found
 
 
 def _put_models(loaded: Loaded, models: Models) -> Loaded:

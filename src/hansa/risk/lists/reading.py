@@ -83,6 +83,8 @@ def _read_toml(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _refuse(path, str(error)) from None
+    except RecursionError:
+        raise _refuse(path, "it is nested too deep") from None
     tables = content.pop("listings", [])
     if content or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
         unknown = ", ".join(sorted(content)) or "listings"
@@ -155,11 +157,13 @@ def _read_until(value: object) -> int:
         raise Invalid(
             InvalidCode.MALFORMED, f"until is {value!r}, neither a date nor a time"
         ) from None
+    is_day = not isinstance(until, datetime)
     if not isinstance(until, datetime):
-        until = datetime(until.year, until.month, until.day, tzinfo=UTC) + timedelta(days=1)
+        until = datetime(until.year, until.month, until.day, tzinfo=UTC)
     if until.tzinfo is None:
         raise Invalid(InvalidCode.MALFORMED, f"until is {value!s}, without its offset from UTC")
-    return (until - _EPOCH) // timedelta(milliseconds=1)
+    # Behind the last day that Python knows, which many write for no end, there is no next one.
+    return (until - _EPOCH + timedelta(days=is_day)) // timedelta(milliseconds=1)
 
 
 def _parse(text: str) -> date:

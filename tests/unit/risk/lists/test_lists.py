@@ -89,6 +89,11 @@ def test_all_faults_of_a_file_are_told_with_their_lines(tmp_path):
         read(tmp_path, "l.toml", TOML.replace("+02:00", ""))
 
 
+def test_the_last_day_of_all_is_an_end_like_others(tmp_path):
+    lists = read(tmp_path, "l.csv", ",".join(COLUMNS) + "\ndevice,d,block,9999-12-31,lost\n")
+    assert lists.find(Subject.DEVICE, "d", 0).until_ms == 253_402_300_800_000
+
+
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
@@ -98,6 +103,7 @@ def test_all_faults_of_a_file_are_told_with_their_lines(tmp_path):
         ("l.toml", "[[listing]]", "only tables"),
         ("l.toml", "listings = 3", "only tables"),
         ("l.toml", "[[listings", "end of an array"),
+        ("l.toml", "listings = " + "[" * 100_000, "nested too deep"),
         ("l.toml", b"\xff", "cannot be read"),
     ],
 )
