@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from hansa.engine.storage import make_folder
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
-from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.risk.models.file import FILE_BYTES_MAX, Model, read_model
 from hansa.sdk.files import read_file, write_file
 
@@ -64,7 +64,9 @@ class Listed(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(Roles)
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, int, int, int] | None
+_LOOK_AGAIN: _Stamp = (-1, -1, -1, -1)
+"""No file's: whoever could not be read for want of the disk is looked at each time."""
 
 
 class Registry:
@@ -85,15 +87,17 @@ class Registry:
         self.faults: tuple[str, ...] = ()
         """Why a role that was given is nobody's, in words for whoever runs the node."""
         self._features = tuple(features)
-        self._stamp: _Stamp = None
+        self._watched: dict[Path, _Stamp] = {}
+        """How the files were on which it depends who has which role, and why nobody has."""
         self._refresh()
 
     def refresh(self) -> bool:
         """Look whether roles have changed, and load who has them now; says whether it looked on.
 
-        Costs a look at one file's date where nothing was changed and nothing is at fault.
+        Costs a look at one file's date, and at that of each model file that is at fault, where none
+        was changed: what is no model is not read again for every payment.
         """
-        if self._look() == self._stamp and not self.faults:
+        if all(_look(path) == stamp for path, stamp in self._watched.items()):
             return False
         self._refresh()
         return True
@@ -259,21 +263,21 @@ class Registry:
     def _locate(self, model_id: str) -> Path:
         return self.folder / f"{model_id}{SUFFIX}"
 
-    def _look(self) -> _Stamp:
-        try:
-            status = (self.folder / ROLES_NAME).stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
     def _refresh(self) -> None:
+        roles_path = self.folder / ROLES_NAME
         # The date first: what changes while we read is then looked at again.
-        self._stamp = self._look()
+        watched = {roles_path: _look(roles_path)}
         faults: list[str] = []
+
+        def note(path: Path, error: HansaError) -> None:
+            faults.append(error.message)
+            if isinstance(error, Unavailable):
+                watched[path] = _LOOK_AGAIN
+
         try:
             roles = self.read_roles()
         except HansaError as error:
-            faults.append(error.message)
+            note(roles_path, error)
             roles = Roles()
         known = {
             each.manifest.model_id.hex(): each
@@ -286,16 +290,20 @@ class Registry:
                 return None
             if model_id in known:
                 return known[model_id]
+            path = self._locate(model_id)
+            stamp = _look(path)
             try:
                 return self.get(model_id)
             except HansaError as error:
-                faults.append(error.message)
+                watched[path] = stamp
+                note(path, error)
                 return None
 
         self.champion = None if roles.is_stopped else load(roles.champion)
         self.challenger = load(roles.challenger)
         self.roles = roles
         self.faults = tuple(faults)
+        self._watched = watched
 
     def _write(self, roles: Roles) -> None:
         raw = msgspec.json.format(msgspec.json.encode(roles), indent=2) + b"\n"
@@ -318,3 +326,12 @@ class Registry:
             yield
         finally:
             os.close(descriptor)
+
+
+def _look(path: Path) -> _Stamp:
+    """Look when a file was changed last, and which it is; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

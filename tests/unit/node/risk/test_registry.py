@@ -132,6 +132,7 @@ def test_a_file_that_was_changed_or_renamed_decides_nothing_until_it_is_mended(r
     opened = Registry(registry.folder, FEATURES)
     assert opened.champion is None
     assert [path.name in fault for fault in opened.faults] == [True]
+    assert not opened.refresh(), "nothing was changed since: it is not read for every payment"
     path.write_bytes(write_small(FEATURES, name="second"))
     assert opened.refresh()
     assert "it was renamed" in opened.faults[0]
