@@ -209,6 +209,23 @@ def test_what_is_no_transaction_is_told_so(town, body, content_type, status, cod
     town.serve(use, Settings(limits=limits))
 
 
+def test_only_the_sponsor_itself_attests(own_town):
+    async def use(client, _):
+        for caller, status, code in (
+            ("anyone", 401, "UNAUTHENTICATED"),
+            ("customer", 403, "api.FORBIDDEN"),
+            ("other_operator", 403, "api.FORBIDDEN"),
+            ("operator", 200, None),
+        ):
+            item = {"envelope": text(sign(own_town)), "attestation": "ab" * 32}
+            for body in (item, {"transactions": [item]}):
+                headers = own_town.sign_in(caller)
+                response = await client.post(PATH, json=body, headers=headers)
+                assert (response.status, (await response.json()).get("title")) == (status, code)
+
+    own_town.serve(use, is_started=True)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -142,7 +142,9 @@ class RiskFolder:
 
     def _load(self) -> Loaded:
         files, merchants = read_files(self._path), read_merchants(self._path)
-        return load(files, self._get_models(), merchants, str(self._path))
+        loaded = load(files, self._get_models(), merchants, str(self._path))
+        _check_lists(loaded.lists, self._path / files.lists_name)
+        return loaded
 
     def _get_models(self) -> Models:
         return Models(self.registry.champion, self.registry.challenger)
@@ -219,7 +221,6 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
     rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
     path = Path(name) / files.lists_name
     lists = parse_lists(files.lists, path, from_text) if files.lists else Lists()
-    wallets = _find_wallets(lists, path)
     unscored = Decider(policy, rules, None, FEATURES)
     loaded = Loaded(
         files,
@@ -227,7 +228,7 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
         policy,
         rules,
         lists,
-        wallets,
+        {from_text(each): each for each in lists.list_names(Subject.WALLET)},
         merchants,
         Models(None),
         unscored,
@@ -237,21 +238,23 @@ def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name
     return _put_models(loaded, models)
 
 
-def _find_wallets(lists: Lists, path: Path) -> dict[bytes, str]:
-    """Find the names of wallets on the lists by address, which has one in capitals, too.
+def _check_lists(lists: Lists, path: Path) -> None:
+    """Check what no list that is put to use may have; those of the past are read as they were.
 
     Raises:
-      Invalid: a wallet is listed by both.
+      Invalid: a wallet is listed by both forms of its address; or a device is let through, though
+        nobody proves one: whoever names it would be.
     """
-    found: dict[bytes, str] = {}
+    wallets: dict[bytes, str] = {}
     for name in lists.list_names(Subject.WALLET):
-        if found.setdefault(from_text(name), name) != name:
-            raise Invalid(
-                InvalidCode.MALFORMED,
-                f"{path}: wallet {name.lower()} is listed twice, once in capitals",
-                path=str(path),
-            )
-    return found
+        if wallets.setdefault(from_text(name), name) != name:
+            told = f"wallet {name.lower()} is listed twice, once in capitals"
+            raise Invalid(InvalidCode.MALFORMED, f"{path}: {told}", path=str(path))
+    for name in lists.list_names(Subject.DEVICE):
+        listing = lists.find(Subject.DEVICE, name, 0)
+        if listing is not None and listing.effect is Effect.ALLOW:
+            told = f"line {listing.line}: a device cannot be allowed, as nobody proves one"
+            raise Invalid(InvalidCode.MALFORMED, f"{path}: {told}: allow a wallet", path=str(path))
 
 
 def _put_models(loaded: Loaded, models: Models) -> Loaded:

@@ -35,10 +35,17 @@ def test_a_model_that_was_stopped_decides_no_more_though_other_files_are_at_faul
     assert folder.loaded.model_id == model_id
 
 
-def test_a_wallet_that_is_listed_in_two_spellings_is_told(folder, tmp_path):
-    name = to_text(bytes(32))
-    (tmp_path / "lists.csv").write_text(
-        f"subject,name,list,until,why\nwallet,{name},block,,court\nwallet,{name.upper()},allow,,me\n"
-    )
-    with pytest.raises(Invalid, match=r"lists\.csv: wallet .* is listed twice"):
+NAME = to_text(bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (f"wallet,{NAME},block,,a\nwallet,{NAME.upper()},allow,,b\n", "is listed twice"),
+        ("device,ann's phone,allow,,hers\n", "line 2: a device cannot be allowed"),
+    ],
+)
+def test_what_would_let_through_who_should_not_be_is_not_put_to_use(folder, tmp_path, rows, told):
+    (tmp_path / "lists.csv").write_text(f"subject,name,list,until,why\n{rows}")
+    with pytest.raises(Invalid, match=rf"lists\.csv: .*{told}"):
         folder.reload()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from hansa.engine.ordering import Answer
 from hansa.kernel.block import PlainFact, Receipt, Status, decode_receipt
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import open_batch, open_batch_body
@@ -112,9 +114,31 @@ def _decode_body(raw: bytes) -> _Either:
         ) from None
 
 
+def _require_own_word(api: Api, call: Call, items: Sequence[_Either | Submission]) -> None:
+    """Refuse attestations of anybody but the sponsor: its signature makes each its own word.
+
+    Raises:
+      Invalid: `UNAUTHENTICATED`: nobody is known to send it.
+      Denied: it is somebody else's key.
+    """
+    principal = call.principal
+    is_own = principal.member == api.node.member and principal.may(Right.RISK)
+    if is_own or all(each.attestation is None for each in items):
+        return
+    whose = to_text(api.node.member)
+    if principal.role is Role.ANYONE:
+        raise Invalid(
+            InvalidCode.UNAUTHENTICATED,
+            f"an attestation is the word of {whose} on its own decision: leave it out, or send a "
+            "key of that institution as Authorization: Bearer KEY",
+        )
+    raise api.access.deny(principal, f"the word of {whose} on its decisions: its own keys do")
+
+
 async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.Response:
     envelope = item.envelope
     assert envelope is not UNSET  # noqa: S101 - the caller has looked
+    _require_own_word(api, call, (item,))
     newest = api.node.chain.head.height
     done = api.node.desk.enqueue(
         envelope,
@@ -177,6 +201,7 @@ async def _post_many(
             InvalidCode.TOO_MANY,
             f"{len(items)} transactions are too many: send 1 to {items_max} at a time",
         )
+    _require_own_word(api, call, items)
     api.add_cost(call, len(items) - 1 - charged)
     is_strangers = _is_strangers(api, call)
     newest = api.node.chain.head.height
