@@ -20,6 +20,7 @@ from hansa.node.risk.deciding import Deciding
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.journal import Journal
 from hansa.node.risk.loading import MODELS, RiskFolder
+from hansa.node.risk.opening import find_begin
 from hansa.node.risk.registry import Registry
 from hansa.node.service import Node
 from hansa.passphrases import ScryptCost
@@ -105,8 +106,11 @@ class Bank:
         """Open wallets of customers; cash in is no payment of theirs."""
         self.world.fund(*names)
 
+    late_ms = 0
+    """How far its clock is behind ledger time."""
+
     def now_ms(self):
-        return self.world.time_ms
+        return self.world.time_ms - self.late_ms
 
     def open_desk(self):
         """Open the risk desk over what is in the folder."""
@@ -116,7 +120,8 @@ class Bank:
             return next(salts).to_bytes(count, "big")
 
         journal = Journal.open(self.path / "decisions.db", "secret", cost=CHEAP)
-        deciding = Deciding(chain.network, NORTH, journal, draw, self.now_ms())
+        begun_ms = find_begin(journal, self.now_ms())
+        deciding = Deciding(chain.network, NORTH, journal, draw, begun_ms)
         return RiskDesk(chain, NORTH, deciding, RiskFolder(self.path), self.now_ms)
 
     @asynccontextmanager

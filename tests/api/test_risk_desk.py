@@ -174,6 +174,10 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
             assert before.is_scored
             assert (before.rules, before.listed, before.faults) == (2, 1, [])
             assert before.model == bank.models["champion"].hex()
+            bank.registry.stop()
+            stopped = await north.risk.get_standing()
+            assert (stopped.is_scored, stopped.model) == (False, None)
+            bank.registry.promote(before.model)
             files = decode_basis(await north.risk.fetch_policy(bytes.fromhex(before.policy)))
             assert files.rules == RULES
             raw = await north.risk.fetch_model(bank.models["champion"])

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
+from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -25,45 +25,34 @@ from hansa.engine.ordering import Answer
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.frame import read_end
+from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.risk.deciding import Deciding, Moment, Undecided
+from hansa.node.risk.deciding import Decided, Deciding, Moment, Undecided
 from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptTally
-from hansa.node.risk.journal import Held, Placed
+from hansa.node.risk.journal import NEWEST, Held, Placed
+from hansa.node.risk.judging import MAY_ANSWER, Answering
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.risk.registry import Registry
 from hansa.node.service import Asked, Ruling
 from hansa.risk.decisions.commitment import decode_record
-from hansa.risk.verdicts import Verdict
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 LOOK_MS = 1_000
 """How often it is looked at least whether something has expired: clocks may be put."""
+STOP_S = 1.0
+"""How long what was let through may take to come into a block once the node is to end."""
+HELD_READ = 64
+"""Read at once at a start."""
 
 _LOG = logging.getLogger("hansa.risk")
+_WAITS_NO_MORE = "no such transaction waits: it never did, or it was answered"
 _NEEDS_NONE = Ruling()
 _HELD = Ruling(is_held=True)
-
-
-class Answering(StrEnum):
-    """What is answered for a transaction that waits."""
-
-    CONFIRMED = "confirmed"
-    """Its customer confirmed it by another way."""
-    RELEASED = "released"
-    """An officer lets it through."""
-    REFUSED = "refused"
-    """An officer, or its customer, does not."""
-
-
-_MAY_ANSWER = {
-    Verdict.STEP_UP: frozenset(Answering),
-    Verdict.REVIEW: frozenset({Answering.RELEASED, Answering.REFUSED}),
-}
 
 
 class Standing(NamedTuple):
@@ -118,6 +107,7 @@ class RiskDesk:
         self._bring: Callable[[bytes], Awaitable[Answer]] | None = None
         self._is_told_unscored = False
         self._brought: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
     async def start(self, bring: Callable[[bytes], Awaitable[Answer]]) -> None:
         """Begin: take up what waits.
@@ -130,18 +120,28 @@ class RiskDesk:
         """
         self._bring = bring
         await self._run(self._deciding.prepare, self._folder.loaded.deciders)
-        await self._run(self._keep_basis)
+        await self._run(self._put_to_use, self._folder.loaded)
         for held in await self._run(self._journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)
+        for held in await self._run(self._list_let_through, self._read_moment().now_ms):
+            self._go_on(held)
 
     async def stop(self) -> None:
-        """Keep what is remembered, and close the journal; nobody may ask any more."""
+        """Keep what is remembered, and close the journal; nobody may ask any more.
+
+        What was let through and is not in a block yet is brought in after the next start.
+        """
+        self._stopping.set()
         if self._ending is not None:
             self._ending.cancel()
             await asyncio.gather(self._ending, return_exceptions=True)
         for futures in self._senders.values():
             for future in futures:
                 future.cancel()
+        if self._brought:
+            await asyncio.wait(self._brought, timeout=STOP_S)  # or no block comes
+        for task in self._brought:
+            task.cancel()
         await asyncio.gather(*self._brought, return_exceptions=True)
         try:
             await self._run(self._deciding.save)
@@ -173,7 +173,7 @@ class RiskDesk:
         if not undecided:
             return rulings
         try:
-            await self._run(self._folder.refresh)
+            await self.look()
             decided = await self._run(self._deciding.decide, undecided, self._read_moment())
         except HansaError as error:
             _LOG.exception("payments could not be decided on")
@@ -203,11 +203,11 @@ class RiskDesk:
         """
         held = self._open.get(tx_id)
         if held is None:
-            raise NotFound("no such transaction waits: it never did, or it was answered")
+            raise NotFound(_WAITS_NO_MORE)
         now_ms = self._clock_ms()
         kept = await self.get_decision(tx_id)
         verdict = decode_record(kept.record).verdict
-        if answering not in _MAY_ANSWER.get(verdict, ()):
+        if answering not in MAY_ANSWER.get(verdict, ()):
             raise Invalid(
                 InvalidCode.ARGUMENTS,
                 f"the decision was {verdict.name.lower()}: it cannot be {answering.value}",
@@ -217,9 +217,7 @@ class RiskDesk:
         answer = await self._run(self._answer, held, answering, by, self._read_moment())
         self._open.pop(tx_id, None)
         if answer.record:
-            task = asyncio.create_task(self._let_through(held))
-            self._brought.add(task)
-            task.add_done_callback(self._brought.discard)
+            self._go_on(held)
         return answer
 
     async def tell(self, tx_id: bytes, *, is_fraud: bool) -> int:
@@ -284,7 +282,7 @@ class RiskDesk:
         return [
             held
             for held in self._open.values()
-            if held.until_ms >= now_ms and held.verdict in _MAY_ANSWER
+            if held.until_ms >= now_ms and held.verdict in MAY_ANSWER
         ]
 
     async def list_decisions(self, before: int, limit: int) -> list[Placed]:
@@ -309,14 +307,19 @@ class RiskDesk:
         Models need not be told of: whoever has a role now decides from the next payment on.
 
         Raises:
-          HansaError: as `RiskFolder.reload`; what decided before decides on.
+          HansaError: as `RiskFolder.read`; or the journal cannot be written. What decided before
+            decides on.
         """
-        await asyncio.to_thread(self._folder.reload)
-        await self._run(self._keep_basis)
+        loaded = await asyncio.to_thread(self._folder.read)
+        await self._run(self._put_to_use, loaded)
         return self.tell_standing()
 
+    async def look(self) -> None:
+        """Look whether other models have roles now, as before each decision."""
+        await self._run(self._folder.refresh)
+
     def tell_standing(self) -> Standing:
-        """Tell how decisions are made at present."""
+        """Tell how decisions are made, as of the last one or the last look."""
         moment = self._read_moment()
         return Standing(
             moment.loaded,
@@ -344,10 +347,10 @@ class RiskDesk:
         self._is_told_unscored = not is_scored
         return Moment(now_ms, loaded, is_scored, self._taken_ms())
 
-    def _keep_basis(self) -> None:
-        """Keep what decisions rest on, for as long as they are kept."""
-        loaded = self._folder.loaded
+    def _put_to_use(self, loaded: Loaded) -> None:
+        """Keep what decisions rest on, for as long as they are; then decide by it, not before."""
         self._journal.put_basis(loaded.policy_hash, encode(loaded.files))
+        self._folder.put(loaded)
 
     def _read_held(
         self, held: Sequence[Held]
@@ -365,25 +368,59 @@ class RiskDesk:
         return () if found is None else found.bases
 
     def _answer(self, held: Held, answering: Answering, by: str, moment: Moment) -> KeptAnswer:
-        raw, salt, decided = b"", b"", None
+        if self._journal.find_answer(held.tx_id) is not None:  # by another one, just now
+            raise NotFound(_WAITS_NO_MORE)
+        raw, salt = b"", b""
+        decided = Decided(None, held._replace(is_open=False))
         if answering is not Answering.REFUSED:
             reason = f"answer.{answering.value}"
             record, salt, decided = self._deciding.let_through(held, reason, moment)
             raw = encode(record)
         answer = KeptAnswer(answering.value, by, moment.now_ms, raw, salt)
         self._journal.close_held(held.tx_id, answer)
-        if decided is not None:
-            self._deciding.note(held.tx_id, decided, read_end(held.envelope) or 0)
+        # Also that it was refused: else it would wait anew once it is sent again.
+        self._deciding.note(held.tx_id, decided, read_end(held.envelope) or 0)
         return answer
 
+    def _list_let_through(self, now_ms: int) -> list[Held]:
+        """List what was let through and is valid still: a node may end before it is in a block."""
+        found: list[Held] = []
+        place = NEWEST
+        while some := self._journal.list_held(place, HELD_READ):
+            for held in some:
+                if held.taken_ms < now_ms - VALIDITY_MAX_MS:
+                    return found
+                answer = self._journal.find_answer(held.tx_id)
+                if answer is not None and answer.record and not self._is_over(held):
+                    found.append(held)
+            place = some[-1].place
+        return found
+
+    def _is_over(self, held: Held) -> bool:
+        return (read_end(held.envelope) or 0) < self._clock_ms()
+
+    def _go_on(self, held: Held) -> None:
+        task = asyncio.create_task(self._let_through(held))
+        self._brought.add(task)
+        task.add_done_callback(self._brought.discard)
+
     async def _let_through(self, held: Held) -> None:
-        """Have it brought in, and give its senders the answer."""
+        """Have it brought in, and give its senders the answer; again while it cannot be."""
         assert self._bring is not None  # noqa: S101 - the desk was started
-        answer, failure = None, None
-        try:
-            answer = await self._bring(held.envelope)
-        except HansaError as error:
-            failure = error
+        while True:
+            answer, failure = None, None
+            try:
+                answer = await self._bring(held.envelope)
+            except HansaError as error:
+                failure = error
+            is_passing = isinstance(failure, Unavailable) and not self._is_over(held)
+            if not is_passing or self._stopping.is_set():
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_MS / 1_000):
+                    await self._stopping.wait()
+        if failure is not None:
+            _LOG.warning("what was let through could not be brought in: %s", failure.message)
         for future in self._senders.pop(held.tx_id, ()):
             if future.done():
                 continue
@@ -394,8 +431,12 @@ class RiskDesk:
 
     def _hold(self, held: Held, end_ms: int, done: asyncio.Future[Answer]) -> None:
         """Let a sender wait until it is answered, or its validity is over."""
-        self._senders.setdefault(held.tx_id, []).append(done)
-        self._wait_for(held, end_ms)
+        senders = self._senders.get(held.tx_id)
+        if senders is None:
+            self._senders[held.tx_id] = [done]
+            self._wait_for(held, end_ms)
+        else:
+            senders.append(done)
 
     def _wait_for(self, held: Held, end_ms: int) -> None:
         if held.is_open:

@@ -5,7 +5,8 @@ The same functions decide when a payment comes in and when its decision is repla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,6 +23,24 @@ NOT_DESCRIBED: Final = "not_described"
 """The reason of a payment that could not be described, and that its amount decided."""
 UNKNOWN_PPM: Final = -1
 """The probability of what no model was asked of."""
+
+
+class Answering(StrEnum):
+    """What is answered for a transaction that waits."""
+
+    CONFIRMED = "confirmed"
+    """Its customer confirmed it by another way."""
+    RELEASED = "released"
+    """An officer lets it through."""
+    REFUSED = "refused"
+    """An officer, or its customer, does not."""
+
+
+MAY_ANSWER: Final[Mapping[Verdict, frozenset[Answering]]] = {
+    Verdict.STEP_UP: frozenset(Answering),
+    Verdict.REVIEW: frozenset({Answering.RELEASED, Answering.REFUSED}),
+}
+"""What may be answered after which verdict; after any other, nothing."""
 
 Whole = npt.NDArray[np.int64]
 

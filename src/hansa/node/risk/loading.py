@@ -126,8 +126,16 @@ class RiskFolder:
 
     def reload(self) -> None:
         """Load all of it anew; where that fails, what is loaded stays. Raises as the beginning."""
-        self.registry.refresh()
-        self.loaded = self._load()
+        self.put(self.read())
+
+    def read(self) -> Loaded:
+        """Read all of it anew, to be put to use; in any thread. Raises as the beginning."""
+        return self._load()
+
+    def put(self, loaded: Loaded) -> None:
+        """Have this decide, with the models that have roles now."""
+        self.loaded = loaded
+        self.refresh()
 
     def refresh(self) -> None:
         """Look whether other models have roles now; costs a look at one file's date.

@@ -8,10 +8,10 @@ from typing import Any, Final
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
-from hansa.node.risk.desk import Answering, RiskDesk
+from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptPayment
 from hansa.node.risk.journal import Held
-from hansa.node.risk.judging import UNKNOWN_PPM
+from hansa.node.risk.judging import UNKNOWN_PPM, Answering
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.verdicts import Verdict
@@ -37,8 +37,9 @@ class RiskOffice:
     def __init__(self, desk: RiskDesk) -> None:
         self._desk = desk
 
-    def tell_standing(self) -> told.RiskStanding:
+    async def tell_standing(self) -> told.RiskStanding:
         """Tell how decisions are made at present."""
+        await self._desk.look()
         standing = self._desk.tell_standing()
         loaded = standing.loaded
         challenger = loaded.models.challenger
@@ -64,7 +65,7 @@ class RiskOffice:
     async def reload(self) -> told.RiskStanding:
         """Read policy, rules, lists and merchants anew; raises as `RiskDesk.reload`."""
         await self._desk.reload()
-        return self.tell_standing()
+        return await self.tell_standing()
 
     async def list_waiting(self, after: int, limit: int) -> told.HeldPage:
         """List what may be answered now, the oldest first; what is blocked, nobody answers."""

@@ -19,6 +19,7 @@ from hansa.node.settings import Settings
 
 if TYPE_CHECKING:  # of an extra, which a node that does not decide need not have
     from hansa.node.risk.desk import RiskDesk
+    from hansa.node.risk.journal import Journal
 
 ZONE = "zone.offset_minutes"
 _MINUTE_MS = 60_000
@@ -67,10 +68,22 @@ def open_risk(
         member,
         journal,
         os.urandom,
-        clock_ms(),
+        find_begin(journal, max(clock_ms(), chain.head.time_ms)),
         zone_offset_ms=read_zone_ms(chain),
     )
     return RiskDesk(chain, member, deciding, folder, clock_ms)
+
+
+def find_begin(journal: Journal, now_ms: int) -> int:
+    """Find when a node begins to decide: not before its last decision, if its clock was put back.
+
+    What it decided before is then known as that, and not taken in a second time.
+    """
+    from hansa.node.risk.journal import NEWEST  # noqa: PLC0415 - an extra
+    from hansa.risk.decisions.commitment import decode_record  # noqa: PLC0415
+
+    newest = journal.list_decisions(NEWEST, 1)
+    return max(now_ms, *(decode_record(each.kept.record).decided_ms for each in newest), 0)
 
 
 def read_zone_ms(chain: Chain) -> int:

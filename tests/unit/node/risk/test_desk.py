@@ -12,12 +12,12 @@ from hansa.contracts import wallets
 from hansa.contracts.risk.risk import Suspend
 from hansa.engine.record_items import find_envelope
 from hansa.kernel.block import decode_receipt
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.deciding import restore
-from hansa.node.risk.desk import Answering
-from hansa.node.risk.judging import replay
+from hansa.node.risk.judging import Answering, replay
+from hansa.node.service import Asked
 from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
 from hansa.risk.verdicts import Verdict
 
@@ -151,6 +151,7 @@ def test_what_is_refused_or_blocked_tells_no_more_than_what_is_late(bank):
             late = node.desk.enqueue(refused)
             await asyncio.sleep(0.05)
             assert not late.done()
+            assert [held.tx_id for held in desk.list_open()] == [find_id(bank, waiting)]
             bank.world.time_ms = end_ms + 1
             answers = await asyncio.gather(*sent, late)
             held = await desk.list_held(2**53, 10)
@@ -164,6 +165,81 @@ def test_what_is_refused_or_blocked_tells_no_more_than_what_is_late(bank):
     assert not any(each.is_open for each in held)
     assert still_open == []
     assert bank.world.balance("ann") == (100_000 - 5, 0)
+
+
+def test_of_two_answers_at_once_the_first_counts(bank):
+    envelope = bank.sign("ann", pay("ann", "shop", 700, "chair"))
+
+    async def play():
+        async with bank.running() as (node, desk):
+            tx_id = await wait_until_held(bank, desk, envelope, node.desk.enqueue(envelope))
+            return await asyncio.gather(
+                desk.answer(tx_id, Answering.REFUSED, "officer 7"),
+                desk.answer(tx_id, Answering.RELEASED, "officer 8"),
+                return_exceptions=True,
+            )
+
+    first, second = asyncio.run(play())
+    assert first.answer == "refused"
+    assert isinstance(second, NotFound)
+
+
+def test_what_was_let_through_while_no_block_comes_is_brought_in_after_the_next_start(bank):
+    envelope = bank.sign("ann", pay("ann", "shop", 700, "chair"))
+    tx_id = find_id(bank, envelope)
+
+    async def begin():
+        desk, stalled = bank.open_desk(), asyncio.Event()
+
+        async def bring(_):
+            await stalled.wait()
+
+        await desk.start(bring)
+        [ruling] = await desk.decide([Asked(envelope, tx_id, "", asyncio.Future())])
+        assert ruling.is_held
+        await desk.answer(tx_id, Answering.RELEASED, "officer 7")
+        await desk.stop()
+
+    async def go_on():
+        async with bank.running() as (node, _):
+            assert await node.wait_for_block(height + 1, 60)
+
+    height = bank.world.chain.head.height
+    asyncio.run(begin())
+    asyncio.run(go_on())
+    assert bank.world.balance("ann") == (100_000 - 700, 0)
+
+
+def test_a_policy_that_cannot_be_kept_decides_nothing(bank):
+    async def play():
+        async with bank.running() as (_, desk):
+            before = desk.tell_standing().loaded.policy_hash
+            (bank.path / "rules.toml").write_text('name = "none"\n')
+            journal = desk._journal._file.connection  # noqa: SLF001 - it cannot be written
+            journal.execute("PRAGMA query_only = 1")
+            with pytest.raises(Unavailable):
+                await desk.reload()
+            journal.execute("PRAGMA query_only = 0")
+            assert desk.tell_standing().loaded.policy_hash == before
+            assert (await desk.reload()).loaded.policy_hash != before
+
+    asyncio.run(play())
+
+
+def test_what_waits_is_known_though_the_clock_was_put_back_before_the_start(bank):
+    until_ms = bank.now_ms() + 890_000
+    waiting = bank.sign("ann", pay("ann", "shop", 700, "chair"), until_ms=until_ms)
+    ordinary = bank.sign("ann", pay("ann", "shop", 5, "bread"), until_ms=until_ms)
+
+    async def play(*sent):
+        async with bank.running() as (node, desk):
+            held, *others = map(node.desk.enqueue, sent)
+            await wait_until_held(bank, desk, waiting, held)
+            return [read(await each) for each in others]
+
+    asyncio.run(play(waiting))
+    bank.late_ms = 20_000
+    assert asyncio.run(play(waiting, ordinary)) == [""]
 
 
 def test_what_waits_survives_the_node_and_is_decided_by_what_is_remembered(bank):

@@ -65,7 +65,7 @@ _decode_label = msgspec.json.Decoder(Label).decode
 
 async def get_standing(api: Api, call: Call) -> answers.RiskStanding:
     """Get how decisions are made at present."""
-    return _open_office(api, call).tell_standing()
+    return await _open_office(api, call).tell_standing()
 
 
 async def list_waiting(api: Api, call: Call, after: int, limit: int) -> answers.HeldPage:

@@ -32,6 +32,7 @@ def lead_to(word: str) -> Callable[[Console, web.Request], Awaitable[web.Respons
             )
         from hansa.node.console.risk.showing import PAGES  # noqa: PLC0415 - an extra
 
+        await console.risk.look()
         return await PAGES[word](console, request, console.risk)
 
     return show
