@@ -111,7 +111,9 @@ class SupplyWatch:
         return self._proof
 
     async def finish(self) -> None:
-        """Wait until the past has been read as far as it will be."""
+        """Wait until balances are summed, and the past has been read as far as it will be."""
+        if self._task is not None:
+            await self._task
         if self._reading is not None:
             await self._reading
 

@@ -43,8 +43,7 @@ def read_whole(chain) -> SupplyWatch:
     watch = SupplyWatch(chain, rest_factor=0)
 
     async def read():
-        while await watch.read() is None:
-            pass
+        await watch.read()
         await watch.finish()
 
     asyncio.run(read())
@@ -152,11 +151,9 @@ def test_a_proof_is_of_one_moment_while_money_moves(tmp_path):
             assert world.do("ada", out) == ""
             assert world.do(("officer0", "officer1"), issue) == ""
             await asyncio.to_thread(str)
-        proof = await reading
-        while proof is None:
-            proof = await watch.read()
+        await reading
         await watch.finish()
-        return proof, watch.history
+        return await watch.read(), watch.history
 
     proof, history = asyncio.run(read())
     assert {asset.difference_minor for asset in proof.assets} == {0}
@@ -227,7 +224,7 @@ def test_damage_stops_the_node_although_nobody_looks(town, name, skipped):
         told = asyncio.get_running_loop().create_future()
         watch = SupplyWatch(chain, rest_factor=0, stop=told.set_result)
         await watch.read()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert isinstance(await told, Corrupt)
         with pytest.raises(Corrupt, match="block 3"):
             await watch.read()

@@ -102,6 +102,14 @@ async def update(paired, get, path) -> list[int]:
     return statuses
 
 
+async def read_steps(get, path) -> None:
+    """Ask for a case until all its steps were read from the log, which a page does not wait for."""
+    page = "The log is being read"
+    async with asyncio.timeout(60):
+        while "The log is being read" in page or "Known from block" in page:
+            _, page = await get(path)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     keys_path = tmp_path_factory.mktemp("keys") / "api-keys.json"
@@ -124,9 +132,11 @@ def site(tmp_path_factory):
             breaks = f"{found.own}/breaks"
             ahead = f"{found.own}/windows/99999/matches"
             async with asking(paired.node, OPEN, south) as get:
+                await read_steps(get, found.case)
                 for path in (found.own, found.case, f"{found.own}/positions"):
                     _, found.pages[f"other {path}"] = await get(path)
             async with asking(paired.node, OPEN, north) as get:
+                await read_steps(get, found.case)
                 for path in (
                     *list_pages(found.made).values(),
                     f"/reconciliation/{found.made.asked.hex()}",
