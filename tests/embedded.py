@@ -12,7 +12,7 @@ from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.quota import SponsorUsage
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 class Clock:

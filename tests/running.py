@@ -48,9 +48,9 @@ def in_a_loop(
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(60)
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -45,7 +45,7 @@ class SlowLog:
     def sync(self) -> None:
         """Sync once the gate is open."""
         self.begun.set()
-        assert self.gate.wait(20)
+        assert self.gate.wait(60)
         if self.error is not None:
             raise self.error
         self._log.sync()
@@ -64,7 +64,7 @@ def change(town):
 async def execute(town, node, log):
     """Have it executed, and its sync begun; returns its future answer."""
     done = node.desk.enqueue(change(town), None)
-    assert await asyncio.to_thread(log.begun.wait, 20)
+    assert await asyncio.to_thread(log.begun.wait, 60)
     return done
 
 

@@ -83,7 +83,7 @@ async def ask(client, request):
     reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
     try:
         writer.write(request)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answer = await reader.readuntil(b"\r\n\r\n")
     finally:
         writer.close()

@@ -178,7 +178,7 @@ def test_a_server_that_stops_ends_its_streams(town):
             assert (await response.content.readline()).startswith(b"id: ")
             await end_streams(server.runner.app[API_KEY])  # as the application does at shutdown
             with contextlib.suppress(aiohttp.ClientError):
-                await asyncio.wait_for(response.read(), 20)
+                await asyncio.wait_for(response.read(), 60)
 
     run(town, Settings(listen=Listen(port=0)), use)
 

@@ -27,7 +27,7 @@ async def read_events(response, count):
     """Read so many events of a stream: (event, id, data)."""
     found, fields = [], {}
     while len(found) < count:
-        line = (await asyncio.wait_for(response.content.readline(), 20)).decode().rstrip("\n")
+        line = (await asyncio.wait_for(response.content.readline(), 60)).decode().rstrip("\n")
         if line:
             name, _, text = line.partition(": ")
             fields[name] = text
@@ -123,7 +123,7 @@ def test_a_new_block_is_told_and_a_revoked_key_hears_no_more(own_town):
                 await node.engine.submit(sign_batch(*batch))
                 if number:
                     with pytest.raises(aiohttp.ClientError):
-                        await asyncio.wait_for(response.content.read(), 20)
+                        await asyncio.wait_for(response.content.read(), 60)
                 else:
                     heard, block = await read_events(response, 2)
                     assert heard[2]["tx_id"] == signed.tx_id.hex()

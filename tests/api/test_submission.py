@@ -142,7 +142,7 @@ def test_who_does_not_wait_is_told_what_to_ask_for(own_town):
         ]
         while ids:
             height += 1
-            assert await node.wait_for_block(height, 20)
+            assert await node.wait_for_block(height, 60)
             record = own_town.world.chain.get_record(height)
             for raw in record.receipts:
                 ids.remove(decode_receipt(raw).tx_id.hex())
@@ -339,7 +339,7 @@ def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town, error, told
     async def use(client, node):
         asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
         node.engine.verifier = StumblingVerifier(own_town.world.network, error)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             met = await post(client, {"envelope": text(sign(own_town))})
             assert met.status == 503
             assert told in (await met.json())["detail"]
@@ -352,7 +352,7 @@ def test_a_fault_fails_those_it_meets_and_the_line_goes_on(own_town, error, told
 
 async def wait_for_damage(node):
     """Wait until the node has stopped over damage."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(Corrupt):
             await node.engine.wait()
 

@@ -78,7 +78,7 @@ class Site:
         until = wall_clock_ms() + MINUTE_MS
         signed = sign_transaction(self.town.world.network, [key(payer)], [command], until)
         submitting = self.node.desk.submit(signed.envelope)
-        answer = asyncio.run_coroutine_threadsafe(submitting, self.loop).result(20)
+        answer = asyncio.run_coroutine_threadsafe(submitting, self.loop).result(60)
         assert answer.error is None
         return signed.tx_id
 
@@ -124,9 +124,9 @@ def site(tmp_path_factory):
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield ready.result(20)
+    yield ready.result(60)
     loop.call_soon_threadsafe(stopping.set)
-    thread.join(20)
+    thread.join(60)
 
 
 def list_pages(town: Town) -> dict[str, list[str]]:
@@ -266,7 +266,7 @@ def test_a_payment_appears_without_a_reload(site, open_page):
     page.evaluate("window.isTheSameDocument = true")
     height = page.locator("#strip a").inner_text()
     tx_id = site.pay("person0", "ferry", 4_321, "live")
-    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=10_000)
+    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=30_000)
     row = page.locator("#latest-title ~ .scroll tbody tr").first
     assert "43.21" in row.inner_text()
     assert page.locator("#strip a").inner_text() != height
@@ -339,7 +339,7 @@ def test_a_wallet_shows_its_new_balance_without_a_reload(site, open_page):
     page.wait_for_function(
         "before => document.querySelector('.figures dd').innerText !== before",
         arg=before,
-        timeout=10_000,
+        timeout=30_000,
     )
     assert page.locator("table.lines tbody tr").first.inner_text().count("+0.01") == 1
 
@@ -355,7 +355,7 @@ def test_updates_can_be_paused(site, open_page):
     assert page.locator("#strip a").inner_text() == height
     page.get_by_role("button", name="Pause updates").click()
     page.clock.run_for(2_000)
-    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=10_000)
+    page.wait_for_selector(f'#live a[href="/transactions/{tx_id.hex()}"]', timeout=30_000)
 
 
 def test_a_chosen_theme_is_remembered(site, open_page):

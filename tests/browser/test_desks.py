@@ -28,7 +28,7 @@ from hansa.node.identity.verifier.lists import LIST_KEPT_S
 from hansa.node.identity.verifier.pinned import fetch_list
 from hansa.node.service import wall_clock_ms
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 @dataclass

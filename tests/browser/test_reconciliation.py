@@ -61,7 +61,7 @@ def site(tmp_path_factory):
     thread.start()
     yield ready.result(60)
     loop.call_soon_threadsafe(stopping.set)
-    thread.join(20)
+    thread.join(60)
 
 
 def test_every_page_is_accessible_and_fits(site, open_page, check_accessible, check_fits):

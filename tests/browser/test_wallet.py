@@ -51,10 +51,10 @@ def desk(tmp_path):
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    loop = ready.result(20)
+    loop = ready.result(60)
     yield links
     loop.call_soon_threadsafe(stopping.set)
-    thread.join(20)
+    thread.join(60)
 
 
 @pytest.fixture

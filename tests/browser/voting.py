@@ -80,9 +80,9 @@ def serve_voting(folder: Path) -> Iterator[VotingSite]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    site = VotingSite(ready.result(20), engine, keys)
+    site = VotingSite(ready.result(60), engine, keys)
     site.see()
     yield site
     loop.call_soon_threadsafe(stopping.set)
-    thread.join(20)
+    thread.join(60)
     chain.close()

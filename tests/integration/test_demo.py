@@ -336,16 +336,16 @@ def check_desks(lines, folder):
     shown = ("Identity Office issues", "Ask a wallet", "This wallet holds nothing yet")
     for link, text in zip(links, shown, strict=True):
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        with opener.open(link, timeout=30) as page:
+        with opener.open(link, timeout=60) as page:
             assert text in page.read().decode()
     settings = tomllib.loads((folder / "office" / "issuer.toml").read_text())
     metadata = settings["url"] + "/.well-known/openid-credential-issuer"
-    with urllib.request.urlopen(metadata, timeout=30) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(metadata, timeout=60) as answer:  # noqa: S310 - our own
         offered = json.load(answer)["credential_configurations_supported"]
     assert offered["resident"]["vct"] == "urn:hansa:demo:resident"
     node = settings["ledger"]["node"]
     lists = f"{node}/v1/identity/status-lists/{settings['did'].rpartition(':')[2]}/1"
-    with urllib.request.urlopen(lists, timeout=30) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(lists, timeout=60) as answer:  # noqa: S310 - our own
         assert answer.status == 200
 
 
@@ -362,7 +362,7 @@ def check_books(lines, address):
     assert json.loads(added.stdout)["added"] == 1, added.stderr
     assert closed.returncode == 0, closed.stderr
     assert json.loads(closed.stdout)["windows_agreed"] == 3
-    with urllib.request.urlopen(f"{address}reconciliation", timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{address}reconciliation", timeout=60) as answer:  # noqa: S310
         page = answer.read().decode()
     assert all(name in page for name in ("River Bank", "Island Bank", "Meadow Bank"))
 
@@ -380,7 +380,7 @@ def test_it_serves_until_it_is_stopped(tmp_path):
             if "Ctrl-C" in line:
                 break
         address = lines[-1].split()[2] + "v1/status"
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own
             status = json.load(answer)
         assert status["network"] == "demo"
         assert status["height"] > 0
@@ -404,4 +404,4 @@ def test_it_serves_until_it_is_stopped(tmp_path):
     finally:
         process.send_signal(signal.SIGINT)
         process.stdout.close()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0

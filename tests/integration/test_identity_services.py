@@ -47,7 +47,7 @@ def test_a_service_answers_until_it_is_stopped(make, kind, path, status):
             assert ask(address + path) == status
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         # A verifier's new folder names nobody whom to believe, which it says at once.
         assert (b"refuse every credential" in process.stderr.read()) is (kind == "verifier")
     assert not (folder / "records.db-wal").exists()  # it was closed
@@ -66,19 +66,19 @@ def test_a_desk_is_opened_by_the_printed_link_once(make, kind, words):
                 told = json.loads(process.stdout.readline())
             assert ask(told["desk"].partition("?")[0]) == 401
             browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-            with browser.open(told["desk"], timeout=30) as page:
+            with browser.open(told["desk"], timeout=60) as page:
                 assert "token" not in page.url
                 assert kind in page.read().decode()
             assert json.loads(process.stdout.readline())["desk"] != told["desk"]
             assert ask(told["desk"]) == 401
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def ask(url):
     try:
-        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own
+        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - our own
             return response.status
     except urllib.error.HTTPError as error:
         error.close()

@@ -300,7 +300,7 @@ def test_answers_about_identity_are_proved_by_votes_and_by_nothing_else(node, ne
         assert client.identity.ask(question).answer.resolution.address == north
     url = node.url + "/v1/identity/proofs"
     headers = {"Content-Type": "application/msgpack"}
-    response = requests.post(url, data=encode([question]), headers=headers, timeout=10)
+    response = requests.post(url, data=encode([question]), headers=headers, timeout=60)
     proof = decode(response.content, type=RowsProof)
     sealer = key("sealer")
     seal = (1, sealer.public_key, sealer.sign(network.header_prefix + proof.header))

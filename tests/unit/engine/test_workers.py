@@ -13,7 +13,7 @@ import pytest
 
 from hansa.engine.workers import start_workers
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 def start_two(*begin, pauses=8):

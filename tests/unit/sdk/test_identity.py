@@ -81,7 +81,7 @@ def raw(played):
     running = played[0]
     headers = {"Content-Type": "application/msgpack"}
     body = encode([DidQuestion(ISSUER), DidQuestion(NOBODY)])
-    return requests.post(running.url + PATH, data=body, headers=headers, timeout=10).content
+    return requests.post(running.url + PATH, data=body, headers=headers, timeout=60).content
 
 
 def test_a_did_is_resolved_now_then_and_not_at_all(client, played):
