@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
@@ -30,7 +31,8 @@ from hansa.node.home import Home
 from hansa.sdk.keys import save_key
 
 ADA = to_text(key("ada").address)
-END = "2033-01-01T00:00:00Z"
+YEAR = dt.datetime.now(dt.UTC).year
+END = f"{YEAR + 6}-01-01T00:00:00Z"
 ENCRYPTING = "z6LSbysY2xFMRpGMhb7tFTLMpeuPRaqaWM1yECx2AtzE3KCc"
 
 
@@ -410,7 +412,7 @@ def test_others_are_accredited_and_judged(run):
 
 def test_consents_are_given_handed_on_shown_and_revoked(run, place):
     (place[0] / "terms.txt").write_text("name and income, to judge a loan")
-    bounds = ("--until", "2028-01-01T00:00:00Z", "--uses", "2")
+    bounds = ("--until", f"{YEAR + 2}-01-01T00:00:00Z", "--uses", "2")
     code, given, _ = run(
         *("consent", "give", "holder.json", to_text(NORTH), "terms.txt"),
         *(*bounds, "--delegations", "1"),
@@ -419,7 +421,7 @@ def test_consents_are_given_handed_on_shown_and_revoked(run, place):
     words = ("consent", "delegate", "north.json", given["consent_id"], to_text(SOUTH), "terms.txt")
     code, handed, told = run(*words, *bounds)
     assert code == 0, told
-    assert run(*words, "--until", "2029-01-01T00:00:00Z", "--uses", "1")[0] == 3
+    assert run(*words, "--until", f"{YEAR + 3}-01-01T00:00:00Z", "--uses", "1")[0] == 3
     _settle(run)
     code, shown, _ = run("consent", "show", handed["consent_id"])
     assert (code, shown["state"]) == (0, "in_force")
