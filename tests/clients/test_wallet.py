@@ -32,7 +32,7 @@ class Person:
 
     def readline(self):
         (address,) = re.findall(r"^  (http\S+)$", self.capsys.readouterr().err, re.MULTILINE)
-        connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
+        connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
         connection.request("GET", address)
         response = connection.getresponse()
         connection.close()

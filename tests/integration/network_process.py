@@ -19,7 +19,7 @@ from hansa.node.network.founding import describe_institutions, found_voted_netwo
 from hansa.node.network.places import choose_places
 from hansa.node.service import wall_clock_ms
 
-WITHIN_S = 60
+WITHIN_S = 120
 PASSPHRASE = "of four institutions"
 NAMES = ("central-bank", "operator-1", "operator-2", "regulator")
 

@@ -26,7 +26,7 @@ from hansa.node.network.renewal import prove_keys
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 60
+WITHIN_S = 120
 
 
 @asynccontextmanager

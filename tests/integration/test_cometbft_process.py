@@ -24,7 +24,7 @@ from hansa.engine.cometbft.configuration import (
 from hansa.engine.cometbft.home import CometHome, CometKey
 from hansa.kernel.errors import Corrupt, Unavailable
 
-WITHIN_S = 60
+WITHIN_S = 120
 TIME_MS = 1_764_000_000_000
 TOLD = "p2p:debug,state:info,rpc-server:info,*:error"
 ANSWERS = "Starting RPC HTTP server"

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.integration
 
 TIME_MS = 1_764_000_000_000
 GENESIS_HASH = bytes(range(32))
-WITHIN_S = 60
+WITHIN_S = 120
 
 
 class SocketRpc:

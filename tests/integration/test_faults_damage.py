@@ -174,7 +174,7 @@ def test_a_running_node_that_meets_damage_ends(truth, fresh):
         segment, offset, height = next(truth.list_frames())
         flip(home.log_path / segment, offset + FRAME_HEADER_BYTES + 9, 16)
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(f"{url}/v1/blocks/{height}", timeout=30)  # noqa: S310
+            urllib.request.urlopen(f"{url}/v1/blocks/{height}", timeout=60)  # noqa: S310
         with caught.value as answer:
             assert answer.status == 503
             assert "data are damaged" in answer.read().decode()

@@ -57,9 +57,8 @@ class City:
 
     def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]):
         self.path, self.capsys = path, capsys
-        self.issuer = f"http://127.0.0.1:{find_ports()[0]}"
-        self.verifier = f"http://127.0.0.1:{find_ports()[0]}"
-        self.node = f"http://127.0.0.1:{find_ports()[0]}"
+        urls = (f"http://127.0.0.1:{port}" for port in find_ports(3))
+        self.issuer, self.verifier, self.node = urls
         made = create_folder(
             path / "issuer",
             url=self.issuer,

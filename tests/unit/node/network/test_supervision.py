@@ -21,7 +21,7 @@ from hansa.node.network.stopping import find_owner, start_node, stop_network, st
 from hansa.node.network.supervision import Event, Happening, Supervisor
 from hansa.node.settings import Settings
 
-WITHIN_S = 60
+WITHIN_S = 120
 ANSWERING = """
     import signal, sys
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
