@@ -21,7 +21,6 @@ from hansa.contracts.risk.risk import Declare, Propose
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer
 from hansa.kernel.crypto.address import to_text
-from hansa.kernel.errors import Unavailable
 from hansa.node.demo.crimes import LISTED, LISTED_PAYEE
 from hansa.node.demo.run import Item, RiskReport, Sent
 from hansa.node.demo.town import OPENED_MS, OPERATOR_NAMES, OPERATORS, PASSPHRASE, Act, Stage, Town
@@ -99,7 +98,7 @@ class Guard:
         self._bases: dict[int, tuple[Basis, ...]] = {}
         self.report = RiskReport()
         self._reasons: Counter[str] = Counter()
-        self._is_over = False
+        self._over = asyncio.Event()
         for place, folder in zip(OPERATORS, folders, strict=True):
             begun = begin(folder)
             _write_lists(folder, town)
@@ -137,8 +136,7 @@ class Guard:
         """
 
         async def bring_later(envelope: bytes) -> Answer:
-            if not self._is_over:
-                raise Unavailable(f"the demo brings in {len(envelope)} bytes itself")
+            await self._over.wait()  # until then the demo brings in everything itself
             return await bring(envelope)
 
         for desk in self._desks.values():
@@ -179,7 +177,7 @@ class Guard:
     async def finish(self) -> RiskReport:
         """Say what came of the day; from here on the hour goes on by itself."""
         self._hour.go_on()
-        self._is_over = True
+        self._over.set()
         self.report.reasons = dict(self._reasons.most_common(REASONS_TOLD))
         return self.report
 
