@@ -22,6 +22,7 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.rows import KeyPart, R, Rows
+from hansa.kernel.transaction import decode_envelope
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.risk.questions import BasisQuestion
 
@@ -120,12 +121,12 @@ def _read_ledger(chain: Chain, case: Case, tx_id: bytes) -> Ledger:
         height, index = chain.find_position(tx_id)
     except NotFound:
         return Ledger(chain.network, rows, None)
-    _, sponsor, attestation = find_envelope(chain.get_record(height), index)
+    envelope, sponsor, attestation = find_envelope(chain.get_record(height), index)
     time_ms = chain.get_header(height).time_ms
     position = compute_position(height, index)
     is_needed = _is_model_needed(rows, case.kept, time_ms)
     executed = Executed(tx_id, sponsor, attestation, position, time_ms, is_needed)
-    return Ledger(chain.network, rows, executed)
+    return Ledger(chain.network, rows, executed, decode_envelope(envelope)[1])
 
 
 # --- from a node ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.crypto.address import from_text
@@ -36,7 +36,11 @@ from hansa.risk.verdicts import Verdict
 
 LISTS_BYTES_MAX = 64 << 20
 NO_RULES = b'name = "none"\n'
-_VERDICTS = {Effect.ALLOW: (Verdict.ALLOW, "allowed"), Effect.BLOCK: (Verdict.BLOCK, "blocked")}
+LISTED: Final[Mapping[Effect, Listed]] = {
+    Effect.ALLOW: Listed(Verdict.ALLOW, "allowed"),
+    Effect.BLOCK: Listed(Verdict.BLOCK, "blocked"),
+}
+"""What a listing says of a payment."""
 
 
 class BasisFiles(Document, frozen=True, array_like=True):
@@ -106,7 +110,7 @@ class Loaded(NamedTuple):
         effects = {each.effect for each in found if each is not None}
         if not effects:
             return None
-        return Listed(*_VERDICTS[Effect.BLOCK if Effect.BLOCK in effects else Effect.ALLOW])
+        return LISTED[Effect.BLOCK if Effect.BLOCK in effects else Effect.ALLOW]
 
 
 class RiskFolder:

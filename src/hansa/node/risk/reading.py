@@ -29,6 +29,19 @@ class Intended(NamedTuple):
     amount_minor: int
 
 
+class Named(NamedTuple):
+    """What a payment says of itself; None for what only the ledger of its time can tell."""
+
+    payer: bytes | None
+    payee: bytes | None
+    asset: str | None
+    amount_minor: int
+
+    def may_be(self, intended: Intended) -> bool:
+        """Whether it can be this payment."""
+        return all(ours in (None, theirs) for ours, theirs in zip(self, intended, strict=True))
+
+
 _DECODERS: Final[Mapping[str, Callable[[bytes], Transfer | Hold | Refund | CashOut]]] = {
     "transfer": msgspec.msgpack.Decoder(Transfer).decode,
     "hold": msgspec.msgpack.Decoder(Hold).decode,
@@ -48,15 +61,37 @@ def find_payments(body: Body, rows: Rows, operator: bytes) -> list[Intended]:
     return [each for each in found if each is not None and _is_kept(rows, each, operator)]
 
 
-def _read(call: Call, rows: Rows) -> Intended | None:
+def find_named(body: Body) -> list[Named]:
+    """Find what all payments of a transaction say of themselves, in the order of the calls."""
+    named: list[Named] = []
+    for call in body.calls:
+        match _decode(call) if call.contract == payments.NAME else None:
+            case Transfer() | Hold() as paid:
+                named.append(Named(paid.payer, paid.payee, paid.asset, paid.amount_minor))
+            case CashOut() as paid:
+                named.append(Named(paid.wallet, None, paid.asset, paid.amount_minor))
+            case Refund() as paid:
+                named.append(Named(None, paid.payer, None, paid.amount_minor))
+            case None:
+                pass
+    return named
+
+
+def _decode(call: Call) -> Transfer | Hold | Refund | CashOut | None:
     decode = _DECODERS.get(call.command)
     if decode is None:
         return None
     try:
-        command = decode(call.arguments)
+        return decode(call.arguments)
     except DECODE_ERRORS:
         return None
+
+
+def _read(call: Call, rows: Rows) -> Intended | None:
+    command = _decode(call)
     match command:
+        case None:
+            return None
         case Transfer() | Hold():
             return Intended(command.payer, command.payee, command.asset, command.amount_minor)
         case CashOut():

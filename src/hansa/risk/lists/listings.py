@@ -88,6 +88,14 @@ class Lists:
         """List all of a kind that are listed, whether it counts at present or not."""
         return [name for kind, name in self._by_name if kind is subject]
 
+    def list_effects(self, subject: Subject, time_ms: int) -> set[Effect]:
+        """List what listings of a kind do that count at that time, whomever they name."""
+        return {
+            listing.effect
+            for (kind, _), listing in self._by_name.items()
+            if kind is subject and time_ms < listing.until_ms
+        }
+
     def find(self, subject: Subject, name: str, time_ms: int) -> Listing | None:
         """Find the listing of a name that counts at that time."""
         return _in_force(self._by_name.get((subject, name)), time_ms)

@@ -9,7 +9,7 @@ from tests.world import ASSET, MINUTE_MS, key, make_genesis, open_world, pay
 from hansa.contracts.payments import CashOut, Hold, Refund
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import Body, build_body, decode_envelope
-from hansa.node.risk.reading import Intended, find_payments
+from hansa.node.risk.reading import Intended, find_named, find_payments
 
 NORTH, SOUTH = key("north").address, key("south").address
 
@@ -37,6 +37,13 @@ def test_each_way_out_of_a_wallet_is_found_and_what_is_no_payment_is_not():
         Intended(ann, NORTH, ASSET, 8),
     ]
     assert find_payments(body, rows, SOUTH) == []
+    named = find_named(body)
+    assert len(named) == 6
+    kept = [each for number, each in enumerate(named) if number not in (3, 5)]
+    for each, intended in zip(kept, find_payments(body, rows, NORTH), strict=True):
+        assert each.may_be(intended)
+        assert not each.may_be(intended._replace(amount_minor=1))
+        assert each.may_be(intended._replace(asset="other")) == (each.asset is None)
 
 
 def test_arguments_that_are_none_are_left_to_the_contract():

@@ -17,9 +17,11 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import HansaError
 from hansa.kernel.genesis import Network
 from hansa.kernel.rows import Rows
+from hansa.kernel.transaction import Body
 from hansa.node.risk.format import KeptAnswer, KeptDecision
-from hansa.node.risk.judging import replay
-from hansa.node.risk.loading import Loaded, Models, decode_basis, load
+from hansa.node.risk.judging import MAY_ANSWER, replay
+from hansa.node.risk.loading import LISTED, Loaded, Models, decode_basis, load
+from hansa.node.risk.reading import Intended, find_named
 from hansa.risk.decisions.commitment import (
     REASONS_MAX,
     Claim,
@@ -29,8 +31,11 @@ from hansa.risk.decisions.commitment import (
     decode_record,
     open_commitment,
 )
+from hansa.risk.decisions.deciding import Listed
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.lists.listings import Effect, Subject
 from hansa.risk.models.file import Model, read_model
+from hansa.risk.verdicts import Verdict
 
 _DECIDE_ALL: Final = frozenset({Claim.ATTESTED, Claim.NETWORK, Claim.COMMITMENT})
 """Where one of these fails, no other is told."""
@@ -57,6 +62,8 @@ class Ledger(NamedTuple):
     rows: Rows
     executed: Executed | None
     """None if it has no such transaction."""
+    body: Body | None = None
+    """What was signed; None if it was not shown."""
 
 
 class Told(NamedTuple):
@@ -98,7 +105,7 @@ def examine(case: Case, ledger: Ledger) -> Examination:
     claims = [*_open(ledger, raw, salt)]
     if answer is not None and answer.record:
         claims.append(_check_answer(decided, attested, answer))
-    claims += _replay(case, decided)
+    claims += [_check_payments(case, ledger), *_replay(case, decided)]
     return Examination(decided, attested, tuple(claims))
 
 
@@ -130,9 +137,29 @@ def _check_answer(decided: DecisionRecord, attested: DecisionRecord, answer: Kep
     """Check that what let it through goes on from what was decided first."""
     reasons = (f"answer.{answer.answer}", *decided.reasons)[:REASONS_MAX]
     same = (decided.tx_id, decided.row, decided.operator, reasons)
+    if answer.answer not in MAY_ANSWER.get(decided.verdict, ()):
+        words = f"after {decided.verdict.name.lower()} nobody may answer {answer.answer}"
+        return Told("answer", False, words)  # noqa: FBT003 - a field
     holds = same == (attested.tx_id, attested.row, attested.operator, attested.reasons)
     words = "" if holds else "what let it through does not rest on what was decided first"
     return Told("answer", holds, words)
+
+
+def _check_payments(case: Case, ledger: Ledger) -> Told:
+    """Check that the payments that were decided on are those of the transaction, in its order."""
+    for number, payment in enumerate(case.kept.payments):
+        if payment.row and payment.row[0] != payment.amount_minor:
+            words = f"payment {number} has another amount than its features"
+            return Told("payments", False, words)  # noqa: FBT003 - a field
+    if ledger.body is None:
+        return Told("payments", None, "not told, as the transaction itself was not shown")
+    named = iter(find_named(ledger.body))
+    for number, payment in enumerate(case.kept.payments):
+        intended = Intended(payment.payer, payment.payee, payment.asset, payment.amount_minor)
+        if not any(each.may_be(intended) for each in named):  # goes on behind the one before
+            words = f"payment {number} that was decided on is none of the transaction"
+            return Told("payments", False, words)  # noqa: FBT003 - a field
+    return Told("payments", True, "")  # noqa: FBT003 - a field
 
 
 def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
@@ -152,11 +179,33 @@ def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
     if loaded is None:
         words = "policy or model that decided are not kept here any more"
         return [*claims, Told("basis", None, words), _not_replayed()]
-    claims.append(Told("basis", *_check_basis(loaded, decided)))
+    claims += [Told("basis", *_check_basis(loaded, decided)), _check_listed(case, loaded, decided)]
     verdict, reasons = replay(case.kept, loaded, is_scored=decided.model != NO_MODEL)
     holds = (verdict, tuple(reasons)) == (decided.verdict, decided.reasons)
     words = "" if holds else f"decided again: {verdict.name.lower()}, {', '.join(reasons) or '-'}"
     return [*claims, Told("replay", holds, words)]
+
+
+def _check_listed(case: Case, loaded: Loaded, decided: DecisionRecord) -> Told:
+    """Check what lists are said to have said against those of the policy.
+
+    Of which device or merchant a payment was is not told, so what any of these does may be.
+    """
+    others: set[Listed | None] = {
+        LISTED[effect]
+        for kind in (Subject.DEVICE, Subject.MERCHANT)
+        for effect in loaded.lists.list_effects(kind, decided.decided_ms)
+    }
+    for number, payment in enumerate(case.kept.payments):
+        own = loaded.find_listed(payment.payer, payment.payee, "", decided.decided_ms)
+        told = None
+        if payment.listed is not None:
+            told = Listed(Verdict(payment.listed[0]), payment.listed[1])
+        is_over = told == LISTED[Effect.BLOCK]  # a block counts above an allowance
+        if told != own and not (told in others and (own is None or is_over)):
+            words = f"lists of this policy do not say of payment {number} what they are said to"
+            return Told("listed", False, words)  # noqa: FBT003 - a field
+    return Told("listed", True, "")  # noqa: FBT003 - a field
 
 
 def _not_replayed() -> Told:

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from msgspec.structs import replace
 from tests.deciding_desk import CHEAP, NORTH, RULES, Bank
-from tests.world import pay
+from tests.world import key, pay
 
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.engine.record_items import find_envelope
@@ -25,6 +25,7 @@ from hansa.node.risk.loading import BasisFiles
 from hansa.risk.decisions.commitment import Executed, decode_record
 from hansa.risk.intake.describing import FEATURES
 from hansa.risk.rules.book import load_rules
+from hansa.risk.verdicts import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +66,11 @@ async def read_case(desk, tx_id):
 def find_ledger(bank, tx_id):
     chain = bank.world.chain
     height, index = chain.find_position(tx_id)
-    _, sponsor, attestation = find_envelope(chain.get_record(height), index)
+    envelope, sponsor, attestation = find_envelope(chain.get_record(height), index)
     time_ms = chain.get_header(height).time_ms
     executed = Executed(tx_id, sponsor, attestation, (height << 20) + index, time_ms)
-    return Ledger(bank.world.network, Reader(chain.machine.state), executed)
+    body = decode_envelope(envelope)[1]
+    return Ledger(bank.world.network, Reader(chain.machine.state), executed, body)
 
 
 def list_failing(case, ledger):
@@ -90,6 +92,14 @@ def change_row(case):
     return case._replace(kept=replace(case.kept, payments=(replace(payment, row=row),)))
 
 
+def change_payment(**fields):
+    def change(case):
+        [payment] = case.kept.payments
+        return case._replace(kept=replace(case.kept, payments=(replace(payment, **fields),)))
+
+    return change
+
+
 def change_record(**fields):
     def change(case):
         record = replace(decode_record(case.kept.record), **fields)
@@ -106,7 +116,11 @@ def change_policy(case):
 @pytest.mark.parametrize(
     ("change", "failing"),
     [
-        (change_row, ["row"]),
+        (change_row, ["payments", "row"]),
+        (change_payment(payee=bytes(32)), ["payments"]),
+        (change_payment(amount_minor=1), ["payments"]),
+        (change_payment(listed=(0, "allowed")), ["listed", "replay"]),
+        (change_payment(payee=key("listed").address), ["payments", "listed"]),
         (lambda case: case._replace(kept=replace(case.kept, salt=bytes(32))), ["commitment"]),
         (change_record(reasons=("list.allowed",)), ["commitment", "replay"]),
         (change_record(model=NO_MODEL), ["commitment", "replay"]),
@@ -125,6 +139,16 @@ def test_an_answer_that_rests_on_another_decision_fails(played):
     assert "answer" in list_failing(
         case._replace(kept=replace(case.kept, record=encode(record))), ledger
     )
+
+
+def test_an_answer_that_nobody_may_give_fails(played):
+    _, [_, (case, ledger)] = played
+    record = replace(decode_record(case.kept.record), verdict=Verdict.BLOCK)
+    forged = case._replace(kept=replace(case.kept, record=encode(record)))
+    assert list_failing(forged, ledger) == ["answer", "replay"]
+    confirmed = case._replace(answer=replace(case.answer, answer="confirmed"))
+    told = {each.claim: each.words for each in examine(confirmed, ledger).claims}
+    assert told["answer"] == "after review nobody may answer confirmed"
 
 
 def test_what_is_lost_is_told_and_fails_nothing(played):
