@@ -123,7 +123,7 @@ class RiskDesk:
         await self._run(self._put_to_use, self._folder.loaded)
         for held in await self._run(self._journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)
-        for held in await self._run(self._list_let_through, self._read_moment().now_ms):
+        for held in await self._run(self._list_let_through):
             self._go_on(held)
 
     async def stop(self) -> None:
@@ -382,13 +382,13 @@ class RiskDesk:
         self._deciding.note(held.tx_id, decided, read_end(held.envelope) or 0)
         return answer
 
-    def _list_let_through(self, now_ms: int) -> list[Held]:
+    def _list_let_through(self) -> list[Held]:
         """List what was let through and is valid still: a node may end before it is in a block."""
         found: list[Held] = []
         place = NEWEST
         while some := self._journal.list_held(place, HELD_READ):
             for held in some:
-                if held.taken_ms < now_ms - VALIDITY_MAX_MS:
+                if held.taken_ms < self._clock_ms() - VALIDITY_MAX_MS:
                     return found
                 answer = self._journal.find_answer(held.tx_id)
                 if answer is not None and answer.record and not self._is_over(held):
