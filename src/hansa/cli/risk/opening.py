@@ -12,11 +12,12 @@ from hansa.cli.risk.desk import add_tx_id, parse_tx_id
 from hansa.cli.risk.extra import needing_extra
 from hansa.cli.screen import print_json, print_table
 from hansa.cli.source import add_source, open_client, open_home
+from hansa.contracts import payments
 from hansa.contracts.policy import Policy
 from hansa.contracts.risk import in_force
 from hansa.engine.record_items import find_envelope
 from hansa.engine.storage import is_locked
-from hansa.kernel.block import compute_position, split_position
+from hansa.kernel.block import Receipt, compute_position, split_position
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 EXIT_FAILS = 1
 MARKS = {True: "pass", False: "FAIL", None: "-"}
+ATTESTED = frozenset({"Transferred", "Held", "Refunded", "Converted"})
+"""Events of payments that repeat the attestation beside them, as their last field."""
 VERDICTS = {"allow": 0, "step_up": 1, "review": 2, "block": 3}
 
 
@@ -221,8 +224,24 @@ def _ask_ledger(client: Client, case: Case, tx_id: bytes) -> Ledger:
     time_ms = proof.header.time_ms
     is_needed = model == in_force.NO_MODEL and _is_model_needed(rows, case.kept, time_ms)
     attestation = bytes.fromhex(told.attestation) if told.attestation else None
+    check_attested(proof.receipt, attestation)
     executed = Executed(tx_id, sponsor, attestation, position, time_ms, is_needed)
-    return Ledger(network, rows, executed)
+    return Ledger(network, rows, executed, proof.body)
+
+
+def check_attested(receipt: Receipt, attestation: bytes | None) -> None:
+    """Check an attestation that a node tells against the payments of a proved receipt.
+
+    Raises:
+      Invalid: the ledger has another one.
+    """
+    proved = {
+        bytes(fields[-1])
+        for contract, name, fields in receipt.events
+        if contract == payments.NAME and name in ATTESTED
+    }
+    if proved - {attestation or b""}:
+        raise Invalid(InvalidCode.MALFORMED, "the node tells of another attestation than it proves")
 
 
 class _Nothing:
