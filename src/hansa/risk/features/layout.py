@@ -5,7 +5,7 @@ one for relations, of a payer with a payee, a device or a merchant. All is whole
 Arrays grow by doubling and never shrink. Parties stay for ever; a relation goes with its last
 payment from the log, and so memory is bounded by the parties and the payments of `kept_ms`.
 
-Bounds: a party's number is below 2**30, an amount at most 2**53, a time below 2**53. In sums an
+Bounds: a party's number is below 2**30, an amount at most 2**53, a time at most 2**50. In sums an
 amount counts as at most 2**36 minor units, and the log holds at most 2**26 payments, so that no sum
 reaches 2**63 and no ratio does.
 """
@@ -32,7 +32,8 @@ every month is not new every month."""
 
 PARTY_MAX = 2**30 - 1
 AMOUNT_MAX = 2**53
-TIME_MAX_MS = 2**53
+TIME_MAX_MS = 2**50
+"""As the graph of payments has it: what one takes in, the other does."""
 SUMMED_MAX = 2**36
 LOG_MAX = 2**26
 VERSION = 2

@@ -46,6 +46,8 @@ def test_a_restart_and_what_was_refused_between_change_no_row(events):
         first.take(bad)  # numbers somebody new, and must take the number back
     with pytest.raises(Invalid, match="not yet taken in"):
         first.take([last._replace(payer=name(999)), Told(10_000, last.time_ms, True)])
+    with pytest.raises(Invalid, match="out of range"):
+        first.take([last._replace(time_ms=2**50 + 1)])  # of a clock that counts microseconds
     again = load_intake(first.save())
     rows += [again.take([each]) for each in events[150:170]]
     rows.append(again.take(events[170:]))
