@@ -73,7 +73,6 @@ def test_every_rate_is_measured(tmp_path):
     rates = {name: value for name, value in found.items() if name.endswith("_per_s")}
     assert set(rates) == RATES
     assert all(isinstance(value, int) and value > 0 for value in rates.values())
-    assert found["full_verify_per_s"] < found["sdjwt_verify_per_s"]
     assert name_rates(found["peers"]) == OF_PYTHON
     assert all(rate > 0 for peer in found["peers"].values() for rate in peer.values())
 
