@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import HANSA
 from tests.played import PASSPHRASE, make_folder
-from tests.world import ASSET, key, pay
+from tests.world import ASSET, MINUTE_MS, key, pay
 
 from hansa.cli.main import main
 from hansa.kernel.errors import HansaError
@@ -86,7 +86,8 @@ def check_that_nobody_else_has_the_passphrase(process):
 def test_killed_in_the_middle_of_payments_it_keeps_what_it_acknowledged(home, tmp_path, capsys):
     process, told = start(home)
     with Client(told["url"]) as client:
-        in_doubt = client.sign([ADA], [pay("ada", "shop", 3, "in doubt")])
+        # It is sent again once the node has started anew.
+        in_doubt = client.sign([ADA], [pay("ada", "shop", 3, "in doubt")], 5 * MINUTE_MS)
         first = client.submit(in_doubt.envelope)
     check_that_nobody_else_has_the_passphrase(process)
     backed_up = run(capsys, "backup", "--data", home.path, tmp_path / "backup", "--keys")

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import HANSA
 from tests.deciding_desk import NORTH, Bank, make_founded
 from tests.played import CHEAP, PASSPHRASE, open_folder
-from tests.world import key, pay
+from tests.world import MINUTE_MS, key, pay
 
 from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
@@ -25,6 +25,8 @@ from hansa.node.service import wall_clock_ms
 from hansa.sdk.client import Client
 
 ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
+VALIDITY_MS = 5 * MINUTE_MS
+"""A node starts twice meanwhile."""
 AMOUNTS = {"allowed": 300, "stepped": 450, "reviewed": 700, "blocked": 5_000}
 
 
@@ -108,7 +110,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     node = Node(home, capsys)
     with Client(node.url) as client:
         signed = {
-            name: client.sign([key("ann")], [pay("ann", "shop", amount_minor, name)])
+            name: client.sign([key("ann")], [pay("ann", "shop", amount_minor, name)], VALIDITY_MS)
             for name, amount_minor in AMOUNTS.items()
         }
         assert client.submit(signed["allowed"].envelope, device="ann's phone").is_ok
