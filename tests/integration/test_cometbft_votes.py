@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from base64 import b64encode
 from contextlib import asynccontextmanager
 
 import pytest
 from tests.integration.test_cometbft_engine import fund, pay_round, reach, running, send
+from tests.ports import find_ports
 from tests.vectors import independent_receipt
 from tests.voted import make_network, open_signer
 from tests.world import key
@@ -73,8 +73,7 @@ def make_home(folder, key):
     home.create_keys(CometKey.generate(), key)
     chain_id = "hansa-" + GENESIS_HASH.hex()[:40]
     write_genesis(home, chain_id, TIME_MS, [Validator(key.public_key, 10)], 1_000_000)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    (port,) = find_ports()
     configuration = Configuration(listen=f"127.0.0.1:{port}", peers=())
     write_configuration(home, configuration, "votes", 1_000_000, application="kvstore")
     return home
