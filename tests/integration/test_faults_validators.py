@@ -307,7 +307,7 @@ def test_mixed_transactions_have_the_same_roots_without_cometbft(
 
     told = runner.run(send_all())
     assert found.total() == count
-    assert found["confirmed"] > count // 2
+    assert found["confirmed"] > count // 3  # the longer it goes, the more there is to refuse
     refusing = {code.partition(".")[0] for code in found}
     identity = {"identity", "schemas", "accreditation", "status", "evidence", "consent", "tiers"}
     reconciliation = {"agreements", "reconciliation", "cases", "positions"}

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from hansa.engine.chain import Chain
@@ -124,6 +125,8 @@ class SponsorDesk:
         self._key = key
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._bringing: asyncio.Task[None] | None = None
+        """Of the last batch that was checked; the next one waits for it."""
 
     async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
         """Have one envelope ordered; returns once it is confirmed.
@@ -166,15 +169,21 @@ class SponsorDesk:
         return done
 
     async def _flush(self) -> None:
-        """Gather for a moment, then check; batches leave in the order in which they came."""
+        """Gather for a moment, then check; batches leave in the order in which they came.
+
+        While one is decided on, the signatures of the next are checked.
+        """
         while self._asked:
             if len(self._asked) < GATHER_ENVELOPES:
                 await asyncio.sleep(GATHER_S)
             count = self._count_fitting()
             asked, self._asked = self._asked[:count], self._asked[count:]
-            bringing = asyncio.create_task(self._bring(asked))
-            await asyncio.wait((bringing,))  # whatever becomes of it, the line goes on
-            self._end_bringing(asked, bringing)
+            check = self._engine.verifier.check_envelopes([item.envelope for item in asked])
+            checking = asyncio.create_task(check)
+            steps = [checking] if self._bringing is None else [checking, self._bringing]
+            await asyncio.wait(steps)  # whatever becomes of them, the line goes on
+            self._bringing = asyncio.create_task(self._bring(asked, checking))
+            self._bringing.add_done_callback(partial(self._end_bringing, asked))
         self._flushing = None
 
     def _end_bringing(self, asked: list[_Asked], bringing: asyncio.Task[None]) -> None:
@@ -204,8 +213,10 @@ class SponsorDesk:
             count += 1
         return max(count, 1)
 
-    async def _bring(self, asked: list[_Asked]) -> None:
-        verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])
+    async def _bring(
+        self, asked: list[_Asked], checking: asyncio.Task[list[bytes | Invalid]]
+    ) -> None:
+        verdicts = await checking
         sound: list[tuple[_Asked, bytes]] = []
         for item, verdict in zip(asked, verdicts, strict=True):
             if not isinstance(verdict, Invalid) and item.is_strangers:

@@ -1,7 +1,9 @@
 """The format of the file in which an operator keeps what it took in and decided.
 
 Values are encrypted, and names hashed under a key of the file: what stands in it as it is are
-counts, and until when something waits.
+counts, and until when something waits. Events and decisions that were kept together stand in one
+value, some dozens of them, named by the place of the first: a value of its own for each took most
+of a decision's time.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from hansa.kernel.encoding import Document
 from hansa.kernel.values import Address, Hash, TimeMs
 
 SCHEMA = """
-CREATE TABLE events (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE decisions (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+CREATE TABLE events (first INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE decisions (first INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE decided (place INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
 CREATE TABLE labels (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE tallies (hour INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE held (

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -30,8 +30,13 @@ from hansa.node.risk.format import (
 )
 from hansa.node.risk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
+from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.intake import Taken, Told
 
+EVENTS_PER_VALUE = 512
+"""At most, and fewer where fewer came together."""
+DECISIONS_PER_VALUE = 32
+"""The same; whoever reads one of them decrypts all."""
 BLOCK_EVENTS = 4_096
 """Read at a time."""
 BLOCK_DECISIONS = 512
@@ -43,11 +48,12 @@ NEWEST = 2**62
 """A place behind all others, to begin with the newest."""
 
 Event = Taken | Told
+T = TypeVar("T")
 
-_decode_event = Decoder[PaymentEvent | LabelEvent](
-    PaymentEvent | LabelEvent, "event"
+_decode_events = Decoder[list[PaymentEvent | LabelEvent]](
+    list[PaymentEvent | LabelEvent], "events"
 ).decode_trusted
-_decode_decision = Decoder[KeptDecision](KeptDecision, "decision").decode_trusted
+_decode_decisions = Decoder[list[KeptDecision]](list[KeptDecision], "decisions").decode_trusted
 _decode_held = Decoder[KeptHeld](KeptHeld, "held transaction").decode_trusted
 _decode_part = Decoder[tuple[int, int, bytes]](
     tuple[int, int, bytes], "what is remembered"
@@ -76,10 +82,14 @@ class Held(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A decision, and its place in the order in which they were made."""
+    """A decision, and its place in the order in which they were made, from 1 on."""
 
     place: int
     kept: KeptDecision
+
+    def is_on(self, tx_id: bytes) -> bool:
+        """Whether it is on this transaction."""
+        return decode_record(self.kept.record).tx_id == tx_id
 
 
 class Journal:
@@ -88,6 +98,7 @@ class Journal:
     def __init__(self, file: EncryptedFile) -> None:
         self._file = file
         self.event_count = self._count_events()
+        self._decision_count = self.count_decisions()
         self._tally: tuple[int, KeptTally] | None = None
         """The last hour that was written, and how it stands there."""
 
@@ -142,8 +153,8 @@ class Journal:
             connection.executemany(
                 "INSERT INTO events VALUES (?, ?)",
                 [
-                    (number, file.encrypt(_encode_event(event), _name_event(number)))
-                    for number, event in enumerate(events, first)
+                    (first + at, file.encrypt(encode(part), _name("events", first + at)))
+                    for at, part in _divide(list(map(_keep_event, events)), EVENTS_PER_VALUE)
                 ],
             )
             connection.executemany(
@@ -158,29 +169,47 @@ class Journal:
             if tallied is not None:
                 tally = self._put_tally(tallied)
         self.event_count, self._tally = first + len(events), tally
+        self._decision_count += len(decisions)
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""
-        name = self._file.hash_name(tx_id)
-        rows = self._fetch("SELECT id, name, value FROM decisions WHERE name = ?", name)
-        return self._read_decision(*rows[0]).kept if rows else None
+        rows = self._fetch("SELECT place FROM decided WHERE name = ?", self._file.hash_name(tx_id))
+        if not rows:
+            return None
+        ((place,),) = rows
+        found = self.list_decisions(place + 1, 1)
+        if [each.place for each in found] != [place] or not found[0].is_on(tx_id):
+            raise Corrupt(f"the decision on {tx_id.hex()} is not where its name is")
+        return found[0].kept
 
     def list_decisions(self, before: int, limit: int) -> list[Placed]:
         """List decisions, the newest first, from before a place on."""
-        query = "SELECT id, name, value FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?"
-        return [self._read_decision(*row) for row in self._fetch(query, before, limit)]
+        query = "SELECT first, value FROM decisions WHERE first < ? ORDER BY first DESC LIMIT 1"
+        found: list[Placed] = []
+        while len(found) < limit and (rows := self._fetch(query, before)):
+            earlier = [each for each in self._read_decisions(*rows[0]) if each.place < before]
+            found += reversed(earlier)
+            before = rows[0][0]
+        return found[:limit]
 
     def iterate_decisions(self) -> Iterator[Placed]:
-        """Iterate all decisions in the order in which they were made."""
-        query = "SELECT id, name, value FROM decisions WHERE id > ? ORDER BY id LIMIT ?"
-        start = 0
-        while rows := self._fetch(query, start, BLOCK_DECISIONS):
-            yield from (self._read_decision(*row) for row in rows)
-            start = rows[-1][0]
+        """Iterate all decisions in the order in which they were made.
+
+        Raises:
+          Corrupt: some are missing.
+        """
+        query = "SELECT first, value FROM decisions WHERE first >= ? AND first < ? ORDER BY first"
+        at = 1
+        while rows := self._fetch(query, at, at + BLOCK_DECISIONS):
+            for first, value in rows:
+                _check_next("decisions", first, at)
+                placed = self._read_decisions(first, value)
+                at += len(placed)
+                yield from placed
 
     def count_decisions(self) -> int:
         """Count the transactions that were decided on."""
-        ((last,),) = self._fetch("SELECT MAX(id) FROM decisions")
+        ((last,),) = self._fetch("SELECT MAX(place) FROM decided")
         return last or 0
 
     def list_tallies(self, first_ms: int, end_ms: int) -> dict[int, KeptTally]:
@@ -231,11 +260,21 @@ class Journal:
         return [self._read_held(*row) for row in rows]
 
     def iterate_events(self, start: int = 0) -> Iterator[list[Event]]:
-        """Iterate events in the order of intake, in blocks."""
-        query = "SELECT number, value FROM events WHERE number >= ? ORDER BY number LIMIT ?"
-        while rows := self._fetch(query, start, BLOCK_EVENTS):
-            yield [self._read_event(number, value) for number, value in rows]
-            start = rows[-1][0] + 1
+        """Iterate events in the order of intake, in blocks, from a place on.
+
+        Raises:
+          Corrupt: some are missing.
+        """
+        ((first,),) = self._fetch("SELECT MAX(first) FROM events WHERE first <= ?", start)
+        query = "SELECT first, value FROM events WHERE first >= ? AND first < ? ORDER BY first"
+        at = first or 0
+        while rows := self._fetch(query, at, at + BLOCK_EVENTS):
+            begin, block = at, []
+            for first, value in rows:
+                _check_next("events", first, at)
+                block += self._read_events(first, value)
+                at = begin + len(block)
+            yield block[max(start - begin, 0) :]
 
     def put_basis(self, basis: bytes, raw: bytes) -> None:
         """Keep what decisions rest on, under its hash; once."""
@@ -278,8 +317,11 @@ class Journal:
         return b"".join(part[2] for part in parts), through
 
     def _count_events(self) -> int:
-        ((last,),) = self._fetch("SELECT MAX(number) FROM events")
-        return 0 if last is None else last + 1
+        query = "SELECT first, value FROM events ORDER BY first DESC LIMIT 1"
+        return max(
+            (first + len(self._read_events(first, value)) for first, value in self._fetch(query)),
+            default=0,
+        )
 
     def _put_decisions(
         self,
@@ -289,10 +331,17 @@ class Journal:
     ) -> None:
         """Keep decisions, and what of them is held, within the transaction of what is kept."""
         file = self._file
-        named = [(file.hash_name(tx_id), kept) for tx_id, kept in decisions]
+        first = self._decision_count + 1
         connection.executemany(
-            "INSERT INTO decisions (name, value) VALUES (?, ?)",
-            [(name, file.encrypt(encode(kept), _name("decision", name))) for name, kept in named],
+            "INSERT INTO decided VALUES (?, ?)",
+            [(place, file.hash_name(tx_id)) for place, (tx_id, _) in enumerate(decisions, first)],
+        )
+        connection.executemany(
+            "INSERT INTO decisions VALUES (?, ?)",
+            [
+                (first + at, file.encrypt(encode(part), _name("decisions", first + at)))
+                for at, part in _divide([kept for _, kept in decisions], DECISIONS_PER_VALUE)
+            ],
         )
         for kept_held, until_ms in held:
             name = file.hash_name(kept_held.tx_id)
@@ -318,26 +367,18 @@ class Journal:
     def _read_tally(self, hour: int, value: bytes) -> KeptTally:
         return _decode_tally(self._file.decrypt(value, _name("tally", hour)))
 
-    def _read_decision(self, place: int, name: bytes, value: bytes) -> Placed:
-        return Placed(place, _decode_decision(self._file.decrypt(value, _name("decision", name))))
+    def _read_decisions(self, first: int, value: bytes) -> list[Placed]:
+        kept = _decode_decisions(self._file.decrypt(value, _name("decisions", first)))
+        return [Placed(place, each) for place, each in enumerate(kept, first)]
 
     def _find(self, table: str, kind: str, tx_id: bytes) -> bytes | None:
         query = f"SELECT value FROM {table} WHERE name = ?"  # noqa: S608 - of our own tables
         rows = self._fetch(query, self._file.hash_name(tx_id))
         return self._file.decrypt(rows[0][0], _name(kind, tx_id)) if rows else None
 
-    def _read_event(self, number: int, value: bytes) -> Event:
-        event = _decode_event(self._file.decrypt(value, _name_event(number)))
-        if isinstance(event, LabelEvent):
-            return Told(event.number, event.time_ms, event.is_fraud)
-        return Taken(
-            event.time_ms,
-            event.payer,
-            event.payee,
-            event.amount_minor,
-            event.device or None,
-            event.merchant or None,
-        )
+    def _read_events(self, first: int, value: bytes) -> list[Event]:
+        kept = _decode_events(self._file.decrypt(value, _name("events", first)))
+        return list(map(_read_event, kept))
 
     def _read_held(
         self, place: int, name: bytes, until_ms: int, is_open: int, value: bytes
@@ -350,17 +391,37 @@ class Journal:
             return self._file.connection.execute(query, values).fetchall()
 
 
-def _encode_event(event: Event) -> bytes:
+def _keep_event(event: Event) -> PaymentEvent | LabelEvent:
     if isinstance(event, Told):
-        return encode(LabelEvent(*event))
+        return LabelEvent(*event)
     time_ms, payer, payee, amount_minor, device, merchant = event
-    return encode(PaymentEvent(time_ms, payer, payee, amount_minor, device or b"", merchant or b""))
+    return PaymentEvent(time_ms, payer, payee, amount_minor, device or b"", merchant or b"")
+
+
+def _read_event(kept: PaymentEvent | LabelEvent) -> Event:
+    if isinstance(kept, LabelEvent):
+        return Told(kept.number, kept.time_ms, kept.is_fraud)
+    return Taken(
+        kept.time_ms,
+        kept.payer,
+        kept.payee,
+        kept.amount_minor,
+        kept.device or None,
+        kept.merchant or None,
+    )
+
+
+def _check_next(what: str, first: int, expected: int) -> None:
+    if first != expected:
+        raise Corrupt(f"{what} {expected} to {first - 1} are missing in the journal")
+
+
+def _divide(kept: list[T], length: int) -> Iterator[tuple[int, list[T]]]:
+    """Divide what is kept together into values; yields where each begins."""
+    for at in range(0, len(kept), length):
+        yield at, kept[at : at + length]
 
 
 def _name(*parts: object) -> bytes:
     """Name the place of a value."""
     return encode(parts)
-
-
-def _name_event(number: int) -> bytes:
-    return encode(("event", number))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import pairwise
+
+import pytest
 from tests.deciding_desk import CHEAP
 
+from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt
 from hansa.node.risk.format import KeptDecision, KeptTally
-from hansa.node.risk.journal import Journal
+from hansa.node.risk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, Journal
 from hansa.node.risk.tallying import HOUR_MS, REASONS_KEPT, Tallied, add_up, sum_reasons
+from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.intake import Taken, Told
 from hansa.risk.verdicts import Verdict
 
@@ -14,7 +21,14 @@ NOON_MS = 12 * HOUR_MS
 
 
 def decide(number):
-    return bytes([number]) * 32, KeptDecision(bytes([number]), b"", (), -1, (), bytes(32), -1)
+    tx_id, none = number.to_bytes(32, "big"), bytes(32)
+    facts = (none, tx_id, none, none, none, none, Verdict.ALLOW, (), none, 0, 0)
+    record = encode(DecisionRecord(1, *facts))
+    return tx_id, KeptDecision(record, b"", (), -1, (), none, -1)
+
+
+def find_numbers(placed):
+    return [int.from_bytes(decode_record(each.kept.record).tx_id, "big") for each in placed]
 
 
 def test_decisions_are_listed_in_order_and_counted_by_the_hour(tmp_path):
@@ -27,8 +41,8 @@ def test_decisions_are_listed_in_order_and_counted_by_the_hour(tmp_path):
     journal = Journal.open(path, "secret")  # what was counted goes on from there
     journal.write([], [decide(4)], (), Tallied(NOON_MS + 5, [(Verdict.REVIEW, ("rule.new",))]))
     found = journal.list_decisions(journal.count_decisions(), 2)
-    assert [(each.place, each.kept.record) for each in found] == [(3, b"\3"), (2, b"\2")]
-    assert journal.find_decision(bytes([4]) * 32) == decide(4)[1]
+    assert [each.place for each in found] == find_numbers(found) == [3, 2]
+    assert journal.find_decision(decide(4)[0]) == decide(4)[1]
     assert journal.list_tallies(0, NOON_MS) == {
         NOON_MS - HOUR_MS: KeptTally((1, 0, 0, 1), (("list.x", 1), ("rule.huge", 1)))
     }
@@ -36,6 +50,30 @@ def test_decisions_are_listed_in_order_and_counted_by_the_hour(tmp_path):
     assert tallies[NOON_MS].verdicts == (0, 0, 2, 0)
     assert sum_reasons(tallies.values()) == [("rule.huge", 2), ("list.x", 1), ("rule.new", 1)]
     journal.close()
+
+
+def test_what_came_alone_and_in_blocks_is_read_in_order_from_any_place(tmp_path):
+    with closing(Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)) as journal:
+        ends = (0, 1, 34, 35, 600, 600 + EVENTS_PER_VALUE, BLOCK_EVENTS + 900)
+        events = [Taken(each, b"a" * 32, b"b" * 32, 5) for each in range(ends[-1])]
+        for begin, end in pairwise(ends):
+            decisions = [decide(number + 1) for number in range(begin, min(end, 620))]
+            journal.write(events[begin:end], decisions)
+        for start in (0, 1, 33, 34, 599, 700, ends[-1] - 1, ends[-1]):
+            found = [each for block in journal.iterate_events(start) for each in block]
+            assert found == events[start:]
+        assert find_numbers(journal.iterate_decisions()) == list(range(1, 621))
+        for before, limit in ((621, 70), (36, 3), (34, 99), (1, 5)):
+            first = max(before - limit, 1)
+            expected = list(range(first, before))[::-1]
+            assert find_numbers(journal.list_decisions(before, limit)) == expected
+        assert journal.find_decision(bytes(32)) is None
+        with journal._file.at_once() as connection:  # noqa: SLF001
+            connection.execute("DELETE FROM events WHERE first = 35")
+            connection.execute("DELETE FROM decisions WHERE first = 2")
+        for iterate in (journal.iterate_events, journal.iterate_decisions):
+            with pytest.raises(Corrupt, match="are missing in the journal"):
+                list(iterate())
 
 
 def test_the_last_label_of_a_payment_counts(tmp_path):

@@ -13,6 +13,7 @@ from tests.world import key, pay
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.engine.record_items import find_envelope
 from hansa.kernel.encoding import encode
+from hansa.kernel.errors import Corrupt
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.examining import Case, Ledger, examine
@@ -182,11 +183,14 @@ def test_every_kept_row_comes_out_again_and_a_changed_one_is_found(played):
         tried = try_rules(journal, rules)
         assert (tried.payments, tried.frauds, tried.caught, tried.alerts) == (2, 1, 1, 1)
         assert [each.fired for each in tried.rules] == [1, 0]
-        changed = change_row(case).kept
-        name = journal._file.hash_name(find_id(changed))  # noqa: SLF001
         with journal._file.at_once() as connection:  # noqa: SLF001
-            connection.execute("DELETE FROM decisions WHERE name = ?", (name,))
+            connection.execute("DELETE FROM decisions WHERE first = 2")
         assert not repeat(journal).is_identical
+        assert journal.find_decision(find_id(case.kept)) == case.kept
+        with journal._file.at_once() as connection:  # noqa: SLF001
+            connection.execute("UPDATE decided SET place = 3 WHERE place = 1")
+        with pytest.raises(Corrupt, match="is not where its name is"):
+            journal.find_decision(find_id(case.kept))
 
 
 def find_id(kept):
