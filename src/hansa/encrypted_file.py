@@ -4,12 +4,13 @@ A key for values and one for names are drawn when the file is made and lie in it
 the passphrase of its operator. A value is bound to its name, so that none can be put in another's
 place. What is neither value nor hashed name lies in the file as it is.
 
-Source: NIST SP 800-38D (GCM); RFC 2104 (HMAC); SQLite's documentation of PRAGMA journal_mode.
+Source: NIST SP 800-38D (GCM); RFC 7693 (BLAKE2b with a key); SQLite's documentation of PRAGMA
+journal_mode.
 """
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ from hansa.program import name_program
 from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
+NAME_BYTES = 32
 WAIT_S = 10.0
 """How long one process waits for another to end its transaction."""
 _LOCK = """
@@ -220,7 +222,7 @@ class EncryptedFile:
 
     def hash_name(self, name: bytes) -> bytes:
         """Compute a keyed hash: equal for equal names in this file, and telling nothing of them."""
-        return hmac.digest(self._name_key, name, "sha256")
+        return hashlib.blake2b(name, key=self._name_key, digest_size=NAME_BYTES).digest()
 
     def encrypt(self, value: bytes, name: bytes) -> bytes:
         """Encrypt a value, bound to a name."""

@@ -48,9 +48,17 @@ class Listed(NamedTuple):
 
 
 @compiled
-def weigh(
-    scoring: tuple[Trees, Calibration],
-    rules: Rules,
+def weigh(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
+    feature: npt.NDArray[np.uint32],
+    threshold: npt.NDArray[np.int64],
+    left: npt.NDArray[np.uint32],
+    value: npt.NDArray[np.int64],
+    roots: npt.NDArray[np.uint32],
+    score: npt.NDArray[np.int64],
+    ppm_of: npt.NDArray[np.int64],
+    conditions: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.int64],
+    verdicts: npt.NDArray[np.int64],
     thresholds: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     fired: npt.NDArray[np.bool_],
@@ -59,15 +67,17 @@ def weigh(
     """Ask the rules and the model of rows, one or many.
 
     Args:
-      scoring: the model.
-      rules: asked of the same features.
+      feature: the first of the parts of `Trees`, in their order.
+      score: the first of the parts of `Calibration`, likewise.
+      conditions: the first of the parts of `Rules`, likewise.
       thresholds: in millionths, from which on the verdict is step-up, review, block; shape (3,).
       rows: shape (n, n_features), one after the other in memory.
       fired: shape (n, n_rules); filled with the rules that fire.
-      weighed: shape (n, 4); filled with the verdict of the rules (-1 if none fires), the verdict of
-        the model, its score, and its probability in millionths.
+      weighed: shape (n, 5); filled with the verdict of the rules (-1 if none fires), the verdict of
+        the model, its score, its probability in millionths, and 1 if any rule fires, 0 if none.
     """
-    trees, calibration = scoring
+    trees = Trees(feature, threshold, left, value, roots)
+    calibration, rules = Calibration(score, ppm_of), Rules(conditions, bounds, verdicts)
     score_rows(trees, rows, weighed[:, 2])
     for at in range(rows.shape[0]):
         weighed[at, 0] = fire(rules, rows[at], fired[at])
@@ -78,6 +88,9 @@ def weigh(
                 by_model = place + 1
         weighed[at, 1] = by_model
         weighed[at, 3] = ppm
+        weighed[at, 4] = 0
+        for rule in range(fired.shape[1]):
+            weighed[at, 4] |= fired[at, rule]
 
 
 class Decider:
@@ -132,18 +145,18 @@ class Decider:
           listed: what lists say, by a payment's place among the rows.
         """
         fired = np.zeros((len(rows), len(self.rules)), np.bool_)
-        weighed = np.zeros((len(rows), 4), np.int64)
+        weighed = np.zeros((len(rows), 5), np.int64)
         if self.model is None:
             fire_rows(self._laid, rows, fired, weighed[:, 0])
             is_large = rows[:, 0] >= self.policy.unscored.review_from_minor
             weighed[:, 1] = np.where(is_large, Verdict.REVIEW, Verdict.ALLOW)
+            weighed[:, 4] = fired.any(axis=1)
         else:
-            scoring = (self.model.trees, self.model.calibration)
-            weigh(scoring, self._laid, self._thresholds, rows, fired, weighed)
-        fires: list[bool] = np.logical_or.reduce(fired, axis=1).tolist()
+            model = (*self.model.trees, *self.model.calibration)
+            weigh(*model, *self._laid, self._thresholds, rows, fired, weighed)
         decisions: list[Decision] = []
-        for at, (by_rules, by_model, score, ppm) in enumerate(weighed.tolist()):
-            if by_model or fires[at] or at in listed or self.model is None:
+        for at, (by_rules, by_model, score, ppm, fires) in enumerate(weighed.tolist()):
+            if by_model or fires or at in listed or self.model is None:
                 told = (by_rules, by_model, score, ppm)
                 decisions.append(self._put_together(rows[at], fired[at], told, listed.get(at)))
             else:  # most of them: nothing fires, and the model allows it

@@ -115,12 +115,11 @@ class Features:
             before its payment; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        payments = np.count_nonzero(events[:, KIND] == PAYMENT)
-        rows = np.empty((payments, len(NAMES)), np.int64)
-        finding, place = run(self.state, events, self.zone_offset_ms, rows)
+        rows = np.empty((len(events), len(NAMES)), np.int64)
+        finding, place = run(*self.state, events, self.zone_offset_ms, rows)
         if finding == Finding.NO_ROOM:
             self.state = grow(self.state, events)
-            finding, place = run(self.state, events, self.zone_offset_ms, rows)
+            finding, place = run(*self.state, events, self.zone_offset_ms, rows)
         if finding != Finding.NOTHING:
             event = events[place]
             raise Invalid(
@@ -130,7 +129,7 @@ class Features:
                 finding=Finding(finding).name,
                 place=place,
             )
-        return rows
+        return rows[:place]
 
     def save(self) -> bytes:
         """Write what is remembered as bytes."""

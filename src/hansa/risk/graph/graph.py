@@ -13,11 +13,10 @@ from hansa.risk.arrays import double, lengthen, read_arrays, write_arrays
 from hansa.risk.graph.catalogue import WIDTH
 from hansa.risk.graph.kernel import (
     EDGE_WIDTH,
-    PAYEE,
     TIME_MAX_MS,
     Graph,
     advance,
-    find_fault,
+    survey,
 )
 from hansa.risk.graph.rings import (
     EDGES,
@@ -42,7 +41,7 @@ _FAULTS = (
     "a wallet pays itself",
     "a payment is earlier than the one before it",
 )
-"""In the order of `find_fault`."""
+"""In the order of `survey`."""
 
 
 class PaymentGraph:
@@ -82,23 +81,26 @@ class PaymentGraph:
         Raises:
           Invalid: a payment is none, or earlier than the one before it. None was taken in then.
         """
-        self._check(edges)
+        wallets = self._check(edges)
         if rows is None:
             rows = np.empty((len(edges), WIDTH), np.int64)
         if len(edges) == 0:
             return rows
-        self._make_room(int(edges[:, : PAYEE + 1].max()) + 1)
+        if wallets > len(self._graph.heads):
+            self._make_room(wallets)
         done = 0
-        while (done := advance(self._graph, self.reach, edges, done, rows)) < len(edges):
+        while (done := advance(*self._graph, *self.reach, edges, done, rows)) < len(edges):
             self._grow_words()
         return rows
 
-    def _check(self, edges: Array) -> None:
+    def _check(self, edges: Array) -> int:
+        """Check payments; returns one more than the highest wallet."""
         if edges.ndim != 2 or edges.shape[1] != EDGE_WIDTH or edges.dtype != np.int64:  # noqa: PLR2004
             raise Invalid(InvalidCode.MALFORMED, "edges are rows of four whole numbers")
-        found = find_fault(edges, max(int(self._graph.facts[LAST_MS]), 0))
+        found, wallets = survey(edges, max(int(self._graph.facts[LAST_MS]), 0))
         if found >= 0:
             raise Invalid(InvalidCode.MALFORMED, _FAULTS[found])
+        return wallets
 
     def _make_room(self, wallets: int) -> None:
         heads = lengthen(self._graph.heads, wallets, make_heads)

@@ -47,7 +47,7 @@ from hansa.risk.graph.rings import (
     sweep,
     widen,
 )
-from hansa.risk.graph.searching import Edge, Reach
+from hansa.risk.graph.searching import Edge
 
 # Columns of `edges`.
 PAYER = 0
@@ -109,22 +109,24 @@ def insert(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) 
 
 
 @compiled
-def find_fault(edges: Array, last_ms: int) -> int:
-    """Find what stands against payments, of all of them the first in the order below.
+def survey(edges: Array, last_ms: int) -> tuple[int, int]:
+    """Find what stands against payments, and how many wallets there are with theirs.
 
     Args:
       edges: as `advance` takes them.
       last_ms: the time of the payment before.
 
     Returns:
-      0 a wallet that is none, 1 an amount, 2 a payment to its payer, 3 a time; -1 for nothing.
+      Of all that stands against any, the first of: 0 a wallet that is none, 1 an amount, 2 a
+      payment to its payer, 3 a time; -1 for nothing. And one more than the highest wallet.
     """
-    found = 4
+    found, wallets = 4, 0
     for number in range(edges.shape[0]):
         payer, payee = edges[number, PAYER], edges[number, PAYEE]
         amount, time_ms = edges[number, AMOUNT_MINOR], edges[number, AT_MS]
         if payer < 0 or payee < 0 or payer >= WALLETS_MAX or payee >= WALLETS_MAX:
-            return 0
+            return 0, 0
+        wallets = max(wallets, payer + 1, payee + 1)
         if amount < 1 or amount > AMOUNT_MAX:
             found = min(found, 1)
         if payer == payee:
@@ -132,16 +134,29 @@ def find_fault(edges: Array, last_ms: int) -> int:
         if time_ms < last_ms or time_ms > TIME_MAX_MS:
             found = min(found, 3)
         last_ms = time_ms
-    return -1 if found == 4 else found  # noqa: PLR2004 - none of these
+    return (-1 if found == 4 else found), wallets  # noqa: PLR2004 - none of these
 
 
 @compiled
-def advance(graph: Graph, reach: Reach, edges: Array, first: int, rows: Array) -> int:
+def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
+    heads: Array,
+    words: Array,
+    facts: Array,
+    memory: Array,
+    short_ms: int,
+    long_ms: int,
+    ring_max: int,
+    rings_max: int,
+    factor: int,
+    edges: Array,
+    first: int,
+    rows: Array,
+) -> int:
     """Fill a row for each payment from `first` on, and put its edge into the graph.
 
     Args:
-      graph: has heads for all wallets of these payments.
-      reach: the windows and bounds.
+      heads: the first of the parts of `Graph`, in their order; has one for each of the wallets.
+      short_ms: the first of the parts of `Reach`, likewise.
       edges: shape (n, 4): payer, payee, amount in minor units, time in milliseconds.
       first: where to begin.
       rows: shape (n, WIDTH).
@@ -149,7 +164,7 @@ def advance(graph: Graph, reach: Reach, edges: Array, first: int, rows: Array) -
     Returns:
       The first payment that was left because words ran out: n if none was.
     """
-    heads, words, facts, memory = graph
+    graph = Graph(heads, words, facts, memory)
     for number in range(first, edges.shape[0]):
         if words.shape[0] - facts[USED] < ROOM_WORDS:
             return number
@@ -159,18 +174,18 @@ def advance(graph: Graph, reach: Reach, edges: Array, first: int, rows: Array) -
             edges[number, PAYEE],
             amount,
             time_ms,
-            time_ms - reach.short_ms,
-            time_ms - reach.long_ms,
-            (amount + reach.factor - 1) // reach.factor,
-            min(amount * reach.factor, AMOUNT_MAX),
+            time_ms - short_ms,
+            time_ms - long_ms,
+            (amount + factor - 1) // factor,
+            min(amount * factor, AMOUNT_MAX),
         )
         row = rows[number]
         row[:] = 0
         count_neighbours(heads, words, memory, edge, row)
-        find_cycles(heads, words, memory, edge, reach.rings_max, row)
-        find_middlemen(heads, words, memory, edge, reach.rings_max, row)
-        count_squares(heads, words, memory, edge, reach.rings_max, row)
+        find_cycles(heads, words, memory, edge, rings_max, row)
+        find_middlemen(heads, words, memory, edge, rings_max, row)
+        count_squares(heads, words, memory, edge, rings_max, row)
         trail = tell_flow(heads, words, edge, row)
-        insert(graph, edge, reach.ring_max, trail, row[SQUARES_CLOSED])
+        insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
         sweep(heads, words, facts, edge.start_ms)
     return int(edges.shape[0])
