@@ -137,6 +137,20 @@ def survey(edges: Array, last_ms: int) -> tuple[int, int]:
     return (-1 if found == 4 else found), wallets  # noqa: PLR2004 - none of these
 
 
+@compiled_inside
+def _put_in(graph: Graph, edge: Edge, rings_max: int, ring_max: int, row: Array) -> None:
+    """Fill the row of a payment, and put its edge into the graph."""
+    heads, words, facts, memory = graph
+    row[:] = 0
+    count_neighbours(heads, words, memory, edge, row)
+    find_cycles(heads, words, memory, edge, rings_max, row)
+    find_middlemen(heads, words, memory, edge, rings_max, row)
+    count_squares(heads, words, memory, edge, rings_max, row)
+    trail = tell_flow(heads, words, edge, row)
+    insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
+    sweep(heads, words, facts, edge.start_ms)
+
+
 @compiled
 def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
     heads: Array,
@@ -179,13 +193,5 @@ def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on 
             (amount + factor - 1) // factor,
             min(amount * factor, AMOUNT_MAX),
         )
-        row = rows[number]
-        row[:] = 0
-        count_neighbours(heads, words, memory, edge, row)
-        find_cycles(heads, words, memory, edge, rings_max, row)
-        find_middlemen(heads, words, memory, edge, rings_max, row)
-        count_squares(heads, words, memory, edge, rings_max, row)
-        trail = tell_flow(heads, words, edge, row)
-        insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
-        sweep(heads, words, facts, edge.start_ms)
+        _put_in(graph, edge, rings_max, ring_max, rows[number])
     return int(edges.shape[0])
