@@ -45,6 +45,9 @@ from hansa.risk.verdicts import Verdict
 
 REMEMBERED_EVENTS: Final = 200_000
 """After so many it is kept what is remembered: taking them in anew takes some seconds."""
+BYTES_PER_EVENT: Final = 500
+"""Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
+of gigabytes, and payments wait while it is written."""
 _MINUTE_MS = 60_000
 
 
@@ -263,7 +266,8 @@ class Deciding:
         self._write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
-        if self.journal.event_count - self._remembered >= REMEMBERED_EVENTS:
+        since = self.journal.event_count - self._remembered
+        if since >= max(REMEMBERED_EVENTS, intake.size_bytes // BYTES_PER_EVENT):
             self.save()
 
     def _write(

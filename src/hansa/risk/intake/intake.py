@@ -81,6 +81,12 @@ class Intake:
         """How many wallets have ever paid or been paid."""
         return len(self._numbered[0])
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory all of it takes."""
+        keys = sum(each.size_bytes for each in self._numbered)
+        return keys + self._describer.features.size_bytes + self._describer.graph.nbytes
+
     def take(self, events: Sequence[Taken | Told]) -> npt.NDArray[np.int64]:
         """Take events in, in this order.
 
