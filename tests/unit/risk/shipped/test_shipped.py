@@ -5,6 +5,7 @@ import pytest
 
 from hansa.risk.decisions.deciding import Decider
 from hansa.risk.intake.describing import FEATURES
+from hansa.risk.intake.intake import Taken, begin_intake
 from hansa.risk.models.trees import score_rows
 from hansa.risk.rules.backtest import Known, backtest
 from hansa.risk.shipped.city import describe_city
@@ -58,3 +59,22 @@ def test_its_rules_find_crime_that_is_rare_elsewhere(city):
     assert tried.caught / tried.alerts > 10 * tried.frauds / tried.payments
     fired = [each.name for each in tried.rules if each.fired]
     assert len(fired) >= len(stopping) - 2  # two are too rare for so small a city
+
+
+def test_what_was_stopped_is_not_let_through_because_it_is_tried_again():
+    """Somebody of small habits is robbed: the thief sends one payment after the other."""
+    intake, day_ms = begin_intake(), 86_400_000
+    usual = [
+        Taken(20_000 * day_ms + number * 6 * 3_600_000, name(1), name(2 + number % 3), 2_300)
+        for number in range(120)
+    ]
+    intake.take(usual)
+    night_ms = 20_031 * day_ms + 3 * 3_600_000
+    tried = [Taken(night_ms + each * 60_000, name(1), name(9), 60_000) for each in range(12)]
+    decider = Decider(load_shipped_policy(), load_shipped_rules(), load_shipped(), FEATURES)
+    decided = decider.decide_all(intake.take(tried), {})
+    assert Verdict.ALLOW not in [each.verdict for each in decided]
+
+
+def name(number):
+    return number.to_bytes(32, "big")
