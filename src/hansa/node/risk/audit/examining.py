@@ -153,13 +153,16 @@ def _check_payments(case: Case, ledger: Ledger) -> Told:
             return Told("payments", False, words)  # noqa: FBT003 - a field
     if ledger.body is None:
         return Told("payments", None, "not told, as the transaction itself was not shown")
-    named = iter(find_named(ledger.body))
+    all_named = find_named(ledger.body)
+    named = iter(all_named)
     for number, payment in enumerate(case.kept.payments):
         intended = Intended(payment.payer, payment.payee, payment.asset, payment.amount_minor)
         if not any(each.may_be(intended) for each in named):  # goes on behind the one before
             words = f"payment {number} that was decided on is none of the transaction"
             return Told("payments", False, words)  # noqa: FBT003 - a field
-    return Told("payments", True, "")  # noqa: FBT003 - a field
+    left = len(all_named) - len(case.kept.payments)
+    words = f"{left} more are said to come out of no wallet of its" if left else ""
+    return Told("payments", True, words)  # noqa: FBT003 - a field
 
 
 def _replay(case: Case, decided: DecisionRecord) -> list[Told]:

@@ -142,6 +142,14 @@ def test_an_answer_that_rests_on_another_decision_fails(played):
     )
 
 
+def test_how_many_payments_were_left_out_is_told(played):
+    _, [(case, ledger), _] = played
+    body = replace(ledger.body, calls=2 * ledger.body.calls)
+    told = {each.claim: each for each in examine(case, ledger._replace(body=body)).claims}
+    assert told["payments"].holds
+    assert told["payments"].words.startswith("1 more")
+
+
 def test_an_answer_that_nobody_may_give_fails(played):
     _, [_, (case, ledger)] = played
     record = replace(decode_record(case.kept.record), verdict=Verdict.BLOCK)
