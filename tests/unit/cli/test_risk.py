@@ -161,6 +161,8 @@ def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
     save_key(folder / "maker", key("maker"), PASSPHRASE, cost=CHEAP)
     words = ("train", "--out", folder / "m", "--key", folder / "maker", *SMALL, "--trees", "0")
     assert "a model has one at least" in run(capsys, *words, code=2)["message"]
+    told = run(capsys, *words, "--policy", folder / "m", code=2)["message"]
+    assert "--policy names the file of --out" in told
 
 
 def test_the_files_of_a_folder_are_checked_before_officers_declare_them(folder, capsys):

@@ -54,6 +54,8 @@ def _train(options: argparse.Namespace) -> int:
         from hansa.risk.shipped.making import SHAPE, Plan, make  # noqa: PLC0415 - loads LightGBM
     for path in (options.out, options.policy):
         _require_free(path)
+    if options.policy is not None and options.policy.resolve() == options.out.resolve():
+        raise Invalid(InvalidCode.ARGUMENTS, "--policy names the file of --out: name another")
     key = load_key(options.key, ask_passphrase(options.key))
     if options.trees < 1:
         raise Invalid(InvalidCode.ARGUMENTS, "--trees 0: a model has one at least")

@@ -1,12 +1,19 @@
-"""Looks at what a node that is set to decide opens at its start: policy, models, its decisions."""
+"""Looks at what a node that is set to decide opens at its start, and at what is in force of it.
+
+In its folder: policy, models, its decisions. On the ledger: model and policy as declared.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
 from hansa.kernel.errors import HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.doctor.encrypted import check_encrypted
+from hansa.node.home import open_chain_read_only
+from hansa.node.network.renewal import find_published
 from hansa.node.risk.format import FORM
 from hansa.program import name_program
 
@@ -48,7 +55,53 @@ def _check_models(folder: RiskFolder, where: str) -> Check:
         )
         return Check(NAME, Status.WARN, found, where, mend)
     model = folder.loaded.model_id.hex()
-    return Check(NAME, Status.OK, f"model {model} decides under policy {policy}", where)
+    return Check(NAME, Status.OK, f"model {model} is to decide under policy {policy}", where)
+
+
+def check_in_force(patient: Patient) -> list[Check]:
+    """Look whether the ledger has in force what the folder says is to decide.
+
+    What keeps it from being known, other checks have told.
+    """
+    settings, network = patient.settings, patient.network
+    if settings is None or not settings.risk.decides or network is None or patient.head is None:
+        return []
+    try:
+        from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - an extra
+
+        loaded = RiskFolder(patient.home.risk_path).loaded
+        member = find_published(patient.home, network).node.member
+        chain = open_chain_read_only(patient.home)
+    except (HansaError, ModuleNotFoundError):
+        return []
+    try:
+        found = chain.machine.state.load(InForce, InForce.key(member))
+    finally:
+        chain.close()
+    bases = () if found is None else found.bases
+    where = f"as of block {patient.log_height}"
+    return [compare_in_force(bases, Basis(loaded.model_id, loaded.policy_hash), where)]
+
+
+def compare_in_force(bases: Sequence[Basis], basis: Basis, where: str) -> Check:
+    """Compare what an operator has in force with the model and policy of its folder."""
+    policy = basis.policy.hex()
+    mend = (
+        "have two officers propose and approve the model, and declare it under this policy, as "
+        "docs/how-to/decide-on-payments.md has it"
+    )
+    if basis.model != NO_MODEL and basis not in bases:
+        found = f"model {basis.model.hex()} under policy {policy} is not in force: amounts decide"
+        return Check(NAME, Status.WARN, found, where, mend)
+    if Basis(NO_MODEL, policy=basis.policy) not in bases:
+        found = (
+            f"the policy {policy} is not in force alone: what it decides while no model can be "
+            "asked does not open"
+        )
+        mend = "declare the policy also alone, with 64 zeros for its model"
+        return Check(NAME, Status.WARN, found, where, mend)
+    what = "the policy is" if basis.model == NO_MODEL else "model and policy are"
+    return Check(NAME, Status.OK, f"{what} in force on the ledger", where)
 
 
 def _check_decisions(patient: Patient) -> Check:

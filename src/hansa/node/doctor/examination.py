@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hansa.node.doctor.checks import Check, Patient, Status, Surroundings, ThisMachine
-from hansa.node.doctor.deciding import check_risk
+from hansa.node.doctor.deciding import check_in_force, check_risk
 from hansa.node.doctor.folder import (
     check_api_keys,
     check_folder,
@@ -103,5 +103,6 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], list[Check]]], ...] = (
     ("certificate", check_certificate),
     ("voting", check_voting),
     ("published", check_published),
+    ("risk", check_in_force),
 )
 """In this order: later checks use what earlier ones learnt."""

@@ -50,7 +50,7 @@ HELD_READ = 64
 """Read at once at a start."""
 
 _LOG = logging.getLogger("hansa.risk")
-_WAITS_NO_MORE = "no such transaction waits: it never did, or it was answered"
+_WAITS_NO_MORE = "no such transaction waits: it never did, it was answered, or its time is over"
 _NEEDS_NONE = Ruling()
 _HELD = Ruling(is_held=True)
 

@@ -35,6 +35,7 @@ from hansa.risk.rules.book import RULES_BYTES_MAX, ReadRule, load_rules
 from hansa.risk.verdicts import Verdict
 
 LISTS_BYTES_MAX = 64 << 20
+MERCHANT_COLUMNS = ("wallet", "merchant")
 NO_RULES = b'name = "none"\n'
 LISTED: Final[Mapping[Effect, Listed]] = {
     Effect.ALLOW: Listed(Verdict.ALLOW, "allowed"),
@@ -167,7 +168,7 @@ def read_files(folder: Path) -> BasisFiles:
 
     Raises:
       NotFound: there is no policy file.
-      Invalid: a file is too large, or there are two of lists.
+      Invalid: a file is too large, there are two of lists, or one that is empty.
       Unavailable: a file cannot be read.
     """
     policy = _read(folder / "policy.toml", POLICY_BYTES_MAX)
@@ -186,6 +187,13 @@ def read_files(folder: Path) -> BasisFiles:
             InvalidCode.MALFORMED, f"{folder} has both {' and '.join(there)}: keep one of them"
         )
     name = there[0] if there else names[0]
+    if lists[name] == b"":
+        raise Invalid(
+            InvalidCode.MALFORMED,
+            f"{folder / name} is empty, as after a write that failed: bring it back, or remove it "
+            "if nothing is listed",
+            path=str(folder / name),
+        )
     return BasisFiles(1, policy, NO_RULES if rules is None else rules, lists[name] or b"", name)
 
 
@@ -202,19 +210,31 @@ def read_merchants(folder: Path) -> dict[bytes, str]:
         return {}
     found: dict[bytes, str] = {}
     try:
-        reader = csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)
-        if next(reader, None) != ["wallet", "merchant"]:
-            raise Invalid(InvalidCode.MALFORMED, "its first line must be wallet,merchant")
-        for wallet, merchant in reader:
-            if not merchant or found.setdefault(from_text(wallet), merchant) != merchant:
-                raise Invalid(
-                    InvalidCode.MALFORMED,
-                    f"line {reader.line_num}: no merchant, or another one than before",
-                )
-    except (UnicodeDecodeError, ValueError, csv.Error, Invalid) as error:
+        text = raw.decode("utf-8-sig")  # spreadsheets write a byte order mark before it
+    except UnicodeDecodeError as error:
+        raise Invalid(InvalidCode.MALFORMED, f"{path}: {error}", path=str(path)) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if next(reader, None) != list(MERCHANT_COLUMNS):
+            raise Invalid(InvalidCode.MALFORMED, "it must be wallet,merchant")
+        for row in reader:
+            if row:
+                _add_merchant(found, row)
+    except (csv.Error, Invalid) as error:
         told = error.message if isinstance(error, Invalid) else str(error)
-        raise Invalid(InvalidCode.MALFORMED, f"{path}: {told}", path=str(path)) from None
+        line = max(reader.line_num, 1)
+        raise Invalid(
+            InvalidCode.MALFORMED, f"{path}: line {line}: {told}", path=str(path)
+        ) from None
     return found
+
+
+def _add_merchant(found: dict[bytes, str], row: list[str]) -> None:
+    if len(row) != len(MERCHANT_COLUMNS) or not row[1]:
+        raise Invalid(InvalidCode.MALFORMED, "it must name a wallet, and its merchant")
+    wallet, merchant = row
+    if found.setdefault(from_text(wallet), merchant) != merchant:
+        raise Invalid(InvalidCode.MALFORMED, f"another merchant than before for {wallet}")
 
 
 def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name: str) -> Loaded:

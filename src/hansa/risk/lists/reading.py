@@ -53,7 +53,7 @@ def parse_lists(raw: bytes, path: Path, check_address: Callable[[str], object]) 
       Invalid: something is wrong in it: the message names all faults.
     """
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")  # spreadsheets write a byte order mark before it
     except UnicodeDecodeError as error:
         raise _refuse(path, f"cannot be read: {error}") from None
     rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text)

@@ -167,7 +167,9 @@ def read_model(raw: bytes, name: str, features: Sequence[str]) -> Model:
         manifest = _decode_manifest.decode(file.manifest)
         check_public_key(file.signed.suite, file.signed.public_key)
     except Invalid as error:
-        raise Invalid(error.code, f"{name}: {error}") from None
+        raise Invalid(
+            error.code, f"{name}: no model file, or not whole: get the file anew ({error})"
+        ) from None
     if manifest.format_version != FORMAT_VERSION:
         raise _tell(name, f"has version {manifest.format_version}: {FORMAT_VERSION} is known")
     signed = file.signed

@@ -8,9 +8,10 @@ import pytest
 from tests.modelled import write_small
 from tests.played import CHEAP, PASSPHRASE
 
+from hansa.contracts.risk.in_force import NO_MODEL, Basis
 from hansa.encrypted_file import EncryptedFile
 from hansa.node.doctor.checks import Patient, Status, ThisMachine
-from hansa.node.doctor.deciding import check_risk
+from hansa.node.doctor.deciding import check_risk, compare_in_force
 from hansa.node.home import Home
 from hansa.node.risk.format import FORM
 from hansa.node.risk.registry import MODELS, Registry
@@ -64,3 +65,19 @@ def test_the_file_of_decisions_is_looked_at_and_left_as_it_is(home):
     home.decisions_path.write_bytes(b"no database" * 1_000)
     assert "put the newest copy back" in look(home)[-1].mend
     assert [each.status for each in look(home, pid=1)] == [Status.WARN], "the node has it open"
+
+
+def test_a_model_that_is_not_in_force_on_the_ledger_is_told():
+    model, policy, other = b"m" * 32, b"p" * 32, b"q" * 32
+    own, alone = Basis(model, policy), Basis(NO_MODEL, policy)
+
+    def compare(*bases, basis=own):
+        check = compare_in_force(bases, basis, "as of block 1")
+        return check.status, check.found
+
+    assert compare(own, alone)[0] is Status.OK
+    assert compare(alone, basis=alone)[0] is Status.OK
+    status, found = compare(Basis(model, other), alone)
+    assert (status, "amounts decide" in found) == (Status.WARN, True)
+    status, found = compare(own)
+    assert (status, "not in force alone" in found) == (Status.WARN, True)

@@ -1,51 +1,44 @@
-"""What decides is what is in the folder, whatever was wrong in it in between."""
+"""What is read of an operator's folder, and what is told of its files."""
 
 from __future__ import annotations
 
 import pytest
-from tests.modelled import write_small
+from tests.world import key
 
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid
-from hansa.node.risk.loading import RiskFolder
-from hansa.risk.intake.describing import FEATURES
+from hansa.node.risk.loading import read_files, read_merchants
+
+SHOP = key("shop").address
+WALLET = to_text(SHOP)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "policy.toml").write_text("version = 1\n")
-    folder = RiskFolder(tmp_path)
-    model = folder.registry.add(write_small(FEATURES), "small").manifest.model_id
-    folder.registry.promote(model.hex())
-    return RiskFolder(tmp_path)
-
-
-def test_a_model_that_was_stopped_decides_no_more_though_other_files_are_at_fault(folder, tmp_path):
-    model_id = folder.loaded.model_id
-    beside = RiskFolder(tmp_path)
-    beside.registry.stop()
-    (tmp_path / "rules.toml").write_text("name = 1")
-    with pytest.raises(Invalid, match=r"rules\.toml"):
-        folder.reload()
-    folder.refresh()
-    assert folder.loaded.models.champion is None
-    assert folder.loaded.model_id == bytes(32)
-    beside.registry.promote(model_id.hex())
-    folder.refresh()
-    assert folder.loaded.model_id == model_id
-
-
-NAME = to_text(bytes(32))
+def test_merchants_are_read_as_spreadsheets_write_them(tmp_path):
+    text = f"wallet,merchant\r\n{WALLET},shop\r\n\r\n"
+    (tmp_path / "merchants.csv").write_text(text, encoding="utf-8-sig", newline="")
+    assert read_merchants(tmp_path) == {SHOP: "shop"}
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("text", "told"),
     [
-        (f"wallet,{NAME},block,,a\nwallet,{NAME.upper()},allow,,b\n", "is listed twice"),
-        ("device,ann's phone,allow,,hers\n", "line 2: a device cannot be allowed"),
+        ("", "line 1: it must be wallet,merchant"),
+        ("wallet,merchant\nnonsense,shop\n", "line 2: 'nonsense' is no address"),
+        (f"wallet,merchant\n{WALLET},shop,7\n", "line 2: it must name a wallet"),
+        (f"wallet,merchant\n{WALLET},\n", "line 2: it must name a wallet"),
+        (f"wallet,merchant\n{WALLET},a\n{WALLET},b\n", "line 3: another merchant"),
     ],
 )
-def test_what_would_let_through_who_should_not_be_is_not_put_to_use(folder, tmp_path, rows, told):
-    (tmp_path / "lists.csv").write_text(f"subject,name,list,until,why\n{rows}")
-    with pytest.raises(Invalid, match=rf"lists\.csv: .*{told}"):
-        folder.reload()
+def test_what_is_wrong_with_merchants_is_told_with_its_line(tmp_path, text, told):
+    (tmp_path / "merchants.csv").write_text(text)
+    with pytest.raises(Invalid, match=f"merchants.csv: {told}"):
+        read_merchants(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lists.csv", "lists.toml"])
+def test_lists_without_a_byte_are_not_taken_for_lists_of_nothing(tmp_path, name):
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    assert read_files(tmp_path).lists == b""
+    (tmp_path / name).write_text("")
+    with pytest.raises(Invalid, match=f"{name} is empty"):
+        read_files(tmp_path)

@@ -54,7 +54,9 @@ def read(folder, name, text):
     return read_lists(path, check_address)
 
 
-@pytest.mark.parametrize(("name", "text"), [("l.toml", TOML), ("l.csv", CSV)])
+@pytest.mark.parametrize(
+    ("name", "text"), [("l.toml", TOML), ("l.csv", CSV), ("l.csv", "\ufeff" + CSV)]
+)
 def test_listings_count_until_their_end_by_name_and_by_number(tmp_path, name, text):
     lists = read(tmp_path, name, text)
     assert len(lists) == 3
