@@ -36,7 +36,7 @@ def passphrase(monkeypatch):
 def open_client(folder, base, number):
     """Open a client of an operator's node, with that operator's API key."""
     token = (folder / f"operator-{number}" / "api.key").read_text().strip()
-    return Client(f"http://127.0.0.1:{base + 10 * number}", api_key=token, attempts=8)
+    return Client(f"http://127.0.0.1:{base + 10 * number}", api_key=token, attempts=10)
 
 
 DESCRIPTION = NetworkDescription(

@@ -162,7 +162,10 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=30,
+)
 def test_it_does_what_the_store_in_memory_does(tmp_path_factory, steps):
     path = tmp_path_factory.mktemp("model") / "records.db"
     file, model = RecordFile.create(path, "p", secrets.token_bytes, CHEAP), MemoryStore()

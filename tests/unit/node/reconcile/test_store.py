@@ -90,7 +90,7 @@ def compare(journal, model, tags):
 @settings(
     deadline=None,
     max_examples=100 if IS_SOAK else 10,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     st.lists(st.tuples(st.sampled_from([ONE, TWO]), STEPS), max_size=3),

@@ -279,7 +279,10 @@ ODD = st.tuples(
 
 
 @given(st.lists(ODD, max_size=60))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_request_is_the_issuers_own_fault(tmp_path_factory, requests):
     async def scene(office):
         wallet = ForeignWallet(office.http)

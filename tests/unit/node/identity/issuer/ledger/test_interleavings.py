@@ -22,7 +22,10 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=100,
+)
 def test_in_the_end_the_ledger_says_what_was_decided(tmp_path_factory, steps):
     ledger = Ledger()
     office = Office(tmp_path_factory.mktemp("office"), ledger)
