@@ -170,6 +170,7 @@ def _fetch_basis(client: Client, found: RiskDecision) -> tuple[bytes | None, byt
 
 def _read_payment(payment: DecidedPayment) -> Any:  # noqa: ANN401 - of an extra
     from hansa.node.risk.format import KeptPayment  # noqa: PLC0415 - an extra
+    from hansa.risk.packing import pack_row  # noqa: PLC0415 - an extra
 
     listed = payment.listed
     return KeptPayment(
@@ -178,7 +179,7 @@ def _read_payment(payment: DecidedPayment) -> Any:  # noqa: ANN401 - of an extra
         payment.asset,
         int(payment.amount_minor),
         -1 if payment.number is None else payment.number,
-        tuple(payment.row),
+        pack_row(payment.row),
         None if listed is None else (VERDICTS[listed.verdict], listed.reason),
     )
 

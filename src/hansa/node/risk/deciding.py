@@ -24,7 +24,15 @@ from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.node.risk.format import KeptDecision, KeptHeld, KeptPayment
 from hansa.node.risk.journal import Event, Held, Journal
-from hansa.node.risk.judging import UNKNOWN_PPM, Described, Whole, ask, combine, find_highest
+from hansa.node.risk.judging import (
+    UNKNOWN_PPM,
+    Described,
+    Whole,
+    ask,
+    combine,
+    find_highest,
+    hash_rows,
+)
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
 from hansa.node.risk.tallying import Tallied
@@ -41,6 +49,7 @@ from hansa.risk.decisions.deciding import Decider, Decision
 from hansa.risk.features.layout import AMOUNT_MAX
 from hansa.risk.intake.describing import FEATURES_HASH
 from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake, load_intake
+from hansa.risk.packing import pack
 from hansa.risk.verdicts import Verdict
 
 REMEMBERED_EVENTS: Final = 200_000
@@ -191,7 +200,7 @@ class Deciding:
             raise Corrupt(f"the decision on {held.tx_id.hex()}, which waits, is not there")
         before = decode_record(kept.record)
         reasons = (reason, *before.reasons)[:REASONS_MAX]
-        row = _hash_rows(kept.payments)
+        row = hash_rows(kept.payments)
         until_ms = read_end(held.envelope) or moment.now_ms
         record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
         salt = self._draw(SALT_BYTES)
@@ -311,8 +320,10 @@ class Deciding:
                 places.append((each, intended, place))
         first = intake.next_number
         rows: Whole | None = None
+        packed: list[bytes] = []
         try:
             rows = intake.take(events)
+            packed = pack(rows)
         except (Unavailable, Invalid):  # scoring is down: amounts decide
             events = []
         return [
@@ -320,6 +331,7 @@ class Deciding:
                 intended,
                 -1 if rows is None or place is None else first + place,
                 None if rows is None or place is None else rows[place],
+                b"" if rows is None or place is None else packed[place],
                 loaded.find_listed(intended.payer, intended.payee, each.device, moment.now_ms),
             )
             for each, intended, place in places
@@ -338,13 +350,13 @@ class Deciding:
             KeptPayment(
                 *each.intended,
                 each.number,
-                () if each.row is None else tuple(each.row.tolist()),
+                each.packed,
                 None if each.listed is None else (int(each.listed.verdict), each.listed.reason),
             )
             for each in described
         )
         verdict, reasons, trials = combine(decisions)
-        row = _hash_rows(payments)
+        row = hash_rows(payments)
         record = self._record((asked.tx_id, asked.until_ms), verdict, reasons, row, moment)
         decision = KeptDecision(
             encode(record),
@@ -425,11 +437,6 @@ def _keep_held(asked: Undecided, verdict: Verdict, moment: Moment) -> KeptHeld:
         largest.asset,
         largest.amount_minor,
     )
-
-
-def _hash_rows(payments: Sequence[KeptPayment]) -> bytes:
-    """Hash the rows from which a decision is replayed, in the order of its payments."""
-    return hashlib.sha256(encode([each.row for each in payments])).digest()
 
 
 def _hash(kind: str, name: bytes) -> bytes:

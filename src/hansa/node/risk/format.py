@@ -72,8 +72,8 @@ class KeptPayment(Document, frozen=True, array_like=True):
     amount_minor: int
     number: int
     """Its place in the order of intake; -1 if it could not be described."""
-    row: tuple[int, ...]
-    """Its features; none if it could not be described."""
+    row: bytes
+    """Its features, as `hansa.risk.packing` packs them; empty if it could not be described."""
     listed: tuple[int, str] | None
     """Verdict and reason of lists, if it was on one."""
 

@@ -5,6 +5,7 @@ The same functions decide when a payment comes in and when its decision is repla
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -12,11 +13,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hansa.node.risk.format import KeptDecision
+from hansa.kernel.encoding import encode
+from hansa.node.risk.format import KeptDecision, KeptPayment
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
 from hansa.risk.decisions.commitment import REASONS_MAX
 from hansa.risk.decisions.deciding import Decider, Decision, Listed
+from hansa.risk.packing import unpack
 from hansa.risk.verdicts import Verdict
 
 NOT_DESCRIBED: Final = "not_described"
@@ -51,7 +54,14 @@ class Described(NamedTuple):
     intended: Intended
     number: int
     row: Whole | None
+    packed: bytes
+    """The row, as `hansa.risk.packing` packs it; empty for None."""
     listed: Listed | None
+
+
+def hash_rows(payments: Sequence[KeptPayment]) -> bytes:
+    """Hash the rows from which a decision is replayed, in the order of its payments."""
+    return hashlib.sha256(encode([each.row for each in payments])).digest()
 
 
 def replay(kept: KeptDecision, loaded: Loaded, *, is_scored: bool) -> tuple[Verdict, list[str]]:
@@ -69,7 +79,8 @@ def replay(kept: KeptDecision, loaded: Loaded, *, is_scored: bool) -> tuple[Verd
         Described(
             Intended(each.payer, each.payee, each.asset, each.amount_minor),
             each.number,
-            np.array(each.row, np.int64) if each.row else None,
+            unpack(each.row) if each.row else None,
+            each.row,
             None if each.listed is None else Listed(Verdict(each.listed[0]), each.listed[1]),
         )
         for each in kept.payments

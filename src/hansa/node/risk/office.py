@@ -14,6 +14,7 @@ from hansa.node.risk.journal import Held
 from hansa.node.risk.judging import UNKNOWN_PPM, Answering
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.packing import unpack
 from hansa.risk.verdicts import Verdict
 from hansa.sdk.risk import desk_answers as told
 from hansa.sdk.risk.answers import Basis
@@ -197,7 +198,7 @@ def _tell_decided(payment: KeptPayment) -> told.DecidedPayment:
     return told.DecidedPayment(
         **_tell_payment(payment),
         number=payment.number if payment.number >= 0 else None,
-        row=list(payment.row),
+        row=unpack(payment.row).tolist(),
     )
 
 

@@ -14,6 +14,7 @@ from hansa.node.risk.format import KeptPayment
 from hansa.node.risk.journal import NEWEST, Placed
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.packing import unpack
 from hansa.risk.rules.backtest import Backtest, Known, backtest
 from hansa.risk.rules.book import ReadRule
 
@@ -139,4 +140,5 @@ def _read(found: Sequence[Placed]) -> _Read:
 
 
 def _stack(payments: Sequence[KeptPayment]) -> npt.NDArray[np.int64]:
-    return np.array([each.row for each in payments], np.int64).reshape(-1, len(FEATURES))
+    rows = [unpack(each.row) for each in payments]
+    return np.array(rows, np.int64).reshape(-1, len(FEATURES))

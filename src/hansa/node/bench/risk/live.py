@@ -37,6 +37,7 @@ from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.decisions.deciding import Listed
 from hansa.risk.intake.describing import FEATURES
 from hansa.risk.intake.intake import begin_intake
+from hansa.risk.packing import pack_row
 from hansa.risk.verdicts import Verdict
 
 REPLAY_BLOCK = 4_096
@@ -209,7 +210,7 @@ def _take_anew(
         ):
             record = decode_record(before.record)
             is_identical = is_identical and (
-                tuple(row.tolist()) == before.payments[0].row
+                pack_row(row) == before.payments[0].row
                 and decision.verdict is record.verdict
                 and decision.reasons == record.reasons
                 and decision.ppm == before.ppm

@@ -28,6 +28,7 @@ from hansa.risk.decisions.commitment import (
     decode_record,
     open_commitment,
 )
+from hansa.risk.packing import unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ async def read_decision(
         tell_fate(reader, tx_id, held, answer, is_waiting=is_waiting),
         _read_commitment(reader, kept, answer),
         shown,
-        tuple(read_values(payment.row, payment.asset, formats)),
+        tuple(read_values(unpack(payment.row).tolist(), payment.asset, formats)),
         around,
         draw(around),
         labels.get(payment.number),

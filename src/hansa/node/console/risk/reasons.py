@@ -14,6 +14,7 @@ from hansa.node.console.text.formatting import Format
 from hansa.node.risk.format import KeptPayment
 from hansa.node.risk.loading import decode_basis
 from hansa.risk.intake.describing import CATALOGUE
+from hansa.risk.packing import unpack
 from hansa.risk.rules.book import RULES_BYTES_MAX, Rule, RuleBook
 from hansa.shapes import Unread, read_toml
 
@@ -86,10 +87,11 @@ def _explain(
     if place is None:
         return Reason(code, f"A reason that this program does not know: {code}.")
     feature = CATALOGUE[place]
-    rows = [each for each in payments if len(each.row) == len(CATALOGUE)][:VALUES_SHOWN]
+    rows = [(unpack(each.row).tolist(), each.asset) for each in payments]
+    known = [(row, asset) for row, asset in rows if len(row) == len(CATALOGUE)][:VALUES_SHOWN]
     values = [
-        write_value(feature, each.row[place], each.asset, formats)
-        for each in rows
+        write_value(feature, row[place], asset, formats)
+        for row, asset in known
         if formats is not None
     ]
     says = say(feature).removesuffix(".")

@@ -9,17 +9,15 @@ Source: docs/reference/risk-decisions.md.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final, NamedTuple
 
 from hansa.contracts.risk.in_force import NO_MODEL
-from hansa.kernel.encoding import encode
 from hansa.kernel.errors import HansaError
 from hansa.kernel.genesis import Network
 from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body
 from hansa.node.risk.format import KeptAnswer, KeptDecision
-from hansa.node.risk.judging import MAY_ANSWER, replay
+from hansa.node.risk.judging import MAY_ANSWER, hash_rows, replay
 from hansa.node.risk.loading import LISTED, Loaded, Models, decode_basis, load
 from hansa.node.risk.reading import Intended, find_named
 from hansa.risk.decisions.commitment import (
@@ -35,6 +33,7 @@ from hansa.risk.decisions.deciding import Listed
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.lists.listings import Effect, Subject
 from hansa.risk.models.file import Model, read_model
+from hansa.risk.packing import unpack
 from hansa.risk.verdicts import Verdict
 
 _DECIDE_ALL: Final = frozenset({Claim.ATTESTED, Claim.NETWORK, Claim.COMMITMENT})
@@ -148,7 +147,7 @@ def _check_answer(decided: DecisionRecord, attested: DecisionRecord, answer: Kep
 def _check_payments(case: Case, ledger: Ledger) -> Told:
     """Check that the payments that were decided on are those of the transaction, in its order."""
     for number, payment in enumerate(case.kept.payments):
-        if payment.row and payment.row[0] != payment.amount_minor:
+        if payment.row and unpack(payment.row)[0] != payment.amount_minor:
             words = f"payment {number} has another amount than its features"
             return Told("payments", False, words)  # noqa: FBT003 - a field
     if ledger.body is None:
@@ -167,8 +166,7 @@ def _check_payments(case: Case, ledger: Ledger) -> Told:
 
 def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
     """Decide again by what the decision names, each part checked by its hash."""
-    rows = [each.row for each in case.kept.payments]
-    is_row = hashlib.sha256(encode(rows)).digest() == decided.row
+    is_row = hash_rows(case.kept.payments) == decided.row
     claims = [Told("row", is_row, "" if is_row else "the features are not those committed to")]
     if decided.features != FEATURES_HASH:
         words = f"it was described by another set of features, {decided.features.hex()}: decide "

@@ -12,6 +12,7 @@ from hansa.node.risk.journal import Journal
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.intake.intake import Taken, begin_intake, load_intake
+from hansa.risk.packing import unpack
 
 
 class Difference(NamedTuple):
@@ -48,8 +49,8 @@ class Repeated(NamedTuple):
 class _Kept(NamedTuple):
     number: int
     tx_id: bytes
-    row: tuple[int, ...]
-    """Empty if it is of another set of features."""
+    row: bytes
+    """Packed; empty if it is of another set of features."""
 
 
 def repeat(journal: Journal, *, zone_offset_ms: int = 0) -> Repeated:
@@ -85,7 +86,7 @@ def repeat(journal: Journal, *, zone_offset_ms: int = 0) -> Repeated:
                 other_sets += 1
             else:
                 compared += 1
-                other = np.flatnonzero(rows[due.number - begin] != np.array(due.row, np.int64))
+                other = np.flatnonzero(rows[due.number - begin] != unpack(due.row))
                 if len(other):
                     differing += 1
                     names = tuple(FEATURES[place] for place in other)
@@ -107,4 +108,4 @@ def _iterate_kept(journal: Journal) -> Iterator[_Kept]:
         is_known = record.features == FEATURES_HASH
         for each in placed.kept.payments:
             if each.number >= 0:
-                yield _Kept(each.number, record.tx_id, each.row if is_known else ())
+                yield _Kept(each.number, record.tx_id, each.row if is_known else b"")

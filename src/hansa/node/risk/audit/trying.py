@@ -11,6 +11,7 @@ from hansa.node.risk.format import KeptPayment
 from hansa.node.risk.journal import Journal
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES_HASH
+from hansa.risk.packing import unpack
 from hansa.risk.rules.backtest import Backtest, Known, Tried, backtest
 from hansa.risk.rules.book import ReadRule
 
@@ -34,7 +35,7 @@ def try_rules(journal: Journal, rules: Sequence[ReadRule]) -> Backtest:
             np.array([each.number in labels for each in block], np.bool_),
             np.array([each.amount_minor for each in block], np.int64),
         )
-        rows = np.array([each.row for each in block], np.int64)
+        rows = np.array([unpack(each.row) for each in block], np.int64)
         total = _add(total, backtest(rules, rows, known))
     return total
 

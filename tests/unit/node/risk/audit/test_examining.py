@@ -25,6 +25,7 @@ from hansa.node.risk.judging import Answering
 from hansa.node.risk.loading import BasisFiles
 from hansa.risk.decisions.commitment import Executed, decode_record
 from hansa.risk.intake.describing import FEATURES
+from hansa.risk.packing import pack_row, unpack
 from hansa.risk.rules.book import load_rules
 from hansa.risk.verdicts import Verdict
 
@@ -89,7 +90,8 @@ def test_what_was_allowed_and_what_was_released_is_sound(played):
 
 def change_row(case):
     [payment] = case.kept.payments
-    row = (payment.row[0] + 1, *payment.row[1:])
+    amount, *others = unpack(payment.row).tolist()
+    row = pack_row([amount + 1, *others])
     return case._replace(kept=replace(case.kept, payments=(replace(payment, row=row),)))
 
 
