@@ -13,6 +13,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -57,6 +58,8 @@ REMEMBERED_EVENTS: Final = 200_000
 BYTES_PER_EVENT: Final = 500
 """Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
 of gigabytes, and payments wait while it is written."""
+NAMES_HASHED: Final = 1 << 16
+"""So many names that were hashed last are not hashed again; 200 bytes each."""
 _MINUTE_MS = 60_000
 
 
@@ -172,7 +175,11 @@ class Deciding:
             if each.tx_id not in new and self._find_known(each) is None:
                 new[each.tx_id] = each
         if new:
-            self._decide_new(list(new.values()), moment)
+            try:
+                self._decide_new(list(new.values()), moment)
+            except BaseException:  # or what was taken in and is not kept would stay remembered
+                self._intake = None
+                raise
         return [self._recent[each.tx_id] for each in asked]
 
     def tell(self, numbers: Sequence[int], now_ms: int, *, is_fraud: bool) -> None:
@@ -219,7 +226,10 @@ class Deciding:
 
     def _forget(self, now_ms: int) -> None:
         while self._ends and self._ends[0][0] < now_ms - VALIDITY_MAX_MS:
-            self._recent.pop(self._ends.popleft()[1], None)
+            end_ms, tx_id = self._ends.popleft()
+            self._recent.pop(tx_id, None)
+            # The clock may be put back: the file is asked of what is forgotten here.
+            self._begun_ms = max(self._begun_ms, end_ms - VALIDITY_MAX_MS)
 
     def _find_known(self, asked: Undecided) -> Decided | None:
         """Find what was decided on a transaction before.
@@ -439,10 +449,12 @@ def _keep_held(asked: Undecided, verdict: Verdict, moment: Moment) -> KeptHeld:
     )
 
 
+@lru_cache(NAMES_HASHED)
 def _hash(kind: str, name: bytes) -> bytes:
     return hashlib.sha256(kind.encode() + b"\0" + name).digest()
 
 
+@lru_cache(NAMES_HASHED)
 def hash_wallet(address: bytes, asset: str) -> bytes:
     """Name a wallet's money of one asset: habits in one are none in another."""
     return hashlib.sha256(b"wallet\0" + asset.encode() + b"\0" + address).digest()

@@ -107,8 +107,11 @@ class Loaded(NamedTuple):
             (Subject.DEVICE, device or None),
             (Subject.MERCHANT, self.merchants.get(payee)),
         ]
-        found = [self.lists.find(kind, name, time_ms) for kind, name in names if name is not None]
-        effects = {each.effect for each in found if each is not None}
+        effects = [
+            found.effect
+            for kind, name in names
+            if name is not None and (found := self.lists.find(kind, name, time_ms)) is not None
+        ]
         if not effects:
             return None
         return LISTED[Effect.BLOCK if Effect.BLOCK in effects else Effect.ALLOW]

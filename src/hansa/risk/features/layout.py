@@ -107,6 +107,10 @@ class State(NamedTuple):
     """Where a relation stands, by its key: at most half of them are taken, -1 is free."""
 
 
+RINGS_MIN = 64
+"""How many places there are at first for payments, labels and relations."""
+
+
 def make_state(kept_ms: int = KEPT_MS) -> State:
     """Remember nothing yet.
 
@@ -118,15 +122,15 @@ def make_state(kept_ms: int = KEPT_MS) -> State:
     clock[KEPT] = max(kept_ms, WINDOWS_MS[-1])
     return State(
         clock,
-        np.zeros((64, 2), np.int64),
-        np.zeros((64, LOG_COLUMNS), np.int32),
-        np.zeros((64, LABEL_COLUMNS), np.int64),
+        np.zeros((RINGS_MIN, 2), np.int64),
+        np.zeros((RINGS_MIN, LOG_COLUMNS), np.int32),
+        np.zeros((RINGS_MIN, LABEL_COLUMNS), np.int64),
         make_parties(16, PAYER_COLUMNS),
         make_parties(16, PARTY_COLUMNS),
         make_parties(16, PARTY_COLUMNS),
         make_parties(16, PARTY_COLUMNS),
-        np.zeros((64, RELATION_COLUMNS), np.int64),
-        np.full(256, -1, np.int32),
+        np.zeros((RINGS_MIN, RELATION_COLUMNS), np.int64),
+        np.full(4 * RINGS_MIN, -1, np.int32),
     )
 
 

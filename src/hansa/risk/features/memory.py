@@ -36,10 +36,12 @@ from hansa.risk.features.layout import (
     PAYMENT,
     RELATION_COLUMNS,
     RELATIONS,
+    RINGS_MIN,
     TICK,
     TIME,
     VERSION,
     WINDOWS,
+    Small,
     State,
     Whole,
     make_parties,
@@ -132,8 +134,9 @@ class Features:
         return rows[:place]
 
     def save(self) -> bytes:
-        """Write what is remembered as bytes."""
-        return write_arrays(_STAMP, zone_offset_ms=self.zone_offset_ms, **self.state._asdict())
+        """Write what is remembered as bytes: the same, in whatever blocks events were taken in."""
+        state = shrink(self.state)
+        return write_arrays(_STAMP, zone_offset_ms=self.zone_offset_ms, **state._asdict())
 
 
 def load(kept: bytes) -> Features:
@@ -195,19 +198,46 @@ def grow(state: State, events: Whole) -> State:
         more = lengthen(
             state.relations, relations, lambda rows: np.zeros((rows, RELATION_COLUMNS), np.int64)
         )
-        slots = np.full(4 * len(more), -1, np.int32)
-        place_relations(more, int(clock[RELATIONS]), slots)
-        grown = grown._replace(relations=more, slots=slots)
+        grown = grown._replace(relations=more, slots=_place(more, int(clock[RELATIONS])))
     return grown
+
+
+def shrink(state: State) -> State:
+    """Give up the room for events that came together, and what stands in it of others long gone."""
+    clock = state.clock
+    begin, end = int(clock[FIRST_KEPT]), int(clock[NEXT])
+    first_label, labels = int(clock[LABEL_STARTS + WINDOWS - 1]), int(clock[LABELS])
+    count = int(clock[RELATIONS])
+    relations = np.zeros((double(RINGS_MIN, count), RELATION_COLUMNS), np.int64)
+    relations[:count] = state.relations[:count]
+    return state._replace(
+        log=_copy_ring(state.log, begin, end, RINGS_MIN),
+        parties=_copy_ring(state.parties, begin, end, RINGS_MIN),
+        labels=_copy_ring(state.labels, first_label, labels, RINGS_MIN),
+        relations=relations,
+        slots=_place(relations, count),
+    )
+
+
+def _place(relations: Whole, count: int) -> Small:
+    """Find places for relations by their keys; a quarter of them at most are taken."""
+    slots = np.full(4 * len(relations), -1, np.int32)
+    place_relations(relations, count, slots)
+    return slots
 
 
 def _grow_ring(ring: npt.NDArray[N], needed: int, end: int) -> npt.NDArray[N]:
     if needed <= len(ring):
         return ring
-    grown = np.zeros((double(len(ring), needed), ring.shape[1]), ring.dtype)
-    numbers = np.arange(max(0, end - len(ring)), end)
-    grown[numbers % len(grown)] = ring[numbers % len(ring)]
-    return grown
+    return _copy_ring(ring, max(0, end - len(ring)), end, double(len(ring), needed))
+
+
+def _copy_ring(ring: npt.NDArray[N], begin: int, end: int, least: int) -> npt.NDArray[N]:
+    """Copy a range of a ring into one of a length of its own, which is no less than that."""
+    copy = np.zeros((double(least, end - begin), ring.shape[1]), ring.dtype)
+    numbers = np.arange(begin, end)
+    copy[numbers % len(copy)] = ring[numbers % len(ring)]
+    return copy
 
 
 def _grow_parties(table: Whole, numbers: Whole) -> Whole:

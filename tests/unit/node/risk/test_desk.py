@@ -242,6 +242,49 @@ def test_what_waits_is_known_though_the_clock_was_put_back_before_the_start(bank
     assert asyncio.run(play(waiting, ordinary)) == [""]
 
 
+def test_what_waits_is_known_though_the_clock_was_ahead_for_a_while(bank):
+    async def play():
+        async with bank.running() as (node, desk):
+            bank.world.time_ms += 60_000
+            until_ms = bank.now_ms() + 890_000
+            waiting = bank.sign("ann", pay("ann", "shop", 700, "chair"), until_ms=until_ms)
+            await wait_until_held(bank, desk, waiting, node.desk.enqueue(waiting))
+            ahead = desk._read_moment()  # noqa: SLF001 - of a clock that nobody has here
+            ahead = ahead._replace(now_ms=ahead.now_ms + 2_400_000)
+            desk._deciding.decide([], ahead)  # noqa: SLF001
+            again = node.desk.enqueue(waiting)
+            ordinary = bank.sign("ann", pay("ann", "shop", 5, "bread"), until_ms=until_ms)
+            assert read(await node.desk.submit(ordinary)) == ""
+            assert not again.done()
+
+    asyncio.run(play())
+
+
+def test_what_could_not_be_decided_is_not_remembered(bank):
+    ann = [bank.sign("ann", pay("ann", "shop", 5 + each, f"p{each}")) for each in range(2)]
+
+    class Broken:
+        def decide_all(self, *_):
+            raise MemoryError
+
+    async def play():
+        async with bank.running() as (node, desk):
+            folder = desk._folder  # noqa: SLF001 - whose model fails
+            loaded = folder.loaded
+            folder.loaded = loaded._replace(scoring=Broken())
+            with pytest.raises(Unavailable):
+                await node.desk.submit(ann[0])
+            folder.loaded = loaded
+            await node.desk.submit(ann[1])
+            return (await desk.get_decision(find_id(bank, ann[1]))).payments[0].number
+
+    loop_faults = []
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(lambda _, fault: loop_faults.append(fault))
+        assert runner.run(play()) == 0
+    assert len(loop_faults) == 1
+
+
 def test_what_waits_survives_the_node_and_is_decided_by_what_is_remembered(bank):
     small = [bank.sign("ann", pay("ann", "shop", 10 + each, f"s{each}")) for each in range(3)]
     envelope = bank.sign("ann", pay("ann", "shop", 700, "chair"))

@@ -56,6 +56,23 @@ def test_a_restart_and_what_was_refused_between_change_no_row(events):
     assert again.wallet_count == 30
 
 
+def test_what_is_saved_tells_nothing_of_the_blocks_in_which_events_came(events):
+    """Over four months, of which one is remembered; in one play with a restart."""
+    start_ms = events[0].time_ms
+    slow = [each._replace(time_ms=start_ms + (each.time_ms - start_ms) * 6) for each in events]
+    rows, saved = [], set()
+    for size in (1, 7, 130, len(slow)):
+        intake, taken = begin_intake(), []
+        for begin in range(0, len(slow), size):
+            taken.append(intake.take(slow[begin : begin + size]))
+            if size == 130:
+                intake = load_intake(intake.save())
+        rows.append(np.concatenate(taken))
+        saved.add(intake.save())
+    assert all(np.array_equal(each, rows[0]) for each in rows)
+    assert len(saved) == 1
+
+
 def test_bytes_that_are_none_are_told(events):
     intake = begin_intake()
     intake.take(events[:20])
