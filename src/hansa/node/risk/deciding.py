@@ -58,6 +58,8 @@ REMEMBERED_EVENTS: Final = 200_000
 BYTES_PER_EVENT: Final = 500
 """Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
 of gigabytes, and payments wait while it is written."""
+SALTS_DRAWN: Final = 128
+"""At once."""
 NAMES_HASHED: Final = 1 << 16
 """So many names that were hashed last are not hashed again; 200 bytes each."""
 _MINUTE_MS = 60_000
@@ -133,6 +135,8 @@ class Deciding:
         self._operator = operator
         self.journal = journal
         self._draw = draw
+        self._salts: list[bytes] = []
+        """Drawn, and not yet taken."""
         self._zone_offset_ms = zone_offset_ms
         self._begun_ms = started_ms
         self._intake: Intake | None = None
@@ -210,7 +214,7 @@ class Deciding:
         row = hash_rows(kept.payments)
         until_ms = read_end(held.envelope) or moment.now_ms
         record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
-        salt = self._draw(SALT_BYTES)
+        salt = self._take_salt()
         return record, salt, Decided(compute_commitment(self._network, record, salt), None)
 
     def note(self, tx_id: bytes, decided: Decided, until_ms: int) -> None:
@@ -370,7 +374,7 @@ class Deciding:
         record = self._record((asked.tx_id, asked.until_ms), verdict, reasons, row, moment)
         decision = KeptDecision(
             encode(record),
-            self._draw(SALT_BYTES),
+            self._take_salt(),
             payments,
             find_highest(decisions),
             trials,
@@ -378,6 +382,14 @@ class Deciding:
             UNKNOWN_PPM if tried is None else find_highest(tried),
         )
         return record, decision
+
+    def _take_salt(self) -> bytes:
+        """Take a salt; they are drawn many at once, as each draw lets go of the interpreter."""
+        if not self._salts:
+            drawn = self._draw(SALT_BYTES * SALTS_DRAWN)
+            places = range(0, len(drawn), SALT_BYTES)
+            self._salts = [drawn[at : at + SALT_BYTES] for at in places]
+        return self._salts.pop()
 
     def _record(
         self,

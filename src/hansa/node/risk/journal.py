@@ -41,6 +41,8 @@ BLOCK_EVENTS = 4_096
 """Read at a time."""
 BLOCK_DECISIONS = 512
 """The same: each has its rows."""
+NAMES_PER_STATEMENT = 512
+"""Each statement lets go of the interpreter, and whoever executes blocks holds it for a while."""
 CHUNK_BYTES = 1 << 24
 """Of what is remembered: a value of SQLite has at most 2**30."""
 
@@ -332,10 +334,15 @@ class Journal:
         """Keep decisions, and what of them is held, within the transaction of what is kept."""
         file = self._file
         first = self._decision_count + 1
-        connection.executemany(
-            "INSERT INTO decided VALUES (?, ?)",
-            [(place, file.hash_name(tx_id)) for place, (tx_id, _) in enumerate(decisions, first)],
-        )
+        names = [
+            (place, file.hash_name(tx_id)) for place, (tx_id, _) in enumerate(decisions, first)
+        ]
+        for _, part in _divide(names, NAMES_PER_STATEMENT):
+            places = ", ".join(["(?, ?)"] * len(part))
+            connection.execute(
+                f"INSERT INTO decided VALUES {places}",  # noqa: S608 - of question marks
+                [value for row in part for value in row],
+            )
         connection.executemany(
             "INSERT INTO decisions VALUES (?, ?)",
             [
