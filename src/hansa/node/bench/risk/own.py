@@ -37,7 +37,7 @@ from hansa.risk.simulator.stream import Settings, simulate
 ILLICIT_PER_MILLION = (2_000, 5_000, 10_000)
 PERSONS = 4_000
 DAYS = 40
-CITIES = (192_258, 465_155)
+CITIES = (192_258, 465_155, 725_108)
 """Seeds of the cities: drawn at random, and looked at when all else was chosen."""
 WINDOW_S = 86_400
 REACH = Reach(short_ms=WINDOW_S * 1_000, long_ms=WINDOW_S * 1_000)
