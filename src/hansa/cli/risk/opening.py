@@ -88,7 +88,10 @@ def open_journal(home: Home) -> Iterator[Journal]:
     home.load_network()  # which says what is wrong with what was named
     path = home.decisions_path
     if not path.is_file():
-        raise NotFound(f"there is no {path}: this node never decided", path=str(path))
+        raise NotFound(
+            f"there is no {path}: this node never decided, or the file is to be brought back",
+            path=str(path),
+        )
     if is_locked(home.log_path):
         raise Unavailable(f"the node of {home.path} runs, and has {path} open: stop it first")
     with Journal.reading(path, ask_passphrase()) as journal:

@@ -176,7 +176,8 @@ class RiskDesk:
             await self.look()
             decided = await self._run(self._deciding.decide, undecided, self._read_moment())
         except HansaError as error:
-            _LOG.exception("payments could not be decided on")
+            is_ours = not isinstance(error, Unavailable)  # a full disk is nobody's bug
+            _LOG.error("payments could not be decided on: %s", error.message, exc_info=is_ours)
             told = Unavailable("the node cannot decide on payments now: send again in a moment")
             told.__cause__ = error
             return [Ruling(error=told) if at in places else _NEEDS_NONE for at in range(len(asked))]

@@ -369,7 +369,7 @@ def test_a_command_beside_the_node_swaps_its_model_and_stops_it(tmp_path):
 
 
 def test_a_journal_that_cannot_be_written_keeps_payments_back_and_nothing_of_them_is_remembered(
-    bank,
+    bank, caplog
 ):
     ann = [bank.sign("ann", pay("ann", "shop", 5 + each, f"p{each}")) for each in range(2)]
 
@@ -387,6 +387,9 @@ def test_a_journal_that_cannot_be_written_keeps_payments_back_and_nothing_of_the
     codes, number, standing = asyncio.run(play())
     assert codes == ["", ""]
     assert (number, standing.events) == (0, 2)
+    told = [each for each in caplog.records if "could not be decided on" in each.message]
+    assert ["the risk decisions" in each.message for each in told] == [True]
+    assert not told[0].exc_info, "a disk that refuses is told in a line"
 
 
 def test_only_money_that_leaves_its_own_wallets_is_decided_on(bank):
