@@ -108,6 +108,8 @@ class Bank:
 
     late_ms = 0
     """How far its clock is behind ledger time."""
+    recent_max = 1_000
+    """Of so many transactions it remembers what was decided."""
 
     def now_ms(self):
         return self.world.time_ms - self.late_ms
@@ -121,7 +123,9 @@ class Bank:
 
         journal = Journal.open(self.path / "decisions.db", "secret", cost=CHEAP)
         begun_ms = find_begin(journal, self.now_ms())
-        deciding = Deciding(chain.network, NORTH, journal, draw, begun_ms)
+        deciding = Deciding(
+            chain.network, NORTH, journal, draw, begun_ms, recent_max=self.recent_max
+        )
         return RiskDesk(chain, NORTH, deciding, RiskFolder(self.path), self.now_ms)
 
     @asynccontextmanager

@@ -58,6 +58,8 @@ REMEMBERED_EVENTS: Final = 200_000
 BYTES_PER_EVENT: Final = 500
 """Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
 of gigabytes, and payments wait while it is written."""
+RECENT_MAX: Final = 1 << 17
+"""Decided transactions in memory, for who sends one again: 400 bytes each."""
 SALTS_DRAWN: Final = 128
 """At once."""
 NAMES_HASHED: Final = 1 << 16
@@ -111,7 +113,7 @@ class Moment(NamedTuple):
 class Deciding:
     """Takes transactions in, decides, commits, and keeps all of it in the journal."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, each given once
         self,
         network: Network,
         operator: bytes,
@@ -120,6 +122,7 @@ class Deciding:
         started_ms: int,
         *,
         zone_offset_ms: int = 0,
+        recent_max: int = RECENT_MAX,
     ) -> None:
         """Go on from a journal.
 
@@ -130,11 +133,13 @@ class Deciding:
           draw: source of chance for salts.
           started_ms: now.
           zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
+          recent_max: of so many transactions the decision is in memory, of others in the journal.
         """
         self._network = network
         self._operator = operator
         self.journal = journal
         self._draw = draw
+        self._recent_max = recent_max
         self._salts: list[bytes] = []
         """Drawn, and not yet taken."""
         self._zone_offset_ms = zone_offset_ms
@@ -229,10 +234,12 @@ class Deciding:
             self._remembered = self.journal.event_count
 
     def _forget(self, now_ms: int) -> None:
-        while self._ends and self._ends[0][0] < now_ms - VALIDITY_MAX_MS:
+        while self._ends and (
+            self._ends[0][0] < now_ms - VALIDITY_MAX_MS or len(self._ends) > self._recent_max
+        ):
             end_ms, tx_id = self._ends.popleft()
             self._recent.pop(tx_id, None)
-            # The clock may be put back: the file is asked of what is forgotten here.
+            # It may be sent again, also after the clock was put back: the file is asked of it.
             self._begun_ms = max(self._begun_ms, end_ms - VALIDITY_MAX_MS)
 
     def _find_known(self, asked: Undecided) -> Decided | None:

@@ -260,6 +260,26 @@ def test_what_waits_is_known_though_the_clock_was_ahead_for_a_while(bank):
     asyncio.run(play())
 
 
+def test_what_waits_is_known_though_many_were_decided_since(bank):
+    bank.recent_max = 2
+
+    async def play():
+        async with bank.running() as (node, desk):
+            waiting = bank.sign("ann", pay("ann", "shop", 700, "chair"))
+            await wait_until_held(bank, desk, waiting, node.desk.enqueue(waiting))
+            for number in range(4):
+                small = bank.sign("ann", pay("ann", "shop", 5, f"bread {number}"))
+                assert read(await node.desk.submit(small)) == ""
+            assert len(desk._deciding._recent) <= 3  # noqa: SLF001 - nothing else tells
+            again = node.desk.enqueue(waiting)
+            small = bank.sign("ann", pay("ann", "shop", 5, "milk"))
+            assert read(await node.desk.submit(small)) == ""
+            assert not again.done()
+            assert desk.tell_standing().events == 6
+
+    asyncio.run(play())
+
+
 def test_what_could_not_be_decided_is_not_remembered(bank):
     ann = [bank.sign("ann", pay("ann", "shop", 5 + each, f"p{each}")) for each in range(2)]
 
