@@ -62,6 +62,8 @@ class Form(NamedTuple):
     """What to do about a file that is damaged."""
     application: int = 0
     """Tells it, in its head, from other files of SQLite; 0 for none."""
+    first: int = 1
+    """The earliest version that is still read."""
 
 
 class EncryptedFile:
@@ -325,6 +327,14 @@ def _read_lock(connection: sqlite3.Connection, path: Path, form: Form) -> Locked
             )
         if version < 1:
             raise _damaged(path, form, "it is none")
+        if version < form.first:
+            raise Invalid(
+                InvalidCode.MALFORMED,
+                f"{path} was written by an earlier version of this program (its format is "
+                f"{version}, this one reads from {form.first} on): read it with that one, or move "
+                "it away, and a new one is begun",
+                path=str(path),
+            )
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise _damaged(path, form, found)

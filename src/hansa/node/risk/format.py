@@ -34,10 +34,11 @@ CREATE TABLE remembered (place INTEGER PRIMARY KEY, value BLOB NOT NULL);
 FORM = Form(
     "risk decisions",
     b"hansa-risk-decisions 1",
-    1,
+    2,
     SCHEMA,
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
+    first=2,  # before, each event and decision stood by itself; no release wrote that
 )
 
 Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 from tests.deciding_desk import CHEAP
 
+from hansa.encrypted_file import check_file
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt
-from hansa.node.risk.format import KeptDecision, KeptTally
+from hansa.kernel.errors import Corrupt, Invalid
+from hansa.node.risk.format import FORM, KeptDecision, KeptTally
 from hansa.node.risk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, Journal
 from hansa.node.risk.tallying import HOUR_MS, REASONS_KEPT, Tallied, add_up, sum_reasons
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
@@ -74,6 +75,17 @@ def test_what_came_alone_and_in_blocks_is_read_in_order_from_any_place(tmp_path)
         for iterate in (journal.iterate_events, journal.iterate_decisions):
             with pytest.raises(Corrupt, match="are missing in the journal"):
                 list(iterate())
+
+
+def test_a_file_of_an_earlier_form_is_told(tmp_path):
+    path = tmp_path / "decisions.db"
+    journal = Journal.open(path, "secret", cost=CHEAP)
+    journal._file.connection.execute("PRAGMA user_version = 1")  # noqa: SLF001
+    journal.close()
+    with pytest.raises(Invalid, match=r"written by an earlier version .* move it away"):
+        Journal.open(path, "secret")
+    with pytest.raises(Invalid, match="earlier version"):
+        check_file(path, FORM)
 
 
 def test_the_last_label_of_a_payment_counts(tmp_path):
