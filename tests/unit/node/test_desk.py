@@ -12,7 +12,7 @@ from hansa.engine.verification import InlineVerifier
 from hansa.kernel.errors import InvalidCode
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.transaction import Signature, build_body, build_envelope
-from hansa.node.service import Node, wall_clock_ms
+from hansa.node.service import Node, Ruling, wall_clock_ms
 from hansa.node.verify import verify
 
 LARGE = 16_000
@@ -118,6 +118,60 @@ def test_what_is_stale_is_answered_alone_and_in_nobodys_batch():
     assert "sign it with an earlier end" in far.error.message
     assert good.receipt
     assert world.chain.get_record(good.height).dropped == ()
+
+
+class CountingVerifier(InlineVerifier):
+    """Tells when a second batch was checked."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.checked, self.second = 0, asyncio.Event()
+
+    async def check_envelopes(self, raws):
+        self.checked += 1
+        if self.checked == 2:
+            self.second.set()
+        return await super().check_envelopes(raws)
+
+
+class SlowControl:
+    """Decides on the first batch once the second one was checked."""
+
+    def __init__(self, second):
+        self._second = second
+        self.begun, self.decided = asyncio.Event(), []
+
+    async def decide(self, asked):
+        self.begun.set()
+        await self._second.wait()
+        self.decided += [each.envelope for each in asked]
+        return [Ruling()] * len(asked)
+
+
+def test_the_next_batch_is_checked_while_one_is_decided_on_and_overtakes_none():
+    world = open_world(SimulatedDisk(1), make_genesis())
+    world.fund("ann", "shop")
+    world.time_ms = wall_clock_ms()
+    envelopes = [world.sign([key("ann")], pay("ann", "shop", 5, note)) for note in "abc"]
+
+    async def send():
+        verifier = CountingVerifier(world.network)
+        control = SlowControl(verifier.second)
+        member, signer = key("north").address, key("north server")
+        node = Node(world.chain, verifier, member, signer, risk=control)
+        node.engine.start()
+        async with asyncio.timeout(60):
+            first = node.desk.enqueue(envelopes[0])
+            await control.begun.wait()
+            rest = [node.desk.enqueue(each) for each in envelopes[1:]]
+            answers = await asyncio.gather(first, *rest)
+        await node.engine.stop()
+        return control.decided, answers
+
+    decided, answers = asyncio.run(send())
+    assert decided == envelopes
+    assert all(answer.receipt for answer in answers)
+    assert answers[0].height <= answers[1].height == answers[2].height
 
 
 def test_a_contract_that_failed_raises_an_alarm_with_its_transaction(caplog):
