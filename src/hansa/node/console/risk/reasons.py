@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +22,7 @@ from hansa.shapes import Unread, read_toml
 VALUES_SHOWN = 4
 """Payments of one transaction of which a feature is told."""
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FEATURES = {feature.name: place for place, feature in enumerate(CATALOGUE)}
 
 
@@ -33,7 +35,7 @@ class Reason:
     values: tuple[str, ...] = ()
     """Of a feature: its value in each of the payments."""
     conditions: tuple[str, ...] = ()
-    """Of a rule: what it asks for."""
+    """Of a rule: what it asks for, and the values of what it asks about."""
 
 
 def read_book(raw: bytes | None) -> Mapping[str, Rule]:
@@ -82,26 +84,46 @@ def _explain(
     if kind == "list":
         return Reason(code, LISTS.get(name, f"A list says: {name}."))
     if kind == "rule":
-        return _explain_rule(code, name, rules)
+        return _explain_rule(code, name, rules, payments, formats)
     place = _FEATURES.get(name) if kind == "feature" else None
     if place is None:
         return Reason(code, f"A reason that this program does not know: {code}.")
-    feature = CATALOGUE[place]
-    rows = [(unpack(each.row).tolist(), each.asset) for each in payments]
-    known = [(row, asset) for row, asset in rows if len(row) == len(CATALOGUE)][:VALUES_SHOWN]
-    values = [
-        write_value(feature, row[place], asset, formats)
-        for row, asset in known
-        if formats is not None
-    ]
-    says = say(feature).removesuffix(".")
+    says = say(CATALOGUE[place]).removesuffix(".")
+    values = _write_values(place, payments, formats)
     return Reason(code, f"By the model: {says[:1].lower()}{says[1:]}", tuple(values))
 
 
-def _explain_rule(code: str, name: str, rules: Mapping[str, Rule]) -> Reason:
+def _write_values(
+    place: int, payments: Sequence[KeptPayment], formats: Format | None
+) -> Iterator[str]:
+    """Write a feature's value in each of the payments; those of another set have none."""
+    for each in payments[:VALUES_SHOWN]:
+        row = unpack(each.row).tolist()
+        if formats is not None and len(row) == len(CATALOGUE):
+            yield write_value(CATALOGUE[place], row[place], each.asset, formats)
+
+
+def _explain_rule(
+    code: str,
+    name: str,
+    rules: Mapping[str, Rule],
+    payments: Sequence[KeptPayment],
+    formats: Format | None,
+) -> Reason:
     rule = rules.get(name)
     if rule is None:
         return Reason(code, f"The rule {name} fired.")
     note = " ".join(rule.note.split())
     asked = (*rule.all, *([" or ".join(rule.any)] if rule.any else []))
-    return Reason(code, note or f"The rule {name} fired.", (), asked)
+    told = tuple(each + _tell_values(each, payments, formats) for each in asked)
+    return Reason(code, note or f"The rule {name} fired.", (), told)
+
+
+def _tell_values(condition: str, payments: Sequence[KeptPayment], formats: Format | None) -> str:
+    """Tell what the features that a condition asks about were."""
+    named = dict.fromkeys(word for word in _NAME.findall(condition) if word in _FEATURES)
+    values = [", ".join(_write_values(_FEATURES[word], payments, formats)) for word in named]
+    if len(named) == 1:
+        return f" (it was {values[0]})" if values[0] else ""
+    told = [f"{word} was {value}" for word, value in zip(named, values, strict=True) if value]
+    return f" ({'; '.join(told)})" if told else ""

@@ -209,7 +209,7 @@ def test_what_waits_comes_with_the_commands_that_answer_for_it(site):
 
 def test_a_decision_is_explained_in_words_with_values_in_units(site):
     text = site.explain("waits")
-    assert "asked by another way, knows. amount_minor >= 400 rule.notable" in text
+    assert "asked by another way, knows. amount_minor >= 400 (it was 7.00 MOP, 0.05 MOP) " in text
     assert "By the model: how much is paid (7.00 MOP, 0.05 MOP)" in text
     assert "Probability of fraud 90 % by the model" in text
     assert "Nothing was committed to" in text
