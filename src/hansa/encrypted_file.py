@@ -9,7 +9,7 @@ Source: NIST SP 800-38D (GCM); RFC 2104 (HMAC); SQLite's documentation of PRAGMA
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -34,8 +34,6 @@ from hansa.program import name_program
 from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
-BLOCK_BYTES = 64
-"""Of SHA-256."""
 WAIT_S = 10.0
 """How long one process waits for another to end its transaction."""
 _LOCK = """
@@ -77,11 +75,7 @@ class EncryptedFile:
         self._form = form
         self._secret = secret
         self._cipher = AESGCM(secret[:KEY_BYTES])
-        # HMAC-SHA-256, begun once: `hmac.digest` takes twice as long for a short name.
-        block = secret[KEY_BYTES:].ljust(BLOCK_BYTES, b"\0")
-        self._inner, self._outer = (
-            hashlib.sha256(bytes(each ^ pad for each in block)) for pad in (0x36, 0x5C)
-        )
+        self._name_key = secret[KEY_BYTES:]
         self._draw = draw
 
     @classmethod
@@ -228,10 +222,7 @@ class EncryptedFile:
 
     def hash_name(self, name: bytes) -> bytes:
         """Compute a keyed hash: equal for equal names in this file, and telling nothing of them."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(name)
-        outer.update(inner.digest())
-        return outer.digest()
+        return hmac.digest(self._name_key, name, "sha256")
 
     def encrypt(self, value: bytes, name: bytes) -> bytes:
         """Encrypt a value, bound to a name."""
