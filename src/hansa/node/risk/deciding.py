@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -184,11 +184,8 @@ class Deciding:
             if each.tx_id not in new and self._find_known(each) is None:
                 new[each.tx_id] = each
         if new:
-            try:
+            with self._taking_in():
                 self._decide_new(list(new.values()), moment)
-            except BaseException:  # or what was taken in and is not kept would stay remembered
-                self._intake = None
-                raise
         return [self._recent[each.tx_id] for each in asked]
 
     def tell(self, numbers: Sequence[int], now_ms: int, *, is_fraud: bool) -> None:
@@ -201,7 +198,8 @@ class Deciding:
         time_ms = max(now_ms, intake.now_ms)
         told = [Told(number, time_ms, is_fraud) for number in numbers]
         intake.take(told)
-        self._write(told)
+        with self._taking_in():
+            self.journal.write(told)
 
     def let_through(
         self, held: Held, reason: str, moment: Moment
@@ -293,23 +291,18 @@ class Deciding:
             held.append((kept_held, until_ms))
             waiting = Held(0, until_ms, True, *msgspec.structs.astuple(kept_held))  # noqa: FBT003
             found.append((each, Decided(None, waiting)))
-        self._write(events, kept, held, Tallied(moment.now_ms, came_out))
+        self.journal.write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
         since = self.journal.event_count - self._remembered
         if since >= max(REMEMBERED_EVENTS, intake.size_bytes // BYTES_PER_EVENT):
             self.save()
 
-    def _write(
-        self,
-        events: Sequence[Event],
-        kept: Sequence[tuple[bytes, KeptDecision]] = (),
-        held: Sequence[tuple[KeptHeld, int]] = (),
-        tallied: Tallied | None = None,
-    ) -> None:
-        """Keep what was taken in; where that fails, forget that it was."""
+    @contextmanager
+    def _taking_in(self) -> Iterator[None]:
+        """Where anything fails, forget what was taken in: it is not in the journal."""
         try:
-            self.journal.write(events, kept, held, tallied)
+            yield
         except BaseException:
             self._intake = None
             raise

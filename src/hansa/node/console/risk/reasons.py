@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +21,9 @@ from hansa.shapes import Unread, read_toml
 
 VALUES_SHOWN = 4
 """Payments of one transaction of which a feature is told."""
+
+Write = Callable[[int], list[str]]
+"""Writes the values of a feature, named by its place in the catalogue."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FEATURES = {feature.name: place for place, feature in enumerate(CATALOGUE)}
@@ -64,65 +67,50 @@ def explain_reasons(
     formats: Format,
 ) -> list[Reason]:
     """Explain reason codes, in their order."""
-    return [_explain(code, rules, payments, formats) for code in codes]
+    rows = [(unpack(each.row).tolist(), each.asset) for each in payments]
+    known = [(row, asset) for row, asset in rows if len(row) == len(CATALOGUE)][:VALUES_SHOWN]
+
+    def write(place: int) -> list[str]:
+        feature = CATALOGUE[place]
+        return [write_value(feature, row[place], asset, formats) for row, asset in known]
+
+    return [_explain(code, rules, write) for code in codes]
 
 
 def tell_reason(code: str, rules: Mapping[str, Rule]) -> str:
     """Tell a reason in a sentence, of whichever payment."""
-    return _explain(code, rules, (), None).sentence
+    return _explain(code, rules, lambda _: []).sentence
 
 
-def _explain(
-    code: str,
-    rules: Mapping[str, Rule],
-    payments: Sequence[KeptPayment],
-    formats: Format | None,
-) -> Reason:
+def _explain(code: str, rules: Mapping[str, Rule], write: Write) -> Reason:
     if code in REASONS:
         return Reason(code, REASONS[code])
     kind, _, name = code.partition(".")
     if kind == "list":
         return Reason(code, LISTS.get(name, f"A list says: {name}."))
     if kind == "rule":
-        return _explain_rule(code, name, rules, payments, formats)
+        return _explain_rule(code, name, rules, write)
     place = _FEATURES.get(name) if kind == "feature" else None
     if place is None:
         return Reason(code, f"A reason that this program does not know: {code}.")
     says = say(CATALOGUE[place]).removesuffix(".")
-    values = _write_values(place, payments, formats)
-    return Reason(code, f"By the model: {says[:1].lower()}{says[1:]}", tuple(values))
+    return Reason(code, f"By the model: {says[:1].lower()}{says[1:]}", tuple(write(place)))
 
 
-def _write_values(
-    place: int, payments: Sequence[KeptPayment], formats: Format | None
-) -> Iterator[str]:
-    """Write a feature's value in each of the payments; those of another set have none."""
-    for each in payments[:VALUES_SHOWN]:
-        row = unpack(each.row).tolist()
-        if formats is not None and len(row) == len(CATALOGUE):
-            yield write_value(CATALOGUE[place], row[place], each.asset, formats)
-
-
-def _explain_rule(
-    code: str,
-    name: str,
-    rules: Mapping[str, Rule],
-    payments: Sequence[KeptPayment],
-    formats: Format | None,
-) -> Reason:
+def _explain_rule(code: str, name: str, rules: Mapping[str, Rule], write: Write) -> Reason:
     rule = rules.get(name)
     if rule is None:
         return Reason(code, f"The rule {name} fired.")
     note = " ".join(rule.note.split())
     asked = (*rule.all, *([" or ".join(rule.any)] if rule.any else []))
-    told = tuple(each + _tell_values(each, payments, formats) for each in asked)
+    told = tuple(each + _tell_values(each, write) for each in asked)
     return Reason(code, note or f"The rule {name} fired.", (), told)
 
 
-def _tell_values(condition: str, payments: Sequence[KeptPayment], formats: Format | None) -> str:
+def _tell_values(condition: str, write: Write) -> str:
     """Tell what the features that a condition asks about were."""
     named = dict.fromkeys(word for word in _NAME.findall(condition) if word in _FEATURES)
-    values = [", ".join(_write_values(_FEATURES[word], payments, formats)) for word in named]
+    values = [", ".join(write(_FEATURES[word])) for word in named]
     if len(named) == 1:
         return f" (it was {values[0]})" if values[0] else ""
     told = [f"{word} was {value}" for word, value in zip(named, values, strict=True) if value]
