@@ -8,7 +8,7 @@ from tests.world import pay
 
 from hansa.kernel.block import decode_receipt
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.risk.judging import Answering
+from hansa.node.risk.clerk.judging import Answering
 
 RULES = b"""name = "several"
 [[rules]]

@@ -16,9 +16,9 @@ from hansa.contracts.risk.risk import Declare, Propose
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.crypto.address import to_text
-from hansa.node.risk.deciding import Deciding
+from hansa.node.risk.clerk.deciding import Deciding
+from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.journal import Journal
 from hansa.node.risk.loading import MODELS, RiskFolder
 from hansa.node.risk.opening import find_begin
 from hansa.node.risk.registry import Registry

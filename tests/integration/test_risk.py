@@ -20,7 +20,7 @@ from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import add_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home, backup_home, restore_home
-from hansa.node.risk.journal import Journal
+from hansa.node.risk.clerk.journal import Journal
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.client import Client
 

@@ -12,7 +12,7 @@ from hansa.cli.screen import print_found
 from hansa.cli.source import parse_file
 from hansa.encrypted_file import EncryptedFile
 from hansa.node.reconcile import format as journals
-from hansa.node.risk import format as decisions
+from hansa.node.risk.clerk import format as decisions
 from hansa.sdk.keys import (
     SUITE_NAMES,
     SUITES,

@@ -19,7 +19,7 @@ from hansa.encrypted_file import EncryptedFile
 from hansa.kernel.errors import Corrupt, Invalid
 from hansa.node.home import Home
 from hansa.node.reconcile import format as journals
-from hansa.node.risk import format as decisions
+from hansa.node.risk.clerk import format as decisions
 from hansa.sdk.keys import ChannelKey, load_channel_key, load_key, save_channel_key
 
 SPEC = """

@@ -30,8 +30,8 @@ from hansa.sdk.risk.questions import BasisQuestion
 if TYPE_CHECKING:
     from hansa.engine.chain import Chain
     from hansa.node.risk.audit.examining import Case, Examination, Ledger
-    from hansa.node.risk.format import KeptDecision
-    from hansa.node.risk.journal import Journal
+    from hansa.node.risk.clerk.format import KeptDecision
+    from hansa.node.risk.clerk.journal import Journal
     from hansa.risk.decisions.commitment import DecisionRecord, Executed
     from hansa.sdk.client import Client
     from hansa.sdk.risk.desk_answers import DecidedPayment, RiskDecision
@@ -84,7 +84,7 @@ def open_journal(home: Home) -> Iterator[Journal]:
       Unavailable: its node runs, the extra is not installed, or the disk refuses.
     """
     with needing_extra():
-        from hansa.node.risk.journal import Journal  # noqa: PLC0415 - an extra
+        from hansa.node.risk.clerk.journal import Journal  # noqa: PLC0415 - an extra
     home.load_network()  # which says what is wrong with what was named
     path = home.decisions_path
     if not path.is_file():
@@ -140,7 +140,7 @@ def _read_ledger(chain: Chain, case: Case, tx_id: bytes) -> Ledger:
 
 def _fetch_case(client: Client, tx_id: bytes) -> Case:
     from hansa.node.risk.audit.examining import Case  # noqa: PLC0415 - an extra
-    from hansa.node.risk.format import KeptAnswer, KeptDecision  # noqa: PLC0415
+    from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision  # noqa: PLC0415
 
     found = client.risk.get_decision(tx_id)
     kept = KeptDecision(
@@ -172,7 +172,7 @@ def _fetch_basis(client: Client, found: RiskDecision) -> tuple[bytes | None, byt
 
 
 def _read_payment(payment: DecidedPayment) -> Any:  # noqa: ANN401 - of an extra
-    from hansa.node.risk.format import KeptPayment  # noqa: PLC0415 - an extra
+    from hansa.node.risk.clerk.format import KeptPayment  # noqa: PLC0415 - an extra
     from hansa.risk.packing import pack_row  # noqa: PLC0415 - an extra
 
     listed = payment.listed

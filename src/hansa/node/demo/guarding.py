@@ -26,10 +26,10 @@ from hansa.node.demo.run import Item, RiskReport, Sent
 from hansa.node.demo.town import OPENED_MS, OPERATOR_NAMES, OPERATORS, PASSPHRASE, Act, Stage, Town
 from hansa.node.home import DECISIONS
 from hansa.node.risk.beginning import begin
-from hansa.node.risk.deciding import Deciding
+from hansa.node.risk.clerk.deciding import Deciding
+from hansa.node.risk.clerk.journal import Journal
+from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.journal import Journal
-from hansa.node.risk.judging import Answering
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.service import Asked
 from hansa.passphrases import ScryptCost

@@ -14,7 +14,7 @@ from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.doctor.encrypted import check_encrypted
 from hansa.node.home import open_chain_read_only
 from hansa.node.network.renewal import find_published
-from hansa.node.risk.format import FORM
+from hansa.node.risk.clerk.format import FORM
 from hansa.program import name_program
 
 if TYPE_CHECKING:  # of an extra

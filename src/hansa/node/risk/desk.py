@@ -29,10 +29,10 @@ from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.risk.deciding import Decided, Deciding, Moment, Undecided
-from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptTally
-from hansa.node.risk.journal import NEWEST, Held, Placed
-from hansa.node.risk.judging import MAY_ANSWER, Answering
+from hansa.node.risk.clerk.deciding import Decided, Deciding, Moment, Undecided
+from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptTally
+from hansa.node.risk.clerk.journal import NEWEST, Held, Placed
+from hansa.node.risk.clerk.judging import MAY_ANSWER, Answering
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.risk.registry import Registry

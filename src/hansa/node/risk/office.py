@@ -8,10 +8,10 @@ from typing import Any, Final
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
+from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
+from hansa.node.risk.clerk.journal import Held
+from hansa.node.risk.clerk.judging import UNKNOWN_PPM, Answering
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptPayment
-from hansa.node.risk.journal import Held
-from hansa.node.risk.judging import UNKNOWN_PPM, Answering
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.packing import unpack

@@ -18,8 +18,8 @@ from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Settings
 
 if TYPE_CHECKING:  # of an extra, which a node that does not decide need not have
+    from hansa.node.risk.clerk.journal import Journal
     from hansa.node.risk.desk import RiskDesk
-    from hansa.node.risk.journal import Journal
 
 ZONE = "zone.offset_minutes"
 _MINUTE_MS = 60_000
@@ -52,9 +52,9 @@ def open_risk(
     if not settings.risk.decides:
         return None
     try:
-        from hansa.node.risk.deciding import Deciding  # noqa: PLC0415 - an extra
+        from hansa.node.risk.clerk.deciding import Deciding  # noqa: PLC0415 - an extra
+        from hansa.node.risk.clerk.journal import Journal  # noqa: PLC0415
         from hansa.node.risk.desk import RiskDesk  # noqa: PLC0415
-        from hansa.node.risk.journal import Journal  # noqa: PLC0415
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise Unavailable(
@@ -79,7 +79,7 @@ def find_begin(journal: Journal, now_ms: int) -> int:
 
     What it decided before is then known as that, and not taken in a second time.
     """
-    from hansa.node.risk.journal import NEWEST  # noqa: PLC0415 - an extra
+    from hansa.node.risk.clerk.journal import NEWEST  # noqa: PLC0415 - an extra
     from hansa.risk.decisions.commitment import decode_record  # noqa: PLC0415
 
     newest = journal.list_decisions(NEWEST, 1)

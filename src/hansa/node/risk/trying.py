@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hansa.node.risk.clerk.format import KeptPayment
+from hansa.node.risk.clerk.journal import NEWEST, Placed
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.format import KeptPayment
-from hansa.node.risk.journal import NEWEST, Placed
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.packing import unpack

@@ -15,8 +15,8 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.risk.deciding import restore
-from hansa.node.risk.judging import Answering, replay
+from hansa.node.risk.clerk.deciding import restore
+from hansa.node.risk.clerk.judging import Answering, replay
 from hansa.node.service import Asked
 from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
 from hansa.risk.verdicts import Verdict

@@ -13,7 +13,7 @@ from hansa.encrypted_file import EncryptedFile
 from hansa.node.doctor.checks import Patient, Status, ThisMachine
 from hansa.node.doctor.deciding import check_risk, compare_in_force
 from hansa.node.home import Home
-from hansa.node.risk.format import FORM
+from hansa.node.risk.clerk.format import FORM
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.settings import Risk, Settings
 from hansa.risk.intake.describing import FEATURES

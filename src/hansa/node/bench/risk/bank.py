@@ -26,9 +26,9 @@ from hansa.node.bench.load import (
     derive_key,
     sponsor_batch,
 )
-from hansa.node.risk.deciding import Deciding
+from hansa.node.risk.clerk.deciding import Deciding
+from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.journal import Journal
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.service import wall_clock_ms

@@ -27,9 +27,9 @@ from hansa.node.bench.load import Signer, create_bench_home, derive_key
 from hansa.node.bench.risk.bank import open_desk, sign_basis, write_folder
 from hansa.node.bench.risk.simulated import Paid, sign_payments, simulate_payments
 from hansa.node.home import open_chain
+from hansa.node.risk.clerk.format import KeptDecision
+from hansa.node.risk.clerk.journal import Event, Journal
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.format import KeptDecision
-from hansa.node.risk.journal import Event, Journal
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.service import GATHER_ENVELOPES, Asked, Ruling, wall_clock_ms

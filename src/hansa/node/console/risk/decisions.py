@@ -17,9 +17,9 @@ from hansa.node.console.risk.reasons import Reason, explain_reasons, read_book
 from hansa.node.console.risk.surroundings import Surroundings, read_surroundings
 from hansa.node.console.risk.values import Value, read_values
 from hansa.node.console.text.formatting import Money
+from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
+from hansa.node.risk.clerk.journal import Held
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptPayment
-from hansa.node.risk.journal import Held
 from hansa.risk.decisions.commitment import (
     DecisionRecord,
     Executed,

@@ -18,9 +18,9 @@ from hansa.node.console.reading import Reader
 from hansa.node.console.risk.queue import Line, read_line
 from hansa.node.console.risk.reasons import tell_reason
 from hansa.node.console.risk.words import SEND, SERIES, STATES
+from hansa.node.risk.clerk.format import KeptTally
+from hansa.node.risk.clerk.tallying import HOUR_MS, sum_reasons
 from hansa.node.risk.desk import RiskDesk, Standing
-from hansa.node.risk.format import KeptTally
-from hansa.node.risk.tallying import HOUR_MS, sum_reasons
 from hansa.risk.rules.book import Rule
 
 HOURS: Final = 24

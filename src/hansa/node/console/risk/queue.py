@@ -11,9 +11,9 @@ from hansa.kernel.errors import NotFound
 from hansa.node.console.reading import Pace, Reader
 from hansa.node.console.risk.reasons import tell_reason
 from hansa.node.console.text.formatting import Money
+from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
+from hansa.node.risk.clerk.journal import Held
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.format import KeptAnswer, KeptDecision, KeptPayment
-from hansa.node.risk.journal import Held
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.rules.book import Rule
 from hansa.risk.verdicts import Verdict

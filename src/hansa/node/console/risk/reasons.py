@@ -12,7 +12,7 @@ from hansa.kernel.errors import HansaError
 from hansa.node.console.risk.values import say, write_value
 from hansa.node.console.risk.words import LISTS, REASONS
 from hansa.node.console.text.formatting import Format
-from hansa.node.risk.format import KeptPayment
+from hansa.node.risk.clerk.format import KeptPayment
 from hansa.node.risk.loading import decode_basis
 from hansa.risk.intake.describing import CATALOGUE
 from hansa.risk.packing import unpack

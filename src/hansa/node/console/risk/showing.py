@@ -25,8 +25,8 @@ from hansa.node.console.risk.reasons import read_rules
 from hansa.node.console.risk.rules import RULES_PER_PAGE, list_rules
 from hansa.node.console.risk.surroundings import OTHERS_SHOWN
 from hansa.node.console.text.formatting import Money
+from hansa.node.risk.clerk.journal import NEWEST
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.risk.journal import NEWEST
 from hansa.node.risk.trying import Trier
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.reconcile.report.texts import show

@@ -16,8 +16,8 @@ from hansa.kernel.errors import HansaError
 from hansa.kernel.genesis import Network
 from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body
-from hansa.node.risk.format import KeptAnswer, KeptDecision
-from hansa.node.risk.judging import MAY_ANSWER, hash_rows, replay
+from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
+from hansa.node.risk.clerk.judging import MAY_ANSWER, hash_rows, replay
 from hansa.node.risk.loading import LISTED, Loaded, Models, decode_basis, load
 from hansa.node.risk.reading import Intended, find_named
 from hansa.risk.decisions.commitment import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hansa.kernel.errors import Corrupt
-from hansa.node.risk.journal import Journal
+from hansa.node.risk.clerk.journal import Journal
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.intake.intake import Taken, begin_intake, load_intake

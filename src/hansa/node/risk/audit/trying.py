@@ -7,8 +7,8 @@ from itertools import islice
 
 import numpy as np
 
-from hansa.node.risk.format import KeptPayment
-from hansa.node.risk.journal import Journal
+from hansa.node.risk.clerk.format import KeptPayment
+from hansa.node.risk.clerk.journal import Journal
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.describing import FEATURES_HASH
 from hansa.risk.packing import unpack

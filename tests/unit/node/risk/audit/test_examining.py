@@ -19,9 +19,9 @@ from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.examining import Case, Ledger, examine
 from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.audit.trying import try_rules
-from hansa.node.risk.deciding import Deciding
-from hansa.node.risk.journal import Journal
-from hansa.node.risk.judging import Answering
+from hansa.node.risk.clerk.deciding import Deciding
+from hansa.node.risk.clerk.journal import Journal
+from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.loading import BasisFiles
 from hansa.risk.decisions.commitment import Executed, decode_record
 from hansa.risk.intake.describing import FEATURES

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hansa.kernel.encoding import encode
-from hansa.node.risk.format import KeptDecision, KeptPayment
+from hansa.node.risk.clerk.format import KeptDecision, KeptPayment
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
 from hansa.risk.decisions.commitment import REASONS_MAX

@@ -11,9 +11,9 @@ from tests.deciding_desk import CHEAP
 from hansa.encrypted_file import check_file
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid
-from hansa.node.risk.format import FORM, KeptDecision, KeptTally
-from hansa.node.risk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, Journal
-from hansa.node.risk.tallying import HOUR_MS, REASONS_KEPT, Tallied, add_up, sum_reasons
+from hansa.node.risk.clerk.format import FORM, KeptDecision, KeptTally
+from hansa.node.risk.clerk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, Journal
+from hansa.node.risk.clerk.tallying import HOUR_MS, REASONS_KEPT, Tallied, add_up, sum_reasons
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.intake import Taken, Told
 from hansa.risk.verdicts import Verdict

@@ -23,9 +23,9 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
-from hansa.node.risk.format import KeptDecision, KeptHeld, KeptPayment
-from hansa.node.risk.journal import Event, Held, Journal
-from hansa.node.risk.judging import (
+from hansa.node.risk.clerk.format import KeptDecision, KeptHeld, KeptPayment
+from hansa.node.risk.clerk.journal import Event, Held, Journal
+from hansa.node.risk.clerk.judging import (
     UNKNOWN_PPM,
     Described,
     Whole,
@@ -34,9 +34,9 @@ from hansa.node.risk.judging import (
     find_highest,
     hash_rows,
 )
+from hansa.node.risk.clerk.tallying import Tallied
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
-from hansa.node.risk.tallying import Tallied
 from hansa.risk.decisions.commitment import (
     DECISION_LIFE_MAX_MS,
     REASONS_MAX,

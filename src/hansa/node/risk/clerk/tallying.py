@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from hansa.node.risk.format import KeptTally
+from hansa.node.risk.clerk.format import KeptTally
 from hansa.risk.verdicts import Verdict
 
 HOUR_MS: Final = 3_600_000

@@ -19,7 +19,7 @@ import msgspec
 from hansa.encrypted_file import Draw, EncryptedFile
 from hansa.kernel.encoding import Decoder, encode
 from hansa.kernel.errors import Corrupt
-from hansa.node.risk.format import (
+from hansa.node.risk.clerk.format import (
     FORM,
     KeptAnswer,
     KeptDecision,
@@ -28,7 +28,7 @@ from hansa.node.risk.format import (
     LabelEvent,
     PaymentEvent,
 )
-from hansa.node.risk.tallying import HOUR_MS, Tallied, add_up
+from hansa.node.risk.clerk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.intake.intake import Taken, Told
