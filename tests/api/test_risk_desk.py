@@ -171,12 +171,13 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
     async def run():
         async with served(bank) as (_, north, _):
             before = await north.risk.get_standing()
-            assert before.is_scored
+            assert (before.is_scored, before.obstacle) == (True, None)
             assert (before.rules, before.listed, before.faults) == (2, 1, [])
             assert before.model == bank.models["champion"].hex()
             bank.registry.stop()
             stopped = await north.risk.get_standing()
             assert (stopped.is_scored, stopped.model) == (False, None)
+            assert before.model in stopped.obstacle.command
             bank.registry.promote(before.model)
             files = decode_basis(await north.risk.fetch_policy(bytes.fromhex(before.policy)))
             assert files.rules == RULES
@@ -194,6 +195,8 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
             after = await north.risk.reload()
             assert (after.rules, after.is_scored) == (0, False)
             assert after.policy != before.policy
+            assert "not under the policy that is loaded" in after.obstacle.words
+            assert (after.obstacle.is_sent, after.policy in after.obstacle.command) == (True, True)
 
     asyncio.run(run())
 

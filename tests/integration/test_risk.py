@@ -146,6 +146,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     assert node.ask("label", ids["reviewed"], "fraud")["payments"] == 1
     assert node.ask("reload")["is_scored"]
     assert node.ask("standing")["events"] == 5
+    check_told_why(node, opened["allowed"]["model"])
     restored = Home(home.path.parent / "restored")
     backup_home(home, home.path.parent / "backup", with_keys=True)  # while it runs
     restore_home(home.path.parent / "backup", restored.path)
@@ -164,6 +165,18 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     (home.risk_path / "models" / f"{opened['allowed']['model']}.model").write_bytes(b"other")
     broken = run(capsys, "open", ids["allowed"], "--data", home.path, code=1)
     assert [each["claim"] for each in broken["claims"] if each["holds"] is False] == ["basis"]
+
+
+def check_told_why(node, model):
+    """Where no model decides, people are told why, and what to type."""
+    assert node.ask("standing")["obstacle"] is None
+    run(node.capsys, "model", "stop", "--data", node.home.path)
+    asked = ["risk", "standing", "--node", node.url]
+    assert main([*asked, "--api-key-file", str(node.home.path.parent / "token")]) == 0
+    told = node.capsys.readouterr().out
+    assert "Models were stopped here" in told
+    assert told.endswith(f"  next            hansa risk model promote {model} --data FOLDER\n")
+    run(node.capsys, "model", "promote", "--data", node.home.path, model)
 
 
 def check_openings(opened):

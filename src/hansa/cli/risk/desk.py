@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -15,7 +16,7 @@ from hansa.sdk.risk.desk_answers import AnswerName, HeldPayment, HeldTransaction
 
 if TYPE_CHECKING:
     from hansa.sdk.client import Client
-    from hansa.sdk.risk.desk_answers import HeldPage
+    from hansa.sdk.risk.desk_answers import HeldPage, RiskStanding
 
 Function = Callable[[argparse.Namespace], int]
 
@@ -79,14 +80,26 @@ def _add(
 def _show_standing(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         found = client.risk.get_standing()
-    print_found(msgspec.to_builtins(found), is_json=options.json)
-    return 0
+    return _print_standing(found, options)
 
 
 def _reload(options: argparse.Namespace) -> int:
     with open_client(options) as client:
         found = client.risk.reload()
-    print_found(msgspec.to_builtins(found), is_json=options.json)
+    return _print_standing(found, options)
+
+
+def _print_standing(found: RiskStanding, options: argparse.Namespace) -> int:
+    told: dict[str, Any] = msgspec.to_builtins(found)
+    if options.json:
+        print_json(told)
+        return 0
+    del told["obstacle"]
+    if found.obstacle is not None:
+        node = options.node if found.obstacle.is_sent else None
+        told["why"] = found.obstacle.words
+        told["next"] = found.obstacle.command + (f" --node {shlex.quote(node)}" if node else "")
+    print_table(told)
     return 0
 
 

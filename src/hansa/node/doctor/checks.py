@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hansa.contracts.activations import Activation
 from hansa.kernel.block import Header
 from hansa.kernel.genesis import Network
 from hansa.node.home import Home
 from hansa.node.settings import Settings
+
+if TYPE_CHECKING:  # of an extra
+    from hansa.node.risk.loading import RiskFolder
 
 CONNECT_TIMEOUT_S = 0.5
 
@@ -150,6 +153,8 @@ class Patient:
     is_new: bool = False
     """Whether there is no block yet, and nothing says that there was one."""
     activations: Sequence[Activation] = field(default_factory=tuple)
+    risk: RiskFolder | None = None
+    """What is to decide on payments; None where nothing is, or where it cannot be read."""
     pid: int | None = None
     """Of the process that runs the node, if one does; 0 if it is not known."""
 

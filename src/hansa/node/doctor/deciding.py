@@ -5,11 +5,12 @@ In its folder: policy, models, its decisions. On the ledger: model and policy as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
 from hansa.kernel.errors import HansaError
+from hansa.kernel.machine.state import Reader
+from hansa.kernel.rows import Rows
 from hansa.node.doctor.checks import Check, Patient, Status
 from hansa.node.doctor.encrypted import check_encrypted
 from hansa.node.home import open_chain_read_only
@@ -39,7 +40,9 @@ def check_risk(patient: Patient) -> list[Check]:
     except HansaError as error:
         mend = "mend what it says, or take risk.decides out of node.toml"
         return [Check(NAME, Status.FAIL, error.message, where, mend)]
-    return [_check_models(folder, where), _check_decisions(patient)]
+    patient.risk = folder
+    decisions = check_encrypted(patient, NAME, home.decisions_path, FORM, "decisions")
+    return [_check_models(folder, where), decisions]
 
 
 def _check_models(folder: RiskFolder, where: str) -> Check:
@@ -63,51 +66,38 @@ def check_in_force(patient: Patient) -> list[Check]:
 
     What keeps it from being known, other checks have told.
     """
-    settings, network = patient.settings, patient.network
-    if settings is None or not settings.risk.decides or network is None or patient.head is None:
+    network, folder = patient.network, patient.risk
+    if folder is None or network is None or patient.head is None:
         return []
     try:
-        from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - an extra
-
-        loaded = RiskFolder(patient.home.risk_path).loaded
         member = find_published(patient.home, network).node.member
         chain = open_chain_read_only(patient.home)
-    except (HansaError, ModuleNotFoundError):
+    except HansaError:
         return []
     try:
-        found = chain.machine.state.load(InForce, InForce.key(member))
+        where = f"as of block {patient.log_height}"
+        return [compare_in_force(Reader(chain.machine.state), member, folder, where)]
     finally:
         chain.close()
-    bases = () if found is None else found.bases
-    where = f"as of block {patient.log_height}"
-    return [compare_in_force(bases, Basis(loaded.model_id, loaded.policy_hash), where)]
 
 
-def compare_in_force(bases: Sequence[Basis], basis: Basis, where: str) -> Check:
-    """Compare what an operator has in force with the model and policy of its folder."""
-    policy = basis.policy.hex()
-    mend = (
-        "have two officers propose and approve the model, and declare it under this policy, as "
-        "docs/how-to/decide-on-payments.md has it"
-    )
-    if basis.model != NO_MODEL and basis not in bases:
-        found = f"model {basis.model.hex()} under policy {policy} is not in force: amounts decide"
-        return Check(NAME, Status.WARN, found, where, mend)
-    if Basis(NO_MODEL, policy=basis.policy) not in bases:
+def compare_in_force(rows: Rows, operator: bytes, folder: RiskFolder, where: str) -> Check:
+    """Compare what an operator has in force on the ledger with the model and policy of a folder."""
+    from hansa.node.risk.obstacles import find_obstacle  # noqa: PLC0415 - of an extra
+
+    loaded = folder.loaded
+    has_model = loaded.model_id != NO_MODEL
+    obstacle = find_obstacle(rows, operator, folder.registry, loaded) if has_model else None
+    if obstacle is not None:
+        found = f"{obstacle.words} Until then amounts decide."
+        return Check(NAME, Status.WARN, found, where, obstacle.command)
+    in_force = rows.get(InForce, operator)
+    if in_force is None or Basis(NO_MODEL, loaded.policy_hash) not in in_force.bases:
         found = (
-            f"the policy {policy} is not in force alone: what it decides while no model can be "
-            "asked does not open"
+            f"the policy {loaded.policy_hash.hex()} is not in force alone: what it decides while "
+            "no model can be asked does not open"
         )
         mend = "declare the policy also alone, with 64 zeros for its model"
         return Check(NAME, Status.WARN, found, where, mend)
-    what = "the policy is" if basis.model == NO_MODEL else "model and policy are"
+    what = "model and policy are" if has_model else "the policy is"
     return Check(NAME, Status.OK, f"{what} in force on the ledger", where)
-
-
-def _check_decisions(patient: Patient) -> Check:
-    found = (
-        "no decisions yet: the node makes the file",
-        "the node that runs has its decisions open",
-        "the decisions are whole",
-    )
-    return check_encrypted(patient, NAME, patient.home.decisions_path, FORM, found=found)

@@ -9,9 +9,7 @@ from hansa.kernel.errors import Corrupt, HansaError
 from hansa.node.doctor.checks import Check, Patient, Status
 
 
-def check_encrypted(
-    patient: Patient, name: str, path: Path, form: Form, *, found: tuple[str, str, str]
-) -> Check:
+def check_encrypted(patient: Patient, name: str, path: Path, form: Form, content: str) -> Check:
     """Look at a file that the node makes at its start.
 
     Args:
@@ -19,14 +17,15 @@ def check_encrypted(
       name: of the check.
       path: of the file.
       form: of its kind.
-      found: what is said where it is not there yet, where the node has it open, where it is whole.
+      content: what is in it, in the plural.
     """
-    missing, in_use, whole = found
     where = str(path)
     if not path.exists():
-        return Check(name, Status.OK, missing, where)
+        return Check(
+            name, Status.OK, f"no {content} yet: the node makes the file at its start", where
+        )
     if patient.pid is not None:
-        return Check(name, Status.OK, in_use, where)
+        return Check(name, Status.OK, f"the node that runs has the {content} open", where)
     try:
         check_file(path, form, patient.passphrase)
     except Corrupt as error:
@@ -35,4 +34,4 @@ def check_encrypted(
     except HansaError as error:
         mend = "find the passphrase under which the file was made; let the node's user read it"
         return Check(name, Status.FAIL, error.message, where, mend)
-    return Check(name, Status.OK, whole, where)
+    return Check(name, Status.OK, f"the {content} are whole", where)

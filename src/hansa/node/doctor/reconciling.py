@@ -24,13 +24,4 @@ def check_reconciliation(patient: Patient) -> list[Check]:
         found = "there is no channel key, without which banks cannot write to each other"
         mend = "make and publish one (docs/how-to/write-to-another-member.md)"
         return [Check(NAME, Status.FAIL, found, str(home.key_path(CHANNEL_KEY)), mend)]
-    return [_check_journals(patient)]
-
-
-def _check_journals(patient: Patient) -> Check:
-    found = (
-        "no journals yet: the node makes them at its start",
-        "the node that runs has the journals open",
-        "the journals are whole",
-    )
-    return check_encrypted(patient, NAME, patient.home.journals_path, FORM, found=found)
+    return [check_encrypted(patient, NAME, home.journals_path, FORM, "journals")]

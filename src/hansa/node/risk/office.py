@@ -8,10 +8,12 @@ from typing import Any, Final
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import NotFound
+from hansa.kernel.rows import Rows
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
 from hansa.node.risk.clerk.journal import Held
 from hansa.node.risk.clerk.judging import UNKNOWN_PPM, Answering
 from hansa.node.risk.desk import RiskDesk
+from hansa.node.risk.obstacles import find_obstacle
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.packing import unpack
@@ -35,8 +37,15 @@ _ANSWERS: Final[dict[Answering, told.AnswerName]] = {
 class RiskOffice:
     """Asks and answers at one desk."""
 
-    def __init__(self, desk: RiskDesk) -> None:
+    def __init__(self, desk: RiskDesk, rows: Rows) -> None:
+        """Open the office.
+
+        Args:
+          desk: which decides.
+          rows: of the ledger, as of the last executed block.
+        """
         self._desk = desk
+        self._rows = rows
 
     async def tell_standing(self) -> told.RiskStanding:
         """Tell how decisions are made at present."""
@@ -44,6 +53,9 @@ class RiskOffice:
         standing = self._desk.tell_standing()
         loaded = standing.loaded
         challenger = loaded.models.challenger
+        obstacle = find_obstacle(
+            self._rows, self._desk.operator, self._desk.registry, standing.loaded
+        )
         return told.RiskStanding(
             operator=to_text(self._desk.operator),
             policy=loaded.policy_hash.hex(),
@@ -53,7 +65,8 @@ class RiskOffice:
             merchants=len(loaded.merchants),
             model=_tell_model(loaded.model_id),
             challenger=None if challenger is None else challenger.manifest.model_id.hex(),
-            is_scored=standing.is_scored,
+            is_scored=obstacle is None,
+            obstacle=None if obstacle is None else told.RiskObstacle(**obstacle._asdict()),
             in_force=[
                 Basis(model=each.model.hex(), policy=each.policy.hex())
                 for each in standing.in_force

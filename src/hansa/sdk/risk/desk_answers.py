@@ -18,6 +18,16 @@ Millionths = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A probability of fraud."""
 
 
+class RiskObstacle(Answer, frozen=True, kw_only=True):
+    """Why no model decides, and what is to be done about it next."""
+
+    words: str
+    command: str
+    """What is typed; what is in capitals, whoever types it fills in."""
+    is_sent: bool
+    """Whether it acts on the ledger, through the node that `--node` names."""
+
+
 class RiskStanding(Answer, frozen=True, kw_only=True):
     """How a node decides at present."""
 
@@ -34,6 +44,8 @@ class RiskStanding(Answer, frozen=True, kw_only=True):
     challenger: HashText | None
     is_scored: bool
     """Whether the champion decides: it is in force on the ledger under just this policy."""
+    obstacle: RiskObstacle | None
+    """Why it does not; null if it does."""
     in_force: list[Basis]
     """What the ledger has in force for this operator."""
     faults: list[str]

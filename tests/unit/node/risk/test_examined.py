@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 
 import pytest
+from tests.deciding_desk import NORTH, Bank
 from tests.modelled import write_small
 from tests.played import CHEAP, PASSPHRASE
 
-from hansa.contracts.risk.in_force import NO_MODEL, Basis
+from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.encrypted_file import EncryptedFile
+from hansa.kernel.machine.state import Reader
 from hansa.node.doctor.checks import Patient, Status, ThisMachine
 from hansa.node.doctor.deciding import check_risk, compare_in_force
 from hansa.node.home import Home
 from hansa.node.risk.clerk.format import FORM
+from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.settings import Risk, Settings
 from hansa.risk.intake.describing import FEATURES
+
+WARN = Status.WARN
 
 
 @pytest.fixture
@@ -67,17 +72,21 @@ def test_the_file_of_decisions_is_looked_at_and_left_as_it_is(home):
     assert [each.status for each in look(home, pid=1)] == [Status.WARN], "the node has it open"
 
 
-def test_a_model_that_is_not_in_force_on_the_ledger_is_told():
-    model, policy, other = b"m" * 32, b"p" * 32, b"q" * 32
-    own, alone = Basis(model, policy), Basis(NO_MODEL, policy)
+def test_a_model_that_is_not_in_force_on_the_ledger_is_told(tmp_path):
+    bank = Bank(tmp_path, is_declared=False)
 
-    def compare(*bases, basis=own):
-        check = compare_in_force(bases, basis, "as of block 1")
-        return check.status, check.found
+    def compare():
+        rows = Reader(bank.world.chain.machine.state)
+        check = compare_in_force(rows, NORTH, RiskFolder(tmp_path), "as of block 1")
+        return check.status, check.found, check.mend
 
-    assert compare(own, alone)[0] is Status.OK
-    assert compare(alone, basis=alone)[0] is Status.OK
-    status, found = compare(Basis(model, other), alone)
-    assert (status, "amounts decide" in found) == (Status.WARN, True)
-    status, found = compare(own)
-    assert (status, "not in force alone" in found) == (Status.WARN, True)
+    status, found, mend = compare()
+    assert (status, "approved on the ledger, and an officer has yet" in found) == (WARN, True)
+    assert "--call risk.declare" in mend
+    bank.declare(bank.models["champion"])
+    status, found, _ = compare()
+    assert (status, "not in force alone" in found) == (WARN, True)
+    bank.declare(bank.models["champion"], NO_MODEL)
+    assert compare()[0] is Status.OK
+    bank.registry.stop()
+    assert compare()[0] is Status.OK, "the policy is in force alone"

@@ -11,6 +11,7 @@ from msgspec import Meta
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.machine.state import Reader
 from hansa.node.api.rights import Right
 from hansa.node.api.routes import (
     BYTES,
@@ -158,7 +159,7 @@ def _open_office(api: Api, call: Call) -> RiskOffice:
         raise api.access.deny(call.principal, f"the decisions of {whose}: only its own keys do")
     from hansa.node.risk.office import RiskOffice  # noqa: PLC0415 - of an extra
 
-    return RiskOffice(api.risk)
+    return RiskOffice(api.risk, Reader(api.node.chain.machine.state))
 
 
 LIMIT = Parameter("limit", PageSize, "How many at most.", default=PAGE)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from hansa.contracts.risk.in_force import BASES_MAX, NO_MODEL, Basis
-from hansa.contracts.risk.risk import Model as Registered
-from hansa.contracts.risk.risk import State
-from hansa.kernel.crypto.address import to_text
 from hansa.node.console.charts import Chart, build_stacks
 from hansa.node.console.reading import Reader
 from hansa.node.console.risk.queue import Line, read_line
 from hansa.node.console.risk.reasons import tell_reason
-from hansa.node.console.risk.words import SEND, SERIES, STATES
+from hansa.node.console.risk.words import SERIES
 from hansa.node.risk.clerk.format import KeptTally
 from hansa.node.risk.clerk.tallying import HOUR_MS, sum_reasons
 from hansa.node.risk.desk import RiskDesk, Standing
+from hansa.node.risk.obstacles import Obstacle, find_obstacle
 from hansa.risk.rules.book import Rule
 
 HOURS: Final = 24
@@ -48,14 +42,6 @@ class FrequentReason:
     code: str
     sentence: str
     count: int
-
-
-class Obstacle(NamedTuple):
-    """Why no model decides."""
-
-    words: str
-    command: str = ""
-    """What an officer types about it; empty where the node’s own commands are meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,59 +81,13 @@ async def read_overview(
     reasons = sum_reasons(tallies.values())[:REASONS_SHOWN]
     return Overview(
         standing,
-        None if standing.is_scored else find_obstacle(reader, desk, standing),
+        find_obstacle(reader.rows, desk.operator, desk.registry, standing.loaded),
         tuple(hours),
         _draw(hours),
         tuple(FrequentReason(code, tell_reason(code, rules), count) for code, count in reasons),
         len(waiting),
         None if oldest is None else await read_line(reader, desk, rules, oldest),
     )
-
-
-def find_obstacle(reader: Reader, desk: RiskDesk, standing: Standing) -> Obstacle:
-    """Find why no model decides, and what is typed about it."""
-    roles, model_id = desk.registry.roles, standing.loaded.model_id
-    if roles.is_stopped:
-        return Obstacle("Models were stopped here: promoting one, or going back, lets it decide.")
-    if roles.champion is None:
-        return Obstacle("No model was promoted at this node.")
-    if model_id == NO_MODEL:
-        faults = "; ".join(desk.registry.faults)
-        return Obstacle(f"The model that was promoted cannot be read: {faults}")
-    row = reader.load(Registered, desk.operator, model_id)
-    named = {"operator": to_text(desk.operator), "model": model_id.hex()}
-    if row is None or row.state is State.SUSPENDED:
-        stands = "not registered" if row is None else STATES[row.state]
-        words = f"The model that was promoted is {stands} on the ledger: an officer proposes it."
-        return Obstacle(words, _write_call("propose", named))
-    if row.state is State.PROPOSED:
-        words = "The model that was promoted is proposed on the ledger: a second officer approves."
-        return Obstacle(words, _write_call("approve", named))
-    if row.state is State.RETIRED:
-        return Obstacle("The model that was promoted is retired on the ledger: promote another.")
-    if any(each.model == model_id for each in standing.in_force):
-        words = (
-            "The model is in force on the ledger, and not under the policy that is loaded: policy, "
-            "rules or lists were changed, and an officer has yet to declare that."
-        )
-    else:
-        words = "The model is approved on the ledger, and an officer has yet to declare it."
-    return Obstacle(words, _write_declare(desk.operator, standing))
-
-
-def _write_declare(operator: bytes, standing: Standing) -> str:
-    """Write the command that declares what is loaded, beside what is in force."""
-    loaded = standing.loaded
-    added = (Basis(loaded.model_id, loaded.policy_hash), Basis(NO_MODEL, loaded.policy_hash))
-    bases = dict.fromkeys((*added, *standing.in_force))
-    listed = [{"model": each.model.hex(), "policy": each.policy.hex()} for each in bases]
-    given = {"operator": to_text(operator), "bases": listed[:BASES_MAX]}
-    return _write_call("declare", given)
-
-
-def _write_call(command: str, arguments: Mapping[str, object]) -> str:
-    written = msgspec.json.encode(arguments).decode()
-    return SEND.format(command, shlex.quote(written))
 
 
 def _draw(hours: Sequence[HourLine]) -> Chart:

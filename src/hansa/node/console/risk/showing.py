@@ -18,7 +18,7 @@ from hansa.node.console.pages import TAG, Console, get_viewer, go_to, read_numbe
 from hansa.node.console.risk import words
 from hansa.node.console.risk.decisions import read_decision
 from hansa.node.console.risk.models import MODELS_PER_PAGE, read_models
-from hansa.node.console.risk.overview import find_obstacle, read_overview
+from hansa.node.console.risk.overview import read_overview
 from hansa.node.console.risk.pages import ROOT
 from hansa.node.console.risk.queue import LINES_PER_PAGE, Choice, read_held, read_waiting
 from hansa.node.console.risk.reasons import read_rules
@@ -27,6 +27,7 @@ from hansa.node.console.risk.surroundings import OTHERS_SHOWN
 from hansa.node.console.text.formatting import Money
 from hansa.node.risk.clerk.journal import NEWEST
 from hansa.node.risk.desk import RiskDesk
+from hansa.node.risk.obstacles import find_obstacle
 from hansa.node.risk.trying import Trier
 from hansa.node.web.headers import OWN_FILES_HEADERS
 from hansa.reconcile.report.texts import show
@@ -136,16 +137,13 @@ async def show_models(console: Console, request: web.Request, desk: RiskDesk) ->
     """Show the models of the node's folder, with their standing on the ledger."""
     standing = desk.tell_standing()
     page = await read_models(console.reader, desk, standing, read_number(request, "from", 0))
-    obstacle = None
-    if not standing.is_scored:
-        obstacle = find_obstacle(console.reader, desk, standing)
     return await _respond(
         console,
         request,
         "models.html",
         desk,
         page=page,
-        obstacle=obstacle,
+        obstacle=find_obstacle(console.reader.rows, desk.operator, desk.registry, standing.loaded),
         policy_hash=standing.loaded.policy_hash,
         per_page=MODELS_PER_PAGE,
     )

@@ -62,9 +62,6 @@ ANSWERS = {
 ANSWER = "hansa risk answer {} {} --by OFFICER --api-key-file CASES.key --node {}"
 """The command that answers for a transaction: which, what, and at which node."""
 
-SEND = "hansa tx send OFFICER.json --call risk.{} --args {}"
-"""The command by which an officer acts on the ledger: what, and its arguments."""
-
 ANSWER_MEANINGS = {
     "confirmed": "Its customer has confirmed it by another way than the one that it came by.",
     "released": "An officer has looked at it, and lets it through.",

@@ -1,0 +1,109 @@
+"""Why no model decides at a node, and what is to be done about it: one answer for whoever asks.
+
+A model decides where it was promoted at the node, can be read, and is in force on the ledger under
+just the policy that is loaded: proposed, approved by a second officer, and declared.
+
+Source: docs/how-to/decide-on-payments.md.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hansa.contracts.risk.in_force import BASES_MAX, NO_MODEL, Basis, InForce
+from hansa.contracts.risk.risk import Model, State
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.rows import Rows
+from hansa.node.risk.loading import Loaded
+from hansa.node.risk.registry import Registry, Roles
+
+SEND: Final = "hansa tx send OFFICER.json --call risk.{} --args {}"
+"""The command by which an officer acts on the ledger: what, and its arguments."""
+LOCAL: Final = "hansa risk model {} --data FOLDER"
+"""The command by which whoever runs the node gives roles to models: what, and which."""
+
+
+class Obstacle(NamedTuple):
+    """Why no model decides."""
+
+    words: str
+    command: str
+    """What is typed about it next; a command for the ledger names no node yet."""
+    is_sent: bool
+    """Whether it is one for the ledger, which takes `--node`."""
+
+
+def find_obstacle(
+    rows: Rows, operator: bytes, registry: Registry, loaded: Loaded
+) -> Obstacle | None:
+    """Find why no model decides; None if one does.
+
+    Args:
+      rows: of the ledger, as of the last executed block.
+      operator: whose customers' payments are decided on.
+      registry: of its models.
+      loaded: what decides at its node.
+    """
+    if loaded.model_id == NO_MODEL:
+        return _find_at_node(registry.roles, registry.faults)
+    in_force = rows.get(InForce, operator)
+    bases = () if in_force is None else in_force.bases
+    if Basis(loaded.model_id, loaded.policy_hash) in bases:
+        return None
+    return _find_on_ledger(rows.get(Model, operator, loaded.model_id), operator, loaded, bases)
+
+
+def _find_at_node(roles: Roles, faults: Sequence[str]) -> Obstacle:
+    """Find why no model has the role."""
+    if roles.champion is None:
+        words = "No model was promoted at this node."
+        return Obstacle(words, LOCAL.format("promote MODEL"), is_sent=False)
+    if roles.is_stopped:
+        words = "Models were stopped here: promoting one, or going back, lets it decide."
+        return Obstacle(words, LOCAL.format(f"promote {roles.champion}"), is_sent=False)
+    words = f"The model that was promoted cannot be read: {'; '.join(faults)}"
+    return Obstacle(words, LOCAL.format("add FILE"), is_sent=False)
+
+
+def _find_on_ledger(
+    row: Model | None, operator: bytes, loaded: Loaded, bases: Sequence[Basis]
+) -> Obstacle:
+    """Find why the ledger has a model not in force under the policy that is loaded."""
+    named = {"operator": to_text(operator), "model": loaded.model_id.hex()}
+    if row is None or row.state is State.SUSPENDED:
+        stands = "not registered" if row is None else "suspended"
+        words = f"The model that was promoted is {stands} on the ledger: an officer proposes it."
+        return _send(words, "propose", named)
+    if row.state is State.PROPOSED:
+        words = "The model that was promoted is proposed on the ledger: a second officer approves."
+        return _send(words, "approve", named)
+    if row.state is State.RETIRED:
+        words = "The model that was promoted is retired on the ledger: promote another."
+        return Obstacle(words, LOCAL.format("promote MODEL"), is_sent=False)
+    if any(each.model == loaded.model_id for each in bases):
+        words = (
+            "The model is in force on the ledger, and not under the policy that is loaded: policy, "
+            "rules or lists were changed, and an officer has yet to declare that."
+        )
+    else:
+        words = "The model is approved on the ledger, and an officer has yet to declare it."
+    return _send(words, "declare", _list_declared(operator, loaded, bases))
+
+
+def _list_declared(operator: bytes, loaded: Loaded, bases: Sequence[Basis]) -> dict[str, object]:
+    """List what is to be declared: what is loaded, beside what is in force."""
+    added = (Basis(loaded.model_id, loaded.policy_hash), Basis(NO_MODEL, loaded.policy_hash))
+    listed = [
+        {"model": each.model.hex(), "policy": each.policy.hex()}
+        for each in dict.fromkeys((*added, *bases))
+    ]
+    return {"operator": to_text(operator), "bases": listed[:BASES_MAX]}
+
+
+def _send(words: str, command: str, arguments: Mapping[str, object]) -> Obstacle:
+    written = shlex.quote(msgspec.json.encode(arguments).decode())
+    return Obstacle(words, SEND.format(command, written), is_sent=True)
