@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 
@@ -45,6 +46,8 @@ _BOUND = re.compile(r"Expected `(?:int|float)` (?P<bound>[<>]=?) (?P<limit>\S+)$
 _FIELD = re.compile(
     r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL
 )
+_STEP = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
+"""Of a path: an item, whichever, or a name."""
 _KIND = re.compile(r"Expected `(?P<wanted>[^`]+)`(?:, got `(?P<found>[^`]+)`)?$")
 
 
@@ -53,7 +56,11 @@ class Unread(Exception):  # noqa: N818 - for the caller, who knows what the file
 
 
 def tell_shape(
-    error: msgspec.ValidationError, *, forms: Mapping[str, str] = _NO_FORMS, table: str = ""
+    error: msgspec.ValidationError,
+    *,
+    forms: Mapping[str, str] = _NO_FORMS,
+    table: str = "",
+    kind: Any = None,  # noqa: ANN401 - a type expression
 ) -> str:
     """Tell what is wrong where.
 
@@ -61,6 +68,7 @@ def tell_shape(
       error: the decoder's.
       forms: what a text must be, by the pattern that it must match.
       table: what an object is called, where it is not that.
+      kind: what was to be read, so that it can be told which values there are of a few.
 
     >>> from typing import Annotated
     >>> try:
@@ -81,7 +89,9 @@ def tell_shape(
         name = f"{where}.{named}" if where else named
         is_missing = field["fault"].startswith("missing")
         return f"{name} is missing" if is_missing else f"{name} is no name that is known here"
-    return f"{where or 'it'} {_tell(what, forms, table)}"
+    choices = [] if kind is None or place is None else _list_choices(kind, place["path"])
+    known = f": it is one of {', '.join(choices)}" if choices else ""
+    return f"{where or 'it'} {_tell(what, forms, table)}{known}"
 
 
 def tell_unread(error: Exception) -> str:
@@ -112,12 +122,44 @@ def read_toml(
     try:
         value = msgspec.toml.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise Unread(tell_shape(error, forms=forms, table="a table")) from None
+        raise Unread(tell_shape(error, forms=forms, table="a table", kind=kind)) from None
     except DECODE_ERRORS as error:
         raise Unread(f"not TOML: {tell_fault(error)}") from None
     for fault in find_faults(value):
         raise Unread(fault)
     return value
+
+
+def _list_choices(kind: Any, path: str) -> list[str]:  # noqa: ANN401 - a type expression
+    """List the values that can stand at a place; none where these are not just a few."""
+    found = [inspect.type_info(kind)]
+    for step in _STEP.findall(path):
+        found = [inner for each in found for inner in _list_inner(each, step)]
+    choices = []
+    for each in found:
+        if isinstance(each, inspect.EnumType):
+            choices += [str(member.value) for member in each.cls]
+        elif isinstance(each, inspect.LiteralType):
+            choices += [str(value) for value in each.values]
+    return choices
+
+
+def _list_inner(outer: inspect.Type, step: str) -> list[inspect.Type]:
+    """List what can stand one step within something, as its alternatives."""
+    found: list[inspect.Type] = []
+    if isinstance(outer, inspect.StructType):
+        found = [each.type for each in outer.fields if each.encode_name == step]
+    elif isinstance(outer, inspect.CollectionType):
+        found = [outer.item_type]
+    elif isinstance(outer, inspect.DictType):
+        found = [outer.value_type]
+    return [one for each in found for one in _list_alternatives(each)]
+
+
+def _list_alternatives(found: inspect.Type) -> list[inspect.Type]:
+    if isinstance(found, inspect.Metadata):
+        found = found.type
+    return list(found.types) if isinstance(found, inspect.UnionType) else [found]
 
 
 def _tell(what: str, forms: Mapping[str, str], table: str) -> str:

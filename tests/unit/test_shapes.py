@@ -1,6 +1,7 @@
 """What is wrong with the shape of JSON or TOML is told in words that name no programming type."""
 
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from hansa.kernel.encoding import DECODE_ERRORS
-from hansa.shapes import tell_shape, tell_unread
+from hansa.shapes import Unread, read_toml, tell_shape, tell_unread
 
 FORM = r"\A[a-z]{2}\Z"
 
@@ -69,6 +70,38 @@ def test_what_is_missing_or_no_object_is_told():
 def test_a_pattern_is_told_as_the_form_that_it_asks_for():
     changed = {"id": "a", "inner": [{"code": "A"}]}
     assert tell(changed, forms={FORM: "two letters"}) == "inner[0].code must be two letters"
+
+
+class Colour(StrEnum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Painted(msgspec.Struct):
+    colour: Colour = Colour.RED
+    walls: tuple[Annotated[Literal["red", "white"] | None, Meta(title="wall")], ...] = ()
+    rooms: dict[str, list[Literal[1, 2]]] = {}
+
+
+class House(msgspec.Struct):
+    parts: list[Painted] = []
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("colour = 'blue'", "colour cannot be 'blue': it is one of red, green"),
+        ("colour = 3", "colour must be a text, not a whole number: it is one of red, green"),
+        ("walls = ['red', 'blue']", "walls[1] cannot be 'blue': it is one of red, white"),
+        ("rooms = { a = [3] }", "rooms[…][0] cannot be 3: it is one of 1, 2"),
+        ("walls = 3", "walls must be a list, not a whole number"),
+    ],
+)
+def test_of_a_few_values_all_are_told(part, told):
+    raw = f"[[parts]]\n[[parts]]\n{part}\n".encode()
+    with pytest.raises(Unread) as caught:
+        read_toml(raw, House, bytes_max=100, find_faults=lambda _: ())
+    assert str(caught.value) == f"parts[1].{told}"
 
 
 def test_what_is_no_json_at_all_is_told_as_the_decoder_does():

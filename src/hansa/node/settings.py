@@ -27,6 +27,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.regular_files import open_regular
 from hansa.sdk.arguments import is_unicode
 from hansa.sdk.files import read_file
+from hansa.shapes import tell_shape
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8460
@@ -272,8 +273,10 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
         settings = msgspec.toml.decode(raw, type=Settings)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        key = where.strip("`").lstrip(".") or "the file"
-        raise _wrong(path, f"{key}: {_explain(key, what)}") from None
+        key = where.strip("`").lstrip(".")
+        if key.partition("[")[0] in FORMS:
+            raise _wrong(path, f"{key}: {_explain(key, what)}") from None
+        raise _wrong(path, tell_shape(error, table="a table", kind=Settings)) from None
     except DECODE_ERRORS as error:
         raise _wrong(path, f"not TOML: {tell_fault(error)}") from None
     if settings.folder != ".":
@@ -284,11 +287,10 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
 
 
 def _explain(key: str, what: str) -> str:
-    """Say in our words, where there are any, what a key must hold."""
+    """Say in our words what a key of `FORMS` must hold."""
     if "`array` of length" in what:
         return f"at most {what.rpartition(' ')[2]} of them"
-    form = FORMS.get(key.partition("[")[0], "")
-    return f"must be {form}" if form else what
+    return f"must be {FORMS[key.partition('[')[0]]}"
 
 
 def check_list(option: str, key: str, texts: Sequence[str]) -> None:

@@ -39,29 +39,31 @@ def test_what_the_file_says_counts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
+    ("text", "told"),
     [
-        ("[listen]\nport = 70000", "listen.port"),
-        ("[listen]\nprot = 1", "listen"),
-        ("[limits]\nitems = 'many'", "limits.items"),
-        ("[access]\nloopback = 'all'", "access.loopback"),
-        ("[tls]\ncertificate = 'a.pem'", "tls"),
-        ("[tls]\nclient_ca = 'a.pem'", "tls.client_ca"),
-        ("[tls]\nclient_certificates = 'required'", "tls.client_certificates"),
-        ("[limits]\nanyone_burst = 0", "limits.anyone_burst"),
-        ("[limits]\nbodies_bytes = 6_291_457", "limits.bodies_bytes"),
-        ("folder = '/'", "folder"),
-        ("port", "not TOML"),
-        ("x = '\udcff'", "not TOML"),
-        ("x = " + "[" * 10_000, "not TOML"),
-        ("x = " + "9" * 5_000, "not TOML"),
+        ("[listen]\nport = 70000", "listen.port must be at most 65535;"),
+        ("[listen]\nprot = 1", "listen.prot is no name that is known here;"),
+        ("[limits]\nitems = 'many'", "limits.items must be a whole number, not a text;"),
+        (
+            "[access]\nloopback = 'all'",
+            "access.loopback cannot be 'all': it is one of anyone, everything;",
+        ),
+        ("[tls]\ncertificate = 'a.pem'", "tls: "),
+        ("[tls]\nclient_ca = 'a.pem'", "tls.client_ca: "),
+        ("[tls]\nclient_certificates = 'required'", "tls.client_certificates: "),
+        ("[limits]\nanyone_burst = 0", "limits.anyone_burst: "),
+        ("[limits]\nbodies_bytes = 6_291_457", "limits.bodies_bytes: "),
+        ("folder = '/'", "folder: "),
+        ("port", "not TOML: "),
+        ("x = '\udcff'", "not TOML: "),
+        ("x = " + "[" * 10_000, "not TOML: "),
+        ("x = " + "9" * 5_000, "not TOML: "),
     ],
 )
-def test_an_error_names_file_and_key(text, key):
+def test_an_error_names_file_and_key(text, told):
     with pytest.raises(Invalid) as caught:
         parse_settings(text.encode(errors="surrogateescape"), Path("/data/node.toml"))
-    assert "/data/node.toml" in caught.value.message
-    assert f"{key}:" in caught.value.message
+    assert f"/data/node.toml are wrong: {told}" in caught.value.message
 
 
 PEER = "b" * 40
@@ -74,7 +76,7 @@ PEER = "b" * 40
         ('listen = "0.0.0.0:66666"', "cometbft.listen: 0.0.0.0:66666 names no port from 1"),
         ('peers = ["10.0.0.2:26606"]', 'cometbft.peers[0]: must be "ID@HOST:PORT"'),
         (f'peers = ["{PEER}@b:0"]', f"cometbft.peers[0]: {PEER}@b:0 names no port"),
-        ("heartbeat_s = 0", "cometbft.heartbeat_s: "),
+        ("heartbeat_s = 0", "cometbft.heartbeat_s must be at least"),
     ],
 )
 def test_wrong_peers_are_explained(text, told):
