@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -135,9 +136,11 @@ def test_months_that_cannot_be_measured_are_refused(tmp_path, capsys):
         (train, test, "less than a week"),
         (train, train, "begin before those to train end"),
         (test, train, "begin before those to train end"),
-        (train, tmp_path / "none.parquet", "needs the columns TX_DATETIME"),
+        (train, Path(__file__), "needs the columns TX_DATETIME"),
+        (train, tmp_path / "none.parquet", "there is no file"),
     ):
-        assert main(["risk", "evaluate", "--train", str(left), "--test", str(right)]) == 2
+        code = 2 if right.exists() else 4
+        assert main(["risk", "evaluate", "--train", str(left), "--test", str(right)]) == code
         assert says in capsys.readouterr().err
 
 
@@ -163,6 +166,8 @@ def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
     assert "a model has one at least" in run(capsys, *words, code=2)["message"]
     told = run(capsys, *words, "--policy", folder / "m", code=2)["message"]
     assert "--policy names the file of --out" in told
+    told = run(capsys, *words, "--policy", folder / "nowhere" / "p", code=4)["message"]
+    assert "there is no folder" in told, "it is told before minutes of training"
 
 
 def test_the_files_of_a_folder_are_checked_before_officers_declare_them(folder, capsys):

@@ -43,12 +43,14 @@ def test_who_is_not_listed_is_not_found(sdn, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "code", "told"),
     [
-        ((), "name a list"),
-        (("--aliases", "alt.csv"), "go with --sdn"),
-        (("--born", "June"), "is no date"),
+        ((), 2, "name a list"),
+        (("--aliases", __file__), 2, "go with --sdn"),
+        (("--born", "June"), 2, "is no date"),
+        (("--sdn", "/nowhere"), 4, "there is no file /nowhere"),
+        (("--un", "/nowhere"), 4, "there is no file /nowhere"),
     ],
 )
-def test_what_is_asked_wrongly_says_why(capsys, words, told):
-    assert told in run(capsys, "Wong", *words, code=2)["message"]
+def test_what_is_asked_wrongly_says_why(capsys, words, code, told):
+    assert told in run(capsys, "Wong", *words, code=code)["message"]

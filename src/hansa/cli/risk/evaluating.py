@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hansa.cli.risk.extra import needing_extra
 from hansa.cli.screen import complain, print_found
 from hansa.cli.source import parse_count, parse_file
+from hansa.sdk.files import check_file
 
 if TYPE_CHECKING:
     from hansa.risk.evaluation.handbook import Quality
@@ -52,6 +53,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             evaluate,
             list_weeks,
         )
+    for path in (*options.train, *options.test):
+        check_file(path)
     trained, tested = read_files(options.train), read_files(options.test)
     complain(f"{len(trained.time_ms)} payments to train, {len(tested.time_ms)} to test...")
     plan = Plan(train_days=ALL_DAYS) if options.full_history else Plan()

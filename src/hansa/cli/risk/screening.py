@@ -9,6 +9,7 @@ from hansa.cli.risk.extra import needing_extra
 from hansa.cli.screen import complain, print_json, print_table, say
 from hansa.cli.source import parse_file
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.sdk.files import check_file
 
 if TYPE_CHECKING:
     from hansa.risk.screening.entries import Days
@@ -46,6 +47,9 @@ def _screen(options: argparse.Namespace) -> int:
         from hansa.risk.screening.screener import Screener  # noqa: PLC0415
         from hansa.risk.screening.un import read_un  # noqa: PLC0415
     born = _parse_born(options.born)
+    named = (options.sdn, options.aliases, options.addresses, options.consolidated, options.un)
+    for path in filter(None, named):
+        check_file(path)
     readings = []
     if options.sdn:
         readings.append(read_ofac("OFAC-SDN", options.sdn, options.aliases, options.addresses))

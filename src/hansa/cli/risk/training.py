@@ -10,7 +10,7 @@ from hansa.cli.passphrase import ask_passphrase
 from hansa.cli.risk.extra import needing_extra
 from hansa.cli.screen import ProgressBar, print_found
 from hansa.cli.source import parse_count, parse_file
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.service import wall_clock_ms
 from hansa.sdk.files import write_file
 from hansa.sdk.keys import KeyPair, load_key
@@ -106,6 +106,8 @@ def write_policy(policy: Policy) -> str:
 def _require_free(path: Path | None) -> None:
     if path is not None and path.exists():
         raise Invalid(InvalidCode.ARGUMENTS, f"{path} exists already: nothing is overwritten")
+    if path is not None and not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent}", path=str(path.parent))
 
 
 def _sign(key: KeyPair, message: bytes) -> Signed:
