@@ -42,7 +42,7 @@ def read_lists(path: Path, check_address: Callable[[str], object]) -> Lists:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise _refuse(path, f"cannot be read: {error}") from None
+        raise _refuse(path, f"cannot be read: {error.strerror}") from None
     return parse_lists(raw, path, check_address)
 
 
@@ -55,7 +55,7 @@ def parse_lists(raw: bytes, path: Path, check_address: Callable[[str], object]) 
     try:
         text = raw.decode("utf-8-sig")  # spreadsheets write a byte order mark before it
     except UnicodeDecodeError as error:
-        raise _refuse(path, f"cannot be read: {error}") from None
+        raise _refuse(path, f"cannot be read: byte {error.start + 1} is no UTF-8") from None
     rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text)
     listings: list[Listing] = []
     faults: list[str] = []
@@ -63,7 +63,7 @@ def parse_lists(raw: bytes, path: Path, check_address: Callable[[str], object]) 
         try:
             listings.append(_read_row(line, row, check_address))
         except Invalid as error:
-            faults.append(f"{path.name}:{line}: {error.message}")
+            faults.append(f"line {line}: {error.message}")
     if faults:
         more = f"; and {len(faults) - FAULTS_MAX} more" if len(faults) > FAULTS_MAX else ""
         raise _refuse(path, "; ".join(faults[:FAULTS_MAX]) + more)
