@@ -449,6 +449,11 @@ def _name_receipt(tx_id: bytes) -> str:
 
 def read_number(request: web.Request, name: str, default: int) -> int:
     """Read a whole number of the query; whatever is none counts as not given."""
-    text = request.query.get(name, "")
+    found = parse_number(request.query.get(name, ""))
+    return default if found is None else found
+
+
+def parse_number(text: str) -> int | None:
+    """Parse a whole number from 0 on; None for whatever is none, or too long for any of ours."""
     is_number = text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
-    return int(text) if is_number else default
+    return int(text) if is_number else None

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.node.console.pages import TAG, Console, get_viewer, go_to, read_number
+from hansa.node.console.pages import (
+    NUMBER_DIGITS_MAX,
+    TAG,
+    Console,
+    get_viewer,
+    go_to,
+    parse_number,
+    read_number,
+)
 from hansa.node.console.risk import words
 from hansa.node.console.risk.decisions import read_decision
 from hansa.node.console.risk.models import MODELS_PER_PAGE, read_models
@@ -40,6 +48,8 @@ Page = Callable[[Console, web.Request, RiskDesk], Awaitable[web.Response]]
 STATE_MS = 10_000
 """After so long a page that brings itself up to date counts as another one, if nothing else did."""
 _ID_DIGITS = 64
+_LETTERS_MAX = 40
+"""Of what was typed into a field."""
 _MILLION = 1_000_000
 _LEAST_PPM = 100
 
@@ -57,11 +67,13 @@ async def show_overview(console: Console, request: web.Request, desk: RiskDesk) 
 
 async def show_waiting(console: Console, request: web.Request, desk: RiskDesk) -> web.Response:
     """Show what may be answered, what ends soonest first."""
+    asked = _read_asked(request, Verdict.STEP_UP, Verdict.REVIEW)
+    if asked.faults:
+        return await _respond(console, request, "waiting.html", desk, **asked.context)
     if _is_same(request, desk):
         return _tell_same(request)
-    choice, query = _read_choice(request)
     first = read_number(request, "from", 0)
-    lines, count = await read_waiting(console.reader, desk, _read_book(desk), choice, first)
+    lines, count = await read_waiting(console.reader, desk, _read_book(desk), asked.choice, first)
     return await _respond(
         console,
         request,
@@ -72,17 +84,17 @@ async def show_waiting(console: Console, request: web.Request, desk: RiskDesk) -
         count=count,
         first=first,
         per_page=LINES_PER_PAGE,
-        query=query,
-        offered=(Verdict.STEP_UP, Verdict.REVIEW),
-        chosen=urlencode({name: value for name, value in query.items() if value}),
+        **asked.context,
     )
 
 
 async def show_held(console: Console, request: web.Request, desk: RiskDesk) -> web.Response:
     """Show what was not allowed at once, the newest first, with what became of it."""
-    choice, query = _read_choice(request)
+    asked = _read_asked(request, Verdict.STEP_UP, Verdict.REVIEW, Verdict.BLOCK)
+    if asked.faults:
+        return await _respond(console, request, "held.html", desk, **asked.context)
     before = read_number(request, "before", NEWEST)
-    page = await read_held(console.reader, desk, _read_book(desk), choice, before)
+    page = await read_held(console.reader, desk, _read_book(desk), asked.choice, before)
     return await _respond(
         console,
         request,
@@ -90,9 +102,7 @@ async def show_held(console: Console, request: web.Request, desk: RiskDesk) -> w
         desk,
         page=page,
         is_newest=before == NEWEST,
-        query=query,
-        offered=(Verdict.STEP_UP, Verdict.REVIEW, Verdict.BLOCK),
-        chosen=urlencode({name: value for name, value in query.items() if value}),
+        **asked.context,
     )
 
 
@@ -195,16 +205,43 @@ def _read_book(desk: RiskDesk) -> Mapping[str, Rule]:
     return read_rules(desk.tell_standing().loaded.files.rules)
 
 
-def _read_choice(request: web.Request) -> tuple[Choice, dict[str, str]]:
-    """Read what is asked for; whatever is none of it counts as not given."""
-    name = request.query.get("verdict", "").upper()
-    verdict = Verdict[name] if name in Verdict.__members__ else None
-    amount = read_number(request, "amount", 0)
+class _Asked(NamedTuple):
+    """What of a queue is asked for, as it was typed, and what is wrong with that."""
+
+    choice: Choice
+    offered: tuple[Verdict, ...]
+    query: Mapping[str, str]
+    faults: Mapping[str, str]
+    """By the name of a field, in words."""
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the form is filled with."""
+        chosen = urlencode({name: value for name, value in self.query.items() if value})
+        return {**self._asdict(), "chosen": chosen, "status": 400 if self.faults else 200}
+
+
+def _read_asked(request: web.Request, *offered: Verdict) -> _Asked:
+    """Read what is asked for; a field that says nothing asks for all."""
     query = {
-        "verdict": "" if verdict is None else name.lower(),
-        "amount": str(amount) if amount else "",
+        name: request.query.get(name, "").strip()[:_LETTERS_MAX] for name in ("verdict", "amount")
     }
-    return Choice(verdict, amount), query
+    verdicts = {each.name.lower(): each for each in offered}
+    verdict, amount = verdicts.get(query["verdict"]), parse_number(query["amount"] or "0")
+    faults = {}
+    if query["verdict"] and verdict is None:
+        known = ", ".join(f"{name} ({words.VERDICTS[each]})" for name, each in verdicts.items())
+        faults["verdict"] = f"{_quote(query['verdict'])} is no decision of this page: {known}"
+    if amount is None:
+        faults["amount"] = (
+            f"{_quote(query['amount'])} is no whole number: 100 is, of {NUMBER_DIGITS_MAX} digits "
+            "at most"
+        )
+    return _Asked(Choice(verdict, amount or 0), offered, query, faults)
+
+
+def _quote(text: str) -> str:
+    return f"“{show(text, _LETTERS_MAX)}”"
 
 
 def _is_same(request: web.Request, desk: RiskDesk) -> bool:

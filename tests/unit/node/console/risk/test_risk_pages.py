@@ -30,6 +30,16 @@ from hansa.node.settings import Access, Limits, LoopbackReads, Settings
 LIMITS = Limits(known_per_s=0, anyone_per_s=0)
 OPEN = Settings(access=Access(loopback=LoopbackReads.EVERYTHING), limits=LIMITS)
 CLOSED = Settings(limits=LIMITS)
+WRONG = {
+    "/risk/waiting?amount=abc": "From amount on: “abc” is no whole number: 100 is, of ",
+    "/risk/waiting?amount=-1": "From amount on: “-1” is no whole number",
+    "/risk/waiting?verdict=block": "Decision: “block” is no decision of this page: step_up (cus",
+    "/risk/held?verdict=allow&amount=%3Cb%3E": (
+        "Decision: “allow” is no decision of this page: step_up (customer confirms), review "
+        "(officer looks), block (blocked). From amount on: “<b>” is no whole number"
+    ),
+}
+"""What no field of these pages takes, and what is told."""
 PATHS = ("/risk", "/risk/waiting", "/risk/held", "/risk/rules", "/risk/models")
 
 
@@ -96,12 +106,14 @@ def site(tmp_path_factory):
             found = Site(bank, await decide_on_several(bank, node, desk))
             own = [name_page(each) for each in vars(found.made).values()]
             chosen = ["/risk/waiting?verdict=review", "/risk/held?verdict=block&amount=1"]
-            chosen += ["/risk/held?before=2&verdict=%3Cb%3E", f"{own[1]}?payment=2"]
+            chosen += ["/risk/held?before=2", f"{own[1]}?payment=2"]
             async with asking(node, desk, OPEN) as get:
                 for path in (*PATHS, *own, *chosen):
                     status, found.pages[path], tag = await get(path)
                     assert status == 200, path
                     assert bool(tag) == (path.partition("?")[0] in {"/risk", "/risk/waiting"})
+                for path in WRONG:
+                    found.statuses["open", path], found.pages[path], _ = await get(path)
                 _, _, tag = await get("/risk")
                 found.statuses["same", "/risk"] = (await get("/risk", tag=tag))[0]
                 await desk.tell(found.made.allowed, is_fraud=False)
@@ -195,7 +207,18 @@ def test_queues_are_chosen_by_verdict_and_amount(site):
     assert "0.20 MOP" not in held
     assert "paid by console: <i>officer 7</i>" in site.read("/risk/held")
     assert "<i>officer" not in site.pages["/risk/held"]
-    assert "6.50 MOP" in site.read("/risk/held?before=2&verdict=%3Cb%3E")
+    assert "6.50 MOP" in site.read("/risk/held?before=2")
+
+
+def test_what_no_field_takes_is_told_beside_it(site):
+    for path, told in WRONG.items():
+        assert site.statuses["open", path] == 400
+        assert told in site.read(path)
+        assert site.pages[path].count('aria-invalid="true"') == told.count("“")
+        assert " MOP" not in site.read(path), "nothing is shown that was not asked for"
+    page = site.pages["/risk/held?verdict=allow&amount=%3Cb%3E"]
+    assert 'value="&lt;b&gt;"' in page
+    assert "<b>" not in page
 
 
 def test_what_waits_comes_with_the_commands_that_answer_for_it(site):
