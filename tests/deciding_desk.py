@@ -16,11 +16,12 @@ from hansa.contracts.risk.risk import Declare, Propose
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.authority import ALL_PURPOSES, AccountKey, Purpose
 from hansa.kernel.crypto.address import to_text
+from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.deciding import Deciding
 from hansa.node.risk.clerk.journal import Journal
+from hansa.node.risk.clerk.placing import InThread, find_begin
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import MODELS, RiskFolder
-from hansa.node.risk.opening import find_begin
 from hansa.node.risk.registry import Registry
 from hansa.node.service import Node
 from hansa.passphrases import ScryptCost
@@ -126,7 +127,8 @@ class Bank:
         deciding = Deciding(
             chain.network, NORTH, journal, draw, begun_ms, recent_max=self.recent_max
         )
-        return RiskDesk(chain, NORTH, deciding, RiskFolder(self.path), self.now_ms)
+        clerk = InThread(Clerk(deciding, RiskFolder(self.path)))
+        return RiskDesk(chain, NORTH, clerk, RiskFolder(self.path), self.now_ms)
 
     @asynccontextmanager
     async def running(self):

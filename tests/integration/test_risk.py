@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
@@ -17,6 +18,7 @@ from tests.world import MINUTE_MS, key, pay
 
 from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
+from hansa.kernel.errors import Unavailable
 from hansa.node.api.keys import add_key
 from hansa.node.api.rights import Role
 from hansa.node.home import Home, backup_home, restore_home
@@ -144,8 +146,12 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     opened = {name: node.ask("open", tx_id) for name, tx_id in ids.items()}
     check_openings(opened)
     assert node.ask("label", ids["reviewed"], "fraud")["payments"] == 1
+    kill_who_decides(node)
+    with Client(node.url) as client:
+        after = client.sign([key("ann")], [pay("ann", "shop", 300, "after")], VALIDITY_MS)
+        assert submit_until_there(client, after.envelope).is_ok
     assert node.ask("reload")["is_scored"]
-    assert node.ask("standing")["events"] == 5
+    assert node.ask("standing")["events"] == 6
     check_told_why(node, opened["allowed"]["model"])
     restored = Home(home.path.parent / "restored")
     backup_home(home, home.path.parent / "backup", with_keys=True)  # while it runs
@@ -159,12 +165,34 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     for name, tx_id in ids.items():
         assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
     again = run(capsys, "replay", "--data", home.path)
-    assert (again["events"], again["rows_compared"], again["identical"]) == (5, 4, True)
+    assert (again["events"], again["rows_compared"], again["identical"]) == (6, 5, True)
     tried = run(capsys, "backtest", home.risk_path / "rules.toml", "--data", home.path)
-    assert (tried["payments"], tried["alerts"], tried["frauds"], tried["caught"]) == (4, 3, 1, 1)
+    assert (tried["payments"], tried["alerts"], tried["frauds"], tried["caught"]) == (5, 3, 1, 1)
     (home.risk_path / "models" / f"{opened['allowed']['model']}.model").write_bytes(b"other")
     broken = run(capsys, "open", ids["allowed"], "--data", home.path, code=1)
     assert [each["claim"] for each in broken["claims"] if each["holds"] is False] == ["basis"]
+
+
+def kill_who_decides(node):
+    """Kill the process that decides: the node has another one, and loses nothing."""
+    children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text()
+    deciding = [each for each in children.split() if has_journal(int(each), node.home)]
+    assert len(deciding) == 1
+    os.kill(int(deciding[0]), signal.SIGKILL)
+
+
+def submit_until_there(client, envelope):
+    """Send again while the node says that it is not there."""
+    while True:
+        try:
+            return client.submit(envelope)
+        except Unavailable as error:
+            assert "decide" in error.message  # noqa: PT017 - of nothing else
+
+
+def has_journal(pid, home):
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return any(each.is_symlink() and each.readlink() == home.decisions_path for each in links)
 
 
 def check_told_why(node, model):

@@ -38,6 +38,8 @@ BATCH_BYTES_BESIDE = 256
 """What a batch needs beside its items, at most: sponsor, key, signature, headers."""
 ITEM_BYTES_BESIDE = 64
 """What an item needs beside its envelope, at most: the attestation and headers."""
+BROUGHT_MAX = 2
+"""Batches that are decided on at once: one, and one that waits."""
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
@@ -125,8 +127,8 @@ class SponsorDesk:
         self._key = key
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._bringing: asyncio.Task[None] | None = None
-        """Of the last batch that was checked; the next one waits for it."""
+        self._bringing: deque[asyncio.Task[None]] = deque(maxlen=BROUGHT_MAX)
+        """Of the last batches that were checked; each orders what it brings behind those before."""
 
     async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
         """Have one envelope ordered; returns once it is confirmed.
@@ -171,7 +173,8 @@ class SponsorDesk:
     async def _flush(self) -> None:
         """Gather for a moment, then check; batches leave in the order in which they came.
 
-        While one is decided on, the signatures of the next are checked.
+        While one is decided on, the next waits for that already, so that whoever decides does not
+        wait for this process, and the signatures of one more are checked.
         """
         while self._asked:
             if len(self._asked) < GATHER_ENVELOPES:
@@ -180,10 +183,13 @@ class SponsorDesk:
             asked, self._asked = self._asked[:count], self._asked[count:]
             check = self._engine.verifier.check_envelopes([item.envelope for item in asked])
             checking = asyncio.create_task(check)
-            steps = [checking] if self._bringing is None else [checking, self._bringing]
+            full = len(self._bringing) == BROUGHT_MAX
+            steps = [checking, self._bringing[0]] if full else [checking]
             await asyncio.wait(steps)  # whatever becomes of them, the line goes on
-            self._bringing = asyncio.create_task(self._bring(asked, checking))
-            self._bringing.add_done_callback(partial(self._end_bringing, asked))
+            before = self._bringing[-1] if self._bringing else None
+            bringing = asyncio.create_task(self._bring(asked, checking, before))
+            bringing.add_done_callback(partial(self._end_bringing, asked))
+            self._bringing.append(bringing)
         self._flushing = None
 
     def _end_bringing(self, asked: list[_Asked], bringing: asyncio.Task[None]) -> None:
@@ -214,7 +220,10 @@ class SponsorDesk:
         return max(count, 1)
 
     async def _bring(
-        self, asked: list[_Asked], checking: asyncio.Task[list[bytes | Invalid]]
+        self,
+        asked: list[_Asked],
+        checking: asyncio.Task[list[bytes | Invalid]],
+        before: asyncio.Task[None] | None,
     ) -> None:
         verdicts = await checking
         sound: list[tuple[_Asked, bytes]] = []
@@ -240,6 +249,8 @@ class SponsorDesk:
                 item.answer(answer)
         if self._risk is not None and good:
             good, ids = await self._rule(self._risk, good, ids)
+        if before is not None:
+            await asyncio.wait([before])
         if not good:
             return
         items = [(item.envelope, item.attestation) for item in good]

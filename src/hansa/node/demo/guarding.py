@@ -26,9 +26,11 @@ from hansa.node.demo.run import Item, RiskReport, Sent
 from hansa.node.demo.town import OPENED_MS, OPERATOR_NAMES, OPERATORS, PASSPHRASE, Act, Stage, Town
 from hansa.node.home import DECISIONS
 from hansa.node.risk.beginning import begin
+from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.deciding import Deciding
 from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.clerk.judging import Answering
+from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.service import Asked
@@ -118,7 +120,8 @@ class Guard:
                 clock_ms(),
                 zone_offset_ms=8 * 3_600_000,
             )
-            self._desks[place] = RiskDesk(chain, operator, deciding, files, clock_ms, self._hour)
+            clerk = InThread(Clerk(deciding, RiskFolder(folder)))
+            self._desks[place] = RiskDesk(chain, operator, clerk, files, clock_ms, self._hour)
 
     @property
     def served(self) -> RiskDesk:

@@ -1,7 +1,7 @@
 """The risk desk of a node: decides on what its customers send, and keeps what is not allowed.
 
-sponsor desk -> decide (in a thread of its own) -> attested: into a batch
-                                                -> held: waits for its customer or an officer
+sponsor desk -> desk -> clerk (in a process of its own) -> attested: into a batch
+                                                        -> held: waits for customer or officer
 
 Whoever sent what is held is told what anybody is told whose transaction is not confirmed yet; when
 its validity is over, that it expired. Nothing tells whether it waited for a person or never had a
@@ -13,26 +13,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer
-from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.frame import read_end
-from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.risk.clerk.deciding import Decided, Deciding, Moment, Undecided
+from hansa.node.risk.clerk.clerk import WAITS_NO_MORE, Clerk, When
+from hansa.node.risk.clerk.deciding import Undecided
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptTally
-from hansa.node.risk.clerk.journal import NEWEST, Held, Placed
+from hansa.node.risk.clerk.journal import Held, Journal, Placed
 from hansa.node.risk.clerk.judging import MAY_ANSWER, Answering
+from hansa.node.risk.clerk.placing import Place
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.risk.registry import Registry
@@ -46,11 +44,8 @@ LOOK_MS = 1_000
 """How often it is looked at least whether something has expired: clocks may be put."""
 STOP_S = 1.0
 """How long what was let through may take to come into a block once the node is to end."""
-HELD_READ = 64
-"""Read at once at a start."""
 
 _LOG = logging.getLogger("hansa.risk")
-_WAITS_NO_MORE = "no such transaction waits: it never did, it was answered, or its time is over"
 _NEEDS_NONE = Ruling()
 _HELD = Ruling(is_held=True)
 
@@ -76,7 +71,7 @@ class RiskDesk:
         self,
         chain: Chain,
         operator: bytes,
-        deciding: Deciding,
+        clerk: Place,
         folder: RiskFolder,
         clock_ms: Callable[[], int],
         taken_ms: Callable[[], int] | None = None,
@@ -86,8 +81,8 @@ class RiskDesk:
         Args:
           chain: whose wallets, and what is in force.
           operator: whose customers' payments are decided on.
-          deciding: over a journal that is open; closed with the desk.
-          folder: what decides, as it is loaded.
+          clerk: that decides, and keeps the journal; closed with the desk.
+          folder: what it decides by, to be told of.
           clock_ms: what the time is.
           taken_ms: what it is for features, where that differs, as where a day takes seconds.
         """
@@ -95,11 +90,11 @@ class RiskDesk:
         self._rows = Reader(chain.machine.state)
         self._chain = chain
         self.operator = operator
-        self._journal = deciding.journal
-        self._deciding = deciding
+        self._clerk = clerk
         self._folder = folder
         self._clock_ms = clock_ms
-        self._worker = ThreadPoolExecutor(1, "risk")
+        self._events = 0
+        self._looking = asyncio.Lock()
         self._senders: dict[bytes, list[asyncio.Future[Answer]]] = {}
         self._ends: list[tuple[int, bytes]] = []
         self._ending: asyncio.Task[None] | None = None
@@ -119,11 +114,10 @@ class RiskDesk:
           Corrupt: the journal is damaged.
         """
         self._bring = bring
-        await self._run(self._deciding.prepare, self._folder.loaded.deciders)
-        await self._run(self._put_to_use, self._folder.loaded)
-        for held in await self._run(self._journal.list_open):
+        self._events = await self._clerk.ask(Clerk.prepare)
+        for held in await self._read(Journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)
-        for held in await self._run(self._list_let_through):
+        for held in await self._clerk.ask(Clerk.list_let_through, self._clock_ms()):
             self._go_on(held)
 
     async def stop(self) -> None:
@@ -143,18 +137,11 @@ class RiskDesk:
         for task in self._brought:
             task.cancel()
         await asyncio.gather(*self._brought, return_exceptions=True)
-        try:
-            await self._run(self._deciding.save)
-        except Unavailable as error:  # then the next start takes in anew what came since
-            _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
-        finally:
-            self._worker.shutdown()
-            self._journal.close()
+        await asyncio.to_thread(self._clerk.close)
 
     def close(self) -> None:
         """Close what was never started."""
-        self._worker.shutdown()
-        self._journal.close()
+        self._clerk.close()
 
     async def decide(self, asked: Sequence[Asked]) -> list[Ruling]:
         """Decide on transactions in their order; those that cannot be decided on have an error."""
@@ -173,15 +160,17 @@ class RiskDesk:
         if not undecided:
             return rulings
         try:
-            await self.look()
-            decided = await self._run(self._deciding.decide, undecided, self._read_moment())
+            done = await self._clerk.ask(Clerk.decide, undecided, self._read_when())
+            self._events = done.events
+            if done.roles != self._folder.registry.roles:
+                await self.look()
         except HansaError as error:
             is_ours = not isinstance(error, Unavailable)  # a full disk is nobody's bug
             _LOG.error("payments could not be decided on: %s", error.message, exc_info=is_ours)
             told = Unavailable("the node cannot decide on payments now: send again in a moment")
             told.__cause__ = error
             return [Ruling(error=told) if at in places else _NEEDS_NONE for at in range(len(asked))]
-        for place, given, one in zip(places, undecided, decided, strict=True):
+        for place, given, one in zip(places, undecided, done.decided, strict=True):
             if one.held is None:
                 rulings[place] = Ruling(one.attestation)
             else:
@@ -204,7 +193,7 @@ class RiskDesk:
         """
         held = self._open.get(tx_id)
         if held is None:
-            raise NotFound(_WAITS_NO_MORE)
+            raise NotFound(WAITS_NO_MORE)
         now_ms = self._clock_ms()
         kept = await self.get_decision(tx_id)
         verdict = decode_record(kept.record).verdict
@@ -215,7 +204,7 @@ class RiskDesk:
             )
         if now_ms > held.until_ms:
             raise Invalid(InvalidCode.EXPIRED, "its time is over: have the customer send it anew")
-        answer = await self._run(self._answer, held, answering, by, self._read_moment())
+        answer = await self._clerk.ask(Clerk.answer, held, answering, by, self._read_when())
         self._open.pop(tx_id, None)
         if answer.record:
             self._go_on(held)
@@ -232,12 +221,14 @@ class RiskDesk:
         numbers = [each.number for each in kept.payments if each.number >= 0]
         if not numbers:
             raise NotFound("no payment of this transaction was described: there is none to label")
-        await self._run(self._deciding.tell, numbers, self._taken_ms(), is_fraud=is_fraud)
+        self._events = await self._clerk.ask(
+            Clerk.tell, numbers, self._taken_ms(), is_fraud=is_fraud
+        )
         return len(numbers)
 
     async def get_decision(self, tx_id: bytes) -> KeptDecision:
         """Get what was decided on a transaction; raises `NotFound`."""
-        kept = await self._run(self._journal.find_decision, tx_id)
+        kept = await self._read(Journal.find_decision, tx_id)
         if kept is None:
             raise NotFound("this node decided on no such transaction")
         return kept
@@ -253,11 +244,11 @@ class RiskDesk:
 
     async def find_answer(self, tx_id: bytes) -> KeptAnswer | None:
         """Find what became of one that waited."""
-        return await self._run(self._journal.find_answer, tx_id)
+        return await self._read(Journal.find_answer, tx_id)
 
     async def find_basis(self, policy_hash: bytes) -> bytes | None:
         """Find the policy that decisions rested on, by its hash."""
-        return await self._run(self._journal.find_basis, policy_hash)
+        return await self._read(Journal.find_basis, policy_hash)
 
     async def get_model_file(self, model: bytes) -> bytes:
         """Get a model that is kept, as its file; raises `NotFound`."""
@@ -265,17 +256,17 @@ class RiskDesk:
 
     async def list_held(self, before: int, limit: int) -> list[Held]:
         """List what waits or waited, the newest first, from before a place on."""
-        return await self._run(self._journal.list_held, before, limit)
+        return await self._read(Journal.list_held, before, limit)
 
     async def list_waiting(self, after: int, limit: int) -> list[Held]:
         """List what waits and whose time is not over, the oldest first, from behind a place on."""
-        return await self._run(self._journal.list_waiting, after, limit, self._clock_ms())
+        return await self._read(Journal.list_waiting, after, limit, self._clock_ms())
 
     async def read_held(
         self, held: Sequence[Held]
     ) -> list[tuple[Held, KeptDecision, KeptAnswer | None]]:
         """Read the decisions on what was held, and what became of each."""
-        return await self._run(self._read_held, held)
+        return await self._clerk.ask(Clerk.read_held, held)
 
     def list_open(self) -> list[Held]:
         """List what waits and may still be answered, in the order in which it was held."""
@@ -288,19 +279,19 @@ class RiskDesk:
 
     async def list_decisions(self, before: int, limit: int) -> list[Placed]:
         """List decisions, the newest first, from before a place on."""
-        return await self._run(self._journal.list_decisions, before, limit)
+        return await self._read(Journal.list_decisions, before, limit)
 
     async def list_tallies(self, first_ms: int, end_ms: int) -> dict[int, KeptTally]:
         """List how decisions came out, by the beginning of each hour of a span that had any."""
-        return await self._run(self._journal.list_tallies, first_ms, end_ms)
+        return await self._read(Journal.list_tallies, first_ms, end_ms)
 
     async def list_labels(self, first: int, end: int) -> dict[int, bool]:
         """List which payments of a range turned out to be fraud or not, by their numbers."""
-        return await self._run(self._journal.list_labels, first, end)
+        return await self._read(Journal.list_labels, first, end)
 
     async def find_held(self, tx_id: bytes) -> Held | None:
         """Find a transaction that waits, or waited."""
-        return await self._run(self._journal.find_held, tx_id)
+        return await self._read(Journal.find_held, tx_id)
 
     async def reload(self) -> Standing:
         """Read policy, rules, lists and merchants anew, and decide by them from here on.
@@ -312,31 +303,31 @@ class RiskDesk:
             decides on.
         """
         loaded = await asyncio.to_thread(self._folder.read)
-        await self._run(self._put_to_use, loaded)
+        await self._clerk.put(loaded.sources)
+        self._folder.put(loaded)
         return self.tell_standing()
 
     async def look(self) -> None:
-        """Look whether other models have roles now, as before each decision."""
-        await self._run(self._folder.refresh)
+        """Look whether other models have roles now; the clerk does before each decision."""
+        async with self._looking:
+            await asyncio.to_thread(self._folder.refresh)
 
     def tell_standing(self) -> Standing:
         """Tell how decisions are made, as of the last one or the last look."""
-        moment = self._read_moment()
+        loaded, in_force = self._folder.loaded, self._list_in_force()
         return Standing(
-            moment.loaded,
+            loaded,
             self._folder.registry.faults,
-            moment.is_scored,
-            self._list_in_force(),
+            loaded.is_scored(in_force),
+            in_force,
             len(self.list_open()),
-            self._journal.event_count,
+            self._events,
         )
 
-    def _read_moment(self) -> Moment:
-        """Read the time, and whether the champion may decide: only as the ledger has it."""
-        loaded = self._folder.loaded
-        now_ms = max(self._clock_ms(), self._chain.head.time_ms)
-        basis = Basis(loaded.model_id, loaded.policy_hash)
-        is_scored = loaded.model_id != NO_MODEL and basis in self._list_in_force()
+    def _read_when(self) -> When:
+        """Read the time, and what the ledger has in force; tells once if that is no model."""
+        loaded, in_force = self._folder.loaded, self._list_in_force()
+        is_scored = loaded.is_scored(in_force)
         if not is_scored and not self._is_told_unscored:
             _LOG.warning(
                 "payments are decided without a model: %s",
@@ -346,56 +337,12 @@ class RiskDesk:
                 "not in force on the ledger (risk.declare)",
             )
         self._is_told_unscored = not is_scored
-        return Moment(now_ms, loaded, is_scored, self._taken_ms())
-
-    def _put_to_use(self, loaded: Loaded) -> None:
-        """Keep what decisions rest on, for as long as they are; then decide by it, not before."""
-        self._journal.put_basis(loaded.policy_hash, encode(loaded.files))
-        self._folder.put(loaded)
-
-    def _read_held(
-        self, held: Sequence[Held]
-    ) -> list[tuple[Held, KeptDecision, KeptAnswer | None]]:
-        found = []
-        for each in held:
-            kept = self._journal.find_decision(each.tx_id)
-            if kept is None:
-                raise Corrupt(f"the decision on {each.tx_id.hex()}, which was held, is not there")
-            found.append((each, kept, self._journal.find_answer(each.tx_id)))
-        return found
+        now_ms = max(self._clock_ms(), self._chain.head.time_ms)
+        return When(now_ms, self._taken_ms(), in_force)
 
     def _list_in_force(self) -> tuple[Basis, ...]:
         found = self._rows.get(InForce, self.operator)
         return () if found is None else found.bases
-
-    def _answer(self, held: Held, answering: Answering, by: str, moment: Moment) -> KeptAnswer:
-        if self._journal.find_answer(held.tx_id) is not None:  # by another one, just now
-            raise NotFound(_WAITS_NO_MORE)
-        raw, salt = b"", b""
-        decided = Decided(None, held._replace(is_open=False))
-        if answering is not Answering.REFUSED:
-            reason = f"answer.{answering.value}"
-            record, salt, decided = self._deciding.let_through(held, reason, moment)
-            raw = encode(record)
-        answer = KeptAnswer(answering.value, by, moment.now_ms, raw, salt)
-        self._journal.close_held(held.tx_id, answer)
-        # Also that it was refused: else it would wait anew once it is sent again.
-        self._deciding.note(held.tx_id, decided, read_end(held.envelope) or 0)
-        return answer
-
-    def _list_let_through(self) -> list[Held]:
-        """List what was let through and is valid still: a node may end before it is in a block."""
-        found: list[Held] = []
-        place = NEWEST
-        while some := self._journal.list_held(place, HELD_READ):
-            for held in some:
-                if held.taken_ms < self._clock_ms() - VALIDITY_MAX_MS:
-                    return found
-                answer = self._journal.find_answer(held.tx_id)
-                if answer is not None and answer.record and not self._is_over(held):
-                    found.append(held)
-            place = some[-1].place
-        return found
 
     def _is_over(self, held: Held) -> bool:
         return (read_end(held.envelope) or 0) < self._clock_ms()
@@ -465,11 +412,12 @@ class RiskDesk:
 
     async def _close(self, tx_id: bytes) -> None:
         try:
-            await self._run(self._journal.close_held, tx_id, None)
+            await self._read(Journal.close_held, tx_id, None)
         except HansaError as error:  # it is closed at the next start
             _LOG.warning("that a payment expired could not be kept: %s", error.message)
 
-    async def _run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Run in the one thread that uses journal and memory."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, partial(work, *arguments, **named))
+    async def _read(
+        self, query: Callable[Concatenate[Journal, P], T], /, *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        """Ask the journal."""
+        return await self._clerk.ask(Clerk.read, query, *arguments, **named)

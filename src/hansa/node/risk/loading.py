@@ -16,11 +16,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from hansa.contracts.risk.in_force import NO_MODEL
+from hansa.contracts.risk.in_force import NO_MODEL, Basis
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
@@ -63,6 +63,14 @@ class BasisFiles(Document, frozen=True, array_like=True):
 decode_basis = Decoder[BasisFiles](BasisFiles, "policy of decisions").decode_trusted
 
 
+class Sources(NamedTuple):
+    """What an operator's folder says beside its models; `load` checks it."""
+
+    files: BasisFiles
+    merchants: Mapping[bytes, str]
+    """Which wallet is which merchant's, by address."""
+
+
 class Models(NamedTuple):
     """Who decides, and who is tried beside."""
 
@@ -99,6 +107,16 @@ class Loaded(NamedTuple):
         """All that may be asked."""
         return [self.scoring, self.unscored, *(() if self.trying is None else (self.trying,))]
 
+    @property
+    def sources(self) -> Sources:
+        """What all of it was loaded from, beside the models."""
+        return Sources(self.files, self.merchants)
+
+    def is_scored(self, in_force: Collection[Basis]) -> bool:
+        """Whether the champion may decide, by what the ledger has in force."""
+        basis = Basis(self.model_id, self.policy_hash)
+        return self.model_id != NO_MODEL and basis in in_force
+
     def find_listed(self, payer: bytes, payee: bytes, device: str, time_ms: int) -> Listed | None:
         """Find what lists say of a payment: a block counts above an allowance."""
         names = [
@@ -120,8 +138,12 @@ class Loaded(NamedTuple):
 class RiskFolder:
     """An operator's folder, and what is loaded of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sources: Sources | None = None) -> None:
         """Load what is in a folder.
+
+        Args:
+          path: of the folder.
+          sources: what it says, where that was read before.
 
         Raises:
           NotFound: there is no policy file.
@@ -130,7 +152,7 @@ class RiskFolder:
         """
         self._path = path
         self.registry = Registry(path / MODELS, FEATURES)
-        self.loaded = self._load()
+        self.loaded = self.read() if sources is None else self.load(sources)
 
     def reload(self) -> None:
         """Load all of it anew; where that fails, what is loaded stays. Raises as the beginning."""
@@ -138,7 +160,13 @@ class RiskFolder:
 
     def read(self) -> Loaded:
         """Read all of it anew, to be put to use; in any thread. Raises as the beginning."""
-        return self._load()
+        return self.load(Sources(read_files(self._path), read_merchants(self._path)))
+
+    def load(self, sources: Sources) -> Loaded:
+        """Load what was read before, to be put to use; raises `Invalid` where it is wrong."""
+        loaded = load(sources, self._get_models(), str(self._path))
+        _check_lists(loaded.lists, self._path / sources.files.lists_name)
+        return loaded
 
     def put(self, loaded: Loaded) -> None:
         """Have this decide, with the models that have roles now."""
@@ -155,12 +183,6 @@ class RiskFolder:
         models = self._get_models()
         if any(one is not other for one, other in zip(models, self.loaded.models, strict=True)):
             self.loaded = _put_models(self.loaded, models)
-
-    def _load(self) -> Loaded:
-        files, merchants = read_files(self._path), read_merchants(self._path)
-        loaded = load(files, self._get_models(), merchants, str(self._path))
-        _check_lists(loaded.lists, self._path / files.lists_name)
-        return loaded
 
     def _get_models(self) -> Models:
         return Models(self.registry.champion, self.registry.challenger)
@@ -240,18 +262,18 @@ def _add_merchant(found: dict[bytes, str], row: list[str]) -> None:
         raise Invalid(InvalidCode.MALFORMED, f"another merchant than before for {wallet}")
 
 
-def load(files: BasisFiles, models: Models, merchants: Mapping[bytes, str], name: str) -> Loaded:
+def load(sources: Sources, models: Models, name: str) -> Loaded:
     """Check an operator's own policy, and prepare to decide by it.
 
     Args:
-      files: of the policy.
+      sources: the policy, and what else the folder says.
       models: made for `FEATURES`.
-      merchants: by the address of a wallet.
       name: of the folder, for errors.
 
     Raises:
       Invalid: something is wrong in a file; names it and the place.
     """
+    files, merchants = sources
     policy = load_policy(files.policy, f"{name}/policy.toml")
     rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
     path = Path(name) / files.lists_name

@@ -5,7 +5,6 @@ What needs the extra of risk control is imported only where a node is set to dec
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Settings
 
 if TYPE_CHECKING:  # of an extra, which a node that does not decide need not have
-    from hansa.node.risk.clerk.journal import Journal
     from hansa.node.risk.desk import RiskDesk
 
 ZONE = "zone.offset_minutes"
@@ -52,8 +50,7 @@ def open_risk(
     if not settings.risk.decides:
         return None
     try:
-        from hansa.node.risk.clerk.deciding import Deciding  # noqa: PLC0415 - an extra
-        from hansa.node.risk.clerk.journal import Journal  # noqa: PLC0415
+        from hansa.node.risk.clerk.placing import Apart, Opening  # noqa: PLC0415 - an extra
         from hansa.node.risk.desk import RiskDesk  # noqa: PLC0415
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -62,28 +59,16 @@ def open_risk(
             f"{error.name}, which is not installed: pip install 'hansa[risk]'"
         ) from None
     folder = RiskFolder(home.risk_path)
-    journal = Journal.open(home.decisions_path, passphrase)
-    deciding = Deciding(
-        chain.network,
+    opening = Opening(
+        home.risk_path,
+        home.decisions_path,
+        passphrase,
+        chain.network.genesis.encoded(),
         member,
-        journal,
-        os.urandom,
-        find_begin(journal, max(clock_ms(), chain.head.time_ms)),
-        zone_offset_ms=read_zone_ms(chain),
+        read_zone_ms(chain),
     )
-    return RiskDesk(chain, member, deciding, folder, clock_ms)
-
-
-def find_begin(journal: Journal, now_ms: int) -> int:
-    """Find when a node begins to decide: not before its last decision, if its clock was put back.
-
-    What it decided before is then known as that, and not taken in a second time.
-    """
-    from hansa.node.risk.clerk.journal import NEWEST  # noqa: PLC0415 - an extra
-    from hansa.risk.decisions.commitment import decode_record  # noqa: PLC0415
-
-    newest = journal.list_decisions(NEWEST, 1)
-    return max(now_ms, *(decode_record(each.kept.record).decided_ms for each in newest), 0)
+    clerk = Apart(opening, folder.loaded.sources, lambda: max(clock_ms(), chain.head.time_ms))
+    return RiskDesk(chain, member, clerk, folder, clock_ms)
 
 
 def read_zone_ms(chain: Chain) -> int:

@@ -15,6 +15,7 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.risk.clerk.clerk import When
 from hansa.node.risk.clerk.deciding import restore
 from hansa.node.risk.clerk.judging import Answering, replay
 from hansa.node.service import Asked
@@ -27,6 +28,11 @@ def bank(tmp_path):
     bank = Bank(tmp_path)
     bank.fund("ann", "shop")
     return bank
+
+
+def get_clerk(desk):
+    """The clerk of a desk, which works in a thread here; between two questions it stands still."""
+    return desk._clerk.clerk  # noqa: SLF001 - nobody else has it
 
 
 def find_id(bank, envelope):
@@ -215,7 +221,7 @@ def test_a_policy_that_cannot_be_kept_decides_nothing(bank):
         async with bank.running() as (_, desk):
             before = desk.tell_standing().loaded.policy_hash
             (bank.path / "rules.toml").write_text('name = "none"\n')
-            journal = desk._journal._file.connection  # noqa: SLF001 - it cannot be written
+            journal = get_clerk(desk).journal._file.connection  # noqa: SLF001 - it cannot be written
             journal.execute("PRAGMA query_only = 1")
             with pytest.raises(Unavailable):
                 await desk.reload()
@@ -249,9 +255,8 @@ def test_what_waits_is_known_though_the_clock_was_ahead_for_a_while(bank):
             until_ms = bank.now_ms() + 890_000
             waiting = bank.sign("ann", pay("ann", "shop", 700, "chair"), until_ms=until_ms)
             await wait_until_held(bank, desk, waiting, node.desk.enqueue(waiting))
-            ahead = desk._read_moment()  # noqa: SLF001 - of a clock that nobody has here
-            ahead = ahead._replace(now_ms=ahead.now_ms + 2_400_000)
-            desk._deciding.decide([], ahead)  # noqa: SLF001
+            ahead = When(bank.now_ms() + 2_400_000, bank.now_ms(), ())
+            get_clerk(desk).decide([], ahead)
             again = node.desk.enqueue(waiting)
             ordinary = bank.sign("ann", pay("ann", "shop", 5, "bread"), until_ms=until_ms)
             assert read(await node.desk.submit(ordinary)) == ""
@@ -270,7 +275,7 @@ def test_what_waits_is_known_though_many_were_decided_since(bank):
             for number in range(4):
                 small = bank.sign("ann", pay("ann", "shop", 5, f"bread {number}"))
                 assert read(await node.desk.submit(small)) == ""
-            assert len(desk._deciding._recent) <= 3  # noqa: SLF001 - nothing else tells
+            assert len(get_clerk(desk)._deciding._recent) <= 3  # noqa: SLF001 - nothing else tells
             again = node.desk.enqueue(waiting)
             small = bank.sign("ann", pay("ann", "shop", 5, "milk"))
             assert read(await node.desk.submit(small)) == ""
@@ -289,7 +294,7 @@ def test_what_could_not_be_decided_is_not_remembered(bank):
 
     async def play():
         async with bank.running() as (node, desk):
-            folder = desk._folder  # noqa: SLF001 - whose model fails
+            folder = get_clerk(desk)._folder  # noqa: SLF001 - whose model fails
             loaded = folder.loaded
             folder.loaded = loaded._replace(scoring=Broken())
             with pytest.raises(Unavailable):
@@ -331,9 +336,9 @@ def test_what_waits_survives_the_node_and_is_decided_by_what_is_remembered(bank)
     asyncio.run(begin())
     assert asyncio.run(go_on()) == (1, 6)
     desk = bank.open_desk()
-    remembered, _ = restore(desk._journal)  # noqa: SLF001 - what the desk keeps
-    desk._journal._file.connection.execute("DELETE FROM remembered")  # noqa: SLF001
-    anew, start = restore(desk._journal)  # noqa: SLF001
+    remembered, _ = restore(get_clerk(desk).journal)
+    get_clerk(desk).journal._file.connection.execute("DELETE FROM remembered")  # noqa: SLF001
+    anew, start = restore(get_clerk(desk).journal)
     assert start == 0
     assert anew.save() == remembered.save()
     desk.close()
@@ -395,7 +400,7 @@ def test_a_journal_that_cannot_be_written_keeps_payments_back_and_nothing_of_the
 
     async def play():
         async with bank.running() as (node, desk):
-            journal = desk._journal._file.connection  # noqa: SLF001 - it cannot be written
+            journal = get_clerk(desk).journal._file.connection  # noqa: SLF001 - it cannot be written
             journal.execute("PRAGMA query_only = 1")
             with pytest.raises(Exception, match="cannot decide on payments now"):
                 await node.desk.submit(ann[0])

@@ -26,8 +26,11 @@ from hansa.node.bench.load import (
     derive_key,
     sponsor_batch,
 )
+from hansa.node.home import DECISIONS
+from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.deciding import Deciding
 from hansa.node.risk.clerk.journal import Journal
+from hansa.node.risk.clerk.placing import Apart, InThread, Opening
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.registry import MODELS, Registry
@@ -98,8 +101,18 @@ def sign_basis(network: Network, folder: Path, models: Sequence[bytes]) -> Itera
 
 
 def open_desk(chain: Chain, folder: Path, clock_ms: Callable[[], int]) -> tuple[RiskDesk, Journal]:
-    """Open the bank's risk desk, its journal in a new file beside what decides."""
+    """Open the bank's risk desk in this process, its journal in a new file beside what decides."""
     operator = derive_key(OPERATOR).address
-    journal = Journal.open(folder / "decisions.db", PASSPHRASE)
+    journal = Journal.open(folder / DECISIONS, PASSPHRASE)
     deciding = Deciding(chain.network, operator, journal, os.urandom, clock_ms())
-    return RiskDesk(chain, operator, deciding, RiskFolder(folder), clock_ms), journal
+    clerk = InThread(Clerk(deciding, RiskFolder(folder)))
+    return RiskDesk(chain, operator, clerk, RiskFolder(folder), clock_ms), journal
+
+
+def open_desk_apart(chain: Chain, folder: Path, clock_ms: Callable[[], int]) -> RiskDesk:
+    """Open it as a node does, with a process that decides."""
+    operator, loaded = derive_key(OPERATOR).address, RiskFolder(folder)
+    genesis = chain.network.genesis.encoded()
+    opening = Opening(folder, folder / DECISIONS, PASSPHRASE, genesis, operator, 0)
+    clerk = Apart(opening, loaded.loaded.sources, clock_ms)
+    return RiskDesk(chain, operator, clerk, loaded, clock_ms)

@@ -22,7 +22,7 @@ from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.node.bench.ledger import PER_BATCH, count_good
 from hansa.node.bench.load import OPERATOR, SERVER, Signer, create_bench_home, derive_key
-from hansa.node.bench.risk.bank import open_desk, write_folder
+from hansa.node.bench.risk.bank import open_desk_apart, write_folder
 from hansa.node.bench.risk.live import open_wallets
 from hansa.node.home import open_chain
 from hansa.node.risk.desk import RiskDesk
@@ -127,7 +127,7 @@ async def _opened(folder: Path, count: int, *, is_scored: bool) -> AsyncIterator
     if is_scored:
         models = write_folder(folder / "risk")
         await open_wallets(chain, WALLETS, folder / "risk", models)
-        risk = ToldAtOnce(open_desk(chain, folder / "risk", wall_clock_ms)[0])
+        risk = ToldAtOnce(open_desk_apart(chain, folder / "risk", wall_clock_ms))
     else:
         await open_wallets(chain, WALLETS)
     chain.flush()

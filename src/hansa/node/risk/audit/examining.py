@@ -18,7 +18,7 @@ from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.judging import MAY_ANSWER, hash_rows, replay
-from hansa.node.risk.loading import LISTED, Loaded, Models, decode_basis, load
+from hansa.node.risk.loading import LISTED, Loaded, Models, Sources, decode_basis, load
 from hansa.node.risk.reading import Intended, find_named
 from hansa.risk.decisions.commitment import (
     REASONS_MAX,
@@ -222,7 +222,8 @@ def _load(case: Case, decided: DecisionRecord) -> Loaded | None:
         if case.model is None:
             return None
         model = read_model(case.model, f"model {decided.model.hex()}", FEATURES)
-    return load(decode_basis(case.policy), Models(model), {}, decided.policy.hex())
+    sources = Sources(decode_basis(case.policy), {})
+    return load(sources, Models(model), decided.policy.hex())
 
 
 def _check_basis(loaded: Loaded, decided: DecisionRecord) -> tuple[bool, str]:

@@ -185,7 +185,7 @@ def replace_executed(ledger, **fields):
 def test_every_kept_row_comes_out_again_and_a_changed_one_is_found(played):
     bank, [(case, _), _] = played
     with closing(bank.open_desk()) as desk:
-        journal = desk._journal  # noqa: SLF001 - what the desk keeps
+        journal = desk._clerk.clerk.journal  # noqa: SLF001 - what the desk keeps
         found = repeat(journal)
         assert (found.events, found.payments, found.compared) == (3, 2, 2)
         assert (found.is_identical, found.is_remembered_same) == (True, True)
