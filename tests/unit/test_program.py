@@ -29,6 +29,7 @@ MAY_BE_BARE = {
     "SETTINGS": "a comment in node.toml, read by whoever administers the node later",
     "ANSWER": "on a page, read on a machine that may have its own",
     "SEND": "likewise",
+    "LOCAL": "likewise",
 }
 
 
@@ -74,8 +75,13 @@ def list_texts(tree):
         if isinstance(statement, ast.Expr)
     }
     for node in ast.walk(tree):
-        is_exempt = isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id in MAY_BE_BARE for target in node.targets
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        is_exempt = any(
+            isinstance(target, ast.Name) and target.id in MAY_BE_BARE for target in targets
         )
         if is_exempt:
             docs |= {id(each) for each in ast.walk(node)}
