@@ -16,8 +16,8 @@ from tests.world import key, pay
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.api.keys import KeyRing, add_key
-from hansa.node.api.rights import Role
+from hansa.node.api.keys import KeyRing, add_key, list_keys
+from hansa.node.api.rights import Right, Role
 from hansa.node.risk.loading import decode_basis
 from hansa.node.serving.app import create_app
 from hansa.node.settings import Settings
@@ -27,6 +27,8 @@ from hansa.risk.models.file import read_model
 from hansa.sdk.async_client import AsyncClient
 
 UNKNOWN = bytes(31) + b"\x01"
+OFFICERS = ("north's cases", "north", Right.RISK_RELEASE)
+APP = ("north's app", "north", Right.RISK_CONFIRM)
 
 
 @pytest.fixture
@@ -38,18 +40,9 @@ def bank(tmp_path):
 
 @asynccontextmanager
 async def served(bank):
-    """Serve north's node; gives plain HTTP, and clients of north's and south's keys."""
+    """Serve north's node; gives plain HTTP, and clients of its officers, its app, and south's."""
     path = bank.path / "api-keys.json"
-    tokens = [
-        add_key(
-            path,
-            name=f"{name}'s cases",
-            role=Role.OPERATOR,
-            member=to_text(key(name).address),
-            now_ms=1,
-        )[1]
-        for name in ("north", "south")
-    ]
+    tokens = [add_own_key(path, *own) for own in (OFFICERS, APP, ("south's cases", "south"))]
     async with bank.running() as (node, desk):
         app = create_app(
             node, Settings(limits=UNLIMITED), KeyRing(path), risk=desk, clock_ms=bank.now_ms
@@ -58,9 +51,21 @@ async def served(bank):
             url = str(plain.make_url("/")).rstrip("/")
             async with (
                 AsyncClient(url, api_key=tokens[0], attempts=1) as north,
-                AsyncClient(url, api_key=tokens[1], attempts=1) as south,
+                AsyncClient(url, api_key=tokens[1], attempts=1) as app,
+                AsyncClient(url, api_key=tokens[2], attempts=1) as south,
             ):
-                yield plain, north, south
+                yield plain, north, app, south
+
+
+def add_own_key(path, name, member, *rights):
+    bound = {"role": Role.OPERATOR, "member": to_text(key(member).address), "rights": rights}
+    return add_key(path, name=name, now_ms=1, **bound)[1]
+
+
+def name_key(bank, name):
+    """Name a key as answers by it do."""
+    (found,) = [each.id for each in list_keys(bank.path / "api-keys.json") if each.name == name]
+    return f"{name} ({found})"
 
 
 def find_id(bank, envelope):
@@ -99,17 +104,17 @@ async def holding(bank):
     envelopes = [bank.sign("ann", each) for each in (*paid, pay("ann", "shop", 5_000, "house"))]
     stepped, *others = envelopes
     ids = [find_id(bank, each) for each in envelopes]
-    async with served(bank) as (plain, north, _):
+    async with served(bank) as (plain, north, app, _):
         status, [told] = await post(plain, 20, {"envelope": stepped, "device": "ann's phone"})
         assert (status, told["tx_id"], told["status"]) == (202, ids[0].hex(), "PENDING")
         _, many = await post(plain, 20, *({"envelope": each} for each in others))
         assert {each["status"] for each in many} == {"PENDING"}
-        yield plain, north, envelopes, ids
+        yield plain, north, app, envelopes, ids
 
 
 def test_officers_read_what_waits_and_nobody_else_can_tell_that_it_does(bank):
     async def run():
-        async with holding(bank) as (plain, north, _, (stepped, reviewed, blocked)):
+        async with holding(bank) as (plain, north, _, _, (stepped, reviewed, blocked)):
             first, second = await wait_until_listed(north, 2)
             assert [first.tx_id, second.tx_id] == [stepped.hex(), reviewed.hex()]
             assert (first.verdict, first.reasons) == ("step_up", ["rule.notable"])
@@ -128,13 +133,13 @@ def test_officers_read_what_waits_and_nobody_else_can_tell_that_it_does(bank):
 
 def test_officers_answer_for_what_waits_and_read_what_was_decided(bank):
     async def run():
-        async with holding(bank) as (plain, north, envelopes, (stepped, reviewed, _)):
-            await wait_until_listed(north, 2)
+        async with holding(bank) as (plain, north, app, envelopes, (stepped, reviewed, _)):
+            await wait_until_listed(app, 2)
             with pytest.raises(Invalid, match="it cannot be confirmed"):
-                await north.risk.answer(reviewed, "confirmed")
-            given = await north.risk.answer(stepped, "confirmed", "ann's app")
-            assert given.by == "north's cases: ann's app"
-            assert await north.risk.answer(stepped, "confirmed", "ann's app") == given
+                await app.risk.answer(reviewed, "confirmed")
+            given = await app.risk.answer(stepped, "confirmed", "ann's phone")
+            assert given.by == f"{name_key(bank, APP[0])}: ann's phone"
+            assert await app.risk.answer(stepped, "confirmed", "ann's phone") == given
             for tx_id in (stepped, UNKNOWN):
                 with pytest.raises(NotFound):
                     await north.risk.answer(tx_id, "refused")
@@ -145,7 +150,7 @@ def test_officers_answer_for_what_waits_and_read_what_was_decided(bank):
             page = await north.risk.list_held(limit=2)
             assert [(each.state, each.by) for each in page.transactions] == [
                 ("blocked", None),
-                ("released", "north's cases"),
+                ("released", name_key(bank, OFFICERS[0])),
             ]
             [last] = (await north.risk.list_held(before=page.next)).transactions
             assert (last.state, last.tx_id) == ("confirmed", stepped.hex())
@@ -153,6 +158,38 @@ def test_officers_answer_for_what_waits_and_read_what_was_decided(bank):
             assert (await north.risk.get_standing()).events == 3
             assert (await north.risk.label(reviewed, is_fraud=True)).payments == 1
             assert (await north.risk.get_standing()).events == 4
+
+    asyncio.run(run())
+
+
+def test_who_answers_for_customers_answers_for_no_officer_nor_the_other_way_round(bank):
+    async def run():
+        async with holding(bank) as (plain, north, app, _, (stepped, reviewed, blocked)):
+            await wait_until_listed(north, 2)
+            url = str(plain.make_url("/")).rstrip("/")
+            token = add_own_key(bank.path / "api-keys.json", "books", "north")
+            async with AsyncClient(url, api_key=token, attempts=1) as books:
+                assert len((await books.risk.list_waiting()).transactions) == 2
+                for client, tx_id, answer, right in (
+                    (app, reviewed, "released", "risk_release"),
+                    (app, stepped, "released", "risk_release"),
+                    (app, reviewed, "refused", "risk_release"),
+                    (app, blocked, "refused", "risk_release"),
+                    (north, stepped, "confirmed", "risk_confirm"),
+                    (books, stepped, "confirmed", "risk_confirm"),
+                    (books, stepped, "refused", "risk_release"),
+                ):
+                    with pytest.raises(Refused) as refused:
+                        await client.risk.answer(tx_id, answer)
+                    assert f"with a key made with --right {right}" in refused.value.message
+                with pytest.raises(Refused):
+                    await app.risk.label(reviewed, is_fraud=False)
+                with pytest.raises(Refused):
+                    await app.risk.reload()
+            with pytest.raises(NotFound):
+                await app.risk.answer(UNKNOWN, "refused")
+            assert (await app.risk.answer(stepped, "refused")).by == name_key(bank, APP[0])
+            assert (await north.risk.answer(reviewed, "refused")).answer == "refused"
 
     asyncio.run(run())
 
@@ -169,7 +206,7 @@ async def check_decision(north, tx_id, given):
 
 def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
     async def run():
-        async with served(bank) as (_, north, _):
+        async with served(bank) as (_, north, _, _):
             before = await north.risk.get_standing()
             assert (before.is_scored, before.obstacle) == (True, None)
             assert (before.rules, before.listed, before.faults) == (2, 1, [])
@@ -203,7 +240,7 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
 
 def test_only_keys_of_the_nodes_own_institution_ask_and_answer(bank):
     async def run():
-        async with served(bank) as (plain, _, south):
+        async with served(bank) as (plain, _, _, south):
             for asking in (
                 south.risk.get_standing(),
                 south.risk.list_waiting(),

@@ -16,7 +16,10 @@ from hansa.contracts.actions import Action, SetPolicy
 from hansa.contracts.governance import Execute, Propose
 from hansa.engine.verification import InlineVerifier
 from hansa.kernel.block import decode_receipt
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Corrupt
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Right, Role
 from hansa.node.service import wall_clock_ms
 from hansa.node.settings import Access, Limits, Settings, Sponsored
 from hansa.sdk.build import sign_batch, sign_transaction
@@ -209,13 +212,18 @@ def test_what_is_no_transaction_is_told_so(town, body, content_type, status, cod
     town.serve(use, Settings(limits=limits))
 
 
-def test_only_the_sponsor_itself_attests(own_town):
+def test_only_the_sponsor_itself_attests_by_a_key_made_for_it(own_town):
+    bound = {"role": Role.OPERATOR, "member": to_text(key("north").address)}
+    bound["rights"] = [Right.RISK_ATTEST]
+    _, own_town.tokens["attesting"] = add_key(own_town.path, name="scoring", now_ms=1, **bound)
+
     async def use(client, _):
         for caller, status, code in (
             ("anyone", 401, "UNAUTHENTICATED"),
             ("customer", 403, "api.FORBIDDEN"),
             ("other_operator", 403, "api.FORBIDDEN"),
-            ("operator", 200, None),
+            ("operator", 403, "api.FORBIDDEN"),
+            ("attesting", 200, None),
         ):
             item = {"envelope": text(sign(own_town)), "attestation": "ab" * 32}
             for body in (item, {"transactions": [item]}):

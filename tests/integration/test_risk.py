@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import urllib.request
@@ -20,7 +21,7 @@ from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Unavailable
 from hansa.node.api.keys import add_key
-from hansa.node.api.rights import Role
+from hansa.node.api.rights import Right, Role
 from hansa.node.home import Home, backup_home, restore_home
 from hansa.node.risk.clerk.journal import Journal
 from hansa.node.service import wall_clock_ms
@@ -42,10 +43,11 @@ def home(tmp_path):
     home.settings_path.write_text("[risk]\ndecides = true\n")
     Journal.open(home.risk_path / "decisions.db", PASSPHRASE, cost=CHEAP).close()
     fields = {"role": Role.OPERATOR, "member": to_text(NORTH), "now_ms": wall_clock_ms()}
-    _, token = add_key(home.api_keys_path, name="cases", **fields)
-    path = tmp_path / "token"
-    path.write_text(token)
-    path.chmod(0o600)
+    for name, right in (("cases", Right.RISK_RELEASE), ("app", Right.RISK_CONFIRM)):
+        _, token = add_key(home.api_keys_path, name=name, rights=(right,), **fields)
+        path = tmp_path / name
+        path.write_text(token)
+        path.chmod(0o600)
     return home
 
 
@@ -80,9 +82,9 @@ class Node:
         with urllib.request.urlopen(request) as response:  # noqa: S310
             return json.load(response)["status"]
 
-    def ask(self, *words, code=0):
-        """Run a command of the desk."""
-        token = self.home.path.parent / "token"
+    def ask(self, *words, by="cases", code=0):
+        """Run a command of the desk, by the officers' key or the app's."""
+        token = self.home.path.parent / by
         return run(self.capsys, *words, "--node", self.url, "--api-key-file", token, code=code)
 
 
@@ -131,7 +133,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
         ids["stepped"],
         ids["reviewed"],
     ]
-    node.ask("answer", ids["stepped"], "confirmed", "--by", "ann's app")
+    node.ask("answer", ids["stepped"], "confirmed", by="app")
     node.ask("answer", ids["reviewed"], "released", "--by", "Ms Lei")
     with Client(node.url) as client:
         heights = [client.wait_for(signed[name].tx_id).height for name in ("stepped", "reviewed")]
@@ -200,7 +202,7 @@ def check_told_why(node, model):
     assert node.ask("standing")["obstacle"] is None
     run(node.capsys, "model", "stop", "--data", node.home.path)
     asked = ["risk", "standing", "--node", node.url]
-    assert main([*asked, "--api-key-file", str(node.home.path.parent / "token")]) == 0
+    assert main([*asked, "--api-key-file", str(node.home.path.parent / "cases")]) == 0
     told = node.capsys.readouterr().out
     assert "Models were stopped here" in told
     assert told.endswith(f"  next            hansa risk model promote {model} --data FOLDER\n")
@@ -214,5 +216,5 @@ def check_openings(opened):
     assert set(told.values()) == {True}
     assert {"attested", "commitment", "policy_in_force", "answer", "row", "replay"} <= set(told)
     assert [each["verdict"] for each in opened.values()] == ["allow", "step_up", "review", "block"]
-    assert opened["reviewed"]["answer"]["by"] == "cases: Ms Lei"
+    assert re.fullmatch(r"cases \([0-9a-f]{8}\): Ms Lei", opened["reviewed"]["answer"]["by"])
     assert opened["blocked"]["executed"] is None

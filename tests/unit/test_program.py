@@ -28,6 +28,7 @@ BARE = re.compile(rf"(?<![\w/.'-])hansa (?:{'|'.join(COMMANDS)})\b")
 MAY_BE_BARE = {
     "SETTINGS": "a comment in node.toml, read by whoever administers the node later",
     "ANSWER": "on a page, read on a machine that may have its own",
+    "CONFIRM": "likewise",
     "SEND": "likewise",
     "LOCAL": "likewise",
 }

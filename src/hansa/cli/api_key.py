@@ -15,7 +15,7 @@ from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.kernel.genesis import GenesisMember
 from hansa.node.api.keys import ApiKey, add_key, list_keys, read_certificate, revoke_key
-from hansa.node.api.rights import MEMBER_ROLES, Role, find_lack
+from hansa.node.api.rights import GRANTED, MEMBER_ROLES, Right, Role, find_lack
 from hansa.node.home import Home, open_chain_read_only
 from hansa.node.tables import Tables
 from hansa.program import name_program
@@ -37,6 +37,13 @@ def add_commands(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     new.add_argument("--role", required=True, choices=roles)
     new.add_argument("--member", help="address of the institution (all roles but customer)")
     new.add_argument("--wallet", action="append", default=[], help="a customer's wallet; repeat")
+    new.add_argument(
+        "--right",
+        action="append",
+        default=[],
+        choices=[right.value for right in GRANTED],
+        help="what no role may: answer for customers, or as officers, or attest; repeat",
+    )
     new.add_argument(
         "--days",
         type=_count_days,
@@ -90,6 +97,7 @@ def _new(options: argparse.Namespace) -> int:
         now_ms=now_ms,
         member=options.member,
         wallets=options.wallet,
+        rights=[Right(each) for each in options.right],
         expires_ms=now_ms + options.days * DAY_MS if options.days else 0,
         certificate=None if options.certificate is None else read_certificate(options.certificate),
     )
@@ -109,14 +117,15 @@ def _list(options: argparse.Namespace) -> int:
     listed = list_keys(home.api_keys_path)
     is_asked = any(key.member is not None and key.is_usable(now_ms) for key in listed)
     members = _read_members(home) if is_asked else {}
-    keys = [_describe_in(members, key, now_ms) for key in listed]
+    keys = [(key, _describe_in(members, key, now_ms)) for key in listed]
     if options.json:
-        print_json({"keys": keys})
+        print_json({"keys": [found for _, found in keys]})
         return 0
-    for key in keys:
-        line = f"{key['id']}  {key['state']:8} {key['role']:12} {key['name']}"
-        lack = f": its institution {key['lacks']}; it works when governance changes that"
-        say(line + (lack if key["lacks"] else ""))
+    for key, found in keys:
+        line = f"{key.id}  {found['state']:8} {key.role:12} {key.name}"
+        more = f" ({', '.join(key.rights)})" if key.rights else ""
+        lack = f": its institution {found['lacks']}; it works when governance changes that"
+        say(line + more + (lack if found["lacks"] else ""))
     if not keys:
         say(f"There is no API key yet: {name_program()} key api new makes one.")
     return 0
@@ -194,6 +203,7 @@ def _describe(key: ApiKey, now_ms: int) -> dict[str, object]:
         "shows": "certificate" if key.certificate_sha256 else "secret",
         "member": key.member or "",
         "wallets": list(key.wallets),
+        "rights": [right.value for right in key.rights],
         "expires": _write_end(key.expires_ms) if key.expires_ms else "",
     }
 

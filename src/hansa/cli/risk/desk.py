@@ -44,9 +44,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         choices=get_args(AnswerName),
         help="confirmed by its customer, released or refused by an officer",
     )
-    answer.add_argument(
-        "--by", metavar="NAME", help="the officer; kept behind the name of the API key"
-    )
+    answer.add_argument("--by", metavar="NAME", help="who; kept behind name and id of the API key")
     decision = _add(words, "decision", _show_decision, "what was decided on a transaction, and why")
     add_tx_id(decision)
     label = _add(words, "label", _label, "tell what a transaction turned out to be")

@@ -69,6 +69,7 @@ def _build_principal(key: ApiKey) -> Principal:
         key.id,
         None if key.member is None else from_text(key.member),
         frozenset(from_text(wallet) for wallet in key.wallets),
+        frozenset(key.rights),
     )
 
 

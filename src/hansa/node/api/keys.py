@@ -28,7 +28,7 @@ from hansa.engine.storage import FileStorage
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.node.api.rights import MEMBER_ROLES, Role
+from hansa.node.api.rights import GRANTED, MEMBER_ROLES, Right, Role, find_misgrant
 from hansa.program import name_program
 from hansa.regular_files import open_regular
 from hansa.sdk.files import OTHERS, read_file
@@ -62,6 +62,8 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The institution that an operator's, member's, central bank's or regulator's key is of."""
     wallets: Annotated[tuple[AddressText, ...], Meta(max_length=WALLETS_MAX)] = ()
     """A customer's own."""
+    rights: Annotated[tuple[Right, ...], Meta(max_length=len(GRANTED))] = ()
+    """Of an institution's key, those that no role gives; none where an older program made it."""
     created_ms: int
     expires_ms: int = 0
     revoked_ms: int = 0
@@ -163,6 +165,10 @@ def list_keys(path: Path) -> tuple[ApiKey, ...]:
         raise _damaged(path, f"version {file_.version}, this program reads {FILE_VERSION}")
     if len({key.id for key in file_.keys}) != len(file_.keys):
         raise _damaged(path, "two keys have one id")
+    for key in file_.keys:
+        fault = find_misgrant(key.role, key.rights)
+        if fault:
+            raise _damaged(path, f"{key.id}: {fault}")
     return file_.keys
 
 
@@ -174,6 +180,7 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
     now_ms: int,
     member: str | None = None,
     wallets: Sequence[str] = (),
+    rights: Sequence[Right] = (),
     expires_ms: int = 0,
     certificate: bytes | None = None,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -187,20 +194,19 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
       now_ms: the wall clock.
       member: address of the institution; for the roles of institutions, and only for them.
       wallets: addresses of wallets; for customers, and only for them. One given twice counts once.
+      rights: of `GRANTED`, for the roles of institutions; one given twice counts once.
       expires_ms: when it ends, at most `EXPIRES_MS_MAX`; 0 for never.
       certificate: DER form of a client certificate, which then stands in place of a secret.
       entropy: source of random bytes.
 
     Returns:
-      The entry, and the token that the caller shows: it is not kept and cannot be had again.
-      Empty for a certificate.
+      The entry, and the token that the caller shows, which is not kept; empty for a certificate.
 
     Raises:
-      Invalid: name, role, binding or end do not fit, or the certificate has a key already.
+      Invalid: name, role, binding, rights or end do not fit, or the certificate has a key already.
       Unavailable: the disk refuses.
     """
     _check_name(name)
-    bound = _bind(role, member, wallets)
     with _locked(path):
         keys = list_keys(path)
         key_id = _choose_id(keys, entropy)
@@ -211,7 +217,7 @@ def add_key(  # noqa: PLR0913 - what a key is, stated once, by keyword
             role=role,
             created_ms=now_ms,
             expires_ms=expires_ms,
-            **bound,
+            **_bind(role, member, wallets, rights),
             **proof,
         )
         _write(path, (*keys, key))
@@ -286,7 +292,9 @@ def revoke_key(path: Path, key_id: str, now_ms: int) -> ApiKey:
     )
 
 
-def _bind(role: Role, member: str | None, wallets: Sequence[str]) -> dict[str, object]:
+def _bind(
+    role: Role, member: str | None, wallets: Sequence[str], rights: Sequence[Right]
+) -> dict[str, object]:
     """Bind a key to what its role needs, and to nothing else; raises `Invalid`."""
     if role is Role.ANYONE:
         raise Invalid(InvalidCode.MALFORMED, "anyone needs no API key")
@@ -296,7 +304,11 @@ def _bind(role: Role, member: str | None, wallets: Sequence[str]) -> dict[str, o
     if (role is Role.CUSTOMER) != bool(wallets):
         need = "has no wallets of its own" if wallets else "needs at least one wallet"
         raise Invalid(InvalidCode.MALFORMED, f"a key of role {role} {need}")
+    fault = find_misgrant(role, rights)
+    if fault:
+        raise Invalid(InvalidCode.ARGUMENTS, fault)
     return {
+        "rights": tuple(dict.fromkeys(rights)),
         "member": None if member is None else _rewrite(member),
         "wallets": tuple(dict.fromkeys(map(_rewrite, wallets))),
     }

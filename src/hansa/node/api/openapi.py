@@ -13,7 +13,7 @@ import msgspec
 
 import hansa
 from hansa.node.api.problems import CONTENT_TYPE
-from hansa.node.api.rights import RIGHTS, Right
+from hansa.node.api.rights import Right, name_holders
 from hansa.node.api.routes import JSON, Parameter, Route
 from hansa.sdk.answers import Problem
 
@@ -143,5 +143,4 @@ def _describe_parameter(parameter: Parameter, schema_of: dict[str, Any]) -> dict
 def _describe_right(right: Right | None) -> str:
     if right is None:
         return "Answered to everybody."
-    roles = ", ".join(role.value for role, rights in RIGHTS.items() if right in rights)
-    return f"Right `{right}`: {roles}."
+    return f"Right `{right}`: {name_holders(right)}."

@@ -8,7 +8,7 @@ Source: docs/decisions/0007-who-may-read.md; docs/reference/http-api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -53,12 +53,21 @@ class Right(StrEnum):
     PAIRS = "pairs"
     """Reconcile for the node's own institution with others; keys of that one alone."""
     RISK = "risk"
-    """What the node decided on its customers' payments, and answers; keys of that one alone."""
+    """Read what the node decided on its customers' payments; keys of that one alone."""
+    RISK_CONFIRM = "risk_confirm"
+    """Answer for a customer who was asked by another way, and for nobody else."""
+    RISK_RELEASE = "risk_release"
+    """Answer as an officer, tell what payments turned out to be, have files read anew."""
+    RISK_ATTEST = "risk_attest"
+    """Hand in the institution's own word on a decision with a transaction."""
 
 
 _ANYONE = frozenset({Right.PUBLIC, Right.SUBMIT, Right.BY_ID})
 _OWN = frozenset({Right.OWN_VAULTS, Right.METRICS, Right.MESSAGES, Right.PAIRS, Right.RISK})
 _WHOLE = _ANYONE | _OWN | {Right.LEDGER}
+
+GRANTED: Final = (Right.RISK_CONFIRM, Right.RISK_RELEASE, Right.RISK_ATTEST)
+"""Rights that no role gives: a key of an institution has those that it was made with."""
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
     {
@@ -87,9 +96,35 @@ def name_holders(right: Right) -> str:
 
     >>> name_holders(Right.LEDGER)
     'member, central_bank and regulator'
+    >>> name_holders(Right.RISK_CONFIRM)
+    'operator, member, central_bank and regulator, with a key made with --right risk_confirm'
     """
-    *others, last = (role.value for role, rights in RIGHTS.items() if right in rights)
+    if right in GRANTED:
+        return f"{_list_in_words(list(MEMBER_ROLES))}, with a key made with --right {right}"
+    return _list_in_words([role for role, rights in RIGHTS.items() if right in rights])
+
+
+def _list_in_words(roles: Sequence[Role]) -> str:
+    *others, last = roles
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def find_misgrant(role: Role, rights: Sequence[Right]) -> str:
+    """Find why a key of a role cannot be made with these rights; empty if it can.
+
+    Whoever answers for a customer must not be able to answer as an officer by the same key.
+    """
+    for right in rights:
+        if right not in GRANTED:
+            return f"the right {right} comes with a role, and is given to no key alone"
+    if rights and role not in MEMBER_ROLES:
+        return f"a key of role {role} has no more rights than its role"
+    if {Right.RISK_CONFIRM, Right.RISK_RELEASE} <= set(rights):
+        return (
+            f"{Right.RISK_CONFIRM} and {Right.RISK_RELEASE} are for different people: make a key "
+            "for each"
+        )
+    return ""
 
 
 def find_lack(role: Role, member: members.Member | None) -> str:
@@ -119,10 +154,12 @@ class Principal:
     """Of the API key; empty without one."""
     member: bytes | None = None
     wallets: frozenset[bytes] = frozenset()
+    granted: frozenset[Right] = frozenset()
+    """Of `GRANTED`, what its key was made with."""
 
     def may(self, right: Right) -> bool:
-        """Whether the role has this right."""
-        return right in RIGHTS[self.role]
+        """Whether the role has this right, or the key was made with it."""
+        return right in RIGHTS[self.role] or right in self.granted
 
 
 ANYONE: Final = Principal(Role.ANYONE, "anyone")

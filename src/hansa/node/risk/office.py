@@ -135,6 +135,11 @@ class RiskOffice:
             answer=None if answer is None else _tell_answer(tx_id, answer),
         )
 
+    async def get_verdict(self, tx_id: bytes) -> told.VerdictName:
+        """Get what was decided on a transaction, in a word; raises `NotFound`."""
+        kept = await self._desk.get_decision(tx_id)
+        return _VERDICTS[decode_record(kept.record).verdict]
+
     async def label(self, tx_id: bytes, *, is_fraud: bool) -> told.Labelled:
         """Tell what a transaction turned out to be; raises as `RiskDesk.tell`."""
         count = await self._desk.tell(tx_id, is_fraud=is_fraud)

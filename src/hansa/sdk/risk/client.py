@@ -89,9 +89,10 @@ class AsyncRisk(AsyncQuestions):
         Args:
           tx_id: of the transaction.
           answer: `confirmed` by its customer, `released` or `refused` by an officer.
-          by: the officer, at most 100 characters; kept behind the name of the API key.
+          by: who, at most 100 characters; kept behind name and id of the API key.
 
         Raises:
+          Refused: `api.FORBIDDEN`: the key was made for another's answers.
           NotFound: no such transaction waits.
           Invalid: it waits for somebody else, or its time is over.
         """

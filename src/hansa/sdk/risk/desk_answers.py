@@ -116,7 +116,7 @@ class GivenAnswer(Answer, frozen=True, kw_only=True):
     tx_id: HashText
     answer: AnswerName
     by: str
-    """Name of the API key, with the officer's if one was given."""
+    """Name and id of the API key, with who answered by it if that was given."""
     time_ms: TimeMs
     document: HexText | None
     """The decision that lets it through; null if it was refused."""

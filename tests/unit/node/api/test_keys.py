@@ -17,12 +17,15 @@ from hansa.contracts.members import Role as LedgerRole
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Unavailable
 from hansa.node.api.keys import EXPIRES_MS_MAX, KeyRing, add_key, list_keys, revoke_key
-from hansa.node.api.rights import Role, find_lack
+from hansa.node.api.rights import Right, Role, find_lack
 from hansa.node.home import create_home
 
 WALLET = to_text(key("ada").address)
 OTHER = to_text(key("bea").address)
 MEMBER = to_text(key("north").address)
+
+
+OPERATORS = {"role": Role.OPERATOR, "wallets": [], "member": MEMBER}
 
 
 @pytest.fixture
@@ -104,6 +107,9 @@ def test_a_damaged_file_lets_nobody_in(path):
         {"role": Role.REGULATOR, "wallets": [WALLET], "member": MEMBER},
         {"wallets": ["hansa1short"]},
         {"wallets": [WALLET[:-1] + ("q" if WALLET[-1] != "q" else "p")]},
+        {"rights": [Right.RISK_CONFIRM]},
+        {**OPERATORS, "rights": [Right.LEDGER]},
+        {**OPERATORS, "rights": [Right.RISK_RELEASE, Right.RISK_CONFIRM]},
         {"name": ""},
         {"name": " \t "},
         {"name": "x" * 65},
@@ -130,6 +136,20 @@ def test_an_address_may_be_in_upper_case_and_a_wallet_counts_once(path):
     assert customer.wallets == (WALLET, OTHER)
     assert operator.member == MEMBER
     assert list_keys(path) == (customer, operator)
+
+
+def test_a_key_has_the_rights_that_it_was_made_with_and_an_older_one_none(path):
+    rights = (Right.RISK_RELEASE, Right.RISK_ATTEST)
+    entry, token = add(path, rights=[*rights, Right.RISK_ATTEST], **OPERATORS)
+    assert KeyRing(path).find_token(token).rights == entry.rights == rights
+    kept = json.loads(path.read_text())
+    kept["keys"][0]["rights"] = ["risk_confirm", "risk_release"]
+    path.write_text(json.dumps(kept))
+    with pytest.raises(Invalid, match="make a key for each"):
+        list_keys(path)
+    del kept["keys"][0]["rights"]
+    path.write_text(json.dumps(kept))
+    assert KeyRing(path).find_token(token).rights == ()
 
 
 def test_a_certificate_has_one_key(path):
@@ -238,7 +258,9 @@ def test_a_suspended_institution_can_have_no_key():
 def test_the_command_prints_a_key_once(tmp_path, hansa):
     create_home(tmp_path, make_genesis(), {"node": key("sealer")}, PASSPHRASE, cost=CHEAP)
 
-    made = hansa(tmp_path, "new", "north's books", "--role", "operator", "--member", MEMBER)
+    words = ("new", "north's books", "--role", "operator", "--member", MEMBER)
+    made = hansa(tmp_path, *words, "--right", "risk_release")
+    assert made["rights"] == ["risk_release"]
     assert KeyRing(tmp_path / "api-keys.json").find_token(made["key"]).id == made["id"]
     assert hansa(tmp_path, "revoke", made["id"])["state"] == "revoked"
     (listed,) = hansa(tmp_path, "list")["keys"]

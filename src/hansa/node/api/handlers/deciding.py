@@ -50,7 +50,7 @@ class Answering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     answer: answers.AnswerName
     by: OfficerName | None = None
-    """Who, as the institution's own systems know them; kept behind the name of the API key."""
+    """Who, as the institution's own systems know them; kept behind name and id of the API key."""
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +84,7 @@ async def list_held(api: Api, call: Call, before: int, limit: int) -> answers.He
 
 
 async def answer_waiting(api: Api, call: Call, tx_id: str) -> answers.GivenAnswer:
-    """Answer for a transaction that waits."""
+    """Answer for a transaction that waits: for its customer, or as an officer."""
     office = _open_office(api, call)
     require_media_type(call.request, JSON)
     raw, _ = await read_charged(api, call, BYTES_PER_COST)
@@ -96,9 +96,28 @@ async def answer_waiting(api: Api, call: Call, tx_id: str) -> answers.GivenAnswe
             f'{tell_fault(error)}: send {{"answer": "confirmed", "released" or "refused", "by": '
             "NAME or absent} as JSON",
         ) from None
-    name = call.principal.name
-    by = name if found.by is None else f"{name}: {found.by}"
+    await _require_answering(api, call, office, bytes.fromhex(tx_id), found.answer)
+    by = f"{call.principal.name} ({call.principal.key_id})"
+    if found.by is not None:
+        by = f"{by}: {found.by}"
     return await office.answer(bytes.fromhex(tx_id), found.answer, by)
+
+
+async def _require_answering(
+    api: Api, call: Call, office: RiskOffice, tx_id: bytes, answer: answers.AnswerName
+) -> None:
+    """Let through who may give this answer.
+
+    Raises:
+      NotFound: nothing was decided on such a transaction.
+      Denied: the key was made for another's answers.
+    """
+    right = Right.RISK_CONFIRM if answer == "confirmed" else Right.RISK_RELEASE
+    is_customers = answer == "refused" and call.principal.may(Right.RISK_CONFIRM)
+    # A customer refuses what it was asked about; what waits for an officer, an officer does.
+    if is_customers and await office.get_verdict(tx_id) == "step_up":
+        right = Right.RISK_CONFIRM
+    api.access.require(call.principal, right)
 
 
 async def get_risk_decision(api: Api, call: Call, tx_id: str) -> answers.RiskDecision:
@@ -195,7 +214,8 @@ ROUTES = (
         f"{ROOT}/waiting/{{tx_id}}",
         answer_waiting,
         Right.RISK,
-        "Answer for a transaction that waits; it goes on if it is let through.",
+        "Answer for a transaction that waits, which goes on if it is let through: for its "
+        "customer with the right `risk_confirm` too, as an officer with `risk_release`.",
         answers.GivenAnswer,
         parameters=(TX_ID,),
         bodies=((JSON, Answering),),
@@ -230,7 +250,7 @@ ROUTES = (
         "POST",
         f"{ROOT}/labels",
         label_transaction,
-        Right.RISK,
+        Right.RISK_RELEASE,
         "Tell what a transaction turned out to be: fraud, or not.",
         answers.Labelled,
         bodies=((JSON, Label),),
@@ -240,7 +260,7 @@ ROUTES = (
         "POST",
         f"{ROOT}/reload",
         reload_risk,
-        Right.RISK,
+        Right.RISK_RELEASE,
         "Read policy, rules, lists and merchants anew, and decide by them.",
         answers.RiskStanding,
         errors=REFUSALS,

@@ -115,14 +115,14 @@ def _decode_body(raw: bytes) -> _Either:
 
 
 def _require_own_word(api: Api, call: Call, items: Sequence[_Either | Submission]) -> None:
-    """Refuse attestations of anybody but the sponsor: its signature makes each its own word.
+    """Refuse attestations but by those keys of the sponsor that were made to hand in its word.
 
     Raises:
       Invalid: `UNAUTHENTICATED`: nobody is known to send it.
-      Denied: it is somebody else's key.
+      Denied: it is another key.
     """
     principal = call.principal
-    is_own = principal.member == api.node.member and principal.may(Right.RISK)
+    is_own = principal.member == api.node.member and principal.may(Right.RISK_ATTEST)
     if is_own or all(each.attestation is None for each in items):
         return
     whose = to_text(api.node.member)
@@ -130,9 +130,14 @@ def _require_own_word(api: Api, call: Call, items: Sequence[_Either | Submission
         raise Invalid(
             InvalidCode.UNAUTHENTICATED,
             f"an attestation is the word of {whose} on its own decision: leave it out, or send a "
-            "key of that institution as Authorization: Bearer KEY",
+            f"key of that institution with the right {Right.RISK_ATTEST} as Authorization: Bearer "
+            "KEY",
         )
-    raise api.access.deny(principal, f"the word of {whose} on its decisions: its own keys do")
+    raise api.access.deny(
+        principal,
+        f"the word of {whose} on its decisions: its own keys made with --right "
+        f"{Right.RISK_ATTEST} do",
+    )
 
 
 async def _post_one(api: Api, call: Call, item: _Either, wait_s: float) -> web.Response:

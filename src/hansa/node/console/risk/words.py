@@ -60,12 +60,17 @@ ANSWERS = {
 }
 
 ANSWER = "hansa risk answer {} {} --by OFFICER --api-key-file CASES.key --node {}"
-"""The command that answers for a transaction: which, what, and at which node."""
+"""The command by which an officer answers for a transaction: which, what, and at which node."""
+
+CONFIRM = "hansa risk answer {} {} --api-key-file APP.key --node {}"
+"""The same for a customer, by the system that asked."""
 
 ANSWER_MEANINGS = {
-    "confirmed": "Its customer has confirmed it by another way than the one that it came by.",
-    "released": "An officer has looked at it, and lets it through.",
-    "refused": "An officer, or its customer, does not let it through.",
+    "confirmed": "Its customer has confirmed it by another way than the one that it came by; the "
+    "system that asked says so, with a key of the right risk_confirm.",
+    "released": "An officer has looked at it, and lets it through, with a key of the right "
+    "risk_release.",
+    "refused": "An officer, or its customer where that was asked, does not let it through.",
 }
 """What may be answered for a payment that waits, and what that says."""
 

@@ -225,8 +225,8 @@ def test_what_waits_comes_with_the_commands_that_answer_for_it(site):
     text = site.explain("waits")
     assert "It was to wait for an officer. It waits until" in text
     assert f"hansa risk answer {site.made.waits.hex()} released --by OFFICER --api-key-file" in text
-    assert "confirmed --by" not in text
-    assert "confirmed --by" in site.explain("confirming")
+    assert "confirmed --api-key-file APP.key" not in text
+    assert "confirmed --api-key-file APP.key" in site.explain("confirming")
     assert "hansa risk answer" not in site.explain("blocked")
 
 
