@@ -24,6 +24,7 @@ from hansa.contracts.risk.in_force import NO_MODEL, Basis
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.encoding import Decoder, Document, encode
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.risk.names import check_names
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.risk.decisions.deciding import Decider, Listed
 from hansa.risk.decisions.policy import POLICY_BYTES_MAX, Policy, load_policy
@@ -193,9 +194,11 @@ def read_files(folder: Path) -> BasisFiles:
 
     Raises:
       NotFound: there is no policy file.
-      Invalid: a file is too large, there are two of lists, or one that is empty.
+      Invalid: a file is too large, there are two of lists, one that is empty, or one that looks
+        like one of these by its name and is none.
       Unavailable: a file cannot be read.
     """
+    check_names(folder)
     policy = _read(folder / "policy.toml", POLICY_BYTES_MAX)
     if policy is None:
         raise NotFound(

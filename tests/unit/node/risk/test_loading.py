@@ -42,3 +42,31 @@ def test_lists_without_a_byte_are_not_taken_for_lists_of_nothing(tmp_path, name)
     (tmp_path / name).write_text("")
     with pytest.raises(Invalid, match=f"{name} is empty"):
         read_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Lists.csv", "lists.csv or lists.toml"),
+        ("lists.CSV", "lists.csv or lists.toml"),
+        ("list.csv", "lists.csv or lists.toml"),
+        ("rule.toml", "rules.toml"),
+        ("rules.toml.txt", "rules.toml"),
+        ("POLICY.TOML", "policy.toml"),
+        ("policies.yaml", "policy.toml"),
+        ("merchants.toml", "merchants.csv"),
+        ("Models", "models"),
+    ],
+)
+def test_a_file_that_looks_like_one_that_is_read_is_not_passed_over(tmp_path, name, meant):
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    (tmp_path / name).write_text("anything")
+    with pytest.raises(Invalid, match=f"{name} is not read: if {meant} is meant, name it so"):
+        read_files(tmp_path)
+
+
+def test_copies_beside_the_files_are_let_be(tmp_path):
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    for name in ("rules.toml~", ".rules.toml.swp", "rules.old.toml", "lists.csv.bak", "notes.txt"):
+        (tmp_path / name).write_text("anything")
+    assert read_files(tmp_path).policy == b"version = 1\n"
