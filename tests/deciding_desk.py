@@ -101,7 +101,7 @@ class Bank:
 
     def declare(self, *models):
         bases = tuple(Basis(model, self.policy_hash) for model in models)
-        assert self.world.do("north", Declare(NORTH, bases)) == ""
+        assert self.world.do(OFFICERS, Declare(NORTH, bases)) == ""
 
     def fund(self, *names):
         """Open wallets of customers; cash in is no payment of theirs."""

@@ -1,7 +1,8 @@
 """Commands of the contract of risk, chosen at random; some of each kind must be refused.
 
-Each operator gets a second officer first, since one alone approves no model. Models come anew
-after every few dozen commands, as what is retired is so for good.
+Each operator gets a second officer first, since one alone approves no model and no policy; both
+sign every second declaration. Models, and policies that are named alike, come anew after every few
+dozen commands, as what is retired is so for good.
 """
 
 from __future__ import annotations
@@ -49,13 +50,16 @@ class MixedRisk:
             return [OPERATORS[number]], add_officer(OPERATORS[number])
         name = self._random.choice(OPERATORS)
         named = key(name).address, self._choose_model()
-        kinds = (risk.Propose, risk.Approve, risk.Declare, risk.Suspend, risk.Retire)
-        kind = self._random.choices(kinds, (6, 8, 6, 2, 1))[0]
-        signer = self._random.choice((name, f"{name} officer"))
+        kinds = (risk.Propose, risk.Approve, risk.Declare, risk.Suspend, risk.Withdraw, risk.Retire)
+        kind = self._random.choices(kinds, (6, 8, 6, 2, 1, 1))[0]
+        officers = [name, f"{name} officer"]
+        signer = self._random.choice(officers)
         if kind is not risk.Declare:
             return [signer], kind(*named)
         models = {self._choose_model() for _ in range(self._random.randrange(3))}
-        return [signer], risk.Declare(named[0], tuple(Basis(each, each) for each in sorted(models)))
+        bases = tuple(Basis(each, each) for each in sorted(models))
+        signers = officers if self._random.randrange(2) else [signer]
+        return signers, risk.Declare(named[0], bases)
 
     def _choose_model(self):
         return make_model(MODELS * (self._count // ROUND) + self._random.randrange(MODELS))

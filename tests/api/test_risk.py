@@ -27,7 +27,7 @@ def stopped(own_town):
         ("north", add_officer("north")),
         ("north", risk.Propose(NORTH, MODEL)),
         ("north officer", risk.Approve(NORTH, MODEL)),
-        ("north", risk.Declare(NORTH, (Basis(MODEL, RULES),))),
+        (("north", "north officer"), risk.Declare(NORTH, (Basis(MODEL, RULES),))),
         ("north officer", risk.Suspend(NORTH, MODEL)),
     ):
         assert world.do(name, command) == "", command
@@ -47,8 +47,12 @@ def test_anyone_reads_what_an_operator_decides_by_and_has_it_proved(own_town, st
             assert (model.model, model.state) == (MODEL.hex(), "suspended")
             assert model.suspended_ms == model.since_ms
             assert model.officers == [to_text(NORTH), to_text(key("north officer").address)]
+            (policy,) = north.policies
+            assert (policy.policy, policy.state) == (RULES.hex(), "approved")
+            assert policy.officers == model.officers
             south = await client.risk.get_operator(SOUTH)
-            assert (south.version, south.since_ms, south.models) == (0, None, [])
+            assert (south.version, south.since_ms) == (0, None)
+            assert south.models == south.policies == []
             with pytest.raises(NotFound):
                 await client.risk.get_operator(RULES)
             questions = [

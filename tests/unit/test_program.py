@@ -30,6 +30,7 @@ MAY_BE_BARE = {
     "ANSWER": "on a page, read on a machine that may have its own",
     "CONFIRM": "likewise",
     "SEND": "likewise",
+    "SEND_BY_TWO": "likewise",
     "LOCAL": "likewise",
 }
 

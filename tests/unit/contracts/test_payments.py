@@ -159,7 +159,8 @@ def test_a_model_that_is_suspended_within_a_block_lets_no_later_payment_pass(tmp
     assert world.do("north", add_officer("north")) == ""
     assert world.do("north", risk.Propose(north, model)) == ""
     assert world.do("north officer", risk.Approve(north, model)) == ""
-    assert world.do("north", risk.Declare(north, (Basis(model, mark),))) == ""
+    declaration = risk.Declare(north, (Basis(model, mark),))
+    assert world.do(("north", "north officer"), declaration) == ""
     calls = [
         ("ann", pay("ann", "shop", 100, "b")),
         ("north officer", risk.Suspend(north, model)),

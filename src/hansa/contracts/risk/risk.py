@@ -1,10 +1,12 @@
 """Risk: an operator's models by the hashes of their manifests, and which of them decide.
 
 No score, verdict or personal data is on the ledger. Each operator has models of its own: one
-officer proposes a model and another one approves it, with keys that have the purpose OPERATE. One
-officer suspends a model at once, whatever the account's threshold; what rested on it is out of
-force from there on, and it comes back as it came, by two. Retired is for good. Which payments need
-an attestation, and a model in force, is policy; `in_force` holds payments against it.
+officer proposes a model and another one approves it, with keys that have the purpose OPERATE. Of
+the operator's own policies (rules, lists, thresholds) each comes in force for the first time by two
+officers, who sign the same declaration. One officer suspends a model or withdraws a policy at once,
+whatever the account's threshold; what rested on it is out of force from there on, and it comes back
+as it came, by two. A retired model is given up for good. Which payments need an attestation, and a
+model in force, is policy of the network; `in_force` holds payments against it.
 
 Source: docs/decisions/0019-risk-attestations.md; Federal Reserve SR 11-7 and Bank of England SS1/23
 (inventory of models, approval independent of who proposes). Units: ms of ledger time.
@@ -12,6 +14,7 @@ Source: docs/decisions/0019-risk-attestations.md; Federal Reserve SR 11-7 and Ba
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Annotated, ClassVar
 
@@ -34,7 +37,7 @@ NAME = "risk"
 VERSION = 1
 
 EYES = 2
-"""Officers who must have signed for a model, each with a key of their own."""
+"""Officers who must have signed for a model or a policy, each with a key of their own."""
 OFFICERS_MAX = 16
 
 Officers = Annotated[tuple[Address, ...], Meta(max_length=OFFICERS_MAX)]
@@ -81,6 +84,21 @@ class Model(Row, frozen=True, array_like=True):
     """When it was suspended last, 0 if it never was."""
 
 
+class Policy(Row, frozen=True, array_like=True):
+    """A policy that an operator's officers signed for; never removed."""
+
+    TABLE: ClassVar[bytes] = b"rs"
+    KEY: ClassVar[tuple[str, ...]] = ("operator", "policy")
+
+    operator: Address
+    policy: Hash
+    """Hash of the operator's rules, lists and thresholds."""
+    since_ms: TimeMs
+    """When they signed, or it was withdrawn."""
+    officers: Officers
+    """Keys that signed for it; none once it was withdrawn."""
+
+
 class Propose(Command, frozen=True, array_like=True):
     """Register a model, or propose one anew that is suspended."""
 
@@ -96,7 +114,10 @@ class Approve(Command, frozen=True, array_like=True):
 
 
 class Declare(Command, frozen=True, array_like=True):
-    """Say what decides from now on, in the place of whatever did; nothing, where it is empty."""
+    """Say what decides from now on, in the place of whatever did; nothing, where it is empty.
+
+    With the signatures of two officers, if there is a policy that no two have signed for yet.
+    """
 
     operator: Address
     bases: Bases
@@ -107,6 +128,13 @@ class Suspend(Command, frozen=True, array_like=True):
 
     operator: Address
     model: Hash
+
+
+class Withdraw(Command, frozen=True, array_like=True):
+    """Take a policy back at once; one officer may, whatever the account's threshold."""
+
+    operator: Address
+    policy: Hash
 
 
 class Retire(Command, frozen=True, array_like=True):
@@ -131,6 +159,14 @@ class Approved(Event, frozen=True, array_like=True):
     officers: Officers
 
 
+class PolicyApproved(Event, frozen=True, array_like=True):
+    """A policy may be in force; these keys signed for it."""
+
+    operator: Address
+    policy: Hash
+    officers: Officers
+
+
 class Declared(Event, frozen=True, array_like=True):
     """This decides for an operator from here on."""
 
@@ -144,6 +180,13 @@ class Suspended(Event, frozen=True, array_like=True):
 
     operator: Address
     model: Hash
+
+
+class Withdrawn(Event, frozen=True, array_like=True):
+    """A policy was taken back."""
+
+    operator: Address
+    policy: Hash
 
 
 class Retired(Event, frozen=True, array_like=True):
@@ -203,7 +246,9 @@ def approve(view: View, context: Context, command: Approve) -> list[Event]:
 def declare(view: View, context: Context, command: Declare) -> list[Event]:
     """Put approved models in force, each under a policy, in the place of what was.
 
-    A policy may also stand alone, for payments that are decided while no model can be asked.
+    A policy may also stand alone, for payments that are decided while no model can be asked. One
+    that was not signed for by two officers takes two here, and no more from then on: to go back to
+    it, or to list less, one does.
     Decisions that were made by what goes out of force count as long as it is listed, so who
     changes models leaves the old one in force until its last decision has expired.
 
@@ -216,10 +261,20 @@ def declare(view: View, context: Context, command: Declare) -> list[Event]:
     models = [_get_known(view, command.operator, model) for model in named]
     for model in models:
         _follow(model, "declare")
+    policies = sorted({basis.policy for basis in command.bases})
+    added = [each for each in policies if not is_approved(view, command.operator, each)]
+    officers = _list_signed(view, context, command.operator, ())
+    if added and len(officers) < EYES:
+        raise Refused(Code.POLICY_NOT_APPROVED, policy=added[0], officers=len(officers))
     # CHANGE
+    for policy in added:
+        view.put(Policy(command.operator, policy, context.time_ms, officers))
     current = in_force.replace(view, context, command.operator, command.bases)
     # TELL
-    return [Declared(NO_MONEY, command.operator, current.version, current.bases)]
+    return [
+        *(PolicyApproved(NO_MONEY, command.operator, policy, officers) for policy in added),
+        Declared(NO_MONEY, command.operator, current.version, current.bases),
+    ]
 
 
 def suspend(view: View, context: Context, command: Suspend) -> list[Event]:
@@ -230,22 +285,33 @@ def suspend(view: View, context: Context, command: Suspend) -> list[Event]:
     """
     # CHECK
     operator = command.operator
-    if not _list_signed(view, context, operator, ()):
-        fault = AuthorityCode.NOT_AUTHORIZED
-        raise Refused(fault, account=operator, purpose=Purpose.OPERATE.name)
+    _require_officer(view, context, operator)
     model = _get_known(view, operator, command.model)
     state = _follow(model, "suspend")
-    bases = _list_in_force(view, operator)
-    kept = tuple(basis for basis in bases if basis.model != command.model)
     # CHANGE
     now_ms = context.time_ms
     view.put(msgspec.structs.replace(model, state=state, since_ms=now_ms, suspended_ms=now_ms))
-    told: list[Event] = [Suspended(NO_MONEY, operator, command.model)]
-    if kept != bases:
-        current = in_force.replace(view, context, operator, kept)
-        told.append(Declared(NO_MONEY, operator, current.version, current.bases))
+    declared = _keep(view, context, operator, lambda basis: basis.model != command.model)
     # TELL
-    return told
+    return [Suspended(NO_MONEY, operator, command.model), *declared]
+
+
+def withdraw(view: View, context: Context, command: Withdraw) -> list[Event]:
+    """Take a policy back; what rests on it is out of force from here on.
+
+    Raises:
+      Refused: `kernel.NOT_AUTHORIZED`, or with a `Code`, the first that applies.
+    """
+    # CHECK
+    operator = command.operator
+    _require_officer(view, context, operator)
+    if not is_approved(view, operator, command.policy):
+        raise Refused(Code.POLICY_NOT_APPROVED, policy=command.policy)
+    # CHANGE
+    view.put(Policy(operator, command.policy, context.time_ms, ()))
+    declared = _keep(view, context, operator, lambda basis: basis.policy != command.policy)
+    # TELL
+    return [Withdrawn(NO_MONEY, operator, command.policy), *declared]
 
 
 def retire(view: View, context: Context, command: Retire) -> list[Event]:
@@ -271,6 +337,12 @@ def find_model(rows: Rows, operator: bytes, model: bytes) -> Model | None:
     return rows.get(Model, operator, model)
 
 
+def is_approved(rows: Rows, operator: bytes, policy: bytes) -> bool:
+    """Whether one officer may put a policy in force: two signed for it, and none withdrew it."""
+    found = rows.get(Policy, operator, policy)
+    return found is not None and bool(found.officers)
+
+
 def was_suspended(model: Model, time_ms: int) -> bool:
     """Whether a model's last suspension fell on a moment; it ends when two approve it anew."""
     if not 0 < model.suspended_ms <= time_ms:
@@ -282,6 +354,13 @@ def _require_operator(view: View, context: Context, operator: bytes) -> None:
     """Refuse all but an operator in good standing that signs."""
     context.require(operator, Purpose.OPERATE)
     members.require_role(view, operator, members.Role.OPERATOR)
+
+
+def _require_officer(view: View, context: Context, operator: bytes) -> None:
+    """Refuse all but an officer of the operator: one, whatever the account's threshold."""
+    if not _list_signed(view, context, operator, ()):
+        fault = AuthorityCode.NOT_AUTHORIZED
+        raise Refused(fault, account=operator, purpose=Purpose.OPERATE.name)
 
 
 def _get_known(view: View, operator: bytes, model: bytes) -> Model:
@@ -317,6 +396,18 @@ def _list_in_force(view: View, operator: bytes) -> tuple[Basis, ...]:
     return () if found is None else found.bases
 
 
+def _keep(
+    view: View, context: Context, operator: bytes, is_kept: Callable[[Basis], bool]
+) -> list[Declared]:
+    """Put out of force what is not to be kept, and tell what is left if that is anything new."""
+    bases = _list_in_force(view, operator)
+    kept = tuple(filter(is_kept, bases))
+    if kept == bases:
+        return []
+    current = in_force.replace(view, context, operator, kept)
+    return [Declared(NO_MONEY, operator, current.version, current.bases)]
+
+
 def _tell_signed(
     operator: bytes, model: bytes, state: State, officers: tuple[bytes, ...]
 ) -> Proposed | Approved:
@@ -330,5 +421,6 @@ COMMANDS: dict[str, tuple[type[Command], Function]] = {
     "approve": (Approve, approve),
     "declare": (Declare, declare),
     "suspend": (Suspend, suspend),
+    "withdraw": (Withdraw, withdraw),
     "retire": (Retire, retire),
 }

@@ -326,6 +326,12 @@ REFUSALS: dict[str, Advice] = {
         "Let another officer of this operator sign.",
         "the sender, with other keys",
     ),
+    "risk.POLICY_NOT_APPROVED": Advice(
+        "Four eyes have not seen the policy: no two officers of this operator have signed for it, "
+        "or it was withdrawn since.",
+        "Let two officers sign the declaration; the fact `policy` says for which.",
+        "the sender, with other keys",
+    ),
     "risk.ATTESTATION_REQUIRED": Advice(
         "A payment of this size needs an attested risk decision by the operator of the wallet that "
         "pays, and came without one, or through somebody else.",

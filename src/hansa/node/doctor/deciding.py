@@ -97,7 +97,7 @@ def compare_in_force(rows: Rows, operator: bytes, folder: RiskFolder, where: str
             f"the policy {loaded.policy_hash.hex()} is not in force alone: what it decides while "
             "no model can be asked does not open"
         )
-        mend = "declare the policy also alone, with 64 zeros for its model"
+        mend = "have officers declare the policy also alone, with 64 zeros for its model"
         return Check(NAME, Status.WARN, found, where, mend)
     what = "model and policy are" if has_model else "the policy is"
     return Check(NAME, Status.OK, f"{what} in force on the ledger", where)

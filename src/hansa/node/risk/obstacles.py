@@ -1,7 +1,8 @@
 """Why no model decides at a node, and what is to be done about it: one answer for whoever asks.
 
 A model decides where it was promoted at the node, can be read, and is in force on the ledger under
-just the policy that is loaded: proposed, approved by a second officer, and declared.
+just the policy that is loaded: proposed, approved by a second officer, and declared, by two
+together where the policy is new.
 
 Source: docs/how-to/decide-on-payments.md.
 """
@@ -15,7 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hansa.contracts.risk.in_force import BASES_MAX, NO_MODEL, Basis, InForce
-from hansa.contracts.risk.risk import Model, State
+from hansa.contracts.risk.risk import Model, State, is_approved
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.rows import Rows
 from hansa.node.risk.loading import Loaded
@@ -23,6 +24,8 @@ from hansa.node.risk.registry import Registry, Roles
 
 SEND: Final = "hansa tx send OFFICER.json --call risk.{} --args {}"
 """The command by which an officer acts on the ledger: what, and its arguments."""
+SEND_BY_TWO: Final = "hansa tx send OFFICER.json SECOND.json --call risk.{} --args {}"
+"""The same where two officers sign; from two machines, by an envelope file."""
 LOCAL: Final = "hansa risk model {} --data FOLDER"
 """The command by which whoever runs the node gives roles to models: what, and which."""
 
@@ -54,7 +57,7 @@ def find_obstacle(
     bases = () if in_force is None else in_force.bases
     if Basis(loaded.model_id, loaded.policy_hash) in bases:
         return None
-    return _find_on_ledger(rows.get(Model, operator, loaded.model_id), operator, loaded, bases)
+    return _find_on_ledger(rows, operator, loaded, bases)
 
 
 def _find_at_node(roles: Roles, faults: Sequence[str]) -> Obstacle:
@@ -70,9 +73,10 @@ def _find_at_node(roles: Roles, faults: Sequence[str]) -> Obstacle:
 
 
 def _find_on_ledger(
-    row: Model | None, operator: bytes, loaded: Loaded, bases: Sequence[Basis]
+    rows: Rows, operator: bytes, loaded: Loaded, bases: Sequence[Basis]
 ) -> Obstacle:
     """Find why the ledger has a model not in force under the policy that is loaded."""
+    row = rows.get(Model, operator, loaded.model_id)
     named = {"operator": to_text(operator), "model": loaded.model_id.hex()}
     if row is None or row.state is State.SUSPENDED:
         stands = "not registered" if row is None else "suspended"
@@ -87,11 +91,15 @@ def _find_on_ledger(
     if any(each.model == loaded.model_id for each in bases):
         words = (
             "The model is in force on the ledger, and not under the policy that is loaded: policy, "
-            "rules or lists were changed, and an officer has yet to declare that."
+            "rules or lists were changed, and "
         )
     else:
-        words = "The model is approved on the ledger, and an officer has yet to declare it."
-    return _send(words, "declare", _list_declared(operator, loaded, bases))
+        words = "The model is approved on the ledger, and "
+    declared = _list_declared(operator, loaded, bases)
+    if is_approved(rows, operator, loaded.policy_hash):
+        return _send(f"{words}an officer has yet to declare it.", "declare", declared)
+    words += "two officers have yet to declare it together, as the policy is new."
+    return _send(words, "declare", declared, SEND_BY_TWO)
 
 
 def _list_declared(operator: bytes, loaded: Loaded, bases: Sequence[Basis]) -> dict[str, object]:
@@ -104,6 +112,6 @@ def _list_declared(operator: bytes, loaded: Loaded, bases: Sequence[Basis]) -> d
     return {"operator": to_text(operator), "bases": listed[:BASES_MAX]}
 
 
-def _send(words: str, command: str, arguments: Mapping[str, object]) -> Obstacle:
+def _send(words: str, command: str, arguments: Mapping[str, object], form: str = SEND) -> Obstacle:
     written = shlex.quote(msgspec.json.encode(arguments).decode())
-    return Obstacle(words, SEND.format(command, written), is_sent=True)
+    return Obstacle(words, form.format(command, written), is_sent=True)

@@ -19,6 +19,17 @@ class Model(Answer, frozen=True, kw_only=True):
     """When it was suspended last."""
 
 
+class Policy(Answer, frozen=True, kw_only=True):
+    """A policy of an operator's own that two of its officers signed for, once at least."""
+
+    policy: HashText
+    state: str
+    """`approved` or `withdrawn`."""
+    since_ms: TimeMs
+    officers: list[AddressText]
+    """Keys that signed for it; none once it was withdrawn."""
+
+
 class Basis(Answer, frozen=True, kw_only=True):
     """A model that decides, and under which policy of its operator."""
 
@@ -27,7 +38,7 @@ class Basis(Answer, frozen=True, kw_only=True):
 
 
 class Operator(Answer, frozen=True, kw_only=True):
-    """By what an operator decides on payments, and all models that it ever registered."""
+    """By what an operator decides on payments; all models and policies that it ever had."""
 
     operator: AddressText
     version: Count
@@ -35,3 +46,4 @@ class Operator(Answer, frozen=True, kw_only=True):
     since_ms: TimeMs | None
     bases: list[Basis]
     models: list[Model]
+    policies: list[Policy]

@@ -23,6 +23,8 @@ from hansa.contracts.risk.risk import (
     Declare,
     Declared,
     Model,
+    Policy,
+    PolicyApproved,
     Propose,
     Proposed,
     Retire,
@@ -30,6 +32,8 @@ from hansa.contracts.risk.risk import (
     State,
     Suspend,
     Suspended,
+    Withdraw,
+    Withdrawn,
 )
 from hansa.kernel.authority import Purpose
 from hansa.kernel.contract import NO_MONEY
@@ -37,6 +41,7 @@ from hansa.kernel.errors import Refused
 
 NORTH, SHOP = make_address("north"), make_address("shop")
 CHAMPION, OTHER, RULES = bytes([1]) * 32, bytes([2]) * 32, bytes([9]) * 32
+LAXER = bytes([8]) * 32
 NOT_AUTHORIZED = "kernel.NOT_AUTHORIZED"
 OFFICER, MACHINE = int(Purpose.OPERATE | Purpose.MANAGE), int(Purpose.SPONSOR)
 ASSET = "MOP"
@@ -66,9 +71,10 @@ def approve(harness, *models, operator="north"):
 
 
 def declare(harness, *models):
-    """Put models in force under the same rules; returns the event."""
+    """Put models in force under the same rules, which two sign for at first; returns the event."""
     bases = tuple(Basis(model, RULES) for model in models)
-    return harness.do(risk.declare, Declare(NORTH, bases), "north1")[0]
+    signers = ["north1"] if harness.get(Policy, NORTH, RULES) else ["north1", "north2"]
+    return harness.do(risk.declare, Declare(NORTH, bases), *signers)[-1]
 
 
 @pytest.fixture
@@ -132,7 +138,10 @@ def test_what_is_approved_is_put_in_force_and_swapped_and_rolled_back(harness):
     assert harness.refuse(risk.declare, wanted, "north1") == Code.WRONG_STATE
     both = (Basis(CHAMPION, RULES), Basis(OTHER, RULES))
     wanted = Declare(NORTH, (both[1], both[0], both[1]))
-    assert harness.do(risk.declare, wanted, "north1") == [Declared(NO_MONEY, NORTH, 1, both)]
+    assert harness.do(risk.declare, wanted, "north2", "north3") == [
+        PolicyApproved(NO_MONEY, NORTH, RULES, (make_address("north2"), make_address("north3"))),
+        Declared(NO_MONEY, NORTH, 1, both),
+    ]
     positions = []
     for models in ((CHAMPION,), (OTHER,), (), (CHAMPION,)):
         positions.append(harness.height << 20)
@@ -154,6 +163,40 @@ def test_what_is_approved_is_put_in_force_and_swapped_and_rolled_back(harness):
     for position, bases in expected:
         assert in_force.find_in_force(harness.view, NORTH, position) == bases
     assert in_force.find_in_force(harness.view, SHOP, first) == ()
+
+
+def test_a_policy_takes_two_officers_once_and_one_withdraws_it(harness):
+    """One officer goes back to what two signed for, and stops it; two bring it back."""
+    approve(harness, CHAMPION)
+    old, new = (Basis(CHAMPION, RULES),), (Basis(CHAMPION, LAXER), Basis(NO_MODEL, LAXER))
+    for bases in (old, new):
+        alone = Declare(NORTH, bases)
+        assert harness.refuse(risk.declare, alone, "north1") == Code.POLICY_NOT_APPROVED
+        server = harness.refuse(risk.declare, alone, "north1", "north server", "south")
+        assert server == Code.POLICY_NOT_APPROVED
+        harness.do(risk.declare, alone, "north1", "north2")
+    for bases in (old, (*old, *new), (), new):
+        (event,) = harness.do(risk.declare, Declare(NORTH, bases), "north3")
+        assert set(event.bases) == set(bases)
+    take_back = Withdraw(NORTH, LAXER)
+    for signer in ("north server", "south"):
+        assert harness.refuse(risk.withdraw, take_back, signer) == NOT_AUTHORIZED
+    unknown = Withdraw(NORTH, OTHER)
+    assert harness.refuse(risk.withdraw, unknown, "north1") == Code.POLICY_NOT_APPROVED
+    harness.do(risk.declare, Declare(NORTH, (*old, *new)), "north1")
+    assert harness.do(risk.withdraw, take_back, "north3") == [
+        Withdrawn(NO_MONEY, NORTH, LAXER),
+        Declared(NO_MONEY, NORTH, 8, old),
+    ]
+    assert harness.refuse(risk.withdraw, take_back, "north1") == Code.POLICY_NOT_APPROVED
+    again = Declare(NORTH, (*old, *new))
+    assert harness.refuse(risk.declare, again, "north1") == Code.POLICY_NOT_APPROVED
+    approved, _ = harness.do(risk.declare, again, "north2", "north3")
+    assert approved.officers == (make_address("north2"), make_address("north3"))
+    assert harness.refuse(risk.declare, Declare(NORTH, old), "south") == NOT_AUTHORIZED
+    south = make_address("south")
+    alone = Declare(south, (Basis(NO_MODEL, RULES),))
+    assert harness.refuse(risk.declare, alone, "south") == Code.POLICY_NOT_APPROVED
 
 
 def test_one_officer_stops_a_model_at_once_and_two_bring_it_back():

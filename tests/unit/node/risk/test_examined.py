@@ -81,7 +81,7 @@ def test_a_model_that_is_not_in_force_on_the_ledger_is_told(tmp_path):
         return check.status, check.found, check.mend
 
     status, found, mend = compare()
-    assert (status, "approved on the ledger, and an officer has yet" in found) == (WARN, True)
+    assert (status, "approved on the ledger, and two officers have yet" in found) == (WARN, True)
     assert "--call risk.declare" in mend
     bank.declare(bank.models["champion"])
     status, found, _ = compare()

@@ -99,7 +99,7 @@ def test_a_payment_on_a_ledger_is_opened_from_its_block(tmp_path):
     assert world.do("north", add_officer("north"), risk.Propose(north, model)) == ""
     basis = Basis(model, rules)
     assert world.do("north officer", risk.Approve(north, model)) == ""
-    assert world.do("north", risk.Declare(north, (basis,))) == ""
+    assert world.do(("north", "north officer"), risk.Declare(north, (basis,))) == ""
     envelope = world.sign([key("ann")], pay("ann", "shop", 100, "a"))
     network, salt = world.network, bytes(range(32))
     tx_id = compute_tx_id(network, decode_envelope(envelope)[0].body)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from hansa.contracts import members
 from hansa.contracts.risk.in_force import InForce
-from hansa.contracts.risk.risk import Model
+from hansa.contracts.risk.risk import Model, Policy
 from hansa.kernel.crypto.address import from_text, to_text
 from hansa.kernel.errors import NotFound
 from hansa.kernel.rows import Rows
@@ -18,18 +18,18 @@ from hansa.node.api.routes import MSGPACK, AnyCaseAddress, Api, Call, Parameter,
 from hansa.sdk.risk import answers
 from hansa.sdk.risk.questions import BasisQuestion, Questions
 
-MODELS_PER_COST = 100
+ROWS_PER_COST = 100
 
 _decode = msgspec.msgpack.Decoder(Questions).decode
 
 
 async def get_operator(api: Api, call: Call, operator: str) -> answers.Operator:
-    """Get what an operator decides by, and all models that it registered."""
+    """Get what an operator decides by, and all models and policies of its officers."""
     address, rows = from_text(operator), read_rows(api)
     if rows.get(members.Member, address) is None:
         raise NotFound("no member has this address: /v1/members lists them")
-    known = api.tables.load_all(Model)
-    api.add_cost(call, len(known) // MODELS_PER_COST)
+    known, policies = api.tables.load_all(Model), api.tables.load_all(Policy)
+    api.add_cost(call, (len(known) + len(policies)) // ROWS_PER_COST)
     found = rows.get(InForce, address)
     return answers.Operator(
         operator=to_text(address),
@@ -40,6 +40,7 @@ async def get_operator(api: Api, call: Call, operator: str) -> answers.Operator:
             for basis in (found.bases if found else ())
         ],
         models=[_tell_model(row) for row in known if row.operator == address],
+        policies=[_tell_policy(row) for row in policies if row.operator == address],
     )
 
 
@@ -50,6 +51,15 @@ def _tell_model(row: Model) -> answers.Model:
         since_ms=row.since_ms,
         officers=[to_text(each) for each in row.officers],
         suspended_ms=row.suspended_ms or None,
+    )
+
+
+def _tell_policy(row: Policy) -> answers.Policy:
+    return answers.Policy(
+        policy=row.policy.hex(),
+        state="approved" if row.officers else "withdrawn",
+        since_ms=row.since_ms,
+        officers=[to_text(each) for each in row.officers],
     )
 
 
@@ -68,7 +78,7 @@ ROUTES = (
         "/v1/risk/operators/{operator}",
         get_operator,
         Right.PUBLIC,
-        "By what an operator decides on payments, and its models.",
+        "By what an operator decides on payments, and its models and policies.",
         answers.Operator,
         parameters=(Parameter("operator", AnyCaseAddress, "Address of the operator.", "path"),),
         errors=(404,),

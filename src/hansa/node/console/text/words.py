@@ -111,6 +111,7 @@ COMMANDS: dict[str, str] = {
     "risk.approve": "Approve, as a second officer of {operator}, its model {model}",
     "risk.declare": "Say what decides on payments for {operator} from now on",
     "risk.suspend": "Stop the model {model} of {operator} at once",
+    "risk.withdraw": "Take the policy {policy} of {operator} back at once",
     "risk.retire": "Give up the model {model} of {operator} for good",
 }
 """What was asked for, by `<contract>.<command>`."""
@@ -221,8 +222,10 @@ EVENTS: dict[str, str] = {
     "positions.Swept": "The record of the position in {asset} of window {window} was removed.",
     "risk.Proposed": "An officer of {operator} proposed the model {model}.",
     "risk.Approved": "Two officers of {operator} have signed for the model {model}.",
+    "risk.PolicyApproved": "Two officers of {operator} have signed for its policy {policy}.",
     "risk.Declared": "What decides on payments for {operator} changed: version {version}.",
     "risk.Suspended": "The model {model} of {operator} is stopped.",
+    "risk.Withdrawn": "{operator} has taken its policy {policy} back.",
     "risk.Retired": "{operator} has given up the model {model}.",
 }
 """What happened, by `<contract>.<event>`."""

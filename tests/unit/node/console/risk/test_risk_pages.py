@@ -13,12 +13,12 @@ from html import unescape
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from tests.decided import CUSTOMERS, RULES, Decided, decide_on_several
-from tests.deciding_desk import NORTH, Bank
+from tests.deciding_desk import NORTH, OFFICERS, Bank
 from tests.world import key
 
 from hansa.cli.main import build_parser
 from hansa.contracts.risk.in_force import NO_MODEL, Basis
-from hansa.contracts.risk.risk import Declare, Suspend
+from hansa.contracts.risk.risk import Declare, Suspend, Withdraw
 from hansa.kernel.crypto.address import to_text
 from hansa.node.api.keys import KeyRing, add_key
 from hansa.node.api.rights import Role
@@ -123,10 +123,12 @@ def site(tmp_path_factory):
                 for path in ("/risk", "/risk/models"):
                     _, found.pages[f"suspended {path}"], _ = await get(path)
                 declare = Declare(NORTH, (Basis(NO_MODEL, bytes(32)),))
-                assert bank.world.do("north", declare) == ""
+                assert bank.world.do(OFFICERS, declare) == ""
                 bank.registry.promote(bank.models["second"].hex())
                 await desk.reload()
                 _, found.pages["undeclared /risk"], _ = await get("/risk")
+                assert bank.world.do("north", Withdraw(NORTH, bank.policy_hash)) == ""
+                _, found.pages["withdrawn /risk"], _ = await get("/risk")
                 paid = f"/transactions/{found.made.allowed.hex()}"
                 _, found.pages[paid], _ = await get(paid)
             async with asking(node, desk, CLOSED, KeyRing(keys_path)) as get:
@@ -187,6 +189,9 @@ def test_it_is_told_why_no_model_decides(site):
     bases = json.loads(words[-1])["bases"]
     assert {each["model"] for each in bases} == {bytes(32).hex(), site.bank.models["second"].hex()}
     assert len(bases) == 3  # what was in force stays
+    text = site.read("withdrawn /risk")
+    assert "two officers have yet to declare it together, as the policy is new" in text
+    assert "hansa tx send OFFICER.json SECOND.json --call risk.declare" in text
 
 
 def test_a_transaction_leads_to_why_it_was_decided_so(site):
