@@ -38,8 +38,9 @@ BATCH_BYTES_BESIDE = 256
 """What a batch needs beside its items, at most: sponsor, key, signature, headers."""
 ITEM_BYTES_BESIDE = 64
 """What an item needs beside its envelope, at most: the attestation and headers."""
-BROUGHT_MAX = 2
-"""Batches that are decided on at once: one, and one that waits."""
+BROUGHT_MAX = 4
+"""Batches under way to be ordered: one that is decided on, one that waits for that, and two whose
+signatures are checked."""
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
@@ -109,6 +110,21 @@ class _Asked(NamedTuple):
             self.done.set_result(answer)
 
 
+class _Turn:
+    """How far a batch is, so that the next does not overtake it."""
+
+    def __init__(self) -> None:
+        self.is_ruled = asyncio.Event()
+        """Risk control was asked of it, if there is any."""
+        self.is_over = asyncio.Event()
+        """It was ordered, or will not be."""
+
+    def end(self) -> None:
+        """Let the next one pass."""
+        self.is_ruled.set()
+        self.is_over.set()
+
+
 class SponsorDesk:
     """Brings single envelopes of the node's customers into blocks, under its own sponsor key.
 
@@ -127,8 +143,9 @@ class SponsorDesk:
         self._key = key
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._bringing: deque[asyncio.Task[None]] = deque(maxlen=BROUGHT_MAX)
-        """Of the last batches that were checked; each orders what it brings behind those before."""
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._last: _Turn | None = None
+        self._room = asyncio.Semaphore(BROUGHT_MAX)
 
     async def submit(self, envelope: bytes, attestation: bytes | None = None) -> Answer:
         """Have one envelope ordered; returns once it is confirmed.
@@ -173,27 +190,26 @@ class SponsorDesk:
     async def _flush(self) -> None:
         """Gather for a moment, then check; batches leave in the order in which they came.
 
-        While one is decided on, the next waits for that already, so that whoever decides does not
-        wait for this process, and the signatures of one more are checked.
+        Several are under way: while one is decided on, the next waits for that already, so that
+        whoever decides need not wait for this process, and signatures of later ones are checked.
         """
         while self._asked:
             if len(self._asked) < GATHER_ENVELOPES:
                 await asyncio.sleep(GATHER_S)
+            await self._room.acquire()
             count = self._count_fitting()
             asked, self._asked = self._asked[:count], self._asked[count:]
-            check = self._engine.verifier.check_envelopes([item.envelope for item in asked])
-            checking = asyncio.create_task(check)
-            full = len(self._bringing) == BROUGHT_MAX
-            steps = [checking, self._bringing[0]] if full else [checking]
-            await asyncio.wait(steps)  # whatever becomes of them, the line goes on
-            before = self._bringing[-1] if self._bringing else None
-            bringing = asyncio.create_task(self._bring(asked, checking, before))
-            bringing.add_done_callback(partial(self._end_bringing, asked))
-            self._bringing.append(bringing)
+            before, self._last = self._last, _Turn()
+            bringing = asyncio.create_task(self._bring(asked, before, self._last))
+            bringing.add_done_callback(partial(self._end_bringing, asked, self._last))
+            self._under_way.add(bringing)
         self._flushing = None
 
-    def _end_bringing(self, asked: list[_Asked], bringing: asyncio.Task[None]) -> None:
+    def _end_bringing(self, asked: list[_Asked], turn: _Turn, bringing: asyncio.Task[None]) -> None:
         """Tell those whose transactions were not brought in; report a fault of this program."""
+        self._under_way.discard(bringing)
+        self._room.release()
+        turn.end()  # whatever became of it, the line goes on
         if bringing.cancelled():
             _fail(asked, Unavailable("the node is stopping: send again when it is back"))
             return
@@ -219,13 +235,10 @@ class SponsorDesk:
             count += 1
         return max(count, 1)
 
-    async def _bring(
-        self,
-        asked: list[_Asked],
-        checking: asyncio.Task[list[bytes | Invalid]],
-        before: asyncio.Task[None] | None,
-    ) -> None:
-        verdicts = await checking
+    async def _bring(self, asked: list[_Asked], before: _Turn | None, turn: _Turn) -> None:
+        verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])
+        if before is not None:
+            await before.is_ruled.wait()
         sound: list[tuple[_Asked, bytes]] = []
         for item, verdict in zip(asked, verdicts, strict=True):
             if not isinstance(verdict, Invalid) and item.is_strangers:
@@ -248,9 +261,12 @@ class SponsorDesk:
             else:  # a repetition costs no block, and never expires
                 item.answer(answer)
         if self._risk is not None and good:
-            good, ids = await self._rule(self._risk, good, ids)
+            ruling = asyncio.create_task(self._rule(self._risk, good, ids))
+            await asyncio.sleep(0)  # it is asked
+            turn.is_ruled.set()
+            good, ids = await ruling
         if before is not None:
-            await asyncio.wait([before])
+            await before.is_over.wait()
         if not good:
             return
         items = [(item.envelope, item.attestation) for item in good]
