@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -193,8 +194,11 @@ def submit_until_there(client, envelope):
 
 
 def has_journal(pid, home):
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return any(each.is_symlink() and each.readlink() == home.decisions_path for each in links)
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed just now
+            if link.readlink() == home.decisions_path:
+                return True
+    return False
 
 
 def check_told_why(node, model):
