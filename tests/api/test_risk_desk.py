@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from msgspec import to_builtins
 from tests.api.served import UNLIMITED
 from tests.deciding_desk import RULES, Bank
+from tests.listed import RAMIRO, write_customers
 from tests.world import key, pay
 
+from hansa.cli.main import main
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
@@ -238,6 +241,48 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
     asyncio.run(run())
 
 
+def test_customers_are_screened_and_officers_clear_who_is_somebody_else(bank):
+    (bank.path / "genesis.bin").touch()
+    (bank.path / "risk").symlink_to(bank.path)
+
+    async def run():
+        async with served(bank) as (plain, north, app, _):
+            assert (await north.risk.get_standing()).screening is None
+            assert (await north.risk.list_hits()).hits == []
+            with pytest.raises(Refused, match="FORBIDDEN"):
+                await app.risk.list_hits()
+            write_customers(bank.path)
+            told = (await north.risk.reload()).screening
+            assert (told.customers, told.hits, told.cleared, told.wallets) == (3, 2, 0, 2)
+            assert (told.entries, told.left_out, told.findings) == (3, 0, [])
+            first = await north.risk.list_hits(limit=1)
+            [hit] = first.hits
+            assert (hit.name, hit.entry, hit.verdict) == (RAMIRO, "OFAC-SDN 306", "review")
+            assert (hit.born, hit.country, hit.cleared) == ("agrees", "agrees", None)
+            [other] = (await north.risk.list_hits(first.next, 1)).hits
+            envelope = bank.sign("ann", pay("ann", "shop", 20, "tea"))
+            await post(plain, 20, {"envelope": envelope})
+            [held] = await wait_until_listed(north, 1)
+            assert (held.verdict, held.reasons) == ("review", ["list.sanctions"])
+            for each in (hit, other):
+                words = ("risk", "clear", each.wallet, each.entry, "--why", "born elsewhere")
+                assert await asyncio.to_thread(main, [*words, "--data", str(bank.path)]) == 0
+            told = (await north.risk.reload()).screening
+            assert (told.hits, told.cleared, told.wallets) == (0, 2, 0)
+            [hit] = (await north.risk.list_hits(limit=1)).hits
+            assert (hit.verdict, hit.cleared.why, hit.cleared.by) == (
+                "allow",
+                "born elsewhere",
+                None,
+            )
+            envelope = bank.sign("ann", pay("ann", "shop", 20, "milk"))
+            assert (await post(plain, 60_000, {"envelope": envelope}))[0] == 200
+            return await north.risk.get_decision(bytes.fromhex(held.tx_id))
+
+    decision = asyncio.run(run())
+    assert RAMIRO not in json.dumps(to_builtins(decision))
+
+
 def test_only_keys_of_the_nodes_own_institution_ask_and_answer(bank):
     async def run():
         async with served(bank) as (plain, _, _, south):
@@ -245,6 +290,7 @@ def test_only_keys_of_the_nodes_own_institution_ask_and_answer(bank):
                 south.risk.get_standing(),
                 south.risk.list_waiting(),
                 south.risk.list_held(),
+                south.risk.list_hits(),
                 south.risk.get_decision(UNKNOWN),
                 south.risk.answer(UNKNOWN, "released"),
                 south.risk.label(UNKNOWN, is_fraud=True),

@@ -60,7 +60,7 @@ SPONSOR_KEY = "sponsor"
 CHANNEL_KEY = "channel"
 DECISIONS = "decisions.db"
 """The file of what was decided on payments, in the folder of risk control."""
-_DECIDING = ("*.toml", "*.csv", "models/roles.json", "models/*.model")
+_DECIDING = ("*.toml", "*.csv", "sanctions/*", "models/roles.json", "models/*.model")
 """What decides on payments, as `hansa.node.risk` reads it from its folder."""
 
 
@@ -138,7 +138,9 @@ class Home:
         """List what a backup takes along beside genesis and log, by path within the folder."""
         keys, risk = self.keys_path, self.risk_path
         names = sorted(path.name for path in keys.glob("*.json")) if with_keys else []
-        deciding = sorted(path for pattern in _DECIDING for path in risk.glob(pattern))
+        deciding = sorted(
+            path for pattern in _DECIDING for path in risk.glob(pattern) if path.is_file()
+        )
         return [
             self.settings_path.name,
             self.api_keys_path.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from hansa.sdk.files import read_file
 
 if TYPE_CHECKING:
     from hansa.node.risk.registry import Registry, Roles
+    from hansa.node.risk.screening import Screening
     from hansa.risk.models.file import Model
 
 Function = Callable[[argparse.Namespace], int]
@@ -106,9 +108,23 @@ def _check(options: argparse.Namespace) -> int:
         "merchants": len(loaded.merchants),
         "model": None if folder.registry.champion is None else loaded.model_id.hex(),
         "faults": list(folder.registry.faults),
+        "screening": None if loaded.screening is None else _tell_screening(loaded.screening),
     }
     print_found(found, is_json=options.json)
     return 0
+
+
+def _tell_screening(found: Screening) -> dict[str, object]:
+    now_ms = time.time_ns() // 1_000_000
+    cleared = sum(each.is_cleared(now_ms) for each in found.hits)
+    return {
+        "customers": found.customers,
+        "hits": len(found.hits) - cleared,
+        "cleared": cleared,
+        "entries": found.entries,
+        "left_out": found.left_out,
+        "findings": list(found.findings),
+    }
 
 
 def _add_file(options: argparse.Namespace) -> int:

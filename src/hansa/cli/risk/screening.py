@@ -1,22 +1,30 @@
-"""The word that screens a name against sanctions lists: screen."""
+"""Words about sanctions lists: screen a name, list customers who are hits, and clear one."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from hansa.cli.risk.extra import needing_extra
-from hansa.cli.screen import complain, print_json, print_table, say
-from hansa.cli.source import parse_file
-from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.cli.screen import complain, print_found, print_json, print_table, say
+from hansa.cli.source import add_node, open_client, parse_file, parse_folder
+from hansa.kernel.calendar import format_iso
+from hansa.kernel.crypto.address import from_text
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.home import Home
+from hansa.program import name_program
 from hansa.sdk.files import check_file
 
 if TYPE_CHECKING:
     from hansa.risk.screening.entries import Days
-    from hansa.risk.screening.screener import Hit
+    from hansa.risk.screening.screener import Hit as ScreenedHit
+    from hansa.sdk.risk.desk_answers import Hit
 
 EXIT_HITS = 1
 MILLION = 1_000_000
+PAGE = 100
 
 
 def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,6 +46,23 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         command.add_argument(option, type=parse_file, metavar="FILE", help=text)
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(function=_screen)
+    text = "customers whose names are hits of sanctions lists, cleared or not"
+    hits = words.add_parser("hits", help=text, description=text)
+    hits.add_argument("--open", action="store_true", help="only those that are not cleared")
+    add_node(hits)
+    hits.set_defaults(function=_list_hits)
+    text = "keep that a customer is not whom an entry of a sanctions list names"
+    clear = words.add_parser("clear", help=text, description=text)
+    clear.add_argument("wallet", metavar="WALLET", help="the customer's")
+    clear.add_argument("entry", metavar="ENTRY", help="source and id, as 'OFAC-SDN 306'")
+    clear.add_argument("--why", required=True, metavar="TEXT", help="by what it is known")
+    clear.add_argument("--until", metavar="DATE", help="last day on which it counts, 2027-01-31")
+    clear.add_argument("--by", metavar="NAME", help="the officer")
+    clear.add_argument(
+        "--data", type=parse_folder, required=True, help="data folder of the node, running or not"
+    )
+    clear.add_argument("--json", action="store_true", help="print one JSON object")
+    clear.set_defaults(function=_clear)
 
 
 def _screen(options: argparse.Namespace) -> int:
@@ -78,6 +103,63 @@ def _screen(options: argparse.Namespace) -> int:
     return EXIT_HITS if hits else 0
 
 
+def _list_hits(options: argparse.Namespace) -> int:
+    found: list[Hit] = []
+    after: int | None = 0
+    with open_client(options) as client:
+        while after is not None:
+            page = client.risk.list_hits(after, PAGE)
+            found += page.hits
+            after = page.next
+    if options.open:
+        found = [each for each in found if each.verdict != "allow"]
+    if options.json:
+        print_json({"hits": msgspec.to_builtins(found)})
+    elif found:
+        print_table([(each.wallet, _describe_hit(each)) for each in found])
+    else:
+        say("No customer is a hit." if not options.open else "No hit is open.")
+    return 0
+
+
+def _describe_hit(each: Hit) -> list[str]:
+    weak = ", a weak alias" if each.is_weak else ""
+    born, country = f"born {each.born}", f"country {each.country}"
+    told = [
+        f"{each.verdict}: {each.name}",
+        f"{each.entry}: {each.listed} ({each.kind}{weak}), score {each.score / MILLION:.3f}",
+        f"{born}, {country}; {', '.join(each.programmes) or 'no programme'}",
+    ]
+    if each.cleared is not None:
+        cleared = each.cleared
+        by = "" if cleared.by is None else f" by {cleared.by}"
+        until = "" if cleared.until_ms is None else f" until {format_iso(cleared.until_ms, 0)}"
+        told.append(f"cleared{by}{until}: {cleared.why}")
+    return told
+
+
+def _clear(options: argparse.Namespace) -> int:
+    wallet = from_text(options.wallet)
+    home = Home(options.data)
+    if not home.exists():
+        raise NotFound(f"there is no node in {home.path}", path=str(home.path))
+    with needing_extra():
+        from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
+        from hansa.node.risk.screening import clear_hits  # noqa: PLC0415
+    screening = RiskFolder(home.risk_path).loaded.screening
+    meant = (wallet, " ".join(options.entry.split()))
+    found = () if screening is None else screening.hits
+    hits = [each for each in found if (each.wallet, each.found.entry) == meant]
+    if not hits:
+        raise NotFound(f"{options.wallet} is no hit of {options.entry}")
+    told = {"why": options.why, "until": options.until, "by": options.by}
+    clear_hits(home.risk_path, hits, **told)
+    print_found({"wallet": options.wallet, "cleared": len(hits)}, is_json=options.json)
+    if not options.json:
+        say(f"The node decides by it once it has it: {name_program()} risk reload.")
+    return 0
+
+
 def _parse_born(text: str | None) -> Days | None:
     from hansa.risk.screening.dates import read_iso  # noqa: PLC0415 - an extra
 
@@ -89,7 +171,7 @@ def _parse_born(text: str | None) -> Days | None:
     return found
 
 
-def _describe(hit: Hit) -> dict[str, Any]:
+def _describe(hit: ScreenedHit) -> dict[str, Any]:
     entry = hit.entry
     return {
         "entry": f"{entry.source} {entry.id}",

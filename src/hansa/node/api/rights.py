@@ -57,7 +57,8 @@ class Right(StrEnum):
     RISK_CONFIRM = "risk_confirm"
     """Answer for a customer who was asked by another way, and for nobody else."""
     RISK_RELEASE = "risk_release"
-    """Answer as an officer, tell what payments turned out to be, have files read anew."""
+    """Answer as an officer, tell what payments turned out to be, have files read anew, and list
+    customers whose names are on sanctions lists."""
     RISK_ATTEST = "risk_attest"
     """Hand in the institution's own word on a decision with a transaction."""
 

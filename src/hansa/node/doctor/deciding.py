@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # of an extra
     from hansa.node.risk.loading import RiskFolder
 
 NAME = "risk"
+DAY_MS = 86_400_000
+LISTS_DAYS_MAX = 7
+"""Sanctions lists change several times a week."""
 
 
 def check_risk(patient: Patient) -> list[Check]:
@@ -36,13 +39,49 @@ def check_risk(patient: Patient) -> list[Check]:
         found = f"deciding needs {error.name}, which is not installed"
         return [Check(NAME, Status.FAIL, found, where, "pip install 'hansa[risk]'")]
     try:
-        folder = RiskFolder(home.risk_path)
+        folder = RiskFolder(home.risk_path, screens=False)
+        screened = _check_screening(patient, folder)
     except HansaError as error:
         mend = "mend what it says, or take risk.decides out of node.toml"
         return [Check(NAME, Status.FAIL, error.message, where, mend)]
     patient.risk = folder
     decisions = check_encrypted(patient, NAME, home.decisions_path, FORM, "decisions")
-    return [_check_models(folder, where), decisions]
+    return [_check_models(folder, where), *screened, decisions]
+
+
+def _check_screening(patient: Patient, folder: RiskFolder) -> list[Check]:
+    """Look how old the sanctions lists are, and whether all customers were screened against them.
+
+    Raises:
+      HansaError: as `read_screening_files`.
+    """
+    from hansa.node.risk.screening import (  # noqa: PLC0415 - an extra
+        SANCTIONS,
+        look_over,
+        read_screening_files,
+    )
+
+    files = read_screening_files(patient.home.risk_path)
+    if files is None:
+        return []
+    thresholds = folder.loaded.policy.screening
+    seen, name = look_over(patient.home.risk_path, files, thresholds), f"{NAME} screening"
+    where = str(patient.home.risk_path / SANCTIONS)
+    days = max(patient.machine.now_ms() - files.lists_ms, 0) // DAY_MS
+    age = f"the sanctions lists are of {days} day{'' if days == 1 else 's'} ago"
+    if days > LISTS_DAYS_MAX:
+        mend = f"put the lists as they are published now there, then {name_program()} risk reload"
+        return [Check(name, Status.WARN, age, where, mend)]
+    if seen.left_out:
+        found = f"{age}, and {seen.left_out} of their parts are not screened against: "
+        mend = "get them again from who publishes them"
+        return [Check(name, Status.WARN, found + "; ".join(seen.findings), where, mend)]
+    if seen.unscreened:
+        found = f"{age}, and {seen.unscreened} customers are not screened against them yet"
+        mend = f"{name_program()} risk check screens them, then {name_program()} risk reload"
+        return [Check(name, Status.WARN, found, where, mend)]
+    found = f"{age}; all {len(files.customers)} customers were screened against them"
+    return [Check(name, Status.OK, found, where)]
 
 
 def _check_models(folder: RiskFolder, where: str) -> Check:

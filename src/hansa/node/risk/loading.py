@@ -1,9 +1,10 @@
-"""What an operator decides by, read from its folder: policy, rules, lists, merchants, models.
+"""What an operator decides by, read from its folder: policy, rules, lists, customers, models.
 
 FOLDER/policy.toml     thresholds, and what holds while no model can be asked
 FOLDER/rules.toml      rules; may be missing
 FOLDER/lists.csv       whom to block or to let through (or lists.toml); may be missing
 FOLDER/merchants.csv   which wallet is which merchant's: `wallet,merchant`; may be missing
+FOLDER/customers.csv   who has which wallet, screened against FOLDER/sanctions/; may be missing
 FOLDER/models/         the registry of models
 
 The first three are the policy whose hash the ledger has: one hash over all of their bytes.
@@ -23,9 +24,11 @@ from typing import Final, Literal, NamedTuple
 from hansa.contracts.risk.in_force import NO_MODEL, Basis
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.encoding import Decoder, Document, encode
-from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
+from hansa.kernel.errors import Invalid, InvalidCode, NotFound
+from hansa.node.risk.files import read_optional
 from hansa.node.risk.names import check_names
 from hansa.node.risk.registry import MODELS, Registry
+from hansa.node.risk.screening import Screen, Screening, screen_beside, screen_folder
 from hansa.risk.decisions.deciding import Decider, Listed
 from hansa.risk.decisions.policy import POLICY_BYTES_MAX, Policy, load_policy
 from hansa.risk.intake.describing import FEATURES
@@ -33,6 +36,7 @@ from hansa.risk.lists.listings import Effect, Lists, Subject
 from hansa.risk.lists.reading import parse_lists
 from hansa.risk.models.file import Model
 from hansa.risk.rules.book import RULES_BYTES_MAX, ReadRule, load_rules
+from hansa.risk.screening.hits import Screened
 from hansa.risk.verdicts import Verdict
 
 LISTS_BYTES_MAX = 64 << 20
@@ -43,6 +47,8 @@ LISTED: Final[Mapping[Effect, Listed]] = {
     Effect.BLOCK: Listed(Verdict.BLOCK, "blocked"),
 }
 """What a listing says of a payment."""
+SANCTIONS: Final = "sanctions"
+"""The reason of a payment whose payer or payee may be on a sanctions list, by their name."""
 
 
 class BasisFiles(Document, frozen=True, array_like=True):
@@ -70,6 +76,8 @@ class Sources(NamedTuple):
     files: BasisFiles
     merchants: Mapping[bytes, str]
     """Which wallet is which merchant's, by address."""
+    screened: Mapping[bytes, Screened]
+    """Wallets of those whose names are hits of sanctions lists, by address."""
 
 
 class Models(NamedTuple):
@@ -90,6 +98,7 @@ class Loaded(NamedTuple):
     wallets: Mapping[bytes, str]
     """Names on the lists, by address."""
     merchants: Mapping[bytes, str]
+    screened: Mapping[bytes, Screened]
     models: Models
     scoring: Decider
     """With the champion, if there is one."""
@@ -102,6 +111,9 @@ class Loaded(NamedTuple):
     """
     challenger_id: bytes = NO_MODEL
     """Likewise."""
+    screening: Screening | None = None
+    """What came of screening, with names, to be told to officers; None where nobody is screened, or
+    only payments are asked about."""
 
     @property
     def deciders(self) -> list[Decider]:
@@ -111,7 +123,7 @@ class Loaded(NamedTuple):
     @property
     def sources(self) -> Sources:
         """What all of it was loaded from, beside the models."""
-        return Sources(self.files, self.merchants)
+        return Sources(self.files, self.merchants, self.screened)
 
     def is_scored(self, in_force: Collection[Basis]) -> bool:
         """Whether the champion may decide, by what the ledger has in force."""
@@ -119,7 +131,12 @@ class Loaded(NamedTuple):
         return self.model_id != NO_MODEL and basis in in_force
 
     def find_listed(self, payer: bytes, payee: bytes, device: str, time_ms: int) -> Listed | None:
-        """Find what lists say of a payment: a block counts above an allowance."""
+        """Find what lists say of a payment.
+
+        A block counts above an allowance, and so does a hit of a sanctions list: nobody lets
+        through by an allowance who may be sanctioned. Of two that stop it, the higher verdict
+        counts; of the same, the hit.
+        """
         names = [
             (Subject.WALLET, self.wallets.get(payer)),
             (Subject.WALLET, self.wallets.get(payee)),
@@ -131,20 +148,31 @@ class Loaded(NamedTuple):
             for kind, name in names
             if name is not None and (found := self.lists.find(kind, name, time_ms)) is not None
         ]
-        if not effects:
-            return None
-        return LISTED[Effect.BLOCK if Effect.BLOCK in effects else Effect.ALLOW]
+        hit = max(self._find_hit(payer, time_ms), self._find_hit(payee, time_ms))
+        if Effect.BLOCK in effects and hit < Verdict.BLOCK:
+            return LISTED[Effect.BLOCK]
+        if hit > Verdict.ALLOW:
+            return Listed(hit, SANCTIONS)
+        return LISTED[Effect.ALLOW] if effects else None
+
+    def _find_hit(self, wallet: bytes, time_ms: int) -> Verdict:
+        """Find what a hit on the name of a wallet's owner makes of a payment."""
+        found = self.screened.get(wallet)
+        if found is None or time_ms < found.review_from_ms:
+            return Verdict.ALLOW
+        return Verdict.BLOCK if time_ms >= found.block_from_ms else Verdict.REVIEW
 
 
 class RiskFolder:
     """An operator's folder, and what is loaded of it."""
 
-    def __init__(self, path: Path, sources: Sources | None = None) -> None:
+    def __init__(self, path: Path, sources: Sources | None = None, *, screens: bool = True) -> None:
         """Load what is in a folder.
 
         Args:
           path: of the folder.
           sources: what it says, where that was read before.
+          screens: whether customers are screened, which may take a while and is kept there.
 
         Raises:
           NotFound: there is no policy file.
@@ -153,15 +181,21 @@ class RiskFolder:
         """
         self._path = path
         self.registry = Registry(path / MODELS, FEATURES)
-        self.loaded = self.read() if sources is None else self.load(sources)
+        if sources is None:
+            self.loaded = self._read(screen_folder if screens else None)
+        else:
+            self.loaded = self.load(sources)
 
     def reload(self) -> None:
         """Load all of it anew; where that fails, what is loaded stays. Raises as the beginning."""
         self.put(self.read())
 
     def read(self) -> Loaded:
-        """Read all of it anew, to be put to use; in any thread. Raises as the beginning."""
-        return self.load(Sources(read_files(self._path), read_merchants(self._path)))
+        """Read all of it anew, to be put to use; in any thread. Raises as the beginning.
+
+        Customers are screened in a process beside this one, which goes on with its work meanwhile.
+        """
+        return self._read(screen_beside)
 
     def load(self, sources: Sources) -> Loaded:
         """Load what was read before, to be put to use; raises `Invalid` where it is wrong."""
@@ -185,6 +219,14 @@ class RiskFolder:
         if any(one is not other for one, other in zip(models, self.loaded.models, strict=True)):
             self.loaded = _put_models(self.loaded, models)
 
+    def _read(self, screen: Screen | None) -> Loaded:
+        loaded = self.load(Sources(read_files(self._path), read_merchants(self._path), {}))
+        # Last: it takes the longest, and what is wrong before is told at once.
+        screening = None if screen is None else screen(self._path, loaded.policy.screening)
+        if screening is None:
+            return loaded
+        return loaded._replace(screened=screening.screened, screening=screening)
+
     def _get_models(self) -> Models:
         return Models(self.registry.champion, self.registry.challenger)
 
@@ -199,16 +241,16 @@ def read_files(folder: Path) -> BasisFiles:
       Unavailable: a file cannot be read.
     """
     check_names(folder)
-    policy = _read(folder / "policy.toml", POLICY_BYTES_MAX)
+    policy = read_optional(folder / "policy.toml", POLICY_BYTES_MAX)
     if policy is None:
         raise NotFound(
             f"there is no {folder / 'policy.toml'}: risk control needs one "
             "(docs/reference/risk-policy.md)",
             path=str(folder / "policy.toml"),
         )
-    rules = _read(folder / "rules.toml", RULES_BYTES_MAX)
+    rules = read_optional(folder / "rules.toml", RULES_BYTES_MAX)
     names = ("lists.csv", "lists.toml")
-    lists = {name: _read(folder / name, LISTS_BYTES_MAX) for name in names}
+    lists = {name: read_optional(folder / name, LISTS_BYTES_MAX) for name in names}
     there = [name for name, raw in lists.items() if raw is not None]
     if len(there) > 1:
         raise Invalid(
@@ -233,7 +275,7 @@ def read_merchants(folder: Path) -> dict[bytes, str]:
       Unavailable: it cannot be read.
     """
     path = folder / "merchants.csv"
-    raw = _read(path, LISTS_BYTES_MAX)
+    raw = read_optional(path, LISTS_BYTES_MAX)
     if raw is None:
         return {}
     found: dict[bytes, str] = {}
@@ -276,7 +318,7 @@ def load(sources: Sources, models: Models, name: str) -> Loaded:
     Raises:
       Invalid: something is wrong in a file; names it and the place.
     """
-    files, merchants = sources
+    files, merchants, screened = sources
     policy = load_policy(files.policy, f"{name}/policy.toml")
     rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
     path = Path(name) / files.lists_name
@@ -290,6 +332,7 @@ def load(sources: Sources, models: Models, name: str) -> Loaded:
         lists,
         {from_text(each): each for each in lists.list_names(Subject.WALLET)},
         merchants,
+        screened,
         Models(None),
         unscored,
         unscored,
@@ -331,19 +374,3 @@ def _put_models(loaded: Loaded, models: Models) -> Loaded:
         model_id=ids[0],
         challenger_id=ids[1],
     )
-
-
-def _read(path: Path, bytes_max: int) -> bytes | None:
-    """Read a file; None if there is none."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(bytes_max + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}", path=str(path)) from None
-    if len(raw) > bytes_max:
-        raise Invalid(
-            InvalidCode.TOO_LARGE, f"{path} has more than {bytes_max} bytes", path=str(path)
-        )
-    return raw

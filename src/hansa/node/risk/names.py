@@ -11,8 +11,12 @@ from typing import Final
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.risk.registry import MODELS
+from hansa.node.risk.screening import CLEARED, CUSTOMERS, SANCTIONS
 
-NAMES: Final = ("policy.toml", "rules.toml", "lists.csv", "lists.toml", "merchants.csv", MODELS)
+NAMES: Final = (
+    *("policy.toml", "rules.toml", "lists.csv", "lists.toml", "merchants.csv"),
+    *(CUSTOMERS, CLEARED, SANCTIONS, MODELS),
+)
 """What is read."""
 _ENDINGS: Final = frozenset(
     ("", ".csv", ".tsv", ".toml", ".txt", ".json", ".yaml", ".yml", ".csv.txt", ".toml.txt")

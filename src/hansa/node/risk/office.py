@@ -13,10 +13,16 @@ from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
 from hansa.node.risk.clerk.journal import Held
 from hansa.node.risk.clerk.judging import UNKNOWN_PPM, Answering
 from hansa.node.risk.desk import RiskDesk
+from hansa.node.risk.loading import Loaded
 from hansa.node.risk.obstacles import find_obstacle
+from hansa.node.risk.screening import Screening
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
+from hansa.risk.decisions.policy import Policy
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
+from hansa.risk.lists.listings import FOREVER_MS
 from hansa.risk.packing import unpack
+from hansa.risk.screening.hits import CustomerHit
+from hansa.risk.screening.screener import Agreement
 from hansa.risk.verdicts import Verdict
 from hansa.sdk.risk import desk_answers as told
 from hansa.sdk.risk.answers import Basis
@@ -31,6 +37,12 @@ _ANSWERS: Final[dict[Answering, told.AnswerName]] = {
     Answering.CONFIRMED: "confirmed",
     Answering.RELEASED: "released",
     Answering.REFUSED: "refused",
+}
+
+_AGREEMENTS: Final[dict[Agreement, told.AgreementName]] = {
+    Agreement.AGREES: "agrees",
+    Agreement.DIFFERS: "differs",
+    Agreement.UNKNOWN: "unknown",
 }
 
 
@@ -63,6 +75,9 @@ class RiskOffice:
             rules=len(loaded.rules),
             listed=len(loaded.lists),
             merchants=len(loaded.merchants),
+            screening=None
+            if loaded.screening is None
+            else _tell_screening(loaded, loaded.screening, self._desk.read_now_ms()),
             model=_tell_model(loaded.model_id),
             challenger=None if challenger is None else challenger.manifest.model_id.hex(),
             is_scored=obstacle is None,
@@ -80,6 +95,16 @@ class RiskOffice:
         """Read policy, rules, lists and merchants anew; raises as `RiskDesk.reload`."""
         await self._desk.reload()
         return await self.tell_standing()
+
+    def list_hits(self, after: int, limit: int) -> told.HitPage:
+        """List customers whose names are hits, cleared or not, in the order of their file."""
+        loaded, now_ms = self._desk.tell_standing().loaded, self._desk.read_now_ms()
+        hits = () if loaded.screening is None else loaded.screening.hits
+        end = after + limit
+        return told.HitPage(
+            hits=[_tell_hit(each, loaded.policy, now_ms) for each in hits[after:end]],
+            next=end if end < len(hits) else None,
+        )
 
     async def list_waiting(self, after: int, limit: int) -> told.HeldPage:
         """List what may be answered now, the oldest first; what is blocked, nobody answers."""
@@ -176,6 +201,48 @@ class RiskOffice:
             )
             for each, kept, answer in await self._desk.read_held(held)
         ]
+
+
+def _tell_screening(loaded: Loaded, found: Screening, now_ms: int) -> told.ScreeningStanding:
+    cleared = sum(each.is_cleared(now_ms) for each in found.hits)
+    return told.ScreeningStanding(
+        customers=found.customers,
+        entries=found.entries,
+        lists=found.lists_hash.hex(),
+        lists_ms=found.lists_ms,
+        findings=list(found.findings),
+        left_out=found.left_out,
+        hits=len(found.hits) - cleared,
+        cleared=cleared,
+        wallets=sum(now_ms >= each.review_from_ms for each in loaded.screened.values()),
+    )
+
+
+def _tell_hit(hit: CustomerHit, policy: Policy, now_ms: int) -> told.Hit:
+    found, clearing = hit.found, hit.clearing
+    verdict: told.VerdictName = "allow"
+    if not hit.is_cleared(now_ms):
+        verdict = "block" if found.score >= policy.screening.block_score else "review"
+    return told.Hit(
+        wallet=to_text(hit.wallet),
+        name=hit.name,
+        entry=found.entry,
+        listed=found.name,
+        kind=found.kind.value,
+        is_weak=found.is_weak,
+        score=found.score,
+        born=_AGREEMENTS[found.born],
+        country=_AGREEMENTS[found.country],
+        programmes=list(found.programmes),
+        verdict=verdict,
+        cleared=None
+        if clearing is None
+        else told.ClearedHit(
+            until_ms=None if clearing.until_ms == FOREVER_MS else clearing.until_ms,
+            why=clearing.why,
+            by=clearing.by or None,
+        ),
+    )
 
 
 def _find_state(

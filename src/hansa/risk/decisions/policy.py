@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.models.calibration import MILLION
+from hansa.risk.screening.entries import THRESHOLD
 from hansa.shapes import Unread, read_toml
 
 POLICY_BYTES_MAX = 1 << 14
@@ -20,6 +21,8 @@ NEVER_PPM = MILLION + 1
 """As a threshold: no probability reaches it."""
 
 Ppm = Annotated[int, Meta(ge=1, le=NEVER_PPM)]
+Score = Annotated[int, Meta(ge=500_000, le=NEVER_PPM)]
+"""Of names that are alike, in millionths; below, whoever is asked about would be a hit."""
 Minor = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -38,6 +41,15 @@ class Unscored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From here on an officer looks at it; below, it passes, with that reason."""
 
 
+class Screening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of payments from and to customers whose names are hits of sanctions lists."""
+
+    review_score: Score = THRESHOLD
+    """From here on an officer looks at them."""
+    block_score: Score = NEVER_PPM
+    """From here on they are blocked; never by itself, as a name alone proves nothing."""
+
+
 class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a payment that was not allowed waits, before it expires."""
 
@@ -52,6 +64,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     unscored: Unscored = Unscored()
     waiting: Waiting = Waiting()
+    screening: Screening = Screening()
     reasons_max: Annotated[int, Meta(ge=0, le=10)] = 3
     """Features that a decision names at most."""
 
@@ -76,3 +89,5 @@ def _find_faults(policy: Policy) -> Iterator[str]:
     given = [each for each in msgspec.structs.astuple(policy.thresholds) if each != NEVER_PPM]
     if given != sorted(given):
         yield "thresholds: step_up_ppm, review_ppm and block_ppm must not fall, in this order"
+    if policy.screening.review_score > policy.screening.block_score:
+        yield "screening: block_score must not be below review_score"

@@ -1,8 +1,4 @@
-"""Who is on a list, until when and why, asked by name or by the number that intake gave.
-
-What is listed counts in this order: a hit on a sanctions list, a block, an allowance. So nobody
-allows what is sanctioned.
-"""
+"""Who is on a list, until when and why, asked by name."""
 
 from __future__ import annotations
 
@@ -31,15 +27,6 @@ class Effect(StrEnum):
     BLOCK = "block"
 
 
-class Standing(StrEnum):
-    """How a payment stands by all lists, in order of precedence."""
-
-    SANCTIONED = "sanctioned"
-    BLOCKED = "blocked"
-    ALLOWED = "allowed"
-    UNLISTED = "unlisted"
-
-
 class Listing(NamedTuple):
     """Somebody or something on a list."""
 
@@ -55,7 +42,7 @@ class Listing(NamedTuple):
 
 
 class Lists:
-    """Listings by name; by number, too, as soon as intake has told it."""
+    """Listings by name."""
 
     def __init__(self, listings: Iterable[Listing] = ()) -> None:
         """Take listings.
@@ -64,7 +51,6 @@ class Lists:
           Invalid: something is listed twice.
         """
         self._by_name: dict[tuple[Subject, str], Listing] = {}
-        self._by_number: dict[tuple[Subject, int], Listing] = {}
         for listing in listings:
             other = self._by_name.setdefault((listing.subject, listing.name), listing)
             if other is not listing:
@@ -77,12 +63,6 @@ class Lists:
 
     def __len__(self) -> int:
         return len(self._by_name)
-
-    def number(self, subject: Subject, name: str, number: int) -> None:
-        """Note the number that intake gave; a replay gives the same one again."""
-        listing = self._by_name.get((subject, name))
-        if listing is not None:
-            self._by_number[subject, number] = listing
 
     def list_names(self, subject: Subject) -> list[str]:
         """List all of a kind that are listed, whether it counts at present or not."""
@@ -98,27 +78,5 @@ class Lists:
 
     def find(self, subject: Subject, name: str, time_ms: int) -> Listing | None:
         """Find the listing of a name that counts at that time."""
-        return _in_force(self._by_name.get((subject, name)), time_ms)
-
-    def find_number(self, subject: Subject, number: int, time_ms: int) -> Listing | None:
-        """Find the listing of a number that counts at that time; of one never told, none does."""
-        return _in_force(self._by_number.get((subject, number)), time_ms)
-
-
-def _in_force(listing: Listing | None, time_ms: int) -> Listing | None:
-    return listing if listing is not None and time_ms < listing.until_ms else None
-
-
-def judge(listings: Iterable[Listing | None], *, is_sanctioned: bool) -> Standing:
-    """Judge how a payment stands.
-
-    Args:
-      listings: in force, of its payer, payee, device and merchant.
-      is_sanctioned: a name of its parties is a hit on a sanctions list.
-    """
-    effects = {listing.effect for listing in listings if listing is not None}
-    if is_sanctioned:
-        return Standing.SANCTIONED
-    if Effect.BLOCK in effects:
-        return Standing.BLOCKED
-    return Standing.ALLOWED if Effect.ALLOW in effects else Standing.UNLISTED
+        listing = self._by_name.get((subject, name))
+        return listing if listing is not None and time_ms < listing.until_ms else None

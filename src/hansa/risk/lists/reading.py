@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,9 @@ FAULTS_MAX = 20
 COLUMNS = ("subject", "name", "list", "until", "why")
 """Of a CSV file, in its first line, in any order."""
 M = TypeVar("M", Subject, Effect)
+T = TypeVar("T")
+Row = Mapping[str, str]
+"""Of a CSV file: texts that are not empty, by column."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,25 +55,68 @@ def parse_lists(raw: bytes, path: Path, check_address: Callable[[str], object]) 
     Raises:
       Invalid: something is wrong in it: the message names all faults.
     """
+    text = _decode(raw, path)
+    rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text, COLUMNS)
+    listings = _read_all(path, rows, lambda line, row: _read_row(line, row, check_address))
     try:
-        text = raw.decode("utf-8-sig")  # spreadsheets write a byte order mark before it
+        return Lists(listings)
+    except Invalid as error:
+        raise _refuse(path, error.message) from None
+
+
+def parse_table(
+    raw: bytes,
+    path: Path,
+    columns: Sequence[str],
+    optional: Sequence[str],
+    read_row: Callable[[int, Row], T],
+) -> list[T]:
+    """Read a CSV file with one thing a line, as spreadsheets write it.
+
+    Args:
+      raw: what stands in it.
+      path: names it in errors.
+      columns: that must be there, in any order; in each row they have a text.
+      optional: columns that may be there.
+      read_row: reads a row with the number of its line; it has no column without a text. Raises
+        `Invalid` for what is wrong.
+
+    Raises:
+      Invalid: something is wrong in it: the message names all faults, and repeats no text of it.
+    """
+    rows = _read_csv(path, _decode(raw, path), columns, optional)
+
+    def read(line: int, row: Mapping[str, Any]) -> T:
+        _check_columns(row, (*columns, *optional), columns)
+        return read_row(line, row)
+
+    return _read_all(path, rows, read)
+
+
+def _decode(raw: bytes, path: Path) -> str:
+    try:
+        return raw.decode("utf-8-sig")  # spreadsheets write a byte order mark before it
     except UnicodeDecodeError as error:
         raise _refuse(path, f"cannot be read: byte {error.start + 1} is no UTF-8") from None
-    rows = _read_toml(path, text) if path.suffix == ".toml" else _read_csv(path, text)
-    listings: list[Listing] = []
+
+
+def _read_all(
+    path: Path,
+    rows: Iterator[tuple[int, Mapping[str, Any]]],
+    read_row: Callable[[int, Mapping[str, Any]], T],
+) -> list[T]:
+    """Read all rows, or refuse them all with every fault."""
+    found: list[T] = []
     faults: list[str] = []
     for line, row in rows:
         try:
-            listings.append(_read_row(line, row, check_address))
+            found.append(read_row(line, row))
         except Invalid as error:
             faults.append(f"line {line}: {error.message}")
     if faults:
         more = f"; and {len(faults) - FAULTS_MAX} more" if len(faults) > FAULTS_MAX else ""
         raise _refuse(path, "; ".join(faults[:FAULTS_MAX]) + more)
-    try:
-        return Lists(listings)
-    except Invalid as error:
-        raise _refuse(path, error.message) from None
+    return found
 
 
 def _refuse(path: Path, why: str) -> Invalid:
@@ -100,35 +146,46 @@ def _read_toml(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]
     )
 
 
-def _read_csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_csv(
+    path: Path, text: str, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        if sorted(reader.fieldnames or ()) != sorted(COLUMNS):
-            raise _refuse(path, f"the first line must name the columns {', '.join(COLUMNS)}")
+        named = list(reader.fieldnames or ())
+        is_twice = len(named) != len(set(named))
+        if is_twice or {*named} - {*optional} != {*columns}:
+            more = f", and may name {', '.join(optional)}" if optional else ""
+            raise _refuse(path, f"the first line must name the columns {', '.join(columns)}{more}")
         for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if value != ""}
+            yield reader.line_num, {key: value for key, value in row.items() if value}
     except csv.Error as error:
         raise _refuse(path, f"line {reader.line_num}: {error}") from None
 
 
 def _read_row(line: int, row: Mapping[str, Any], check_address: Callable[[str], object]) -> Listing:
-    unknown = sorted(str(key) for key in row if key not in COLUMNS)
-    missing = [key for key in ("subject", "name", "list", "why") if not row.get(key)]
-    if unknown or missing:
-        why = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} is unknown"
-        raise Invalid(InvalidCode.MALFORMED, why)
+    _check_columns(row, COLUMNS, ("subject", "name", "list", "why"))
     subject = _read_member(Subject, "subject", row["subject"])
-    name = _read_text("name", row["name"], NAME_MAX)
+    name = read_text("name", row["name"], NAME_MAX)
     if subject is Subject.WALLET:
         check_address(name)
     return Listing(
         subject,
         name,
         _read_member(Effect, "list", row["list"]),
-        _read_until(row.get("until")),
-        _read_text("why", row["why"], WHY_MAX),
+        read_until(row.get("until")),
+        read_text("why", row["why"], WHY_MAX),
         line,
     )
+
+
+def _check_columns(row: Mapping[str, Any], known: Sequence[str], needed: Sequence[str]) -> None:
+    if None in row:
+        raise Invalid(InvalidCode.MALFORMED, "more fields than the first line has columns")
+    unknown = sorted(str(key) for key in row if key not in known)
+    missing = [key for key in needed if not row.get(key)]
+    if unknown or missing:
+        why = f"{', '.join(missing)} missing" if missing else f"{', '.join(unknown)} is unknown"
+        raise Invalid(InvalidCode.MALFORMED, why)
 
 
 def _read_member(kind: type[M], key: str, value: object) -> M:
@@ -139,7 +196,8 @@ def _read_member(kind: type[M], key: str, value: object) -> M:
     raise Invalid(InvalidCode.MALFORMED, f"{key} is {value!r}, not one of {known}")
 
 
-def _read_text(key: str, value: object, length_max: int) -> str:
+def read_text(key: str, value: object, length_max: int) -> str:
+    """Read a text that is not blank; raises `Invalid`."""
     if not isinstance(value, str) or not value.strip() or len(value) > length_max:
         raise Invalid(
             InvalidCode.MALFORMED, f"{key} must be a text of 1 to {length_max} characters"
@@ -147,8 +205,15 @@ def _read_text(key: str, value: object, length_max: int) -> str:
     return value.strip()
 
 
-def _read_until(value: object) -> int:
-    """Read until when: a day counts whole, by UTC; a time needs its offset from UTC."""
+def read_until(value: object) -> int:
+    """Read until when: a day counts whole, by UTC; a time needs its offset from UTC.
+
+    Returns:
+      The first millisecond since 1970 that is over it; `FOREVER_MS` for None.
+
+    Raises:
+      Invalid: it is neither a date nor a time.
+    """
     if value is None:
         return FOREVER_MS
     try:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+THRESHOLD = 767_000
+"""A name that scores this, in millionths, is a hit."""
 FINDING_TEXT_MAX = 200
 """Characters of what could not be read that a finding repeats."""
 

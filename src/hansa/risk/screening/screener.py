@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hansa.kernel.errors import Invalid, InvalidCode
-from hansa.risk.screening.entries import Days, Entry, SanctionsList
+from hansa.risk.screening.entries import THRESHOLD, Days, Entry, SanctionsList
 from hansa.risk.screening.index import build_index, weigh_token
 from hansa.risk.screening.names import TOKENS_MAX, split_name
 from hansa.risk.screening.search import (
@@ -21,10 +21,8 @@ from hansa.risk.screening.search import (
 )
 from hansa.risk.screening.spellings import count_consonants, count_letters, encode_letters
 
-THRESHOLD = 767_000
-"""A name that scores this, in millionths, is a hit."""
 HITS_MAX = 10
-"""Hits that are given, of however many there are."""
+"""Hits that are given unless more are asked for, of however many there are."""
 _WEIGHING = Weighing()
 
 
@@ -107,7 +105,12 @@ class Screener:
         self._lock = Lock()  # the search lets go of the interpreter's
 
     def screen(
-        self, name: str, born: Days | None = None, countries: Sequence[str] = ()
+        self,
+        name: str,
+        born: Days | None = None,
+        countries: Sequence[str] = (),
+        *,
+        hits_max: int | None = HITS_MAX,
     ) -> Screening:
         """Screen a name.
 
@@ -118,6 +121,7 @@ class Screener:
           name: in any script, its parts in any order.
           born: the days on which its bearer may have been born.
           countries: of the bearer, by their English names.
+          hits_max: hits that are given at most; None for all of them.
 
         Raises:
           Invalid: the name has no letter or digit, or is longer than names are.
@@ -133,7 +137,7 @@ class Screener:
         query = self._build_query(tokens)
         with self._lock:
             ranked = self._rank(query, born, {_fold(country) for country in countries})
-            hits = tuple(self._explain(tokens, each) for each in ranked[:HITS_MAX])
+            hits = tuple(self._explain(tokens, each) for each in ranked[:hits_max])
         return Screening(hits, len(ranked), self.listed.content_hash)
 
     def _rank(self, query: Query, born: Days | None, wanted: set[frozenset[str]]) -> list[_Ranked]:

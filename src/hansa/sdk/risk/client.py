@@ -22,6 +22,7 @@ from hansa.sdk.risk.desk_answers import (
     AnswerName,
     GivenAnswer,
     HeldPage,
+    HitPage,
     Labelled,
     RiskDecision,
     RiskStanding,
@@ -80,6 +81,10 @@ class AsyncRisk(AsyncQuestions):
     async def list_held(self, before: int = PLACE_MAX, limit: int = PAGE) -> HeldPage:
         """List what waits or waited, the newest first; `limit` is 100 at most."""
         return await self._get(HeldPage, f"held?before={before}&limit={limit}")
+
+    async def list_hits(self, after: int = 0, limit: int = PAGE) -> HitPage:
+        """List customers whose names are hits of sanctions lists; `limit` is 100 at most."""
+        return await self._get(HitPage, f"hits?after={after}&limit={limit}")
 
     async def answer(self, tx_id: bytes, answer: AnswerName, by: str | None = None) -> GivenAnswer:
         """Answer for a transaction that waits: it goes on if it is let through.
@@ -164,6 +169,10 @@ class Risk(Questions):
     def list_held(self, before: int = PLACE_MAX, limit: int = PAGE) -> HeldPage:
         """As `AsyncRisk.list_held`."""
         return self._run(self._risk.list_held(before, limit))
+
+    def list_hits(self, after: int = 0, limit: int = PAGE) -> HitPage:
+        """As `AsyncRisk.list_hits`."""
+        return self._run(self._risk.list_hits(after, limit))
 
     def answer(self, tx_id: bytes, answer: AnswerName, by: str | None = None) -> GivenAnswer:
         """As `AsyncRisk.answer`."""

@@ -16,6 +16,7 @@ HeldState = Literal["waiting", "confirmed", "released", "refused", "blocked", "e
 """What became of one that was not allowed at once."""
 Millionths = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A probability of fraud."""
+AgreementName = Literal["agrees", "differs", "unknown"]
 
 
 class RiskObstacle(Answer, frozen=True, kw_only=True):
@@ -26,6 +27,29 @@ class RiskObstacle(Answer, frozen=True, kw_only=True):
     """What is typed; what is in capitals, whoever types it fills in."""
     is_sent: bool
     """Whether it acts on the ledger, through the node that `--node` names."""
+
+
+class ScreeningStanding(Answer, frozen=True, kw_only=True):
+    """What came of screening an operator's customers against sanctions lists."""
+
+    customers: Count
+    """Names in its file."""
+    entries: Count
+    """Of the lists."""
+    lists: HashText
+    """One hash over the lists' files."""
+    lists_ms: TimeMs
+    """When the file was changed that was changed the longest ago."""
+    findings: list[str]
+    """What of the lists is not screened against, and why; 20 at most."""
+    left_out: Count
+    """How many there are."""
+    hits: Count
+    """That are not cleared."""
+    cleared: Count
+    """That an officer found to be somebody else."""
+    wallets: Count
+    """Whose payments wait, or are blocked."""
 
 
 class RiskStanding(Answer, frozen=True, kw_only=True):
@@ -39,6 +63,8 @@ class RiskStanding(Answer, frozen=True, kw_only=True):
     listed: Count
     """Entries of its lists."""
     merchants: Count
+    screening: ScreeningStanding | None
+    """Null if there is no file of customers."""
     model: HashText | None
     """The champion, whether or not it is in force."""
     challenger: HashText | None
@@ -61,6 +87,48 @@ class Listing(Answer, frozen=True, kw_only=True):
 
     verdict: VerdictName
     reason: str
+
+
+class ClearedHit(Answer, frozen=True, kw_only=True):
+    """An officer's finding that a customer is not whom an entry names."""
+
+    until_ms: TimeMs | None
+    """The first moment at which it counts no more; null if it has no end."""
+    why: str
+    by: str | None
+
+
+class Hit(Answer, frozen=True, kw_only=True):
+    """A customer that may be whom an entry of a sanctions list names."""
+
+    wallet: AddressText
+    name: str
+    """The customer's, as the operator's file has it."""
+    entry: str
+    """Source and id, as `OFAC-SDN 306`."""
+    listed: str
+    """Which of the entry's names matched best."""
+    kind: str
+    """What the entry names: `person`, `entity`, `vessel`, `aircraft` or `unknown`."""
+    is_weak: bool
+    """The list's publisher says that this alias identifies badly."""
+    score: Millionths
+    """Of the name alone."""
+    born: AgreementName
+    country: AgreementName
+    programmes: list[str]
+    verdict: VerdictName
+    """On payments from and to the wallet: `allow` while it is cleared."""
+    cleared: ClearedHit | None
+    """Whether or not it counts still."""
+
+
+class HitPage(Answer, frozen=True, kw_only=True):
+    """A page of hits."""
+
+    hits: list[Hit]
+    next: Count | None
+    """Where the next page begins; null if this is the last."""
 
 
 class HeldPayment(Answer, frozen=True, kw_only=True):

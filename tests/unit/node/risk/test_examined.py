@@ -6,6 +6,7 @@ import os
 
 import pytest
 from tests.deciding_desk import NORTH, Bank
+from tests.listed import write_customers
 from tests.modelled import write_small
 from tests.played import CHEAP, PASSPHRASE
 
@@ -18,7 +19,9 @@ from hansa.node.home import Home
 from hansa.node.risk.clerk.format import FORM
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.registry import MODELS, Registry
+from hansa.node.risk.screening import screen_folder
 from hansa.node.settings import Risk, Settings
+from hansa.risk.decisions.policy import Screening as Thresholds
 from hansa.risk.intake.describing import FEATURES
 
 WARN = Status.WARN
@@ -57,6 +60,29 @@ def test_what_a_node_needs_that_is_set_to_decide(home):
     (home.risk_path / "rules.toml").write_text("name = 1")
     (check,) = look(home)
     assert (check.status, "rules.toml" in check.found) == (Status.FAIL, True)
+
+
+def test_old_lists_and_customers_who_are_not_screened_are_told(home):
+    (home.risk_path / "policy.toml").write_text("version = 1\n")
+    write_customers(home.risk_path)
+    lists = home.risk_path / "sanctions"
+
+    def tell():
+        return [each.found for each in look(home) if each.name == "risk screening"]
+
+    assert tell() == [
+        "the sanctions lists are of 0 days ago, and 3 customers are not screened against them yet"
+    ]
+    screen_folder(home.risk_path, Thresholds())
+    assert tell() == []
+    os.utime(lists / "alt.csv", ns=(0, ThisMachine().now_ms() * 10**6 - 9 * 86_400 * 10**9))
+    assert tell() == ["the sanctions lists are of 9 days ago"]
+    (lists / "alt.csv").unlink()
+    screen_folder(home.risk_path, Thresholds())
+    (told,) = tell()
+    assert "alt.csv is not beside it" in told
+    (lists / "SDN.CSV").unlink()
+    assert [each.status for each in look(home)] == [Status.FAIL]
 
 
 def test_the_file_of_decisions_is_looked_at_and_left_as_it_is(home):

@@ -1,16 +1,11 @@
-"""Lists are read whole or refused with every fault, and sanctions come before allowances."""
+"""Lists are read whole or refused with every fault."""
 
 import pytest
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.lists.listings import (
-    FOREVER_MS,
     Effect,
-    Listing,
-    Lists,
-    Standing,
     Subject,
-    judge,
 )
 from hansa.risk.lists.reading import COLUMNS, read_lists
 
@@ -57,7 +52,7 @@ def read(folder, name, text):
 @pytest.mark.parametrize(
     ("name", "text"), [("l.toml", TOML), ("l.csv", CSV), ("l.csv", "\ufeff" + CSV)]
 )
-def test_listings_count_until_their_end_by_name_and_by_number(tmp_path, name, text):
+def test_listings_count_until_their_end_by_name(tmp_path, name, text):
     lists = read(tmp_path, name, text)
     assert len(lists) == 3
     wallet = lists.find(Subject.WALLET, "hansa1good", FIRST_OF_FEBRUARY_MS - 1)
@@ -66,12 +61,6 @@ def test_listings_count_until_their_end_by_name_and_by_number(tmp_path, name, te
     device = lists.find(Subject.DEVICE, "d-7", 0)
     assert device.until_ms == FIRST_OF_FEBRUARY_MS - 14 * 3_600_000
     assert lists.find(Subject.MERCHANT, "d-7", 0) is None
-    assert lists.find_number(Subject.MERCHANT, 3, 0) is None
-    lists.number(Subject.MERCHANT, "shop", 3)
-    lists.number(Subject.MERCHANT, "another", 4)
-    assert lists.find_number(Subject.MERCHANT, 3, 0).until_ms == FOREVER_MS
-    assert lists.find_number(Subject.MERCHANT, 4, 0) is None
-    assert lists.find_number(Subject.DEVICE, 3, 0) is None
 
 
 def test_all_faults_of_a_file_are_told_with_their_lines(tmp_path):
@@ -112,15 +101,3 @@ def test_what_is_no_such_file_is_refused(tmp_path, name, text, why):
         read(tmp_path, name, text)
     with pytest.raises(Invalid, match="cannot be read"):
         read_lists(tmp_path / "none.toml", check_address)
-
-
-def test_an_allowance_overrides_neither_sanctions_nor_a_block():
-    def list_to(effect):
-        return Listing(Subject.WALLET, effect, effect, FOREVER_MS, "why", 0)
-
-    allow, block = list_to(Effect.ALLOW), list_to(Effect.BLOCK)
-    assert judge([allow], is_sanctioned=True) is Standing.SANCTIONED
-    assert judge([allow, None, block], is_sanctioned=False) is Standing.BLOCKED
-    assert judge([allow, None], is_sanctioned=False) is Standing.ALLOWED
-    assert judge([None], is_sanctioned=False) is Standing.UNLISTED
-    assert len(Lists()) == 0

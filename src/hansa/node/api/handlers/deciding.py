@@ -83,6 +83,11 @@ async def list_held(api: Api, call: Call, before: int, limit: int) -> answers.He
     return await office.list_held(before, limit)
 
 
+async def list_hits(api: Api, call: Call, after: int, limit: int) -> answers.HitPage:
+    """List customers whose names are hits of sanctions lists."""
+    return _open_office(api, call).list_hits(after, limit)
+
+
 async def answer_waiting(api: Api, call: Call, tx_id: str) -> answers.GivenAnswer:
     """Answer for a transaction that waits: for its customer, or as an officer."""
     office = _open_office(api, call)
@@ -210,6 +215,19 @@ ROUTES = (
         errors=(403, 409),
     ),
     Route(
+        "GET",
+        f"{ROOT}/hits",
+        list_hits,
+        Right.RISK_RELEASE,
+        "Customers whose names are hits of sanctions lists, cleared or not.",
+        answers.HitPage,
+        parameters=(
+            Parameter("after", Place, "How many to pass: `next` of the page before.", default=0),
+            LIMIT,
+        ),
+        errors=(403, 409),
+    ),
+    Route(
         "POST",
         f"{ROOT}/waiting/{{tx_id}}",
         answer_waiting,
@@ -261,7 +279,7 @@ ROUTES = (
         f"{ROOT}/reload",
         reload_risk,
         Right.RISK_RELEASE,
-        "Read policy, rules, lists and merchants anew, and decide by them.",
+        "Read policy, rules, lists, merchants and customers anew, and decide by them.",
         answers.RiskStanding,
         errors=REFUSALS,
     ),

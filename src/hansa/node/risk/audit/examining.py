@@ -18,7 +18,7 @@ from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.judging import MAY_ANSWER, hash_rows, replay
-from hansa.node.risk.loading import LISTED, Loaded, Models, Sources, decode_basis, load
+from hansa.node.risk.loading import LISTED, SANCTIONS, Loaded, Models, Sources, decode_basis, load
 from hansa.node.risk.reading import Intended, find_named
 from hansa.risk.decisions.commitment import (
     REASONS_MAX,
@@ -30,6 +30,7 @@ from hansa.risk.decisions.commitment import (
     open_commitment,
 )
 from hansa.risk.decisions.deciding import Listed
+from hansa.risk.decisions.policy import NEVER_PPM
 from hansa.risk.intake.describing import FEATURES, FEATURES_HASH
 from hansa.risk.lists.listings import Effect, Subject
 from hansa.risk.models.file import Model, read_model
@@ -190,7 +191,8 @@ def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
 def _check_listed(case: Case, loaded: Loaded, decided: DecisionRecord) -> Told:
     """Check what lists are said to have said against those of the policy.
 
-    Of which device or merchant a payment was is not told, so what any of these does may be.
+    Of which device or merchant a payment was is not told, nor whose names were hits of sanctions
+    lists, so what any of these does may be.
     """
     others: set[Listed | None] = {
         LISTED[effect]
@@ -203,10 +205,23 @@ def _check_listed(case: Case, loaded: Loaded, decided: DecisionRecord) -> Told:
         if payment.listed is not None:
             told = Listed(Verdict(payment.listed[0]), payment.listed[1])
         is_over = told == LISTED[Effect.BLOCK]  # a block counts above an allowance
-        if told != own and not (told in others and (own is None or is_over)):
+        is_listed = told in others and (own is None or is_over)
+        if told != own and not (is_listed or _may_be_hit(told, own, loaded)):
             words = f"lists of this policy do not say of payment {number} what they are said to"
             return Told("listed", False, words)  # noqa: FBT003 - a field
     return Told("listed", True, "")  # noqa: FBT003 - a field
+
+
+def _may_be_hit(told: Listed | None, own: Listed | None, loaded: Loaded) -> bool:
+    """Whether a hit of a sanctions list can have come before what the policy's lists say."""
+    thresholds = loaded.policy.screening
+    verdicts = {
+        Verdict.REVIEW: thresholds.review_score < thresholds.block_score,
+        Verdict.BLOCK: thresholds.block_score < NEVER_PPM,
+    }
+    if told is None or told.reason != SANCTIONS or not verdicts.get(told.verdict, False):
+        return False
+    return own is None or own.verdict <= told.verdict
 
 
 def _not_replayed() -> Told:
@@ -222,7 +237,7 @@ def _load(case: Case, decided: DecisionRecord) -> Loaded | None:
         if case.model is None:
             return None
         model = read_model(case.model, f"model {decided.model.hex()}", FEATURES)
-    sources = Sources(decode_basis(case.policy), {})
+    sources = Sources(decode_basis(case.policy), {}, {})
     return load(sources, Models(model), decided.policy.hex())
 
 

@@ -123,6 +123,8 @@ def change_policy(case):
         (change_payment(payee=bytes(32)), ["payments"]),
         (change_payment(amount_minor=1), ["payments"]),
         (change_payment(listed=(0, "allowed")), ["listed", "replay"]),
+        (change_payment(listed=(2, "sanctions")), ["replay"]),  # of names, nothing is kept
+        (change_payment(listed=(3, "sanctions")), ["listed", "replay"]),  # its policy blocks none
         (change_payment(payee=key("listed").address), ["payments", "listed"]),
         (lambda case: case._replace(kept=replace(case.kept, salt=bytes(32))), ["commitment"]),
         (change_record(reasons=("list.allowed",)), ["commitment", "replay"]),
