@@ -83,6 +83,10 @@ class Workers(ProcessPoolExecutor):
         job.add_done_callback(_forget)
         return await asyncio.shield(job)  # a cancelled job would stop the library's cleaning up
 
+    def end(self) -> None:
+        """End all workers at once: who waits for work finds them broken."""
+        self._end_all()
+
     def _end_if_broken(self, job: Future[Any]) -> None:
         if not job.cancelled() and isinstance(job.exception(), BrokenProcessPool):
             self._end_all()

@@ -126,6 +126,7 @@ class RiskDesk:
         What was let through and is not in a block yet is brought in after the next start.
         """
         self._stopping.set()
+        self._folder.close()
         if self._ending is not None:
             self._ending.cancel()
             await asyncio.gather(self._ending, return_exceptions=True)

@@ -28,7 +28,7 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound
 from hansa.node.risk.files import read_optional
 from hansa.node.risk.names import check_names
 from hansa.node.risk.registry import MODELS, Registry
-from hansa.node.risk.screening import Screen, Screening, screen_beside, screen_folder
+from hansa.node.risk.screening import Screen, Screening, ScreeningBeside, screen_folder
 from hansa.risk.decisions.deciding import Decider, Listed
 from hansa.risk.decisions.policy import POLICY_BYTES_MAX, Policy, load_policy
 from hansa.risk.intake.describing import FEATURES
@@ -180,6 +180,7 @@ class RiskFolder:
           Unavailable: a file cannot be read.
         """
         self._path = path
+        self._beside = ScreeningBeside()
         self.registry = Registry(path / MODELS, FEATURES)
         if sources is None:
             self.loaded = self._read(screen_folder if screens else None)
@@ -195,7 +196,11 @@ class RiskFolder:
 
         Customers are screened in a process beside this one, which goes on with its work meanwhile.
         """
-        return self._read(screen_beside)
+        return self._read(self._beside.screen)
+
+    def close(self) -> None:
+        """Read no more: who is being screened for it meanwhile is left, so that a node can end."""
+        self._beside.close()
 
     def load(self, sources: Sources) -> Loaded:
         """Load what was read before, to be put to use; raises `Invalid` where it is wrong."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
-from hansa.engine.workers import start_workers
+from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
 from hansa.node.risk.files import read_optional
@@ -133,19 +133,43 @@ class Overview(NamedTuple):
 
 Screen = Callable[[Path, Thresholds], Screening | None]
 """Screens the customers of a folder; as `screen_folder`."""
-_ALONE = Lock()
 
 
-def screen_beside(folder: Path, thresholds: Thresholds) -> Screening | None:
-    """As `screen_folder`, in a process beside this one; whoever asks meanwhile waits."""
-    if not (folder / CUSTOMERS).exists():
-        return None
-    with _ALONE, start_workers(1) as workers:
-        try:
-            return workers.submit(screen_folder, folder, thresholds).result()
-        except BrokenProcessPool:
-            told = "the process that screens customers ended before it had: try again"
-            raise Unavailable(told) from None
+class ScreeningBeside:
+    """Screens in processes beside this one, one after the other; in any thread."""
+
+    def __init__(self) -> None:
+        self._alone = Lock()
+        self._workers: Workers | None = None
+        self._is_closed = False
+
+    def screen(self, folder: Path, thresholds: Thresholds) -> Screening | None:
+        """As `screen_folder`; whoever asks meanwhile waits.
+
+        Raises:
+          Invalid, Unavailable: as `screen_folder`; or it was closed, or its process ended.
+        """
+        if not (folder / CUSTOMERS).exists():
+            return None
+        with self._alone, start_workers(1) as workers:
+            self._workers = workers
+            try:
+                job = workers.submit(screen_folder, folder, thresholds)
+                if self._is_closed:
+                    workers.end()
+                return job.result()
+            except BrokenProcessPool:
+                told = "the process that screens customers ended before it had: try again"
+                raise Unavailable(told) from None
+            finally:
+                self._workers = None
+
+    def close(self) -> None:
+        """Screen nobody any more; who is being screened is left."""
+        self._is_closed = True
+        workers = self._workers
+        if workers is not None:
+            workers.end()
 
 
 def screen_folder(folder: Path, thresholds: Thresholds) -> Screening | None:

@@ -8,7 +8,7 @@ import pytest
 from tests.listed import RAMIRO, SDN, write_clearing, write_customers, write_wallet
 from tests.world import key
 
-from hansa.kernel.errors import Invalid
+from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.risk.loading import SANCTIONS, Models, RiskFolder, load
 from hansa.node.risk.screening import SCREENED, look_over, read_screening_files, screen_folder
 from hansa.risk.decisions.deciding import Listed
@@ -102,6 +102,13 @@ def test_only_what_is_new_is_screened_again(folder):
     changed = screen_folder(folder, Thresholds())
     assert (changed.lists_hash != first.lists_hash, changed.left_out) == (True, 1)
     assert changed.findings[0].startswith("SDN.CSV:4: 3 columns, not 12")
+
+
+def test_a_node_that_ends_waits_for_no_screening(folder):
+    opened = RiskFolder(folder)
+    opened.close()
+    with pytest.raises(Unavailable, match="ended before it had"):
+        opened.reload()
 
 
 def test_customers_without_lists_are_refused_and_lists_without_customers_are_not(folder):
