@@ -39,8 +39,8 @@ BATCH_BYTES_BESIDE = 256
 ITEM_BYTES_BESIDE = 64
 """What an item needs beside its envelope, at most: the attestation and headers."""
 BROUGHT_MAX = 4
-"""Batches under way to be ordered: one that is decided on, one that waits for that, and two whose
-signatures are checked."""
+"""Batches under way to be ordered: one that is decided on, one that waits for that, so that whoever
+decides waits for nobody, and two whose signatures are checked."""
 ASKED_MAX = 20_000
 """Envelopes that may wait for their check; bounds memory and latency."""
 RATE_BLOCKS = 600
@@ -48,7 +48,6 @@ RECORDS_KEPT = 8
 """Blocks kept decoded: many ask for the same few, and a full one takes a millisecond to decode."""
 CONFIRM_S = 10.0
 """What the sync of a block may take before a reader is told to ask again."""
-
 
 _ALARMS = logging.getLogger("hansa.alarms")
 """Faults of the program that the chain outlived; by default they go to standard error."""
@@ -188,11 +187,7 @@ class SponsorDesk:
         return done
 
     async def _flush(self) -> None:
-        """Gather for a moment, then check; batches leave in the order in which they came.
-
-        Several are under way: while one is decided on, the next waits for that already, so that
-        whoever decides need not wait for this process, and signatures of later ones are checked.
-        """
+        """Gather for a moment, then check; batches leave in the order in which they came."""
         while self._asked:
             if len(self._asked) < GATHER_ENVELOPES:
                 await asyncio.sleep(GATHER_S)
