@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import HANSA
 from tests.integration.small_disk import mount
 
+from hansa.cli.main import main
 from hansa.cli.run import DEMO_SIZES
 from hansa.contracts import payments
 from hansa.engine.record_items import find_envelope, list_envelopes
@@ -131,7 +132,7 @@ def test_an_employer_finds_out_which_certificate_counts(day):
     assert "never accredited for training-certificate" in fault
 
 
-def test_operators_stop_what_they_find_and_hide_what_they_found(guarded):
+def test_operators_stop_what_they_find_and_hide_what_they_found(guarded, monkeypatch, capsys):
     """Same seed, same decisions; on the ledger nothing but commitments of one length."""
     found = guarded["risk"]
     assert found["decided"] > 300
@@ -156,6 +157,11 @@ def test_operators_stop_what_they_find_and_hide_what_they_found(guarded):
     held = sum(found["verdicts"].values()) - found["verdicts"]["allow"]
     assert sum(attested.values()) >= found["decided"] - held
     assert len(attested) == 3
+    monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
+    assert main(["risk", "open", found["example_tx"], "--data", guarded["data"], "--json"]) == 0
+    opened = json.loads(capsys.readouterr().out)
+    assert opened["is_sound"]
+    assert opened["reasons"] == found["example_reasons"]
 
 
 def test_banks_find_in_their_books_what_was_planted(day):

@@ -21,10 +21,12 @@ from hansa.contracts.risk.risk import Declare, Propose
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer
 from hansa.kernel.crypto.address import to_text
+from hansa.node.api.keys import add_key
+from hansa.node.api.rights import Role
 from hansa.node.demo.crimes import LISTED, LISTED_PAYEE
 from hansa.node.demo.run import Item, RiskReport, Sent
 from hansa.node.demo.town import OPENED_MS, OPERATOR_NAMES, OPERATORS, PASSPHRASE, Act, Stage, Town
-from hansa.node.home import DECISIONS
+from hansa.node.home import DECISIONS, Home
 from hansa.node.risk.beginning import begin
 from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.deciding import Deciding
@@ -33,7 +35,7 @@ from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import RiskFolder
-from hansa.node.service import Asked
+from hansa.node.service import Asked, wall_clock_ms
 from hansa.passphrases import ScryptCost
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.verdicts import Verdict
@@ -44,6 +46,7 @@ ZONE_MS = 8 * 3_600_000
 COST = ScryptCost(2**14, 8, 1)
 """The demo's passphrase is known to everybody: to guess it need not be made hard."""
 REASONS_TOLD = 5
+_LIST_REASON = "list.blocked"
 
 
 class TownHour:
@@ -146,6 +149,21 @@ class Guard:
             stack.push_async_callback(desk.stop)
             await desk.start(bring_later)
 
+    def open_desk(self, home: Home) -> str:
+        """Make an API key of the served desk's operator, which it answers for what waits by.
+
+        Raises:
+          Unavailable: the disk refuses.
+        """
+        _, token = add_key(
+            home.api_keys_path,
+            name="Harbour Bank's risk cases",
+            role=Role.OPERATOR,
+            now_ms=wall_clock_ms(),
+            member=to_text(self.served.operator),
+        )
+        return token
+
     def stages(self) -> Iterator[Stage]:
         """Yield the stage in which officers put the model in force."""
         acts = []
@@ -208,7 +226,7 @@ class Guard:
     async def _stop(self, desk: RiskDesk, sent: Sent, reasons: Sequence[str]) -> None:
         """Note what goes on for nobody, and tell the desk that it was fraud, as it turned out."""
         report, tx_id = self.report, sent.signed.tx_id
-        crime = sent.act.crime or (LISTED_PAYEE if reasons[0] == "list.blocked" else "")
+        crime = sent.act.crime or (LISTED_PAYEE if reasons[0] == _LIST_REASON else "")
         if not crime:
             report.sound_stopped += 1
             return
@@ -217,7 +235,9 @@ class Guard:
             await desk.tell(tx_id, is_fraud=True)
         else:  # somebody who knew nothing of the court's order
             report.planted[crime] = report.planted.get(crime, 0) + 1
-        if not report.example_tx and reasons[0] != "list.blocked":
+        # Only at the served node can it be shown; and what a list stopped explains the least.
+        is_told = report.example_reasons not in ([], [_LIST_REASON])
+        if desk is self.served and not is_told:
             report.example_tx = tx_id.hex()
             report.example_reasons = list(reasons)
 

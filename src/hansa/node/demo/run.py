@@ -90,7 +90,7 @@ class RiskReport:
     reasons: dict[str, int] = field(default_factory=dict)
     """Weightiest reasons for which crimes were held, the most frequent ones."""
     example_tx: str = ""
-    """One that was stopped."""
+    """One that was stopped by the operator whose node is served."""
     example_reasons: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

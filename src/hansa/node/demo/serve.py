@@ -24,7 +24,7 @@ from hansa.node.demo.council import FIRST_MEETING_MS
 from hansa.node.demo.crimes import Crimes
 from hansa.node.demo.desks import DeskLink, make_folders, served_desks
 from hansa.node.demo.run import DemoReport, DemoRun, Progress, TownClock
-from hansa.node.demo.summary import summarise
+from hansa.node.demo.summary import Served, summarise
 from hansa.node.demo.town import PASSPHRASE, VISITOR, Town, make_genesis, make_town
 from hansa.node.home import Home, create_home, open_chain
 from hansa.node.running import stopped_by_signals
@@ -179,14 +179,12 @@ def _play(
                 methods = desks.methods if desks else {}
                 player = DemoRun(node.engine, town, clock_ms, methods, lending, guard)
                 report = await player.play(settings.payments, progress)
-                books = None
-                if lending is not None and address:
-                    books = lending.open_today(home)
+                served = _leave(home, lending, guard, address)
                 is_over.set()
                 if desks is not None:
                     await stack.enter_async_context(served_desks(desks, town, links.add))
                 found = {**report.to_json(), "data": str(settings.folder)}
-                told = summarise(report, town, settings.folder, address, links.take(), books)
+                told = summarise(report, town, settings.folder, links.take(), served)
                 tell(found, told)
                 if address:
                     with stopped_by_signals() as stopped:
@@ -197,6 +195,14 @@ def _play(
         return 0
 
     return uvloop.run(run())
+
+
+def _leave(home: Home, lending: CoLending | None, guard: Guard | None, address: str) -> Served:
+    """Leave to somebody what a node that serves has: at no address, nothing."""
+    if not address:
+        return Served()
+    books = None if lending is None else lending.open_today(home)
+    return Served(address, books, "" if guard is None else guard.open_desk(home))
 
 
 class _Links:

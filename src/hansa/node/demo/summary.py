@@ -28,13 +28,18 @@ class OpenBooks(NamedTuple):
     """An API key of the bank whose books they are."""
 
 
+class Served(NamedTuple):
+    """What a node that serves leaves to somebody; of one that does not, nothing."""
+
+    address: str = ""
+    books: OpenBooks | None = None
+    """Of a bank that still has to enter something today."""
+    risk_key: str = ""
+    """An API key of the operator whose risk desk it has."""
+
+
 def summarise(
-    report: DemoReport,
-    town: Town,
-    folder: Path,
-    address: str,
-    links: Sequence[DeskLink],
-    books: OpenBooks | None = None,
+    report: DemoReport, town: Town, folder: Path, links: Sequence[DeskLink], served: Served
 ) -> list[str]:
     """Say in lines what a day came to, and what can be tried next.
 
@@ -42,10 +47,10 @@ def summarise(
       report: of the day.
       town: whose day it was.
       folder: absolute: the commands work from anywhere.
-      address: at which the node answers; empty if it does not.
       links: that open the desks.
-      books: of a bank that still has to enter something today; None if there are none.
+      served: what the node leaves to somebody.
     """
+    address = served.address
     money = [
         f"  {asset}: issued {_format(totals['issued'])} = vaults {_format(totals['vault'])} + "
         f"wallets {_format(totals['wallet'])} + held {_format(totals['held'])}"
@@ -69,9 +74,9 @@ def summarise(
         *(_tell_lending(report.lending) + _tell_risk(report.risk)),
         "",
         "Next, in another terminal:" if address else "Next:",
-        *_list_commands(report, town, folder, address),
+        *_list_commands(report, town, folder, served),
         "",
-        *_tell_books(books, address),
+        *_tell_books(served.books, address),
         *_tell_desks(town, folder, links),
         f"Data in {folder}; nobody removes it but you.",
     ]
@@ -180,9 +185,9 @@ def _tell_desks(town: Town, folder: Path, links: Sequence[DeskLink]) -> list[str
     ]
 
 
-def _list_commands(report: DemoReport, town: Town, data: Path, address: str) -> list[str]:
+def _list_commands(report: DemoReport, town: Town, data: Path, served: Served) -> list[str]:
     """List commands that a shell takes as they are; only a node that serves can be paid through."""
-    hansa, folder = name_program(), shlex.quote(str(data))
+    hansa, folder, address = name_program(), shlex.quote(str(data)), served.address
     tx, shop = report.example_tx, town.merchants[1].address_text
     receipt = f"receipt-{tx[:8]}.bin"
     pay = (
@@ -198,7 +203,25 @@ def _list_commands(report: DemoReport, town: Town, data: Path, address: str) -> 
             f"{hansa} receipt verify {receipt}"
         ),
         f"  {hansa} audit --data {folder}",
+        *_explain_stopped(report.risk.example_tx, folder, served),
     ]
+
+
+def _explain_stopped(tx_id: str, folder: str, served: Served) -> list[str]:
+    """Write the command that shows why a payment was stopped; a node that runs has the file open.
+
+    Args:
+      tx_id: of the payment; empty if none was stopped.
+      folder: quoted.
+      served: what the node leaves to somebody.
+    """
+    if not tx_id:
+        return []
+    word = f"{name_program()} risk"
+    if not served.address:
+        return [f"  HANSA_PASSPHRASE={PASSPHRASE} {word} open {tx_id} --data {folder}"]
+    key = f"HANSA_API_KEY={served.risk_key}"
+    return [f"  {key} {word} decision {tx_id} --node {served.address}"]
 
 
 def _format(minor: int) -> str:
