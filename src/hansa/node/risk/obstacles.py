@@ -55,7 +55,7 @@ def find_obstacle(
         return _find_at_node(registry.roles, registry.faults)
     in_force = rows.get(InForce, operator)
     bases = () if in_force is None else in_force.bases
-    if Basis(loaded.model_id, loaded.policy_hash) in bases:
+    if loaded.is_scored(bases):
         return None
     return _find_on_ledger(rows, operator, loaded, bases)
 
