@@ -159,7 +159,8 @@ def _read_csv(
         for row in reader:
             yield reader.line_num, {key: value for key, value in row.items() if value}
     except csv.Error as error:
-        raise _refuse(path, f"line {reader.line_num}: {error}") from None
+        begun = reader.line_num + 1  # behind the last row that could be read
+        raise _refuse(path, f"line {begun}: {error}") from None
 
 
 def _read_row(line: int, row: Mapping[str, Any], check_address: Callable[[str], object]) -> Listing:

@@ -49,6 +49,8 @@ def test_all_faults_are_told_with_their_lines_and_repeat_nothing():
         2,
     ):
         assert f"line {line}: {part}" in told
+    with pytest.raises(Invalid, match=r"customers\.csv: line 2: unexpected end of data"):
+        parse_customers(f'wallet,name\n{ANN},"Ann\n'.encode(), FILE)
     for text in ("", "wallet\n", "wallet,name,name\n", "wallet,name,phone\n"):
         with pytest.raises(Invalid, match="first line must name the columns wallet, name, and may"):
             parse_customers(text.encode(), FILE)
