@@ -15,7 +15,8 @@ from hansa.engine.record_items import find_envelope
 from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.block import decode_header, decode_receipt
 from hansa.kernel.calendar import format_iso
-from hansa.kernel.crypto.address import ADDRESS_BYTES, to_text
+from hansa.kernel.crypto.address import to_text
+from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Refused
 from hansa.kernel.transaction import Body, decode_envelope
 from hansa.node.api.codes import describe_refusal
@@ -23,7 +24,7 @@ from hansa.node.api.handlers.accounts import describe_delta, iterate_deltas
 from hansa.node.api.refusals import REFUSALS
 from hansa.node.home import Home, open_chain_read_only
 from hansa.sdk.answers import Transaction, TransactionResult
-from hansa.sdk.arguments import COMMANDS
+from hansa.sdk.arguments import COMMANDS, is_address
 
 
 def describe_found(answer: TransactionResult | Transaction) -> dict[str, Any]:
@@ -106,11 +107,13 @@ def _describe_call(name: str, raw: bytes) -> dict[str, Any]:
     if command is governance.Propose:
         with suppress(msgspec.MsgspecError, Refused):
             return {"call": name, **_describe_proposal(raw)}
+    if command is not None:
+        with suppress(msgspec.MsgspecError):
+            known = msgspec.msgpack.decode(raw, type=command)
+            if encode(known) == raw:  # it says nothing that its fields do not
+                return {"call": name, **describe_fields(known)}
     values = msgspec.msgpack.decode(raw)
-    names = command.__struct_fields__ if command else ()
-    if len(names) != len(values):
-        names = tuple(str(place) for place in range(len(values)))
-    return {"call": name, **dict(zip(names, map(_show, values), strict=True))}
+    return {"call": name} | {str(place): _show(value) for place, value in enumerate(values)}
 
 
 def _describe_proposal(raw: bytes) -> dict[str, Any]:
@@ -132,21 +135,23 @@ def describe_fields(
     """
     found = {}
     for name in value.__struct_fields__:
-        field = getattr(value, name)
-        is_hash = isinstance(field, bytes) and name.endswith("_hash")
-        found[name] = field.hex() if is_hash else _show(field, name_party)
+        found[name] = _show(getattr(value, name), name_party, name)
     if isinstance(value, AccountKey):
         found["purposes"] = [purpose.name for purpose in Purpose(value.purposes)]
     return found
 
 
-def _show(value: Any, name_party: Callable[[bytes], str] = to_text) -> Any:  # noqa: ANN401 - any argument
+def _show(
+    value: Any,  # noqa: ANN401 - any argument
+    name_party: Callable[[bytes], str] = to_text,
+    name: str = "",
+) -> Any:  # noqa: ANN401 - what JSON has
     if isinstance(value, bytes):
-        return name_party(value) if len(value) == ADDRESS_BYTES else value.hex()
+        return name_party(value) if is_address(name, value) else value.hex()
     if isinstance(value, msgspec.Struct):
         return describe_fields(value, name_party)
     if isinstance(value, IntEnum):
         return value.name
     if isinstance(value, list | tuple):
-        return [_show(item, name_party) for item in value]
+        return [_show(item, name_party, name) for item in value]
     return value if isinstance(value, bool | str) or value is None else str(value)

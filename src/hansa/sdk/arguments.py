@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum, IntEnum, IntFlag
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import inspect
@@ -34,6 +34,18 @@ COMMANDS: dict[str, type[Command]] = {
     for word, (command, _) in module.COMMANDS.items()
 }
 """Every command of every contract, by `contract.command`."""
+
+
+HASHES: Final = (
+    *("_hash", "agreement", "case_id", "terms", "result", "commitment", "model", "policy"),
+    *("consent_id", "nullifier", "salt", "parent"),
+)
+"""How names of fields end that hold what is as long as an address, and nobody's."""
+
+
+def is_address(name: str, value: bytes) -> bool:
+    """Whether the bytes of a field of this name are an address, and no hash."""
+    return len(value) == ADDRESS_BYTES and not name.endswith(HASHES)
 
 
 def parse_json(text: str) -> Any:  # noqa: ANN401 - any JSON

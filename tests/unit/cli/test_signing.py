@@ -110,6 +110,18 @@ def test_whoever_signs_a_proposal_reads_its_fields_by_name(file, tmp_path, capsy
     assert call == {"call": "governance.propose", **proposal}
 
 
+def test_whoever_signs_for_a_policy_reads_its_hash_as_others_print_it(file, tmp_path, capsys):
+    basis = {"model": 32 * "0a", "policy": 32 * "0b"}
+    declaration = {"operator": ADA.address_text, "bases": [basis]}
+    words = ("--call", "risk.declare", "--args", json.dumps(declaration), "--offline")
+    made = tmp_path / "declaration.json"
+    assert main(["tx", "send", str(tmp_path / ADA.address_text), *words, str(made)]) == 0
+    capsys.readouterr()
+    assert main(["tx", "read", str(made), "--json"]) == 0
+    (call,) = json.loads(capsys.readouterr().out)["calls"]
+    assert call == {"call": "risk.declare", **declaration}
+
+
 def test_a_file_is_shown_without_signing(file, shop, capsys):
     before = file.read_bytes()
     assert main(["tx", "read", str(file), "--json"]) == 0

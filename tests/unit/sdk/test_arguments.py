@@ -13,6 +13,7 @@ from hansa.contracts import accounts, currency, governance, payments, wallets
 from hansa.contracts.actions import ACTIONS, Action, AdmitMember
 from hansa.contracts.identity import did, documents
 from hansa.contracts.members import Role
+from hansa.contracts.risk.in_force import Basis
 from hansa.kernel.authority import AccountKey, Purpose
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Invalid, InvalidCode
@@ -20,6 +21,7 @@ from hansa.sdk.arguments import (
     COMMANDS,
     describe_action,
     describe_command,
+    is_address,
     parse_command,
     parse_json,
 )
@@ -200,3 +202,16 @@ def test_every_command_and_action_describes_its_fields():
         describe_action("steal")
     with pytest.raises(Invalid):
         describe_command("payments.steal")
+
+
+def test_hashes_and_addresses_are_told_apart_by_the_names_of_their_fields():
+    """In all commands; the type of either tells no more than its length."""
+    told = {"Address": set(), "Hash": set()}
+    kinds = [*COMMANDS.values(), *(each.action for each in ACTIONS.values()), Basis]
+    for kind in kinds:
+        for name, written in kind.__annotations__.items():
+            if written in told:
+                told[written].add(name)
+    assert {name for name in told["Address"] if not is_address(name, bytes(32))} == set()
+    assert {name for name in told["Hash"] if is_address(name, bytes(32))} == set()
+    assert {"policy", "model", "evidence_hash"} <= told["Hash"]

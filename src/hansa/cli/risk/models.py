@@ -90,7 +90,7 @@ def _begin(options: argparse.Namespace) -> int:
         say(
             "A node with [risk] decides = true in its settings decides by these, and asks the "
             "model once it is in force on the ledger: proposed, approved by a second officer, and "
-            "declared together with this policy."
+            "declared by both under this policy."
         )
     return 0
 

@@ -21,10 +21,9 @@ from hansa.kernel.crypto.address import ADDRESS_BYTES
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.node.console.text import words
 from hansa.node.console.text.formatting import Money
+from hansa.sdk.arguments import is_address
 
 LONG_TEXT = 64
-HASHES = ("_hash", "agreement", "case_id", "terms", "result", "commitment", "model")
-"""How names end of what is as long as an address, and nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,8 @@ def _read_fact(name: str, value: Any, asset: str) -> Fragment:  # noqa: ANN401 -
         return Moment(value)
     if isinstance(value, str) and len(value) == 2 * ADDRESS_BYTES:
         try:
-            return Party(bytes.fromhex(value))
+            raw = bytes.fromhex(value)
+            return Party(raw) if is_address(name, raw) else Code(value)
         except ValueError:
             return Code(value)
     return Code(f"{value:,}" if is_number else str(value))
@@ -244,8 +244,7 @@ def _to_fragment(name: str, value: Any, asset: str) -> Fragment:  # noqa: ANN401
     if isinstance(value, Party | Money):
         return value
     if isinstance(value, bytes):
-        is_party = len(value) == ADDRESS_BYTES and not name.endswith(HASHES)
-        return Party(value) if is_party else Code(value.hex())
+        return Party(value) if is_address(name, value) else Code(value.hex())
     if isinstance(value, Enum):
         return value.name if isinstance(value, int) else str(value.value)
     if isinstance(value, int) and name.endswith("_minor"):
