@@ -184,7 +184,7 @@ def test_who_answers_for_customers_answers_for_no_officer_nor_the_other_way_roun
                 ):
                     with pytest.raises(Refused) as refused:
                         await client.risk.answer(tx_id, answer)
-                    assert f"with a key made with --right {right}" in refused.value.message
+                    assert f"it comes with a key made with --right {right}" in refused.value.message
                 with pytest.raises(Refused):
                     await app.risk.label(reviewed, is_fraud=False)
                 with pytest.raises(Refused):

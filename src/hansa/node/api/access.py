@@ -25,6 +25,7 @@ from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Refused
 from hansa.node.api.keys import ApiKey, KeyRing
 from hansa.node.api.rights import (
     ANYONE,
+    GRANTED,
     THIS_MACHINE,
     Principal,
     Right,
@@ -130,10 +131,10 @@ class Access:
         if right is Right.SUBMIT and not self._is_open and principal.role is Role.ANYONE:
             raise _ask_for_key("sponsors transactions of known callers only")
         if not principal.may(right):
-            holders = name_holders(right)
-            raise self.deny(
-                principal, f"the right {right.value!r}: roles that have it are {holders}"
-            )
+            needed = f"roles that have it are {name_holders(right)}"
+            if right in GRANTED:
+                needed = f"it comes with a key made with --right {right}"
+            raise self.deny(principal, f"the right {right.value!r}: {needed}")
 
     def may_read_wallet(self, principal: Principal, address: bytes) -> bool:
         """Whether a caller may read this wallet's money and transactions."""
