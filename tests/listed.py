@@ -22,7 +22,7 @@ def write_wallet(name):
 
 def write_customers(folder, *others):
     """Put list and customers into an operator's folder: ann and shop are hits, bob is none."""
-    (folder / "sanctions").mkdir(exist_ok=True)
+    (folder / "sanctions").mkdir(parents=True, exist_ok=True)
     (folder / "sanctions" / "SDN.CSV").write_text(SDN)
     (folder / "sanctions" / "alt.csv").write_text(ALIASES)
     rows = [("ann", RAMIRO, "1975-06-14", "Cuba"), ("shop", SHOP, "", "")]

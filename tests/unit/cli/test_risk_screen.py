@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.listed import RAMIRO, SDN, write_customers
 
 from hansa.cli.main import main
-
-SDN = (
-    '36,"AEROCARIBBEAN AIRLINES",-0- ,"CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'
-    '173,"ANGLO-CARIBBEAN CO., LTD.",-0- ,"CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'
-    '306,"GARCIA LOPEZ, Ramiro","individual","CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,'
-    '"DOB 14 Jun 1975; nationality Cuba."\n'
-)
 
 
 @pytest.fixture
@@ -36,6 +30,15 @@ def test_a_name_is_found_with_its_reasons(sdn, capsys):
     assert "lopes ~ lopez" in hit["pairs"]
     assert main(["risk", "screen", "Ramiro Garcia Lopez", "--sdn", str(sdn)]) == 1
     assert "1 of 3 entries are hits." in capsys.readouterr().out
+
+
+def test_a_name_is_screened_by_the_lists_of_a_node(tmp_path, sdn, capsys):
+    assert "there is no node" in run(capsys, "Wong", "--data", tmp_path, code=4)["message"]
+    (tmp_path / "genesis.bin").touch()
+    write_customers(tmp_path / "risk")
+    assert run(capsys, RAMIRO, "--data", tmp_path, code=1)["hit_count"] == 1
+    told = run(capsys, "Wong", "--data", tmp_path, "--sdn", sdn, code=2)["message"]
+    assert "name lists, or with --data" in told
 
 
 def test_who_is_not_listed_is_not_found(sdn, capsys):

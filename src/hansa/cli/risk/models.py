@@ -70,11 +70,12 @@ def open_registry(options: argparse.Namespace) -> Registry:
     with needing_extra():
         from hansa.node.risk.registry import MODELS, Registry  # noqa: PLC0415 - loads numba
         from hansa.risk.intake.describing import FEATURES  # noqa: PLC0415
-    return Registry(_find_folder(options) / MODELS, FEATURES)
+    return Registry(find_risk_folder(options.data) / MODELS, FEATURES)
 
 
-def _find_folder(options: argparse.Namespace) -> Path:
-    home = Home(options.data)
+def find_risk_folder(data: Path) -> Path:
+    """Find the folder of risk control in a node's data folder; raises `NotFound`."""
+    home = Home(data)
     if not home.exists():
         raise NotFound(f"there is no node in {home.path}", path=str(home.path))
     return home.risk_path
@@ -83,7 +84,7 @@ def _find_folder(options: argparse.Namespace) -> Path:
 def _begin(options: argparse.Namespace) -> int:
     with needing_extra():
         from hansa.node.risk.beginning import begin  # noqa: PLC0415 - loads numba
-    begun = begin(_find_folder(options))
+    begun = begin(find_risk_folder(options.data))
     found = {"model": begun.model_id.hex(), "policy": begun.policy_hash.hex()}
     print_found(found, is_json=options.json)
     if not options.json:
@@ -98,7 +99,7 @@ def _begin(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     with needing_extra():
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
-    folder = RiskFolder(_find_folder(options))
+    folder = RiskFolder(find_risk_folder(options.data))
     loaded = folder.loaded
     found = {
         "policy": loaded.policy_hash.hex(),

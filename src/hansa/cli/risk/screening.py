@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hansa.cli.risk.extra import needing_extra
+from hansa.cli.risk.models import find_risk_folder
 from hansa.cli.screen import complain, print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_file, parse_folder
 from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import from_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound
-from hansa.node.home import Home
 from hansa.program import name_program
 from hansa.sdk.files import check_file
 
 if TYPE_CHECKING:
     from hansa.risk.screening.entries import Days
+    from hansa.risk.screening.published import Published
     from hansa.risk.screening.screener import Hit as ScreenedHit
     from hansa.sdk.risk.desk_answers import Hit
 
@@ -44,6 +45,9 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ("--un", "consolidated list of the UN, XML"),
     ):
         command.add_argument(option, type=parse_file, metavar="FILE", help=text)
+    command.add_argument(
+        "--data", type=parse_folder, help="data folder of a node, by whose lists it is screened"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(function=_screen)
     text = "customers whose names are hits of sanctions lists, cleared or not"
@@ -67,27 +71,10 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _screen(options: argparse.Namespace) -> int:
     with needing_extra():
-        from hansa.risk.screening.entries import build_list  # noqa: PLC0415 - an extra
-        from hansa.risk.screening.ofac import read_ofac  # noqa: PLC0415
-        from hansa.risk.screening.screener import Screener  # noqa: PLC0415
-        from hansa.risk.screening.un import read_un  # noqa: PLC0415
+        from hansa.risk.screening.screener import Screener  # noqa: PLC0415 - an extra
     born = _parse_born(options.born)
-    named = (options.sdn, options.aliases, options.addresses, options.consolidated, options.un)
-    for path in filter(None, named):
-        check_file(path)
-    readings = []
-    if options.sdn:
-        readings.append(read_ofac("OFAC-SDN", options.sdn, options.aliases, options.addresses))
-    elif options.aliases or options.addresses:
-        raise Invalid(InvalidCode.ARGUMENTS, "--aliases and --addresses go with --sdn")
-    if options.consolidated:
-        readings.append(read_ofac("OFAC-CONS", options.consolidated))
-    if options.un:
-        readings.append(read_un(options.un))
-    if not readings:
-        raise Invalid(InvalidCode.ARGUMENTS, "name a list: --sdn, --consolidated or --un")
-    findings = [str(each) for reading in readings for each in reading.findings]
-    listed = build_list(entry for reading in readings for entry in reading.entries)
+    published = _read_named(options)
+    listed, findings = published.listed, [str(each) for each in published.findings]
     found = Screener(listed).screen(options.name, born, options.country)
     hits = [_describe(each) for each in found.hits]
     if options.json:
@@ -101,6 +88,40 @@ def _screen(options: argparse.Namespace) -> int:
     given = "" if found.hit_count == len(hits) else f", of which {len(hits)} are shown"
     say(f"{found.hit_count} of {len(listed.entries)} entries are hits{given}.")
     return EXIT_HITS if hits else 0
+
+
+def _read_named(options: argparse.Namespace) -> Published:
+    """Read the lists that are named, or those of a node's folder."""
+    from hansa.risk.screening.entries import build_list  # noqa: PLC0415 - an extra
+    from hansa.risk.screening.ofac import read_ofac  # noqa: PLC0415
+    from hansa.risk.screening.published import LISTS_FOLDER, Published, find_lists  # noqa: PLC0415
+    from hansa.risk.screening.published import read_lists as read_published  # noqa: PLC0415
+    from hansa.risk.screening.un import read_un  # noqa: PLC0415
+
+    named = (options.sdn, options.aliases, options.addresses, options.consolidated, options.un)
+    given = [each for each in named if each is not None]
+    if options.data is not None:
+        if given:
+            raise Invalid(InvalidCode.ARGUMENTS, "name lists, or with --data a node that has them")
+        return read_published(find_lists(find_risk_folder(options.data) / LISTS_FOLDER))
+    for path in given:
+        check_file(path)
+    readings = []
+    if options.sdn:
+        readings.append(read_ofac("OFAC-SDN", options.sdn, options.aliases, options.addresses))
+    elif options.aliases or options.addresses:
+        raise Invalid(InvalidCode.ARGUMENTS, "--aliases and --addresses go with --sdn")
+    if options.consolidated:
+        readings.append(read_ofac("OFAC-CONS", options.consolidated))
+    if options.un:
+        readings.append(read_un(options.un))
+    if not readings:
+        told = "name a list: --sdn, --consolidated, --un, or --data of a node that has some"
+        raise Invalid(InvalidCode.ARGUMENTS, told)
+    return Published(
+        build_list(entry for reading in readings for entry in reading.entries),
+        tuple(finding for reading in readings for finding in reading.findings),
+    )
 
 
 def _list_hits(options: argparse.Namespace) -> int:
@@ -140,20 +161,18 @@ def _describe_hit(each: Hit) -> list[str]:
 
 def _clear(options: argparse.Namespace) -> int:
     wallet = from_text(options.wallet)
-    home = Home(options.data)
-    if not home.exists():
-        raise NotFound(f"there is no node in {home.path}", path=str(home.path))
+    folder = find_risk_folder(options.data)
     with needing_extra():
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
         from hansa.node.risk.screening import clear_hits  # noqa: PLC0415
-    screening = RiskFolder(home.risk_path).loaded.screening
+    screening = RiskFolder(folder).loaded.screening
     meant = (wallet, " ".join(options.entry.split()))
     found = () if screening is None else screening.hits
     hits = [each for each in found if (each.wallet, each.found.entry) == meant]
     if not hits:
         raise NotFound(f"{options.wallet} is no hit of {options.entry}")
     told = {"why": options.why, "until": options.until, "by": options.by}
-    clear_hits(home.risk_path, hits, **told)
+    clear_hits(folder, hits, **told)
     print_found({"wallet": options.wallet, "cleared": len(hits)}, is_json=options.json)
     if not options.json:
         say(f"The node decides by it once it has it: {name_program()} risk reload.")

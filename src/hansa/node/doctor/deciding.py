@@ -55,18 +55,15 @@ def _check_screening(patient: Patient, folder: RiskFolder) -> list[Check]:
     Raises:
       HansaError: as `read_screening_files`.
     """
-    from hansa.node.risk.screening import (  # noqa: PLC0415 - an extra
-        SANCTIONS,
-        look_over,
-        read_screening_files,
-    )
+    from hansa.node.risk.screening import look_over, read_screening_files  # noqa: PLC0415 - an extra
+    from hansa.risk.screening.published import LISTS_FOLDER  # noqa: PLC0415
 
     files = read_screening_files(patient.home.risk_path)
     if files is None:
         return []
     thresholds = folder.loaded.policy.screening
     seen, name = look_over(patient.home.risk_path, files, thresholds), f"{NAME} screening"
-    where = str(patient.home.risk_path / SANCTIONS)
+    where = str(patient.home.risk_path / LISTS_FOLDER)
     days = max(patient.machine.now_ms() - files.lists_ms, 0) // DAY_MS
     age = f"the sanctions lists are of {days} day{'' if days == 1 else 's'} ago"
     if days > LISTS_DAYS_MAX:

@@ -11,11 +11,12 @@ from typing import Final
 
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.node.risk.registry import MODELS
-from hansa.node.risk.screening import CLEARED, CUSTOMERS, SANCTIONS
+from hansa.node.risk.screening import CLEARED, CUSTOMERS
+from hansa.risk.screening.published import LISTS_FOLDER
 
 NAMES: Final = (
     *("policy.toml", "rules.toml", "lists.csv", "lists.toml", "merchants.csv"),
-    *(CUSTOMERS, CLEARED, SANCTIONS, MODELS),
+    *(CUSTOMERS, CLEARED, LISTS_FOLDER, MODELS),
 )
 """What is read."""
 _ENDINGS: Final = frozenset(

@@ -5,8 +5,8 @@ FOLDER/cleared.csv     hits that an officer found to be somebody else; may be mi
 FOLDER/sanctions/      lists, as they are published
 FOLDER/screened.bin    what screening found, so that only what is new is screened again
 
-It takes 0.4 ms a name, so it is done where the folder is read, and never for a payment; while
-payments are decided on, in a process beside the one that does. No name leaves this but to whoever
+It takes a core 0.4 ms a name, so it is done where the folder is read, and never for a payment;
+while payments are decided on, in a process beside those that do. No name leaves this but to whoever
 asks for hits.
 
 Source: docs/reference/screening.md.
@@ -50,13 +50,12 @@ from hansa.risk.screening.hits import (
     screen_customers,
     unpack_known,
 )
-from hansa.risk.screening.published import find_lists, hash_lists, read_lists
+from hansa.risk.screening.published import LISTS_FOLDER, find_lists, hash_lists, read_lists
 from hansa.risk.screening.screener import Screener
 from hansa.sdk.files import write_file
 
 CUSTOMERS: Final = "customers.csv"
 CLEARED: Final = "cleared.csv"
-SANCTIONS: Final = "sanctions"
 SCREENED: Final = "screened.bin"
 CUSTOMERS_BYTES_MAX: Final = 256 << 20
 KNOWN_BYTES_MAX: Final = 1 << 30
@@ -111,13 +110,13 @@ def read_screening_files(folder: Path) -> Files | None:
     clearings = read_optional(folder / CLEARED, CUSTOMERS_BYTES_MAX)
     cleared = {} if clearings is None else parse_clearings(clearings, folder / CLEARED)
     try:
-        lists = find_lists(folder / SANCTIONS)
+        lists = find_lists(folder / LISTS_FOLDER)
         lists_ms = min(path.stat().st_mtime_ns for path in lists) // 1_000_000
     except Invalid as error:
         told = f"{error.message}; or take {folder / CUSTOMERS} away"
-        raise Invalid(InvalidCode.MALFORMED, told, path=str(folder / SANCTIONS)) from None
+        raise Invalid(InvalidCode.MALFORMED, told, path=str(folder / LISTS_FOLDER)) from None
     except OSError as error:
-        raise Unavailable(f"{folder / SANCTIONS}: {error.strerror}") from None
+        raise Unavailable(f"{folder / LISTS_FOLDER}: {error.strerror}") from None
     return Files(customers, cleared, lists, hash_lists(lists), lists_ms)
 
 

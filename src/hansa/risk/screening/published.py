@@ -19,6 +19,9 @@ from hansa.risk.screening.entries import Entry, Finding, SanctionsList, build_li
 from hansa.risk.screening.ofac import read_ofac
 from hansa.risk.screening.un import read_un
 
+LISTS_FOLDER: Final = "sanctions"
+"""The folder, within an operator's."""
+
 
 class _Table(NamedTuple):
     """A list of OFAC: its source, and its files by the names that they are published by."""
