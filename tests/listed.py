@@ -20,13 +20,14 @@ def write_wallet(name):
     return to_text(key(name).address)
 
 
-def write_customers(folder, *others):
-    """Put list and customers into an operator's folder: ann and shop are hits, bob is none."""
+def write_customers(folder, *others, wallets=("ann", "shop", "bob")):
+    """Put list and customers into an operator's folder: of the wallets, the first two are hits."""
     (folder / "sanctions").mkdir(parents=True, exist_ok=True)
     (folder / "sanctions" / "SDN.CSV").write_text(SDN)
     (folder / "sanctions" / "alt.csv").write_text(ALIASES)
-    rows = [("ann", RAMIRO, "1975-06-14", "Cuba"), ("shop", SHOP, "", "")]
-    rows += [("bob", "Wong Ka Lei", "1990", "China; Portugal"), *others]
+    known = [(RAMIRO, "1975-06-14", "Cuba"), (SHOP, "", "")]
+    known += [("Wong Ka Lei", "1990", "China; Portugal")]
+    rows = [(wallet, *each) for wallet, each in zip(wallets, known, strict=True)] + list(others)
     lines = [",".join((write_wallet(wallet), *rest)) for wallet, *rest in rows]
     (folder / "customers.csv").write_text("\n".join(["wallet,name,born,country", *lines, ""]))
 

@@ -9,6 +9,7 @@ from tests.listed import RAMIRO, SDN, write_clearing, write_customers, write_wal
 from tests.world import key
 
 from hansa.kernel.errors import Invalid, Unavailable
+from hansa.node.home import Home
 from hansa.node.risk.loading import SANCTIONS, Models, RiskFolder, load
 from hansa.node.risk.screening import SCREENED, look_over, read_screening_files, screen_folder
 from hansa.risk.decisions.deciding import Listed
@@ -102,6 +103,16 @@ def test_only_what_is_new_is_screened_again(folder):
     changed = screen_folder(folder, Thresholds())
     assert (changed.lists_hash != first.lists_hash, changed.left_out) == (True, 1)
     assert changed.findings[0].startswith("SDN.CSV:4: 3 columns, not 12")
+
+
+def test_a_backup_takes_along_who_is_screened_by_what_and_not_what_was_found(tmp_path):
+    home = Home(tmp_path)
+    write_customers(home.risk_path)
+    write_clearing(home.risk_path, "ann", "OFAC-SDN 306", RAMIRO)
+    screen_folder(home.risk_path, Thresholds())
+    taken = {each for each in home.list_small_files(with_keys=False) if each.startswith("risk/")}
+    names = {"customers.csv", "cleared.csv", "sanctions/SDN.CSV", "sanctions/alt.csv"}
+    assert taken == {f"risk/{each}" for each in names}
 
 
 def test_a_node_that_ends_waits_for_no_screening(folder):

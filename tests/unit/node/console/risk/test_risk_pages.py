@@ -14,6 +14,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from tests.decided import CUSTOMERS, RULES, Decided, decide_on_several
 from tests.deciding_desk import NORTH, OFFICERS, Bank
+from tests.listed import write_customers
 from tests.world import key
 
 from hansa.cli.main import build_parser
@@ -100,6 +101,7 @@ def site(tmp_path_factory):
     bank.registry.set_challenger(bank.models["second"].hex())
     (bank.path / MODELS / f"{'ab' * 32}.model").write_bytes(b"none")
     bank.fund(*CUSTOMERS)
+    write_customers(bank.path, wallets=("one", "two", "three"))
 
     async def visit() -> Site:
         async with bank.running() as (node, desk):
@@ -169,6 +171,7 @@ def test_the_overview_tells_what_decides_and_how_that_came_out(site):
     assert "5 More than most people pay at once." in text
     assert "4 By the model: how much is paid feature.amount_minor" in text
     assert site.bank.policy_hash.hex() in text
+    assert "3 names against 3 entries of sanctions lists; hits, cleared or not: 2" in text
     assert site.pages["/risk"].count('<rect class="reviewed"') == 1
     assert site.statuses["same", "/risk"] == 304
     assert site.statuses["new", "/risk"] == 200
