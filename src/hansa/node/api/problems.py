@@ -19,7 +19,7 @@ from hansa.node.channel.codes import ChannelCode
 from hansa.node.limiter import TooMany
 from hansa.node.reconcile.codes import PairCode
 from hansa.node.risk.codes import RiskCode
-from hansa.node.service import Unsponsored
+from hansa.node.sponsor.desk import Unsponsored
 from hansa.sdk.answers import Problem, TransactionResult
 
 CONTENT_TYPE = "application/problem+json"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -35,7 +35,8 @@ from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import RiskFolder
-from hansa.node.service import Asked, wall_clock_ms
+from hansa.node.service import Node, wall_clock_ms
+from hansa.node.sponsor.desk import Asked
 from hansa.passphrases import ScryptCost
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.verdicts import Verdict
@@ -131,21 +132,22 @@ class Guard:
         """The desk of the operator whose node is served."""
         return self._desks[OPERATORS[0]]
 
-    async def start(
-        self, stack: AsyncExitStack, bring: Callable[[bytes], Awaitable[Answer]]
-    ) -> None:
+    async def start(self, stack: AsyncExitStack, node: Node) -> None:
         """Have the desks decide; what they let through on that day the demo brings in itself.
 
         Args:
           stack: stops them at its end.
-          bring: brings in what the served node's desk lets through once the day is over.
+          node: of the operator that is served; it brings in what that one's desk lets through once
+            the day is over.
         """
 
         async def bring_later(envelope: bytes) -> Answer:
             await self._over.wait()  # until then the demo brings in everything itself
-            return await bring(envelope)
+            return await node.desk.submit(envelope)
 
         for desk in self._desks.values():
+            if desk is not self.served:
+                node.engine.listen(desk.note)
             stack.push_async_callback(desk.stop)
             await desk.start(bring_later)
 
@@ -182,6 +184,7 @@ class Guard:
         desk = self._desks.get(sponsor)
         if desk is None:
             return [(each.signed.envelope, None) for each in sent]
+        await desk.follow()  # the same seed, the same decisions
         times = [each.act.at_ms for each in sent if each.act.at_ms]
         if times:
             self._hour.put(times[0])

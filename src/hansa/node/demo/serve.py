@@ -170,7 +170,7 @@ def _play(
         try:
             async with AsyncExitStack() as stack:
                 if guard is not None:
-                    await guard.start(stack, node.desk.submit)
+                    await guard.start(stack, node)
                 lending = _open_lending(stack, settings.loans, note, town, node)
                 address = ""
                 if settings.is_served:

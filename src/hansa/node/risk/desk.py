@@ -18,11 +18,13 @@ from heapq import heappop, heappush
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from hansa.contracts.risk.in_force import NO_MODEL, Basis, InForce
+from hansa.contracts.wallets import Wallet
 from hansa.engine.chain import Chain
 from hansa.engine.ordering import Answer
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.machine.admission import find_stale
+from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.risk.clerk.clerk import WAITS_NO_MORE, Clerk, When
@@ -31,10 +33,11 @@ from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptTally
 from hansa.node.risk.clerk.journal import Held, Journal, Placed
 from hansa.node.risk.clerk.judging import MAY_ANSWER, Answering
 from hansa.node.risk.clerk.placing import Place
+from hansa.node.risk.following import Follower
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments
 from hansa.node.risk.registry import Registry
-from hansa.node.service import Asked, Ruling
+from hansa.node.sponsor.desk import Asked, Ruling
 from hansa.risk.decisions.commitment import decode_record
 
 T = TypeVar("T")
@@ -93,6 +96,8 @@ class RiskDesk:
         self._clerk = clerk
         self._folder = folder
         self._clock_ms = clock_ms
+        self._follower = Follower(chain, clerk, taken_ms)
+        self._following: asyncio.Task[None] | None = None
         self._events = 0
         self._looking = asyncio.Lock()
         self._senders: dict[bytes, list[asyncio.Future[Answer]]] = {}
@@ -114,6 +119,8 @@ class RiskDesk:
           Corrupt: the journal is damaged.
         """
         self._bring = bring
+        await self._follower.begin()
+        self._following = asyncio.create_task(self._follower.run())
         self._events = await self._clerk.ask(Clerk.prepare)
         for held in await self._read(Journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)
@@ -127,6 +134,9 @@ class RiskDesk:
         """
         self._stopping.set()
         self._folder.close()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         if self._ending is not None:
             self._ending.cancel()
             await asyncio.gather(self._ending, return_exceptions=True)
@@ -144,6 +154,18 @@ class RiskDesk:
         """Close what was never started."""
         self._clerk.close()
 
+    def note(self, result: BlockResult) -> None:
+        """Take note of a confirmed block."""
+        self._follower.note(result)
+
+    async def follow(self) -> None:
+        """Take in at once what is confirmed by now, as it is done anyway in a moment.
+
+        Raises:
+          Unavailable: the clerk is not there, or the journal cannot be written.
+        """
+        await self._follower.catch_up()
+
     async def decide(self, asked: Sequence[Asked]) -> list[Ruling]:
         """Decide on transactions in their order; those that cannot be decided on have an error."""
         undecided: list[Undecided] = []
@@ -154,8 +176,9 @@ class RiskDesk:
             if found:
                 places.append(place)
                 end_ms = body.valid_until_ms
+                nowhere = frozenset(paid.payee for paid in found if not self._is_there(paid.payee))
                 undecided.append(
-                    Undecided(each.tx_id, each.envelope, end_ms, each.device, tuple(found))
+                    Undecided(each.tx_id, each.envelope, end_ms, each.device, tuple(found), nowhere)
                 )
         rulings = [_NEEDS_NONE] * len(asked)
         if not undecided:
@@ -163,6 +186,7 @@ class RiskDesk:
         try:
             done = await self._clerk.ask(Clerk.decide, undecided, self._read_when())
             self._events = done.events
+            self._follower.leave_out(each.tx_id for each in undecided)
             if done.roles != self._folder.registry.roles:
                 await self.look()
         except HansaError as error:
@@ -340,6 +364,10 @@ class RiskDesk:
         self._is_told_unscored = not is_scored
         now_ms = max(self._clock_ms(), self._chain.head.time_ms)
         return When(now_ms, self._taken_ms(), in_force)
+
+    def _is_there(self, payee: bytes) -> bool:
+        """Whether a payee has a wallet; who converts is paid by the operator itself."""
+        return payee == self.operator or self._rows.get(Wallet, payee) is not None
 
     def _list_in_force(self) -> tuple[Basis, ...]:
         found = self._rows.get(InForce, self.operator)

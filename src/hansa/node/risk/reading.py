@@ -6,8 +6,8 @@ no attestation is given for, so the contract refuses it where policy demands one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,8 @@ from hansa.contracts import payments
 from hansa.contracts.payments import CashOut, Hold, Refund, Transfer
 from hansa.contracts.records import Payment
 from hansa.contracts.wallets import Wallet
+from hansa.kernel.block import Receipt, Status
+from hansa.kernel.contract import Delta, Ledger
 from hansa.kernel.encoding import DECODE_ERRORS
 from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body, Call
@@ -42,6 +44,7 @@ class Named(NamedTuple):
         return all(ours in (None, theirs) for ours, theirs in zip(self, intended, strict=True))
 
 
+_WALLET: Final = Ledger.WALLET.value
 _DECODERS: Final[Mapping[str, Callable[[bytes], Transfer | Hold | Refund | CashOut]]] = {
     "transfer": msgspec.msgpack.Decoder(Transfer).decode,
     "hold": msgspec.msgpack.Decoder(Hold).decode,
@@ -75,6 +78,33 @@ def find_named(body: Body) -> list[Named]:
             case None:
                 pass
     return named
+
+
+def find_paid(receipt: Receipt) -> list[Intended]:
+    """Find the payments that came out of wallets in a transaction, as its receipt tells."""
+    if receipt.status is not Status.OK:
+        return []
+    found = [
+        _read_paid(name, fields)
+        for contract, name, fields in receipt.events
+        if contract == payments.NAME
+    ]
+    return [each for each in found if each is not None]
+
+
+def _read_paid(name: str, fields: Sequence[Any]) -> Intended | None:
+    """Read one event: out of whose wallet money went, and to whom."""
+    deltas = [Delta(*each) for each in fields[0]]
+    out = next((each for each in deltas if each.ledger == _WALLET and each.amount_minor < 0), None)
+    if out is None:
+        return None
+    payee = fields[1] if name == payments.Held.__name__ else None
+    for each in deltas:
+        if each.owner != out.owner and each.amount_minor > 0:
+            payee = each.owner
+    if payee is None:  # of what was held before, and counted then
+        return None
+    return Intended(out.owner, payee, out.asset, -out.amount_minor)
 
 
 def _decode(call: Call) -> Transfer | Hold | Refund | CashOut | None:

@@ -16,9 +16,9 @@ from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.clerk.clerk import When
-from hansa.node.risk.clerk.deciding import restore
 from hansa.node.risk.clerk.judging import Answering, replay
-from hansa.node.service import Asked
+from hansa.node.risk.clerk.memory import restore
+from hansa.node.sponsor.desk import Asked
 from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
 from hansa.risk.verdicts import Verdict
 
@@ -415,6 +415,21 @@ def test_a_journal_that_cannot_be_written_keeps_payments_back_and_nothing_of_the
     told = [each for each in caplog.records if "could not be decided on" in each.message]
     assert ["the risk decisions" in each.message for each in told] == [True]
     assert not told[0].exc_info, "a disk that refuses is told in a line"
+
+
+def test_payees_that_the_ledger_has_not_are_not_remembered(bank):
+    nobody = [bank.sign("ann", pay("ann", f"nobody {each}", 5, f"p{each}")) for each in range(3)]
+
+    async def play():
+        async with bank.running() as (node, desk):
+            answers = await asyncio.gather(*map(node.desk.submit, nobody))
+            kept = await desk.get_decision(find_id(bank, nobody[0]))
+            return list(map(read, answers)), kept, desk.tell_standing().events
+
+    codes, kept, events = asyncio.run(play())
+    assert set(codes) == {"wallets.UNKNOWN_WALLET"}
+    assert (kept.payments[0].number, kept.payments[0].row, events) == (-1, b"", 0)
+    assert decode_record(kept.record).reasons == ("not_described",)
 
 
 def test_only_money_that_leaves_its_own_wallets_is_decided_on(bank):

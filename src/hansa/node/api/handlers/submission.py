@@ -38,8 +38,8 @@ from hansa.node.api.routes import (
     read_charged,
     require_media_type,
 )
-from hansa.node.service import Unsponsored
 from hansa.node.settings import Sponsored
+from hansa.node.sponsor.desk import Unsponsored
 from hansa.sdk.answers import ItemError, ItemResult, ManyResults, TransactionResult
 
 ACCEPTED = 202

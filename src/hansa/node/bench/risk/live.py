@@ -32,7 +32,8 @@ from hansa.node.risk.clerk.journal import Event, Journal
 from hansa.node.risk.desk import RiskDesk
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.registry import MODELS, Registry
-from hansa.node.service import GATHER_ENVELOPES, Asked, Ruling, wall_clock_ms
+from hansa.node.service import wall_clock_ms
+from hansa.node.sponsor.desk import GATHER_ENVELOPES, Asked, Ruling
 from hansa.risk.decisions.commitment import decode_record
 from hansa.risk.decisions.deciding import Listed
 from hansa.risk.intake.describing import FEATURES

@@ -20,13 +20,15 @@ from typing import Any
 from hansa.engine.ordering import Answer
 from hansa.engine.verification import PoolVerifier
 from hansa.kernel.errors import Invalid, InvalidCode
+from hansa.kernel.machine.execution import BlockResult
 from hansa.node.bench.ledger import PER_BATCH, count_good
 from hansa.node.bench.load import OPERATOR, SERVER, Signer, create_bench_home, derive_key
 from hansa.node.bench.risk.bank import open_desk_apart, write_folder
 from hansa.node.bench.risk.live import open_wallets
 from hansa.node.home import open_chain
 from hansa.node.risk.desk import RiskDesk
-from hansa.node.service import Asked, Node, Ruling, wall_clock_ms
+from hansa.node.service import Node, wall_clock_ms
+from hansa.node.sponsor.desk import Asked, Ruling
 
 WALLETS = 10_000
 TURNS = 4
@@ -57,6 +59,10 @@ class ToldAtOnce:
                 self.held += 1
                 each.done.set_result(Answer(b"", 0, 0, Invalid(InvalidCode.EXPIRED, "held")))
         return rulings
+
+    def note(self, result: BlockResult) -> None:
+        """As the desk."""
+        self._desk.note(result)
 
     async def stop(self) -> None:
         """As the desk."""

@@ -19,7 +19,7 @@ from hansa.contracts.payments import Transfer
 from hansa.engine.workers import start_workers
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.node.bench.load import ASSET, derive_key
-from hansa.node.risk.clerk.deciding import hash_wallet
+from hansa.node.risk.clerk.memory import hash_wallet
 from hansa.risk.events import NOBODY
 from hansa.risk.intake.intake import Taken
 from hansa.risk.simulator.calibration import DAY_MS

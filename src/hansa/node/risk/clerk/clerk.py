@@ -18,6 +18,7 @@ from hansa.node.risk.clerk.deciding import Decided, Deciding, Moment, Undecided
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.journal import NEWEST, Held, Journal
 from hansa.node.risk.clerk.judging import Answering
+from hansa.node.risk.clerk.memory import Shown
 from hansa.node.risk.loading import RiskFolder, Sources
 from hansa.node.risk.registry import Roles
 
@@ -128,6 +129,14 @@ class Clerk:
         self._deciding.tell(numbers, now_ms, is_fraud=is_fraud)
         return self.count_events()
 
+    def get_height(self) -> int:
+        """Get the height of the block up to which blocks were taken in; -1 if none was."""
+        return self._deciding.memory.height
+
+    def see(self, since: int, blocks: Sequence[Shown]) -> int:
+        """Take in what confirmed blocks paid that was not decided on here; as `Memory.see`."""
+        return self._deciding.memory.see(since, blocks, self._folder.loaded.merchants)
+
     def read_held(self, held: Sequence[Held]) -> list[tuple[Held, KeptDecision, KeptAnswer | None]]:
         """Read the decisions on what was held, and what became of each."""
         found = []
@@ -166,7 +175,7 @@ class Clerk:
     def close(self) -> None:
         """Keep what is remembered, and close the journal."""
         try:
-            self._deciding.save()
+            self._deciding.memory.save()
         except Unavailable as error:  # then the next start takes in anew what came since
             _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
         finally:

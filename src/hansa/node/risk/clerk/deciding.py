@@ -9,11 +9,8 @@ For one thread at a time.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -34,6 +31,7 @@ from hansa.node.risk.clerk.judging import (
     find_highest,
     hash_rows,
 )
+from hansa.node.risk.clerk.memory import Memory, build_event, build_trial
 from hansa.node.risk.clerk.tallying import Tallied
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
@@ -47,23 +45,15 @@ from hansa.risk.decisions.commitment import (
     decode_record,
 )
 from hansa.risk.decisions.deciding import Decider, Decision
-from hansa.risk.features.layout import AMOUNT_MAX
 from hansa.risk.intake.describing import FEATURES_HASH
-from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake, load_intake
+from hansa.risk.intake.intake import Intake, Told, begin_intake
 from hansa.risk.packing import pack
 from hansa.risk.verdicts import Verdict
 
-REMEMBERED_EVENTS: Final = 200_000
-"""After so many it is kept what is remembered: taking them in anew takes some seconds."""
-BYTES_PER_EVENT: Final = 500
-"""Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
-of gigabytes, and payments wait while it is written."""
 RECENT_MAX: Final = 1 << 17
 """Decided transactions in memory, for who sends one again: 400 bytes each."""
 SALTS_DRAWN: Final = 128
 """At once."""
-NAMES_HASHED: Final = 1 << 16
-"""So many names that were hashed last are not hashed again; 200 bytes each."""
 _MINUTE_MS = 60_000
 
 
@@ -78,6 +68,8 @@ class Undecided(NamedTuple):
     """Of its payer, as the operator's own systems know it; empty where they do not say."""
     payments: tuple[Intended, ...]
     """At least one."""
+    nowhere: frozenset[bytes] = frozenset()
+    """Payees that the ledger has not: what is paid to them is refused, and not remembered."""
 
 
 class Decided(NamedTuple):
@@ -142,23 +134,10 @@ class Deciding:
         self._recent_max = recent_max
         self._salts: list[bytes] = []
         """Drawn, and not yet taken."""
-        self._zone_offset_ms = zone_offset_ms
+        self.memory = Memory(journal, zone_offset_ms=zone_offset_ms)
         self._begun_ms = started_ms
-        self._intake: Intake | None = None
-        self._remembered = 0
         self._recent: dict[bytes, Decided] = {}
         self._ends: deque[tuple[int, bytes]] = deque()
-
-    def open_intake(self) -> Intake:
-        """Open what is remembered: as it was kept, and what was taken in since, taken in anew."""
-        if self._intake is None:
-            self._intake, self._remembered = restore(
-                self.journal, zone_offset_ms=self._zone_offset_ms
-            )
-            if not self.journal.event_count:
-                # Policy may move local time later: a replay goes by that of the beginning.
-                self.journal.save_remembered(self._intake.save())
-        return self._intake
 
     def prepare(self, deciders: Sequence[Decider]) -> None:
         """Take up what is remembered, and have all machine code ready.
@@ -166,8 +145,8 @@ class Deciding:
         Where none is kept yet, as at a program's first start on a machine, it takes a minute to
         make; no payment is to wait for it.
         """
-        self.open_intake()
-        begin_intake().take([Taken(0, _hash("wallet", b"a"), _hash("wallet", b"b"), 1)])
+        self.memory.open()
+        begin_intake().take([build_trial()])
         for decider in deciders:
             decider.prepare()
 
@@ -184,8 +163,9 @@ class Deciding:
             if each.tx_id not in new and self._find_known(each) is None:
                 new[each.tx_id] = each
         if new:
-            with self._taking_in():
-                self._decide_new(list(new.values()), moment)
+            with self.memory.taking_in() as intake:
+                self._decide_new(list(new.values()), moment, intake)
+            self.memory.save_if_large()
         return [self._recent[each.tx_id] for each in asked]
 
     def tell(self, numbers: Sequence[int], now_ms: int, *, is_fraud: bool) -> None:
@@ -194,12 +174,11 @@ class Deciding:
         Raises:
           Unavailable: the journal cannot be written; nothing was taken in.
         """
-        intake = self.open_intake()
-        time_ms = max(now_ms, intake.now_ms)
-        told = [Told(number, time_ms, is_fraud) for number in numbers]
-        intake.take(told)
-        with self._taking_in():
-            self.journal.write(told)
+        with self.memory.taking_in() as intake:
+            time_ms = max(now_ms, intake.now_ms)
+            told = [Told(number, time_ms, is_fraud) for number in numbers]
+            intake.take(told)
+            self.memory.write(told)
 
     def let_through(
         self, held: Held, reason: str, moment: Moment
@@ -224,12 +203,6 @@ class Deciding:
         """Note what was decided, for whoever sends the same transaction again."""
         self._recent[tx_id] = decided
         self._ends.append((until_ms, tx_id))
-
-    def save(self) -> None:
-        """Keep what is remembered, so that a start takes nothing in anew."""
-        if self._intake is not None and self._remembered < self.journal.event_count:
-            self.journal.save_remembered(self._intake.save())
-            self._remembered = self.journal.event_count
 
     def _forget(self, now_ms: int) -> None:
         while self._ends and (
@@ -263,8 +236,7 @@ class Deciding:
         self.note(asked.tx_id, known, asked.until_ms)
         return known
 
-    def _decide_new(self, asked: Sequence[Undecided], moment: Moment) -> None:
-        intake = self.open_intake()
+    def _decide_new(self, asked: Sequence[Undecided], moment: Moment, intake: Intake) -> None:
         described, events = self._describe(asked, moment, intake)
         decisions = ask(moment.decider, described)
         trial = moment.loaded.trying
@@ -291,21 +263,9 @@ class Deciding:
             held.append((kept_held, until_ms))
             waiting = Held(0, until_ms, True, *msgspec.structs.astuple(kept_held))  # noqa: FBT003
             found.append((each, Decided(None, waiting)))
-        self.journal.write(events, kept, held, Tallied(moment.now_ms, came_out))
+        self.memory.write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
-        since = self.journal.event_count - self._remembered
-        if since >= max(REMEMBERED_EVENTS, intake.size_bytes // BYTES_PER_EVENT):
-            self.save()
-
-    @contextmanager
-    def _taking_in(self) -> Iterator[None]:
-        """Where anything fails, forget what was taken in: it is not in the journal."""
-        try:
-            yield
-        except BaseException:
-            self._intake = None
-            raise
 
     def _describe(
         self, asked: Sequence[Undecided], moment: Moment, intake: Intake
@@ -315,23 +275,13 @@ class Deciding:
         events: list[Event] = []
         places: list[tuple[Undecided, Intended, int | None]] = []
         for each in asked:
-            device = _hash("device", each.device.encode()) if each.device else None
             for intended in each.payments:
-                place = None
-                if intended.payer != intended.payee and 0 < intended.amount_minor <= AMOUNT_MAX:
-                    place = len(events)
-                    merchant = loaded.merchants.get(intended.payee)
-                    events.append(
-                        Taken(
-                            time_ms,
-                            hash_wallet(intended.payer, intended.asset),
-                            hash_wallet(intended.payee, intended.asset),
-                            intended.amount_minor,
-                            device,
-                            None if merchant is None else _hash("merchant", merchant.encode()),
-                        )
-                    )
-                places.append((each, intended, place))
+                event = None
+                if intended.payee not in each.nowhere:
+                    event = build_event(intended, each.device, time_ms, loaded.merchants)
+                places.append((each, intended, None if event is None else len(events)))
+                if event is not None:
+                    events.append(event)
         first = intake.next_number
         rows: Whole | None = None
         packed: list[bytes] = []
@@ -416,26 +366,6 @@ class Deciding:
         )
 
 
-def restore(journal: Journal, *, zone_offset_ms: int = 0) -> tuple[Intake, int]:
-    """Take in again what a journal holds, beginning with what is remembered of it.
-
-    Returns:
-      What goes on from there, and of how many events there was something remembered.
-
-    Raises:
-      Corrupt: the journal is damaged.
-      Unavailable: it cannot be read.
-    """
-    intake, start = begin_intake(zone_offset_ms=zone_offset_ms), 0
-    remembered = journal.load_remembered()
-    if remembered is not None:
-        with suppress(Corrupt):  # of another version of the program: all is taken in anew
-            intake, start = load_intake(remembered[0]), remembered[1]
-    for block in journal.iterate_events(start):
-        intake.take(block)
-    return intake, start
-
-
 def _end_waiting(asked: Undecided, verdict: Verdict, moment: Moment) -> int:
     """Compute until when something may be answered; what is blocked, by nobody."""
     waiting = moment.loaded.policy.waiting
@@ -459,14 +389,3 @@ def _keep_held(asked: Undecided, verdict: Verdict, moment: Moment) -> KeptHeld:
         largest.asset,
         largest.amount_minor,
     )
-
-
-@lru_cache(NAMES_HASHED)
-def _hash(kind: str, name: bytes) -> bytes:
-    return hashlib.sha256(kind.encode() + b"\0" + name).digest()
-
-
-@lru_cache(NAMES_HASHED)
-def hash_wallet(address: bytes, asset: str) -> bytes:
-    """Name a wallet's money of one asset: habits in one are none in another."""
-    return hashlib.sha256(b"wallet\0" + asset.encode() + b"\0" + address).digest()

@@ -29,16 +29,17 @@ CREATE TABLE held (
 CREATE INDEX held_open ON held (id) WHERE is_open;
 CREATE TABLE answers (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE bases (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE blocks (one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL);
 CREATE TABLE remembered (place INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 FORM = Form(
     "risk decisions",
     b"hansa-risk-decisions 1",
-    2,
+    3,
     SCHEMA,
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
-    first=2,  # before, each event and decision stood by itself; no release wrote that
+    first=3,  # before, blocks were not followed; no release wrote that
 )
 
 Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]

@@ -100,6 +100,8 @@ class Journal:
     def __init__(self, file: EncryptedFile) -> None:
         self._file = file
         self.event_count = self._count_events()
+        self.height = self._find_height()
+        """The block up to which payments of blocks were taken in; -1 if none was."""
         self._decision_count = self.count_decisions()
         self._tally: tuple[int, KeptTally] | None = None
         """The last hour that was written, and how it stands there."""
@@ -138,6 +140,8 @@ class Journal:
         decisions: Sequence[tuple[bytes, KeptDecision]] = (),
         held: Sequence[tuple[KeptHeld, int]] = (),
         tallied: Tallied | None = None,
+        *,
+        height: int = -1,
     ) -> None:
         """Keep what was taken in and decided together, durably, all or nothing.
 
@@ -146,6 +150,7 @@ class Journal:
           decisions: by the id of their transaction.
           held: of these decisions, with the moment until which each waits.
           tallied: how these decisions came out.
+          height: up to which block these events have what blocks paid; -1 if that is as it was.
 
         Raises:
           Unavailable: the disk refuses.
@@ -170,8 +175,11 @@ class Journal:
             self._put_decisions(connection, decisions, held)
             if tallied is not None:
                 tally = self._put_tally(tallied)
+            if height > self.height:
+                connection.execute("INSERT OR REPLACE INTO blocks VALUES (1, ?)", (height,))
         self.event_count, self._tally = first + len(events), tally
         self._decision_count += len(decisions)
+        self.height = max(self.height, height)
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""
@@ -183,6 +191,16 @@ class Journal:
         if [each.place for each in found] != [place] or not found[0].is_on(tx_id):
             raise Corrupt(f"the decision on {tx_id.hex()} is not where its name is")
         return found[0].kept
+
+    def find_decided(self, tx_ids: Sequence[bytes]) -> set[bytes]:
+        """Find which of these transactions were decided on."""
+        names = {self._file.hash_name(tx_id): tx_id for tx_id in tx_ids}
+        found: set[bytes] = set()
+        for _, part in _divide(list(names), NAMES_PER_STATEMENT):
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT name FROM decided WHERE name IN ({marks})"  # noqa: S608 - question marks
+            found.update(names[name] for (name,) in self._fetch(query, *part))
+        return found
 
     def list_decisions(self, before: int, limit: int) -> list[Placed]:
         """List decisions, the newest first, from before a place on."""
@@ -324,6 +342,10 @@ class Journal:
             (first + len(self._read_events(first, value)) for first, value in self._fetch(query)),
             default=0,
         )
+
+    def _find_height(self) -> int:
+        rows = self._fetch("SELECT height FROM blocks")
+        return int(rows[0][0]) if rows else -1
 
     def _put_decisions(
         self,

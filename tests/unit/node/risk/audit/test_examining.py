@@ -213,4 +213,4 @@ def test_a_journal_keeps_the_local_time_with_which_it_began(tmp_path):
     with closing(Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)) as journal:
         for zone_offset_ms in (28_800_000, 0):
             deciding = Deciding(None, NORTH, journal, bytes, 1, zone_offset_ms=zone_offset_ms)
-            assert deciding.open_intake().zone_offset_ms == 28_800_000
+            assert deciding.memory.open().zone_offset_ms == 28_800_000

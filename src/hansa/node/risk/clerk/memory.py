@@ -1,0 +1,205 @@
+"""What a clerk remembers of payments, and the journal that all of it can be had from anew.
+
+Payments come in by two ways: those that are decided on, at once; and those that the ledger's blocks
+show and that were not decided on here, once they are confirmed. Blocks can be read again, so what
+they showed is written with whatever is written next, and forgotten if that fails: then they are
+asked for again, from the last one on that the journal has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from hansa.kernel.block import decode_receipt
+from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.node.risk.clerk.journal import Event, Journal
+from hansa.node.risk.reading import Intended, find_paid
+from hansa.risk.features.layout import AMOUNT_MAX
+from hansa.risk.intake.intake import Intake, Taken, begin_intake, load_intake
+
+REMEMBERED_EVENTS: Final = 200_000
+"""After so many it is kept what is remembered: taking them in anew takes some seconds."""
+BYTES_PER_EVENT: Final = 500
+"""Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
+of gigabytes, and payments wait while it is written."""
+UNWRITTEN_MAX: Final = 4_096
+"""Payments that blocks showed and that are not in the journal yet; more are written at once."""
+NAMES_HASHED: Final = 1 << 16
+"""So many names that were hashed last are not hashed again; 200 bytes each."""
+
+
+class Shown(NamedTuple):
+    """A confirmed block, as far as it was not decided on here."""
+
+    height: int
+    taken_ms: int
+    """When its payments are taken in, by the clock that features go by."""
+    receipts: tuple[bytes, ...]
+    """Of transactions that may have been decided on elsewhere."""
+
+
+class Memory:
+    """What is remembered; for one thread at a time."""
+
+    def __init__(self, journal: Journal, *, zone_offset_ms: int = 0) -> None:
+        """Go on from a journal.
+
+        Args:
+          journal: open, and nobody else's.
+          zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
+        """
+        self._journal = journal
+        self._zone_offset_ms = zone_offset_ms
+        self._intake: Intake | None = None
+        self._kept_events = 0
+        """So many events what is kept of the memory has."""
+        self._unwritten: list[Taken] = []
+        self._height = journal.height
+
+    @property
+    def height(self) -> int:
+        """The block up to which blocks were taken in; -1 if none was."""
+        return self._height
+
+    def open(self) -> Intake:
+        """Open what is remembered: as it was kept, and what was taken in since, taken in anew."""
+        if self._intake is None:
+            self._intake, self._kept_events = restore(
+                self._journal, zone_offset_ms=self._zone_offset_ms
+            )
+            if not self._journal.event_count:
+                # Policy may move local time later: a replay goes by that of the beginning.
+                self._journal.save_remembered(self._intake.save())
+        return self._intake
+
+    @contextmanager
+    def taking_in(self) -> Iterator[Intake]:
+        """Take events in; where anything fails, forget them: they are not in the journal."""
+        try:
+            yield self.open()
+        except BaseException:
+            self._intake = None
+            self._unwritten.clear()
+            self._height = self._journal.height
+            raise
+
+    def write(self, events: Sequence[Event], *kept: Any) -> None:  # noqa: ANN401 - handed on
+        """Write what was taken in, behind what blocks showed before; as `Journal.write`."""
+        self._journal.write([*self._unwritten, *events], *kept, height=self._height)
+        self._unwritten.clear()
+
+    def see(self, since: int, blocks: Sequence[Shown], merchants: Mapping[bytes, str]) -> int:
+        """Take in what confirmed blocks paid that was not decided on here.
+
+        Args:
+          since: the height up to which whoever shows them holds blocks to be seen; if that is not
+            so, as where what was not written was forgotten, nothing is done.
+          blocks: that follow, in their order.
+          merchants: by the address of a wallet.
+
+        Returns:
+          The height of the last block that was taken in.
+
+        Raises:
+          Unavailable: the journal cannot be written; blocks are to be shown again.
+        """
+        with self.taking_in() as intake:
+            for block in blocks if since == self._height else ():
+                self._take_shown(block, intake, merchants)
+                self._height = block.height
+            if len(self._unwritten) >= UNWRITTEN_MAX:
+                self.write(())
+        return self._height
+
+    def save_if_large(self) -> None:
+        """Keep what is remembered if much came since."""
+        since = self._journal.event_count - self._kept_events
+        if since >= max(REMEMBERED_EVENTS, self.open().size_bytes // BYTES_PER_EVENT):
+            self.save()
+
+    def save(self) -> None:
+        """Keep what is remembered, so that a start takes nothing in anew.
+
+        Raises:
+          Unavailable: the journal cannot be written.
+        """
+        if self._intake is None:
+            return
+        if self._unwritten or self._height > self._journal.height:
+            with self.taking_in():
+                self.write(())
+        if self._kept_events < self._journal.event_count:
+            self._journal.save_remembered(self._intake.save())
+            self._kept_events = self._journal.event_count
+
+    def _take_shown(self, block: Shown, intake: Intake, merchants: Mapping[bytes, str]) -> None:
+        receipts = [decode_receipt(raw) for raw in block.receipts]
+        decided = self._journal.find_decided([receipt.tx_id for receipt in receipts])
+        time_ms = max(block.taken_ms, intake.now_ms)
+        events = [
+            event
+            for receipt in receipts
+            if receipt.tx_id not in decided
+            for paid in find_paid(receipt)
+            if (event := build_event(paid, "", time_ms, merchants)) is not None
+        ]
+        with suppress(Unavailable):  # more than a node can remember
+            intake.take(events)
+            self._unwritten += events
+
+
+def build_event(
+    paid: Intended, device: str, time_ms: int, merchants: Mapping[bytes, str]
+) -> Taken | None:
+    """Build the event of a payment that is taken in; None for one that cannot be described."""
+    if paid.payer == paid.payee or not 0 < paid.amount_minor <= AMOUNT_MAX:
+        return None
+    merchant = merchants.get(paid.payee)
+    return Taken(
+        time_ms,
+        hash_wallet(paid.payer, paid.asset),
+        hash_wallet(paid.payee, paid.asset),
+        paid.amount_minor,
+        _hash("device", device.encode()) if device else None,
+        None if merchant is None else _hash("merchant", merchant.encode()),
+    )
+
+
+def build_trial() -> Taken:
+    """Build an event of nobody, by which machine code is made ready."""
+    return Taken(0, _hash("wallet", b"a"), _hash("wallet", b"b"), 1)
+
+
+def restore(journal: Journal, *, zone_offset_ms: int = 0) -> tuple[Intake, int]:
+    """Take in again what a journal holds, beginning with what is remembered of it.
+
+    Returns:
+      What goes on from there, and of how many events there was something remembered.
+
+    Raises:
+      Corrupt: the journal is damaged.
+      Unavailable: it cannot be read.
+    """
+    intake, start = begin_intake(zone_offset_ms=zone_offset_ms), 0
+    remembered = journal.load_remembered()
+    if remembered is not None:
+        with suppress(Corrupt):  # of another version of the program: all is taken in anew
+            intake, start = load_intake(remembered[0]), remembered[1]
+    for block in journal.iterate_events(start):
+        intake.take(block)
+    return intake, start
+
+
+@lru_cache(NAMES_HASHED)
+def _hash(kind: str, name: bytes) -> bytes:
+    return hashlib.sha256(kind.encode() + b"\0" + name).digest()
+
+
+@lru_cache(NAMES_HASHED)
+def hash_wallet(address: bytes, asset: str) -> bytes:
+    """Name a wallet's money of one asset: habits in one are none in another."""
+    return hashlib.sha256(b"wallet\0" + asset.encode() + b"\0" + address).digest()

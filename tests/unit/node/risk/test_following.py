@@ -1,0 +1,139 @@
+"""What others paid, as blocks show it: taken in once, in their order, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.deciding_desk import NORTH, Bank
+from tests.world import ASSET, key, pay
+
+from hansa.contracts import payments
+from hansa.kernel.errors import Unavailable
+from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.risk.clerk.memory import Memory, restore
+from hansa.node.risk.following import Follower
+from hansa.node.risk.reading import Intended, find_paid
+from hansa.risk.intake.describing import FEATURES
+from hansa.risk.packing import unpack
+
+
+@pytest.fixture
+def bank(tmp_path):
+    bank = Bank(tmp_path, attested_from_minor=0)
+    bank.fund("ann", "bob", "shop")
+    return bank
+
+
+def get_clerk(desk):
+    return desk._clerk.clerk  # noqa: SLF001 - nobody else has it
+
+
+async def decide(bank, node, desk, amount_minor, note):
+    """Have a payment of ann's decided on; returns what is kept of it."""
+    envelope = bank.sign("ann", pay("ann", "shop", amount_minor, note))
+    await node.desk.submit(envelope)
+    body = decode_envelope(envelope)[0].body
+    kept = await desk.get_decision(compute_tx_id(bank.world.network, body))
+    return kept.payments[0]
+
+
+def bring(bank, node, note):
+    """Bring a payment of bob's into a block, past the desk, as another node would."""
+    return node.engine.submit(bank.world.batch(bank.sign("bob", pay("bob", "shop", 7, note))))
+
+
+def test_what_blocks_show_is_taken_in_once_and_known_after_a_start(bank):
+    assert bank.world.do("bob", pay("bob", "shop", 7, "before")) == ""
+
+    async def play(note):
+        async with bank.running() as (node, desk):
+            first = await decide(bank, node, desk, 5, note)
+            await bring(bank, node, f"{note} of bob")
+            await desk.follow()
+            second = await decide(bank, node, desk, 6, f"{note} again")
+            await bring(bank, node, f"{note} of bob, at the end")
+            await desk.follow()
+            restored, _ = restore(get_clerk(desk).journal)
+            return first.number, second.number, restored.next_number
+
+    assert asyncio.run(play("one")) == (1, 3, 4)  # the last one is not written yet
+    assert asyncio.run(play("two")) == (5, 7, 8)
+
+
+def test_who_is_paid_by_others_is_known_to_be(bank):
+    async def play():
+        async with bank.running() as (node, desk):
+            for number in range(3):
+                await bring(bank, node, f"of bob {number}")
+            await desk.follow()
+            return await decide(bank, node, desk, 5, "of ann")
+
+    row = dict(zip(FEATURES, unpack(asyncio.run(play()).row), strict=True))
+    assert row["payee_count_1d"] == 3
+    assert row["payer_count_1d"] == 0
+
+
+def test_what_could_not_be_written_is_shown_again(bank):
+    async def play():
+        async with bank.running() as (node, desk):
+            await bring(bank, node, "one")
+            await desk.follow()
+            journal = get_clerk(desk).journal._file.connection  # noqa: SLF001 - it cannot be written
+            journal.execute("PRAGMA query_only = 1")
+            with pytest.raises(Unavailable):
+                await decide(bank, node, desk, 5, "refused")
+            journal.execute("PRAGMA query_only = 0")
+            await bring(bank, node, "two")
+            await desk.follow()
+            return (await decide(bank, node, desk, 6, "taken")).number
+
+    assert asyncio.run(play()) == 2
+
+
+def test_a_follower_shows_blocks_that_nobody_told_it_of(bank):
+    for number in range(3):
+        assert bank.world.do("bob", pay("bob", "shop", 7, f"bob {number}")) == ""
+
+    async def play():
+        desk = bank.open_desk()
+        follower = Follower(bank.world.chain, desk._clerk)  # noqa: SLF001 - that of the desk
+        await follower.begin()
+        memory: Memory = get_clerk(desk)._deciding.memory  # noqa: SLF001 - nothing else tells
+        assert memory.height == bank.world.chain.confirmed_height
+        bank.world.time_ms += 31 * 86_400_000
+        assert bank.world.do("bob", pay("bob", "shop", 7, "a month later")) == ""
+        later = Follower(bank.world.chain, desk._clerk)  # noqa: SLF001 - the same
+        await later.begin()
+        assert memory.open().next_number == 4
+        desk.close()
+
+    asyncio.run(play())
+
+
+def test_receipts_tell_out_of_whose_wallet_money_went(bank):
+    world = bank.world
+    hold_ms = world.time_ms + 60_000
+    ann, bob = key("ann").address, key("bob").address
+    commands = {
+        ("ann",): [pay("ann", "bob", 5, "paid")],
+        ("bob",): [payments.Refund(ann, "paid", 2, "back")],
+        ("ann", "x"): [payments.Hold(ann, bob, ASSET, 9, "held", hold_ms)],
+        ("bob", "x"): [payments.Post(ann, "held", 4)],
+        ("ann", "y"): [payments.CashOut(ann, ASSET, 3, "out")],
+        ("north",): [payments.CashIn(NORTH, ann, ASSET, 3, "in")],
+    }
+    found = []
+    for signers, some in commands.items():
+        (receipt,) = world.send(world.sign([key(signers[0])], *some))
+        found.append(find_paid(receipt))
+    assert found == [
+        [Intended(ann, bob, ASSET, 5)],
+        [Intended(bob, ann, ASSET, 2)],
+        [Intended(ann, bob, ASSET, 9)],
+        [],
+        [Intended(ann, NORTH, ASSET, 3)],
+        [],
+    ]
+    refused = world.send(world.sign([key("ann")], pay("ann", "bob", 10**9, "too much")))
+    assert find_paid(refused[0]) == []
