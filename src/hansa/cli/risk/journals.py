@@ -58,6 +58,8 @@ def _replay(options: argparse.Namespace) -> int:
         "payments": found.payments,
         "rows_compared": found.compared,
         "of_other_features": found.other_sets,
+        "shown_by_blocks": found.payments - found.compared - found.other_sets,
+        "missing": found.missing,
         "differing": found.differing,
         "seconds": round(taken_s, 3),
         "events_per_second": round(found.events / taken_s) if taken_s else 0,

@@ -11,6 +11,7 @@ from tests.world import ASSET, key, pay
 from hansa.contracts import payments
 from hansa.kernel.errors import Unavailable
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
+from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.clerk.memory import Memory, restore
 from hansa.node.risk.following import Follower
 from hansa.node.risk.reading import Intended, find_paid
@@ -55,6 +56,7 @@ def test_what_blocks_show_is_taken_in_once_and_known_after_a_start(bank):
             await bring(bank, node, f"{note} of bob, at the end")
             await desk.follow()
             restored, _ = restore(get_clerk(desk).journal)
+            assert repeat(get_clerk(desk).journal).is_identical
             return first.number, second.number, restored.next_number
 
     assert asyncio.run(play("one")) == (1, 3, 4)  # the last one is not written yet

@@ -29,11 +29,13 @@ class Repeated(NamedTuple):
 
     events: int
     payments: int
-    """That were taken in."""
+    """That were taken in: decided on, or shown by blocks."""
     compared: int
-    """Rows that were kept, and came out again."""
+    """Rows that were kept, of payments that were decided on, and came out again."""
     other_sets: int
     """Rows of another set of features, which cannot be compared."""
+    missing: int
+    """Rows that were kept of payments that were not taken in."""
     differing: int
     first: Difference | None
     is_remembered_same: bool | None
@@ -42,8 +44,7 @@ class Repeated(NamedTuple):
     @property
     def is_identical(self) -> bool:
         """Whether every kept row came out again as it is, and what is remembered."""
-        is_complete = self.compared + self.other_sets == self.payments
-        return is_complete and not self.differing and self.is_remembered_same is not False
+        return not self.missing and not self.differing and self.is_remembered_same is not False
 
 
 class _Kept(NamedTuple):
@@ -92,8 +93,9 @@ def repeat(journal: Journal, *, zone_offset_ms: int = 0) -> Repeated:
                     names = tuple(FEATURES[place] for place in other)
                     first = first or Difference(due.tx_id, due.number, names)
             due = next(kept, None)
+    missing = 0 if due is None else 1 + sum(1 for _ in kept)
     is_same = intake.save() == remembered if remembered and through == events else None
-    return Repeated(events, payments, compared, other_sets, differing, first, is_same)
+    return Repeated(events, payments, compared, other_sets, missing, differing, first, is_same)
 
 
 def warm_up() -> None:

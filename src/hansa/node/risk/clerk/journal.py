@@ -226,6 +226,7 @@ class Journal:
                 placed = self._read_decisions(first, value)
                 at += len(placed)
                 yield from placed
+        _check_next("decisions", self._decision_count + 1, at)
 
     def count_decisions(self) -> int:
         """Count the transactions that were decided on."""
