@@ -62,6 +62,21 @@ def make_founded(attested_from_minor=1):
     return replace(genesis, members=members)
 
 
+class Losing(InThread):
+    """A clerk that does what it is asked, and then may end before it tells."""
+
+    def __init__(self, clerk):
+        super().__init__(clerk)
+        self.lost = {}
+        """What is raised in the place of what comes of such work next."""
+
+    async def ask(self, work, /, *arguments, **named):
+        done = await super().ask(work, *arguments, **named)
+        if work in self.lost:
+            raise self.lost.pop(work)
+        return done
+
+
 class Bank:
     """North's node, with a clock that is put by hand."""
 
@@ -109,6 +124,8 @@ class Bank:
 
     late_ms = 0
     """How far its clock is behind ledger time."""
+    place = InThread
+    """Where the clerk works."""
     recent_max = 1_000
     """Of so many transactions it remembers what was decided."""
 
@@ -127,7 +144,7 @@ class Bank:
         deciding = Deciding(
             chain.network, NORTH, journal, draw, begun_ms, recent_max=self.recent_max
         )
-        clerk = InThread(Clerk(deciding, RiskFolder(self.path)))
+        clerk = self.place(Clerk(deciding, RiskFolder(self.path)))
         return RiskDesk(chain, NORTH, clerk, RiskFolder(self.path), self.now_ms)
 
     @asynccontextmanager

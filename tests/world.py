@@ -12,7 +12,7 @@ from tests import reached
 from hansa.contracts import currency, payments, wallets
 from hansa.contracts.registry import Registry
 from hansa.engine.chain import Chain
-from hansa.engine.log import BlockLog
+from hansa.engine.log import SEGMENT_BYTES, BlockLog
 from hansa.engine.storage import Storage
 from hansa.engine.store import MemoryStore, Store
 from hansa.kernel.block import Receipt, Repeated, decode_receipt
@@ -151,10 +151,15 @@ def check_rows(committed: Mapping[bytes, bytes | None]) -> None:
             assert encode(decode_row(row_type, raw)) == raw
 
 
-def open_world(storage: Storage, genesis: Genesis, store: Store | None = None) -> World:
+def open_world(
+    storage: Storage,
+    genesis: Genesis,
+    store: Store | None = None,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> World:
     """Open a world over a storage, begun or gone on with."""
     chain = Chain.open(
-        BlockLog.open(storage),
+        BlockLog.open(storage, segment_bytes=segment_bytes),
         store or MemoryStore(),
         Network.of(genesis),
         Registry(genesis),

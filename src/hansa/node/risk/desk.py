@@ -27,7 +27,7 @@ from hansa.kernel.machine.admission import find_stale
 from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
-from hansa.node.risk.clerk.clerk import WAITS_NO_MORE, Clerk, When
+from hansa.node.risk.clerk.clerk import Clerk, When
 from hansa.node.risk.clerk.deciding import Undecided
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptTally
 from hansa.node.risk.clerk.journal import Held, Journal, Placed
@@ -43,6 +43,7 @@ from hansa.risk.decisions.commitment import decode_record
 T = TypeVar("T")
 P = ParamSpec("P")
 
+WAITS_NO_MORE = "no such transaction waits: it never did, it was answered, or its time is over"
 LOOK_MS = 1_000
 """How often it is looked at least whether something has expired: clocks may be put."""
 STOP_S = 1.0
@@ -121,6 +122,7 @@ class RiskDesk:
         self._bring = bring
         await self._follower.begin()
         self._following = asyncio.create_task(self._follower.run())
+        self._following.add_done_callback(_report)
         self._events = await self._clerk.ask(Clerk.prepare)
         for held in await self._read(Journal.list_open):
             self._wait_for(held, read_end(held.envelope) or 0)
@@ -187,8 +189,6 @@ class RiskDesk:
             done = await self._clerk.ask(Clerk.decide, undecided, self._read_when())
             self._events = done.events
             self._follower.leave_out(each.tx_id for each in undecided)
-            if done.roles != self._folder.registry.roles:
-                await self.look()
         except HansaError as error:
             is_ours = not isinstance(error, Unavailable)  # a full disk is nobody's bug
             _LOG.error("payments could not be decided on: %s", error.message, exc_info=is_ours)
@@ -201,6 +201,8 @@ class RiskDesk:
             else:
                 rulings[place] = _HELD
                 self._hold(one.held, given.until_ms, asked[place].done)
+        if done.roles != self._folder.registry.roles:
+            await self.look()
         return rulings
 
     async def answer(self, tx_id: bytes, answering: Answering, by: str) -> KeptAnswer:
@@ -230,9 +232,10 @@ class RiskDesk:
         if now_ms > held.until_ms:
             raise Invalid(InvalidCode.EXPIRED, "its time is over: have the customer send it anew")
         answer = await self._clerk.ask(Clerk.answer, held, answering, by, self._read_when())
-        self._open.pop(tx_id, None)
-        if answer.record:
+        if self._open.pop(tx_id, None) is not None and answer.record:
             self._go_on(held)
+        if (answer.answer, answer.by) != (answering.value, by):  # somebody else was first
+            raise NotFound(WAITS_NO_MORE)
         return answer
 
     async def tell(self, tx_id: bytes, *, is_fraud: bool) -> int:
@@ -450,3 +453,10 @@ class RiskDesk:
     ) -> T:
         """Ask the journal."""
         return await self._clerk.ask(Clerk.read, query, *arguments, **named)
+
+
+def _report(following: asyncio.Task[None]) -> None:
+    """Report a fault of this program, for which nobody waits."""
+    if not following.cancelled() and (error := following.exception()) is not None:
+        fault = {"message": "what others pay is taken in no more", "exception": error}
+        following.get_loop().call_exception_handler(fault)

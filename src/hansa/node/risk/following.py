@@ -17,7 +17,7 @@ from typing import Final
 from hansa.contracts import payments
 from hansa.engine.chain import Chain
 from hansa.kernel.block import decode_header
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.memory import Shown
@@ -32,6 +32,10 @@ DECIDED_MAX: Final = 1 << 17
 """Transactions that were decided on and are in no block yet; of others the clerk looks itself."""
 AGAIN_S: Final = 1.0
 """When a clerk is asked again that was not there."""
+PUT_BACK: Final = (
+    "the ledger was put back to block %d, the journal has what was paid up to block %d: what is "
+    "paid in other blocks of these heights is taken in, too"
+)
 _PAYMENTS = payments.NAME.encode()
 
 _LOG = logging.getLogger("hansa.risk")
@@ -62,6 +66,10 @@ class Follower:
     async def begin(self) -> None:
         """Show what was confirmed up to now; raises as `Clerk.see`."""
         self._height = await self._clerk.ask(Clerk.get_height)
+        confirmed = self._chain.confirmed_height
+        if self._height > confirmed and not self._chain.network.genesis.is_voted:
+            _LOG.warning(PUT_BACK, confirmed, self._height)
+            self._height = await self._clerk.ask(Clerk.go_back, confirmed)
         await self.catch_up()
 
     def leave_out(self, tx_ids: Iterable[bytes]) -> None:
@@ -80,6 +88,8 @@ class Follower:
         )
         for tx_id in result.tx_ids:
             decided.pop(tx_id, None)
+        if height <= self._height:  # it was shown before the ledger was put back
+            return
         if len(self._noted) < NOTED_MAX:
             self._noted[height] = Shown(height, self._choose_ms(result.header.time_ms), receipts)
         if receipts or len(self._noted) == NOTED_MAX:
@@ -92,8 +102,10 @@ class Follower:
             self._is_worthwhile.clear()
             try:
                 await self.catch_up()
-            except Unavailable as error:
-                _LOG.warning("what others paid could not be taken in yet: %s", error.message)
+            except HansaError as error:
+                is_ours = not isinstance(error, Unavailable)
+                told = "what others paid could not be taken in yet: %s"
+                _LOG.error(told, error.message, exc_info=is_ours)
                 self._is_worthwhile.set()
                 await asyncio.sleep(AGAIN_S)
 
@@ -112,8 +124,10 @@ class Follower:
                 while height <= self._chain.confirmed_height and receipts < SHOWN_RECEIPTS:
                     block = self._noted.pop(height, None)
                     if block is None:
-                        block = self._read(height)
                         await asyncio.sleep(0)  # reading one takes milliseconds
+                        if height < self._chain.log.height_min:  # it was pruned meanwhile
+                            break
+                        block = self._read(height)
                     blocks.append(block)
                     receipts += len(block.receipts)
                     height += 1

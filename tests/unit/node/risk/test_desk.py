@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.deciding_desk import NORTH, Bank
+from tests.deciding_desk import NORTH, Bank, Losing
 from tests.world import key, pay
 
 from hansa.contracts import wallets
@@ -15,9 +15,10 @@ from hansa.kernel.block import decode_receipt
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
-from hansa.node.risk.clerk.clerk import When
+from hansa.node.risk.clerk.clerk import Clerk, When
 from hansa.node.risk.clerk.judging import Answering, replay
 from hansa.node.risk.clerk.memory import restore
+from hansa.node.risk.clerk.placing import ENDED
 from hansa.node.sponsor.desk import Asked
 from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
 from hansa.risk.verdicts import Verdict
@@ -188,6 +189,31 @@ def test_of_two_answers_at_once_the_first_counts(bank):
     first, second = asyncio.run(play())
     assert first.answer == "refused"
     assert isinstance(second, NotFound)
+
+
+def test_an_answer_counts_though_the_clerk_ended_before_it_told(bank):
+    bank.place = Losing
+    envelope = bank.sign("ann", pay("ann", "shop", 700, "chair"))
+
+    async def play():
+        async with bank.running() as (node, desk):
+            sent = node.desk.enqueue(envelope)
+            tx_id = await wait_until_held(bank, desk, envelope, sent)
+            for by in ("officer 7", "officer 8"):
+                desk._clerk.lost[Clerk.answer] = Unavailable(ENDED)  # noqa: SLF001 - as if killed
+                with pytest.raises(Unavailable):
+                    await desk.answer(tx_id, Answering.RELEASED, by)
+            with pytest.raises(NotFound):
+                await desk.answer(tx_id, Answering.REFUSED, "officer 8")
+            assert read(await sent) == ""
+            for _ in range(2):  # as whoever was told that it may be lost
+                desk._clerk.lost[Clerk.tell] = Unavailable(ENDED)  # noqa: SLF001 - as if killed
+                with pytest.raises(Unavailable):
+                    await desk.tell(tx_id, is_fraud=True)
+            assert await desk.tell(tx_id, is_fraud=True) == 1
+            return (await desk.find_answer(tx_id)).by, desk.tell_standing().events
+
+    assert asyncio.run(play()) == ("officer 7", 2)
 
 
 def test_what_was_let_through_while_no_block_comes_is_brought_in_after_the_next_start(bank):

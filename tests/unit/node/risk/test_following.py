@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.deciding_desk import NORTH, Bank
-from tests.world import ASSET, key, pay
+from tests.deciding_desk import NORTH, Bank, Losing, make_founded
+from tests.simulation.disk import SimulatedDisk
+from tests.world import ASSET, key, open_world, pay
 
 from hansa.contracts import payments
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.repeating import repeat
+from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.memory import Memory, restore
 from hansa.node.risk.following import Follower
 from hansa.node.risk.reading import Intended, find_paid
@@ -111,6 +113,61 @@ def test_a_follower_shows_blocks_that_nobody_told_it_of(bank):
         desk.close()
 
     asyncio.run(play())
+
+
+def test_a_follower_goes_on_whatever_failed_and_where_the_log_was_pruned(tmp_path):
+    world = open_world(SimulatedDisk(1), make_founded(0), segment_bytes=2_000)
+    bank = Bank(tmp_path, world=world)
+    bank.place = Losing
+    bank.fund("bob", "shop")
+
+    async def play():
+        desk = bank.open_desk()
+        follower = Follower(world.chain, desk._clerk)  # noqa: SLF001 - that of the desk
+        await follower.begin()
+        for number in range(9):
+            assert world.do("bob", pay("bob", "shop", 7, f"bob {number}")) == ""
+        kept = world.chain.confirmed_height - 3
+        asyncio.get_running_loop().call_soon(world.chain.log.prune, kept)
+        await follower.catch_up()
+        assert 0 < world.chain.log.height_min <= kept
+        memory: Memory = get_clerk(desk)._deciding.memory  # noqa: SLF001 - nothing else tells
+        assert 3 <= memory.open().next_number < 9
+
+        count = memory.open().next_number
+        running = asyncio.create_task(follower.run())
+        lost = desk._clerk.lost  # noqa: SLF001 - as the clerk raises it
+        lost[Clerk.see] = Corrupt("a block is damaged")
+        follower.note(world.apply(world.batch(bank.sign("bob", pay("bob", "shop", 7, "later")))))
+        async with asyncio.timeout(60):
+            while True:
+                if memory.height == world.chain.confirmed_height and not lost:
+                    break
+                await asyncio.sleep(0.01)
+        assert memory.open().next_number == count + 1
+        assert not running.done()
+        running.cancel()
+        desk.close()
+
+    asyncio.run(play())
+
+
+def test_where_the_ledger_was_put_back_other_blocks_are_taken_in_too(bank, tmp_path):
+    for number in range(5):
+        assert bank.world.do("bob", pay("bob", "shop", 7, f"lost {number}")) == ""
+
+    async def play(bank, count):
+        async with bank.running() as (node, desk):
+            await bring(bank, node, f"{count} of bob")
+            await desk.follow()
+            return get_clerk(desk)._deciding.memory.open().next_number  # noqa: SLF001
+
+    assert asyncio.run(play(bank, 1)) == 6
+    other = Bank(tmp_path, attested_from_minor=0)  # of the same genesis
+    other.fund("ann", "bob", "shop")
+    assert other.world.chain.confirmed_height < bank.world.chain.confirmed_height
+    assert asyncio.run(play(other, 2)) == 7
+    assert asyncio.run(play(other, 3)) == 8
 
 
 def test_receipts_tell_out_of_whose_wallet_money_went(bank):

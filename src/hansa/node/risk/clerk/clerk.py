@@ -11,7 +11,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from hansa.contracts.risk.in_force import Basis
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, NotFound, Unavailable
+from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.node.risk.clerk.deciding import Decided, Deciding, Moment, Undecided
@@ -25,7 +25,6 @@ from hansa.node.risk.registry import Roles
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WAITS_NO_MORE = "no such transaction waits: it never did, it was answered, or its time is over"
 HELD_READ = 64
 """Read at once at a start."""
 
@@ -101,12 +100,16 @@ class Clerk:
     def answer(self, held: Held, answering: Answering, by: str, when: When) -> KeptAnswer:
         """Keep what was answered for a transaction that waits; decide anew if it is let through.
 
+        Returns:
+          What counts: this, or what was answered before, as by another officer just now, or when
+          a clerk ended before it could tell.
+
         Raises:
-          NotFound: somebody else has answered.
           Unavailable: the journal cannot be written.
         """
-        if self.journal.find_answer(held.tx_id) is not None:  # by another one, just now
-            raise NotFound(WAITS_NO_MORE)
+        given = self.journal.find_answer(held.tx_id)
+        if given is not None:
+            return given
         raw, salt = b"", b""
         decided = Decided(None, held._replace(is_open=False))
         if answering is not Answering.REFUSED:
@@ -121,17 +124,27 @@ class Clerk:
         return answer
 
     def tell(self, numbers: Sequence[int], now_ms: int, *, is_fraud: bool) -> int:
-        """Take in what payments turned out to be; returns how many were taken in so far.
+        """Take in what payments turned out to be; the same again changes nothing.
+
+        Returns:
+          How many payments and labels were taken in so far.
 
         Raises:
           HansaError: as `Deciding.tell`.
         """
-        self._deciding.tell(numbers, now_ms, is_fraud=is_fraud)
+        known = self.journal.list_labels(min(numbers), max(numbers) + 1)
+        new = [number for number in numbers if known.get(number) is not is_fraud]
+        if new:
+            self._deciding.tell(new, now_ms, is_fraud=is_fraud)
         return self.count_events()
 
     def get_height(self) -> int:
         """Get the height of the block up to which blocks were taken in; -1 if none was."""
         return self._deciding.memory.height
+
+    def go_back(self, height: int) -> int:
+        """Take blocks behind a height for others than were taken in; as `Memory.go_back`."""
+        return self._deciding.memory.go_back(height)
 
     def see(self, since: int, blocks: Sequence[Shown]) -> int:
         """Take in what confirmed blocks paid that was not decided on here; as `Memory.see`."""

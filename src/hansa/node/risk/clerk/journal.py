@@ -141,7 +141,7 @@ class Journal:
         held: Sequence[tuple[KeptHeld, int]] = (),
         tallied: Tallied | None = None,
         *,
-        height: int = -1,
+        height: int | None = None,
     ) -> None:
         """Keep what was taken in and decided together, durably, all or nothing.
 
@@ -150,12 +150,13 @@ class Journal:
           decisions: by the id of their transaction.
           held: of these decisions, with the moment until which each waits.
           tallied: how these decisions came out.
-          height: up to which block these events have what blocks paid; -1 if that is as it was.
+          height: up to which block these events have what blocks paid; None if that is as it was.
 
         Raises:
           Unavailable: the disk refuses.
         """
         file, first, tally = self._file, self.event_count, self._tally
+        height = self.height if height is None else height
         with file.at_once() as connection:
             connection.executemany(
                 "INSERT INTO events VALUES (?, ?)",
@@ -175,11 +176,11 @@ class Journal:
             self._put_decisions(connection, decisions, held)
             if tallied is not None:
                 tally = self._put_tally(tallied)
-            if height > self.height:
+            if height != self.height:
                 connection.execute("INSERT OR REPLACE INTO blocks VALUES (1, ?)", (height,))
         self.event_count, self._tally = first + len(events), tally
         self._decision_count += len(decisions)
-        self.height = max(self.height, height)
+        self.height = height
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""

@@ -113,7 +113,22 @@ class Memory:
                 self._height = block.height
             if len(self._unwritten) >= UNWRITTEN_MAX:
                 self.write(())
+        self.save_if_large()
         return self._height
+
+    def go_back(self, height: int) -> int:
+        """Take blocks behind a height for others than were taken in, as after the ledger was lost.
+
+        Returns:
+          The height.
+
+        Raises:
+          Unavailable: the journal cannot be written.
+        """
+        self._height = height
+        with self.taking_in():
+            self.write(())
+        return height
 
     def save_if_large(self) -> None:
         """Keep what is remembered if much came since."""
@@ -129,7 +144,7 @@ class Memory:
         """
         if self._intake is None:
             return
-        if self._unwritten or self._height > self._journal.height:
+        if self._unwritten or self._height != self._journal.height:
             with self.taking_in():
                 self.write(())
         if self._kept_events < self._journal.event_count:
