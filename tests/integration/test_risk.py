@@ -32,6 +32,7 @@ ENVIRONMENT = {**os.environ, "HANSA_PASSPHRASE": PASSPHRASE}
 VALIDITY_MS = 5 * MINUTE_MS
 """A node starts twice meanwhile."""
 AMOUNTS = {"allowed": 300, "stepped": 450, "reviewed": 700, "blocked": 5_000}
+BLOCKED = f"50.00 MOP from {to_text(key('ann').address)} to {to_text(key('shop').address)}"
 
 
 @pytest.fixture
@@ -156,6 +157,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     assert node.ask("reload")["is_scored"]
     assert node.ask("standing")["events"] == 6
     check_told_why(node, opened["allowed"]["model"])
+    check_told_amounts(node, ids["blocked"])
     restored = Home(home.path.parent / "restored")
     backup_home(home, home.path.parent / "backup", with_keys=True)  # while it runs
     restore_home(home.path.parent / "backup", restored.path)
@@ -167,6 +169,8 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     assert run(capsys, "open", ids["reviewed"], "--data", restored.path) == opened["reviewed"]
     for name, tx_id in ids.items():
         assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
+    assert main(["risk", "open", ids["blocked"], "--data", str(home.path)]) == 0
+    assert BLOCKED in capsys.readouterr().out
     again = run(capsys, "replay", "--data", home.path)
     assert (again["events"], again["rows_compared"], again["identical"]) == (6, 5, True)
     tried = run(capsys, "backtest", home.risk_path / "rules.toml", "--data", home.path)
@@ -222,3 +226,11 @@ def check_openings(opened):
     assert [each["verdict"] for each in opened.values()] == ["allow", "step_up", "review", "block"]
     assert re.fullmatch(r"cases \([0-9a-f]{8}\): Ms Lei", opened["reviewed"]["answer"]["by"])
     assert opened["blocked"]["executed"] is None
+
+
+def check_told_amounts(node, tx_id):
+    """People are told amounts in major units."""
+    asked = ["--node", node.url, "--api-key-file", str(node.home.path.parent / "cases")]
+    for words in (["held"], ["decision", tx_id], ["open", tx_id]):
+        assert main(["risk", *words, *asked]) == 0
+        assert BLOCKED in node.capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from hansa.cli.risk.amounts import Decimals, fetch_decimals, tell_amount
 from hansa.cli.screen import print_found, print_json, print_table, say
 from hansa.cli.source import add_node, open_client, parse_count, parse_hash
 from hansa.kernel.calendar import format_iso
@@ -109,7 +110,7 @@ def _list_waiting(options: argparse.Namespace) -> int:
             page = client.risk.list_waiting(after, PAGE)
             found += page.transactions
             after = page.next
-    return _print_held(found, "Nothing waits.", is_json=options.json)
+        return _print_held(client, found, "Nothing waits.", is_json=options.json)
 
 
 def _list_held(options: argparse.Namespace) -> int:
@@ -120,7 +121,7 @@ def _list_held(options: argparse.Namespace) -> int:
             found += page.transactions
             rest = options.last - len(found)
             page = _get_page(client, page.next, rest) if page.next is not None else None
-    return _print_held(found, "Nothing was held.", is_json=options.json)
+        return _print_held(client, found, "Nothing was held.", is_json=options.json)
 
 
 def _get_page(client: Client, before: int | None, rest: int) -> HeldPage | None:
@@ -132,17 +133,20 @@ def _get_page(client: Client, before: int | None, rest: int) -> HeldPage | None:
     return client.risk.list_held(before, limit)
 
 
-def _print_held(found: list[HeldTransaction], nothing: str, *, is_json: bool) -> int:
+def _print_held(
+    client: Client, found: list[HeldTransaction], nothing: str, *, is_json: bool
+) -> int:
     if is_json:
         print_json({"transactions": msgspec.to_builtins(found)})
     elif found:
-        print_table([(each.tx_id, _describe_held(each)) for each in found])
+        decimals = fetch_decimals(client)
+        print_table([(each.tx_id, _describe_held(each, decimals)) for each in found])
     else:
         say(nothing)
     return 0
 
 
-def _describe_held(each: HeldTransaction) -> list[str]:
+def _describe_held(each: HeldTransaction, decimals: Decimals) -> list[str]:
     state: str = each.state
     if state == "waiting":
         state += f" until {format_iso(each.until_ms, 0)}"
@@ -151,14 +155,15 @@ def _describe_held(each: HeldTransaction) -> list[str]:
     return [
         f"{each.verdict} since {format_iso(each.since_ms, 0)}; {state}",
         f"for {', '.join(each.reasons)}{_tell_ppm(each.ppm)}",
-        *(describe_payment(payment) for payment in each.payments),
+        *(_describe_payment(payment, decimals) for payment in each.payments),
     ]
 
 
-def describe_payment(payment: HeldPayment) -> str:
+def _describe_payment(payment: HeldPayment, decimals: Decimals) -> str:
     """Describe a payment in a line: amount, parties, and what lists say."""
     listed = payment.listed
-    words = f"{payment.amount_minor} {payment.asset} from {payment.payer} to {payment.payee}"
+    amount = tell_amount(int(payment.amount_minor), payment.asset, decimals)
+    words = f"{amount} from {payment.payer} to {payment.payee}"
     return words if listed is None else f"{words}, listed: {listed.reason}"
 
 
@@ -186,14 +191,14 @@ def _show_decision(options: argparse.Namespace) -> int:
     tx_id = parse_tx_id(options)
     with open_client(options) as client:
         found = client.risk.get_decision(tx_id)
-    if options.json:
-        print_json(msgspec.to_builtins(found))
-    else:
-        print_table(_describe_decision(found))
+        if options.json:
+            print_json(msgspec.to_builtins(found))
+        else:
+            print_table(_describe_decision(found, fetch_decimals(client)))
     return 0
 
 
-def _describe_decision(found: RiskDecision) -> dict[str, Any]:
+def _describe_decision(found: RiskDecision, decimals: Decimals) -> dict[str, Any]:
     answer = found.answer
     told: dict[str, Any] = {
         "transaction": found.tx_id,
@@ -212,6 +217,6 @@ def _describe_decision(found: RiskDecision) -> dict[str, Any]:
         told["challenger"] = f"{found.challenger}{_tell_ppm(found.challenger_ppm)}"
     for number, payment in enumerate(found.payments):
         features = dict(zip(found.features, payment.row, strict=False))
-        told[f"payment {number}"] = [describe_payment(payment)]
+        told[f"payment {number}"] = [_describe_payment(payment, decimals)]
         told[f"features {number}"] = features or "it could not be described"
     return told

@@ -8,11 +8,13 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hansa.cli.passphrase import ask_passphrase
+from hansa.cli.risk.amounts import Decimals, fetch_decimals, tell_amount
 from hansa.cli.risk.desk import add_tx_id, parse_tx_id
 from hansa.cli.risk.extra import needing_extra
 from hansa.cli.screen import print_json, print_table
 from hansa.cli.source import add_source, open_client, open_home
 from hansa.contracts import payments
+from hansa.contracts.currency import Asset
 from hansa.contracts.policy import Policy
 from hansa.contracts.risk import in_force
 from hansa.engine.record_items import find_envelope
@@ -60,6 +62,7 @@ def _open(options: argparse.Namespace) -> int:
         with open_client(options) as client:
             case = _fetch_case(client, tx_id)
             ledger = _ask_ledger(client, case, tx_id)
+            decimals = {} if options.json else fetch_decimals(client)
     else:
         home = open_home(options)
         with open_journal(home) as journal:
@@ -67,8 +70,9 @@ def _open(options: argparse.Namespace) -> int:
         with closing(open_chain_read_only(home)) as chain:
             ledger = _read_ledger(chain, case, tx_id)
             found = examine(case, ledger)
-            return _tell(options, case, ledger, found)
-    return _tell(options, case, ledger, examine(case, ledger))
+            decimals = _read_decimals(chain, case)
+            return _tell(options, case, ledger, found, decimals)
+    return _tell(options, case, ledger, examine(case, ledger), decimals)
 
 
 # --- from a folder -------------------------------------------------------------------------------
@@ -133,6 +137,12 @@ def _read_ledger(chain: Chain, case: Case, tx_id: bytes) -> Ledger:
     is_needed = _is_model_needed(rows, case.kept, time_ms)
     executed = Executed(tx_id, sponsor, attestation, position, time_ms, is_needed)
     return Ledger(chain.network, rows, executed, decode_envelope(envelope)[1])
+
+
+def _read_decimals(chain: Chain, case: Case) -> Decimals:
+    rows = Reader(chain.machine.state)
+    found = {each.asset: rows.get(Asset, each.asset) for each in case.kept.payments}
+    return {asset: row.exponent for asset, row in found.items() if row is not None}
 
 
 # --- from a node ---------------------------------------------------------------------------------
@@ -267,11 +277,17 @@ def _is_model_needed(rows: Rows, kept: KeptDecision, time_ms: int) -> bool:
 # --- what is printed -----------------------------------------------------------------------------
 
 
-def _tell(options: argparse.Namespace, case: Case, ledger: Ledger, found: Examination) -> int:
+def _tell(
+    options: argparse.Namespace,
+    case: Case,
+    ledger: Ledger,
+    found: Examination,
+    decimals: Decimals,
+) -> int:
     if options.json:
         print_json(_describe(case, ledger, found))
     else:
-        print_table(_describe_for_people(case, ledger, found))
+        print_table(_describe_for_people(case, ledger, found, decimals))
     return 0 if found.is_sound else EXIT_FAILS
 
 
@@ -320,13 +336,13 @@ def _describe_executed(executed: Executed | None) -> dict[str, Any] | None:
 
 
 def _describe_for_people(
-    case: Case, ledger: Ledger, found: Examination
+    case: Case, ledger: Ledger, found: Examination, decimals: Decimals
 ) -> list[tuple[str, object]]:
     decided, answer, executed = found.decided, case.answer, ledger.executed
     told: list[tuple[str, object]] = [
         ("transaction", decided.tx_id.hex()),
         ("executed", "it is not on the ledger" if executed is None else _tell_place(executed)),
-        ("payments", [_tell_payment(each) for each in case.kept.payments]),
+        ("payments", [_tell_payment(each, decimals) for each in case.kept.payments]),
         ("decided", f"{decided.verdict.name.lower()}, {format_iso(decided.decided_ms, 0)}"),
         ("reasons", list(decided.reasons)),
         ("by", _tell_basis(decided)),
@@ -343,9 +359,9 @@ def _tell_place(executed: Executed) -> str:
     return f"in block {height}, {format_iso(executed.time_ms, 0)}"
 
 
-def _tell_payment(payment: Any) -> str:  # noqa: ANN401 - of an extra
-    words = f"{payment.amount_minor} {payment.asset} from {to_text(payment.payer)}"
-    return f"{words} to {to_text(payment.payee)}"
+def _tell_payment(payment: Any, decimals: Decimals) -> str:  # noqa: ANN401 - of an extra
+    amount = tell_amount(payment.amount_minor, payment.asset, decimals)
+    return f"{amount} from {to_text(payment.payer)} to {to_text(payment.payee)}"
 
 
 def _tell_basis(decided: DecisionRecord) -> str:

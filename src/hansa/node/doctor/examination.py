@@ -76,7 +76,7 @@ def describe_checks(checks: Sequence[Check]) -> str:
     if not warned:
         return "The node is well."
     count = f"{len(warned)} warning{'' if len(warned) == 1 else 's'}"
-    steps = "; ".join(f"{check.name}: {check.found}" for check in warned)
+    steps = "; ".join(f"{check.name}: {check.found.rstrip('.')}" for check in warned)
     return f"It works, with {count}: {steps}. What to do stands above, after each arrow."
 
 

@@ -55,7 +55,8 @@ def read_ofac(
     """Read a primary file with what belongs to it.
 
     A row that cannot be read is left out and reported. Aliases of an entry that the primary file
-    does not have are screened all the same, as an entry of unknown kind, and reported.
+    does not have are screened all the same, as an entry of unknown kind; that the names of such
+    entries are missing is reported in one finding, as a file that was cut off has thousands.
 
     Args:
       source: what the entries are said to come from, as `OFAC-SDN`.
@@ -84,14 +85,24 @@ def read_ofac(
             aliases=(*more, *entry.aliases),
             countries=tuple(sorted({*entry.countries, *countries.get(entry.id, ())})),
         )
+    if aliases and other_names:
+        findings.append(_find_missing(primary, aliases, other_names))
     for number, left in other_names.items():
-        (line, first), *rest = left
-        text = f"{len(left)} aliases of entry {number}, which {primary.name} does not have"
-        findings.append(Finding(aliases.name if aliases else "", line, text, is_left_out=False))
+        (_, first), *rest = left
         known = tuple(sorted(countries.get(number, ())))
         others = tuple(alias for _, alias in rest)
         entries[number] = Entry(source, number, Kind.UNKNOWN, first.name, others, (), known)
     return Reading(list(entries.values()), findings)
+
+
+def _find_missing(
+    primary: Path, aliases: Path, other_names: dict[str, list[tuple[int, Alias]]]
+) -> Finding:
+    """Report entries of which there are aliases alone."""
+    number, [(line, _), *_] = next(iter(other_names.items()))
+    which = f"entry {number}" if len(other_names) == 1 else f"{len(other_names):,} entries"
+    text = f"aliases of {which} that {primary.name} does not have: that is older, or cut off"
+    return Finding(aliases.name, line, text, is_left_out=True)
 
 
 def _read_aliases(path: Path | None, findings: list[Finding]) -> dict[str, list[tuple[int, Alias]]]:

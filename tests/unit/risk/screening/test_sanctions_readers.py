@@ -70,13 +70,23 @@ def test_what_an_ofac_list_has_wrong_is_told_with_file_and_line(tmp_path):
         ("sdn.csv", 5, False),
         ("sdn.csv", 6, True),
         ("sdn.csv", 7, False),
-        ("alt.csv", 1, False),
+        ("alt.csv", 1, True),
     ]
+    assert str(findings[-1]).startswith("alt.csv:1: aliases of entry 99 that sdn.csv does not have")
     assert "2 columns" in str(findings[2])
     assert str(findings[2]).startswith("sdn.csv:3: ")
     # An alias of an entry that is not there is screened against all the same.
     assert entries[-1].kind is Kind.UNKNOWN
     assert (entries[-1].name, entries[-1].aliases) == ("GHOST", (Alias("SPOOK"),))
+
+
+def test_of_a_list_that_was_cut_off_all_that_is_missing_is_told_at_once(tmp_path):
+    primary = write(tmp_path, "sdn.csv", PERSON + "-0- \n")
+    rows = "".join(f'{number},1,"aka","GHOST",-0- \n' for number in range(7, 2_000))
+    reading = read_ofac("OFAC-SDN", primary, write(tmp_path, "alt.csv", rows))
+    (finding,) = reading.findings
+    assert (finding.line, finding.is_left_out) == (2, True)
+    assert "1,992 entries that sdn.csv does not have" in finding.text
 
 
 @pytest.mark.parametrize("text", ["", "a page, not a list\n", '7,"open\n'])
