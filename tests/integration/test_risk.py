@@ -167,10 +167,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     kept = {each.relative_to(restored.risk_path) for each in restored.risk_path.rglob("*.*")}
     assert kept == files
     assert run(capsys, "open", ids["reviewed"], "--data", restored.path) == opened["reviewed"]
-    for name, tx_id in ids.items():
-        assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
-    assert main(["risk", "open", ids["blocked"], "--data", str(home.path)]) == 0
-    assert BLOCKED in capsys.readouterr().out
+    check_opened_offline(home, capsys, ids, opened)
     again = run(capsys, "replay", "--data", home.path)
     assert (again["events"], again["rows_compared"], again["identical"]) == (6, 5, True)
     tried = run(capsys, "backtest", home.risk_path / "rules.toml", "--data", home.path)
@@ -178,6 +175,14 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     (home.risk_path / "models" / f"{opened['allowed']['model']}.model").write_bytes(b"other")
     broken = run(capsys, "open", ids["allowed"], "--data", home.path, code=1)
     assert [each["claim"] for each in broken["claims"] if each["holds"] is False] == ["basis"]
+
+
+def check_opened_offline(home, capsys, ids, opened):
+    """The folder says what the node said."""
+    for name, tx_id in ids.items():
+        assert run(capsys, "open", tx_id, "--data", home.path) == opened[name]
+    assert main(["risk", "open", ids["blocked"], "--data", str(home.path)]) == 0
+    assert BLOCKED in capsys.readouterr().out
 
 
 def kill_who_decides(node):

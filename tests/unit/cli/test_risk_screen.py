@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.listed import RAMIRO, SDN, write_customers
+from tests.listed import RAMIRO, SDN, write_customers, write_wallet
 
 from hansa.cli.main import main
 
@@ -39,6 +39,15 @@ def test_a_name_is_screened_by_the_lists_of_a_node(tmp_path, sdn, capsys):
     assert run(capsys, RAMIRO, "--data", tmp_path, code=1)["hit_count"] == 1
     told = run(capsys, "Wong", "--data", tmp_path, "--sdn", sdn, code=2)["message"]
     assert "name lists, or with --data" in told
+
+
+def test_a_clearing_that_is_over_is_refused(tmp_path, capsys):
+    write_customers(tmp_path / "risk")
+    (tmp_path / "genesis.bin").touch()
+    words = ("clear", write_wallet("ann"), "OFAC-SDN 306", "--why", "seen", "--data", str(tmp_path))
+    assert main(["risk", *words, "--until", "2020-01-01"]) == 2
+    assert "--until 2020-01-01 is over" in capsys.readouterr().err
+    assert not (tmp_path / "risk" / "cleared.csv").exists()
 
 
 def test_who_is_not_listed_is_not_found(sdn, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -162,6 +163,11 @@ def _describe_hit(each: Hit) -> list[str]:
 def _clear(options: argparse.Namespace) -> int:
     wallet = from_text(options.wallet)
     folder = find_risk_folder(options.data)
+    with needing_extra():
+        from hansa.risk.lists.reading import read_until  # noqa: PLC0415 - an extra
+    if read_until(options.until) <= time.time_ns() // 1_000_000:
+        over = f"--until {options.until} is over: a clearing counts from now on"
+        raise Invalid(InvalidCode.ARGUMENTS, over)
     with needing_extra():
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
         from hansa.node.risk.screening import clear_hits  # noqa: PLC0415
