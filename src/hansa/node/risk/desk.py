@@ -46,6 +46,9 @@ P = ParamSpec("P")
 WAITS_NO_MORE = "no such transaction waits: it never did, it was answered, or its time is over"
 LOOK_MS = 1_000
 """How often it is looked at least whether something has expired: clocks may be put."""
+SENDERS_MAX = 16
+"""Of one transaction that are answered when it is: others are told as long as they wait that it is
+not confirmed yet. Bounds memory, whoever sends it again and again."""
 STOP_S = 1.0
 """How long what was let through may take to come into a block once the node is to end."""
 
@@ -415,7 +418,7 @@ class RiskDesk:
         if senders is None:
             self._senders[held.tx_id] = [done]
             self._wait_for(held, end_ms)
-        else:
+        elif len(senders) < SENDERS_MAX:
             senders.append(done)
 
     def _wait_for(self, held: Held, end_ms: int) -> None:

@@ -19,6 +19,7 @@ from hansa.node.risk.clerk.clerk import Clerk, When
 from hansa.node.risk.clerk.judging import Answering, replay
 from hansa.node.risk.clerk.memory import restore
 from hansa.node.risk.clerk.placing import ENDED
+from hansa.node.risk.desk import SENDERS_MAX
 from hansa.node.sponsor.desk import Asked
 from hansa.risk.decisions.commitment import Executed, decode_record, open_commitment
 from hansa.risk.verdicts import Verdict
@@ -156,11 +157,13 @@ def test_what_is_refused_or_blocked_tells_no_more_than_what_is_late(bank):
             with pytest.raises(Invalid, match="the decision was block"):
                 await desk.answer(find_id(bank, blocked), Answering.RELEASED, "officer 7")
             late = node.desk.enqueue(refused)
+            crowd = [node.desk.enqueue(refused) for _ in range(SENDERS_MAX)]
             await asyncio.sleep(0.05)
             assert not late.done()
             assert [held.tx_id for held in desk.list_open()] == [find_id(bank, waiting)]
             bank.world.time_ms = end_ms + 1
             answers = await asyncio.gather(*sent, late)
+            assert sum(each.done() for each in crowd) == SENDERS_MAX - 2  # and two before them
             held = await desk.list_held(2**53, 10)
             return answers, held, desk.list_open()
 
