@@ -21,8 +21,10 @@ TOKENS_MAX = 64
 """Tokens of a name that is screened, or that are looked at of a listed one."""
 TOKEN_MAX = 24
 """Letters of a token that are looked at."""
-_JOINING = frozenset("'?`\u2019\u2018\u00b4\u02bc\u02bb\u02b9\u02bd\u2032\u200b\u200c\u200d\u00ad")
-"""Stand within a word: apostrophes, what bad conversions made of them, and invisible ones."""
+_JOINING = frozenset("'?`\u2019\u2018\u00b4\u02bc\u02bb\u02b9\u02bd\u2032")
+"""Stand within a word: apostrophes, and what bad conversions made of them."""
+_INVISIBLE = frozenset({"Cc", "Cf"})
+"""Categories of what nobody sees, so that it parts no word: marks of direction, joiners."""
 _ABJAD_LETTERS = """
 \u0627a \u0622a \u0623a \u0625i \u0671a \u0628b \u067ep \u062at \u062bth \u062cj
 \u0686ch \u062dh \u062ekh \u062fd \u0630dh \u0631r \u0632z \u0698zh \u0633s
@@ -50,10 +52,15 @@ def split_name(name: str) -> list[str]:
             InvalidCode.TOO_LARGE,
             f"a name of {len(name)} characters; at most {NAME_MAX} are screened",
         )
-    text = name if name.isascii() else _romanise(name)
+    seen = "".join(letter for letter in name if not _is_invisible(letter))
+    text = seen if seen.isascii() else _romanise(seen)
     folded = "".join(letter for letter in text.lower() if letter not in _JOINING)
     spaced = "".join(letter if letter.isalnum() else " " for letter in folded)
     return [part[:TOKEN_MAX] for token in spaced.split() for part in _split_servant(token)]
+
+
+def _is_invisible(letter: str) -> bool:
+    return unicodedata.category(letter) in _INVISIBLE and not letter.isspace()
 
 
 def _split_servant(token: str) -> tuple[str, ...]:

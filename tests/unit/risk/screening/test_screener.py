@@ -110,6 +110,13 @@ def test_other_scripts_are_romanised():
     ]
 
 
+@pytest.mark.parametrize(
+    "letter", list("\x00\x7f\u00ad\u061c\u200b\u200f\u202a\u2060\ufeff\U000e0061")
+)
+def test_what_nobody_sees_parts_no_word(letter):
+    assert split_name(f"Qad{letter}hafi Пономар{letter}ёв\n") == ["qadhafi", "ponomarev"]
+
+
 def test_dates_of_birth_and_countries_decide_between_equal_scores():
     def ids(**known):
         return [hit.entry.id for hit in KNOWN.screen("Jose Ramirez", **known).hits]
