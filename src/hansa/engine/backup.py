@@ -431,7 +431,10 @@ def _hash_file(path: Path) -> FileEntry:
 
 
 def _copy_file(source: Path, target: Path) -> FileEntry:
-    """Copy a file, for its owner alone; returns what was read."""
+    """Copy a file, for its owner alone; returns what was read.
+
+    The copy is of the same time: how old sanctions lists are, their files tell.
+    """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
     size = 0
@@ -441,6 +444,8 @@ def _copy_file(source: Path, target: Path) -> FileEntry:
             digest.update(chunk)
             size += len(chunk)
             writing.write(chunk)
+        time_ns = os.fstat(reading.fileno()).st_mtime_ns
+    os.utime(target, ns=(time_ns, time_ns))
     return FileEntry(size, digest.hexdigest())
 
 

@@ -66,17 +66,22 @@ def _check_screening(patient: Patient, folder: RiskFolder) -> list[Check]:
     where = str(patient.home.risk_path / LISTS_FOLDER)
     days = max(patient.machine.now_ms() - files.lists_ms, 0) // DAY_MS
     age = f"the sanctions lists are of {days} day{'' if days == 1 else 's'} ago"
-    if days > LISTS_DAYS_MAX:
-        mend = f"put the lists as they are published now there, then {name_program()} risk reload"
-        return [Check(name, Status.WARN, age, where, mend)]
+    parts, are_listed_anew = [age], days > LISTS_DAYS_MAX or seen.left_out > 0
     if seen.left_out:
-        found = f"{age}, and {seen.left_out} of their parts are not screened against: "
-        mend = "get them again from who publishes them"
-        return [Check(name, Status.WARN, found + "; ".join(seen.findings), where, mend)]
+        told = "; ".join(seen.findings)
+        what = (
+            "1 of their parts is" if seen.left_out == 1 else f"{seen.left_out} of their parts are"
+        )
+        parts.append(f"{what} not screened against: {told}")
     if seen.unscreened:
-        found = f"{age}, and {seen.unscreened} customers are not screened against them yet"
-        mend = f"{name_program()} risk check screens them, then {name_program()} risk reload"
-        return [Check(name, Status.WARN, found, where, mend)]
+        who = "1 customer is" if seen.unscreened == 1 else f"{seen.unscreened} customers are"
+        parts.append(f"{who} not screened against them yet")
+    if are_listed_anew or seen.unscreened:
+        get = "put the lists there as they are published now; " if are_listed_anew else ""
+        mend = (
+            f"{get}{name_program()} risk check screens by them, then {name_program()} risk reload"
+        )
+        return [Check(name, Status.WARN, "; ".join(parts), where, mend)]
     found = f"{age}; all {len(files.customers)} customers were screened against them"
     return [Check(name, Status.OK, found, where)]
 

@@ -71,7 +71,7 @@ def test_old_lists_and_customers_who_are_not_screened_are_told(home):
         return [each.found for each in look(home) if each.name == "risk screening"]
 
     assert tell() == [
-        "the sanctions lists are of 0 days ago, and 3 customers are not screened against them yet"
+        "the sanctions lists are of 0 days ago; 3 customers are not screened against them yet"
     ]
     screen_folder(home.risk_path, Thresholds())
     assert tell() == []
@@ -81,6 +81,12 @@ def test_old_lists_and_customers_who_are_not_screened_are_told(home):
     screen_folder(home.risk_path, Thresholds())
     (told,) = tell()
     assert "alt.csv is not beside it" in told
+    write_customers(home.risk_path, ("cat", "New Name", "", ""))
+    (lists / "alt.csv").unlink()
+    os.utime(lists / "SDN.CSV", ns=(0, 0))
+    (told,) = tell()
+    assert "alt.csv is not beside it" in told, "however old lists are, all is told"
+    assert "1 customer is not screened" in told
     (lists / "SDN.CSV").unlink()
     assert [each.status for each in look(home)] == [Status.FAIL]
 
