@@ -73,7 +73,7 @@ class Follower:
         await self.catch_up()
 
     def leave_out(self, tx_ids: Iterable[bytes]) -> None:
-        """Leave out transactions that were decided on here."""
+        """Leave out transactions of which every payment was decided on here, and taken in."""
         self._decided.update(dict.fromkeys(tx_ids))
         while len(self._decided) > DECIDED_MAX:
             self._decided.pop(next(iter(self._decided)))

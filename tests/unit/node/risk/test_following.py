@@ -9,7 +9,7 @@ from tests.deciding_desk import NORTH, Bank, Losing, make_founded
 from tests.simulation.disk import SimulatedDisk
 from tests.world import ASSET, key, open_world, pay
 
-from hansa.contracts import payments
+from hansa.contracts import payments, wallets
 from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.repeating import repeat
@@ -63,6 +63,24 @@ def test_what_blocks_show_is_taken_in_once_and_known_after_a_start(bank):
 
     assert asyncio.run(play("one")) == (1, 3, 4)  # the last one is not written yet
     assert asyncio.run(play("two")) == (5, 7, 8)
+
+
+def test_what_could_not_be_described_is_taken_in_once_it_was_paid(bank):
+    mule = wallets.Open(key("mule").address, NORTH, wallets.Category.IV)
+    opening = bank.world.sign([key("north")], mule)
+    both = [pay("ann", payee, 5, f"to {payee}") for payee in ("shop", "mule")]
+
+    async def play():
+        async with bank.running() as (node, desk):
+            envelope = bank.sign("ann", *both)
+            await asyncio.gather(*map(node.desk.enqueue, (opening, envelope)))
+            await desk.follow()
+            body = decode_envelope(envelope)[0].body
+            kept = await desk.get_decision(compute_tx_id(bank.world.network, body))
+            assert [each.number for each in kept.payments] == [0, -1]
+            return (await decide(bank, node, desk, 6, "later")).number
+
+    assert asyncio.run(play()) == 2
 
 
 def test_who_is_paid_by_others_is_known_to_be(bank):

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from hansa.kernel.block import decode_receipt
+from hansa.kernel.block import Receipt, decode_receipt
 from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.risk.clerk.journal import Event, Journal
 from hansa.node.risk.reading import Intended, find_paid
@@ -158,13 +158,26 @@ class Memory:
         events = [
             event
             for receipt in receipts
-            if receipt.tx_id not in decided
-            for paid in find_paid(receipt)
+            for paid in self._leave_out_taken(receipt, is_decided=receipt.tx_id in decided)
             if (event := build_event(paid, "", time_ms, merchants)) is not None
         ]
         with suppress(Unavailable):  # more than a node can remember
             intake.take(events)
             self._unwritten += events
+
+    def _leave_out_taken(self, receipt: Receipt, *, is_decided: bool) -> list[Intended]:
+        """Leave out what was taken in when it was decided on.
+
+        Of a transaction that was decided on that is not all of it where others' payments are in it,
+        too, or where a payee's wallet was opened meanwhile.
+        """
+        paid = find_paid(receipt)
+        kept = self._journal.find_decision(receipt.tx_id) if paid and is_decided else None
+        for each in () if kept is None else kept.payments:
+            intended = Intended(each.payer, each.payee, each.asset, each.amount_minor)
+            if each.number >= 0 and intended in paid:
+                paid.remove(intended)
+        return paid
 
 
 def build_event(
