@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hansa.contracts.risk.in_force import BASES_MAX, NO_MODEL, Basis, InForce
-from hansa.contracts.risk.risk import Model, State, is_approved
+from hansa.contracts.risk.risk import Model, Policy, State
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.rows import Rows
 from hansa.node.risk.loading import Loaded
@@ -26,6 +26,7 @@ SEND: Final = "hansa tx send OFFICER.json --call risk.{} --args {}"
 """The command by which an officer acts on the ledger: what, and its arguments."""
 SEND_BY_TWO: Final = "hansa tx send OFFICER.json SECOND.json --call risk.{} --args {}"
 """The same where two officers sign; from two machines, by an envelope file."""
+RELOAD: Final = "hansa risk reload --api-key-file CASES.key"
 LOCAL: Final = "hansa risk model {} --data FOLDER"
 """The command by which whoever runs the node gives roles to models: what, and which."""
 
@@ -88,6 +89,13 @@ def _find_on_ledger(
     if row.state is State.RETIRED:
         words = "The model that was promoted is retired on the ledger: promote another."
         return Obstacle(words, LOCAL.format("promote MODEL"), is_sent=False)
+    signed = rows.get(Policy, operator, loaded.policy_hash)
+    if signed is not None and not signed.officers:
+        words = (
+            "The policy that is loaded was withdrawn on the ledger: bring the files of another "
+            "back, and reload. For this one two officers would have to sign anew."
+        )
+        return Obstacle(words, RELOAD, is_sent=True)
     if any(each.model == loaded.model_id for each in bases):
         words = (
             "The model is in force on the ledger, and not under the policy that is loaded: policy, "
@@ -96,7 +104,7 @@ def _find_on_ledger(
     else:
         words = "The model is approved on the ledger, and "
     declared = _list_declared(operator, loaded, bases)
-    if is_approved(rows, operator, loaded.policy_hash):
+    if signed is not None:
         return _send(f"{words}an officer has yet to declare it.", "declare", declared)
     words += "two officers have yet to declare it together, as the policy is new."
     return _send(words, "declare", declared, SEND_BY_TWO)

@@ -193,8 +193,9 @@ def test_it_is_told_why_no_model_decides(site):
     assert {each["model"] for each in bases} == {bytes(32).hex(), site.bank.models["second"].hex()}
     assert len(bases) == 3  # what was in force stays
     text = site.read("withdrawn /risk")
-    assert "two officers have yet to declare it together, as the policy is new" in text
-    assert "hansa tx send OFFICER.json SECOND.json --call risk.declare" in text
+    assert "The policy that is loaded was withdrawn on the ledger" in text
+    assert "hansa risk reload --api-key-file CASES.key --node http" in text
+    assert "risk.declare" not in text, "what an officer stopped is not proposed again"
 
 
 def test_a_transaction_leads_to_why_it_was_decided_so(site):
