@@ -39,6 +39,8 @@ _TABLES: Final = (
 _PASSED: Final = frozenset({"sdn_comments.csv", "cons_comments.csv"})
 """Published beside them; only remarks too long for the primary file stand in them."""
 _KINDS: Final = (".csv", ".xml")
+_MEANT: Final = (".csv.txt", ".xml.txt", ".tsv", ".xlsx", ".zip", ".gz")
+"""Of a list as it may come, and is not read; the first two are what Windows makes of a name."""
 
 
 class Published(NamedTuple):
@@ -66,6 +68,8 @@ def find_lists(folder: Path) -> tuple[Path, ...]:
     found: dict[str, Path] = {}
     for path in there:
         name = path.name.lower()
+        if name.endswith(_MEANT) and not name.startswith("."):
+            raise _refuse(path, "it is not read: unpack it, and name it as it is published")
         if name.startswith(".") or not name.endswith(_KINDS) or name in _PASSED:
             continue
         if name.endswith(".csv") and name not in known:

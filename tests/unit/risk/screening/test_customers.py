@@ -78,6 +78,7 @@ def test_a_folder_of_lists_is_read_whole_or_refused(tmp_path):
     folder.mkdir()
     for name, more in (
         ("alt.csv", "it goes with sdn.csv, which is not there"),
+        ("SDN.CSV.txt", "it is not read: unpack it"),
         ("eu.csv", "no list is published by that name: add.csv, alt.csv"),
     ):
         (folder / name).write_text("1,2")
