@@ -9,6 +9,7 @@ asked for again, from the last one on that the journal has.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -31,6 +32,8 @@ UNWRITTEN_MAX: Final = 4_096
 NAMES_HASHED: Final = 1 << 16
 """So many names that were hashed last are not hashed again; 200 bytes each."""
 
+_LOG = logging.getLogger("hansa.risk")
+
 
 class Shown(NamedTuple):
     """A confirmed block, as far as it was not decided on here."""
@@ -45,18 +48,28 @@ class Shown(NamedTuple):
 class Memory:
     """What is remembered; for one thread at a time."""
 
-    def __init__(self, journal: Journal, *, zone_offset_ms: int = 0) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        zone_offset_ms: int = 0,
+        remembered_events: int = REMEMBERED_EVENTS,
+    ) -> None:
         """Go on from a journal.
 
         Args:
           journal: open, and nobody else's.
           zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
+          remembered_events: after so many, at least, it is kept what is remembered.
         """
         self._journal = journal
         self._zone_offset_ms = zone_offset_ms
+        self._remembered_events = remembered_events
         self._intake: Intake | None = None
         self._kept_events = 0
         """So many events what is kept of the memory has."""
+        self._tried_events = 0
+        """So many there were when it was tried last to keep it."""
         self._unwritten: list[Taken] = []
         self._height = journal.height
 
@@ -131,10 +144,15 @@ class Memory:
         return height
 
     def save_if_large(self) -> None:
-        """Keep what is remembered if much came since."""
-        since = self._journal.event_count - self._kept_events
-        if since >= max(REMEMBERED_EVENTS, self.open().size_bytes // BYTES_PER_EVENT):
+        """Keep what is remembered if much came since; if that fails, when as much came again."""
+        since = self._journal.event_count - max(self._kept_events, self._tried_events)
+        if since < max(self._remembered_events, self.open().size_bytes // BYTES_PER_EVENT):
+            return
+        self._tried_events = self._journal.event_count
+        try:
             self.save()
+        except Unavailable as error:  # as on a disk with room for payments, and for no more
+            _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
 
     def save(self) -> None:
         """Keep what is remembered, so that a start takes nothing in anew.
