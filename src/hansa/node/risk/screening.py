@@ -100,11 +100,17 @@ def read_screening_files(folder: Path) -> Files | None:
 
     Raises:
       Invalid: something is wrong in one; names all faults with their lines. Or there are customers,
-        and no list to screen them against.
+        and no list to screen them against; or none any more, and what was found of them still is.
       Unavailable: one cannot be read.
     """
     raw = read_optional(folder / CUSTOMERS, CUSTOMERS_BYTES_MAX)
     if raw is None:
+        if (folder / SCREENED).exists():
+            told = (
+                f"{folder / CUSTOMERS} is not there, and customers were screened before: put it "
+                f"back, or take {SCREENED} away, too, to screen nobody"
+            )
+            raise Invalid(InvalidCode.MALFORMED, told, path=str(folder / CUSTOMERS))
         return None
     customers = tuple(parse_customers(raw, folder / CUSTOMERS))
     clearings = read_optional(folder / CLEARED, CUSTOMERS_BYTES_MAX)
@@ -148,7 +154,7 @@ class ScreeningBeside:
         Raises:
           Invalid, Unavailable: as `screen_folder`; or it was closed, or its process ended.
         """
-        if not (folder / CUSTOMERS).exists():
+        if not any((folder / name).exists() for name in (CUSTOMERS, SCREENED)):
             return None
         with self._alone, start_workers(1) as workers:
             self._workers = workers

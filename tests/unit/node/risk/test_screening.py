@@ -128,3 +128,15 @@ def test_customers_without_lists_are_refused_and_lists_without_customers_are_not
         RiskFolder(folder)
     (folder / "customers.csv").unlink()
     assert RiskFolder(folder).loaded.screening is None
+
+
+def test_customers_who_were_screened_are_missed(folder):
+    risk = RiskFolder(folder)
+    (folder / "customers.csv").unlink()
+    for read in (risk.reload, lambda: read_screening_files(folder)):
+        with pytest.raises(Invalid, match="customers were screened before: put it back"):
+            read()
+    assert find(risk.loaded, ANN, BOB) == Listed(Verdict.REVIEW, SANCTIONS)
+    (folder / SCREENED).unlink()
+    risk.reload()
+    assert find(risk.loaded, ANN, BOB) is None
