@@ -12,6 +12,7 @@ from hansa.contracts import wallets
 from hansa.contracts.risk.risk import Suspend
 from hansa.engine.record_items import find_envelope
 from hansa.kernel.block import decode_receipt
+from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
@@ -192,6 +193,25 @@ def test_of_two_answers_at_once_the_first_counts(bank):
     first, second = asyncio.run(play())
     assert first.answer == "refused"
     assert isinstance(second, NotFound)
+
+
+def test_what_was_blocked_meanwhile_is_confirmed_and_released_by_nobody(bank):
+    envelope = bank.sign("ann", pay("ann", "shop", 450, "chair"))
+    shop = to_text(key("shop").address)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            sent = node.desk.enqueue(envelope)
+            tx_id = await wait_until_held(bank, desk, envelope, sent)
+            lists = f"subject,name,list,until,why\nwallet,{shop},block,,a mule\n"
+            (bank.path / "lists.csv").write_text(lists)
+            await desk.reload()
+            for answering in (Answering.CONFIRMED, Answering.RELEASED):
+                with pytest.raises(Invalid, match="lists say block by now"):
+                    await desk.answer(tx_id, answering, "ann's app")
+            return (await desk.answer(tx_id, Answering.REFUSED, "officer 7")).answer
+
+    assert asyncio.run(play()) == "refused"
 
 
 def test_an_answer_counts_though_the_clerk_ended_before_it_told(bank):

@@ -105,6 +105,7 @@ class Clerk:
           a clerk ended before it could tell.
 
         Raises:
+          Invalid: whom it is from or to was listed meanwhile, so that nobody may answer so.
           Unavailable: the journal cannot be written.
         """
         given = self.journal.find_answer(held.tx_id)
@@ -113,9 +114,8 @@ class Clerk:
         raw, salt = b"", b""
         decided = Decided(None, held._replace(is_open=False))
         if answering is not Answering.REFUSED:
-            reason = f"answer.{answering.value}"
             moment = self._read_moment(when)
-            record, salt, decided = self._deciding.let_through(held, reason, moment)
+            record, salt, decided = self._deciding.let_through(held, answering, moment)
             raw = encode(record)
         answer = KeptAnswer(answering.value, by, when.now_ms, raw, salt)
         self.journal.close_held(held.tx_id, answer)

@@ -17,13 +17,15 @@ import msgspec
 
 from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.node.risk.clerk.format import KeptDecision, KeptHeld, KeptPayment
 from hansa.node.risk.clerk.journal import Event, Held, Journal
 from hansa.node.risk.clerk.judging import (
+    MAY_ANSWER,
     UNKNOWN_PPM,
+    Answering,
     Described,
     Whole,
     ask,
@@ -181,18 +183,25 @@ class Deciding:
             self.memory.write(told)
 
     def let_through(
-        self, held: Held, reason: str, moment: Moment
+        self, held: Held, answering: Answering, moment: Moment
     ) -> tuple[DecisionRecord, bytes, Decided]:
         """Decide anew on what waited, as its customer or an officer answered for it.
 
         Returns:
           The decision, its salt, and the attestation; none of it is kept yet.
+
+        Raises:
+          Invalid: whom it is from or to was listed meanwhile, so that nobody may answer so.
         """
         kept = self.journal.find_decision(held.tx_id)
         if kept is None:
             raise Corrupt(f"the decision on {held.tx_id.hex()}, which waits, is not there")
         before = decode_record(kept.record)
-        reasons = (reason, *before.reasons)[:REASONS_MAX]
+        verdict = max(before.verdict, _find_listed(kept, moment))
+        if answering not in MAY_ANSWER.get(verdict, ()):
+            told = f"lists say {verdict.name.lower()} by now: it cannot be {answering.value}"
+            raise Invalid(InvalidCode.ARGUMENTS, told)
+        reasons = (f"answer.{answering.value}", *before.reasons)[:REASONS_MAX]
         row = hash_rows(kept.payments)
         until_ms = read_end(held.envelope) or moment.now_ms
         record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
@@ -364,6 +373,15 @@ class Deciding:
             moment.now_ms,
             min(until_ms, moment.now_ms + DECISION_LIFE_MAX_MS),
         )
+
+
+def _find_listed(kept: KeptDecision, moment: Moment) -> Verdict:
+    """Find the highest that lists say by now; of devices, which are not kept, nothing."""
+    listed = [
+        moment.loaded.find_listed(each.payer, each.payee, "", moment.now_ms)
+        for each in kept.payments
+    ]
+    return max((each.verdict for each in listed if each is not None), default=Verdict.ALLOW)
 
 
 def _end_waiting(asked: Undecided, verdict: Verdict, moment: Moment) -> int:
