@@ -132,6 +132,8 @@ class Follower:
                     receipts += len(block.receipts)
                     height += 1
                 self._height = await self._clerk.ask(Clerk.see, since, blocks)
+                while self._noted and (noted := next(iter(self._noted))) <= self._height:
+                    del self._noted[noted]  # it was read from the log before it was noted
 
     def _read(self, height: int) -> Shown:
         """Read from the log what was not noted, or could not be shown."""

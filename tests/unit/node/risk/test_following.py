@@ -15,6 +15,7 @@ from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.memory import Memory, restore
+from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.following import Follower
 from hansa.node.risk.reading import Intended, find_paid
 from hansa.risk.intake.describing import FEATURES
@@ -165,6 +166,33 @@ def test_a_follower_goes_on_whatever_failed_and_where_the_log_was_pruned(tmp_pat
         assert memory.open().next_number == count + 1
         assert not running.done()
         running.cancel()
+        desk.close()
+
+    asyncio.run(play())
+
+
+class Meanwhile(InThread):
+    """A clerk that is shown blocks just when something happens."""
+
+    happens = staticmethod(lambda: None)
+
+    async def ask(self, work, /, *arguments, **named):
+        if work is Clerk.see:
+            self.happens()
+        return await super().ask(work, *arguments, **named)
+
+
+def test_a_block_that_was_read_before_it_was_noted_is_not_kept(bank):
+    bank.place = Meanwhile
+
+    async def play():
+        desk = bank.open_desk()
+        follower = Follower(bank.world.chain, desk._clerk)  # noqa: SLF001 - that of the desk
+        await follower.begin()
+        result = bank.world.apply(bank.world.batch(bank.sign("bob", pay("bob", "shop", 7, "one"))))
+        desk._clerk.happens = lambda: follower.note(result)  # noqa: SLF001 - durable first, then told
+        await follower.catch_up()
+        assert follower._noted == {}  # noqa: SLF001 - or it fills up
         desk.close()
 
     asyncio.run(play())
