@@ -18,8 +18,10 @@ from hansa.node.network.renewal import find_published
 from hansa.node.risk.clerk.format import FORM
 from hansa.program import name_program
 
-if TYPE_CHECKING:  # of an extra
-    from hansa.node.risk.loading import RiskFolder
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hansa.node.risk.loading import RiskFolder  # of an extra
 
 NAME = "risk"
 DAY_MS = 86_400_000
@@ -116,10 +118,23 @@ def check_in_force(patient: Patient) -> list[Check]:
     except HansaError:
         return []
     try:
-        where = f"as of block {patient.log_height}"
-        return [compare_in_force(Reader(chain.machine.state), member, folder, where)]
+        rows, where = Reader(chain.machine.state), f"as of block {patient.log_height}"
+        lost = find_lost(rows, member, patient.home.decisions_path)
+        return [compare_in_force(rows, member, folder, where), *lost]
     finally:
         chain.close()
+
+
+def find_lost(rows: Rows, operator: bytes, path: Path) -> list[Check]:
+    """Look whether a file of decisions is missing that may have been there."""
+    if path.exists() or rows.get(InForce, operator) is None:
+        return []
+    found = "officers have put in force what decides, and there is no file of decisions"
+    mend = (
+        "put the newest copy back before the node starts: without it no earlier decision opens; "
+        "if it never decided, it makes the file"
+    )
+    return [Check(NAME, Status.WARN, found, str(path), mend)]
 
 
 def compare_in_force(rows: Rows, operator: bytes, folder: RiskFolder, where: str) -> Check:

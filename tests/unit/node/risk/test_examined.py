@@ -14,7 +14,7 @@ from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.encrypted_file import EncryptedFile
 from hansa.kernel.machine.state import Reader
 from hansa.node.doctor.checks import Patient, Status, ThisMachine
-from hansa.node.doctor.deciding import check_risk, compare_in_force
+from hansa.node.doctor.deciding import check_risk, compare_in_force, find_lost
 from hansa.node.home import Home
 from hansa.node.risk.clerk.format import FORM
 from hansa.node.risk.loading import RiskFolder
@@ -112,6 +112,10 @@ def test_a_model_that_is_not_in_force_on_the_ledger_is_told(tmp_path):
         check = compare_in_force(rows, NORTH, RiskFolder(tmp_path), "as of block 1")
         return check.status, check.found, check.mend
 
+    def lose():
+        return find_lost(Reader(bank.world.chain.machine.state), NORTH, tmp_path / "decisions.db")
+
+    assert lose() == []
     status, found, mend = compare()
     assert (status, "approved on the ledger, and two officers have yet" in found) == (WARN, True)
     assert "--call risk.declare" in mend
@@ -122,3 +126,7 @@ def test_a_model_that_is_not_in_force_on_the_ledger_is_told(tmp_path):
     assert compare()[0] is Status.OK
     bank.registry.stop()
     assert compare()[0] is Status.OK, "the policy is in force alone"
+    (lost,) = lose()
+    assert (lost.status, "no file of decisions" in lost.found) == (WARN, True)
+    (tmp_path / "decisions.db").touch()
+    assert lose() == []
