@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
 from msgspec.structs import replace
@@ -277,17 +277,22 @@ async def _join_until_stopped(
     home: Home, network: Network, settings: Settings, note: Callable[[str], None]
 ) -> bool:
     with stopped_by_signals() as stopped:
-        joining = asyncio.create_task(join_network(home, network, settings, note))
-        stopping = asyncio.create_task(stopped.wait())
-        try:
-            await asyncio.wait((joining, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if joining.done():
-                joining.result()
-            return joining.done()
-        finally:
-            joining.cancel()
-            stopping.cancel()
-            await asyncio.gather(joining, stopping, return_exceptions=True)
+        return await is_done_first(join_network(home, network, settings, note), stopped)
+
+
+async def is_done_first(work: Coroutine[Any, Any, object], stopped: asyncio.Event) -> bool:
+    """Wait for work, which is given up where the node is to stop first; raises as the work."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return working.done()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 @contextmanager
@@ -321,7 +326,9 @@ async def _serve_until(
     pairs: PairService | None = None
     try:
         if own.risk is not None:
-            await own.risk.start(node.desk.submit)
+            await is_done_first(own.risk.start(node.desk.submit), stopped)  # it may take minutes
+            if stopped.is_set():
+                return
         pairs = own.build_pairs(node)
         keys = KeyRing(home.api_keys_path)
         server = await serve(node, settings, keys, own.channel, pairs, own.risk)
@@ -381,11 +388,6 @@ def build_keeper(home: Home, settings: Settings, chain: Chain) -> Keeper | None:
 
 async def _await_ready(node: Node, stopped: asyncio.Event) -> None:
     """Wait until transactions are taken, unless the node is to stop first, or fails."""
-    waiting = [asyncio.create_task(stopped.wait()), asyncio.create_task(node.engine.ready())]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
+    await is_done_first(node.engine.ready(), stopped)
     if node.engine.failure is not None:
         raise node.engine.failure
