@@ -16,6 +16,7 @@ from tests.listed import RAMIRO, write_customers
 from tests.world import key, pay
 
 from hansa.cli.main import main
+from hansa.kernel.calendar import format_iso
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import Invalid, NotFound, Refused
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
@@ -63,6 +64,16 @@ async def served(bank):
 def add_own_key(path, name, member, *rights):
     bound = {"role": Role.OPERATOR, "member": to_text(key(member).address), "rights": rights}
     return add_key(path, name=name, now_ms=1, **bound)[1]
+
+
+async def show_standing(bank, plain, capsys):
+    """Show people how the node decides."""
+    path = bank.path / "own.key"
+    path.write_text(add_own_key(bank.path / "api-keys.json", "own", "north"))
+    path.chmod(0o600)
+    words = ("risk", "standing", "--node", str(plain.make_url("/")), "--api-key-file", str(path))
+    assert await asyncio.to_thread(main, words) == 0
+    return capsys.readouterr().out
 
 
 def name_key(bank, name):
@@ -241,7 +252,7 @@ def test_the_desk_tells_how_it_stands_and_reads_its_files_anew(bank):
     asyncio.run(run())
 
 
-def test_customers_are_screened_and_officers_clear_who_is_somebody_else(bank):
+def test_customers_are_screened_and_officers_clear_who_is_somebody_else(bank, capsys):
     (bank.path / "genesis.bin").touch()
     (bank.path / "risk").symlink_to(bank.path)
 
@@ -255,6 +266,8 @@ def test_customers_are_screened_and_officers_clear_who_is_somebody_else(bank):
             told = (await north.risk.reload()).screening
             assert (told.customers, told.hits, told.cleared, told.wallets) == (3, 2, 0, 2)
             assert (told.entries, told.left_out, told.findings) == (3, 0, [])
+            lists_of = format_iso(told.lists_ms, 0)
+            assert f"lists_of: {lists_of}" in await show_standing(bank, plain, capsys)
             first = await north.risk.list_hits(limit=1)
             [hit] = first.hits
             assert (hit.name, hit.entry, hit.verdict) == (RAMIRO, "OFAC-SDN 306", "review")

@@ -94,6 +94,8 @@ def _print_standing(found: RiskStanding, options: argparse.Namespace) -> int:
         print_json(told)
         return 0
     del told["obstacle"]
+    if found.screening is not None:
+        told["screening"]["lists_of"] = format_iso(told["screening"].pop("lists_ms"), 0)
     if found.obstacle is not None:
         node = options.node if found.obstacle.is_sent else None
         told["why"] = found.obstacle.words
