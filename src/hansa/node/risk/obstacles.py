@@ -64,7 +64,8 @@ def find_obstacle(
 def _find_at_node(roles: Roles, faults: Sequence[str]) -> Obstacle:
     """Find why no model has the role."""
     if roles.champion is None:
-        words = "No model was promoted at this node."
+        told = "; ".join(faults)
+        words = told or "No model was promoted at this node."
         return Obstacle(words, LOCAL.format("promote MODEL"), is_sent=False)
     if roles.is_stopped:
         words = "Models were stopped here: promoting one, or going back, lets it decide."

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from hansa.contracts.risk.in_force import InForce
+from hansa.contracts.risk.in_force import NO_MODEL, InForce
 from hansa.contracts.risk.risk import Model, Policy, State
 from hansa.node.risk.obstacles import find_obstacle
+from hansa.node.risk.registry import Registry
 
 OPERATOR, MODEL, POLICY = (bytes([number]) * 32 for number in (1, 2, 3))
 OFFICERS = (bytes(32), bytes([9]) * 32)
@@ -32,3 +33,14 @@ def test_a_policy_that_was_withdrawn_is_not_called_new(officers, words, command)
     assert words in told.words
     assert command in told.command
     assert ("SECOND.json" in told.command) == (officers is None)
+
+
+def test_roles_that_cannot_be_read_are_not_taken_for_none(tmp_path):
+    loaded = SimpleNamespace(model_id=NO_MODEL)
+
+    def tell():
+        return find_obstacle(None, OPERATOR, Registry(tmp_path, ()), loaded).words
+
+    assert tell() == "No model was promoted at this node."
+    (tmp_path / "roles.json").write_text("{")
+    assert "roles.json does not say which model decides" in tell()
