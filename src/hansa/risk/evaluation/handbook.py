@@ -161,6 +161,19 @@ def list_folds(*, validation: bool = False) -> list[date]:
     return [last - timedelta(WEEK * fold) for fold in range(FOLDS)]
 
 
+def list_published_folds(last_day: int) -> list[date]:
+    """List the first days of training of the Handbook's own test weeks, the latest first.
+
+    Those begin on 8 August and are four, three of them later than those of `list_folds`; no week of
+    them is among those by which parameters are chosen.
+
+    Args:
+      last_day: of payments, in days since 1970; weeks that are not whole are left out.
+    """
+    folds = [FIRST_TRAINING_DAY + timedelta(WEEK * fold) for fold in reversed(range(FOLDS))]
+    return [each for each in folds if (each - date(1970, 1, 1)).days + 3 * WEEK <= last_day + 1]
+
+
 def measure(scores: Scores, tested: Payments) -> Quality:
     """Measure scores of tested payments, shape (n,), as the Handbook does."""
     return Quality(

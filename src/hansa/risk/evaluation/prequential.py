@@ -19,7 +19,6 @@ from hansa.risk.evaluation.handbook import (
     Fold,
     Quality,
     describe,
-    list_folds,
     measure,
     split,
 )
@@ -85,20 +84,6 @@ def score(trees: Trees, rows: Whole) -> Whole:
     return scores
 
 
-def run_protocol_b(
-    payments: Payments, rows: Whole, plan: Plan, *, validation: bool = False
-) -> list[Quality]:
-    """Measure models on the four weekly folds, the latest first.
-
-    Args:
-      payments: of all days that train or test.
-      rows: `describe` of them, shape (n, n_features).
-      plan: how the models are made.
-      validation: on the folds by which a plan is chosen.
-    """
-    return _run_folds(payments, rows, list_folds(validation=validation), plan)
-
-
 def evaluate(trained: Payments, tested: Payments, plan: Plan) -> list[Quality]:
     """Measure models on every whole week of later payments, the earliest first.
 
@@ -115,7 +100,7 @@ def evaluate(trained: Payments, tested: Payments, plan: Plan) -> list[Quality]:
     """
     payments = join(trained, tested)
     folds = list_weeks(trained, tested)
-    return _run_folds(payments, describe(payments), folds, plan)
+    return run_folds(payments, describe(payments), folds, plan)
 
 
 def list_weeks(trained: Payments, tested: Payments) -> list[date]:
@@ -143,7 +128,15 @@ def average(qualities: Sequence[Quality]) -> Quality:
     return Quality(*(float(mean) for mean in np.mean(qualities, 0)))
 
 
-def _run_folds(payments: Payments, rows: Whole, folds: Sequence[date], plan: Plan) -> list[Quality]:
+def run_folds(payments: Payments, rows: Whole, folds: Sequence[date], plan: Plan) -> list[Quality]:
+    """Measure models on folds.
+
+    Args:
+      payments: of all days that train or test.
+      rows: `describe` of them, shape (n, n_features).
+      folds: their first days of training.
+      plan: how the models are made.
+    """
     scored = (score_fold(payments, rows, first_day, plan) for first_day in folds)
     return [measure(scores, payments.take(test)) for test, scores in scored]
 

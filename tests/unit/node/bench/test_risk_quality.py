@@ -9,6 +9,7 @@ KEYS = {
     "handbook_cp100",
     "full_history_ap",
     "feedback_cp100",
+    "handbook_own_weeks",
     "sffsd_auc",
     "sffsd_ap",
     "sffsd_ordered_auc",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hansa.kernel.errors import Invalid
-from hansa.risk.evaluation.handbook import describe, list_folds
+from hansa.risk.evaluation.handbook import describe, list_folds, list_published_folds
 from hansa.risk.evaluation.investigating import run_with_feedback
 from hansa.risk.evaluation.payments import Payments, read_payments
 from hansa.risk.evaluation.prequential import (
@@ -14,7 +14,7 @@ from hansa.risk.evaluation.prequential import (
     Plan,
     average,
     evaluate,
-    run_protocol_b,
+    run_folds,
 )
 from hansa.risk.features.layout import DAY_MS
 
@@ -61,6 +61,14 @@ def test_an_investigator_knows_of_a_compromised_terminal_the_next_day(city, plai
     assert average(looked).average_precision > average(plain).average_precision + 0.05
 
 
+def test_the_handbooks_own_weeks_are_those_that_are_whole():
+    assert list_published_folds((date(2018, 9, 4) - date(1970, 1, 1)).days)[0] == date(2018, 8, 15)
+    whole = list_published_folds((date(2018, 9, 3) - date(1970, 1, 1)).days)
+    assert whole == [date(2018, 8, 8), date(2018, 8, 1), date(2018, 7, 25)]
+    chosen_on = {day + timedelta(14) for day in list_folds(validation=True)}
+    assert not chosen_on & {day + timedelta(14) for day in whole}
+
+
 def test_a_test_that_begins_too_soon_is_refused(city):
     with pytest.raises(Invalid, match="before those to train end"):
         evaluate(city, city, SMALL)
@@ -70,7 +78,7 @@ def test_a_test_that_begins_too_soon_is_refused(city):
 @pytest.mark.soak
 def test_models_of_ours_reach_what_they_are_said_to(datasets):
     payments = read_payments(datasets / "risk" / "fdh" / "payments_2018-04_2018-08.parquet")
-    quality = average(run_protocol_b(payments, describe(payments), Plan()))
+    quality = average(run_folds(payments, describe(payments), list_folds(), Plan()))
     assert quality.average_precision >= 0.745
     assert quality.auc >= 0.89
     looked = average(run_with_feedback(payments, list_folds(), Plan()))

@@ -18,14 +18,20 @@ from hansa.node.bench.risk.own import PERSONS, measure_own
 from hansa.node.bench.risk.published import measure_published
 from hansa.risk.evaluation.amlsim import evaluate_amlsim
 from hansa.risk.evaluation.chances import measure_chances
-from hansa.risk.evaluation.handbook import describe, list_folds, measure
+from hansa.risk.evaluation.handbook import (
+    Quality,
+    describe,
+    list_folds,
+    list_published_folds,
+    measure,
+)
 from hansa.risk.evaluation.investigating import run_with_feedback
 from hansa.risk.evaluation.payments import read_payments
 from hansa.risk.evaluation.prequential import (
     ALL_DAYS,
     Plan,
     average,
-    run_protocol_b,
+    run_folds,
     score_fold,
 )
 from hansa.risk.evaluation.sffsd import evaluate_sffsd
@@ -110,9 +116,12 @@ def _measure_handbook(datasets: Path, tell: Callable[[str], object]) -> dict[str
     tell("Probabilities, fitted on earlier weeks...")
     chances = measure_chances(payments, folds, score_week)
     tell("Protocol B: all days before...")
-    full = average(run_protocol_b(payments, rows, plan._replace(train_days=ALL_DAYS)))
+    all_days = plan._replace(train_days=ALL_DAYS)
+    full = average(run_folds(payments, rows, folds, all_days))
     tell("Protocol B: with an investigator, who looks at 100 cards a day...")
     looked = average(run_with_feedback(payments, folds, plan))
+    tell("The Handbook's own test weeks...")
+    own = list_published_folds(int(payments.days[-1]))
     return {
         "protocol_a": protocol_a,
         "handbook_auc": round(weekly.auc, DIGITS),
@@ -120,10 +129,20 @@ def _measure_handbook(datasets: Path, tell: Callable[[str], object]) -> dict[str
         "handbook_cp100": round(weekly.card_precision_100, DIGITS),
         "full_history_ap": round(full.average_precision, DIGITS),
         "feedback_cp100": round(looked.card_precision_100, DIGITS),
-        "feedback": {key: round(value, DIGITS) for key, value in looked._asdict().items()},
+        "feedback": _tell(looked),
+        "handbook_own_weeks": {
+            "weeks": len(own),
+            **_tell(average(run_folds(payments, rows, own, plan))),
+            "full_history": _tell(average(run_folds(payments, rows, own, all_days))),
+            "feedback": _tell(average(run_with_feedback(payments, own, plan))),
+        },
         "calibration_slope": round(chances.slope, DIGITS),
         "top_calibration_error": round(chances.top_error, DIGITS),
     }
+
+
+def _tell(quality: Quality) -> dict[str, float]:
+    return {name: round(value, DIGITS) for name, value in quality._asdict().items()}
 
 
 def _measure_sffsd(datasets: Path, tell: Callable[[str], object]) -> dict[str, Any]:
@@ -163,6 +182,7 @@ _PARTS = (
             "handbook_cp100",
             "full_history_ap",
             "feedback_cp100",
+            "handbook_own_weeks",
             "calibration_slope",
             "top_calibration_error",
         ),
