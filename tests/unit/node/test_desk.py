@@ -9,7 +9,7 @@ from tests.world import MINUTE_MS, key, make_genesis, open_world, pay
 
 from hansa.engine.store import MemoryStore
 from hansa.engine.verification import InlineVerifier
-from hansa.kernel.errors import InvalidCode
+from hansa.kernel.errors import InvalidCode, Unavailable
 from hansa.kernel.genesis import VALIDITY_MAX_MS
 from hansa.kernel.transaction import Signature, build_body, build_envelope
 from hansa.node.service import Node, wall_clock_ms
@@ -166,6 +166,47 @@ def test_the_next_batch_is_asked_of_while_one_is_decided_on_and_overtakes_none()
     assert all(answer.receipt for answer in answers)
     places = [(answer.height, answer.place) for answer in answers]
     assert places == sorted(places)
+
+
+class FailingControl(SlowControl):
+    """Fails over the second batch, while it decides on the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.failed = asyncio.Event()
+
+    async def decide(self, asked):
+        if self.begun.is_set() and not self.failed.is_set():
+            self.failed.set()
+            raise Unavailable("not now")
+        return await super().decide(asked)
+
+
+def test_a_batch_that_fails_lets_the_next_overtake_none():
+    world = open_world(SimulatedDisk(1), make_genesis())
+    world.fund("ann", "shop")
+    world.time_ms = wall_clock_ms()
+    envelopes = [world.sign([key("ann")], pay("ann", "shop", 5, note)) for note in "abc"]
+
+    async def send():
+        control = FailingControl()
+        member, signer = key("north").address, key("north server")
+        node = Node(world.chain, InlineVerifier(world.network), member, signer, risk=control)
+        node.engine.start()
+        async with asyncio.timeout(60):
+            sent = []
+            for envelope, passed in zip(
+                envelopes, (control.begun, control.failed, control.begun), strict=True
+            ):
+                sent.append(node.desk.enqueue(envelope))
+                await passed.wait()
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+        await node.engine.stop()
+        return answers
+
+    first, failed, last = asyncio.run(send())
+    assert isinstance(failed, Unavailable)
+    assert (first.height, first.place) < (last.height, last.place)
 
 
 def test_a_contract_that_failed_raises_an_alarm_with_its_transaction(caplog):

@@ -213,6 +213,14 @@ class SponsorDesk:
         return max(count, 1)
 
     async def _bring(self, asked: list[_Asked], before: _Turn | None, turn: _Turn) -> None:
+        """Bring a batch in; where that fails, the next still waits for the one before."""
+        try:
+            await self._bring_behind(before, asked, turn)
+        finally:
+            if before is not None:
+                await before.is_over.wait()
+
+    async def _bring_behind(self, before: _Turn | None, asked: list[_Asked], turn: _Turn) -> None:
         verdicts = await self._engine.verifier.check_envelopes([item.envelope for item in asked])
         if before is not None:
             await before.is_ruled.wait()
