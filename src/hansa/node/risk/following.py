@@ -16,7 +16,7 @@ from typing import Final
 
 from hansa.contracts import payments
 from hansa.engine.chain import Chain
-from hansa.kernel.block import decode_header
+from hansa.kernel.block import decode_header, read_tx_id
 from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.machine.execution import BlockResult
 from hansa.node.risk.clerk.clerk import Clerk
@@ -138,7 +138,11 @@ class Follower:
     def _read(self, height: int) -> Shown:
         """Read from the log what was not noted, or could not be shown."""
         record = self._chain.get_record(height)
-        receipts = tuple(receipt for receipt in record.receipts if _PAYMENTS in receipt)
+        receipts = tuple(
+            receipt
+            for receipt in record.receipts
+            if _PAYMENTS in receipt and read_tx_id(receipt) not in self._decided
+        )
         return Shown(height, self._choose_ms(decode_header(record.header).time_ms), receipts)
 
     def _choose_ms(self, block_ms: int) -> int:

@@ -189,10 +189,14 @@ def test_a_block_that_was_read_before_it_was_noted_is_not_kept(bank):
         desk = bank.open_desk()
         follower = Follower(bank.world.chain, desk._clerk)  # noqa: SLF001 - that of the desk
         await follower.begin()
-        result = bank.world.apply(bank.world.batch(bank.sign("bob", pay("bob", "shop", 7, "one"))))
+        envelopes = [bank.sign("bob", pay("bob", "shop", 7, note)) for note in ("one", "two")]
+        body = decode_envelope(envelopes[0])[0].body  # decided on, for all that is told
+        follower.leave_out([compute_tx_id(bank.world.network, body)])
+        result = bank.world.apply(bank.world.batch(*envelopes))
         desk._clerk.happens = lambda: follower.note(result)  # noqa: SLF001 - durable first, then told
         await follower.catch_up()
         assert follower._noted == {}  # noqa: SLF001 - or it fills up
+        assert get_clerk(desk)._deciding.memory.open().next_number == 1  # noqa: SLF001
         desk.close()
 
     asyncio.run(play())
