@@ -75,7 +75,8 @@ ANSWER_MEANINGS = {
 """What may be answered for a payment that waits, and what that says."""
 
 LISTS = {
-    "sanctions": "Its payer or its payee may be on a sanctions list, by their name.",
+    "sanctions": "Its payer or its payee may be on a sanctions list, by their name: "
+    "hansa risk hits says by which.",
     "blocked": "A list stops its payer, its payee, the device or the merchant.",
     "allowed": "A list lets it pass, so that the model does not stop it.",
 }
