@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -154,7 +155,8 @@ class Apart:
             if pool is self._pool and not self._is_closed:  # the first to notice
                 _LOG.error(ENDED)
                 pool.shutdown(wait=False)
-                self._pool = self._start()
+                with suppress(OSError):  # of what the system has no more: who asks next tries again
+                    self._pool = self._start()
             raise _tell(error) from None
         except OSError as error:
             raise _tell(error) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
@@ -35,10 +36,17 @@ def bank(tmp_path):
     return bank
 
 
-def open_apart(bank, passphrase=SECRET):
+def open_apart(bank, passphrase=SECRET, faults=()):
+    """Open one; each fault is raised once where another process is started."""
+
+    def start_ms():
+        if faults:
+            raise faults.pop()
+        return bank.now_ms()
+
     genesis = bank.world.network.genesis.encoded()
     opening = Opening(bank.path, bank.path / "decisions.db", passphrase, genesis, NORTH, 0)
-    return Apart(opening, RiskFolder(bank.path).loaded.sources, bank.now_ms)
+    return Apart(opening, RiskFolder(bank.path).loaded.sources, start_ms)
 
 
 def make_undecided(bank, amount_minor, note):
@@ -70,8 +78,11 @@ def test_what_a_clerk_decided_outlives_its_process_and_another_goes_on(bank):
         waiting = asyncio.create_task(apart.ask(Clerk.decide, [later], when))
         await asyncio.sleep(0)
         os.kill(pid, signal.SIGKILL)
+        faults.append(OSError(errno.EMFILE, "Too many open files"))
         with pytest.raises(Unavailable, match="ended"):
             await waiting
+        with pytest.raises(Unavailable, match="ended"):  # no other could be started
+            await apart.ask(Clerk.count_events)
 
         again = await apart.ask(Clerk.decide, [allowed, held, later], when)
         assert [each.attestation for each in again.decided[:2]] == [
@@ -83,7 +94,8 @@ def test_what_a_clerk_decided_outlives_its_process_and_another_goes_on(bank):
         kept = await apart.ask(Clerk.read, Journal.find_decision, later.tx_id)
         return decode_record(kept.record)
 
-    apart = open_apart(bank)
+    faults = []
+    apart = open_apart(bank, faults=faults)
     record = asyncio.run(play(apart))
     apart.close()
     # The bases in force are of the policy before, so its amount decided, by the new one.
