@@ -172,7 +172,9 @@ def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
 
 def test_the_files_of_a_folder_are_checked_before_officers_declare_them(folder, capsys):
     (folder / "risk").mkdir()
-    assert "there is no" in run(capsys, "check", "--data", folder, code=4)["message"]
+    told = run(capsys, "check", "--data", folder, code=4)["message"]
+    assert "there is no" in told
+    assert "risk begin" in told
     (folder / "risk" / "policy.toml").write_text("version = 3\n")
     first = run(capsys, "check", "--data", folder)
     assert (first["version"], first["rules"], first["model"]) == (3, 0, None)

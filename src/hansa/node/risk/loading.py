@@ -29,6 +29,7 @@ from hansa.node.risk.files import read_optional
 from hansa.node.risk.names import check_names
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.risk.screening import Screen, Screening, ScreeningBeside, screen_folder
+from hansa.program import name_program
 from hansa.risk.decisions.deciding import Decider, Listed
 from hansa.risk.decisions.policy import POLICY_BYTES_MAX, Policy, load_policy
 from hansa.risk.intake.describing import FEATURES
@@ -249,8 +250,8 @@ def read_files(folder: Path) -> BasisFiles:
     policy = read_optional(folder / "policy.toml", POLICY_BYTES_MAX)
     if policy is None:
         raise NotFound(
-            f"there is no {folder / 'policy.toml'}: risk control needs one "
-            "(docs/reference/risk-policy.md)",
+            f"there is no {folder / 'policy.toml'}: bring yours back, or begin with the one that "
+            f"ships, by {name_program()} risk begin (docs/reference/risk-policy.md)",
             path=str(folder / "policy.toml"),
         )
     rules = read_optional(folder / "rules.toml", RULES_BYTES_MAX)
