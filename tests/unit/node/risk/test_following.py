@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.deciding_desk import NORTH, Bank, Losing, make_founded
 from tests.simulation.disk import SimulatedDisk
+from tests.voted_world import make_voted_genesis
 from tests.world import ASSET, key, open_world, pay
 
 from hansa.contracts import payments, wallets
@@ -218,6 +219,32 @@ def test_where_the_ledger_was_put_back_other_blocks_are_taken_in_too(bank, tmp_p
     assert other.world.chain.confirmed_height < bank.world.chain.confirmed_height
     assert asyncio.run(play(other, 2)) == 7
     assert asyncio.run(play(other, 3)) == 8
+
+
+def test_where_validators_vote_the_same_blocks_come_again(tmp_path):
+    worlds = [open_world(SimulatedDisk(1), make_voted_genesis()) for _ in range(2)]
+    bank = Bank(tmp_path, world=worlds[0], models=(), is_declared=False)
+    for world in worlds:
+        world.fund("bob", "shop")
+    batches = [
+        worlds[0].batch(bank.sign("bob", pay("bob", "shop", 7, f"bob {number}")))
+        for number in range(4)
+    ]
+
+    async def play():
+        desk = bank.open_desk()
+        taken = []
+        for world, some in ((worlds[0], batches[:3]), (worlds[1], batches)):
+            follower = Follower(world.chain, desk._clerk)  # noqa: SLF001 - that of the desk
+            await follower.begin()
+            for batch in some:
+                follower.note(world.apply(batch))
+            await follower.catch_up()
+            taken.append(get_clerk(desk)._deciding.memory.open().next_number)  # noqa: SLF001
+        desk.close()
+        return taken
+
+    assert asyncio.run(play()) == [3, 4]
 
 
 def test_receipts_tell_out_of_whose_wallet_money_went(bank):
