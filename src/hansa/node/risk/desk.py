@@ -175,7 +175,7 @@ class RiskDesk:
         """Decide on transactions in their order; those that cannot be decided on have an error."""
         undecided: list[Undecided] = []
         places: list[int] = []
-        whole: list[bytes] = []
+        whole: set[bytes] = set()
         for place, each in enumerate(asked):
             _, body = decode_envelope(each.envelope)
             found = find_payments(body, self._rows, self.operator)
@@ -186,15 +186,14 @@ class RiskDesk:
                 undecided.append(
                     Undecided(each.tx_id, each.envelope, end_ms, each.device, tuple(found), nowhere)
                 )
-                if len(found) == len(body.calls) and not nowhere:
-                    whole.append(each.tx_id)
+                if len(found) == len(body.calls):
+                    whole.add(each.tx_id)
         rulings = [_NEEDS_NONE] * len(asked)
         if not undecided:
             return rulings
         try:
             done = await self._clerk.ask(Clerk.decide, undecided, self._read_when())
             self._events = done.events
-            self._follower.leave_out(whole)
         except HansaError as error:
             is_ours = not isinstance(error, Unavailable)  # a full disk is nobody's bug
             _LOG.error("payments could not be decided on: %s", error.message, exc_info=is_ours)
@@ -202,6 +201,8 @@ class RiskDesk:
             told.__cause__ = error
             return [Ruling(error=told) if at in places else _NEEDS_NONE for at in range(len(asked))]
         for place, given, one in zip(places, undecided, done.decided, strict=True):
+            if one.is_taken and given.tx_id in whole:
+                self._follower.leave_out(given.tx_id)
             if one.held is None:
                 rulings[place] = Ruling(one.attestation)
             else:

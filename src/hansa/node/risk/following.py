@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from hansa.contracts import payments
@@ -72,10 +72,10 @@ class Follower:
             self._height = await self._clerk.ask(Clerk.go_back, confirmed)
         await self.catch_up()
 
-    def leave_out(self, tx_ids: Iterable[bytes]) -> None:
-        """Leave out transactions of which every payment was decided on here, and taken in."""
-        self._decided.update(dict.fromkeys(tx_ids))
-        while len(self._decided) > DECIDED_MAX:
+    def leave_out(self, tx_id: bytes) -> None:
+        """Leave out a transaction of which every payment was decided on here, and taken in."""
+        self._decided[tx_id] = None
+        if len(self._decided) > DECIDED_MAX:
             self._decided.pop(next(iter(self._decided)))
 
     def note(self, result: BlockResult) -> None:

@@ -15,6 +15,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.clerk.clerk import Clerk
+from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import Memory, restore
 from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.following import Follower
@@ -83,6 +84,26 @@ def test_what_could_not_be_described_is_taken_in_once_it_was_paid(bank):
             return (await decide(bank, node, desk, 6, "later")).number
 
     assert asyncio.run(play()) == 2
+
+
+def test_what_was_released_to_a_wallet_that_was_opened_meanwhile_is_taken_in(bank):
+    mule = wallets.Open(key("mule").address, NORTH, wallets.Category.IV)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            sent = node.desk.enqueue(bank.sign("ann", pay("ann", "mule", 1_000, "to mule")))
+            async with asyncio.timeout(60):
+                while True:
+                    if desk.list_open():
+                        break
+                    await asyncio.sleep(0.005)
+            await node.desk.submit(bank.world.sign([key("north")], mule))
+            await desk.answer(desk.list_open()[0].tx_id, Answering.RELEASED, "officer 7")
+            assert (await sent).receipt
+            await desk.follow()
+            return (await decide(bank, node, desk, 6, "later")).number
+
+    assert asyncio.run(play()) == 1
 
 
 def test_who_is_paid_by_others_is_known_to_be(bank):
@@ -192,7 +213,7 @@ def test_a_block_that_was_read_before_it_was_noted_is_not_kept(bank):
         await follower.begin()
         envelopes = [bank.sign("bob", pay("bob", "shop", 7, note)) for note in ("one", "two")]
         body = decode_envelope(envelopes[0])[0].body  # decided on, for all that is told
-        follower.leave_out([compute_tx_id(bank.world.network, body)])
+        follower.leave_out(compute_tx_id(bank.world.network, body))
         result = bank.world.apply(bank.world.batch(*envelopes))
         desk._clerk.happens = lambda: follower.note(result)  # noqa: SLF001 - durable first, then told
         await follower.catch_up()

@@ -80,6 +80,8 @@ class Decided(NamedTuple):
     attestation: bytes | None
     """None where it is held."""
     held: Held | None
+    is_taken: bool = False
+    """Whether all of its payments were taken in."""
 
 
 class Moment(NamedTuple):
@@ -206,7 +208,8 @@ class Deciding:
         until_ms = read_end(held.envelope) or moment.now_ms
         record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
         salt = self._take_salt()
-        return record, salt, Decided(compute_commitment(self._network, record, salt), None)
+        attestation = compute_commitment(self._network, record, salt)
+        return record, salt, Decided(attestation, None, _is_taken(kept))
 
     def note(self, tx_id: bytes, decided: Decided, until_ms: int) -> None:
         """Note what was decided, for whoever sends the same transaction again."""
@@ -239,7 +242,8 @@ class Deciding:
             raw, salt = answer.record, answer.salt
         record = decode_record(raw)
         if record.verdict is Verdict.ALLOW:
-            known = Decided(compute_commitment(self._network, record, salt), None)
+            attestation = compute_commitment(self._network, record, salt)
+            known = Decided(attestation, None, _is_taken(kept))
         else:
             known = Decided(None, self.journal.find_held(asked.tx_id))
         self.note(asked.tx_id, known, asked.until_ms)
@@ -265,7 +269,7 @@ class Deciding:
             came_out.append((record.verdict, record.reasons))
             if record.verdict is Verdict.ALLOW:
                 attestation = commit_to(self._network, each.tx_id, decision.record, decision.salt)
-                found.append((each, Decided(attestation, None)))
+                found.append((each, Decided(attestation, None, _is_taken(decision))))
                 continue
             until_ms = _end_waiting(each, record.verdict, moment)
             kept_held = _keep_held(each, record.verdict, moment)
@@ -373,6 +377,10 @@ class Deciding:
             moment.now_ms,
             min(until_ms, moment.now_ms + DECISION_LIFE_MAX_MS),
         )
+
+
+def _is_taken(kept: KeptDecision) -> bool:
+    return all(each.number >= 0 for each in kept.payments)
 
 
 def _find_listed(kept: KeptDecision, moment: Moment) -> Verdict:
