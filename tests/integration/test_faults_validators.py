@@ -315,7 +315,8 @@ def test_mixed_transactions_have_the_same_roots_without_cometbft(
     records = list_records(chain)
     receipts = [decode_receipt(raw) for record in records for raw in record.receipts]
     telling = {event[0] for receipt in receipts for event in receipt.events}
-    rare = set() if soak else {"positions"}  # what comes of four senders at once, by chance
+    # What comes of four senders at once by chance; in so few, at times of none.
+    rare = set() if soak else {"positions", "tiers"}
     assert telling >= (identity | reconciliation | {"risk"}) - rare
     assert found["risk.ATTESTATION_REQUIRED"]
     paid = [

@@ -32,6 +32,7 @@ MAY_BE_BARE = {
     "SEND": "likewise",
     "SEND_BY_TWO": "likewise",
     "LOCAL": "likewise",
+    "RELOAD": "likewise",
 }
 
 

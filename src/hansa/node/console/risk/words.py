@@ -76,7 +76,7 @@ ANSWER_MEANINGS = {
 
 LISTS = {
     "sanctions": "Its payer or its payee may be on a sanctions list, by their name: "
-    "hansa risk hits says by which.",
+    "the command risk hits says by which.",
     "blocked": "A list stops its payer, its payee, the device or the merchant.",
     "allowed": "A list lets it pass, so that the model does not stop it.",
 }
