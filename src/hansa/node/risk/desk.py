@@ -104,6 +104,7 @@ class RiskDesk:
         self._following: asyncio.Task[None] | None = None
         self._events = 0
         self._looking = asyncio.Lock()
+        self._look: asyncio.Task[None] | None = None
         self._senders: dict[bytes, list[asyncio.Future[Answer]]] = {}
         self._ends: list[tuple[int, bytes]] = []
         self._ending: asyncio.Task[None] | None = None
@@ -145,6 +146,8 @@ class RiskDesk:
         if self._ending is not None:
             self._ending.cancel()
             await asyncio.gather(self._ending, return_exceptions=True)
+        if self._look is not None:
+            await asyncio.gather(self._look, return_exceptions=True)
         for futures in self._senders.values():
             for future in futures:
                 future.cancel()
@@ -208,8 +211,8 @@ class RiskDesk:
             else:
                 rulings[place] = _HELD
                 self._hold(one.held, given.until_ms, asked[place].done)
-        if done.roles != self._folder.registry.roles:
-            await self.look()
+        if done.roles != self._folder.registry.roles and self._look is None:
+            self._look = asyncio.create_task(self._look_beside())
         return rulings
 
     async def answer(self, tx_id: bytes, answering: Answering, by: str) -> KeptAnswer:
@@ -346,6 +349,13 @@ class RiskDesk:
         """Look whether other models have roles now; the clerk does before each decision."""
         async with self._looking:
             await asyncio.to_thread(self._folder.refresh)
+
+    async def _look_beside(self) -> None:
+        """Look while payments go on: reading a model takes as long as deciding on a hundred."""
+        try:
+            await self.look()
+        finally:
+            self._look = None
 
     def tell_standing(self) -> Standing:
         """Tell how decisions are made, as of the last one or the last look."""
