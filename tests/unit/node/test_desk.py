@@ -142,16 +142,21 @@ class SlowControl:
         return [Ruling()] * len(asked)
 
 
-def test_the_next_batch_is_asked_of_while_one_is_decided_on_and_overtakes_none():
+def open_controlled(control):
+    """Open a node that asks this risk control; returns it, and three payments to send to it."""
     world = open_world(SimulatedDisk(1), make_genesis())
     world.fund("ann", "shop")
     world.time_ms = wall_clock_ms()
     envelopes = [world.sign([key("ann")], pay("ann", "shop", 5, note)) for note in "abc"]
+    member, signer = key("north").address, key("north server")
+    return Node(world.chain, InlineVerifier(world.network), member, signer, risk=control), envelopes
+
+
+def test_the_next_batch_is_asked_of_while_one_is_decided_on_and_overtakes_none():
+    control = SlowControl()
+    node, envelopes = open_controlled(control)
 
     async def send():
-        control = SlowControl()
-        member, signer = key("north").address, key("north server")
-        node = Node(world.chain, InlineVerifier(world.network), member, signer, risk=control)
         node.engine.start()
         async with asyncio.timeout(60):
             first = node.desk.enqueue(envelopes[0])
@@ -183,15 +188,10 @@ class FailingControl(SlowControl):
 
 
 def test_a_batch_that_fails_lets_the_next_overtake_none():
-    world = open_world(SimulatedDisk(1), make_genesis())
-    world.fund("ann", "shop")
-    world.time_ms = wall_clock_ms()
-    envelopes = [world.sign([key("ann")], pay("ann", "shop", 5, note)) for note in "abc"]
+    control = FailingControl()
+    node, envelopes = open_controlled(control)
 
     async def send():
-        control = FailingControl()
-        member, signer = key("north").address, key("north server")
-        node = Node(world.chain, InlineVerifier(world.network), member, signer, risk=control)
         node.engine.start()
         async with asyncio.timeout(60):
             sent = []

@@ -122,9 +122,9 @@ class Guard:
                 journal,
                 os.urandom,
                 clock_ms(),
-                zone_offset_ms=8 * 3_600_000,
+                zone_offset_ms=ZONE_MS,
             )
-            clerk = InThread(Clerk(deciding, RiskFolder(folder)))
+            clerk = InThread(Clerk(deciding, RiskFolder(folder, files.loaded.sources)))
             self._desks[place] = RiskDesk(chain, operator, clerk, files, clock_ms, self._hour)
 
     @property

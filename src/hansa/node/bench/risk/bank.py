@@ -105,14 +105,15 @@ def open_desk(chain: Chain, folder: Path, clock_ms: Callable[[], int]) -> tuple[
     operator = derive_key(OPERATOR).address
     journal = Journal.open(folder / DECISIONS, PASSPHRASE)
     deciding = Deciding(chain.network, operator, journal, os.urandom, clock_ms())
-    clerk = InThread(Clerk(deciding, RiskFolder(folder)))
-    return RiskDesk(chain, operator, clerk, RiskFolder(folder), clock_ms), journal
+    files = RiskFolder(folder)
+    clerk = InThread(Clerk(deciding, RiskFolder(folder, files.loaded.sources)))
+    return RiskDesk(chain, operator, clerk, files, clock_ms), journal
 
 
 def open_desk_apart(chain: Chain, folder: Path, clock_ms: Callable[[], int]) -> RiskDesk:
     """Open it as a node does, with a process that decides."""
-    operator, loaded = derive_key(OPERATOR).address, RiskFolder(folder)
+    operator, files = derive_key(OPERATOR).address, RiskFolder(folder)
     genesis = chain.network.genesis.encoded()
     opening = Opening(folder, folder / DECISIONS, PASSPHRASE, genesis, operator, 0)
-    clerk = Apart(opening, loaded.loaded.sources, clock_ms)
-    return RiskDesk(chain, operator, clerk, loaded, clock_ms)
+    clerk = Apart(opening, files.loaded.sources, clock_ms)
+    return RiskDesk(chain, operator, clerk, files, clock_ms)

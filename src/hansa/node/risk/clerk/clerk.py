@@ -19,7 +19,7 @@ from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.journal import NEWEST, Held, Journal
 from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import Shown
-from hansa.node.risk.loading import RiskFolder, Sources
+from hansa.node.risk.loading import Loaded, RiskFolder, Sources
 from hansa.node.risk.registry import Roles
 
 P = ParamSpec("P")
@@ -78,7 +78,7 @@ class Clerk:
           Unavailable: it cannot be written.
         """
         self._deciding.prepare(self._folder.loaded.deciders)
-        self.put(self._folder.loaded.sources)
+        self._put_to_use(self._folder.loaded)
         return self.count_events()
 
     def put(self, sources: Sources) -> None:
@@ -88,9 +88,7 @@ class Clerk:
           Invalid: something is wrong in it.
           Unavailable: the journal cannot be written; what decided before decides on.
         """
-        loaded = self._folder.load(sources)
-        self.journal.put_basis(loaded.policy_hash, encode(loaded.files))
-        self._folder.put(loaded)
+        self._put_to_use(self._folder.load(sources))
 
     def decide(self, asked: Sequence[Undecided], when: When) -> Done:
         """Decide on transactions in their order; raises as `Deciding.decide`."""
@@ -193,6 +191,10 @@ class Clerk:
             _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
         finally:
             self.journal.close()
+
+    def _put_to_use(self, loaded: Loaded) -> None:
+        self.journal.put_basis(loaded.policy_hash, encode(loaded.files))
+        self._folder.put(loaded)
 
     def _read_moment(self, when: When) -> Moment:
         """Look whether other models have roles now, and whether the champion may decide."""
