@@ -138,23 +138,33 @@ class Loaded(NamedTuple):
         through by an allowance who may be sanctioned. Of two that stop it, the higher verdict
         counts; of the same, the hit.
         """
-        names = [
-            (Subject.WALLET, self.wallets.get(payer)),
-            (Subject.WALLET, self.wallets.get(payee)),
-            (Subject.DEVICE, device or None),
-            (Subject.MERCHANT, self.merchants.get(payee)),
-        ]
-        effects = [
-            found.effect
-            for kind, name in names
-            if name is not None and (found := self.lists.find(kind, name, time_ms)) is not None
-        ]
-        hit = max(self._find_hit(payer, time_ms), self._find_hit(payee, time_ms))
+        effects = self._find_effects(payer, payee, device, time_ms) if self.lists else ()
+        hit = Verdict.ALLOW
+        if payer in self.screened or payee in self.screened:
+            hit = max(self._find_hit(payer, time_ms), self._find_hit(payee, time_ms))
         if Effect.BLOCK in effects and hit < Verdict.BLOCK:
             return LISTED[Effect.BLOCK]
         if hit > Verdict.ALLOW:
             return Listed(hit, SANCTIONS)
         return LISTED[Effect.ALLOW] if effects else None
+
+    def _find_effects(self, payer: bytes, payee: bytes, device: str, time_ms: int) -> list[Effect]:
+        """Find what listings of a payment's parties do that count."""
+        names = []  # of most payments one, their device: written out, since all ask this
+        if payer in self.wallets:
+            names.append((Subject.WALLET, self.wallets[payer]))
+        if payee in self.wallets:
+            names.append((Subject.WALLET, self.wallets[payee]))
+        if payee in self.merchants:
+            names.append((Subject.MERCHANT, self.merchants[payee]))
+        if device:
+            names.append((Subject.DEVICE, device))
+        effects = []
+        for kind, name in names:
+            found = self.lists.find(kind, name, time_ms)
+            if found is not None:
+                effects.append(found.effect)
+        return effects
 
     def _find_hit(self, wallet: bytes, time_ms: int) -> Verdict:
         """Find what a hit on the name of a wallet's owner makes of a payment."""

@@ -7,20 +7,37 @@ same order give the same numbers and the same rows: at once, in a replay, on ano
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hansa.risk.arrays import read_arrays, write_arrays
-from hansa.risk.events import NOBODY, Label, Payment
-from hansa.risk.features.memory import Features, write_events
+from hansa.risk.events import NOBODY
+from hansa.risk.features.layout import (
+    AMOUNT,
+    DEVICE,
+    EVENT_COLUMNS,
+    IS_FRAUD,
+    KIND,
+    LABEL,
+    MERCHANT,
+    NUMBER,
+    PAYEE,
+    PAYER,
+    PAYMENT,
+    TIME,
+)
+from hansa.risk.features.memory import Features
 from hansa.risk.graph.graph import PaymentGraph
 from hansa.risk.intake.describing import Describer, load_describer
 from hansa.risk.intake.numbering import Numbering, load_numbering
 
 _STAMP = "intake 1"
 _NUMBERED = ("wallets", "devices", "merchants")
+
+Whole = npt.NDArray[np.int64]
 
 
 class Taken(NamedTuple):
@@ -87,7 +104,7 @@ class Intake:
         keys = sum(each.size_bytes for each in self._numbered)
         return keys + self._describer.features.size_bytes + self._describer.graph.nbytes
 
-    def take(self, events: Sequence[Taken | Told]) -> npt.NDArray[np.int64]:
+    def take(self, events: Sequence[Taken | Told]) -> Whole:
         """Take events in, in this order.
 
         Returns:
@@ -99,16 +116,8 @@ class Intake:
           Unavailable: more payments than a node can remember; likewise.
         """
         known = [len(each) for each in self._numbered]
-        number = self.next_number
-        numbered: list[Payment | Label | int] = []
-        for event in events:
-            if isinstance(event, Taken):
-                numbered.append(self._number(event, number))
-                number += 1
-            else:
-                numbered.append(Label(*event))
         try:
-            return self._describer.take(write_events(numbered))
+            return self._describer.take(self._lay_out(events))
         except BaseException:
             for each, count in zip(self._numbered, known, strict=True):
                 each.forget(count)
@@ -123,17 +132,43 @@ class Intake:
         described = np.frombuffer(self._describer.save(), np.uint8)
         return write_arrays(_STAMP, described=described, **keys)
 
-    def _number(self, event: Taken, number: int) -> Payment:
+    def _lay_out(self, events: Sequence[Taken | Told]) -> Whole:
+        """Lay events out in columns, as the describer takes them; gives new parties a number."""
+        laid = np.full((len(events), EVENT_COLUMNS), NOBODY, np.int64)
+        is_paid = np.array([isinstance(event, Taken) for event in events], np.bool_)
+        for place in np.flatnonzero(~is_paid).tolist():
+            told = events[place]
+            laid[place, [KIND, NUMBER, TIME, IS_FRAUD]] = LABEL, *told
+        paid = [event for event in events if isinstance(event, Taken)]
+        if paid:
+            number = self.next_number
+            laid[is_paid, KIND] = PAYMENT
+            laid[is_paid, NUMBER] = np.arange(number, number + len(paid))
+            for column, values in self._read_columns(paid).items():
+                laid[is_paid, column] = values
+        return laid
+
+    def _read_columns(self, paid: Sequence[Taken]) -> dict[int, Whole]:
+        """Read payments column by column: what is done for all at once costs little for each."""
         wallets, devices, merchants = self._numbered
-        return Payment(
-            number,
-            event.time_ms,
-            wallets.number(event.payer),
-            wallets.number(event.payee),
-            event.amount_minor,
-            NOBODY if event.device is None else devices.number(event.device),
-            NOBODY if event.merchant is None else merchants.number(event.merchant),
-        )
+        times_ms, payers, payees, amounts, of_devices, of_merchants = zip(*paid, strict=True)
+        numbers = wallets.number(list(chain.from_iterable(zip(payers, payees, strict=True))))
+        return {
+            TIME: np.array(times_ms, np.int64),
+            PAYER: numbers[::2],
+            PAYEE: numbers[1::2],
+            AMOUNT: np.array(amounts, np.int64),
+            DEVICE: _number_known(devices, of_devices),
+            MERCHANT: _number_known(merchants, of_merchants),
+        }
+
+
+def _number_known(numbering: Numbering, keys: Sequence[bytes | None]) -> Whole:
+    """Number the keys that are known; the others are nobody's."""
+    numbers = np.full(len(keys), NOBODY, np.int64)
+    is_known = np.array([key is not None for key in keys], np.bool_)
+    numbers[is_known] = numbering.number([key for key in keys if key is not None])
+    return numbers
 
 
 def begin_intake(*, zone_offset_ms: int = 0) -> Intake:

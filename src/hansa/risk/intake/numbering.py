@@ -3,19 +3,83 @@
 A table of slots over one array of keys: 37 to 43 bytes for each of them, where a dictionary of
 Python takes two hundred. Which number a key gets depends on that order alone; where it lies in the
 table, on a hash that differs from process to process, so nobody can choose keys that collide.
+
+Source: Lemire and Kaser, Strongly universal string hashing is fast (2014), multilinear hashing.
 """
 
 from __future__ import annotations
 
-import array
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
+from hansa.risk.compiled import compiled, compiled_inside
 
 KEY_BYTES = 32
-UNKNOWN = -1
-"""The number of nobody."""
+_WORDS = KEY_BYTES // 4
+_ROOM_FIRST = 1 << 7
 _SLOTS_FIRST = 1 << 10
 _EMPTY = -1
+_HIGH_HALF = np.uint64(32)
+# Python draws the secret of its own hashes anew for each process.
+_SECRET: Final = np.array([hash(bytes([at])) & (1 << 64) - 1 for at in range(_WORDS)], np.uint64)
+
+Words = npt.NDArray[np.uint32]
+Secret = npt.NDArray[np.uint64]
+Small = npt.NDArray[np.int32]
+Whole = npt.NDArray[np.int64]
+
+
+@compiled_inside
+def _find_slot(keys: Words, slots: Small, secret: Secret, key: Words) -> int:
+    """Find where a key stands, or the empty slot in which it would."""
+    mixed = np.uint64(0)
+    for word in range(_WORDS):
+        mixed += secret[word] * np.uint64(key[word])
+    last = slots.shape[0] - 1
+    slot = int(np.int64(mixed >> _HIGH_HALF)) & last
+    while slots[slot] != _EMPTY:
+        is_same = True
+        for word in range(_WORDS):
+            is_same = is_same and keys[slots[slot], word] == key[word]
+        if is_same:
+            break
+        slot = (slot + 1) & last
+    return int(slot)
+
+
+@compiled
+def find_or_add(
+    table: tuple[Words, Small], secret: Secret, count: int, asked: Words, numbers: Whole
+) -> tuple[int, int]:
+    """Find the numbers of keys; those that have none get the next, as long as there is room.
+
+    Args:
+      table: of keys, shape (room, 8), the first of which are numbered; and of slots, shape (m,), m
+        a power of two.
+      secret: shape (8,).
+      count: how many are numbered.
+      asked: shape (n, 8).
+      numbers: shape (n,), filled.
+
+    Returns:
+      How many are numbered now, and how many of these have been asked of.
+    """
+    keys, slots = table
+    for at in range(asked.shape[0]):
+        slot = _find_slot(keys, slots, secret, asked[at])
+        if slots[slot] == _EMPTY:
+            if count == keys.shape[0] or 4 * count > 3 * slots.shape[0]:
+                return count, at
+            for word in range(_WORDS):
+                keys[count, word] = asked[at, word]
+            slots[slot] = count
+            count += 1
+        numbers[at] = slots[slot]
+    return count, asked.shape[0]
 
 
 class Numbering:
@@ -23,80 +87,69 @@ class Numbering:
 
     def __init__(self) -> None:
         """Know no key."""
-        self._keys = bytearray()
-        self._slots = array.array("i", [_EMPTY]) * _SLOTS_FIRST
+        self._count = 0
+        self._keys = np.empty((0, _WORDS), np.uint32)
+        self._slots = np.full(_SLOTS_FIRST, _EMPTY, np.int32)
 
     def __len__(self) -> int:
         """How many keys have a number."""
-        return len(self._keys) // KEY_BYTES
+        return self._count
 
     @property
     def size_bytes(self) -> int:
         """How much memory is taken."""
-        return len(self._keys) + len(self._slots) * self._slots.itemsize
+        return self._keys.nbytes + self._slots.nbytes
 
-    def find(self, key: bytes) -> int:
-        """Find the number of a key; -1 if it has none."""
-        return self._slots[self._find_slot(key)]
+    def number(self, keys: Sequence[bytes]) -> Whole:
+        """Find the numbers of keys; those that have none get the next, in this order.
 
-    def number(self, key: bytes) -> int:
-        """Find the number of a key, or give it the next.
+        Returns:
+          Shape (n,).
 
         Raises:
-          Invalid: it has not 32 bytes.
+          Invalid: one of them has not 32 bytes; none got a number.
         """
-        slot = self._find_slot(key)
-        found = self._slots[slot]
-        if found != _EMPTY:
-            return found
-        if len(key) != KEY_BYTES:
+        for length in set(map(len, keys)) - {KEY_BYTES}:
             raise Invalid(
                 InvalidCode.ARGUMENTS,
-                f"a key of {len(key)} bytes cannot be numbered: it must have {KEY_BYTES}",
+                f"a key of {length} bytes cannot be numbered: it must have {KEY_BYTES}",
             )
-        given = len(self)
-        self._slots[slot] = given
-        self._keys += key
-        if 4 * len(self) > 3 * len(self._slots):
-            self._spread(2 * len(self._slots))
-        return given
-
-    def get_key(self, number: int) -> bytes:
-        """Tell whose number this is.
-
-        Raises:
-          IndexError: nobody has it.
-        """
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        return bytes(self._keys[number * KEY_BYTES : (number + 1) * KEY_BYTES])
+        asked = np.frombuffer(b"".join(keys), np.uint32).reshape(-1, _WORDS)
+        numbers, done = np.empty(len(asked), np.int64), 0
+        while done < len(asked):
+            table = (self._keys, self._slots)
+            self._count, more = find_or_add(
+                table, _SECRET, self._count, asked[done:], numbers[done:]
+            )
+            done += more
+            if done < len(asked):
+                self._grow()
+        return numbers
 
     def forget(self, count: int) -> None:
         """Take back all numbers but the first `count`, of what was not taken in after all."""
-        if count < len(self):
-            del self._keys[count * KEY_BYTES :]
+        if count < self._count:
+            self._count = count
             self._spread(len(self._slots))
 
     def save(self) -> bytes:
         """Write all keys as bytes, in the order of their numbers."""
-        return bytes(self._keys)
+        return self._keys[: self._count].tobytes()
 
-    def _find_slot(self, key: bytes) -> int:
-        """Find where a key stands, or the empty slot in which it would."""
-        slots, keys = self._slots, self._keys
-        mask = len(slots) - 1
-        slot = hash(key) & mask
-        while (number := slots[slot]) != _EMPTY:
-            begin = number * KEY_BYTES
-            if keys[begin : begin + KEY_BYTES] == key:
-                break
-            slot = (slot + 1) & mask
-        return slot
+    def _grow(self) -> None:
+        """Make room: an eighth for keys, since an array twice as long would be half empty."""
+        room = len(self._keys)
+        if self._count == room:
+            more = np.empty((max(room // 8, _ROOM_FIRST), _WORDS), np.uint32)
+            self._keys = np.concatenate((self._keys, more))
+        if 4 * self._count > 3 * len(self._slots):
+            self._spread(2 * len(self._slots))
 
     def _spread(self, slots: int) -> None:
-        self._slots = array.array("i", [_EMPTY]) * slots
-        for number in range(len(self)):
-            self._slots[self._find_slot(self.get_key(number))] = number
+        """Give all keys a slot anew, by numbering them again."""
+        self._slots = np.full(slots, _EMPTY, np.int32)
+        keys, numbers = self._keys[: self._count], np.empty(self._count, np.int64)
+        find_or_add((self._keys, self._slots), _SECRET, 0, keys, numbers)
 
 
 def load_numbering(kept: bytes) -> Numbering:
@@ -106,8 +159,8 @@ def load_numbering(kept: bytes) -> Numbering:
       Corrupt: these are not its bytes.
     """
     numbering = Numbering()
-    for begin in range(0, len(kept), KEY_BYTES):
-        key = kept[begin : begin + KEY_BYTES]
-        if len(key) != KEY_BYTES or numbering.number(key) * KEY_BYTES != begin:
-            raise Corrupt("these bytes are not numbered keys: one is there twice, or cut off")
+    keys = [kept[begin : begin + KEY_BYTES] for begin in range(0, len(kept), KEY_BYTES)]
+    if len(kept) % KEY_BYTES or len(set(keys)) < len(keys):
+        raise Corrupt("these bytes are not numbered keys: one is there twice, or cut off")
+    numbering.number(keys)
     return numbering

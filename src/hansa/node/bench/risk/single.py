@@ -109,8 +109,7 @@ def measure_memory(wallets: int = WALLETS) -> dict[str, Any]:
     for begin in range(0, count, BLOCK):
         describer.take(events[begin : begin + BLOCK])
     keys = Numbering()
-    for number in range(wallets):
-        keys.number(number.to_bytes(32, "big"))
+    keys.number([number.to_bytes(32, "big") for number in range(wallets)])
     scale = 1e6 / wallets / 1e6
     parts = {
         "parties": describer.features.size_bytes * scale,
