@@ -85,7 +85,7 @@ async def _measure(folder: Path, count: int) -> dict[str, Any]:
             await desk.stop()
     finally:
         chain.close()
-    size = sum(path.stat().st_size for path in (folder / "risk").glob("decisions.db*"))
+    size = sum(path.stat().st_size for path in (folder / "risk").rglob("decisions.*"))
     return {**live, **replayed, **swapped, "journal_bytes_per_decision": round(size / len(paid))}
 
 

@@ -19,7 +19,7 @@ from hansa.kernel.values import Address, Hash, TimeMs
 SCHEMA = """
 CREATE TABLE events (first INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE decisions (first INTEGER PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE decided (place INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
+CREATE TABLE decided (place INTEGER PRIMARY KEY, name BLOB NOT NULL);
 CREATE TABLE labels (number INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE tallies (hour INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE held (
@@ -35,11 +35,11 @@ CREATE TABLE remembered (place INTEGER PRIMARY KEY, value BLOB NOT NULL);
 FORM = Form(
     "risk decisions",
     b"hansa-risk-decisions 1",
-    3,
+    4,
     SCHEMA,
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
-    first=3,  # before, blocks were not followed; no release wrote that
+    first=4,  # before, blocks were not followed, and names had an index here; no release wrote that
 )
 
 Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]

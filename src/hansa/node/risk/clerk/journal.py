@@ -28,6 +28,7 @@ from hansa.node.risk.clerk.format import (
     LabelEvent,
     PaymentEvent,
 )
+from hansa.node.risk.clerk.places import Places
 from hansa.node.risk.clerk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.risk.decisions.commitment import decode_record
@@ -45,6 +46,8 @@ NAMES_PER_STATEMENT = 512
 """Each statement lets go of the interpreter, and whoever executes blocks holds it for a while."""
 CHUNK_BYTES = 1 << 24
 """Of what is remembered: a value of SQLite has at most 2**30."""
+INDEX = ".places"
+"""How the name ends of the folder of where decisions stand, beside the file."""
 
 NEWEST = 2**62
 """A place behind all others, to begin with the newest."""
@@ -97,8 +100,15 @@ class Placed(NamedTuple):
 class Journal:
     """One open file. For one thread at a time."""
 
-    def __init__(self, file: EncryptedFile) -> None:
+    def __init__(self, file: EncryptedFile, index: Path | None = None) -> None:
+        """Go on from a file.
+
+        Args:
+          file: open.
+          index: folder of where decisions stand; without one the whole file is looked through.
+        """
         self._file = file
+        self._places = None if index is None else Places(index, self._read_names)
         self.event_count = self._count_events()
         self.height = self._find_height()
         """The block up to which payments of blocks were taken in; -1 if none was."""
@@ -117,7 +127,12 @@ class Journal:
           Corrupt: it is damaged, or something else.
           Unavailable: the disk refuses.
         """
-        return cls(EncryptedFile.open_or_create(path, passphrase, FORM, draw, cost))
+        file = EncryptedFile.open_or_create(path, passphrase, FORM, draw, cost)
+        try:
+            return cls(file, path.with_suffix(INDEX))
+        except BaseException:
+            file.close()
+            raise
 
     @classmethod
     @contextmanager
@@ -132,6 +147,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
+        if self._places is not None:
+            self._places.close()
         self._file.close()
 
     def write(
@@ -173,21 +190,22 @@ class Journal:
                     if isinstance(each, Told)
                 ],
             )
-            self._put_decisions(connection, decisions, held)
+            names = self._put_decisions(connection, decisions, held)
             if tallied is not None:
                 tally = self._put_tally(tallied)
             if height != self.height:
                 connection.execute("INSERT OR REPLACE INTO blocks VALUES (1, ?)", (height,))
         self.event_count, self._tally = first + len(events), tally
+        if self._places is not None:
+            self._places.add(self._decision_count + 1, names)
         self._decision_count += len(decisions)
         self.height = height
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""
-        rows = self._fetch("SELECT place FROM decided WHERE name = ?", self._file.hash_name(tx_id))
-        if not rows:
+        (place,) = self._find_places([tx_id])
+        if place is None:
             return None
-        ((place,),) = rows
         found = self.list_decisions(place + 1, 1)
         if [each.place for each in found] != [place] or not found[0].is_on(tx_id):
             raise Corrupt(f"the decision on {tx_id.hex()} is not where its name is")
@@ -195,13 +213,8 @@ class Journal:
 
     def find_decided(self, tx_ids: Sequence[bytes]) -> set[bytes]:
         """Find which of these transactions were decided on."""
-        names = {self._file.hash_name(tx_id): tx_id for tx_id in tx_ids}
-        found: set[bytes] = set()
-        for _, part in _divide(list(names), NAMES_PER_STATEMENT):
-            marks = ", ".join("?" * len(part))
-            query = f"SELECT name FROM decided WHERE name IN ({marks})"  # noqa: S608 - question marks
-            found.update(names[name] for (name,) in self._fetch(query, *part))
-        return found
+        places = self._find_places(tx_ids)
+        return {tx_id for tx_id, place in zip(tx_ids, places, strict=True) if place is not None}
 
     def list_decisions(self, before: int, limit: int) -> list[Placed]:
         """List decisions, the newest first, from before a place on."""
@@ -349,13 +362,28 @@ class Journal:
         rows = self._fetch("SELECT height FROM blocks")
         return int(rows[0][0]) if rows else -1
 
+    def _find_places(self, tx_ids: Sequence[bytes]) -> list[int | None]:
+        names = [self._file.hash_name(tx_id) for tx_id in tx_ids]
+        if self._places is not None:
+            return self._places.find(names)
+        query = "SELECT place FROM decided WHERE name = ?"
+        return [next((place for (place,) in self._fetch(query, name)), None) for name in names]
+
+    def _read_names(self, first: int, limit: int) -> list[tuple[int, bytes]]:
+        query = "SELECT place, name FROM decided WHERE place >= ? ORDER BY place LIMIT ?"
+        return self._fetch(query, first, limit)
+
     def _put_decisions(
         self,
         connection: sqlite3.Connection,
         decisions: Sequence[tuple[bytes, KeptDecision]],
         held: Sequence[tuple[KeptHeld, int]],
-    ) -> None:
-        """Keep decisions, and what of them is held, within the transaction of what is kept."""
+    ) -> list[bytes]:
+        """Keep decisions, and what of them is held, within the transaction of what is kept.
+
+        Returns:
+          The names of the decisions.
+        """
         file = self._file
         first = self._decision_count + 1
         names = [
@@ -381,6 +409,7 @@ class Journal:
                 "INSERT INTO held (name, until_ms, is_open, value) VALUES (?, ?, 1, ?)",
                 (name, until_ms, value),
             )
+        return [name for _, name in names]
 
     def _put_tally(self, tallied: Tallied) -> tuple[int, KeptTally]:
         """Count decisions to their hour, within the transaction that keeps them."""
