@@ -7,37 +7,21 @@ same order give the same numbers and the same rows: at once, in a replay, on ano
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hansa.risk.arrays import read_arrays, write_arrays
-from hansa.risk.events import NOBODY
-from hansa.risk.features.layout import (
-    AMOUNT,
-    DEVICE,
-    EVENT_COLUMNS,
-    IS_FRAUD,
-    KIND,
-    LABEL,
-    MERCHANT,
-    NUMBER,
-    PAYEE,
-    PAYER,
-    PAYMENT,
-    TIME,
-)
-from hansa.risk.features.memory import Features
+from hansa.risk.events import NOBODY, Label, Payment
+from hansa.risk.features.memory import Features, write_events
 from hansa.risk.graph.graph import PaymentGraph
 from hansa.risk.intake.describing import Describer, load_describer
 from hansa.risk.intake.numbering import Numbering, load_numbering
 
 _STAMP = "intake 1"
 _NUMBERED = ("wallets", "devices", "merchants")
-
-Whole = npt.NDArray[np.int64]
 
 
 class Taken(NamedTuple):
@@ -104,7 +88,7 @@ class Intake:
         keys = sum(each.size_bytes for each in self._numbered)
         return keys + self._describer.features.size_bytes + self._describer.graph.nbytes
 
-    def take(self, events: Sequence[Taken | Told]) -> Whole:
+    def take(self, events: Sequence[Taken | Told]) -> npt.NDArray[np.int64]:
         """Take events in, in this order.
 
         Returns:
@@ -117,10 +101,10 @@ class Intake:
         """
         known = [len(each) for each in self._numbered]
         try:
-            return self._describer.take(self._lay_out(events))
+            return self._describer.take(write_events(self._number(events)))
         except BaseException:
-            for each, count in zip(self._numbered, known, strict=True):
-                each.forget(count)
+            for each, before in zip(self._numbered, known, strict=True):
+                each.forget(before)
             raise
 
     def save(self) -> bytes:
@@ -132,43 +116,36 @@ class Intake:
         described = np.frombuffer(self._describer.save(), np.uint8)
         return write_arrays(_STAMP, described=described, **keys)
 
-    def _lay_out(self, events: Sequence[Taken | Told]) -> Whole:
-        """Lay events out in columns, as the describer takes them; gives new parties a number."""
-        laid = np.full((len(events), EVENT_COLUMNS), NOBODY, np.int64)
-        is_paid = np.array([isinstance(event, Taken) for event in events], np.bool_)
-        for place in np.flatnonzero(~is_paid).tolist():
-            told = events[place]
-            laid[place, [KIND, NUMBER, TIME, IS_FRAUD]] = LABEL, *told
+    def _number(self, events: Sequence[Taken | Told]) -> list[Payment | Label | int]:
+        """Put numbers in the place of keys: of all events at once, which costs little for each."""
         paid = [event for event in events if isinstance(event, Taken)]
-        if paid:
-            number = self.next_number
-            laid[is_paid, KIND] = PAYMENT
-            laid[is_paid, NUMBER] = np.arange(number, number + len(paid))
-            for column, values in self._read_columns(paid).items():
-                laid[is_paid, column] = values
-        return laid
-
-    def _read_columns(self, paid: Sequence[Taken]) -> dict[int, Whole]:
-        """Read payments column by column: what is done for all at once costs little for each."""
-        wallets, devices, merchants = self._numbered
-        times_ms, payers, payees, amounts, of_devices, of_merchants = zip(*paid, strict=True)
-        numbers = wallets.number(list(chain.from_iterable(zip(payers, payees, strict=True))))
-        return {
-            TIME: np.array(times_ms, np.int64),
-            PAYER: numbers[::2],
-            PAYEE: numbers[1::2],
-            AMOUNT: np.array(amounts, np.int64),
-            DEVICE: _number_known(devices, of_devices),
-            MERCHANT: _number_known(merchants, of_merchants),
-        }
-
-
-def _number_known(numbering: Numbering, keys: Sequence[bytes | None]) -> Whole:
-    """Number the keys that are known; the others are nobody's."""
-    numbers = np.full(len(keys), NOBODY, np.int64)
-    is_known = np.array([key is not None for key in keys], np.bool_)
-    numbers[is_known] = numbering.number([key for key in keys if key is not None])
-    return numbers
+        wallets, devices, merchants = (
+            iter(each.number(keys))
+            for each, keys in zip(
+                self._numbered,
+                (
+                    [key for event in paid for key in (event.payer, event.payee)],
+                    [event.device for event in paid if event.device is not None],
+                    [event.merchant for event in paid if event.merchant is not None],
+                ),
+                strict=True,
+            )
+        )
+        number = count(self.next_number)
+        return [
+            Payment(
+                next(number),
+                event.time_ms,
+                next(wallets),
+                next(wallets),
+                event.amount_minor,
+                NOBODY if event.device is None else next(devices),
+                NOBODY if event.merchant is None else next(merchants),
+            )
+            if isinstance(event, Taken)
+            else Label(*event)
+            for event in events
+        ]
 
 
 def begin_intake(*, zone_offset_ms: int = 0) -> Intake:

@@ -53,33 +53,33 @@ def _find_slot(keys: Words, slots: Small, secret: Secret, key: Words) -> int:
 
 @compiled
 def find_or_add(
-    table: tuple[Words, Small], secret: Secret, count: int, asked: Words, numbers: Whole
-) -> tuple[int, int]:
+    keys: Words, slots: Small, secret: Secret, count: int, asked: Words, numbers: Whole
+) -> int:
     """Find the numbers of keys; those that have none get the next, as long as there is room.
 
     Args:
-      table: of keys, shape (room, 8), the first of which are numbered; and of slots, shape (m,), m
-        a power of two.
+      keys: shape (room, 8), the first of which are numbered.
+      slots: shape (m,), m a power of two.
       secret: shape (8,).
       count: how many are numbered.
       asked: shape (n, 8).
-      numbers: shape (n,), filled.
+      numbers: shape (n,); filled, with -1 from the first on for which there was no room.
 
     Returns:
-      How many are numbered now, and how many of these have been asked of.
+      How many are numbered now.
     """
-    keys, slots = table
     for at in range(asked.shape[0]):
         slot = _find_slot(keys, slots, secret, asked[at])
         if slots[slot] == _EMPTY:
             if count == keys.shape[0] or 4 * count > 3 * slots.shape[0]:
-                return count, at
+                numbers[at:] = _EMPTY
+                break
             for word in range(_WORDS):
                 keys[count, word] = asked[at, word]
             slots[slot] = count
             count += 1
         numbers[at] = slots[slot]
-    return count, asked.shape[0]
+    return count
 
 
 class Numbering:
@@ -100,31 +100,30 @@ class Numbering:
         """How much memory is taken."""
         return self._keys.nbytes + self._slots.nbytes
 
-    def number(self, keys: Sequence[bytes]) -> Whole:
+    def number(self, keys: Sequence[bytes]) -> list[int]:
         """Find the numbers of keys; those that have none get the next, in this order.
-
-        Returns:
-          Shape (n,).
 
         Raises:
           Invalid: one of them has not 32 bytes; none got a number.
         """
-        for length in set(map(len, keys)) - {KEY_BYTES}:
-            raise Invalid(
-                InvalidCode.ARGUMENTS,
-                f"a key of {length} bytes cannot be numbered: it must have {KEY_BYTES}",
-            )
+        if not keys:
+            return []
+        for key in keys:
+            if len(key) != KEY_BYTES:
+                raise Invalid(
+                    InvalidCode.ARGUMENTS,
+                    f"a key of {len(key)} bytes cannot be numbered: it must have {KEY_BYTES}",
+                )
         asked = np.frombuffer(b"".join(keys), np.uint32).reshape(-1, _WORDS)
-        numbers, done = np.empty(len(asked), np.int64), 0
-        while done < len(asked):
-            table = (self._keys, self._slots)
-            self._count, more = find_or_add(
-                table, _SECRET, self._count, asked[done:], numbers[done:]
+        numbers, done = np.empty(len(keys), np.int64), 0
+        while True:
+            self._count = find_or_add(
+                self._keys, self._slots, _SECRET, self._count, asked[done:], numbers[done:]
             )
-            done += more
-            if done < len(asked):
-                self._grow()
-        return numbers
+            if numbers[-1] != _EMPTY:
+                return numbers.tolist()
+            done = int(np.argmax(numbers == _EMPTY))
+            self._grow()
 
     def forget(self, count: int) -> None:
         """Take back all numbers but the first `count`, of what was not taken in after all."""
@@ -149,7 +148,7 @@ class Numbering:
         """Give all keys a slot anew, by numbering them again."""
         self._slots = np.full(slots, _EMPTY, np.int32)
         keys, numbers = self._keys[: self._count], np.empty(self._count, np.int64)
-        find_or_add((self._keys, self._slots), _SECRET, 0, keys, numbers)
+        find_or_add(self._keys, self._slots, _SECRET, 0, keys, numbers)
 
 
 def load_numbering(kept: bytes) -> Numbering:
