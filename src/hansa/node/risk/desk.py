@@ -175,14 +175,17 @@ class RiskDesk:
         await self._follower.catch_up()
 
     async def decide(self, asked: Sequence[Asked]) -> list[Ruling]:
-        """Decide on transactions in their order; those that cannot be decided on have an error."""
+        """Decide on transactions in their order; those that cannot be decided on have an error.
+
+        What is in a block by now needs no decision: it is answered with its receipt.
+        """
         undecided: list[Undecided] = []
         places: list[int] = []
         whole: set[bytes] = set()
         for place, each in enumerate(asked):
             _, body = decode_envelope(each.envelope)
             found = find_payments(body, self._rows, self.operator)
-            if found:
+            if found and not self._follower.has_passed(each.tx_id):
                 places.append(place)
                 end_ms = body.valid_until_ms
                 nowhere = frozenset(paid.payee for paid in found if not self._is_there(paid.payee))

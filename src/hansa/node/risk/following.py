@@ -30,6 +30,8 @@ SHOWN_RECEIPTS: Final = 4_096
 """Shown at once, or a block more."""
 DECIDED_MAX: Final = 1 << 17
 """Transactions that were decided on and are in no block yet; of others the clerk looks itself."""
+PASSED_MAX: Final = 1 << 14
+"""Transactions in memory that came by a block just now: who takes one in looked for it before."""
 AGAIN_S: Final = 1.0
 """When a clerk is asked again that was not there."""
 PUT_BACK: Final = (
@@ -60,6 +62,7 @@ class Follower:
         self._height = -1
         self._noted: dict[int, Shown] = {}
         self._decided: dict[bytes, None] = {}
+        self._passed: dict[bytes, None] = {}
         self._is_worthwhile = asyncio.Event()
         self._catching_up = asyncio.Lock()
 
@@ -78,16 +81,27 @@ class Follower:
         if len(self._decided) > DECIDED_MAX:
             self._decided.pop(next(iter(self._decided)))
 
+    def has_passed(self, tx_id: bytes) -> bool:
+        """Whether blocks show it, so that it is not to be decided on, and taken in twice.
+
+        As of one that came through two nodes, and was looked for here just before the block came.
+        """
+        return tx_id in self._passed
+
     def note(self, result: BlockResult) -> None:
         """Take note of a confirmed block."""
         decided, height = self._decided, result.header.height
-        receipts = tuple(
-            receipt
+        others = {
+            tx_id: receipt
             for tx_id, receipt in zip(result.tx_ids, result.receipts, strict=True)
             if tx_id not in decided and _PAYMENTS in receipt
-        )
+        }
+        receipts = tuple(others.values())
         for tx_id in result.tx_ids:
             decided.pop(tx_id, None)
+        self._passed.update(dict.fromkeys(others))
+        while len(self._passed) > PASSED_MAX:
+            self._passed.pop(next(iter(self._passed)))
         if height <= self._height:  # it was shown before the ledger was put back
             return
         if len(self._noted) < NOTED_MAX:

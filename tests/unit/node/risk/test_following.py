@@ -20,6 +20,7 @@ from hansa.node.risk.clerk.memory import Memory, restore
 from hansa.node.risk.clerk.placing import InThread
 from hansa.node.risk.following import Follower
 from hansa.node.risk.reading import Intended, find_paid
+from hansa.node.sponsor.desk import Asked, Ruling
 from hansa.risk.intake.describing import FEATURES
 from hansa.risk.packing import unpack
 
@@ -101,6 +102,23 @@ def test_what_was_released_to_a_wallet_that_was_opened_meanwhile_is_taken_in(ban
             await desk.answer(desk.list_open()[0].tx_id, Answering.RELEASED, "officer 7")
             assert (await sent).receipt
             await desk.follow()
+            return (await decide(bank, node, desk, 6, "later")).number
+
+    assert asyncio.run(play()) == 1
+
+
+def test_what_came_through_another_node_just_before_is_not_taken_in_twice(bank):
+    envelope = bank.sign("bob", pay("bob", "shop", 7, "through two nodes"))
+    tx_id = compute_tx_id(bank.world.network, decode_envelope(envelope)[0].body)
+
+    async def play():
+        async with bank.running() as (node, desk):
+            await node.engine.submit(bank.world.batch(envelope))
+            await desk.follow()
+            # As if it had been looked up before that block came.
+            asked = Asked(envelope, tx_id, "", asyncio.get_running_loop().create_future())
+            assert await desk.decide([asked]) == [Ruling()]
+            assert (await node.desk.submit(envelope)).receipt
             return (await decide(bank, node, desk, 6, "later")).number
 
     assert asyncio.run(play()) == 1
