@@ -34,6 +34,8 @@ from hansa.program import name_program
 from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
+OVERHEAD_BYTES = NONCE_BYTES + 16
+"""So much longer is what is encrypted: by the nonce before it, and the tag behind."""
 WAIT_S = 10.0
 """How long one process waits for another to end its transaction."""
 _LOCK = """

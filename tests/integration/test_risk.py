@@ -178,12 +178,12 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
 def list_files(folder):
     """What is there, and of what time those are that people put there: it says how old they are.
 
-    Without the index, which is made anew from the journal.
+    Without the index and what is remembered, which are made anew from the journal.
     """
     return {
         each.relative_to(folder): each.stat().st_mtime_ns if each.suffix == ".toml" else None
         for each in folder.rglob("*.*")
-        if "decisions.places" not in each.relative_to(folder).parts
+        if not {"decisions.places", "decisions.memory"} & {*each.relative_to(folder).parts}
     }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import closing
 
 from hansa.cli.risk.extra import needing_extra
 from hansa.cli.risk.opening import open_journal
 from hansa.cli.screen import complain, print_found
 from hansa.cli.source import parse_file, parse_folder
-from hansa.node.home import Home, open_chain_read_only
+from hansa.node.home import Home
 from hansa.sdk.files import read_file
 
 EXIT_DIFFERS = 1
@@ -43,15 +42,11 @@ def _add(
 def _replay(options: argparse.Namespace) -> int:
     with needing_extra():
         from hansa.node.risk.audit.repeating import repeat, warm_up  # noqa: PLC0415 - an extra
-        from hansa.node.risk.opening import read_zone_ms  # noqa: PLC0415
-    home = Home(options.data)
-    with open_journal(home) as journal:
-        with closing(open_chain_read_only(home)) as chain:
-            zone_offset_ms = read_zone_ms(chain)
+    with open_journal(Home(options.data)) as journal:
         complain(f"{journal.event_count} events are taken in anew...")
         warm_up()
         begun_s = time.perf_counter()
-        found = repeat(journal, zone_offset_ms=zone_offset_ms)
+        found = repeat(journal)
         taken_s = time.perf_counter() - begun_s
     told: dict[str, object] = {
         "events": found.events,

@@ -386,7 +386,7 @@ def test_what_waits_survives_the_node_and_is_decided_by_what_is_remembered(bank)
     assert asyncio.run(go_on()) == (1, 6)
     desk = bank.open_desk()
     remembered, _ = restore(get_clerk(desk).journal)
-    get_clerk(desk).journal._file.connection.execute("DELETE FROM remembered")  # noqa: SLF001
+    (bank.path / "decisions.memory").unlink()
     anew, start = restore(get_clerk(desk).journal)
     assert start == 0
     assert anew.save() == remembered.save()

@@ -54,25 +54,22 @@ class _Kept(NamedTuple):
     """Packed; empty if it is of another set of features."""
 
 
-def repeat(journal: Journal, *, zone_offset_ms: int = 0) -> Repeated:
+def repeat(journal: Journal) -> Repeated:
     """Take all events in anew, from the first on.
 
     Args:
       journal: open.
-      zone_offset_ms: what local time was ahead of UTC when the journal began, for one in which
-        nothing is remembered; what is remembered knows it.
 
     Raises:
       Corrupt: the journal is damaged.
       Unavailable: it cannot be read.
     """
-    remembered, through = journal.load_remembered() or (b"", 0)
-    if remembered:
-        try:
-            zone_offset_ms = load_intake(remembered).zone_offset_ms
-        except Corrupt:  # of another version of the program: there is nothing to compare it with
-            remembered = b""
-    intake = begin_intake(zone_offset_ms=zone_offset_ms)
+    intake = begin_intake(zone_offset_ms=journal.zone_offset_ms)
+    try:
+        remembered, through = journal.load_remembered() or (b"", 0)
+        load_intake(remembered)
+    except Corrupt:  # or of another version of the program: there is nothing to compare it with
+        remembered, through = b"", 0
     kept = _iterate_kept(journal)
     due = next(kept, None)
     events = payments = compared = other_sets = differing = 0

@@ -118,6 +118,7 @@ class Deciding:
         started_ms: int,
         *,
         zone_offset_ms: int = 0,
+        forks: bool = False,
         recent_max: int = RECENT_MAX,
     ) -> None:
         """Go on from a journal.
@@ -129,6 +130,7 @@ class Deciding:
           draw: source of chance for salts.
           started_ms: now.
           zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
+          forks: as `Memory` has it.
           recent_max: of so many transactions the decision is in memory, of others in the journal.
         """
         self._network = network
@@ -138,7 +140,7 @@ class Deciding:
         self._recent_max = recent_max
         self._salts: list[bytes] = []
         """Drawn, and not yet taken."""
-        self.memory = Memory(journal, zone_offset_ms=zone_offset_ms)
+        self.memory = Memory(journal, zone_offset_ms=zone_offset_ms, forks=forks)
         self._begun_ms = started_ms
         self._recent: dict[bytes, Decided] = {}
         self._ends: deque[tuple[int, bytes]] = deque()

@@ -30,16 +30,16 @@ CREATE INDEX held_open ON held (id) WHERE is_open;
 CREATE TABLE answers (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE bases (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE blocks (one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL);
-CREATE TABLE remembered (place INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE zone (one INTEGER PRIMARY KEY CHECK (one = 1), offset_ms INTEGER NOT NULL);
 """
 FORM = Form(
     "risk decisions",
     b"hansa-risk-decisions 1",
-    4,
+    5,
     SCHEMA,
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
-    first=4,  # before, blocks were not followed, and names had an index here; no release wrote that
+    first=5,  # before, all stood in this file, and blocks were not followed; no release wrote that
 )
 
 Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]

@@ -1,12 +1,13 @@
 """The file in which an operator keeps what it took in and decided: SQLite, values encrypted.
 
 Events stand in it in the order of intake, so that whoever has the file can take them in anew and
-gets every row again, bit for bit. What is remembered of them is kept beside, now and then, so that
-a start need not. Each value is bound to its place; how: `hansa.encrypted_file`.
+gets every row again, bit for bit. What is remembered of them is kept in a file beside, now and
+then, so that a start need not. Each value is bound to its place; how: `hansa.encrypted_file`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from hansa.node.risk.clerk.format import (
     PaymentEvent,
 )
 from hansa.node.risk.clerk.places import Places
+from hansa.node.risk.clerk.remembering import RememberedFile, Stamp
 from hansa.node.risk.clerk.tallying import HOUR_MS, Tallied, add_up
 from hansa.passphrases import DEFAULT_COST, ScryptCost
 from hansa.risk.decisions.commitment import decode_record
@@ -44,10 +46,10 @@ BLOCK_DECISIONS = 512
 """The same: each has its rows."""
 NAMES_PER_STATEMENT = 512
 """Each statement lets go of the interpreter, and whoever executes blocks holds it for a while."""
-CHUNK_BYTES = 1 << 24
-"""Of what is remembered: a value of SQLite has at most 2**30."""
 INDEX = ".places"
 """How the name ends of the folder of where decisions stand, beside the file."""
+REMEMBERED = ".memory"
+"""How the name ends of the file of what is remembered."""
 
 NEWEST = 2**62
 """A place behind all others, to begin with the newest."""
@@ -60,9 +62,6 @@ _decode_events = Decoder[list[PaymentEvent | LabelEvent]](
 ).decode_trusted
 _decode_decisions = Decoder[list[KeptDecision]](list[KeptDecision], "decisions").decode_trusted
 _decode_held = Decoder[KeptHeld](KeptHeld, "held transaction").decode_trusted
-_decode_part = Decoder[tuple[int, int, bytes]](
-    tuple[int, int, bytes], "what is remembered"
-).decode_trusted
 _decode_label = Decoder[bool](bool, "label").decode_trusted
 _decode_tally = Decoder[KeptTally](KeptTally, "tally").decode_trusted
 _HELD = "SELECT id, name, until_ms, is_open, value FROM held"
@@ -100,14 +99,16 @@ class Placed(NamedTuple):
 class Journal:
     """One open file. For one thread at a time."""
 
-    def __init__(self, file: EncryptedFile, index: Path | None = None) -> None:
+    def __init__(self, file: EncryptedFile, path: Path, index: Path | None = None) -> None:
         """Go on from a file.
 
         Args:
           file: open.
+          path: of it.
           index: folder of where decisions stand; without one the whole file is looked through.
         """
         self._file = file
+        self.remembered = RememberedFile(path.with_suffix(REMEMBERED), file)
         self._places = None if index is None else Places(index, self._read_names)
         self.event_count = self._count_events()
         self.height = self._find_height()
@@ -129,7 +130,7 @@ class Journal:
         """
         file = EncryptedFile.open_or_create(path, passphrase, FORM, draw, cost)
         try:
-            return cls(file, path.with_suffix(INDEX))
+            return cls(file, path, path.with_suffix(INDEX))
         except BaseException:
             file.close()
             raise
@@ -143,7 +144,7 @@ class Journal:
           HansaError: as `open`; `NotFound` if there is none.
         """
         with EncryptedFile.reading(path, passphrase, FORM) as file:
-            yield cls(file)
+            yield cls(file, path)
 
     def close(self) -> None:
         """Close the file."""
@@ -322,34 +323,37 @@ class Journal:
         rows = self._fetch("SELECT value FROM bases WHERE name = ?", basis)
         return self._file.decrypt(rows[0][0], _name("basis", basis)) if rows else None
 
-    def save_remembered(self, kept: bytes) -> None:
-        """Keep what is remembered of all events so far, in the place of what was."""
-        file, parts = self._file, range(0, len(kept), CHUNK_BYTES)
-        with file.at_once() as connection:
-            connection.execute("DELETE FROM remembered")
-            for place, begin in enumerate(parts):
-                part = encode((self.event_count, len(parts), kept[begin : begin + CHUNK_BYTES]))
-                value = file.encrypt(part, _name("remembered", place))
-                connection.execute("INSERT INTO remembered VALUES (?, ?)", (place, value))
-
-    def load_remembered(self) -> tuple[bytes, int] | None:
-        """Load what was remembered, and of how many events; None if nothing was kept.
+    def begin(self, zone_offset_ms: int) -> None:
+        """Keep what local time is ahead of UTC, for good: policy may move it later.
 
         Raises:
-          Corrupt: a part of it is missing.
+          Unavailable: the disk refuses.
         """
-        rows = self._fetch("SELECT place, value FROM remembered ORDER BY place")
-        parts = [
-            _decode_part(self._file.decrypt(value, _name("remembered", place)))
-            for place, value in rows
-        ]
-        if not parts:
+        if self._find_zone() is None:
+            with self._file.at_once() as connection:
+                connection.execute("INSERT INTO zone VALUES (1, ?)", (zone_offset_ms,))
+
+    @property
+    def zone_offset_ms(self) -> int:
+        """What local time is ahead of UTC, by which all events are taken in; 0 before it began."""
+        return self._find_zone() or 0
+
+    def load_remembered(self) -> tuple[bytes, int] | None:
+        """Load what was remembered, and of how many events; None if nothing is kept.
+
+        Raises:
+          Corrupt: it is damaged, or of another journal.
+          Unavailable: it cannot be read.
+        """
+        return self.remembered.load(self.find_stamp)
+
+    def find_stamp(self, events: int) -> Stamp | None:
+        """Find by what the first events are known; None if there are fewer."""
+        if events > self.event_count:
             return None
-        heads = {part[:2] for part in parts}
-        through, count = parts[0][:2]
-        if heads != {(through, len(parts))} or through > self.event_count:
-            raise Corrupt(f"what is remembered of payments has {len(parts)} parts of {count}")
-        return b"".join(part[2] for part in parts), through
+        query = "SELECT value FROM events WHERE first < ? ORDER BY first DESC LIMIT 1"
+        rows = self._fetch(query, events)
+        return Stamp(events, hashlib.sha256(rows[0][0]).digest() if rows else b"")
 
     def _count_events(self) -> int:
         query = "SELECT first, value FROM events ORDER BY first DESC LIMIT 1"
@@ -357,6 +361,10 @@ class Journal:
             (first + len(self._read_events(first, value)) for first, value in self._fetch(query)),
             default=0,
         )
+
+    def _find_zone(self) -> int | None:
+        rows = self._fetch("SELECT offset_ms FROM zone")
+        return int(rows[0][0]) if rows else None
 
     def _find_height(self) -> int:
         rows = self._fetch("SELECT height FROM blocks")

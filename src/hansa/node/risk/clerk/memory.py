@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from hansa.kernel.block import Receipt, decode_receipt
 from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.risk.clerk.journal import Event, Journal
+from hansa.node.risk.clerk.remembering import Writing
 from hansa.node.risk.reading import Intended, find_paid
 from hansa.risk.features.layout import AMOUNT_MAX
 from hansa.risk.intake.intake import Intake, Taken, begin_intake, load_intake
@@ -26,7 +27,7 @@ REMEMBERED_EVENTS: Final = 200_000
 """After so many it is kept what is remembered: taking them in anew takes some seconds."""
 BYTES_PER_EVENT: Final = 500
 """Of what is remembered for each event since, at most, before it is kept: a large bank's memory is
-of gigabytes, and payments wait while it is written."""
+of gigabytes, and as much is written each time."""
 UNWRITTEN_MAX: Final = 4_096
 """Payments that blocks showed and that are not in the journal yet; more are written at once."""
 NAMES_HASHED: Final = 1 << 16
@@ -54,6 +55,7 @@ class Memory:
         *,
         zone_offset_ms: int = 0,
         remembered_events: int = REMEMBERED_EVENTS,
+        forks: bool = False,
     ) -> None:
         """Go on from a journal.
 
@@ -61,6 +63,7 @@ class Memory:
           journal: open, and nobody else's.
           zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
           remembered_events: after so many, at least, it is kept what is remembered.
+          forks: whether a fork of this process writes that meanwhile, as `Writing.begin` asks.
         """
         self._journal = journal
         self._zone_offset_ms = zone_offset_ms
@@ -72,6 +75,8 @@ class Memory:
         """So many there were when it was tried last to keep it."""
         self._unwritten: list[Taken] = []
         self._height = journal.height
+        self._writing = Writing() if forks else None
+        journal.remembered.clear()
 
     @property
     def height(self) -> int:
@@ -81,12 +86,8 @@ class Memory:
     def open(self) -> Intake:
         """Open what is remembered: as it was kept, and what was taken in since, taken in anew."""
         if self._intake is None:
-            self._intake, self._kept_events = restore(
-                self._journal, zone_offset_ms=self._zone_offset_ms
-            )
-            if not self._journal.event_count:
-                # Policy may move local time later: a replay goes by that of the beginning.
-                self._journal.save_remembered(self._intake.save())
+            self._journal.begin(self._zone_offset_ms)
+            self._intake, self._kept_events = restore(self._journal)
         return self._intake
 
     @contextmanager
@@ -145,29 +146,62 @@ class Memory:
 
     def save_if_large(self) -> None:
         """Keep what is remembered if much came since; if that fails, when as much came again."""
+        with self._telling():
+            self._note_written()
         since = self._journal.event_count - max(self._kept_events, self._tried_events)
         if since < max(self._remembered_events, self.open().size_bytes // BYTES_PER_EVENT):
             return
         self._tried_events = self._journal.event_count
-        try:
-            self.save()
-        except Unavailable as error:  # as on a disk with room for payments, and for no more
-            _LOG.warning("what is remembered of payments could not be kept: %s", error.message)
+        with self._telling():
+            if self._writing is None:
+                self.save()
+            elif not self._writing.is_under_way:
+                self._write_unwritten()
+                events = self._journal.event_count
+                self._writing.begin(self._prepare_to_save(self.open()), events)
 
     def save(self) -> None:
         """Keep what is remembered, so that a start takes nothing in anew.
 
         Raises:
-          Unavailable: the journal cannot be written.
+          Unavailable: the journal cannot be written, or the file.
         """
+        if self._writing is not None:
+            self._writing.stop()
         if self._intake is None:
             return
+        self._write_unwritten()
+        if self._kept_events < self._journal.event_count:
+            try:
+                self._prepare_to_save(self._intake)(lambda: True)
+            except OSError as error:
+                raise Unavailable(str(error.strerror)) from None
+            self._kept_events = self._journal.event_count
+
+    def _prepare_to_save(self, intake: Intake) -> Callable[[Callable[[], bool]], None]:
+        """Look up what the journal has to say of it, which a fork cannot ask."""
+        file, stamp = self._journal.remembered, self._journal.find_stamp(self._journal.event_count)
+        assert stamp is not None  # noqa: S101 - it is of all events that are there
+        return lambda may_go_on: file.write(intake.save(), stamp, may_go_on)
+
+    def _write_unwritten(self) -> None:
         if self._unwritten or self._height != self._journal.height:
             with self.taking_in():
                 self.write(())
-        if self._kept_events < self._journal.event_count:
-            self._journal.save_remembered(self._intake.save())
-            self._kept_events = self._journal.event_count
+
+    def _note_written(self) -> None:
+        kept = None if self._writing is None else self._writing.look()
+        if kept is not None:
+            self._kept_events = kept
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell why it is not kept, as on a disk with room for payments, and for no more."""
+        try:
+            yield
+        except (Unavailable, OSError) as error:
+            told = error.message if isinstance(error, Unavailable) else error.strerror
+            _LOG.warning("what is remembered of payments could not be kept: %s", told)
 
     def _take_shown(self, block: Shown, intake: Intake, merchants: Mapping[bytes, str]) -> None:
         receipts = [decode_receipt(raw) for raw in block.receipts]
@@ -220,7 +254,7 @@ def build_trial() -> Taken:
     return Taken(0, _hash("wallet", b"a"), _hash("wallet", b"b"), 1)
 
 
-def restore(journal: Journal, *, zone_offset_ms: int = 0) -> tuple[Intake, int]:
+def restore(journal: Journal) -> tuple[Intake, int]:
     """Take in again what a journal holds, beginning with what is remembered of it.
 
     Returns:
@@ -230,11 +264,13 @@ def restore(journal: Journal, *, zone_offset_ms: int = 0) -> tuple[Intake, int]:
       Corrupt: the journal is damaged.
       Unavailable: it cannot be read.
     """
-    intake, start = begin_intake(zone_offset_ms=zone_offset_ms), 0
-    remembered = journal.load_remembered()
-    if remembered is not None:
-        with suppress(Corrupt):  # of another version of the program: all is taken in anew
+    intake, start = begin_intake(zone_offset_ms=journal.zone_offset_ms), 0
+    try:
+        remembered = journal.load_remembered()
+        if remembered is not None:
             intake, start = load_intake(remembered[0]), remembered[1]
+    except Corrupt as error:  # or of another version of the program
+        _LOG.warning("all payments are taken in anew: %s", error.message)
     for block in journal.iterate_events(start):
         intake.take(block)
     return intake, start

@@ -112,6 +112,7 @@ class Opening(NamedTuple):
             os.urandom,
             find_begin(journal, now_ms),
             zone_offset_ms=self.zone_offset_ms,
+            forks=True,  # the process has one thread, beside those of stores, which it leaves alone
         )
         return Clerk(deciding, folder)
 
