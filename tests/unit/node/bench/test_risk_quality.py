@@ -10,6 +10,7 @@ KEYS = {
     "full_history_ap",
     "feedback_cp100",
     "handbook_own_weeks",
+    "handbook_bounds",
     "sffsd_auc",
     "sffsd_ap",
     "sffsd_ordered_auc",

@@ -7,8 +7,9 @@ chosen by what it gives: shapes and features were chosen on other weeks than tho
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,14 @@ from hansa.node.bench.machine import describe_machine
 from hansa.node.bench.risk.own import PERSONS, measure_own
 from hansa.node.bench.risk.published import measure_published
 from hansa.risk.evaluation.amlsim import evaluate_amlsim
+from hansa.risk.evaluation.bounds import (
+    bound_card_precision,
+    find_knowable,
+    read_at_terminals,
+)
 from hansa.risk.evaluation.chances import measure_chances
 from hansa.risk.evaluation.handbook import (
+    WEEK,
     Quality,
     describe,
     list_folds,
@@ -26,7 +33,8 @@ from hansa.risk.evaluation.handbook import (
     measure,
 )
 from hansa.risk.evaluation.investigating import run_with_feedback
-from hansa.risk.evaluation.payments import read_payments
+from hansa.risk.evaluation.metrics import Bools
+from hansa.risk.evaluation.payments import Payments, read_payments
 from hansa.risk.evaluation.prequential import (
     ALL_DAYS,
     Plan,
@@ -35,6 +43,7 @@ from hansa.risk.evaluation.prequential import (
     score_fold,
 )
 from hansa.risk.evaluation.sffsd import evaluate_sffsd
+from hansa.risk.features.layout import DAY_MS
 from hansa.risk.screening.evaluation import evaluate_screening
 
 HANDBOOK = Path("risk", "fdh", "payments_2018-04_2018-08.parquet")
@@ -122,6 +131,8 @@ def _measure_handbook(datasets: Path, tell: Callable[[str], object]) -> dict[str
     looked = average(run_with_feedback(payments, folds, plan))
     tell("The Handbook's own test weeks...")
     own = list_published_folds(int(payments.days[-1]))
+    tell("What can be known at all...")
+    at_terminals = read_at_terminals(datasets / HANDBOOK)
     return {
         "protocol_a": protocol_a,
         "handbook_auc": round(weekly.auc, DIGITS),
@@ -136,6 +147,10 @@ def _measure_handbook(datasets: Path, tell: Callable[[str], object]) -> dict[str
             "full_history": _tell(average(run_folds(payments, rows, own, all_days))),
             "feedback": _tell(average(run_with_feedback(payments, own, plan))),
         },
+        "handbook_bounds": {
+            **_tell_bounds(payments, at_terminals, folds),
+            "own_weeks": _tell_bounds(payments, at_terminals, own),
+        },
         "calibration_slope": round(chances.slope, DIGITS),
         "top_calibration_error": round(chances.top_error, DIGITS),
     }
@@ -143,6 +158,21 @@ def _measure_handbook(datasets: Path, tell: Callable[[str], object]) -> dict[str
 
 def _tell(quality: Quality) -> dict[str, float]:
     return {name: round(value, DIGITS) for name, value in quality._asdict().items()}
+
+
+def _tell_bounds(
+    payments: Payments, at_terminals: Bools, folds: Sequence[date]
+) -> dict[str, float]:
+    """Tell what CP@100 whoever knew all else would reach, by how soon verdicts are known."""
+    knowable = {
+        "verdicts_after_7_days": find_knowable(payments, at_terminals, WEEK * DAY_MS),
+        "verdicts_after_a_day": find_knowable(payments, at_terminals, DAY_MS),
+        "all_frauds": payments.is_fraud,
+    }
+    return {
+        name: round(bound_card_precision(payments, each, folds), DIGITS)
+        for name, each in knowable.items()
+    }
 
 
 def _measure_sffsd(datasets: Path, tell: Callable[[str], object]) -> dict[str, Any]:
@@ -183,6 +213,7 @@ _PARTS = (
             "full_history_ap",
             "feedback_cp100",
             "handbook_own_weeks",
+            "handbook_bounds",
             "calibration_slope",
             "top_calibration_error",
         ),
