@@ -64,6 +64,8 @@ class Form(NamedTuple):
     """Tells it, in its head, from other files of SQLite; 0 for none."""
     first: int = 1
     """The earliest version that is still read."""
+    is_read_through: bool = True
+    """Whether each start reads all of it, for damage; else that is met where it is read."""
 
 
 class EncryptedFile:
@@ -256,7 +258,7 @@ def check_file(path: Path, form: Form, passphrase: str | None = None) -> None:
     with left_untouched(path) as uri, _telling(path, form):
         connection = sqlite3.connect(uri, uri=True)
         try:
-            locked = _read_lock(connection, path, form)
+            locked = _read_lock(connection, path, form._replace(is_read_through=True))
         finally:
             connection.close()
     if passphrase is not None:
@@ -305,7 +307,7 @@ def _connect(path: Path, form: Form) -> sqlite3.Connection:
 
 
 def _read_lock(connection: sqlite3.Connection, path: Path, form: Form) -> Locked:
-    """Read a file through, and its lock; raises `Invalid` or `Corrupt`."""
+    """Read a file's lock, and the file through where its form says so; `Invalid` or `Corrupt`."""
     with _telling(path, form):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -328,9 +330,10 @@ def _read_lock(connection: sqlite3.Connection, path: Path, form: Form) -> Locked
                 "it away, and a new one is begun",
                 path=str(path),
             )
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise _damaged(path, form, found)
+        if form.is_read_through:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise _damaged(path, form, found)
         row = connection.execute("SELECT * FROM lock").fetchone()
     if row is None:
         raise _damaged(path, form, "it has no lock")

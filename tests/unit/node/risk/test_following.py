@@ -22,6 +22,7 @@ from hansa.node.risk.following import Follower
 from hansa.node.risk.reading import Intended, find_paid
 from hansa.node.sponsor.desk import Asked, Ruling
 from hansa.risk.intake.describing import FEATURES
+from hansa.risk.intake.intake import Intake
 from hansa.risk.packing import unpack
 
 
@@ -284,6 +285,27 @@ def test_where_validators_vote_the_same_blocks_come_again(tmp_path):
         return taken
 
     assert asyncio.run(play()) == [3, 4]
+
+
+def test_where_memory_has_no_room_for_what_others_paid_that_is_told_once(bank, monkeypatch, caplog):
+    def refuse(*_):
+        raise Unavailable("features remember at most 2 payments")
+
+    async def play():
+        async with bank.running() as (node, desk):
+            await desk.follow()
+            with monkeypatch.context() as patched:
+                patched.setattr(Intake, "take", refuse)
+                for note in ("one", "two"):
+                    await bring(bank, node, note)
+                    await desk.follow()
+            await bring(bank, node, "three")
+            await desk.follow()
+            return get_clerk(desk)._deciding.memory.open().next_number  # noqa: SLF001
+
+    assert asyncio.run(play()) == 1
+    (record,) = caplog.records
+    assert "what others paid is not taken in: features remember" in record.getMessage()
 
 
 def test_receipts_tell_out_of_whose_wallet_money_went(bank):

@@ -40,6 +40,7 @@ FORM = Form(
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
     first=5,  # before, all stood in this file, and blocks were not followed; no release wrote that
+    is_read_through=False,  # it is of gigabytes, and payments wait: `hansa doctor` reads it
 )
 
 Millionths = Annotated[int, Meta(ge=-1, le=1_000_000)]

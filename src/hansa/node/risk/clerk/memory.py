@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -75,6 +75,8 @@ class Memory:
         """So many there were when it was tried last to keep it."""
         self._unwritten: list[Taken] = []
         self._height = journal.height
+        self._is_full = False
+        """Whether there was no room for what the last block showed."""
         self._writing = Writing() if forks else None
         journal.remembered.clear()
 
@@ -213,9 +215,15 @@ class Memory:
             for paid in self._leave_out_taken(receipt, is_decided=receipt.tx_id in decided)
             if (event := build_event(paid, "", time_ms, merchants)) is not None
         ]
-        with suppress(Unavailable):  # more than a node can remember
+        try:
             intake.take(events)
-            self._unwritten += events
+        except Unavailable as error:  # more than a node can remember
+            if not self._is_full:
+                _LOG.warning("what others paid is not taken in: %s", error.message)
+            self._is_full = True
+            return
+        self._is_full = False
+        self._unwritten += events
 
     def _leave_out_taken(self, receipt: Receipt, *, is_decided: bool) -> list[Intended]:
         """Leave out what was taken in when it was decided on.

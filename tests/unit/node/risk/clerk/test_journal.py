@@ -88,6 +88,22 @@ def test_a_file_of_an_earlier_form_is_told(tmp_path):
         check_file(path, FORM)
 
 
+def test_damage_is_met_where_it_is_read_and_a_check_reads_all(tmp_path):
+    path = tmp_path / "decisions.db"
+    with closing(Journal.open(path, "secret", cost=CHEAP)) as journal:
+        for begin in range(0, 20_000, EVENTS_PER_VALUE):
+            times_ms = range(begin, begin + EVENTS_PER_VALUE)
+            journal.write([Taken(each, b"a" * 32, b"b" * 32, 5) for each in times_ms])
+    raw = bytearray(path.read_bytes())
+    middle = len(raw) // 2 // 4_096 * 4_096
+    raw[middle : middle + 4_096] = bytes(4_096)
+    path.write_bytes(raw)
+    with closing(Journal.open(path, "secret")) as journal, pytest.raises(Corrupt, match="damaged"):
+        list(journal.iterate_events())
+    with pytest.raises(Corrupt, match="damaged"):
+        check_file(path, FORM)
+
+
 def test_the_last_label_of_a_payment_counts(tmp_path):
     journal = Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)
     journal.write([Taken(each, b"a" * 32, b"b" * 32, 5) for each in range(3)])
