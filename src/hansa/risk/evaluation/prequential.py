@@ -39,21 +39,33 @@ SHAPE = Shape(
     bins=8191,
     rows_in_bin_min=1,
 )
-FEATURES = tuple(
-    name
-    for name in NAMES
-    if name.startswith(
-        (
-            "amount",
-            "payee_labelled",
-            "payee_fraud",
-            "payee_genuine",
-            "payer_labelled",
-            "payer_fraud",
-            "payer_max",
-            "payer_mean",
-        )
-    )
+FEATURES = (
+    "amount_minor",
+    "payer_max_1d_minor",
+    "payer_max_30d_minor",
+    "payer_mean_30d_minor",
+    "amount_to_payer_mean_7d",
+    "amount_to_payer_mean_30d",
+    "amount_to_payer_max_30d",
+    "amount_to_payee_mean_30d",
+    "payee_labelled_1d",
+    "payee_labelled_7d",
+    "payee_labelled_30d",
+    "payee_frauds_1d",
+    "payee_frauds_7d",
+    "payee_frauds_30d",
+    "payee_fraud_run",
+    "payee_fraud_run_age_ms",
+    "payee_fraud_age_ms",
+    "payee_genuine_age_ms",
+    "payer_labelled_30d",
+    "payer_frauds_7d",
+    "payer_frauds_30d",
+    "payer_fraud_age_ms",
+    "amount_to_payer_genuine_30d",
+    "payer_max_1d_to_genuine_30d",
+    "payee_fraud_run_surprise",
+    "payer_fraud_surprise",
 )
 """What the models here are told, chosen with their shape: habits of the payer, and verdicts."""
 _CHOSEN = [NAMES.index(name) for name in FEATURES]

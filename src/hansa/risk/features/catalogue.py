@@ -24,25 +24,28 @@ def _over(name: str, unit: str, says: str, *windows: str) -> list[Feature]:
     ]
 
 
+def _of_party(name: str, whose: str, others: tuple[str, str] | None = None) -> list[Feature]:
+    """List what is known of a party's payments, and of how many others there were, by windows."""
+    return [
+        *_over(f"{name}_count", COUNT, f"Payments {whose} in {{}}."),
+        *_over(f"{name}_sum", MINOR, f"Sum of payments {whose} in {{}}."),
+        *_over(f"{name}_mean", MINOR, f"Mean of payments {whose} in {{}}."),
+        *_over(f"{name}_max", MINOR, f"Largest payment {whose} in {{}}."),
+        *(_over(f"{name}_{others[0]}", COUNT, f"Different {others[1]} in {{}}.") if others else ()),
+    ]
+
+
 FEATURES = (
     Feature("amount_minor", MINOR, "How much is paid."),
     Feature("hour", "0-23", "The hour of the day in the zone given."),
     Feature("weekday", "0-6", "The day of the week in the zone given, Monday being 0."),
     Feature("is_night", "0 or 1", "Whether it is before 7 o'clock in the zone given."),
-    *_over("payer_count", COUNT, "Payments by the payer in {}."),
-    *_over("payer_sum", MINOR, "What the payer paid in {}."),
-    *_over("payer_max", MINOR, "The payer's largest payment in {}.", "1d", "30d"),
-    *_over("payer_payees", COUNT, "Different payees of the payer in {}.", "1d", "30d"),
-    *_over("payer_devices", COUNT, "Different devices of the payer in {}.", "30d"),
-    Feature("payer_mean_30d_minor", MINOR, "The payer's mean payment in the last 30 days."),
-    *_over("payee_count", COUNT, "Payments to the payee in {}."),
-    *_over("payee_sum", MINOR, "What the payee was paid in {}.", "1d", "30d"),
-    *_over("payee_payers", COUNT, "Different payers of the payee in {}.", "1d", "30d"),
-    *_over("pair_count", COUNT, "Payments by this payer to this payee in {}.", "1d", "30d"),
-    *_over("device_count", COUNT, "Payments from the device in {}.", "1d", "30d"),
-    *_over("device_payers", COUNT, "Different payers with the device in {}.", "1d", "30d"),
-    *_over("merchant_count", COUNT, "Payments to the merchant in {}.", "1h", "1d"),
-    *_over("merchant_payers", COUNT, "Different payers of the merchant in {}.", "1d"),
+    *_of_party("payer", "by the payer", ("payees", "payees of the payer")),
+    *_over("payer_devices", COUNT, "Different devices of the payer in {}."),
+    *_of_party("payee", "to the payee", ("payers", "payers of the payee")),
+    *_of_party("pair", "by this payer to this payee"),
+    *_of_party("device", "from the device", ("payers", "payers with the device")),
+    *_of_party("merchant", "to the merchant", ("payers", "payers of the merchant")),
     Feature("payer_age_ms", MS, "Since the payer first paid."),
     Feature("payer_idle_ms", MS, "Since the payer last paid."),
     Feature("payee_age_ms", MS, "Since the payee was first paid."),

@@ -36,7 +36,7 @@ TIME_MAX_MS = 2**50
 """As the graph of payments has it: what one takes in, the other does."""
 SUMMED_MAX = 2**36
 LOG_MAX = 2**26
-VERSION = 2
+VERSION = 3
 
 # An event, as one row of a block: a payment, a label, or word that time has passed.
 PAYMENT, LABEL, TICK = 0, 1, 2
@@ -60,11 +60,11 @@ RUN = LABELLED + IN_LABELS * WINDOWS
 RUN_BEGAN, FRAUD_LAST, GENUINE_LAST = RUN + 1, RUN + 2, RUN + 3
 RUN_LEAST, FRAUD_SURPRISE = GENUINE_LAST + 1, GENUINE_LAST + 2
 """The least surprising fraud of a run, and that of the fraud told last."""
-PARTY_COLUMNS = FRAUD_SURPRISE + 1
-# A payer has in each window its devices and its largest payment, and its newest payment.
-DEVICES, TOP = PARTY_COLUMNS, PARTY_COLUMNS + WINDOWS
-NEWEST = TOP + WINDOWS
-PAYER_COLUMNS = NEWEST + 1
+TOP, NEWEST = FRAUD_SURPRISE + 1, FRAUD_SURPRISE + 1 + WINDOWS
+"""The largest payment in each window, and the newest of all; -1 is none."""
+PARTY_COLUMNS = NEWEST + 1
+DEVICES, PAYER_COLUMNS = PARTY_COLUMNS, PARTY_COLUMNS + WINDOWS
+"""A payer has the count of its devices in each window besides."""
 
 # The columns of a relation: its key, payments in each window, then of all time.
 KEY, COUNTS, SINCE, UNTIL, RELATION_COLUMNS = 0, 1, 1 + WINDOWS, 2 + WINDOWS, 3 + WINDOWS
@@ -72,9 +72,13 @@ WITH_PAYEE, WITH_DEVICE, WITH_MERCHANT = 0, 1, 2
 
 # The columns of `parties`: the four, their relations, then as said.
 LOG_PAYER, LOG_PAYEE, LOG_DEVICE, LOG_MERCHANT, LOG_RELATIONS = range(5)
-BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 4
-"""How many payments it is back to the payer's next larger, and ahead to the next smaller; or 0."""
-VERDICT = AHEAD + 1
+PARTIES = 4
+BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 3 + PARTIES
+"""How many payments it is back to the next larger of each of the four, and ahead to the next
+smaller; or 0."""
+PAIR_BACK = AHEAD + PARTIES
+"""How many it is back to the pair's payment before, or 0."""
+VERDICT = PAIR_BACK + 1
 """0 is none yet, 1 genuine, 2 fraud."""
 SURPRISE, SURPRISE_MAX = VERDICT + 1, 2**31 - 1
 """How large it was for its payer's habit, as a ratio; -1 where there was none."""
@@ -139,5 +143,4 @@ def make_parties(rows: int, columns: int) -> Whole:
     made = np.zeros((rows, columns), np.int64)
     made[:, [FIRST, LAST]] = -1
     made[:, RUN_BEGAN:PARTY_COLUMNS] = -1
-    made[:, PARTY_COLUMNS + WINDOWS :] = -1  # a payer's TOP and NEWEST
     return made

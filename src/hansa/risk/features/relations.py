@@ -16,6 +16,7 @@ from hansa.risk.features.layout import (
     NOW,
     RELATIONS,
     SINCE,
+    UNTIL,
     WINDOWS,
     Small,
     Whole,
@@ -75,6 +76,7 @@ def find_or_relate(
     for window in range(WINDOWS):
         relations[row, COUNTS + window] = 0
     relations[row, SINCE] = clock[NOW]
+    relations[row, UNTIL] = -1
     return int(row)
 
 

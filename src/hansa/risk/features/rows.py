@@ -25,12 +25,14 @@ from hansa.risk.features.layout import (
     LAST,
     MERCHANT,
     OTHERS,
+    PAIR_BACK,
     PAYEE,
     PAYER,
     RUN,
     RUN_BEGAN,
     RUN_LEAST,
     SINCE,
+    STARTS,
     SUM,
     SUMMED_MAX,
     TIME,
@@ -50,29 +52,13 @@ HOUR = COLUMNS["hour"]
 WEEKDAY = COLUMNS["weekday"]
 IS_NIGHT = COLUMNS["is_night"]
 PAYER_COUNT_1H = COLUMNS["payer_count_1h"]
-PAYER_COUNT_30D = COLUMNS["payer_count_30d"]
-PAYER_SUM_1H_MINOR = COLUMNS["payer_sum_1h_minor"]
-PAYER_SUM_30D_MINOR = COLUMNS["payer_sum_30d_minor"]
+PAYER_DEVICES_1H = COLUMNS["payer_devices_1h"]
 PAYER_MAX_1D_MINOR = COLUMNS["payer_max_1d_minor"]
 PAYER_MAX_30D_MINOR = COLUMNS["payer_max_30d_minor"]
-PAYER_PAYEES_1D = COLUMNS["payer_payees_1d"]
-PAYER_PAYEES_30D = COLUMNS["payer_payees_30d"]
-PAYER_DEVICES_30D = COLUMNS["payer_devices_30d"]
-PAYER_MEAN_30D_MINOR = COLUMNS["payer_mean_30d_minor"]
 PAYEE_COUNT_1H = COLUMNS["payee_count_1h"]
-PAYEE_SUM_1D_MINOR = COLUMNS["payee_sum_1d_minor"]
-PAYEE_SUM_30D_MINOR = COLUMNS["payee_sum_30d_minor"]
-PAYEE_PAYERS_1D = COLUMNS["payee_payers_1d"]
-PAYEE_PAYERS_30D = COLUMNS["payee_payers_30d"]
-PAIR_COUNT_1D = COLUMNS["pair_count_1d"]
-PAIR_COUNT_30D = COLUMNS["pair_count_30d"]
-DEVICE_COUNT_1D = COLUMNS["device_count_1d"]
-DEVICE_COUNT_30D = COLUMNS["device_count_30d"]
-DEVICE_PAYERS_1D = COLUMNS["device_payers_1d"]
-DEVICE_PAYERS_30D = COLUMNS["device_payers_30d"]
+PAIR_COUNT_1H = COLUMNS["pair_count_1h"]
+DEVICE_COUNT_1H = COLUMNS["device_count_1h"]
 MERCHANT_COUNT_1H = COLUMNS["merchant_count_1h"]
-MERCHANT_COUNT_1D = COLUMNS["merchant_count_1d"]
-MERCHANT_PAYERS_1D = COLUMNS["merchant_payers_1d"]
 PAYER_AGE_MS = COLUMNS["payer_age_ms"]
 PAYER_IDLE_MS = COLUMNS["payer_idle_ms"]
 PAYEE_AGE_MS = COLUMNS["payee_age_ms"]
@@ -109,8 +95,12 @@ _OF_DEVICE = (
 )
 _OF_MERCHANT = tuple(column for name, column in COLUMNS.items() if name.startswith("merchant_"))
 """What is not known of a payment without a device, or without a merchant."""
+# Behind a party's count in the shortest window stand those in the others, then as many sums, ...
+_SUMS, _MEANS, _MAXES, _OTHERS = WINDOWS, 2 * WINDOWS, 3 * WINDOWS, 4 * WINDOWS
 # Windows.
-_1H, _1D, _7D, _30D = range(WINDOWS)
+_1D, _7D, _30D = range(1, WINDOWS)
+PAIR_MAX = 256
+"""So many payments of a pair, the newest, are summed: one that has more costs no more."""
 _NIGHT_ENDS = 7
 _THURSDAY = 3  # 1 January 1970
 
@@ -136,11 +126,12 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> in
     row[HOUR] = local_ms // HOUR_MS % 24
     row[WEEKDAY] = (local_ms // DAY_MS + _THURSDAY) % 7
     row[IS_NIGHT] = row[HOUR] < _NIGHT_ENDS
-    _write_payer(payers, payer, log, row)
-    _write_payee(payees, payee, row)
+    _write_party(payers, payer, log, row, PAYER_COUNT_1H)
+    for window in range(WINDOWS):
+        row[PAYER_DEVICES_1H + window] = payers[payer, DEVICES + window]
+    _write_party(payees, payee, log, row, PAYEE_COUNT_1H)
     pair = find_relation(relations, state.slots, (WITH_PAYEE, payer, payee))
-    row[PAIR_COUNT_1D] = 0 if pair < 0 else relations[pair, COUNTS + _1D]
-    row[PAIR_COUNT_30D] = 0 if pair < 0 else relations[pair, COUNTS + _30D]
+    _write_pair(state, pair, row)
     row[PAYER_AGE_MS] = _compute_age(now_ms, payers[payer, FIRST])
     row[PAYER_IDLE_MS] = _compute_age(now_ms, payers[payer, LAST])
     row[PAYEE_AGE_MS] = _compute_age(now_ms, payees[payee, FIRST])
@@ -155,7 +146,7 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> in
     row[AMOUNT_TO_PAYEE_MEAN_30D] = _compute_ratio(amount, payees, payee, _30D)
     _write_verdicts(event, payers, payees, row)
     _write_device(state, event, row)
-    _write_merchant(state.merchants, event, row)
+    _write_merchant(state.merchants, event, log, row)
     genuine, largest = _compute_genuine_mean(payers, payer), row[PAYER_MAX_1D_MINOR]
     row[AMOUNT_TO_PAYER_GENUINE_30D] = to_genuine = _divide(amount, genuine)
     row[PAYER_MAX_1D_TO_GENUINE_30D] = -1 if largest < 0 else _divide(largest, genuine)
@@ -172,18 +163,45 @@ def _compute_genuine_mean(payers: Whole, payer: int) -> int:
 
 
 @compiled_inside
-def _write_payer(payers: Whole, payer: int, log: Whole, row: Whole) -> None:
+def _write_party(table: Whole, party: int, log: Whole, row: Whole, at: int) -> None:
+    """Fill what a party did in each window, from the column of its first count on."""
     for window in range(WINDOWS):
-        row[PAYER_COUNT_1H + window] = payers[payer, window * IN_WINDOW + COUNT]
-        row[PAYER_SUM_1H_MINOR + window] = payers[payer, window * IN_WINDOW + SUM]
-    row[PAYER_MAX_1D_MINOR] = _get_amount(log, payers[payer, TOP + _1D])
-    row[PAYER_MAX_30D_MINOR] = _get_amount(log, payers[payer, TOP + _30D])
-    row[PAYER_PAYEES_1D] = payers[payer, _1D * IN_WINDOW + OTHERS]
-    row[PAYER_PAYEES_30D] = payers[payer, _30D * IN_WINDOW + OTHERS]
-    row[PAYER_DEVICES_30D] = payers[payer, DEVICES + _30D]
-    row[PAYER_MEAN_30D_MINOR] = (
-        -1 if row[PAYER_COUNT_30D] == 0 else row[PAYER_SUM_30D_MINOR] // row[PAYER_COUNT_30D]
-    )
+        count = table[party, window * IN_WINDOW + COUNT]
+        summed = table[party, window * IN_WINDOW + SUM]
+        row[at + window] = count
+        row[at + _SUMS + window] = summed
+        row[at + _MEANS + window] = -1 if count == 0 else summed // count
+        row[at + _MAXES + window] = _get_amount(log, table[party, TOP + window])
+        row[at + _OTHERS + window] = table[party, window * IN_WINDOW + OTHERS]
+
+
+@compiled_inside
+def _write_pair(state: State, pair: int, row: Whole) -> None:
+    """Fill what a pair did: its payments are linked, and mostly few."""
+    clock, log, parties, relations = state.clock, state.log, state.parties, state.relations
+    last, at = log.shape[0] - 1, PAIR_COUNT_1H
+    for window in range(WINDOWS):
+        row[at + window] = 0 if pair < 0 else relations[pair, COUNTS + window]
+        row[at + _SUMS + window] = 0
+        row[at + _MEANS + window] = row[at + _MAXES + window] = -1
+    if pair < 0:
+        return
+    number, walked, window = relations[pair, UNTIL], 0, 0
+    summed, largest = 0, -1
+    while window < WINDOWS:
+        is_over = walked == PAIR_MAX or number < clock[STARTS + window]
+        if is_over:
+            row[at + _SUMS + window] = summed
+            row[at + _MAXES + window] = largest
+            row[at + _MEANS + window] = -1 if walked == 0 else summed // walked
+            window += 1
+        else:
+            amount = log[number & last, 1]
+            summed += amount
+            largest = max(largest, amount)
+            walked += 1
+            back = parties[number & last, PAIR_BACK]
+            number = number - back if back > 0 else -1
 
 
 @compiled_inside
@@ -197,16 +215,6 @@ def _get_time(log: Whole, number: int) -> int:
 
 
 @compiled_inside
-def _write_payee(payees: Whole, payee: int, row: Whole) -> None:
-    for window in range(WINDOWS):
-        row[PAYEE_COUNT_1H + window] = payees[payee, window * IN_WINDOW + COUNT]
-    row[PAYEE_SUM_1D_MINOR] = payees[payee, _1D * IN_WINDOW + SUM]
-    row[PAYEE_SUM_30D_MINOR] = payees[payee, _30D * IN_WINDOW + SUM]
-    row[PAYEE_PAYERS_1D] = payees[payee, _1D * IN_WINDOW + OTHERS]
-    row[PAYEE_PAYERS_30D] = payees[payee, _30D * IN_WINDOW + OTHERS]
-
-
-@compiled_inside
 def _write_device(state: State, event: Whole, row: Whole) -> None:
     device = event[DEVICE]
     if device < 0:
@@ -214,25 +222,20 @@ def _write_device(state: State, event: Whole, row: Whole) -> None:
             row[column] = -1
         return
     devices = state.devices
-    row[DEVICE_COUNT_1D] = devices[device, _1D * IN_WINDOW + COUNT]
-    row[DEVICE_COUNT_30D] = devices[device, _30D * IN_WINDOW + COUNT]
-    row[DEVICE_PAYERS_1D] = devices[device, _1D * IN_WINDOW + OTHERS]
-    row[DEVICE_PAYERS_30D] = devices[device, _30D * IN_WINDOW + OTHERS]
+    _write_party(devices, device, state.log, row, DEVICE_COUNT_1H)
     row[DEVICE_AGE_MS] = _compute_age(event[TIME], devices[device, FIRST])
     between = (WITH_DEVICE, event[PAYER], device)
     row[IS_FIRST_OF_DEVICE] = find_relation(state.relations, state.slots, between) < 0
 
 
 @compiled_inside
-def _write_merchant(merchants: Whole, event: Whole, row: Whole) -> None:
+def _write_merchant(merchants: Whole, event: Whole, log: Whole, row: Whole) -> None:
     merchant = event[MERCHANT]
     if merchant < 0:
         for column in _OF_MERCHANT:
             row[column] = -1
         return
-    row[MERCHANT_COUNT_1H] = merchants[merchant, _1H * IN_WINDOW + COUNT]
-    row[MERCHANT_COUNT_1D] = merchants[merchant, _1D * IN_WINDOW + COUNT]
-    row[MERCHANT_PAYERS_1D] = merchants[merchant, _1D * IN_WINDOW + OTHERS]
+    _write_party(merchants, merchant, log, row, MERCHANT_COUNT_1H)
     row[MERCHANT_AGE_MS] = _compute_age(event[TIME], merchants[merchant, FIRST])
     row[MERCHANT_LABELLED_30D] = merchants[merchant, LABELLED + _30D * IN_LABELS]
     row[MERCHANT_FRAUDS_30D] = merchants[merchant, FRAUDS + _30D * IN_LABELS]

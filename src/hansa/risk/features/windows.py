@@ -46,6 +46,7 @@ from hansa.risk.features.layout import (
     NEXT,
     NOW,
     OTHERS,
+    PAIR_BACK,
     RUN,
     RUN_BEGAN,
     RUN_LEAST,
@@ -84,24 +85,23 @@ def settle(state: State, now_ms: int) -> None:
             place = number & in_log
             amount = log[place, 1]
             payer = parties[place, LOG_PAYER]
-            _count(payers, payer, window, -1, -amount)
-            if payers[payer, TOP + window] == number:
-                ahead = parties[place, AHEAD]
-                payers[payer, TOP + window] = number + ahead if ahead > 0 else -1
+            _leave(payers, payer, window, (number, amount, parties[place, AHEAD + LOG_PAYER]))
             payee = parties[place, LOG_PAYEE]
-            _count(payees, payee, window, -1, -amount)
+            _leave(payees, payee, window, (number, amount, parties[place, AHEAD + LOG_PAYEE]))
             is_last = _count_relation(relations, parties[place, LOG_RELATIONS], window)
             payees[payee, others] -= is_last
             payers[payer, others] -= is_last
             device = parties[place, LOG_DEVICE]
             if device >= 0:
-                _count(devices, device, window, -1, -amount)
+                ahead = parties[place, AHEAD + LOG_DEVICE]
+                _leave(devices, device, window, (number, amount, ahead))
                 is_last = _count_relation(relations, parties[place, LOG_RELATIONS + 1], window)
                 devices[device, others] -= is_last
                 payers[payer, DEVICES + window] -= is_last
             merchant = parties[place, LOG_MERCHANT]
             if merchant >= 0:
-                _count(merchants, merchant, window, -1, -amount)
+                ahead = parties[place, AHEAD + LOG_MERCHANT]
+                _leave(merchants, merchant, window, (number, amount, ahead))
                 is_last = _count_relation(relations, parties[place, LOG_RELATIONS + 2], window)
                 merchants[merchant, others] -= is_last
             number += 1
@@ -115,6 +115,15 @@ def settle(state: State, now_ms: int) -> None:
 def _count(table: Whole, party: int, window: int, step: int, amount: int) -> None:
     table[party, window * IN_WINDOW + COUNT] += step
     table[party, window * IN_WINDOW + SUM] += amount
+
+
+@compiled_inside
+def _leave(table: Whole, party: int, window: int, paid: tuple[int, int, int]) -> None:
+    """Take a payment out of a window: its number, amount, and how far ahead the next smaller is."""
+    number, amount, ahead = paid
+    _count(table, party, window, -1, -amount)
+    if table[party, TOP + window] == number:
+        table[party, TOP + window] = number + ahead if ahead > 0 else -1
 
 
 @compiled_inside
@@ -187,14 +196,17 @@ def enter(state: State, now_ms: int, who: tuple[int, int, int, int], what: tuple
     parties[place, LOG_PAYEE] = payee
     parties[place, LOG_DEVICE] = device
     parties[place, LOG_MERCHANT] = merchant
+    for column in range(LOG_RELATIONS + 1, VERDICT + 1):
+        parties[place, column] = 0
     parties[place, LOG_RELATIONS + 1] = -1
     parties[place, LOG_RELATIONS + 2] = -1
-    parties[place, VERDICT] = 0
     parties[place, SURPRISE] = min(surprise, SURPRISE_MAX)
     _meet(payers, payer, now_ms, amount)
     _meet(state.payees, payee, now_ms, amount)
     row = find_or_relate(clock, relations, slots, (WITH_PAYEE, payer, payee))
     parties[place, LOG_RELATIONS] = row
+    if relations[row, UNTIL] >= 0:
+        parties[place, PAIR_BACK] = number - relations[row, UNTIL]
     _count_others(state.payees, payee, relations, row, number)
     _count_own(payers, payer, relations, row, OTHERS, IN_WINDOW)
     if device >= 0:
@@ -203,12 +215,15 @@ def enter(state: State, now_ms: int, who: tuple[int, int, int, int], what: tuple
         parties[place, LOG_RELATIONS + 1] = row
         _count_others(state.devices, device, relations, row, number)
         _count_own(payers, payer, relations, row, DEVICES, 1)
+        _rank(clock, log, parties, state.devices, LOG_DEVICE)
     if merchant >= 0:
         _meet(state.merchants, merchant, now_ms, amount)
         row = find_or_relate(clock, relations, slots, (WITH_MERCHANT, payer, merchant))
         parties[place, LOG_RELATIONS + 2] = row
         _count_others(state.merchants, merchant, relations, row, number)
-    _rank(clock, log, parties, payers)
+        _rank(clock, log, parties, state.merchants, LOG_MERCHANT)
+    _rank(clock, log, parties, payers, LOG_PAYER)
+    _rank(clock, log, parties, state.payees, LOG_PAYEE)
     clock[NEXT] = number + 1
 
 
@@ -240,8 +255,8 @@ def _count_own(
 
 
 @compiled_inside
-def _rank(clock: Whole, log: Whole, parties: Small, payers: Whole) -> None:
-    """Keep a payer's payments that no later one of the window exceeds, from large to small.
+def _rank(clock: Whole, log: Whole, parties: Small, table: Whole, kind: int) -> None:
+    """Keep a party's payments that no later one of the window exceeds, from large to small.
 
     Each is linked with the next larger before it and the next smaller after it; whichever is first
     of a window is its largest. Each is taken out once, so that a payment costs two steps at most on
@@ -250,21 +265,19 @@ def _rank(clock: Whole, log: Whole, parties: Small, payers: Whole) -> None:
     last = log.shape[0] - 1
     number, oldest = clock[NEXT], clock[STARTS + WINDOWS - 1]
     place = number & last
-    payer, amount = parties[place, LOG_PAYER], log[place, 1]
-    before = payers[payer, NEWEST]
+    party, amount = parties[place, kind], log[place, 1]
+    before = table[party, NEWEST]
     while before >= oldest and log[before & last, 1] <= amount:
-        back = parties[before & last, BACK]
+        back = parties[before & last, BACK + kind]
         before = before - back if back > 0 else -1
-    parties[place, BACK] = 0
-    parties[place, AHEAD] = 0
     if before >= oldest:
-        parties[place, BACK] = number - before
-        parties[before & last, AHEAD] = number - before
-    payers[payer, NEWEST] = number
+        parties[place, BACK + kind] = number - before
+        parties[before & last, AHEAD + kind] = number - before
+    table[party, NEWEST] = number
     for window in range(WINDOWS):
-        top = payers[payer, TOP + window]
+        top = table[party, TOP + window]
         if top < 0 or log[top & last, 1] <= amount:
-            payers[payer, TOP + window] = number
+            table[party, TOP + window] = number
 
 
 @compiled_inside

@@ -69,7 +69,7 @@ class Manifest(Document, frozen=True, array_like=True):
     name: str
     made_ms: int
     features: tuple[str, ...]
-    """Of a row, in its order: the model scores rows of just these."""
+    """What its trees ask of, by their number there; a row may have more, in another order."""
     sources: tuple[Source, ...]
     metrics: tuple[Metric, ...]
     card: Card
@@ -155,10 +155,10 @@ def read_model(raw: bytes, name: str, features: Sequence[str]) -> Model:
     Args:
       raw: its bytes.
       name: what it is called in errors.
-      features: of the rows that it is to score.
+      features: of the rows that it is to score; its trees then ask for them by their places there.
 
     Raises:
-      Invalid: it is none, was changed, or is for other features.
+      Invalid: it is none, was changed, or asks for a feature that these rows have not.
     """
     if len(raw) > FILE_BYTES_MAX:
         raise _tell(name, f"has {len(raw)} bytes: at most {FILE_BYTES_MAX} are read")
@@ -183,25 +183,22 @@ def read_model(raw: bytes, name: str, features: Sequence[str]) -> Model:
         )
     if hashlib.sha256(file.arrays).digest() != manifest.arrays_sha256:
         raise _tell(name, "its arrays are not those of its manifest: get the file anew")
-    _check_features(name, manifest.features, features)
+    places = _find_places(name, manifest.features, features)
     trees, calibration = _read_arrays(name, file.arrays)
-    _check_trees(name, trees, len(manifest.features))
+    _check_trees(name, trees, len(places))
     _check_calibration(name, calibration)
-    return Model(manifest, signed, trees, calibration)
+    placed = trees._replace(feature=np.array(places, np.uint32)[trees.feature])
+    return Model(manifest, signed, placed, calibration)
 
 
-def _check_features(name: str, ours: Sequence[str], asked: Sequence[str]) -> None:
-    if tuple(ours) == tuple(asked):
-        return
-    missing = sorted(set(ours) - set(asked))
-    more = sorted(set(asked) - set(ours))
-    if missing or more:
-        told = ", ".join(
-            [*(f"no {each}" for each in missing), *(f"{each} besides" for each in more)]
-        )
-    else:
-        told = "the same in another order"
-    raise _tell(name, f"was made for other features; there is here {told}")
+def _find_places(name: str, asked: Sequence[str], features: Sequence[str]) -> list[int]:
+    """Find the features that a model asks for in rows, which may have more of them."""
+    place_of = {feature: place for place, feature in enumerate(features)}
+    missing = [each for each in asked if each not in place_of]
+    if missing or not asked:
+        told = ", ".join(f"no {each}" for each in missing) or "none that it asks for"
+        raise _tell(name, f"was made for other features; there is here {told}")
+    return [place_of[each] for each in asked]
 
 
 def _read_arrays(name: str, raw: bytes) -> tuple[Trees, Calibration]:

@@ -16,6 +16,7 @@ from hansa.risk.features.catalogue import FEATURES, NAMES, RATIO_MAX
 from hansa.risk.features.layout import DAY_MS, HOUR_MS, SUMMED_MAX, WINDOW_NAMES, WINDOWS_MS
 from hansa.risk.features.loop import Finding
 from hansa.risk.features.memory import Features, load, write_events
+from hansa.risk.features.rows import PAIR_MAX
 
 START_MS = 1_700_000_000_000
 ZONE_MS = 2 * HOUR_MS
@@ -113,7 +114,14 @@ class Slow:
             if who < 0:
                 row |= {key: -1 for key in row if key.startswith(party)}
         pair = (now.payer, now.payee)
-        return row | {f"pair_count_{name}": sum((p.payer, p.payee) == pair for p in recent)}
+        own = [min(p.amount_minor, SUMMED_MAX) for p in recent if (p.payer, p.payee) == pair]
+        newest = own[-PAIR_MAX:]
+        return row | {
+            f"pair_count_{name}": len(own),
+            f"pair_sum_{name}_minor": sum(newest),
+            f"pair_max_{name}_minor": max(newest, default=-1),
+            f"pair_mean_{name}_minor": sum(newest) // len(newest) if newest else -1,
+        }
 
     def describe_party(self, now, party):
         who = getattr(now, party)
@@ -212,6 +220,11 @@ def test_tables_grow_and_relations_are_forgotten_in_a_long_replay():
         for who in range(400)
     ]
     check(play(steps))
+
+
+def test_of_a_pair_that_pays_all_the_time_the_newest_are_summed():
+    amounts = np.random.default_rng(3).integers(1, 99, PAIR_MAX + 60).tolist()
+    check(play([(HOUR_MS // 7, "pay", (0, 1, amount, 0, 0)) for amount in amounts]))
 
 
 def test_a_label_that_comes_too_late_is_counted_and_changes_nothing():

@@ -36,7 +36,7 @@ from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.registry import MODELS, Registry
 from hansa.node.service import wall_clock_ms
 from hansa.risk.intake.describing import FEATURES
-from hansa.risk.models.file import Signed, build_message, encode_arrays, write_model
+from hansa.risk.models.file import Signed, build_message, encode_arrays, read_model, write_model
 from hansa.risk.shipped.loading import (
     MODEL_NAME,
     POLICY_NAME,
@@ -81,7 +81,8 @@ def _write_rule(number: int) -> str:
 
 
 def _write_second() -> bytes:
-    model, key = load_shipped(), derive_key(OPERATOR)
+    named = load_shipped().manifest.features
+    model, key = read_model(read_shipped(MODEL_NAME), MODEL_NAME, named), derive_key(OPERATOR)
     manifest = replace(model.manifest, name=SECOND)
     arrays = encode_arrays(model.trees, model.calibration)
     assert hashlib.sha256(arrays).digest() == manifest.arrays_sha256  # noqa: S101 - the same
