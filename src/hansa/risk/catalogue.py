@@ -11,11 +11,14 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from hansa.kernel.encoding import encode
+from hansa.kernel.encoding import Decoder, encode
 
 COUNT, MS, MINOR, RATIO = "count", "ms", "minor units", "2**-16"
 RATIO_BITS = 16
 """65,536 is 1, or the whole."""
+
+
+_decode = Decoder[list[tuple[str, str, str]]](list[tuple[str, str, str]], "features").decode
 
 
 class Feature(NamedTuple):
@@ -37,7 +40,17 @@ def hash_features(features: Iterable[Feature]) -> bytes:
 
     It is the SHA-256 of a canonical array of one array for each: name, unit, sentence.
     """
-    return hashlib.sha256(encode(list(features))).digest()
+    return hashlib.sha256(encode_features(features)).digest()
+
+
+def encode_features(features: Iterable[Feature]) -> bytes:
+    """Encode features as what is hashed, to be kept beside rows that later programs are to read."""
+    return encode(list(features))
+
+
+def decode_names(raw: bytes) -> list[str]:
+    """Decode the names of features that were encoded, in the order of a row; raises `Invalid`."""
+    return [name for name, _, _ in _decode(raw)]
 
 
 def write_table(features: Iterable[Feature]) -> str:

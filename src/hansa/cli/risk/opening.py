@@ -119,7 +119,8 @@ def _read_case(home: Home, journal: Journal, tx_id: bytes) -> Case:
             model = registry.read_file(record.model.hex())
         except NotFound:
             model = None
-    return Case(kept, journal.find_answer(tx_id), journal.find_basis(record.policy), model)
+    policy, features = journal.find_basis(record.policy), journal.find_basis(record.features)
+    return Case(kept, journal.find_answer(tx_id), policy, model, features)
 
 
 def _read_ledger(chain: Chain, case: Case, tx_id: bytes) -> Ledger:

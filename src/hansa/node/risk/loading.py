@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -323,23 +323,24 @@ def _add_merchant(found: dict[bytes, str], row: list[str]) -> None:
         raise Invalid(InvalidCode.MALFORMED, f"another merchant than before for {wallet}")
 
 
-def load(sources: Sources, models: Models, name: str) -> Loaded:
+def load(sources: Sources, models: Models, name: str, features: Sequence[str] = FEATURES) -> Loaded:
     """Check an operator's own policy, and prepare to decide by it.
 
     Args:
       sources: the policy, and what else the folder says.
-      models: made for `FEATURES`.
+      models: read for these features.
       name: of the folder, for errors.
+      features: of the rows that are decided on.
 
     Raises:
       Invalid: something is wrong in a file; names it and the place.
     """
     files, merchants, screened = sources
     policy = load_policy(files.policy, f"{name}/policy.toml")
-    rules = load_rules(files.rules, f"{name}/rules.toml", FEATURES)
+    rules = load_rules(files.rules, f"{name}/rules.toml", features)
     path = Path(name) / files.lists_name
     lists = parse_lists(files.lists, path, from_text) if files.lists else Lists()
-    unscored = Decider(policy, rules, None, FEATURES)
+    unscored = Decider(policy, rules, None, features)
     loaded = Loaded(
         files,
         files.policy_hash,
@@ -379,7 +380,9 @@ def _check_lists(lists: Lists, path: Path) -> None:
 def _put_models(loaded: Loaded, models: Models) -> Loaded:
     """Put other models in the place of those that decide; all else was checked before."""
     scoring, trying = (
-        None if model is None else Decider(loaded.policy, loaded.rules, model, FEATURES)
+        None
+        if model is None
+        else Decider(loaded.policy, loaded.rules, model, loaded.unscored.features)
         for model in models
     )
     ids = [NO_MODEL if model is None else model.manifest.model_id for model in models]

@@ -114,14 +114,14 @@ class Decider:
         self.policy = policy
         self.rules = tuple(rules)
         self.model = model
-        self._features = tuple(features)
+        self.features = tuple(features)
         self._laid = lay_out(rules)
         self._thresholds = np.array(msgspec.structs.astuple(policy.thresholds), np.int64)
         self._contributions = np.zeros(len(features), np.int64)
 
     def prepare(self) -> None:
         """Have its machine code ready: else the first payment waits until it is loaded, or made."""
-        row = np.zeros(len(self._features), np.int64)
+        row = np.zeros(len(self.features), np.int64)
         self.decide(row)
         if self.model is not None:
             self._explain(self.model, row)
@@ -190,4 +190,4 @@ class Decider:
         moves = self._contributions
         explain_row(model.trees, row, moves)
         highest = np.argsort(-moves, kind="stable")[: self.policy.reasons_max].tolist()
-        return [f"feature.{self._features[each]}" for each in highest if moves[each] > 0]
+        return [f"feature.{self.features[each]}" for each in highest if moves[each] > 0]

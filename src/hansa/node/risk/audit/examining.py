@@ -9,10 +9,12 @@ Source: docs/reference/risk-decisions.md.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from hansa.contracts.risk.in_force import NO_MODEL
-from hansa.kernel.errors import HansaError
+from hansa.kernel.errors import HansaError, Invalid, InvalidCode
 from hansa.kernel.genesis import Network
 from hansa.kernel.rows import Rows
 from hansa.kernel.transaction import Body
@@ -20,6 +22,7 @@ from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.judging import MAY_ANSWER, hash_rows, replay
 from hansa.node.risk.loading import LISTED, SANCTIONS, Loaded, Models, Sources, decode_basis, load
 from hansa.node.risk.reading import Intended, find_named
+from hansa.risk.catalogue import decode_names
 from hansa.risk.decisions.commitment import (
     REASONS_MAX,
     Claim,
@@ -53,6 +56,8 @@ class Case(NamedTuple):
     """The files of the policy, as `hansa.node.risk.loading` encodes them; None if they are lost."""
     model: bytes | None
     """The model's file; None if it is lost, or no model was asked."""
+    features: bytes | None = None
+    """The features of its rows, as `hansa.risk.catalogue` encodes them; None if they are lost."""
 
 
 class Ledger(NamedTuple):
@@ -169,13 +174,17 @@ def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
     """Decide again by what the decision names, each part checked by its hash."""
     is_row = hash_rows(case.kept.payments) == decided.row
     claims = [Told("row", is_row, "" if is_row else "the features are not those committed to")]
-    if decided.features != FEATURES_HASH:
+    try:
+        names = _find_names(case, decided)
+    except Invalid as error:
+        return [*claims, Told("features", False, error.message)]  # noqa: FBT003 - a field
+    if names is None:
         words = f"it was described by another set of features, {decided.features.hex()}: decide "
-        words += "again with the version of this program that had it"
+        words += "again from its operator's folder, or with the version of this program that had it"
         return [*claims, Told("features", None, words), _not_replayed()]
     claims.append(Told("features", True, ""))  # noqa: FBT003 - a field
     try:
-        loaded = _load(case, decided)
+        loaded = _load(case, decided, names)
     except HansaError as error:
         return [*claims, Told("basis", False, error.message)]  # noqa: FBT003 - a field
     if loaded is None:
@@ -186,6 +195,21 @@ def _replay(case: Case, decided: DecisionRecord) -> list[Told]:
     holds = (verdict, tuple(reasons)) == (decided.verdict, decided.reasons)
     words = "" if holds else f"decided again: {verdict.name.lower()}, {', '.join(reasons) or '-'}"
     return [*claims, Told("replay", holds, words)]
+
+
+def _find_names(case: Case, decided: DecisionRecord) -> Sequence[str] | None:
+    """Find what a row's numbers are, be it of another release; None if that is lost.
+
+    Raises:
+      Invalid: what is kept is not what the decision names.
+    """
+    if decided.features == FEATURES_HASH:
+        return FEATURES
+    if case.features is None:
+        return None
+    if hashlib.sha256(case.features).digest() != decided.features:
+        raise Invalid(InvalidCode.MALFORMED, "the features that are kept have another hash")
+    return decode_names(case.features)
 
 
 def _check_listed(case: Case, loaded: Loaded, decided: DecisionRecord) -> Told:
@@ -228,7 +252,7 @@ def _not_replayed() -> Told:
     return Told("replay", None, "not decided again")
 
 
-def _load(case: Case, decided: DecisionRecord) -> Loaded | None:
+def _load(case: Case, decided: DecisionRecord, features: Sequence[str]) -> Loaded | None:
     """Load what decided; None if a part of it is lost."""
     model: Model | None = None
     if case.policy is None:
@@ -236,9 +260,9 @@ def _load(case: Case, decided: DecisionRecord) -> Loaded | None:
     if decided.model != NO_MODEL:
         if case.model is None:
             return None
-        model = read_model(case.model, f"model {decided.model.hex()}", FEATURES)
+        model = read_model(case.model, f"model {decided.model.hex()}", features)
     sources = Sources(decode_basis(case.policy), {}, {})
-    return load(sources, Models(model), decided.policy.hex())
+    return load(sources, Models(model), decided.policy.hex(), features)
 
 
 def _check_basis(loaded: Loaded, decided: DecisionRecord) -> tuple[bool, str]:

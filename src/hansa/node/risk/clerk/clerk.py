@@ -21,6 +21,8 @@ from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import Shown
 from hansa.node.risk.loading import Loaded, RiskFolder, Sources
 from hansa.node.risk.registry import Roles
+from hansa.risk.catalogue import encode_features
+from hansa.risk.intake.describing import CATALOGUE, FEATURES_HASH
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -194,6 +196,7 @@ class Clerk:
 
     def _put_to_use(self, loaded: Loaded) -> None:
         self.journal.put_basis(loaded.policy_hash, encode(loaded.files))
+        self.journal.put_basis(FEATURES_HASH, encode_features(CATALOGUE))
         self._folder.put(loaded)
 
     def _read_moment(self, when: When) -> Moment:

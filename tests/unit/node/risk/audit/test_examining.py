@@ -21,10 +21,11 @@ from hansa.node.risk.audit.repeating import repeat
 from hansa.node.risk.audit.trying import try_rules
 from hansa.node.risk.clerk.deciding import Deciding
 from hansa.node.risk.clerk.journal import Journal
-from hansa.node.risk.clerk.judging import Answering
+from hansa.node.risk.clerk.judging import Answering, hash_rows
 from hansa.node.risk.loading import BasisFiles
+from hansa.risk.catalogue import Feature, encode_features, hash_features
 from hansa.risk.decisions.commitment import Executed, decode_record
-from hansa.risk.intake.describing import FEATURES
+from hansa.risk.intake.describing import CATALOGUE, FEATURES, FEATURES_HASH
 from hansa.risk.packing import pack_row, unpack
 from hansa.risk.rules.book import load_rules
 from hansa.risk.verdicts import Verdict
@@ -136,6 +137,28 @@ def change_policy(case):
 def test_whatever_was_changed_fails(played, change, failing):
     _, [(case, ledger), _] = played
     assert list_failing(change(case), ledger) == failing
+
+
+def test_a_decision_on_the_features_of_another_release_is_decided_again(played):
+    bank, [(case, ledger), _] = played
+    others = (CATALOGUE[0], *CATALOGUE[:0:-1], Feature("gone", "count", "What no row has now."))
+    [payment] = case.kept.payments
+    amount, *rest = unpack(payment.row).tolist()
+    moved = replace(payment, row=pack_row([amount, *rest[::-1], 7]))
+    change = change_record(features=hash_features(others), row=hash_rows([moved]))
+    older = change(case._replace(kept=replace(case.kept, payments=(moved,))))
+    kept = older._replace(features=encode_features(others))
+    assert list_failing(kept, ledger) == ["commitment"]
+    told = {each.claim: each.holds for each in examine(kept, ledger).claims}
+    assert (told["row"], told["features"], told["basis"], told["replay"]) == (True,) * 4
+    lost = {each.claim: each for each in examine(older, ledger).claims}
+    assert (lost["features"].holds, lost["replay"].holds) == (None, None)
+    assert "another set of features" in lost["features"].words
+    wrong = kept._replace(features=encode_features(others[1:]))
+    assert list_failing(wrong, ledger) == ["commitment", "features"]
+    with closing(bank.open_desk()) as desk:
+        journal = desk._clerk.clerk.journal  # noqa: SLF001 - what the desk keeps
+        assert journal.find_basis(FEATURES_HASH) == encode_features(CATALOGUE)
 
 
 def test_an_answer_that_rests_on_another_decision_fails(played):
