@@ -57,6 +57,7 @@ format: $(STAMP)  ## put the sources into the one format
 soak: setup strace try-cometbft  ## properties, simulations, faults and fuzz with many more examples and seeds
 	@HANSA_SOAK=1 $(BIN)/pytest $(wildcard tests/properties tests/simulation tests/fuzz \
 		tests/integration/test_faults_*.py tests/integration/test_tutorials.py \
+		tests/integration/test_bench_network.py \
 		tests/unit/contracts/identity/test_personal_data.py \
 		tests/unit/identity/data_integrity/test_quads.py \
 		tests/unit/identity/data_integrity/test_terms.py \

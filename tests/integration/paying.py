@@ -42,6 +42,7 @@ class Load:
 
     network: RunningNetwork
     random: Random
+    people: int = PEOPLE
     height: int = 0
     """The highest block that anybody was told of."""
     confirmed: dict[bytes, tuple[int, int]] = field(default_factory=dict)
@@ -65,10 +66,10 @@ class Load:
         officers, (clerk,) = load_keys(bank), load_keys(operator)
         issued = (
             currency.SetQuota(clerk.address, ASSET, 10**12),
-            currency.Issue(clerk.address, ASSET, PEOPLE * GIVEN_MINOR),
+            currency.Issue(clerk.address, ASSET, self.people * GIVEN_MINOR),
         )
         self.note(await bank.client.send(officers, issued))
-        for number in range(PEOPLE):
+        for number in range(self.people):
             wallet = key(f"p{number}").address
             opened = (
                 wallets.Open(wallet, clerk.address, wallets.Category(1)),
@@ -89,7 +90,7 @@ class Load:
         """Have all people pay for as long as this lasts, and on until each has its answer."""
         over = asyncio.Event()
         async with asyncio.TaskGroup() as people:
-            for number in range(PEOPLE):
+            for number in range(self.people):
                 people.create_task(self._pay(number, over))
             yield self
             over.set()
@@ -98,15 +99,20 @@ class Load:
         person = f"p{number}"
         while not over.is_set():
             node = await self._choose()
-            command = pay(person, f"p{(number + 1) % PEOPLE}", 1, f"{next(self.turns)}")
+            command = pay(person, f"p{(number + 1) % self.people}", 1, f"{next(self.turns)}")
             try:
                 signed = await node.client.sign([key(person)], [command])
             except Unavailable:
                 continue
             await self._send(signed.envelope, signed.tx_id, node)
 
-    async def _send(self, envelope: bytes, tx_id: bytes, node: RunningNode) -> None:
-        """Send the same bytes to one node after the other, until one says what came of them."""
+    async def _send(
+        self, envelope: bytes, tx_id: bytes, node: RunningNode, *others: RunningNode
+    ) -> None:
+        """Send the same bytes to one node after the other, until one says what came of them.
+
+        To any node, or where others are named, then to one of these.
+        """
         self.unknown.add(tx_id)
         while True:
             try:
@@ -114,7 +120,7 @@ class Load:
                     result = await node.client.submit(envelope)
             except (Unavailable, TimeoutError):
                 self.repeated += 1
-                node = await self._choose()
+                node = await self._choose(*others)
             except Invalid as error:
                 if error.code is not InvalidCode.EXPIRED:
                     raise
@@ -126,10 +132,11 @@ class Load:
                     self.told.notify_all()
                 return
 
-    async def _choose(self) -> RunningNode:
-        """Choose a node that answers; waits for one where none does."""
-        while not (answering := [n for n in self.network.nodes if n.answers.is_set()]):
-            waiting = [asyncio.create_task(each.answers.wait()) for each in self.network.nodes]
+    async def _choose(self, *among: RunningNode) -> RunningNode:
+        """Choose a node that answers, of all or of some; waits for one where none does."""
+        nodes = among or self.network.nodes
+        while not (answering := [n for n in nodes if n.answers.is_set()]):
+            waiting = [asyncio.create_task(each.answers.wait()) for each in nodes]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for each in waiting:
                 each.cancel()

@@ -9,12 +9,11 @@ import re
 import signal
 import subprocess
 import urllib.request
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from tests.conftest import HANSA
 from tests.deciding_desk import NORTH, Bank, make_founded
+from tests.integration.deciding_processes import find_clerks
 from tests.played import CHEAP, PASSPHRASE, open_folder
 from tests.world import MINUTE_MS, key, pay
 
@@ -197,10 +196,8 @@ def check_opened_offline(home, capsys, ids, opened):
 
 def kill_who_decides(node):
     """Kill the process that decides: the node has another one, and loses nothing."""
-    children = Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text()
-    deciding = [each for each in children.split() if has_journal(int(each), node.home)]
-    assert len(deciding) == 1
-    os.kill(int(deciding[0]), signal.SIGKILL)
+    (clerk,) = find_clerks(node.process.pid, node.home)
+    os.kill(clerk, signal.SIGKILL)
 
 
 def submit_until_there(client, envelope):
@@ -210,14 +207,6 @@ def submit_until_there(client, envelope):
             return client.submit(envelope)
         except Unavailable as error:
             assert "decide" in error.message  # noqa: PT017 - of nothing else
-
-
-def has_journal(pid, home):
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed just now
-            if link.readlink() == home.decisions_path:
-                return True
-    return False
 
 
 def check_told_why(node, model):
