@@ -170,6 +170,7 @@ class Memory:
         """
         if self._writing is not None:
             self._writing.stop()
+            self._journal.remembered.clear()
         if self._intake is None:
             return
         self._write_unwritten()
@@ -192,7 +193,11 @@ class Memory:
                 self.write(())
 
     def _note_written(self) -> None:
-        kept = None if self._writing is None else self._writing.look()
+        try:
+            kept = None if self._writing is None else self._writing.look()
+        except Unavailable:
+            self._journal.remembered.clear()  # of gigabytes, if it was killed
+            raise
         if kept is not None:
             self._kept_events = kept
 
