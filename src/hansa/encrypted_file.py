@@ -31,6 +31,7 @@ from hansa.passphrases import (
     unlock,
 )
 from hansa.program import name_program
+from hansa.regular_files import sync_names
 from hansa.sqlite_files import left_untouched
 
 KEY_BYTES = 32
@@ -102,7 +103,7 @@ class EncryptedFile:
             os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             _fill(partial, form, locked)
             partial.replace(path)
-            _sync(path.parent)
+            sync_names(path.parent)
         except OSError as error:
             raise Unavailable(f"cannot make {path}: {error.strerror}") from None
         return cls(_connect(path, form), path, form, secret, draw)
@@ -285,15 +286,6 @@ def _write_lock(connection: sqlite3.Connection, locked: Locked) -> None:
         "INSERT INTO lock VALUES (?, ?, ?, ?, ?, ?)",
         (*locked.cost, locked.salt, locked.nonce, locked.ciphertext),
     )
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder last; raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _connect(path: Path, form: Form) -> sqlite3.Connection:

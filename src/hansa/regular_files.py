@@ -1,4 +1,7 @@
-"""Files that people name are opened if they are regular ones: others may have no end, or block."""
+"""Files that people name are opened if they are regular ones: others may have no end, or block.
+
+And what a folder calls its files is made to last.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,19 @@ def open_regular(path: Path) -> int:
         os.close(descriptor)
         raise _no_file(path, mode)
     return descriptor
+
+
+def sync_names(folder: Path) -> None:
+    """Have the names in a folder last, of files that were made, renamed or removed there.
+
+    Raises:
+      OSError: the disk refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _no_file(path: Path, mode: int) -> Invalid:

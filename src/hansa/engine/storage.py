@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from hansa.kernel.errors import NotFound, Unavailable
+from hansa.regular_files import sync_names
 from hansa.system_errors import ADVICE
 
 if TYPE_CHECKING:
@@ -255,11 +256,7 @@ def sync_folder(folder: Path) -> None:
       Unavailable: the disk refuses.
     """
     with _translating("sync the folder", folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_names(folder)
 
 
 class _File:

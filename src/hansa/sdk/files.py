@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from hansa.kernel.errors import Invalid, InvalidCode, NotFound, Unavailable
-from hansa.regular_files import open_regular
+from hansa.regular_files import open_regular, sync_names
 from hansa.system_errors import ADVICE
 
 API_KEY_BYTES_MAX = 4_096
@@ -101,7 +101,7 @@ def write_file(path: Path, content: bytes, *, replace: bool = False, mode: int =
             os.close(_create(path, mode))
         try:
             _write_over(path, content, mode)
-            _sync_folder(path.parent)
+            sync_names(path.parent)
         except BaseException:
             if not replace:
                 path.unlink(missing_ok=True)
@@ -136,11 +136,3 @@ def _write_over(path: Path, content: bytes, mode: int) -> None:
 
 def _create(path: Path, mode: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, NamedTuple, NoReturn
 from hansa.encrypted_file import OVERHEAD_BYTES, EncryptedFile
 from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Unavailable
+from hansa.regular_files import sync_names
 
 PART_BYTES: Final = 1 << 24
 """On the disk at once, so that what the journal has to sync never waits for more."""
@@ -80,6 +81,7 @@ class RememberedFile:
                     _write_all(written, self._file.encrypt(part, _name(head, stamp, place)))
                     os.fdatasync(descriptor)
             partial.replace(self._path)
+            sync_names(self._path.parent)
         finally:
             partial.unlink(missing_ok=True)
 
