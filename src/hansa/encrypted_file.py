@@ -368,8 +368,6 @@ def _telling(path: Path, form: Form) -> Iterator[None]:
     """Tell what SQLite says of a damaged file from what the disk refuses."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise
     except sqlite3.OperationalError as error:
         is_disk = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
         advice = "; free some space if the disk is full" if is_disk else ""

@@ -149,14 +149,14 @@ class RecordFile:
 
     def add_issued(self, place: int | None, value: bytes) -> int | None:
         """Note for good what was issued; returns its number, or None if the place is taken."""
-        try:
-            with self.at_once():
+        with self.at_once():
+            try:
                 return self._file.connection.execute(
                     "INSERT INTO issued (place, value) VALUES (?, ?)",
                     (place, self._file.encrypt(value, _ISSUED)),
                 ).lastrowid
-        except sqlite3.IntegrityError:
-            return None
+            except sqlite3.IntegrityError:
+                return None
 
     def set_status(self, number: int, value: bytes, status: int) -> None:
         """Note where something stands that was issued, with another value than before.

@@ -148,9 +148,11 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        if self._places is not None:
-            self._places.close()
-        self._file.close()
+        try:
+            if self._places is not None:
+                self._places.close()
+        finally:
+            self._file.close()
 
     def write(
         self,
@@ -171,6 +173,7 @@ class Journal:
           height: up to which block these events have what blocks paid; None if that is as it was.
 
         Raises:
+          Corrupt: the file is damaged.
           Unavailable: the disk refuses.
         """
         file, first, tally = self._file, self.event_count, self._tally
@@ -196,11 +199,11 @@ class Journal:
                 tally = self._put_tally(tallied)
             if height != self.height:
                 connection.execute("INSERT OR REPLACE INTO blocks VALUES (1, ?)", (height,))
-        self.event_count, self._tally = first + len(events), tally
+        # All of it at once: whatever is met from here on, this is in the file.
+        self.event_count, self._tally, self.height = first + len(events), tally, height
+        self._decision_count += len(names)
         if self._places is not None:
-            self._places.add(self._decision_count + 1, names)
-        self._decision_count += len(decisions)
-        self.height = height
+            self._places.add(self._decision_count + 1 - len(names), names)
 
     def find_decision(self, tx_id: bytes) -> KeptDecision | None:
         """Find what was decided on a transaction."""

@@ -60,7 +60,8 @@ class Places:
     def add(self, first: int, names: Sequence[bytes]) -> None:
         """Add names of decisions that the journal has by now, the first of them at a place.
 
-        What cannot be written is read again from the journal when something is asked next.
+        What cannot be written is read again from the journal when something is asked next: whoever
+        has names here has them in the journal, so nothing is lost, and nobody need stop.
         """
         if not self._is_behind:
             with self._noting():
@@ -78,17 +79,17 @@ class Places:
         try:
             found = self._store.get_many(keys)
         except Corrupt as error:
-            _LOG.warning("where decisions stand is found anew: %s", error.message)
-            StateStore.wipe(self._folder)
+            self._wipe(error)
             self._open_again()
             found = self._store.get_many(keys)
         return [None if each is None else _PLACE.unpack(each)[0] for each in found]
 
     def close(self) -> None:
-        """Keep all of it, so that a start has nothing to read again."""
-        with self._noting():
-            self._store.flush()
-        self._store.close()
+        """Keep all of it, so that a start has nothing to read again; and let go in any case."""
+        if not self._is_behind:
+            with self._noting():
+                self._store.flush()
+        _let_go(self._store)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -97,31 +98,39 @@ class Places:
         except Unavailable as error:
             _LOG.warning("where decisions stand could not be kept: %s", error.message)
             self._is_behind = True
+        except Corrupt as error:
+            self._wipe(error)
+
+    def _wipe(self, error: Corrupt) -> None:
+        """Throw it away, to be made anew when something is asked next."""
+        _LOG.warning("where decisions stand is found anew: %s", error.message)
+        self._is_behind = True
+        _let_go(self._store)  # before: it ends what it has begun to write
+        StateStore.wipe(self._folder)
 
     def _open_again(self) -> None:
-        with suppress(HansaError):  # it may be closed
-            self._store.close()
         self._is_behind = True
+        _let_go(self._store)
         self._store = self._open()
         self._is_behind = False
 
     def _open(self) -> StateStore:
-        """Open the store, wiped if it is damaged or of another journal, and bring it up."""
+        """Open the store and bring it up; a new one, if it is damaged or of another journal."""
         try:
-            store = StateStore.open(self._folder)
+            return self._bring_up(StateStore.open(self._folder))
         except Corrupt:
             StateStore.wipe(self._folder)
-            store = StateStore.open(self._folder)
-        if not self._is_of_journal(store):
-            store.close()
-            StateStore.wipe(self._folder)
-            store = StateStore.open(self._folder)
-        self._begun = store.height
+            return self._bring_up(StateStore.open(self._folder))
+
+    def _bring_up(self, store: StateStore) -> StateStore:
         try:
+            if not self._is_of_journal(store):
+                raise Corrupt("where decisions stand is kept of another journal")
+            self._begun = store.height
             for part in self._iterate_behind(max(store.height, 0)):
                 self._write(store, part)
         except BaseException:
-            store.close()
+            _let_go(store)
             raise
         return store
 
@@ -149,6 +158,12 @@ class Places:
             store.flush(wait=False)
             self._begun = last
         store.advance(_ADVANCED * len(rows))
+
+
+def _let_go(store: StateStore) -> None:
+    """Close a store, which may be closed; what it cannot keep any more is in the journal."""
+    with suppress(HansaError):
+        store.close()
 
 
 def _make_key(name: bytes) -> bytes:

@@ -9,10 +9,11 @@ import pytest
 from tests.deciding_desk import CHEAP
 
 from hansa.encrypted_file import check_file
+from hansa.engine.store import StateStore
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.node.risk.clerk.format import FORM, KeptDecision, KeptTally
-from hansa.node.risk.clerk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, Journal
+from hansa.node.risk.clerk.journal import BLOCK_EVENTS, EVENTS_PER_VALUE, INDEX, Journal
 from hansa.node.risk.clerk.tallying import HOUR_MS, REASONS_KEPT, Tallied, add_up, sum_reasons
 from hansa.risk.decisions.commitment import DecisionRecord, decode_record
 from hansa.risk.intake.intake import Taken, Told
@@ -75,6 +76,41 @@ def test_what_came_alone_and_in_blocks_is_read_in_order_from_any_place(tmp_path)
         for iterate in (journal.iterate_events, journal.iterate_decisions):
             with pytest.raises(Corrupt, match="are missing in the journal"):
                 list(iterate())
+
+
+def test_decisions_go_on_though_the_index_beside_is_taken_away(tmp_path):
+    path = tmp_path / "decisions.db"
+    with closing(Journal.open(path, "secret", cost=CHEAP)) as journal:
+        journal._places._flushed = 2  # noqa: SLF001
+        for number in range(1, 40):
+            if number == 10:
+                StateStore.wipe(path.with_suffix(INDEX))
+            journal.write([], [decide(number)], height=number)
+            assert journal.height == number
+        tx_ids = [decide(number)[0] for number in range(1, 45)]
+        assert journal.find_decided(tx_ids) == set(tx_ids[:39])
+        assert find_numbers(journal.iterate_decisions()) == list(range(1, 40))
+
+
+def test_where_a_place_is_taken_the_journal_is_damaged(tmp_path):
+    with closing(Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)) as journal:
+        journal.write([], [decide(1)])
+        with journal._file.at_once() as connection:  # noqa: SLF001
+            connection.execute("INSERT INTO decided VALUES (2, x'00')")
+        with pytest.raises(Corrupt, match="UNIQUE constraint failed: decided"):
+            journal.write([], [decide(2)])
+
+
+def test_the_file_is_closed_though_its_index_cannot_be(tmp_path, monkeypatch):
+    journal = Journal.open(tmp_path / "decisions.db", "secret", cost=CHEAP)
+
+    def refuse():
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(journal._places, "close", refuse)  # noqa: SLF001
+    with pytest.raises(Unavailable):
+        journal.close()
+    assert not (tmp_path / "decisions.db-wal").exists()  # as SQLite leaves it that was closed
 
 
 def test_a_file_of_an_earlier_form_is_told(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hansa.engine.store import StateStore
-from hansa.kernel.errors import Unavailable
+from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.risk.clerk.places import Places
 
 
@@ -112,5 +112,72 @@ def test_what_the_disk_refused_is_read_again(tmp_path, monkeypatch):
         _check(places, kept)
 
 
+@pytest.mark.parametrize("name", ["write", "flush"])
+def test_damage_that_is_met_while_it_is_written_is_mended(tmp_path, monkeypatch, caplog, name):
+    kept = Kept()
+    with closing(Places(tmp_path / "index", kept.read, flushed=8)) as places:
+        places.add(*kept.add(4))
+        with monkeypatch.context() as patched:
+            patched.setattr(StateStore, name, _tell_damage)
+            places.add(*kept.add(10))
+            places.add(*kept.add(4))
+        assert "is found anew: a table is missing" in caplog.text
+        places.add(*kept.add(4))
+        _check(places, kept)
+
+
+def test_an_index_that_is_taken_away_under_it_is_made_anew(tmp_path):
+    kept = Kept()
+    with closing(Places(tmp_path / "index", kept.read, flushed=8)) as places:
+        places.add(*kept.add(20))
+        StateStore.wipe(tmp_path / "index")
+        for _ in range(6):
+            places.add(*kept.add(5))
+        _check(places, kept)
+        places.add(*kept.add(5))
+    with closing(Places(tmp_path / "index", kept.read)) as again:
+        _check(again, kept)
+
+
+def test_damage_that_is_met_while_it_is_brought_up_is_mended(tmp_path, monkeypatch):
+    kept = Kept()
+    with closing(Places(tmp_path / "index", kept.read)) as places:
+        places.add(*kept.add(5))
+    kept.add(5)
+    write_before = StateStore.write
+    writes = [write_before, _tell_damage]
+
+    def write(*arguments):
+        return (writes.pop() if len(writes) > 1 else writes[0])(*arguments)
+
+    monkeypatch.setattr(StateStore, "write", write)
+    with closing(Places(tmp_path / "index", kept.read)) as again:
+        assert writes == [write_before]
+        _check(again, kept)
+
+
+@pytest.mark.parametrize("name", ["flush", "close"])
+@pytest.mark.parametrize("error", [Corrupt("a table is missing"), Unavailable("the disk is full")])
+def test_it_is_closed_whatever_is_met(tmp_path, monkeypatch, name, error):
+    kept = Kept()
+    places = Places(tmp_path / "index", kept.read)
+    places.add(*kept.add(5))
+    with monkeypatch.context() as patched:
+        close = StateStore.close
+
+        def fail(store, **_):
+            close(store)
+            raise error
+
+        patched.setattr(StateStore, name, fail)
+        places.close()
+    with closing(Places(tmp_path / "index", kept.read)) as again:  # nobody holds its lock
+        _check(again, kept)
+
+
 def _refuse(*_):
     raise Unavailable("the disk is full")
+
+
+def _tell_damage(*_, **__):
+    raise Corrupt("a table is missing")
