@@ -128,7 +128,7 @@ class Deciding:
           operator: who decides.
           journal: open, and nobody else's.
           draw: source of chance for salts.
-          started_ms: now.
+          started_ms: now, and no earlier than any decision in the journal: as `find_begin`.
           zone_offset_ms: what local time is ahead of UTC, for a journal that is new.
           forks: as `Memory` has it.
           recent_max: of so many transactions the decision is in memory, of others in the journal.
@@ -160,17 +160,14 @@ class Deciding:
         """Decide on transactions, in this order; on one that was decided before, as before.
 
         Raises:
-          Unavailable: the journal cannot be written; nothing was taken in.
+          Unavailable: the journal cannot be read or written; nothing was taken in.
           Corrupt: it is damaged.
         """
         self._forget(moment.now_ms)
-        new: dict[bytes, Undecided] = {}
-        for each in asked:
-            if each.tx_id not in new and self._find_known(each) is None:
-                new[each.tx_id] = each
+        new = self._leave_out_known(asked)
         if new:
             with self.memory.taking_in() as intake:
-                self._decide_new(list(new.values()), moment, intake)
+                self._decide_new(new, moment, intake)
             self.memory.save_if_large()
         return [self._recent[each.tx_id] for each in asked]
 
@@ -227,17 +224,26 @@ class Deciding:
             # It may be sent again, also after the clock was put back: the file is asked of it.
             self._begun_ms = max(self._begun_ms, end_ms - VALIDITY_MAX_MS)
 
-    def _find_known(self, asked: Undecided) -> Decided | None:
-        """Find what was decided on a transaction before.
+    def _leave_out_known(self, asked: Sequence[Undecided]) -> list[Undecided]:
+        """Take up what was decided before; returns the others, each once.
 
-        The file is asked only of those that can have been signed before this process began.
+        The file is asked only of those that can have been signed before this process began, of all
+        at once: that takes 5 us each, a fifth of what deciding takes.
         """
-        known = self._recent.get(asked.tx_id)
-        if known is not None or asked.until_ms > self._begun_ms + VALIDITY_MAX_MS:
-            return known
+        new: dict[bytes, Undecided] = {}
+        for each in asked:
+            if each.tx_id not in self._recent:
+                new.setdefault(each.tx_id, each)
+        end_ms = self._begun_ms + VALIDITY_MAX_MS
+        old = [tx_id for tx_id, each in new.items() if each.until_ms <= end_ms]
+        for tx_id in self.journal.find_decided(old) if old else ():
+            self._take_up(new.pop(tx_id))
+        return list(new.values())
+
+    def _take_up(self, asked: Undecided) -> None:
+        """Take up from the file what was decided on a transaction."""
         kept = self.journal.find_decision(asked.tx_id)
-        if kept is None:
-            return None
+        assert kept is not None  # noqa: S101 - its name is there
         answer = self.journal.find_answer(asked.tx_id)
         raw, salt = kept.record, kept.salt
         if answer is not None and answer.record:
@@ -249,7 +255,6 @@ class Deciding:
         else:
             known = Decided(None, self.journal.find_held(asked.tx_id))
         self.note(asked.tx_id, known, asked.until_ms)
-        return known
 
     def _decide_new(self, asked: Sequence[Undecided], moment: Moment, intake: Intake) -> None:
         described, events = self._describe(asked, moment, intake)

@@ -257,6 +257,11 @@ class Journal:
         rows = self._fetch(query, first_ms // HOUR_MS, -(-end_ms // HOUR_MS))
         return {hour * HOUR_MS: self._read_tally(hour, value) for hour, value in rows}
 
+    def find_end(self) -> int:
+        """Find a time before which all decisions were made, up to an hour too late; 0 for none."""
+        ((hour,),) = self._fetch("SELECT MAX(hour) FROM tallies")
+        return 0 if hour is None else (hour + 1) * HOUR_MS
+
     def list_labels(self, first: int, end: int) -> dict[int, bool]:
         """List which payments of a range turned out to be fraud or not, by their numbers."""
         query = "SELECT number, value FROM labels WHERE number >= ? AND number < ?"
@@ -472,14 +477,8 @@ def _keep_event(event: Event) -> PaymentEvent | LabelEvent:
 def _read_event(kept: PaymentEvent | LabelEvent) -> Event:
     if isinstance(kept, LabelEvent):
         return Told(kept.number, kept.time_ms, kept.is_fraud)
-    return Taken(
-        kept.time_ms,
-        kept.payer,
-        kept.payee,
-        kept.amount_minor,
-        kept.device or None,
-        kept.merchant or None,
-    )
+    time_ms, payer, payee, amount_minor, device, merchant = msgspec.structs.astuple(kept)
+    return Taken(time_ms, payer, payee, amount_minor, device or None, merchant or None)
 
 
 def _check_next(what: str, first: int, expected: int) -> None:

@@ -24,9 +24,8 @@ from hansa.kernel.errors import HansaError, Unavailable
 from hansa.kernel.genesis import Network, decode_genesis
 from hansa.node.risk.clerk.clerk import Clerk
 from hansa.node.risk.clerk.deciding import Deciding
-from hansa.node.risk.clerk.journal import NEWEST, Journal
+from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.loading import RiskFolder, Sources
-from hansa.risk.decisions.commitment import decode_record
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -184,12 +183,12 @@ class Apart:
 
 
 def find_begin(journal: Journal, now_ms: int) -> int:
-    """Find when a clerk begins to decide: not before its last decision, if the clock was put back.
+    """Find when a clerk begins to decide: not before any decision, if the clock was put back.
 
-    What it decided before is then known as that, and not taken in a second time.
+    What it decided before is then known as that, and not taken in a second time. The last decision
+    need not be the latest: the clock may have been put back, and more decided, before it ended.
     """
-    newest = journal.list_decisions(NEWEST, 1)
-    return max(now_ms, *(decode_record(each.kept.record).decided_ms for each in newest), 0)
+    return max(now_ms, journal.find_end())
 
 
 def _tell(error: Exception) -> HansaError:
