@@ -48,8 +48,13 @@ def encode_features(features: Iterable[Feature]) -> bytes:
     return encode(list(features))
 
 
+def decode_features(raw: bytes) -> list[Feature]:
+    """Decode features that were encoded, in the order of a row; raises `Invalid`."""
+    return [Feature(*each) for each in _decode(raw)]
+
+
 def decode_names(raw: bytes) -> list[str]:
-    """Decode the names of features that were encoded, in the order of a row; raises `Invalid`."""
+    """Decode the names alone of features that were encoded; raises `Invalid`."""
     return [name for name, _, _ in _decode(raw)]
 
 

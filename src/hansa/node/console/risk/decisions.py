@@ -15,7 +15,7 @@ from hansa.node.console.risk.pictures import Picture, draw
 from hansa.node.console.risk.queue import tell_fate
 from hansa.node.console.risk.reasons import Reason, explain_reasons, read_book
 from hansa.node.console.risk.surroundings import Surroundings, read_surroundings
-from hansa.node.console.risk.values import Value, read_values
+from hansa.node.console.risk.values import Value, find_catalogue, read_values
 from hansa.node.console.text.formatting import Money
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptPayment
 from hansa.node.risk.clerk.journal import Held
@@ -65,7 +65,7 @@ class DecisionPage:
     shown: int
     """Which of the payments is shown in full."""
     values: tuple[Value, ...]
-    """All features of that payment; none where it was not described by this program's."""
+    """All features of that payment; none where it was not described, or they are lost."""
     around: Surroundings
     picture: Picture
     label: bool | None
@@ -105,6 +105,7 @@ async def read_decision(
     record = decode_record(kept.record)
     answer, held = await desk.find_answer(tx_id), await desk.find_held(tx_id)
     rules = read_book(await desk.find_basis(record.policy))
+    catalogue = find_catalogue(record.features, await desk.find_basis(record.features))
     formats = reader.get_format()
     shown = min(number, len(kept.payments) - 1)
     payment = kept.payments[shown]
@@ -118,14 +119,14 @@ async def read_decision(
         tx_id,
         record,
         kept,
-        tuple(explain_reasons(record.reasons, rules, kept.payments, formats)),
-        tuple(explain_reasons(kept.trials, rules, kept.payments, formats)),
+        tuple(explain_reasons(record.reasons, rules, kept.payments, catalogue, formats)),
+        tuple(explain_reasons(kept.trials, rules, kept.payments, catalogue, formats)),
         held,
         answer,
         tell_fate(reader, tx_id, held, answer, is_waiting=is_waiting),
         _read_commitment(reader, kept, answer),
         shown,
-        tuple(read_values(unpack(payment.row).tolist(), payment.asset, formats)),
+        tuple(read_values(unpack(payment.row).tolist(), catalogue, payment.asset, formats)),
         around,
         draw(around),
         labels.get(payment.number),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hansa.kernel.errors import Invalid
 from hansa.node.console.risk.words import CAPPED, WEEKDAYS
 from hansa.node.console.text.formatting import Format, Money, format_duration, format_share
-from hansa.risk.catalogue import MINOR, MS, RATIO, RATIO_BITS, Feature
-from hansa.risk.intake.describing import CATALOGUE
+from hansa.risk.catalogue import MINOR, MS, RATIO, RATIO_BITS, Feature, decode_features
+from hansa.risk.intake.describing import CATALOGUE, FEATURES_HASH
 
 MISSING = "not known"
 ONE = 1 << RATIO_BITS
@@ -29,13 +31,34 @@ class Value:
     """Its value, with a unit."""
 
 
-def read_values(row: Sequence[int], asset: str, formats: Format) -> list[Value]:
+def find_catalogue(features: bytes, raw: bytes | None) -> Sequence[Feature]:
+    """Find the features by which something was described; none where they are lost.
+
+    Another release may have as many, and others: nothing but their hash tells.
+
+    Args:
+      features: the hash of them.
+      raw: what is kept under it, if anything is.
+    """
+    if features == FEATURES_HASH:
+        return CATALOGUE
+    if raw is None or hashlib.sha256(raw).digest() != features:
+        return ()
+    try:
+        return decode_features(raw)
+    except Invalid:
+        return ()
+
+
+def read_values(
+    row: Sequence[int], catalogue: Sequence[Feature], asset: str, formats: Format
+) -> list[Value]:
     """Read all features of a row, in its order; none where there is no row of this catalogue."""
-    if len(row) != len(CATALOGUE):
+    if len(row) != len(catalogue):
         return []
     return [
         Value(feature.name, say(feature), write_value(feature, value, asset, formats))
-        for feature, value in zip(CATALOGUE, row, strict=True)
+        for feature, value in zip(catalogue, row, strict=True)
     ]
 
 
@@ -51,7 +74,7 @@ def write_value(feature: Feature, value: int, asset: str, formats: Format) -> st
     """Write the value of a feature with its unit.
 
     Args:
-      feature: of the catalogue.
+      feature: of whichever release.
       value: as a row has it; -1 is what is not known.
       asset: of the payment, whose minor units amounts are.
       formats: of the network.

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from hansa.node.console.risk.pictures import WIDTH, draw
+from hansa.node.console.risk.reasons import explain_reasons
 from hansa.node.console.risk.surroundings import Flow, Surroundings
-from hansa.node.console.risk.values import ONE, read_values, say, write_value
+from hansa.node.console.risk.values import ONE, find_catalogue, read_values, say, write_value
 from hansa.node.console.text.formatting import Format
-from hansa.risk.intake.describing import CATALOGUE
+from hansa.node.risk.clerk.format import KeptPayment
+from hansa.risk.catalogue import Feature, encode_features, hash_features
+from hansa.risk.intake.describing import CATALOGUE, FEATURES_HASH
+from hansa.risk.packing import pack_row
+from hansa.risk.rules.book import Rule
 
 FORMATS = Format(0, {"MOP": 2})
 BY_NAME = {feature.name: feature for feature in CATALOGUE}
@@ -38,8 +43,34 @@ def test_a_value_is_written_in_its_unit(name, value, text):
 
 def test_what_a_feature_says_is_plain_text_and_a_row_of_others_is_not_read():
     assert not any("<" in say(feature) for feature in CATALOGUE)
-    assert read_values((1, 2), "MOP", FORMATS) == []
-    assert len(read_values([7] * len(CATALOGUE), "MOP", FORMATS)) == len(CATALOGUE)
+    assert read_values((1, 2), CATALOGUE, "MOP", FORMATS) == []
+    assert len(read_values([7] * len(CATALOGUE), CATALOGUE, "MOP", FORMATS)) == len(CATALOGUE)
+
+
+def test_values_are_told_by_the_names_under_which_they_were_kept():
+    others = [*CATALOGUE[1:], Feature("mood", "count", "How the payer felt.")]
+    raw, row = encode_features(others), list(range(1, len(others) + 1))
+    catalogue = find_catalogue(hash_features(others), raw)
+    assert list(catalogue) == others
+    assert find_catalogue(FEATURES_HASH, None) == CATALOGUE
+    values = read_values(row, catalogue, "MOP", FORMATS)
+    assert [each.name for each in values] == [each.name for each in others]
+    payment = KeptPayment(bytes(32), bytes(32), "MOP", 5, 1, pack_row(row), None)
+    rule = Rule("sad", "review", ("mood >= 3",))
+
+    def explain(catalogue):
+        codes = ("feature.mood", "rule.sad", "feature.amount_minor")
+        return explain_reasons(codes, {"sad": rule}, [payment], catalogue, FORMATS)
+
+    felt, sad, _ = explain(catalogue)
+    assert (felt.sentence, felt.values) == ("By the model: how the payer felt", (str(row[-1]),))
+    assert sad.conditions == (f"mood >= 3 (it was {row[-1]})",)
+    for lost in (None, encode_features(CATALOGUE)):
+        catalogue = find_catalogue(hash_features(others), lost)
+        assert read_values(row, catalogue, "MOP", FORMATS) == []
+        felt, sad, paid = explain(catalogue)
+        assert (felt.values, sad.conditions) == ((), ("mood >= 3",))
+        assert (paid.sentence, paid.values) == ("By the model: how much is paid", ())
 
 
 @pytest.mark.parametrize("count", [0, 1, 12])
