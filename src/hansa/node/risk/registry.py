@@ -12,8 +12,6 @@ Source: docs/reference/risk-models.md; Federal Reserve SR 11-7 (inventory of mod
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +23,7 @@ from msgspec import Meta
 from hansa.engine.storage import make_folder
 from hansa.kernel.encoding import DECODE_ERRORS, tell_fault
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, NotFound, Unavailable
+from hansa.node.risk.files import locked
 from hansa.risk.models.file import FILE_BYTES_MAX, Model, read_model
 from hansa.sdk.files import read_file, write_file
 
@@ -169,7 +168,7 @@ class Registry:
         model = read_model(raw, name, self._features)
         model_id = model.manifest.model_id.hex()
         make_folder(self.folder)
-        with self._locked():
+        with locked(self.folder):
             with suppress(HansaError):
                 return self.get(model_id)
             write_file(self._locate(model_id), raw, replace=True)
@@ -217,7 +216,7 @@ class Registry:
           Unavailable: the disk refuses.
         """
         make_folder(self.folder)
-        with self._locked():
+        with locked(self.folder):
             try:
                 roles = self.read_roles()
             except Invalid:
@@ -314,18 +313,8 @@ class Registry:
     def _changing(self) -> Iterator[Roles]:
         """Read roles to change them, while nobody else does."""
         make_folder(self.folder)
-        with self._locked():
+        with locked(self.folder):
             yield self.read_roles()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the folder's lock, which the system gives back when a process dies."""
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 def _look(path: Path) -> _Stamp:

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 from hansa.engine.workers import Workers, start_workers
 from hansa.kernel.crypto.address import to_text
 from hansa.kernel.errors import HansaError, Invalid, InvalidCode, Unavailable
-from hansa.node.risk.files import read_optional
+from hansa.node.risk.files import locked, read_optional
 from hansa.risk.decisions.policy import Screening as Thresholds
 from hansa.risk.models.calibration import MILLION
 from hansa.risk.screening.customers import (
@@ -276,18 +276,24 @@ def clear_hits(
       Invalid: `until` is neither a date nor a time, or a text is too long.
       Unavailable: the disk refuses.
     """
-    path = folder / CLEARED
-    raw = read_optional(path, CUSTOMERS_BYTES_MAX) or b""
-    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     told = {"why": why, "until": until, "by": by}
-    for hit in hits:
-        named = {"wallet": to_text(hit.wallet), "entry": hit.found.entry, "name": hit.name}
-        rows.append({**named, **told})
+    named = [
+        {"wallet": to_text(hit.wallet), "entry": hit.found.entry, "name": hit.name, **told}
+        for hit in hits
+    ]
+    with locked(folder):  # another officer clears others meanwhile
+        path = folder / CLEARED
+        raw = read_optional(path, CUSTOMERS_BYTES_MAX) or b""
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+        content = _write_clearings(rows + named)
+        parse_clearings(content, path)  # what could not be read again is not written
+        write_file(path, content, replace=True, mode=PRIVATE)
+
+
+def _write_clearings(rows: Iterable[Mapping[str, str | None]]) -> bytes:
     written = io.StringIO(newline="")
     columns = (*CLEARING_COLUMNS, *CLEARING_OPTIONAL)
     writer = csv.DictWriter(written, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    content = written.getvalue().encode()
-    parse_clearings(content, path)  # what could not be read again is not written
-    write_file(path, content, replace=True, mode=PRIVATE)
+    return written.getvalue().encode()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from tests.listed import RAMIRO, SDN, write_clearing, write_customers, write_wallet
@@ -10,8 +13,16 @@ from tests.world import key
 
 from hansa.kernel.errors import Invalid, Unavailable
 from hansa.node.home import Home
+from hansa.node.risk.files import locked
 from hansa.node.risk.loading import SANCTIONS, Models, RiskFolder, load
-from hansa.node.risk.screening import SCREENED, look_over, read_screening_files, screen_folder
+from hansa.node.risk.screening import (
+    CLEARED,
+    SCREENED,
+    clear_hits,
+    look_over,
+    read_screening_files,
+    screen_folder,
+)
 from hansa.risk.decisions.deciding import Listed
 from hansa.risk.decisions.policy import Screening as Thresholds
 from hansa.risk.verdicts import Verdict
@@ -140,3 +151,23 @@ def test_customers_who_were_screened_are_missed(folder):
     (folder / SCREENED).unlink()
     risk.reload()
     assert find(risk.loaded, ANN, BOB) is None
+
+
+def test_of_two_officers_who_clear_at_once_neither_is_lost(tmp_path):
+    write_customers(tmp_path)
+    hits = screen_folder(tmp_path, Thresholds()).hits
+    clear = partial(clear_hits, tmp_path, hits, why="seen", until=None, by="Mr Wong")
+    with ThreadPoolExecutor(1) as officer:
+        with locked(tmp_path):  # by Ms Lei
+            job = officer.submit(clear)
+            with pytest.raises(TimeoutError):
+                job.result(timeout=0.2)
+            write_clearing(tmp_path, "ann", "OFAC-SDN 306", RAMIRO)
+        job.result()
+    with (tmp_path / CLEARED).open(newline="") as file:
+        assert [row["by"] for row in csv.DictReader(file)] == ["Ms Lei", *["Mr Wong"] * len(hits)]
+
+
+def test_a_folder_that_is_not_there_cannot_be_locked(tmp_path):
+    with pytest.raises(Unavailable, match="cannot lock"), locked(tmp_path / "none"):
+        pass
