@@ -67,6 +67,8 @@ def _replay(options: argparse.Namespace) -> int:
             "number": found.first.number,
             "features": list(found.first.features),
         }
+    if found.words:
+        told["words"] = found.words
     print_found(told, is_json=options.json)
     return 0 if found.is_identical else EXIT_DIFFERS
 

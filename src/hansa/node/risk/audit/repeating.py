@@ -42,9 +42,26 @@ class Repeated(NamedTuple):
     """Whether what is remembered came out again, too; None if the journal has gone on since."""
 
     @property
-    def is_identical(self) -> bool:
-        """Whether every kept row came out again as it is, and what is remembered."""
-        return not self.missing and not self.differing and self.is_remembered_same is not False
+    def is_identical(self) -> bool | None:
+        """Whether every kept row came out again as it is, and what is remembered.
+
+        None where nothing is wrong, and no row was compared either: that shows nothing.
+        """
+        if self.missing or self.differing or self.is_remembered_same is False:
+            return False
+        return True if self.compared else None
+
+    @property
+    def words(self) -> str:
+        """Why it is not known whether all is identical; empty where it is."""
+        if self.is_identical is not None:
+            return ""
+        if self.other_sets:
+            return (
+                f"nothing was compared: all {self.other_sets} rows are of other sets of features "
+                "than this program's; those programs that decided can compare them"
+            )
+        return "nothing was compared: no row of a payment was kept"
 
 
 class _Kept(NamedTuple):
