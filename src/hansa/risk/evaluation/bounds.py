@@ -62,7 +62,13 @@ def find_knowable(payments: Payments, at_terminals: Bools, delay_ms: int) -> Boo
 
 
 def bound_card_precision(payments: Payments, knowable: Bools, folds: Sequence[date]) -> float:
-    """Compute the CP@100 of whoever tells these frauds, and nothing of others; mean of folds."""
+    """Compute the CP@100 of whoever tells these frauds and fills the list by chance; mean of folds.
+
+    Of a hundred cards a day, 13 to 66 can be told. Whoever measures a model has it name a
+    hundred all the same, so the places left are filled here, too, with the cards of the lowest
+    numbers, which the simulator has given by no rule; which of these were compromised counts, as
+    it does for a model.
+    """
     found = []
     for first_day in folds:
         tested = split(payments, first_day).test

@@ -57,6 +57,21 @@ def test_what_nobody_knows_is_found_by_chance_alone():
     assert find_knowable(payments, nothing, DAY_MS).tolist() == payments.is_fraud.tolist()
 
 
+def test_places_that_knowledge_leaves_go_to_the_lowest_numbers_and_what_these_find_counts():
+    begin = (FIRST_DAY - date(1970, 1, 1)).days
+    rows = []
+    for day in range(begin, begin + 3 * WEEK):
+        is_tested, new = day >= begin + 2 * WEEK, 10_000 + 1_000 * (day - begin)
+        for each in range(500):  # of the frauds, twenty are among the lowest numbers
+            is_fraud = is_tested and (each < 20 or each >= 470)
+            rows.append((24 * day, new + each, each, int(is_fraud), int(each < 20)))
+    payments, at_terminals = make_payments(rows)
+    known = payments.is_fraud & ~at_terminals
+    assert bound_card_precision(payments, known, [FIRST_DAY]) == pytest.approx(0.5)
+    assert bound_card_precision(payments, payments.is_fraud, [FIRST_DAY]) == pytest.approx(0.5)
+    assert bound_card_precision(payments, at_terminals & False, [FIRST_DAY]) == pytest.approx(0.2)
+
+
 @pytest.mark.data
 def test_the_handbooks_frauds_are_known_sooner_where_verdicts_are(datasets):
     path = datasets / "risk" / "fdh" / "payments_2018-04_2018-08.parquet"
