@@ -26,6 +26,10 @@ class Payment(NamedTuple):
     """Of the payer, as the operator knows it."""
     merchant: int = NOBODY
     """Whose wallet the payee is, where it is a merchant's: one merchant may have many."""
+    attempt: int = NOBODY
+    """The number that it had when it was tried and not remembered; labels name it by that."""
+    is_attempt: bool = False
+    """Whether it is numbered and described, and not remembered: it was not let through."""
 
 
 class Label(NamedTuple):

@@ -193,6 +193,7 @@ def _read_payment(payment: DecidedPayment) -> Any:  # noqa: ANN401 - of an extra
         payment.asset,
         int(payment.amount_minor),
         -1 if payment.number is None else payment.number,
+        False,  # noqa: FBT003 - what is remembered is no part of what was committed to
         pack_row(payment.row),
         None if listed is None else (VERDICTS[listed.verdict], listed.reason),
     )

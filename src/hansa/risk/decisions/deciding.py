@@ -144,6 +144,36 @@ class Decider:
           rows: shape (n, n_features), one after the other in memory.
           listed: what lists say, by a payment's place among the rows.
         """
+        fired, weighed = self._weigh(rows)
+        decisions: list[Decision] = []
+        for at, (by_rules, by_model, score, ppm, fires) in enumerate(weighed.tolist()):
+            if by_model or fires or at in listed or self.model is None:
+                told = (by_rules, by_model, score, ppm)
+                decisions.append(self._put_together(rows[at], fired[at], told, listed.get(at)))
+            else:  # most of them: nothing fires, and the model allows it
+                decisions.append(Decision(Verdict.ALLOW, (), score, ppm))
+        return decisions
+
+    def find_held(
+        self, rows: npt.NDArray[np.int64], listed: Mapping[int, Listed]
+    ) -> npt.NDArray[np.bool_]:
+        """Find which of many payments are not allowed, as `decide_all` has it, without reasons.
+
+        Returns:
+          Shape (n,).
+        """
+        _, weighed = self._weigh(rows)
+        by_rules, by_model = weighed[:, 0], weighed[:, 1]
+        are_held = (by_rules > Verdict.ALLOW) | ((by_model > Verdict.ALLOW) & (by_rules < 0))
+        for at, each in listed.items():
+            verdict, _ = _combine(int(by_rules[at]), int(by_model[at]), each)
+            are_held[at] = verdict > Verdict.ALLOW
+        return are_held
+
+    def _weigh(
+        self, rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Ask rules and model, as `weigh` has it; where there is no model the amount decides."""
         fired = np.zeros((len(rows), len(self.rules)), np.bool_)
         weighed = np.zeros((len(rows), 5), np.int64)
         if self.model is None:
@@ -154,14 +184,7 @@ class Decider:
         else:
             model = (*self.model.trees, *self.model.calibration)
             weigh(*model, *self._laid, self._thresholds, rows, fired, weighed)
-        decisions: list[Decision] = []
-        for at, (by_rules, by_model, score, ppm, fires) in enumerate(weighed.tolist()):
-            if by_model or fires or at in listed or self.model is None:
-                told = (by_rules, by_model, score, ppm)
-                decisions.append(self._put_together(rows[at], fired[at], told, listed.get(at)))
-            else:  # most of them: nothing fires, and the model allows it
-                decisions.append(Decision(Verdict.ALLOW, (), score, ppm))
-        return decisions
+        return fired, weighed
 
     def _put_together(
         self,
@@ -171,9 +194,7 @@ class Decider:
         listed: Listed | None,
     ) -> Decision:
         by_rules, by_model, score, ppm = told
-        if Verdict.ALLOW in (by_rules, None if listed is None else listed.verdict):
-            by_model = Verdict.ALLOW
-        verdict = max(by_rules, by_model, Verdict.ALLOW if listed is None else listed.verdict)
+        verdict, by_model = _combine(by_rules, by_model, listed)
         reasons = [] if listed is None else [f"list.{listed.reason}"]
         trials: list[str] = []
         for place in np.flatnonzero(fired).tolist():
@@ -191,3 +212,11 @@ class Decider:
         explain_row(model.trees, row, moves)
         highest = np.argsort(-moves, kind="stable")[: self.policy.reasons_max].tolist()
         return [f"feature.{self.features[each]}" for each in highest if moves[each] > 0]
+
+
+def _combine(by_rules: int, by_model: int, listed: Listed | None) -> tuple[int, int]:
+    """Find the verdict, and what of the model's counts."""
+    by_lists = Verdict.ALLOW if listed is None else listed.verdict
+    if by_rules == Verdict.ALLOW or (listed is not None and by_lists is Verdict.ALLOW):
+        by_model = Verdict.ALLOW
+    return max(by_rules, by_model, by_lists), by_model

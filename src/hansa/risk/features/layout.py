@@ -6,8 +6,8 @@ Arrays grow by doubling and never shrink. Parties stay for ever; a relation goes
 payment from the log, and so memory is bounded by the parties and the payments of `kept_ms`.
 
 Bounds: a party's number is below 2**30, an amount at most 2**53, a time at most 2**50. In sums an
-amount counts as at most 2**36 minor units, and the log holds at most 2**26 payments, so that no sum
-reaches 2**63 and no ratio does.
+amount counts as less than 2**36 minor units, and the log holds at most 2**26 payments, so that no
+sum reaches 2**62 and no ratio does.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ PARTY_MAX = 2**30 - 1
 AMOUNT_MAX = 2**53
 TIME_MAX_MS = 2**50
 """As the graph of payments has it: what one takes in, the other does."""
-SUMMED_MAX = 2**36
+SUMMED_MAX = 2**36 - 1
 LOG_MAX = 2**26
-VERSION = 3
+VERSION = 4
 
-# An event, as one row of a block: a payment, a label, or word that time has passed.
-PAYMENT, LABEL, TICK = 0, 1, 2
-KIND, NUMBER, TIME, PAYER, PAYEE, AMOUNT, DEVICE, MERCHANT = range(8)
+# An event, as one row of a block: a payment, a label, word that time has passed, a payment that is
+# described and numbered but not remembered, and one that is described and nothing else.
+PAYMENT, LABEL, TICK, ATTEMPT, LOOK = range(5)
+KIND, NUMBER, TIME, PAYER, PAYEE, AMOUNT, DEVICE, MERCHANT, TRIED = range(9)
 IS_FRAUD = PAYER
 """Where a label says it."""
-EVENT_COLUMNS = 8
+EVENT_COLUMNS = 9
 
 # The columns of `clock`.
 NOW, NEXT, FIRST_KEPT, STARTS = 0, 1, 2, 3
@@ -70,7 +71,7 @@ DEVICES, PAYER_COLUMNS = PARTY_COLUMNS, PARTY_COLUMNS + WINDOWS
 KEY, COUNTS, SINCE, UNTIL, RELATION_COLUMNS = 0, 1, 1 + WINDOWS, 2 + WINDOWS, 3 + WINDOWS
 WITH_PAYEE, WITH_DEVICE, WITH_MERCHANT = 0, 1, 2
 
-# The columns of `parties`: the four, their relations, then as said.
+# The columns of `parties`: the four, their relations, then as said. An attempt has no payer.
 LOG_PAYER, LOG_PAYEE, LOG_DEVICE, LOG_MERCHANT, LOG_RELATIONS = range(5)
 PARTIES = 4
 BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 3 + PARTIES
@@ -78,6 +79,8 @@ BACK, AHEAD = LOG_RELATIONS + 3, LOG_RELATIONS + 3 + PARTIES
 smaller; or 0."""
 PAIR_BACK = AHEAD + PARTIES
 """How many it is back to the pair's payment before, or 0."""
+MADE_AHEAD = PAIR_BACK
+"""Of an attempt: how many ahead the payment is that it became, or 0."""
 VERDICT = PAIR_BACK + 1
 """0 is none yet, 1 genuine, 2 fraud."""
 SURPRISE, SURPRISE_MAX = VERDICT + 1, 2**31 - 1

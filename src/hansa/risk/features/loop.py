@@ -8,6 +8,7 @@ from hansa.risk.compiled import compiled, compiled_inside
 from hansa.risk.features.layout import (
     AMOUNT,
     AMOUNT_MAX,
+    ATTEMPT,
     DEVICE,
     FIRST_KEPT,
     IS_FRAUD,
@@ -15,6 +16,7 @@ from hansa.risk.features.layout import (
     LABEL,
     LABEL_STARTS,
     LABELS,
+    LOOK,
     MERCHANT,
     NEXT,
     NOW,
@@ -28,13 +30,14 @@ from hansa.risk.features.layout import (
     TICK,
     TIME,
     TIME_MAX_MS,
+    TRIED,
     WINDOWS,
     Small,
     State,
     Whole,
 )
-from hansa.risk.features.rows import write_row
-from hansa.risk.features.windows import enter, learn, settle
+from hansa.risk.features.rows import read_surprise, write_row
+from hansa.risk.features.windows import become, enter, learn, pass_over, settle
 
 
 class Finding(IntEnum):
@@ -67,6 +70,7 @@ def run(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the 
     events: Whole,
     zone_offset_ms: int,
     rows: Whole,
+    are_filled: int,
 ) -> tuple[int, int]:
     """Describe and remember events in their order, or none of them.
 
@@ -75,7 +79,9 @@ def run(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the 
         something stands against the events.
       events: shape (n, `EVENT_COLUMNS`).
       zone_offset_ms: what local time is ahead of UTC.
-      rows: shape (n, n_features); filled from the first on, each before its payment is remembered.
+      rows: shape (n, n_features); filled from the first on, each before its payment is remembered,
+        if it is.
+      are_filled: 1 where the rows are filled already, as of this very moment; else 0.
 
     Returns:
       What stands against them, as in `Finding`, and the place of that event; if nothing does, how
@@ -91,26 +97,34 @@ def run(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the 
         settle(state, event[TIME])
         if event[KIND] == LABEL:
             learn(state, event[NUMBER], event[IS_FRAUD])
-        elif event[KIND] == PAYMENT:
-            surprise = write_row(state, event, zone_offset_ms, rows[described])
+        elif event[KIND] != TICK:
+            row = rows[described]
             described += 1
-            who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
-            enter(state, event[TIME], who, (min(event[AMOUNT], SUMMED_MAX), surprise))
+            if not are_filled:
+                write_row(state, event, zone_offset_ms, row)
+            if event[KIND] == PAYMENT:
+                who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
+                paid = (min(event[AMOUNT], SUMMED_MAX), read_surprise(row))
+                enter(state, event[TIME], who, paid)
+                become(state, event[TRIED])
+            elif event[KIND] == ATTEMPT:
+                pass_over(state.clock, state.log, state.parties)
     return _NOTHING, described
 
 
 @compiled_inside
 def _check(state: State, events: Whole) -> tuple[int, int]:
     now_ms, number = state.clock[NOW], state.clock[NEXT]
-    has_room = True
+    has_room, told = True, 0
     for place in range(events.shape[0]):
         event = events[place]
         finding = _check_event(event, now_ms, number)
         if finding != _NOTHING:
             return finding, place
         now_ms = event[TIME]
-        if event[KIND] == PAYMENT:
-            number += 1
+        told += event[KIND] == LABEL or (event[KIND] == PAYMENT and event[TRIED] >= 0)
+        number += event[KIND] == PAYMENT or event[KIND] == ATTEMPT
+        if event[KIND] != LABEL and event[KIND] != TICK:
             has_room = has_room and (
                 event[PAYER] < state.payers.shape[0]
                 and event[PAYEE] < state.payees.shape[0]
@@ -122,8 +136,7 @@ def _check(state: State, events: Whole) -> tuple[int, int]:
     has_room = has_room and (
         number - clock[FIRST_KEPT] <= state.log.shape[0]
         and clock[RELATIONS] + 3 * payments <= state.relations.shape[0]
-        and clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1] + events.shape[0] - payments
-        <= state.labels.shape[0]
+        and clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1] + told <= state.labels.shape[0]
     )
     return (_NOTHING if has_room else _NO_ROOM), 0
 
@@ -133,7 +146,7 @@ def _check_event(event: Whole, now_ms: int, number: int) -> int:
     kind = event[KIND]
     if event[TIME] < now_ms:
         return _BACK
-    if event[TIME] > TIME_MAX_MS or kind < PAYMENT or kind > TICK:
+    if event[TIME] > TIME_MAX_MS or kind < PAYMENT or kind > LOOK:
         return _RANGE
     if kind == LABEL:
         if event[NUMBER] >= number:
@@ -142,10 +155,11 @@ def _check_event(event: Whole, now_ms: int, number: int) -> int:
         return _NOTHING if is_verdict and event[NUMBER] >= 0 else _RANGE
     if kind == TICK:
         return _NOTHING
-    if event[NUMBER] != number:
+    if kind != LOOK and event[NUMBER] != number:
         return _AGAIN if event[NUMBER] < number else _MISSING
     is_known = event[PAYER] >= 0 and event[PAYEE] >= 0 and event[DEVICE] >= -1
     is_known = is_known and event[MERCHANT] >= -1 and 0 <= event[AMOUNT] <= AMOUNT_MAX
+    is_known = is_known and -1 <= event[TRIED] < number
     for party in (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT]):
         is_known = is_known and party <= PARTY_MAX
     return _NOTHING if is_known else _RANGE

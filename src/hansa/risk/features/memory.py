@@ -14,6 +14,7 @@ from hansa.risk.events import Label, Payment
 from hansa.risk.features.catalogue import CATALOGUE_ID, NAMES
 from hansa.risk.features.layout import (
     AMOUNT_MAX,
+    ATTEMPT,
     DAY_MS,
     DEVICE,
     EVENT_COLUMNS,
@@ -26,6 +27,7 @@ from hansa.risk.features.layout import (
     LABELS,
     LATE,
     LOG_MAX,
+    LOOK,
     MERCHANT,
     NEXT,
     NOW,
@@ -39,6 +41,7 @@ from hansa.risk.features.layout import (
     RINGS_MIN,
     TICK,
     TIME,
+    TRIED,
     VERSION,
     WINDOWS,
     Small,
@@ -103,25 +106,30 @@ class Features:
         """How much memory is taken."""
         return sum(array.nbytes for array in self.state)
 
-    def take(self, events: Whole) -> Whole:
+    def take(self, events: Whole, told: Whole | None = None) -> Whole:
         """Describe and remember events in their recorded order: all of them, or none.
 
         Args:
           events: shape (n, `EVENT_COLUMNS`), as `write_events` lays them out.
+          told: of one payment, its row, if it was just looked at.
 
         Returns:
-          Of each payment its row, shape (n_payments, n_features), in the order of the catalogue.
+          Of each payment, remembered or not, its row, shape (n_payments, n_features), in the order
+          of the catalogue.
 
         Raises:
           Invalid: an event is older than the one before it, there twice, not the next, or a label
             before its payment; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        rows = np.empty((len(events), len(NAMES)), np.int64)
-        finding, place = run(*self.state, events, self.zone_offset_ms, rows)
+        rows = np.empty((len(events), len(NAMES)), np.int64) if told is None else told
+        how = (self.zone_offset_ms, rows, int(told is not None))
+        finding, place = run(*self.state, events, *how)
         if finding == Finding.NO_ROOM:
+            passed = write_events([int(events[0, TIME])])  # what grows too old by then makes room
+            run(*self.state, passed, *how)
             self.state = grow(self.state, events)
-            finding, place = run(*self.state, events, self.zone_offset_ms, rows)
+            finding, place = run(*self.state, events, *how)
         if finding != Finding.NOTHING:
             event = events[place]
             raise Invalid(
@@ -159,10 +167,11 @@ def write_events(events: Sequence[Payment | Label | int]) -> Whole:
 
 def _lay_out(event: Payment | Label | int) -> tuple[int, ...]:
     if isinstance(event, Payment):
-        return PAYMENT, *event
+        *paid, is_attempt = event
+        return (ATTEMPT if is_attempt else PAYMENT), *paid
     if isinstance(event, Label):
-        return LABEL, event.number, event.time_ms, event.is_fraud, -1, -1, -1, -1
-    return TICK, -1, event, -1, -1, -1, -1, -1
+        return LABEL, event.number, event.time_ms, event.is_fraud, -1, -1, -1, -1, -1
+    return TICK, -1, event, -1, -1, -1, -1, -1, -1
 
 
 def grow(state: State, events: Whole) -> State:
@@ -176,15 +185,18 @@ def grow(state: State, events: Whole) -> State:
       Unavailable: the log would hold more than 2**26 payments.
     """
     clock = state.clock
-    payments = events[events[:, KIND] == PAYMENT]
-    log = int(clock[NEXT] - clock[FIRST_KEPT]) + len(payments)
+    kinds = events[:, KIND]
+    payments = events[(kinds != LABEL) & (kinds != TICK)]
+    numbered = len(payments) - int((kinds == LOOK).sum())
+    log = int(clock[NEXT] - clock[FIRST_KEPT]) + numbered
     if log > LOG_MAX:
         raise Unavailable(
             f"features remember at most {LOG_MAX} payments of the last"
             f" {clock[KEPT] // DAY_MS} days: divide the wallets among several operators' nodes"
         )
-    labels = int(clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1]) + len(events) - len(payments)
-    relations = int(clock[RELATIONS]) + 3 * len(payments)
+    told = int((kinds == LABEL).sum() + (payments[:, TRIED] >= 0).sum())
+    labels = int(clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1]) + told
+    relations = int(clock[RELATIONS]) + 3 * numbered
     grown = state._replace(
         log=_grow_ring(state.log, log, clock[NEXT]),
         parties=_grow_ring(state.parties, log, clock[NEXT]),

@@ -106,7 +106,7 @@ _THURSDAY = 3  # 1 January 1970
 
 
 @compiled_inside
-def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> int:
+def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> None:
     """Fill a payment's row, in the order of the catalogue.
 
     Args:
@@ -114,10 +114,6 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> in
       event: the payment, shape (`EVENT_COLUMNS`,).
       zone_offset_ms: what local time is ahead of UTC.
       row: shape (n_features,).
-
-    Returns:
-      How large the payment is for the payer's habit: to the mean of what is known to be genuine, or
-      else of all; -1 where there is none.
     """
     log, payers, payees, relations = state.log, state.payers, state.payees, state.relations
     now_ms, payer, payee = event[TIME], event[PAYER], event[PAYEE]
@@ -148,10 +144,19 @@ def write_row(state: State, event: Whole, zone_offset_ms: int, row: Whole) -> in
     _write_device(state, event, row)
     _write_merchant(state.merchants, event, log, row)
     genuine, largest = _compute_genuine_mean(payers, payer), row[PAYER_MAX_1D_MINOR]
-    row[AMOUNT_TO_PAYER_GENUINE_30D] = to_genuine = _divide(amount, genuine)
+    row[AMOUNT_TO_PAYER_GENUINE_30D] = _divide(amount, genuine)
     row[PAYER_MAX_1D_TO_GENUINE_30D] = -1 if largest < 0 else _divide(largest, genuine)
     row[PAYEE_FRAUD_RUN_SURPRISE] = payees[payee, RUN_LEAST]
     row[PAYER_FRAUD_SURPRISE] = payers[payer, FRAUD_SURPRISE]
+
+
+@compiled_inside
+def read_surprise(row: Whole) -> int:
+    """Read how large a payment is for its payer's habit; -1 where there is none.
+
+    That is to the mean of what is known to be genuine, or else of all.
+    """
+    to_genuine = row[AMOUNT_TO_PAYER_GENUINE_30D]
     return int(row[AMOUNT_TO_PAYER_MEAN_30D] if to_genuine < 0 else to_genuine)
 
 

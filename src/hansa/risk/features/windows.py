@@ -42,6 +42,7 @@ from hansa.risk.features.layout import (
     LOG_PAYEE,
     LOG_PAYER,
     LOG_RELATIONS,
+    MADE_AHEAD,
     NEWEST,
     NEXT,
     NOW,
@@ -85,6 +86,9 @@ def settle(state: State, now_ms: int) -> None:
             place = number & in_log
             amount = log[place, 1]
             payer = parties[place, LOG_PAYER]
+            if payer < 0:  # an attempt is in no window
+                number += 1
+                continue
             _leave(payers, payer, window, (number, amount, parties[place, AHEAD + LOG_PAYER]))
             payee = parties[place, LOG_PAYEE]
             _leave(payees, payee, window, (number, amount, parties[place, AHEAD + LOG_PAYEE]))
@@ -228,6 +232,38 @@ def enter(state: State, now_ms: int, who: tuple[int, int, int, int], what: tuple
 
 
 @compiled_inside
+def pass_over(clock: Whole, log: Whole, parties: Small) -> None:
+    """Give an attempt its number, of which time has come, and remember nothing else of it."""
+    place = clock[NEXT] & (log.shape[0] - 1)
+    log[place, 0] = clock[NOW]
+    log[place, 1] = 0
+    for column in range(parties.shape[1]):
+        parties[place, column] = 0
+    for column in range(LOG_RELATIONS + 3):
+        parties[place, column] = -1
+    clock[NEXT] += 1
+
+
+@compiled_inside
+def become(state: State, attempt: int) -> None:
+    """Have the payment that was just entered answer for an attempt of before: for its label, too.
+
+    Args:
+      state: of which the last payment is that one.
+      attempt: the number of the attempt; -1 is none.
+    """
+    clock, parties = state.clock, state.parties
+    if attempt < clock[FIRST_KEPT]:
+        return
+    at = attempt & (parties.shape[0] - 1)
+    if parties[at, LOG_PAYER] >= 0:
+        return
+    parties[at, MADE_AHEAD] = clock[NEXT] - 1 - attempt
+    if parties[at, VERDICT] > 0:
+        learn(state, clock[NEXT] - 1, parties[at, VERDICT] - 1)
+
+
+@compiled_inside
 def _meet(table: Whole, party: int, now_ms: int, amount: int) -> None:
     for window in range(WINDOWS):
         _count(table, party, window, 1, amount)
@@ -284,7 +320,8 @@ def _rank(clock: Whole, log: Whole, parties: Small, table: Whole, kind: int) -> 
 def learn(state: State, number: int, is_fraud: int) -> None:
     """Remember what became of a payment before `NEXT`, as of now.
 
-    What is known already changes nothing. Another verdict than before counts beside the first.
+    What is known already changes nothing. Another verdict than before counts beside the first. That
+    of an attempt is of the payment that it became, if it did.
     """
     clock, labels, parties = state.clock, state.labels, state.parties
     payers, payees, merchants = state.payers, state.payees, state.merchants
@@ -295,6 +332,13 @@ def learn(state: State, number: int, is_fraud: int) -> None:
     if parties[at, VERDICT] == 1 + is_fraud:
         return
     parties[at, VERDICT] = 1 + is_fraud
+    if parties[at, LOG_PAYER] < 0:
+        if parties[at, MADE_AHEAD] == 0:
+            return
+        at = (number + parties[at, MADE_AHEAD]) & (parties.shape[0] - 1)
+        if parties[at, VERDICT] == 1 + is_fraud:
+            return
+        parties[at, VERDICT] = 1 + is_fraud
     payer, payee = parties[at, LOG_PAYER], parties[at, LOG_PAYEE]
     merchant = parties[at, LOG_MERCHANT]
     place = clock[LABELS] & (labels.shape[0] - 1)

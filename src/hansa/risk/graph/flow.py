@@ -104,11 +104,12 @@ def sum_chained(words: Array, run: Run, edge: Edge) -> tuple[int, int]:
 def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     """Cover the payment from its payer's receipts, fill the columns, and say on which chain it is.
 
-    What is drawn is taken off the receipts.
+    What is drawn is taken off the receipts by `spend`, if the payment is made.
     """
     run = get_run(heads, IN, edge.payer)
     need, unspent, total = edge.amount, 0, 0
     most, source = 0, 0
+    row[COVERED_RECEIPTS] = 0
     row[ALIKE_SHARE] = row[ALIKE_HELD_MS] = row[HELD_MS] = UNKNOWN
     row[DRAWN_SHARE] = row[SINCE_SHARE] = UNKNOWN
     for back in range(1, count_held(run) + 1):
@@ -116,14 +117,15 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
         time_ms, amount = words[slot + TIME_MS], words[slot + AMOUNT]
         if time_ms < edge.start_ms:
             break
-        drawn = min(need, words[trail + LEFT])
+        left = words[trail + LEFT]
+        drawn = min(need, left)
         if drawn > 0:
             need -= drawn
-            words[trail + LEFT] -= drawn
+            left -= drawn
             row[COVERED_RECEIPTS] += 1
         if drawn > most:
             most, source = drawn, back
-        unspent += words[trail + LEFT]
+        unspent += left
         total += amount
         likeness = compute_likeness(amount, edge.amount)
         if likeness > row[ALIKE_SHARE]:
@@ -147,6 +149,20 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
         words[trail + ORIGIN],
         words[trail + CHAIN] + 1,
     )
+
+
+@compiled_inside
+def spend(heads: Array, words: Array, edge: Edge) -> None:
+    """Take what a payment draws off its payer's receipts."""
+    run = get_run(heads, IN, edge.payer)
+    need = edge.amount
+    for back in range(1, count_held(run) + 1):
+        if need == 0 or words[find_slot(run, back) + TIME_MS] < edge.start_ms:
+            break
+        trail = find_trail(run, back)
+        drawn = min(need, words[trail + LEFT])
+        words[trail + LEFT] -= drawn
+        need -= drawn
 
 
 @compiled_inside

@@ -70,13 +70,22 @@ class PaymentGraph:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self._graph)
 
-    def take(self, edges: Array, rows: Array | None = None) -> Array:
+    def take(
+        self,
+        edges: Array,
+        rows: Array | None = None,
+        are_made: Array | None = None,
+        *,
+        are_filled: bool = False,
+    ) -> Array:
         """Take payments in, in their order, and tell the features of each.
 
         Args:
           edges: shape (n, 4): payer and payee by their numbers, amount in minor units, time in
             milliseconds; one row after the other in memory.
           rows: filled and returned, shape (n, WIDTH); made if there is none.
+          are_made: shape (n,): 0 for a payment that is described, and not taken in; None is none.
+          are_filled: whether there is one payment, whose row was just filled.
 
         Raises:
           Invalid: a payment is none, or earlier than the one before it. None was taken in then.
@@ -88,10 +97,14 @@ class PaymentGraph:
             return rows
         if wallets > len(self._graph.heads):
             self._make_room(wallets)
-        done = 0
-        while (done := advance(*self._graph, *self.reach, edges, done, rows)) < len(edges):
+        if are_made is None:
+            are_made = np.ones(len(edges), np.int64)
+        done, filled = 0, int(are_filled)
+        while True:
+            done = advance(*self._graph, *self.reach, edges, are_made, done, rows, filled)
+            if done == len(edges):
+                return rows
             self._grow_words()
-        return rows
 
     def _check(self, edges: Array) -> int:
         """Check payments; returns one more than the highest wallet."""

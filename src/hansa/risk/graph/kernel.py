@@ -18,7 +18,7 @@ from hansa.risk.compiled import compiled, compiled_inside
 from hansa.risk.graph.catalogue import AMOUNT_MAX
 from hansa.risk.graph.crossings import SQUARES_CLOSED, count_squares, find_middlemen
 from hansa.risk.graph.cycles import find_cycles
-from hansa.risk.graph.flow import Trail, tell_flow
+from hansa.risk.graph.flow import Trail, draw, spend, tell_flow
 from hansa.risk.graph.neighbours import count_neighbours
 from hansa.risk.graph.rings import (
     AMOUNT,
@@ -138,17 +138,15 @@ def survey(edges: Array, last_ms: int) -> tuple[int, int]:
 
 
 @compiled_inside
-def _put_in(graph: Graph, edge: Edge, rings_max: int, ring_max: int, row: Array) -> None:
-    """Fill the row of a payment, and put its edge into the graph."""
-    heads, words, facts, memory = graph
+def _describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
+    """Fill the row of a payment, and say on which chain it is."""
+    heads, words, _, memory = graph
     row[:] = 0
     count_neighbours(heads, words, memory, edge, row)
     find_cycles(heads, words, memory, edge, rings_max, row)
     find_middlemen(heads, words, memory, edge, rings_max, row)
     count_squares(heads, words, memory, edge, rings_max, row)
-    trail = tell_flow(heads, words, edge, row)
-    insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
-    sweep(heads, words, facts, edge.start_ms)
+    return tell_flow(heads, words, edge, row)
 
 
 @compiled
@@ -163,17 +161,21 @@ def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on 
     rings_max: int,
     factor: int,
     edges: Array,
+    are_made: Array,
     first: int,
     rows: Array,
+    are_filled: int,
 ) -> int:
-    """Fill a row for each payment from `first` on, and put its edge into the graph.
+    """Fill a row for each payment from `first` on, and put its edge into the graph if it is made.
 
     Args:
       heads: the first of the parts of `Graph`, in their order; has one for each of the wallets.
       short_ms: the first of the parts of `Reach`, likewise.
       edges: shape (n, 4): payer, payee, amount in minor units, time in milliseconds.
+      are_made: shape (n,): 1 for a payment that is made, 0 for one that is described alone.
       first: where to begin.
       rows: shape (n, WIDTH).
+      are_filled: 1 where the rows are filled already, as of this very moment; else 0.
 
     Returns:
       The first payment that was left because words ran out: n if none was.
@@ -193,5 +195,13 @@ def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on 
             (amount + factor - 1) // factor,
             min(amount * factor, AMOUNT_MAX),
         )
-        _put_in(graph, edge, rings_max, ring_max, rows[number])
+        row = rows[number]
+        if are_filled:
+            trail = draw(heads, words, edge, row)
+        else:
+            trail = _describe(graph, edge, rings_max, row)
+        if are_made[number]:
+            spend(heads, words, edge)
+            insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
+            sweep(heads, words, facts, edge.start_ms)
     return int(edges.shape[0])

@@ -13,7 +13,16 @@ from hansa.risk.arrays import read_arrays, write_arrays
 from hansa.risk.catalogue import find_columns, hash_features
 from hansa.risk.compiled import compiled
 from hansa.risk.features import catalogue as parties
-from hansa.risk.features.layout import AMOUNT, KIND, PAYEE, PAYER, PAYMENT, TIME
+from hansa.risk.features.layout import (
+    AMOUNT,
+    KIND,
+    LABEL,
+    PAYEE,
+    PAYER,
+    PAYMENT,
+    TICK,
+    TIME,
+)
 from hansa.risk.features.memory import Features
 from hansa.risk.features.memory import load as load_features
 from hansa.risk.graph import catalogue as graph
@@ -29,29 +38,33 @@ FEATURES = tuple(find_columns(CATALOGUE))
 FEATURES_HASH = hash_features(CATALOGUE)
 """What a record of a decision names this set of features by."""
 _STAMP = "describer 1"
+_PARTIES = len(parties.FEATURES)
 _EDGE = (PAYER, PAYEE, AMOUNT, TIME)
 
 Whole = npt.NDArray[np.int64]
 
 
 @compiled
-def draw_edges(events: Whole, edges: Whole) -> int:
-    """Draw the payments among events as edges of the graph.
+def draw_edges(events: Whole, edges: Whole, are_made: Whole) -> int:
+    """Draw the payments among events as edges of the graph, also what is not remembered.
 
     Args:
       events: as `Describer.take` takes them.
       edges: shape (n, 4); filled as `PaymentGraph.take` takes them.
+      are_made: shape (n,); likewise.
 
     Returns:
       How many there are; -1 if one is to its payer or of nothing.
     """
     count = 0
     for place in range(events.shape[0]):
-        if events[place, KIND] == PAYMENT:
+        kind = events[place, KIND]
+        if kind not in (LABEL, TICK):
             if events[place, PAYER] == events[place, PAYEE] or events[place, AMOUNT] < 1:
                 return -1
             for column in range(len(_EDGE)):
                 edges[count, column] = events[place, _EDGE[column]]
+            are_made[count] = kind == PAYMENT
             count += 1
     return count
 
@@ -69,12 +82,13 @@ class Describer:
         self.features = features
         self.graph = payments
 
-    def take(self, events: Whole) -> Whole:
-        """Describe and remember events in their recorded order: all of them, or none.
+    def take(self, events: Whole, told: Whole | None = None) -> Whole:
+        """Describe events in their recorded order, and remember what is made: all of them, or none.
 
         Args:
           events: shape (n, `EVENT_COLUMNS`), as `hansa.risk.features.memory.write_events` lays
             them out.
+          told: of one payment, its row, if it was just looked at.
 
         Returns:
           Of each payment its row, shape (n_payments, n_features).
@@ -85,14 +99,20 @@ class Describer:
           Unavailable: more payments than a node can remember.
         """
         edges = np.empty((len(events), len(_EDGE)), np.int64)
-        count = draw_edges(events, edges)
+        are_made = np.empty(len(events), np.int64)
+        count = draw_edges(events, edges, are_made)
         if count < 0:
             raise Invalid(
                 InvalidCode.ARGUMENTS,
                 "a payment goes to its own payer, or is of nothing: neither can be described",
             )
+        if told is not None:
+            self.features.take(events, told[:, :_PARTIES])
+            self.graph.take(edges, told[:, _PARTIES:], are_made, are_filled=True)
+            return told
         of_parties = self.features.take(events)
-        return np.concatenate((of_parties, self.graph.take(edges[:count])), axis=1)
+        of_graph = self.graph.take(edges[:count], are_made=are_made[:count])
+        return np.concatenate((of_parties, of_graph), axis=1)
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""

@@ -6,7 +6,8 @@ same order give the same numbers and the same rows: at once, in a replay, on ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 
@@ -15,10 +16,11 @@ import numpy.typing as npt
 
 from hansa.risk.arrays import read_arrays, write_arrays
 from hansa.risk.events import NOBODY, Label, Payment
+from hansa.risk.features.layout import ATTEMPT, KIND, LOOK, PAYMENT
 from hansa.risk.features.memory import Features, write_events
 from hansa.risk.graph.graph import PaymentGraph
 from hansa.risk.intake.describing import Describer, load_describer
-from hansa.risk.intake.numbering import Numbering, load_numbering
+from hansa.risk.intake.numbering import KEY_BYTES, Numbering, load_numbering
 
 _STAMP = "intake 1"
 _NUMBERED = ("wallets", "devices", "merchants")
@@ -34,6 +36,21 @@ class Taken(NamedTuple):
     amount_minor: int
     device: bytes | None = None
     merchant: bytes | None = None
+    attempt: int = NOBODY
+    """Its number as an attempt, if it was one before; labels name it by that."""
+    is_attempt: bool = False
+    """Whether it was not let through: it is numbered and described, and not remembered."""
+
+
+class Looked(NamedTuple):
+    """Payments as they were described and not yet taken in."""
+
+    rows: npt.NDArray[np.int64]
+    """Shape (n, n_features): each as if it came alone."""
+    events: npt.NDArray[np.int64]
+    """As they are laid out."""
+    known: tuple[int, ...]
+    """So many wallets, devices and merchants there were before."""
 
 
 class Told(NamedTuple):
@@ -92,20 +109,53 @@ class Intake:
         """Take events in, in this order.
 
         Returns:
-          Of each payment its row, shape (n_payments, n_features).
+          Of each payment, attempts included, its row, shape (n_payments, n_features).
 
         Raises:
           Invalid: an event is older than the one before it, a label of a payment that was not taken
             in, or a payment to its payer or of nothing; nothing was taken in.
           Unavailable: more payments than a node can remember; likewise.
         """
-        known = [len(each) for each in self._numbered]
-        try:
+        with self._numbering(self._count_known()):
             return self._describer.take(write_events(self._number(events)))
-        except BaseException:
-            for each, before in zip(self._numbered, known, strict=True):
-                each.forget(before)
-            raise
+
+    def look(self, payments: Sequence[Taken]) -> Looked:
+        """Describe payments and take none in; `keep` follows, with nothing in between.
+
+        Args:
+          payments: all of one moment.
+
+        Raises:
+          Invalid: as `take`.
+          Unavailable: as `take`.
+        """
+        known = self._count_known()
+        with self._numbering(known):
+            events = write_events(self._number(payments))
+            events[:, KIND] = LOOK
+            return Looked(self._describer.take(events), events, known)
+
+    def keep(self, looked: Looked, are_attempts: Sequence[bool]) -> npt.NDArray[np.int64]:
+        """Take in what was looked at: payments that are let through, and others as attempts.
+
+        Returns:
+          Of each its row, shape (n, n_features): as of those before it that are remembered.
+
+        Raises:
+          Unavailable: as `take`.
+        """
+        with self._numbering(looked.known):
+            for place, is_attempt in enumerate(are_attempts):
+                looked.events[place, KIND] = ATTEMPT if is_attempt else PAYMENT
+            told = looked.rows if len(are_attempts) == 1 else None
+            return self._describer.take(looked.events, told)
+
+    def try_out(self) -> None:
+        """Take in a payment of nobody, all ways there are, so that machine code is ready."""
+        trial = Taken(self.now_ms, bytes(KEY_BYTES), bytes([1]) * KEY_BYTES, 1)
+        self.take([trial])
+        for many in (1, 2):
+            self.keep(self.look([trial] * many), [True] * many)
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""
@@ -115,6 +165,19 @@ class Intake:
         }
         described = np.frombuffer(self._describer.save(), np.uint8)
         return write_arrays(_STAMP, described=described, **keys)
+
+    def _count_known(self) -> tuple[int, ...]:
+        return tuple(len(each) for each in self._numbered)
+
+    @contextmanager
+    def _numbering(self, known: tuple[int, ...]) -> Iterator[None]:
+        """Number parties; where anything fails, forget those that are not among so many."""
+        try:
+            yield
+        except BaseException:
+            for each, before in zip(self._numbered, known, strict=True):
+                each.forget(before)
+            raise
 
     def _number(self, events: Sequence[Taken | Told]) -> list[Payment | Label | int]:
         """Put numbers in the place of keys: of all events at once, which costs little for each."""
@@ -141,6 +204,8 @@ class Intake:
                 event.amount_minor,
                 NOBODY if event.device is None else next(devices),
                 NOBODY if event.merchant is None else next(merchants),
+                event.attempt,
+                event.is_attempt,
             )
             if isinstance(event, Taken)
             else Label(*event)

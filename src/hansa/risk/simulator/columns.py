@@ -75,7 +75,10 @@ class Payments(NamedTuple):
 
     def get(self, number: int) -> Payment:
         """Get one payment."""
-        return Payment(number, *(int(column[number]) for column in self))
+        time_ms, payer, payee, amount_minor, device, merchant = (
+            int(column[number]) for column in self
+        )
+        return Payment(number, time_ms, payer, payee, amount_minor, device, merchant)
 
 
 class Truth(NamedTuple):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import IS_SOAK, ROOT
 
-from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.risk.arrays import write_arrays
 from hansa.risk.catalogue import RATIO_BITS, write_table
 from hansa.risk.events import Label, Payment
@@ -27,9 +27,13 @@ class Slow:
     """Every feature as the catalogue words it, from all events so far."""
 
     def __init__(self):
+        self.tried = []
+        """Payments and attempts, by their numbers."""
         self.payments = []
         self.labels = []
         self.surprises = []
+        self.verdicts = {}
+        self.became = {}
 
     def take(self, event):
         if isinstance(event, Payment):
@@ -37,15 +41,32 @@ class Slow:
             by_name = dict(zip(NAMES, row, strict=True))
             habit = by_name["amount_to_payer_genuine_30d"], by_name["amount_to_payer_mean_30d"]
             self.surprises.append(min(habit[0] if habit[0] >= 0 else habit[1], 2**31 - 1))
-            self.payments.append(event)
+            self.tried.append(event)
+            if not event.is_attempt:
+                self.payments.append(event)
+                self.become(event)
             return row
         if isinstance(event, Label):
-            paid = self.payments[event.number]
-            known = [told.is_fraud for told, _ in self.labels if told.number == event.number]
-            is_kept = paid.time_ms > event.time_ms - KEPT_MS
-            if is_kept and known[-1:] != [event.is_fraud]:
-                self.labels.append((event, paid))
+            self.learn(event)
         return None
+
+    def become(self, paid):
+        attempt = self.tried[paid.attempt]
+        if paid.attempt >= 0 and attempt.is_attempt and is_kept(attempt, paid.time_ms):
+            self.became[paid.attempt] = paid.number
+            if paid.attempt in self.verdicts:
+                self.learn(Label(paid.number, paid.time_ms, self.verdicts[paid.attempt]))
+
+    def learn(self, told):
+        paid = self.tried[told.number]
+        is_known = self.verdicts.get(told.number) is told.is_fraud
+        if is_known or not is_kept(paid, told.time_ms):
+            return
+        self.verdicts[told.number] = told.is_fraud
+        if not paid.is_attempt:
+            self.labels.append((told, paid))
+        elif told.number in self.became:
+            self.learn(told._replace(number=self.became[told.number]))
 
     def describe(self, now):
         local_ms = now.time_ms + ZONE_MS
@@ -155,6 +176,10 @@ class Slow:
         }
 
 
+def is_kept(paid, now_ms):
+    return paid.time_ms > now_ms - KEPT_MS
+
+
 def divide(now, by):
     amount = min(now.amount_minor, SUMMED_MAX)
     return -1 if by < 0 else min((amount << RATIO_BITS) // max(by, 1), RATIO_MAX)
@@ -165,14 +190,15 @@ def play(steps):
     now_ms, events, payments = START_MS, [], 0
     for wait_ms, what, (payer, payee, amount, device, merchant) in steps:
         now_ms += wait_ms
-        if what == "pay":
-            paid = Payment(payments, now_ms, payer, payee, amount, device, merchant)
-            events.append(paid)
+        number = max(0, payments - 1 - amount % 8)
+        if what in ("pay", "try", "pay at last"):
+            attempt = number if payments and what == "pay at last" else -1
+            who = (payer, payee, amount, device, merchant, attempt, what == "try")
+            events.append(Payment(payments, now_ms, *who))
             payments += 1
         elif what == "wait":
             events.append(now_ms)
         elif payments:
-            number = max(0, payments - 1 - amount % 8)
             events.append(Label(number, now_ms, is_fraud=what == "fraud"))
     return events
 
@@ -183,7 +209,7 @@ AMOUNTS = st.one_of(st.integers(0, 20), st.sampled_from([2**36, 2**53]))
 PARTIES = st.tuples(
     st.integers(0, 2), st.integers(0, 2), AMOUNTS, st.integers(-1, 1), st.integers(-1, 1)
 )
-WHATS = st.sampled_from(["pay", "pay", "pay", "fraud", "genuine", "wait"])
+WHATS = st.sampled_from(["pay", "pay", "try", "pay at last", "fraud", "genuine", "wait"])
 STEPS = st.tuples(WAITS, WHATS, PARTIES)
 
 
@@ -214,7 +240,7 @@ def test_tables_grow_and_relations_are_forgotten_in_a_long_replay():
     steps = [
         (
             int(chance.exponential(DAY_MS / 3)),
-            str(chance.choice(["pay"] * 8 + ["fraud", "genuine"])),
+            str(chance.choice(["pay"] * 6 + ["try", "pay at last", "fraud", "genuine"])),
             tuple(map(int, (*chance.integers(0, 40, 2), *chance.integers(0, 99, 1), 3, who % 2))),
         )
         for who in range(400)
@@ -225,6 +251,15 @@ def test_tables_grow_and_relations_are_forgotten_in_a_long_replay():
 def test_of_a_pair_that_pays_all_the_time_the_newest_are_summed():
     amounts = np.random.default_rng(3).integers(1, 99, PAIR_MAX + 60).tolist()
     check(play([(HOUR_MS // 7, "pay", (0, 1, amount, 0, 0)) for amount in amounts]))
+
+
+def test_a_log_that_is_full_has_room_again_once_time_has_passed(monkeypatch):
+    monkeypatch.setattr("hansa.risk.features.memory.LOG_MAX", 64)
+    features = Features(kept_ms=KEPT_MS)
+    features.take(write_events([Payment(each, each, 0, 1, 10) for each in range(64)]))
+    with pytest.raises(Unavailable, match="at most 64 payments"):
+        features.take(write_events([Payment(64, 64, 0, 1, 10)]))
+    features.take(write_events([Payment(64, 64 + KEPT_MS, 0, 1, 10)]))
 
 
 def test_a_label_that_comes_too_late_is_counted_and_changes_nothing():
@@ -251,6 +286,9 @@ PAID = Payment(0, 1_000, 0, 1, 10)
         (Payment(1, 1_000, 0, 2**30, 10), Finding.OUT_OF_RANGE),
         (Payment(1, 1_000, 0, 1, 2**53 + 1), Finding.OUT_OF_RANGE),
         (Payment(1, 1_000, 0, 1, -1), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, 0, 1, 1, attempt=1), Finding.OUT_OF_RANGE),
+        (Payment(1, 1_000, 0, 1, 1, attempt=-2), Finding.OUT_OF_RANGE),
+        (Payment(2, 1_000, 0, 1, 10, is_attempt=True), Finding.PAYMENT_MISSING),
     ],
 )
 def test_what_stands_against_an_event_is_said_and_nothing_remembered(event, finding):

@@ -3,6 +3,7 @@
 Nothing here knows of rings, tables or bounds. A payment is (payer, payee, amount, time).
 """
 
+from copy import deepcopy
 from fractions import Fraction
 from math import floor
 
@@ -29,7 +30,8 @@ class Oracle:
         self.payments = []
         self.receipts = {}
 
-    def tell(self, payment):
+    def tell(self, payment, *, is_made=True):
+        receipts = deepcopy(self.receipts)
         payer, payee, amount, time_ms = payment
         start_ms = time_ms - self.reach.long_ms
         past = [one for one in self.payments if one[3] >= start_ms]
@@ -45,6 +47,9 @@ class Oracle:
         fan_out = len({one[1] for one in past if one[0] == payer} | {payee})
         told["gathered"] = min(told["payer_in_fan_long"], fan_out)
         told["capped"] = 0
+        if not is_made:
+            self.receipts = receipts
+            return told
         self.payments.append(payment)
         self.receipts.setdefault(payee, []).append(Receipt(payment, chain, told["squares"]))
         return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hansa.kernel.errors import Corrupt, Invalid
+from hansa.kernel.errors import Corrupt, Invalid, Unavailable
 from hansa.risk.intake.intake import Taken, Told, begin_intake, load_intake
 
 
@@ -27,7 +27,9 @@ def events():
         device = name(100 + payer) if chance.random() < 0.8 else None
         merchant = name(200 + payee % 3) if payee < 9 else None
         amount = int(chance.integers(1, 90_000))
-        events.append(Taken(now_ms, name(payer), name(payee), amount, device, merchant))
+        attempt = int(chance.integers(payments)) if payments and chance.random() < 0.2 else -1
+        who = (name(payer), name(payee), amount, device, merchant)
+        events.append(Taken(now_ms, *who, attempt, is_attempt=bool(chance.random() < 0.2)))
         payments += 1
     return events
 
@@ -54,6 +56,34 @@ def test_a_restart_and_what_was_refused_between_change_no_row(events):
     assert np.array_equal(np.concatenate(rows), whole)
     assert again.next_number == len(whole)
     assert again.wallet_count == 30
+
+
+def test_looking_changes_nothing_and_keeping_is_taking_in(events):
+    intake, other = begin_intake(), begin_intake()
+    paid = [each for each in events if isinstance(each, Taken) and each.attempt < 0]
+    for begin in range(0, len(paid), 7):
+        block = [each._replace(time_ms=paid[begin].time_ms) for each in paid[begin : begin + 7]]
+        before = intake.save()
+        looked = intake.look([each._replace(is_attempt=False) for each in block])
+        alone = [load_intake(before).look([each]).rows[0] for each in block]
+        assert np.array_equal(looked.rows, alone)
+        rows = intake.keep(looked, [each.is_attempt for each in block])
+        assert np.array_equal(rows, other.take(block))
+        assert np.array_equal(rows[0], looked.rows[0])
+        assert intake.save() == other.save()
+
+
+def test_what_cannot_be_kept_leaves_nobody_numbered(events, monkeypatch):
+    intake, other = begin_intake(), begin_intake()
+    paid = [each for each in events if isinstance(each, Taken) and each.attempt < 0][:70]
+    paid = [each._replace(time_ms=paid[0].time_ms) for each in paid]
+    monkeypatch.setattr("hansa.risk.features.memory.LOG_MAX", 64)
+    looked = intake.look(paid)
+    with pytest.raises(Unavailable, match="at most 64"):
+        intake.keep(looked, [False] * len(paid))
+    assert intake.wallet_count == 0
+    again = paid[::-1][:3]
+    assert np.array_equal(intake.take(again), other.take(again))
 
 
 def test_what_is_saved_tells_nothing_of_the_blocks_in_which_events_came(events):

@@ -1,7 +1,8 @@
 """One decision at a time, and how much memory what is remembered takes.
 
-A decision is the whole of what is computed for a payment: its row of features, its graph included,
-taken in; what lists say of it; a hundred rules, the model's 200 trees, and the reasons.
+A decision is the whole of what is computed for a payment: its row of features, its graph included;
+what lists say of it; a hundred rules, the model's 200 trees, and the reasons. Then it is taken in,
+as a payment or as an attempt, and the next one waits for that, too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hansa.risk.intake.describing import Describer
 from hansa.risk.intake.intake import Intake, Taken, begin_intake
 from hansa.risk.intake.numbering import Numbering
 from hansa.risk.simulator.calibration import DAY_MS
+from hansa.risk.verdicts import Verdict
 
 PER_S = 5_000
 HISTORY = 50_000
@@ -54,8 +56,9 @@ def measure_single(folder: Path, count: int, per_s: int = PER_S) -> dict[str, An
     devices = [f"device {each}" for each in found.payments.device[HISTORY:].tolist()]
     intake = begin_intake()
     for begin in range(0, HISTORY, REPLAY_BLOCK):
-        rows = intake.take(events[begin : min(begin + REPLAY_BLOCK, HISTORY)])
-    loaded.scoring.decide(rows[0])  # compiles
+        intake.take(events[begin : min(begin + REPLAY_BLOCK, HISTORY)])
+    loaded.scoring.prepare()  # compiles
+    begin_intake().try_out()
     use_one_core()
     asked = list(zip(events[HISTORY:], payers, payees, devices, strict=True))
     waits = _pace(intake, loaded, asked, per_s)
@@ -81,10 +84,11 @@ def _pace(
         due_ns += gap_ns
         while clock() < due_ns:  # a timer of the system would be late by more than a decision
             pass
-        rows = intake.take([event])
+        looked = intake.look([event])
         listed = loaded.find_listed(payer, payee, device, event.time_ms)
-        decider.decide(rows[0], listed)
+        decision = decider.decide(looked.rows[0], listed)
         waits.append(clock() - due_ns)
+        intake.keep(looked, [decision.verdict is not Verdict.ALLOW])  # the next one waits for that
     return waits
 
 

@@ -29,13 +29,13 @@ class Repeated(NamedTuple):
 
     events: int
     payments: int
-    """That were taken in: decided on, or shown by blocks."""
+    """That are remembered: let through, or shown by blocks."""
     compared: int
     """Rows that were kept, of payments that were decided on, and came out again."""
     other_sets: int
     """Rows of another set of features, which cannot be compared."""
     missing: int
-    """Rows that were kept of payments that were not taken in."""
+    """Rows that were kept of payments that are not among the events."""
     differing: int
     first: Difference | None
     is_remembered_same: bool | None
@@ -95,7 +95,7 @@ def repeat(journal: Journal) -> Repeated:
         begin = intake.next_number
         rows = intake.take(block)
         events += len(block)
-        payments += sum(isinstance(each, Taken) for each in block)
+        payments += sum(isinstance(each, Taken) and not each.is_attempt for each in block)
         while due is not None and due.number < intake.next_number:
             if not due.row:
                 other_sets += 1
@@ -114,7 +114,7 @@ def repeat(journal: Journal) -> Repeated:
 
 def warm_up() -> None:
     """Have compiled code loaded, so that whoever measures does not measure that."""
-    begin_intake().take([Taken(0, bytes(32), bytes([1]) * 32, 1)])
+    begin_intake().try_out()
 
 
 def _iterate_kept(journal: Journal) -> Iterator[_Kept]:

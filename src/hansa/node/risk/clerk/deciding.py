@@ -21,7 +21,7 @@ from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.node.risk.clerk.format import KeptDecision, KeptHeld, KeptPayment
-from hansa.node.risk.clerk.journal import Event, Held, Journal
+from hansa.node.risk.clerk.journal import Held, Journal
 from hansa.node.risk.clerk.judging import (
     MAY_ANSWER,
     UNKNOWN_PPM,
@@ -30,10 +30,11 @@ from hansa.node.risk.clerk.judging import (
     Whole,
     ask,
     combine,
+    decide_undescribed,
     find_highest,
     hash_rows,
 )
-from hansa.node.risk.clerk.memory import Memory, build_event, build_trial
+from hansa.node.risk.clerk.memory import Memory, build_event
 from hansa.node.risk.clerk.tallying import Tallied
 from hansa.node.risk.loading import Loaded
 from hansa.node.risk.reading import Intended
@@ -48,7 +49,7 @@ from hansa.risk.decisions.commitment import (
 )
 from hansa.risk.decisions.deciding import Decider, Decision
 from hansa.risk.intake.describing import FEATURES_HASH
-from hansa.risk.intake.intake import Intake, Told, begin_intake
+from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake
 from hansa.risk.packing import pack
 from hansa.risk.verdicts import Verdict
 
@@ -152,7 +153,7 @@ class Deciding:
         make; no payment is to wait for it.
         """
         self.memory.open()
-        begin_intake().take([build_trial()])
+        begin_intake().try_out()
         for decider in deciders:
             decider.prepare()
 
@@ -257,7 +258,7 @@ class Deciding:
         self.note(asked.tx_id, known, asked.until_ms)
 
     def _decide_new(self, asked: Sequence[Undecided], moment: Moment, intake: Intake) -> None:
-        described, events = self._describe(asked, moment, intake)
+        described, events = self._take_in(asked, moment, intake)
         decisions = ask(moment.decider, described)
         trial = moment.loaded.trying
         tried = None if trial is None else ask(trial, described)
@@ -287,39 +288,49 @@ class Deciding:
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
 
-    def _describe(
+    def _take_in(
         self, asked: Sequence[Undecided], moment: Moment, intake: Intake
-    ) -> tuple[list[Described], list[Event]]:
-        """Take in what can be described; returns all payments, and the events that were taken."""
+    ) -> tuple[list[Described], list[Taken]]:
+        """Take in what can be described, as payments or as attempts.
+
+        Of each it is first found whether it would be held if it came alone: then it is an attempt.
+        Then all are described again, as of the payments before them. What is held by that alone is
+        remembered: it would have been let through a moment before.
+
+        Returns:
+          All payments in their order, and the events that were taken in.
+        """
+        placed = self._lay_out(asked, moment, intake)
+        events = [event for _, event in placed if event is not None]
+        first = intake.next_number
+        try:
+            looked = intake.look(events)
+            are_attempts = _find_attempts(asked, placed, looked.rows, moment.decider)
+            rows = intake.keep(looked, are_attempts)
+        except (Unavailable, Invalid):  # scoring is down: amounts decide
+            described = [each for each, _ in placed]
+            return described, []
+        for place, is_attempt in enumerate(are_attempts):
+            if is_attempt:
+                events[place] = events[place]._replace(is_attempt=True)
+        return _fill(placed, first, rows, are_attempts), events
+
+    def _lay_out(
+        self, asked: Sequence[Undecided], moment: Moment, intake: Intake
+    ) -> list[tuple[Described, Taken | None]]:
+        """Lay payments out, not described yet, each with its event if there is to be one."""
         loaded, time_ms = moment.loaded, max(moment.taken_ms, intake.now_ms)
-        events: list[Event] = []
-        places: list[tuple[Undecided, Intended, int | None]] = []
+        placed: list[tuple[Described, Taken | None]] = []
         for each in asked:
             for intended in each.payments:
                 event = None
                 if intended.payee not in each.nowhere:
                     event = build_event(intended, each.device, time_ms, loaded.merchants)
-                places.append((each, intended, None if event is None else len(events)))
-                if event is not None:
-                    events.append(event)
-        first = intake.next_number
-        rows: Whole | None = None
-        packed: list[bytes] = []
-        try:
-            rows = intake.take(events)
-            packed = pack(rows)
-        except (Unavailable, Invalid):  # scoring is down: amounts decide
-            events = []
-        return [
-            Described(
-                intended,
-                -1 if rows is None or place is None else first + place,
-                None if rows is None or place is None else rows[place],
-                b"" if rows is None or place is None else packed[place],
-                loaded.find_listed(intended.payer, intended.payee, each.device, moment.now_ms),
-            )
-            for each, intended, place in places
-        ], events
+                listed = loaded.find_listed(
+                    intended.payer, intended.payee, each.device, moment.now_ms
+                )
+                placed.append((Described(intended, -1, False, None, b"", listed), event))  # noqa: FBT003
+        return placed
 
     def _keep(
         self,
@@ -334,6 +345,7 @@ class Deciding:
             KeptPayment(
                 *each.intended,
                 each.number,
+                each.is_remembered,
                 each.packed,
                 None if each.listed is None else (int(each.listed.verdict), each.listed.reason),
             )
@@ -386,8 +398,58 @@ class Deciding:
         )
 
 
+def _fill(
+    placed: Sequence[tuple[Described, Taken | None]],
+    first: int,
+    rows: Whole,
+    are_attempts: Sequence[bool],
+) -> list[Described]:
+    """Fill in the rows of what has an event, the first of which has that number."""
+    packed = pack(rows)
+    described: list[Described] = []
+    place = 0
+    for each, event in placed:
+        if event is None:
+            described.append(each)
+            continue
+        is_remembered = not are_attempts[place]
+        filled = (first + place, is_remembered, rows[place], packed[place])
+        described.append(Described(each.intended, *filled, each.listed))
+        place += 1
+    return described
+
+
+def _find_attempts(
+    asked: Sequence[Undecided],
+    placed: Sequence[tuple[Described, Taken | None]],
+    rows: Whole,
+    decider: Decider,
+) -> list[bool]:
+    """Find, for each event, whether its transaction is held."""
+    taken = [each for each, event in placed if event is not None]
+    listed = {place: each.listed for place, each in enumerate(taken) if each.listed is not None}
+    are_held: list[bool] = decider.find_held(rows, listed).tolist()
+    if len(taken) == len(asked):  # as nearly always: one payment each
+        return are_held
+    from_minor = decider.policy.unscored.review_from_minor
+    are_attempts: list[bool] = []
+    begin = place = 0
+    for each in asked:
+        part = placed[begin : begin + len(each.payments)]
+        begin += len(part)
+        count = sum(event is not None for _, event in part)
+        is_held = any(are_held[place : place + count]) or any(
+            decide_undescribed(one, from_minor).verdict is not Verdict.ALLOW
+            for one, event in part
+            if event is None
+        )
+        are_attempts += [is_held] * count
+        place += count
+    return are_attempts
+
+
 def _is_taken(kept: KeptDecision) -> bool:
-    return all(each.number >= 0 for each in kept.payments)
+    return all(each.is_remembered for each in kept.payments)
 
 
 def _find_listed(kept: KeptDecision, moment: Moment) -> Verdict:

@@ -15,6 +15,7 @@ from msgspec import Meta
 from hansa.encrypted_file import Form
 from hansa.kernel.encoding import Document
 from hansa.kernel.values import Address, Hash, TimeMs
+from hansa.risk.intake.intake import Taken, Told
 
 SCHEMA = """
 CREATE TABLE events (first INTEGER PRIMARY KEY, value BLOB NOT NULL);
@@ -35,11 +36,11 @@ CREATE TABLE zone (one INTEGER PRIMARY KEY CHECK (one = 1), offset_ms INTEGER NO
 FORM = Form(
     "risk decisions",
     b"hansa-risk-decisions 1",
-    5,
+    6,
     SCHEMA,
     "put the newest copy back; decisions that it lacks cannot be opened",
     int.from_bytes(b"HnsR", "big"),
-    first=5,  # before, all stood in this file, and blocks were not followed; no release wrote that
+    first=6,  # before, attempts were remembered as payments are; no release wrote that
     is_read_through=False,  # it is of gigabytes, and payments wait: `hansa doctor` reads it
 )
 
@@ -56,6 +57,10 @@ class PaymentEvent(Document, frozen=True, array_like=True, tag=0):
     device: bytes
     """Empty where it is not known."""
     merchant: bytes
+    attempt: int
+    """Its number as an attempt, if it was one before; else -1."""
+    is_attempt: bool
+    """Whether it was not let through, and so not remembered."""
 
 
 class LabelEvent(Document, frozen=True, array_like=True, tag=1):
@@ -75,6 +80,8 @@ class KeptPayment(Document, frozen=True, array_like=True):
     amount_minor: int
     number: int
     """Its place in the order of intake; -1 if it could not be described."""
+    is_remembered: bool
+    """Whether that is a payment's: it was let through; what was not is an attempt's."""
     row: bytes
     """Its features, as `hansa.risk.packing` packs them; empty if it could not be described."""
     listed: tuple[int, str] | None
@@ -129,3 +136,29 @@ class KeptAnswer(Document, frozen=True, array_like=True):
     record: bytes
     """The decision that lets it through; empty if it was refused."""
     salt: bytes
+
+
+def keep_event(event: Taken | Told) -> PaymentEvent | LabelEvent:
+    """Lay an event out as it is kept."""
+    if isinstance(event, Told):
+        return LabelEvent(*event)
+    time_ms, payer, payee, amount_minor, device, merchant, attempt, is_attempt = event
+    return PaymentEvent(
+        time_ms, payer, payee, amount_minor, device or b"", merchant or b"", attempt, is_attempt
+    )
+
+
+def read_event(kept: PaymentEvent | LabelEvent) -> Taken | Told:
+    """Read an event that was kept."""
+    if isinstance(kept, LabelEvent):
+        return Told(kept.number, kept.time_ms, kept.is_fraud)
+    return Taken(
+        kept.time_ms,
+        kept.payer,
+        kept.payee,
+        kept.amount_minor,
+        kept.device or None,
+        kept.merchant or None,
+        kept.attempt,
+        kept.is_attempt,
+    )

@@ -28,6 +28,8 @@ from hansa.node.risk.clerk.format import (
     KeptTally,
     LabelEvent,
     PaymentEvent,
+    keep_event,
+    read_event,
 )
 from hansa.node.risk.clerk.places import Places
 from hansa.node.risk.clerk.remembering import RememberedFile, Stamp
@@ -183,7 +185,7 @@ class Journal:
                 "INSERT INTO events VALUES (?, ?)",
                 [
                     (first + at, file.encrypt(encode(part), _name("events", first + at)))
-                    for at, part in _divide(list(map(_keep_event, events)), EVENTS_PER_VALUE)
+                    for at, part in _divide(list(map(keep_event, events)), EVENTS_PER_VALUE)
                 ],
             )
             connection.executemany(
@@ -454,7 +456,7 @@ class Journal:
 
     def _read_events(self, first: int, value: bytes) -> list[Event]:
         kept = _decode_events(self._file.decrypt(value, _name("events", first)))
-        return list(map(_read_event, kept))
+        return list(map(read_event, kept))
 
     def _read_held(
         self, place: int, name: bytes, until_ms: int, is_open: int, value: bytes
@@ -465,20 +467,6 @@ class Journal:
     def _fetch(self, query: str, *values: object) -> list[Any]:
         with self._file.telling():
             return self._file.connection.execute(query, values).fetchall()
-
-
-def _keep_event(event: Event) -> PaymentEvent | LabelEvent:
-    if isinstance(event, Told):
-        return LabelEvent(*event)
-    time_ms, payer, payee, amount_minor, device, merchant = event
-    return PaymentEvent(time_ms, payer, payee, amount_minor, device or b"", merchant or b"")
-
-
-def _read_event(kept: PaymentEvent | LabelEvent) -> Event:
-    if isinstance(kept, LabelEvent):
-        return Told(kept.number, kept.time_ms, kept.is_fraud)
-    time_ms, payer, payee, amount_minor, device, merchant = msgspec.structs.astuple(kept)
-    return Taken(time_ms, payer, payee, amount_minor, device or None, merchant or None)
 
 
 def _check_next(what: str, first: int, expected: int) -> None:

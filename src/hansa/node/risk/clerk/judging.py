@@ -53,6 +53,7 @@ class Described(NamedTuple):
 
     intended: Intended
     number: int
+    is_remembered: bool
     row: Whole | None
     packed: bytes
     """The row, as `hansa.risk.packing` packs it; empty for None."""
@@ -79,6 +80,7 @@ def replay(kept: KeptDecision, loaded: Loaded, *, is_scored: bool) -> tuple[Verd
         Described(
             Intended(each.payer, each.payee, each.asset, each.amount_minor),
             each.number,
+            each.is_remembered,
             unpack(each.row) if each.row else None,
             each.row,
             None if each.listed is None else Listed(Verdict(each.listed[0]), each.listed[1]),
@@ -115,12 +117,13 @@ def ask(decider: Decider, described: Sequence[Described]) -> list[Decision]:
         decided = dict(zip(places, decider.decide_all(np.stack(rows), listed), strict=True))
     from_minor = decider.policy.unscored.review_from_minor
     return [
-        decided.get(place) or _decide_undescribed(each, from_minor)
+        decided.get(place) or decide_undescribed(each, from_minor)
         for place, each in enumerate(described)
     ]
 
 
-def _decide_undescribed(described: Described, from_minor: int) -> Decision:
+def decide_undescribed(described: Described, from_minor: int) -> Decision:
+    """Decide by its amount on a payment that could not be described."""
     verdict = Verdict.REVIEW if described.intended.amount_minor >= from_minor else Verdict.ALLOW
     reasons = [NOT_DESCRIBED]
     if described.listed is not None:

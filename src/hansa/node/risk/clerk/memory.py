@@ -20,6 +20,7 @@ from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.node.risk.clerk.journal import Event, Journal
 from hansa.node.risk.clerk.remembering import Writing
 from hansa.node.risk.reading import Intended, find_paid
+from hansa.risk.events import NOBODY
 from hansa.risk.features.layout import AMOUNT_MAX
 from hansa.risk.intake.intake import Intake, Taken, begin_intake, load_intake
 
@@ -215,9 +216,9 @@ class Memory:
         decided = self._journal.find_decided([receipt.tx_id for receipt in receipts])
         time_ms = max(block.taken_ms, intake.now_ms)
         events = [
-            event
+            event._replace(attempt=attempt)
             for receipt in receipts
-            for paid in self._leave_out_taken(receipt, is_decided=receipt.tx_id in decided)
+            for paid, attempt in self._leave_out_taken(receipt, is_decided=receipt.tx_id in decided)
             if (event := build_event(paid, "", time_ms, merchants)) is not None
         ]
         try:
@@ -230,19 +231,22 @@ class Memory:
         self._is_full = False
         self._unwritten += events
 
-    def _leave_out_taken(self, receipt: Receipt, *, is_decided: bool) -> list[Intended]:
-        """Leave out what was taken in when it was decided on.
+    def _leave_out_taken(self, receipt: Receipt, *, is_decided: bool) -> list[tuple[Intended, int]]:
+        """Leave out what was taken in when it was decided on; of the rest, number what was tried.
 
         Of a transaction that was decided on that is not all of it where others' payments are in it,
-        too, or where a payee's wallet was opened meanwhile.
+        too, where a payee's wallet was opened meanwhile, or where it was let through later.
         """
         paid = find_paid(receipt)
         kept = self._journal.find_decision(receipt.tx_id) if paid and is_decided else None
+        tried: list[tuple[Intended, int]] = []
         for each in () if kept is None else kept.payments:
             intended = Intended(each.payer, each.payee, each.asset, each.amount_minor)
             if each.number >= 0 and intended in paid:
                 paid.remove(intended)
-        return paid
+                if not each.is_remembered:
+                    tried.append((intended, each.number))
+        return [*tried, *((each, NOBODY) for each in paid)]
 
 
 def build_event(
@@ -260,11 +264,6 @@ def build_event(
         _hash("device", device.encode()) if device else None,
         None if merchant is None else _hash("merchant", merchant.encode()),
     )
-
-
-def build_trial() -> Taken:
-    """Build an event of nobody, by which machine code is made ready."""
-    return Taken(0, _hash("wallet", b"a"), _hash("wallet", b"b"), 1)
 
 
 def restore(journal: Journal) -> tuple[Intake, int]:
