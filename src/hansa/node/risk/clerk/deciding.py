@@ -47,7 +47,7 @@ from hansa.risk.decisions.commitment import (
     compute_commitment,
     decode_record,
 )
-from hansa.risk.decisions.deciding import Decider, Decision
+from hansa.risk.decisions.deciding import NOT_SCORED, Decider, Decision
 from hansa.risk.intake.describing import FEATURES_HASH
 from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake
 from hansa.risk.packing import pack
@@ -193,17 +193,22 @@ class Deciding:
           The decision, its salt, and the attestation; none of it is kept yet.
 
         Raises:
-          Invalid: whom it is from or to was listed meanwhile, so that nobody may answer so.
+          Invalid: whom it is from or to was listed meanwhile, or no model decides any more, so that
+            nobody may answer so.
         """
         kept = self.journal.find_decision(held.tx_id)
         if kept is None:
             raise Corrupt(f"the decision on {held.tx_id.hex()}, which waits, is not there")
         before = decode_record(kept.record)
-        verdict = max(before.verdict, _find_listed(kept, moment))
+        said = {"the decision says": before.verdict, "lists say": _find_listed(kept, moment)}
+        said["without a model its amount says"] = _find_unscored(kept, moment)
+        who, verdict = max(said.items(), key=lambda each: each[1])
         if answering not in MAY_ANSWER.get(verdict, ()):
-            told = f"lists say {verdict.name.lower()} by now: it cannot be {answering.value}"
+            told = f"{who} {verdict.name.lower()} by now: it cannot be {answering.value}"
             raise Invalid(InvalidCode.ARGUMENTS, told)
-        reasons = (f"answer.{answering.value}", *before.reasons)[:REASONS_MAX]
+        unscored = (NOT_SCORED,) if moment.decider.model is None else ()
+        reasons = (f"answer.{answering.value}", *unscored, *before.reasons)
+        reasons = tuple(dict.fromkeys(reasons))[:REASONS_MAX]
         row = hash_rows(kept.payments)
         until_ms = read_end(held.envelope) or moment.now_ms
         record = self._record((held.tx_id, until_ms), Verdict.ALLOW, reasons, row, moment)
@@ -459,6 +464,13 @@ def _find_listed(kept: KeptDecision, moment: Moment) -> Verdict:
         for each in kept.payments
     ]
     return max((each.verdict for each in listed if each is not None), default=Verdict.ALLOW)
+
+
+def _find_unscored(kept: KeptDecision, moment: Moment) -> Verdict:
+    """Find what amounts say where no model decides now, as of a payment that comes in."""
+    from_minor = moment.loaded.policy.unscored.review_from_minor
+    is_large = any(each.amount_minor >= from_minor for each in kept.payments)
+    return Verdict.REVIEW if is_large and moment.decider.model is None else Verdict.ALLOW
 
 
 def _end_waiting(asked: Undecided, verdict: Verdict, moment: Moment) -> int:

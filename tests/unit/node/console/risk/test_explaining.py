@@ -55,7 +55,7 @@ def test_values_are_told_by_the_names_under_which_they_were_kept():
     assert find_catalogue(FEATURES_HASH, None) == CATALOGUE
     values = read_values(row, catalogue, "MOP", FORMATS)
     assert [each.name for each in values] == [each.name for each in others]
-    payment = KeptPayment(bytes(32), bytes(32), "MOP", 5, 1, pack_row(row), None)
+    payment = KeptPayment(bytes(32), bytes(32), "MOP", 5, 1, True, pack_row(row), None)
     rule = Rule("sad", "review", ("mood >= 3",))
 
     def explain(catalogue):

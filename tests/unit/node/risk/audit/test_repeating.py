@@ -31,7 +31,7 @@ def keep(journal, features):
     """Keep a payment that was taken in and decided on, its row of these features."""
     (row,) = pack(begin_intake().take([EVENT]))
     facts = (NONE, NONE, NONE, NONE, features, NONE, Verdict.ALLOW, (), NONE, 5, 6)
-    payment = KeptPayment(b"a" * 32, b"b" * 32, "CRD", 7, 0, row, None)
+    payment = KeptPayment(b"a" * 32, b"b" * 32, "CRD", 7, 0, True, row, None)
     kept = KeptDecision(encode(DecisionRecord(1, *facts)), b"", (payment,), -1, (), NONE, -1)
     journal.write([EVENT], [(NONE, kept)])
 

@@ -13,10 +13,12 @@ import pytest
 from tests.deciding_desk import CHEAP
 from tests.world import make_genesis
 
+from hansa.kernel.errors import Invalid
 from hansa.kernel.genesis import Network
 from hansa.node.bench.risk.bank import write_folder
 from hansa.node.risk.clerk.deciding import Deciding, Moment, Undecided
 from hansa.node.risk.clerk.journal import Journal
+from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import build_event
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.reading import Intended
@@ -58,6 +60,7 @@ class Customers:
             for payer, payee, amount in payments
         ]
         decided = self.deciding.decide(asked, Moment(now_ms, self.loaded, True, now_ms))
+        self.held = [each.held for each in decided if each.held is not None]
         return [
             Verdict.ALLOW if each.held is None else Verdict(each.held.verdict) for each in decided
         ]
@@ -113,3 +116,16 @@ def test_money_that_was_gathered_is_not_spent_by_trying(customers):
     for tried in range(5):
         (verdict,) = customers.pay(now_ms + (10 + tried) * MINUTE_MS, (4, 500 + tried, 180_000))
         assert verdict is Verdict.REVIEW
+
+
+def test_once_no_model_decides_a_customers_word_is_not_enough_for_what_waited(customers):
+    now_ms = BEGIN_MS + 12 * HOUR_MS
+    assert customers.pay(now_ms, (1, 99, 300_000)) == [Verdict.STEP_UP]
+    (held,) = customers.held
+    scored, stopped = (Moment(now_ms, customers.loaded, each, now_ms) for each in (True, False))
+    record, _, _ = customers.deciding.let_through(held, Answering.CONFIRMED, scored)
+    assert record.reasons[:2] == ("answer.confirmed", "rule.new_payee_far_above_habit")
+    with pytest.raises(Invalid, match="without a model its amount says review by now: it cannot"):
+        customers.deciding.let_through(held, Answering.CONFIRMED, stopped)
+    record, _, _ = customers.deciding.let_through(held, Answering.RELEASED, stopped)
+    assert record.reasons[:2] == ("answer.released", "not_scored")
