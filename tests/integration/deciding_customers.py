@@ -180,25 +180,33 @@ def check_journal(operator: Operator, customers: Customers) -> Counted:
 def _check_events(journal: Journal, chain: Chain, decided: Mapping[bytes, KeptDecision]) -> int:
     """Check that what was taken in is what was decided on and what else blocks paid, each once.
 
+    What was held and came to the ledger all the same is there twice: as an attempt, and as paid.
+
     Returns:
       How many payments blocks showed.
     """
     events = [
-        (each.payer, each.payee, each.amount_minor)
-        for block in journal.iterate_events()
-        for each in block
-        if isinstance(each, Taken)
+        each for block in journal.iterate_events() for each in block if isinstance(each, Taken)
     ]
     own = {each.number: each for kept in decided.values() for each in kept.payments}
     assert -1 not in own
     for number, each in own.items():
         paid = Intended(each.payer, each.payee, each.asset, each.amount_minor)
-        assert events[number] == _name(paid)
-    shown = [event for number, event in enumerate(events) if number not in own]
+        assert events[number][1:4] == _name(paid)
+        assert events[number].is_attempt is not each.is_remembered
+    shown = [
+        (*event[1:4], event.attempt) for number, event in enumerate(events) if number not in own
+    ]
+    tried = {
+        tx_id: each.number
+        for tx_id, kept in decided.items()
+        for each in kept.payments
+        if not each.is_remembered
+    }
     others = [
-        _name(paid)
+        (*_name(paid), tried.get(receipt.tx_id, -1))
         for _, _, receipt in _iterate_receipts(chain)
-        if receipt.tx_id not in decided
+        if receipt.tx_id not in decided or receipt.tx_id in tried
         for paid in find_paid(receipt)
     ]
     assert len(shown) == len(others)

@@ -154,7 +154,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
         after = client.sign([key("ann")], [pay("ann", "shop", 300, "after")], VALIDITY_MS)
         assert submit_until_there(client, after.envelope).is_ok
     assert node.ask("reload")["is_scored"]
-    assert node.ask("standing")["events"] == 6
+    assert node.ask("standing")["events"] == 8
     check_told_why(node, opened["allowed"]["model"])
     check_told_amounts(node, ids["blocked"])
     restored = Home(home.path.parent / "restored")
@@ -166,7 +166,7 @@ def test_decisions_outlive_a_kill_and_are_opened_and_decided_again(home, capsys,
     assert run(capsys, "open", ids["reviewed"], "--data", restored.path) == opened["reviewed"]
     check_opened_offline(home, capsys, ids, opened)
     again = run(capsys, "replay", "--data", home.path)
-    assert (again["events"], again["rows_compared"], again["identical"]) == (6, 5, True)
+    assert (again["events"], again["rows_compared"], again["identical"]) == (8, 5, True)
     tried = run(capsys, "backtest", home.risk_path / "rules.toml", "--data", home.path)
     assert (tried["payments"], tried["alerts"], tried["frauds"], tried["caught"]) == (5, 3, 1, 1)
     (home.risk_path / "models" / f"{opened['allowed']['model']}.model").write_bytes(b"other")

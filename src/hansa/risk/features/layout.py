@@ -6,7 +6,7 @@ Arrays grow by doubling and never shrink. Parties stay for ever; a relation goes
 payment from the log, and so memory is bounded by the parties and the payments of `kept_ms`.
 
 Bounds: a party's number is below 2**30, an amount at most 2**53, a time at most 2**50. In sums an
-amount counts as less than 2**36 minor units, and the log holds at most 2**26 payments, so that no
+amount counts as less than 2**33 minor units, and the log holds at most 2**29 payments, so that no
 sum reaches 2**62 and no ratio does.
 """
 
@@ -34,8 +34,9 @@ PARTY_MAX = 2**30 - 1
 AMOUNT_MAX = 2**53
 TIME_MAX_MS = 2**50
 """As the graph of payments has it: what one takes in, the other does."""
-SUMMED_MAX = 2**36 - 1
-LOG_MAX = 2**26
+SUMMED_MAX = 2**33 - 1
+LOG_MAX = 2**29
+"""So that their relations, three each, have numbers of 32 bits."""
 VERSION = 4
 
 # An event, as one row of a block: a payment, a label, word that time has passed, a payment that is

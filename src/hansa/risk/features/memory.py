@@ -182,7 +182,7 @@ def grow(state: State, events: Whole) -> State:
       events: shape (n, `EVENT_COLUMNS`).
 
     Raises:
-      Unavailable: the log would hold more than 2**26 payments.
+      Unavailable: the log would hold more than 2**29 payments.
     """
     clock = state.clock
     kinds = events[:, KIND]
