@@ -102,14 +102,19 @@ def run(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the 
             described += 1
             if not are_filled:
                 write_row(state, event, zone_offset_ms, row)
-            if event[KIND] == PAYMENT:
-                who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
-                paid = (min(event[AMOUNT], SUMMED_MAX), read_surprise(row))
-                enter(state, event[TIME], who, paid)
-                become(state, event[TRIED])
-            elif event[KIND] == ATTEMPT:
-                pass_over(state.clock, state.log, state.parties)
+            _remember(state, event, read_surprise(row))
     return _NOTHING, described
+
+
+@compiled_inside
+def _remember(state: State, event: Whole, surprise: int) -> None:
+    """Remember a payment that was described, if it is made, or its number, if it is an attempt."""
+    if event[KIND] == PAYMENT:
+        who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
+        enter(state, event[TIME], who, (min(event[AMOUNT], SUMMED_MAX), surprise))
+        become(state, event[TRIED])
+    elif event[KIND] == ATTEMPT:
+        pass_over(state.clock, state.log, state.parties)
 
 
 @compiled_inside

@@ -149,6 +149,15 @@ def _describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
     return tell_flow(heads, words, edge, row)
 
 
+@compiled_inside
+def _make(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -> None:
+    """Spend what a payment draws on, put its edge into the graph, and forget what is old."""
+    heads, words, facts, _ = graph
+    spend(heads, words, edge)
+    insert(graph, edge, ring_max, trail, squares)
+    sweep(heads, words, facts, edge.start_ms)
+
+
 @compiled
 def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
     heads: Array,
@@ -201,7 +210,5 @@ def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on 
         else:
             trail = _describe(graph, edge, rings_max, row)
         if are_made[number]:
-            spend(heads, words, edge)
-            insert(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
-            sweep(heads, words, facts, edge.start_ms)
+            _make(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
     return int(edges.shape[0])
