@@ -150,6 +150,22 @@ def _describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
 
 
 @compiled_inside
+def _read_edge(paid: Array, short_ms: int, long_ms: int, factor: int) -> Edge:
+    """Read a payment, of shape (4,), with the windows and the amounts that count as alike."""
+    amount, time_ms = paid[AMOUNT_MINOR], paid[AT_MS]
+    return Edge(
+        paid[PAYER],
+        paid[PAYEE],
+        amount,
+        time_ms,
+        time_ms - short_ms,
+        time_ms - long_ms,
+        (amount + factor - 1) // factor,
+        min(amount * factor, AMOUNT_MAX),
+    )
+
+
+@compiled_inside
 def _make(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -> None:
     """Spend what a payment draws on, put its edge into the graph, and forget what is old."""
     heads, words, facts, _ = graph
@@ -193,18 +209,7 @@ def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on 
     for number in range(first, edges.shape[0]):
         if words.shape[0] - facts[USED] < ROOM_WORDS:
             return number
-        amount, time_ms = edges[number, AMOUNT_MINOR], edges[number, AT_MS]
-        edge = Edge(
-            edges[number, PAYER],
-            edges[number, PAYEE],
-            amount,
-            time_ms,
-            time_ms - short_ms,
-            time_ms - long_ms,
-            (amount + factor - 1) // factor,
-            min(amount * factor, AMOUNT_MAX),
-        )
-        row = rows[number]
+        edge, row = _read_edge(edges[number], short_ms, long_ms, factor), rows[number]
         if are_filled:
             trail = draw(heads, words, edge, row)
         else:
