@@ -72,7 +72,7 @@ def test_people_are_told_that_nobody_decides_and_why(folder, capsys):
     out, err = capsys.readouterr()
     assert added in err
     assert err.startswith("fault: ")
-    assert out.endswith("no model decides\n")
+    assert out.endswith("no model decides; what a node loaded before does until it ends\n")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     held = _add(words, "held", _list_held, "what was not allowed at once, and what became of it")
     held.add_argument(
         "--last",
-        type=parse_count,
+        type=_parse_some,
         default=LAST,
         metavar="N",
         help=f"how many, the newest first (default {LAST})",
@@ -113,6 +113,14 @@ def _list_waiting(options: argparse.Namespace) -> int:
             found += page.transactions
             after = page.next
         return _print_held(client, found, "Nothing waits.", is_json=options.json)
+
+
+def _parse_some(text: str) -> int:
+    """Parse how many, for argparse: at least one."""
+    count = parse_count(text)
+    if count == 0:
+        raise argparse.ArgumentTypeError("none of them is nothing to show: name 1 or more")
+    return count
 
 
 def _list_held(options: argparse.Namespace) -> int:

@@ -112,7 +112,7 @@ def _check(options: argparse.Namespace) -> int:
         "screening": None if loaded.screening is None else _tell_screening(loaded.screening),
     }
     print_found(found, is_json=options.json)
-    return 0
+    return 1 if folder.registry.faults else 0
 
 
 def _tell_screening(found: Screening) -> dict[str, object]:
@@ -173,7 +173,8 @@ def _tell_standing(registry: Registry) -> None:
     if registry.roles.is_stopped:
         say("all models are stopped: promote one, or roll back, to have one decide again")
     elif registry.champion is None:
-        say("no model decides")
+        loaded = "; what a node loaded before does until it ends" if registry.faults else ""
+        say(f"no model decides{loaded}")
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -168,6 +168,8 @@ def _clear(options: argparse.Namespace) -> int:
     if read_until(options.until) <= time.time_ns() // 1_000_000:
         over = f"--until {options.until} is over: a clearing counts from now on"
         raise Invalid(InvalidCode.ARGUMENTS, over)
+    if not options.why.strip():
+        raise Invalid(InvalidCode.ARGUMENTS, "--why is empty: say by what it is known")
     with needing_extra():
         from hansa.node.risk.loading import RiskFolder  # noqa: PLC0415 - loads numba
         from hansa.node.risk.screening import clear_hits  # noqa: PLC0415

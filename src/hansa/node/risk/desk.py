@@ -203,7 +203,7 @@ class RiskDesk:
         except HansaError as error:
             is_ours = not isinstance(error, Unavailable)  # a full disk is nobody's bug
             _LOG.error("payments could not be decided on: %s", error.message, exc_info=is_ours)
-            told = Unavailable("the node cannot decide on payments now: send again in a moment")
+            told = Unavailable("the node cannot decide on payments now")
             told.__cause__ = error
             return [Ruling(error=told) if at in places else _NEEDS_NONE for at in range(len(asked))]
         for place, given, one in zip(places, undecided, done.decided, strict=True):

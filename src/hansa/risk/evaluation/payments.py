@@ -92,11 +92,13 @@ def read_payments(path: Path) -> Payments:
     """
     table = _read_columns(path)
     for name in COLUMNS:
-        if table.column(name).null_count:
-            raise Invalid(InvalidCode.MALFORMED, f"{path}: {name} is empty in some rows")
+        is_there = table.column(name).is_valid().to_numpy()
+        _require(path, name, is_there, "there, or not one that can be read")
+    if not len(table):  # of which a CSV file does not tell the types
+        none = np.empty(0, np.int64)
+        return Payments(none, none, none, none, np.empty(0, np.bool_))
     times, amounts = _read_times(path, table), _read_numbers(path, table, _AMOUNT)
-    if (np.diff(times) < 0).any():
-        raise Invalid(InvalidCode.MALFORMED, f"payments in {path} are not in order of their times")
+    _require(path, _TIME, np.diff(times, prepend=times[:1]) >= 0, "in order: put rows by times")
     cents = np.rint(amounts * 100)
     _require(path, _AMOUNT, (cents >= 0) & (cents <= AMOUNT_MAX), "an amount from 0 on")
     cards, terminals, frauds = (
@@ -118,12 +120,16 @@ def read_payments(path: Path) -> Payments:
 def _read_columns(path: Path) -> pa.Table:
     try:
         if path.suffix.lower() == ".csv":
-            return csv.read_csv(path).select(COLUMNS)
-        return parquet.read_table(path, columns=list(COLUMNS)).select(COLUMNS)
+            alone = csv.ReadOptions(use_threads=False)  # else errors do not say which row it is
+            table = csv.read_csv(path, alone)
+        else:
+            table = parquet.read_table(path)
+        return table.select(COLUMNS)
     except (pa.ArrowException, OSError, KeyError) as error:
+        what = f" ({str(error).splitlines()[0]})" if isinstance(error, pa.ArrowInvalid) else ""
         raise Invalid(
             InvalidCode.MALFORMED,
-            f"{path} is no table of payments: it needs the columns {', '.join(COLUMNS)}, as "
+            f"{path} is no table of payments{what}: it needs the columns {', '.join(COLUMNS)}, as "
             "Parquet, or as CSV if its name ends in .csv",
         ) from error
 
@@ -133,7 +139,7 @@ def _read_times(path: Path, table: pa.Table) -> Whole:
     column = table.column(_TIME)
     try:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = column.cast(pa.timestamp("ms"))
+            column = _parse_times(path, column)
         if not pa.types.is_timestamp(column.type):
             raise TypeError(str(column.type))
         times: Whole = column.to_numpy().astype("datetime64[ms]").astype(np.int64)
@@ -144,6 +150,20 @@ def _read_times(path: Path, table: pa.Table) -> Whole:
     if len(times) and times[0] < 0:
         raise Invalid(InvalidCode.MALFORMED, f"{path}: {_TIME} begins before 1970")
     return times
+
+
+def _parse_times(path: Path, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Parse texts as times; raises `Invalid` that says which row holds none."""
+    try:
+        return column.cast(pa.timestamp("ms"))
+    except pa.ArrowInvalid:
+        for row, text in enumerate(column, 1):
+            try:
+                text.cast(pa.timestamp("ms"))
+            except pa.ArrowInvalid:
+                told = f"{path}: {_TIME} of row {row} is no timestamp: {text.as_py()[:40]!r}"
+                raise Invalid(InvalidCode.MALFORMED, told) from None
+        raise
 
 
 def _read_numbers(path: Path, table: pa.Table, name: str) -> npt.NDArray[np.float64]:

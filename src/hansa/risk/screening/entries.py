@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+CUT_OFF = "it was cut off on its way, or is not this list: get it anew"
+"""What is told of a file that cannot be read to its end."""
 THRESHOLD = 767_000
 """A name that scores this, in millionths, is a hit."""
 FINDING_TEXT_MAX = 200

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.screening.dates import read_born
 from hansa.risk.screening.entries import (
+    CUT_OFF,
     FINDING_TEXT_MAX,
     Alias,
     Entry,
@@ -191,9 +192,11 @@ def _read_rows(path: Path, columns: int, findings: list[Finding]) -> Iterator[_R
     except csv.Error as error:
         line = reader.line_num
         raise Invalid(
-            InvalidCode.MALFORMED, f"{path}:{line}: {error}", file=str(path), line=line
+            InvalidCode.MALFORMED, f"{path}:{line}: {error}: {CUT_OFF}", file=str(path), line=line
         ) from None
     if not found:
         raise Invalid(
-            InvalidCode.MALFORMED, f"{path} has no row of {columns} columns", file=str(path)
+            InvalidCode.MALFORMED,
+            f"{path} has no row of {columns} columns: {CUT_OFF}",
+            file=str(path),
         )

@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.screening.dates import read_iso, widen
-from hansa.risk.screening.entries import Alias, Days, Entry, Finding, Kind, Reading
+from hansa.risk.screening.entries import CUT_OFF, Alias, Days, Entry, Finding, Kind, Reading
 
 SOURCE = "UN"
 DEPTH_MAX = 16
@@ -84,7 +84,8 @@ class _Reader:
         try:
             self._parser.Parse(chunk, is_last)
         except expat.ExpatError as error:
-            raise self._refuse(expat.ErrorString(error.code) or "not well-formed") from None
+            what = expat.ErrorString(error.code) or "not well-formed"
+            raise self._refuse(f"{what}: {CUT_OFF}") from None
 
     def finish(self) -> None:
         self.feed(b"", is_last=True)

@@ -48,7 +48,7 @@ def test_parquet_and_csv_say_the_same_in_whatever_order_files_are_named(tmp_path
     ("columns", "says"),
     [
         ({"TX_FRAUD": [0, 2, 0]}, "TX_FRAUD of row 2 is not 0 or 1"),
-        ({"TX_FRAUD": [0, None, 0]}, "TX_FRAUD is empty"),
+        ({"TX_FRAUD": [0, None, 0]}, "TX_FRAUD of row 2 is not there"),
         ({"TX_AMOUNT": [1.0, 2.0, float("nan")]}, "TX_AMOUNT of row 3"),
         ({"TX_AMOUNT": ["1", "2", "3"]}, "TX_AMOUNT is string, and no number"),
         ({"TX_AMOUNT": [1.0, -2.0, 3.0]}, "TX_AMOUNT of row 2"),
@@ -56,8 +56,14 @@ def test_parquet_and_csv_say_the_same_in_whatever_order_files_are_named(tmp_path
         ({"TERMINAL_ID": [1.5, 1, 2]}, "TERMINAL_ID of row 1"),
         ({"TERMINAL_ID": [1, 2, 2**31]}, "TERMINAL_ID of row 3"),
         ({"TX_DATETIME": [1, 2, 3]}, "no timestamp"),
-        ({"TX_DATETIME": ["today", "2018-09-01", "2018-09-02"]}, "no timestamp"),
-        ({"TX_DATETIME": [FIRST, FIRST - timedelta(1), FIRST]}, "not in order"),
+        (
+            {"TX_DATETIME": ["today", "2018-09-01", "2018-09-02"]},
+            "row 1 is no timestamp: .today",
+        ),
+        (
+            {"TX_DATETIME": [FIRST, FIRST - timedelta(1), FIRST]},
+            "row 2 is not in order",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_of_its_column(tmp_path, columns, says):
@@ -74,3 +80,21 @@ def test_a_file_that_is_not_there_or_lacks_a_column_is_refused(tmp_path):
     parquet.write_table(make().slice(0, 0), tmp_path / "empty.parquet")
     with pytest.raises(Invalid, match="no payments"):
         read_files([tmp_path / "empty.parquet"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (
+            ["2018-09-01 00:00:31,1,2"],
+            "CSV parse error: Row #2: Expected 5 columns",
+        ),
+        (["2018-09-01 00:00:31,1,2,3.0,0", "2018-13-01,1,2,3,0"], "of row 2 is no timestamp"),
+        ([], "there are no payments"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_file_is_said_of_its_row(tmp_path, rows, says):
+    header = "TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD"
+    (tmp_path / "some.csv").write_text("\n".join([header, *rows]) + "\n")
+    with pytest.raises(Invalid, match=says):
+        read_files([tmp_path / "some.csv"])
