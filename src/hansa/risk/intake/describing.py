@@ -130,5 +130,6 @@ def load_describer(kept: bytes) -> Describer:
       Corrupt: these are not its bytes, or those of another version.
     """
     read = read_arrays(kept, _STAMP, "payments")
-    features, payments = read["parties"].tobytes(), read["graph"].tobytes()
-    return Describer(load_features(features), PaymentGraph.load(payments))
+    del kept  # it may be gigabytes: as little as can be is there twice
+    features = load_features(read.pop("parties").tobytes())
+    return Describer(features, PaymentGraph.load(read.pop("graph").tobytes()))

@@ -226,5 +226,6 @@ def load_intake(kept: bytes) -> Intake:
       Corrupt: these are not its bytes, or those of another version.
     """
     read = read_arrays(kept, _STAMP, "payments")
-    described = load_describer(read["described"].tobytes())
-    return Intake(described, [load_numbering(read[name].tobytes()) for name in _NUMBERED])
+    del kept  # it may be gigabytes: as little as can be is there twice
+    described = load_describer(read.pop("described").tobytes())
+    return Intake(described, [load_numbering(read.pop(name).tobytes()) for name in _NUMBERED])

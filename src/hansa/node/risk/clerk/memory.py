@@ -280,7 +280,9 @@ def restore(journal: Journal) -> tuple[Intake, int]:
     try:
         remembered = journal.load_remembered()
         if remembered is not None:
-            intake, start = load_intake(remembered[0]), remembered[1]
+            *kept, start = remembered
+            del remembered  # it may be gigabytes, and whoever reads it lets go of them
+            intake = load_intake(kept.pop())
     except Corrupt as error:  # or of another version of the program
         _LOG.warning("all payments are taken in anew: %s", error.message)
     for block in journal.iterate_events(start):

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import time
+import tracemalloc
 from contextlib import closing, suppress
 
 import pytest
@@ -222,3 +223,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
         RememberedFile(tmp_path / "decisions.memory", journal._file).load(  # noqa: SLF001
             journal.find_stamp
         )
+
+
+def test_a_start_takes_less_than_three_times_what_is_remembered(tmp_path):
+    with open_journal(tmp_path) as journal:
+        memory = Memory(journal)
+        take_in(memory, 20_000)
+        memory.save()
+        size = memory.open().size_bytes
+        tracemalloc.start()
+        try:
+            restore(journal)
+            assert tracemalloc.get_traced_memory()[1] < 3 * size
+        finally:
+            tracemalloc.stop()
