@@ -65,10 +65,13 @@ def _compare(value: int, comparison: int, other: int, factor: int) -> bool:
     """Compare a feature with another one, by thousandths of which it is multiplied."""
     if MISSING in (value, other):
         return False
-    # In two steps, since the product of both could be more than 64 bits hold.
+    # In two steps, since the product of both could be more than 64 bits hold; then all is below it.
     below = other % THOUSANDTHS * factor
-    bound = other // THOUSANDTHS * factor + below // THOUSANDTHS
-    rest = 1 if below % THOUSANDTHS else 0
+    if factor > 0 and other // THOUSANDTHS >= _MOST // factor:
+        bound, rest = _MOST, 0
+    else:
+        bound = other // THOUSANDTHS * factor + below // THOUSANDTHS
+        rest = 1 if below % THOUSANDTHS else 0
     if comparison == _BELOW:
         return value < bound + rest
     if comparison == _AT_MOST:
@@ -86,7 +89,7 @@ def fire(rules: Rules, row: npt.NDArray[np.int64], fired: npt.NDArray[np.bool_])
 
     Args:
       rules: whose features the row has.
-      row: shape (n_features,); none is above 2**53.
+      row: shape (n_features,); each below 2**62.
       fired: shape (n_rules,); filled, with those on trial.
 
     Returns:

@@ -39,7 +39,7 @@ def holds(text, row):
 
 
 numbers = st.one_of(st.integers(0, 12), st.integers(0, 2**53))
-values = st.one_of(st.just(-1), numbers)
+values = st.one_of(st.just(-1), numbers, st.integers(2**53, 2**62 - 1))
 factors = st.one_of(st.just(""), st.decimals(0, 100, places=3).map("{} * ".format))
 conditions = st.one_of(
     st.builds("{} {} {}".format, st.sampled_from(FEATURES), st.sampled_from(list(SIGNS)), numbers),
@@ -143,3 +143,12 @@ def test_two_rules_of_one_name_are_refused():
     one = '\n[[rules]]\nname = "odd"\nverdict = "block"\nall = ["age_ms > 1"]\n'
     with pytest.raises(Invalid, match=r"rules\[1\] \(odd\).name: another rule has it"):
         load_rules(f'name = "x"\n{one}{one}'.encode(), "rules.toml", FEATURES)
+
+
+@pytest.mark.parametrize("sign", list(SIGNS))
+def test_a_product_that_64_bits_do_not_hold_is_above_all(sign):
+    text, row = f"amount_minor {sign} 100 * mean_minor", (2**62 - 1, 2**57 + 2**56, 0)
+    laid = lay_out(load_rules(write([("block", [text], [], False)]), "rules.toml", FEATURES))
+    fired = np.zeros(1, np.bool_)
+    fire(laid, np.array(row, np.int64), fired)
+    assert fired[0] == holds(text, row)
