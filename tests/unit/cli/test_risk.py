@@ -163,7 +163,7 @@ def test_a_plan_without_trees_is_refused(folder, capsys, monkeypatch):
     monkeypatch.setenv("HANSA_PASSPHRASE", PASSPHRASE)
     save_key(folder / "maker", key("maker"), PASSPHRASE, cost=CHEAP)
     words = ("train", "--out", folder / "m", "--key", folder / "maker", *SMALL, "--trees", "0")
-    assert "a model has one at least" in run(capsys, *words, code=2)["message"]
+    assert "a model has 1 to 10000" in run(capsys, *words, code=2)["message"]
     told = run(capsys, *words, "--policy", folder / "m", code=2)["message"]
     assert "--policy names the file of --out" in told
     told = run(capsys, *words, "--policy", folder / "nowhere" / "p", code=4)["message"]

@@ -51,14 +51,16 @@ def add_words(words: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _train(options: argparse.Namespace) -> int:
     with needing_extra():
+        from hansa.risk.models.file import TREES_MAX  # noqa: PLC0415 - loads numba
         from hansa.risk.shipped.making import SHAPE, Plan, make  # noqa: PLC0415 - loads LightGBM
     for path in (options.out, options.policy):
         _require_free(path)
     if options.policy is not None and options.policy.resolve() == options.out.resolve():
         raise Invalid(InvalidCode.ARGUMENTS, "--policy names the file of --out: name another")
     key = load_key(options.key, ask_passphrase(options.key))
-    if options.trees < 1:
-        raise Invalid(InvalidCode.ARGUMENTS, "--trees 0: a model has one at least")
+    if not 1 <= options.trees <= TREES_MAX:
+        told = f"--trees {options.trees}: a model has 1 to {TREES_MAX}"
+        raise Invalid(InvalidCode.ARGUMENTS, told)
     plan = Plan(
         options.seed,
         options.cities,

@@ -198,6 +198,8 @@ def _find_places(name: str, asked: Sequence[str], features: Sequence[str]) -> li
     if missing or not asked:
         told = ", ".join(f"no {each}" for each in missing) or "none that it asks for"
         raise _tell(name, f"was made for other features; there is here {told}")
+    if len(set(asked)) < len(asked):
+        raise _tell(name, "names a feature twice")
     return [place_of[each] for each in asked]
 
 

@@ -49,6 +49,11 @@ def test_a_model_for_a_feature_that_rows_have_not_does_not_open():
             read_model(write(), "m.model", features)
 
 
+def test_a_model_that_names_a_feature_twice_does_not_open():
+    with pytest.raises(Invalid, match="names a feature twice"):
+        read_model(write_small(("age_ms", "amount_minor", "age_ms")), "m.model", FEATURES)
+
+
 def test_a_model_asks_for_its_features_wherever_they_stand_in_rows():
     model = read_model(write(), "m.model", ("age_ms", "hour", "amount_minor"))
     rows = [np.array([age, 9, 0]) for age in (500, 501)]
