@@ -44,6 +44,7 @@ async def decide(engine, world, number, kind, action):
     ]
     found = []
     for name, command in steps:
+        world.time_ms = engine.chain.head.time_ms  # a minute may be over since the last one
         found += await send(engine, world.batch(world.sign([key(name)], command)))
     return found
 
@@ -59,6 +60,7 @@ async def publish(engine, world, home):
         "https://observer.example",
         prove_keys(engine.chain.network, member, consensus),
     )
+    world.time_ms = engine.chain.head.time_ms
     return await send(engine, world.batch(world.sign([key(OBSERVER)], command)))
 
 
