@@ -123,7 +123,7 @@ def _read_columns(path: Path) -> pa.Table:
             alone = csv.ReadOptions(use_threads=False)  # else errors do not say which row it is
             table = csv.read_csv(path, alone)
         else:
-            table = parquet.read_table(path)
+            table = parquet.read_table(path, columns=list(COLUMNS))
         return table.select(COLUMNS)
     except (pa.ArrowException, OSError, KeyError) as error:
         what = f" ({str(error).splitlines()[0]})" if isinstance(error, pa.ArrowInvalid) else ""
