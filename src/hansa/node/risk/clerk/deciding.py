@@ -434,7 +434,7 @@ def _find_attempts(
     taken = [each for each, event in placed if event is not None]
     listed = {place: each.listed for place, each in enumerate(taken) if each.listed is not None}
     are_held: list[bool] = decider.find_held(rows, listed).tolist()
-    if len(taken) == len(asked):  # as nearly always: one payment each
+    if len(placed) == len(asked):  # as nearly always: one payment each
         return are_held
     from_minor = decider.policy.unscored.review_from_minor
     are_attempts: list[bool] = []

@@ -129,3 +129,24 @@ def test_once_no_model_decides_a_customers_word_is_not_enough_for_what_waited(cu
         customers.deciding.let_through(held, Answering.CONFIRMED, stopped)
     record, _, _ = customers.deciding.let_through(held, Answering.RELEASED, stopped)
     assert record.reasons[:2] == ("answer.released", "not_scored")
+
+
+def test_a_transaction_is_an_attempt_whole_whatever_else_is_decided_with_it(customers):
+    now_ms = BEGIN_MS + 12 * HOUR_MS
+    paid = [
+        [Intended(name(1), name(payee), "CUR", much)] for payee, much in ((10, 900), (99, 300_000))
+    ]
+    asked = [
+        Undecided(name(7_001), b"", now_ms + HOUR_MS, "device 1", (*paid[0], *paid[1])),
+        Undecided(
+            name(7_002),
+            b"",
+            now_ms + HOUR_MS,
+            "device 2",
+            (Intended(name(2), name(404), "CUR", 5),),
+            frozenset({name(404)}),
+        ),
+    ]
+    customers.deciding.decide(asked, Moment(now_ms, customers.loaded, True, now_ms))
+    kept = customers.journal.find_decision(name(7_001))
+    assert [each.is_remembered for each in kept.payments] == [False, False]
