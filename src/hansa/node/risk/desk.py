@@ -28,11 +28,11 @@ from hansa.kernel.machine.execution import BlockResult
 from hansa.kernel.machine.state import Reader
 from hansa.kernel.transaction import decode_envelope
 from hansa.node.risk.clerk.clerk import Clerk, When
-from hansa.node.risk.clerk.deciding import Undecided
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision, KeptTally
 from hansa.node.risk.clerk.journal import Held, Journal, Placed
 from hansa.node.risk.clerk.judging import MAY_ANSWER, Answering
 from hansa.node.risk.clerk.placing import Place
+from hansa.node.risk.clerk.taking import Undecided
 from hansa.node.risk.following import Follower
 from hansa.node.risk.loading import Loaded, RiskFolder
 from hansa.node.risk.reading import find_payments

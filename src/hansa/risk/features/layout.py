@@ -40,12 +40,14 @@ LOG_MAX = 2**29
 VERSION = 4
 
 # An event, as one row of a block: a payment, a label, word that time has passed, a payment that is
-# described and numbered but not remembered, and one that is described and nothing else.
-PAYMENT, LABEL, TICK, ATTEMPT, LOOK = range(5)
+# described and numbered but not remembered, and one of which is decided which of both it is.
+PAYMENT, LABEL, TICK, ATTEMPT, ASKED = range(5)
 KIND, NUMBER, TIME, PAYER, PAYEE, AMOUNT, DEVICE, MERCHANT, TRIED = range(9)
+TOGETHER, LISTED, EVENT_COLUMNS = range(TRIED + 1, TRIED + 4)
 IS_FRAUD = PAYER
 """Where a label says it."""
-EVENT_COLUMNS = 9
+# The last two say of a payment that is decided on as it is taken in: of how many it is the first
+# that one transaction has, 1 or more, and what lists say of it. Of others they are -1.
 
 # The columns of `clock`.
 NOW, NEXT, FIRST_KEPT, STARTS = 0, 1, 2, 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 from hansa.risk.compiled import compiled, compiled_inside
 from hansa.risk.features.layout import (
@@ -16,7 +17,6 @@ from hansa.risk.features.layout import (
     LABEL,
     LABEL_STARTS,
     LABELS,
-    LOOK,
     MERCHANT,
     NEXT,
     NOW,
@@ -32,7 +32,6 @@ from hansa.risk.features.layout import (
     TIME_MAX_MS,
     TRIED,
     WINDOWS,
-    Small,
     State,
     Whole,
 )
@@ -56,80 +55,78 @@ _NOTHING, _NO_ROOM, _BACK, _AGAIN, _MISSING, _EARLY, _RANGE = (int(found) for fo
 
 
 @compiled
-def run(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
-    clock: Whole,
-    log: Whole,
-    parties: Small,
-    labels: Whole,
-    payers: Whole,
-    payees: Whole,
-    devices: Whole,
-    merchants: Whole,
-    relations: Whole,
-    slots: Small,
-    events: Whole,
-    zone_offset_ms: int,
-    rows: Whole,
-    are_filled: int,
+def run(
+    parties: tuple[Any, ...], events: Whole, zone_offset_ms: int, rows: Whole
 ) -> tuple[int, int]:
     """Describe and remember events in their order, or none of them.
 
     Args:
-      clock: the first of the ten parts of `State`, in their order; they are changed, unless
-        something stands against the events.
+      parties: a `State` as a plain tuple; its parts are changed, unless something stands against
+        the events.
       events: shape (n, `EVENT_COLUMNS`).
       zone_offset_ms: what local time is ahead of UTC.
       rows: shape (n, n_features); filled from the first on, each before its payment is remembered,
         if it is.
-      are_filled: 1 where the rows are filled already, as of this very moment; else 0.
 
     Returns:
       What stands against them, as in `Finding`, and the place of that event; if nothing does, how
       many rows were filled.
     """
-    state = State(clock, log, parties, labels, payers, payees, devices, merchants, relations, slots)
-    finding, place = _check(state, events)
+    state = State(*parties)
+    finding, place = check(state, events, ATTEMPT)
     if finding != _NOTHING:
         return finding, place
     described = 0
     for place in range(events.shape[0]):
         event = events[place]
-        settle(state, event[TIME])
-        if event[KIND] == LABEL:
-            learn(state, event[NUMBER], event[IS_FRAUD])
-        elif event[KIND] != TICK:
+        if begin_event(state, event):
             row = rows[described]
             described += 1
-            if not are_filled:
-                write_row(state, event, zone_offset_ms, row)
-            _remember(state, event, read_surprise(row))
+            write_row(state, event, zone_offset_ms, row)
+            remember(state, event, row)
     return _NOTHING, described
 
 
 @compiled_inside
-def _remember(state: State, event: Whole, surprise: int) -> None:
+def begin_event(state: State, event: Whole) -> bool:
+    """Let time come to an event, learn what it tells, and say whether it is a payment."""
+    settle(state, event[TIME])
+    if event[KIND] == LABEL:
+        learn(state, event[NUMBER], event[IS_FRAUD])
+    return is_payment(event[KIND])
+
+
+@compiled_inside
+def is_payment(kind: int) -> bool:
+    """Whether an event of this kind gets a number and a row."""
+    return kind != LABEL and kind != TICK  # noqa: PLR1714 - a set is slow where it is compiled
+
+
+@compiled_inside
+def remember(state: State, event: Whole, row: Whole) -> None:
     """Remember a payment that was described, if it is made, or its number, if it is an attempt."""
     if event[KIND] == PAYMENT:
         who = (event[PAYER], event[PAYEE], event[DEVICE], event[MERCHANT])
-        enter(state, event[TIME], who, (min(event[AMOUNT], SUMMED_MAX), surprise))
+        enter(state, event[TIME], who, (min(event[AMOUNT], SUMMED_MAX), read_surprise(row)))
         become(state, event[TRIED])
-    elif event[KIND] == ATTEMPT:
+    else:
         pass_over(state.clock, state.log, state.parties)
 
 
 @compiled_inside
-def _check(state: State, events: Whole) -> tuple[int, int]:
+def check(state: State, events: Whole, kind_last: int) -> tuple[int, int]:
+    """Find what stands against events, as `run` tells it; of kinds up to one."""
     now_ms, number = state.clock[NOW], state.clock[NEXT]
     has_room, told = True, 0
     for place in range(events.shape[0]):
         event = events[place]
-        finding = _check_event(event, now_ms, number)
+        finding = _check_event(event, now_ms, number, kind_last)
         if finding != _NOTHING:
             return finding, place
         now_ms = event[TIME]
-        told += event[KIND] == LABEL or (event[KIND] == PAYMENT and event[TRIED] >= 0)
-        number += event[KIND] == PAYMENT or event[KIND] == ATTEMPT
-        if event[KIND] != LABEL and event[KIND] != TICK:
+        told += event[KIND] == LABEL or (event[KIND] != TICK and event[TRIED] >= 0)
+        if is_payment(event[KIND]):
+            number += 1
             has_room = has_room and (
                 event[PAYER] < state.payers.shape[0]
                 and event[PAYEE] < state.payees.shape[0]
@@ -147,11 +144,11 @@ def _check(state: State, events: Whole) -> tuple[int, int]:
 
 
 @compiled_inside
-def _check_event(event: Whole, now_ms: int, number: int) -> int:
+def _check_event(event: Whole, now_ms: int, number: int, kind_last: int) -> int:
     kind = event[KIND]
     if event[TIME] < now_ms:
         return _BACK
-    if event[TIME] > TIME_MAX_MS or kind < PAYMENT or kind > LOOK:
+    if event[TIME] > TIME_MAX_MS or kind < PAYMENT or kind > kind_last:
         return _RANGE
     if kind == LABEL:
         if event[NUMBER] >= number:
@@ -160,7 +157,7 @@ def _check_event(event: Whole, now_ms: int, number: int) -> int:
         return _NOTHING if is_verdict and event[NUMBER] >= 0 else _RANGE
     if kind == TICK:
         return _NOTHING
-    if kind != LOOK and event[NUMBER] != number:
+    if event[NUMBER] != number:
         return _AGAIN if event[NUMBER] < number else _MISSING
     is_known = event[PAYER] >= 0 and event[PAYEE] >= 0 and event[DEVICE] >= -1
     is_known = is_known and event[MERCHANT] >= -1 and 0 <= event[AMOUNT] <= AMOUNT_MAX

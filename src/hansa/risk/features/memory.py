@@ -27,7 +27,6 @@ from hansa.risk.features.layout import (
     LABELS,
     LATE,
     LOG_MAX,
-    LOOK,
     MERCHANT,
     NEXT,
     NOW,
@@ -106,12 +105,11 @@ class Features:
         """How much memory is taken."""
         return sum(array.nbytes for array in self.state)
 
-    def take(self, events: Whole, told: Whole | None = None) -> Whole:
+    def take(self, events: Whole) -> Whole:
         """Describe and remember events in their recorded order: all of them, or none.
 
         Args:
           events: shape (n, `EVENT_COLUMNS`), as `write_events` lays them out.
-          told: of one payment, its row, if it was just looked at.
 
         Returns:
           Of each payment, remembered or not, its row, shape (n_payments, n_features), in the order
@@ -122,24 +120,23 @@ class Features:
             before its payment; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        rows = np.empty((len(events), len(NAMES)), np.int64) if told is None else told
-        how = (self.zone_offset_ms, rows, int(told is not None))
-        finding, place = run(*self.state, events, *how)
+        rows = np.empty((len(events), len(NAMES)), np.int64)
+        finding, place = run(tuple(self.state), events, self.zone_offset_ms, rows)
         if finding == Finding.NO_ROOM:
-            passed = write_events([int(events[0, TIME])])  # what grows too old by then makes room
-            run(*self.state, passed, *how)
-            self.state = grow(self.state, events)
-            finding, place = run(*self.state, events, *how)
+            run(tuple(self.state), write_passing(events), self.zone_offset_ms, rows)
+            self.make_room(events)
+            finding, place = run(tuple(self.state), events, self.zone_offset_ms, rows)
         if finding != Finding.NOTHING:
-            event = events[place]
-            raise Invalid(
-                InvalidCode.ARGUMENTS,
-                f"event {place}, of payment {event[NUMBER]} at {event[TIME]} ms,"
-                f" {_AGAINST[Finding(finding)]}",
-                finding=Finding(finding).name,
-                place=place,
-            )
+            raise build_refusal(events, finding, place)
         return rows[:place]
+
+    def make_room(self, events: Whole) -> None:
+        """Make room for events, of which time has come to the first.
+
+        Raises:
+          Unavailable: more payments than a node can remember.
+        """
+        self.state = grow(self.state, events)
 
     def save(self) -> bytes:
         """Write what is remembered as bytes: the same, in whatever blocks events were taken in."""
@@ -159,6 +156,23 @@ def load(kept: bytes) -> Features:
     return features
 
 
+def build_refusal(events: Whole, finding: int, place: int) -> Invalid:
+    """Build the error that says what stands against the event at a place."""
+    event = events[place]
+    return Invalid(
+        InvalidCode.ARGUMENTS,
+        f"event {place}, of payment {event[NUMBER]} at {event[TIME]} ms,"
+        f" {_AGAINST[Finding(finding)]}",
+        finding=Finding(finding).name,
+        place=place,
+    )
+
+
+def write_passing(events: Whole) -> Whole:
+    """Write that time comes to the first of these: what grows too old by then makes room."""
+    return write_events([int(events[0, TIME])])
+
+
 def write_events(events: Sequence[Payment | Label | int]) -> Whole:
     """Lay events out as rows, in their order; a number stands for time that passed, in ms."""
     rows = [_lay_out(event) for event in events]
@@ -168,10 +182,10 @@ def write_events(events: Sequence[Payment | Label | int]) -> Whole:
 def _lay_out(event: Payment | Label | int) -> tuple[int, ...]:
     if isinstance(event, Payment):
         *paid, is_attempt = event
-        return (ATTEMPT if is_attempt else PAYMENT), *paid
+        return (ATTEMPT if is_attempt else PAYMENT), *paid, -1, -1
     if isinstance(event, Label):
-        return LABEL, event.number, event.time_ms, event.is_fraud, -1, -1, -1, -1, -1
-    return TICK, -1, event, -1, -1, -1, -1, -1, -1
+        return LABEL, event.number, event.time_ms, event.is_fraud, -1, -1, -1, -1, -1, -1, -1
+    return TICK, -1, event, -1, -1, -1, -1, -1, -1, -1, -1
 
 
 def grow(state: State, events: Whole) -> State:
@@ -187,8 +201,7 @@ def grow(state: State, events: Whole) -> State:
     clock = state.clock
     kinds = events[:, KIND]
     payments = events[(kinds != LABEL) & (kinds != TICK)]
-    numbered = len(payments) - int((kinds == LOOK).sum())
-    log = int(clock[NEXT] - clock[FIRST_KEPT]) + numbered
+    log = int(clock[NEXT] - clock[FIRST_KEPT]) + len(payments)
     if log > LOG_MAX:
         raise Unavailable(
             f"features remember at most {LOG_MAX} payments of the last"
@@ -196,7 +209,7 @@ def grow(state: State, events: Whole) -> State:
         )
     told = int((kinds == LABEL).sum() + (payments[:, TRIED] >= 0).sum())
     labels = int(clock[LABELS] - clock[LABEL_STARTS + WINDOWS - 1]) + told
-    relations = int(clock[RELATIONS]) + 3 * numbered
+    relations = int(clock[RELATIONS]) + 3 * len(payments)
     grown = state._replace(
         log=_grow_ring(state.log, log, clock[NEXT]),
         parties=_grow_ring(state.parties, log, clock[NEXT]),

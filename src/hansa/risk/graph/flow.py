@@ -109,7 +109,6 @@ def draw(heads: Array, words: Array, edge: Edge, row: Array) -> Trail:
     run = get_run(heads, IN, edge.payer)
     need, unspent, total = edge.amount, 0, 0
     most, source = 0, 0
-    row[COVERED_RECEIPTS] = 0
     row[ALIKE_SHARE] = row[ALIKE_HELD_MS] = row[HELD_MS] = UNKNOWN
     row[DRAWN_SHARE] = row[SINCE_SHARE] = UNKNOWN
     for back in range(1, count_held(run) + 1):

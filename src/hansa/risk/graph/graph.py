@@ -59,33 +59,25 @@ class PaymentGraph:
         self.reach = Reach() if reach is None else reach
         _check_reach(self.reach)
         heads, words = make_heads(WALLETS_MIN), np.zeros(WORDS_MIN, np.int64)
-        self._graph = Graph(heads, words, make_facts(), make_memory())
+        self.arrays = Graph(heads, words, make_facts(), make_memory())
+        """Longer ones take their places as they grow."""
 
     def __len__(self) -> int:
         """Count the payments that were taken in, those forgotten since included."""
-        return int(self._graph.facts[EDGES])
+        return int(self.arrays.facts[EDGES])
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(array.nbytes for array in self._graph)
+        return sum(array.nbytes for array in self.arrays)
 
-    def take(
-        self,
-        edges: Array,
-        rows: Array | None = None,
-        are_made: Array | None = None,
-        *,
-        are_filled: bool = False,
-    ) -> Array:
+    def take(self, edges: Array, rows: Array | None = None) -> Array:
         """Take payments in, in their order, and tell the features of each.
 
         Args:
           edges: shape (n, 4): payer and payee by their numbers, amount in minor units, time in
             milliseconds; one row after the other in memory.
           rows: filled and returned, shape (n, WIDTH); made if there is none.
-          are_made: shape (n,): 0 for a payment that is described, and not taken in; None is none.
-          are_filled: whether there is one payment, whose row was just filled.
 
         Raises:
           Invalid: a payment is none, or earlier than the one before it. None was taken in then.
@@ -95,38 +87,37 @@ class PaymentGraph:
             rows = np.empty((len(edges), WIDTH), np.int64)
         if len(edges) == 0:
             return rows
-        if wallets > len(self._graph.heads):
-            self._make_room(wallets)
-        if are_made is None:
-            are_made = np.ones(len(edges), np.int64)
-        done, filled = 0, int(are_filled)
+        self.make_room(wallets)
+        done = 0
         while True:
-            done = advance(*self._graph, *self.reach, edges, are_made, done, rows, filled)
+            done = advance(tuple(self.arrays), tuple(self.reach), edges, done, rows)
             if done == len(edges):
                 return rows
-            self._grow_words()
+            self.grow_words()
 
     def _check(self, edges: Array) -> int:
         """Check payments; returns one more than the highest wallet."""
         if edges.ndim != 2 or edges.shape[1] != EDGE_WIDTH or edges.dtype != np.int64:  # noqa: PLR2004
             raise Invalid(InvalidCode.MALFORMED, "edges are rows of four whole numbers")
-        found, wallets = survey(edges, max(int(self._graph.facts[LAST_MS]), 0))
+        found, wallets = survey(edges, max(int(self.arrays.facts[LAST_MS]), 0))
         if found >= 0:
             raise Invalid(InvalidCode.MALFORMED, _FAULTS[found])
         return wallets
 
-    def _make_room(self, wallets: int) -> None:
-        heads = lengthen(self._graph.heads, wallets, make_heads)
-        self._graph = self._graph._replace(heads=heads)
+    def make_room(self, wallets: int) -> None:
+        """Make room for so many wallets."""
+        heads = lengthen(self.arrays.heads, wallets, make_heads)
+        self.arrays = self.arrays._replace(heads=heads)
 
-    def _grow_words(self) -> None:
-        words = self._graph.words
+    def grow_words(self) -> None:
+        """Make room for twice as much as there is on their payments."""
+        words = self.arrays.words
         words = lengthen(words, len(words) + 1, lambda length: np.zeros(length, np.int64))
-        self._graph = self._graph._replace(words=words)
+        self.arrays = self.arrays._replace(words=words)
 
     def save(self) -> bytes:
         """Write everything that features of later payments depend on."""
-        heads, words, facts, _ = self._graph
+        heads, words, facts, _ = self.arrays
         return write_arrays(
             _STAMP, reach=self.reach, heads=heads, words=words[: facts[USED]], facts=facts
         )
@@ -143,7 +134,7 @@ class PaymentGraph:
         kept = read["words"]
         words = np.zeros(double(WORDS_MIN, len(kept)), np.int64)
         words[: len(kept)] = kept
-        graph._graph = Graph(read["heads"], words, read["facts"], make_memory())
+        graph.arrays = Graph(read["heads"], words, read["facts"], make_memory())
         return graph
 
 

@@ -18,7 +18,7 @@ from hansa.risk.compiled import compiled, compiled_inside
 from hansa.risk.graph.catalogue import AMOUNT_MAX
 from hansa.risk.graph.crossings import SQUARES_CLOSED, count_squares, find_middlemen
 from hansa.risk.graph.cycles import find_cycles
-from hansa.risk.graph.flow import Trail, draw, spend, tell_flow
+from hansa.risk.graph.flow import Trail, spend, tell_flow
 from hansa.risk.graph.neighbours import count_neighbours
 from hansa.risk.graph.rings import (
     AMOUNT,
@@ -47,7 +47,7 @@ from hansa.risk.graph.rings import (
     sweep,
     widen,
 )
-from hansa.risk.graph.searching import Edge
+from hansa.risk.graph.searching import Edge, Reach
 
 # Columns of `edges`.
 PAYER = 0
@@ -138,7 +138,7 @@ def survey(edges: Array, last_ms: int) -> tuple[int, int]:
 
 
 @compiled_inside
-def _describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
+def describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
     """Fill the row of a payment, and say on which chain it is."""
     heads, words, _, memory = graph
     row[:] = 0
@@ -150,23 +150,29 @@ def _describe(graph: Graph, edge: Edge, rings_max: int, row: Array) -> Trail:
 
 
 @compiled_inside
-def _read_edge(paid: Array, short_ms: int, long_ms: int, factor: int) -> Edge:
-    """Read a payment, of shape (4,), with the windows and the amounts that count as alike."""
-    amount, time_ms = paid[AMOUNT_MINOR], paid[AT_MS]
+def make_edge(paid: tuple[int, int, int, int], reach: Reach) -> Edge:
+    """Make an edge of payer, payee, amount and time: with its windows, and what counts as alike."""
+    payer, payee, amount, time_ms = paid
     return Edge(
-        paid[PAYER],
-        paid[PAYEE],
+        payer,
+        payee,
         amount,
         time_ms,
-        time_ms - short_ms,
-        time_ms - long_ms,
-        (amount + factor - 1) // factor,
-        min(amount * factor, AMOUNT_MAX),
+        time_ms - reach.short_ms,
+        time_ms - reach.long_ms,
+        (amount + reach.factor - 1) // reach.factor,
+        min(amount * reach.factor, AMOUNT_MAX),
     )
 
 
 @compiled_inside
-def _make(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -> None:
+def has_words(graph: Graph, payments: int) -> bool:
+    """Whether there are words enough for so many payments, whatever they are."""
+    return bool(graph.words.shape[0] - graph.facts[USED] >= payments * ROOM_WORDS)
+
+
+@compiled_inside
+def make(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -> None:
     """Spend what a payment draws on, put its edge into the graph, and forget what is old."""
     heads, words, facts, _ = graph
     spend(heads, words, edge)
@@ -175,45 +181,27 @@ def _make(graph: Graph, edge: Edge, ring_max: int, trail: Trail, squares: int) -
 
 
 @compiled
-def advance(  # noqa: D417, PLR0913 - one by one: a tuple of them costs 2 us on the way in
-    heads: Array,
-    words: Array,
-    facts: Array,
-    memory: Array,
-    short_ms: int,
-    long_ms: int,
-    ring_max: int,
-    rings_max: int,
-    factor: int,
-    edges: Array,
-    are_made: Array,
-    first: int,
-    rows: Array,
-    are_filled: int,
+def advance(
+    arrays: tuple[Array, ...], bounds: tuple[int, ...], edges: Array, first: int, rows: Array
 ) -> int:
-    """Fill a row for each payment from `first` on, and put its edge into the graph if it is made.
+    """Fill a row for each payment from `first` on, and put its edge into the graph.
 
     Args:
-      heads: the first of the parts of `Graph`, in their order; has one for each of the wallets.
-      short_ms: the first of the parts of `Reach`, likewise.
+      arrays: a `Graph`, as a plain tuple; its heads have one for each of the wallets.
+      bounds: a `Reach`, likewise.
       edges: shape (n, 4): payer, payee, amount in minor units, time in milliseconds.
-      are_made: shape (n,): 1 for a payment that is made, 0 for one that is described alone.
       first: where to begin.
       rows: shape (n, WIDTH).
-      are_filled: 1 where the rows are filled already, as of this very moment; else 0.
 
     Returns:
       The first payment that was left because words ran out: n if none was.
     """
-    graph = Graph(heads, words, facts, memory)
+    graph, reach = Graph(*arrays), Reach(*bounds)
     for number in range(first, edges.shape[0]):
-        if words.shape[0] - facts[USED] < ROOM_WORDS:
+        if not has_words(graph, 1):
             return number
-        edge, row = _read_edge(edges[number], short_ms, long_ms, factor), rows[number]
-        if are_filled:
-            trail = draw(heads, words, edge, row)
-        else:
-            trail = _describe(graph, edge, rings_max, row)
-        if are_made[number]:
-            _make(graph, edge, ring_max, trail, row[SQUARES_CLOSED])
+        paid = edges[number]
+        edge = make_edge((paid[PAYER], paid[PAYEE], paid[AMOUNT_MINOR], paid[AT_MS]), reach)
+        trail = describe(graph, edge, reach.rings_max, rows[number])
+        make(graph, edge, reach.ring_max, trail, rows[number, SQUARES_CLOSED])
     return int(edges.shape[0])

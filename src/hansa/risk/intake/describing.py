@@ -1,9 +1,11 @@
 """A payment's whole row: what is remembered of its parties, and what the graph around it tells.
 
-Both are asked of the same payments in the same order, and take all of a block in or none of it.
+Both are of the same payments in the same order, and take all of a block in or none of it.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,22 +13,16 @@ import numpy.typing as npt
 from hansa.kernel.errors import Invalid, InvalidCode
 from hansa.risk.arrays import read_arrays, write_arrays
 from hansa.risk.catalogue import find_columns, hash_features
-from hansa.risk.compiled import compiled
+from hansa.risk.decisions.weighing import NO_CALIBRATION, NO_TREES, WEIGHED_COLUMNS, Weighing
 from hansa.risk.features import catalogue as parties
-from hansa.risk.features.layout import (
-    AMOUNT,
-    KIND,
-    LABEL,
-    PAYEE,
-    PAYER,
-    PAYMENT,
-    TICK,
-    TIME,
-)
-from hansa.risk.features.memory import Features
+from hansa.risk.features.layout import PAYEE, PAYER
+from hansa.risk.features.loop import Finding
+from hansa.risk.features.memory import Features, build_refusal, write_passing
 from hansa.risk.features.memory import load as load_features
 from hansa.risk.graph import catalogue as graph
 from hansa.risk.graph.graph import PaymentGraph
+from hansa.risk.intake.loop import NO_EDGE, NO_WORDS, take_in
+from hansa.risk.rules.firing import lay_out
 
 CATALOGUE = (
     *parties.FEATURES,
@@ -38,35 +34,25 @@ FEATURES = tuple(find_columns(CATALOGUE))
 FEATURES_HASH = hash_features(CATALOGUE)
 """What a record of a decision names this set of features by."""
 _STAMP = "describer 1"
-_PARTIES = len(parties.FEATURES)
-_EDGE = (PAYER, PAYEE, AMOUNT, TIME)
 
 Whole = npt.NDArray[np.int64]
 
 
-@compiled
-def draw_edges(events: Whole, edges: Whole, are_made: Whole) -> int:
-    """Draw the payments among events as edges of the graph, also what is not remembered.
+class Asking(NamedTuple):
+    """What decides on payments as they are taken in, and where it is told."""
 
-    Args:
-      events: as `Describer.take` takes them.
-      edges: shape (n, 4); filled as `PaymentGraph.take` takes them.
-      are_made: shape (n,); likewise.
+    laid_out: tuple[Any, ...]
+    """A `Weighing`."""
+    fired: npt.NDArray[np.bool_]
+    weighed: Whole
 
-    Returns:
-      How many there are; -1 if one is to its payer or of nothing.
-    """
-    count = 0
-    for place in range(events.shape[0]):
-        kind = events[place, KIND]
-        if kind not in (LABEL, TICK):
-            if events[place, PAYER] == events[place, PAYEE] or events[place, AMOUNT] < 1:
-                return -1
-            for column in range(len(_EDGE)):
-                edges[count, column] = events[place, _EDGE[column]]
-            are_made[count] = kind == PAYMENT
-            count += 1
-    return count
+
+NOTHING_ASKED = Asking(
+    Weighing(NO_TREES, NO_CALIBRATION, lay_out([]), np.empty(0, np.int64), 0).lay_out(),
+    np.empty((0, 0), np.bool_),
+    np.empty((0, WEIGHED_COLUMNS), np.int64),
+)
+"""Nothing decides: what is taken in was decided on before."""
 
 
 class Describer:
@@ -82,13 +68,13 @@ class Describer:
         self.features = features
         self.graph = payments
 
-    def take(self, events: Whole, told: Whole | None = None) -> Whole:
+    def take(self, events: Whole, asking: Asking = NOTHING_ASKED) -> Whole:
         """Describe events in their recorded order, and remember what is made: all of them, or none.
 
         Args:
           events: shape (n, `EVENT_COLUMNS`), as `hansa.risk.features.memory.write_events` lays
-            them out.
-          told: of one payment, its row, if it was just looked at.
+            them out; one that is asked becomes what was decided.
+          asking: what decides on those that are asked; its arrays are filled as `take_in` does.
 
         Returns:
           Of each payment its row, shape (n_payments, n_features).
@@ -98,21 +84,39 @@ class Describer:
             before them; nothing was remembered.
           Unavailable: more payments than a node can remember.
         """
-        edges = np.empty((len(events), len(_EDGE)), np.int64)
-        are_made = np.empty(len(events), np.int64)
-        count = draw_edges(events, edges, are_made)
-        if count < 0:
+        rows = np.empty((len(events), len(FEATURES)), np.int64)
+        finding, place = self._take(events, asking, 0, rows)
+        if finding == Finding.NO_ROOM:
+            self._take(write_passing(events), NOTHING_ASKED, 0, rows)
+            self.features.make_room(events)
+            self.graph.make_room(1 + int(events[:, [PAYER, PAYEE]].max()))
+            finding, place = self._take(events, asking, 0, rows)
+        while finding == NO_WORDS:
+            self.graph.grow_words()
+            finding, place = self._take(events, asking, place, rows)
+        if finding == NO_EDGE:
             raise Invalid(
                 InvalidCode.ARGUMENTS,
                 "a payment goes to its own payer, or is of nothing: neither can be described",
             )
-        if told is not None:
-            self.features.take(events, told[:, :_PARTIES])
-            self.graph.take(edges, told[:, _PARTIES:], are_made, are_filled=True)
-            return told
-        of_parties = self.features.take(events)
-        of_graph = self.graph.take(edges[:count], are_made=are_made[:count])
-        return np.concatenate((of_parties, of_graph), axis=1)
+        if finding != Finding.NOTHING:
+            raise build_refusal(events, finding, place)
+        return rows[:place]
+
+    def _take(self, events: Whole, asking: Asking, first: int, rows: Whole) -> tuple[int, int]:
+        laid_out, fired, weighed = asking
+        return take_in(
+            tuple(self.features.state),
+            tuple(self.graph.arrays),
+            tuple(self.graph.reach),
+            self.features.zone_offset_ms,
+            laid_out,
+            events,
+            first,
+            rows,
+            fired,
+            weighed,
+        )
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""

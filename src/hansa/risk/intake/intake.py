@@ -6,24 +6,37 @@ same order give the same numbers and the same rows: at once, in a replay, on ano
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, repeat
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hansa.risk.arrays import read_arrays, write_arrays
-from hansa.risk.events import NOBODY, Label, Payment
-from hansa.risk.features.layout import ATTEMPT, KIND, LOOK, PAYMENT
-from hansa.risk.features.memory import Features, write_events
+from hansa.risk.decisions.deciding import Decider, Decision, Listed
+from hansa.risk.events import NOBODY
+from hansa.risk.features.layout import (
+    ASKED,
+    ATTEMPT,
+    EVENT_COLUMNS,
+    IS_FRAUD,
+    KIND,
+    LABEL,
+    PAYMENT,
+)
+from hansa.risk.features.memory import Features
 from hansa.risk.graph.graph import PaymentGraph
-from hansa.risk.intake.describing import Describer, load_describer
+from hansa.risk.intake.describing import Asking, Describer, load_describer
 from hansa.risk.intake.numbering import KEY_BYTES, Numbering, load_numbering
+from hansa.risk.rules.firing import NOTHING
 
 _STAMP = "intake 1"
 _NUMBERED = ("wallets", "devices", "merchants")
+_NOT_ASKED = (-1, -1)
+_NO_PAYMENT = (-1,) * (EVENT_COLUMNS - IS_FRAUD - 1)
+"""What a label has in the columns that are of payments alone."""
 
 
 class Taken(NamedTuple):
@@ -42,17 +55,6 @@ class Taken(NamedTuple):
     """Whether it was not let through: it is numbered and described, and not remembered."""
 
 
-class Looked(NamedTuple):
-    """Payments as they were described and not yet taken in."""
-
-    rows: npt.NDArray[np.int64]
-    """Shape (n, n_features): each as if it came alone."""
-    events: npt.NDArray[np.int64]
-    """As they are laid out."""
-    known: tuple[int, ...]
-    """So many wallets, devices and merchants there were before."""
-
-
 class Told(NamedTuple):
     """What became known of a payment."""
 
@@ -60,6 +62,16 @@ class Told(NamedTuple):
     """Of the payment."""
     time_ms: int
     is_fraud: bool
+
+
+class Answered(NamedTuple):
+    """Payments that were decided on as they were taken in."""
+
+    rows: npt.NDArray[np.int64]
+    """Shape (n, n_features)."""
+    decisions: list[Decision]
+    are_attempts: list[bool]
+    """Which of them were not let through."""
 
 
 class Intake:
@@ -117,45 +129,48 @@ class Intake:
           Unavailable: more payments than a node can remember; likewise.
         """
         with self._numbering(self._count_known()):
-            return self._describer.take(write_events(self._number(events)))
+            return self._describer.take(self._lay_out(events))
 
-    def look(self, payments: Sequence[Taken]) -> Looked:
-        """Describe payments and take none in; `keep` follows, with nothing in between.
+    def decide(
+        self,
+        payments: Sequence[Taken],
+        decider: Decider,
+        listed: Mapping[int, Listed],
+        together: Sequence[int] | None = None,
+    ) -> Answered:
+        """Take payments in, and decide on each before the next: what is held is an attempt.
+
+        Of payments that one transaction makes it is first found whether any would be held if it
+        came alone: then all are attempts. What is held by the others alone is remembered: it would
+        have been let through a moment before.
 
         Args:
-          payments: all of one moment.
+          payments: in their order, those of one transaction of one moment; one that is an attempt
+            stays one.
+          decider: who decides.
+          listed: what lists say, by a payment's place.
+          together: of each payment, of how many of one transaction it is the first; of others of a
+            transaction 1. Without it each is alone.
 
         Raises:
           Invalid: as `take`.
           Unavailable: as `take`.
         """
-        known = self._count_known()
-        with self._numbering(known):
-            events = write_events(self._number(payments))
-            events[:, KIND] = LOOK
-            return Looked(self._describer.take(events), events, known)
-
-    def keep(self, looked: Looked, are_attempts: Sequence[bool]) -> npt.NDArray[np.int64]:
-        """Take in what was looked at: payments that are let through, and others as attempts.
-
-        Returns:
-          Of each its row, shape (n, n_features): as of those before it that are remembered.
-
-        Raises:
-          Unavailable: as `take`.
-        """
-        with self._numbering(looked.known):
-            for place, is_attempt in enumerate(are_attempts):
-                looked.events[place, KIND] = ATTEMPT if is_attempt else PAYMENT
-            told = looked.rows if len(are_attempts) == 1 else None
-            return self._describer.take(looked.events, told)
+        said = [NOTHING] * len(payments)
+        for place, each in listed.items():
+            said[place] = each.verdict
+        firsts = [1] * len(payments) if together is None else together
+        asking = Asking(decider.laid_out, *decider.make_room(len(payments)))
+        with self._numbering(self._count_known()):
+            events = self._lay_out(payments, list(zip(firsts, said, strict=True)))
+            rows = self._describer.take(events, asking)
+        decisions = decider.decide_weighed(rows, asking.fired, asking.weighed, listed)
+        kinds = events[:, KIND]
+        return Answered(rows, decisions, (kinds == ATTEMPT).tolist())
 
     def try_out(self) -> None:
-        """Take in a payment of nobody, all ways there are, so that machine code is ready."""
-        trial = Taken(self.now_ms, bytes(KEY_BYTES), bytes([1]) * KEY_BYTES, 1)
-        self.take([trial])
-        for many in (1, 2):
-            self.keep(self.look([trial] * many), [True] * many)
+        """Take in a payment of nobody, so that machine code is ready: also to decide."""
+        self.take([Taken(self.now_ms, bytes(KEY_BYTES), bytes([1]) * KEY_BYTES, 1)])
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""
@@ -179,8 +194,15 @@ class Intake:
                 each.forget(before)
             raise
 
-    def _number(self, events: Sequence[Taken | Told]) -> list[Payment | Label | int]:
-        """Put numbers in the place of keys: of all events at once, which costs little for each."""
+    def _lay_out(
+        self, events: Sequence[Taken | Told], asked: Sequence[tuple[int, int]] = ()
+    ) -> npt.NDArray[np.int64]:
+        """Lay events out as rows, numbers in the place of keys: of all at once, which costs less.
+
+        Args:
+          events: in their order.
+          asked: of payments that are decided on, what the last two columns say.
+        """
         paid = [event for event in events if isinstance(event, Taken)]
         wallets, devices, merchants = (
             iter(each.number(keys))
@@ -194,9 +216,11 @@ class Intake:
                 strict=True,
             )
         )
-        number = count(self.next_number)
-        return [
-            Payment(
+        number, kind = count(self.next_number), ASKED if asked else PAYMENT
+        say = iter(asked or repeat(_NOT_ASKED))
+        laid_out = [
+            (
+                ATTEMPT if event.is_attempt else kind,
                 next(number),
                 event.time_ms,
                 next(wallets),
@@ -205,12 +229,13 @@ class Intake:
                 NOBODY if event.device is None else next(devices),
                 NOBODY if event.merchant is None else next(merchants),
                 event.attempt,
-                event.is_attempt,
+                *next(say),
             )
             if isinstance(event, Taken)
-            else Label(*event)
+            else (LABEL, event.number, event.time_ms, event.is_fraud, *_NO_PAYMENT)
             for event in events
         ]
+        return np.array(laid_out, np.int64).reshape(-1, EVENT_COLUMNS)
 
 
 def begin_intake(*, zone_offset_ms: int = 0) -> Intake:

@@ -115,14 +115,13 @@ class Numbering:
                     f"a key of {len(key)} bytes cannot be numbered: it must have {KEY_BYTES}",
                 )
         asked = np.frombuffer(b"".join(keys), np.uint32).reshape(-1, _WORDS)
-        numbers, done = np.empty(len(keys), np.int64), 0
+        numbers = rest = np.empty(len(keys), np.int64)
         while True:
-            self._count = find_or_add(
-                self._keys, self._slots, _SECRET, self._count, asked[done:], numbers[done:]
-            )
-            if numbers[-1] != _EMPTY:
+            self._count = find_or_add(self._keys, self._slots, _SECRET, self._count, asked, rest)
+            if rest[-1] != _EMPTY:
                 return numbers.tolist()
-            done = int(np.argmax(numbers == _EMPTY))
+            done = int(np.argmax(rest == _EMPTY))
+            asked, rest = asked[done:], rest[done:]
             self._grow()
 
     def forget(self, count: int) -> None:

@@ -339,7 +339,9 @@ def test_what_could_not_be_decided_is_not_remembered(bank):
     ann = [bank.sign("ann", pay("ann", "shop", 5 + each, f"p{each}")) for each in range(2)]
 
     class Broken:
-        def decide_all(self, *_):
+        laid_out = ()
+
+        def make_room(self, *_):
             raise MemoryError
 
     async def play():

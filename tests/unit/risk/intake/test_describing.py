@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 from hansa.kernel.errors import Corrupt, Invalid
+from hansa.risk.features.catalogue import NAMES
+from hansa.risk.features.layout import AMOUNT, ATTEMPT, KIND, PAYEE, PAYER, PAYMENT, TIME
 from hansa.risk.features.memory import Features, write_events
 from hansa.risk.graph.graph import PaymentGraph
 from hansa.risk.intake.describing import (
@@ -50,6 +52,16 @@ def test_a_restart_between_any_two_blocks_changes_no_row(events):
     # Whole numbers that a floating-point number of 64 bits holds, as trees are grown on them.
     assert np.abs(whole).max() <= 2**53
     assert whole.min() >= -1
+
+
+def test_a_row_is_of_both_halves_and_nothing_of_an_attempt_is_remembered(events):
+    kinds = np.where(np.random.default_rng(5).random(len(events)) < 0.2, ATTEMPT, PAYMENT)
+    tried = events.copy()
+    tried[:, KIND] = kinds
+    whole = make_describer().take(tried)
+    assert np.array_equal(whole[:, : len(NAMES)], Features().take(tried))
+    made = tried[kinds == PAYMENT][:, [PAYER, PAYEE, AMOUNT, TIME]]
+    assert np.array_equal(whole[kinds == PAYMENT, len(NAMES) :], PaymentGraph().take(made))
 
 
 @pytest.mark.parametrize("column", [3, 5])

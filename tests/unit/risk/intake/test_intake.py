@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from hansa.kernel.errors import Corrupt, Invalid, Unavailable
-from hansa.risk.intake.intake import Taken, Told, begin_intake, load_intake
+from hansa.risk.decisions.deciding import Decider, Listed
+from hansa.risk.decisions.policy import Policy, Unscored
+from hansa.risk.intake.describing import FEATURES
+from hansa.risk.intake.intake import Answered, Taken, Told, begin_intake, load_intake
+from hansa.risk.intake.loop import take_in
+from hansa.risk.rules.book import load_rules
+from hansa.risk.verdicts import Verdict
 
 
 def name(number):
@@ -58,29 +64,85 @@ def test_a_restart_and_what_was_refused_between_change_no_row(events):
     assert again.wallet_count == 30
 
 
-def test_looking_changes_nothing_and_keeping_is_taking_in(events):
-    intake, other = begin_intake(), begin_intake()
+@pytest.fixture(scope="module")
+def decider():
+    """Holds what is far above habit, and who pays or is paid often: a third of the payments."""
+    book = """name = "few"
+[[rules]]
+name = "often"
+verdict = "step_up"
+any = ["payer_count_1d > 1", "graph_payee_in_long > 2"]
+[[rules]]
+name = "much"
+verdict = "review"
+all = ["amount_minor > 2 * payer_mean_30d_minor"]
+[[rules]]
+name = "trusted"
+verdict = "allow"
+all = ["pair_count_30d > 1"]
+"""
+    rules = load_rules(book.encode(), "rules.toml", FEATURES)
+    return Decider(Policy(1, unscored=Unscored(80_000)), rules, None, FEATURES)
+
+
+def decide_plainly(intake, payments, decider, listed, together):
+    """Decide one transaction after the other, each payment described on a copy first."""
+    rows, decisions, are_attempts = [], [], []
+    begin = 0
+    while begin < len(payments):
+        end, before = begin + together[begin], intake.save()
+        part = range(begin, end)
+        alone = [load_intake(before).take([payments[at]])[0] for at in part]
+        verdicts = [
+            decider.decide(row, listed.get(at)).verdict for at, row in zip(part, alone, strict=True)
+        ]
+        for at in part:
+            is_attempt = payments[at].is_attempt or max(verdicts) > Verdict.ALLOW
+            (row,) = intake.take([payments[at]._replace(is_attempt=is_attempt)])
+            rows.append(row)
+            decisions.append(decider.decide(row, listed.get(at)))
+            are_attempts.append(is_attempt)
+        begin = end
+    return Answered(np.array(rows), decisions, are_attempts)
+
+
+@pytest.mark.parametrize("size", [1, 7, 90])
+def test_each_is_decided_on_before_the_next_and_what_is_held_is_an_attempt(
+    events, decider, size, monkeypatch
+):
+    monkeypatch.setattr("hansa.risk.graph.graph.WORDS_MIN", 1_024)  # so that it grows within
+    chance = np.random.default_rng(size)
+    intake, plain, found = begin_intake(), begin_intake(), []
     paid = [each for each in events if isinstance(each, Taken) and each.attempt < 0]
-    for begin in range(0, len(paid), 7):
-        block = [each._replace(time_ms=paid[begin].time_ms) for each in paid[begin : begin + 7]]
-        before = intake.save()
-        looked = intake.look([each._replace(is_attempt=False) for each in block])
-        alone = [load_intake(before).look([each]).rows[0] for each in block]
-        assert np.array_equal(looked.rows, alone)
-        rows = intake.keep(looked, [each.is_attempt for each in block])
-        assert np.array_equal(rows, other.take(block))
-        assert np.array_equal(rows[0], looked.rows[0])
-        assert intake.save() == other.save()
+    for begin in range(0, len(paid), size):
+        block = [each._replace(is_attempt=False) for each in paid[begin : begin + size]]
+        together, listed, at = [1] * len(block), {}, 0
+        while at < len(block):
+            together[at] = min(int(chance.choice([1, 1, 3])), len(block) - at)
+            if chance.random() < 0.2:
+                listed[at] = Listed(Verdict(int(chance.integers(3))), "on a list")
+            # Held is also whatever comes with what the amount holds of a payment to nobody.
+            same = {"time_ms": block[at].time_ms, "is_attempt": bool(chance.random() < 0.1)}
+            for place in range(at, at + together[at]):
+                block[place] = block[place]._replace(**same)
+            at += together[at]
+        answered = intake.decide(block, decider, listed, together)
+        expected = decide_plainly(plain, block, decider, listed, together)
+        assert np.array_equal(answered.rows, expected.rows)
+        assert answered[1:] == expected[1:]
+        assert intake.save() == plain.save()
+        found += answered.are_attempts
+    assert 0.2 < np.mean(found) < 0.8
+    assert len(take_in.signatures) == 1  # else the first payment waits while another is compiled
 
 
-def test_what_cannot_be_kept_leaves_nobody_numbered(events, monkeypatch):
+def test_what_cannot_be_taken_in_leaves_nobody_numbered(events, decider, monkeypatch):
     intake, other = begin_intake(), begin_intake()
     paid = [each for each in events if isinstance(each, Taken) and each.attempt < 0][:70]
     paid = [each._replace(time_ms=paid[0].time_ms) for each in paid]
     monkeypatch.setattr("hansa.risk.features.memory.LOG_MAX", 64)
-    looked = intake.look(paid)
     with pytest.raises(Unavailable, match="at most 64"):
-        intake.keep(looked, [False] * len(paid))
+        intake.decide(paid, decider, {})
     assert intake.wallet_count == 0
     again = paid[::-1][:3]
     assert np.array_equal(intake.take(again), other.take(again))

@@ -1,8 +1,8 @@
 """One decision at a time, and how much memory what is remembered takes.
 
 A decision is the whole of what is computed for a payment: its row of features, its graph included;
-what lists say of it; a hundred rules, the model's 200 trees, and the reasons. Then it is taken in,
-as a payment or as an attempt, and the next one waits for that, too.
+what lists say of it; a hundred rules, the model's 200 trees, and the reasons. It is taken in within
+that, as a payment or as an attempt.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from hansa.risk.intake.describing import Describer
 from hansa.risk.intake.intake import Intake, Taken, begin_intake
 from hansa.risk.intake.numbering import Numbering
 from hansa.risk.simulator.calibration import DAY_MS
-from hansa.risk.verdicts import Verdict
 
 PER_S = 5_000
 HISTORY = 50_000
@@ -84,11 +83,9 @@ def _pace(
         due_ns += gap_ns
         while clock() < due_ns:  # a timer of the system would be late by more than a decision
             pass
-        looked = intake.look([event])
         listed = loaded.find_listed(payer, payee, device, event.time_ms)
-        decision = decider.decide(looked.rows[0], listed)
+        intake.decide([event], decider, {} if listed is None else {0: listed})
         waits.append(clock() - due_ns)
-        intake.keep(looked, [decision.verdict is not Verdict.ALLOW])  # the next one waits for that
     return waits
 
 

@@ -14,11 +14,12 @@ from hansa.kernel.encoding import encode
 from hansa.kernel.errors import Corrupt, Unavailable
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS
-from hansa.node.risk.clerk.deciding import Decided, Deciding, Moment, Undecided
+from hansa.node.risk.clerk.deciding import Decided, Deciding
 from hansa.node.risk.clerk.format import KeptAnswer, KeptDecision
 from hansa.node.risk.clerk.journal import NEWEST, Held, Journal
 from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import Shown
+from hansa.node.risk.clerk.taking import Moment, Undecided
 from hansa.node.risk.loading import Loaded, RiskFolder, Sources
 from hansa.node.risk.registry import Roles
 from hansa.risk.catalogue import encode_features

@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hansa.contracts.risk.in_force import NO_MODEL
 from hansa.kernel.encoding import encode
-from hansa.kernel.errors import Corrupt, Invalid, InvalidCode, Unavailable
+from hansa.kernel.errors import Corrupt, Invalid, InvalidCode
 from hansa.kernel.frame import read_end
 from hansa.kernel.genesis import VALIDITY_MAX_MS, Network
 from hansa.node.risk.clerk.format import KeptDecision, KeptHeld, KeptPayment
@@ -27,17 +26,14 @@ from hansa.node.risk.clerk.judging import (
     UNKNOWN_PPM,
     Answering,
     Described,
-    Whole,
     ask,
     combine,
-    decide_undescribed,
     find_highest,
     hash_rows,
 )
-from hansa.node.risk.clerk.memory import Memory, build_event
+from hansa.node.risk.clerk.memory import Memory
+from hansa.node.risk.clerk.taking import Moment, Undecided, take_in
 from hansa.node.risk.clerk.tallying import Tallied
-from hansa.node.risk.loading import Loaded
-from hansa.node.risk.reading import Intended
 from hansa.risk.decisions.commitment import (
     DECISION_LIFE_MAX_MS,
     REASONS_MAX,
@@ -49,8 +45,7 @@ from hansa.risk.decisions.commitment import (
 )
 from hansa.risk.decisions.deciding import NOT_SCORED, Decider, Decision
 from hansa.risk.intake.describing import FEATURES_HASH
-from hansa.risk.intake.intake import Intake, Taken, Told, begin_intake
-from hansa.risk.packing import pack
+from hansa.risk.intake.intake import Intake, Told, begin_intake
 from hansa.risk.verdicts import Verdict
 
 RECENT_MAX: Final = 1 << 17
@@ -58,21 +53,6 @@ RECENT_MAX: Final = 1 << 17
 SALTS_DRAWN: Final = 128
 """At once."""
 _MINUTE_MS = 60_000
-
-
-class Undecided(NamedTuple):
-    """A transaction to be decided on; its signatures are checked."""
-
-    tx_id: bytes
-    envelope: bytes
-    until_ms: int
-    """The end of its validity."""
-    device: str
-    """Of its payer, as the operator's own systems know it; empty where they do not say."""
-    payments: tuple[Intended, ...]
-    """At least one."""
-    nowhere: frozenset[bytes] = frozenset()
-    """Payees that the ledger has not: what is paid to them is refused, and not remembered."""
 
 
 class Decided(NamedTuple):
@@ -83,28 +63,6 @@ class Decided(NamedTuple):
     held: Held | None
     is_taken: bool = False
     """Whether all of its payments were taken in."""
-
-
-class Moment(NamedTuple):
-    """When, and by what, a block of transactions is decided."""
-
-    now_ms: int
-    """The operator's clock, and never before the newest block that it has seen."""
-    loaded: Loaded
-    is_scored: bool
-    """Whether what the champion decides is in force on the ledger."""
-    taken_ms: int
-    """When transactions are taken in, by the clock that features go by."""
-
-    @property
-    def decider(self) -> Decider:
-        """Who decides now."""
-        return self.loaded.scoring if self.is_scored else self.loaded.unscored
-
-    @property
-    def model_id(self) -> bytes:
-        """The hash of the model that decides now; all zero if none does."""
-        return self.loaded.model_id if self.is_scored else NO_MODEL
 
 
 class Deciding:
@@ -263,8 +221,7 @@ class Deciding:
         self.note(asked.tx_id, known, asked.until_ms)
 
     def _decide_new(self, asked: Sequence[Undecided], moment: Moment, intake: Intake) -> None:
-        described, events = self._take_in(asked, moment, intake)
-        decisions = ask(moment.decider, described)
+        described, decisions, events = take_in(asked, moment, intake)
         trial = moment.loaded.trying
         tried = None if trial is None else ask(trial, described)
         kept: list[tuple[bytes, KeptDecision]] = []
@@ -292,50 +249,6 @@ class Deciding:
         self.memory.write(events, kept, held, Tallied(moment.now_ms, came_out))
         for each, decided in found:
             self.note(each.tx_id, decided, each.until_ms)
-
-    def _take_in(
-        self, asked: Sequence[Undecided], moment: Moment, intake: Intake
-    ) -> tuple[list[Described], list[Taken]]:
-        """Take in what can be described, as payments or as attempts.
-
-        Of each it is first found whether it would be held if it came alone: then it is an attempt.
-        Then all are described again, as of the payments before them. What is held by that alone is
-        remembered: it would have been let through a moment before.
-
-        Returns:
-          All payments in their order, and the events that were taken in.
-        """
-        placed = self._lay_out(asked, moment, intake)
-        events = [event for _, event in placed if event is not None]
-        first = intake.next_number
-        try:
-            looked = intake.look(events)
-            are_attempts = _find_attempts(asked, placed, looked.rows, moment.decider)
-            rows = intake.keep(looked, are_attempts)
-        except (Unavailable, Invalid):  # scoring is down: amounts decide
-            described = [each for each, _ in placed]
-            return described, []
-        for place, is_attempt in enumerate(are_attempts):
-            if is_attempt:
-                events[place] = events[place]._replace(is_attempt=True)
-        return _fill(placed, first, rows, are_attempts), events
-
-    def _lay_out(
-        self, asked: Sequence[Undecided], moment: Moment, intake: Intake
-    ) -> list[tuple[Described, Taken | None]]:
-        """Lay payments out, not described yet, each with its event if there is to be one."""
-        loaded, time_ms = moment.loaded, max(moment.taken_ms, intake.now_ms)
-        placed: list[tuple[Described, Taken | None]] = []
-        for each in asked:
-            for intended in each.payments:
-                event = None
-                if intended.payee not in each.nowhere:
-                    event = build_event(intended, each.device, time_ms, loaded.merchants)
-                listed = loaded.find_listed(
-                    intended.payer, intended.payee, each.device, moment.now_ms
-                )
-                placed.append((Described(intended, -1, False, None, b"", listed), event))  # noqa: FBT003
-        return placed
 
     def _keep(
         self,
@@ -401,56 +314,6 @@ class Deciding:
             moment.now_ms,
             min(until_ms, moment.now_ms + DECISION_LIFE_MAX_MS),
         )
-
-
-def _fill(
-    placed: Sequence[tuple[Described, Taken | None]],
-    first: int,
-    rows: Whole,
-    are_attempts: Sequence[bool],
-) -> list[Described]:
-    """Fill in the rows of what has an event, the first of which has that number."""
-    packed = pack(rows)
-    described: list[Described] = []
-    place = 0
-    for each, event in placed:
-        if event is None:
-            described.append(each)
-            continue
-        is_remembered = not are_attempts[place]
-        filled = (first + place, is_remembered, rows[place], packed[place])
-        described.append(Described(each.intended, *filled, each.listed))
-        place += 1
-    return described
-
-
-def _find_attempts(
-    asked: Sequence[Undecided],
-    placed: Sequence[tuple[Described, Taken | None]],
-    rows: Whole,
-    decider: Decider,
-) -> list[bool]:
-    """Find, for each event, whether its transaction is held."""
-    taken = [each for each, event in placed if event is not None]
-    listed = {place: each.listed for place, each in enumerate(taken) if each.listed is not None}
-    are_held: list[bool] = decider.find_held(rows, listed).tolist()
-    if len(placed) == len(asked):  # as nearly always: one payment each
-        return are_held
-    from_minor = decider.policy.unscored.review_from_minor
-    are_attempts: list[bool] = []
-    begin = place = 0
-    for each in asked:
-        part = placed[begin : begin + len(each.payments)]
-        begin += len(part)
-        count = sum(event is not None for _, event in part)
-        is_held = any(are_held[place : place + count]) or any(
-            decide_undescribed(one, from_minor).verdict is not Verdict.ALLOW
-            for one, event in part
-            if event is None
-        )
-        are_attempts += [is_held] * count
-        place += count
-    return are_attempts
 
 
 def _is_taken(kept: KeptDecision) -> bool:

@@ -16,10 +16,11 @@ from tests.world import make_genesis
 from hansa.kernel.errors import Invalid
 from hansa.kernel.genesis import Network
 from hansa.node.bench.risk.bank import write_folder
-from hansa.node.risk.clerk.deciding import Deciding, Moment, Undecided
+from hansa.node.risk.clerk.deciding import Deciding
 from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.clerk.judging import Answering
 from hansa.node.risk.clerk.memory import build_event
+from hansa.node.risk.clerk.taking import Moment, Undecided
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.reading import Intended
 from hansa.risk.verdicts import Verdict

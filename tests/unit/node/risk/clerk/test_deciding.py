@@ -8,7 +8,7 @@ from tests.deciding_desk import Bank
 from tests.world import key
 
 from hansa.node.risk.clerk.clerk import When
-from hansa.node.risk.clerk.deciding import Undecided
+from hansa.node.risk.clerk.taking import Undecided
 from hansa.node.risk.reading import Intended
 
 HOUR_MS = 3_600_000

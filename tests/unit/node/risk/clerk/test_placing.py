@@ -16,9 +16,9 @@ from hansa.contracts.risk.in_force import Basis
 from hansa.kernel.errors import Invalid, InvalidCode, Unavailable
 from hansa.kernel.transaction import compute_tx_id, decode_envelope
 from hansa.node.risk.clerk.clerk import Clerk, When
-from hansa.node.risk.clerk.deciding import Undecided
 from hansa.node.risk.clerk.journal import Journal
 from hansa.node.risk.clerk.placing import Apart, Opening
+from hansa.node.risk.clerk.taking import Undecided
 from hansa.node.risk.loading import RiskFolder
 from hansa.node.risk.reading import Intended
 from hansa.risk.decisions.commitment import decode_record
