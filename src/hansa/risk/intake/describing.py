@@ -21,7 +21,7 @@ from hansa.risk.features.memory import Features, build_refusal, write_passing
 from hansa.risk.features.memory import load as load_features
 from hansa.risk.graph import catalogue as graph
 from hansa.risk.graph.graph import PaymentGraph
-from hansa.risk.intake.loop import NO_EDGE, NO_WORDS, take_in
+from hansa.risk.intake.loop import NO_EDGE, NO_WORDS, Memory, take_in
 from hansa.risk.rules.firing import lay_out
 
 CATALOGUE = (
@@ -104,19 +104,11 @@ class Describer:
         return rows[:place]
 
     def _take(self, events: Whole, asking: Asking, first: int, rows: Whole) -> tuple[int, int]:
-        laid_out, fired, weighed = asking
-        return take_in(
-            tuple(self.features.state),
-            tuple(self.graph.arrays),
-            tuple(self.graph.reach),
-            self.features.zone_offset_ms,
-            laid_out,
-            events,
-            first,
-            rows,
-            fired,
-            weighed,
+        memory = Memory(
+            self.features.state, self.graph.arrays, self.graph.reach, self.features.zone_offset_ms
         )
+        told = (rows, asking.fired, asking.weighed)
+        return take_in(memory.lay_out(), asking.laid_out, events, first, told)
 
     def save(self) -> bytes:
         """Write all that rows of later payments depend on."""
